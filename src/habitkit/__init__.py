@@ -1,0 +1,45 @@
+"""habitkit: habits, streaks and a coin ledger inside your own web app."""
+
+from habitkit.clock import Clock, SystemClock
+from habitkit.coins.model import Balance, Economy, Entry, RewardRule, Transfer
+from habitkit.errors import HabitKitError
+from habitkit.events import Event
+from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
+from habitkit.journal.model import RelayReport, StoredEvent, SweepReport
+from habitkit.kit import AsyncHabitKit, AsyncOwnedKit, HabitKit, OwnedKit
+from habitkit.reactions import Reaction, Subscriber, on, subscribe
+from habitkit.streaks.model import RebuildReport, Streak, StreakState
+from habitkit.transaction import Transaction
+
+__all__ = [
+    "AsyncHabitKit",
+    "AsyncOwnedKit",
+    "Balance",
+    "CheckIn",
+    "CheckedIn",
+    "Clock",
+    "DayClock",
+    "Economy",
+    "Entry",
+    "Event",
+    "Habit",
+    "HabitKit",
+    "HabitKitError",
+    "OwnedKit",
+    "Reaction",
+    "RebuildReport",
+    "RelayReport",
+    "RewardRule",
+    "Schedule",
+    "StoredEvent",
+    "Streak",
+    "StreakState",
+    "Subscriber",
+    "SweepReport",
+    "SystemClock",
+    "Transaction",
+    "Transfer",
+    "Undone",
+    "on",
+    "subscribe",
+]

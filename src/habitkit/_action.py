@@ -1,0 +1,308 @@
+"""The colour binder: one plain function becomes a method of a sync and of an async room.
+
+    class HabitActions:                 the room's table of contents
+        create = action(create)         create(tx, owner, ...) -> Habit
+        find = query(find)              a read transaction: no lock, no emit
+
+    class Habits(HabitActions, SyncRoom): ...       kit.habits.create("ada", ...)
+    class AsyncHabits(HabitActions, AsyncRoom): ... await kit.habits.create("ada", ...)
+
+``action`` is a non-data descriptor. The first access on a room makes the bound call and leaves it
+in the room's ``__dict__``, where Python finds it before the descriptor from then on.
+
+A ``procedure`` is work of several transactions with calls to the outside between them: a generator
+that yields ``Call`` and ``Outside`` steps and is sent their results. It knows no colour either; the
+two drivers at the end of this file are all that differs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    NamedTuple,
+    ParamSpec,
+    TypeVar,
+    overload,
+)
+
+from habitkit.transaction import Transaction, Wiring, begin, refuse_nesting
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+
+    from habitkit.store import AsyncStore, Store, Stores
+
+    Steps = Generator["Call | Outside", Any, "R"]
+
+__all__ = [
+    "Action",
+    "AsyncRoom",
+    "AsyncRunner",
+    "Call",
+    "Outside",
+    "Procedure",
+    "SyncRoom",
+    "SyncRunner",
+    "action",
+    "procedure",
+    "query",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Call(NamedTuple):
+    """A step of a procedure: one transaction."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    write: bool = True
+
+
+class Outside(NamedTuple):
+    """A step of a procedure: a call to the outside, in no transaction.
+
+    Its result is the exception it ended with, or None. In an async kit it may be awaitable.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
+class _Runner:
+    """What both runners share: how a function becomes work on open stores."""
+
+    def __init__(self, wiring: Wiring, scope: str | None, is_open: Callable[[], None]) -> None:
+        self.wiring = wiring
+        self.scope = scope
+        self._check_open = is_open
+
+    def work(
+        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any], write: bool  # noqa: FBT001 - hot path
+    ) -> Callable[[Stores], R]:
+        """Return the work a store runs: a transaction around the function."""
+        refuse_nesting()
+        self._check_open()
+        wiring, scope = self.wiring, self.scope
+
+        def work(stores: Stores) -> R:
+            return begin(stores, wiring, scope, function, args, kwargs, write)
+
+        return work
+
+
+class SyncRunner(_Runner):
+    """Runs functions of a transaction on a store."""
+
+    def __init__(
+        self, store: Store, wiring: Wiring, scope: str | None, is_open: Callable[[], None]
+    ) -> None:
+        """Keep the store and what its transactions are given."""
+        super().__init__(wiring, scope, is_open)
+        self.store = store
+
+    def __call__(
+        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any], write: bool  # noqa: FBT001 - hot path
+    ) -> R:
+        """Run one function in one transaction."""
+        work = self.work(function, args, kwargs, write)
+        return self.store.run(work, write=write, keyed=kwargs.get("idempotency_key") is not None)
+
+
+class AsyncRunner(_Runner):
+    """Runs functions of a transaction on an async store."""
+
+    def __init__(
+        self, store: AsyncStore, wiring: Wiring, scope: str | None, is_open: Callable[[], None]
+    ) -> None:
+        """Keep the store and what its transactions are given."""
+        super().__init__(wiring, scope, is_open)
+        self.store = store
+
+    async def __call__(
+        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any], write: bool  # noqa: FBT001 - hot path
+    ) -> R:
+        """Run one function in one transaction."""
+        work = self.work(function, args, kwargs, write)
+        keyed = kwargs.get("idempotency_key") is not None
+        return await self.store.run(work, write=write, keyed=keyed)
+
+
+class SyncRoom:
+    """A room whose actions are plain calls."""
+
+    def __init__(self, runner: SyncRunner) -> None:
+        """Bind the room's actions to a runner."""
+        self._runner = runner
+
+
+class AsyncRoom:
+    """A room whose actions are awaited."""
+
+    def __init__(self, runner: AsyncRunner) -> None:
+        """Bind the room's actions to a runner."""
+        self._runner = runner
+
+
+class Action(Generic[P, R]):
+    """A function ``(tx, ...) -> R`` that a room offers as a method; see the top of this file."""
+
+    def __init__(self, function: Callable[Concatenate[Transaction, P], R], *, write: bool) -> None:
+        """Keep the function; ``write`` is False for a query."""
+        self.function = function
+        self.write = write
+        self.__doc__ = function.__doc__
+
+    def __set_name__(self, _: type, name: str) -> None:
+        """Learn the name under which the bound call is kept."""
+        self.name = name
+
+    @overload
+    def __get__(self, room: None, _: type | None = None) -> Action[P, R]: ...
+    @overload
+    def __get__(self, room: SyncRoom, _: type | None = None) -> Callable[P, R]: ...
+    @overload
+    def __get__(
+        self, room: AsyncRoom, _: type | None = None
+    ) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    def __get__(self, room: SyncRoom | AsyncRoom | None, _: type | None = None) -> Any:
+        """Bind to a room, once."""
+        if room is None:
+            return self
+        function, write = self.function, self.write
+        bound: Callable[..., Any]
+        if isinstance(room, AsyncRoom):
+            run_async = room._runner  # noqa: SLF001 - the binder and its rooms are one thing
+
+            async def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+                return await run_async(function, args, kwargs, write)
+        else:
+            run = room._runner  # noqa: SLF001
+
+            def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+                return run(function, args, kwargs, write)
+
+        return _dress(bound, function, room, self.name)
+
+
+class Procedure(Generic[P, R]):
+    """A generator function ``(wiring, ...) -> steps`` that a room offers as a method."""
+
+    def __init__(self, function: Callable[Concatenate[Wiring, P], Steps[R]]) -> None:
+        """Keep the generator function."""
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __set_name__(self, _: type, name: str) -> None:
+        """Learn the name under which the bound call is kept."""
+        self.name = name
+
+    @overload
+    def __get__(self, room: None, _: type | None = None) -> Procedure[P, R]: ...
+    @overload
+    def __get__(self, room: SyncRoom, _: type | None = None) -> Callable[P, R]: ...
+    @overload
+    def __get__(
+        self, room: AsyncRoom, _: type | None = None
+    ) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    def __get__(self, room: SyncRoom | AsyncRoom | None, _: type | None = None) -> Any:
+        """Bind to a room, once."""
+        if room is None:
+            return self
+        function = self.function
+        bound: Callable[..., Any]
+        if isinstance(room, AsyncRoom):
+            run_async = room._runner  # noqa: SLF001
+
+            async def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+                return await _drive_async(function(run_async.wiring, *args, **kwargs), run_async)
+        else:
+            run = room._runner  # noqa: SLF001
+
+            def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+                return _drive(function(run.wiring, *args, **kwargs), run)
+
+        return _dress(bound, function, room, self.name)
+
+
+def action(function: Callable[Concatenate[Transaction, P], R]) -> Action[P, R]:
+    """Offer a use case that may write as a method of a room."""
+    return Action(function, write=True)
+
+
+def query(function: Callable[Concatenate[Transaction, P], R]) -> Action[P, R]:
+    """Offer a use case that only reads as a method of a room."""
+    return Action(function, write=False)
+
+
+def procedure(function: Callable[Concatenate[Wiring, P], Steps[R]]) -> Procedure[P, R]:
+    """Offer work of several transactions as a method of a room."""
+    return Procedure(function)
+
+
+def _dress(
+    bound: Callable[..., Any], function: Callable[..., Any], room: object, name: str
+) -> Callable[..., Any]:
+    """Give a bound call the function's name, docs and signature, and leave it in the room."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())[1:]
+    bound.__name__ = name
+    bound.__qualname__ = f"{type(room).__qualname__}.{name}"
+    bound.__module__ = function.__module__
+    bound.__doc__ = function.__doc__
+    bound.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    room.__dict__[name] = bound
+    return bound
+
+
+def _drive(steps: Steps[R], run: SyncRunner) -> R:
+    """Take the steps of a procedure one after the other."""
+    reply: Any = None
+    while True:
+        try:
+            step = steps.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if isinstance(step, Call):
+            reply = run(step.function, step.args, {}, step.write)
+        else:
+            reply = _outcome(step)
+
+
+async def _drive_async(steps: Steps[R], run: AsyncRunner) -> R:
+    """Take the steps of a procedure one after the other, awaiting each."""
+    reply: Any = None
+    while True:
+        try:
+            step = steps.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        if isinstance(step, Call):
+            reply = await run(step.function, step.args, {}, step.write)
+        else:
+            reply = await _outcome_async(step)
+
+
+def _outcome(step: Outside) -> Exception | None:
+    """Call the outside; a failure is a result."""
+    try:
+        step.function(*step.args)
+    except Exception as error:  # noqa: BLE001 - the procedure decides what a failure means
+        return error
+    return None
+
+
+async def _outcome_async(step: Outside) -> Exception | None:
+    """Call the outside, waiting for it where it is awaitable; a failure is a result."""
+    try:
+        result: Awaitable[Any] | Any = step.function(*step.args)
+        if inspect.isawaitable(result):
+            await result
+    except Exception as error:  # noqa: BLE001 - the procedure decides what a failure means
+        return error
+    return None

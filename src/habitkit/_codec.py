@@ -1,0 +1,127 @@
+"""Values to JSON text and back, for what a store keeps without looking inside.
+
+Writing is on the path of every action and uses the standard library alone. Reading structured
+results back is rare and uses cattrs, which is imported when it is first needed.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, time
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from attrs import fields, has
+
+from habitkit.events import VOCABULARY, Event, Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cattrs import Converter
+
+__all__ = ["dump", "event_fields", "from_json", "load", "restore_event", "to_json"]
+
+T = TypeVar("T")
+_OF_EVERY_EVENT = ("owner", "at")
+
+
+def event_fields(event: Event) -> dict[str, Any]:
+    """Return what an event holds beyond owner and instant; the values may still be rich."""
+    if isinstance(event, Recorded):
+        return dict(event.fields)
+    return {name: getattr(event, name) for name in _own_fields(type(event))}
+
+
+def to_json(values: Mapping[str, Any]) -> str:
+    """Return values as JSON text.
+
+    Raises:
+        TypeError: If a value is nothing that JSON, or this codec, can hold.
+        ValueError: If a number is NaN or infinite.
+    """
+    return _encode(values)
+
+
+def from_json(text: str) -> Any:
+    """Read plain JSON values back."""
+    return json.loads(text)
+
+
+def dump(value: object) -> str:
+    """Return any value of the library as JSON text."""
+    return _encode(value)
+
+
+def load(text: str, kind: type[T]) -> T:
+    """Read a value of a known type back."""
+    return _converter().structure(json.loads(text), kind)
+
+
+def restore_event(
+    kind: type[Event] | None, name: str, owner: str, at: datetime, values: Mapping[str, Any]
+) -> Event:
+    """Make an event of its stored parts; without a class it becomes ``Recorded``."""
+    if kind is None:
+        return Recorded(owner=owner, at=at, name=name, fields=dict(values))
+    return _converter().structure({"owner": owner, "at": at, **values}, kind)
+
+
+@cache
+def _own_fields(kind: type) -> tuple[str, ...]:
+    return tuple(a.name for a in fields(kind) if a.name not in _OF_EVERY_EVENT)
+
+
+@cache
+def _all_fields(kind: type) -> tuple[str, ...]:
+    return tuple(a.name for a in fields(kind))
+
+
+def _plain(value: object) -> object:
+    """Turn what JSON lacks into what it has."""
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Event):
+        own = {name: getattr(value, name) for name in _all_fields(type(value))}
+        return {"type": type(value).__name__, **own}
+    if has(type(value)):
+        return {name: getattr(value, name) for name in _all_fields(type(value))}
+    msg = f"{type(value).__name__} cannot be kept as JSON: {value!r}"
+    raise TypeError(msg)
+
+
+_encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
+
+
+@cache
+def _converter() -> Converter:
+    from cattrs import Converter  # noqa: PLC0415 - costs 50 ms and is rarely needed
+
+    converter = Converter()
+    converter.register_structure_hook(UUID, lambda value, _: UUID(str(value)))
+    converter.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
+    converter.register_structure_hook(time, lambda value, _: time.fromisoformat(value))
+    converter.register_structure_hook(
+        datetime,
+        lambda value, _: value if isinstance(value, datetime) else datetime.fromisoformat(value),
+    )
+
+    def event(value: dict[str, Any], _: type) -> Event:
+        values = dict(value)
+        name = values.pop("type")
+        kind = VOCABULARY.get(name)
+        if kind is not None:
+            return converter.structure(values, kind)
+        at = datetime.fromisoformat(values.pop("at"))
+        return Recorded(
+            owner=values.pop("owner"),
+            at=at,
+            name=values.pop("name", name),
+            fields=values.pop("fields", values),
+        )
+
+    converter.register_structure_hook_func(lambda kind: kind is Event, event)
+    return converter

@@ -1,0 +1,198 @@
+"""The journal's ports in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from habitkit import _codec
+from habitkit.backends.memory._tables import Table
+from habitkit.journal.model import Delivery, EventRow, Locked, Message, StoredEvent
+from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from habitkit.backends.memory._tables import UndoLog
+    from habitkit.journal.model import Answer
+
+__all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
+
+Place = tuple[str, int, int]
+
+
+class Owners:
+    """The owners' revisions; the store's one lock is the lock of all of them."""
+
+    def __init__(self, log: UndoLog, inbox: Inbox) -> None:
+        """Make an empty table."""
+        self._revs: Table[str, int] = Table(log, "owner")
+        self._inbox = inbox
+
+    def lock(self, owner: str) -> Locked:
+        """Advance the owner's revision."""
+        rev = (self._revs.get(owner) or 0) + 1
+        self._revs.put(owner, rev)
+        return Locked(rev, bool(self._inbox.pending and self._inbox.waiting(owner, 1)))
+
+
+class Events:
+    """The log of events, by owner."""
+
+    def __init__(self, log: UndoLog, outbox: Outbox) -> None:
+        """Make an empty table."""
+        self._logs: dict[str, Table[tuple[int, int], EventRow]] = {}
+        self._undo = log
+        self._outbox = outbox
+
+    def append(self, rows: Sequence[EventRow]) -> None:
+        """Add events, and a delivery for each row that asks for one."""
+        for row in rows:
+            owner = row.event.owner
+            table = self._logs.get(owner)
+            if table is None:
+                table = self._logs[owner] = Table(self._undo, "event")
+            table.insert((row.rev, row.position), row)
+            if row.deliver:
+                self._outbox.add((owner, row.rev, row.position), row.event.at)
+
+    def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
+        """Return a page of an owner's events."""
+        table = self._logs.get(owner)
+        if table is None:
+            return []
+        places = sorted(place for place in table.rows if after is None or place > after)
+        return [_stored(table.rows[place]) for place in places[:limit]]
+
+    def stored(self, place: Place) -> StoredEvent:
+        """Return one event."""
+        owner, rev, position = place
+        return _stored(self._logs[owner].rows[rev, position])
+
+
+class Outbox:
+    """Waiting deliveries: when they are available and how often they were claimed."""
+
+    def __init__(self, log: UndoLog) -> None:
+        """Make an empty table."""
+        self._waiting: Table[Place, tuple[datetime, int]] = Table(log, "delivery")
+        self.events: Events
+
+    def add(self, place: Place, at: datetime) -> None:
+        """Add a delivery that is available at once."""
+        self._waiting.insert(place, (at, 0))
+
+    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+        """Claim deliveries that are due, those available longest first."""
+        due = sorted(
+            (available, place)
+            for place, (available, _) in self._waiting.rows.items()
+            if available <= now
+        )
+        claimed = []
+        for _, place in due[:limit]:
+            attempt = self._waiting.rows[place][1] + 1
+            self._waiting.put(place, (until, attempt))
+            claimed.append(Delivery(self.events.stored(place), attempt))
+        return claimed
+
+    def done(self, delivered: Sequence[StoredEvent]) -> None:
+        """Delete deliveries that are done."""
+        for event in delivered:
+            self._waiting.delete((event.owner, event.rev, event.position))
+
+    def postpone(self, event: StoredEvent, until: datetime) -> None:
+        """Make a claimed delivery available again later."""
+        place = (event.owner, event.rev, event.position)
+        found = self._waiting.get(place)
+        if found is not None:
+            self._waiting.put(place, (until, found[1]))
+
+
+class Inbox:
+    """Messages between owners, with the instant at which each was applied."""
+
+    def __init__(self, log: UndoLog) -> None:
+        """Make an empty table."""
+        self._rows: Table[tuple[str, str], tuple[Message, datetime | None]] = Table(log, "message")
+
+    @property
+    def pending(self) -> bool:
+        """True if there are any messages at all."""
+        return bool(self._rows.rows)
+
+    def add(self, message: Message) -> bool:
+        """Add a message unless its key is taken."""
+        place = (message.owner, message.key)
+        if place in self._rows:
+            return False
+        fields: dict[str, Any] = _codec.from_json(_codec.to_json(message.fields))
+        self._rows.insert(place, (evolve(message, fields=fields), None))
+        return True
+
+    def waiting(self, owner: str, limit: int) -> list[Message]:
+        """Return an owner's unapplied messages with attempts left."""
+        return [message for message in self._open() if message.owner == owner][:limit]
+
+    def owners(self, limit: int) -> list[str]:
+        """Return owners who have such messages."""
+        return sorted({message.owner for message in self._open()})[:limit]
+
+    def applied(self, message: Message, at: datetime) -> None:
+        """Mark a message as applied."""
+        self._rows.put((message.owner, message.key), (message, at))
+
+    def failed(self, message: Message, error: str) -> None:
+        """Count a failed attempt."""
+        changed = evolve(message, attempts=message.attempts + 1, error=error)
+        self._rows.put((message.owner, message.key), (changed, None))
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete messages that were applied long ago."""
+        old = [place for place, (_, at) in self._rows.rows.items() if at and at < before][:limit]
+        for place in old:
+            self._rows.delete(place)
+        return len(old)
+
+    def _open(self) -> list[Message]:
+        """Return all unapplied messages with attempts left, oldest first."""
+        found = [
+            message
+            for message, at in self._rows
+            if at is None and message.attempts < MAX_MESSAGE_ATTEMPTS
+        ]
+        return sorted(found, key=lambda message: (message.at, message.key))
+
+
+class Answers:
+    """Answers given to idempotency keys."""
+
+    def __init__(self, log: UndoLog) -> None:
+        """Make an empty table."""
+        self._rows: Table[tuple[str, str, str], Answer] = Table(log, "answer")
+
+    def get(self, owner: str, operation: str, key: str) -> Answer | None:
+        """Return the answer given under a key."""
+        return self._rows.get((owner, operation, key))
+
+    def put(self, answer: Answer) -> None:
+        """Keep an answer."""
+        self._rows.put((answer.owner, answer.operation, answer.key), answer)
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete answers that were given long ago."""
+        old = [place for place, row in self._rows.rows.items() if row.at < before][:limit]
+        for place in old:
+            self._rows.delete(place)
+        return len(old)
+
+
+def _stored(row: EventRow) -> StoredEvent:
+    """Return an event as every store gives it back: its fields are JSON values."""
+    event = row.event
+    fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
+    return StoredEvent(
+        event.owner, row.rev, row.position, event.type, event.at, event.key, fields
+    )

@@ -1,0 +1,94 @@
+"""The memory store: one lock, an undo log, the same constraints and errors as the others."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from habitkit.backends.memory._journal import Answers, Events, Inbox, Outbox, Owners
+from habitkit.backends.memory._rooms import Coins, Habits, Streaks
+from habitkit.backends.memory._tables import UndoLog
+from habitkit.errors import UnknownScheme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from habitkit.store import AsyncStore, Store, Stores
+
+__all__ = ["MemoryStore", "open_url"]
+
+R = TypeVar("R")
+
+
+class MemoryStore:
+    """Keeps every room's facts in this process's memory, until it ends.
+
+    Transactions run one after the other under one lock. A failing one is undone write by write.
+    """
+
+    name = "memory"
+    rooms = frozenset({"habits", "streaks", "coins"})
+    capabilities: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        """Make an empty store."""
+        self._lock = threading.Lock()
+        self._stores = _MemoryStores()
+
+    def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
+        """Run ``work`` in one transaction; nothing can be in its way, so nothing is repeated."""
+        log = self._stores.log
+        with self._lock:
+            try:
+                result = work(self._stores)
+            except BaseException:
+                log.rollback()
+                raise
+            log.entries.clear()
+            return result
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release, and the facts stay readable."""
+
+
+class _MemoryStores:
+    """All ports on one undo log."""
+
+    connection = None
+
+    def __init__(self) -> None:
+        self.log = UndoLog()
+        self.inbox = Inbox(self.log)
+        self.owners = Owners(self.log, self.inbox)
+        self.outbox = Outbox(self.log)
+        self.events = self.outbox.events = Events(self.log, self.outbox)
+        self.answers = Answers(self.log)
+        self.habits = Habits(self.log)
+        self.streaks = Streaks(self.log)
+        self.coins = Coins(self.log)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo the writes of the block, and only they, when it ends by an exception."""
+        mark = len(self.log.entries)
+        try:
+            yield
+        except BaseException:
+            self.log.rollback(mark)
+            raise
+
+
+def open_url(url: str, *, asynchronous: bool) -> Store | AsyncStore:
+    """Open ``memory://``: a new, empty store.
+
+    Raises:
+        UnknownScheme: If the URL names anything beyond the scheme.
+    """
+    if url not in {"memory:", "memory://"}:
+        raise UnknownScheme(url, ["memory://"])
+    if not asynchronous:
+        return MemoryStore()
+    from habitkit.backends.threaded import ThreadedStore  # noqa: PLC0415 - loads asyncio
+
+    return ThreadedStore(MemoryStore())

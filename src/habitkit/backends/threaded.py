@@ -1,0 +1,109 @@
+"""Any sync store for an async host: each transaction runs in a thread of its own small pool."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, TypeVar
+
+from habitkit.errors import HostTransactionUnsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from habitkit.store import AsyncStore, Store, Stores
+
+__all__ = ["ThreadedStore"]
+
+R = TypeVar("R")
+
+
+class ThreadedStore:
+    """Runs a sync store's transactions in threads, so that the event loop stays alive.
+
+    When the task is cancelled, the transaction is told and refuses to commit; the thread is
+    awaited, and only then the cancellation goes on. So a cancelled action that has not committed
+    leaves nothing behind, and none goes on behind the caller's back.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        threads: int = 4,
+        on: Callable[[object], AsyncStore] | None = None,
+    ) -> None:
+        """Wrap a store.
+
+        Args:
+            store: The sync store; it is closed with this one.
+            threads: How many transactions may run at the same time.
+            on: Returns a store that works inside an async transaction of the host.
+        """
+        self._store = store
+        self._on = on
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="habitkit")
+
+    @property
+    def name(self) -> str:
+        """The wrapped store's name."""
+        return self._store.name
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The wrapped store's rooms."""
+        return self._store.rooms
+
+    @property
+    def capabilities(self) -> Collection[str]:
+        """The wrapped store's capabilities."""
+        return self._store.capabilities
+
+    async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
+        """Run ``work`` in one transaction in a thread."""
+        cancelled = False
+
+        def guarded(stores: Stores) -> R:
+            result = work(stores)
+            if cancelled:
+                raise _CancelledBeforeCommitError
+            return result
+
+        def in_thread() -> R:
+            return self._store.run(guarded, write=write, keyed=keyed)
+
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._executor, copy_context().run, in_thread)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            cancelled = True
+            while not future.done():
+                try:
+                    await asyncio.wait([future])
+                except asyncio.CancelledError:
+                    continue
+            if not future.cancelled():
+                future.exception()  # it has been seen
+            raise
+
+    def on(self, handle: object) -> AsyncStore:
+        """Return an async store that works inside the host's transaction.
+
+        Raises:
+            HostTransactionUnsupported: If there is no such store.
+        """
+        if self._on is None:
+            msg = f"the store {self.name!r} cannot work inside a transaction of the host"
+            raise HostTransactionUnsupported(msg)
+        return self._on(handle)
+
+    async def close(self) -> None:
+        """Wait for the threads and close the wrapped store."""
+        await asyncio.to_thread(self._executor.shutdown)
+        self._store.close()
+
+
+class _CancelledBeforeCommitError(Exception):
+    """The task was cancelled while its transaction ran: roll back."""

@@ -1,0 +1,43 @@
+"""The only file that reads the time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+from habitkit.errors import InvalidInstant
+
+__all__ = ["Clock", "SystemClock", "instant"]
+
+
+class Clock(Protocol):
+    """Tells the time. Inject another one to make time a value of your tests."""
+
+    def now(self) -> datetime:
+        """Return the current instant as an aware datetime in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the current instant in UTC."""
+        return datetime.now(UTC)
+
+
+def instant(value: object, what: str = "at") -> datetime:
+    """Return an aware datetime in UTC.
+
+    Args:
+        value: An aware datetime of any zone.
+        what: The argument's name, for the message.
+
+    Raises:
+        InvalidInstant: If the value is no datetime, or a naive one.
+    """
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInstant(
+            what, given=value, expected="an aware datetime such as datetime.now(UTC)"
+        )
+    return value.astimezone(UTC)

@@ -1,0 +1,279 @@
+"""The coins' use cases: award, spend, transfer, balance, history, and the reward of events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit._action import action, query
+from habitkit.coins import rules
+from habitkit.coins.model import Account, Balance, Transfer
+from habitkit.errors import InvalidInput
+from habitkit.events import CoinsPosted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from habitkit.coins.model import Entry, Role
+    from habitkit.events import Event
+    from habitkit.transaction import Transaction
+
+__all__ = ["CoinActions", "award", "balance", "history", "reward", "spend", "transfer"]
+
+_WALLET_FLOOR = 0
+
+
+def balance(tx: Transaction, owner: str, currency: str = "coin") -> Balance:
+    """Return what an owner's wallet holds; a wallet never used holds 0.
+
+    Raises:
+        UnknownCurrency: If the economy does not declare the currency.
+    """
+    tx.own(ids.owner(owner))
+    rules.currency(currency, tx.economy)
+    for account in tx.coins.accounts(owner, currency):
+        if account.role == "wallet":
+            return Balance(owner, currency, account.balance, account.floor or 0)
+    return Balance(owner, currency, 0, _WALLET_FLOOR)
+
+
+def award(
+    tx: Transaction,
+    owner: str,
+    amount: int,
+    *,
+    idempotency_key: str,
+    memo: str | None = None,
+    currency: str = "coin",
+) -> Transfer:
+    """Give coins to an owner, out of the owner's mint.
+
+    Args:
+        tx: The transaction.
+        owner: Who receives them.
+        amount: How many, an int from 1 to 2**63-1.
+        idempotency_key: The same key with the same arguments awards once.
+        memo: What for, at most 500 characters.
+        currency: In which currency.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+        BalanceOverflow: If the wallet cannot hold as much.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    tx.own(ids.owner(owner))
+    return _transfer(
+        tx, "award", (owner, "mint"), (owner, "wallet"), amount, currency, memo, idempotency_key
+    )
+
+
+def spend(
+    tx: Transaction,
+    owner: str,
+    amount: int,
+    *,
+    idempotency_key: str,
+    memo: str | None = None,
+    currency: str = "coin",
+) -> Transfer:
+    """Take coins from an owner for good, into the owner's sink.
+
+    Args:
+        tx: The transaction.
+        owner: Who pays.
+        amount: How many, an int from 1 to 2**63-1.
+        idempotency_key: The same key with the same arguments spends once.
+        memo: What for, at most 500 characters.
+        currency: In which currency.
+
+    Raises:
+        InsufficientFunds: If the wallet would fall below its floor.
+        InvalidInput: If an argument is not acceptable; the message names it.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    tx.own(ids.owner(owner))
+    return _transfer(
+        tx, "spend", (owner, "wallet"), (owner, "sink"), amount, currency, memo, idempotency_key
+    )
+
+
+def transfer(
+    tx: Transaction,
+    source: str,
+    target: str,
+    amount: int,
+    *,
+    idempotency_key: str,
+    memo: str | None = None,
+    currency: str = "coin",
+) -> Transfer:
+    """Move coins from one owner's wallet to another's.
+
+    Args:
+        tx: The transaction.
+        source: Who pays.
+        target: Who receives; somebody else.
+        amount: How many, an int from 1 to 2**63-1.
+        idempotency_key: A key of the source's: the same key and arguments transfer once.
+        memo: What for, at most 500 characters.
+        currency: In which currency.
+
+    Raises:
+        InsufficientFunds: If the source's wallet would fall below its floor.
+        InvalidInput: If an argument is not acceptable; the message names it.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    tx.own(ids.owner(source))
+    if ids.owner(target) == source:
+        raise InvalidInput("target", given=target, expected="another owner than the source")
+    return _transfer(
+        tx,
+        "transfer",
+        (source, "wallet"),
+        (target, "wallet"),
+        amount,
+        currency,
+        memo,
+        idempotency_key,
+    )
+
+
+def history(
+    tx: Transaction,
+    owner: str,
+    *,
+    currency: str = "coin",
+    after: int | None = None,
+    limit: int = 50,
+    newest_first: bool = True,
+) -> list[Entry]:
+    """Return a wallet's statement.
+
+    Args:
+        tx: The transaction.
+        owner: Whose wallet.
+        currency: In which currency.
+        after: The ``seq`` of the last entry already seen.
+        limit: How many at most, 1 to 1000.
+        newest_first: Falling numbers instead of rising ones.
+    """
+    tx.own(ids.owner(owner))
+    rules.currency(currency, tx.economy)
+    for account in tx.coins.accounts(owner, currency):
+        if account.role == "wallet":
+            count = max(1, min(limit, 1000))
+            return tx.coins.entries(account.id, after, count, newest_first=newest_first)
+    return []
+
+
+def reward(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
+    """Pay what events entitle to and take back what they no longer do: a reaction.
+
+    It compares what is due with what was paid, for the places these events name only, and posts
+    the difference as one transfer a currency. So the outcome does not depend on the order or the
+    number of the steps that led there.
+    """
+    wanted = rules.due(events, tx.economy)
+    if not wanted:
+        return
+    changed, net = rules.outstanding(wanted, tx.coins.settled(owner, list(wanted)))
+    if not changed:
+        return
+    tx.coins.settle(owner, changed)
+    for currency in sorted(net):
+        if net[currency] > 0:
+            legs = ("reward", (owner, "mint"), (owner, "wallet"))
+        elif net[currency] < 0:
+            legs = ("correction", (owner, "wallet"), (owner, "mint"))
+        else:
+            continue
+        _post(tx, tx.new_id(), *legs, abs(net[currency]), currency, None, may_owe=True)
+
+
+def _transfer(
+    tx: Transaction,
+    kind: str,
+    source: tuple[str, Role],
+    target: tuple[str, Role],
+    amount: int,
+    currency: str,
+    memo: str | None,
+    key: str,
+) -> Transfer:
+    """Check the arguments, lock, and post once a key."""
+    rules.amount(amount)
+    rules.currency(currency, tx.economy)
+    rules.memo(memo)
+    ids.key(key)
+    tx.lock(source[0], target[0])
+    request = {"target": target[0], "amount": amount, "currency": currency, "memo": memo}
+
+    def work(transfer_id: UUID) -> Transfer:
+        return _post(tx, transfer_id, kind, source, target, amount, currency, memo)
+
+    return tx.once(source[0], f"coins.{kind}", key, request, Transfer, work)
+
+
+def _post(
+    tx: Transaction,
+    transfer_id: UUID,
+    kind: str,
+    source: tuple[str, Role],
+    target: tuple[str, Role],
+    amount: int,
+    currency: str,
+    memo: str | None,
+    *,
+    may_owe: bool = False,
+) -> Transfer:
+    """Move coins between two accounts whose owners are locked, and tell both wallets' owners."""
+    accounts = {(a.owner, a.role): a for a in tx.coins.accounts(source[0], currency)}
+    if target[0] != source[0]:
+        accounts |= {(a.owner, a.role): a for a in tx.coins.accounts(target[0], currency)}
+    giver, new_giver = _account(tx, accounts, source, currency)
+    taker, new_taker = _account(tx, accounts, target, currency)
+    moves = (
+        rules.move(giver, -amount, tx.now, may_owe=may_owe),
+        rules.move(taker, amount, tx.now, may_owe=may_owe),
+    )
+    if new_giver:
+        tx.coins.open(giver)
+    if new_taker:
+        tx.coins.open(taker)
+    done = Transfer(
+        transfer_id, kind, source[0], target[0], currency, amount, memo, max(m.at for m in moves)
+    )
+    tx.coins.post(done, moves)
+    for (owner, role), step in zip((source, target), moves, strict=True):
+        if role == "wallet":
+            event = CoinsPosted(
+                owner, tx.now, transfer_id, kind, currency, step.amount, step.balance
+            )
+            tx.emit(owner, [event])
+    return done
+
+
+def _account(
+    tx: Transaction,
+    accounts: dict[tuple[str, Role], Account],
+    place: tuple[str, Role],
+    currency: str,
+) -> tuple[Account, bool]:
+    """Return an account, and True if it is still to be opened."""
+    found = accounts.get(place)
+    if found is not None:
+        return found, False
+    owner, role = place
+    floor = _WALLET_FLOOR if role == "wallet" else None
+    return Account(tx.new_id(), owner, role, currency, 0, 0, tx.now, floor), True
+
+
+class CoinActions:
+    """What ``kit.coins`` offers."""
+
+    balance = query(balance)
+    award = action(award)
+    spend = action(spend)
+    transfer = action(transfer)
+    history = query(history)

@@ -1,0 +1,493 @@
+"""Every error habitkit raises on purpose.
+
+    HabitKitError
+    ├── InvalidInput             the caller's value is not acceptable
+    │   ├── InvalidOwner
+    │   ├── InvalidId
+    │   ├── InvalidInstant
+    │   ├── InvalidZone
+    │   ├── InvalidHabit
+    │   ├── InvalidKey
+    │   ├── InvalidEvent
+    │   ├── InvalidAmount
+    │   └── UnknownCurrency
+    ├── NotFound                 no such thing, or it belongs to another owner
+    ├── Refused                  well formed, but a rule says no
+    │   ├── InsufficientFunds
+    │   ├── BalanceOverflow
+    │   ├── DayRefused
+    │   └── ImportRefused
+    ├── IdempotencyConflict      the key was used for another request
+    ├── Misuse                   the program calls the kit in a way it must not
+    │   ├── KitClosed
+    │   ├── NestedTransaction
+    │   ├── NotLocked
+    │   ├── ReadOnlyTransaction
+    │   ├── ReactionLoop
+    │   ├── RoomNotStored
+    │   └── HostTransactionUnsupported
+    ├── ConfigurationError       the kit cannot be put together like this
+    │   ├── UnknownScheme
+    │   ├── MissingExtra
+    │   ├── SchemaMissing
+    │   └── SchemaOutdated
+    └── StoreError               the store could not do its work
+        ├── StoreBusy
+        ├── OutcomeUnknown
+        ├── HostTransactionLost
+        ├── HostTransactionStale
+        └── IntegrityError
+            └── Duplicate
+
+A message says what was given, what was expected and, where it helps, what to do. The same facts
+are attributes of the exception.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+__all__ = [
+    "BalanceOverflow",
+    "ConfigurationError",
+    "DayRefused",
+    "Duplicate",
+    "HabitKitError",
+    "HostTransactionLost",
+    "HostTransactionStale",
+    "HostTransactionUnsupported",
+    "IdempotencyConflict",
+    "ImportRefused",
+    "InsufficientFunds",
+    "IntegrityError",
+    "InvalidAmount",
+    "InvalidEvent",
+    "InvalidHabit",
+    "InvalidId",
+    "InvalidInput",
+    "InvalidInstant",
+    "InvalidKey",
+    "InvalidOwner",
+    "InvalidZone",
+    "KitClosed",
+    "MissingExtra",
+    "Misuse",
+    "NestedTransaction",
+    "NotFound",
+    "NotLocked",
+    "OutcomeUnknown",
+    "ReactionLoop",
+    "ReadOnlyTransaction",
+    "Refused",
+    "RoomNotStored",
+    "SchemaMissing",
+    "SchemaOutdated",
+    "StoreBusy",
+    "StoreError",
+    "UnknownCurrency",
+    "UnknownScheme",
+]
+
+
+class HabitKitError(Exception):
+    """The root of the tree: catch it to catch everything habitkit raises on purpose."""
+
+
+# -- the caller's value ------------------------------------------------------------------------
+
+
+class InvalidInput(HabitKitError, ValueError):
+    """A value that no call would accept.
+
+    Attributes:
+        given: The value as it came in.
+        expected: What would have been accepted, in words.
+    """
+
+    def __init__(self, what: str, *, given: object, expected: str) -> None:
+        """Name the argument, the value and what was expected instead."""
+        self.given = given
+        self.expected = expected
+        super().__init__(f"{what}: expected {expected}, got {_shown(given)}")
+
+
+class InvalidOwner(InvalidInput):
+    """An owner that is not a short, non-empty string."""
+
+
+class InvalidId(InvalidInput):
+    """An identifier that is neither a UUID nor the text of one."""
+
+
+class InvalidInstant(InvalidInput):
+    """A moment without a zone (naive datetime), or no moment at all."""
+
+
+class InvalidZone(InvalidInput):
+    """A time zone that the tz database does not know."""
+
+
+class InvalidHabit(InvalidInput):
+    """A habit, check-in or schedule that cannot exist: title, note, clock, schedule."""
+
+
+class InvalidKey(InvalidInput):
+    """An idempotency key that is not a short, non-empty string."""
+
+
+class InvalidEvent(InvalidInput):
+    """A host's event whose type or fields cannot be recorded."""
+
+
+class InvalidAmount(InvalidInput):
+    """An amount of coins that is not an int in 1..2**63-1."""
+
+
+class UnknownCurrency(InvalidInput):
+    """A currency that the economy does not declare."""
+
+
+class NotFound(HabitKitError, LookupError):
+    """No such thing; in a kit bound to one owner, also whatever belongs to another.
+
+    Attributes:
+        kind: What was looked for, for example ``"habit"``.
+        given: The identifier that was given.
+    """
+
+    def __init__(self, kind: str, given: object) -> None:
+        """Name the kind of thing and its identifier."""
+        self.kind = kind
+        self.given = given
+        super().__init__(f"no {kind} {_shown(given)}")
+
+
+# -- a rule says no ----------------------------------------------------------------------------
+
+
+class Refused(HabitKitError):
+    """A well-formed request that a rule forbids; nothing was written."""
+
+
+class InsufficientFunds(Refused):
+    """A wallet would fall below its floor.
+
+    Attributes:
+        owner: Whose wallet.
+        currency: In which currency.
+        balance: What it holds.
+        floor: The lowest balance it may have.
+        amount: What was asked for.
+    """
+
+    def __init__(self, *, owner: str, currency: str, balance: int, floor: int, amount: int) -> None:
+        """Say what is there, what may not be undercut and what was asked."""
+        self.owner = owner
+        self.currency = currency
+        self.balance = balance
+        self.floor = floor
+        self.amount = amount
+        super().__init__(
+            f"{owner!r} has {balance} {currency}, may not fall below {floor}, "
+            f"so {amount} cannot be taken"
+        )
+
+
+class BalanceOverflow(Refused):
+    """A balance would leave the range of a signed 64-bit integer.
+
+    Attributes:
+        owner: Whose account.
+        balance: What it holds.
+        amount: What was to be added (negative when taken).
+    """
+
+    def __init__(self, *, owner: str, balance: int, amount: int) -> None:
+        """Say which account would overflow, and by what."""
+        self.owner = owner
+        self.balance = balance
+        self.amount = amount
+        super().__init__(
+            f"an account of {owner!r} holds {balance}; adding {amount} leaves the range "
+            "-2**63..2**63-1"
+        )
+
+
+class DayRefused(Refused):
+    """A check-in for a day that has not begun yet or is too far in the past.
+
+    Attributes:
+        day: The day that was asked for.
+        earliest: The earliest day that would be accepted.
+        latest: The latest day that would be accepted.
+    """
+
+    def __init__(self, *, day: date, earliest: date, latest: date) -> None:
+        """Say which days would have been accepted."""
+        self.day = day
+        self.earliest = earliest
+        self.latest = latest
+        super().__init__(f"cannot check in for {day}: expected a day from {earliest} to {latest}")
+
+
+class ImportRefused(Refused):
+    """A file of another tracker that cannot be read; nothing was imported.
+
+    Attributes:
+        file: The file's name inside the export.
+        line: The line, counted from 1, or None where the whole file is at fault.
+        reason: What is wrong and what was expected.
+    """
+
+    def __init__(self, *, file: str, line: int | None, reason: str) -> None:
+        """Name the file, the line and the reason."""
+        self.file = file
+        self.line = line
+        self.reason = reason
+        where = file if line is None else f"{file}, line {line}"
+        super().__init__(f"{where}: {reason}")
+
+
+class IdempotencyConflict(HabitKitError):
+    """An idempotency key came back with another request.
+
+    Attributes:
+        operation: The operation the key was used for.
+        key: The key.
+        differing: Names of the arguments that differ from the first request.
+    """
+
+    def __init__(self, operation: str, key: str, differing: Sequence[str]) -> None:
+        """Name the operation, the key and what differs."""
+        self.operation = operation
+        self.key = key
+        self.differing = tuple(differing)
+        super().__init__(
+            f"idempotency key {key!r} was used before for {operation} with other values of: "
+            f"{', '.join(self.differing)}; use a new key for a new request"
+        )
+
+
+# -- the program's fault -----------------------------------------------------------------------
+
+
+class Misuse(HabitKitError, RuntimeError):
+    """The program calls the kit in a way that it must not."""
+
+
+class KitClosed(Misuse):
+    """The kit was closed before the call."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("this kit is closed; open a new one with HabitKit.open(url)")
+
+
+class NestedTransaction(Misuse):
+    """The kit was called from inside one of its own transactions."""
+
+    def __init__(self) -> None:
+        """Say what to do instead."""
+        super().__init__(
+            "a kit was called inside a running transaction; call the action itself with the "
+            "transaction you have, for example habitkit.coins.actions.award(tx, ...)"
+        )
+
+
+class NotLocked(Misuse):
+    """An action changes an owner's state without holding that owner's lock.
+
+    Attributes:
+        owner: The owner whose lock is missing.
+    """
+
+    def __init__(self, owner: str) -> None:
+        """Name the owner."""
+        self.owner = owner
+        super().__init__(f"the lock of {owner!r} is not held; call tx.lock({owner!r}) first")
+
+
+class ReadOnlyTransaction(Misuse):
+    """A query tried to lock or to emit."""
+
+    def __init__(self, what: str) -> None:
+        """Name what was tried."""
+        super().__init__(f"{what} inside a query: declare it with action(), not query()")
+
+
+class ReactionLoop(Misuse):
+    """Reactions kept causing events beyond the bound.
+
+    Attributes:
+        chain: The event types, cause first.
+    """
+
+    def __init__(self, chain: Sequence[str]) -> None:
+        """Name the chain of event types."""
+        self.chain = tuple(chain)
+        super().__init__(
+            f"reactions caused each other {len(self.chain)} levels deep, everything was rolled "
+            f"back: {' -> '.join(self.chain)}"
+        )
+
+
+class RoomNotStored(Misuse):
+    """The store does not keep the facts of this room.
+
+    Attributes:
+        room: The room that was asked for.
+        store: The store's name.
+    """
+
+    def __init__(self, room: str, store: str) -> None:
+        """Name the room and the store."""
+        self.room = room
+        self.store = store
+        super().__init__(f"the store {store!r} does not keep the room {room!r}")
+
+
+class HostTransactionUnsupported(Misuse):
+    """This store cannot work inside a transaction of the host, or not inside this one."""
+
+
+# -- putting a kit together --------------------------------------------------------------------
+
+
+class ConfigurationError(HabitKitError):
+    """The kit cannot be put together like this."""
+
+
+class UnknownScheme(ConfigurationError):
+    """No installed backend answers to the URL's scheme.
+
+    Attributes:
+        scheme: The scheme that was given.
+        known: The schemes that would have been understood.
+    """
+
+    def __init__(self, scheme: str, known: Sequence[str]) -> None:
+        """Name the scheme and those that are known."""
+        self.scheme = scheme
+        self.known = tuple(known)
+        super().__init__(f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}")
+
+
+class MissingExtra(ConfigurationError):
+    """A backend needs a package that is not installed.
+
+    Attributes:
+        module: The module that could not be imported.
+        extra: The extra of habitkit that brings it.
+    """
+
+    def __init__(self, module: str, extra: str) -> None:
+        """Name the module and the pip command that brings it."""
+        self.module = module
+        self.extra = extra
+        super().__init__(f"{module} is not installed; run: pip install 'habitkit[{extra}]'")
+
+
+class SchemaMissing(ConfigurationError):
+    """The database has no habitkit tables."""
+
+    def __init__(self, command: str) -> None:
+        """Name the command that creates them."""
+        self.command = command
+        super().__init__(f"the database has no habitkit tables; create them with: {command}")
+
+
+class SchemaOutdated(ConfigurationError):
+    """The tables are of another version than this habitkit works with.
+
+    Attributes:
+        found: The version of the tables.
+        needed: The version this habitkit works with.
+    """
+
+    def __init__(self, *, found: int, needed: int, command: str) -> None:
+        """Name both versions and the command or step that helps."""
+        self.found = found
+        self.needed = needed
+        self.command = command
+        help_ = f"upgrade with: {command}" if found < needed else "install a newer habitkit"
+        super().__init__(f"the habitkit tables have version {found}, needed is {needed}; {help_}")
+
+
+# -- the store ---------------------------------------------------------------------------------
+
+
+class StoreError(HabitKitError):
+    """The store could not do its work; nothing of the action is kept unless said otherwise."""
+
+
+class StoreBusy(StoreError):
+    """Other writers kept the store busy through every retry; nothing was written.
+
+    Attributes:
+        attempts: How often it was tried.
+    """
+
+    def __init__(self, attempts: int) -> None:
+        """Say how often it was tried."""
+        self.attempts = attempts
+        super().__init__(f"the store was busy {attempts} times in a row; try again later")
+
+
+class OutcomeUnknown(StoreError):
+    """The connection broke around COMMIT: the action may or may not have happened."""
+
+    def __init__(self) -> None:
+        """Say what would have helped."""
+        super().__init__(
+            "the connection was lost around COMMIT, so the action may or may not have happened; "
+            "pass idempotency_key=... and it is retried safely"
+        )
+
+
+class HostTransactionLost(StoreError):
+    """The database itself ended the host's transaction; the host must start over."""
+
+    def __init__(self) -> None:
+        """Say what the host has to do."""
+        super().__init__(
+            "the database ended the surrounding transaction, so all of its work is lost; "
+            "roll back, and run the whole transaction again"
+        )
+
+
+class HostTransactionStale(StoreError):
+    """A host's SQLite transaction has read, another writer has committed, so it cannot write."""
+
+    def __init__(self) -> None:
+        """Say how to begin instead."""
+        super().__init__(
+            "this SQLite transaction has read before another writer committed, so it can no "
+            "longer write; roll back, and begin it with BEGIN IMMEDIATE"
+        )
+
+
+class IntegrityError(StoreError):
+    """A constraint of the store said no: something tried to write what must not exist."""
+
+
+class Duplicate(IntegrityError):
+    """A fact with this identity is stored already.
+
+    Attributes:
+        kind: What kind of fact.
+    """
+
+    def __init__(self, kind: str) -> None:
+        """Name the kind of fact."""
+        self.kind = kind
+        super().__init__(f"a {kind} with this identity exists already")
+
+
+def _shown(value: object) -> str:
+    """Show a value in a message without flooding it."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]}...{text[-1]}"  # noqa: PLR2004

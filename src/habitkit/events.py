@@ -1,0 +1,171 @@
+"""The event vocabulary: what can have happened, as frozen values.
+
+An event with a ``key`` is derived: it is an element of a set that the facts determine, and the key
+names its place (``done:{habit}:{day}``), never a run or an order of arrival. When facts change so
+that an element is no longer in the set, ``Retracted`` says so.
+
+A host adds its own by subclassing ``Event``, or records loose ones with ``kit.events.record``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - attrs and cattrs read the annotations
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Literal
+from uuid import UUID
+
+from attrs import frozen
+
+__all__ = [
+    "VOCABULARY",
+    "CoinsPosted",
+    "Event",
+    "HabitCompleted",
+    "HabitCreated",
+    "Recorded",
+    "Retracted",
+    "StreakReached",
+]
+
+
+@frozen
+class Event:
+    """The base of every event.
+
+    Attributes:
+        owner: Whose event it is.
+        at: When it happened: an aware datetime in UTC.
+    """
+
+    owner: str
+    at: datetime
+
+    @property
+    def key(self) -> str | None:
+        """The element's place in the derived set, or None for a plain event."""
+        return None
+
+    @property
+    def type(self) -> str:
+        """The name under which the event is stored and subscribed to."""
+        return type(self).__name__
+
+
+@frozen
+class HabitCreated(Event):
+    """A habit was created."""
+
+    habit_id: UUID
+    title: str
+
+
+@frozen
+class HabitCompleted(Event):
+    """A day of a habit is done.
+
+    Attributes:
+        habit_id: The habit.
+        day: The habit day that is done.
+        credit: ``full`` if a check-in of that day was received in time, else ``history``.
+        sealed: True if the day was sealed by then; its coins no longer move.
+    """
+
+    habit_id: UUID
+    day: date
+    credit: Literal["full", "history"]
+    sealed: bool = False
+
+    @property
+    def key(self) -> str:
+        """``done:{habit}:{day}``."""
+        return f"done:{self.habit_id}:{self.day}"
+
+
+@frozen
+class StreakReached(Event):
+    """A run of done days reached a multiple of seven.
+
+    Attributes:
+        habit_id: The habit.
+        day: The day on which the run reached that length.
+        slots: The length.
+        credit: ``full`` if that day was checked in for in time, else ``history``.
+        sealed: True if the day was sealed by then; its coins no longer move.
+    """
+
+    habit_id: UUID
+    day: date
+    slots: int
+    credit: Literal["full", "history"]
+    sealed: bool = False
+
+    @property
+    def key(self) -> str:
+        """``streak:{habit}:{day}:{slots}``."""
+        return f"streak:{self.habit_id}:{self.day}:{self.slots}"
+
+
+@frozen
+class Retracted(Event):
+    """A derived event is no longer true.
+
+    Attributes:
+        of: The type of the event that is taken back.
+        retracted_key: Its key.
+        sealed: True if its day was sealed by then; its coins no longer move.
+    """
+
+    of: str
+    retracted_key: str
+    sealed: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key of the event that is taken back."""
+        return self.retracted_key
+
+
+@frozen
+class CoinsPosted(Event):
+    """A transfer touched a wallet of this owner.
+
+    Attributes:
+        transfer_id: The transfer.
+        kind: What sort of transfer: ``award``, ``spend``, ``transfer``, ``reward`` ...
+        currency: The currency.
+        amount: What the wallet gained; negative if it lost.
+        balance: What the wallet holds afterwards.
+    """
+
+    transfer_id: UUID
+    kind: str
+    currency: str
+    amount: int
+    balance: int
+
+
+@frozen
+class Recorded(Event):
+    """An event of the host's own that has no class.
+
+    Attributes:
+        name: The type under which it was recorded.
+        fields: Its content, values that JSON can hold.
+    """
+
+    name: str
+    fields: Mapping[str, Any]
+
+    @property
+    def type(self) -> str:
+        """The type under which it was recorded."""
+        return self.name
+
+
+VOCABULARY: Mapping[str, type[Event]] = MappingProxyType(
+    {
+        cls.__name__: cls
+        for cls in (HabitCreated, HabitCompleted, StreakReached, Retracted, CoinsPosted)
+    }
+)

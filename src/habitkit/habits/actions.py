@@ -1,0 +1,390 @@
+"""The habits' use cases: create, list, check in, undo, take over a history."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from habitkit import ids
+from habitkit._action import action, query
+from habitkit.clock import instant
+from habitkit.errors import Duplicate, InvalidHabit, NotFound
+from habitkit.events import CoinsPosted, Event, HabitCompleted, HabitCreated, Retracted, StreakReached
+from habitkit.habits import rules
+from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
+from habitkit.streaks import rules as streak_rules
+from habitkit.streaks.days import day_boundary, habit_day
+from habitkit.streaks.days import zone as zone_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from habitkit.habits.model import Credit
+    from habitkit.streaks.model import Snapshot
+    from habitkit.transaction import Transaction
+
+__all__ = ["HabitActions", "backfill", "check_in", "create", "get", "of_owner", "undo"]
+
+
+def create(
+    tx: Transaction,
+    owner: str,
+    title: str,
+    schedule: Schedule,
+    *,
+    clock: DayClock | None = None,
+    idempotency_key: str | None = None,
+) -> Habit:
+    """Create a habit.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habit it will be, for good.
+        title: What it is called, 1 to 200 characters.
+        schedule: When it is due.
+        clock: When its day begins and where; UTC midnight by default.
+        idempotency_key: The same key with the same arguments creates one habit.
+
+    Returns:
+        The habit.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    tx.own(ids.owner(owner))
+    rules.title(title)
+    if not isinstance(schedule, Schedule):
+        raise InvalidHabit("schedule", given=schedule, expected="a Schedule, as Schedule.daily()")
+    day_clock = DayClock() if clock is None else clock
+    if not isinstance(day_clock, DayClock):
+        raise InvalidHabit("clock", given=clock, expected="a DayClock or None")
+    if day_clock.tz is not None:
+        zone_of(day_clock.tz)
+    tx.lock(owner)
+
+    def work(habit_id: UUID) -> Habit:
+        habit = Habit(habit_id, owner, title, schedule, day_clock, tx.now)
+        tx.habits.add(habit)
+        tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
+        return habit
+
+    request = {"title": title, "schedule": schedule, "clock": clock}
+    return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)
+
+
+def get(tx: Transaction, habit_id: UUID | str) -> Habit:
+    """Return a habit.
+
+    Raises:
+        NotFound: If there is no such habit.
+    """
+    habit = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
+    if habit is None:
+        raise NotFound("habit", habit_id)
+    tx.own(habit.owner, "habit", habit_id)
+    return habit
+
+
+def of_owner(
+    tx: Transaction, owner: str, *, after: UUID | str | None = None, limit: int = 50
+) -> list[Habit]:
+    """Return an owner's habits, oldest first.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        after: The id of the last habit already seen.
+        limit: How many at most, 1 to 1000.
+    """
+    tx.own(ids.owner(owner))
+    start = None if after is None else ids.parse_id(after, "after")
+    return tx.habits.of_owner(owner, start, max(1, min(limit, 1000)))
+
+
+def check_in(
+    tx: Transaction,
+    habit_id: UUID | str,
+    *,
+    day: date | None = None,
+    at: datetime | None = None,
+    tz: str | None = None,
+    note: str | None = None,
+    idempotency_key: str | None = None,
+) -> CheckedIn:
+    """Record that a habit was done.
+
+    The habit day is taken from ``at`` in the zone and fixed for good, or given as ``day`` ("I
+    forgot yesterday"). A second check-in on a day that is done is kept and changes nothing else.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        day: The habit day; by default the day of ``at``.
+        at: When it was done, not later than now; now by default.
+        tz: The IANA zone the owner is in; the habit's own by default.
+        note: A remark, at most 2000 characters.
+        idempotency_key: The same key with the same arguments checks in once.
+
+    Returns:
+        The fact's id, the streak, the coins earned and all events.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidInput: If an argument is not acceptable; the message names it.
+        DayRefused: If the day has not begun or lies more than a hundred years back.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    subject = ids.parse_id(habit_id, "habit_id")
+    when = None if at is None else instant(at)
+    if day is not None and (isinstance(day, datetime) or not isinstance(day, date)):
+        raise InvalidHabit("day", given=day, expected="a date or None")
+    if tz is not None:
+        zone_of(tz)
+    rules.note(note)
+    owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+
+    def work(fact_id: UUID) -> CheckedIn:
+        habit = get(tx, subject)
+        return _check_in(tx, habit, fact_id, day, when, tz, note)
+
+    if idempotency_key is None:
+        return work(tx.new_id())
+    request = {"habit_id": subject, "day": day, "at": when, "tz": tz, "note": note}
+    return tx.once(owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
+
+
+def _check_in(
+    tx: Transaction,
+    habit: Habit,
+    fact_id: UUID,
+    day: date | None,
+    at: datetime | None,
+    tz: str | None,
+    note: str | None,
+) -> CheckedIn:
+    """Add the fact and emit what it changed."""
+    zone_name = tz or habit.clock.tz or "UTC"
+    zone, day_start = zone_of(zone_name), habit.clock.day_start
+    today = habit_day(tx.now, zone, day_start)
+    when = tx.now if at is None else at
+    if day is None:
+        day = today if at is None else habit_day(when, zone, day_start)
+    credit = rules.credit(day, today, tx.now, zone, day_start)
+    fact = CheckIn(
+        fact_id, habit.id, habit.owner, day, when, zone_name, note, credit, "app", tx.now
+    )
+    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
+    was = (
+        rules.credit_of_day(tx.habits.on_day(habit.id, day))
+        if streak_rules.is_done(snapshot, day)
+        else None
+    )
+    tx.habits.add_check_ins((fact,))
+    better = was is None or (was == "history" and credit == "full")
+    snapshot, events = _turn(tx, habit, snapshot, day, was, credit if better else was)
+    return CheckedIn(
+        fact_id,
+        habit.id,
+        day,
+        credit,
+        streak_rules.current_run(snapshot, max(day, today)),
+        _coins(events, habit.owner),
+        tuple(events),
+    )
+
+
+def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
+    """Take a check-in back. What it alone earned is taken back too, until its day is sealed.
+
+    Undoing what is undone already changes nothing.
+
+    Args:
+        tx: The transaction.
+        fact_id: The check-in, as ``CheckedIn.id``.
+
+    Returns:
+        The streak, the coins that moved and all events.
+
+    Raises:
+        NotFound: If there is no such check-in.
+    """
+    subject = ids.parse_id(fact_id, "fact_id")
+    owner = _lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
+    found = tx.habits.check_in(subject)
+    if found is None:
+        raise NotFound("check-in", fact_id)
+    fact, voided = found
+    habit = get(tx, fact.habit_id)
+    zone, day_start = zone_of(fact.tz), habit.clock.day_start
+    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, owner)
+    events: list[Event] = []
+    if not voided:
+        was = rules.credit_of_day(tx.habits.on_day(habit.id, fact.day))
+        tx.habits.add_void(Void(tx.new_id(), habit.id, owner, fact.id, tx.now))
+        remains = rules.credit_of_day(tx.habits.on_day(habit.id, fact.day))
+        snapshot, events = _turn(tx, habit, snapshot, fact.day, was, remains)
+    today = habit_day(tx.now, zone, day_start)
+    return Undone(
+        fact.id,
+        habit.id,
+        fact.day,
+        streak_rules.current_run(snapshot, today),
+        _coins(events, owner),
+        tuple(events),
+    )
+
+
+def backfill(
+    tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, source: str
+) -> int:
+    """Take over a history from elsewhere: each day counts for the streak and earns nothing.
+
+    A day that was taken over before is left alone, so this may be repeated.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        days: The days on which it was done.
+        source: Where they come from, for example ``"loop-csv"``.
+
+    Returns:
+        How many days are new.
+
+    Raises:
+        NotFound: If there is no such habit.
+        DayRefused: If a day has not begun or lies more than a hundred years back.
+    """
+    subject = ids.parse_id(habit_id, "habit_id")
+    owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    habit = get(tx, subject)
+    zone_name = habit.clock.tz or "UTC"
+    zone, day_start = zone_of(zone_name), habit.clock.day_start
+    today = habit_day(tx.now, zone, day_start)
+    wanted = {
+        ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day
+        for day in sorted(set(days))
+    }
+    known = tx.habits.known(list(wanted))
+    facts = []
+    for fact_id, day in wanted.items():
+        rules.credit(day, today, tx.now, zone, day_start)
+        if fact_id not in known:
+            at = min(day_boundary(day, zone, day_start), tx.now)
+            facts.append(
+                CheckIn(
+                    fact_id, subject, owner, day, at, zone_name, None, "history", source, tx.now
+                )
+            )
+    _add_history(tx, habit, facts)
+    return len(facts)
+
+
+def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> None:
+    """Add many facts of history credit at once and emit what they changed."""
+    if not facts:
+        return
+    before = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
+    tx.habits.add_check_ins(facts)
+    live = tx.habits.live(habit.id)
+    after = streak_rules.build(
+        habit.id, habit.owner, (fact.day for fact in live), tx.rev(habit.owner)
+    )
+    tx.streaks.put(after)
+    new_days = sorted({f.day for f in facts if not streak_rules.is_done(before, f.day)})
+    lost, gained = streak_rules.milestones_between(before, after)
+    full = {fact.day for fact in live if fact.credit == "full"}
+    events = [_completed(tx, habit, day, "history") for day in new_days]
+    tx.emit(habit.owner, [*events, *_milestone_events(tx, habit, lost, gained, full)])
+
+
+def _turn(
+    tx: Transaction,
+    habit: Habit,
+    snapshot: Snapshot,
+    day: date,
+    was: Credit | None,
+    now: Credit | None,
+) -> tuple[Snapshot, list[Event]]:
+    """Move a day from one credit to another (None: not done) and emit the difference."""
+    if was == now:
+        return snapshot, []
+    full = {day} if now == "full" else set()
+    done = _completed(tx, habit, day, now or "history")
+    if was is not None and now is not None:  # still done, but worth something else
+        gained = streak_rules.milestone_on(snapshot, day)
+        moved = _milestone_events(tx, habit, [], gained, full)
+        return snapshot, tx.emit(habit.owner, [done, *moved])
+    after = streak_rules.mark(snapshot, day, tx.rev(habit.owner), done=now is not None)
+    tx.streaks.put(after)
+    lost, gained = streak_rules.milestones_moved(snapshot, after, day)
+    if any(later != day for later, _ in gained):
+        full = {fact.day for fact in tx.habits.live(habit.id) if fact.credit == "full"}
+    moved = _milestone_events(tx, habit, lost, gained, full)
+    first = done if now is not None else _retracted(done)
+    return after, tx.emit(habit.owner, [first, *moved])
+
+
+def _completed(tx: Transaction, habit: Habit, day: date, credit: Credit) -> HabitCompleted:
+    """Return the event of a done day."""
+    return HabitCompleted(
+        habit.owner, tx.now, habit.id, day, credit, _is_sealed(tx, habit, day)
+    )
+
+
+def _milestone_events(
+    tx: Transaction,
+    habit: Habit,
+    lost: Sequence[tuple[date, int]],
+    gained: Sequence[tuple[date, int]],
+    full: set[date],
+) -> list[Event]:
+    """Return the events of milestones that moved; each is worth what its day is worth."""
+    events: list[Event] = []
+    for milestones, is_lost in ((lost, True), (gained, False)):
+        for day, slots in milestones:
+            credit: Credit = "full" if day in full else "history"
+            sealed = _is_sealed(tx, habit, day)
+            reached = StreakReached(habit.owner, tx.now, habit.id, day, slots, credit, sealed)
+            events.append(_retracted(reached) if is_lost else reached)
+    return events
+
+
+def _retracted(event: HabitCompleted | StreakReached) -> Retracted:
+    """Take a derived event back."""
+    return Retracted(event.owner, event.at, event.type, event.key, event.sealed)
+
+
+def _is_sealed(tx: Transaction, habit: Habit, day: date) -> bool:
+    """Tell whether what a day of a habit entitles to is final."""
+    return rules.is_sealed(day, tx.now, zone_of(habit.clock.tz or "UTC"), habit.clock.day_start)
+
+
+def _lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> str:
+    """Lock the owner of something that exists and is in scope."""
+    if owner is None:
+        raise NotFound(kind, given)
+    tx.own(owner, kind, given)
+    tx.lock(owner)
+    return owner
+
+
+def _coins(events: Sequence[Event], owner: str) -> int:
+    """Return the coins that moved into the owner's wallet."""
+    return sum(
+        event.amount
+        for event in events
+        if isinstance(event, CoinsPosted) and event.owner == owner and event.currency == "coin"
+    )
+
+
+class HabitActions:
+    """What ``kit.habits`` offers."""
+
+    create = action(create)
+    get = query(get)
+    list = query(of_owner)
+    check_in = action(check_in)
+    undo = action(undo)
+    backfill = action(backfill)

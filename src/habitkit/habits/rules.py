@@ -1,0 +1,106 @@
+"""Pure rules of habits: what a check-in is worth, and what a title and a note may be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from habitkit.errors import DayRefused, InvalidHabit
+from habitkit.streaks.days import day_boundary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime, time
+    from zoneinfo import ZoneInfo
+
+    from habitkit.habits.model import CheckIn, Credit
+
+__all__ = [
+    "LATE_WINDOW",
+    "MAX_BACKDATE_DAYS",
+    "credit",
+    "credit_of_day",
+    "is_sealed",
+    "note",
+    "title",
+]
+
+LATE_WINDOW = timedelta(hours=48)
+"""How long after a day's deadline a check-in for it still earns full credit."""
+
+MAX_BACKDATE_DAYS = 36_525
+"""How far back a day may be recorded: a hundred years."""
+
+_CLOCK_SKEW = timedelta(minutes=15)
+_LONGEST_TITLE = 200
+_LONGEST_NOTE = 2000
+_DAY = timedelta(days=1)
+
+
+def title(value: object) -> str:
+    """Return a valid title.
+
+    Raises:
+        InvalidHabit: If it is no text, blank, or longer than 200 characters.
+    """
+    if (
+        isinstance(value, str)
+        and value.strip()
+        and len(value) <= _LONGEST_TITLE
+        and "\x00" not in value
+    ):
+        return value
+    raise InvalidHabit("title", given=value, expected=f"1 to {_LONGEST_TITLE} characters")
+
+
+def note(value: object) -> str | None:
+    """Return a valid note or None.
+
+    Raises:
+        InvalidHabit: If it is no text or longer than 2000 characters.
+    """
+    if value is None or (
+        isinstance(value, str) and len(value) <= _LONGEST_NOTE and "\x00" not in value
+    ):
+        return value
+    raise InvalidHabit("note", given=value, expected=f"at most {_LONGEST_NOTE} characters or None")
+
+
+def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time) -> Credit:
+    """Decide once, at receipt, what a check-in for a day is worth.
+
+    ``full`` until 48 h after the day's deadline, then ``history``: it counts for the streak and
+    earns nothing.
+
+    Args:
+        day: The day to check in for.
+        today: The habit day of ``now``.
+        now: When the check-in was received.
+        tz: The zone of the habit's clock.
+        day_start: The wall time at which the day begins.
+
+    Raises:
+        DayRefused: If the day has not begun (15 minutes of clock skew are forgiven), or lies more
+            than a hundred years back.
+    """
+    if day == today:
+        return "full"
+    earliest = today - timedelta(days=MAX_BACKDATE_DAYS)
+    begun = day < today or (
+        day == today + _DAY and day_boundary(day, tz, day_start) - now <= _CLOCK_SKEW
+    )
+    if not begun or day < earliest:
+        raise DayRefused(day=day, earliest=earliest, latest=today)
+    return "history" if is_sealed(day, now, tz, day_start) else "full"
+
+
+def is_sealed(day: date, now: datetime, tz: ZoneInfo, day_start: time) -> bool:
+    """Tell whether what a day entitles to is final: 48 h have passed since its deadline."""
+    return now - day_boundary(day + _DAY, tz, day_start) > LATE_WINDOW
+
+
+def credit_of_day(facts: Sequence[CheckIn]) -> Credit | None:
+    """Return the best credit among a day's live check-ins, or None if there are none."""
+    if not facts:
+        return None
+    return "full" if any(fact.credit == "full" for fact in facts) else "history"

@@ -1,0 +1,74 @@
+"""What a store keeps for the habits room: habits and a growing set of facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from habitkit.habits.model import CheckIn, Habit, Void
+
+__all__ = ["HabitStore"]
+
+
+class HabitStore(Protocol):
+    """Habits and the facts about them. Facts are added, never changed or removed."""
+
+    def add(self, habit: Habit) -> None:
+        """Add a habit.
+
+        Raises:
+            Duplicate: If there is one of this id.
+        """
+        ...
+
+    def get(self, habit_id: UUID) -> Habit | None:
+        """Return a habit, or None."""
+        ...
+
+    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
+        """Return up to ``limit`` habits of an owner in the order of their ids, after one."""
+        ...
+
+    def owner_of(self, habit_id: UUID) -> str | None:
+        """Return the owner of a habit, or None if there is no such habit. Needs no lock."""
+        ...
+
+    def owner_of_fact(self, fact_id: UUID) -> str | None:
+        """Return the owner of a fact, or None if there is no such fact. Needs no lock."""
+        ...
+
+    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
+        """Add check-ins, voided or not by an earlier ``Void``.
+
+        Raises:
+            Duplicate: If a fact of one of these ids exists.
+        """
+        ...
+
+    def add_void(self, void: Void) -> None:
+        """Add the fact that a check-in is taken back.
+
+        Raises:
+            Duplicate: If the check-in is voided already.
+        """
+        ...
+
+    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
+        """Return a check-in and whether it is voided, or None."""
+        ...
+
+    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
+        """Return a day's check-ins that are not voided, in the order of ``(at, id)``."""
+        ...
+
+    def live(self, habit_id: UUID) -> list[CheckIn]:
+        """Return all check-ins of a habit that are not voided, in the order of (day, at, id)."""
+        ...
+
+    def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
+        """Return which of these facts exist, voided or not."""
+        ...

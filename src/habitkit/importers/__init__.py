@@ -1,0 +1,1 @@
+"""Turn other trackers' files into facts; one module per tracker."""

@@ -1,0 +1,209 @@
+"""The journal's use cases: record a host's own event, read the log, relay, sweep."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from habitkit import _codec, ids
+from habitkit._action import Call, Outside, action, procedure, query
+from habitkit.clock import instant
+from habitkit.errors import InvalidEvent
+from habitkit.events import VOCABULARY, Recorded
+from habitkit.journal.model import Failure, RelayReport, SweepReport
+from habitkit.journal.rules import CLAIM_SECONDS, retry_delay
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from habitkit._action import Steps
+    from habitkit.journal.model import Delivery, StoredEvent
+    from habitkit.transaction import Transaction, Wiring
+
+__all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep"]
+
+_LONGEST_TYPE = 100
+_LARGEST_FIELDS = 64 * 1024
+
+
+def record(
+    tx: Transaction,
+    unit: str,
+    type: str,  # noqa: A002 - the event's type is called type
+    fields: Mapping[str, Any] | None = None,
+    *,
+    at: datetime | None = None,
+    idempotency_key: str | None = None,
+) -> Recorded:
+    """Record an event of the host's own, for reactions, the relay and later analysis.
+
+    Args:
+        tx: The transaction.
+        unit: Whose event it is: an owner, or any other unit such as a visitor.
+        type: The event's type, at most 100 characters; not one of habitkit's own.
+        fields: Its content: JSON values, at most 64 KiB as text.
+        at: When it happened; now by default.
+        idempotency_key: The same key with the same arguments records once.
+
+    Returns:
+        The event.
+
+    Raises:
+        InvalidEvent: If the type or the fields cannot be recorded.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    tx.own(ids.owner(unit))
+    name = _event_type(type)
+    values = _fields({} if fields is None else fields)
+    when = None if at is None else instant(at)
+    tx.lock(unit)
+
+    def work(_: object) -> Recorded:
+        event = Recorded(owner=unit, at=when or tx.now, name=name, fields=values)
+        tx.emit(unit, [event])
+        return event
+
+    request = {"type": name, "fields": values, "at": when}
+    return tx.once(unit, "events.record", idempotency_key, request, Recorded, work)
+
+
+def page(
+    tx: Transaction, owner: str, *, after: tuple[int, int] | None = None, limit: int = 100
+) -> list[StoredEvent]:
+    """Return an owner's events in the order in which they were written.
+
+    Args:
+        tx: The transaction.
+        owner: Whose events.
+        after: The (rev, position) of the last event already seen.
+        limit: How many at most, 1 to 1000.
+    """
+    tx.own(ids.owner(owner))
+    return tx.stores.events.page(owner, after, max(1, min(limit, 1000)))
+
+
+def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
+    """Deliver up to ``limit`` waiting events to their subscribers, each at least once.
+
+    An event counts as delivered when every subscriber of its type has returned; if one raises, the
+    event is tried again later, for all of them. Several relays may run at once.
+
+    Args:
+        wiring: The kit's wiring, with the subscribers.
+        limit: How many events at most.
+
+    Returns:
+        How many were delivered, and which failed.
+    """
+    deliveries: list[Delivery] = yield Call(_claim, (limit,))
+    delivered: list[StoredEvent] = []
+    failures: list[Failure] = []
+    for delivery in deliveries:
+        error = None
+        for subscriber in wiring.subscribers:
+            if error is None and delivery.event.type in subscriber.names:
+                error = yield Outside(subscriber.run, (delivery.event,))
+        if error is None:
+            delivered.append(delivery.event)
+        else:
+            reason = f"{type(error).__name__}: {error}"
+            failures.append(Failure(delivery.event.id, reason, delivery.attempt))
+            yield Call(_postpone, (delivery,))
+    if delivered:
+        yield Call(_delivered, (delivered,))
+    return RelayReport(delivered=len(delivered), failed=tuple(failures))
+
+
+def _claim(tx: Transaction, limit: int) -> list[Delivery]:
+    return tx.stores.outbox.claim(tx.now, tx.now + timedelta(seconds=CLAIM_SECONDS), limit)
+
+
+def _postpone(tx: Transaction, delivery: Delivery) -> None:
+    tx.stores.outbox.postpone(delivery.event, tx.now + retry_delay(delivery.attempt))
+
+
+def _delivered(tx: Transaction, events: Sequence[StoredEvent]) -> None:
+    tx.stores.outbox.done(events)
+
+
+def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
+    """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
+
+    It applies messages that wait in inboxes, one transaction an owner, and forgets answers to
+    idempotency keys that are older than 30 days. Two sweeps at once do nothing twice.
+
+    Args:
+        wiring: The kit's wiring.
+        limit: How many messages, and how many old answers, at most.
+
+    Returns:
+        What was done, and whether there is more to do.
+    """
+    del wiring
+    applied = 0
+    failures: list[Failure] = []
+    owners: list[str] = yield Call(_owners_with_messages, (limit,), False)
+    for owner in owners:
+        left = limit - applied - len(failures)
+        if left <= 0:
+            break
+        done, failed = yield Call(_apply_messages, (owner, left))
+        applied += done
+        failures += failed
+    forgotten: int = yield Call(_forget_answers, (limit,))
+    more = applied + len(failures) >= limit or forgotten >= limit
+    return SweepReport(applied=applied, failed=tuple(failures), forgotten=forgotten, more=more)
+
+
+def _owners_with_messages(tx: Transaction, limit: int) -> list[str]:
+    return tx.stores.inbox.owners(limit)
+
+
+def _apply_messages(tx: Transaction, owner: str, limit: int) -> tuple[int, list[Failure]]:
+    return tx.apply_messages(owner, limit)
+
+
+def _forget_answers(tx: Transaction, limit: int) -> int:
+    return tx.forget_answers(limit)
+
+
+class EventActions:
+    """What ``kit.events`` offers."""
+
+    record = action(record)
+    page = query(page)
+
+
+class RelayActions:
+    """What ``kit.relay`` offers."""
+
+    run_once = procedure(run_once)
+
+
+def _event_type(value: object) -> str:
+    """Return a valid type of a host's own event."""
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= _LONGEST_TYPE
+        or not value.isprintable()
+        or value in VOCABULARY
+    ):
+        raise InvalidEvent(
+            "type",
+            given=value,
+            expected=f"1 to {_LONGEST_TYPE} printable characters, none of habitkit's own types",
+        )
+    return value
+
+
+def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields as plain JSON values."""
+    try:
+        text = _codec.to_json(dict(value))
+    except (TypeError, ValueError) as error:
+        raise InvalidEvent("fields", given=value, expected="JSON values by name") from error
+    if len(text) > _LARGEST_FIELDS or "\\u0000" in text or any(type(n) is not str for n in value):
+        raise InvalidEvent(
+            "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
+        )
+    return _codec.from_json(text)

@@ -1,0 +1,184 @@
+"""Values of the journal: rows of events, deliveries, messages between owners, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - part of the values' public annotations
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from attrs import frozen
+
+from habitkit.events import Event
+
+__all__ = [
+    "Answer",
+    "Delivery",
+    "EventRow",
+    "Failure",
+    "Locked",
+    "Message",
+    "RelayReport",
+    "StoredEvent",
+    "SweepReport",
+]
+
+
+class Locked(NamedTuple):
+    """What taking an owner's lock tells.
+
+    Attributes:
+        rev: The owner's new revision; it grows by one at each lock.
+        messages: True if messages wait in the owner's inbox.
+    """
+
+    rev: int
+    messages: bool
+
+
+class EventRow(NamedTuple):
+    """An event on its way into the store.
+
+    Attributes:
+        rev: The owner's revision in which it happened.
+        position: Its place among the events of that revision, from 0.
+        event: The event.
+        deliver: True if a delivery is to be kept for the relay.
+    """
+
+    rev: int
+    position: int
+    event: Event
+    deliver: bool
+
+
+@frozen
+class StoredEvent:
+    """An event as the journal keeps it.
+
+    Attributes:
+        owner: Whose event it is.
+        rev: The owner's revision in which it happened.
+        position: Its place among the events of that revision, from 0.
+        type: The type's name.
+        at: When it happened, in UTC.
+        key: The place in the derived set, or None.
+        fields: The rest of its content, as JSON values.
+    """
+
+    owner: str
+    rev: int
+    position: int
+    type: str
+    at: datetime
+    key: str | None
+    fields: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """A text that names this event for good: receivers drop what they have seen."""
+        return f"{self.owner}:{self.rev}:{self.position}"
+
+
+@frozen
+class Delivery:
+    """An event that the relay has claimed.
+
+    Attributes:
+        event: What is to be told.
+        attempt: The number of this attempt, from 1.
+    """
+
+    event: StoredEvent
+    attempt: int
+
+
+@frozen
+class Message:
+    """Something that concerns another owner, applied under that owner's own lock.
+
+    Attributes:
+        id: Its identity.
+        owner: Whom it concerns.
+        key: Unique for the owner: sending the same key again does nothing.
+        type: The event's type.
+        at: The event's instant, in UTC.
+        fields: The event's content, as JSON values.
+        attempts: How often applying it has failed.
+        error: Why it failed last.
+    """
+
+    id: UUID
+    owner: str
+    key: str
+    type: str
+    at: datetime
+    fields: Mapping[str, Any]
+    attempts: int = 0
+    error: str | None = None
+
+
+@frozen
+class Answer:
+    """What an idempotency key was answered with.
+
+    Attributes:
+        owner: Whose key.
+        operation: The operation the key was used for.
+        key: The key.
+        request: The caller's arguments, as texts.
+        result: The first result, as JSON text.
+        at: When it was answered.
+    """
+
+    owner: str
+    operation: str
+    key: str
+    request: Mapping[str, str]
+    result: str
+    at: datetime
+
+
+@frozen
+class Failure:
+    """A delivery or message that could not be handled.
+
+    Attributes:
+        id: The event's or message's identity.
+        error: Why, in words.
+        attempts: How often it has failed so far.
+    """
+
+    id: str
+    error: str
+    attempts: int
+
+
+@frozen
+class RelayReport:
+    """What one run of the relay did.
+
+    Attributes:
+        delivered: How many events every subscriber has accepted.
+        failed: Those that will be tried again later.
+    """
+
+    delivered: int
+    failed: tuple[Failure, ...] = ()
+
+
+@frozen
+class SweepReport:
+    """What one sweep did.
+
+    Attributes:
+        applied: How many inbox messages were applied.
+        failed: Messages that could not be applied.
+        forgotten: How many answers to old idempotency keys were dropped.
+        more: True if the limit was reached, so another sweep has work to do.
+    """
+
+    applied: int
+    failed: tuple[Failure, ...] = ()
+    forgotten: int = 0
+    more: bool = False

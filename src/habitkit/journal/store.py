@@ -1,0 +1,122 @@
+"""What a store keeps for the frame itself: owners' locks, events, deliveries, inbox, answers.
+
+All of it happens inside one open transaction of the store.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from habitkit.journal.model import (
+        Answer,
+        Delivery,
+        EventRow,
+        Locked,
+        Message,
+        StoredEvent,
+    )
+
+__all__ = ["AnswerStore", "EventStore", "InboxStore", "OutboxStore", "OwnerStore"]
+
+
+class OwnerStore(Protocol):
+    """The owners' locks."""
+
+    def lock(self, owner: str) -> Locked:
+        """Take the owner's lock until the transaction ends, and advance the owner's revision.
+
+        The owner's row is made if there is none. Of two transactions that lock the same owner, the
+        second waits until the first has ended and then sees all that it committed.
+        """
+        ...
+
+
+class EventStore(Protocol):
+    """The permanent log of events."""
+
+    def append(self, rows: Sequence[EventRow]) -> None:
+        """Add events, and a delivery for each row that asks for one.
+
+        Raises:
+            Duplicate: If an owner has an event at that revision and position already.
+        """
+        ...
+
+    def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
+        """Return up to ``limit`` events of an owner in the order of (rev, position).
+
+        Args:
+            owner: Whose events.
+            after: Only those after this (rev, position); None for the beginning.
+            limit: How many at most.
+        """
+        ...
+
+
+class OutboxStore(Protocol):
+    """Deliveries that wait for the relay."""
+
+    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+        """Claim up to ``limit`` deliveries that are due, so that nobody else gets them for a while.
+
+        A delivery is due if it is available at ``now``; claiming makes it unavailable until
+        ``until`` and counts an attempt. Two claimers never get the same delivery for the same
+        time, and do not wait for each other where the database can skip locked rows.
+        """
+        ...
+
+    def done(self, delivered: Sequence[StoredEvent]) -> None:
+        """Delete deliveries that are done; unknown ones are ignored."""
+        ...
+
+    def postpone(self, event: StoredEvent, until: datetime) -> None:
+        """Make a claimed delivery available again at ``until``."""
+        ...
+
+
+class InboxStore(Protocol):
+    """Messages between owners."""
+
+    def add(self, message: Message) -> bool:
+        """Add a message; return False, and do nothing, if the owner already has one of its key."""
+        ...
+
+    def waiting(self, owner: str, limit: int) -> list[Message]:
+        """Return an owner's unapplied messages with attempts left, oldest ``(at, key)`` first."""
+        ...
+
+    def owners(self, limit: int) -> list[str]:
+        """Return up to ``limit`` owners who have such messages, sorted."""
+        ...
+
+    def applied(self, message: Message, at: datetime) -> None:
+        """Mark a message as applied; its key stays taken until it is forgotten."""
+        ...
+
+    def failed(self, message: Message, error: str) -> None:
+        """Count a failed attempt and keep its reason."""
+        ...
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete up to ``limit`` messages that were applied before an instant; count them."""
+        ...
+
+
+class AnswerStore(Protocol):
+    """Answers given to idempotency keys."""
+
+    def get(self, owner: str, operation: str, key: str) -> Answer | None:
+        """Return the answer given under a key, or None."""
+        ...
+
+    def put(self, answer: Answer) -> None:
+        """Keep an answer, replacing one of the same key."""
+        ...
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete up to ``limit`` answers that were given before an instant; count them."""
+        ...

@@ -1,0 +1,68 @@
+"""URLs to backends: ``"sqlite:///habits.db"`` finds an installed entry point and loads it lazily.
+
+An installed package offers a backend in the entry point group ``habitkit.backends``, under the URL's
+scheme without any driver (``postgresql`` serves ``postgresql+asyncpg://`` too). It names a function
+``open_url(url, *, asynchronous)`` that returns a ``Store``, or, if asked for one, an ``AsyncStore`` or
+something to await for one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from habitkit.errors import MissingExtra, UnknownScheme
+
+if TYPE_CHECKING:
+    from habitkit.store import AsyncStore, Store
+
+__all__ = ["GROUP", "open_async_store", "open_store"]
+
+GROUP = "habitkit.backends"
+
+_EXTRA_OF_MODULE = {
+    "asyncpg": "asyncpg",
+    "greenlet": "async",
+    "psycopg": "postgres",
+    "pymemcache": "memcached",
+    "redis": "redis",
+}
+_SCHEME = re.compile(r"^([a-z][a-z0-9.-]*)(\+[a-z0-9_]+)?:", re.IGNORECASE)
+
+
+def open_store(url: str) -> Store:
+    """Open the store behind a URL for a sync host.
+
+    Raises:
+        UnknownScheme: If no installed backend answers to the URL.
+        MissingExtra: If the backend's driver is not installed; names the pip command.
+    """
+    return _open(url, asynchronous=False)  # type: ignore[no-any-return]
+
+
+async def open_async_store(url: str) -> AsyncStore:
+    """Open the store behind a URL for an async host; errors as ``open_store``.
+
+    A backend may return its store at once or something to await.
+    """
+    opened = _open(url, asynchronous=True)
+    return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
+
+
+def _open(url: str, *, asynchronous: bool) -> Any:
+    """Find the backend, load it, call it."""
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    found = _SCHEME.match(url) if isinstance(url, str) else None
+    point = installed.get(found[1].lower()) if found else None
+    if point is None:
+        raise UnknownScheme(found[1] if found else str(url), sorted(installed))
+    try:
+        return point.load()(url, asynchronous=asynchronous)
+    except ImportError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = _EXTRA_OF_MODULE.get(module)
+        if extra is None:
+            raise
+        raise MissingExtra(module, extra) from error

@@ -1,0 +1,66 @@
+"""INDEX for authors of backends: every port, and the contract that proves an implementation.
+
+| port | what it is | contract in ``habitkit.testing.contracts`` |
+|---|---|---|
+| ``Store`` | runs actions in transactions | ``StoreContract`` |
+| ``AsyncStore`` | the same for an async host | ``AsyncStoreContract`` |
+| ``Stores`` | the ports of one open transaction | ``StoreContract`` |
+| ``OwnerStore`` | the owners' locks | ``StoreContract`` |
+| ``EventStore`` | the log of events | ``StoreContract`` |
+| ``OutboxStore`` | deliveries that wait for the relay | ``StoreContract`` |
+| ``InboxStore`` | messages between owners | ``StoreContract`` |
+| ``AnswerStore`` | answers given to idempotency keys | ``StoreContract`` |
+| ``HabitStore`` | habits and their facts | ``HabitsContract`` |
+| ``StreakStore`` | streak snapshots | ``HabitsContract`` |
+| ``CoinStore`` | the coin ledger | ``CoinsContract`` |
+| ``HostTransactions`` | optional: work inside the host's transaction | ``HostTransactionsContract`` |
+| ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
+| ``Clock`` | tells the time | none: one method |
+
+A store says in ``rooms`` which rooms it keeps (``habits``, ``streaks``, ``coins``), and in
+``capabilities`` what it can do beyond the ports:
+
+| capability | what the contract then expects |
+|---|---|
+| ``concurrent_writers`` | transactions of different owners may be open at the same time |
+| ``shared`` | another store object, in another process too, sees what was committed |
+| ``host_transactions`` | it implements ``HostTransactions`` or ``AsyncHostTransactions`` |
+
+What is not declared must not be there: the contracts test that too.
+"""
+
+from habitkit.clock import Clock
+from habitkit.coins.store import CoinStore
+from habitkit.habits.store import HabitStore
+from habitkit.journal.store import (
+    AnswerStore,
+    EventStore,
+    InboxStore,
+    OutboxStore,
+    OwnerStore,
+)
+from habitkit.store import (
+    AsyncHostTransactions,
+    AsyncStore,
+    HostTransactions,
+    Store,
+    Stores,
+)
+from habitkit.streaks.store import StreakStore
+
+__all__ = [
+    "AnswerStore",
+    "AsyncHostTransactions",
+    "AsyncStore",
+    "Clock",
+    "CoinStore",
+    "EventStore",
+    "HabitStore",
+    "HostTransactions",
+    "InboxStore",
+    "OutboxStore",
+    "OwnerStore",
+    "Store",
+    "Stores",
+    "StreakStore",
+]

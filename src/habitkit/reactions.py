@@ -1,0 +1,94 @@
+"""Who reacts to what, in stated order: the only place where rooms meet.
+
+A reaction runs inside the transaction of the action that caused the event and under the lock of the
+event's owner; it never locks a second owner (``tx.send`` leaves a message for one). A subscriber
+runs after the commit, outside of any transaction, when the relay delivers the event to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from habitkit.coins import actions as coins
+from habitkit.events import Event, HabitCompleted, Retracted, StreakReached
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from habitkit.journal.model import StoredEvent
+    from habitkit.transaction import Transaction
+
+__all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe"]
+
+
+@frozen
+class Reaction:
+    """A function that acts on events inside the transaction that caused them.
+
+    Attributes:
+        types: The classes of events it acts on, subclasses included.
+        run: ``(tx, owner, events) -> None``; always gets a batch.
+    """
+
+    types: tuple[type[Event], ...]
+    run: Callable[[Transaction, str, Sequence[Any]], object]
+
+
+@frozen
+class Subscriber:
+    """A function that is told about events after they are committed, at least once each.
+
+    Attributes:
+        names: The types of events, by name.
+        run: ``(stored_event) -> None``; in an async kit it may be a coroutine function.
+    """
+
+    names: frozenset[str]
+    run: Callable[[StoredEvent], Any]
+
+
+def on(
+    *types_and_run: Any,
+) -> Reaction:
+    """Make a reaction: ``on(HabitCompleted, StreakReached, my_reaction)``.
+
+    Args:
+        types_and_run: One or more subclasses of ``Event``, then the function
+            ``(tx, owner, events) -> None``.
+
+    Raises:
+        TypeError: If the last argument cannot be called or another is no class of events.
+    """
+    *types, run = types_and_run
+    if not types or not all(isinstance(t, type) and issubclass(t, Event) for t in types):
+        msg = f"expected on(EventClass, ..., function), got on{types_and_run!r}"
+        raise TypeError(msg)
+    if not callable(run) or isinstance(run, type):
+        msg = f"expected a function (tx, owner, events) last, got {run!r}"
+        raise TypeError(msg)
+    return Reaction(tuple(types), run)
+
+
+def subscribe(*types_and_run: Any) -> Subscriber:
+    """Make a subscriber: ``subscribe(HabitCompleted, "book.read", tell_my_webhook)``.
+
+    Args:
+        types_and_run: One or more subclasses of ``Event`` or type names, then the function
+            ``(stored_event) -> None``.
+
+    Raises:
+        TypeError: If the last argument cannot be called or another is neither class nor name.
+    """
+    *types, run = types_and_run
+    names = [t if isinstance(t, str) else getattr(t, "__name__", None) for t in types]
+    if not names or None in names or not callable(run):
+        msg = f"expected subscribe(EventClass | 'type', ..., function), got {types_and_run!r}"
+        raise TypeError(msg)
+    return Subscriber(frozenset(str(name) for name in names), run)
+
+
+def default_reactions() -> tuple[Reaction, ...]:
+    """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
+    return (on(HabitCompleted, StreakReached, Retracted, coins.reward),)

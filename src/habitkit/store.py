@@ -1,0 +1,170 @@
+"""The port of a whole store: what a backend implements to keep habitkit's facts.
+
+``Store`` runs actions in transactions; ``Stores`` is what one open transaction offers, the journal's
+ports and one port a room. ``habitkit.ports`` is the index of all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+    from contextlib import AbstractContextManager
+
+    from habitkit.coins.store import CoinStore
+    from habitkit.habits.store import HabitStore
+    from habitkit.journal.store import (
+        AnswerStore,
+        EventStore,
+        InboxStore,
+        OutboxStore,
+        OwnerStore,
+    )
+    from habitkit.streaks.store import StreakStore
+
+__all__ = ["AsyncHostTransactions", "AsyncStore", "HostTransactions", "Store", "Stores"]
+
+R = TypeVar("R")
+
+
+class Stores(Protocol):
+    """The fact stores of one open transaction. Rooms that a store lacks may be missing."""
+
+    @property
+    def owners(self) -> OwnerStore:
+        """The owners' locks."""
+        ...
+
+    @property
+    def events(self) -> EventStore:
+        """The log of events."""
+        ...
+
+    @property
+    def outbox(self) -> OutboxStore:
+        """Deliveries that wait for the relay."""
+        ...
+
+    @property
+    def inbox(self) -> InboxStore:
+        """Messages between owners."""
+        ...
+
+    @property
+    def answers(self) -> AnswerStore:
+        """Answers given to idempotency keys."""
+        ...
+
+    @property
+    def habits(self) -> HabitStore:
+        """Habits and their facts."""
+        ...
+
+    @property
+    def streaks(self) -> StreakStore:
+        """Streak snapshots."""
+        ...
+
+    @property
+    def coins(self) -> CoinStore:
+        """The coin ledger."""
+        ...
+
+    @property
+    def connection(self) -> object | None:
+        """The database connection, for a host's own statements; None where there is none."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[object]:
+        """Return a context whose writes are undone, and only they, when it ends by an exception."""
+        ...
+
+
+class Store(Protocol):
+    """A place for facts that runs actions in transactions."""
+
+    @property
+    def name(self) -> str:
+        """A short name for messages."""
+        ...
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms whose facts it keeps: ``habits``, ``streaks``, ``coins``."""
+        ...
+
+    @property
+    def capabilities(self) -> Collection[str]:
+        """What it can do beyond the port; see ``habitkit.ports``."""
+        ...
+
+    def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
+        """Run ``work`` in one transaction: commit if it returns, undo everything if it raises.
+
+        Args:
+            work: What to do. It may be called again after a conflict with another writer.
+            write: False if ``work`` only reads; then it sees one consistent state.
+            keyed: True if the caller gave an idempotency key, so that repeating is safe even
+                when it is unknown whether a commit has happened.
+
+        Raises:
+            StoreBusy: If other writers were in the way through every attempt.
+            OutcomeUnknown: If the connection broke around COMMIT and ``keyed`` is false.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what the store opened itself."""
+        ...
+
+
+class AsyncStore(Protocol):
+    """The same for an async host; ``work`` stays a plain function."""
+
+    @property
+    def name(self) -> str:
+        """A short name for messages."""
+        ...
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms whose facts it keeps."""
+        ...
+
+    @property
+    def capabilities(self) -> Collection[str]:
+        """What it can do beyond the port; see ``habitkit.ports``."""
+        ...
+
+    def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> Awaitable[R]:
+        """Run ``work`` in one transaction; cancelling the task leaves nothing behind."""
+        ...
+
+    def close(self) -> Awaitable[None]:
+        """Release what the store opened itself."""
+        ...
+
+
+@runtime_checkable
+class HostTransactions(Protocol):
+    """Optional: a store that can work inside a transaction of the host."""
+
+    def on(self, handle: object) -> Store:
+        """Return a store whose ``run`` works inside the transaction of ``handle``.
+
+        It opens a savepoint for each action, never commits and never retries.
+
+        Raises:
+            HostTransactionUnsupported: If ``handle`` is nothing this store can work inside.
+        """
+        ...
+
+
+@runtime_checkable
+class AsyncHostTransactions(Protocol):
+    """Optional: the same for an async store."""
+
+    def on(self, handle: object) -> AsyncStore:
+        """Return an async store whose ``run`` works inside the transaction of ``handle``."""
+        ...

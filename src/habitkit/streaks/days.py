@@ -1,0 +1,52 @@
+"""Pure rules of the habit day: which day an instant belongs to, and when a day begins."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from habitkit.errors import InvalidZone
+
+__all__ = ["day_boundary", "habit_day", "zone"]
+
+_DAY = timedelta(days=1)
+_MIDNIGHT = time(0)
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """Return the zone of an IANA name.
+
+    Raises:
+        InvalidZone: If the tz database does not know it.
+    """
+    try:
+        return ZoneInfo(name)
+    except (LookupError, OSError, ValueError, TypeError):
+        raise InvalidZone(
+            "tz", given=name, expected="an IANA zone such as 'Europe/Vienna'"
+        ) from None
+
+
+def day_boundary(day: date, tz: ZoneInfo, day_start: time = _MIDNIGHT) -> datetime:
+    """Return the instant at which a habit day begins, in UTC.
+
+    A wall time that occurs twice counts the first time (PEP 495, fold=0); one that a transition
+    skips moves forward by the length of the gap (RFC 5545, section 3.3.5).
+    """
+    return datetime.combine(day, day_start, tz).astimezone(UTC)
+
+
+def habit_day(at: datetime, tz: ZoneInfo, day_start: time = _MIDNIGHT) -> date:
+    """Return the day an instant belongs to: the largest day whose boundary is not after it.
+
+    Args:
+        at: An aware instant.
+        tz: The zone.
+        day_start: The wall time at which the day begins.
+    """
+    day = at.astimezone(tz).date() + _DAY
+    while day_boundary(day, tz, day_start) > at:
+        day -= _DAY
+    return day

@@ -1,0 +1,95 @@
+"""For hosts' tests and for authors of backends: a kit in memory, a clock to turn, the contracts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from habitkit.backends.memory import MemoryStore
+from habitkit.clock import instant
+from habitkit.kit import HabitKit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from habitkit.coins.model import Economy
+    from habitkit.reactions import Reaction, Subscriber
+    from habitkit.store import Store
+
+__all__ = ["FakeClock", "TestKit", "kit"]
+
+
+class FakeClock:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self, now: datetime | str = "2026-01-01T08:00Z") -> None:
+        """Set the clock.
+
+        Args:
+            now: An aware datetime, or one in ISO 8601 with a zone.
+
+        Raises:
+            InvalidInstant: If the instant has no zone.
+        """
+        self._now = instant(datetime.fromisoformat(now) if isinstance(now, str) else now, "now")
+
+    def now(self) -> datetime:
+        """Return the instant at which the clock stands, in UTC."""
+        return self._now
+
+    def advance(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
+    ) -> None:
+        """Turn the clock; negative amounts turn it back."""
+        self._now += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+    def set(self, now: datetime | str) -> None:
+        """Set the clock anew; the argument as for the constructor."""
+        self._now = FakeClock(now).now().astimezone(UTC)
+
+
+class TestKit(HabitKit):
+    """A kit whose clock can be turned."""
+
+    __test__ = False  # its name is no invitation to pytest
+    clock: FakeClock
+
+
+def kit(
+    now: datetime | str = "2026-01-01T08:00Z",
+    *,
+    store: Store | None = None,
+    economy: Economy | None = None,
+    reactions: Iterable[Reaction] = (),
+    subscribers: Iterable[Subscriber] = (),
+) -> TestKit:
+    """Return a kit for a test: in memory, at a fixed instant, with ``kit.clock`` to turn.
+
+    Args:
+        now: Where its clock stands at first.
+        store: Another store than a new one in memory.
+        economy: As for ``HabitKit``.
+        reactions: As for ``HabitKit``.
+        subscribers: As for ``HabitKit``.
+
+    Example:
+        >>> import habitkit.testing
+        >>> from habitkit import Schedule
+        >>> kit = habitkit.testing.kit(now="2026-01-01T08:00Z")
+        >>> run = kit.habits.create("ada", "Run", Schedule.daily())
+        >>> for _ in range(7):
+        ...     done = kit.habits.check_in(run.id)
+        ...     kit.clock.advance(days=1)
+        >>> kit.coins.balance("ada").available
+        120
+    """
+    clock = FakeClock(now)
+    made = TestKit(
+        MemoryStore() if store is None else store,
+        clock=clock,
+        economy=economy,
+        reactions=reactions,
+        subscribers=subscribers,
+    )
+    made.clock = clock
+    return made

@@ -1,0 +1,357 @@
+"""One transaction as an action sees it.
+
+An action is a plain function ``(tx, ...) -> value``. It may run twice, because a store repeats it
+after a serialization failure or a deadlock, so it touches the world only through its transaction.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import field, frozen
+
+from habitkit import _codec, ids
+from habitkit.clock import Clock, SystemClock
+from habitkit.coins.model import Economy
+from habitkit.errors import (
+    NestedTransaction,
+    NotFound,
+    NotLocked,
+    ReactionLoop,
+    ReadOnlyTransaction,
+)
+from habitkit.events import VOCABULARY
+from habitkit.journal import rules
+from habitkit.journal.model import Answer, EventRow, Failure, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from habitkit.coins.store import CoinStore
+    from habitkit.events import Event
+    from habitkit.habits.store import HabitStore
+    from habitkit.reactions import Reaction, Subscriber
+    from habitkit.store import Stores
+    from habitkit.streaks.store import StreakStore
+
+__all__ = ["Transaction", "Wiring", "begin", "refuse_nesting"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_MAX_ROUNDS = 16
+_inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
+
+
+@frozen
+class Wiring:
+    """What a kit gives to each of its transactions.
+
+    Attributes:
+        clock: Tells ``tx.now``.
+        new_id: Makes an id of an instant.
+        economy: What facts entitle to, and the declared currencies.
+        reactions: Who reacts to what, in order.
+        subscribers: Who is told what after the commit, by the relay.
+        delivered: The types of events for which deliveries are kept.
+        vocabulary: The known classes of events by name.
+    """
+
+    clock: Clock = field(factory=SystemClock)
+    new_id: Callable[[datetime], UUID] = ids.time_ordered_id
+    economy: Economy = field(factory=Economy.default)
+    reactions: tuple[Reaction, ...] = ()
+    subscribers: tuple[Subscriber, ...] = ()
+    delivered: frozenset[str] = frozenset()
+    vocabulary: Mapping[str, type[Event]] = VOCABULARY
+
+
+class Transaction:
+    """One open transaction: one instant, the stores, the locks held and the events so far.
+
+    Attributes:
+        now: The instant of everything that happens in it, in UTC.
+        economy: What facts entitle to, and the declared currencies.
+        scope: The only owner whose things exist here, or None for all owners.
+        habits: The habits' facts.
+        streaks: The streak snapshots.
+        coins: The coin ledger's facts.
+        stores: All stores, those of the journal included.
+    """
+
+    __slots__ = (
+        "_chain",
+        "_emitted",
+        "_locked",
+
+        "_wiring",
+        "_write",
+        "economy",
+        "now",
+        "scope",
+        "stores",
+    )
+
+    def __init__(self, stores: Stores, wiring: Wiring, scope: str | None, *, write: bool) -> None:
+        """Begin at the wiring clock's present instant."""
+        self.stores = stores
+        self.now = wiring.clock.now()
+        self.economy = wiring.economy
+        self.scope = scope
+        self._wiring = wiring
+        self._write = write
+        self._locked: dict[str, int] = {}
+        self._emitted: list[Event] = []
+        self._chain: list[str] = []
+
+    @property
+    def habits(self) -> HabitStore:
+        """The habits' facts."""
+        return self.stores.habits
+
+    @property
+    def streaks(self) -> StreakStore:
+        """The streak snapshots."""
+        return self.stores.streaks
+
+    @property
+    def coins(self) -> CoinStore:
+        """The coin ledger's facts."""
+        return self.stores.coins
+
+    @property
+    def connection(self) -> object | None:
+        """The database connection, for a host's own statements; None where there is none."""
+        return self.stores.connection
+
+    def new_id(self) -> UUID:
+        """Return a new time-ordered id."""
+        return self._wiring.new_id(self.now)
+
+    # -- whose is it ---------------------------------------------------------------------------
+
+    def own(self, owner: str, kind: str = "owner", given: object = None) -> None:
+        """Refuse what belongs to an owner outside the scope, as if it did not exist.
+
+        Args:
+            owner: To whom the thing belongs.
+            kind: What the caller asked for, for the message.
+            given: The identifier the caller gave; the owner itself by default.
+
+        Raises:
+            NotFound: If there is a scope and this is not its owner.
+        """
+        if self.scope is not None and owner != self.scope:
+            raise NotFound(kind, owner if given is None else given)
+
+    def lock(self, *owners: str) -> None:
+        """Take the locks of owners, in the order of their names, until the transaction ends.
+
+        Messages that wait in an inbox are applied at once, before the action goes on. Locking an
+        owner twice is free.
+
+        Raises:
+            ReadOnlyTransaction: Inside a query.
+        """
+        if not self._write:
+            raise ReadOnlyTransaction("tx.lock()")  # noqa: EM101 - the error words the sentence
+        for owner in sorted(owners) if len(owners) > 1 else owners:
+            if owner not in self._locked:
+                locked = self.stores.owners.lock(owner)
+                self._locked[owner] = locked.rev
+                if locked.messages:
+                    self.apply_messages(owner, limit=100)
+
+    def rev(self, owner: str) -> int:
+        """Return the revision of a locked owner.
+
+        Raises:
+            NotLocked: If this transaction does not hold the lock.
+        """
+        try:
+            return self._locked[owner]
+        except KeyError:
+            raise NotLocked(owner) from None
+
+    # -- what happened -------------------------------------------------------------------------
+
+    def emit(self, owner: str, events: Sequence[Event]) -> list[Event]:
+        """Tell what happened to a locked owner and let every reaction act on it.
+
+        Args:
+            owner: Whose events they are; the lock must be held.
+            events: What happened, in order.
+
+        Returns:
+            The events and all that their reactions emitted, causes before effects.
+
+        Raises:
+            NotLocked: If the owner's lock is not held.
+            ReactionLoop: If reactions cause each other without end.
+        """
+        if not events:
+            return []
+        self.rev(owner)
+        start = len(self._emitted)
+        self._emitted.extend(events)
+        self._chain.append(events[0].type)
+        if len(self._chain) > _MAX_ROUNDS:
+            raise ReactionLoop(self._chain)
+        for reaction in self._wiring.reactions:
+            batch = [event for event in events if isinstance(event, reaction.types)]
+            if batch:
+                reaction.run(self, owner, batch)
+        self._chain.pop()
+        return self._emitted[start:]
+
+    def send(self, event: Event, key: str) -> bool:
+        """Leave an event for another owner; it is emitted under that owner's own lock.
+
+        Args:
+            event: What to tell; ``event.owner`` is the receiver.
+            key: Unique for the receiver: the same key a second time does nothing.
+
+        Returns:
+            False if the receiver already has a message of this key.
+        """
+        return self.stores.inbox.add(
+            Message(
+                id=self.new_id(),
+                owner=event.owner,
+                key=key,
+                type=event.type,
+                at=event.at,
+                fields=_codec.event_fields(event),
+            )
+        )
+
+    def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:
+        """Emit what waits in an owner's inbox, each message in a savepoint of its own.
+
+        The owner's lock is taken if it is not held yet.
+
+        Returns:
+            How many were applied, and those that failed; a failure undoes that message alone.
+        """
+        if owner not in self._locked:
+            self._locked[owner] = self.stores.owners.lock(owner).rev
+        applied, failures = 0, []
+        for message in self.stores.inbox.waiting(owner, limit):
+            emitted, chain = len(self._emitted), len(self._chain)
+            kind = self._wiring.vocabulary.get(message.type)
+            try:
+                with self.stores.savepoint():
+                    event = _codec.restore_event(
+                        kind, message.type, message.owner, message.at, message.fields
+                    )
+                    self.emit(owner, [event])
+            except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
+                del self._emitted[emitted:], self._chain[chain:]
+                reason = f"{type(error).__name__}: {error}"
+                self.stores.inbox.failed(message, reason)
+                failures.append(Failure(str(message.id), reason, message.attempts + 1))
+            else:
+                self.stores.inbox.applied(message, self.now)
+                applied += 1
+        return applied, failures
+
+    # -- asked before --------------------------------------------------------------------------
+
+    def once(
+        self,
+        owner: str,
+        operation: str,
+        key: str | None,
+        request: Mapping[str, object],
+        kind: type[T],
+        work: Callable[[UUID], T],
+    ) -> T:
+        """Do a piece of work once per idempotency key, or give its first result again.
+
+        The owner's lock must be held. Only success is kept: a request that was refused may be
+        made again with the same key.
+
+        Args:
+            owner: Whose key it is.
+            operation: The operation's name; keys of different operations do not meet.
+            key: The caller's key, or None for work that is simply done.
+            request: The caller's arguments as they were given, before any default.
+            kind: The type of the result.
+            work: Makes the result of the id for what it creates: derived of the key if there is
+                one, so that a fact stays unique even after its key is forgotten.
+
+        Raises:
+            IdempotencyConflict: If the key was used for another request.
+        """
+        if key is None:
+            return work(self.new_id())
+        ids.key(key)
+        self.rev(owner)
+        prints = rules.fingerprint(request)
+        answer = self.stores.answers.get(owner, operation, key)
+        if answer is not None and not rules.expired(answer.at, self.now):
+            rules.same_request(answer, prints)
+            return _codec.load(answer.result, kind)
+        result = work(ids.derived_id(owner, operation, key))
+        self.stores.answers.put(
+            Answer(owner, operation, key, prints, _codec.dump(result), self.now)
+        )
+        return result
+
+    def forget_answers(self, limit: int) -> int:
+        """Delete up to ``limit`` old answers and as many old messages; count them."""
+        before = self.now - timedelta(days=rules.IDEMPOTENCY_DAYS)
+        return self.stores.answers.forget(before, limit) + self.stores.inbox.forget(before, limit)
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Write the events of this transaction; the last thing before COMMIT."""
+        if not self._emitted:
+            return
+        delivered = self._wiring.delivered
+        positions: dict[str, int] = {}
+        rows = []
+        for event in self._emitted:
+            owner = event.owner
+            position = positions.get(owner, 0)
+            positions[owner] = position + 1
+            rows.append(EventRow(self._locked[owner], position, event, event.type in delivered))
+        self.stores.events.append(rows)
+
+
+def begin(
+    stores: Stores,
+    wiring: Wiring,
+    scope: str | None,
+    function: Callable[..., R],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    write: bool,  # noqa: FBT001 - hot path
+) -> R:
+    """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
+
+    While it runs, calling any kit in the same context is refused.
+    """
+    token = _inside.set(True)  # noqa: FBT003
+    try:
+        transaction = Transaction(stores, wiring, scope, write=write)
+        result = function(transaction, *args, **kwargs)
+        transaction.finish()
+    finally:
+        _inside.reset(token)
+    return result
+
+
+def refuse_nesting() -> None:
+    """Refuse to begin a transaction inside another one.
+
+    Raises:
+        NestedTransaction: If a transaction of a kit is running in this context.
+    """
+    if _inside.get():
+        raise NestedTransaction
