@@ -1,0 +1,45 @@
+"""The command line: ``python -m habitkit upgrade URL`` creates or upgrades the tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from habitkit.errors import HabitKitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m habitkit")
+    commands = parser.add_subparsers(required=True)
+    upgrade = commands.add_parser("upgrade", help="create or upgrade the tables of a database")
+    upgrade.add_argument("url", metavar="URL", help="for example postgresql://user@host/database")
+    upgrade.add_argument("--schema", help="the database schema to put the tables in")
+    given = parser.parse_args(arguments)
+    try:
+        found, left = _upgrade(given.url, given.schema)
+    except HabitKitError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    was = f"version {found}" if found else "nothing"
+    sys.stdout.write(f"found {was}, the tables have version {left} now\n")
+    return 0
+
+
+def _upgrade(url: str, schema: str | None) -> tuple[int, int]:
+    """Upgrade the database behind a URL."""
+    from habitkit.backends.sqlalchemy import engines, upgrade  # noqa: PLC0415 - loads SQLAlchemy
+
+    engine = engines.engine_of(url)
+    try:
+        return upgrade(engine, schema=schema)
+    finally:
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,363 @@
+"""The journal's ports on SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    and_,
+    bindparam,
+    delete,
+    exists,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
+
+from habitkit import _codec
+from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy.tables import answers, events, inbox, outbox, owners
+from habitkit.journal.model import Answer, Delivery, Locked, Message, StoredEvent
+from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from habitkit.backends.sqlalchemy._prepared import Link
+    from habitkit.journal.model import EventRow
+
+__all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
+
+_OPEN = and_(inbox.c.applied_at.is_(None), inbox.c.attempts < MAX_MESSAGE_ATTEMPTS)
+
+
+class Owners:
+    """The owners' locks: the row of an owner is locked by the upsert that bumps its revision."""
+
+    _LOCK = Prepared(
+        lambda insert: (
+            insert(owners)
+            .values(owner=bindparam("owner"), rev=1)
+            .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
+            .returning(
+                owners.c.rev,
+                exists(
+                    select(literal_column("1"))
+                    .select_from(inbox)
+                    .where(inbox.c.owner == bindparam("owner"), _OPEN)
+                ),
+            )
+        )
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def lock(self, owner: str) -> Locked:
+        """Take the owner's lock and advance the revision."""
+        row = self._link.row(self._LOCK, {"owner": owner})
+        assert row is not None  # noqa: S101 - an upsert that returns always returns a row
+        return Locked(row[0], bool(row[1]))
+
+
+class Events:
+    """The log of events."""
+
+    _ADD = Prepared(
+        lambda insert: insert(events).values({c.name: bindparam(c.name) for c in events.c}),
+        kind="event",
+    )
+    _DELIVER = Prepared(
+        lambda insert: insert(outbox).values({c.name: bindparam(c.name) for c in outbox.c}),
+        kind="delivery",
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def append(self, rows: Sequence[EventRow]) -> None:
+        """Add events and the deliveries they ask for."""
+        values: list[dict[str, Any]] = []
+        deliveries: list[dict[str, Any]] = []
+        for rev, position, event, deliver in rows:
+            place = {"owner": event.owner, "rev": rev, "position": position}
+            values.append(
+                {
+                    **place,
+                    "type": event.type,
+                    "at": event.at,
+                    "key": event.key,
+                    "fields": _codec.to_json(_codec.event_fields(event)),
+                }
+            )
+            if deliver:
+                deliveries.append({**place, "available_at": event.at, "attempts": 0})
+        self._link.run_many(self._ADD, values)
+        if deliveries:
+            self._link.run_many(self._DELIVER, deliveries)
+
+    def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
+        """Return a page of an owner's events."""
+        statement = (
+            select(events)
+            .where(events.c.owner == owner)
+            .order_by(events.c.rev, events.c.position)
+            .limit(limit)
+        )
+        if after is not None:
+            place = tuple_(events.c.rev, events.c.position)
+            statement = statement.where(place > tuple_(literal(after[0]), literal(after[1])))
+        return [StoredEvent(*row) for row in self._link.select(statement)]
+
+
+class Outbox:
+    """Deliveries that wait for the relay."""
+
+    _PLACE = (outbox.c.owner, outbox.c.rev, outbox.c.position)
+    _CLAIM = Prepared(
+        lambda _: (
+            update(outbox)
+            .where(
+                tuple_(*Outbox._PLACE).in_(
+                    select(*Outbox._PLACE)
+                    .where(outbox.c.available_at <= bindparam("now"))
+                    .order_by(outbox.c.available_at, *Outbox._PLACE)
+                    .limit(bindparam("count"))
+                    .with_for_update(skip_locked=True)
+                )
+            )
+            .values(available_at=bindparam("until"), attempts=outbox.c.attempts + 1)
+            .returning(*Outbox._PLACE, outbox.c.attempts)
+        )
+    )
+    _EVENT = Prepared(
+        lambda _: select(events).where(
+            events.c.owner == bindparam("owner"),
+            events.c.rev == bindparam("rev"),
+            events.c.position == bindparam("position"),
+        )
+    )
+    _DONE = Prepared(
+        lambda _: delete(outbox).where(
+            outbox.c.owner == bindparam("owner"),
+            outbox.c.rev == bindparam("rev"),
+            outbox.c.position == bindparam("position"),
+        )
+    )
+    _POSTPONE = Prepared(
+        lambda _: (
+            update(outbox)
+            .where(
+                outbox.c.owner == bindparam("of_owner"),
+                outbox.c.rev == bindparam("of_rev"),
+                outbox.c.position == bindparam("of_position"),
+            )
+            .values(available_at=bindparam("until"))
+        )
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+        """Claim deliveries that are due, in the order in which their events happened."""
+        claimed = []
+        values = {"now": now, "until": until, "count": limit}
+        for owner, rev, position, attempts in self._link.rows(self._CLAIM, values):
+            place = {"owner": owner, "rev": rev, "position": position}
+            row = self._link.row(self._EVENT, place)
+            if row is not None:
+                claimed.append(Delivery(StoredEvent(*row), attempts))
+        return sorted(
+            claimed, key=lambda d: (d.event.at, d.event.owner, d.event.rev, d.event.position)
+        )
+
+    def done(self, delivered: Sequence[StoredEvent]) -> None:
+        """Delete deliveries that are done."""
+        rows = [{"owner": e.owner, "rev": e.rev, "position": e.position} for e in delivered]
+        if rows:
+            self._link.run_many(self._DONE, rows)
+
+    def postpone(self, event: StoredEvent, until: datetime) -> None:
+        """Make a claimed delivery available again later."""
+        self._link.run(
+            self._POSTPONE,
+            {
+                "of_owner": event.owner,
+                "of_rev": event.rev,
+                "of_position": event.position,
+                "until": until,
+            },
+        )
+
+
+class Inbox:
+    """Messages between owners."""
+
+    _ADD = Prepared(
+        lambda insert: (
+            insert(inbox)
+            .values({c.name: bindparam(c.name) for c in inbox.c})
+            .on_conflict_do_nothing(index_elements=[inbox.c.owner, inbox.c.key])
+            .returning(inbox.c.id)
+        ),
+        kind="message",
+    )
+    _READ = Prepared(
+        lambda _: (
+            select(
+                inbox.c.id,
+                inbox.c.owner,
+                inbox.c.key,
+                inbox.c.type,
+                inbox.c.at,
+                inbox.c.fields,
+                inbox.c.attempts,
+                inbox.c.error,
+            )
+            .where(inbox.c.owner == bindparam("owner"), _OPEN)
+            .order_by(inbox.c.at, inbox.c.key)
+            .limit(bindparam("count"))
+        )
+    )
+    _OWNERS = Prepared(
+        lambda _: (
+            select(inbox.c.owner)
+            .where(_OPEN)
+            .distinct()
+            .order_by(inbox.c.owner)
+            .limit(bindparam("count"))
+        )
+    )
+    _APPLIED = Prepared(
+        lambda _: (
+            update(inbox)
+            .where(inbox.c.id == bindparam("of_id"))
+            .values(applied_at=bindparam("now"))
+        )
+    )
+    _FAILED = Prepared(
+        lambda _: (
+            update(inbox)
+            .where(inbox.c.id == bindparam("of_id"))
+            .values(attempts=inbox.c.attempts + 1, error=bindparam("reason"))
+        )
+    )
+    _FORGET = Prepared(
+        lambda _: delete(inbox).where(
+            inbox.c.id.in_(
+                select(inbox.c.id)
+                .where(inbox.c.applied_at < bindparam("before"))
+                .limit(bindparam("count"))
+            )
+        )
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def add(self, message: Message) -> bool:
+        """Add a message unless its key is taken."""
+        values = {
+            "id": message.id,
+            "owner": message.owner,
+            "key": message.key,
+            "type": message.type,
+            "at": message.at,
+            "fields": _codec.to_json(message.fields),
+            "attempts": message.attempts,
+            "applied_at": None,
+            "error": message.error,
+        }
+        return self._link.row(self._ADD, values) is not None
+
+    def waiting(self, owner: str, limit: int) -> list[Message]:
+        """Return an owner's unapplied messages with attempts left."""
+        rows = self._link.rows(self._READ, {"owner": owner, "count": limit})
+        return [Message(*row) for row in rows]
+
+    def owners(self, limit: int) -> list[str]:
+        """Return owners who have such messages."""
+        return [row[0] for row in self._link.rows(self._OWNERS, {"count": limit})]
+
+    def applied(self, message: Message, at: datetime) -> None:
+        """Mark a message as applied."""
+        self._link.run(self._APPLIED, {"of_id": message.id, "now": at})
+
+    def failed(self, message: Message, error: str) -> None:
+        """Count a failed attempt."""
+        self._link.run(self._FAILED, {"of_id": message.id, "reason": error})
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete messages that were applied long ago."""
+        return self._link.run(self._FORGET, {"before": before, "count": limit})
+
+
+class Answers:
+    """Answers given to idempotency keys."""
+
+    _GET = Prepared(
+        lambda _: select(answers.c.request, answers.c.result, answers.c.at).where(
+            answers.c.owner == bindparam("owner"),
+            answers.c.operation == bindparam("operation"),
+            answers.c.key == bindparam("key"),
+        )
+    )
+    _PUT = Prepared(
+        lambda insert: _replace(
+            insert(answers).values({c.name: bindparam(c.name) for c in answers.c})
+        )
+    )
+    _FORGET = Prepared(
+        lambda _: delete(answers).where(
+            tuple_(answers.c.owner, answers.c.operation, answers.c.key).in_(
+                select(answers.c.owner, answers.c.operation, answers.c.key)
+                .where(answers.c.at < bindparam("before"))
+                .limit(bindparam("count"))
+            )
+        )
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def get(self, owner: str, operation: str, key: str) -> Answer | None:
+        """Return the answer given under a key."""
+        place = {"owner": owner, "operation": operation, "key": key}
+        row = self._link.row(self._GET, place)
+        return None if row is None else Answer(owner, operation, key, *row)
+
+    def put(self, answer: Answer) -> None:
+        """Keep an answer."""
+        self._link.run(
+            self._PUT,
+            {
+                "owner": answer.owner,
+                "operation": answer.operation,
+                "key": answer.key,
+                "request": _codec.to_json(answer.request),
+                "result": answer.result,
+                "at": answer.at,
+            },
+        )
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete answers that were given long ago."""
+        return self._link.run(self._FORGET, {"before": before, "count": limit})
+
+
+def _replace(statement: Any) -> Any:
+    """Replace an answer of the same key."""
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[answers.c.owner, answers.c.operation, answers.c.key],
+        set_={"request": new.request, "result": new.result, "at": new.at},
+    )

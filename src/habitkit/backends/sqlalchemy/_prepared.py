@@ -1,0 +1,193 @@
+"""Core statements, compiled once a dialect and run on the driver's cursor.
+
+Between a statement and the driver SQLAlchemy does work that is the same each time: it looks up the
+compiled form, builds a context, a result and its rows. The hot paths skip it: a ``Prepared`` keeps the
+SQL text, the order of its parameters and the processors of its types, and a ``Link`` runs it on one
+cursor a transaction. The statements themselves stay Core, and errors are SQLAlchemy's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from habitkit.backends.sqlalchemy import _failures
+from habitkit.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Dialect
+    from sqlalchemy.sql.compiler import SQLCompiler
+    from sqlalchemy.sql.expression import Executable
+
+    Build = Callable[[Callable[..., Any]], Any]
+    Processor = Callable[[Any], Any] | None
+
+__all__ = ["Link", "Prepared"]
+
+_INSERT: dict[str, Callable[..., Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+class Prepared:
+    """A statement by dialect.
+
+    Args:
+        build: Returns the statement; it is given the dialect's own ``insert``, which knows
+            ON CONFLICT.
+        kind: What a row is, for the message when it exists already.
+    """
+
+    def __init__(self, build: Build, kind: str = "row") -> None:
+        """Keep how to build it; it is compiled when a dialect first runs it."""
+        self.build = build
+        self.kind = kind
+
+
+class _Form:
+    """A statement as one dialect runs it."""
+
+    def __init__(self, prepared: Prepared, dialect: Dialect, schema: str | None) -> None:
+        statement = prepared.build(_insert_of(dialect))
+        compiled: SQLCompiler = statement.compile(
+            dialect=dialect,
+            schema_translate_map={None: schema} if schema else None,
+            render_schema_translate=schema is not None,
+        )
+        self.sql = str(compiled)
+        self.kind = prepared.kind
+        types = {name: bind.type for bind, name in compiled.bind_names.items()}
+        names = compiled.positiontup if compiled.positional else list(types)
+        self._named = None if compiled.positional else names
+        constants = compiled.params
+        self._parameters = [
+            (name, _bind_processor(types[name], dialect), constants[name])
+            for name in names or ()
+        ]
+        columns = getattr(statement, "exported_columns", ())
+        self._results = [_result_processor(column.type, dialect) for column in columns]
+        self._plain = not any(self._results)
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return the parameters as the driver takes them; one not given keeps its constant."""
+        out = []
+        for name, process, constant in self._parameters:
+            value = values.get(name, constant)
+            out.append(value if process is None or value is None else process(value))
+        return out if self._named is None else dict(zip(self._named, out, strict=True))
+
+    def row(self, raw: Sequence[Any]) -> Sequence[Any]:
+        """Return a row with every column read by its type."""
+        if self._plain:
+            return raw
+        return [
+            value if process is None or value is None else process(value)
+            for value, process in zip(raw, self._results, strict=True)
+        ]
+
+
+class Link:
+    """One transaction's road to the driver: a connection, its cursor, the dialect's forms."""
+
+    _forms: dict[tuple[Any, ...], dict[Prepared, _Form]] = {}  # noqa: RUF012 - a cache, shared
+
+    def __init__(self, connection: Connection, schema: str | None) -> None:
+        """Take a cursor of an open connection."""
+        self.connection = connection
+        self.dialect = connection.dialect
+        self.schema = schema
+        key = (self.dialect.name, self.dialect.driver, self.dialect.paramstyle, schema)
+        self._known = self._forms.setdefault(key, {})
+        self._cursor = connection.connection.cursor()
+
+    def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        """Run a statement and return all its rows."""
+        form = self._form(prepared)
+        parameters = form.parameters(values)
+        try:
+            self._cursor.execute(form.sql, parameters)
+            raw = self._cursor.fetchall()
+        except self.dialect.loaded_dbapi.Error as error:
+            self._fail(form, parameters, error)
+        return [form.row(row) for row in raw]
+
+    def row(self, prepared: Prepared, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        """Run a statement and return its first row, or None."""
+        rows = self.rows(prepared, values)
+        return rows[0] if rows else None
+
+    def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """Run a statement without rows and return how many rows it touched."""
+        form = self._form(prepared)
+        parameters = form.parameters(values)
+        try:
+            self._cursor.execute(form.sql, parameters)
+        except self.dialect.loaded_dbapi.Error as error:
+            self._fail(form, parameters, error)
+        return int(self._cursor.rowcount)
+
+    def run_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement once a row of parameters."""
+        if len(rows) == 1:
+            self.run(prepared, rows[0])
+            return
+        form = self._form(prepared)
+        parameters = [form.parameters(values) for values in rows]
+        try:
+            self._cursor.executemany(form.sql, parameters)
+        except self.dialect.loaded_dbapi.Error as error:
+            self._fail(form, parameters, error)
+
+    def select(self, statement: Executable) -> Iterable[Sequence[Any]]:
+        """Run a Core statement the usual way, for what is not prepared."""
+        options = {"schema_translate_map": {None: self.schema}} if self.schema else {}
+        return self.connection.execute(statement, execution_options=options)
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        self._cursor.close()
+
+    def _form(self, prepared: Prepared) -> _Form:
+        form = self._known.get(prepared)
+        if form is None:
+            form = self._known[prepared] = _Form(prepared, self.dialect, self.schema)
+        return form
+
+    def _fail(self, form: _Form, parameters: Any, error: Exception) -> NoReturn:
+        """Raise a driver's error as SQLAlchemy's, or as habitkit's where it means something."""
+        dbapi_error = self.dialect.loaded_dbapi.Error
+        wrapped = DBAPIError.instance(
+            form.sql,
+            parameters,
+            error,
+            dbapi_error,
+            hide_parameters=self.connection.engine.hide_parameters,
+            dialect=self.dialect,
+        )
+        raise _failures.meaning(wrapped, form.kind) from error
+
+
+def _insert_of(dialect: Dialect) -> Callable[..., Any]:
+    """Return a dialect's own ``insert``."""
+    try:
+        return _INSERT[dialect.name]
+    except KeyError:
+        msg = f"expected SQLite or PostgreSQL, got the dialect {dialect.name!r}"
+        raise ConfigurationError(msg) from None
+
+
+def _bind_processor(type_: Any, dialect: Dialect) -> Processor:
+    """Return what turns a value into what the driver takes, or None."""
+    processor: Processor = type_.dialect_impl(dialect).bind_processor(dialect)
+    return processor
+
+
+def _result_processor(type_: Any, dialect: Dialect) -> Processor:
+    """Return what turns a driver's value into ours, or None."""
+    processor: Processor = type_.dialect_impl(dialect).result_processor(dialect, None)
+    return processor

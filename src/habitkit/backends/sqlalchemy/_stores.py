@@ -1,0 +1,160 @@
+"""The ports of one open SQL transaction, and how a transaction begins and ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define
+from sqlalchemy import exc
+
+from habitkit.backends.sqlalchemy import _failures
+from habitkit.backends.sqlalchemy._coins import Coins
+from habitkit.backends.sqlalchemy._habits import Habits, Streaks
+from habitkit.backends.sqlalchemy._journal import Answers, Events, Inbox, Outbox, Owners
+from habitkit.backends.sqlalchemy._prepared import Link
+from habitkit.errors import (
+    HostTransactionLost,
+    HostTransactionStale,
+    HostTransactionUnsupported,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+    from sqlalchemy.engine import NestedTransaction
+
+    from habitkit.store import Stores
+
+__all__ = ["CAPABILITIES", "ROOMS", "Attempt", "SqlStores", "run_inside", "run_own"]
+
+R = TypeVar("R")
+
+ROOMS = frozenset({"habits", "streaks", "coins"})
+CAPABILITIES = frozenset({"shared", "host_transactions"})
+
+
+class SqlStores:
+    """All ports on one connection."""
+
+    def __init__(self, connection: Connection, schema: str | None) -> None:
+        """Take the connection's cursor."""
+        link = Link(connection, schema)
+        self.connection = connection
+        self.owners = Owners(link)
+        self.events = Events(link)
+        self.outbox = Outbox(link)
+        self.inbox = Inbox(link)
+        self.answers = Answers(link)
+        self.habits = Habits(link)
+        self.streaks = Streaks(link)
+        self.coins = Coins(link)
+        self.close = link.close
+
+    def savepoint(self) -> NestedTransaction:
+        """Undo the writes of the block, and only they, when it ends by an exception."""
+        return self.connection.begin_nested()
+
+
+@define
+class Attempt:
+    """How far an attempt of our own transaction has come."""
+
+    committing: bool = False
+
+
+def run_own(
+    connection: Connection,
+    schema: str | None,
+    work: Callable[[Stores], R],
+    attempt: Attempt,
+    *,
+    write: bool,
+) -> R:
+    """Run ``work`` in a transaction of our own on a fresh connection, and commit.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: What the database said, for ``_failures`` to judge.
+    """
+    if connection.dialect.name == "sqlite":
+        _begin_sqlite(connection, write=write)
+    stores = SqlStores(connection, schema)
+    result = work(stores)
+    stores.close()
+    attempt.committing = True
+    connection.commit()
+    return result
+
+
+def run_inside(
+    connection: Connection, schema: str | None, work: Callable[[Stores], R], *, write: bool
+) -> R:
+    """Run ``work`` in a savepoint of the host's transaction; never commit, never repeat.
+
+    Theory of operation. SQLite's default driver mode sends no BEGIN before SAVEPOINT, and releasing
+    an outermost savepoint commits: the work would survive the host's rollback. So the transaction is
+    begun first, with BEGIN IMMEDIATE, because a transaction that begins by reading cannot always be
+    upgraded to write. Where the host has begun already, a write that touches no row takes the write
+    lock before anything is read.
+
+    Raises:
+        HostTransactionStale: If SQLite cannot upgrade the host's transaction.
+        HostTransactionLost: If the database itself has ended the host's transaction.
+        HostTransactionUnsupported: If the host's connection is in autocommit mode.
+    """
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        msg = "expected a connection in a transaction, got one in AUTOCOMMIT mode"
+        raise HostTransactionUnsupported(msg)
+    if write and connection.dialect.name == "sqlite":
+        try:
+            _begin_sqlite(connection, write=True)
+        except exc.DBAPIError as error:
+            if _failures.is_stale_snapshot(error):
+                raise HostTransactionStale from error
+            raise
+    savepoint = connection.begin_nested()
+    try:
+        stores = SqlStores(connection, schema)
+        result = work(stores)
+        stores.close()
+        savepoint.commit()
+    except BaseException as error:
+        _leave(connection, savepoint, error)
+        raise
+    return result
+
+
+def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseException) -> None:
+    """Undo a failed action and nothing else.
+
+    Raises:
+        HostTransactionLost: If there is no transaction left to go on with.
+    """
+    lost = _is_sqlite(connection) and not _in_transaction(connection)
+    if not lost:
+        try:
+            savepoint.rollback()
+        except exc.DBAPIError:
+            lost = True
+    if lost or connection.invalidated:
+        connection.invalidate()
+        raise HostTransactionLost from error
+
+
+def _begin_sqlite(connection: Connection, *, write: bool) -> None:
+    """Begin on SQLite, or take the write lock of a transaction that was begun elsewhere."""
+    if _in_transaction(connection):
+        if write:
+            connection.exec_driver_sql("DELETE FROM habitkit_owners WHERE 0")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _is_sqlite(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
+def _in_transaction(connection: Connection) -> bool:
+    """Ask SQLite's driver whether a transaction is open."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)

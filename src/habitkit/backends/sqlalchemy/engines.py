@@ -1,0 +1,142 @@
+"""Engines as the kit opens them itself, and the entry point for URLs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.pool import StaticPool
+
+from habitkit.backends.sqlalchemy import schema
+from habitkit.backends.sqlalchemy.store import SqlStore
+from habitkit.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from typing import Literal
+
+    from sqlalchemy import URL
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from habitkit.store import AsyncStore, Store
+
+__all__ = ["engine_of", "open_url", "sqlite_engine"]
+
+_BUSY_TIMEOUT_SECONDS = 30
+
+
+def sqlite_engine(
+    url: str | URL, *, synchronous: Literal["FULL", "NORMAL"] = "FULL", **options: Any
+) -> Engine:
+    """Return an engine for SQLite, set up for several writers.
+
+    The journal is a write-ahead log, foreign keys are enforced and a writer waits up to 30 s for
+    another. In memory (``sqlite://``) all threads share one connection.
+
+    Args:
+        url: An SQLAlchemy URL.
+        synchronous: ``FULL`` syncs at each commit; ``NORMAL`` may lose the last commits, but
+            nothing else, when the machine loses power.
+        options: Passed on to ``sqlalchemy.create_engine``.
+    """
+    url = make_url(url)
+    arguments: dict[str, Any] = {"timeout": _BUSY_TIMEOUT_SECONDS}
+    if url.database in {None, "", ":memory:"}:
+        options.setdefault("poolclass", StaticPool)
+        arguments["check_same_thread"] = False
+    engine = create_engine(url, connect_args=arguments, **options)
+    event.listen(engine, "connect", _Pragmas(synchronous))
+    return engine
+
+
+class _Pragmas:
+    """Sets up each new SQLite connection."""
+
+    def __init__(self, synchronous: str) -> None:
+        self.synchronous = synchronous
+
+    def __call__(self, connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA synchronous = {self.synchronous}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+
+def open_url(url: str, *, asynchronous: bool) -> Store | Awaitable[AsyncStore]:
+    """Open ``sqlite:///file``, ``sqlite://`` or ``postgresql[+psycopg|+asyncpg]://...``.
+
+    Args:
+        url: An SQLAlchemy URL.
+        asynchronous: True for a store of an async host.
+
+    Raises:
+        ConfigurationError: If the driver does not fit.
+        SchemaMissing: If a server's database has no habitkit tables.
+        SchemaOutdated: If they are of another version.
+    """
+    if asynchronous:
+        return _open_async(make_url(url))
+    engine = engine_of(url)
+    try:
+        if engine.dialect.name == "sqlite":
+            schema.upgrade(engine)
+        else:
+            with engine.connect() as connection:
+                schema.check(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return SqlStore(engine)
+
+
+def engine_of(url: str) -> Engine:
+    """Return a sync engine for a URL.
+
+    Raises:
+        ConfigurationError: If the driver is an async one.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        _expect_driver(parsed, "pysqlite")
+        return sqlite_engine(parsed)
+    _expect_driver(parsed, "psycopg")
+    return create_engine(_with_driver(parsed))
+
+
+async def _open_async(url: URL) -> AsyncStore:
+    """Open a store for an async host."""
+    if url.get_backend_name() == "sqlite":
+        from habitkit.backends.sqlalchemy.threaded import open_threaded  # noqa: PLC0415
+
+        _expect_driver(url, "pysqlite", "aiosqlite")
+        return await open_threaded(url.set(drivername="sqlite"))
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs greenlet
+
+    from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore  # noqa: PLC0415
+
+    _expect_driver(url, "psycopg", "asyncpg")
+    engine: AsyncEngine = create_async_engine(_with_driver(url))
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(schema.check)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return AsyncSqlStore(engine)
+
+
+def _with_driver(url: URL) -> URL:
+    """Name psycopg where a PostgreSQL URL names no driver."""
+    return url.set(drivername="postgresql+psycopg") if "+" not in url.drivername else url
+
+
+def _expect_driver(url: URL, *drivers: str) -> None:
+    """Refuse a driver that this kind of kit cannot use."""
+    _, _, driver = url.drivername.partition("+")
+    if driver and driver not in drivers:
+        msg = (
+            f"expected the driver {' or '.join(drivers)} here, got {url.drivername!r}; "
+            "asyncpg and aiosqlite go with AsyncHabitKit"
+        )
+        raise ConfigurationError(msg)

@@ -1,0 +1,139 @@
+"""Creating and upgrading the tables, step by numbered step.
+
+Steps are SQL files that are never changed once released; each database remembers the number of the
+last one it has taken. Two programs that upgrade at once take each step once.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, select, text
+
+from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
+from habitkit.backends.sqlalchemy.tables import schema_version
+from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+__all__ = ["LATEST", "check", "statements", "upgrade", "version"]
+
+LATEST = 2
+"""The version this habitkit works with: the number of its last step."""
+
+_ADVISORY_LOCK = 0x6861_6269_746B_6974
+_TYPES = {
+    "sqlite": {
+        "uuid": "CHAR(32)",
+        "instant": "VARCHAR(32)",
+        "json": "TEXT",
+        "bytes": "BLOB",
+        "without_rowid": " WITHOUT ROWID",
+        **{
+            f"integer_{name}": f" CHECK (typeof({name}) = 'integer')"
+            for name in ("amount", "balance", "debt", "seq", "settled")
+        },
+    },
+    "postgresql": {
+        "uuid": "UUID",
+        "instant": "TIMESTAMP WITH TIME ZONE",
+        "json": "JSONB",
+        "bytes": "BYTEA",
+        "without_rowid": "",
+        **{f"integer_{name}": "" for name in ("amount", "balance", "debt", "seq", "settled")},
+    },
+}
+
+
+def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
+    """Return the SQL of one step for a dialect.
+
+    Args:
+        step: The step's number, from 1 to ``LATEST``.
+        dialect: ``sqlite`` or ``postgresql``.
+        schema: The schema the tables are in, or None.
+
+    Raises:
+        ConfigurationError: If the dialect is another.
+    """
+    if dialect not in _TYPES:
+        msg = f"expected SQLite or PostgreSQL, got the dialect {dialect!r}"
+        raise ConfigurationError(msg)
+    source = resources.files(__package__).joinpath("steps", f"{step:04}.sql").read_text("utf-8")
+    code = "\n".join(line for line in source.splitlines() if not line.startswith("--"))
+    prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
+    filled = Template(code).substitute(_TYPES[dialect], schema=prefix)
+    return [statement.strip() for statement in filled.split(";") if statement.strip()]
+
+
+def version(connection: Connection, schema: str | None = None) -> int:
+    """Return the version of the tables, 0 if there are none."""
+    if not inspect(connection).has_table(schema_version.name, schema=schema):
+        return 0
+    found = connection.execute(
+        select(schema_version.c.version), execution_options=_in_schema(schema)
+    ).scalar()
+    return found or 0
+
+
+def check(connection: Connection, schema: str | None = None) -> None:
+    """Refuse tables of another version than this habitkit works with.
+
+    Raises:
+        SchemaMissing: If there are none.
+        SchemaOutdated: If they are older or newer.
+    """
+    found = version(connection, schema)
+    if found == 0:
+        raise SchemaMissing(UPGRADE_COMMAND)
+    if found != LATEST:
+        raise SchemaOutdated(found=found, needed=LATEST, command=UPGRADE_COMMAND)
+
+
+def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> tuple[int, int]:
+    """Create the tables, or take the steps they still lack, in one transaction.
+
+    Args:
+        engine: For SQLite or PostgreSQL.
+        schema: The schema to put them in; it must exist.
+        to: The version to stop at.
+
+    Returns:
+        The version found and the version left.
+
+    Raises:
+        SchemaOutdated: If the tables are newer than this habitkit.
+    """
+    with engine.connect() as connection:
+        if version(connection, schema) == to:
+            return to, to
+        connection.rollback()
+        _begin_alone(connection)
+        found = version(connection, schema)
+        if found > LATEST:
+            raise SchemaOutdated(found=found, needed=LATEST, command=UPGRADE_COMMAND)
+        options = _in_schema(schema)
+        if found == 0:
+            schema_version.create(connection.execution_options(**options))
+        for step in range(found + 1, to + 1):
+            for statement in statements(step, connection.dialect.name, schema):
+                connection.exec_driver_sql(statement)
+        connection.execute(schema_version.delete(), execution_options=options)
+        connection.execute(schema_version.insert().values(version=to), execution_options=options)
+        connection.commit()
+    return found, to
+
+
+def _begin_alone(connection: Connection) -> None:
+    """Begin a transaction that no other upgrade can overlap."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+
+
+def _in_schema(schema: str | None) -> dict[str, object]:
+    return {"schema_translate_map": {None: schema}} if schema else {}

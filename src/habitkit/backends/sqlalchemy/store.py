@@ -1,0 +1,173 @@
+"""The SQL store: SQLite and PostgreSQL through SQLAlchemy, for sync hosts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Engine, exc
+from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.pool import StaticPool
+
+from habitkit.backends.sqlalchemy import _failures
+from habitkit.backends.sqlalchemy._stores import (
+    CAPABILITIES,
+    ROOMS,
+    Attempt,
+    run_inside,
+    run_own,
+)
+from habitkit.errors import HostTransactionUnsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from habitkit.store import Stores
+
+__all__ = ["SqlStore"]
+
+R = TypeVar("R")
+
+
+class SqlStore:
+    """Keeps every room's facts in a SQL database.
+
+    Each action is one transaction: BEGIN IMMEDIATE on SQLite, READ COMMITTED on PostgreSQL under
+    the owner's row lock. Conflicts with other writers are repeated a bounded number of times.
+    """
+
+    rooms = ROOMS
+
+    def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
+        """Work with an engine of the host's; the tables must be there.
+
+        Args:
+            engine: An SQLAlchemy engine for SQLite or PostgreSQL.
+            schema: The database schema the tables are in; the connection's own by default.
+        """
+        self._engine = engine
+        self._schema = schema
+        self._writer, self._reader = transaction_modes(engine)
+        self._one_at_a_time: AbstractContextManager[Any] = (
+            threading.Lock() if isinstance(engine.pool, StaticPool) else nullcontext()
+        )
+        self.name = engine.dialect.name
+        self.capabilities = capabilities_of(engine)
+
+    def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
+        """Run ``work`` in one transaction of our own."""
+        number = 1
+        while True:
+            attempt = Attempt()
+            try:
+                with self._one_at_a_time, self._connect(write=write) as connection:
+                    try:
+                        return run_own(connection, self._schema, work, attempt, write=write)
+                    except exc.DBAPIError as error:
+                        lost = _failures.lost_connection(error, connection)
+                        if lost:
+                            connection.invalidate(error)
+                        raise Conflict(error, lost=lost) from error
+            except Conflict as conflict:
+                conflict.judge(number, attempt, keyed=keyed)
+            time.sleep(_failures.pause_seconds(number))
+            number += 1
+
+    def on(self, handle: object) -> HostSqlStore:
+        """Return a store that works inside the transaction of a connection or session.
+
+        Raises:
+            HostTransactionUnsupported: If it is neither ``Connection``, ``Session`` nor
+                ``scoped_session``.
+        """
+        if isinstance(handle, Connection | Session | scoped_session):
+            return HostSqlStore(self, handle, self._schema)
+        msg = f"expected an SQLAlchemy Connection, Session or scoped_session, got {handle!r}"
+        raise HostTransactionUnsupported(msg)
+
+    def close(self) -> None:
+        """Close the engine's connections."""
+        self._engine.dispose()
+
+    def _connect(self, *, write: bool) -> Connection:
+        return (self._writer if write else self._reader).connect()
+
+
+class HostSqlStore:
+    """A SQL store inside one transaction of the host."""
+
+    rooms = ROOMS
+
+    def __init__(
+        self,
+        store: SqlStore,
+        handle: Connection | Session | scoped_session[Session],
+        schema: str | None,
+    ) -> None:
+        """Keep the handle; its connection is asked for at each action."""
+        self.name = store.name
+        self.capabilities = store.capabilities
+        self._handle = handle
+        self._schema = schema
+
+    def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
+        """Run ``work`` in a savepoint of the host's transaction."""
+        return run_inside(connection_of(self._handle, write=write), self._schema, work, write=write)
+
+    def close(self) -> None:
+        """Do nothing: the host opened it."""
+
+
+class Conflict(Exception):  # noqa: N818 - never leaves this package
+    """What the database said to an attempt, to be judged outside of its connection."""
+
+    def __init__(self, error: exc.DBAPIError, *, lost: bool) -> None:
+        """Keep the error and whether the connection is gone."""
+        super().__init__(str(error))
+        self.error = error
+        self.lost = lost
+
+    def judge(self, number: int, attempt: Attempt, *, keyed: bool) -> None:
+        """Return if the action is to be done again, else raise what the caller shall see."""
+        if not _failures.may_repeat(
+            self.error, number, lost=self.lost, committing=attempt.committing, keyed=keyed
+        ):
+            raise self.error from self.error.__cause__
+
+
+def connection_of(
+    handle: Connection | Session | scoped_session[Session], *, write: bool
+) -> Connection:
+    """Return the connection of a host's handle, with what a session still holds written out."""
+    if isinstance(handle, Connection):
+        return handle
+    session = handle() if isinstance(handle, scoped_session) else handle
+    if write:
+        session.flush()
+    return session.connection()
+
+
+def transaction_modes(engine: Engine) -> tuple[Engine, Engine]:
+    """Return the engine for writing and the one for reading.
+
+    On PostgreSQL actions run at READ COMMITTED, whatever the engine's default, and queries at
+    REPEATABLE READ, so that all statements of a query see one state.
+    """
+    if engine.dialect.name != "postgresql":
+        return engine, engine
+    return (
+        engine.execution_options(isolation_level="READ COMMITTED"),
+        engine.execution_options(isolation_level="REPEATABLE READ"),
+    )
+
+
+def capabilities_of(engine: Engine) -> frozenset[str]:
+    """Return what a store on this engine can do."""
+    if isinstance(engine.pool, StaticPool):
+        return CAPABILITIES - {"shared"}
+    if engine.dialect.name == "postgresql":
+        return CAPABILITIES | {"concurrent_writers"}
+    return CAPABILITIES

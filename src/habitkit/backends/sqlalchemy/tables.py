@@ -1,0 +1,229 @@
+"""The tables. A host may attach ``metadata`` to its own migrations; rows become values elsewhere.
+
+Their first form and every later change is a numbered step under ``steps/``; this page is what all
+steps together lead to, and a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    Time,
+    UniqueConstraint,
+    Uuid,
+)
+
+from habitkit.backends.sqlalchemy._types import Instant, Json
+
+__all__ = [
+    "accounts",
+    "answers",
+    "check_ins",
+    "entitlements",
+    "entries",
+    "events",
+    "habits",
+    "inbox",
+    "metadata",
+    "outbox",
+    "owners",
+    "schema_version",
+    "snapshots",
+    "transfers",
+    "voids",
+]
+
+metadata = MetaData()
+
+_NAME = String(200)
+
+
+def _table(name: str, *parts: Column[object] | object) -> Table:
+    """Make a table with the prefix; on SQLite its primary key is the table itself."""
+    return Table(f"habitkit_{name}", metadata, *parts, sqlite_with_rowid=False)  # type: ignore[arg-type]
+
+
+def _integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
+    """Refuse what SQLite would turn into a REAL without a word when an integer overflows."""
+    return [
+        CheckConstraint(f"typeof({column}) = 'integer'").ddl_if(dialect="sqlite")
+        for column in columns
+    ]
+
+
+schema_version = Table(
+    "habitkit_schema_version", metadata, Column("version", Integer, primary_key=True)
+)
+
+# -- the journal ---------------------------------------------------------------------------------
+
+owners = _table(
+    "owners",
+    Column("owner", _NAME, primary_key=True),
+    Column("rev", BigInteger, nullable=False),
+)
+
+events = _table(
+    "events",
+    Column("owner", _NAME, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("type", String(100), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("key", Text),
+    Column("fields", Json, nullable=False),
+    PrimaryKeyConstraint("owner", "rev", "position"),
+)
+
+outbox = _table(
+    "outbox",
+    Column("owner", _NAME, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("available_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    PrimaryKeyConstraint("owner", "rev", "position"),
+    Index("habitkit_outbox_available", "available_at"),
+)
+
+inbox = _table(
+    "inbox",
+    Column("id", Uuid, primary_key=True),
+    Column("owner", _NAME, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("type", String(100), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("fields", Json, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("applied_at", Instant),
+    Column("error", Text),
+    UniqueConstraint("owner", "key"),
+    Index("habitkit_inbox_applied", "applied_at", "owner"),
+)
+
+answers = _table(
+    "answers",
+    Column("owner", _NAME, nullable=False),
+    Column("operation", String(100), nullable=False),
+    Column("key", _NAME, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("owner", "operation", "key"),
+    Index("habitkit_answers_at", "at"),
+)
+
+# -- habits and streaks --------------------------------------------------------------------------
+
+habits = _table(
+    "habits",
+    Column("id", Uuid, primary_key=True),
+    Column("owner", _NAME, nullable=False),
+    Column("title", _NAME, nullable=False),
+    Column("schedule", Json, nullable=False),
+    Column("tz", String(100)),
+    Column("day_start", Time, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index("habitkit_habits_owner", "owner", "id"),
+)
+
+check_ins = _table(
+    "check_ins",
+    Column("id", Uuid, primary_key=True),
+    Column("habit_id", Uuid, ForeignKey(habits.c.id), nullable=False),
+    Column("owner", _NAME, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("tz", String(100), nullable=False),
+    Column("note", Text),
+    Column("credit", String(10), nullable=False),
+    Column("source", String(100), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Index("habitkit_check_ins_day", "habit_id", "day"),
+)
+
+voids = _table(
+    "voids",
+    Column("fact_id", Uuid, primary_key=True),
+    Column("id", Uuid, nullable=False),
+    Column("habit_id", Uuid, ForeignKey(habits.c.id), nullable=False),
+    Column("owner", _NAME, nullable=False),
+    Column("received_at", Instant, nullable=False),
+)
+
+snapshots = _table(
+    "snapshots",
+    Column("habit_id", Uuid, ForeignKey(habits.c.id), primary_key=True),
+    Column("owner", _NAME, nullable=False),
+    Column("first_day", Date, nullable=False),
+    Column("marks", LargeBinary, nullable=False),
+    Column("best", Integer, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+)
+
+# -- coins ---------------------------------------------------------------------------------------
+
+accounts = _table(
+    "accounts",
+    Column("id", Uuid, primary_key=True),
+    Column("owner", _NAME, nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("currency", String(50), nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("floor", BigInteger),
+    Column("debt", BigInteger, nullable=False),
+    UniqueConstraint("owner", "currency", "role"),
+    CheckConstraint("debt >= 0"),
+    CheckConstraint("floor IS NULL OR balance + debt >= floor"),
+    *_integer_on_sqlite("balance", "seq", "debt"),
+)
+
+transfers = _table(
+    "transfers",
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("source", _NAME, nullable=False),
+    Column("target", _NAME, nullable=False),
+    Column("currency", String(50), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("memo", Text),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("amount > 0"),
+    *_integer_on_sqlite("amount"),
+)
+
+entries = _table(
+    "entries",
+    Column("account_id", Uuid, ForeignKey(accounts.c.id), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("transfer_id", Uuid, ForeignKey(transfers.c.id), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("account_id", "seq"),
+    *_integer_on_sqlite("amount", "balance"),
+)
+
+entitlements = _table(
+    "entitlements",
+    Column("owner", _NAME, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("currency", String(50), nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    PrimaryKeyConstraint("owner", "key"),
+    *_integer_on_sqlite("settled"),
+)

@@ -1,0 +1,50 @@
+"""SQLite for async hosts: the sync store in threads, and aiosqlite inside the host's transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from habitkit.backends.sqlalchemy import schema
+from habitkit.backends.sqlalchemy.engines import sqlite_engine
+from habitkit.backends.sqlalchemy.store import SqlStore
+from habitkit.backends.threaded import ThreadedStore
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Engine
+
+    from habitkit.store import AsyncStore
+
+__all__ = ["open_threaded", "threaded_sqlite"]
+
+
+def threaded_sqlite(engine: Engine, *, db_schema: str | None = None) -> ThreadedStore:
+    """Return a store for async hosts on a sync SQLite engine.
+
+    A thread hop a statement makes aiosqlite several times slower than the sync driver, so an
+    action runs whole in one thread. ``kit.on()`` takes connections and sessions of aiosqlite.
+
+    Args:
+        engine: A sync engine for SQLite.
+        db_schema: The attached database the tables are in; the main one by default.
+    """
+    return ThreadedStore(
+        SqlStore(engine, schema=db_schema), on=lambda handle: _inside(handle, db_schema)
+    )
+
+
+async def open_threaded(url: URL) -> ThreadedStore:
+    """Open a SQLite file for an async host, creating or upgrading its tables."""
+    engine = sqlite_engine(url)
+    try:
+        await asyncio.to_thread(schema.upgrade, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return threaded_sqlite(engine)
+
+
+def _inside(handle: object, db_schema: str | None) -> AsyncStore:
+    from habitkit.backends.sqlalchemy.async_store import inside  # noqa: PLC0415 - needs greenlet
+
+    return inside(handle, db_schema)
