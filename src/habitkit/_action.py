@@ -175,17 +175,17 @@ class Action(Generic[P, R]):
         if room is None:
             return self
         function, write = self.function, self.write
-        bound: Callable[..., Any]
         if isinstance(room, AsyncRoom):
             run_async = room._runner  # noqa: SLF001 - the binder and its rooms are one thing
 
-            async def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+            async def bound_async(*args: P.args, **kwargs: P.kwargs) -> R:
                 return await run_async(function, args, kwargs, write)
-        else:
-            run = room._runner  # noqa: SLF001
 
-            def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-                return run(function, args, kwargs, write)
+            return _dress(bound_async, function, room, self.name)
+        run = room._runner  # noqa: SLF001
+
+        def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+            return run(function, args, kwargs, write)
 
         return _dress(bound, function, room, self.name)
 
@@ -215,17 +215,17 @@ class Procedure(Generic[P, R]):
         if room is None:
             return self
         function = self.function
-        bound: Callable[..., Any]
         if isinstance(room, AsyncRoom):
             run_async = room._runner  # noqa: SLF001
 
-            async def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+            async def bound_async(*args: P.args, **kwargs: P.kwargs) -> R:
                 return await _drive_async(function(run_async.wiring, *args, **kwargs), run_async)
-        else:
-            run = room._runner  # noqa: SLF001
 
-            def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-                return _drive(function(run.wiring, *args, **kwargs), run)
+            return _dress(bound_async, function, room, self.name)
+        run = room._runner  # noqa: SLF001
+
+        def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+            return _drive(function(run.wiring, *args, **kwargs), run)
 
         return _dress(bound, function, room, self.name)
 

@@ -17,7 +17,7 @@ from attrs import fields, has
 from habitkit.events import VOCABULARY, Event, Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cattrs import Converter
 
@@ -68,14 +68,16 @@ def restore_event(
     return _converter().structure({"owner": owner, "at": at, **values}, kind)
 
 
-@cache
-def _own_fields(kind: type) -> tuple[str, ...]:
-    return tuple(a.name for a in fields(kind) if a.name not in _OF_EVERY_EVENT)
-
-
-@cache
-def _all_fields(kind: type) -> tuple[str, ...]:
+def _names(kind: type) -> tuple[str, ...]:
     return tuple(a.name for a in fields(kind))
+
+
+def _names_beyond(kind: type) -> tuple[str, ...]:
+    return tuple(name for name in _names(kind) if name not in _OF_EVERY_EVENT)
+
+
+_all_fields: Callable[[type], tuple[str, ...]] = cache(_names)
+_own_fields: Callable[[type], tuple[str, ...]] = cache(_names_beyond)
 
 
 def _plain(value: object) -> object:

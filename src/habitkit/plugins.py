@@ -51,7 +51,7 @@ async def open_async_store(url: str) -> AsyncStore:
     return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
 
 
-def _open(url: str, *, asynchronous: bool) -> Any:
+def _open(url: Any, *, asynchronous: bool) -> Any:
     """Find the backend, load it, call it."""
     installed = {point.name: point for point in entry_points(group=GROUP)}
     found = _SCHEME.match(url) if isinstance(url, str) else None

@@ -181,6 +181,7 @@ def reward(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     if not changed:
         return
     tx.coins.settle(owner, changed)
+    legs: tuple[str, tuple[str, Role], tuple[str, Role]]
     for currency in sorted(net):
         if net[currency] > 0:
             legs = ("reward", (owner, "mint"), (owner, "wallet"))
@@ -228,6 +229,7 @@ def _post(
     may_owe: bool = False,
 ) -> Transfer:
     """Move coins between two accounts whose owners are locked, and tell both wallets' owners."""
+    accounts: dict[tuple[str, Role], Account]
     accounts = {(a.owner, a.role): a for a in tx.coins.accounts(source[0], currency)}
     if target[0] != source[0]:
         accounts |= {(a.owner, a.role): a for a in tx.coins.accounts(target[0], currency)}

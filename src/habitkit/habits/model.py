@@ -33,6 +33,11 @@ class Schedule:
         return cls("daily")
 
 
+def _naive_time(_: object, __: object, value: object) -> None:
+    if not isinstance(value, time) or value.tzinfo is not None:
+        raise InvalidHabit("day_start", given=value, expected="a time without a zone")
+
+
 @frozen
 class DayClock:
     """When a habit's day begins, and where.
@@ -44,12 +49,7 @@ class DayClock:
     """
 
     tz: str | None = None
-    day_start: time = field(default=time(0))
-
-    @day_start.validator
-    def _naive_time(self, _: object, value: object) -> None:
-        if not isinstance(value, time) or value.tzinfo is not None:
-            raise InvalidHabit("day_start", given=value, expected="a time without a zone")
+    day_start: time = field(default=time(0), validator=_naive_time)
 
 
 @frozen

@@ -206,4 +206,5 @@ def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidEvent(
             "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
         )
-    return _codec.from_json(text)
+    plain: dict[str, Any] = _codec.from_json(text)
+    return plain

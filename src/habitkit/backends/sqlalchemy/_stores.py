@@ -76,7 +76,8 @@ def run_own(
     Raises:
         sqlalchemy.exc.DBAPIError: What the database said, for ``_failures`` to judge.
     """
-    if connection.dialect.name == "sqlite":
+    connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
+    if _is_sqlite(connection):
         _begin_sqlite(connection, write=write)
     stores = SqlStores(connection, schema)
     result = work(stores)
@@ -105,7 +106,7 @@ def run_inside(
     if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
         msg = "expected a connection in a transaction, got one in AUTOCOMMIT mode"
         raise HostTransactionUnsupported(msg)
-    if write and connection.dialect.name == "sqlite":
+    if write and _is_sqlite(connection):
         try:
             _begin_sqlite(connection, write=True)
         except exc.DBAPIError as error:
