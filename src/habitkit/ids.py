@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from random import Random
 from typing import TYPE_CHECKING
-from uuid import UUID, uuid5
+from uuid import UUID, SafeUUID, uuid5
 
 from habitkit.errors import InvalidId, InvalidKey, InvalidOwner
 
@@ -19,6 +20,10 @@ _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _RANDOM = (0x0FFF << 64) | ((1 << 62) - 1)
 
+_random = Random()  # noqa: S311 - ids must be unique, not secret; a system call each would cost more
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
 
 def time_ordered_id(now: datetime) -> UUID:
     """Return a UUID of version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then random.
@@ -26,8 +31,11 @@ def time_ordered_id(now: datetime) -> UUID:
     Ids are unique and cluster well in an index; nothing may rely on them for order.
     """
     milliseconds = int(now.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10), "big") & _RANDOM
-    return UUID(int=(milliseconds << 80) | _VERSION_7 | _VARIANT | random)
+    number = milliseconds << 80 | _VERSION_7 | _VARIANT | _random.getrandbits(80) & _RANDOM
+    made = object.__new__(UUID)  # UUID(int=number) checks the range again, at twice the cost
+    object.__setattr__(made, "int", number)
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made
 
 
 def derived_id(*parts: str) -> UUID:

@@ -181,15 +181,14 @@ def reward(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     if not changed:
         return
     tx.coins.settle(owner, changed)
-    legs: tuple[str, tuple[str, Role], tuple[str, Role]]
+    mint: tuple[str, Role] = (owner, "mint")
+    wallet: tuple[str, Role] = (owner, "wallet")
     for currency in sorted(net):
-        if net[currency] > 0:
-            legs = ("reward", (owner, "mint"), (owner, "wallet"))
-        elif net[currency] < 0:
-            legs = ("correction", (owner, "wallet"), (owner, "mint"))
-        else:
-            continue
-        _post(tx, tx.new_id(), *legs, abs(net[currency]), currency, None, may_owe=True)
+        coins = net[currency]
+        if coins > 0:
+            _post(tx, tx.new_id(), "reward", mint, wallet, coins, currency, None, may_owe=True)
+        elif coins < 0:
+            _post(tx, tx.new_id(), "correction", wallet, mint, -coins, currency, None, may_owe=True)
 
 
 def _transfer(

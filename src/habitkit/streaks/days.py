@@ -29,6 +29,7 @@ def zone(name: str) -> ZoneInfo:
         ) from None
 
 
+@lru_cache(maxsize=4096)
 def day_boundary(day: date, tz: ZoneInfo, day_start: time = _MIDNIGHT) -> datetime:
     """Return the instant at which a habit day begins, in UTC.
 

@@ -167,6 +167,9 @@ def milestones_moved(
     at = (day - with_day.first_day).days
     start, end = run_around(with_day.marks, at)
     first = with_day.first_day
+    if turned_on and end == at + 1:  # the common case: a run grew by its last day
+        slots = end - start
+        return [], [(day, slots)] if slots % MILESTONE_SLOTS == 0 else []
     joined = _milestones(first, start, end, at)
     apart = _milestones(first, at + 1, end, at + 1)
     return (apart, joined) if turned_on else (joined, apart)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.model import Entry
+from habitkit.coins.model import Account, Entry
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.coins.model import Account, Move, Settled, Transfer
+    from habitkit.coins.model import Move, Settled, Transfer
     from habitkit.habits.model import CheckIn, Habit, Void
     from habitkit.streaks.model import Snapshot
 
@@ -31,8 +29,7 @@ class Habits:
         self._habits: Table[UUID, Habit] = Table(log, "habit")
         self._facts: Table[UUID, CheckIn] = Table(log, "check-in")
         self._voids: Table[UUID, Void] = Table(log, "void")
-        self._days: Table[tuple[UUID, date], tuple[CheckIn, ...]] = Table(log, "day")
-        self._order: dict[UUID, Table[date, None]] = {}
+        self._days: dict[UUID, Table[date, tuple[CheckIn, ...]]] = {}
         self._log = log
 
     def add(self, habit: Habit) -> None:
@@ -66,12 +63,10 @@ class Habits:
         """Add check-ins."""
         for fact in facts:
             self._facts.insert(fact.id, fact)
-            days = self._order.get(fact.habit_id)
+            days = self._days.get(fact.habit_id)
             if days is None:
-                days = self._order[fact.habit_id] = Table(self._log, "day")
-            place = (fact.habit_id, fact.day)
-            days.put(fact.day, None)
-            self._days.put(place, (*(self._days.get(place) or ()), fact))
+                days = self._days[fact.habit_id] = Table(self._log, "day")
+            days.put(fact.day, (*days.rows.get(fact.day, ()), fact))
 
     def add_void(self, void: Void) -> None:
         """Take a check-in back."""
@@ -84,13 +79,14 @@ class Habits:
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         """Return a day's live check-ins."""
-        facts = self._days.get((habit_id, day)) or ()
-        live = [fact for fact in facts if fact.id not in self._voids]
+        days = self._days.get(habit_id)
+        facts = days.get(day) if days is not None else None
+        live = [fact for fact in facts or () if fact.id not in self._voids]
         return sorted(live, key=lambda fact: (fact.at, fact.id))
 
     def live(self, habit_id: UUID) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        days = self._order.get(habit_id)
+        days = self._days.get(habit_id)
         if days is None:
             return []
         return [fact for day in sorted(days.rows) for fact in self.on_day(habit_id, day)]
@@ -120,63 +116,70 @@ class Streaks:
         self._rows.put(snapshot.habit_id, snapshot)
 
 
+class _Record:
+    """An account with its entries, each the transfer and the move it belongs to."""
+
+    __slots__ = ("account", "entries")
+
+    def __init__(self, log: UndoLog, account: Account) -> None:
+        self.account: Table[None, Account] = Table(log, "account")
+        self.account.put(None, account)
+        self.entries: Table[int, tuple[Transfer, Move]] = Table(log, "entry")
+
+
 class Coins:
     """Accounts, transfers, entries and settled entitlements."""
 
     def __init__(self, log: UndoLog) -> None:
         """Make empty tables."""
-        self._accounts: Table[UUID, Account] = Table(log, "account")
-        self._places: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "account")
+        self._records: Table[UUID, _Record] = Table(log, "account")
+        self._places: Table[tuple[str, str], tuple[_Record, ...]] = Table(log, "account")
         self._transfers: Table[UUID, Transfer] = Table(log, "transfer")
-        self._entries: Table[tuple[UUID, int], Entry] = Table(log, "entry")
         self._settled: Table[tuple[str, str], Settled] = Table(log, "entitlement")
+        self._log = log
 
     def accounts(self, owner: str, currency: str) -> list[Account]:
         """Return an owner's accounts of a currency."""
-        rows = self._accounts.rows
-        return [rows[account_id] for account_id in self._places.get((owner, currency)) or ()]
+        return [record.account.rows[None] for record in self._places.get((owner, currency)) or ()]
 
     def open(self, account: Account) -> None:
         """Add an account."""
         place = (account.owner, account.currency)
         there = self._places.get(place) or ()
-        if any(self._accounts.rows[other].role == account.role for other in there):
-            raise self._accounts.duplicate()
-        self._accounts.insert(account.id, account)
-        self._places.put(place, (*there, account.id))
+        if any(other.account.rows[None].role == account.role for other in there):
+            raise self._records.duplicate()
+        record = _Record(self._log, account)
+        self._records.insert(account.id, record)
+        self._places.put(place, (*there, record))
 
     def post(self, transfer: Transfer, moves: Sequence[Move]) -> None:
         """Add a transfer and its entries."""
         self._transfers.insert(transfer.id, transfer)
-        if sum(move.amount for move in moves) != 0:
+        if sum([move.amount for move in moves]) != 0:
             msg = f"the moves of transfer {transfer.id} do not sum to zero"
             raise IntegrityError(msg)
         for move in moves:
-            account = self._accounts.rows[move.account_id]
+            record = self._records.rows[move.account_id]
+            account = record.account.rows[None]
             if move.seq != account.seq + 1 or move.balance != account.balance + move.amount:
                 msg = f"account {account.id} has moved on since it was read"
                 raise IntegrityError(msg)
             if account.floor is not None and move.balance + move.debt < account.floor:
                 msg = f"account {account.id} would fall below its floor"
                 raise IntegrityError(msg)
-            self._accounts.put(
+            moved_on = Account(
                 account.id,
-                evolve(
-                    account, balance=move.balance, seq=move.seq, at=move.at, debt=move.debt
-                ),
+                account.owner,
+                account.role,
+                account.currency,
+                move.balance,
+                move.seq,
+                move.at,
+                account.floor,
+                move.debt,
             )
-            self._entries.insert(
-                (account.id, move.seq),
-                Entry(
-                    move.seq,
-                    transfer.id,
-                    transfer.kind,
-                    transfer.memo,
-                    move.amount,
-                    move.balance,
-                    move.at,
-                ),
-            )
+            record.account.put(None, moved_on)
+            record.entries.insert(move.seq, (transfer, move))
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         """Return what was paid for entitlements."""
@@ -192,11 +195,25 @@ class Coins:
         self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
     ) -> list[Entry]:
         """Return a page of an account's entries."""
-        last = self._accounts.rows[account_id].seq
+        record = self._records.rows[account_id]
+        last = record.account.rows[None].seq
         if newest_first:
             start = last if after is None else min(after - 1, last)
             numbers = range(start, max(start - limit, 0), -1)
         else:
             start = 1 if after is None else max(after + 1, 1)
             numbers = range(start, min(start + limit, last + 1))
-        return [self._entries.rows[account_id, seq] for seq in numbers]
+        return [_entry(*record.entries.rows[seq]) for seq in numbers]
+
+
+def _entry(transfer: Transfer, move: Move) -> Entry:
+    """Return a line of a statement."""
+    return Entry(
+        move.seq,
+        transfer.id,
+        transfer.kind,
+        transfer.memo,
+        move.amount,
+        move.balance,
+        move.at,
+    )

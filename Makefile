@@ -1,0 +1,101 @@
+# Everything a contributor runs. Each target makes the environment that it needs, from nothing but
+# python3 (>= 3.11), make and git; stamp files in it say what is installed, pyproject.toml renews them.
+
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?=
+PYTHONS ?= 3.11 3.12 3.13
+WORKERS ?= auto
+ROUNDS ?= 20
+CONTRACTS ?= tests/contracts
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
+PYTEST := -m pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Two pips must not write into one environment.
+.NOTPARALLEL:
+.PHONY: help demo test test-unit test-plain test-pythons contracts-20 check bench docs clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## See it work: the guided tour in examples/demo.py
+	@$(BIN)/python examples/demo.py
+
+test: $(VENV)/.test ## Run all tests with coverage, on every backend this machine has
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run $(PYTEST) $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+test-unit: $(VENV)/.test ## Run the tests that need no server, without coverage
+	@$(BIN)/python $(PYTEST) -m "not postgres and not slow" $(PYTEST_ARGS)
+
+test-plain: $(VENV)/.test ## Run all tests without coverage
+	@$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
+
+test-pythons: $(addprefix test-python-,$(PYTHONS)) ## Run test-plain on each Python here (QUICK=1: only on those that `test` does not use)
+
+test-python-%:
+	@if ! python=$$(.ci/find-python $*); then \
+		echo "Python $*: not on this machine, skipped"; \
+	elif [ -n "$(QUICK)" ] && [ "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$*" ]; then \
+		echo "Python $*: is what $(VENV) runs on, skipped"; \
+	else \
+		echo "Python $*: $$python"; \
+		$(MAKE) --no-print-directory VENV=.venv-$* PYTHON="$$python" test-plain; \
+	fi
+
+contracts-20: $(VENV)/.test ## Run the contract tests 20 times in a row (ROUNDS=...)
+	@round=1; while [ $$round -le $(ROUNDS) ]; do \
+		echo "Round $$round of $(ROUNDS)"; \
+		$(BIN)/python $(PYTEST) $(CONTRACTS) $(PYTEST_ARGS) || exit 1; \
+		round=$$((round + 1)); \
+	done
+
+check: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs ## Style, types, docs, and everything the docs and examples show
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(MAKE) --no-print-directory docs
+	$(BIN)/python -m pytest -q README.md docs src tests/test_examples.py
+
+bench: $(VENV)/.bench ## Measure: runs the package benchmarks (BENCH_ARGS=...)
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+docs: $(VENV)/.docs ## Build the documentation into docs/_build, warnings are errors
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build
+
+clean: ## Remove environments, caches and builds
+	rm -rf .venv .venv-* build dist docs/_build htmlcov .coverage .coverage.* \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- environments ----------------------------------------------------------------------------
+
+$(VENV)/.made:
+	@python=$$(PYTHON="$(PYTHON)" .ci/find-python) && \
+		echo "Making $(VENV) with $$python" && \
+		"$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml $(VENV)/.made
+	@echo "Installing habitkit into $(VENV)"
+	@$(PIP) install --editable '.[rich]'
+	@touch $@
+
+# Dependency groups need pip >= 25.1, and a new environment may hold an older one.
+$(VENV)/.pip: $(VENV)/.made
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench: $(VENV)/.%: pyproject.toml $(VENV)/.pip
+	@echo "Installing habitkit and what '$*' needs into $(VENV)"
+	@$(PIP) install --editable . --group $*
+	@touch $@

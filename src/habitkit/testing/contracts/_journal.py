@@ -1,0 +1,328 @@
+"""Contract of the journal's ports: events, outbox, inbox, answers."""
+# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from habitkit.errors import Duplicate
+from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.testing.contracts._facts import (
+    NOW,
+    STRANGE_TEXTS,
+    answer,
+    days,
+    event_row,
+    event_rows,
+    message,
+    numbers,
+)
+from habitkit.testing.contracts._frame import Contract, read, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from habitkit.journal.model import Answer, Delivery, EventRow, Message, StoredEvent
+    from habitkit.store import Store, Stores
+
+__all__ = ["EventCases", "InboxCases", "KeptAnswerCases", "OutboxCases"]
+
+MINUTE = timedelta(minutes=1)
+
+
+class EventCases(Contract):
+    """Part of ``StoreContract``: the log of events."""
+
+    def test_events_come_back_in_the_order_of_revision_and_position(self, store: Store) -> None:
+        places = [(2, 1), (1, 0), (10, 0), (2, 0), (1, 1)]
+
+        for rev, position in places:
+            _append(store, event_row("ada", rev, position))
+        _append(store, event_row("bob", 1))
+
+        assert [(event.rev, event.position) for event in _page(store)] == sorted(places)
+
+    def test_events_come_page_by_page(self, store: Store) -> None:
+        _append(store, *event_rows("ada", 7))
+
+        assert numbers(_page(store, limit=3)) == [0, 1, 2]
+        assert numbers(_page(store, (3, 0), 3)) == [3, 4, 5]
+        assert numbers(_page(store, (6, 0), 3)) == [6]
+        assert _page(store, (7, 0), 3) == []
+        assert _page(store, (7, 5), 3) == []
+
+    def test_one_append_may_hold_events_of_several_owners(self, store: Store) -> None:
+        _append(store, event_row("ada", 1), event_row("bob", 1), event_row("ada", 1, 1))
+
+        assert len(_page(store)) == 2
+        assert len(read(store, lambda stores: stores.events.page("bob", None, 10))) == 1
+
+    def test_appending_nothing_does_nothing(self, store: Store) -> None:
+        _append(store)
+
+        assert _page(store) == []
+
+    def test_a_second_event_at_one_place_is_a_duplicate_and_nothing_is_added(
+        self, store: Store
+    ) -> None:
+        _append(store, event_row("ada", 1, n=1))
+
+        with pytest.raises(Duplicate):
+            _append(store, event_row("ada", 2, n=2), event_row("ada", 1, n=3, deliver=True))
+
+        assert numbers(_page(store)) == [1]
+        assert _claim(store, NOW) == []
+
+    def test_a_duplicate_inside_a_savepoint_leaves_the_transaction_usable(
+        self, store: Store
+    ) -> None:
+        def work(stores: Stores) -> None:
+            stores.owners.lock("ada")
+            stores.events.append([event_row("ada", 1, n=1)])
+            with pytest.raises(Duplicate), stores.savepoint():
+                stores.events.append([event_row("ada", 1, n=2)])
+            stores.events.append([event_row("ada", 1, 1, n=3)])
+
+        write(store, work)
+
+        assert numbers(_page(store)) == [1, 3]
+
+    def test_an_event_comes_back_as_it_was(self, store: Store) -> None:
+        fields = {
+            "texts": list(STRANGE_TEXTS),
+            "large": 2**63 - 1,
+            "small": -(2**63),
+            "share": 0.1,
+            "yes": True,
+            "none": None,
+            "nested": {"Ünï": [{"a": [1, {"b": []}]}]},
+        }
+        at = NOW.replace(microsecond=123_457)
+        _append(store, event_row("ada", 1, 2, at=at, **fields))
+
+        (event,) = _page(store)
+
+        assert (event.owner, event.rev, event.position, event.type) == ("ada", 1, 2, "noted")
+        assert event.key is None
+        assert event.fields == fields
+        assert event.fields["yes"] is True
+        assert event.at == at
+        assert event.at.utcoffset() == timedelta(0)
+
+
+class OutboxCases(Contract):
+    """Part of ``StoreContract``: deliveries that wait for the relay."""
+
+    def test_only_what_was_asked_for_is_delivered(self, store: Store) -> None:
+        _append(store, event_row("ada", 1, n=1, deliver=True), event_row("ada", 2, n=2))
+
+        assert numbers(_claim(store, NOW)) == [1]
+
+    def test_a_claimed_event_is_the_one_in_the_log(self, store: Store) -> None:
+        _append(store, event_row("ada", 1, n=1, text="naïve", deliver=True))
+
+        assert [delivery.event for delivery in _claim(store, NOW)] == _page(store)
+
+    def test_a_claim_holds_until_its_end_and_counts_attempts(self, store: Store) -> None:
+        _append(store, event_row("ada", 1, deliver=True))
+
+        assert [delivery.attempt for delivery in _claim(store, NOW)] == [1]
+        assert _claim(store, NOW) == []
+        assert _claim(store, NOW + MINUTE - timedelta(microseconds=1)) == []
+        assert [delivery.attempt for delivery in _claim(store, NOW + MINUTE)] == [2]
+
+    def test_a_claim_takes_no_more_than_it_asked_for(self, store: Store) -> None:
+        _append(store, *event_rows("ada", 5, deliver=True))
+
+        first, second, third = (numbers(_claim(store, NOW, limit=2)) for _ in range(3))
+
+        assert [len(first), len(second), len(third)] == [2, 2, 1]
+        assert sorted(first + second + third) == [0, 1, 2, 3, 4]
+
+    def test_what_is_done_is_never_claimed_again(self, store: Store) -> None:
+        _append(store, *event_rows("ada", 3, deliver=True))
+        done = [d.event for d in _claim(store, NOW) if d.event.fields["n"] != 1]
+
+        write(store, lambda stores: stores.outbox.done(done))
+        write(store, lambda stores: stores.outbox.done(done))  # unknown ones are ignored
+        write(store, lambda stores: stores.outbox.done([]))
+
+        assert numbers(_claim(store, NOW + days(1))) == [1]
+        assert len(_page(store)) == 3
+
+    def test_a_postponed_delivery_waits_for_its_time(self, store: Store) -> None:
+        _append(store, event_row("ada", 1, deliver=True))
+        (claimed,) = _claim(store, NOW)
+        later = NOW + 5 * MINUTE
+
+        write(store, lambda stores: stores.outbox.postpone(claimed.event, later))
+
+        assert _claim(store, later - timedelta(microseconds=1)) == []
+        assert [delivery.attempt for delivery in _claim(store, later)] == [2]
+
+    def test_a_delivery_that_is_done_cannot_be_postponed(self, store: Store) -> None:
+        _append(store, event_row("ada", 1, deliver=True))
+        (claimed,) = _claim(store, NOW)
+
+        write(store, lambda stores: stores.outbox.done([claimed.event]))
+        write(store, lambda stores: stores.outbox.postpone(claimed.event, NOW))
+
+        assert _claim(store, NOW + days(1)) == []
+
+
+class InboxCases(Contract):
+    """Part of ``StoreContract``: messages between owners."""
+
+    def test_a_message_comes_back_as_it_was(self, store: Store) -> None:
+        sent = message("ada", "k", at=NOW.replace(microsecond=7), texts=list(STRANGE_TEXTS), n=1)
+
+        assert _add(store, sent)
+
+        assert _waiting(store) == [sent]
+
+    def test_a_key_is_taken_once_for_each_owner(self, store: Store) -> None:
+        assert _add(store, message("ada", "k", n=1))
+        assert not _add(store, message("ada", "k", n=2))
+        assert _add(store, message("bob", "k", n=3))
+
+        assert [found.fields["n"] for found in _waiting(store)] == [1]
+        assert [found.fields["n"] for found in _waiting(store, "bob")] == [3]
+
+    def test_messages_wait_in_the_order_of_instant_and_key(self, store: Store) -> None:
+        for key, later in [("b", 1), ("c", 0), ("a", 1), ("d", 2)]:
+            _add(store, message("ada", key, at=NOW + later * MINUTE))
+
+        assert [found.key for found in _waiting(store)] == ["c", "a", "b", "d"]
+        assert [found.key for found in _waiting(store, limit=2)] == ["c", "a"]
+
+    def test_owners_with_messages_are_told_each_once_and_sorted(self, store: Store) -> None:
+        for owner in ("cyd", "ada", "bob", "ada"):
+            _add(store, message(owner, f"{owner}{len(_owners(store))}"))
+
+        assert _owners(store) == ["ada", "bob", "cyd"]
+        assert _owners(store, 2) == ["ada", "bob"]
+
+    def test_an_applied_message_waits_no_longer_and_keeps_its_key(self, store: Store) -> None:
+        _add(store, message("ada", "k"))
+        (found,) = _waiting(store)
+
+        write(store, lambda stores: stores.inbox.applied(found, NOW))
+
+        assert _waiting(store) == []
+        assert _owners(store) == []
+        assert not _add(store, message("ada", "k"))
+
+    def test_a_message_that_fails_is_tried_a_bounded_number_of_times(self, store: Store) -> None:
+        _add(store, message("ada", "k"))
+
+        for attempt in range(MAX_MESSAGE_ATTEMPTS):
+            (found,) = _waiting(store)
+            assert found.attempts == attempt
+            assert found.error == (f"no {attempt}" if attempt else None)
+            write(
+                store, lambda stores, m=found, n=attempt: stores.inbox.failed(m, f"no {n + 1}")
+            )
+
+        assert _waiting(store) == []
+        assert _owners(store) == []
+        assert not write(store, lambda stores: stores.owners.lock("ada").messages)
+
+    def test_messages_that_were_applied_long_ago_are_forgotten(self, store: Store) -> None:
+        for n in range(5):
+            _add(store, message("ada", f"k{n}"))
+        for n, found in enumerate(_waiting(store)[:4]):
+            write(store, lambda s, m=found, at=NOW + days(n): s.inbox.applied(m, at))
+
+        def forget(before: datetime, limit: int) -> int:
+            return write(store, lambda stores: stores.inbox.forget(before, limit))
+
+        assert forget(NOW, 10) == 0
+        assert [forget(NOW + days(3), 2), forget(NOW + days(3), 2)] == [2, 1]
+        assert forget(NOW + days(9), 10) == 1
+        assert [found.key for found in _waiting(store)] == ["k4"]
+        assert _add(store, message("ada", "k0"))
+
+
+class KeptAnswerCases(Contract):
+    """Part of ``StoreContract``: answers to idempotency keys, on the bare port."""
+
+    def test_an_answer_comes_back_as_it_was(self, store: Store) -> None:
+        given = answer(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
+
+        _put(store, given)
+
+        assert _get(store, key="ключ 🔑") == given
+
+    def test_an_answer_belongs_to_owner_operation_and_key(self, store: Store) -> None:
+        _put(store, answer())
+
+        assert _get(store) is not None
+        assert _get(store, owner="bob") is None
+        assert _get(store, operation="notes.drop") is None
+        assert _get(store, key="KEY") is None
+
+    def test_a_new_answer_replaces_the_old_one(self, store: Store) -> None:
+        _put(store, answer(result="1"))
+        _put(store, answer(result="2", at=NOW + days(1)))
+
+        assert _get(store) == answer(result="2", at=NOW + days(1))
+
+    def test_answers_that_were_given_long_ago_are_forgotten(self, store: Store) -> None:
+        for n in range(4):
+            _put(store, answer(key=f"k{n}", at=NOW + days(n)))
+
+        def forget(before: datetime, limit: int) -> int:
+            return write(store, lambda stores: stores.answers.forget(before, limit))
+
+        assert forget(NOW, 10) == 0
+        assert [forget(NOW + days(3), 2), forget(NOW + days(3), 2)] == [2, 1]
+        assert [_get(store, key=f"k{n}") is None for n in range(4)] == [True, True, True, False]
+
+
+def _append(store: Store, *rows: EventRow) -> None:
+    def work(stores: Stores) -> None:
+        for owner in sorted({row.event.owner for row in rows}):
+            stores.owners.lock(owner)
+        stores.events.append(rows)
+
+    write(store, work)
+
+
+def _page(
+    store: Store, after: tuple[int, int] | None = None, limit: int = 100
+) -> list[StoredEvent]:
+    return read(store, lambda stores: stores.events.page("ada", after, limit))
+
+
+def _claim(store: Store, now: datetime, limit: int = 100) -> Sequence[Delivery]:
+    return write(store, lambda stores: stores.outbox.claim(now, now + MINUTE, limit))
+
+
+def _add(store: Store, given: Message) -> bool:
+    return write(store, lambda stores: stores.inbox.add(given))
+
+
+def _waiting(store: Store, owner: str = "ada", limit: int = 100) -> list[Message]:
+    return read(store, lambda stores: stores.inbox.waiting(owner, limit))
+
+
+def _owners(store: Store, limit: int = 100) -> list[str]:
+    return read(store, lambda stores: stores.inbox.owners(limit))
+
+
+def _put(store: Store, given: Answer) -> None:
+    def work(stores: Stores) -> None:
+        stores.owners.lock(given.owner)
+        stores.answers.put(given)
+
+    write(store, work)
+
+
+def _get(
+    store: Store, owner: str = "ada", operation: str = "notes.add", key: str = "key"
+) -> Answer | None:
+    return read(store, lambda stores: stores.answers.get(owner, operation, key))

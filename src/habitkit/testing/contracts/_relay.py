@@ -1,0 +1,163 @@
+"""Contract of the relay: what is committed is told to subscribers, each at least once."""
+# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import habitkit.testing
+from habitkit.journal.actions import record
+from habitkit.journal.rules import CLAIM_SECONDS
+from habitkit.reactions import subscribe
+from habitkit.testing.contracts._facts import events_of
+from habitkit.testing.contracts._frame import Contract
+
+if TYPE_CHECKING:
+    from habitkit.journal.model import StoredEvent
+    from habitkit.store import Store
+    from habitkit.transaction import Transaction
+
+__all__ = ["RelayCases"]
+
+
+class Stopped(BaseException):
+    """The process is told to stop in the middle of a delivery."""
+
+
+class RelayCases(Contract):
+    """Part of ``StoreContract``: the relay."""
+
+    def test_each_subscriber_is_told_what_it_subscribed_to(self, store: Store) -> None:
+        notes: list[StoredEvent] = []
+        marks: list[StoredEvent] = []
+        kit = habitkit.testing.kit(
+            store=store,
+            subscribers=[subscribe("noted", notes.append), subscribe("marked", marks.append)],
+        )
+        for kind in ("noted", "marked", "unheard", "noted"):
+            kit.events.record("ada", kind)
+
+        report = kit.relay.run_once()
+
+        stored = events_of(kit, "ada")
+        assert (report.delivered, report.failed) == (3, ())
+        assert sorted(notes, key=_place) == [stored[0], stored[3]]
+        assert marks == [stored[1]]
+        assert kit.relay.run_once().delivered == 0
+
+    def test_what_was_rolled_back_is_never_told(self, store: Store) -> None:
+        told: list[StoredEvent] = []
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", told.append)])
+
+        def work(tx: Transaction) -> None:
+            record(tx, "ada", "noted")
+            raise ValueError
+
+        with pytest.raises(ValueError):  # noqa: PT011 - raised above
+            kit.run(work)
+
+        assert kit.relay.run_once().delivered == 0
+        assert told == []
+
+    def test_a_subscriber_that_fails_is_told_again_later(self, store: Store) -> None:
+        told: list[str] = []
+
+        def fragile(event: StoredEvent) -> None:
+            told.append(event.id)
+            if len(told) == 1:
+                msg = "not now"
+                raise ValueError(msg)
+
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", fragile)])
+        kit.events.record("ada", "noted")
+
+        first = kit.relay.run_once()
+        at_once = kit.relay.run_once()
+        kit.clock.advance(seconds=2)
+        later = kit.relay.run_once()
+
+        assert (first.delivered, at_once.delivered, later.delivered) == (0, 0, 1)
+        (failure,) = first.failed
+        assert (failure.id, failure.error, failure.attempts) == (
+            "ada:1:0",
+            "ValueError: not now",
+            1,
+        )
+        assert told == ["ada:1:0", "ada:1:0"]
+
+    def test_a_failure_holds_up_no_other_event(self, store: Store) -> None:
+        told: list[int] = []
+
+        def picky(event: StoredEvent) -> None:
+            if event.fields["n"] == 1:
+                raise ValueError
+            told.append(event.fields["n"])
+
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", picky)])
+        for n in range(3):
+            kit.events.record("ada", "noted", {"n": n})
+
+        report = kit.relay.run_once()
+
+        assert (report.delivered, len(report.failed)) == (2, 1)
+        assert sorted(told) == [0, 2]
+
+    def test_a_relay_that_dies_loses_nothing(self, store: Store) -> None:
+        told: list[int] = []
+
+        def deadly(event: StoredEvent) -> None:
+            told.append(event.fields["n"])
+            if len(told) == 2:
+                raise Stopped
+
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", deadly)])
+        for n in range(3):
+            kit.events.record("ada", "noted", {"n": n})
+
+        with pytest.raises(Stopped):
+            kit.relay.run_once()
+        assert kit.relay.run_once().delivered == 0
+        kit.clock.advance(seconds=CLAIM_SECONDS)
+
+        assert kit.relay.run_once().delivered == 3
+        assert set(told) == {0, 1, 2}
+
+    def test_what_one_relay_has_claimed_no_other_relay_gets(self, store: Store) -> None:
+        told: list[tuple[str, int]] = []
+
+        def second(event: StoredEvent) -> None:
+            told.append(("second", event.fields["n"]))
+
+        other = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", second)])
+
+        def first(event: StoredEvent) -> None:
+            told.append(("first", event.fields["n"]))
+            other.relay.run_once()
+
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", first)])
+        for n in range(5):
+            kit.events.record("ada", "noted", {"n": n})
+
+        report = kit.relay.run_once(limit=2)
+
+        assert report.delivered == 2
+        assert sorted(n for _, n in told) == [0, 1, 2, 3, 4]
+        assert [who for who, _ in told].count("first") == 2
+        assert kit.relay.run_once().delivered == 0
+
+    def test_a_relay_takes_no_more_than_it_is_asked_to(self, store: Store) -> None:
+        told: list[StoredEvent] = []
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", told.append)])
+        for _ in range(5):
+            kit.events.record("ada", "noted")
+
+        reports = [kit.relay.run_once(limit=2).delivered for _ in range(4)]
+
+        assert reports == [2, 2, 1, 0]
+        assert len({event.id for event in told}) == 5
+
+
+def _place(event: StoredEvent) -> tuple[int, int]:
+    return event.rev, event.position

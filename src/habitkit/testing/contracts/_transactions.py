@@ -1,0 +1,337 @@
+"""Contract of ``Store``, ``Stores`` and ``OwnerStore``: transactions, savepoints, owners' locks."""
+# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+import habitkit.testing
+from habitkit.errors import (
+    HostTransactionUnsupported,
+    KitClosed,
+    NestedTransaction,
+    NotLocked,
+    ReadOnlyTransaction,
+)
+from habitkit.journal.actions import record
+from habitkit.testing.contracts._facts import (
+    NOW,
+    STRANGE_TEXTS,
+    answer,
+    event_row,
+    events_of,
+    message,
+    numbers,
+    revisions,
+)
+from habitkit.testing.contracts._frame import (
+    MOMENT_SECONDS,
+    Contract,
+    read,
+    transact,
+    wait_inside,
+    write,
+)
+from habitkit.testing.contracts._threads import spawn
+
+if TYPE_CHECKING:
+    from habitkit.store import Store, Stores
+    from habitkit.testing import TestKit
+    from habitkit.transaction import Transaction
+
+__all__ = ["TransactionCases"]
+
+
+class Stopped(BaseException):
+    """Not an ``Exception``: as when a process is told to stop."""
+
+
+class TransactionCases(Contract):
+    """Part of ``StoreContract``."""
+
+    # -- what the store says of itself ---------------------------------------------------------
+
+    def test_the_store_declares_what_its_test_class_declares(self, store: Store) -> None:
+        assert isinstance(store.name, str)
+        assert store.name
+        assert set(store.capabilities) == set(self.capabilities)
+        assert set(self.capabilities) <= {"concurrent_writers", "shared", "host_transactions"}
+
+    def test_the_store_keeps_exactly_the_rooms_whose_contracts_it_is_put_to(
+        self, store: Store
+    ) -> None:
+        put_to = {room for kind in type(self).__mro__ for room in vars(kind).get("proves", ())}
+
+        assert set(store.rooms) == put_to
+
+    def test_a_url_is_given_exactly_if_the_store_is_shared(self) -> None:
+        given = type(self).url is not Contract.url
+
+        assert given == ("shared" in self.capabilities)
+
+    def test_a_handle_the_store_cannot_work_inside_is_refused(self, kit: TestKit) -> None:
+        with pytest.raises(HostTransactionUnsupported):
+            kit.on(object())
+
+    # -- all or nothing ------------------------------------------------------------------------
+
+    def test_run_returns_what_the_work_returns(self, store: Store) -> None:
+        given = object()
+
+        assert write(store, lambda _: given) is given
+        assert read(store, lambda _: given) is given
+
+    def test_what_was_written_is_there_afterwards(self, store: Store) -> None:
+        write(store, _write_everywhere)
+
+        assert _traces(store) == (1, 1, 1, 1)
+
+    def test_a_transaction_sees_its_own_writes(self, store: Store) -> None:
+        def work(stores: Stores) -> tuple[int, int, bool]:
+            _write_everywhere(stores)
+            return (
+                len(stores.events.page("ada", None, 10)),
+                len(stores.inbox.waiting("ada", 10)),
+                stores.answers.get("ada", "notes.add", "key") is not None,
+            )
+
+        assert write(store, work) == (1, 1, True)
+
+    @pytest.mark.parametrize("error", [ValueError("no"), Stopped()], ids=["error", "interrupt"])
+    def test_an_exception_undoes_everything_and_reaches_the_caller(
+        self, store: Store, error: BaseException
+    ) -> None:
+        def work(stores: Stores) -> None:
+            _write_everywhere(stores)
+            raise error
+
+        with pytest.raises(type(error)) as caught:
+            write(store, work)
+
+        assert caught.value is error
+        assert _traces(store) == (0, 0, 0, 0)
+
+    def test_an_exception_undoes_changes_and_deletions_too(self, store: Store) -> None:
+        write(store, _write_everywhere)
+
+        def work(stores: Stores) -> None:
+            stores.owners.lock("ada")
+            stores.answers.put(answer(result="2"))
+            stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW)
+            stores.outbox.done(stores.events.page("ada", None, 1))
+            raise ValueError
+
+        with pytest.raises(ValueError):  # noqa: PT011 - raised one line above
+            write(store, work)
+
+        assert _traces(store) == (1, 1, 1, 1)
+        kept = read(store, lambda stores: stores.answers.get("ada", "notes.add", "key"))
+        assert kept == answer(result="1")
+
+    def test_a_failed_action_does_not_stand_in_the_way_of_the_next(self, kit: TestKit) -> None:
+        def fail(tx: Transaction) -> None:
+            record(tx, "ada", "noted")
+            raise ValueError
+
+        for _ in range(3):
+            with pytest.raises(ValueError):  # noqa: PT011 - raised above
+                kit.run(fail)
+            kit.events.record("ada", "noted")
+
+        assert revisions(kit, "ada") == [1, 2, 3]
+
+    def test_actions_composed_in_one_transaction_happen_together_or_not_at_all(
+        self, kit: TestKit
+    ) -> None:
+        def both(tx: Transaction, second: str) -> None:
+            record(tx, "ada", "noted", {"n": 1})
+            record(tx, second, "noted", {"n": 2})
+
+        with pytest.raises(ValueError, match="owner"):
+            kit.run(lambda tx: both(tx, ""))
+        assert events_of(kit, "ada") == []
+
+        kit.run(lambda tx: both(tx, "bob"))
+        assert numbers(events_of(kit, "ada")) == [1]
+        assert numbers(events_of(kit, "bob")) == [2]
+
+    def test_a_kit_called_inside_a_transaction_is_refused_and_nothing_survives(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        other = habitkit.testing.kit(store=store)
+
+        for inner in (kit, other):
+
+            def work(tx: Transaction, inner: TestKit = inner) -> None:
+                record(tx, "ada", "noted")
+                inner.events.record("ada", "noted")
+
+            with pytest.raises(NestedTransaction):
+                kit.run(work)
+
+        assert events_of(kit, "ada") == []
+
+    def test_a_kit_that_was_given_a_store_leaves_it_open(self, kit: TestKit, store: Store) -> None:
+        kit.events.record("ada", "noted")
+        kit.close()
+
+        with pytest.raises(KitClosed):
+            kit.events.record("ada", "noted")
+        assert len(read(store, lambda stores: stores.events.page("ada", None, 10))) == 1
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def test_a_query_may_neither_lock_nor_emit(self, store: Store) -> None:
+        with pytest.raises(ReadOnlyTransaction):
+            transact(store, lambda tx: tx.lock("ada"), write=False)
+        with pytest.raises(NotLocked):
+            transact(store, lambda tx: tx.emit("ada", [event_row("ada", 1).event]), write=False)
+
+    def test_a_reader_sees_one_state_from_beginning_to_end(self, store: Store) -> None:
+        write(store, _write_everywhere)
+        read_once, written = threading.Event(), threading.Event()
+
+        def change() -> None:
+            write(store, lambda stores: stores.events.append([event_row("ada", 2)]))
+            written.set()
+
+        def look(stores: Stores) -> tuple[int, int]:
+            before = len(stores.events.page("ada", None, 10))
+            read_once.set()
+            wait_inside(stores, written, MOMENT_SECONDS)
+            return before, len(stores.events.page("ada", None, 10))
+
+        reader = spawn(lambda: read(store, look))
+        read_once.wait(MOMENT_SECONDS * 10)
+        writer = spawn(change)
+
+        assert reader.result(30) == (1, 1)
+        writer.result(30)
+        assert len(read(store, lambda stores: stores.events.page("ada", None, 10))) == 2
+
+    # -- locks ---------------------------------------------------------------------------------
+
+    def test_each_lock_advances_the_owners_revision_by_one(self, store: Store) -> None:
+        def lock(owner: str) -> int:
+            return write(store, lambda stores: stores.owners.lock(owner).rev)
+
+        assert [lock("ada"), lock("ada"), lock("bob"), lock("ada")] == [1, 2, 1, 3]
+
+    def test_a_lock_that_is_rolled_back_leaves_no_gap(self, store: Store) -> None:
+        def fail(stores: Stores) -> None:
+            stores.owners.lock("ada")
+            raise ValueError
+
+        with pytest.raises(ValueError):  # noqa: PT011 - raised one line above
+            write(store, fail)
+
+        assert write(store, lambda stores: stores.owners.lock("ada").rev) == 1
+
+    def test_a_lock_tells_whether_messages_wait(self, store: Store) -> None:
+        def lock(owner: str) -> bool:
+            return write(store, lambda stores: stores.owners.lock(owner).messages)
+
+        assert not lock("ada")
+        write(store, lambda stores: stores.inbox.add(message("ada", "hello")))
+        assert lock("ada")
+        assert not lock("bob")
+        write(
+            store,
+            lambda stores: stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW),
+        )
+        assert not lock("ada")
+
+    def test_owners_are_told_apart_character_by_character(self, store: Store) -> None:
+        owners = ["ada", "Ada", "ada ", "ａda", "adá", "ada\u0301", *STRANGE_TEXTS, "🏃" * 200]
+
+        for owner in owners:
+
+            def work(stores: Stores, owner: str = owner) -> int:
+                rev = stores.owners.lock(owner).rev
+                stores.events.append([event_row(owner, rev)])
+                return rev
+
+            assert write(store, work) == 1
+        for owner in owners:
+            found = read(store, lambda stores, o=owner: stores.events.page(o, None, 10))
+            assert [event.owner for event in found] == [owner]
+
+    # -- savepoints ----------------------------------------------------------------------------
+
+    def test_a_savepoint_that_ends_well_keeps_its_writes(self, store: Store) -> None:
+        def work(stores: Stores) -> None:
+            with stores.savepoint():
+                _write_everywhere(stores)
+
+        write(store, work)
+
+        assert _traces(store) == (1, 1, 1, 1)
+
+    def test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others(
+        self, store: Store
+    ) -> None:
+        def work(stores: Stores) -> None:
+            stores.owners.lock("ada")
+            stores.events.append([event_row("ada", 1, n=1)])
+            with pytest.raises(Stopped), stores.savepoint():  # noqa: PT012 - it is the block
+                stores.events.append([event_row("ada", 1, 1, n=2, deliver=True)])
+                stores.inbox.add(message("ada", "hello"))
+                stores.answers.put(answer())
+                raise Stopped
+            stores.events.append([event_row("ada", 1, 1, n=3)])
+
+        write(store, work)
+
+        assert _traces(store) == (2, 0, 0, 0)
+        kept = read(store, lambda stores: stores.events.page("ada", None, 10))
+        assert numbers(kept) == [1, 3]
+
+    def test_savepoints_nest(self, store: Store) -> None:
+        def work(stores: Stores) -> None:
+            stores.owners.lock("ada")
+            with stores.savepoint():
+                stores.events.append([event_row("ada", 1, 0, n=1)])
+                with pytest.raises(ValueError), stores.savepoint():  # noqa: PT011, PT012
+                    stores.events.append([event_row("ada", 1, 1, n=2)])
+                    raise ValueError
+                stores.events.append([event_row("ada", 1, 2, n=3)])
+            with pytest.raises(ValueError), stores.savepoint():  # noqa: PT011, PT012
+                with stores.savepoint():
+                    stores.events.append([event_row("ada", 1, 3, n=4)])
+                raise ValueError
+
+        write(store, work)
+
+        kept = read(store, lambda stores: stores.events.page("ada", None, 10))
+        assert numbers(kept) == [1, 3]
+
+
+def _write_everywhere(stores: Stores) -> None:
+    """Leave one trace in each of the journal's stores."""
+    stores.owners.lock("ada")
+    stores.events.append([event_row("ada", 1, deliver=True, n=1)])
+    stores.inbox.add(message("ada", "hello"))
+    stores.answers.put(answer())
+
+
+def _traces(store: Store) -> tuple[int, int, int, int]:
+    """Count what ada has: events, messages, answers, deliveries; and leave no trace in doing so."""
+
+    class Counted(Exception):  # noqa: N818 - it carries an answer, no error
+        pass
+
+    def count(stores: Stores) -> None:
+        raise Counted(
+            len(stores.events.page("ada", None, 10)),
+            len(stores.inbox.waiting("ada", 10)),
+            int(stores.answers.get("ada", "notes.add", "key") is not None),
+            len(stores.outbox.claim(NOW, NOW, 10)),
+        )
+
+    with pytest.raises(Counted) as counted:
+        write(store, count)
+    events, messages, answers, deliveries = counted.value.args
+    return events, messages, answers, deliveries

@@ -1,0 +1,58 @@
+"""What every test may ask for, and what holds for all of them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+from hypothesis import settings
+
+from tests.services import PostgresServer, ServiceMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A busy machine is not a slow function; pytest's own timeout catches what hangs.
+settings.register_profile("habitkit", deadline=None)
+settings.load_profile("habitkit")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a server, so that ``-m "not postgres"`` leaves it out."""
+    if "postgres_server" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for this process, that is one for each of xdist's workers.
+
+    A parameter of a test that gets here by ``request.getfixturevalue`` only cannot be seen when
+    tests are collected: mark it, ``pytest.param("postgresql", marks=pytest.mark.postgres)``.
+    """
+    with ExitStack() as stack:
+        server = PostgresServer()
+        missing = ""
+        try:
+            stack.enter_context(server)
+        except ServiceMissing as error:
+            missing = str(error)
+        if missing:
+            without_service(missing)
+        yield server
+
+
+@pytest.fixture
+def fresh_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL ``postgresql+psycopg://...`` of an empty database for this test alone."""
+    with postgres_server.fresh_database() as url:
+        yield url
+
+
+def without_service(message: str) -> NoReturn:
+    """Skip the test, or fail it where HABITKIT_REQUIRE_SERVICES=1 says that servers must be there."""
+    if os.environ.get("HABITKIT_REQUIRE_SERVICES") == "1":
+        pytest.fail(f"HABITKIT_REQUIRE_SERVICES=1, but {message}", pytrace=False)
+    pytest.skip(message)

@@ -1,0 +1,51 @@
+"""What several unit tests need: a dump of the memory store, and the package's own entry points."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+from habitkit.backends.memory import MemoryStore
+from habitkit.backends.memory._tables import Table
+
+ROOT = Path(__file__).parents[2]
+
+Dump = dict[str, dict[str, str]]
+
+
+def dump(store: MemoryStore) -> Dump:
+    """Return every row of every table as text; tables without rows are left out."""
+    tables: Dump = {}
+
+    def walk(path: str, value: object) -> None:
+        if isinstance(value, Table):
+            if value.rows:
+                tables[path] = {repr(key): repr(row) for key, row in value.rows.items()}
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{path}[{key!r}]", inner)
+        elif type(value).__module__.startswith("habitkit.backends.memory"):
+            for name, inner in vars(value).items():
+                if name not in {"_inbox", "_outbox", "events" if path else ""}:  # seen elsewhere
+                    walk(f"{path}.{name}", inner)
+
+    walk("", store._stores)
+    return tables
+
+
+@contextmanager
+def nothing_written(store: MemoryStore) -> Iterator[None]:
+    """Fail unless the store holds after the block what it held before it."""
+    before = dump(store)
+    yield
+    assert dump(store) == before
+    assert not store._stores.log.entries
+
+
+def declared_entry_points(group: str) -> list[EntryPoint]:
+    """Return what the package offers in an entry point group, installed or not."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return [EntryPoint(name, value, group) for name, value in project["entry-points"][group].items()]
