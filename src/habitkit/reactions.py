@@ -7,7 +7,7 @@ runs after the commit, outside of any transaction, when the relay delivers the e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import frozen
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe"]
 
 
-@frozen
-class Reaction:
+class Reaction(NamedTuple):
     """A function that acts on events inside the transaction that caused them.
 
     Attributes:

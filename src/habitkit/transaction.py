@@ -201,10 +201,10 @@ class Transaction:
         self._chain.append(events[0].type)
         if len(self._chain) > _MAX_ROUNDS:
             raise ReactionLoop(self._chain)
-        for reaction in self._wiring.reactions:
-            batch = [event for event in events if isinstance(event, reaction.types)]
+        for types, run in self._wiring.reactions:
+            batch = [event for event in events if isinstance(event, types)]
             if batch:
-                reaction.run(self, owner, batch)
+                run(self, owner, batch)
         self._chain.pop()
         return self._emitted[start:]
 

@@ -229,43 +229,37 @@ def _post(
 ) -> Transfer:
     """Move coins between two accounts whose owners are locked, and tell both wallets' owners."""
     accounts: dict[tuple[str, Role], Account]
-    accounts = {(a.owner, a.role): a for a in tx.coins.accounts(source[0], currency)}
+    accounts = tx.coins.accounts(source[0], currency)
     if target[0] != source[0]:
-        accounts |= {(a.owner, a.role): a for a in tx.coins.accounts(target[0], currency)}
-    giver, new_giver = _account(tx, accounts, source, currency)
-    taker, new_taker = _account(tx, accounts, target, currency)
-    moves = (
-        rules.move(giver, -amount, tx.now, may_owe=may_owe),
-        rules.move(taker, amount, tx.now, may_owe=may_owe),
-    )
-    if new_giver:
+        accounts = [*accounts, *tx.coins.accounts(target[0], currency)]
+    giver, giver_is_new = _account(tx, accounts, source, currency)
+    taker, taker_is_new = _account(tx, accounts, target, currency)
+    given = rules.move(giver, -amount, tx.now, may_owe=may_owe)
+    taken = rules.move(taker, amount, tx.now, may_owe=may_owe)
+    if giver_is_new:
         tx.coins.open(giver)
-    if new_taker:
+    if taker_is_new:
         tx.coins.open(taker)
-    done = Transfer(
-        transfer_id, kind, source[0], target[0], currency, amount, memo, max(m.at for m in moves)
-    )
-    tx.coins.post(done, moves)
-    for (owner, role), step in zip((source, target), moves, strict=True):
+    at = max(given.at, taken.at)
+    done = Transfer(transfer_id, kind, source[0], target[0], currency, amount, memo, at)
+    tx.coins.post(done, (given, taken))
+    for (owner, role), step in ((source, given), (target, taken)):
         if role == "wallet":
             event = CoinsPosted(
                 owner, tx.now, transfer_id, kind, currency, step.amount, step.balance
             )
-            tx.emit(owner, [event])
+            tx.emit(owner, (event,))
     return done
 
 
 def _account(
-    tx: Transaction,
-    accounts: dict[tuple[str, Role], Account],
-    place: tuple[str, Role],
-    currency: str,
+    tx: Transaction, accounts: Sequence[Account], place: tuple[str, Role], currency: str
 ) -> tuple[Account, bool]:
-    """Return an account, and True if it is still to be opened."""
-    found = accounts.get(place)
-    if found is not None:
-        return found, False
+    """Return an account out of those that there are, or one that is still to be opened."""
     owner, role = place
+    for account in accounts:
+        if account.role == role and account.owner == owner:
+            return account, False
     floor = _WALLET_FLOOR if role == "wallet" else None
     return Account(tx.new_id(), owner, role, currency, 0, 0, tx.now, floor), True
 

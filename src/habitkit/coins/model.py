@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from attrs import frozen
@@ -56,6 +57,14 @@ class Economy:
     rules: tuple[RewardRule, ...]
     currencies: frozenset[str] = frozenset({"coin"})
 
+    @cached_property
+    def rules_of_type(self) -> dict[str, list[RewardRule]]:
+        """The rules by the name of the type of event they are on."""
+        found: dict[str, list[RewardRule]] = {}
+        for rule in self.rules:
+            found.setdefault(rule.on.__name__, []).append(rule)
+        return found
+
     @classmethod
     def default(cls) -> Economy:
         """10 coins for each done day, 50 more at each seventh day of a streak."""
@@ -72,8 +81,7 @@ class Economy:
         return cls(rules=(), currencies=frozenset({"coin", *currencies}))
 
 
-@frozen
-class Account:
+class Account(NamedTuple):
     """A pile of coins of one currency.
 
     Attributes:
@@ -99,8 +107,7 @@ class Account:
     debt: int = 0
 
 
-@frozen
-class Move:
+class Move(NamedTuple):
     """One account's side of a transfer: its next entry and its state afterwards.
 
     Attributes:
@@ -190,8 +197,7 @@ class Balance:
         return max(self.posted - self.floor, 0)
 
 
-@frozen
-class Settled:
+class Settled(NamedTuple):
     """What an owner has received for one entitlement.
 
     Attributes:

@@ -99,17 +99,17 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
     final and not mentioned.
     """
     result: dict[str, Settled] = {}
+    rules_of_type = economy.rules_of_type
     for event in events:
-        key = event.key
-        if key is None or getattr(event, "sealed", False):
-            continue
         gone = isinstance(event, Retracted)
-        name = event.of if isinstance(event, Retracted) else event.type
-        for rule in economy.rules:
-            if rule.on.__name__ == name:
-                earned = not gone and getattr(event, "credit", "full") == "full"
-                place = f"{key}:{rule.name}"
-                result[place] = Settled(place, rule.currency, rule.give if earned else 0)
+        rules = rules_of_type.get(event.of if isinstance(event, Retracted) else event.type)
+        if not rules or getattr(event, "sealed", False):
+            continue
+        earned = not gone and getattr(event, "credit", "full") == "full"
+        place = event.key
+        for rule in rules:
+            key = f"{place}:{rule.name}"
+            result[key] = Settled(key, rule.currency, rule.give if earned else 0)
     return result
 
 

@@ -295,8 +295,13 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     new_days = sorted({f.day for f in facts if not streak_rules.is_done(before, f.day)})
     lost, gained = streak_rules.milestones_between(before, after)
     full = {fact.day for fact in live if fact.credit == "full"}
-    events = [_completed(tx, habit, day, "history") for day in new_days]
-    tx.emit(habit.owner, [*events, *_milestone_events(tx, habit, lost, gained, full)])
+    completed = [
+        HabitCompleted(
+            habit.owner, tx.now, habit.id, day, "history", _is_sealed(tx, habit, day)
+        )
+        for day in new_days
+    ]
+    tx.emit(habit.owner, [*completed, *_milestone_events(tx, habit, lost, gained, full)])
 
 
 def _turn(
@@ -311,7 +316,8 @@ def _turn(
     if was == now:
         return snapshot, []
     full = {day} if now == "full" else set()
-    done = _completed(tx, habit, day, now or "history")
+    sealed = (now != "full" or was is not None) and _is_sealed(tx, habit, day)
+    done = HabitCompleted(habit.owner, tx.now, habit.id, day, now or "history", sealed)
     if was is not None and now is not None:  # still done, but worth something else
         gained = streak_rules.milestone_on(snapshot, day)
         moved = _milestone_events(tx, habit, [], gained, full)
@@ -319,18 +325,12 @@ def _turn(
     after = streak_rules.mark(snapshot, day, tx.rev(habit.owner), done=now is not None)
     tx.streaks.put(after)
     lost, gained = streak_rules.milestones_moved(snapshot, after, day)
-    if any(later != day for later, _ in gained):
+    if any([later != day for later, _ in gained]):
         full = {fact.day for fact in tx.habits.live(habit.id) if fact.credit == "full"}
-    moved = _milestone_events(tx, habit, lost, gained, full)
-    first = done if now is not None else _retracted(done)
-    return after, tx.emit(habit.owner, [first, *moved])
-
-
-def _completed(tx: Transaction, habit: Habit, day: date, credit: Credit) -> HabitCompleted:
-    """Return the event of a done day."""
-    return HabitCompleted(
-        habit.owner, tx.now, habit.id, day, credit, _is_sealed(tx, habit, day)
-    )
+    events: list[Event] = [done if now is not None else _retracted(done)]
+    if lost or gained:
+        events += _milestone_events(tx, habit, lost, gained, full)
+    return after, tx.emit(habit.owner, events)
 
 
 def _milestone_events(
@@ -372,11 +372,11 @@ def _lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) ->
 
 def _coins(events: Sequence[Event], owner: str) -> int:
     """Return the coins that moved into the owner's wallet."""
-    return sum(
-        event.amount
-        for event in events
-        if isinstance(event, CoinsPosted) and event.owner == owner and event.currency == "coin"
-    )
+    coins = 0
+    for event in events:
+        if isinstance(event, CoinsPosted) and event.owner == owner and event.currency == "coin":
+            coins += event.amount
+    return coins
 
 
 class HabitActions:

@@ -1,5 +1,30 @@
-"""Import from Loop Habit Tracker's CSV export."""
+"""Import from Loop Habit Tracker's CSV export.
 
+    export = loop_csv.read("Loop Habits CSV 2026-10-31.zip")        all or nothing, writes nothing
+    report = loop_csv.import_export(kit, "ada", export, tz="Europe/Vienna")
+
+Each habit of the export becomes a habit, each day on which it was done by hand becomes a check-in
+of history credit: it counts for the streak and earns nothing. A habit is found again by its name
+in the export, so an import may be repeated, at any time and with a later export: only what is new
+is added. A habit that was renamed in Loop in between is a new one; a day that was unticked there
+stays done here.
+
+Not everything has a place here yet. What an import simplifies or leaves behind, it says in
+``ImportedHabit.remarks``; questions, descriptions and colours stay behind without a word.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from uuid import UUID  # noqa: TC003 - for whoever reads the report's type hints
+
+from attrs import frozen
+
+from habitkit import ids
+from habitkit.errors import DayRefused, ImportRefused
+from habitkit.habits import actions, rules
+from habitkit.habits.model import DayClock, Schedule
 from habitkit.importers._loop_reader import read
 from habitkit.importers._loop_values import (
     LoopEntry,
@@ -7,5 +32,259 @@ from habitkit.importers._loop_values import (
     LoopHabit,
     LoopValue,
 )
+from habitkit.streaks.days import habit_day, zone
 
-__all__ = ["LoopEntry", "LoopExport", "LoopHabit", "LoopValue", "read"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from habitkit.kit import AsyncOwnedKit, OwnedKit
+    from habitkit.transaction import Transaction
+
+__all__ = [
+    "SOURCE",
+    "ImportReport",
+    "ImportedHabit",
+    "LoopEntry",
+    "LoopExport",
+    "LoopHabit",
+    "LoopValue",
+    "check_days",
+    "import_export",
+    "import_export_async",
+    "import_habit",
+    "read",
+]
+
+SOURCE: Final = "loop-csv"
+"""The ``source`` of every check-in that was imported from here."""
+
+_LONGEST_TITLE: Final = 200
+
+
+@frozen
+class ImportedHabit:
+    """What became of one habit of an export.
+
+    Attributes:
+        id: The habit here.
+        title: Its title here.
+        created: False if an earlier import had created it.
+        days_new: How many days were added.
+        days_known: How many days an earlier import had added.
+        remarks: What was simplified or left behind, a sentence each.
+    """
+
+    id: UUID
+    title: str
+    created: bool
+    days_new: int
+    days_known: int
+    remarks: tuple[str, ...] = ()
+
+
+@frozen
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        habits: The habits in the order of the export.
+    """
+
+    habits: tuple[ImportedHabit, ...]
+
+    @property
+    def created(self) -> int:
+        """How many habits were created."""
+        return sum(habit.created for habit in self.habits)
+
+    @property
+    def days_new(self) -> int:
+        """How many days were added, over all habits."""
+        return sum(habit.days_new for habit in self.habits)
+
+    @property
+    def days_known(self) -> int:
+        """How many days earlier imports had added, over all habits."""
+        return sum(habit.days_known for habit in self.habits)
+
+
+def import_export(
+    kit: OwnedKit,
+    owner: str,
+    export: LoopExport,
+    *,
+    tz: str | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> ImportReport:
+    """Give an owner the habits of an export, with every day on which they were done.
+
+    Each habit is one transaction: whole or not at all. An import that was interrupted is finished
+    by running it again. ``kit.on(session)`` makes it all or nothing, in the host's transaction.
+
+    Args:
+        kit: The kit, or ``kit.owned_by(owner)``.
+        owner: Whose habits they will be.
+        export: What ``read`` returned.
+        tz: The IANA zone of new habits, where the phone was; UTC by default.
+        progress: Called after each habit with the days so far and the days in all.
+
+    Returns:
+        What was created, added and already there.
+
+    Raises:
+        ImportRefused: If a day of the export has not begun or lies more than a hundred years
+            back; nothing was written.
+        InvalidInput: If the owner or the zone is not acceptable; nothing was written.
+
+    Example:
+        >>> from datetime import date
+        >>> import habitkit.testing
+        >>> from habitkit.importers import loop_csv
+        >>> kit = habitkit.testing.kit(now="2026-01-03T08:00Z")
+        >>> days = (date(2026, 1, 1), date(2026, 1, 2))
+        >>> ticks = tuple(loop_csv.LoopEntry(day, loop_csv.LoopValue.YES_MANUAL) for day in days)
+        >>> run = loop_csv.LoopHabit("Run", "", "", 1, 1, False, ticks)
+        >>> export = loop_csv.LoopExport((run,))
+        >>> loop_csv.import_export(kit, "ada", export).days_new
+        2
+        >>> loop_csv.import_export(kit, "ada", export).days_new
+        0
+    """
+    kit.run(partial(check_days, owner=owner, export=export, tz=tz))
+    total, done = sum(len(habit.done_days) for habit in export.habits), 0
+    habits: list[ImportedHabit] = []
+    for habit in export.habits:
+        taken = kit.run(partial(import_habit, owner=owner, habit=habit, tz=tz))
+        habits.append(taken)
+        done += taken.days_new + taken.days_known
+        if progress is not None:
+            progress(done, total)
+    return ImportReport(tuple(habits))
+
+
+async def import_export_async(
+    kit: AsyncOwnedKit,
+    owner: str,
+    export: LoopExport,
+    *,
+    tz: str | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> ImportReport:
+    """Do what ``import_export`` does, with an async kit.
+
+    ``read`` blocks; an async host calls it as ``await asyncio.to_thread(loop_csv.read, path)``.
+    """
+    await kit.run(partial(check_days, owner=owner, export=export, tz=tz))
+    total, done = sum(len(habit.done_days) for habit in export.habits), 0
+    habits: list[ImportedHabit] = []
+    for habit in export.habits:
+        taken = await kit.run(partial(import_habit, owner=owner, habit=habit, tz=tz))
+        habits.append(taken)
+        done += taken.days_new + taken.days_known
+        if progress is not None:
+            progress(done, total)
+    return ImportReport(tuple(habits))
+
+
+def import_habit(
+    tx: Transaction, owner: str, habit: LoopHabit, *, tz: str | None = None
+) -> ImportedHabit:
+    """Give an owner one habit of an export: an action, for ``kit.run`` or an action of your own.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habit it will be.
+        habit: The habit with its days.
+        tz: The IANA zone of the habit if it is new; UTC by default.
+
+    Raises:
+        DayRefused: If a day has not begun or lies more than a hundred years back.
+        InvalidInput: If the owner, the name or the zone is not acceptable.
+    """
+    tx.own(ids.owner(owner))
+    tx.lock(owner)
+    known = tx.habits.get(_habit_id(owner, habit))
+    there = known or actions.create(
+        tx,
+        owner,
+        _title(habit),
+        Schedule.daily(),
+        clock=DayClock(tz),
+        idempotency_key=_key(habit),
+    )
+    days = habit.done_days
+    new = actions.backfill(tx, there.id, days, source=SOURCE)
+    return ImportedHabit(
+        id=there.id,
+        title=there.title,
+        created=known is None,
+        days_new=new,
+        days_known=len(days) - new,
+        remarks=_remarks(habit),
+    )
+
+
+def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | None = None) -> None:
+    """Refuse an export with a day that cannot be imported, before anything is written.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits they will be.
+        export: The export.
+        tz: The IANA zone of new habits; UTC by default.
+
+    Raises:
+        ImportRefused: If a day has not begun or lies more than a hundred years back.
+        InvalidInput: If the owner or the zone is not acceptable.
+    """
+    tx.own(ids.owner(owner))
+    zone(tz or "UTC")
+    for habit in export.habits:
+        known = tx.habits.get(_habit_id(owner, habit))
+        clock = DayClock(tz) if known is None else known.clock
+        name = clock.tz or "UTC"
+        today = habit_day(tx.now, zone(name), clock.day_start)
+        for day in habit.done_days:
+            try:
+                rules.credit(day, today, tx.now, zone(name), clock.day_start)
+            except DayRefused as error:
+                reason = f"{error}, where it is {today} in {name}; is that the owner's zone?"
+                raise ImportRefused(file=habit.name, line=None, reason=reason) from error
+
+
+def _key(habit: LoopHabit) -> str:
+    """Return what a habit is known by: its name, which is unique in an export."""
+    return f"{SOURCE}:{ids.derived_id(SOURCE, habit.name)}"
+
+
+def _habit_id(owner: str, habit: LoopHabit) -> UUID:
+    """Return the id that ``create`` derives of the key; it lasts when the key is forgotten."""
+    return ids.derived_id(owner, "habits.create", _key(habit))
+
+
+def _title(habit: LoopHabit) -> str:
+    """Return a name as a title, cut where Loop allows more."""
+    if len(habit.name) <= _LONGEST_TITLE:
+        return habit.name
+    return f"{habit.name[: _LONGEST_TITLE - 1]}…"
+
+
+def _remarks(habit: LoopHabit) -> tuple[str, ...]:
+    """Say what an import simplifies or leaves behind."""
+    found = []
+    if habit.numerator < habit.denominator:
+        found.append(
+            f"due on {habit.numerator} of {habit.denominator} days in Loop; "
+            "taken as due every day for now"
+        )
+    if habit.archived:
+        found.append("archived in Loop; active here")
+    if habit.numerical:
+        found.append("measured in Loop; a day is done or not done here, the amounts stay behind")
+    if skipped := sum(entry.value is LoopValue.SKIP for entry in habit.entries):
+        found.append(f"skipped days are taken as not done for now: {skipped}")
+    if notes := sum(entry.notes is not None for entry in habit.entries):
+        found.append(f"notes that stay behind: {notes}")
+    if len(habit.name) > _LONGEST_TITLE:
+        found.append(f"the name is cut after {_LONGEST_TITLE} characters")
+    return tuple(found)

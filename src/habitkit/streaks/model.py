@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from attrs import frozen
@@ -25,8 +26,7 @@ class Streak:
     last: date | None = None
 
 
-@frozen
-class Snapshot:
+class Snapshot(NamedTuple):
     """A habit's history as a strip, one byte a day: ``1`` done, ``x`` missed.
 
     A strip begins and ends with a done day, or is empty; so the same facts give the same snapshot.

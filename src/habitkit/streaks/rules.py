@@ -9,8 +9,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from habitkit.streaks.model import Snapshot, Streak, StreakState
 
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ def build(habit_id: UUID, owner: str, days: Iterable[date], rev: int) -> Snapsho
     """Return the snapshot of the done days: what every incremental change must equal."""
     done = set(days)
     if not done:
-        return evolve(empty(habit_id, owner), rev=rev)
+        return empty(habit_id, owner)._replace(rev=rev)
     first = min(done)
     marks = bytearray(b"x" * ((max(done) - first).days + 1))
     for day in done:
@@ -63,7 +61,7 @@ def mark(snapshot: Snapshot, day: date, rev: int, *, done: bool) -> Snapshot:
     marks, first = snapshot.marks, snapshot.first_day
     if not marks:
         if not done:
-            return evolve(snapshot, rev=rev)
+            return snapshot._replace(rev=rev)
         return Snapshot(snapshot.habit_id, snapshot.owner, day, b"1", 1, rev)
     at = (day - first).days
     if done:
@@ -77,7 +75,7 @@ def mark(snapshot: Snapshot, day: date, rev: int, *, done: bool) -> Snapshot:
         best = max(snapshot.best, length[1] - length[0])
     else:
         if not 0 <= at < len(marks):
-            return evolve(snapshot, rev=rev)
+            return snapshot._replace(rev=rev)
         marks = (marks[:at] + b"x" + marks[at + 1 :]).rstrip(b"x")
         kept = marks.lstrip(b"x")
         first += timedelta(days=len(marks) - len(kept))
@@ -108,7 +106,7 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
     marks = snapshot.marks
     at = (today - snapshot.first_day).days if marks else -1
     if at < len(marks) - 1:  # the strip knows later days: look at the part until today only
-        marks = marks[: at + 1]
+        marks = marks[: max(at + 1, 0)]
         if marks.endswith(b"x"):
             marks = marks[:-1]
     elif at > len(marks):

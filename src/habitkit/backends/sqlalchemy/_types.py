@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import DateTime, String, Text
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
@@ -28,17 +31,27 @@ class Instant(TypeDecorator[datetime]):
             return dialect.type_descriptor(String(32))
         return dialect.type_descriptor(DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Write an instant."""
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """Write an instant; SQLAlchemy's own road for decorated types is four calls longer."""
+        return _instant_to_text if dialect.name == "sqlite" else None
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
         """Read an instant, in UTC."""
-        if isinstance(value, str):
-            return datetime.fromisoformat(value)
-        return None if value is None else value.astimezone(UTC)
+        return _text_to_instant if dialect.name == "sqlite" else _to_utc
+
+
+@lru_cache(maxsize=512)
+def _instant_to_text(value: datetime | None) -> str | None:
+    """Write an instant with a fixed width; the rows of one transaction mostly share theirs."""
+    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _text_to_instant(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _to_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
 
 
 class _Jsonb(UserDefinedType[str]):
@@ -60,10 +73,13 @@ class Json(TypeDecorator[Any]):
         """Choose the column's type."""
         return dialect.type_descriptor(_Jsonb() if dialect.name == "postgresql" else Text())
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+    def bind_processor(self, dialect: Dialect) -> None:
         """Write text as it is."""
-        return value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
         """Read a dict, whether the driver has decoded it or not."""
-        return json.loads(value) if isinstance(value, str) else value
+        return _decoded
+
+
+def _decoded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value

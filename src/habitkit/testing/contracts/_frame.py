@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 import pytest
 
 import habitkit.testing
+from habitkit._action import Action, Procedure
+from habitkit.errors import NotFound
 from habitkit.transaction import Wiring, begin
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
+    from habitkit._action import SyncRoom
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
@@ -22,6 +25,7 @@ __all__ = [
     "LIMIT_SECONDS",
     "MOMENT_SECONDS",
     "Contract",
+    "assert_hidden",
     "read",
     "transact",
     "wait_inside",
@@ -107,6 +111,24 @@ def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
     while not event.wait(0.001) and time.monotonic() < end:
         stores.events.page("nobody", None, 1)
     return event.is_set()
+
+
+def assert_hidden(room: SyncRoom, foreign: Mapping[str, Callable[[], object]]) -> None:
+    """Check that every action of an owner's room hides what belongs to another.
+
+    Args:
+        room: A room of ``kit.owned_by(...)``.
+        foreign: For each action of the room, by name, a call about another owner's things.
+    """
+    offered = {
+        name
+        for name in dir(type(room))
+        if isinstance(getattr(type(room), name), Action | Procedure)
+    }
+    assert set(foreign) == offered, "there is a case for every action of the room"  # noqa: S101
+    for call in foreign.values():
+        with pytest.raises(NotFound):
+            call()
 
 
 def _missing(what: str) -> NoReturn:

@@ -15,7 +15,7 @@ from habitkit.journal.actions import record
 from habitkit.journal.rules import IDEMPOTENCY_DAYS, MAX_MESSAGE_ATTEMPTS
 from habitkit.reactions import on
 from habitkit.testing.contracts._facts import NOW, Cheered, events_of, revisions
-from habitkit.testing.contracts._frame import Contract
+from habitkit.testing.contracts._frame import Contract, assert_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ class ReactionCases(Contract):
             "page": lambda: ada.events.page("bob"),
         }
 
-        self.assert_hidden(ada.events, foreign)
+        assert_hidden(ada.events, foreign)
         assert len(events_of(kit, "bob")) == 1
         ada.events.record("ada", "noted")
         assert len(events_of(ada, "ada")) == 1
@@ -145,10 +145,10 @@ class MessageCases(Contract):
         assert events_of(kit, "bob") == []
         kit.events.record("bob", "noted")
 
-        assert seen == [_cheer("bob", "ada")]
+        assert seen == [_cheer("bob", by="k")]
         stored = events_of(kit, "bob")
         assert [event.type for event in stored] == ["Cheered", "noted"]
-        assert stored[0].fields == {"habit_id": str(HABIT), "day": "2026-01-01", "by": "ada"}
+        assert stored[0].fields == {"habit_id": str(HABIT), "day": "2026-01-01", "by": "k"}
         assert revisions(kit, "bob") == [1]
 
     def test_a_message_is_applied_by_the_sweep(self, store: Store) -> None:
@@ -273,10 +273,10 @@ def _listening(store: Store, failing: str | None = None) -> tuple[TestKit, list[
 
 
 def _send(kit: OwnedKit, *keys: str) -> list[bool]:
-    """Let ada cheer bob, once a key; with one key it is she who cheers, else the key's name."""
+    """Let ada pass on cheers to bob, each by somebody named like its key."""
 
     def work(tx: Transaction) -> list[bool]:
         record(tx, "ada", "sent")
-        return [tx.send(_cheer("bob", "ada" if len(keys) == 1 else key), key) for key in keys]
+        return [tx.send(_cheer("bob", by=key), key) for key in keys]
 
     return kit.run(work)

@@ -1,0 +1,5 @@
+"""Contracts."""
+import pytest
+pytest.register_assert_rewrite(*(f"{__name__}._{n}" for n in ("store","transactions","journal","keys","reactions","relay","store_races")))
+from habitkit.testing.contracts._store import StoreContract
+__all__=["StoreContract"]

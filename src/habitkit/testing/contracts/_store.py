@@ -1,0 +1,36 @@
+"""``StoreContract``: the frame every store must hold, whatever rooms it keeps."""
+
+from __future__ import annotations
+
+from habitkit.testing.contracts._journal import (
+    EventCases,
+    InboxCases,
+    KeptAnswerCases,
+    OutboxCases,
+)
+from habitkit.testing.contracts._keys import KeyCases
+from habitkit.testing.contracts._reactions import MessageCases, ReactionCases
+from habitkit.testing.contracts._relay import RelayCases
+from habitkit.testing.contracts._store_races import StoreRaces
+from habitkit.testing.contracts._transactions import TransactionCases
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(
+    TransactionCases,
+    EventCases,
+    OutboxCases,
+    InboxCases,
+    KeptAnswerCases,
+    KeyCases,
+    ReactionCases,
+    MessageCases,
+    RelayCases,
+    StoreRaces,
+):
+    """What every store must hold: transactions, locks, keys, events, messages, races.
+
+    The author's class gives the fixture ``store`` and declares ``capabilities``; with ``shared``
+    also the fixture ``url``.
+    """

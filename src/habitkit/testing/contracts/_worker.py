@@ -1,0 +1,58 @@
+"""One process of a race: ``python -m habitkit.testing.contracts._worker URL JOB ...``.
+
+It opens the store, says ``ready``, waits for a line, does its job and prints the result:
+
+    record OWNER FIRST COUNT       record events numbered FIRST, FIRST + 1, ...
+    check-in HABIT FIRST COUNT     check in FIRST, FIRST + 1, ... days ago
+    spend OWNER AMOUNT KEY         spend once; prints "spent" or "refused"
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from habitkit import HabitKit
+from habitkit.errors import InsufficientFunds
+from habitkit.testing import FakeClock
+from habitkit.testing.contracts._facts import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["main"]
+
+
+def main(url: str, job: str, *args: str) -> None:
+    """Do one job on the store behind a URL."""
+    jobs: dict[str, Callable[..., str]] = {"record": _record, "check-in": _check_in, "spend": _spend}
+    with HabitKit.open(url, clock=FakeClock(NOW)) as kit:
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        sys.stdout.write(jobs[job](kit, *args))
+
+
+def _record(kit: HabitKit, owner: str, first: str, count: str) -> str:
+    for n in range(int(first), int(first) + int(count)):
+        kit.events.record(owner, "noted", {"n": n})
+    return count
+
+
+def _check_in(kit: HabitKit, habit: str, first: str, count: str) -> str:
+    for n in range(int(first), int(first) + int(count)):
+        kit.habits.check_in(habit, day=NOW.date() - timedelta(days=n))
+    return count
+
+
+def _spend(kit: HabitKit, owner: str, amount: str, key: str) -> str:
+    try:
+        kit.coins.spend(owner, int(amount), idempotency_key=key)
+    except InsufficientFunds:
+        return "refused"
+    return "spent"
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

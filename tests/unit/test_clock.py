@@ -1,0 +1,61 @@
+"""Instants and the machine's clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from habitkit.clock import SystemClock, instant
+from habitkit.errors import InvalidInput, InvalidInstant
+
+
+@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.timezones()))
+def test_an_aware_datetime_of_any_zone_becomes_the_same_instant_in_utc(at):
+    assert instant(at).tzinfo is UTC
+    assert instant(at) == at.astimezone(UTC)
+
+
+def test_of_two_equal_wall_times_in_autumn_each_stays_its_own_instant():
+    vienna = ZoneInfo("Europe/Vienna")
+
+    first = instant(datetime(2026, 10, 25, 2, 30, tzinfo=vienna))
+    second = instant(datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=vienna))
+
+    assert second - first == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [datetime(2026, 3, 10), date(2026, 3, 10), "2026-03-10T12:00Z", 1773144000, None],
+)
+def test_a_naive_datetime_is_refused_as_is_what_is_no_datetime(value):
+    with pytest.raises(InvalidInstant, match="until: expected an aware datetime") as refusal:
+        instant(value, "until")
+
+    assert refusal.value.given == value
+    assert isinstance(refusal.value, InvalidInput)
+    assert isinstance(refusal.value, ValueError)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
+    ],
+)
+def test_an_instant_outside_of_the_calendar_is_refused(value):
+    with pytest.raises(InvalidInstant):
+        instant(value)
+
+
+def test_the_machines_clock_tells_utc():
+    before = datetime.now(UTC)
+    now = SystemClock().now()
+
+    assert before <= now <= datetime.now(UTC)
+    assert now.tzinfo is UTC

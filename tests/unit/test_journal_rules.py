@@ -1,0 +1,114 @@
+"""What a key's request is, and how long things are kept and tried."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from habitkit import DayClock, Schedule
+from habitkit.errors import IdempotencyConflict
+from habitkit.journal import rules
+from habitkit.journal.model import Answer
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def reordered(value):
+    """Return an equal value whose mappings were filled in another order."""
+    if isinstance(value, dict):
+        return {key: reordered(inner) for key, inner in reversed(value.items())}
+    if isinstance(value, list):
+        return [reordered(inner) for inner in value]
+    return value
+
+
+@given(st.dictionaries(st.text(), json_values))
+def test_equal_requests_have_equal_fingerprints(request):
+    assert rules.fingerprint(reordered(request)) == rules.fingerprint(request)
+
+
+@given(json_values, json_values)
+def test_different_values_have_different_fingerprints(some, other):
+    prints = rules.fingerprint({"some": some, "other": other})
+
+    assert (prints["some"] == prints["other"]) == (_strict(some) == _strict(other))
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(2099, 1, 1)), st.integers(-14 * 4, 14 * 4))
+def test_an_instant_is_the_same_in_whatever_zone_it_is_written(at, quarters):
+    in_utc = at.replace(tzinfo=UTC)
+    elsewhere = in_utc.astimezone(timezone(timedelta(minutes=15 * quarters)))
+
+    assert rules.fingerprint({"at": elsewhere}) == rules.fingerprint({"at": in_utc})
+
+
+@pytest.mark.parametrize(
+    ("some", "other"),
+    [
+        (None, "None"),
+        (1, "1"),
+        (1, True),
+        (NOW, NOW + timedelta(microseconds=1)),
+        (UUID(int=1), UUID(int=2)),
+        (DayClock("UTC"), DayClock()),
+        (Schedule.daily(), None),
+    ],
+)
+def test_values_that_differ_are_told_apart(some, other):
+    assert rules.fingerprint({"value": some}) != rules.fingerprint({"value": other})
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.text(max_size=1)),
+    st.dictionaries(st.sampled_from("abc"), st.text(max_size=1)),
+)
+def test_a_request_that_differs_is_refused_and_the_arguments_are_named(first, second):
+    answer = Answer("ada", "habits.create", "k", first, "{}", NOW)
+    differing = sorted(
+        name
+        for name in {"a", "b", "c"}
+        if (name in first, first.get(name)) != (name in second, second.get(name))
+    )
+
+    if not differing:
+        rules.same_request(answer, second)
+    else:
+        with pytest.raises(IdempotencyConflict) as conflict:
+            rules.same_request(answer, second)
+        assert conflict.value.differing == tuple(differing)
+        assert (conflict.value.operation, conflict.value.key) == ("habits.create", "k")
+        assert ", ".join(differing) in str(conflict.value)
+
+
+def test_an_answer_is_given_again_for_thirty_days():
+    month = timedelta(days=30)
+
+    assert not rules.expired(NOW, NOW)
+    assert not rules.expired(NOW, NOW + month)
+    assert rules.expired(NOW, NOW + month + timedelta(microseconds=1))
+
+
+def test_the_wait_after_failed_deliveries_doubles_up_to_an_hour():
+    waits = [rules.retry_delay(attempt).total_seconds() for attempt in range(1, 14)]
+
+    assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]
+    assert rules.retry_delay(10**9) == timedelta(hours=1)
+
+
+def _strict(value):
+    """Make values comparable without 1 == True, and mappings without their order."""
+    if isinstance(value, dict):
+        return ("dict", frozenset((key, _strict(inner)) for key, inner in value.items()))
+    if isinstance(value, list):
+        return ("list", tuple(_strict(inner) for inner in value))
+    return (type(value).__name__, value)
