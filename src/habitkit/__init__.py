@@ -1,18 +1,20 @@
 """habitkit: habits, streaks and a coin ledger inside your own web app."""
 
+from habitkit.async_kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.model import Balance, Economy, Entry, RewardRule, Transfer
 from habitkit.errors import HabitKitError
 from habitkit.events import Event
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
 from habitkit.journal.model import RelayReport, StoredEvent, SweepReport
-from habitkit.kit import AsyncHabitKit, AsyncOwnedKit, HabitKit, OwnedKit
+from habitkit.kit import HabitKit, HostKit, OwnedKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
 from habitkit.streaks.model import RebuildReport, Streak, StreakState
 from habitkit.transaction import Transaction
 
 __all__ = [
     "AsyncHabitKit",
+    "AsyncHostKit",
     "AsyncOwnedKit",
     "Balance",
     "CheckIn",
@@ -25,6 +27,7 @@ __all__ = [
     "Habit",
     "HabitKit",
     "HabitKitError",
+    "HostKit",
     "OwnedKit",
     "Reaction",
     "RebuildReport",

@@ -29,6 +29,9 @@ from typing import (
     overload,
 )
 
+from attrs import define
+
+from habitkit.errors import KitClosed
 from habitkit.transaction import Transaction, Wiring, begin, refuse_nesting
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ __all__ = [
     "AsyncRoom",
     "AsyncRunner",
     "Call",
+    "Life",
     "Outside",
     "Procedure",
     "SyncRoom",
@@ -74,20 +78,32 @@ class Outside(NamedTuple):
     args: tuple[Any, ...]
 
 
+@define
+class Life:
+    """Whether a kit, and with it every view of it, is closed."""
+
+    closed: bool = False
+
+
 class _Runner:
     """What both runners share: how a function becomes work on open stores."""
 
-    def __init__(self, wiring: Wiring, scope: str | None, is_open: Callable[[], None]) -> None:
+    def __init__(self, wiring: Wiring, life: Life, scope: str | None) -> None:
         self.wiring = wiring
+        self.life = life
         self.scope = scope
-        self._check_open = is_open
 
     def work(
-        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any], write: bool  # noqa: FBT001 - hot path
+        self,
+        function: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        write: bool,  # noqa: FBT001 - hot path
     ) -> Callable[[Stores], R]:
         """Return the work a store runs: a transaction around the function."""
         refuse_nesting()
-        self._check_open()
+        if self.life.closed:
+            raise KitClosed
         wiring, scope = self.wiring, self.scope
 
         def work(stores: Stores) -> R:
@@ -99,15 +115,25 @@ class _Runner:
 class SyncRunner(_Runner):
     """Runs functions of a transaction on a store."""
 
-    def __init__(
-        self, store: Store, wiring: Wiring, scope: str | None, is_open: Callable[[], None]
-    ) -> None:
+    def __init__(self, store: Store, wiring: Wiring, life: Life, scope: str | None = None) -> None:
         """Keep the store and what its transactions are given."""
-        super().__init__(wiring, scope, is_open)
+        super().__init__(wiring, life, scope)
         self.store = store
 
+    def inside(self, store: Store) -> SyncRunner:
+        """Return the same on a store inside a transaction of the host."""
+        return SyncRunner(store, self.wiring, self.life)
+
+    def scoped(self, owner: str) -> SyncRunner:
+        """Return the same for one owner alone."""
+        return SyncRunner(self.store, self.wiring, self.life, owner)
+
     def __call__(
-        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any], write: bool  # noqa: FBT001 - hot path
+        self,
+        function: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        write: bool,  # noqa: FBT001 - hot path
     ) -> R:
         """Run one function in one transaction."""
         work = self.work(function, args, kwargs, write)
@@ -118,14 +144,26 @@ class AsyncRunner(_Runner):
     """Runs functions of a transaction on an async store."""
 
     def __init__(
-        self, store: AsyncStore, wiring: Wiring, scope: str | None, is_open: Callable[[], None]
+        self, store: AsyncStore, wiring: Wiring, life: Life, scope: str | None = None
     ) -> None:
         """Keep the store and what its transactions are given."""
-        super().__init__(wiring, scope, is_open)
+        super().__init__(wiring, life, scope)
         self.store = store
 
+    def inside(self, store: AsyncStore) -> AsyncRunner:
+        """Return the same on a store inside a transaction of the host."""
+        return AsyncRunner(store, self.wiring, self.life)
+
+    def scoped(self, owner: str) -> AsyncRunner:
+        """Return the same for one owner alone."""
+        return AsyncRunner(self.store, self.wiring, self.life, owner)
+
     async def __call__(
-        self, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any], write: bool  # noqa: FBT001 - hot path
+        self,
+        function: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        write: bool,  # noqa: FBT001 - hot path
     ) -> R:
         """Run one function in one transaction."""
         work = self.work(function, args, kwargs, write)

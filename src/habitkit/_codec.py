@@ -117,13 +117,10 @@ def _converter() -> Converter:
         kind = VOCABULARY.get(name)
         if kind is not None:
             return converter.structure(values, kind)
+        if name == Recorded.__name__:
+            return converter.structure(values, Recorded)
         at = datetime.fromisoformat(values.pop("at"))
-        return Recorded(
-            owner=values.pop("owner"),
-            at=at,
-            name=values.pop("name", name),
-            fields=values.pop("fields", values),
-        )
+        return Recorded(owner=values.pop("owner"), at=at, name=name, fields=values)
 
     converter.register_structure_hook_func(lambda kind: kind is Event, event)
     return converter

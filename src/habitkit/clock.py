@@ -36,8 +36,9 @@ def instant(value: object, what: str = "at") -> datetime:
     Raises:
         InvalidInstant: If the value is no datetime, or a naive one.
     """
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidInstant(
-            what, given=value, expected="an aware datetime such as datetime.now(UTC)"
-        )
-    return value.astimezone(UTC)
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            pass  # outside of the years 1 to 9999
+    raise InvalidInstant(what, given=value, expected="an aware datetime such as datetime.now(UTC)")

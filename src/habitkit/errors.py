@@ -353,6 +353,11 @@ class RoomNotStored(Misuse):
 class HostTransactionUnsupported(Misuse):
     """This store cannot work inside a transaction of the host, or not inside this one."""
 
+    @classmethod
+    def by(cls, store: str) -> HostTransactionUnsupported:
+        """Return the error of a store that cannot do it at all."""
+        return cls(f"the store {store!r} cannot work inside a transaction of the host")
+
 
 # -- putting a kit together --------------------------------------------------------------------
 

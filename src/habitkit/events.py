@@ -9,7 +9,7 @@ A host adds its own by subclassing ``Event``, or records loose ones with ``kit.e
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - attrs and cattrs read the annotations
+from collections.abc import Mapping
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Literal

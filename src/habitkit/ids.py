@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING
 from uuid import UUID, SafeUUID, uuid5
 
+from habitkit._text import storable
 from habitkit.errors import InvalidId, InvalidKey, InvalidOwner
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["derived_id", "key", "owner", "parse_id", "time_ordered_id"]
 
 _NAMESPACE = UUID("6d1f1c4e-6a0f-5c39-9a53-8d5e7f0a4b21")
 _LONGEST_NAME = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _RANDOM = (0x0FFF << 64) | ((1 << 62) - 1)
@@ -30,7 +30,7 @@ def time_ordered_id(now: datetime) -> UUID:
 
     Ids are unique and cluster well in an index; nothing may rely on them for order.
     """
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = (now - _EPOCH) // _MILLISECOND
     number = milliseconds << 80 | _VERSION_7 | _VARIANT | _random.getrandbits(80) & _RANDOM
     made = object.__new__(UUID)  # UUID(int=number) checks the range again, at twice the cost
     object.__setattr__(made, "int", number)
@@ -65,7 +65,7 @@ def owner(value: object) -> str:
     Raises:
         InvalidOwner: If it is anything else.
     """
-    if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and _storable(value):
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and storable(value):
         return value
     raise InvalidOwner(
         "owner", given=value, expected=f"a non-empty string of at most {_LONGEST_NAME} characters"
@@ -78,21 +78,10 @@ def key(value: object) -> str:
     Raises:
         InvalidKey: If it is anything else.
     """
-    if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and _storable(value):
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and storable(value):
         return value
     raise InvalidKey(
         "idempotency_key",
         given=value,
         expected=f"a non-empty string of at most {_LONGEST_NAME} characters",
     )
-
-
-def _storable(value: str) -> bool:
-    """Tell whether every database can hold the text: valid UTF-8 without NUL."""
-    if "\x00" in value:
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

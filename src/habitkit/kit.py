@@ -5,22 +5,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import define
-
 from habitkit import ids, plugins
-from habitkit._action import AsyncRoom, AsyncRunner, SyncRoom, SyncRunner, procedure
+from habitkit._action import Life, SyncRoom, SyncRunner, procedure
 from habitkit.coins.actions import CoinActions
-from habitkit.errors import HostTransactionUnsupported, KitClosed, RoomNotStored
+from habitkit.errors import HostTransactionUnsupported, RoomNotStored
 from habitkit.events import VOCABULARY
 from habitkit.habits.actions import HabitActions
 from habitkit.journal.actions import EventActions, RelayActions, sweep
 from habitkit.reactions import default_reactions
-from habitkit.store import AsyncHostTransactions, HostTransactions
+from habitkit.store import HostTransactions
 from habitkit.streaks.actions import StreakActions
 from habitkit.transaction import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from habitkit.store import AsyncStore, Store
     from habitkit.transaction import Transaction
 
-__all__ = ["AsyncHabitKit", "AsyncOwnedKit", "HabitKit", "OwnedKit"]
+__all__ = ["HabitKit", "HostKit", "OwnedKit", "Rooms", "wire"]
 
 R = TypeVar("R")
 
@@ -39,56 +37,24 @@ class Habits(HabitActions, SyncRoom):
     """``kit.habits``."""
 
 
-class AsyncHabits(HabitActions, AsyncRoom):
-    """``kit.habits`` of an async kit."""
-
-
 class Streaks(StreakActions, SyncRoom):
     """``kit.streaks``."""
-
-
-class AsyncStreaks(StreakActions, AsyncRoom):
-    """``kit.streaks`` of an async kit."""
 
 
 class Coins(CoinActions, SyncRoom):
     """``kit.coins``."""
 
 
-class AsyncCoins(CoinActions, AsyncRoom):
-    """``kit.coins`` of an async kit."""
-
-
 class Events(EventActions, SyncRoom):
     """``kit.events``."""
-
-
-class AsyncEvents(EventActions, AsyncRoom):
-    """``kit.events`` of an async kit."""
 
 
 class Relay(RelayActions, SyncRoom):
     """``kit.relay``."""
 
 
-class AsyncRelay(RelayActions, AsyncRoom):
-    """``kit.relay`` of an async kit."""
-
-
-@define
-class _Life:
-    """Whether a kit, and with it every view of it, is closed."""
-
-    closed: bool = False
-
-    def check(self) -> None:
-        """Refuse to work after the end."""
-        if self.closed:
-            raise KitClosed
-
-
-class OwnedKit(SyncRoom):
-    """The rooms as one owner may see them: whatever belongs to another does not exist."""
+class Rooms(SyncRoom):
+    """The rooms on one store, and the way to compose their actions."""
 
     @cached_property
     def habits(self) -> Habits:
@@ -129,7 +95,30 @@ class OwnedKit(SyncRoom):
         return self._runner
 
 
-class HabitKit(OwnedKit):
+class OwnedKit(Rooms):
+    """The rooms as one owner may see them: whatever belongs to another does not exist."""
+
+
+class _EveryOwner(Rooms):
+    """The rooms for all owners."""
+
+    def owned_by(self, owner: str) -> OwnedKit:
+        """Return the rooms as one owner may see them; for web handlers.
+
+        The rooms and their signatures are the same. Whatever belongs to another owner does not
+        exist there (``NotFound``), an owner argument other than this one included.
+
+        Raises:
+            InvalidOwner: If the owner is no short, non-empty string.
+        """
+        return OwnedKit(self._runner.scoped(ids.owner(owner)))
+
+
+class HostKit(_EveryOwner):
+    """The rooms inside one transaction of the host, as ``HabitKit.on`` returns them."""
+
+
+class HabitKit(_EveryOwner):
     """All rooms on one store.
 
     Example:
@@ -158,11 +147,13 @@ class HabitKit(OwnedKit):
                 by default.
             reactions: Who else reacts to what, after habitkit's own reactions, in this order.
             subscribers: Who is told what after the commit, by ``kit.relay``.
+
+        Raises:
+            RoomNotStored: If an economy is given and the store keeps no coins.
         """
-        wiring = _wiring(store, clock, economy, reactions, subscribers)
-        self._life = _Life()
+        wiring = wire(store, clock, economy, reactions, subscribers)
+        super().__init__(SyncRunner(store, wiring, Life()))
         self._owned_store: Store | None = None
-        super().__init__(SyncRunner(store, wiring, None, self._life.check))
 
     @classmethod
     def open(
@@ -193,9 +184,7 @@ class HabitKit(OwnedKit):
             SchemaOutdated: If its tables are of another version; names the command.
         """
         store = plugins.open_store(url)
-        kit = cls(
-            store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers
-        )
+        kit = cls(store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers)
         kit._owned_store = store
         return kit
 
@@ -206,10 +195,10 @@ class HabitKit(OwnedKit):
 
     sweep = procedure(sweep)
 
-    def on(self, handle: object) -> HabitKit:
-        """Return this kit inside the host's own transaction.
+    def on(self, handle: object) -> HostKit:
+        """Return the rooms inside the host's own transaction.
 
-        It never commits and never retries. Each action runs in a savepoint: a failing one leaves
+        They never commit and never retry. Each action runs in a savepoint: a failing one leaves
         nothing behind while the host goes on, and the host's rollback undoes all of it.
 
         Args:
@@ -221,31 +210,12 @@ class HabitKit(OwnedKit):
         """
         store = self._runner.store
         if not isinstance(store, HostTransactions):
-            msg = f"the store {store.name!r} cannot work inside a transaction of the host"
-            raise HostTransactionUnsupported(msg)
-        view = HabitKit.__new__(HabitKit)
-        view._life, view._owned_store = self._life, None
-        runner = self._runner
-        view._runner = SyncRunner(store.on(handle), runner.wiring, None, self._life.check)
-        return view
-
-    def owned_by(self, owner: str) -> OwnedKit:
-        """Return the rooms as one owner may see them; for web handlers.
-
-        The rooms and their signatures are the same. Whatever belongs to another owner does not
-        exist there (``NotFound``), an owner argument other than this one included.
-
-        Raises:
-            InvalidOwner: If the owner is no short, non-empty string.
-        """
-        runner = self._runner
-        return OwnedKit(
-            SyncRunner(runner.store, runner.wiring, ids.owner(owner), self._life.check)
-        )
+            raise HostTransactionUnsupported.by(store.name)
+        return HostKit(self._runner.inside(store.on(handle)))
 
     def close(self) -> None:
         """Close the kit, and the store if the kit opened it. Closing twice is fine."""
-        self._life.closed = True
+        self._runner.life.closed = True
         store, self._owned_store = self._owned_store, None
         if store is not None:
             store.close()
@@ -264,147 +234,20 @@ class HabitKit(OwnedKit):
         self.close()
 
 
-class AsyncOwnedKit(AsyncRoom):
-    """The rooms as one owner may see them, for an async host."""
-
-    @cached_property
-    def habits(self) -> AsyncHabits:
-        """Habits and check-ins."""
-        return AsyncHabits(self._stored("habits"))
-
-    @cached_property
-    def streaks(self) -> AsyncStreaks:
-        """Current and best streaks."""
-        return AsyncStreaks(self._stored("streaks"))
-
-    @cached_property
-    def coins(self) -> AsyncCoins:
-        """The coin ledger."""
-        return AsyncCoins(self._stored("coins"))
-
-    @cached_property
-    def events(self) -> AsyncEvents:
-        """The journal of events."""
-        return AsyncEvents(self._runner)
-
-    def run(self, work: Callable[[Transaction], R]) -> Coroutine[Any, Any, R]:
-        """Compose several actions in one transaction: ``await kit.run(lambda tx: ...)``.
-
-        ``work`` is a plain function; see ``HabitKit.run``.
-        """
-        return self._runner(work, (), {}, write=True)
-
-    def _stored(self, room: str) -> AsyncRunner:
-        if room not in self._runner.store.rooms:
-            raise RoomNotStored(room, self._runner.store.name)
-        return self._runner
-
-
-class AsyncHabitKit(AsyncOwnedKit):
-    """All rooms on one store, for an async host; the same names, awaited."""
-
-    def __init__(
-        self,
-        store: AsyncStore,
-        *,
-        clock: Clock | None = None,
-        economy: Economy | None = None,
-        reactions: Iterable[Reaction] = (),
-        subscribers: Iterable[Subscriber] = (),
-    ) -> None:
-        """Wire the rooms to an async store; arguments as for ``HabitKit``."""
-        wiring = _wiring(store, clock, economy, reactions, subscribers)
-        self._life = _Life()
-        self._owned_store: AsyncStore | None = None
-        super().__init__(AsyncRunner(store, wiring, None, self._life.check))
-
-    @classmethod
-    async def open(
-        cls,
-        url: str,
-        *,
-        clock: Clock | None = None,
-        economy: Economy | None = None,
-        reactions: Iterable[Reaction] = (),
-        subscribers: Iterable[Subscriber] = (),
-    ) -> Self:
-        """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
-        store = await plugins.open_async_store(url)
-        kit = cls(
-            store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers
-        )
-        kit._owned_store = store
-        return kit
-
-    @cached_property
-    def relay(self) -> AsyncRelay:
-        """Delivers committed events to subscribers."""
-        return AsyncRelay(self._runner)
-
-    sweep = procedure(sweep)
-
-    def on(self, handle: object) -> AsyncHabitKit:
-        """Return this kit inside the host's own transaction; see ``HabitKit.on``.
-
-        Args:
-            handle: With a SQL store: an SQLAlchemy ``AsyncConnection``, ``AsyncSession`` or
-                ``async_scoped_session``.
-
-        Raises:
-            HostTransactionUnsupported: If the store cannot do that, or not with this handle.
-        """
-        store = self._runner.store
-        if not isinstance(store, AsyncHostTransactions):
-            msg = f"the store {store.name!r} cannot work inside a transaction of the host"
-            raise HostTransactionUnsupported(msg)
-        view = AsyncHabitKit.__new__(AsyncHabitKit)
-        view._life, view._owned_store = self._life, None
-        runner = self._runner
-        view._runner = AsyncRunner(store.on(handle), runner.wiring, None, self._life.check)
-        return view
-
-    def owned_by(self, owner: str) -> AsyncOwnedKit:
-        """Return the rooms as one owner may see them; see ``HabitKit.owned_by``."""
-        runner = self._runner
-        return AsyncOwnedKit(
-            AsyncRunner(runner.store, runner.wiring, ids.owner(owner), self._life.check)
-        )
-
-    async def close(self) -> None:
-        """Close the kit, and the store if the kit opened it. Closing twice is fine."""
-        self._life.closed = True
-        store, self._owned_store = self._owned_store, None
-        if store is not None:
-            await store.close()
-
-    async def __aenter__(self) -> Self:
-        """Close at the end of the block."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close."""
-        await self.close()
-
-
-def _wiring(
+def wire(
     store: Store | AsyncStore,
     clock: Clock | None,
     economy: Economy | None,
     reactions: Iterable[Reaction],
     subscribers: Iterable[Subscriber],
 ) -> Wiring:
-    """Put together what a kit gives to its transactions."""
+    """Put together what a kit, of either colour, gives to its transactions."""
     if "coins" in store.rooms:
         own = default_reactions()
     elif economy is None:
         own = ()
     else:
-        raise RoomNotStored("coins", store.name)  # noqa: EM101 - the room's name
+        raise RoomNotStored("coins", store.name)
     all_reactions = (*own, *reactions)
     all_subscribers = tuple(subscribers)
     known = {kind.__name__: kind for reaction in all_reactions for kind in reaction.types}

@@ -1,9 +1,9 @@
 """URLs to backends: ``"sqlite:///habits.db"`` finds an installed entry point and loads it lazily.
 
-An installed package offers a backend in the entry point group ``habitkit.backends``, under the URL's
-scheme without any driver (``postgresql`` serves ``postgresql+asyncpg://`` too). It names a function
-``open_url(url, *, asynchronous)`` that returns a ``Store``, or, if asked for one, an ``AsyncStore`` or
-something to await for one.
+An installed package offers a backend in the entry point group ``habitkit.backends``, under the
+URL's scheme without any driver (``postgresql`` serves ``postgresql+asyncpg://`` too). It names a
+function ``open_url(url, *, asynchronous)`` that returns a ``Store``, or, if asked for one, an
+``AsyncStore`` or something to await for one.
 """
 
 from __future__ import annotations

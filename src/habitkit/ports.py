@@ -13,7 +13,7 @@
 | ``HabitStore`` | habits and their facts | ``HabitsContract`` |
 | ``StreakStore`` | streak snapshots | ``HabitsContract`` |
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |
-| ``HostTransactions`` | optional: work inside the host's transaction | ``HostTransactionsContract`` |
+| ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | tells the time | none: one method |
 

@@ -60,7 +60,7 @@ def on(
     Raises:
         TypeError: If the last argument cannot be called or another is no class of events.
     """
-    *types, run = types_and_run
+    *types, run = types_and_run or (None,)
     if not types or not all(isinstance(t, type) and issubclass(t, Event) for t in types):
         msg = f"expected on(EventClass, ..., function), got on{types_and_run!r}"
         raise TypeError(msg)
@@ -80,12 +80,17 @@ def subscribe(*types_and_run: Any) -> Subscriber:
     Raises:
         TypeError: If the last argument cannot be called or another is neither class nor name.
     """
-    *types, run = types_and_run
-    names = [t if isinstance(t, str) else getattr(t, "__name__", None) for t in types]
-    if not names or None in names or not callable(run):
+    *types, run = types_and_run or (None,)
+    names = {t if isinstance(t, str) else _name(t) for t in types}
+    if not names or None in names or not callable(run) or isinstance(run, type):
         msg = f"expected subscribe(EventClass | 'type', ..., function), got {types_and_run!r}"
         raise TypeError(msg)
     return Subscriber(frozenset(str(name) for name in names), run)
+
+
+def _name(kind: object) -> str | None:
+    """Return the name of a class of events, or None if it is none."""
+    return kind.__name__ if isinstance(kind, type) and issubclass(kind, Event) else None
 
 
 def default_reactions() -> tuple[Reaction, ...]:

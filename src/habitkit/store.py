@@ -1,7 +1,7 @@
 """The port of a whole store: what a backend implements to keep habitkit's facts.
 
-``Store`` runs actions in transactions; ``Stores`` is what one open transaction offers, the journal's
-ports and one port a room. ``habitkit.ports`` is the index of all of them.
+``Store`` runs actions in transactions; ``Stores`` is what one open transaction offers, the
+journal's ports and one port a room. ``habitkit.ports`` is the index of all of them.
 """
 
 from __future__ import annotations

@@ -87,7 +87,6 @@ class Transaction:
         "_chain",
         "_emitted",
         "_locked",
-
         "_wiring",
         "_write",
         "economy",
@@ -158,7 +157,7 @@ class Transaction:
             ReadOnlyTransaction: Inside a query.
         """
         if not self._write:
-            raise ReadOnlyTransaction("tx.lock()")  # noqa: EM101 - the error words the sentence
+            raise ReadOnlyTransaction("tx.lock()")
         for owner in sorted(owners) if len(owners) > 1 else owners:
             if owner not in self._locked:
                 locked = self.stores.owners.lock(owner)
@@ -337,7 +336,7 @@ def begin(
 
     While it runs, calling any kit in the same context is refused.
     """
-    token = _inside.set(True)  # noqa: FBT003
+    token = _inside.set(True)
     try:
         transaction = Transaction(stores, wiring, scope, write=write)
         result = function(transaction, *args, **kwargs)

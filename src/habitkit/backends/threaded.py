@@ -95,8 +95,7 @@ class ThreadedStore:
             HostTransactionUnsupported: If there is no such store.
         """
         if self._on is None:
-            msg = f"the store {self.name!r} cannot work inside a transaction of the host"
-            raise HostTransactionUnsupported(msg)
+            raise HostTransactionUnsupported.by(self.name)
         return self._on(handle)
 
     async def close(self) -> None:

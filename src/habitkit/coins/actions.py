@@ -228,7 +228,6 @@ def _post(
     may_owe: bool = False,
 ) -> Transfer:
     """Move coins between two accounts whose owners are locked, and tell both wallets' owners."""
-    accounts: dict[tuple[str, Role], Account]
     accounts = tx.coins.accounts(source[0], currency)
     if target[0] != source[0]:
         accounts = [*accounts, *tx.coins.accounts(target[0], currency)]

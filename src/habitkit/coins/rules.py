@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit._text import storable
 from habitkit.coins.model import Account, Economy, Move, Settled
 from habitkit.errors import (
     BalanceOverflow,
@@ -56,7 +57,7 @@ def memo(value: object) -> str | None:
         InvalidInput: If it is no text or longer than 500 characters.
     """
     if value is None or (
-        isinstance(value, str) and len(value) <= _LONGEST_MEMO and "\x00" not in value
+        isinstance(value, str) and len(value) <= _LONGEST_MEMO and storable(value)
     ):
         return value
     raise InvalidInput("memo", given=value, expected=f"at most {_LONGEST_MEMO} characters or None")
@@ -107,6 +108,8 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
             continue
         earned = not gone and getattr(event, "credit", "full") == "full"
         place = event.key
+        if place is None:
+            continue
         for rule in rules:
             key = f"{place}:{rule.name}"
             result[key] = Settled(key, rule.currency, rule.give if earned else 0)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from habitkit import ids
 from habitkit._action import action, query
 from habitkit.clock import instant
-from habitkit.errors import Duplicate, InvalidHabit, NotFound
-from habitkit.events import CoinsPosted, Event, HabitCompleted, HabitCreated, Retracted, StreakReached
+from habitkit.errors import InvalidHabit, NotFound
+from habitkit.events import (
+    CoinsPosted,
+    Event,
+    HabitCompleted,
+    HabitCreated,
+    Retracted,
+    StreakReached,
+)
 from habitkit.habits import rules
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
 from habitkit.streaks import rules as streak_rules
@@ -19,6 +25,7 @@ from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from uuid import UUID
 
     from habitkit.habits.model import Credit
     from habitkit.streaks.model import Snapshot
@@ -236,9 +243,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     )
 
 
-def backfill(
-    tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, source: str
-) -> int:
+def backfill(tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, source: str) -> int:
     """Take over a history from elsewhere: each day counts for the streak and earns nothing.
 
     A day that was taken over before is left alone, so this may be repeated.
@@ -296,9 +301,7 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     lost, gained = streak_rules.milestones_between(before, after)
     full = {fact.day for fact in live if fact.credit == "full"}
     completed = [
-        HabitCompleted(
-            habit.owner, tx.now, habit.id, day, "history", _is_sealed(tx, habit, day)
-        )
+        HabitCompleted(habit.owner, tx.now, habit.id, day, "history", _is_sealed(tx, habit, day))
         for day in new_days
     ]
     tx.emit(habit.owner, [*completed, *_milestone_events(tx, habit, lost, gained, full)])
@@ -325,7 +328,7 @@ def _turn(
     after = streak_rules.mark(snapshot, day, tx.rev(habit.owner), done=now is not None)
     tx.streaks.put(after)
     lost, gained = streak_rules.milestones_moved(snapshot, after, day)
-    if any([later != day for later, _ in gained]):
+    if gained and (len(gained) > 1 or gained[0][0] != day):
         full = {fact.day for fact in tx.habits.live(habit.id) if fact.credit == "full"}
     events: list[Event] = [done if now is not None else _retracted(done)]
     if lost or gained:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from habitkit._text import storable
 from habitkit.errors import DayRefused, InvalidHabit
 from habitkit.streaks.days import day_boundary
 
@@ -47,7 +48,7 @@ def title(value: object) -> str:
         isinstance(value, str)
         and value.strip()
         and len(value) <= _LONGEST_TITLE
-        and "\x00" not in value
+        and storable(value)
     ):
         return value
     raise InvalidHabit("title", given=value, expected=f"1 to {_LONGEST_TITLE} characters")
@@ -60,7 +61,7 @@ def note(value: object) -> str | None:
         InvalidHabit: If it is no text or longer than 2000 characters.
     """
     if value is None or (
-        isinstance(value, str) and len(value) <= _LONGEST_NOTE and "\x00" not in value
+        isinstance(value, str) and len(value) <= _LONGEST_NOTE and storable(value)
     ):
         return value
     raise InvalidHabit("note", given=value, expected=f"at most {_LONGEST_NOTE} characters or None")

@@ -248,7 +248,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
             try:
                 rules.credit(day, today, tx.now, zone(name), clock.day_start)
             except DayRefused as error:
-                reason = f"{error}, where it is {today} in {name}; is that the owner's zone?"
+                reason = f"{error}; it is {today} in {name}, is that the owner's zone?"
                 raise ImportRefused(file=habit.name, line=None, reason=reason) from error
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit import _codec, ids
 from habitkit._action import Call, Outside, action, procedure, query
+from habitkit._text import storable
 from habitkit.clock import instant
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Recorded
@@ -142,7 +143,7 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
     del wiring
     applied = 0
     failures: list[Failure] = []
-    owners: list[str] = yield Call(_owners_with_messages, (limit,), False)
+    owners: list[str] = yield Call(_owners_with_messages, (limit,), write=False)
     for owner in owners:
         left = limit - applied - len(failures)
         if left <= 0:
@@ -200,11 +201,24 @@ def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields as plain JSON values."""
     try:
         text = _codec.to_json(dict(value))
-    except (TypeError, ValueError) as error:
+        plain: dict[str, Any] = _codec.from_json(text)
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidEvent("fields", given=value, expected="JSON values by name") from error
-    if len(text) > _LARGEST_FIELDS or "\\u0000" in text or any(type(n) is not str for n in value):
+    if (
+        len(text) > _LARGEST_FIELDS
+        or any(type(name) is not str for name in value)
+        or not _storable(plain)
+    ):
         raise InvalidEvent(
             "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
         )
-    plain: dict[str, Any] = _codec.from_json(text)
     return plain
+
+
+def _storable(value: object) -> bool:
+    """Tell whether every database can hold the texts inside a JSON value."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return all(map(_storable, value)) and all(map(_storable, value.values()))
+    return not isinstance(value, list) or all(map(_storable, value))

@@ -52,6 +52,10 @@ def _text(value: object) -> str:
     """Return a text that is equal for equal values of one type."""
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return value.astimezone(UTC).isoformat()
+    if isinstance(value, dict):  # the order of its keys is not part of a JSON object
+        return f"{{{', '.join(sorted(f'{key!r}: {_text(item)}' for key, item in value.items()))}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
     return repr(value)
 
 

@@ -146,9 +146,7 @@ def done_days(snapshot: Snapshot, start: date, end: date) -> list[date]:
     first = snapshot.first_day
     low = max((start - first).days, 0)
     high = min((end - first).days + 1, len(snapshot.marks))
-    return [
-        first + timedelta(days=at) for at in range(low, high) if snapshot.marks[at] == ord("1")
-    ]
+    return [first + timedelta(days=at) for at in range(low, high) if snapshot.marks[at] == ord("1")]
 
 
 def milestones_moved(

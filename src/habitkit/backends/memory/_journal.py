@@ -193,6 +193,4 @@ def _stored(row: EventRow) -> StoredEvent:
     """Return an event as every store gives it back: its fields are JSON values."""
     event = row.event
     fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
-    return StoredEvent(
-        event.owner, row.rev, row.position, event.type, event.at, event.key, fields
-    )
+    return StoredEvent(event.owner, row.rev, row.position, event.type, event.at, event.key, fields)

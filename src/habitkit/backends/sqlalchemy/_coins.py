@@ -58,9 +58,7 @@ class Coins:
         )
     )
     _SETTLED = Prepared(
-        lambda _: select(
-            entitlements.c.key, entitlements.c.currency, entitlements.c.settled
-        ).where(
+        lambda _: select(entitlements.c.key, entitlements.c.currency, entitlements.c.settled).where(
             entitlements.c.owner == bindparam("owner"), entitlements.c.key == bindparam("key")
         )
     )

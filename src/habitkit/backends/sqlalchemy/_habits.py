@@ -211,9 +211,7 @@ def _replace(statement: Any) -> Any:
 def _habit(row: Sequence[Any]) -> Habit:
     """Return a row as a habit."""
     habit_id, owner, title, schedule, tz, day_start, created_at = row
-    return Habit(
-        habit_id, owner, title, Schedule(**schedule), DayClock(tz, day_start), created_at
-    )
+    return Habit(habit_id, owner, title, Schedule(**schedule), DayClock(tz, day_start), created_at)
 
 
 def _check_in_values(fact: CheckIn) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Core statements, compiled once a dialect and run on the driver's cursor.
 
-Between a statement and the driver SQLAlchemy does work that is the same each time: it looks up the
-compiled form, builds a context, a result and its rows. The hot paths skip it: a ``Prepared`` keeps the
-SQL text, the order of its parameters and the processors of its types, and a ``Link`` runs it on one
-cursor a transaction. The statements themselves stay Core, and errors are SQLAlchemy's own.
+Between a statement and the driver SQLAlchemy does work that is the same each time: it looks up
+the compiled form, builds a context, a result and its rows. The hot paths skip it: a ``Prepared``
+keeps the SQL text, the order of its parameters and the processors of its types, and a ``Link`` runs
+it on one cursor a transaction. The statements themselves stay Core, and errors are SQLAlchemy's own.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ def _reader(
 ) -> Callable[[Mapping[str, Any]], Any]:
     """Return a function from values by name to parameters as the driver takes them.
 
-    It is written out as one expression, ``(values["owner"], p1(values["id"]), ...)``, and made once a
-    statement: a loop over names and processors costs three times as much at each call. A name that
-    is no ``bindparam`` of ours is a constant of the statement and keeps its value.
+    It is written out as one expression, ``(values["owner"], p1(values["id"]), ...)``, and made once
+    a statement: a loop over names and processors costs three times as much at each call. A name
+    that is no ``bindparam`` of ours is a constant of the statement and keeps its value.
     """
     scope: dict[str, Any] = {}
     parts = []
@@ -191,7 +191,9 @@ class Link:
             hide_parameters=self.connection.engine.hide_parameters,
             dialect=self.dialect,
         )
-        raise _failures.meaning(wrapped, form.kind) from error
+        if isinstance(wrapped, DBAPIError):
+            raise _failures.meaning(wrapped, form.kind) from error
+        raise wrapped from error
 
 
 def _insert_of(dialect: Dialect) -> Callable[..., Any]:

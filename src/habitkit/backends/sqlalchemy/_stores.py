@@ -93,10 +93,10 @@ def run_inside(
     """Run ``work`` in a savepoint of the host's transaction; never commit, never repeat.
 
     Theory of operation. SQLite's default driver mode sends no BEGIN before SAVEPOINT, and releasing
-    an outermost savepoint commits: the work would survive the host's rollback. So the transaction is
-    begun first, with BEGIN IMMEDIATE, because a transaction that begins by reading cannot always be
-    upgraded to write. Where the host has begun already, a write that touches no row takes the write
-    lock before anything is read.
+    an outermost savepoint commits: the work would survive the host's rollback. So the transaction
+    is begun first, with BEGIN IMMEDIATE, because one that begins by reading cannot always be
+    upgraded to write. Where the host has begun already, a write that touches no row takes the
+    write lock before anything is read.
 
     Raises:
         HostTransactionStale: If SQLite cannot upgrade the host's transaction.

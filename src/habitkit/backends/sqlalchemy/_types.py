@@ -59,7 +59,7 @@ class _Jsonb(UserDefinedType[str]):
 
     cache_ok = True
 
-    def get_col_spec(self) -> str:
+    def get_col_spec(self, **_: Any) -> str:
         return "JSONB"
 
 

@@ -121,7 +121,7 @@ class HostSqlStore:
         """Do nothing: the host opened it."""
 
 
-class Conflict(Exception):  # noqa: N818 - never leaves this package
+class Conflict(Exception):
     """What the database said to an attempt, to be judged outside of its connection."""
 
     def __init__(self, error: exc.DBAPIError, *, lost: bool) -> None:

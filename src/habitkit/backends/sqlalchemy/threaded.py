@@ -1,4 +1,4 @@
-"""SQLite for async hosts: the sync store in threads, and aiosqlite inside the host's transaction."""
+"""SQLite for async hosts: the sync store in threads, aiosqlite in the host's own transaction."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from habitkit.journal.model import Answer, EventRow, Message
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from habitkit.store import Store, Stores
     from habitkit.journal.model import Delivery, StoredEvent
     from habitkit.kit import OwnedKit
 
@@ -65,7 +64,13 @@ def days(n: int) -> timedelta:
 
 
 def event_row(
-    owner: str, rev: int, position: int = 0, *, deliver: bool = False, at: datetime = NOW, **fields: Any
+    owner: str,
+    rev: int,
+    position: int = 0,
+    *,
+    deliver: bool = False,
+    at: datetime = NOW,
+    **fields: Any,
 ) -> EventRow:
     """Return an event on its way into the store."""
     return EventRow(rev, position, Recorded(owner, at, "noted", fields), deliver)
@@ -81,7 +86,9 @@ def message(owner: str, key: str, *, at: datetime = NOW, **fields: Any) -> Messa
     return Message(ids.time_ordered_id(at), owner, key, "noted", at, fields)
 
 
-def answer(owner: str = "ada", key: str = "key", *, at: datetime = NOW, result: str = "1") -> Answer:
+def answer(
+    owner: str = "ada", key: str = "key", *, at: datetime = NOW, result: str = "1"
+) -> Answer:
     """Return an answer given to an idempotency key."""
     return Answer(owner, "notes.add", key, {"text": "'é'"}, result, at)
 

@@ -1,5 +1,5 @@
 """Contract of the journal's ports: events, outbox, inbox, answers."""
-# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - names are sentences, numbers the point, assert the voice
 
 from __future__ import annotations
 
@@ -223,9 +223,7 @@ class InboxCases(Contract):
             (found,) = _waiting(store)
             assert found.attempts == attempt
             assert found.error == (f"no {attempt}" if attempt else None)
-            write(
-                store, lambda stores, m=found, n=attempt: stores.inbox.failed(m, f"no {n + 1}")
-            )
+            write(store, lambda stores, m=found, n=attempt: stores.inbox.failed(m, f"no {n + 1}"))
 
         assert _waiting(store) == []
         assert _owners(store) == []

@@ -1,5 +1,5 @@
 """Contract of idempotency: one effect a key, told again for as long as the key is kept."""
-# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: S101 - names are sentences, numbers the point, assert the voice
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ MINUTE = timedelta(minutes=1)
 class KeyCases(Contract):
     """Part of ``StoreContract``: idempotency keys, as a kit's callers meet them."""
 
-    def test_the_same_request_under_a_key_has_one_effect_and_one_result(
-        self, kit: TestKit
-    ) -> None:
+    def test_the_same_request_under_a_key_has_one_effect_and_one_result(self, kit: TestKit) -> None:
         first = _record(kit, {"n": 1})
         kit.clock.advance(days=1)
 

@@ -1,5 +1,5 @@
 """Contract of what follows from an event: reactions, messages between owners, the sweep."""
-# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - names are sentences, numbers the point, assert the voice
 
 from __future__ import annotations
 

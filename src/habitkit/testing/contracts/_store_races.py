@@ -1,5 +1,5 @@
 """Contract of the frame under load: threads and processes that want the same thing at once."""
-# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: S101 - names are sentences, numbers the point, assert the voice
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ from habitkit.testing.contracts._processes import PROCESSES, in_processes
 from habitkit.testing.contracts._threads import THREADS, all_of, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from habitkit.journal.model import StoredEvent
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
@@ -165,7 +163,9 @@ class StoreRaces(Contract):
     def test_two_relays_at_once_deliver_nothing_twice(self, store: Store) -> None:
         told: list[str] = []
         kits = [
-            habitkit.testing.kit(store=store, subscribers=[subscribe("noted", partial(_tell, told))])
+            habitkit.testing.kit(
+                store=store, subscribers=[subscribe("noted", partial(_tell, told))]
+            )
             for _ in range(2)
         ]
         for n in range(3 * EACH):

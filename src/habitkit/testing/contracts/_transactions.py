@@ -1,5 +1,5 @@
 """Contract of ``Store``, ``Stores`` and ``OwnerStore``: transactions, savepoints, owners' locks."""
-# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - names are sentences, numbers the point, assert the voice
 
 from __future__ import annotations
 
@@ -270,9 +270,7 @@ class TransactionCases(Contract):
 
         assert _traces(store) == (1, 1, 1, 1)
 
-    def test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others(
-        self, store: Store
-    ) -> None:
+    def test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others(self, store: Store) -> None:
         def work(stores: Stores) -> None:
             stores.owners.lock("ada")
             stores.events.append([event_row("ada", 1, n=1)])
@@ -320,7 +318,7 @@ def _write_everywhere(stores: Stores) -> None:
 def _traces(store: Store) -> tuple[int, int, int, int]:
     """Count what ada has: events, messages, answers, deliveries; and leave no trace in doing so."""
 
-    class Counted(Exception):  # noqa: N818 - it carries an answer, no error
+    class Counted(Exception):
         pass
 
     def count(stores: Stores) -> None:

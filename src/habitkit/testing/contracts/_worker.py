@@ -26,7 +26,11 @@ __all__ = ["main"]
 
 def main(url: str, job: str, *args: str) -> None:
     """Do one job on the store behind a URL."""
-    jobs: dict[str, Callable[..., str]] = {"record": _record, "check-in": _check_in, "spend": _spend}
+    jobs: dict[str, Callable[..., str]] = {
+        "record": _record,
+        "check-in": _check_in,
+        "spend": _spend,
+    }
     with HabitKit.open(url, clock=FakeClock(NOW)) as kit:
         sys.stdout.write("ready\n")
         sys.stdout.flush()

@@ -1,0 +1,16 @@
+"""Texts that every store can keep."""
+
+from __future__ import annotations
+
+__all__ = ["storable"]
+
+
+def storable(value: str) -> bool:
+    """Tell whether every database can hold the text: valid UTF-8 without NUL."""
+    if "\x00" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""The kit for async hosts: the same rooms and names, awaited."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from habitkit import ids, plugins
+from habitkit._action import AsyncRoom, AsyncRunner, Life, procedure
+from habitkit.coins.actions import CoinActions
+from habitkit.errors import HostTransactionUnsupported, RoomNotStored
+from habitkit.habits.actions import HabitActions
+from habitkit.journal.actions import EventActions, RelayActions, sweep
+from habitkit.kit import wire
+from habitkit.store import AsyncHostTransactions
+from habitkit.streaks.actions import StreakActions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+    from types import TracebackType
+    from typing import Self
+
+    from habitkit.clock import Clock
+    from habitkit.coins.model import Economy
+    from habitkit.reactions import Reaction, Subscriber
+    from habitkit.store import AsyncStore
+    from habitkit.transaction import Transaction
+
+__all__ = ["AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit", "AsyncRooms"]
+
+R = TypeVar("R")
+
+
+class AsyncHabits(HabitActions, AsyncRoom):
+    """``kit.habits`` of an async kit."""
+
+
+class AsyncStreaks(StreakActions, AsyncRoom):
+    """``kit.streaks`` of an async kit."""
+
+
+class AsyncCoins(CoinActions, AsyncRoom):
+    """``kit.coins`` of an async kit."""
+
+
+class AsyncEvents(EventActions, AsyncRoom):
+    """``kit.events`` of an async kit."""
+
+
+class AsyncRelay(RelayActions, AsyncRoom):
+    """``kit.relay`` of an async kit."""
+
+
+class AsyncRooms(AsyncRoom):
+    """The rooms on one async store, and the way to compose their actions."""
+
+    @cached_property
+    def habits(self) -> AsyncHabits:
+        """Habits and check-ins."""
+        return AsyncHabits(self._stored("habits"))
+
+    @cached_property
+    def streaks(self) -> AsyncStreaks:
+        """Current and best streaks."""
+        return AsyncStreaks(self._stored("streaks"))
+
+    @cached_property
+    def coins(self) -> AsyncCoins:
+        """The coin ledger."""
+        return AsyncCoins(self._stored("coins"))
+
+    @cached_property
+    def events(self) -> AsyncEvents:
+        """The journal of events."""
+        return AsyncEvents(self._runner)
+
+    def run(self, work: Callable[[Transaction], R]) -> Coroutine[Any, Any, R]:
+        """Compose several actions in one transaction: ``await kit.run(lambda tx: ...)``.
+
+        ``work`` is a plain function; see ``HabitKit.run``.
+        """
+        return self._runner(work, (), {}, write=True)
+
+    def _stored(self, room: str) -> AsyncRunner:
+        if room not in self._runner.store.rooms:
+            raise RoomNotStored(room, self._runner.store.name)
+        return self._runner
+
+
+class AsyncOwnedKit(AsyncRooms):
+    """The rooms as one owner may see them: whatever belongs to another does not exist."""
+
+
+class _EveryOwner(AsyncRooms):
+    """The rooms for all owners."""
+
+    def owned_by(self, owner: str) -> AsyncOwnedKit:
+        """Return the rooms as one owner may see them; see ``HabitKit.owned_by``."""
+        return AsyncOwnedKit(self._runner.scoped(ids.owner(owner)))
+
+
+class AsyncHostKit(_EveryOwner):
+    """The rooms inside one transaction of the host, as ``AsyncHabitKit.on`` returns them."""
+
+
+class AsyncHabitKit(_EveryOwner):
+    """All rooms on one store, for an async host."""
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        *,
+        clock: Clock | None = None,
+        economy: Economy | None = None,
+        reactions: Iterable[Reaction] = (),
+        subscribers: Iterable[Subscriber] = (),
+    ) -> None:
+        """Wire the rooms to an async store; arguments and errors as for ``HabitKit``."""
+        wiring = wire(store, clock, economy, reactions, subscribers)
+        super().__init__(AsyncRunner(store, wiring, Life()))
+        self._owned_store: AsyncStore | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        economy: Economy | None = None,
+        reactions: Iterable[Reaction] = (),
+        subscribers: Iterable[Subscriber] = (),
+    ) -> Self:
+        """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
+        store = await plugins.open_async_store(url)
+        kit = cls(store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers)
+        kit._owned_store = store
+        return kit
+
+    @cached_property
+    def relay(self) -> AsyncRelay:
+        """Delivers committed events to subscribers."""
+        return AsyncRelay(self._runner)
+
+    sweep = procedure(sweep)
+
+    def on(self, handle: object) -> AsyncHostKit:
+        """Return the rooms inside the host's own transaction; see ``HabitKit.on``.
+
+        Args:
+            handle: With a SQL store: an SQLAlchemy ``AsyncConnection``, ``AsyncSession`` or
+                ``async_scoped_session``.
+
+        Raises:
+            HostTransactionUnsupported: If the store cannot do that, or not with this handle.
+        """
+        store = self._runner.store
+        if not isinstance(store, AsyncHostTransactions):
+            raise HostTransactionUnsupported.by(store.name)
+        return AsyncHostKit(self._runner.inside(store.on(handle)))
+
+    async def close(self) -> None:
+        """Close the kit, and the store if the kit opened it. Closing twice is fine."""
+        self._runner.life.closed = True
+        store, self._owned_store = self._owned_store, None
+        if store is not None:
+            await store.close()
+
+    async def __aenter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()

@@ -1,0 +1,228 @@
+"""Contract of ``HabitStore`` and ``StreakStore`` on the bare ports."""
+# ruff: noqa: S101 - names are sentences, numbers the point, assert the voice
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+
+from habitkit import ids
+from habitkit.errors import Duplicate, IntegrityError
+from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule, Void
+from habitkit.habits.rules import MAX_BACKDATE_DAYS
+from habitkit.streaks.model import Snapshot
+from habitkit.testing.contracts._facts import NOW, days
+from habitkit.testing.contracts._frame import Contract, read, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from habitkit.store import Store, Stores
+
+__all__ = ["HabitStoreCases", "StreakStoreCases"]
+
+TODAY = NOW.date()
+RUN = Habit(UUID(int=3), "ada", "Run", Schedule.daily(), DayClock("Asia/Tokyo", time(3)), NOW)
+NO_ID = UUID(int=1)
+
+
+class HabitStoreCases(Contract):
+    """Part of ``HabitsContract``: what ``HabitStore`` keeps."""
+
+    def test_a_habit_is_added_once(self, store: Store) -> None:
+        _add(store, RUN)
+
+        with pytest.raises(Duplicate):
+            _add(store, evolve(RUN, title="Walk"))
+
+        assert read(store, lambda stores: stores.habits.get(RUN.id)) == RUN
+        assert read(store, lambda stores: stores.habits.get(NO_ID)) is None
+
+    def test_owners_are_found_by_habit_and_by_fact(self, store: Store) -> None:
+        _add(store, RUN)
+        _put(store, _fact(1))
+
+        def owners(stores: Stores) -> list[str | None]:
+            return [
+                stores.habits.owner_of(RUN.id),
+                stores.habits.owner_of(NO_ID),
+                stores.habits.owner_of_fact(_fact(1).id),
+                stores.habits.owner_of_fact(RUN.id),
+            ]
+
+        assert read(store, owners) == ["ada", None, "ada", None]
+
+    def test_habits_of_an_owner_are_ordered_by_id(self, store: Store) -> None:
+        made = [evolve(RUN, id=UUID(int=n << 64)) for n in (5, 1, 4, 2, 3)]
+        for habit in made:
+            _add(store, habit)
+        _add(store, evolve(RUN, id=UUID(int=6 << 64), owner="bob"))
+        ordered = sorted(made, key=lambda habit: habit.id)
+
+        def page(after: UUID | None, limit: int) -> list[Habit]:
+            return read(store, lambda stores: stores.habits.of_owner("ada", after, limit))
+
+        assert page(None, 10) == ordered
+        assert page(None, 2) == ordered[:2]
+        assert page(ordered[1].id, 2) == ordered[2:4]
+        assert page(UUID(int=(4 << 64) + 1), 9) == ordered[4:]
+
+    def test_a_fact_is_added_once_and_of_several_none_if_one_is_known(self, store: Store) -> None:
+        _add(store, RUN)
+        _put(store, _fact(1))
+
+        with pytest.raises(Duplicate):
+            _put(store, _fact(2), _fact(1, note="again"))
+
+        assert read(store, lambda stores: stores.habits.live(RUN.id)) == [_fact(1)]
+        assert read(store, lambda s: s.habits.known([_fact(2).id, _fact(1).id])) == {_fact(1).id}
+
+    def test_a_fact_comes_back_as_it_was(self, store: Store) -> None:
+        fact = _fact(1, note=None)
+        odd = _fact(
+            2, note="", credit="history", at=NOW.replace(microsecond=999_999), day=date(1926, 1, 1)
+        )
+        _add(store, RUN)
+        _put(store, fact, odd)
+
+        for given in (fact, odd):
+            found = read(store, lambda stores, g=given: stores.habits.check_in(g.id))
+            assert found == (given, False)
+        assert read(store, lambda stores: stores.habits.check_in(NO_ID)) is None
+
+    def test_a_fact_is_voided_once(self, store: Store) -> None:
+        _add(store, RUN)
+        _put(store, _fact(1), _fact(2))
+        _void(store, 1)
+
+        with pytest.raises(Duplicate):
+            _void(store, 1, void_id=99)
+
+        assert read(store, lambda s: s.habits.check_in(_fact(1).id)) == (_fact(1), True)
+        assert read(store, lambda s: s.habits.on_day(RUN.id, TODAY)) == [_fact(2)]
+        assert read(store, lambda s: s.habits.live(RUN.id)) == [_fact(2)]
+        both = {_fact(1).id, _fact(2).id}
+        assert read(store, lambda s: s.habits.known([*both, NO_ID])) == both
+
+    def test_a_void_may_come_before_what_it_takes_back(self, store: Store) -> None:
+        _add(store, RUN)
+        _void(store, 1)
+
+        _put(store, _fact(1))
+
+        assert read(store, lambda stores: stores.habits.check_in(_fact(1).id)) == (_fact(1), True)
+        assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
+
+    def test_facts_come_in_the_order_of_day_instant_and_id(self, store: Store) -> None:
+        late, early = NOW, NOW - timedelta(hours=1)
+        facts = [
+            _fact(4, at=late),
+            _fact(1, day=TODAY - days(1), at=late),
+            _fact(3, at=late),
+            _fact(5, at=early),
+            _fact(2, day=TODAY - days(1), at=early),
+        ]
+        _add(store, RUN)
+        _add(store, evolve(RUN, id=UUID(int=4)))
+        _put(store, *facts)
+        _put(store, evolve(_fact(9), habit_id=UUID(int=4)))
+
+        def order(query: Callable[[Stores], list[CheckIn]]) -> list[int]:
+            return [fact.id.int for fact in read(store, query)]
+
+        assert order(lambda stores: stores.habits.live(RUN.id)) == [2, 1, 5, 3, 4]
+        assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY)) == [5, 3, 4]
+        assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY - days(9))) == []
+
+    def test_a_hundred_years_of_facts_may_be_asked_for_at_once(self, store: Store) -> None:
+        _add(store, RUN)
+        _put(store, _fact(1))
+        asked = [_fact(1).id, *(ids.derived_id(str(n)) for n in range(MAX_BACKDATE_DAYS))]
+
+        assert read(store, lambda stores: stores.habits.known(asked)) == {_fact(1).id}
+        assert read(store, lambda stores: stores.habits.known([])) == set()
+
+    def test_adding_no_facts_does_nothing(self, store: Store) -> None:
+        _add(store, RUN)
+        _put(store)
+
+        assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
+
+
+class StreakStoreCases(Contract):
+    """Part of ``HabitsContract``: what ``StreakStore`` keeps."""
+
+    @pytest.mark.parametrize(
+        "snapshot",
+        [
+            Snapshot(RUN.id, "ada", date.min, b"", 0, 1),
+            Snapshot(RUN.id, "ada", date(1926, 1, 1), b"1" + b"x" * 36_524 + b"1", 1, 2**40),
+        ],
+        ids=["empty", "a hundred years"],
+    )
+    def test_a_snapshot_comes_back_as_it_was(self, store: Store, snapshot: Snapshot) -> None:
+        _add(store, RUN)
+        assert read(store, lambda stores: stores.streaks.get(RUN.id)) is None
+
+        write(store, lambda stores: stores.streaks.put(snapshot))
+
+        assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
+
+    def test_a_snapshot_gives_way_to_one_of_the_same_or_a_later_revision(
+        self, store: Store
+    ) -> None:
+        _add(store, RUN)
+        snapshots = [
+            Snapshot(RUN.id, "ada", TODAY, b"1" * (n + 1), n + 1, rev)
+            for n, rev in enumerate((2, 2, 9))
+        ]
+
+        for snapshot in snapshots:
+            write(store, lambda stores, s=snapshot: stores.streaks.put(s))
+            assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
+
+    def test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision(self, store: Store) -> None:
+        _add(store, RUN)
+        later = Snapshot(RUN.id, "ada", TODAY, b"11", 2, 3)
+        write(store, lambda stores: stores.streaks.put(later))
+
+        with pytest.raises(IntegrityError):
+            write(store, lambda stores: stores.streaks.put(evolve(later, marks=b"1", rev=2)))
+
+        assert read(store, lambda stores: stores.streaks.get(RUN.id)) == later
+
+
+def _fact(n: int, *, day: date = TODAY, at: datetime = NOW, **values: object) -> CheckIn:
+    fact = CheckIn(UUID(int=n), RUN.id, "ada", day, at, "UTC", f"n{n}", "full", "app", NOW)
+    return evolve(fact, **values)
+
+
+def _add(store: Store, habit: Habit) -> None:
+    def work(stores: Stores) -> None:
+        stores.owners.lock(habit.owner)
+        stores.habits.add(habit)
+
+    write(store, work)
+
+
+def _put(store: Store, *facts: CheckIn) -> None:
+    def work(stores: Stores) -> None:
+        stores.owners.lock("ada")
+        stores.habits.add_check_ins(facts)
+
+    write(store, work)
+
+
+def _void(store: Store, n: int, *, void_id: int = 98) -> None:
+    void = Void(UUID(int=void_id), RUN.id, "ada", UUID(int=n), NOW)
+
+    def work(stores: Stores) -> None:
+        stores.owners.lock("ada")
+        stores.habits.add_void(void)
+
+    write(store, work)
