@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import MissingExtra, UnknownScheme
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.metadata import EntryPoint
+
     from habitkit.store import AsyncStore, Store
 
 __all__ = ["GROUP", "open_async_store", "open_store"]

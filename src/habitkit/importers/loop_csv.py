@@ -37,7 +37,8 @@ from habitkit.streaks.days import habit_day, zone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.kit import AsyncOwnedKit, OwnedKit
+    from habitkit.async_kit import AsyncRooms
+    from habitkit.kit import Rooms
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -109,7 +110,7 @@ class ImportReport:
 
 
 def import_export(
-    kit: OwnedKit,
+    kit: Rooms,
     owner: str,
     export: LoopExport,
     *,
@@ -163,7 +164,7 @@ def import_export(
 
 
 async def import_export_async(
-    kit: AsyncOwnedKit,
+    kit: AsyncRooms,
     owner: str,
     export: LoopExport,
     *,

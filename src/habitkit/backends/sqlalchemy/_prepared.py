@@ -2,8 +2,9 @@
 
 Between a statement and the driver SQLAlchemy does work that is the same each time: it looks up
 the compiled form, builds a context, a result and its rows. The hot paths skip it: a ``Prepared``
-keeps the SQL text, the order of its parameters and the processors of its types, and a ``Link`` runs
-it on one cursor a transaction. The statements themselves stay Core, and errors are SQLAlchemy's own.
+keeps the SQL text, the order of its parameters and the processors of its types, and a ``Link``
+runs it on one cursor a transaction. The statements themselves stay Core, and errors are
+SQLAlchemy's own.
 """
 
 from __future__ import annotations

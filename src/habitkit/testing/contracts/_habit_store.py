@@ -28,7 +28,7 @@ __all__ = ["HabitStoreCases", "StreakStoreCases"]
 
 TODAY = NOW.date()
 RUN = Habit(UUID(int=3), "ada", "Run", Schedule.daily(), DayClock("Asia/Tokyo", time(3)), NOW)
-NO_ID = UUID(int=1)
+NO_ID = UUID(int=1 << 100)
 
 
 class HabitStoreCases(Contract):
@@ -192,7 +192,7 @@ class StreakStoreCases(Contract):
         write(store, lambda stores: stores.streaks.put(later))
 
         with pytest.raises(IntegrityError):
-            write(store, lambda stores: stores.streaks.put(evolve(later, marks=b"1", rev=2)))
+            write(store, lambda stores: stores.streaks.put(later._replace(marks=b"1", rev=2)))
 
         assert read(store, lambda stores: stores.streaks.get(RUN.id)) == later
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +114,7 @@ class HistoryCases(Contract):
         habit = kit.habits.create("ada", "Run", Schedule.daily())
         kit.habits.backfill(habit.id, [TODAY - days(n) for n in (1, 2, 3)], source="s")
         right = _snapshot(store, habit)
-        wrong = evolve(right, marks=b"1x1x1", best=1)
+        wrong = right._replace(marks=b"1x1x1", best=1)
         write(store, lambda stores: stores.streaks.put(wrong))
         assert kit.streaks.state(habit.id).best.slots == 1
 
@@ -123,7 +122,7 @@ class HistoryCases(Contract):
 
         assert (report.habits, report.repaired) == (1, (habit.id,))
         repaired = _snapshot(store, habit)
-        assert repaired == evolve(right, rev=repaired.rev)
+        assert repaired == right._replace(rev=repaired.rev)
         assert kit.streaks.rebuild(habit.id).repaired == ()
 
     def test_several_check_ins_in_one_transaction_agree_with_several_transactions(

@@ -1,0 +1,292 @@
+"""Contract of the coins' actions: award, spend, transfer, balance, history."""
+# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import habitkit.testing
+from habitkit.coins.model import Balance, Economy
+from habitkit.errors import (
+    BalanceOverflow,
+    Duplicate,
+    IdempotencyConflict,
+    InsufficientFunds,
+    InvalidAmount,
+    InvalidInput,
+    InvalidKey,
+    UnknownCurrency,
+)
+from habitkit.journal.rules import IDEMPOTENCY_DAYS
+from habitkit.testing.contracts._facts import STRANGE_TEXTS, events_of, revisions
+from habitkit.testing.contracts._frame import Contract, assert_hidden, read
+
+if TYPE_CHECKING:
+    from habitkit.coins.model import Entry
+    from habitkit.store import Store
+    from habitkit.testing import TestKit
+
+__all__ = ["CoinCases", "HistoryOfCoinsCases", "sum_of_all", "traces_of"]
+
+LARGEST = 2**63 - 1
+
+
+class CoinCases(Contract):
+    """Part of ``CoinsContract``: coins that move."""
+
+    def test_a_wallet_that_was_never_used_holds_nothing(self, kit: TestKit) -> None:
+        assert kit.coins.balance("ada") == Balance("ada", "coin", 0)
+        assert kit.coins.history("ada") == []
+
+    def test_what_is_awarded_can_be_spent(self, kit: TestKit, store: Store) -> None:
+        award = kit.coins.award("ada", 30, memo="welcome", idempotency_key="a")
+        spend = kit.coins.spend("ada", 20, memo="hat", idempotency_key="s")
+
+        assert (award.kind, award.source, award.target) == ("award", "ada", "ada")
+        assert (spend.kind, spend.amount, spend.memo) == ("spend", 20, "hat")
+        assert kit.coins.balance("ada").available == 10
+        assert [(e.kind, e.amount, e.balance, e.memo) for e in kit.coins.history("ada")] == [
+            ("spend", -20, 10, "hat"),
+            ("award", 30, 30, "welcome"),
+        ]
+        assert sum_of_all(store, "ada") == 0
+
+    def test_a_transfer_moves_coins_from_one_wallet_to_another(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        kit.coins.award("ada", 30, idempotency_key="a")
+
+        done = kit.coins.transfer("ada", "bob", 12, idempotency_key="t")
+
+        assert (done.source, done.target, done.amount) == ("ada", "bob", 12)
+        assert kit.coins.balance("ada").available == 18
+        assert kit.coins.balance("bob").available == 12
+        (entry,) = kit.coins.history("bob")
+        assert (entry.transfer_id, entry.kind, entry.seq) == (done.id, "transfer", 1)
+        assert [e.type for e in events_of(kit, "bob")] == ["CoinsPosted"]
+        assert revisions(kit, "bob") == [1]
+        assert sum_of_all(store, "ada", "bob") == 0
+
+    def test_a_transfer_to_oneself_is_refused(self, kit: TestKit) -> None:
+        kit.coins.award("ada", 30, idempotency_key="a")
+
+        with pytest.raises(InvalidInput):
+            kit.coins.transfer("ada", "ada", 1, idempotency_key="t")
+
+    def test_spending_more_than_is_there_is_refused_and_nothing_is_written(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        kit.coins.award("ada", 10, idempotency_key="a")
+        before = traces_of(kit, store, "ada"), traces_of(kit, store, "bob")
+
+        with pytest.raises(InsufficientFunds) as refused:
+            kit.coins.spend("ada", 11, idempotency_key="s")
+        with pytest.raises(InsufficientFunds):
+            kit.coins.transfer("ada", "bob", 11, idempotency_key="t")
+        with pytest.raises(InsufficientFunds):
+            kit.coins.spend("bob", 1, idempotency_key="s")
+
+        assert (refused.value.balance, refused.value.amount) == (10, 11)
+        assert (traces_of(kit, store, "ada"), traces_of(kit, store, "bob")) == before
+        kit.coins.award("ada", 1, idempotency_key="b")
+        assert kit.coins.spend("ada", 11, idempotency_key="s").amount == 11
+        assert revisions(kit, "ada") == [1, 2, 3]
+
+    def test_the_largest_amount_is_kept_to_the_last_coin(self, kit: TestKit, store: Store) -> None:
+        kit.coins.award("ada", LARGEST, idempotency_key="a")
+
+        assert kit.coins.balance("ada").posted == LARGEST
+        assert kit.coins.history("ada")[0].amount == LARGEST
+        assert type(kit.coins.balance("ada").posted) is int
+        kit.coins.spend("ada", LARGEST - 1, idempotency_key="s")
+        assert kit.coins.balance("ada").posted == 1
+        assert sum_of_all(store, "ada") == 0
+
+    def test_a_balance_beyond_64_bits_is_refused_and_nothing_is_written(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        kit.coins.award("ada", LARGEST, idempotency_key="a")
+        kit.coins.award("bob", 1, idempotency_key="b")
+        before = traces_of(kit, store, "ada"), traces_of(kit, store, "bob")
+
+        with pytest.raises(BalanceOverflow):
+            kit.coins.award("ada", 1, idempotency_key="c")
+        with pytest.raises(BalanceOverflow):
+            kit.coins.transfer("bob", "ada", 1, idempotency_key="t")
+
+        assert (traces_of(kit, store, "ada"), traces_of(kit, store, "bob")) == before
+
+    @pytest.mark.parametrize("amount", [0, -1, True, 1.0, 2**63, "1", None])
+    def test_an_amount_that_is_none_is_refused_and_nothing_is_written(
+        self, kit: TestKit, store: Store, amount: Any
+    ) -> None:
+        kit.coins.award("ada", 10, idempotency_key="a")
+        before = traces_of(kit, store, "ada")
+
+        with pytest.raises(InvalidAmount):
+            kit.coins.award("ada", amount, idempotency_key="k")
+        with pytest.raises(InvalidAmount):
+            kit.coins.spend("ada", amount, idempotency_key="k")
+        with pytest.raises(InvalidAmount):
+            kit.coins.transfer("ada", "bob", amount, idempotency_key="k")
+
+        assert traces_of(kit, store, "ada") == before
+
+    @pytest.mark.parametrize("currency", ["gold", "Coin", "", None])
+    def test_a_currency_that_is_not_declared_is_refused(self, kit: TestKit, currency: Any) -> None:
+        for call in (
+            lambda: kit.coins.award("ada", 1, currency=currency, idempotency_key="k"),
+            lambda: kit.coins.spend("ada", 1, currency=currency, idempotency_key="k"),
+            lambda: kit.coins.transfer("ada", "bob", 1, currency=currency, idempotency_key="k"),
+            lambda: kit.coins.balance("ada", currency),
+            lambda: kit.coins.history("ada", currency=currency),
+        ):
+            with pytest.raises(UnknownCurrency):
+                call()
+
+        assert events_of(kit, "ada") == []
+
+    def test_currencies_are_kept_apart(self, store: Store) -> None:
+        kit = habitkit.testing.kit(store=store, economy=Economy.without_rewards("gem"))
+        kit.coins.award("ada", 3, currency="gem", idempotency_key="g")
+        kit.coins.award("ada", 5, idempotency_key="c")
+        kit.coins.spend("ada", 1, currency="gem", idempotency_key="s")
+
+        assert kit.coins.balance("ada", "gem").available == 2
+        assert kit.coins.balance("ada").available == 5
+        assert [entry.seq for entry in kit.coins.history("ada", currency="gem")] == [2, 1]
+        with pytest.raises(InsufficientFunds):
+            kit.coins.spend("ada", 3, currency="gem", idempotency_key="t")
+
+    def test_a_memo_may_be_any_short_text(self, kit: TestKit) -> None:
+        memos = [*STRANGE_TEXTS, "", None, "🪙" * 500]
+        for n, memo in enumerate(memos):
+            kit.coins.award("ada", 1, memo=memo, idempotency_key=f"k{n}")
+
+        kept = kit.coins.history("ada", newest_first=False)
+        assert [entry.memo for entry in kept] == memos
+        for unfit in ("x" * 501, "a\x00", "\ud800"):
+            with pytest.raises(InvalidInput):
+                kit.coins.award("ada", 1, memo=unfit, idempotency_key="k")
+
+    def test_one_key_moves_coins_once(self, kit: TestKit, store: Store) -> None:
+        kit.coins.award("ada", 100, idempotency_key="k")
+        spend = kit.coins.spend("ada", 10, memo="hat", idempotency_key="k")
+        transfer = kit.coins.transfer("ada", "bob", 10, idempotency_key="k")
+        before = traces_of(kit, store, "ada")
+        kit.clock.advance(days=1)
+
+        assert kit.coins.spend("ada", 10, memo="hat", idempotency_key="k") == spend
+        assert kit.coins.transfer("ada", "bob", 10, idempotency_key="k") == transfer
+        assert traces_of(kit, store, "ada") == before
+        assert kit.coins.balance("ada").posted == 80
+        with pytest.raises(IdempotencyConflict) as conflict:
+            kit.coins.spend("ada", 11, idempotency_key="k")
+        assert set(conflict.value.differing) == {"amount", "memo"}
+        with pytest.raises(IdempotencyConflict) as conflict:
+            kit.coins.transfer("ada", "cyd", 10, idempotency_key="k")
+        assert conflict.value.differing == ("target",)
+
+    def test_coins_do_not_move_without_a_key(self, kit: TestKit) -> None:
+        unfit: Any = None
+
+        with pytest.raises(InvalidKey):
+            kit.coins.award("ada", 1, idempotency_key=unfit)
+
+        assert kit.coins.balance("ada").posted == 0
+
+    def test_a_key_that_is_forgotten_never_moves_the_same_coins_twice(self, kit: TestKit) -> None:
+        kit.coins.award("ada", 10, idempotency_key="k")
+        kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
+        assert kit.sweep().forgotten == 1
+
+        with pytest.raises(Duplicate):
+            kit.coins.award("ada", 10, idempotency_key="k")
+
+        assert kit.coins.balance("ada").posted == 10
+
+    def test_coins_of_another_owner_do_not_exist(self, kit: TestKit) -> None:
+        kit.coins.award("bob", 10, idempotency_key="k")
+        kit.coins.award("ada", 10, idempotency_key="k")
+        ada = kit.owned_by("ada")
+
+        assert_hidden(
+            ada.coins,
+            {
+                "balance": lambda: ada.coins.balance("bob"),
+                "award": lambda: ada.coins.award("bob", 1, idempotency_key="a"),
+                "spend": lambda: ada.coins.spend("bob", 1, idempotency_key="s"),
+                "transfer": lambda: ada.coins.transfer("bob", "ada", 1, idempotency_key="t"),
+                "history": lambda: ada.coins.history("bob"),
+            },
+        )
+        assert kit.coins.balance("bob").posted == 10
+        ada.coins.transfer("ada", "bob", 4, idempotency_key="t")
+        assert (ada.coins.balance("ada").posted, kit.coins.balance("bob").posted) == (6, 14)
+
+
+class HistoryOfCoinsCases(Contract):
+    """Part of ``CoinsContract``: the wallet's statement."""
+
+    @pytest.fixture
+    def entries(self, kit: TestKit) -> list[Entry]:
+        """Seven entries of ada's, oldest first; bob has some too."""
+        for n in range(1, 8):
+            kit.coins.award("ada", n, idempotency_key=f"k{n}")
+            kit.coins.award("bob", n, idempotency_key=f"k{n}")
+            kit.clock.advance(seconds=1)
+        return kit.coins.history("ada", newest_first=False)
+
+    def test_entries_are_numbered_from_1_and_carry_the_balance(self, entries: list[Entry]) -> None:
+        assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5, 6, 7]
+        assert [entry.amount for entry in entries] == [1, 2, 3, 4, 5, 6, 7]
+        assert [entry.balance for entry in entries] == [1, 3, 6, 10, 15, 21, 28]
+        assert [entry.at for entry in entries] == sorted({entry.at for entry in entries})
+
+    def test_history_comes_newest_first_and_page_by_page(
+        self, kit: TestKit, entries: list[Entry]
+    ) -> None:
+        backwards = entries[::-1]
+
+        assert kit.coins.history("ada") == backwards
+        assert kit.coins.history("ada", limit=3) == backwards[:3]
+        assert kit.coins.history("ada", after=5, limit=3) == backwards[3:6]
+        assert kit.coins.history("ada", after=2, limit=3) == backwards[6:]
+        assert kit.coins.history("ada", after=1) == []
+        assert kit.coins.history("ada", after=99, limit=2) == backwards[:2]
+
+    def test_history_comes_oldest_first_too(self, kit: TestKit, entries: list[Entry]) -> None:
+        def page(after: int | None, limit: int) -> list[Entry]:
+            return kit.coins.history("ada", after=after, limit=limit, newest_first=False)
+
+        assert page(None, 3) == entries[:3]
+        assert page(3, 3) == entries[3:6]
+        assert page(6, 3) == entries[6:]
+        assert page(7, 3) == []
+        assert page(0, 9) == entries
+
+    def test_an_entry_is_never_dated_before_the_one_before_it(self, kit: TestKit) -> None:
+        kit.coins.award("ada", 1, idempotency_key="k1")
+        first = kit.clock.now()
+        kit.clock.advance(hours=-1)
+
+        kit.coins.award("ada", 1, idempotency_key="k2")
+
+        assert [entry.at for entry in kit.coins.history("ada")] == [first, first]
+
+
+def traces_of(kit: TestKit, store: Store, owner: str) -> tuple[Any, ...]:
+    """Return all that moving coins leaves behind with an owner."""
+    accounts = read(store, lambda stores: sorted(stores.coins.accounts(owner, "coin")))
+    return events_of(kit, owner), kit.coins.history(owner, limit=1000), accounts
+
+
+def sum_of_all(store: Store, *owners: str) -> int:
+    """Return the sum of all accounts of owners; among all who took part it is zero."""
+    return sum(
+        account.balance
+        for owner in owners
+        for account in read(store, lambda stores, o=owner: stores.coins.accounts(o, "coin"))
+    )

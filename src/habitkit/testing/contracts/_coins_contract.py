@@ -1,0 +1,19 @@
+"""``CoinsContract``: what a store that keeps coins must hold."""
+
+from __future__ import annotations
+
+from habitkit.testing.contracts._coin_races import CoinRaces
+from habitkit.testing.contracts._coins import CoinCases, HistoryOfCoinsCases
+from habitkit.testing.contracts._ledger import LedgerCases
+from habitkit.testing.contracts._rewards import RewardCases
+
+__all__ = ["CoinsContract"]
+
+
+class CoinsContract(CoinCases, HistoryOfCoinsCases, RewardCases, LedgerCases, CoinRaces):
+    """What a store must hold that keeps the room ``coins``.
+
+    What coins have to do with habits is tested if the store keeps habits too.
+    """
+
+    proves = frozenset({"coins"})

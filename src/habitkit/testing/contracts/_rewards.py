@@ -1,0 +1,147 @@
+"""Contract of habits and coins together: what is done is paid for, what is undone taken back."""
+# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from habitkit.errors import InsufficientFunds
+from habitkit.habits.model import Schedule
+from habitkit.testing.contracts._coins import sum_of_all, traces_of
+from habitkit.testing.contracts._facts import NOW, days
+from habitkit.testing.contracts._frame import Contract
+
+if TYPE_CHECKING:
+    from habitkit.habits.model import Habit
+    from habitkit.store import Store
+    from habitkit.testing import TestKit
+
+__all__ = ["RewardCases"]
+
+TODAY = NOW.date()
+
+
+class RewardCases(Contract):
+    """Part of ``CoinsContract``, for stores that keep habits too."""
+
+    @pytest.fixture
+    def run(self, kit: TestKit, store: Store) -> Habit:
+        """A daily habit of ada's."""
+        self.skip_without(store, "habits", "streaks")
+        return kit.habits.create("ada", "Run", Schedule.daily())
+
+    def test_a_done_day_pays_once(self, kit: TestKit, run: Habit, store: Store) -> None:
+        assert kit.habits.check_in(run.id).coins == 10
+        assert kit.habits.check_in(run.id).coins == 0
+
+        assert kit.coins.balance("ada").available == 10
+        (entry,) = kit.coins.history("ada")
+        assert (entry.kind, entry.amount) == ("reward", 10)
+        assert sum_of_all(store, "ada") == 0
+
+    def test_a_week_pays_more_at_its_end(self, kit: TestKit, run: Habit) -> None:
+        paid = []
+        for _ in range(8):
+            paid.append(kit.habits.check_in(run.id).coins)
+            kit.clock.advance(days=1)
+
+        assert paid == [10, 10, 10, 10, 10, 10, 60, 10]
+
+    def test_what_an_undone_check_in_earned_is_taken_back(
+        self, kit: TestKit, run: Habit, store: Store
+    ) -> None:
+        done = kit.habits.check_in(run.id)
+
+        undone = kit.habits.undo(done.id)
+
+        assert undone.coins == -10
+        assert kit.coins.balance("ada").posted == 0
+        assert [e.kind for e in kit.coins.history("ada")] == ["correction", "reward"]
+        assert kit.habits.undo(done.id).coins == 0
+        assert sum_of_all(store, "ada") == 0
+
+    def test_what_was_spent_is_owed_and_blocks_spending_until_it_is_paid(
+        self, kit: TestKit, run: Habit, store: Store
+    ) -> None:
+        done = kit.habits.check_in(run.id)
+        kit.coins.spend("ada", 10, idempotency_key="hat")
+
+        assert kit.habits.undo(done.id).coins == -10
+
+        owing = kit.coins.balance("ada")
+        assert (owing.posted, owing.available) == (-10, 0)
+        before = traces_of(kit, store, "ada")
+        with pytest.raises(InsufficientFunds):
+            kit.coins.spend("ada", 1, idempotency_key="shoe")
+        with pytest.raises(InsufficientFunds):
+            kit.coins.transfer("ada", "bob", 1, idempotency_key="gift")
+        assert traces_of(kit, store, "ada") == before
+        kit.coins.award("ada", 4, idempotency_key="mercy")
+        assert kit.coins.balance("ada").posted == -6
+        kit.coins.award("ada", 8, idempotency_key="more")
+        assert kit.coins.balance("ada").available == 2
+        assert kit.coins.spend("ada", 2, idempotency_key="shoe").amount == 2
+        assert sum_of_all(store, "ada") == 0
+
+    def test_checking_in_again_pays_again(self, kit: TestKit, run: Habit) -> None:
+        done = kit.habits.check_in(run.id)
+        kit.coins.spend("ada", 10, idempotency_key="hat")
+        kit.habits.undo(done.id)
+
+        assert kit.habits.check_in(run.id).coins == 10
+
+        assert kit.coins.balance("ada").posted == 0
+        assert [entry.amount for entry in kit.coins.history("ada")] == [10, -10, -10, 10]
+
+    def test_undoing_the_seventh_day_takes_the_weeks_reward_back(
+        self, kit: TestKit, run: Habit
+    ) -> None:
+        for _ in range(6):
+            kit.habits.check_in(run.id)
+            kit.clock.advance(days=1)
+        seventh = kit.habits.check_in(run.id)
+        assert kit.coins.balance("ada").posted == 120
+
+        assert kit.habits.undo(seventh.id).coins == -60
+        assert kit.habits.check_in(run.id).coins == 60
+
+    def test_a_late_check_in_earns_nothing(self, kit: TestKit, run: Habit) -> None:
+        late = kit.habits.check_in(run.id, day=TODAY - days(3))
+
+        assert (late.credit, late.coins) == ("history", 0)
+        assert kit.coins.balance("ada").posted == 0
+
+    def test_a_history_from_elsewhere_earns_nothing(self, kit: TestKit, run: Habit) -> None:
+        kit.habits.backfill(run.id, [TODAY - days(n) for n in range(30)], source="paper")
+
+        assert kit.coins.balance("ada").posted == 0
+
+    def test_a_check_in_of_ones_own_makes_a_day_of_history_pay(
+        self, kit: TestKit, run: Habit
+    ) -> None:
+        kit.habits.backfill(run.id, [TODAY - days(n) for n in range(7)], source="paper")
+
+        done = kit.habits.check_in(run.id)
+
+        assert (done.streak.slots, done.coins) == (7, 60)
+        assert kit.habits.undo(done.id).coins == -60
+        assert kit.streaks.state(run.id).done_today
+
+    def test_what_a_sealed_day_earned_is_kept(self, kit: TestKit, run: Habit) -> None:
+        done = kit.habits.check_in(run.id)
+        kit.clock.advance(days=4)
+
+        undone = kit.habits.undo(done.id)
+
+        assert (undone.coins, undone.streak.slots) == (0, 0)
+        assert kit.coins.balance("ada").posted == 10
+
+    def test_several_habits_pay_into_one_wallet(self, kit: TestKit, run: Habit) -> None:
+        read = kit.habits.create("ada", "Read", Schedule.daily())
+
+        kit.habits.check_in(run.id)
+        kit.habits.check_in(read.id)
+
+        assert kit.coins.balance("ada").posted == 20
