@@ -53,6 +53,13 @@ async def open_async_store(url: str) -> AsyncStore:
     return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
 
 
+def entry_points(*, group: str) -> Iterable[EntryPoint]:
+    """Return the entry points of a group; what reads them takes long to import."""
+    from importlib import metadata  # noqa: PLC0415
+
+    return metadata.entry_points(group=group)
+
+
 def _open(url: Any, *, asynchronous: bool) -> Any:
     """Find the backend, load it, call it."""
     installed = {point.name: point for point in entry_points(group=GROUP)}
