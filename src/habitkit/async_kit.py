@@ -132,7 +132,13 @@ class AsyncHabitKit(_EveryOwner):
     ) -> Self:
         """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
         store = await plugins.open_async_store(url)
-        kit = cls(store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers)
+        try:
+            kit = cls(
+                store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers
+            )
+        except BaseException:
+            await store.close()
+            raise
         kit._owned_store = store
         return kit
 

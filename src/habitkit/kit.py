@@ -184,7 +184,13 @@ class HabitKit(_EveryOwner):
             SchemaOutdated: If its tables are of another version; names the command.
         """
         store = plugins.open_store(url)
-        kit = cls(store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers)
+        try:
+            kit = cls(
+                store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers
+            )
+        except BaseException:
+            store.close()
+            raise
         kit._owned_store = store
         return kit
 
