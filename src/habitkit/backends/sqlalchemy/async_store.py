@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import (
@@ -75,6 +76,9 @@ class AsyncSqlStore:
                     if lost:
                         connection.invalidate(error)
                     raise Conflict(error, lost=lost) from error
+                except asyncio.CancelledError:
+                    _discard(connection)
+                    raise
 
             try:
                 async with engine.connect() as connection:
@@ -126,6 +130,22 @@ class AsyncHostSqlStore:
 
     async def close(self) -> None:
         """Do nothing: the host opened it."""
+
+
+def _discard(connection: Connection) -> None:
+    """Drop a connection whose action was cancelled, where the pool must not have it back.
+
+    asyncpg that is stopped between sending BEGIN and noting that it has begun keeps a transaction
+    open that nobody knows of. The ROLLBACK waits until the server has heard of the cancellation.
+    """
+    if connection.dialect.driver != "asyncpg":
+        return
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        with suppress(Exception):  # it is dropped in any case
+            driver.run_async(lambda native: native.execute("ROLLBACK"))
+    finally:
+        connection.invalidate()
 
 
 def inside(handle: object, schema: str | None) -> AsyncHostSqlStore:
