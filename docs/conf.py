@@ -1,6 +1,14 @@
 """Settings of the documentation's builder."""
 
+from __future__ import annotations
+
+import inspect
+import re
 from importlib.metadata import version as installed
+from typing import Any
+
+from habitkit import async_kit, kit
+from habitkit._action import Action, Procedure
 
 project = "habitkit"
 author = "habitkit contributors"
@@ -17,5 +25,43 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 88
 # attrs' fields are described in the class docstring; without this they appear twice.
 napoleon_use_ivar = True
+
+_STEPS = re.compile(r"^Steps\[(.*)\]$")
+_GIVEN_BY_THE_KIT = re.compile(
+    r"^ +(tx: The transaction|wiring: The kit's wiring).*\n", re.MULTILINE
+)
+
+
+def _as_method(offered: Action[Any, Any] | Procedure[Any, Any], name: str) -> Any:
+    """Return an action as the method that callers see: without the transaction."""
+
+    def method(self: object) -> None:
+        """Stand for the bound call."""
+
+    signature = inspect.signature(offered.function)
+    room = inspect.signature(method).parameters["self"]
+    given = list(signature.parameters.values())[1:]
+    result = _STEPS.sub(r"\1", str(signature.return_annotation))
+    method.__name__ = name
+    method.__doc__ = _GIVEN_BY_THE_KIT.sub("", offered.function.__doc__ or "")
+    method.__annotations__ = {**offered.function.__annotations__, "return": result}
+    method.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[room, *given], return_annotation=result
+    )
+    return method
+
+
+def _show_actions_as_methods() -> None:
+    """Undo what `create = action(create)` hides from autodoc: the call that readers make."""
+    classes = [*vars(kit).values(), *vars(async_kit).values()]
+    for base in {base for cls in classes if inspect.isclass(cls) for base in cls.__mro__}:
+        for name, offered in list(vars(base).items()):
+            if isinstance(offered, Action | Procedure):
+                setattr(base, name, _as_method(offered, name))
+
+
+_show_actions_as_methods()

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from habitkit.store import AsyncStore
     from habitkit.transaction import Transaction
 
-__all__ = ["AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit", "AsyncRooms"]
+__all__ = [
+    "AsyncCoins",
+    "AsyncEvents",
+    "AsyncHabitKit",
+    "AsyncHabits",
+    "AsyncHostKit",
+    "AsyncOwnedKit",
+    "AsyncRelay",
+    "AsyncRooms",
+    "AsyncStreaks",
+]
 
 R = TypeVar("R")
 

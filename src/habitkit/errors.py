@@ -397,7 +397,11 @@ class MissingExtra(ConfigurationError):
 
 
 class SchemaMissing(ConfigurationError):
-    """The database has no habitkit tables."""
+    """The database has no habitkit tables.
+
+    Attributes:
+        command: The command that creates them.
+    """
 
     def __init__(self, command: str) -> None:
         """Name the command that creates them."""
@@ -411,6 +415,7 @@ class SchemaOutdated(ConfigurationError):
     Attributes:
         found: The version of the tables.
         needed: The version this habitkit works with.
+        command: The command that upgrades them.
     """
 
     def __init__(self, *, found: int, needed: int, command: str) -> None:
@@ -494,5 +499,8 @@ class Duplicate(IntegrityError):
 
 def _shown(value: object) -> str:
     """Show a value in a message without flooding it."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deeply to show"
     return text if len(text) <= 80 else f"{text[:76]}...{text[-1]}"  # noqa: PLR2004

@@ -54,7 +54,12 @@ class Event:
 
 @frozen
 class HabitCreated(Event):
-    """A habit was created."""
+    """A habit was created.
+
+    Attributes:
+        habit_id: The habit.
+        title: What it is called.
+    """
 
     habit_id: UUID
     title: str

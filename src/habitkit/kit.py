@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from habitkit.store import AsyncStore, Store
     from habitkit.transaction import Transaction
 
-__all__ = ["HabitKit", "HostKit", "OwnedKit", "Rooms", "wire"]
+__all__ = [
+    "Coins",
+    "Events",
+    "HabitKit",
+    "Habits",
+    "HostKit",
+    "OwnedKit",
+    "Relay",
+    "Rooms",
+    "Streaks",
+    "wire",
+]
 
 R = TypeVar("R")
 
@@ -247,7 +258,18 @@ def wire(
     reactions: Iterable[Reaction],
     subscribers: Iterable[Subscriber],
 ) -> Wiring:
-    """Put together what a kit, of either colour, gives to its transactions."""
+    """Put together what a kit, of either colour, gives to its transactions.
+
+    Args:
+        store: Where facts are kept; it says which rooms it keeps.
+        clock: As for ``HabitKit``, like the rest.
+        economy: None for the default, or for none where no ledger is kept.
+        reactions: Those beyond habitkit's own.
+        subscribers: Who is told what after the commit.
+
+    Raises:
+        RoomNotStored: If there is an economy for a store that keeps no ledger.
+    """
     if "coins" in store.rooms:
         own = default_reactions()
     elif economy is None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["GROUP", "open_async_store", "open_store"]
+__all__ = ["GROUP", "entry_points", "open_async_store", "open_store"]
 
 GROUP = "habitkit.backends"
 

@@ -91,7 +91,7 @@ class Store(Protocol):
 
     @property
     def rooms(self) -> Collection[str]:
-        """The rooms whose facts it keeps: ``habits``, ``streaks``, ``coins``."""
+        """The rooms whose facts it keeps, of ``habits``, ``streaks`` and ``coins``."""
         ...
 
     @property

@@ -13,27 +13,43 @@ from habitkit.backends.memory._tables import Table
 
 ROOT = Path(__file__).parents[2]
 
-Dump = dict[str, dict[str, str]]
+Dump = dict[str, str]
 
 
 def dump(store: MemoryStore) -> Dump:
-    """Return every row of every table as text; tables without rows are left out."""
+    """Return every table's rows as text; tables without rows are left out."""
     tables: Dump = {}
 
     def walk(path: str, value: object) -> None:
         if isinstance(value, Table):
             if value.rows:
-                tables[path] = {repr(key): repr(row) for key, row in value.rows.items()}
+                tables[path] = _shown(value)
         elif isinstance(value, dict):
             for key, inner in value.items():
                 walk(f"{path}[{key!r}]", inner)
-        elif type(value).__module__.startswith("habitkit.backends.memory"):
+        elif _is_part_of_the_store(value):
             for name, inner in vars(value).items():
-                if name not in {"_inbox", "_outbox", "events" if path else ""}:  # seen elsewhere
+                if name not in {"_inbox", "_outbox"} and (name != "events" or not path):
                     walk(f"{path}.{name}", inner)
 
     walk("", store._stores)
     return tables
+
+
+def _shown(value: object) -> str:
+    """Show a value by its content, however deep it lies."""
+    if isinstance(value, Table):
+        rows = (f"{_shown(key)}: {_shown(row)}" for key, row in value.rows.items())
+        return f"{{{', '.join(rows)}}}"
+    if type(value) is tuple:
+        return f"({', '.join(map(_shown, value))})"
+    if _is_part_of_the_store(value):
+        return " ".join(_shown(getattr(value, name)) for name in type(value).__slots__)
+    return repr(value)
+
+
+def _is_part_of_the_store(value: object) -> bool:
+    return type(value).__module__.startswith("habitkit.backends.memory")
 
 
 @contextmanager
@@ -48,4 +64,6 @@ def nothing_written(store: MemoryStore) -> Iterator[None]:
 def declared_entry_points(group: str) -> list[EntryPoint]:
     """Return what the package offers in an entry point group, installed or not."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return [EntryPoint(name, value, group) for name, value in project["entry-points"][group].items()]
+    return [
+        EntryPoint(name, value, group) for name, value in project["entry-points"][group].items()
+    ]

@@ -195,7 +195,18 @@ def test_one_in_the_morning_belongs_to_the_day_before_if_the_day_begins_at_three
 
 @pytest.mark.parametrize(
     "name",
-    ["Europe/Viena", "", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "UTC\x00", "Europe", 5, None, "\ud800"],
+    [
+        "Europe/Viena",
+        "",
+        "Mars/Olympus",
+        "../../etc/passwd",
+        "/etc/localtime",
+        "UTC\x00",
+        "Europe",
+        5,
+        None,
+        "\ud800",
+    ],
 )
 def test_an_unknown_zone_is_refused(name):
     with pytest.raises(InvalidZone) as refusal:

@@ -23,9 +23,7 @@ starts = st.sampled_from([time(0), time(3), time(23, 45)])
 nows = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
 
 
-def oracle_credit(
-    day: date, now: datetime, tz: ZoneInfo, start: time
-) -> str:
+def oracle_credit(day: date, now: datetime, tz: ZoneInfo, start: time) -> str:
     """Say in so many words what the rule promises."""
     begins, ends = day_boundary(day, tz, start), day_boundary(day + DAY, tz, start)
     if now < begins - timedelta(minutes=15):

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,7 +91,7 @@ def test_a_strip_begins_and_ends_with_a_done_day_or_is_empty(done):
         assert len(snapshot.marks) == (max(done) - min(done)).days + 1
         assert snapshot.marks[:1] == snapshot.marks[-1:] == b"1"
     else:
-        assert snapshot == evolve(rules.empty(HABIT, "ada"), rev=1)
+        assert snapshot == rules.empty(HABIT, "ada")._replace(rev=1)
 
 
 @given(day_sets, st.randoms(use_true_random=False))
@@ -235,7 +234,7 @@ def test_a_habit_that_was_never_done_has_no_run_no_best_and_no_days():
     assert rules.state(never, BASE) == StreakState(HABIT, BASE, False, Streak(0), Streak(0))
     assert rules.done_days(never, date.min, date.max) == []
     assert not rules.is_done(never, date.min)
-    assert rules.mark(never, BASE, 5, done=False) == evolve(never, rev=5)
+    assert rules.mark(never, BASE, 5, done=False) == never._replace(rev=5)
 
 
 def _around(done: set[date]) -> list[date]:

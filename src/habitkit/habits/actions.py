@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from habitkit import ids
@@ -25,6 +24,7 @@ from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.habits.model import Credit
@@ -145,8 +145,8 @@ def check_in(
     """
     subject = ids.parse_id(habit_id, "habit_id")
     when = None if at is None else instant(at)
-    if day is not None and (isinstance(day, datetime) or not isinstance(day, date)):
-        raise InvalidHabit("day", given=day, expected="a date or None")
+    if day is not None:
+        rules.day(day, "day")
     if tz is not None:
         zone_of(tz)
     rules.note(note)
@@ -178,7 +178,8 @@ def _check_in(
     when = tx.now if at is None else at
     if day is None:
         day = today if at is None else habit_day(when, zone, day_start)
-    credit = rules.credit(day, today, tx.now, zone, day_start)
+    home = zone_of(habit.clock.tz or "UTC")  # where a day is sealed does not depend on travels
+    credit = rules.credit(day, today, tx.now, home, day_start)
     fact = CheckIn(
         fact_id, habit.id, habit.owner, day, when, zone_name, note, credit, "app", tx.now
     )
@@ -259,9 +260,11 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, sou
 
     Raises:
         NotFound: If there is no such habit.
+        InvalidHabit: If a day is no date, or the source is not 1 to 100 characters.
         DayRefused: If a day has not begun or lies more than a hundred years back.
     """
     subject = ids.parse_id(habit_id, "habit_id")
+    rules.source(source)
     owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
     habit = get(tx, subject)
     zone_name = habit.clock.tz or "UTC"
@@ -269,7 +272,7 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, sou
     today = habit_day(tx.now, zone, day_start)
     wanted = {
         ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day
-        for day in sorted(set(days))
+        for day in sorted({rules.day(day, "days") for day in days})
     }
     known = tx.habits.known(list(wanted))
     facts = []

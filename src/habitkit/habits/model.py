@@ -17,6 +17,11 @@ __all__ = ["CheckIn", "CheckedIn", "Credit", "DayClock", "Habit", "Schedule", "U
 Credit = Literal["full", "history"]
 
 
+def _known_kind(_: object, __: object, value: object) -> None:
+    if value != "daily":
+        raise InvalidHabit("kind", given=value, expected="'daily'")
+
+
 @frozen
 class Schedule:
     """When a habit is due.
@@ -25,7 +30,7 @@ class Schedule:
         kind: ``daily``, the only kind so far.
     """
 
-    kind: Literal["daily"] = "daily"
+    kind: Literal["daily"] = field(default="daily", validator=_known_kind)
 
     @classmethod
     def daily(cls) -> Schedule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
@@ -11,7 +11,7 @@ from habitkit.streaks.days import day_boundary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime, time
+    from datetime import time
     from zoneinfo import ZoneInfo
 
     from habitkit.habits.model import CheckIn, Credit
@@ -21,8 +21,10 @@ __all__ = [
     "MAX_BACKDATE_DAYS",
     "credit",
     "credit_of_day",
+    "day",
     "is_sealed",
     "note",
+    "source",
     "title",
 ]
 
@@ -35,6 +37,7 @@ MAX_BACKDATE_DAYS = 36_525
 _CLOCK_SKEW = timedelta(minutes=15)
 _LONGEST_TITLE = 200
 _LONGEST_NOTE = 2000
+_LONGEST_SOURCE = 100
 _DAY = timedelta(days=1)
 
 
@@ -65,6 +68,28 @@ def note(value: object) -> str | None:
     ):
         return value
     raise InvalidHabit("note", given=value, expected=f"at most {_LONGEST_NOTE} characters or None")
+
+
+def day(value: object, what: str) -> date:
+    """Return a valid day.
+
+    Raises:
+        InvalidHabit: If it is no date; a datetime is none.
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise InvalidHabit(what, given=value, expected="a date")
+
+
+def source(value: object) -> str:
+    """Return a valid source of a history.
+
+    Raises:
+        InvalidHabit: If it is no text, empty, or longer than 100 characters.
+    """
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_SOURCE and storable(value):
+        return value
+    raise InvalidHabit("source", given=value, expected=f"1 to {_LONGEST_SOURCE} characters")
 
 
 def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time) -> Credit:

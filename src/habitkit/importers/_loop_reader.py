@@ -68,7 +68,7 @@ class _Listed:
 
 
 def read(path: str | os.PathLike[str]) -> LoopExport:
-    """Read an export of Loop Habit Tracker.
+    r"""Read an export of Loop Habit Tracker.
 
     Every layout the app has written is understood. Nothing is extracted or written,
     and all sizes are bounded, so an upload may be read as it came. It is all or
@@ -87,10 +87,13 @@ def read(path: str | os.PathLike[str]) -> LoopExport:
             the line.
 
     Example:
+        >>> import zipfile
         >>> from habitkit.importers import loop_csv
-        >>> export = loop_csv.read("examples/data/loop-export")
-        >>> [habit.name for habit in export.habits][:2]
-        ['Meditate', 'Go for a run']
+        >>> with zipfile.ZipFile("loop.zip", "w") as loop:
+        ...     loop.writestr("Habits.csv", "Position,Name,NumRepetitions,Interval\n1,Run,1,1")
+        ...     loop.writestr("001 Run/Checkmarks.csv", "2026-01-02,2\n2026-01-01,2")
+        >>> [(habit.name, len(habit.done_days)) for habit in loop_csv.read("loop.zip").habits]
+        [('Run', 2)]
     """
     with open_export(path) as files:
         listed = _read_habits(files)

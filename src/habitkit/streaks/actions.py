@@ -37,7 +37,13 @@ def state(tx: Transaction, habit_id: UUID | str) -> StreakState:
 
 
 def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[date]:
-    """Return the done days of a habit from ``start`` to ``end``, both included.
+    """Return the done days of a habit, oldest first.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        start: The first day that may be among them.
+        end: The last day that may be among them.
 
     Raises:
         NotFound: If there is no such habit.

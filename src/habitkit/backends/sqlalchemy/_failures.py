@@ -8,6 +8,7 @@
 | unique key taken | ``Duplicate`` | ``Duplicate`` |
 | another constraint | ``IntegrityError`` | ``IntegrityError`` |
 | no such table | ``SchemaMissing`` | ``SchemaMissing`` |
+| SQLite has read before another writer | cannot happen | ``HostTransactionStale`` |
 | anything else | unchanged | unchanged |
 """
 
@@ -19,18 +20,28 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exc
 
-from habitkit.errors import Duplicate, IntegrityError, OutcomeUnknown, SchemaMissing, StoreBusy
+from habitkit.errors import (
+    ConfigurationError,
+    Duplicate,
+    HostTransactionLost,
+    HostTransactionStale,
+    IntegrityError,
+    OutcomeUnknown,
+    SchemaMissing,
+    StoreBusy,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import URL, Connection
 
 __all__ = [
     "UPGRADE_COMMAND",
-    "is_stale_snapshot",
+    "at_the_beginning",
     "lost_connection",
     "may_repeat",
     "meaning",
     "pause_seconds",
+    "when_opening",
 ]
 
 UPGRADE_COMMAND = "python -m habitkit upgrade URL"
@@ -40,6 +51,7 @@ _SERIALIZATION_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
 _SQLITE_BUSY_OR_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_SQLITE_NO_DATABASE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB}
 
 
 def meaning(error: exc.DBAPIError, kind: str) -> Exception:
@@ -55,6 +67,23 @@ def meaning(error: exc.DBAPIError, kind: str) -> Exception:
     if _sqlstate(error) == _UNDEFINED_TABLE or "no such table: " in str(error.orig):
         return SchemaMissing(UPGRADE_COMMAND)
     return error
+
+
+def at_the_beginning(error: exc.DBAPIError) -> Exception:
+    """Return what an error means that came before an action inside the host's transaction."""
+    if _sqlite_code(error) == sqlite3.SQLITE_BUSY_SNAPSHOT:
+        return HostTransactionStale()
+    if error.connection_invalidated:
+        return HostTransactionLost()
+    return meaning(error, "row")
+
+
+def when_opening(error: exc.DBAPIError, url: URL) -> Exception:
+    """Return what an error means that came from opening a database."""
+    code = _sqlite_code(error)
+    if code is not None and code & 0xFF in _SQLITE_NO_DATABASE:
+        return ConfigurationError(f"cannot open {url}: {error.orig}")
+    return StoreBusy(1) if is_conflict(error) else error
 
 
 def may_repeat(
@@ -88,11 +117,6 @@ def is_conflict(error: exc.DBAPIError) -> bool:
     if code is not None:
         return code & 0xFF in _SQLITE_BUSY_OR_LOCKED
     return _sqlstate(error) in _SERIALIZATION_OR_DEADLOCK
-
-
-def is_stale_snapshot(error: exc.DBAPIError) -> bool:
-    """Tell whether a SQLite transaction has read a state that is no longer the latest."""
-    return _sqlite_code(error) == sqlite3.SQLITE_BUSY_SNAPSHOT
 
 
 def lost_connection(error: exc.DBAPIError, connection: Connection) -> bool:

@@ -169,7 +169,13 @@ class Link:
     def select(self, statement: Executable) -> Iterable[Sequence[Any]]:
         """Run a Core statement the usual way, for what is not prepared."""
         options = {"schema_translate_map": {None: self.schema}} if self.schema else {}
-        return self.connection.execute(statement, execution_options=options)
+        try:
+            return self.connection.execute(statement, execution_options=options)
+        except DBAPIError as error:
+            meant = _failures.meaning(error, "row")
+            if meant is error:
+                raise
+            raise meant from error
 
     def close(self) -> None:
         """Give the cursor back."""

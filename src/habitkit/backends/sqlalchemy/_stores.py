@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define
-from sqlalchemy import exc
+from sqlalchemy import delete, exc, false
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits, Streaks
 from habitkit.backends.sqlalchemy._journal import Answers, Events, Inbox, Outbox, Owners
 from habitkit.backends.sqlalchemy._prepared import Link
-from habitkit.errors import (
-    HostTransactionLost,
-    HostTransactionStale,
-    HostTransactionUnsupported,
-)
+from habitkit.backends.sqlalchemy.tables import owners
+from habitkit.errors import HostTransactionLost, HostTransactionUnsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +23,22 @@ if TYPE_CHECKING:
 
     from habitkit.store import Stores
 
-__all__ = ["CAPABILITIES", "ROOMS", "Attempt", "SqlStores", "run_inside", "run_own"]
+__all__ = [
+    "CAPABILITIES",
+    "ROOMS",
+    "Attempt",
+    "SqlStores",
+    "in_transaction",
+    "run_inside",
+    "run_own",
+]
 
 R = TypeVar("R")
 
 ROOMS = frozenset({"habits", "streaks", "coins"})
 CAPABILITIES = frozenset({"shared", "host_transactions"})
+
+_TAKE_THE_WRITE_LOCK = delete(owners).where(false())
 
 
 class SqlStores:
@@ -78,7 +85,7 @@ def run_own(
     """
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
     if _is_sqlite(connection):
-        _begin_sqlite(connection, write=write)
+        _begin_sqlite(connection, schema, write=write)
     stores = SqlStores(connection, schema)
     result = work(stores)
     stores.close()
@@ -106,14 +113,15 @@ def run_inside(
     if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
         msg = "expected a connection in a transaction, got one in AUTOCOMMIT mode"
         raise HostTransactionUnsupported(msg)
-    if write and _is_sqlite(connection):
-        try:
-            _begin_sqlite(connection, write=True)
-        except exc.DBAPIError as error:
-            if _failures.is_stale_snapshot(error):
-                raise HostTransactionStale from error
+    try:
+        if write and _is_sqlite(connection):
+            _begin_sqlite(connection, schema, write=True)
+        savepoint = connection.begin_nested()
+    except exc.DBAPIError as error:
+        meant = _failures.at_the_beginning(error)
+        if meant is error:
             raise
-    savepoint = connection.begin_nested()
+        raise meant from error
     try:
         stores = SqlStores(connection, schema)
         result = work(stores)
@@ -131,7 +139,7 @@ def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseExce
     Raises:
         HostTransactionLost: If there is no transaction left to go on with.
     """
-    lost = _is_sqlite(connection) and not _in_transaction(connection)
+    lost = _is_sqlite(connection) and not in_transaction(connection)
     if not lost:
         try:
             savepoint.rollback()
@@ -142,11 +150,12 @@ def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseExce
         raise HostTransactionLost from error
 
 
-def _begin_sqlite(connection: Connection, *, write: bool) -> None:
+def _begin_sqlite(connection: Connection, schema: str | None, *, write: bool) -> None:
     """Begin on SQLite, or take the write lock of a transaction that was begun elsewhere."""
-    if _in_transaction(connection):
+    if in_transaction(connection):
         if write:
-            connection.exec_driver_sql("DELETE FROM habitkit_owners WHERE 0")
+            options = {"schema_translate_map": {None: schema}} if schema else {}
+            connection.execute(_TAKE_THE_WRITE_LOCK, execution_options=options)
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
@@ -155,7 +164,7 @@ def _is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def _in_transaction(connection: Connection) -> bool:
+def in_transaction(connection: Connection) -> bool:
     """Ask SQLite's driver whether a transaction is open."""
     driver: Any = connection.connection.driver_connection
     return bool(driver.in_transaction)

@@ -138,7 +138,7 @@ def _discard(connection: Connection) -> None:
     asyncpg that is stopped between sending BEGIN and noting that it has begun keeps a transaction
     open that nobody knows of. The ROLLBACK waits until the server has heard of the cancellation.
     """
-    if connection.dialect.driver != "asyncpg":
+    if connection.dialect.driver != "asyncpg" or connection.invalidated:
         return
     driver: Any = connection.connection.dbapi_connection
     try:

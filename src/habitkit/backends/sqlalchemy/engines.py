@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import StaticPool
 
 from habitkit.backends.sqlalchemy import schema
 from habitkit.backends.sqlalchemy.store import SqlStore
-from habitkit.errors import ConfigurationError
+from habitkit.errors import ConfigurationError, UnknownScheme
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["engine_of", "open_url", "sqlite_engine"]
 
 _BUSY_TIMEOUT_SECONDS = 30
+_BACKENDS = ("postgresql", "sqlite")
 
 
 def sqlite_engine(
@@ -57,7 +59,12 @@ class _Pragmas:
 
     def __call__(self, connection: Any, _: object) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:  # a switch does not wait for a writer; a beginning does
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("COMMIT")
+            cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA synchronous = {self.synchronous}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
@@ -76,7 +83,7 @@ def open_url(url: str, *, asynchronous: bool) -> Store | Awaitable[AsyncStore]:
         SchemaOutdated: If they are of another version.
     """
     if asynchronous:
-        return _open_async(make_url(url))
+        return _open_async(_parsed(url))
     engine = engine_of(url)
     try:
         if engine.dialect.name == "sqlite":
@@ -94,9 +101,10 @@ def engine_of(url: str) -> Engine:
     """Return a sync engine for a URL.
 
     Raises:
-        ConfigurationError: If the driver is an async one.
+        ConfigurationError: If the URL cannot be read or the driver is an async one.
+        UnknownScheme: If it is of another database.
     """
-    parsed = make_url(url)
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         _expect_driver(parsed, "pysqlite")
         return sqlite_engine(parsed)
@@ -124,6 +132,21 @@ async def _open_async(url: URL) -> AsyncStore:
         await engine.dispose()
         raise
     return AsyncSqlStore(engine)
+
+
+def _parsed(url: str) -> URL:
+    """Read a URL of a database that has a backend here."""
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError):
+        msg = (
+            "cannot read the database's URL; expected for example sqlite:///habits.db or "
+            "postgresql://user@host/database"
+        )
+        raise ConfigurationError(msg) from None  # the cause would tell the password
+    if parsed.get_backend_name() not in _BACKENDS:
+        raise UnknownScheme(parsed.get_backend_name(), _BACKENDS)
+    return parsed
 
 
 def _with_driver(url: URL) -> URL:

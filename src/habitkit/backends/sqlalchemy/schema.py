@@ -10,9 +10,12 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import exc, inspect, select, text
 
+from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
+from habitkit.backends.sqlalchemy._stores import in_transaction
+from habitkit.backends.sqlalchemy.store import transaction_modes
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated
 
@@ -99,22 +102,38 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
     Args:
         engine: For SQLite or PostgreSQL.
         schema: The schema to put them in; it must exist.
-        to: The version to stop at.
+        to: The version to stop at; tables that are past it stay as they are.
 
     Returns:
         The version found and the version left.
 
     Raises:
         SchemaOutdated: If the tables are newer than this habitkit.
+        ConfigurationError: If a SQLite file cannot be opened.
+        StoreBusy: If a SQLite file stays locked.
     """
-    with engine.connect() as connection:
-        if version(connection, schema) == to:
-            return to, to
-        connection.rollback()
-        _begin_alone(connection)
+    try:
+        return _upgrade(engine, schema, to)
+    except exc.DBAPIError as error:
+        meant = _failures.when_opening(error, engine.url)
+        if meant is error:
+            raise
+        raise meant from error
+
+
+def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
+    """Take the steps, errors of the database as they are."""
+    writer, _ = transaction_modes(engine)
+    with writer.connect() as connection:
         found = version(connection, schema)
+        if found < to:
+            connection.rollback()
+            _begin_alone(connection)
+            found = version(connection, schema)
         if found > LATEST:
             raise SchemaOutdated(found=found, needed=LATEST, command=UPGRADE_COMMAND)
+        if found >= to:
+            return found, found
         options = _in_schema(schema)
         if found == 0:
             schema_version.create(connection.execution_options(**options))
@@ -130,6 +149,9 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
 def _begin_alone(connection: Connection) -> None:
     """Begin a transaction that no other upgrade can overlap."""
     if connection.dialect.name == "sqlite":
+        connection.begin()
+        if in_transaction(connection):  # the host's engine begins by itself, without the write lock
+            connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))

@@ -1,7 +1,97 @@
-"""Contracts."""
+"""Contracts: what a store must hold, as test classes for its author to subclass.
+
+Each class below is a set of tests. Subclass those that fit, give the fixtures they ask for, and
+pytest runs all of it against your store::
+
+    class TestDynamoStore(StoreContract, HabitsContract, CoinsContract):
+        capabilities = {"concurrent_writers"}
+
+        @pytest.fixture
+        def store(self):
+            store = DynamoStore(...)
+            yield store
+            store.close()
+
+An async store gives, in place of ``store``, a function that opens one. It is called on the event
+loop of the contract, and may be a coroutine function; the contract closes what it returns::
+
+    class TestAsyncDynamoStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+        capabilities = {"concurrent_writers"}
+
+        @pytest.fixture
+        def open_store(self):
+            return AsyncDynamoStore.open
+
+| contract | for whom | fixtures of the author |
+|---|---|---|
+| ``StoreContract`` | every store | ``store`` |
+| ``HabitsContract`` | stores that keep ``habits`` and ``streaks`` | ``store`` |
+| ``CoinsContract`` | stores that keep ``coins`` | ``store`` |
+| ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
+| ``Async...`` of each | the same for an ``AsyncStore`` | ``open_store``, and ``host`` |
+
+With the capability ``shared`` the class also gives ``url``, by which another process opens the same
+facts. Every wait in the contracts has an end; they need pytest and hypothesis, which
+``pip install 'habitkit[testing]'`` brings.
+"""
+
 import pytest
-pytest.register_assert_rewrite(*(f"{__name__}._{n}" for n in ("store","transactions","journal","keys","reactions","relay","store_races","habits","check_ins","histories","habit_store","habit_races", "coins", "rewards", "ledger", "coin_races")))
-from habitkit.testing.contracts._store import StoreContract
-from habitkit.testing.contracts._habits_contract import HabitsContract
-from habitkit.testing.contracts._coins_contract import CoinsContract
-__all__=["StoreContract", "HabitsContract", "CoinsContract"]
+
+# Before the modules are imported: then a failing assertion shows its values in any project.
+pytest.register_assert_rewrite(
+    *(
+        f"habitkit.testing.contracts._{name}"
+        for name in (
+            "async_cases",
+            "async_contracts",
+            "check_ins",
+            "coin_races",
+            "coins",
+            "events",
+            "frame",
+            "habit_races",
+            "habit_store",
+            "habits",
+            "histories",
+            "host",
+            "inbox",
+            "keys",
+            "ledger",
+            "locks",
+            "reactions",
+            "relay",
+            "rewards",
+            "store_races",
+            "streaks",
+            "transactions",
+        )
+    )
+)
+
+from habitkit.testing.contracts._async import AsyncContract, LoopThread  # noqa: E402
+from habitkit.testing.contracts._async_contracts import (  # noqa: E402
+    AsyncCoinsContract,
+    AsyncHabitsContract,
+    AsyncHostTransactionsContract,
+    AsyncStoreContract,
+)
+from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
+from habitkit.testing.contracts._frame import Contract  # noqa: E402
+from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
+from habitkit.testing.contracts._host import Host, HostTransactionsContract  # noqa: E402
+from habitkit.testing.contracts._store import StoreContract  # noqa: E402
+
+__all__ = [
+    "AsyncCoinsContract",
+    "AsyncContract",
+    "AsyncHabitsContract",
+    "AsyncHostTransactionsContract",
+    "AsyncStoreContract",
+    "CoinsContract",
+    "Contract",
+    "HabitsContract",
+    "Host",
+    "HostTransactionsContract",
+    "LoopThread",
+    "StoreContract",
+]

@@ -1,5 +1,5 @@
 """Contract of the coins' actions: award, spend, transfer, balance, history."""
-# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from habitkit.testing.contracts._frame import Contract, assert_hidden, read
 
 if TYPE_CHECKING:
     from habitkit.coins.model import Entry
-    from habitkit.store import Store
+    from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
 
 __all__ = ["CoinCases", "HistoryOfCoinsCases", "sum_of_all", "traces_of"]
@@ -285,8 +285,10 @@ def traces_of(kit: TestKit, store: Store, owner: str) -> tuple[Any, ...]:
 
 def sum_of_all(store: Store, *owners: str) -> int:
     """Return the sum of all accounts of owners; among all who took part it is zero."""
-    return sum(
-        account.balance
-        for owner in owners
-        for account in read(store, lambda stores, o=owner: stores.coins.accounts(o, "coin"))
-    )
+
+    def balances(stores: Stores) -> list[int]:
+        return [
+            account.balance for owner in owners for account in stores.coins.accounts(owner, "coin")
+        ]
+
+    return sum(read(store, balances))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID  # noqa: TC003 - cattrs reads the annotations
 
 from attrs import frozen
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from habitkit.journal.model import Delivery, StoredEvent
-    from habitkit.kit import OwnedKit
+    from habitkit.kit import Rooms
 
 __all__ = [
     "NOW",
@@ -99,7 +99,7 @@ def numbers(found: Iterable[StoredEvent | Delivery]) -> list[int]:
     return [event.fields["n"] for event in events]
 
 
-def events_of(kit: OwnedKit, owner: str) -> list[StoredEvent]:
+def events_of(kit: Rooms, owner: str) -> list[StoredEvent]:
     """Return all events of an owner, page by page."""
     found: list[StoredEvent] = []
     while True:
@@ -110,6 +110,6 @@ def events_of(kit: OwnedKit, owner: str) -> list[StoredEvent]:
         found += page
 
 
-def revisions(kit: OwnedKit, owner: str) -> list[int]:
+def revisions(kit: Rooms, owner: str) -> list[int]:
     """Return the revisions in which something happened to an owner, each once, in order."""
     return list(dict.fromkeys(event.rev for event in events_of(kit, owner)))

@@ -26,6 +26,7 @@ __all__ = [
     "MOMENT_SECONDS",
     "Contract",
     "assert_hidden",
+    "missing",
     "read",
     "transact",
     "wait_inside",
@@ -55,12 +56,12 @@ class Contract:
     @pytest.fixture
     def store(self) -> Store:
         """The store under test, new and empty; the author gives it."""
-        _missing("`store`, which returns (or yields, and then closes) a new, empty store")
+        missing("`store`, which returns (or yields, and then closes) a new, empty store")
 
     @pytest.fixture
     def url(self) -> str:
         """With the capability ``shared``: the URL by which another process opens the same facts."""
-        _missing("`url`, by which HabitKit.open(url) reaches the facts of the fixture `store`")
+        missing("`url`, by which HabitKit.open(url) reaches the facts of the fixture `store`")
 
     @pytest.fixture
     def kit(self, store: Store) -> TestKit:
@@ -131,6 +132,6 @@ def assert_hidden(room: SyncRoom, foreign: Mapping[str, Callable[[], object]]) -
             call()
 
 
-def _missing(what: str) -> NoReturn:
+def missing(what: str) -> NoReturn:
     """Fail the test of an author who has not given a fixture."""
     pytest.fail(f"a subclass of a contract gives the fixture {what}", pytrace=False)

@@ -1,5 +1,5 @@
 """Contract of habits: create, get, list, and whose they are."""
-# ruff: noqa: PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, events_of, rev
 from habitkit.testing.contracts._frame import Contract, assert_hidden
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from habitkit.habits.model import Habit
-    from habitkit.kit import OwnedKit
+    from habitkit.kit import Rooms
     from habitkit.testing import TestKit
 
 __all__ = ["HabitCases", "WhoseCases"]
@@ -97,7 +99,7 @@ class HabitCases(Contract):
 
     def test_what_does_not_exist_is_not_found(self, kit: TestKit) -> None:
         kit.habits.create("ada", "Run", DAILY)
-        calls = [
+        calls: list[Callable[[], object]] = [
             lambda: kit.habits.get(NO_ID),
             lambda: kit.habits.check_in(NO_ID),
             lambda: kit.habits.check_in(NO_ID, idempotency_key="k"),
@@ -201,7 +203,7 @@ class WhoseCases(Contract):
         )
 
     def test_an_owner_does_everything_with_what_is_theirs(self, kit: TestKit) -> None:
-        ada: OwnedKit = kit.owned_by("ada")
+        ada: Rooms = kit.owned_by("ada")
         run: Habit = ada.habits.create("ada", "Run", DAILY)
 
         done = ada.habits.check_in(run.id)

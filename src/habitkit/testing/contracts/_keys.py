@@ -1,5 +1,5 @@
 """Contract of idempotency: one effect a key, told again for as long as the key is kept."""
-# ruff: noqa: S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
 

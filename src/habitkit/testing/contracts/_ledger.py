@@ -1,5 +1,5 @@
 """Contract of ``CoinStore`` on the bare port: the facts that the store itself holds true."""
-# ruff: noqa: D102, PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
 
@@ -160,7 +160,9 @@ class LedgerCases(Contract):
         assert found == {"done:1": row}
 
 
-def _account(account_id: UUID, role: Role, *, currency: str = "coin", floor: int | None = None) -> Account:
+def _account(
+    account_id: UUID, role: Role, *, currency: str = "coin", floor: int | None = None
+) -> Account:
     return Account(account_id, "ada", role, currency, 0, 0, NOW - days(1), floor)
 
 
@@ -193,7 +195,10 @@ def _post(store: Store, moves: list[Move], transfer_id: UUID = UUID(int=9)) -> N
 
 
 def _refused(
-    store: Store, moves: list[Move], error: type[Exception], transfer_id: UUID = UUID(int=10)  # noqa: B008
+    store: Store,
+    moves: list[Move],
+    error: type[Exception],
+    transfer_id: UUID = UUID(int=10),  # noqa: B008
 ) -> None:
     """Check that a posting is refused and leaves nothing behind."""
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from habitkit.testing.contracts._facts import NOW
 from habitkit.testing.contracts._frame import LIMIT_SECONDS
 
 if TYPE_CHECKING:
@@ -31,7 +33,9 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
     Raises:
         AssertionError: If a process ended with an error; the message is what it said.
     """
-    command = [sys.executable, "-m", "habitkit.testing.contracts._worker", url]
+    # By path, and not with -m: the package would import pytest and hypothesis in each process.
+    program = Path(__file__).with_name("_worker.py")
+    command = [sys.executable, "-P", str(program), url, NOW.isoformat()]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     workers = [
         subprocess.Popen(  # noqa: S603 - our own program
@@ -46,9 +50,9 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
     ]
     try:
         for worker in workers:
-            _pipe(worker.stdout).readline()  # "ready", or the end of one that failed
+            if _pipe(worker.stdout).readline() != "ready\n":
+                _result(worker)
         for worker in workers:
-            # all are ready: the first line they read is the start
             _pipe(worker.stdin).write("go\n")
             _pipe(worker.stdin).flush()
         return [_result(worker) for worker in workers]

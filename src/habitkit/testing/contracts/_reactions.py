@@ -1,8 +1,9 @@
 """Contract of what follows from an event: reactions, messages between owners, the sweep."""
-# ruff: noqa: PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from habitkit.events import Event
-    from habitkit.kit import OwnedKit
+    from habitkit.kit import Rooms
     from habitkit.store import Store
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
@@ -227,7 +228,8 @@ class MessageCases(Contract):
     def test_a_sweep_is_bounded_and_says_if_there_is_more(self, store: Store) -> None:
         kit, seen = _listening(store)
         for owner in ("ada", "bob", "cyd"):
-            kit.run(lambda tx, to=owner: [tx.send(_cheer(to, "x"), f"k{n}") for n in range(2)])
+            for n in range(2):
+                kit.run(partial(_send_to, owner, f"k{n}"))
 
         reports = [kit.sweep(4), kit.sweep(4), kit.sweep(4)]
 
@@ -272,7 +274,7 @@ def _listening(store: Store, failing: str | None = None) -> tuple[TestKit, list[
     return habitkit.testing.kit(store=store, reactions=[on(Cheered, listen)]), seen
 
 
-def _send(kit: OwnedKit, *keys: str) -> list[bool]:
+def _send(kit: Rooms, *keys: str) -> list[bool]:
     """Let ada pass on cheers to bob, each by somebody named like its key."""
 
     def work(tx: Transaction) -> list[bool]:
@@ -280,3 +282,8 @@ def _send(kit: OwnedKit, *keys: str) -> list[bool]:
         return [tx.send(_cheer("bob", by=key), key) for key in keys]
 
     return kit.run(work)
+
+
+def _send_to(owner: str, key: str, tx: Transaction) -> bool:
+    """Pass a cheer on to somebody."""
+    return tx.send(_cheer(owner, by=key), key)

@@ -1,5 +1,5 @@
 """Contract of the relay: what is committed is told to subscribers, each at least once."""
-# ruff: noqa: PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
 

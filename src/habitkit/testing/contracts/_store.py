@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._journal import (
-    EventCases,
-    InboxCases,
-    KeptAnswerCases,
-    OutboxCases,
-)
+from habitkit.testing.contracts._events import EventCases, OutboxCases
+from habitkit.testing.contracts._inbox import InboxCases, KeptAnswerCases
 from habitkit.testing.contracts._keys import KeyCases
+from habitkit.testing.contracts._locks import LockCases, SavepointCases
 from habitkit.testing.contracts._reactions import MessageCases, ReactionCases
 from habitkit.testing.contracts._relay import RelayCases
 from habitkit.testing.contracts._store_races import StoreRaces
@@ -19,6 +16,8 @@ __all__ = ["StoreContract"]
 
 class StoreContract(
     TransactionCases,
+    LockCases,
+    SavepointCases,
     EventCases,
     OutboxCases,
     InboxCases,

@@ -1,5 +1,5 @@
 """Contract of ``Store``, ``Stores`` and ``OwnerStore``: transactions, savepoints, owners' locks."""
-# ruff: noqa: PLR2004, S101 - names are sentences, numbers the point, assert the voice
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from habitkit.errors import (
 from habitkit.journal.actions import record
 from habitkit.testing.contracts._facts import (
     NOW,
-    STRANGE_TEXTS,
     answer,
     event_row,
     events_of,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
 
-__all__ = ["TransactionCases"]
+__all__ = ["Stopped", "TransactionCases", "traces", "write_everywhere"]
 
 
 class Stopped(BaseException):
@@ -85,13 +84,13 @@ class TransactionCases(Contract):
         assert read(store, lambda _: given) is given
 
     def test_what_was_written_is_there_afterwards(self, store: Store) -> None:
-        write(store, _write_everywhere)
+        write(store, write_everywhere)
 
-        assert _traces(store) == (1, 1, 1, 1)
+        assert traces(store) == (1, 1, 1, 1)
 
     def test_a_transaction_sees_its_own_writes(self, store: Store) -> None:
         def work(stores: Stores) -> tuple[int, int, bool]:
-            _write_everywhere(stores)
+            write_everywhere(stores)
             return (
                 len(stores.events.page("ada", None, 10)),
                 len(stores.inbox.waiting("ada", 10)),
@@ -105,17 +104,17 @@ class TransactionCases(Contract):
         self, store: Store, error: BaseException
     ) -> None:
         def work(stores: Stores) -> None:
-            _write_everywhere(stores)
+            write_everywhere(stores)
             raise error
 
         with pytest.raises(type(error)) as caught:
             write(store, work)
 
         assert caught.value is error
-        assert _traces(store) == (0, 0, 0, 0)
+        assert traces(store) == (0, 0, 0, 0)
 
     def test_an_exception_undoes_changes_and_deletions_too(self, store: Store) -> None:
-        write(store, _write_everywhere)
+        write(store, write_everywhere)
 
         def work(stores: Stores) -> None:
             stores.owners.lock("ada")
@@ -127,7 +126,7 @@ class TransactionCases(Contract):
         with pytest.raises(ValueError):  # noqa: PT011 - raised one line above
             write(store, work)
 
-        assert _traces(store) == (1, 1, 1, 1)
+        assert traces(store) == (1, 1, 1, 1)
         kept = read(store, lambda stores: stores.answers.get("ada", "notes.add", "key"))
         assert kept == answer(result="1")
 
@@ -191,7 +190,7 @@ class TransactionCases(Contract):
             transact(store, lambda tx: tx.emit("ada", [event_row("ada", 1).event]), write=False)
 
     def test_a_reader_sees_one_state_from_beginning_to_end(self, store: Store) -> None:
-        write(store, _write_everywhere)
+        write(store, write_everywhere)
         read_once, written = threading.Event(), threading.Event()
 
         def change() -> None:
@@ -212,102 +211,8 @@ class TransactionCases(Contract):
         writer.result(30)
         assert len(read(store, lambda stores: stores.events.page("ada", None, 10))) == 2
 
-    # -- locks ---------------------------------------------------------------------------------
 
-    def test_each_lock_advances_the_owners_revision_by_one(self, store: Store) -> None:
-        def lock(owner: str) -> int:
-            return write(store, lambda stores: stores.owners.lock(owner).rev)
-
-        assert [lock("ada"), lock("ada"), lock("bob"), lock("ada")] == [1, 2, 1, 3]
-
-    def test_a_lock_that_is_rolled_back_leaves_no_gap(self, store: Store) -> None:
-        def fail(stores: Stores) -> None:
-            stores.owners.lock("ada")
-            raise ValueError
-
-        with pytest.raises(ValueError):  # noqa: PT011 - raised one line above
-            write(store, fail)
-
-        assert write(store, lambda stores: stores.owners.lock("ada").rev) == 1
-
-    def test_a_lock_tells_whether_messages_wait(self, store: Store) -> None:
-        def lock(owner: str) -> bool:
-            return write(store, lambda stores: stores.owners.lock(owner).messages)
-
-        assert not lock("ada")
-        write(store, lambda stores: stores.inbox.add(message("ada", "hello")))
-        assert lock("ada")
-        assert not lock("bob")
-        write(
-            store,
-            lambda stores: stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW),
-        )
-        assert not lock("ada")
-
-    def test_owners_are_told_apart_character_by_character(self, store: Store) -> None:
-        owners = ["ada", "Ada", "ada ", "ａda", "adá", "ada\u0301", *STRANGE_TEXTS, "🏃" * 200]
-
-        for owner in owners:
-
-            def work(stores: Stores, owner: str = owner) -> int:
-                rev = stores.owners.lock(owner).rev
-                stores.events.append([event_row(owner, rev)])
-                return rev
-
-            assert write(store, work) == 1
-        for owner in owners:
-            found = read(store, lambda stores, o=owner: stores.events.page(o, None, 10))
-            assert [event.owner for event in found] == [owner]
-
-    # -- savepoints ----------------------------------------------------------------------------
-
-    def test_a_savepoint_that_ends_well_keeps_its_writes(self, store: Store) -> None:
-        def work(stores: Stores) -> None:
-            with stores.savepoint():
-                _write_everywhere(stores)
-
-        write(store, work)
-
-        assert _traces(store) == (1, 1, 1, 1)
-
-    def test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others(self, store: Store) -> None:
-        def work(stores: Stores) -> None:
-            stores.owners.lock("ada")
-            stores.events.append([event_row("ada", 1, n=1)])
-            with pytest.raises(Stopped), stores.savepoint():  # noqa: PT012 - it is the block
-                stores.events.append([event_row("ada", 1, 1, n=2, deliver=True)])
-                stores.inbox.add(message("ada", "hello"))
-                stores.answers.put(answer())
-                raise Stopped
-            stores.events.append([event_row("ada", 1, 1, n=3)])
-
-        write(store, work)
-
-        assert _traces(store) == (2, 0, 0, 0)
-        kept = read(store, lambda stores: stores.events.page("ada", None, 10))
-        assert numbers(kept) == [1, 3]
-
-    def test_savepoints_nest(self, store: Store) -> None:
-        def work(stores: Stores) -> None:
-            stores.owners.lock("ada")
-            with stores.savepoint():
-                stores.events.append([event_row("ada", 1, 0, n=1)])
-                with pytest.raises(ValueError), stores.savepoint():  # noqa: PT011, PT012
-                    stores.events.append([event_row("ada", 1, 1, n=2)])
-                    raise ValueError
-                stores.events.append([event_row("ada", 1, 2, n=3)])
-            with pytest.raises(ValueError), stores.savepoint():  # noqa: PT011, PT012
-                with stores.savepoint():
-                    stores.events.append([event_row("ada", 1, 3, n=4)])
-                raise ValueError
-
-        write(store, work)
-
-        kept = read(store, lambda stores: stores.events.page("ada", None, 10))
-        assert numbers(kept) == [1, 3]
-
-
-def _write_everywhere(stores: Stores) -> None:
+def write_everywhere(stores: Stores) -> None:
     """Leave one trace in each of the journal's stores."""
     stores.owners.lock("ada")
     stores.events.append([event_row("ada", 1, deliver=True, n=1)])
@@ -315,7 +220,7 @@ def _write_everywhere(stores: Stores) -> None:
     stores.answers.put(answer())
 
 
-def _traces(store: Store) -> tuple[int, int, int, int]:
+def traces(store: Store) -> tuple[int, int, int, int]:
     """Count what ada has: events, messages, answers, deliveries; and leave no trace in doing so."""
 
     class Counted(Exception):

@@ -1,4 +1,4 @@
-"""One process of a race: ``python -m habitkit.testing.contracts._worker URL JOB ...``.
+"""One process of a race: ``python _worker.py URL NOW JOB ...``.
 
 It opens the store, says ``ready``, waits for a line, does its job and prints the result:
 
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from habitkit import HabitKit
 from habitkit.errors import InsufficientFunds
 from habitkit.testing import FakeClock
-from habitkit.testing.contracts._facts import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 
-def main(url: str, job: str, *args: str) -> None:
-    """Do one job on the store behind a URL."""
+def main(url: str, now: str, job: str, *args: str) -> None:
+    """Do one job on the store behind a URL, at an instant in ISO 8601."""
     jobs: dict[str, Callable[..., str]] = {
         "record": _record,
         "check-in": _check_in,
         "spend": _spend,
     }
-    with HabitKit.open(url, clock=FakeClock(NOW)) as kit:
+    with HabitKit.open(url, clock=FakeClock(now)) as kit:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         sys.stdin.readline()
@@ -45,8 +44,9 @@ def _record(kit: HabitKit, owner: str, first: str, count: str) -> str:
 
 
 def _check_in(kit: HabitKit, habit: str, first: str, count: str) -> str:
+    today = kit.streaks.state(habit).today
     for n in range(int(first), int(first) + int(count)):
-        kit.habits.check_in(habit, day=NOW.date() - timedelta(days=n))
+        kit.habits.check_in(habit, day=today - timedelta(days=n))
     return count
 
 

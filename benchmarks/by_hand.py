@@ -1,0 +1,271 @@
+"""A check-in by hand: the reads and writes of the kit's own, statement for statement.
+
+This is the floor that the kit is measured against. It does what a check-in does and nothing else:
+no validation, no time zones, no reactions, no errors, values computed in place. The steps are a
+generator that yields statements and is sent rows, so that every driver takes the same ones. Below
+are the drivers, each used plainly on one connection that stays open.
+
+``benchmarks._same`` holds the statements equal to what the kit sends.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, date, datetime
+from functools import cache
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from typing import Literal, LiteralString
+
+    import psycopg
+
+    Kind = Literal["rows", "run", "many"]
+    """Fetch rows; run and expect none; run once for each of several rows of parameters."""
+
+    Step = tuple[Kind, LiteralString, Sequence[Any]]
+    Steps = Generator[Step, Any, int]
+
+OWNER_OF = "SELECT owner FROM habitkit_habits WHERE id = ?"
+LOCK = (
+    "INSERT INTO habitkit_owners (owner, rev) VALUES (?, 1) ON CONFLICT (owner) DO UPDATE "
+    "SET rev = habitkit_owners.rev + 1 RETURNING rev, EXISTS (SELECT 1 FROM habitkit_inbox "
+    "WHERE owner = ? AND applied_at IS NULL AND attempts < 5)"
+)
+HABIT = (
+    "SELECT id, owner, title, schedule, tz, day_start, created_at FROM habitkit_habits WHERE id = ?"
+)
+SNAPSHOT = (
+    "SELECT habit_id, owner, first_day, marks, best, rev FROM habitkit_snapshots WHERE habit_id = ?"
+)
+ADD_FACT = (
+    "INSERT INTO habitkit_check_ins (id, habit_id, owner, day, at, tz, note, credit, source, "
+    "received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+PUT_SNAPSHOT = (
+    "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, marks, best, rev) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) DO UPDATE SET "
+    "first_day = excluded.first_day, marks = excluded.marks, best = excluded.best, "
+    "rev = excluded.rev "
+    "WHERE habitkit_snapshots.rev <= excluded.rev RETURNING rev"
+)
+SETTLED = "SELECT key, currency, settled FROM habitkit_entitlements WHERE owner = ? AND key = ?"
+SETTLE = (
+    "INSERT INTO habitkit_entitlements (owner, key, currency, settled) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (owner, key) DO UPDATE SET currency = excluded.currency, "
+    "settled = excluded.settled"
+)
+ACCOUNTS = (
+    "SELECT id, owner, role, currency, balance, seq, at, floor, debt FROM habitkit_accounts "
+    "WHERE owner = ? AND currency = ?"
+)
+TRANSFER = (
+    "INSERT INTO habitkit_transfers (id, kind, source, target, currency, amount, memo, at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+MOVE = (
+    "UPDATE habitkit_accounts SET balance = ?, seq = ?, at = ?, debt = ? "
+    "WHERE id = ? AND seq = ? AND balance = ?"
+)
+ENTRY = (
+    "INSERT INTO habitkit_entries (account_id, seq, transfer_id, amount, balance, at) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+EVENT = (
+    "INSERT INTO habitkit_events (owner, rev, position, type, at, key, fields) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Values(NamedTuple):
+    """How a driver takes values that databases keep differently."""
+
+    of_id: Callable[[uuid.UUID], Any]
+    of_instant: Callable[[datetime], Any]
+    of_day: Callable[[date], Any]
+    to_day: Callable[[Any], date]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+SQLITE = Values(
+    of_id=lambda value: value.hex,
+    of_instant=lambda value: value.isoformat(timespec="microseconds"),
+    of_day=date.isoformat,
+    to_day=date.fromisoformat,
+)
+POSTGRES = Values(_same, _same, _same, _same)
+
+
+def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
+    """Check in for today and earn ten coins.
+
+    Args:
+        habit_id: A habit with a snapshot, of an owner whose accounts are open.
+        values: How the driver takes ids, instants and days.
+
+    Returns:
+        The length of the streak.
+    """
+    now = datetime.now(UTC)
+    today = now.date()
+    at, subject = values.of_instant(now), values.of_id(habit_id)
+    ((owner,),) = yield "rows", OWNER_OF, (subject,)
+    ((rev, _),) = yield "rows", LOCK, (owner, owner)
+    yield "rows", HABIT, (subject,)
+    ((_, _, first, marks, best, _),) = yield "rows", SNAPSHOT, (subject,)
+    marks = marks.ljust((today - values.to_day(first)).days, b"x") + b"1"
+    streak: int = len(marks) - marks.rfind(b"x") - 1
+    fact_id, day = values.of_id(uuid.uuid4()), values.of_day(today)
+    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at)
+    yield "run", ADD_FACT, fact
+    yield "rows", PUT_SNAPSHOT, (subject, owner, first, marks, max(best, streak), rev)
+
+    place = f"done:{habit_id}:{today}"
+    key = f"{place}:completion"
+    yield "rows", SETTLED, (owner, key)
+    yield "run", SETTLE, (owner, key, "coin", 10)
+    accounts = yield "rows", ACCOUNTS, (owner, "coin")
+    by_role = {role: (id_, balance, seq) for id_, _, role, _, balance, seq, *_ in accounts}
+    mint, mint_balance, mint_seq = by_role["mint"]
+    wallet, wallet_balance, wallet_seq = by_role["wallet"]
+    transfer_id = uuid.uuid4()
+    transfer = values.of_id(transfer_id)
+    yield "run", TRANSFER, (transfer, "reward", owner, owner, "coin", 10, None, at)
+    moved = (mint_balance - 10, mint_seq + 1, at, 0, mint, mint_seq, mint_balance)
+    yield "run", MOVE, moved
+    moved = (wallet_balance + 10, wallet_seq + 1, at, 0, wallet, wallet_seq, wallet_balance)
+    yield "run", MOVE, moved
+    entries = [
+        (mint, mint_seq + 1, transfer, -10, mint_balance - 10, at),
+        (wallet, wallet_seq + 1, transfer, 10, wallet_balance + 10, at),
+    ]
+    yield "many", ENTRY, entries
+
+    completed = {"habit_id": str(habit_id), "day": str(today), "credit": "full", "sealed": False}
+    posted = {
+        "transfer_id": str(transfer_id),
+        "kind": "reward",
+        "currency": "coin",
+        "amount": 10,
+        "balance": wallet_balance + 10,
+    }
+    events = [
+        (owner, rev, 0, "HabitCompleted", at, place, json.dumps(completed)),
+        (owner, rev, 1, "CoinsPosted", at, None, json.dumps(posted)),
+    ]
+    yield "many", EVENT, events
+    return streak
+
+
+# -- the drivers -----------------------------------------------------------------------------------
+
+
+def on_sqlite(connection: sqlite3.Connection) -> Callable[[uuid.UUID], int]:
+    """Check in with the sqlite3 module; the connection is in autocommit mode."""
+    cursor = connection.cursor()
+
+    def floor(habit_id: uuid.UUID) -> int:
+        cursor.execute("BEGIN IMMEDIATE")
+        steps, reply = check_in(habit_id, SQLITE), None
+        try:
+            while True:
+                kind, sql, values = steps.send(reply)
+                if kind == "rows":
+                    reply = cursor.execute(sql, values).fetchall()
+                elif kind == "run":
+                    cursor.execute(sql, values)
+                else:
+                    cursor.executemany(sql, values)
+        except StopIteration as end:
+            cursor.execute("COMMIT")
+            return end.value  # type: ignore[no-any-return]
+
+    return floor
+
+
+def on_psycopg(connection: psycopg.Connection) -> Callable[[uuid.UUID], int]:
+    """Check in with psycopg; the connection begins transactions by itself."""
+    cursor = connection.cursor()
+
+    def floor(habit_id: uuid.UUID) -> int:
+        steps, reply = check_in(habit_id, POSTGRES), None
+        try:
+            while True:
+                kind, sql, values = steps.send(reply)
+                if kind == "rows":
+                    reply = cursor.execute(_percent(sql), values).fetchall()
+                elif kind == "run":
+                    cursor.execute(_percent(sql), values)
+                else:
+                    cursor.executemany(_percent(sql), values)
+        except StopIteration as end:
+            connection.commit()
+            return end.value  # type: ignore[no-any-return]
+
+    return floor
+
+
+def on_psycopg_async(connection: psycopg.AsyncConnection) -> Callable[[uuid.UUID], Awaitable[int]]:
+    """Check in with psycopg's async side."""
+    cursor = connection.cursor()
+
+    async def floor(habit_id: uuid.UUID) -> int:
+        steps, reply = check_in(habit_id, POSTGRES), None
+        try:
+            while True:
+                kind, sql, values = steps.send(reply)
+                if kind == "rows":
+                    await cursor.execute(_percent(sql), values)
+                    reply = await cursor.fetchall()
+                elif kind == "run":
+                    await cursor.execute(_percent(sql), values)
+                else:
+                    await cursor.executemany(_percent(sql), values)
+        except StopIteration as end:
+            await connection.commit()
+            return end.value  # type: ignore[no-any-return]
+
+    return floor
+
+
+def on_asyncpg(connection: Any) -> Callable[[uuid.UUID], Awaitable[int]]:
+    """Check in with asyncpg."""
+
+    async def floor(habit_id: uuid.UUID) -> int:
+        transaction = connection.transaction(isolation="read_committed")
+        await transaction.start()
+        steps, reply = check_in(habit_id, POSTGRES), None
+        try:
+            while True:
+                kind, sql, values = steps.send(reply)
+                if kind == "rows":
+                    reply = await connection.fetch(_numbered(sql), *values)
+                elif kind == "run":
+                    await connection.execute(_numbered(sql), *values)
+                else:
+                    await connection.executemany(_numbered(sql), values)
+        except StopIteration as end:
+            await transaction.commit()
+            return end.value  # type: ignore[no-any-return]
+
+    return floor
+
+
+@cache
+def _percent(sql: LiteralString) -> LiteralString:
+    """Spell parameters as psycopg does."""
+    return sql.replace("?", "%s")
+
+
+@cache
+def _numbered(sql: str) -> str:
+    """Spell parameters as PostgreSQL does."""
+    numbers = count(1)
+    return "".join(f"${next(numbers)}" if sign == "?" else sign for sign in sql)

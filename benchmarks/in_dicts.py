@@ -1,0 +1,60 @@
+"""A check-in on plain dicts: the floor of the memory store, for information."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime
+from typing import Any
+
+
+class Dicts:
+    """Nothing can be undone, no rule is held, no other thread may come."""
+
+    def __init__(self) -> None:
+        """Make empty tables."""
+        self.habits: dict[uuid.UUID, tuple[str, str]] = {}
+        self.revs: dict[str, int] = {}
+        self.snapshots: dict[uuid.UUID, tuple[date, bytes, int]] = {}
+        self.facts: dict[uuid.UUID, dict[str, Any]] = {}
+        self.settled: dict[tuple[str, str], int] = {}
+        self.accounts: dict[tuple[str, str], tuple[int, int]] = {}
+        self.transfers: dict[uuid.UUID, dict[str, Any]] = {}
+        self.entries: dict[tuple[str, str, int], tuple[Any, ...]] = {}
+        self.events: dict[tuple[str, int, int], tuple[Any, ...]] = {}
+
+    def check_in(self, habit_id: uuid.UUID) -> int:
+        """Check in for today and earn ten coins; return the length of the streak."""
+        now = datetime.now(UTC)
+        today = now.date()
+        owner, _ = self.habits[habit_id]
+        rev = self.revs[owner] = self.revs.get(owner, 0) + 1
+        first, marks, best = self.snapshots[habit_id]
+        marks = marks.ljust((today - first).days, b"x") + b"1"
+        streak = len(marks) - marks.rfind(b"x") - 1
+        fact_id, transfer_id = uuid.uuid4(), uuid.uuid4()
+        self.facts[fact_id] = {
+            "id": fact_id,
+            "habit_id": habit_id,
+            "owner": owner,
+            "day": today,
+            "at": now,
+            "tz": "UTC",
+            "note": None,
+            "credit": "full",
+            "source": "app",
+            "received_at": now,
+        }
+        self.snapshots[habit_id] = (first, marks, max(best, streak))
+        place = f"done:{habit_id}:{today}"
+        key = (owner, f"{place}:completion")
+        if key not in self.settled:
+            self.settled[key] = 10
+        self.transfers[transfer_id] = {"id": transfer_id, "owner": owner, "amount": 10, "at": now}
+        for role, amount in (("mint", -10), ("wallet", 10)):
+            balance, seq = self.accounts[owner, role]
+            self.accounts[owner, role] = (balance + amount, seq + 1)
+            self.entries[owner, role, seq + 1] = (transfer_id, amount, balance + amount, now)
+        posted = ("CoinsPosted", now, None, transfer_id, 10, self.accounts[owner, "wallet"][0])
+        self.events[owner, rev, 0] = ("HabitCompleted", now, place, habit_id, today, "full", False)
+        self.events[owner, rev, 1] = posted
+        return streak

@@ -1,0 +1,167 @@
+"""An async host: one kit for the process, and each request sees its own user's habits only.
+
+    uvicorn --app-dir examples/hosts fastapi_app:app
+
+HABITS_URL names the database: ``sqlite:///habits.db`` by default, or ``postgresql://...`` after
+``python -m habitkit upgrade postgresql://...``.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from habitkit import AsyncHabitKit, AsyncOwnedKit, CheckedIn, DayClock, Habit, Schedule, Undone
+from habitkit.errors import (
+    HabitKitError,
+    IdempotencyConflict,
+    InvalidInput,
+    NotFound,
+    Refused,
+    StoreBusy,
+)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    url = os.environ.get("HABITS_URL", "sqlite:///habits.db")
+    async with await AsyncHabitKit.open(url) as kit:
+        app.state.kit = kit
+        yield
+
+
+app = FastAPI(title="Habits", lifespan=lifespan)
+
+
+# -- who asks ----------------------------------------------------------------------------------
+
+
+async def user(x_user: Annotated[str, Header()]) -> str:
+    """Return who asks. A header is no login: put yours here."""
+    return x_user
+
+
+async def owned_kit(request: Request, owner: Annotated[str, Depends(user)]) -> AsyncOwnedKit:
+    """Return the kit as the user may see it: what belongs to another is not found."""
+    kit: AsyncHabitKit = request.app.state.kit
+    return kit.owned_by(owner)
+
+
+User = Annotated[str, Depends(user)]
+Kit = Annotated[AsyncOwnedKit, Depends(owned_kit)]
+
+# A client that heard no answer asks again with the same key; what was done is not done twice.
+Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+# -- what is said ------------------------------------------------------------------------------
+
+
+class NewHabit(BaseModel):
+    """What a user says about a new habit."""
+
+    title: str
+    tz: str | None = None
+
+
+class NewCheckIn(BaseModel):
+    """What a user may say about a check-in: by default it is for today."""
+
+    day: date | None = None
+    note: str | None = None
+
+
+class HabitOut(BaseModel):
+    """A habit. The response models read the kit's values attribute by attribute."""
+
+    id: UUID
+    title: str
+
+
+class StreakOut(BaseModel):
+    """A run of done days."""
+
+    slots: int
+    first: date | None
+    last: date | None
+
+
+class UndoneOut(BaseModel):
+    """What taking a check-in back did."""
+
+    id: UUID
+    day: date
+    streak: StreakOut
+    coins: int
+
+
+class CheckedInOut(UndoneOut):
+    """What a check-in did."""
+
+    credit: str
+
+
+# -- what can be done --------------------------------------------------------------------------
+
+
+@app.post("/habits", status_code=201, response_model=HabitOut)
+async def create(kit: Kit, owner: User, new: NewHabit, key: Key = None) -> Habit:
+    return await kit.habits.create(
+        owner, new.title, Schedule.daily(), clock=DayClock(new.tz), idempotency_key=key
+    )
+
+
+@app.get("/habits", response_model=list[HabitOut])
+async def habits(
+    kit: Kit, owner: User, after: UUID | None = None, limit: Annotated[int, Query(le=100)] = 50
+) -> list[Habit]:
+    return await kit.habits.list(owner, after=after, limit=limit)
+
+
+@app.post("/habits/{habit_id}/check-ins", status_code=201, response_model=CheckedInOut)
+async def check_in(
+    kit: Kit, habit_id: UUID, new: NewCheckIn | None = None, key: Key = None
+) -> CheckedIn:
+    said = new or NewCheckIn()
+    return await kit.habits.check_in(habit_id, day=said.day, note=said.note, idempotency_key=key)
+
+
+@app.delete("/check-ins/{fact_id}", response_model=UndoneOut)
+async def undo(kit: Kit, fact_id: UUID) -> Undone:
+    return await kit.habits.undo(fact_id)
+
+
+@app.get("/balance")
+async def balance(kit: Kit, owner: User) -> dict[str, int]:
+    wallet = await kit.coins.balance(owner)
+    return {"available": wallet.available}
+
+
+# -- what can go wrong -------------------------------------------------------------------------
+
+STATUS: dict[type[HabitKitError], int] = {
+    NotFound: 404,
+    Refused: 409,  # a rule says no: too few coins, a day that has not begun
+    InvalidInput: 422,
+    IdempotencyConflict: 422,  # as draft-ietf-httpapi-idempotency-key-header has it
+    StoreBusy: 503,
+}
+
+
+@app.exception_handler(HabitKitError)
+async def say_no(_: Request, error: Exception) -> Response:
+    """Answer with the error's own message, which says what was given and what was expected.
+
+    What is not in the table is a fault of the program: it stays a 500 and gets into the log.
+    """
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    if status is None:
+        raise error
+    body: dict[str, Any] = {"title": type(error).__name__, "detail": str(error)}
+    return JSONResponse(body, status, media_type="application/problem+json")

@@ -1,0 +1,125 @@
+"""A shop that takes coins: the host's own tables and the kit's ledger change in one transaction.
+
+    flask --app examples/hosts/flask_app run
+
+The host owns the engine, the session and the transaction. ``kit.on(session)`` works inside it and
+never commits, so an order and its payment are there together or not at all.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import Flask, request
+from sqlalchemy import Engine, ForeignKey, select, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from habitkit import HabitKit
+from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
+from habitkit.errors import HabitKitError, IdempotencyConflict, InsufficientFunds, InvalidInput
+
+
+class Base(DeclarativeBase):
+    """The host's own tables; the kit's are beside them, named habitkit_..."""
+
+
+class Item(Base):
+    """Something to buy."""
+
+    __tablename__ = "items"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    price: Mapped[int]
+    stock: Mapped[int]
+
+
+class Order(Base):
+    """Something bought. Its id is that of the transfer that paid for it."""
+
+    __tablename__ = "orders"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    item: Mapped[str] = mapped_column(ForeignKey("items.name"))
+
+
+class Wish(Base):
+    """Something somebody could not afford at the time."""
+
+    __tablename__ = "wishes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    item: Mapped[str] = mapped_column(ForeignKey("items.name"))
+
+
+class SoldOutError(Exception):
+    """Somebody else got the last one."""
+
+
+Answer = tuple[Mapping[str, Any], int]
+
+
+def create_app(engine: Engine | None = None) -> Flask:
+    """Make the app on an engine of the host's; on ``shop.db`` by default."""
+    engine = engine or sqlite_engine("sqlite:///shop.db")
+    upgrade(engine)  # in production a step of the deployment: python -m habitkit upgrade URL
+    Base.metadata.create_all(engine)
+    kit = HabitKit(SqlStore(engine))
+
+    app = Flask(__name__)
+    app.extensions["habitkit"] = kit
+
+    @app.post("/orders")
+    def buy() -> Answer:
+        owner, wanted = user(), request.get_json()["item"]
+        # The client names its order, so that it may ask again when it heard no answer.
+        key = request.headers.get("Idempotency-Key", "")
+        with Session(engine) as session, session.begin():
+            coins = kit.on(session).owned_by(owner).coins
+            item = session.get(Item, wanted)
+            if item is None:
+                return problem("NoSuchItem", f"there is no {wanted!r} here"), 404
+            try:
+                paid = coins.spend(owner, item.price, memo=item.name, idempotency_key=key)
+            except InsufficientFunds as error:
+                # Only the kit's savepoint was rolled back. The transaction goes on and commits.
+                session.add(Wish(owner=owner, item=item.name))
+                return problem("InsufficientFunds", f"{error}; it is on your wish list"), 409
+            if session.get(Order, paid.id) is None:
+                session.add(Order(id=paid.id, owner=owner, item=item.name))
+                take_one = (
+                    update(Item)
+                    .where(Item.name == item.name, Item.stock > 0)
+                    .values(stock=Item.stock - 1)
+                    .returning(Item.stock)
+                )
+                if session.scalar(take_one) is None:
+                    raise SoldOutError  # rolls back everything: the order and the payment
+            return {"order": str(paid.id), "item": item.name, "paid": paid.amount}, 201
+
+    @app.get("/me")
+    def me() -> Answer:
+        owner = user()
+        with Session(engine) as session, session.begin():
+            orders = session.scalars(select(Order.item).where(Order.owner == owner)).all()
+            wishes = session.scalars(select(Wish.item).where(Wish.owner == owner).distinct()).all()
+            wallet = kit.on(session).owned_by(owner).coins.balance(owner).available
+        return {"coins": wallet, "orders": list(orders), "wishes": list(wishes)}, 200
+
+    @app.errorhandler(SoldOutError)
+    def sold_out(_: SoldOutError) -> Answer:
+        return problem("SoldOut", "somebody was faster; you keep your coins"), 409
+
+    @app.errorhandler(InvalidInput)
+    @app.errorhandler(IdempotencyConflict)
+    def bad_request(error: HabitKitError) -> Answer:
+        return problem(type(error).__name__, str(error)), 422
+
+    return app
+
+
+def user() -> str:
+    """Return who asks. A header is no login: put yours here."""
+    return request.headers.get("X-User", "")
+
+
+def problem(title: str, detail: str) -> Mapping[str, str]:
+    return {"title": title, "detail": detail}

@@ -1,0 +1,168 @@
+"""Contract of the inbox and of kept answers, on the bare ports."""
+# ruff: noqa: S101 - assert is how a test speaks
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.testing.contracts._facts import (
+    NOW,
+    STRANGE_TEXTS,
+    answer,
+    days,
+    message,
+)
+from habitkit.testing.contracts._frame import Contract, read, write
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from habitkit.journal.model import Answer, Message
+    from habitkit.store import Store, Stores
+
+__all__ = ["InboxCases", "KeptAnswerCases"]
+
+MINUTE = timedelta(minutes=1)
+
+
+class InboxCases(Contract):
+    """Part of ``StoreContract``: messages between owners."""
+
+    def test_a_message_comes_back_as_it_was(self, store: Store) -> None:
+        sent = message("ada", "k", at=NOW.replace(microsecond=7), texts=list(STRANGE_TEXTS), n=1)
+
+        assert _add(store, sent)
+
+        assert _waiting(store) == [sent]
+
+    def test_a_key_is_taken_once_for_each_owner(self, store: Store) -> None:
+        assert _add(store, message("ada", "k", n=1))
+        assert not _add(store, message("ada", "k", n=2))
+        assert _add(store, message("bob", "k", n=3))
+
+        assert [found.fields["n"] for found in _waiting(store)] == [1]
+        assert [found.fields["n"] for found in _waiting(store, "bob")] == [3]
+
+    def test_messages_wait_in_the_order_of_instant_and_key(self, store: Store) -> None:
+        for key, later in [("b", 1), ("c", 0), ("a", 1), ("d", 2)]:
+            _add(store, message("ada", key, at=NOW + later * MINUTE))
+
+        assert [found.key for found in _waiting(store)] == ["c", "a", "b", "d"]
+        assert [found.key for found in _waiting(store, limit=2)] == ["c", "a"]
+
+    def test_owners_with_messages_are_told_each_once_and_sorted(self, store: Store) -> None:
+        for owner in ("cyd", "ada", "bob", "ada"):
+            _add(store, message(owner, f"{owner}{len(_owners(store))}"))
+
+        assert _owners(store) == ["ada", "bob", "cyd"]
+        assert _owners(store, 2) == ["ada", "bob"]
+
+    def test_an_applied_message_waits_no_longer_and_keeps_its_key(self, store: Store) -> None:
+        _add(store, message("ada", "k"))
+        (found,) = _waiting(store)
+
+        _apply(store, found, NOW)
+
+        assert _waiting(store) == []
+        assert _owners(store) == []
+        assert not _add(store, message("ada", "k"))
+
+    def test_a_message_that_fails_is_tried_a_bounded_number_of_times(self, store: Store) -> None:
+        _add(store, message("ada", "k"))
+
+        for attempt in range(MAX_MESSAGE_ATTEMPTS):
+            (found,) = _waiting(store)
+            assert found.attempts == attempt
+            assert found.error == (f"no {attempt}" if attempt else None)
+            _fail(store, found, f"no {attempt + 1}")
+
+        assert _waiting(store) == []
+        assert _owners(store) == []
+        assert not write(store, lambda stores: stores.owners.lock("ada").messages)
+
+    def test_messages_that_were_applied_long_ago_are_forgotten(self, store: Store) -> None:
+        for n in range(5):
+            _add(store, message("ada", f"k{n}"))
+        for n, found in enumerate(_waiting(store)[:4]):
+            _apply(store, found, NOW + days(n))
+
+        def forget(before: datetime, limit: int) -> int:
+            return write(store, lambda stores: stores.inbox.forget(before, limit))
+
+        assert forget(NOW, 10) == 0
+        assert [forget(NOW + days(3), 2), forget(NOW + days(3), 2)] == [2, 1]
+        assert forget(NOW + days(9), 10) == 1
+        assert [found.key for found in _waiting(store)] == ["k4"]
+        assert _add(store, message("ada", "k0"))
+
+
+class KeptAnswerCases(Contract):
+    """Part of ``StoreContract``: answers to idempotency keys, on the bare port."""
+
+    def test_an_answer_comes_back_as_it_was(self, store: Store) -> None:
+        given = answer(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
+
+        _put(store, given)
+
+        assert _get(store, key="ключ 🔑") == given
+
+    def test_an_answer_belongs_to_owner_operation_and_key(self, store: Store) -> None:
+        _put(store, answer())
+
+        assert _get(store) is not None
+        assert _get(store, owner="bob") is None
+        assert _get(store, operation="notes.drop") is None
+        assert _get(store, key="KEY") is None
+
+    def test_a_new_answer_replaces_the_old_one(self, store: Store) -> None:
+        _put(store, answer(result="1"))
+        _put(store, answer(result="2", at=NOW + days(1)))
+
+        assert _get(store) == answer(result="2", at=NOW + days(1))
+
+    def test_answers_that_were_given_long_ago_are_forgotten(self, store: Store) -> None:
+        for n in range(4):
+            _put(store, answer(key=f"k{n}", at=NOW + days(n)))
+
+        def forget(before: datetime, limit: int) -> int:
+            return write(store, lambda stores: stores.answers.forget(before, limit))
+
+        assert forget(NOW, 10) == 0
+        assert [forget(NOW + days(3), 2), forget(NOW + days(3), 2)] == [2, 1]
+        assert [_get(store, key=f"k{n}") is None for n in range(4)] == [True, True, True, False]
+
+
+def _add(store: Store, given: Message) -> bool:
+    return write(store, lambda stores: stores.inbox.add(given))
+
+
+def _waiting(store: Store, owner: str = "ada", limit: int = 100) -> list[Message]:
+    return read(store, lambda stores: stores.inbox.waiting(owner, limit))
+
+
+def _apply(store: Store, given: Message, at: datetime) -> None:
+    write(store, lambda stores: stores.inbox.applied(given, at))
+
+
+def _fail(store: Store, given: Message, error: str) -> None:
+    write(store, lambda stores: stores.inbox.failed(given, error))
+
+
+def _owners(store: Store, limit: int = 100) -> list[str]:
+    return read(store, lambda stores: stores.inbox.owners(limit))
+
+
+def _put(store: Store, given: Answer) -> None:
+    def work(stores: Stores) -> None:
+        stores.owners.lock(given.owner)
+        stores.answers.put(given)
+
+    write(store, work)
+
+
+def _get(
+    store: Store, owner: str = "ada", operation: str = "notes.add", key: str = "key"
+) -> Answer | None:
+    return read(store, lambda stores: stores.answers.get(owner, operation, key))

@@ -1,0 +1,230 @@
+"""The FastAPI host, in the test's own event loop and as a real server with many clients at once."""
+
+import asyncio
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import create_engine
+
+from habitkit.backends.sqlalchemy import upgrade
+
+HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
+
+
+@pytest.fixture
+async def client(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Ada's, on the store that the test is parametrized with."""
+    monkeypatch.setenv("HABITS_URL", database_url(request, tmp_path))
+    app = load_app().app
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://habits", headers={"X-User": "ada"}
+        ) as client,
+    ):
+        yield client
+
+
+def database_url(request: pytest.FixtureRequest, place: Path) -> str:
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{place / 'habits.db'}"
+    url: str = request.getfixturevalue("fresh_postgres_url")
+    engine = create_engine(url)
+    upgrade(engine)
+    engine.dispose()
+    return url
+
+
+def load_app() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("habits_fastapi_app", HOSTS / "fastapi_app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+both_stores = pytest.mark.parametrize(
+    "client",
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)],
+    indirect=True,
+)
+
+
+async def new_habit(client: httpx.AsyncClient, title: str = "Run", **headers: str) -> str:
+    answer = await client.post("/habits", json={"title": title}, headers=headers)
+    assert answer.status_code == 201, answer.text
+    made: str = answer.json()["id"]
+    return made
+
+
+async def balance(client: httpx.AsyncClient, **headers: str) -> int:
+    coins: int = (await client.get("/balance", headers=headers)).json()["available"]
+    return coins
+
+
+@both_stores
+async def test_a_habit_is_created_done_paid_and_undone(client):
+    habit = await new_habit(client)
+    assert (await client.get("/habits")).json() == [{"id": habit, "title": "Run"}]
+
+    done = await client.post(f"/habits/{habit}/check-ins")
+    today = done.json()["day"]
+    assert done.status_code == 201
+    assert done.json() == {
+        "id": done.json()["id"],
+        "day": today,
+        "credit": "full",
+        "streak": {"slots": 1, "first": today, "last": today},
+        "coins": 10,
+    }
+    assert await balance(client) == 10
+
+    undone = await client.delete(f"/check-ins/{done.json()['id']}")
+    assert undone.json()["coins"] == -10
+    assert undone.json()["streak"] == {"slots": 0, "first": None, "last": None}
+    assert await balance(client) == 0
+
+
+async def test_a_day_and_a_note_may_be_said(client):
+    habit = await new_habit(client)
+    yesterday = str(datetime.now(UTC).date() - timedelta(days=1))
+    said = {"day": yesterday, "note": "forgot to say so"}
+    done = await client.post(f"/habits/{habit}/check-ins", json=said)
+    assert done.json()["day"] == yesterday
+
+
+async def test_a_list_is_read_in_pages(client):
+    made = sorted([await new_habit(client, f"Habit {number}") for number in range(5)])
+    first = (await client.get("/habits", params={"limit": 3})).json()
+    rest = (await client.get("/habits", params={"limit": 3, "after": first[-1]["id"]})).json()
+    assert [habit["id"] for habit in (*first, *rest)] == made
+
+
+@both_stores
+async def test_the_same_key_does_it_once(client):
+    key = {"Idempotency-Key": "tap-1"}
+    habit = await new_habit(client, **key)
+    assert await new_habit(client, **key) == habit
+    first, second = [await client.post(f"/habits/{habit}/check-ins", headers=key) for _ in range(2)]
+    assert first.json() == second.json()
+    assert await balance(client) == 10
+
+
+@both_stores
+async def test_what_belongs_to_another_user_is_not_found(client):
+    habit = await new_habit(client)
+    done = (await client.post(f"/habits/{habit}/check-ins")).json()["id"]
+    eve = {"X-User": "eve"}
+
+    for answer in (
+        await client.post(f"/habits/{habit}/check-ins", headers=eve),
+        await client.delete(f"/check-ins/{done}", headers=eve),
+    ):
+        assert answer.status_code == 404
+        assert answer.json()["title"] == "NotFound"
+    assert (await client.get("/habits", headers=eve)).json() == []
+    assert await balance(client, **eve) == 0
+    assert await balance(client) == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "title"),
+    [
+        ("/habits", {"title": " "}, {}, 422, "InvalidHabit"),
+        ("/habits", {"title": "Run", "tz": "Mars/Base"}, {}, 422, "InvalidZone"),
+        ("/habits", {"title": "Run"}, {"X-User": "u" * 201}, 422, "InvalidOwner"),
+        ("/habits", {"title": "Jog"}, {"Idempotency-Key": "used"}, 422, "IdempotencyConflict"),
+        ("/habits/{habit}/check-ins", {"day": "2999-01-01"}, {}, 409, "DayRefused"),
+        (f"/habits/{UUID(int=7)}/check-ins", None, {}, 404, "NotFound"),
+    ],
+)
+async def test_each_refusal_has_its_status_and_says_why(client, path, body, headers, status, title):
+    habit = await new_habit(client, **{"Idempotency-Key": "used"})
+    answer = await client.post(path.format(habit=habit), json=body, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["title"] == title
+    assert len(answer.json()["detail"]) > 20
+
+
+async def test_who_does_not_say_who_asks_is_refused(client):
+    del client.headers["X-User"]
+    assert (await client.get("/habits")).status_code == 422
+
+
+# --- a real server ---------------------------------------------------------------------------
+
+
+@contextmanager
+def served(place: Path) -> Iterator[str]:
+    """Run uvicorn on a free port of the loopback, in ``place``; yield its address."""
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "uvicorn", "--app-dir", HOSTS, "fastapi_app:app"),
+            *("--host", "127.0.0.1", "--port", "0", "--no-access-log"),
+        ],
+        cwd=place,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stderr is not None
+    try:
+        for line in server.stderr:
+            if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
+                yield found[1]
+                break
+        else:
+            pytest.fail(f"the server ended by itself: {server.wait(10)}")
+    finally:
+        server.terminate()
+        _, said = server.communicate(timeout=30)
+    assert "Application shutdown complete" in said
+    assert "Traceback" not in said
+
+
+async def test_many_clients_of_a_real_server_at_once(tmp_path):
+    users = [f"user {number}" for number in range(6)]
+
+    async def live(client: httpx.AsyncClient, user: str) -> dict[str, Any]:
+        """Do everything four times at once, with one key, as an impatient client does."""
+        me = {"X-User": user}
+        made = await asyncio.gather(
+            *(new_habit(client, **me, **{"Idempotency-Key": "new"}) for _ in range(4))
+        )
+        path = f"/habits/{made[0]}/check-ins"
+        key = {"Idempotency-Key": "done"}
+        done = await asyncio.gather(
+            *(client.post(path, headers=me | key) for _ in range(4)),
+            *(client.post(path, headers=me) for _ in range(4)),
+        )
+        return {
+            "habits": len(set(made)),
+            "statuses": {answer.status_code for answer in done},
+            "facts": len({answer.json()["id"] for answer in done}),
+            "listed": len((await client.get("/habits", headers=me)).json()),
+            "coins": await balance(client, **me),
+        }
+
+    with served(tmp_path) as url:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+            lives = await asyncio.gather(*(live(client, user) for user in users))
+        expected = {"habits": 1, "statuses": {201}, "facts": 5, "listed": 1, "coins": 10}
+        assert lives == [expected] * len(users)
+
+    with served(tmp_path) as url:
+        async with httpx.AsyncClient(base_url=url) as client:
+            assert await balance(client, **{"X-User": users[0]}) == 10

@@ -1,0 +1,127 @@
+"""The package's source as the tests of the house see it: parsed modules and their imports."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from attrs import field, frozen
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "habitkit"
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@frozen
+class Import:
+    """One name that a module imports.
+
+    Attributes:
+        target: The module; of ``from package import module`` the inner one.
+        line: Where.
+        for_types: True inside ``if TYPE_CHECKING``.
+        lazy: True inside a function.
+    """
+
+    target: str
+    line: int
+    for_types: bool
+    lazy: bool
+
+
+@frozen
+class Module:
+    """A parsed module of the package."""
+
+    name: str
+    path: Path
+    text: str = field(repr=False)
+    tree: ast.Module = field(repr=False, eq=False)
+
+    @property
+    def place(self) -> str:
+        """Return the path inside the package."""
+        return self.path.relative_to(PACKAGE).as_posix()
+
+    @property
+    def is_private(self) -> bool:
+        """Tell whether its name, or that of a package around it, begins with an underscore."""
+        return any(part.startswith("_") and part != "__init__" for part in self.place.split("/"))
+
+    def imports(self) -> list[Import]:
+        """Return what it imports."""
+        return list(_imports(self.tree, self.name, False, False))
+
+    def load(self) -> ModuleType:
+        """Import it."""
+        return importlib.import_module(self.name)
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Return every module of the package."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        name = ".".join(parts).removesuffix(".__init__")
+        text = path.read_text("utf-8")
+        found.append(Module(name, path, text, ast.parse(text)))
+    return tuple(found)
+
+
+@cache
+def module_names() -> frozenset[str]:
+    """Return the names of all modules of the package."""
+    return frozenset(module.name for module in modules())
+
+
+def rooms() -> list[str]:
+    """Return the rooms: the packages with a page of values or of actions."""
+    return sorted(
+        {m.place.split("/")[0] for m in modules() if m.place.endswith(("/model.py", "/actions.py"))}
+    )
+
+
+def pages(name: str) -> list[Module]:
+    """Return the rooms' pages of a name."""
+    return [m for m in modules() if m.place.split("/")[1:] == [f"{name}.py"]]
+
+
+def _imports(node: ast.AST, inside: str, for_types: bool, lazy: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(alias.name, child.lineno, for_types, lazy)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"{inside}:{child.lineno}: a relative import"
+            for alias in child.names:
+                inner = f"{child.module}.{alias.name}"
+                target = inner if inner in module_names() else str(child.module)
+                yield Import(target, child.lineno, for_types, lazy)
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for inner_node in child.body:
+                yield from _imports(ast.Module([inner_node], []), inside, True, lazy)
+            for inner_node in child.orelse:
+                yield from _imports(ast.Module([inner_node], []), inside, for_types, lazy)
+        else:
+            is_function = isinstance(child, Function)
+            yield from _imports(child, inside, for_types, lazy or is_function)
+
+
+def docstrings(tree: ast.Module) -> set[int]:
+    """Return the ids of the nodes that are docstrings, of values too."""
+    found = set()
+    for node in ast.walk(tree):
+        for body in (getattr(node, "body", None),):
+            if not isinstance(body, list):
+                continue
+            for statement in body:
+                if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                    found.add(id(statement.value))
+    return found

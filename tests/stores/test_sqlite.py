@@ -1,0 +1,100 @@
+"""The SQL store passes every contract on SQLite: in a file, in memory, and for async hosts."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, threaded_sqlite, upgrade
+from habitkit.testing.contracts import (
+    AsyncCoinsContract,
+    AsyncHabitsContract,
+    AsyncHostTransactionsContract,
+    AsyncStoreContract,
+    CoinsContract,
+    Contract,
+    HabitsContract,
+    HostTransactionsContract,
+    StoreContract,
+)
+from tests.stores.hosts import ASYNC, SYNC
+
+
+class InFile(Contract):
+    """What the classes below share."""
+
+    capabilities = {"shared", "host_transactions"}
+
+    @pytest.fixture
+    def url(self, tmp_path):
+        return f"sqlite:///{tmp_path}/habits.db"
+
+    @pytest.fixture
+    def engine(self, url):
+        engine = sqlite_engine(url, synchronous="NORMAL")
+        upgrade(engine)
+        yield engine
+        engine.dispose()
+
+    @pytest.fixture
+    def conflict(self):
+        busy = sqlite3.OperationalError("database is locked")
+        busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
+        busy.sqlite_errorname = "SQLITE_BUSY"
+        return exc.OperationalError("INSERT", {}, busy)
+
+
+class TestSqliteFile(InFile, StoreContract, HabitsContract, CoinsContract):
+    @pytest.fixture
+    def store(self, engine):
+        return SqlStore(engine)
+
+
+class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
+    @pytest.fixture
+    def store(self, engine):
+        return SqlStore(engine)
+
+    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
+    def host(self, request, engine):
+        return request.param(engine)
+
+
+class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
+    capabilities = {"host_transactions"}
+
+    @pytest.fixture
+    def engine(self):
+        engine = sqlite_engine("sqlite://")
+        upgrade(engine)
+        yield engine
+        engine.dispose()
+
+    @pytest.fixture
+    def store(self, engine):
+        return SqlStore(engine)
+
+    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
+    def host(self, request, engine):
+        return request.param(engine)
+
+
+class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+    @pytest.fixture
+    def open_store(self, engine):
+        return lambda: threaded_sqlite(engine)
+
+
+class TestThreadedSqliteInHostTransactions(InFile, AsyncHostTransactionsContract):
+    @pytest.fixture
+    def open_store(self, engine):
+        return lambda: threaded_sqlite(engine)
+
+    @pytest.fixture(params=ASYNC, ids=lambda kind: kind.__name__)
+    def host(self, request, url, engine, loop_thread):
+        aiosqlite = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
+        yield request.param(aiosqlite)
+        loop_thread.run(aiosqlite.dispose())

@@ -1,0 +1,310 @@
+"""The types that a host's type checker sees. Never executed: mypy and pyright read it.
+
+Lines marked as errors must be errors: both checkers complain about a mark that is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, assert_type
+from uuid import UUID
+
+from attrs import frozen
+
+from habitkit import (
+    AsyncHabitKit,
+    AsyncHostKit,
+    AsyncOwnedKit,
+    Balance,
+    CheckedIn,
+    Clock,
+    DayClock,
+    Economy,
+    Entry,
+    Event,
+    Habit,
+    HabitKit,
+    HostKit,
+    OwnedKit,
+    Reaction,
+    RebuildReport,
+    RelayReport,
+    RewardRule,
+    Schedule,
+    StoredEvent,
+    Streak,
+    StreakState,
+    Subscriber,
+    SweepReport,
+    SystemClock,
+    Transaction,
+    Transfer,
+    Undone,
+    on,
+    subscribe,
+)
+from habitkit.backends.memory import MemoryStore
+from habitkit.backends.threaded import ThreadedStore
+from habitkit.coins import actions as coins
+from habitkit.events import CoinsPosted, HabitCompleted, Recorded, StreakReached
+from habitkit.habits import actions as habits
+from habitkit.ports import AsyncHostTransactions, AsyncStore, HostTransactions, Store
+from habitkit.testing import FakeClock, TestKit
+from habitkit.testing import kit as kit_for_a_test
+
+# -- stores and clocks satisfy their protocols ---------------------------------------------------
+
+store: Store = MemoryStore()
+async_store: AsyncStore = ThreadedStore(store)
+async_host: AsyncHostTransactions = ThreadedStore(store)
+clock: Clock = SystemClock()
+clock = FakeClock("2026-01-01T08:00Z")
+
+no_store: Store = ThreadedStore(store)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+no_async_store: AsyncStore = MemoryStore()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+no_host: HostTransactions = MemoryStore()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+no_clock: Clock = date  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
+class NoStore:
+    """A third party's store without ``run``."""
+
+    name = "nothing"
+    rooms = frozenset[str]()
+    capabilities = frozenset[str]()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+not_enough: Store = NoStore()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+# -- a host's own events, reactions, subscribers, economy ----------------------------------------
+
+
+@frozen
+class BookRead(Event):
+    """A host's own event."""
+
+    title: str
+
+
+def praise(tx: Transaction, owner: str, events: Sequence[BookRead]) -> None:
+    """Give coins for books."""
+    assert_type(tx.now, datetime)
+    assert_type(tx.new_id(), UUID)
+    assert_type(tx.economy, Economy)
+    for event in events:
+        assert_type(event.title, str)
+        assert_type(
+            coins.award(tx, owner, 5, idempotency_key=event.title),
+            Transfer,
+        )
+    assert_type(
+        tx.emit(owner, [StreakReached(owner, tx.now, tx.new_id(), tx.now.date(), 7, "full")]),
+        list[Event],
+    )
+    assert_type(tx.send(BookRead("bob", tx.now, "Emma"), key="Emma"), bool)
+
+
+def tell(event: StoredEvent) -> None:
+    """Tell a webhook."""
+    assert_type(event.id, str)
+    assert_type(event.rev, int)
+
+
+assert_type(on(BookRead, praise), Reaction)
+assert_type(on(BookRead, HabitCompleted, praise), Reaction)
+assert_type(subscribe(BookRead, "book.read", tell), Subscriber)
+
+BookRead("ada", clock.now())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+HabitCompleted("ada", clock.now(), UUID(int=1), date.min, "half")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+BookRead("ada", clock.now(), "Emma").title = "Ulysses"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+economy = Economy(rules=(RewardRule("book", BookRead, 5),), currencies=frozenset({"coin"}))
+RewardRule("book", str, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+# -- making and opening a kit --------------------------------------------------------------------
+
+kit = HabitKit(
+    store,
+    clock=clock,
+    economy=economy,
+    reactions=[on(BookRead, praise)],
+    subscribers=[subscribe(BookRead, tell)],
+)
+assert_type(HabitKit.open("sqlite:///habits.db", clock=clock, economy=economy), HabitKit)
+assert_type(kit_for_a_test(), TestKit)
+assert_type(kit_for_a_test().clock, FakeClock)
+
+with HabitKit.open("memory://") as opened:
+    assert_type(opened, HabitKit)
+
+HabitKit()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+HabitKit(async_store)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+HabitKit(store, SystemClock())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+HabitKit(store, colour="blue")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+HabitKit(store, reactions=[praise])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+
+# -- every call of every room --------------------------------------------------------------------
+
+run = kit.habits.create("ada", "Run", Schedule.daily(), clock=DayClock("Europe/Vienna"))
+assert_type(run, Habit)
+assert_type(run.id, UUID)
+assert_type(kit.habits.create(owner="ada", title="Run", schedule=Schedule.daily()), Habit)
+assert_type(kit.habits.get(str(run.id)), Habit)
+assert_type(kit.habits.list("ada", limit=5), list[Habit])
+done = kit.habits.check_in(run.id, day=date(2026, 1, 1), note="easy", idempotency_key="k")
+assert_type(done, CheckedIn)
+assert_type(done.streak, Streak)
+assert_type(done.coins, int)
+assert_type(done.events, tuple[Event, ...])
+assert_type(kit.habits.undo(done.id), Undone)
+assert_type(kit.habits.backfill(run.id, [date(2026, 1, 1)], source="paper"), int)
+
+assert_type(kit.streaks.state(run.id), StreakState)
+assert_type(kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 2, 1)), list[date])
+assert_type(kit.streaks.rebuild(run.id), RebuildReport)
+
+assert_type(kit.coins.balance("ada"), Balance)
+assert_type(kit.coins.balance("ada").available, int)
+assert_type(kit.coins.award("ada", 5, idempotency_key="k"), Transfer)
+assert_type(kit.coins.spend("ada", 5, idempotency_key="k", memo="book"), Transfer)
+assert_type(kit.coins.transfer("ada", "bob", 5, idempotency_key="k"), Transfer)
+assert_type(kit.coins.history("ada", after=3, newest_first=False), list[Entry])
+
+assert_type(kit.events.record("ada", "read", {"pages": 5}, at=clock.now()), Recorded)
+assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
+
+assert_type(kit.relay.run_once(limit=10), RelayReport)
+assert_type(kit.sweep(), SweepReport)
+assert_type(kit.close(), None)
+
+kit.habits.create("ada", "Run")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.habits.create("ada", "Run", "daily")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.habits.check_in(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.habits.check_in(run.id, date(2026, 1, 1))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.habits.check_in(run.id, day="2026-01-01")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.habits.check_in(run.id, at=date(2026, 1, 1))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.habits.check_in(run.id, mood="good")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.habits.check_out(run.id)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+kit.coins.award("ada", 5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.coins.award("ada", 0.5, idempotency_key="k")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.events.record("ada")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.sweep("all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.quests  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+# -- composing, scoping, the host's own transaction ----------------------------------------------
+
+
+def week(tx: Transaction) -> CheckedIn:
+    """Compose two actions."""
+    made = habits.create(tx, "ada", "Run", Schedule.daily())
+    return habits.check_in(tx, made.id)
+
+
+assert_type(kit.run(week), CheckedIn)
+assert_type(kit.run(lambda tx: tx.now), datetime)
+kit.run(lambda: 5)  # type: ignore[misc, arg-type]  # pyright: ignore[reportArgumentType]
+habits.check_in(run.id)  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
+
+owned = kit.owned_by("ada")
+assert_type(owned, OwnedKit)
+assert_type(owned.habits.check_in(run.id), CheckedIn)
+assert_type(owned.run(week), CheckedIn)
+owned.sweep()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+owned.relay  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+kit.owned_by(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+inside = kit.on(object())
+assert_type(inside, HostKit)
+assert_type(inside.coins.spend("ada", 50, idempotency_key="k"), Transfer)
+assert_type(inside.owned_by("ada").run(week), CheckedIn)
+inside.close()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+# -- the same, awaited ---------------------------------------------------------------------------
+
+
+async def tell_later(event: StoredEvent) -> None:
+    """Tell a webhook without blocking."""
+
+
+async def async_host_code() -> None:
+    """Use every call of every room of an async kit."""
+    kit = AsyncHabitKit(
+        async_store,
+        clock=clock,
+        economy=economy,
+        reactions=[on(BookRead, praise)],
+        subscribers=[subscribe(BookRead, tell_later)],
+    )
+    assert_type(await AsyncHabitKit.open("sqlite:///habits.db", clock=clock), AsyncHabitKit)
+    async with await AsyncHabitKit.open("memory://") as opened:
+        assert_type(opened, AsyncHabitKit)
+
+    AsyncHabitKit(store)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    run = await kit.habits.create("ada", "Run", Schedule.daily())
+    assert_type(run, Habit)
+    assert_type(await kit.habits.get(run.id), Habit)
+    assert_type(await kit.habits.list("ada"), list[Habit])
+    done = await kit.habits.check_in(run.id, day=date(2026, 1, 1))
+    assert_type(done, CheckedIn)
+    assert_type(await kit.habits.undo(done.id), Undone)
+    assert_type(await kit.habits.backfill(run.id, [date(2026, 1, 1)], source="paper"), int)
+    assert_type(await kit.streaks.state(run.id), StreakState)
+    assert_type(await kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 2, 1)), list[date])
+    assert_type(await kit.streaks.rebuild(run.id), RebuildReport)
+    assert_type(await kit.coins.balance("ada"), Balance)
+    assert_type(await kit.coins.award("ada", 5, idempotency_key="k"), Transfer)
+    assert_type(await kit.coins.spend("ada", 5, idempotency_key="k"), Transfer)
+    assert_type(await kit.coins.transfer("ada", "bob", 5, idempotency_key="k"), Transfer)
+    assert_type(await kit.coins.history("ada"), list[Entry])
+    assert_type(await kit.events.record("ada", "read"), Recorded)
+    assert_type(await kit.events.page("ada"), list[StoredEvent])
+    assert_type(await kit.relay.run_once(), RelayReport)
+    assert_type(await kit.sweep(limit=5), SweepReport)
+    assert_type(await kit.run(week), CheckedIn)
+    assert_type(kit.owned_by("ada"), AsyncOwnedKit)
+    assert_type(await kit.owned_by("ada").habits.check_in(run.id), CheckedIn)
+    assert_type(kit.on(object()), AsyncHostKit)
+    assert_type(await kit.on(object()).run(week), CheckedIn)
+
+    # A missing await is an error.
+    kit.habits.check_in(run.id)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.coins.award("ada", 5, idempotency_key="k")  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.sweep()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.relay.run_once()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.run(week)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.close()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.habits.check_in(run.id).coins  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+    # So are wrong arguments.
+    await kit.habits.check_in(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await kit.habits.check_in(run.id, mood="good")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await kit.habits.check_in(run.id, day="2026-01-01")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await kit.coins.award("ada", 5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    await kit.owned_by("ada").sweep()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+    async def nested(tx: Transaction) -> int:
+        """Do what no transaction can."""
+        return 5
+
+    assert_type(await (await kit.run(nested)), int)  # the work of a transaction is no coroutine
+
+
+# -- what actions are on the class ---------------------------------------------------------------
+
+
+def signature_survives(found: Any) -> None:
+    """Assign bound calls to callables of their exact type."""
+    check_in = kit.habits.check_in
+    assert_type(check_in(run.id), CheckedIn)
+    assert_type(
+        kit.coins.award("ada", 5, idempotency_key="k", currency="coin"),
+        Transfer,
+    )
+
+
+assert_type(CoinsPosted("ada", clock.now(), UUID(int=1), "award", "coin", 5, 5).amount, int)

@@ -1,0 +1,206 @@
+"""Values to JSON text and back: every event, every result."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import pkgutil
+import typing
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import cache
+from types import UnionType
+from typing import Any, Literal
+from uuid import UUID
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import habitkit
+from habitkit import _codec, events
+from habitkit.coins.model import Economy, RewardRule
+from habitkit.events import VOCABULARY, Event, HabitCompleted, Recorded
+
+NO_JSON: dict[type, str] = {
+    Economy: "holds classes; it is configuration, not data",
+    RewardRule: "holds a class; it is configuration, not data",
+}
+
+
+def _values() -> list[type]:
+    """Return every attrs value of every room."""
+    found = set()
+    for module in pkgutil.walk_packages(habitkit.__path__, "habitkit."):
+        if module.name.endswith(".model"):
+            page = importlib.import_module(module.name)
+            found |= {value for value in vars(page).values() if attrs.has(value)}
+    found = {kind for kind in found if not issubclass(kind, Event)}
+    return sorted(found - NO_JSON.keys(), key=lambda kind: kind.__name__)
+
+
+EVENTS = sorted(
+    (kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)),
+    key=lambda kind: kind.__name__,
+)
+KINDS = [kind for kind in EVENTS if kind is not Event]
+VALUES = _values()
+
+few = settings(max_examples=25)  # the same few paths for every class
+texts = st.text(max_size=4)
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=4,
+)
+SIMPLE: dict[object, st.SearchStrategy[Any]] = {
+    bool: st.booleans(),
+    int: st.integers(-(2**63), 2**63 - 1),
+    str: texts,
+    UUID: st.uuids(),
+    date: st.dates(),
+    time: st.times(),
+    datetime: st.datetimes(timezones=st.just(UTC)),
+    type(None): st.none(),
+    Mapping[str, Any]: st.dictionaries(texts, plain, max_size=3),
+    Mapping[str, str]: st.dictionaries(texts, texts, max_size=3),
+}
+
+
+def strategy(hint: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy for values of an attribute's type."""
+    if hint in SIMPLE:
+        return SIMPLE[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in {UnionType, typing.Union}:
+        return st.one_of(map(strategy, arguments))
+    if origin is tuple:
+        assert arguments[1] is ..., hint
+        return st.lists(strategy(arguments[0]), max_size=3).map(tuple)
+    if hint is Event:
+        return st.sampled_from(KINDS).flatmap(built)
+    assert attrs.has(hint), f"no strategy for {hint}"
+    return built(hint)
+
+
+@cache
+def built(kind: type) -> st.SearchStrategy[Any]:
+    """Return a strategy for instances of an attrs class."""
+    hints = typing.get_type_hints(kind)
+    return st.builds(kind, **{a.name: strategy(hints[a.name]) for a in attrs.fields(kind)})
+
+
+def test_there_are_events_and_values_to_test():
+    assert {VOCABULARY[name] for name in VOCABULARY} | {Event, Recorded} == set(EVENTS)
+    assert {"CheckedIn", "Undone", "Habit", "Transfer", "StreakState"} <= {
+        kind.__name__ for kind in VALUES
+    }
+
+
+@pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__name__)
+def test_a_value_comes_back_as_it_was(kind):
+    @few
+    @given(built(kind))
+    def comes_back(value):
+        text = _codec.dump(value)
+
+        assert _codec.load(text, kind) == value
+        assert isinstance(json.loads(text), dict)
+
+    comes_back()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_event_comes_back_as_it_was_by_its_class_and_as_one_of_several(kind):
+    @few
+    @given(built(kind))
+    def comes_back(event):
+        assert _codec.load(_codec.dump(event), Event) == event
+        assert _codec.load(_codec.dump([event]), tuple[Event, ...]) == (event,)
+
+    comes_back()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_event_comes_back_from_the_row_that_a_store_keeps(kind):
+    @few
+    @given(built(kind))
+    def comes_back(event):
+        stored = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
+        known = None if kind is Recorded else VOCABULARY[event.type]
+
+        restored = _codec.restore_event(known, event.type, event.owner, event.at, stored)
+
+        assert restored == event
+        assert (restored.type, restored.key) == (event.type, event.key)
+
+    comes_back()
+
+
+@given(built(HabitCompleted))
+def test_what_an_event_holds_beyond_owner_and_instant_is_told_by_name(event):
+    assert _codec.event_fields(event) == {
+        "habit_id": event.habit_id,
+        "day": event.day,
+        "credit": event.credit,
+        "sealed": event.sealed,
+    }
+
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@attrs.frozen
+class BookRead(Event):
+    """A host's own event; its attributes are called as those of ``Recorded``."""
+
+    name: str
+    fields: tuple[str, ...]
+
+
+def test_an_event_of_an_unknown_class_comes_back_as_a_loose_one_of_that_type():
+    read = BookRead("ada", NOW, "Emma", ("ch1", "ch2"))
+
+    loose = _codec.load(_codec.dump(read), Event)
+
+    assert loose == Recorded("ada", NOW, "BookRead", {"name": "Emma", "fields": ["ch1", "ch2"]})
+
+
+def test_a_stored_event_of_an_unknown_class_becomes_a_loose_one():
+    assert _codec.restore_event(None, "BookRead", "ada", NOW, {"name": "Emma"}) == Recorded(
+        "ada", NOW, "BookRead", {"name": "Emma"}
+    )
+
+
+def test_a_stored_event_of_a_hosts_class_becomes_one_of_that_class_again():
+    assert _codec.restore_event(
+        BookRead, "BookRead", "ada", NOW, {"name": "Emma", "fields": ["ch1"]}
+    ) == BookRead("ada", NOW, "Emma", ("ch1",))
+
+
+@pytest.mark.parametrize("value", [object(), Decimal(1), b"text", {1, 2}, NOW.tzinfo])
+def test_what_json_cannot_hold_is_refused(value):
+    with pytest.raises(TypeError, match="cannot be kept as JSON"):
+        _codec.to_json({"value": value})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_numbers_that_are_none_are_refused(value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        _codec.to_json({"value": value})
+
+
+@few
+@given(st.dictionaries(texts, plain, max_size=4))
+def test_json_values_come_back_as_they_were(values):
+    assert _codec.from_json(_codec.to_json(values)) == values

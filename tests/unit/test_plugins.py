@@ -1,0 +1,310 @@
+"""URLs to backends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+
+import pytest
+
+from habitkit import AsyncHabitKit, Economy, HabitKit, Schedule, plugins
+from habitkit.backends.memory import MemoryStore
+from habitkit.backends.threaded import ThreadedStore
+from habitkit.errors import ConfigurationError, MissingExtra, RoomNotStored, UnknownScheme
+from tests.unit.support import declared_entry_points
+
+SCHEMES = ["memory", "postgresql", "sqlite"]
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Return a function that pretends a package offers ``other://``, opened by a function."""
+
+    def install(open_url, name="other"):
+        point = SimpleNamespace(name=name, load=lambda: open_url)
+        monkeypatch.setattr(plugins, "entry_points", lambda *, group: [point])
+
+    return install
+
+
+def missing(module):
+    """Return what opens a backend whose driver is not installed."""
+
+    def open_url(url, *, asynchronous):
+        msg = f"No module named {module!r}"
+        raise ModuleNotFoundError(msg, name=module)
+
+    return open_url
+
+
+# -- the package's own backends ------------------------------------------------------------------
+
+
+def test_the_package_offers_its_backends_under_their_schemes():
+    points = declared_entry_points(plugins.GROUP)
+
+    assert sorted(point.name for point in points) == SCHEMES
+    assert all(callable(point.load()) for point in points)
+
+
+@pytest.mark.parametrize("url", ["memory://", "memory:", "Memory://".lower()])
+def test_memory_opens_a_new_empty_store_at_each_call(own_backends, url):
+    first, second = plugins.open_store(url), plugins.open_store(url)
+
+    assert isinstance(first, MemoryStore)
+    assert first is not second
+
+
+async def test_memory_opens_for_an_async_host_too(own_backends):
+    store = await plugins.open_async_store("memory://")
+
+    assert isinstance(store, ThreadedStore)
+    await store.close()
+
+
+def test_a_kit_opens_by_url(own_backends):
+    with HabitKit.open("memory://") as kit:
+        run = kit.habits.create("ada", "Run", Schedule.daily())
+
+        assert kit.habits.check_in(run.id).coins == 10
+
+
+async def test_an_async_kit_opens_by_url(own_backends):
+    async with await AsyncHabitKit.open("memory://") as kit:
+        run = await kit.habits.create("ada", "Run", Schedule.daily())
+
+        assert (await kit.habits.check_in(run.id)).coins == 10
+
+
+def test_memory_has_nothing_beyond_the_scheme(own_backends):
+    with pytest.raises(UnknownScheme, match="memory://"):
+        plugins.open_store("memory://shared")
+
+
+# -- what is not there ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "mysql+driver://host", "MySQL:"])
+def test_an_unknown_scheme_is_refused_and_the_known_ones_are_named(own_backends, url):
+    with pytest.raises(UnknownScheme) as refusal:
+        HabitKit.open(url)
+
+    assert refusal.value.scheme.lower() == "mysql"
+    assert refusal.value.known == tuple(SCHEMES)
+    assert "installed: memory, postgresql, sqlite" in str(refusal.value)
+    assert isinstance(refusal.value, ConfigurationError)
+
+
+async def test_an_async_kit_refuses_an_unknown_scheme_too(own_backends):
+    with pytest.raises(UnknownScheme, match="mysql"):
+        await AsyncHabitKit.open("mysql://host/db")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "habits.db", "/var/habits.db", "1db://x", None, 5, b"memory://"]
+)
+def test_what_is_no_url_is_refused(own_backends, url):
+    with pytest.raises(UnknownScheme) as refusal:
+        plugins.open_store(url)
+
+    assert refusal.value.scheme == str(url)
+
+
+def test_without_any_backend_the_message_says_so(monkeypatch):
+    monkeypatch.setattr(plugins, "entry_points", lambda *, group: [])
+
+    with pytest.raises(UnknownScheme, match="installed: none"):
+        plugins.open_store("memory://")
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        ("psycopg", "pip install 'habitkit[postgres]'"),
+        ("asyncpg", "pip install 'habitkit[asyncpg]'"),
+        ("greenlet", "pip install 'habitkit[async]'"),
+        ("redis.asyncio", "pip install 'habitkit[redis]'"),
+        ("pymemcache", "pip install 'habitkit[memcached]'"),
+    ],
+)
+def test_a_missing_driver_names_the_command_that_brings_it(install, module, command):
+    install(missing(module))
+
+    with pytest.raises(MissingExtra) as refusal:
+        plugins.open_store("other://")
+
+    assert command in str(refusal.value)
+    assert refusal.value.module == module.partition(".")[0]
+    assert isinstance(refusal.value.__cause__, ModuleNotFoundError)
+
+
+def test_every_extra_that_is_named_exists():
+    import tomllib
+
+    from tests.unit.support import ROOT
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    for module, extra in plugins._EXTRA_OF_MODULE.items():
+        packages = [wanted.partition("[")[0] for wanted in project["optional-dependencies"][extra]]
+        assert module in [package.partition(">")[0] for package in packages]
+
+
+async def test_a_missing_driver_is_named_to_an_async_host_too(install):
+    install(missing("asyncpg"))
+
+    with pytest.raises(MissingExtra, match=r"habitkit\[asyncpg\]"):
+        await AsyncHabitKit.open("other://")
+
+
+def test_a_driver_that_is_missing_when_the_backend_is_imported_is_named_too(monkeypatch):
+    def load():
+        raise ModuleNotFoundError(name="redis")
+
+    point = SimpleNamespace(name="other", load=load)
+    monkeypatch.setattr(plugins, "entry_points", lambda *, group: [point])
+
+    with pytest.raises(MissingExtra, match="redis is not installed"):
+        plugins.open_store("other://")
+
+
+@pytest.mark.parametrize("error", [ImportError("circular"), ModuleNotFoundError(name="yaml")])
+def test_any_other_failing_import_passes_through(install, error):
+    def open_url(url, *, asynchronous):
+        raise error
+
+    install(open_url)
+
+    with pytest.raises(ImportError) as passed:
+        plugins.open_store("other://")
+    assert passed.value is error
+
+
+# -- what a backend is given ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["other://host/db", "other+driver://host/db", "OTHER://host/db"])
+def test_a_backend_is_found_under_its_scheme_and_given_the_whole_url(install, url):
+    asked = []
+
+    def open_url(url, *, asynchronous):
+        asked.append((url, asynchronous))
+        return MemoryStore()
+
+    install(open_url)
+
+    plugins.open_store(url)
+
+    assert asked == [(url, False)]
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+async def test_a_backend_may_return_its_async_store_or_something_to_await_for_it(install, awaited):
+    store = ThreadedStore(MemoryStore())
+
+    async def later():
+        return store
+
+    def open_url(url, *, asynchronous):
+        assert asynchronous
+        return later() if awaited else store
+
+    install(open_url)
+
+    assert await plugins.open_async_store("other://") is store
+    await store.close()
+
+
+class Recording(MemoryStore):
+    """A store without coins that knows whether it was closed."""
+
+    rooms = frozenset({"habits", "streaks"})
+    closed = 0
+
+    def close(self):
+        self.closed += 1
+
+
+def test_a_kit_that_cannot_be_wired_closes_the_store_that_it_opened(install):
+    store = Recording()
+    install(lambda url, *, asynchronous: store)
+
+    with pytest.raises(RoomNotStored):
+        HabitKit.open("other://", economy=Economy.default())
+
+    assert store.closed == 1
+
+
+async def test_an_async_kit_that_cannot_be_wired_closes_the_store_that_it_opened(install):
+    store = Recording()
+    install(lambda url, *, asynchronous: ThreadedStore(store))
+
+    with pytest.raises(RoomNotStored):
+        await AsyncHabitKit.open("other://", economy=Economy.default())
+
+    assert store.closed == 1
+
+
+# -- the fixture for hosts' tests ----------------------------------------------------------------
+
+
+def test_pytest_finds_the_plugin_by_its_entry_point():
+    (point,) = declared_entry_points("pytest11")
+
+    assert point == EntryPoint("habitkit", "habitkit.testing.plugin", "pytest11")
+    assert callable(point.load().habit_kit)
+
+
+def test_the_fixture_gives_each_test_a_kit_of_its_own_with_a_clock_to_turn(tmp_path):
+    (tmp_path / "test_host.py").write_text(
+        """
+from datetime import datetime, timezone
+from habitkit import Schedule
+
+def test_a_week_pays(habit_kit):
+    assert habit_kit.clock.now() == datetime(2026, 1, 1, 8, tzinfo=timezone.utc)
+    run = habit_kit.habits.create("ada", "Run", Schedule.daily())
+    for _ in range(7):
+        habit_kit.habits.check_in(run.id)
+        habit_kit.clock.advance(days=1)
+    assert habit_kit.coins.balance("ada").available == 120
+
+def test_it_begins_anew(habit_kit):
+    assert habit_kit.habits.list("ada") == []
+    assert habit_kit.clock.now().day == 1
+"""
+    )
+
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "habitkit.testing.plugin",
+            "-p",
+            "no:cacheprovider",
+            tmp_path,
+        ],
+        cwd=tmp_path,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "2 passed" in run.stdout, run.stdout + run.stderr
+
+
+def _environment():
+    import os
+
+    return {
+        **os.environ,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # it is named, so that it need not be installed
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }

@@ -1,0 +1,331 @@
+"""Reactions and subscribers: how they are made, and how a transaction lets them act."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from attrs import frozen
+
+import habitkit.testing
+from habitkit import Economy, Event, Schedule, on, subscribe
+from habitkit.coins import actions as coins
+from habitkit.errors import (
+    InsufficientFunds,
+    NotLocked,
+    ReactionLoop,
+    ReadOnlyTransaction,
+)
+from habitkit.events import CoinsPosted, HabitCompleted, HabitCreated, StreakReached
+from habitkit.reactions import Reaction, Subscriber, default_reactions
+from tests.unit.support import nothing_written
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+@frozen
+class BookRead(Event):
+    """A host's own event."""
+
+    title: str
+
+
+def react(tx, owner, events):
+    """Do nothing."""
+
+
+# -- making them ---------------------------------------------------------------------------------
+
+
+def test_a_reaction_names_its_events_and_its_function():
+    assert on(HabitCompleted, StreakReached, react) == Reaction(
+        (HabitCompleted, StreakReached), react
+    )
+    assert on(Event, print).types == (Event,)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        (HabitCompleted,),
+        (react,),
+        (react, HabitCompleted),
+        ("HabitCompleted", react),
+        (HabitCompleted, None),
+        (HabitCompleted, "react"),
+        (int, react),
+        (HabitCompleted, react, react),
+        (HabitCompleted, StreakReached),
+        ([HabitCompleted], react),
+    ],
+)
+def test_a_reaction_of_anything_else_is_refused(arguments):
+    with pytest.raises(TypeError, match="expected"):
+        on(*arguments)
+
+
+def test_a_subscriber_names_its_events_by_class_or_by_type():
+    assert subscribe(HabitCompleted, "book.read", react) == Subscriber(
+        frozenset({"HabitCompleted", "book.read"}), react
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        (HabitCompleted,),
+        (react,),
+        ("book.read",),
+        (react, "book.read"),
+        (None, react),
+        (5, react),
+        (int, react),
+        (HabitCompleted, react, react),
+        ("book.read", HabitCompleted),
+        ("book.read", None),
+        (["book.read"], react),
+    ],
+)
+def test_a_subscriber_of_anything_else_is_refused(arguments):
+    with pytest.raises(TypeError, match="expected subscribe"):
+        subscribe(*arguments)
+
+
+def test_by_default_what_is_done_is_rewarded():
+    (reward,) = default_reactions()
+
+    assert reward.run is coins.reward
+
+
+# -- letting them act ----------------------------------------------------------------------------
+
+
+def test_a_reaction_acts_inside_the_transaction_on_the_events_of_its_types(store):
+    seen: list[Any] = []
+
+    def greet(tx, owner, events):
+        seen.append((tx.now, owner, [type(event) for event in events]))
+        coins.award(tx, owner, 5, idempotency_key=f"welcome-{owner}")
+
+    kit = habitkit.testing.kit(
+        "2026-03-10T12:00Z", store=store, reactions=[on(HabitCreated, greet)]
+    )
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    kit.habits.check_in(run.id)
+
+    assert seen == [(NOW, "ada", [HabitCreated])]
+    assert kit.coins.balance("ada").posted == 15
+
+
+def test_reactions_act_in_the_order_in_which_they_were_given_after_the_kits_own():
+    order = []
+
+    def remember(name):
+        return lambda tx, owner, events: order.append(
+            (name, tx.coins.accounts(owner, "coin") != [])
+        )
+
+    kit = habitkit.testing.kit(
+        reactions=[on(HabitCompleted, remember("first")), on(HabitCompleted, remember("second"))]
+    )
+    kit.habits.check_in(kit.habits.create("ada", "Run", Schedule.daily()).id)
+
+    assert order == [("first", True), ("second", True)]
+
+
+def test_a_reaction_on_the_base_class_is_told_of_everything_in_batches():
+    batches = []
+    kit = habitkit.testing.kit(
+        reactions=[on(Event, lambda tx, owner, events: batches.append([e.type for e in events]))]
+    )
+
+    kit.habits.check_in(kit.habits.create("ada", "Run", Schedule.daily()).id)
+
+    assert batches == [["HabitCreated"], ["CoinsPosted"], ["HabitCompleted"]]
+
+
+def test_an_action_returns_causes_before_effects(kit, run):
+    done = kit.habits.check_in(run.id)
+
+    assert [event.type for event in done.events] == ["HabitCompleted", "CoinsPosted"]
+
+
+def test_a_reaction_that_fails_undoes_the_action_that_caused_it(store):
+    def charge(tx, owner, events):
+        coins.spend(tx, owner, 1_000_000, idempotency_key="fee")
+
+    kit = habitkit.testing.kit(store=store, reactions=[on(HabitCompleted, charge)])
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+
+    with nothing_written(store), pytest.raises(InsufficientFunds):
+        kit.habits.check_in(run.id)
+
+
+def test_reactions_that_cause_each_other_without_end_are_stopped_and_undone(store):
+    def again(tx, owner, events):
+        tx.emit(owner, [BookRead(owner, tx.now, "Emma")])
+
+    kit = habitkit.testing.kit(store=store, reactions=[on(HabitCreated, BookRead, again)])
+
+    with (
+        nothing_written(store),
+        pytest.raises(ReactionLoop, match="HabitCreated -> BookRead") as loop,
+    ):
+        kit.habits.create("ada", "Run", Schedule.daily())
+
+    assert loop.value.chain == ("HabitCreated", *["BookRead"] * 16)
+
+
+def test_a_chain_of_sixteen_is_no_loop(store):
+    def count_down(tx, owner, events):
+        left = int(events[0].title)
+        if left:
+            tx.emit(owner, [BookRead(owner, tx.now, str(left - 1))])
+
+    kit = habitkit.testing.kit(store=store, reactions=[on(BookRead, count_down)])
+
+    def read(tx):
+        tx.lock("ada")
+        return tx.emit("ada", [BookRead("ada", tx.now, "15")])
+
+    assert len(kit.run(read)) == 16
+
+
+def test_emitting_nothing_is_nothing(kit):
+    assert kit.run(lambda tx: tx.emit("ada", [])) == []
+
+
+def test_events_need_the_lock_of_their_owner(kit, store):
+    def unlocked(tx):
+        tx.emit("ada", [BookRead("ada", tx.now, "Emma")])
+
+    with nothing_written(store), pytest.raises(NotLocked, match=r"call tx.lock\('ada'\) first"):
+        kit.run(unlocked)
+
+
+def test_a_query_cannot_lock(kit, store, run):
+    from habitkit._action import SyncRoom, query
+
+    class Curious(SyncRoom):
+        look = query(lambda tx: tx.lock("ada"))
+
+    with nothing_written(store), pytest.raises(ReadOnlyTransaction, match="declare it with action"):
+        Curious(kit._runner).look()
+
+
+def test_locking_twice_is_free_and_the_revision_is_that_of_the_first(kit):
+    def lock(tx):
+        tx.lock("ada", "bob")
+        first = tx.rev("ada"), tx.rev("bob")
+        tx.lock("bob")
+        tx.lock("ada", "ada")
+        return first, (tx.rev("ada"), tx.rev("bob"))
+
+    assert kit.run(lock) == ((1, 1), (1, 1))
+    assert kit.run(lock) == ((2, 2), (2, 2))
+
+
+def test_several_locks_are_taken_in_the_order_of_their_names(kit, monkeypatch):
+    taken = []
+    owners = kit._runner.store._stores.owners
+    lock = owners.lock
+    monkeypatch.setattr(owners, "lock", lambda owner: taken.append(owner) or lock(owner))
+
+    kit.run(lambda tx: tx.lock("cid", "ada", "bob"))
+
+    assert taken == ["ada", "bob", "cid"]
+
+
+# -- messages to another owner -------------------------------------------------------------------
+
+
+def follow(tx, owner, events):
+    """Tell bob what ada created."""
+    for event in events:
+        if owner == "ada":
+            tx.send(BookRead("bob", event.at, event.title), key=str(event.habit_id))
+
+
+def give(tx, owner, events):
+    for event in events:
+        coins.award(tx, owner, 1, idempotency_key=event.title)
+
+
+@pytest.fixture
+def following(store):
+    return habitkit.testing.kit(
+        "2026-03-10T12:00Z",
+        store=store,
+        economy=Economy.without_rewards(),
+        reactions=[on(HabitCreated, follow), on(BookRead, give)],
+    )
+
+
+def test_a_message_is_applied_under_the_receivers_own_lock_at_its_next_action(following):
+    following.habits.create("ada", "Emma", Schedule.daily())
+    assert following.coins.balance("bob").posted == 0
+
+    following.habits.create("bob", "Run", Schedule.daily())
+
+    assert following.coins.balance("bob").posted == 1
+    (read, posted, _) = following.events.page("bob")
+    assert (read.type, read.at, read.fields) == ("BookRead", NOW, {"title": "Emma"})
+    assert posted.type == CoinsPosted.__name__
+
+
+def test_the_sweep_applies_messages_of_owners_who_do_nothing(following):
+    following.habits.create("ada", "Emma", Schedule.daily())
+
+    report = following.sweep()
+
+    assert (report.applied, report.failed, report.more) == (1, (), False)
+    assert following.coins.balance("bob").posted == 1
+    assert following.sweep().applied == 0
+    assert following.coins.balance("bob").posted == 1
+
+
+def test_a_message_of_a_key_that_was_used_does_nothing(following):
+    def send_twice(tx):
+        return [
+            tx.send(BookRead("bob", tx.now, title), key="once") for title in ("Emma", "Ulysses")
+        ]
+
+    assert following.run(send_twice) == [True, False]
+    following.sweep()
+
+    assert following.run(send_twice) == [False, False]
+    read = [event for event in following.events.page("bob") if event.type == "BookRead"]
+    assert [event.fields for event in read] == [{"title": "Emma"}]
+
+
+def test_a_message_that_cannot_be_applied_stops_neither_the_receiver_nor_the_others(
+    following, store
+):
+    def send(tx):
+        for title in ("Emma", "x" * 201, "Ulysses"):  # the second is no valid key
+            tx.send(BookRead("bob", tx.now, title), key=title)
+
+    following.run(send)
+
+    report = following.sweep()
+
+    assert report.applied == 2
+    (failure,) = report.failed
+    assert failure.error.startswith("InvalidKey: ")
+    assert failure.attempts == 1
+    assert following.coins.balance("bob").posted == 2
+    assert [e.fields["title"] for e in following.events.page("bob") if e.type == "BookRead"] == [
+        "Emma",
+        "Ulysses",
+    ]
+
+
+def test_a_message_is_given_up_after_five_attempts(following):
+    following.run(lambda tx: tx.send(BookRead("bob", tx.now, "x" * 201), key="bad"))
+
+    attempts = [[failure.attempts for failure in following.sweep().failed] for _ in range(7)]
+
+    assert attempts == [[1], [2], [3], [4], [5], [], []]
