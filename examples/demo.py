@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError
 
 from habitkit import Clock, Habit, HabitKit, HabitKitError, SystemClock
 from habitkit.errors import ImportRefused, InsufficientFunds
@@ -60,9 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_REFUSED
     except HabitKitError as error:
         _complain(f"{error}")
-        return EXIT_REFUSED
-    except DBAPIError as error:
-        _complain(f"Cannot use {options.db} as a database: {error.orig}")
         return EXIT_REFUSED
     except KeyboardInterrupt:
         err.print("\nStopped. What was done is kept; run it again to go on.")

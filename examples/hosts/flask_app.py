@@ -16,7 +16,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
-from habitkit.errors import HabitKitError, IdempotencyConflict, InsufficientFunds, InvalidInput
+from habitkit.errors import (
+    AnswerForgotten,
+    HabitKitError,
+    IdempotencyConflict,
+    InsufficientFunds,
+    InvalidInput,
+)
 
 
 class Base(DeclarativeBase):
@@ -108,6 +114,7 @@ def create_app(engine: Engine | None = None) -> Flask:
     def sold_out(_: SoldOutError) -> Answer:
         return problem("SoldOut", "somebody was faster; you keep your coins"), 409
 
+    @app.errorhandler(AnswerForgotten)
     @app.errorhandler(InvalidInput)
     @app.errorhandler(IdempotencyConflict)
     def bad_request(error: HabitKitError) -> Answer:

@@ -17,6 +17,7 @@
     │   ├── BalanceOverflow
     │   ├── DayRefused
     │   └── ImportRefused
+    ├── AnswerForgotten          the key's request was carried out too long ago to answer again
     ├── IdempotencyConflict      the key was used for another request
     ├── Misuse                   the program calls the kit in a way it must not
     │   ├── KitClosed
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 __all__ = [
+    "AnswerForgotten",
     "BalanceOverflow",
     "ConfigurationError",
     "DayRefused",
@@ -200,20 +202,19 @@ class InsufficientFunds(Refused):
 class BalanceOverflow(Refused):
     """A balance would leave the range of a signed 64-bit integer.
 
+    It does not say the balance: that of a transfer's target is none of the source's business.
+
     Attributes:
         owner: Whose account.
-        balance: What it holds.
         amount: What was to be added (negative when taken).
     """
 
-    def __init__(self, *, owner: str, balance: int, amount: int) -> None:
+    def __init__(self, *, owner: str, amount: int) -> None:
         """Say which account would overflow, and by what."""
         self.owner = owner
-        self.balance = balance
         self.amount = amount
         super().__init__(
-            f"an account of {owner!r} holds {balance}; adding {amount} leaves the range "
-            "-2**63..2**63-1"
+            f"adding {amount} to an account of {owner!r} leaves the range -2**63..2**63-1"
         )
 
 
@@ -250,6 +251,24 @@ class ImportRefused(Refused):
         self.reason = reason
         where = file if line is None else f"{file}, line {line}"
         super().__init__(f"{where}: {reason}")
+
+
+class AnswerForgotten(HabitKitError):
+    """An idempotency key was answered so long ago that the answer is gone; nothing was done again.
+
+    Attributes:
+        operation: The operation the key was used for.
+        key: The key.
+    """
+
+    def __init__(self, operation: str, key: str) -> None:
+        """Name the operation and the key."""
+        self.operation = operation
+        self.key = key
+        super().__init__(
+            f"idempotency key {key!r} was used for {operation} more than 30 days ago; its answer "
+            "is no longer kept, and it was not done again"
+        )
 
 
 class IdempotencyConflict(HabitKitError):

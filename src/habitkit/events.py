@@ -72,14 +72,13 @@ class HabitCompleted(Event):
     Attributes:
         habit_id: The habit.
         day: The habit day that is done.
-        credit: ``full`` if a check-in of that day was received in time, else ``history``.
-        sealed: True if the day was sealed by then; its coins no longer move.
+        credit: ``full`` if the day is earned, by a check-in that was received in time, else
+            ``history``.
     """
 
     habit_id: UUID
     day: date
     credit: Literal["full", "history"]
-    sealed: bool = False
 
     @property
     def key(self) -> str:
@@ -89,21 +88,19 @@ class HabitCompleted(Event):
 
 @frozen
 class StreakReached(Event):
-    """A run of done days reached a multiple of seven.
+    """A run of days that were done in time reached a multiple of seven.
+
+    Days that became known too late make a streak longer, but no milestone.
 
     Attributes:
         habit_id: The habit.
         day: The day on which the run reached that length.
         slots: The length.
-        credit: ``full`` if that day was checked in for in time, else ``history``.
-        sealed: True if the day was sealed by then; its coins no longer move.
     """
 
     habit_id: UUID
     day: date
     slots: int
-    credit: Literal["full", "history"]
-    sealed: bool = False
 
     @property
     def key(self) -> str:
@@ -118,7 +115,7 @@ class Retracted(Event):
     Attributes:
         of: The type of the event that is taken back.
         retracted_key: Its key.
-        sealed: True if its day was sealed by then; its coins no longer move.
+        sealed: True if its day was sealed by then: what it earned stays.
     """
 
     of: str

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import ids, plugins
 from habitkit._action import Life, SyncRoom, SyncRunner, procedure
+from habitkit.clock import SystemClock
 from habitkit.coins.actions import CoinActions
+from habitkit.coins.model import Economy
 from habitkit.errors import HostTransactionUnsupported, RoomNotStored
 from habitkit.events import VOCABULARY
 from habitkit.habits.actions import HabitActions
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from habitkit.clock import Clock
-    from habitkit.coins.model import Economy
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import AsyncStore, Store
     from habitkit.transaction import Transaction
@@ -270,24 +271,19 @@ def wire(
     Raises:
         RoomNotStored: If there is an economy for a store that keeps no ledger.
     """
-    if "coins" in store.rooms:
-        own = default_reactions()
-    elif economy is None:
-        own = ()
-    else:
+    has_coins = "coins" in store.rooms
+    if economy is not None and not has_coins:
         raise RoomNotStored("coins", store.name)
+    rules = Economy.default() if economy is None else economy
+    own = default_reactions(rules) if has_coins else ()
     all_reactions = (*own, *reactions)
     all_subscribers = tuple(subscribers)
     known = {kind.__name__: kind for reaction in all_reactions for kind in reaction.types}
-    given: dict[str, Any] = {}
-    if clock is not None:
-        given["clock"] = clock
-    if economy is not None:
-        given["economy"] = economy
     return Wiring(
+        clock=SystemClock() if clock is None else clock,
+        economy=rules,
         reactions=all_reactions,
         subscribers=all_subscribers,
         delivered=frozenset().union(*(s.names for s in all_subscribers)),
         vocabulary={**VOCABULARY, **known},
-        **given,
     )

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from attrs import frozen
 
 from habitkit.coins import actions as coins
-from habitkit.events import Event, HabitCompleted, Retracted, StreakReached
+from habitkit.events import Event, Recorded, Retracted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from habitkit.coins.model import Economy
     from habitkit.journal.model import StoredEvent
     from habitkit.transaction import Transaction
 
@@ -90,9 +91,13 @@ def subscribe(*types_and_run: Any) -> Subscriber:
 
 def _name(kind: object) -> str | None:
     """Return the name of a class of events, or None if it is none."""
+    if kind is Recorded:
+        msg = "expected the type under which events are recorded, such as 'book.read', got Recorded"
+        raise TypeError(msg)
     return kind.__name__ if isinstance(kind, type) and issubclass(kind, Event) else None
 
 
-def default_reactions() -> tuple[Reaction, ...]:
+def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
     """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
-    return (on(HabitCompleted, StreakReached, Retracted, coins.reward),)
+    rewarded = {rule.on for rule in economy.rules}
+    return (on(*rewarded, Retracted, coins.reward),) if rewarded else ()

@@ -16,6 +16,8 @@ from habitkit import _codec, ids
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.model import Economy
 from habitkit.errors import (
+    AnswerForgotten,
+    Duplicate,
     NestedTransaction,
     NotFound,
     NotLocked,
@@ -285,6 +287,7 @@ class Transaction:
 
         Raises:
             IdempotencyConflict: If the key was used for another request.
+            AnswerForgotten: If it was used so long ago that its answer is gone.
         """
         if key is None:
             return work(self.new_id())
@@ -295,7 +298,10 @@ class Transaction:
         if answer is not None and not rules.expired(answer.at, self.now):
             rules.same_request(answer, prints)
             return _codec.load(answer.result, kind)
-        result = work(ids.derived_id(owner, operation, key))
+        try:
+            result = work(ids.derived_id(owner, operation, key))
+        except Duplicate as error:
+            raise AnswerForgotten(operation, key) from error
         self.stores.answers.put(
             Answer(owner, operation, key, prints, _codec.dump(result), self.now)
         )

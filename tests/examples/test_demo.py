@@ -156,6 +156,8 @@ def test_what_an_export_says_cannot_steer_the_terminal(tmp_path):
     said = demo(tmp_path, "mine", "--today", "2026-01-02").stdout
     assert "\x1b" not in said
     assert "check in: [red]?[31mRun, streak 2" in said
+    refused = demo(tmp_path, "mine", "--today", "2025-12-31", status=2)
+    assert "[red]?[31mRun: cannot check in for 2026-01-01" in refused.stderr
 
 
 # --- refused ---------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class Module:
 
     name: str
     path: Path
-    text: str = field(repr=False)
+    text: str = field(repr=False, eq=False)
     tree: ast.Module = field(repr=False, eq=False)
 
     @property
@@ -54,9 +54,13 @@ class Module:
         """Tell whether its name, or that of a package around it, begins with an underscore."""
         return any(part.startswith("_") and part != "__init__" for part in self.place.split("/"))
 
-    def imports(self) -> list[Import]:
+    def imports(self) -> tuple[Import, ...]:
         """Return what it imports."""
-        return list(_imports(self.tree, self.name, False, False))
+        return _all_imports(self)
+
+    def dotted(self) -> tuple[tuple[int, str], ...]:
+        """Return the names and dotted names in its code, and their lines."""
+        return _all_dotted(self)
 
     def load(self) -> ModuleType:
         """Import it."""
@@ -93,6 +97,27 @@ def pages(name: str) -> list[Module]:
     return [m for m in modules() if m.place.split("/")[1:] == [f"{name}.py"]]
 
 
+@cache
+def _all_imports(module: Module) -> tuple[Import, ...]:
+    return tuple(_imports(module.tree, module.name, False, False))
+
+
+@cache
+def _all_dotted(module: Module) -> tuple[tuple[int, str], ...]:
+    return tuple(
+        (node.lineno, _dotted(node))
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute | ast.Name)
+    )
+
+
+def _dotted(node: ast.expr) -> str:
+    """Return ``a.b.c``; what is no name is left out."""
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def _imports(node: ast.AST, inside: str, for_types: bool, lazy: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
@@ -114,14 +139,20 @@ def _imports(node: ast.AST, inside: str, for_types: bool, lazy: bool) -> Iterato
             yield from _imports(child, inside, for_types, lazy or is_function)
 
 
-def docstrings(tree: ast.Module) -> set[int]:
-    """Return the ids of the nodes that are docstrings, of values too."""
-    found = set()
-    for node in ast.walk(tree):
-        for body in (getattr(node, "body", None),):
-            if not isinstance(body, list):
-                continue
-            for statement in body:
-                if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                    found.add(id(statement.value))
-    return found
+@cache
+def strings(module: Module) -> tuple[tuple[int, str], ...]:
+    """Return the texts of a module and their lines, docstrings left aside."""
+    documentation = {
+        id(statement.value)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Module | Definition)
+        for statement in node.body
+        if isinstance(statement, ast.Expr)
+    }
+    return tuple(
+        (node.lineno, node.value)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in documentation
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -26,7 +27,12 @@ def mentioned() -> set[str]:
 
 def settings() -> set[str]:
     """Return what may be said about a kit when it is made or opened."""
-    functions = [HabitKit.__init__, HabitKit.open, AsyncHabitKit.__init__, AsyncHabitKit.open]
+    functions: list[Callable[..., object]] = [
+        HabitKit.__init__,
+        HabitKit.open,
+        AsyncHabitKit.__init__,
+        AsyncHabitKit.open,
+    ]
     names = {name for function in functions for name in inspect.signature(function).parameters}
     return names - {"self", "cls"}
 

@@ -6,6 +6,8 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator
+from functools import cache
+from typing import Any
 
 import attrs
 
@@ -40,6 +42,7 @@ def _is_documented_magic(name: str) -> bool:
     return name == "__init__"
 
 
+@cache
 def sections(node: Definition) -> dict[str, list[str]]:
     """Return the lines of a docstring's sections by their titles."""
     found: dict[str, list[str]] = {}
@@ -87,11 +90,14 @@ def exception(name: str) -> type[BaseException] | None:
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
-def everything() -> Iterator[tuple[str, Module, Definition, bool]]:
-    """Yield everything public of the package, and where it is."""
-    for module in modules():
-        for name, node, in_class in definitions(module):
-            yield f"{module.place}: {name}", module, node, in_class
+@cache
+def everything() -> tuple[tuple[str, Module, Definition, bool], ...]:
+    """Return everything public of the package, and where it is."""
+    return tuple(
+        (f"{module.place}: {name}", module, node, in_class)
+        for module in modules()
+        for name, node, in_class in definitions(module)
+    )
 
 
 def functions() -> Iterator[tuple[str, Module, Function, bool]]:
@@ -193,7 +199,7 @@ def test_a_value_explains_its_attributes():
             continue
         if not re.search("@frozen|@define|NamedTuple", module.text):
             continue
-        kind = module.load()
+        kind: Any = module.load()
         for part in where.split(": ")[1].split("."):
             kind = getattr(kind, part)
         if attrs.has(kind):

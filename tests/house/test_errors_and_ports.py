@@ -32,7 +32,7 @@ def drawn_tree() -> dict[str, str | None]:
     for line in lines[start:]:
         if not line.strip():
             break
-        text = line[4:] if line.startswith("    ") else line
+        text = line.removeprefix("    ")
         match = re.match(r"^((?:│   |    )*)((?:├── |└── )?)(\w+)", text)
         assert match, line
         depth = len(match[1]) // 4 + (1 if match[2] else 0)

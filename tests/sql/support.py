@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, Text, select
+import psycopg
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    select,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import NullPool, StaticPool
 
 from habitkit.backends.sqlalchemy.tables import metadata
 
@@ -50,18 +64,30 @@ def write_note(connection: Connection, text: str = "mine") -> None:
 
 def notes_in(engine: Engine) -> list[str]:
     """Return the host's notes, as another connection sees them."""
-    with engine.connect() as connection:
+    with another(engine) as connection:
         return list(connection.scalars(select(notes.c.text).order_by(notes.c.id)))
 
 
 def contents(engine: Engine, schema: str | None = None) -> Rows:
     """Return all that the kit's tables hold, as another connection sees it."""
-    options = {"schema_translate_map": {None: schema}}
-    with engine.connect().execution_options(**options) as connection:
+    options: Any = {"schema_translate_map": {None: schema}} if schema else {}
+    with another(engine) if schema is None else engine.connect() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(_all_rows(table))]
+            table.name: [tuple(row) for row in connection.execute(_all_rows(table), None, execution_options=options)]
             for table in metadata.sorted_tables
         }
+
+
+@contextmanager
+def another(engine: Engine) -> Iterator[Connection]:
+    """Connect to the database of an engine, whatever mode the engine's driver is in."""
+    if engine.dialect.name != "sqlite" or isinstance(engine.pool, StaticPool):
+        with engine.connect() as connection:
+            yield connection
+        return
+    plain = create_engine(engine.url, poolclass=NullPool)
+    with plain.connect() as connection:
+        yield connection
 
 
 def _all_rows(table: Table) -> Any:
@@ -82,3 +108,49 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "it never happened"
         threading.Event().wait(0.005)
+
+
+def _emit(begin: str) -> Callable[[Engine], None]:
+    """Let SQLAlchemy begin SQLite's transactions, as its documentation shows."""
+
+    def listen(engine: Engine) -> None:
+        event.listen(engine, "connect", lambda driver, _: setattr(driver, "isolation_level", None))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+
+    return listen
+
+
+DRIVER_MODES: dict[str, tuple[Callable[[Engine], None], dict[str, Any]]] = {
+    "the driver's default": (lambda _: None, {}),
+    "begun by an event": (_emit("BEGIN"), {}),
+    "begun at once by an event": (_emit("BEGIN IMMEDIATE"), {}),
+}
+"""The modes a host may have given to SQLite's driver, in which a transaction can be rolled back."""
+
+if sys.version_info >= (3, 12):
+    DRIVER_MODES["begun by the driver"] = (lambda _: None, {"autocommit": False})
+
+
+def host_engine(url: str, mode: str) -> Engine:
+    """Return an engine of the host's in one of ``DRIVER_MODES``."""
+    listen, arguments = DRIVER_MODES[mode]
+    engine = create_engine(url, connect_args={"timeout": 1, **arguments})
+    listen(engine)
+    return engine
+
+
+def raise_sqlstate(connection: Connection, sqlstate: str) -> None:
+    """Let a PostgreSQL server raise an error."""
+    connection.exec_driver_sql(
+        f"DO $$ BEGIN RAISE EXCEPTION 'on purpose' USING ERRCODE = '{sqlstate}'; END $$"
+    )
+
+
+def terminate(connection: Connection) -> None:
+    """End a PostgreSQL connection from another one, as an administrator would."""
+    mine = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    url = connection.engine.url.set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as admin:
+        wait_ms = int(LIMIT_SECONDS * 1000)
+        done = admin.execute("SELECT pg_terminate_backend(%s, %s)", (mine, wait_ms)).fetchone()
+    assert done == (True,)

@@ -28,7 +28,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not find_spec("mypy"), reason="mypy is not installed; make check runs it")
-def test_mypy_agrees():
+def test_mypy_agrees() -> None:
     done = run("mypy", "tests/typing/api.py")
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -36,13 +36,13 @@ def test_mypy_agrees():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not find_spec("pyright"), reason="pyright is not installed; make check runs it")
-def test_pyright_agrees():
+def test_pyright_agrees() -> None:
     done = run("pyright", "--project", str(FOLDER), "--pythonpath", sys.executable)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_error_is_marked_for_both_checkers():
+def test_each_error_is_marked_for_both_checkers() -> None:
     """A mark that is not needed is an error for both; so each of these lines is proven wrong."""
     text = (FOLDER / "api.py").read_text("utf-8")
 

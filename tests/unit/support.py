@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis.strategies import SearchStrategy
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.memory._tables import Table
 
 ROOT = Path(__file__).parents[2]
 
+naive = datetime.fromisoformat  # a wall time, for what must not be one and for limits
+
 Dump = dict[str, str]
+
+
+def given(*strategies: SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test on 40 examples: the rules are small, and there are many of these tests."""
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        return hypothesis.settings(max_examples=40)(hypothesis.given(*strategies)(test))
+
+    return decorate
 
 
 def dump(store: MemoryStore) -> Dump:
@@ -44,8 +60,12 @@ def _shown(value: object) -> str:
     if type(value) is tuple:
         return f"({', '.join(map(_shown, value))})"
     if _is_part_of_the_store(value):
-        return " ".join(_shown(getattr(value, name)) for name in type(value).__slots__)
+        return " ".join(_shown(getattr(value, name)) for name in _slots(value))
     return repr(value)
+
+
+def _slots(value: object) -> tuple[str, ...]:
+    return tuple(getattr(type(value), "__slots__"))  # noqa: B009 - not every class has them
 
 
 def _is_part_of_the_store(value: object) -> bool:

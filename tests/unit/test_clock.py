@@ -6,14 +6,16 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from habitkit.clock import SystemClock, instant
 from habitkit.errors import InvalidInput, InvalidInstant
+from tests.unit.support import given, naive
+
+ZONES = [ZoneInfo("Asia/Kathmandu"), ZoneInfo("America/New_York"), timezone(timedelta(hours=-9.5))]
 
 
-@given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.timezones()))
+@given(st.datetimes(naive("0001-01-02"), naive("9999-12-30"), timezones=st.sampled_from(ZONES)))
 def test_an_aware_datetime_of_any_zone_becomes_the_same_instant_in_utc(at):
     assert instant(at).tzinfo is UTC
     assert instant(at) == at.astimezone(UTC)
@@ -30,7 +32,7 @@ def test_of_two_equal_wall_times_in_autumn_each_stays_its_own_instant():
 
 @pytest.mark.parametrize(
     "value",
-    [datetime(2026, 3, 10), date(2026, 3, 10), "2026-03-10T12:00Z", 1773144000, None],
+    [naive("2026-03-10"), date(2026, 3, 10), "2026-03-10T12:00Z", 1773144000, None],
 )
 def test_a_naive_datetime_is_refused_as_is_what_is_no_datetime(value):
     with pytest.raises(InvalidInstant, match="until: expected an aware datetime") as refusal:

@@ -119,6 +119,7 @@ async def a_few_days(call: Colour) -> list[Any]:
     read = await note("habits.create", "bob", "Read", Schedule.daily(), idempotency_key="read")
     await note("habits.create", "bob", "Read", Schedule.daily(), idempotency_key="read")
     await note("habits.create", "bob", "Reading", Schedule.daily(), idempotency_key="read")
+    done: Any = None
     for _ in range(8):
         done = await note("habits.check_in", run.id, note="easy")
         await note("habits.check_in", read.id, idempotency_key=str(call.clock.now()))
@@ -349,7 +350,7 @@ async def test_a_key_that_is_forgotten_still_creates_nothing_twice(colour):
     call.clock.advance(days=31)
     await call("sweep")
 
-    with nothing_written(call.store), pytest.raises(HabitKitError, match="exists already"):
+    with nothing_written(call.store), pytest.raises(HabitKitError, match="more than 30 days ago"):
         await call("coins.award", "ada", 1, idempotency_key="k")
 
 

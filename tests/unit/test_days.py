@@ -7,11 +7,12 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example
 from hypothesis import strategies as st
 
 from habitkit.errors import InvalidZone
 from habitkit.streaks.days import day_boundary, habit_day, zone
+from tests.unit.support import given, naive
 
 ZONES = [
     "Africa/Cairo",  # springs forward at midnight
@@ -134,7 +135,7 @@ def test_a_day_begins_with_its_boundary_and_not_a_moment_before(change, days, st
     assert habit_day(boundary - timedelta(microseconds=1), tz, start) < day
 
 
-@given(st.datetimes(datetime(1900, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC)), starts)
+@given(st.datetimes(naive("1900-01-01"), naive("2099-01-01"), timezones=st.just(UTC)), starts)
 @example(datetime(2011, 12, 30, 9, 59, tzinfo=UTC), time(0))
 @example(datetime(1969, 9, 30, 13, tzinfo=UTC), time(0))
 def test_even_in_places_that_crossed_the_date_line_an_instant_has_a_day(at, start):

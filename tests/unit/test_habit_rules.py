@@ -7,20 +7,20 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from habitkit.errors import DayRefused, InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.model import CheckIn, DayClock
 from habitkit.streaks.days import day_boundary, habit_day
+from tests.unit.support import given, naive
 
 VIENNA = ZoneInfo("Europe/Vienna")
 MIDNIGHT = time(0)
 DAY = timedelta(days=1)
 zones = st.sampled_from(["UTC", "Europe/Vienna", "Pacific/Chatham", "America/Havana"]).map(ZoneInfo)
 starts = st.sampled_from([time(0), time(3), time(23, 45)])
-nows = st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
+nows = st.datetimes(naive("2024-01-01"), naive("2027-12-31"), timezones=st.just(UTC))
 
 
 def oracle_credit(day: date, now: datetime, tz: ZoneInfo, start: time) -> str:
@@ -38,9 +38,8 @@ def test_full_credit_lasts_until_48_hours_after_the_day_ended(now, days, tz, sta
 
     try:
         credit: str = rules.credit(day, today, now, tz, start)
-    except DayRefused as refusal:
+    except DayRefused:
         credit = "refused"
-        assert (refusal.day, refusal.latest) == (day, today)
 
     assert credit == oracle_credit(day, now, tz, start)
 
@@ -103,17 +102,8 @@ def test_a_hundred_years_back_are_accepted_and_not_a_day_more():
 
 @pytest.mark.parametrize("day", [date.max, date(2026, 3, 12)])
 def test_a_day_that_has_not_begun_is_refused(day):
-    with pytest.raises(DayRefused):
+    with pytest.raises(DayRefused, match=f"{day}: expected a day from .* to 2026-03-10"):
         rules.credit(day, date(2026, 3, 10), datetime(2026, 3, 10, tzinfo=UTC), VIENNA, MIDNIGHT)
-
-
-@given(st.lists(st.sampled_from(["full", "history"])))
-def test_a_day_is_worth_its_best_check_in(credits):
-    facts = [_fact(credit) for credit in credits]
-
-    expected = None if not credits else "full" if "full" in credits else "history"
-
-    assert rules.credit_of_day(facts) == expected
 
 
 @pytest.mark.parametrize("title", ["R", " Run ", "x" * 200, "走る", "🏃" * 200])
@@ -140,7 +130,7 @@ def test_a_note_that_cannot_be_stored_is_refused(note):
         rules.note(note)
 
 
-@pytest.mark.parametrize("start", ["03:00", None, 3, datetime(2026, 1, 1), time(3, tzinfo=UTC)])
+@pytest.mark.parametrize("start", ["03:00", None, 3, naive("2026-01-01"), time(3, tzinfo=UTC)])
 def test_a_day_starts_at_a_time_without_a_zone(start):
     with pytest.raises(InvalidHabit, match="day_start: expected a time without a zone"):
         DayClock("UTC", start)

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from habitkit import ids
 from habitkit.errors import InvalidId, InvalidKey, InvalidOwner
+from tests.unit.support import given, naive
 
-instants = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))
+instants = st.datetimes(naive("1970-01-01"), naive("9999-12-31"), timezones=st.just(UTC))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from habitkit import DayClock, Schedule
 from habitkit.errors import IdempotencyConflict
 from habitkit.journal import rules
 from habitkit.journal.model import Answer
+from tests.unit.support import given, naive
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -45,7 +45,7 @@ def test_different_values_have_different_fingerprints(some, other):
     assert (prints["some"] == prints["other"]) == (_strict(some) == _strict(other))
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(2099, 1, 1)), st.integers(-14 * 4, 14 * 4))
+@given(st.datetimes(naive("1971-01-01"), naive("2099-01-01")), st.integers(-14 * 4, 14 * 4))
 def test_an_instant_is_the_same_in_whatever_zone_it_is_written(at, quarters):
     in_utc = at.replace(tzinfo=UTC)
     elsewhere = in_utc.astimezone(timezone(timedelta(minutes=15 * quarters)))
@@ -77,7 +77,7 @@ def test_a_request_that_differs_is_refused_and_the_arguments_are_named(first, se
     answer = Answer("ada", "habits.create", "k", first, "{}", NOW)
     differing = sorted(
         name
-        for name in {"a", "b", "c"}
+        for name in ("a", "b", "c")
         if (name in first, first.get(name)) != (name in second, second.get(name))
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import pairwise
 
 import pytest
 
@@ -88,20 +89,27 @@ def test_a_kit_does_not_close_a_store_that_it_was_given():
 
 
 def test_a_kit_is_closed_at_the_end_of_its_block_even_by_an_error(opened):
-    with pytest.raises(LookupError), HabitKit.open("memory://") as kit:
-        assert kit.habits.list("ada") == []
-        raise LookupError
+    def fail():
+        with HabitKit.open("memory://") as kit:
+            assert kit.habits.list("ada") == []
+            kits.append(kit)
+            raise LookupError
+
+    kits: list[HabitKit] = []
+    with pytest.raises(LookupError):
+        fail()
 
     assert opened.closed == 1
     with pytest.raises(KitClosed):
-        kit.habits.list("ada")
+        kits[0].habits.list("ada")
 
 
 async def test_an_async_kit_closes_what_it_opened_and_only_that(opened):
-    given = ThreadedStore(Recording())
+    store = Recording()
+    given = ThreadedStore(store)
     async with AsyncHabitKit(given):
         pass
-    assert given._store.closed == 0
+    assert store.closed == 0
     await given.close()
 
     async with await AsyncHabitKit.open("memory://") as kit:
@@ -189,7 +197,7 @@ def test_a_call_of_the_kit_inside_its_own_transaction_is_refused_and_undoes_it(k
             coins.award(tx, "ada", 5, idempotency_key="k")
             call()
 
-        with nothing_written(store), pytest.raises(NestedTransaction, match="award\\(tx, ...\\)"):
+        with nothing_written(store), pytest.raises(NestedTransaction, match=r"award\(tx, ...\)"):
             kit.run(work)
 
 
@@ -430,7 +438,7 @@ async def test_calls_of_an_async_kit_are_coroutine_functions():
 
     assert inspect.iscoroutinefunction(kit.habits.check_in)
     assert inspect.iscoroutinefunction(kit.sweep)
-    assert list(inspect.signature(kit.habits.check_in).parameters)[0] == "habit_id"
+    assert next(iter(inspect.signature(kit.habits.check_in).parameters)) == "habit_id"
     await threaded.close()
 
 
@@ -455,7 +463,7 @@ def test_a_whole_dump_is_not_blind(kit, store):
     seen.append(dump(store))
 
     assert seen[0] == {}
-    assert all(before != after for before, after in zip(seen, seen[1:], strict=False))
+    assert all(before != after for before, after in pairwise(seen))
     tables = "".join(seen[-1])
     for part in ("owners", "events", "answers", "habits", "streaks", "coins"):
         assert f".{part}" in tables

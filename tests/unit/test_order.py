@@ -9,10 +9,10 @@ import pytest
 from attrs import frozen
 
 import habitkit.testing
-from habitkit import DayClock, HabitKit, Schedule, subscribe
+from habitkit import DayClock, HabitKit, Schedule, StoredEvent, subscribe
 from habitkit.backends.memory import MemoryStore
 from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakReached
-from habitkit.streaks.days import habit_day
+from habitkit.streaks.days import habit_day, zone
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
@@ -21,7 +21,7 @@ OPEN = {TODAY, TODAY - DAY, TODAY - 2 * DAY}  # the day before them ended more t
 ZONES = [None, "Pacific/Pago_Pago", "Pacific/Kiritimati", "Europe/Vienna"]
 
 
-# -- scripts: facts with their undoing, in any order in which an undoing follows its fact --------
+# -- scripts: weeks lived day by day, then facts in any order while the clock stands still --------
 
 
 @frozen
@@ -30,7 +30,7 @@ class Do:
 
     name: int
     day: date
-    tz: str | None
+    tz: str | None = None
 
 
 @frozen
@@ -47,34 +47,43 @@ class Take:
     day: date
 
 
-Script = list[Do | Undo | Take]
+Step = Do | Undo | Take
+
+
+@frozen
+class Script:
+    """What happens: check-ins at their own noon, then steps in any order at the same instant."""
+
+    lived: list[Do]
+    steps: list[Step]
 
 
 def script(random: Random) -> Script:
-    """Return facts of about three weeks: runs with gaps, doubles, some undone."""
+    """Return three weeks: runs with gaps, doubles, days known too late, some of all that undone."""
     first = TODAY - timedelta(days=random.choice([6, 9, 20]))
     days = [first + n * DAY for n in range((TODAY - first).days + 1)]
-    steps: Script = []
+    lived = [Do(n, day) for n, day in enumerate(days[:-1]) if random.random() < 0.9]
+    steps: list[Step] = [Undo(do.name) for do in lived if random.random() < 0.2]
     for day in days:
-        for _ in range(random.choice([0, 1, 1, 1, 1, 1, 2])):
-            name = len(steps)
+        for _ in range(random.choice([0, 0, 1, 2] if day in OPEN else [0, 0, 0, 1])):
+            name = 100 + len(steps)
             steps.append(Do(name, day, random.choice([None, None, *ZONES])))
-            if random.random() < 0.25:
+            if random.random() < 0.3:
                 steps.append(Undo(name))
         if random.random() < 0.1:
             steps.append(Take(day))
-    return steps
+    return Script(lived, steps)
 
 
-def shuffled(steps: Script, random: Random) -> Script:
+def shuffled(script: Script, random: Random) -> Script:
     """Return the steps in another order, each undoing after its fact."""
-    order = random.sample(steps, len(steps))
-    for undo in [step for step in order if isinstance(step, Undo)]:
-        (do,) = [step for step in order if isinstance(step, Do) and step.name == undo.name]
-        i, j = order.index(undo), order.index(do)
-        if i < j:
-            order[i], order[j] = do, undo
-    return order
+    order = random.sample(script.steps, len(script.steps))
+    places = {step.name: n for n, step in enumerate(order) if isinstance(step, Do)}
+    for n, step in enumerate(order):
+        if isinstance(step, Undo) and places.get(step.name, -1) > n:
+            other = places[step.name]
+            order[n], order[other] = order[other], step
+    return Script(script.lived, order)
 
 
 @frozen
@@ -85,16 +94,20 @@ class Outcome:
     state: object
     balance: int
     settled: dict[str, int]
-    true: frozenset[tuple[str, str | None]]
+    true: frozenset[tuple[str, str]]
 
 
-def play(steps: Script, habit_clock: DayClock | None = None) -> Outcome:
-    """Take the steps with a clock that stands still."""
+def play(script: Script, habit_clock: DayClock | None = None) -> Outcome:
+    """Live through a script."""
     store = MemoryStore()
     kit = habitkit.testing.kit(NOW, store=store)
     run = kit.habits.create("ada", "Run", Schedule.daily(), clock=habit_clock)
     facts = {}
-    for step in steps:
+    for do in script.lived:
+        kit.clock.set(NOW - (TODAY - do.day))
+        facts[do.name] = kit.habits.check_in(run.id).id
+    kit.clock.set(NOW)
+    for step in script.steps:
         if isinstance(step, Do):
             facts[step.name] = kit.habits.check_in(run.id, day=step.day, tz=step.tz).id
         elif isinstance(step, Undo):
@@ -102,61 +115,65 @@ def play(steps: Script, habit_clock: DayClock | None = None) -> Outcome:
         else:
             kit.habits.backfill(run.id, [step.day], source="elsewhere")
     assert kit.streaks.rebuild(run.id).repaired == ()
+    state = kit.streaks.state(run.id)
     settled = {row.key: row.amount for row in store._stores.coins._settled if row.amount}
     return Outcome(
         days=kit.streaks.done_days(run.id, date.min, date.max),
-        state=_without_id(kit.streaks.state(run.id)),
+        state=(state.today, state.done_today, state.current, state.best),
         balance=kit.coins.balance("ada").posted,
         settled={key.replace(str(run.id), "run"): amount for key, amount in settled.items()},
-        true=frozenset((type_, key.replace(str(run.id), "run")) for type_, key in still_true(kit)),
+        true=frozenset((name, key.replace(str(run.id), "run")) for name, key in still_true(kit)),
     )
-
-
-def _without_id(state):
-    return (state.today, state.done_today, state.current, state.best)
 
 
 def still_true(kit: HabitKit) -> set[tuple[str, str]]:
     """Return the derived events that were told and not taken back."""
-    true = set()
+    true: set[tuple[str, str]] = set()
     for event in kit.events.page("ada", limit=1000):
+        key = str(event.key)
         if event.type == Retracted.__name__:
-            true.remove((event.fields["of"], event.key))
+            true.remove((event.fields["of"], key))
         elif event.key is not None:
-            true.add((event.type, event.key))
+            true.add((event.type, key))
     return true
 
 
 # -- the oracle: look at the facts that are left -------------------------------------------------
 
 
-def oracle(steps: Script) -> tuple[set[date], int, set[tuple[str, str]]]:
-    """Return the done days, the coins and the true events that the facts entitle to."""
-    undone = {step.name for step in steps if isinstance(step, Undo)}
-    checked = {s.day for s in steps if isinstance(s, Do) and s.name not in undone}
-    done = checked | {step.day for step in steps if isinstance(step, Take)}
-    coins, true, slots = 0, set(), 0
-    for day in sorted(done):
-        slots = slots + 1 if day - DAY in done else 1
-        paid = day in OPEN and day in checked
-        true.add((HabitCompleted.__name__, f"done:run:{day}"))
-        coins += 10 if paid else 0
+def oracle(script: Script) -> tuple[set[date], int, set[tuple[str, str]]]:
+    """Return the done days, the coins and the true events that the facts entitle to.
+
+    A day is done while a check-in of it stands. It is earned by a check-in in time, and what is
+    taken back once 48 h have passed since its end stays earned.
+    """
+    undone = {step.name for step in script.steps if isinstance(step, Undo)}
+    checked = [*script.lived, *(step for step in script.steps if isinstance(step, Do))]
+    done = {do.day for do in checked if do.name not in undone}
+    done |= {step.day for step in script.steps if isinstance(step, Take)}
+    earned = {do.day for do in script.lived if do.name not in undone or do.day not in OPEN}
+    earned |= {do.day for do in checked if do.name not in undone and do.day in OPEN}
+    true = {(HabitCompleted.__name__, f"done:run:{day}") for day in done}
+    coins, slots = 0, 0
+    for day in sorted(earned):
+        slots = slots + 1 if day - DAY in earned else 1
+        coins += 10
         if slots % 7 == 0:
             true.add((StreakReached.__name__, f"streak:run:{day}:{slots}"))
-            coins += 50 if paid else 0
+            coins += 50
     return done, coins, true
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_shuffled_facts_end_in_the_same_state_with_the_same_coins(seed):
     random = Random(seed)
-    steps = script(random)
+    one = script(random)
 
-    outcome = play(steps)
+    outcome = play(one)
 
     for _ in range(5):
-        assert play(shuffled(steps, random)) == outcome
-    done, coins, true = oracle(steps)
+        assert play(shuffled(one, random)) == outcome
+    done, coins, true = oracle(one)
     assert set(outcome.days) == done
     assert outcome.balance == sum(outcome.settled.values()) == coins
     assert outcome.true == true
@@ -165,32 +182,27 @@ def test_shuffled_facts_end_in_the_same_state_with_the_same_coins(seed):
 def test_the_scripts_are_worth_shuffling():
     scripts = [script(Random(seed)) for seed in range(40)]
 
-    assert len({oracle(steps)[1] for steps in scripts}) > 5
-    assert any(("StreakReached" in dict(oracle(steps)[2])) for steps in scripts)
-    assert sum(isinstance(step, Undo) for steps in scripts for step in steps) > 40
-    assert all(shuffled(steps, Random(1)) != steps for steps in scripts)
+    assert len({oracle(one)[1] for one in scripts}) > 10
+    assert sum("StreakReached" in dict(oracle(one)[2]) for one in scripts) > 10
+    assert sum(isinstance(step, Undo) for one in scripts for step in one.steps) > 40
+    assert sum(isinstance(step, Take) for one in scripts for step in one.steps) > 20
+    assert all(shuffled(one, Random(1)).steps != one.steps for one in scripts)
 
 
 @pytest.mark.parametrize("tz", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Pacific/Chatham"])
 def test_it_is_the_habits_own_clock_that_seals_a_day_wherever_its_owner_travels(tz):
     clock = DayClock(tz)
-    today = habit_day(NOW, *_zone(clock))
+    today = habit_day(NOW, zone(tz), clock.day_start)
     days = [today - n * DAY for n in range(5)]
+    steps: list[Step] = [
+        Do(n, day, tz) for n, (day, tz) in enumerate((day, tz) for day in days for tz in ZONES)
+    ]
 
+    outcome = play(Script([], steps), clock)
+
+    assert outcome.balance in {30, 40}  # the open days, each once
     for seed in range(4):
-        random = Random(seed)
-        steps: Script = [
-            Do(n, day, zone) for n, (day, zone) in enumerate((d, z) for d in days for z in ZONES)
-        ]
-        random.shuffle(steps)
-
-        assert play(steps, clock) == play(sorted(steps, key=lambda step: step.name), clock)
-
-
-def _zone(clock):
-    from habitkit.streaks.days import zone
-
-    return zone(clock.tz or "UTC"), clock.day_start
+        assert play(shuffled(Script([], steps), Random(seed)), clock) == outcome
 
 
 # -- sealed days ---------------------------------------------------------------------------------
@@ -240,21 +252,55 @@ def test_until_its_seal_an_undone_day_takes_back_what_it_alone_earned(kit, run):
     assert (kit.coins.balance("ada").posted, undone.streak.slots) == (60, 6)
 
 
-def test_a_milestone_is_sealed_with_its_own_day(kit, run):
-    """The third day breaks the run; the seventh day's milestone goes, as that day is open."""
+def test_undoing_a_sealed_day_moves_no_coins_not_even_those_of_a_later_milestone(kit, run):
     week = [kit.habits.check_in(run.id)]
     for _ in range(6):
         kit.clock.advance(days=1)
         week.append(kit.habits.check_in(run.id))
 
-    broken = kit.habits.undo(week[2].id)  # sealed: its own 10 coins stay
+    broken = kit.habits.undo(week[2].id)
 
-    assert broken.coins == -50
-    assert kit.coins.balance("ada").posted == 70
+    assert (broken.coins, broken.streak.slots) == (0, 4)
+    assert kit.coins.balance("ada").posted == 120
     kit.clock.advance(days=5)
     mended = kit.habits.check_in(run.id, day=week[2].day)  # everything is sealed by now
     assert mended.coins == 0
     assert kit.streaks.state(run.id).best.slots == 7
+    assert kit.streaks.rebuild(run.id).repaired == ()
+
+
+def test_a_day_that_is_known_too_late_mends_the_streak_and_not_the_milestone(kit, run):
+    for day in range(7):
+        if day != 2:
+            kit.habits.check_in(run.id)
+        kit.clock.advance(days=1)
+
+    late = kit.habits.check_in(run.id, day=TODAY + 2 * DAY)
+
+    assert (late.credit, late.coins, late.streak.slots) == ("history", 0, 7)
+    assert kit.coins.balance("ada").posted == 60
+
+
+@pytest.mark.parametrize("back", [3, 6, 9])
+@pytest.mark.parametrize("meddle", ["undo", "fill"])
+def test_meddling_with_old_days_every_day_earns_no_more_than_honest_play(kit, run, back, meddle):
+    honest = habitkit.testing.kit(NOW)
+    its_run = honest.habits.create("ada", "Run", Schedule.daily())
+    facts = []
+    for n in range(40):
+        facts.append(kit.habits.check_in(run.id))
+        honest.habits.check_in(its_run.id)
+        if meddle == "undo" and n > back:
+            kit.habits.undo(facts[n - back].id)
+        elif meddle == "fill":
+            kit.habits.backfill(
+                run.id, [TODAY - (6 * n + m) * DAY for m in range(1, 7)], source="x"
+            )
+        kit.clock.advance(days=1)
+        honest.clock.advance(days=1)
+
+    assert kit.coins.balance("ada").posted <= honest.coins.balance("ada").posted == 650
+    assert kit.streaks.rebuild(run.id).repaired == ()
 
 
 def test_what_was_spent_meanwhile_is_owed_and_earned_back_before_it_can_be_spent_again(kit, run):
@@ -297,7 +343,7 @@ def test_a_history_that_is_taken_over_counts_for_the_streak_and_earns_nothing(ki
     assert kit.streaks.state(run.id).current.slots == 30
     assert kit.coins.history("ada") == []
     types = [event.type for event in kit.events.page("ada", limit=1000)]
-    assert (types.count("HabitCompleted"), types.count("StreakReached")) == (30, 4)
+    assert (types.count("HabitCompleted"), types.count("StreakReached")) == (30, 0)
 
 
 def test_a_history_may_be_taken_over_again_in_any_order_and_from_several_sources(kit, run):
@@ -315,20 +361,21 @@ def test_a_check_in_on_a_day_that_was_taken_over_still_earns_its_coins(kit, run)
 
     done = kit.habits.check_in(run.id)
 
-    assert done.coins == 60  # the day and, as its seventh, the milestone
+    assert done.coins == 10  # the days before were not done in time, so there is no milestone
     assert done.streak.slots == 7
 
 
-def test_a_history_that_completes_a_run_pays_for_the_milestones_of_days_checked_in_for(kit, run):
+def test_a_history_that_completes_a_run_makes_a_streak_and_no_milestone(kit, run):
     kit.habits.check_in(run.id)
 
     kit.habits.backfill(run.id, [TODAY - n * DAY for n in range(1, 7)], source="paper")
 
-    assert kit.coins.balance("ada").posted == 60
+    assert kit.streaks.state(run.id).current.slots == 7
+    assert kit.coins.balance("ada").posted == 10
 
 
 def test_subscribers_are_told_what_was_true_and_what_was_taken_back():
-    told = []
+    told: list[StoredEvent] = []
     kit = habitkit.testing.kit(
         NOW, subscribers=[subscribe(HabitCompleted, Retracted, CoinsPosted, told.append)]
     )

@@ -17,7 +17,7 @@ from habitkit.errors import (
     ReactionLoop,
     ReadOnlyTransaction,
 )
-from habitkit.events import CoinsPosted, HabitCompleted, HabitCreated, StreakReached
+from habitkit.events import CoinsPosted, HabitCompleted, HabitCreated, Retracted, StreakReached
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from tests.unit.support import nothing_written
 
@@ -32,6 +32,10 @@ class BookRead(Event):
 
 
 def react(tx, owner, events):
+    """Do nothing."""
+
+
+def tell(event):
     """Do nothing."""
 
 
@@ -67,8 +71,8 @@ def test_a_reaction_of_anything_else_is_refused(arguments):
 
 
 def test_a_subscriber_names_its_events_by_class_or_by_type():
-    assert subscribe(HabitCompleted, "book.read", react) == Subscriber(
-        frozenset({"HabitCompleted", "book.read"}), react
+    assert subscribe(HabitCompleted, "book.read", tell) == Subscriber(
+        frozenset({"HabitCompleted", "book.read"}), tell
     )
 
 
@@ -95,9 +99,11 @@ def test_a_subscriber_of_anything_else_is_refused(arguments):
 
 
 def test_by_default_what_is_done_is_rewarded():
-    (reward,) = default_reactions()
+    (reward,) = default_reactions(Economy.default())
 
     assert reward.run is coins.reward
+    assert set(reward.types) == {HabitCompleted, StreakReached, Retracted}
+    assert default_reactions(Economy.without_rewards()) == ()
 
 
 # -- letting them act ----------------------------------------------------------------------------
@@ -232,7 +238,12 @@ def test_several_locks_are_taken_in_the_order_of_their_names(kit, monkeypatch):
     taken = []
     owners = kit._runner.store._stores.owners
     lock = owners.lock
-    monkeypatch.setattr(owners, "lock", lambda owner: taken.append(owner) or lock(owner))
+
+    def watched(owner):
+        taken.append(owner)
+        return lock(owner)
+
+    monkeypatch.setattr(owners, "lock", watched)
 
     kit.run(lambda tx: tx.lock("cid", "ada", "bob"))
 

@@ -1,34 +1,45 @@
-"""Streaks, against a set of dates that is walked day by day."""
+"""Streaks, against two sets of dates that are walked day by day: done days and earned days."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
+from habitkit.habits.model import CheckIn
 from habitkit.streaks import rules
 from habitkit.streaks.model import Snapshot, Streak, StreakState
+from tests.unit.support import given
 
 HABIT = UUID(int=7)
 BASE = date(2026, 2, 20)
 DAY = timedelta(days=1)
 
-day_sets = st.lists(st.sampled_from([True] * 6 + [False]), max_size=60).map(
-    lambda marks: {BASE + n * DAY for n, done in enumerate(marks) if done}
+Days = set[date]
+History = tuple[Days, Days]
+"""Done days and earned days."""
+
+marks = st.sampled_from([*["1"] * 9, "h", "v", "x"])
+histories = st.lists(marks, max_size=45).map(
+    lambda strip: (
+        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1h"},
+        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1v"},
+    )
 )
-days = st.integers(-5, 70).map(lambda n: BASE + n * DAY)
-turns = st.lists(st.tuples(st.integers(0, 24).map(lambda n: BASE + n * DAY), st.booleans()))
+days = st.integers(-5, 55).map(lambda n: BASE + n * DAY)
+near = st.integers(0, 20).map(lambda n: BASE + n * DAY)
+turns = st.lists(st.tuples(near, st.booleans(), st.booleans()), max_size=30)
 
 
 # -- the oracle: sets of dates, one day after the other ------------------------------------------
 
 
-def oracle_runs(done: set[date]) -> list[list[date]]:
+def oracle_runs(of: Days) -> list[list[date]]:
     runs: list[list[date]] = []
-    for day in sorted(done):
+    for day in sorted(of):
         if runs and runs[-1][-1] == day - DAY:
             runs[-1].append(day)
         else:
@@ -40,7 +51,7 @@ def oracle_streak(run: list[date]) -> Streak:
     return Streak(len(run), run[0], run[-1]) if run else Streak(0)
 
 
-def oracle_current(done: set[date], today: date) -> Streak:
+def oracle_current(done: Days, today: date) -> Streak:
     day = today if today in done else today - DAY
     run: list[date] = []
     while day in done:
@@ -49,7 +60,7 @@ def oracle_current(done: set[date], today: date) -> Streak:
     return oracle_streak(run)
 
 
-def oracle_best(done: set[date]) -> Streak:
+def oracle_best(done: Days) -> Streak:
     best: list[date] = []
     for run in oracle_runs(done):
         if len(run) >= len(best):
@@ -57,60 +68,86 @@ def oracle_best(done: set[date]) -> Streak:
     return oracle_streak(best)
 
 
-def oracle_milestones(done: set[date]) -> set[tuple[date, int]]:
+def oracle_milestones(earned: Days) -> set[tuple[date, int]]:
     reached = set()
-    for run in oracle_runs(done):
+    for run in oracle_runs(earned):
         for slots, day in enumerate(run, start=1):
             if slots % 7 == 0:
                 reached.add((day, slots))
     return reached
 
 
-def built(done: set[date], rev: int = 1) -> Snapshot:
-    return rules.build(HABIT, "ada", done, rev)
+def built(history: History, rev: int = 1) -> Snapshot:
+    done, earned = history
+    return rules.build(HABIT, "ada", done, rev, earned)
+
+
+def around(history: History) -> list[date]:
+    every = history[0] | history[1] | {BASE}
+    return [min(every) + n * DAY for n in range(-3, (max(every) - min(every)).days + 4)]
 
 
 # -- the rules against it ------------------------------------------------------------------------
 
 
-@given(day_sets)
-def test_a_strip_holds_the_done_days_and_nothing_else(done):
-    snapshot = built(done)
+@given(histories)
+def test_a_strip_holds_the_done_and_the_earned_days_and_nothing_else(history):
+    snapshot = built(history)
 
-    assert {day for day in _around(done) if rules.is_done(snapshot, day)} == done
-    assert snapshot.best == oracle_best(done).slots
+    assert {day for day in around(history) if rules.is_done(snapshot, day)} == history[0]
+    assert {day for day in around(history) if rules.is_earned(snapshot, day)} == history[1]
+    assert snapshot.best == oracle_best(history[0]).slots
 
 
-@given(day_sets)
-def test_a_strip_begins_and_ends_with_a_done_day_or_is_empty(done):
-    snapshot = built(done)
+@given(histories)
+def test_a_strip_begins_and_ends_with_a_day_that_counts_or_is_empty(history):
+    snapshot, every = built(history), history[0] | history[1]
 
-    assert set(snapshot.marks) <= set(b"1x")
-    if done:
-        assert snapshot.first_day == min(done)
-        assert len(snapshot.marks) == (max(done) - min(done)).days + 1
-        assert snapshot.marks[:1] == snapshot.marks[-1:] == b"1"
+    assert set(snapshot.marks) <= set(b"1hvx")
+    if every:
+        assert snapshot.first_day == min(every)
+        assert len(snapshot.marks) == (max(every) - min(every)).days + 1
+        assert ord("x") not in {snapshot.marks[0], snapshot.marks[-1]}
     else:
         assert snapshot == rules.empty(HABIT, "ada")._replace(rev=1)
 
 
-@given(day_sets, st.randoms(use_true_random=False))
-def test_a_strip_depends_neither_on_the_order_of_days_nor_on_repetitions(done, random):
-    mixed = [*done, *done]
-    random.shuffle(mixed)
+@given(histories, st.randoms(use_true_random=False))
+def test_a_strip_depends_neither_on_the_order_of_days_nor_on_repetitions(history, random):
+    mixed = [[*of, *of] for of in history]
+    for of in mixed:
+        random.shuffle(of)
 
-    assert rules.build(HABIT, "ada", iter(mixed), 1) == built(done)
+    assert rules.build(HABIT, "ada", iter(mixed[0]), 1, iter(mixed[1])) == built(history)
 
 
-@given(day_sets, turns)
-def test_any_sequence_of_marks_equals_a_strip_built_of_the_outcome(done, sequence):
-    snapshot, done = built(done, rev=0), set(done)
+@given(st.sets(near))
+def test_done_days_are_earned_if_nothing_else_is_said(done):
+    snapshot = rules.build(HABIT, "ada", done, 1)
 
-    for rev, (day, is_done) in enumerate(sequence, start=1):
-        snapshot = rules.mark(snapshot, day, rev, done=is_done)
+    assert snapshot == built((done, done))
+    for day in done:
+        assert rules.mark(snapshot, day, 2, done=False) == built((done - {day}, done - {day}), 2)
+        break
+
+
+@given(histories, turns)
+def test_any_sequence_of_marks_equals_a_strip_built_of_the_outcome(history, sequence):
+    snapshot, (done, earned) = built(history, rev=0), (set(history[0]), set(history[1]))
+
+    for rev, (day, is_done, is_earned) in enumerate(sequence, start=1):
+        snapshot = rules.mark(snapshot, day, rev, done=is_done, earned=is_earned)
         (done.add if is_done else done.discard)(day)
+        (earned.add if is_earned else earned.discard)(day)
 
-        assert snapshot == built(done, rev)
+        assert snapshot == built((done, earned), rev)
+
+
+@given(histories, st.lists(days))
+def test_many_days_marked_as_done_at_once_earn_nothing(history, more):
+    done, earned = history
+
+    assert rules.mark_done(built(history), iter(more), 5) == built((done | {*more}, earned), 5)
 
 
 @given(st.permutations([BASE + n * DAY for n in range(8)]))
@@ -118,104 +155,122 @@ def test_marking_and_unmarking_every_day_in_any_order_ends_empty(order):
     snapshot = rules.empty(HABIT, "ada")
     for day in order:
         snapshot = rules.mark(snapshot, day, 3, done=True)
-    assert snapshot == built(set(order), 3)
+    assert snapshot == built((set(order), set(order)), 3)
     for day in reversed(order[3:] + order[:3]):
         snapshot = rules.mark(snapshot, day, 4, done=False)
 
-    assert snapshot == built(set(), 4)
+    assert snapshot == built((set(), set()), 4)
 
 
-@given(day_sets, days)
-def test_the_current_run_is_found_by_counting_back_from_today_or_yesterday(done, today):
-    assert rules.current_run(built(done), today) == oracle_current(done, today)
+@given(histories, days)
+def test_the_current_run_is_found_by_counting_back_from_today_or_yesterday(history, today):
+    assert rules.current_run(built(history), today) == oracle_current(history[0], today)
 
 
-@given(day_sets)
-def test_the_best_run_is_the_longest_and_of_several_the_latest(done):
-    assert rules.best_run(built(done)) == oracle_best(done)
+@given(histories)
+def test_the_best_run_is_the_longest_and_of_several_the_latest(history):
+    assert rules.best_run(built(history)) == oracle_best(history[0])
 
 
-@given(day_sets, days)
-def test_the_state_is_made_of_these(done, today):
-    assert rules.state(built(done), today) == StreakState(
+@given(histories, days)
+def test_the_state_is_made_of_these(history, today):
+    done = history[0]
+
+    assert rules.state(built(history), today) == StreakState(
         HABIT, today, today in done, oracle_current(done, today), oracle_best(done)
     )
 
 
-@given(day_sets, days, days)
-def test_the_done_days_of_a_window_are_those_inside_it(done, start, end):
-    assert rules.done_days(built(done), start, end) == [
-        day for day in sorted(done) if start <= day <= end
+@given(histories, days, days)
+def test_the_done_days_of_a_window_are_those_inside_it(history, start, end):
+    assert rules.done_days(built(history), start, end) == [
+        day for day in sorted(history[0]) if start <= day <= end
     ]
 
 
-@given(day_sets.filter(bool), st.data())
-def test_the_run_around_a_done_day_reaches_as_far_as_the_days_are_done(done, data):
-    snapshot, day = built(done), data.draw(st.sampled_from(sorted(done)))
+@given(histories, days, st.booleans(), st.booleans())
+def test_turning_a_day_moves_exactly_the_milestones_that_differ(history, day, is_done, is_earned):
+    done, earned = history
+    other = earned | {day} if is_earned else earned - {day}
+    old, new = oracle_milestones(earned), oracle_milestones(other)
 
-    start, end = rules.run_around(snapshot.marks, (day - snapshot.first_day).days)
-
-    (run,) = [run for run in oracle_runs(done) if day in run]
-    assert snapshot.first_day + start * DAY == run[0]
-    assert snapshot.first_day + (end - 1) * DAY == run[-1]
-
-
-@given(day_sets, days)
-def test_turning_a_day_moves_exactly_the_milestones_that_differ(done, day):
-    other = done ^ {day}
-    old, new = oracle_milestones(done), oracle_milestones(other)
-
-    after = rules.mark(built(done), day, 2, done=day in other)
-    lost, gained = rules.milestones_moved(built(done), after, day)
+    before = built(history)
+    after = rules.mark(before, day, 2, done=is_done, earned=is_earned)
+    lost, gained = rules.milestones_moved(before, after, day)
 
     assert sorted(lost) == sorted(old - new)
     assert sorted(gained) == sorted(new - old)
+    assert done == history[0]
 
 
-@given(day_sets, day_sets)
-def test_between_two_histories_exactly_the_milestones_that_differ_move(before, after):
-    old, new = oracle_milestones(before), oracle_milestones(after)
-
-    lost, gained = rules.milestones_between(built(before), built(after))
-
-    assert lost == sorted(old - new)
-    assert gained == sorted(new - old)
+# -- what is earned ------------------------------------------------------------------------------
 
 
-@given(day_sets.filter(bool), st.data())
-def test_a_done_day_carries_its_milestone_if_it_has_one(done, data):
-    day = data.draw(st.sampled_from(sorted(done)))
+@given(st.lists(st.tuples(near, st.booleans(), st.none() | st.integers(-100, 100)), max_size=20))
+def test_a_day_is_earned_by_a_check_in_in_time_that_was_not_taken_back_before_the_seal(facts):
+    live, voided, expected = [], [], set()
+    for number, (day, in_time, hours) in enumerate(facts):
+        fact = _fact(number, day, "full" if in_time else "history")
+        sealed_at = datetime.combine(day + 3 * DAY, time(0), UTC)  # 48 h after the day's end
+        if hours is None:
+            live.append(fact)
+        else:
+            voided.append((fact, sealed_at + timedelta(hours=hours)))
+        if in_time and (hours is None or hours > 0):
+            expected.add(day)
 
-    assert rules.milestone_on(built(done), day) == [
-        milestone for milestone in oracle_milestones(done) if milestone[0] == day
-    ]
+    assert rules.earned_days(live, voided, ZoneInfo("UTC"), time(0)) == expected
 
 
 # -- examples to read ----------------------------------------------------------------------------
 
 
+def row(length: int) -> Days:
+    return {BASE + n * DAY for n in range(length)}
+
+
+def moved(before: Days, after: Days, day: date):
+    return rules.milestones_moved(built((before, before)), built((after, after)), day)
+
+
 def test_a_week_in_a_row_reaches_the_first_milestone_on_its_seventh_day():
-    week = {BASE + n * DAY for n in range(7)}
+    last = BASE + 6 * DAY
 
-    lost, gained = rules.milestones_moved(
-        built(week - {BASE + 6 * DAY}), built(week), BASE + 6 * DAY
-    )
-
-    assert (lost, gained) == ([], [(BASE + 6 * DAY, 7)])
+    assert moved(row(6), row(7), last) == ([], [(last, 7)])
+    assert moved(row(7), row(6), last) == ([(last, 7)], [])
 
 
 def test_closing_a_gap_moves_the_milestones_behind_it():
-    days = {BASE + n * DAY for n in range(14)}
     gap = BASE + 3 * DAY
 
-    lost, gained = rules.milestones_moved(built(days - {gap}), built(days), gap)
+    assert moved(row(14) - {gap}, row(14), gap) == (
+        [(BASE + 10 * DAY, 7)],
+        [(BASE + 6 * DAY, 7), (BASE + 13 * DAY, 14)],
+    )
 
-    assert lost == [(BASE + 10 * DAY, 7)]
-    assert gained == [(BASE + 6 * DAY, 7), (BASE + 13 * DAY, 14)]
+
+def test_a_day_that_is_known_too_late_mends_the_streak_and_reaches_no_milestone():
+    gap = BASE + 3 * DAY
+    before = built((row(7) - {gap}, row(7) - {gap}))
+
+    after = rules.mark(before, gap, 2, done=True, earned=False)
+
+    assert rules.best_run(after).slots == 7
+    assert rules.milestones_moved(before, after, gap) == ([], [])
+
+
+def test_a_day_that_is_taken_back_after_its_seal_breaks_the_streak_and_loses_no_milestone():
+    gap = BASE + 3 * DAY
+    before = built((row(7), row(7)))
+
+    after = rules.mark(before, gap, 2, done=False, earned=True)
+
+    assert rules.best_run(after) == Streak(3, BASE + 4 * DAY, BASE + 6 * DAY)
+    assert rules.milestones_moved(before, after, gap) == ([], [])
 
 
 def test_today_stays_open_until_it_ends():
-    yesterday = built({BASE})
+    yesterday = built(({BASE}, {BASE}))
 
     assert rules.current_run(yesterday, BASE + DAY) == Streak(1, BASE, BASE)
     assert rules.current_run(yesterday, BASE + 2 * DAY) == Streak(0)
@@ -223,9 +278,7 @@ def test_today_stays_open_until_it_ends():
 
 @pytest.mark.parametrize("days_before", [1, 2, 5, 30])
 def test_a_day_before_the_first_done_day_has_no_run(days_before):
-    ten_days = built({BASE + n * DAY for n in range(10)})
-
-    assert rules.current_run(ten_days, BASE - days_before * DAY) == Streak(0)
+    assert rules.current_run(built((row(10), row(10))), BASE - days_before * DAY) == Streak(0)
 
 
 def test_a_habit_that_was_never_done_has_no_run_no_best_and_no_days():
@@ -234,9 +287,11 @@ def test_a_habit_that_was_never_done_has_no_run_no_best_and_no_days():
     assert rules.state(never, BASE) == StreakState(HABIT, BASE, False, Streak(0), Streak(0))
     assert rules.done_days(never, date.min, date.max) == []
     assert not rules.is_done(never, date.min)
+    assert not rules.is_earned(never, date.min)
     assert rules.mark(never, BASE, 5, done=False) == never._replace(rev=5)
+    assert rules.mark_done(never, [], 5) == never._replace(rev=5)
 
 
-def _around(done: set[date]) -> list[date]:
-    first, last = min(done, default=BASE), max(done, default=BASE)
-    return [first + n * DAY for n in range(-3, (last - first).days + 4)]
+def _fact(number: int, day: date, credit):
+    at = datetime.combine(day, time(12), UTC)
+    return CheckIn(UUID(int=number), HABIT, "ada", day, at, "UTC", None, credit, "app", at)

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 import habitkit.testing
-from habitkit import Clock, Economy, HabitKit, Schedule, on, subscribe
+from habitkit import Clock, Economy, HabitKit, Schedule, StoredEvent, on, subscribe
 from habitkit.backends.memory import MemoryStore
 from habitkit.errors import InvalidInstant
 from habitkit.events import HabitCompleted
 from habitkit.testing import FakeClock
+from tests.unit.support import naive
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -48,7 +49,7 @@ def test_a_clock_is_set_to_an_instant_of_any_zone_and_tells_utc(now):
     assert set_at_first.now().tzinfo is set_later.now().tzinfo is UTC
 
 
-@pytest.mark.parametrize("now", ["2026-03-10T12:00", datetime(2026, 3, 10, 12), 1773144000, None])
+@pytest.mark.parametrize("now", ["2026-03-10T12:00", naive("2026-03-10T12:00"), 1773144000, None])
 def test_a_clock_is_not_set_to_what_is_no_instant(now):
     clock = FakeClock(NOON)
 
@@ -69,7 +70,9 @@ def test_a_kit_for_a_test_is_in_memory_at_a_fixed_instant():
 
 
 def test_a_kit_for_a_test_takes_what_a_kit_takes():
-    store, told, acted = MemoryStore(), [], []
+    store = MemoryStore()
+    told: list[StoredEvent] = []
+    acted: list[str] = []
     kit = habitkit.testing.kit(
         NOON,
         store=store,

@@ -57,8 +57,9 @@ class ThreadedStore:
 
     @property
     def capabilities(self) -> Collection[str]:
-        """The wrapped store's capabilities."""
-        return self._store.capabilities
+        """The wrapped store's capabilities; host transactions only where ``on`` was given."""
+        given = set(self._store.capabilities)
+        return given if self._on is not None else given - {"host_transactions"}
 
     async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
         """Run ``work`` in one transaction in a thread."""

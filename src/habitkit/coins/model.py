@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 
+from habitkit.errors import InvalidEvent
 from habitkit.events import Event, HabitCompleted, StreakReached
 
 __all__ = [
@@ -34,15 +35,23 @@ class RewardRule:
 
     Attributes:
         name: Part of the entitlement's key; never reuse it for something else.
-        on: The type of event: a derived one, which has a key.
+        on: The type of event: a derived one, which has a key of its own.
         give: How many coins.
         currency: In which currency.
     """
 
     name: str
-    on: type[Event]
+    on: type[Event] = field()
     give: int
     currency: str = "coin"
+
+    @on.validator
+    def _derived(self, _: object, value: object) -> None:
+        """A reward is taken back by its event's key, so there must be one."""
+        if not (isinstance(value, type) and issubclass(value, Event)) or value.key is Event.key:
+            raise InvalidEvent(
+                "on", given=value, expected="a class of events with a key of its own"
+            )
 
 
 @frozen

@@ -78,7 +78,7 @@ def move(account: Account, change: int, now: datetime, *, may_owe: bool = False)
     """
     balance = account.balance + change
     if not -_LARGEST - 1 <= balance <= _LARGEST:
-        raise BalanceOverflow(owner=account.owner, balance=account.balance, amount=change)
+        raise BalanceOverflow(owner=account.owner, amount=change)
     debt = 0
     if account.floor is not None and balance < account.floor:
         if change < 0 and not may_owe:
@@ -102,11 +102,14 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
     result: dict[str, Settled] = {}
     rules_of_type = economy.rules_of_type
     for event in events:
-        gone = isinstance(event, Retracted)
-        rules = rules_of_type.get(event.of if isinstance(event, Retracted) else event.type)
-        if not rules or getattr(event, "sealed", False):
+        if isinstance(event, Retracted):
+            rules = () if event.sealed else rules_of_type.get(event.of, ())
+            earned = False
+        else:
+            rules = rules_of_type.get(event.type, ())
+            earned = getattr(event, "credit", "full") == "full"
+        if not rules:
             continue
-        earned = not gone and getattr(event, "credit", "full") == "full"
         place = event.key
         if place is None:
             continue

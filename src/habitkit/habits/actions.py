@@ -19,7 +19,7 @@ from habitkit.events import (
 from habitkit.habits import rules
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
 from habitkit.streaks import rules as streak_rules
-from habitkit.streaks.days import day_boundary, habit_day
+from habitkit.streaks.days import day_boundary, habit_day, is_sealed
 from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from habitkit.habits.model import Credit
     from habitkit.streaks.model import Snapshot
     from habitkit.transaction import Transaction
 
@@ -129,7 +128,8 @@ def check_in(
         tx: The transaction.
         habit_id: The habit.
         day: The habit day; by default the day of ``at``.
-        at: When it was done, not later than now; now by default.
+        at: When it was done, not later than now (15 minutes of clock skew are forgiven); now by
+            default.
         tz: The IANA zone the owner is in; the habit's own by default.
         note: A remark, at most 2000 characters.
         idempotency_key: The same key with the same arguments checks in once.
@@ -175,7 +175,7 @@ def _check_in(
     zone_name = tz or habit.clock.tz or "UTC"
     zone, day_start = zone_of(zone_name), habit.clock.day_start
     today = habit_day(tx.now, zone, day_start)
-    when = tx.now if at is None else at
+    when = tx.now if at is None else rules.not_in_future(at, tx.now)
     if day is None:
         day = today if at is None else habit_day(when, zone, day_start)
     home = zone_of(habit.clock.tz or "UTC")  # where a day is sealed does not depend on travels
@@ -184,14 +184,9 @@ def _check_in(
         fact_id, habit.id, habit.owner, day, when, zone_name, note, credit, "app", tx.now
     )
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    was = (
-        rules.credit_of_day(tx.habits.on_day(habit.id, day))
-        if streak_rules.is_done(snapshot, day)
-        else None
-    )
     tx.habits.add_check_ins((fact,))
-    better = was is None or (was == "history" and credit == "full")
-    snapshot, events = _turn(tx, habit, snapshot, day, was, credit if better else was)
+    earned = credit == "full" or streak_rules.is_earned(snapshot, day)
+    snapshot, events = _turn(tx, habit, snapshot, day, done=True, earned=earned)
     return CheckedIn(
         fact_id,
         habit.id,
@@ -229,10 +224,13 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, owner)
     events: list[Event] = []
     if not voided:
-        was = rules.credit_of_day(tx.habits.on_day(habit.id, fact.day))
         tx.habits.add_void(Void(tx.new_id(), habit.id, owner, fact.id, tx.now))
-        remains = rules.credit_of_day(tx.habits.on_day(habit.id, fact.day))
-        snapshot, events = _turn(tx, habit, snapshot, fact.day, was, remains)
+        remaining = tx.habits.on_day(habit.id, fact.day)
+        if is_sealed(fact.day, tx.now, zone_of(habit.clock.tz or "UTC"), day_start):
+            earned = streak_rules.is_earned(snapshot, fact.day)
+        else:
+            earned = any(other.credit == "full" for other in remaining)
+        snapshot, events = _turn(tx, habit, snapshot, fact.day, done=bool(remaining), earned=earned)
     today = habit_day(tx.now, zone, day_start)
     return Undone(
         fact.id,
@@ -295,76 +293,44 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
         return
     before = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
     tx.habits.add_check_ins(facts)
-    live = tx.habits.live(habit.id)
-    after = streak_rules.build(
-        habit.id, habit.owner, (fact.day for fact in live), tx.rev(habit.owner)
-    )
-    tx.streaks.put(after)
     new_days = sorted({f.day for f in facts if not streak_rules.is_done(before, f.day)})
-    lost, gained = streak_rules.milestones_between(before, after)
-    full = {fact.day for fact in live if fact.credit == "full"}
-    completed = [
-        HabitCompleted(habit.owner, tx.now, habit.id, day, "history", _is_sealed(tx, habit, day))
-        for day in new_days
-    ]
-    tx.emit(habit.owner, [*completed, *_milestone_events(tx, habit, lost, gained, full)])
+    tx.streaks.put(streak_rules.mark_done(before, new_days, tx.rev(habit.owner)))
+    tx.emit(
+        habit.owner,
+        [_completed(tx, habit, day, streak_rules.is_earned(before, day)) for day in new_days],
+    )
 
 
 def _turn(
-    tx: Transaction,
-    habit: Habit,
-    snapshot: Snapshot,
-    day: date,
-    was: Credit | None,
-    now: Credit | None,
+    tx: Transaction, habit: Habit, before: Snapshot, day: date, *, done: bool, earned: bool
 ) -> tuple[Snapshot, list[Event]]:
-    """Move a day from one credit to another (None: not done) and emit the difference."""
-    if was == now:
-        return snapshot, []
-    full = {day} if now == "full" else set()
-    sealed = (now != "full" or was is not None) and _is_sealed(tx, habit, day)
-    done = HabitCompleted(habit.owner, tx.now, habit.id, day, now or "history", sealed)
-    if was is not None and now is not None:  # still done, but worth something else
-        gained = streak_rules.milestone_on(snapshot, day)
-        moved = _milestone_events(tx, habit, [], gained, full)
-        return snapshot, tx.emit(habit.owner, [done, *moved])
-    after = streak_rules.mark(snapshot, day, tx.rev(habit.owner), done=now is not None)
+    """Make a day done or not, earned or not, and emit what that changes."""
+    was_done, was_earned = streak_rules.is_done(before, day), streak_rules.is_earned(before, day)
+    if (was_done, was_earned) == (done, earned):
+        return before, []
+    after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
     tx.streaks.put(after)
-    lost, gained = streak_rules.milestones_moved(snapshot, after, day)
-    if gained and (len(gained) > 1 or gained[0][0] != day):
-        full = {fact.day for fact in tx.habits.live(habit.id) if fact.credit == "full"}
-    events: list[Event] = [done if now is not None else _retracted(done)]
-    if lost or gained:
-        events += _milestone_events(tx, habit, lost, gained, full)
+    completed = _completed(tx, habit, day, earned)
+    events: list[Event] = [completed if done else _retracted(completed, sealed=earned)]
+    lost, gained = streak_rules.milestones_moved(before, after, day)
+    events += [_retracted(_reached(tx, habit, milestone)) for milestone in lost]
+    events += [_reached(tx, habit, milestone) for milestone in gained]
     return after, tx.emit(habit.owner, events)
 
 
-def _milestone_events(
-    tx: Transaction,
-    habit: Habit,
-    lost: Sequence[tuple[date, int]],
-    gained: Sequence[tuple[date, int]],
-    full: set[date],
-) -> list[Event]:
-    """Return the events of milestones that moved; each is worth what its day is worth."""
-    events: list[Event] = []
-    for milestones, is_lost in ((lost, True), (gained, False)):
-        for day, slots in milestones:
-            credit: Credit = "full" if day in full else "history"
-            sealed = _is_sealed(tx, habit, day)
-            reached = StreakReached(habit.owner, tx.now, habit.id, day, slots, credit, sealed)
-            events.append(_retracted(reached) if is_lost else reached)
-    return events
+def _completed(tx: Transaction, habit: Habit, day: date, earned: bool) -> HabitCompleted:  # noqa: FBT001
+    """Return the event of a done day."""
+    return HabitCompleted(habit.owner, tx.now, habit.id, day, "full" if earned else "history")
 
 
-def _retracted(event: HabitCompleted | StreakReached) -> Retracted:
+def _reached(tx: Transaction, habit: Habit, milestone: tuple[date, int]) -> StreakReached:
+    """Return the event of a milestone."""
+    return StreakReached(habit.owner, tx.now, habit.id, *milestone)
+
+
+def _retracted(event: HabitCompleted | StreakReached, *, sealed: bool = False) -> Retracted:
     """Take a derived event back."""
-    return Retracted(event.owner, event.at, event.type, event.key, event.sealed)
-
-
-def _is_sealed(tx: Transaction, habit: Habit, day: date) -> bool:
-    """Tell whether what a day of a habit entitles to is final."""
-    return rules.is_sealed(day, tx.now, zone_of(habit.clock.tz or "UTC"), habit.clock.day_start)
+    return Retracted(event.owner, event.at, event.type, event.key, sealed)
 
 
 def _lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> str:

@@ -6,30 +6,24 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
-from habitkit.errors import DayRefused, InvalidHabit
-from habitkit.streaks.days import day_boundary
+from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
+from habitkit.streaks.days import day_boundary, is_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import time
     from zoneinfo import ZoneInfo
 
-    from habitkit.habits.model import CheckIn, Credit
+    from habitkit.habits.model import Credit
 
 __all__ = [
-    "LATE_WINDOW",
     "MAX_BACKDATE_DAYS",
     "credit",
-    "credit_of_day",
     "day",
-    "is_sealed",
+    "not_in_future",
     "note",
     "source",
     "title",
 ]
-
-LATE_WINDOW = timedelta(hours=48)
-"""How long after a day's deadline a check-in for it still earns full credit."""
 
 MAX_BACKDATE_DAYS = 36_525
 """How far back a day may be recorded: a hundred years."""
@@ -120,13 +114,12 @@ def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time)
     return "history" if is_sealed(day, now, tz, day_start) else "full"
 
 
-def is_sealed(day: date, now: datetime, tz: ZoneInfo, day_start: time) -> bool:
-    """Tell whether what a day entitles to is final: 48 h have passed since its deadline."""
-    return now - day_boundary(day + _DAY, tz, day_start) > LATE_WINDOW
+def not_in_future(at: datetime, now: datetime) -> datetime:
+    """Return an instant that is not later than now, 15 minutes of clock skew forgiven.
 
-
-def credit_of_day(facts: Sequence[CheckIn]) -> Credit | None:
-    """Return the best credit among a day's live check-ins, or None if there are none."""
-    if not facts:
-        return None
-    return "full" if any(fact.credit == "full" for fact in facts) else "history"
+    Raises:
+        InvalidInstant: If it is later.
+    """
+    if at - now > _CLOCK_SKEW:
+        raise InvalidInstant("at", given=at, expected=f"an instant not later than now, {now}")
+    return at

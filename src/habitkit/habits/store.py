@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.habits.model import CheckIn, Habit, Void
@@ -67,6 +67,10 @@ class HabitStore(Protocol):
 
     def live(self, habit_id: UUID) -> list[CheckIn]:
         """Return all check-ins of a habit that are not voided, in the order of (day, at, id)."""
+        ...
+
+    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+        """Return the voided check-ins of a habit, each with the instant its void was received."""
         ...
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:

@@ -22,10 +22,11 @@ from uuid import UUID  # noqa: TC003 - for whoever reads the report's type hints
 from attrs import frozen
 
 from habitkit import ids
-from habitkit.errors import DayRefused, ImportRefused
+from habitkit.errors import DayRefused
 from habitkit.habits import actions, rules
 from habitkit.habits.model import DayClock, Schedule
 from habitkit.importers._loop_reader import read
+from habitkit.importers._loop_text import refuse
 from habitkit.importers._loop_values import (
     LoopEntry,
     LoopExport,
@@ -250,7 +251,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
                 rules.credit(day, today, tx.now, zone(name), clock.day_start)
             except DayRefused as error:
                 reason = f"{error}; it is {today} in {name}, is that the owner's zone?"
-                raise ImportRefused(file=habit.name, line=None, reason=reason) from error
+                refuse(habit.name, None, reason)
 
 
 def _key(habit: LoopHabit) -> str:

@@ -62,12 +62,15 @@ def rebuild(tx: Transaction, habit_id: UUID | str) -> RebuildReport:
     """
     found = _habit(tx, habit_id)
     tx.lock(found.owner)
-    days = {fact.day for fact in tx.habits.live(found.id)}
+    live, voided = tx.habits.live(found.id), tx.habits.voided(found.id)
+    clock = found.clock
+    earned = rules.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
     stored = snapshot_of(tx, found)
-    fresh = rules.build(found.id, found.owner, days, stored.rev)
+    done = {fact.day for fact in live}
+    fresh = rules.build(found.id, found.owner, done, stored.rev, earned)
     if fresh == stored:
         return RebuildReport(habits=1)
-    tx.streaks.put(rules.build(found.id, found.owner, days, tx.rev(found.owner)))
+    tx.streaks.put(fresh._replace(rev=tx.rev(found.owner)))
     return RebuildReport(habits=1, repaired=(found.id,))
 
 

@@ -8,7 +8,10 @@ from zoneinfo import ZoneInfo
 
 from habitkit.errors import InvalidZone
 
-__all__ = ["day_boundary", "habit_day", "zone"]
+__all__ = ["LATE_WINDOW", "day_boundary", "habit_day", "is_sealed", "zone"]
+
+LATE_WINDOW = timedelta(hours=48)
+"""How long after a day's deadline a check-in for it still earns full credit."""
 
 _DAY = timedelta(days=1)
 _MIDNIGHT = time(0)
@@ -51,3 +54,8 @@ def habit_day(at: datetime, tz: ZoneInfo, day_start: time = _MIDNIGHT) -> date:
     while day_boundary(day, tz, day_start) > at:
         day -= _DAY
     return day
+
+
+def is_sealed(day: date, now: datetime, tz: ZoneInfo, day_start: time) -> bool:
+    """Tell whether what a day entitles to is final: 48 h have passed since its deadline."""
+    return now - day_boundary(day + _DAY, tz, day_start) > LATE_WINDOW

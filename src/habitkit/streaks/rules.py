@@ -1,6 +1,17 @@
 """Pure rules of streaks, for daily habits: strips of marks, runs and milestones.
 
-The strip makes the common questions cheap: the current run is what follows the last ``x``, found by
+A strip has one byte a day, and two readings. What is *done* makes the streak that people see. What
+is *earned* was done in time and not taken back before its day was sealed; it makes the milestones
+that are paid for, so that correcting an old day, forwards or backwards, moves no coins.
+
+| mark | done | earned | how a day comes to it |
+|---|---|---|---|
+| ``1`` | yes | yes | checked in for in time |
+| ``h`` | yes | no | known too late, or taken over from elsewhere |
+| ``v`` | no | yes | taken back after it was sealed |
+| ``x`` | no | no | missed |
+
+The strip makes the common questions cheap: the current run is what follows the last miss, found by
 ``bytes.rfind`` in C instead of a loop over days.
 """
 
@@ -9,11 +20,16 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from habitkit.streaks.days import is_sealed
 from habitkit.streaks.model import Snapshot, Streak, StreakState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime, time
     from uuid import UUID
+    from zoneinfo import ZoneInfo
+
+    from habitkit.habits.model import CheckIn
 
 __all__ = [
     "MILESTONE_SLOTS",
@@ -21,21 +37,26 @@ __all__ = [
     "build",
     "current_run",
     "done_days",
+    "earned_days",
     "empty",
     "is_done",
+    "is_earned",
     "mark",
-    "milestone_on",
-    "milestones_between",
+    "mark_done",
     "milestones_moved",
-    "run_around",
     "state",
 ]
 
 MILESTONE_SLOTS = 7
-"""At each multiple of this many days a run reaches a milestone."""
+"""At each multiple of this many days in a row a run of earned days reaches a milestone."""
 
 _DAY = timedelta(days=1)
 _NO_DAY = date.min
+
+_MARKS = {(False, False): b"x", (False, True): b"v", (True, False): b"h", (True, True): b"1"}
+_NOT_DONE = (b"x", b"v")
+_NOT_EARNED = (b"x", b"h")
+_AS_DONE = bytes.maketrans(b"hv", b"1x")
 
 
 def empty(habit_id: UUID, owner: str) -> Snapshot:
@@ -43,59 +64,107 @@ def empty(habit_id: UUID, owner: str) -> Snapshot:
     return Snapshot(habit_id, owner, _NO_DAY, b"", 0, 0)
 
 
-def build(habit_id: UUID, owner: str, days: Iterable[date], rev: int) -> Snapshot:
-    """Return the snapshot of the done days: what every incremental change must equal."""
-    done = set(days)
-    if not done:
+def build(
+    habit_id: UUID,
+    owner: str,
+    done: Iterable[date],
+    rev: int,
+    earned: Iterable[date] | None = None,
+) -> Snapshot:
+    """Return the snapshot of a history: what every incremental change must equal.
+
+    Args:
+        habit_id: The habit.
+        owner: Whose habit.
+        done: The days that are done.
+        rev: The owner's revision.
+        earned: The days that are earned; those that are done by default.
+    """
+    is_done = set(done)
+    is_earned = is_done if earned is None else set(earned)
+    days = is_done | is_earned
+    if not days:
         return empty(habit_id, owner)._replace(rev=rev)
-    first = min(done)
-    marks = bytearray(b"x" * ((max(done) - first).days + 1))
-    for day in done:
-        marks[(day - first).days] = ord("1")
+    first = min(days)
+    marks = bytearray(b"x" * ((max(days) - first).days + 1))
+    for day in days:
+        marks[(day - first).days] = _MARKS[day in is_done, day in is_earned][0]
     strip = bytes(marks)
     return Snapshot(habit_id, owner, first, strip, _longest(strip), rev)
 
 
-def mark(snapshot: Snapshot, day: date, rev: int, *, done: bool) -> Snapshot:
-    """Return the snapshot with one day done or missed."""
-    marks, first = snapshot.marks, snapshot.first_day
+def mark(
+    snapshot: Snapshot, day: date, rev: int, *, done: bool, earned: bool | None = None
+) -> Snapshot:
+    """Return the snapshot with one day changed.
+
+    Args:
+        snapshot: The history so far.
+        day: The day.
+        rev: The owner's revision.
+        done: True if it is done now.
+        earned: True if it is earned now; as ``done`` by default.
+    """
+    habit_id, owner, first, marks, best, _ = snapshot
+    new = _MARKS[done, done if earned is None else earned]
     if not marks:
-        if not done:
-            return snapshot._replace(rev=rev)
-        return Snapshot(snapshot.habit_id, snapshot.owner, day, b"1", 1, rev)
+        first = day
     at = (day - first).days
-    if done:
-        if at < 0:
-            marks, first = b"1" + b"x" * (-at - 1) + marks, day
-        elif at >= len(marks):
-            marks = marks + b"x" * (at - len(marks)) + b"1"
-        else:
-            marks = marks[:at] + b"1" + marks[at + 1 :]
-        length = run_around(marks, max(at, 0))
-        best = max(snapshot.best, length[1] - length[0])
+    if at < 0:
+        marks, first, at = new + b"x" * (-at - 1) + marks, day, 0
+    elif at >= len(marks):
+        marks = marks + b"x" * (at - len(marks)) + new
     else:
-        if not 0 <= at < len(marks):
-            return snapshot._replace(rev=rev)
-        marks = (marks[:at] + b"x" + marks[at + 1 :]).rstrip(b"x")
+        marks = marks[:at] + new + marks[at + 1 :]
+    if done:
+        start, end = _run(marks, at, _NOT_DONE)
+        best = max(best, end - start)
+    else:
+        best = _longest(marks)
+    if new == b"x":
+        marks = marks.rstrip(b"x")
         kept = marks.lstrip(b"x")
         first += timedelta(days=len(marks) - len(kept))
-        marks, best = kept, _longest(kept)
-        if not marks:
-            first = _NO_DAY
-    return Snapshot(snapshot.habit_id, snapshot.owner, first, marks, best, rev)
+        marks = kept
+    return Snapshot(habit_id, owner, first if marks else _NO_DAY, marks, best, rev)
+
+
+def mark_done(snapshot: Snapshot, days: Iterable[date], rev: int) -> Snapshot:
+    """Return the snapshot with many days done, earned or not as they were."""
+    done = {*done_days(snapshot, date.min, date.max), *days}
+    return build(snapshot.habit_id, snapshot.owner, done, rev, _days_earned(snapshot))
+
+
+def earned_days(
+    live: Iterable[CheckIn],
+    voided: Iterable[tuple[CheckIn, datetime]],
+    tz: ZoneInfo,
+    day_start: time,
+) -> set[date]:
+    """Return the days of a habit that are earned.
+
+    A day is earned by a check-in of full credit that was not taken back before the day was sealed.
+
+    Args:
+        live: The check-ins that are not voided.
+        voided: Those that are, each with the instant its void was received.
+        tz: The zone of the habit's clock.
+        day_start: The wall time at which the day begins.
+    """
+    kept = [fact for fact, at in voided if is_sealed(fact.day, at, tz, day_start)]
+    return {fact.day for fact in (*live, *kept) if fact.credit == "full"}
 
 
 def is_done(snapshot: Snapshot, day: date) -> bool:
     """Tell whether a day is done."""
     at = (day - snapshot.first_day).days
-    return 0 <= at < len(snapshot.marks) and snapshot.marks[at] == ord("1")
+    return 0 <= at < len(snapshot.marks) and snapshot.marks[at] in b"1h"
 
 
-def run_around(marks: bytes, at: int) -> tuple[int, int]:
-    """Return start and end (exclusive) of the run that contains a position."""
-    start = marks.rfind(b"x", 0, at + 1) + 1
-    end = marks.find(b"x", at)
-    return start, len(marks) if end < 0 else end
+def is_earned(snapshot: Snapshot, day: date) -> bool:
+    """Tell whether a day is earned."""
+    at = (day - snapshot.first_day).days
+    return 0 <= at < len(snapshot.marks) and snapshot.marks[at] in b"1v"
 
 
 def current_run(snapshot: Snapshot, today: date) -> Streak:
@@ -104,26 +173,25 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
     Today stays open until it ends, so it never breaks a run.
     """
     marks = snapshot.marks
-    at = (today - snapshot.first_day).days if marks else -1
-    if at < len(marks) - 1:  # the strip knows later days: look at the part until today only
-        marks = marks[: max(at + 1, 0)]
-        if marks.endswith(b"x"):
-            marks = marks[:-1]
-    elif at > len(marks):
+    end = (today - snapshot.first_day).days + 1 if marks else 0
+    if end > len(marks):
+        end -= 1  # today is not in the strip yet
+    elif end > 0 and marks[end - 1] in b"xv":
+        end -= 1  # today is not done yet
+    if not 0 < end <= len(marks):
         return Streak(0)
-    start = marks.rfind(b"x") + 1
-    slots = len(marks) - start
-    if not slots:
+    start = max(marks.rfind(b"x", 0, end), marks.rfind(b"v", 0, end)) + 1
+    if start == end:
         return Streak(0)
     first = snapshot.first_day + timedelta(days=start)
-    return Streak(slots, first, first + timedelta(days=slots - 1))
+    return Streak(end - start, first, snapshot.first_day + timedelta(days=end - 1))
 
 
 def best_run(snapshot: Snapshot) -> Streak:
     """Return the longest run, the latest of several."""
     if not snapshot.best:
         return Streak(0)
-    start = snapshot.marks.rfind(b"1" * snapshot.best)
+    start = snapshot.marks.translate(_AS_DONE).rfind(b"1" * snapshot.best)
     first = snapshot.first_day + timedelta(days=start)
     return Streak(snapshot.best, first, first + timedelta(days=snapshot.best - 1))
 
@@ -141,12 +209,7 @@ def state(snapshot: Snapshot, today: date) -> StreakState:
 
 def done_days(snapshot: Snapshot, start: date, end: date) -> list[date]:
     """Return the done days from ``start`` to ``end``, both included."""
-    if not snapshot.marks:
-        return []
-    first = snapshot.first_day
-    low = max((start - first).days, 0)
-    high = min((end - first).days + 1, len(snapshot.marks))
-    return [first + timedelta(days=at) for at in range(low, high) if snapshot.marks[at] == ord("1")]
+    return _days_marked(snapshot, b"1h", start, end)
 
 
 def milestones_moved(
@@ -154,56 +217,59 @@ def milestones_moved(
 ) -> tuple[list[tuple[date, int]], list[tuple[date, int]]]:
     """Return the milestones lost and gained when one day turned.
 
-    A milestone is (day, n): on that day a run reached n days, n a multiple of seven. Turning a day
-    touches only the run around it, and of that run only the days from it on: what lies before kept
-    its count, what lies after belongs to one long run if the day is done and to a run of its own
-    if it is missed.
+    A milestone is (day, n): on that day a run of earned days reached n days, n a multiple of seven.
+    Turning a day touches only the run around it, and of that run only the days from it on: what
+    lies before kept its count, what lies after belongs to one long run if the day is earned and to
+    a run of its own if it is not.
     """
-    with_day, turned_on = (after, True) if is_done(after, day) else (before, False)
-    at = (day - with_day.first_day).days
-    start, end = run_around(with_day.marks, at)
-    first = with_day.first_day
-    if turned_on and end == at + 1:  # the common case: a run grew by its last day
-        slots = end - start
-        return [], [(day, slots)] if slots % MILESTONE_SLOTS == 0 else []
+    turned_on = is_earned(after, day)
+    if turned_on == is_earned(before, day):
+        return [], []
+    joined_in = after if turned_on else before
+    first, marks = joined_in.first_day, joined_in.marks
+    at = (day - first).days
+    start, end = _run(marks, at, _NOT_EARNED)
     joined = _milestones(first, start, end, at)
     apart = _milestones(first, at + 1, end, at + 1)
     return (apart, joined) if turned_on else (joined, apart)
 
 
-def milestones_between(
-    before: Snapshot, after: Snapshot
-) -> tuple[list[tuple[date, int]], list[tuple[date, int]]]:
-    """Return the milestones lost and gained when any number of days turned."""
-    old, new = set(_all_milestones(before)), set(_all_milestones(after))
-    return sorted(old - new), sorted(new - old)
-
-
-def milestone_on(snapshot: Snapshot, day: date) -> list[tuple[date, int]]:
-    """Return the milestone reached on a done day, if there is one."""
-    at = (day - snapshot.first_day).days
-    start, _ = run_around(snapshot.marks, at)
-    slots = at - start + 1
-    return [(day, slots)] if slots % MILESTONE_SLOTS == 0 else []
-
-
-def _all_milestones(snapshot: Snapshot) -> Iterable[tuple[date, int]]:
-    """Yield the milestones of every run."""
-    start = 0
-    for run in snapshot.marks.split(b"x"):
-        yield from _milestones(snapshot.first_day, start, start + len(run), start)
-        start += len(run) + 1
-
-
 def _milestones(first: date, start: int, end: int, since: int) -> list[tuple[date, int]]:
     """Return the milestones of the run [start, end) that lie at or after a position."""
     n = max(-(-(since - start + 1) // MILESTONE_SLOTS), 1) * MILESTONE_SLOTS
+    if n > end - start:
+        return []
     return [
         (first + timedelta(days=start + slots - 1), slots)
         for slots in range(n, end - start + 1, MILESTONE_SLOTS)
     ]
 
 
+def _run(marks: bytes, at: int, misses: tuple[bytes, bytes]) -> tuple[int, int]:
+    """Return start and end (exclusive) of the run around a position that is no miss."""
+    one, other = misses
+    start = max(marks.rfind(one, 0, at), marks.rfind(other, 0, at)) + 1
+    if at + 1 == len(marks):
+        return start, at + 1
+    ends = [end for end in (marks.find(one, at), marks.find(other, at)) if end >= 0]
+    return start, min(ends, default=len(marks))
+
+
 def _longest(marks: bytes) -> int:
-    """Return the length of the longest run of a strip."""
-    return max(map(len, marks.split(b"x")))
+    """Return the length of the longest run of done days."""
+    return max(map(len, marks.translate(_AS_DONE).split(b"x")))
+
+
+def _days_earned(snapshot: Snapshot) -> list[date]:
+    """Return all earned days."""
+    return _days_marked(snapshot, b"1v", date.min, date.max)
+
+
+def _days_marked(snapshot: Snapshot, letters: bytes, start: date, end: date) -> list[date]:
+    """Return the days from ``start`` to ``end`` that have one of these marks."""
+    marks, first = snapshot.marks, snapshot.first_day
+    if not marks:
+        return []
+    low = max((start - first).days, 0)
+    high = min((end - first).days + 1, len(marks))
+    return [first + timedelta(days=at) for at in range(low, high) if marks[at] in letters]

@@ -10,7 +10,7 @@ from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
@@ -90,6 +90,14 @@ class Habits:
         if days is None:
             return []
         return [fact for day in sorted(days.rows) for fact in self.on_day(habit_id, day)]
+
+    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins."""
+        return [
+            (self._facts.rows[void.fact_id], void.received_at)
+            for void in self._voids
+            if void.habit_id == habit_id and void.fact_id in self._facts
+        ]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""

@@ -15,7 +15,7 @@ from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
@@ -72,6 +72,14 @@ class Habits:
             .select_from(_NOT_VOIDED)
             .where(check_ins.c.habit_id == bindparam("habit_id"), voids.c.fact_id.is_(None))
             .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.id)
+        )
+    )
+
+    _VOIDED = Prepared(
+        lambda _: (
+            select(*check_ins.c, voids.c.received_at)
+            .join(voids, voids.c.fact_id == check_ins.c.id)
+            .where(check_ins.c.habit_id == bindparam("habit_id"))
         )
     )
 
@@ -146,6 +154,11 @@ class Habits:
     def live(self, habit_id: UUID) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         return [CheckIn(*row) for row in self._link.rows(self._LIVE, {"habit_id": habit_id})]
+
+    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins."""
+        rows = self._link.rows(self._VOIDED, {"habit_id": habit_id})
+        return [(CheckIn(*row[:-1]), row[-1]) for row in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""

@@ -110,10 +110,8 @@ def run_inside(
         HostTransactionLost: If the database itself has ended the host's transaction.
         HostTransactionUnsupported: If the host's connection is in autocommit mode.
     """
-    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-        msg = "expected a connection in a transaction, got one in AUTOCOMMIT mode"
-        raise HostTransactionUnsupported(msg)
     try:
+        _begin_for_sqlalchemy(connection)
         if write and _is_sqlite(connection):
             _begin_sqlite(connection, schema, write=True)
         savepoint = connection.begin_nested()
@@ -131,6 +129,26 @@ def run_inside(
         _leave(connection, savepoint, error)
         raise
     return result
+
+
+def _begin_for_sqlalchemy(connection: Connection) -> None:
+    """Begin where the host has not: an event of its engine may send BEGIN by that.
+
+    Raises:
+        HostTransactionUnsupported: If nothing that the host can roll back is begun by it.
+    """
+    begun = None if connection.in_transaction() else connection.begin()
+    driver: Any = connection.connection.driver_connection
+    if _is_sqlite(connection):
+        by_itself = driver.isolation_level is None or getattr(driver, "autocommit", None) is True
+        autocommit = by_itself and not driver.in_transaction
+    else:
+        autocommit = getattr(connection.connection.dbapi_connection, "autocommit", False)
+    if autocommit:
+        if begun is not None:
+            begun.rollback()
+        msg = "expected a connection in a transaction, got one in autocommit mode"
+        raise HostTransactionUnsupported(msg)
 
 
 def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseException) -> None:

@@ -40,9 +40,9 @@ R = TypeVar("R")
 class AsyncSqlStore:
     """Keeps every room's facts in a SQL database, on an async engine.
 
-    One switch to the driver's coroutine an await of the driver, none an action: the event loop
-    stays alive, and cancelling the task rolls back and gives the connection back. Made for
-    PostgreSQL; for SQLite, ``ThreadedStore(SqlStore(...))`` is several times faster.
+    The event loop stays alive while an action waits for the database, and cancelling the task
+    rolls back and frees the connection. Made for PostgreSQL; for SQLite, ``threaded_sqlite`` is
+    several times faster.
     """
 
     rooms = ROOMS

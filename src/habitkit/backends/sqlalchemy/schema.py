@@ -68,7 +68,14 @@ def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
     source = resources.files(__package__).joinpath("steps", f"{step:04}.sql").read_text("utf-8")
     code = "\n".join(line for line in source.splitlines() if not line.startswith("--"))
     prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
-    filled = Template(code).substitute(_TYPES[dialect], schema=prefix)
+    # SQLite wants the schema before an index's own name and nowhere else in such a statement.
+    sqlite = dialect == "sqlite"
+    filled = Template(code).substitute(
+        _TYPES[dialect],
+        schema=prefix,
+        index_schema=prefix if sqlite else "",
+        same_schema="" if sqlite else prefix,
+    )
     return [statement.strip() for statement in filled.split(";") if statement.strip()]
 
 

@@ -10,8 +10,8 @@ import pytest
 import habitkit.testing
 from habitkit.coins.model import Balance, Economy
 from habitkit.errors import (
+    AnswerForgotten,
     BalanceOverflow,
-    Duplicate,
     IdempotencyConflict,
     InsufficientFunds,
     InvalidAmount,
@@ -202,7 +202,7 @@ class CoinCases(Contract):
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         assert kit.sweep().forgotten == 1
 
-        with pytest.raises(Duplicate):
+        with pytest.raises(AnswerForgotten):
             kit.coins.award("ada", 10, idempotency_key="k")
 
         assert kit.coins.balance("ada").posted == 10

@@ -52,6 +52,13 @@ class EventCases(Contract):
         assert _page(store, (7, 0), 3) == []
         assert _page(store, (7, 5), 3) == []
 
+    def test_a_page_may_end_in_the_middle_of_a_revision(self, store: Store) -> None:
+        _append(store, *(event_row("ada", 1, position, n=position) for position in range(5)))
+
+        assert numbers(_page(store, limit=2)) == [0, 1]
+        assert numbers(_page(store, (1, 1), 2)) == [2, 3]
+        assert numbers(_page(store, (1, 3), 2)) == [4]
+
     def test_one_append_may_hold_events_of_several_owners(self, store: Store) -> None:
         _append(store, event_row("ada", 1), event_row("bob", 1), event_row("ada", 1, 1))
 

@@ -117,6 +117,24 @@ class HabitStoreCases(Contract):
         assert read(store, lambda stores: stores.habits.check_in(_fact(1).id)) == (_fact(1), True)
         assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
 
+    def test_voided_facts_are_told_with_the_instant_of_their_void(self, store: Store) -> None:
+        other = evolve(RUN, id=UUID(int=4))
+        _add(store, RUN)
+        _add(store, other)
+        _put(store, _fact(1), _fact(2), _fact(3), evolve(_fact(4), habit_id=other.id))
+        _void(store, 1, at=NOW + timedelta(microseconds=1))
+        _void(store, 3, at=NOW + days(9))
+        _void(store, 4, habit_id=other.id)
+        _void(store, 5)  # of a fact that has not come yet
+
+        def voided(habit_id: UUID) -> list[tuple[int, datetime]]:
+            found = read(store, lambda stores: stores.habits.voided(habit_id))
+            return sorted((fact.id.int, at) for fact, at in found)
+
+        assert voided(RUN.id) == [(1, NOW + timedelta(microseconds=1)), (3, NOW + days(9))]
+        assert voided(other.id) == [(4, NOW)]
+        assert voided(NO_ID) == []
+
     def test_facts_come_in_the_order_of_day_instant_and_id(self, store: Store) -> None:
         late, early = NOW, NOW - timedelta(hours=1)
         facts = [
@@ -217,8 +235,10 @@ def _put(store: Store, *facts: CheckIn) -> None:
     write(store, work)
 
 
-def _void(store: Store, n: int, *, void_id: int = 98) -> None:
-    void = Void(UUID(int=void_id), RUN.id, "ada", UUID(int=n), NOW)
+def _void(
+    store: Store, n: int, *, at: datetime = NOW, habit_id: UUID = RUN.id, void_id: int = 0
+) -> None:
+    void = Void(UUID(int=void_id or 1000 + n), habit_id, "ada", UUID(int=n), at)
 
     def work(stores: Stores) -> None:
         stores.owners.lock("ada")

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from habitkit.errors import (
-    Duplicate,
+    AnswerForgotten,
     IdempotencyConflict,
     InvalidHabit,
     InvalidId,
@@ -145,9 +145,9 @@ class HabitCases(Contract):
             assert kit.sweep().forgotten == 2
         before = events_of(kit, "ada")
 
-        with pytest.raises(Duplicate):
+        with pytest.raises(AnswerForgotten):
             kit.habits.create("ada", "Run", DAILY, idempotency_key="k")
-        with pytest.raises(Duplicate):
+        with pytest.raises(AnswerForgotten):
             kit.habits.check_in(made.id, day=NOW.date(), idempotency_key="k")
 
         assert kit.habits.list("ada") == [made]

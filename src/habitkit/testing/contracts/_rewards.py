@@ -125,8 +125,8 @@ class RewardCases(Contract):
 
         done = kit.habits.check_in(run.id)
 
-        assert (done.streak.slots, done.coins) == (7, 60)
-        assert kit.habits.undo(done.id).coins == -60
+        assert (done.streak.slots, done.coins) == (7, 10)
+        assert kit.habits.undo(done.id).coins == -10
         assert kit.streaks.state(run.id).done_today
 
     def test_what_a_sealed_day_earned_is_kept(self, kit: TestKit, run: Habit) -> None:

@@ -57,11 +57,11 @@ CREATE TABLE ${schema}habitkit_habits (
     created_at ${instant} NOT NULL
 )${without_rowid};
 
-CREATE INDEX habitkit_habits_owner ON ${schema}habitkit_habits (owner, id);
+CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, id);
 
 CREATE TABLE ${schema}habitkit_check_ins (
     id ${uuid} NOT NULL PRIMARY KEY,
-    habit_id ${uuid} NOT NULL REFERENCES ${schema}habitkit_habits (id),
+    habit_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
     day DATE NOT NULL,
     at ${instant} NOT NULL,
@@ -72,18 +72,18 @@ CREATE TABLE ${schema}habitkit_check_ins (
     received_at ${instant} NOT NULL
 )${without_rowid};
 
-CREATE INDEX habitkit_check_ins_day ON ${schema}habitkit_check_ins (habit_id, day);
+CREATE INDEX ${index_schema}habitkit_check_ins_day ON ${same_schema}habitkit_check_ins (habit_id, day);
 
 CREATE TABLE ${schema}habitkit_voids (
     fact_id ${uuid} NOT NULL PRIMARY KEY,
     id ${uuid} NOT NULL,
-    habit_id ${uuid} NOT NULL REFERENCES ${schema}habitkit_habits (id),
+    habit_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
     received_at ${instant} NOT NULL
 )${without_rowid};
 
 CREATE TABLE ${schema}habitkit_snapshots (
-    habit_id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${schema}habitkit_habits (id),
+    habit_id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
     first_day DATE NOT NULL,
     marks ${bytes} NOT NULL,
@@ -119,9 +119,9 @@ CREATE TABLE ${schema}habitkit_transfers (
 )${without_rowid};
 
 CREATE TABLE ${schema}habitkit_entries (
-    account_id ${uuid} NOT NULL REFERENCES ${schema}habitkit_accounts (id),
+    account_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_accounts (id),
     seq BIGINT NOT NULL,
-    transfer_id ${uuid} NOT NULL REFERENCES ${schema}habitkit_transfers (id),
+    transfer_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_transfers (id),
     amount BIGINT NOT NULL${integer_amount},
     balance BIGINT NOT NULL${integer_balance},
     at ${instant} NOT NULL,

@@ -2,8 +2,8 @@
 
 ALTER TABLE ${schema}habitkit_inbox ADD COLUMN error TEXT;
 
-CREATE INDEX habitkit_outbox_available ON ${schema}habitkit_outbox (available_at);
+CREATE INDEX ${index_schema}habitkit_outbox_available ON ${same_schema}habitkit_outbox (available_at);
 
-CREATE INDEX habitkit_inbox_applied ON ${schema}habitkit_inbox (applied_at, owner);
+CREATE INDEX ${index_schema}habitkit_inbox_applied ON ${same_schema}habitkit_inbox (applied_at, owner);
 
-CREATE INDEX habitkit_answers_at ON ${schema}habitkit_answers (at);
+CREATE INDEX ${index_schema}habitkit_answers_at ON ${same_schema}habitkit_answers (at);

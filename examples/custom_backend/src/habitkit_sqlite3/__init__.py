@@ -1,0 +1,123 @@
+"""A store for habitkit on the standard library's sqlite3 alone: an example of a backend.
+
+The package has three pages: this one opens the database and runs transactions, ``_journal`` keeps
+what the frame needs, ``_rooms`` keeps habits, streaks and coins.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from habitkit.backends.threaded import ThreadedStore
+from habitkit.errors import StoreBusy
+
+from ._facts import SCHEMA
+from ._journal import Answers, Events, Inbox, Outbox, Owners
+from ._rooms import Coins, Habits, Streaks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from habitkit.ports import AsyncStore, Store, Stores
+
+__all__ = ["Sqlite3Store", "open_url"]
+
+R = TypeVar("R")
+
+BUSY_SECONDS = 30.0
+
+
+class Sqlite3Store:
+    """Keeps every room's facts in one SQLite file.
+
+    This process has one connection and lets one transaction at a time use it. Other processes have
+    theirs; SQLite lets one of them write at a time, and the others wait. So several transactions
+    are never open for writing at once (no ``concurrent_writers``), but several processes may work
+    on one file (``shared``).
+    """
+
+    name = "sqlite3"
+    rooms = frozenset({"habits", "streaks", "coins"})
+    capabilities = frozenset({"shared"})
+
+    def __init__(self, path: str) -> None:
+        """Open a file, and create the tables in it where they are missing."""
+        self._one_at_a_time = threading.Lock()
+        self._connection = sqlite3.connect(
+            path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,  # we begin and end transactions ourselves
+            check_same_thread=False,  # the lock above sees to that
+        )
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.executescript(SCHEMA)
+        self._stores = _Stores(self._connection)
+
+    def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
+        """Run work in one transaction: commit if it returns, undo everything if it raises.
+
+        A writer takes SQLite's write lock at once. If it began by reading, another process could
+        write in between, and SQLite would refuse to go on.
+        """
+        del keyed  # nothing is repeated here, so it does not matter
+        with self._one_at_a_time:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            except sqlite3.OperationalError as error:
+                raise StoreBusy(attempts=1) from error
+            try:
+                result = work(self._stores)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            return result
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._one_at_a_time:
+            self._connection.close()
+
+
+class _Stores:
+    """All ports on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.owners = Owners(connection)
+        self.events = Events(connection)
+        self.outbox = Outbox(connection)
+        self.inbox = Inbox(connection)
+        self.answers = Answers(connection)
+        self.habits = Habits(connection)
+        self.streaks = Streaks(connection)
+        self.coins = Coins(connection)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo the writes of the block, and only they, when it ends by an exception."""
+        self.connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self.connection.execute("RELEASE part")
+
+
+def open_url(url: str, *, asynchronous: bool) -> Store | AsyncStore:
+    """Open ``sqlite3:///file`` or ``sqlite3:////absolute/file``: the package's entry point.
+
+    Args:
+        url: What the host gave to ``HabitKit.open``.
+        asynchronous: True if the host is async; any sync store can serve it from threads.
+    """
+    store = Sqlite3Store(unquote(urlsplit(url).path)[1:])
+    return ThreadedStore(store) if asynchronous else store

@@ -1,0 +1,86 @@
+"""The tables, and how values become rows and come back."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from cattrs.preconf.json import make_converter
+
+from habitkit.errors import Duplicate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["SCHEMA", "Port", "added_once", "facts", "text"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS owners (owner PRIMARY KEY, rev);
+CREATE TABLE IF NOT EXISTS events
+    (owner, rev, position, type, at, key, fields, PRIMARY KEY (owner, rev, position));
+CREATE TABLE IF NOT EXISTS outbox
+    (owner, rev, position, available, attempts, PRIMARY KEY (owner, rev, position));
+CREATE INDEX IF NOT EXISTS outbox_available ON outbox (available);
+CREATE TABLE IF NOT EXISTS inbox
+    (owner, key, at, attempts_left, applied, message, PRIMARY KEY (owner, key));
+CREATE VIEW IF NOT EXISTS waiting AS
+    SELECT owner, key, at, message FROM inbox WHERE applied IS NULL AND attempts_left > 0;
+CREATE TABLE IF NOT EXISTS answers
+    (owner, operation, key, at, answer, PRIMARY KEY (owner, operation, key));
+
+CREATE TABLE IF NOT EXISTS habits (id PRIMARY KEY, owner, habit);
+CREATE INDEX IF NOT EXISTS habits_of_owner ON habits (owner, id);
+CREATE TABLE IF NOT EXISTS check_ins (id PRIMARY KEY, habit_id, owner, day, at, fact);
+CREATE INDEX IF NOT EXISTS check_ins_of_day ON check_ins (habit_id, day, at, id);
+CREATE TABLE IF NOT EXISTS voids (fact_id PRIMARY KEY, void);
+CREATE VIEW IF NOT EXISTS live AS
+    SELECT * FROM check_ins WHERE NOT EXISTS (SELECT 1 FROM voids WHERE fact_id = check_ins.id);
+CREATE TABLE IF NOT EXISTS snapshots (habit_id PRIMARY KEY, owner, first_day, marks, best, rev);
+
+CREATE TABLE IF NOT EXISTS accounts (
+    id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt,
+    UNIQUE (owner, currency, role),
+    CHECK (floor IS NULL OR balance + debt >= floor),
+    CHECK (typeof(balance) = 'integer')
+);
+CREATE TABLE IF NOT EXISTS transfers (id PRIMARY KEY, kind, memo, transfer);
+CREATE TABLE IF NOT EXISTS entries
+    (account_id, seq, transfer_id, amount, balance, at, PRIMARY KEY (account_id, seq));
+CREATE VIEW IF NOT EXISTS statements AS
+    SELECT account_id, seq, transfer_id, kind, memo, amount, balance, at
+    FROM entries JOIN transfers ON id = transfer_id;
+CREATE TABLE IF NOT EXISTS settled (owner, key, currency, amount, PRIMARY KEY (owner, key));
+"""
+
+facts = make_converter()
+"""Writes habitkit's values as JSON, and reads them back."""
+
+facts.register_unstructure_hook(UUID, str)
+facts.register_structure_hook(UUID, lambda value, _: UUID(value))
+facts.register_unstructure_hook(time, time.isoformat)
+facts.register_structure_hook(time, lambda value, _: time.fromisoformat(value))
+
+
+class Port:
+    """What the ports of one open transaction share."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Work on the connection whose transaction it is."""
+        self.execute = connection.execute
+
+
+def text(at: datetime) -> str:
+    """Return an instant as text of one length, so that texts sort as the instants do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@contextmanager
+def added_once(kind: str) -> Iterator[None]:
+    """Say ``Duplicate`` where SQLite says that there is a row of this identity."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise Duplicate(kind) from error

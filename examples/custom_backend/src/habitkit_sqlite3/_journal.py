@@ -1,0 +1,174 @@
+"""What the frame needs; ``habitkit.ports`` says what each method must do."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from habitkit.events import Recorded
+from habitkit.journal.model import Answer, Delivery, Locked, Message, StoredEvent
+from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+
+from ._facts import Port, added_once, facts, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from habitkit.events import Event
+    from habitkit.journal.model import EventRow
+
+__all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
+
+
+class Owners(Port):
+    """The owners' locks. A writer has SQLite's write lock already: the lock of all owners."""
+
+    def lock(self, owner: str) -> Locked:
+        (rev,) = self.execute(
+            "INSERT INTO owners VALUES (?, 1)"
+            " ON CONFLICT (owner) DO UPDATE SET rev = rev + 1 RETURNING rev",
+            (owner,),
+        ).fetchone()
+        message = self.execute("SELECT 1 FROM waiting WHERE owner = ? LIMIT 1", (owner,))
+        return Locked(rev, message.fetchone() is not None)
+
+
+class Events(Port):
+    """The permanent log of events."""
+
+    def append(self, rows: Sequence[EventRow]) -> None:
+        for rev, position, event, deliver in rows:
+            place, at = (event.owner, rev, position), text(event.at)
+            rest = (event.type, at, event.key, json.dumps(_fields(event)))
+            with added_once("event"):
+                self.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (*place, *rest))
+            if deliver:
+                self.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, 0)", (*place, at))
+
+    def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
+        rows = self.execute(
+            "SELECT * FROM events WHERE owner = ? AND (rev, position) > (?, ?)"
+            " ORDER BY rev, position LIMIT ?",
+            (owner, *(after or (-1, -1)), limit),
+        )
+        return [_stored(*row) for row in rows]
+
+
+class Outbox(Port):
+    """Deliveries that wait for the relay."""
+
+    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+        due = self.execute(
+            "SELECT attempts + 1, events.*"
+            " FROM outbox JOIN events USING (owner, rev, position)"
+            " WHERE available <= ? ORDER BY available LIMIT ?",
+            (text(now), limit),
+        ).fetchall()
+        self.execute(
+            "UPDATE outbox SET attempts = attempts + 1, available = ? WHERE (owner, rev, position)"
+            " IN (SELECT owner, rev, position FROM outbox"
+            "     WHERE available <= ? ORDER BY available LIMIT ?)",
+            (text(until), text(now), limit),
+        )
+        return [Delivery(_stored(*event), attempt) for attempt, *event in due]
+
+    def postpone(self, event: StoredEvent, until: datetime) -> None:
+        self.execute(
+            "UPDATE outbox SET available = ? WHERE (owner, rev, position) = (?, ?, ?)",
+            (text(until), event.owner, event.rev, event.position),
+        )
+
+    def done(self, delivered: Sequence[StoredEvent]) -> None:
+        for event in delivered:
+            self.execute(
+                "DELETE FROM outbox WHERE (owner, rev, position) = (?, ?, ?)",
+                (event.owner, event.rev, event.position),
+            )
+
+
+class Inbox(Port):
+    """Messages between owners."""
+
+    def add(self, message: Message) -> bool:
+        row = (message.owner, message.key, text(message.at), MAX_MESSAGE_ATTEMPTS)
+        return (
+            self.execute(
+                "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, NULL, ?)",
+                (*row, facts.dumps(message)),
+            ).rowcount
+            == 1
+        )
+
+    def waiting(self, owner: str, limit: int) -> list[Message]:
+        rows = self.execute(
+            "SELECT message FROM waiting WHERE owner = ? ORDER BY at, key LIMIT ?", (owner, limit)
+        )
+        return [facts.loads(message, Message) for (message,) in rows]
+
+    def owners(self, limit: int) -> list[str]:
+        rows = self.execute("SELECT DISTINCT owner FROM waiting ORDER BY owner LIMIT ?", (limit,))
+        return [owner for (owner,) in rows]
+
+    def applied(self, message: Message, at: datetime) -> None:
+        self.execute(
+            "UPDATE inbox SET applied = ? WHERE (owner, key) = (?, ?)",
+            (text(at), message.owner, message.key),
+        )
+
+    def failed(self, message: Message, error: str) -> None:
+        changed = evolve(message, attempts=message.attempts + 1, error=error)
+        self.execute(
+            "UPDATE inbox SET attempts_left = attempts_left - 1, message = ?"
+            " WHERE (owner, key) = (?, ?)",
+            (facts.dumps(changed), message.owner, message.key),
+        )
+
+    def forget(self, before: datetime, limit: int) -> int:
+        return self.execute(
+            "DELETE FROM inbox WHERE (owner, key) IN"
+            " (SELECT owner, key FROM inbox WHERE applied < ? LIMIT ?)",
+            (text(before), limit),
+        ).rowcount
+
+
+class Answers(Port):
+    """Answers given to idempotency keys."""
+
+    def get(self, owner: str, operation: str, key: str) -> Answer | None:
+        row = self.execute(
+            "SELECT answer FROM answers WHERE (owner, operation, key) = (?, ?, ?)",
+            (owner, operation, key),
+        ).fetchone()
+        return facts.loads(row[0], Answer) if row else None
+
+    def put(self, answer: Answer) -> None:
+        place = (answer.owner, answer.operation, answer.key)
+        row = (*place, text(answer.at), facts.dumps(answer))
+        self.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+
+    def forget(self, before: datetime, limit: int) -> int:
+        return self.execute(
+            "DELETE FROM answers WHERE (owner, operation, key) IN"
+            " (SELECT owner, operation, key FROM answers WHERE at < ? LIMIT ?)",
+            (text(before), limit),
+        ).rowcount
+
+
+def _fields(event: Event) -> Any:
+    """Return what an event holds beyond owner and instant, as JSON values."""
+    if isinstance(event, Recorded):
+        return event.fields
+    values = facts.unstructure(event)
+    return {name: value for name, value in values.items() if name not in {"owner", "at"}}
+
+
+def _stored(
+    owner: str, rev: int, position: int, kind: str, at: str, key: str | None, fields: str
+) -> StoredEvent:
+    """Return a row as an event."""
+    return StoredEvent(
+        owner, rev, position, kind, datetime.fromisoformat(at), key, json.loads(fields)
+    )

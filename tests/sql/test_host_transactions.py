@@ -1,0 +1,403 @@
+"""The kit inside a transaction of the host: what is kept, what is undone, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+import habitkit.testing
+from habitkit import Schedule, on
+from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
+from habitkit.coins.actions import award
+from habitkit.errors import (
+    Duplicate,
+    HostTransactionStale,
+    HostTransactionUnsupported,
+    InsufficientFunds,
+    NestedTransaction,
+)
+from habitkit.events import CoinsPosted
+from habitkit.testing import TestKit
+from tests.sql.support import (
+    DRIVER_MODES,
+    Order,
+    host_engine,
+    notes,
+    notes_in,
+    nothing_written,
+    write_note,
+)
+
+
+@pytest.fixture(
+    params=[*DRIVER_MODES, pytest.param("postgresql", marks=pytest.mark.postgres)],
+)
+def host(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The host's engine: SQLite in every mode its driver may be in, and PostgreSQL."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgres")
+        return
+    engine = host_engine(str(request.getfixturevalue("sqlite").url), request.param)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def kit(host: Engine) -> TestKit:
+    """A kit on the host's engine."""
+    return habitkit.testing.kit(store=SqlStore(host))
+
+
+def balance(kit: TestKit, owner: str = "ada") -> int:
+    return kit.coins.balance(owner).available
+
+
+def fail_to_spend(kit: TestKit, connection: Connection) -> None:
+    """Let an action write and then fail."""
+
+    def work(tx):
+        award(tx, "ada", 3, idempotency_key="lost")
+        connection.execute(notes.insert().values(text="lost"))
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        kit.on(connection).run(work)
+    with pytest.raises(InsufficientFunds):
+        kit.on(connection).coins.spend("ada", 10**6, idempotency_key="too much")
+
+
+BEGINNINGS: dict[str, Callable[[Connection], object]] = {
+    "not begun": lambda _: None,
+    "begun by writing": write_note,
+    "begun by reading": lambda connection: connection.execute(notes.select()).all(),
+    "begun by a query of the kit": lambda _: None,
+    "begun by a failed action": lambda _: None,
+}
+
+
+@pytest.fixture(params=BEGINNINGS)
+def begin(request: pytest.FixtureRequest, kit: TestKit) -> Callable[[Connection], object]:
+    """How the host's transaction begins."""
+    if "query" in request.param:
+        return lambda connection: kit.on(connection).coins.balance("ada")
+    if "failed" in request.param:
+        return lambda connection: fail_to_spend(kit, connection)
+    return BEGINNINGS[request.param]
+
+
+# -- all or nothing ------------------------------------------------------------------------------
+
+
+def test_the_hosts_rollback_undoes_everything(host, kit, begin):
+    with host.connect() as connection, nothing_written(host):
+        begin(connection)
+        kit.on(connection).coins.award("ada", 5, idempotency_key="gift")
+        write_note(connection)
+        assert kit.on(connection).coins.balance("ada").available == 5
+        connection.rollback()
+
+    assert notes_in(host) == []
+
+
+def test_the_hosts_commit_keeps_everything(host, kit, begin):
+    with host.connect() as connection:
+        begin(connection)
+        kit.on(connection).coins.award("ada", 5, idempotency_key="gift")
+        write_note(connection, "last")
+        connection.commit()
+
+    assert balance(kit) == 5
+    assert notes_in(host)[-1] == "last"
+
+
+def test_a_failed_action_leaves_nothing_behind_and_the_host_goes_on(host, kit, begin):
+    with host.connect() as connection:
+        begin(connection)
+        fail_to_spend(kit, connection)
+        write_note(connection, "last")
+        connection.commit()
+
+    assert balance(kit) == 0
+    assert kit.events.page("ada") == []
+    assert "lost" not in notes_in(host)
+    assert notes_in(host)[-1] == "last"
+
+
+def test_the_hosts_rollback_undoes_its_own_work_after_a_failed_action_too(host, kit, begin):
+    with host.connect() as connection:
+        begin(connection)
+        fail_to_spend(kit, connection)
+        write_note(connection)
+        connection.rollback()
+
+    assert notes_in(host) == []
+
+
+def test_actions_before_a_failed_one_stay(host, kit):
+    with host.begin() as connection:
+        inside = kit.on(connection)
+        run = inside.habits.create("ada", "Run", Schedule.daily(), idempotency_key="run")
+        inside.habits.check_in(run.id)
+        fail_to_spend(kit, connection)
+        inside.habits.check_in(run.id, day=kit.clock.now().date().replace(month=1, day=1))
+
+    assert len(kit.habits.list("ada")) == 1
+    assert balance(kit) == 10
+
+
+def test_nothing_is_seen_by_others_before_the_hosts_commit(host, kit):
+    with host.connect() as connection:
+        with nothing_written(host):
+            kit.on(connection).coins.award("ada", 5, idempotency_key="gift")
+        connection.commit()
+
+    assert balance(kit) == 5
+
+
+def test_a_connection_serves_one_transaction_after_the_other(host, kit):
+    with host.connect() as connection:
+        inside = kit.on(connection)
+        for n, end in enumerate([connection.rollback, connection.commit] * 3):
+            inside.coins.award("ada", 5, idempotency_key=str(n))
+            end()
+
+    assert balance(kit) == 15
+
+
+def test_two_kits_work_in_one_host_transaction(host, kit):
+    other = habitkit.testing.kit(store=SqlStore(host))
+
+    with host.connect() as connection:
+        kit.on(connection).coins.award("ada", 5, idempotency_key="one")
+        other.on(connection).coins.award("ada", 7, idempotency_key="two")
+        other.on(connection).coins.spend("ada", 1, idempotency_key="three")
+        connection.rollback()
+        assert balance(kit) == 0
+        kit.on(connection).coins.award("ada", 5, idempotency_key="one")
+        other.on(connection).coins.award("ada", 7, idempotency_key="two")
+        connection.commit()
+
+    assert balance(kit) == balance(other) == 12
+    assert [event.rev for event in kit.events.page("ada")] == [1, 2]
+
+
+def test_a_kit_inside_a_transaction_of_its_own_is_refused(host, kit):
+    def work(tx):
+        award(tx, "ada", 5, idempotency_key="gift")
+        with host.connect() as connection:
+            kit.on(connection).coins.award("ada", 5, idempotency_key="other")
+
+    with nothing_written(host), pytest.raises(NestedTransaction):
+        kit.run(work)
+
+
+def test_a_reaction_of_the_hosts_writes_its_own_table_in_the_same_transaction(host):
+    def note(tx, owner, events):
+        for posted in events:
+            tx.connection.execute(notes.insert().values(text=f"{owner}: {posted.amount}"))
+
+    kit = habitkit.testing.kit(store=SqlStore(host), reactions=[on(CoinsPosted, note)])
+
+    with host.connect() as connection:
+        kit.on(connection).coins.award("ada", 5, idempotency_key="one")
+        connection.rollback()
+        kit.on(connection).coins.award("ada", 7, idempotency_key="two")
+        connection.commit()
+    kit.coins.award("ada", 9, idempotency_key="three")
+
+    assert notes_in(host) == ["ada: 7", "ada: 9"]
+
+
+def test_a_duplicate_in_an_action_is_told_and_the_host_goes_on(host, kit):
+    def twice(tx):
+        tx.lock("ada")
+        transfer = award(tx, "ada", 5, idempotency_key="gift")
+        tx.coins.post(transfer, ())
+
+    with host.begin() as connection:
+        with pytest.raises(Duplicate, match="a transfer with this identity exists already"):
+            kit.on(connection).run(twice)
+        write_note(connection)
+
+    assert notes_in(host) == ["mine"]
+    assert balance(kit) == 0
+
+
+# -- savepoints of the host's own ----------------------------------------------------------------
+
+
+def test_a_savepoint_of_the_hosts_that_fails_undoes_the_action_in_it(host, kit):
+    with host.connect() as connection:
+        kit.on(connection).coins.award("ada", 5, idempotency_key="kept")
+        with pytest.raises(ArithmeticError), connection.begin_nested():
+            kit.on(connection).coins.award("ada", 7, idempotency_key="lost")
+            raise ArithmeticError
+        with connection.begin_nested(), connection.begin_nested():
+            kit.on(connection).coins.award("ada", 9, idempotency_key="also kept")
+            fail_to_spend(kit, connection)
+        connection.commit()
+
+    assert balance(kit) == 14
+
+
+def test_the_hosts_rollback_undoes_what_its_savepoints_kept(host, kit):
+    with host.connect() as connection:
+        write_note(connection)
+        with connection.begin_nested():
+            kit.on(connection).coins.award("ada", 5, idempotency_key="gift")
+        connection.rollback()
+
+    assert (balance(kit), notes_in(host)) == (0, [])
+
+
+# -- sessions ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def a_session(host: Engine) -> Iterator[Session]:
+    with Session(host) as session:
+        yield session
+
+
+@contextmanager
+def a_scoped_session(host: Engine) -> Iterator[scoped_session[Session]]:
+    scoped = scoped_session(sessionmaker(host))
+    yield scoped
+    scoped.remove()
+
+
+@pytest.fixture(params=[a_session, a_scoped_session])
+def session(request: pytest.FixtureRequest, host: Engine) -> Iterator[Session]:
+    """A session of the host, or a scoped session."""
+    with request.param(host) as session:
+        yield session
+
+
+def orders(host: Engine) -> list[str]:
+    with Session(host) as session:
+        return [order.item for order in session.query(Order).order_by(Order.id)]
+
+
+def test_an_object_of_the_hosts_and_its_coins_are_committed_together(host, kit, session):
+    kit.coins.award("ada", 50, idempotency_key="start")
+    session.add(Order(item="tea"))
+
+    kit.on(session).coins.spend("ada", 20, idempotency_key="tea")
+    session.commit()
+
+    assert (orders(host), balance(kit)) == (["tea"], 30)
+
+
+def test_an_object_of_the_hosts_and_its_coins_vanish_together(host, kit, session):
+    kit.coins.award("ada", 50, idempotency_key="start")
+    session.add(Order(item="tea"))
+    kit.on(session).coins.spend("ada", 20, idempotency_key="tea")
+
+    session.rollback()
+
+    assert (orders(host), balance(kit)) == ([], 50)
+
+
+def test_pending_objects_are_written_before_an_action_so_that_its_failure_leaves_them(
+    host, kit, session
+):
+    session.add(Order(item="tea"))
+    seen = []
+
+    def look(tx):
+        seen.extend(tx.connection.execute(Order.__table__.select()).all())
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        kit.on(session).run(look)
+    session.commit()
+
+    assert [row.item for row in seen] == ["tea"]
+    assert orders(host) == ["tea"]
+
+
+def test_a_failed_action_leaves_a_session_fit_for_more(host, kit, session):
+    order = Order(item="tea")
+    session.add(order)
+    with pytest.raises(InsufficientFunds):
+        kit.on(session).coins.spend("ada", 20, idempotency_key="tea")
+
+    order.item = "water"
+    session.commit()
+
+    assert orders(host) == ["water"]
+    assert order.item == "water"
+
+
+# -- what cannot work ----------------------------------------------------------------------------
+
+
+def autocommit_of_the_engine(engine: Engine) -> Connection:
+    return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+
+
+def autocommit_of_the_connection(engine: Engine) -> Connection:
+    return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+
+def autocommit_from_the_start(engine: Engine) -> Connection:
+    return create_engine(engine.url, isolation_level="AUTOCOMMIT").connect()
+
+
+@pytest.mark.parametrize(
+    "connect",
+    [autocommit_of_the_engine, autocommit_of_the_connection, autocommit_from_the_start],
+)
+@pytest.mark.parametrize("use", ["action", "query"])
+def test_a_connection_in_autocommit_mode_is_refused(engine, connect, use):
+    kit = habitkit.testing.kit(store=SqlStore(engine))
+
+    with connect(engine) as connection, nothing_written(engine):
+        inside = kit.on(connection)
+        with pytest.raises(HostTransactionUnsupported, match="autocommit"):
+            if use == "action":
+                inside.coins.award("ada", 5, idempotency_key="gift")
+            else:
+                inside.coins.balance("ada")
+        write_note(connection)
+
+    assert notes_in(engine) == ["mine"]
+    connection.engine.dispose()
+
+
+@pytest.mark.parametrize("handle", ["engine", "sessionmaker", "cursor", None])
+def test_what_is_no_connection_and_no_session_is_refused_by_name(sqlite, handle):
+    kit = habitkit.testing.kit(store=SqlStore(sqlite))
+    given = {"engine": sqlite, "sessionmaker": sessionmaker(sqlite)}.get(str(handle), handle)
+
+    with pytest.raises(HostTransactionUnsupported, match="Connection, Session or scoped_session"):
+        kit.on(given)
+
+
+# -- SQLite: others have written since -----------------------------------------------------------
+
+
+def test_a_transaction_that_read_before_others_wrote_is_told_how_to_begin(sqlite_url, sqlite):
+    engine = sqlite_engine(sqlite_url)
+    kit = habitkit.testing.kit(store=SqlStore(sqlite))
+
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        connection.execute(notes.select()).all()
+        kit.coins.award("ada", 5, idempotency_key="of another")
+        with pytest.raises(HostTransactionStale, match="BEGIN IMMEDIATE"):
+            kit.on(connection).coins.award("ada", 7, idempotency_key="gift")
+        assert kit.on(connection).coins.balance("ada").available == 0, "it may go on reading"
+
+        connection.rollback()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.execute(notes.select()).all()
+        kit.on(connection).coins.award("ada", 7, idempotency_key="gift")
+        connection.commit()
+
+    assert balance(kit) == 12
+    engine.dispose()
