@@ -29,14 +29,15 @@ def _leave_it(namespace: dict[str, Any]) -> None:
 _pages = Sybil(
     name="pages",
     parsers=[SkipParser(), PythonCodeBlockParser()],
-    patterns=["README.md", "docs/**/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
     setup=_enter_a_folder_of_its_own,
     teardown=_leave_it,
 )
 _docstrings = Sybil(
     name="docstrings",
     parsers=[DocTestParser()],
-    patterns=["src/**/*.py"],
+    path="src",
+    patterns=["*.py"],
     document_types={".py": PythonDocStringDocument},
     setup=_enter_a_folder_of_its_own,
     teardown=_leave_it,

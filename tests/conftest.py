@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Connection, create_engine, text
 
+from habitkit.backends.sqlalchemy import metadata, upgrade
+from habitkit.backends.sqlalchemy.tables import schema_version
 from tests.services import PostgresServer, ServiceMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+END_OTHERS = text(
+    "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+    "where datname = current_database() and pid <> pg_backend_pid()"
+)
 
 # A busy machine is not a slow function; pytest's own timeout catches what hangs.
 settings.register_profile("habitkit", deadline=None)
@@ -49,6 +57,31 @@ def fresh_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL ``postgresql+psycopg://...`` of an empty database for this test alone."""
     with postgres_server.fresh_database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def _postgres_with_tables(postgres_server: PostgresServer) -> Iterator[tuple[str, Connection]]:
+    """A database whose tables are made once, and a connection to empty them."""
+    with postgres_server.fresh_database() as url:
+        engine = create_engine(url)
+        upgrade(engine)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield url, connection
+        engine.dispose()
+
+
+@pytest.fixture
+def ready_postgres_url(_postgres_with_tables: tuple[str, Connection]) -> Iterator[str]:
+    """The URL of a database with empty tables, for tests that make none themselves.
+
+    To make the tables takes longer than most tests.
+    """
+    url, connection = _postgres_with_tables
+    yield url
+    connection.execute(END_OTHERS)
+    for table in reversed(metadata.sorted_tables):
+        if table is not schema_version:
+            connection.execute(table.delete())
 
 
 def without_service(message: str) -> NoReturn:

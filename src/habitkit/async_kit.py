@@ -100,6 +100,11 @@ class AsyncRooms(AsyncRoom):
 class AsyncOwnedKit(AsyncRooms):
     """The rooms as one owner may see them: whatever belongs to another does not exist."""
 
+    @property
+    def owner(self) -> str:
+        """Whose kit it is."""
+        return self._runner.scope or ""
+
 
 class _EveryOwner(AsyncRooms):
     """The rooms for all owners."""

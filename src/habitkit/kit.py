@@ -110,6 +110,11 @@ class Rooms(SyncRoom):
 class OwnedKit(Rooms):
     """The rooms as one owner may see them: whatever belongs to another does not exist."""
 
+    @property
+    def owner(self) -> str:
+        """Whose kit it is."""
+        return self._runner.scope or ""
+
 
 class _EveryOwner(Rooms):
     """The rooms for all owners."""

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, exc
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, upgrade
+from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.testing.contracts import (
     AsyncCoinsContract,
     AsyncHabitsContract,
@@ -28,11 +28,8 @@ class OnPostgres(Contract):
     capabilities = {"concurrent_writers", "shared", "host_transactions"}
 
     @pytest.fixture
-    def url(self, fresh_postgres_url):
-        engine = create_engine(fresh_postgres_url)
-        upgrade(engine)
-        engine.dispose()
-        return fresh_postgres_url
+    def url(self, ready_postgres_url):
+        return ready_postgres_url
 
     @pytest.fixture
     def engine(self, url):

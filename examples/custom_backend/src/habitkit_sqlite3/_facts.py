@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS habits (id PRIMARY KEY, owner, habit);
 CREATE INDEX IF NOT EXISTS habits_of_owner ON habits (owner, id);
 CREATE TABLE IF NOT EXISTS check_ins (id PRIMARY KEY, habit_id, owner, day, at, fact);
 CREATE INDEX IF NOT EXISTS check_ins_of_day ON check_ins (habit_id, day, at, id);
-CREATE TABLE IF NOT EXISTS voids (fact_id PRIMARY KEY, void);
+CREATE TABLE IF NOT EXISTS voids (fact_id PRIMARY KEY, voided_at, void);
 CREATE VIEW IF NOT EXISTS live AS
     SELECT * FROM check_ins WHERE NOT EXISTS (SELECT 1 FROM voids WHERE fact_id = check_ins.id);
 CREATE TABLE IF NOT EXISTS snapshots (habit_id PRIMARY KEY, owner, first_day, marks, best, rev);

@@ -60,8 +60,8 @@ class Habits(Port):
 
     def add_void(self, void: Void) -> None:
         with added_once("void"):
-            row = (str(void.fact_id), facts.dumps(void))
-            self.execute("INSERT INTO voids VALUES (?, ?)", row)
+            row = (str(void.fact_id), text(void.received_at), facts.dumps(void))
+            self.execute("INSERT INTO voids VALUES (?, ?, ?)", row)
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         row = self.execute(
@@ -82,6 +82,13 @@ class Habits(Port):
             "SELECT fact FROM live WHERE habit_id = ? ORDER BY day, at, id", (str(habit_id),)
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
+
+    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+        rows = self.execute(
+            "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id WHERE habit_id = ?",
+            (str(habit_id),),
+        )
+        return [(facts.loads(fact, CheckIn), datetime.fromisoformat(at)) for fact, at in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         rows = self.execute(
