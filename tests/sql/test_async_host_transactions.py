@@ -323,6 +323,7 @@ async def test_a_transaction_that_read_before_others_wrote_is_told_how_to_begin(
     assert await available(kit) == 12
 
 
+@pytest.mark.parametrize("driver", ["aiosqlite", *POSTGRES])
 async def test_a_connection_in_autocommit_mode_is_refused(host, kit, database):
     for engine in (
         host.execution_options(isolation_level="AUTOCOMMIT"),

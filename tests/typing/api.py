@@ -102,7 +102,7 @@ def praise(tx: Transaction, owner: str, events: Sequence[BookRead]) -> None:
             Transfer,
         )
     assert_type(
-        tx.emit(owner, [StreakReached(owner, tx.now, tx.new_id(), tx.now.date(), 7, "full")]),
+        tx.emit(owner, [StreakReached(owner, tx.now, tx.new_id(), tx.now.date(), 7)]),
         list[Event],
     )
     assert_type(tx.send(BookRead("bob", tx.now, "Emma"), key="Emma"), bool)

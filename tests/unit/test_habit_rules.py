@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from habitkit.errors import DayRefused, InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.model import CheckIn, DayClock
-from habitkit.streaks.days import day_boundary, habit_day
+from habitkit.streaks.days import day_boundary, habit_day, is_sealed
 from tests.unit.support import given, naive
 
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -49,7 +49,7 @@ def test_a_day_is_sealed_exactly_when_a_check_in_for_it_is_history(now, days, tz
     today = habit_day(now, tz, start)
     day = today + days * DAY
 
-    sealed = rules.is_sealed(day, now, tz, start)
+    sealed = is_sealed(day, now, tz, start)
 
     assert sealed == (oracle_credit(day, now, tz, start) == "history")
 
@@ -85,8 +85,8 @@ def test_the_48_hours_are_hours_also_over_a_change_of_the_clocks():
     sunday_before = date(2026, 3, 28)  # ends as the night of the change begins: 23:00 UTC
     deadline = datetime(2026, 3, 28, 23, tzinfo=UTC)
 
-    assert not rules.is_sealed(sunday_before, deadline + timedelta(hours=48), VIENNA, MIDNIGHT)
-    assert rules.is_sealed(sunday_before, deadline + timedelta(hours=48.01), VIENNA, MIDNIGHT)
+    assert not is_sealed(sunday_before, deadline + timedelta(hours=48), VIENNA, MIDNIGHT)
+    assert is_sealed(sunday_before, deadline + timedelta(hours=48.01), VIENNA, MIDNIGHT)
 
 
 def test_a_hundred_years_back_are_accepted_and_not_a_day_more():

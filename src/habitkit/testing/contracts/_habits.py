@@ -50,26 +50,26 @@ class HabitCases(Contract):
         assert kit.habits.get(str(made.id)) == made
         assert kit.habits.list("ada") == [made]
 
-    @pytest.mark.parametrize("title", [*STRANGE_TEXTS, "🏃" * 200])
-    def test_a_title_may_be_any_short_text(self, kit: TestKit, title: str) -> None:
-        made = kit.habits.create("ada", title, DAILY)
+    def test_a_title_may_be_any_short_text(self, kit: TestKit) -> None:
+        for title in (*STRANGE_TEXTS, "🏃" * 200):
+            made = kit.habits.create("ada", title, DAILY)
 
-        assert kit.habits.get(made.id).title == title
+            assert kit.habits.get(made.id).title == title
 
-    @pytest.mark.parametrize("title", ["", " \t", "x" * 201, "a\x00b", "\ud800", None, 7, b"Run"])
-    def test_a_title_that_is_none_is_refused_and_nothing_is_written(
-        self, kit: TestKit, title: Any
-    ) -> None:
-        with pytest.raises(InvalidHabit):
-            kit.habits.create("ada", title, DAILY)
+    def test_a_title_that_is_none_is_refused_and_nothing_is_written(self, kit: TestKit) -> None:
+        unfit: list[Any] = ["", " \t", "x" * 201, "a\x00b", "\ud800", None, 7, b"Run"]
+        for title in unfit:
+            with pytest.raises(InvalidHabit):
+                kit.habits.create("ada", title, DAILY)
 
         assert kit.habits.list("ada") == []
         assert events_of(kit, "ada") == []
 
-    @pytest.mark.parametrize("owner", ["", "x" * 201, "a\x00", "\ud800", None, 7])
-    def test_an_owner_that_is_none_is_refused(self, kit: TestKit, owner: Any) -> None:
-        with pytest.raises(InvalidOwner):
-            kit.habits.create(owner, "Run", DAILY)
+    def test_an_owner_that_is_none_is_refused(self, kit: TestKit) -> None:
+        unfit: list[Any] = ["", "x" * 201, "a\x00", "\ud800", None, 7]
+        for owner in unfit:
+            with pytest.raises(InvalidOwner):
+                kit.habits.create(owner, "Run", DAILY)
 
     def test_a_schedule_or_clock_that_is_none_is_refused(self, kit: TestKit) -> None:
         unfit: Any = "daily"
@@ -115,11 +115,12 @@ class HabitCases(Contract):
                 call()
             assert missing.value.given == NO_ID
 
-    @pytest.mark.parametrize("garbage", ["", "run", None, 7, "'; DROP TABLE habits"])
-    def test_what_is_no_id_is_refused(self, kit: TestKit, garbage: Any) -> None:
-        for call in (kit.habits.get, kit.habits.check_in, kit.habits.undo, kit.streaks.state):
-            with pytest.raises(InvalidId):
-                call(garbage)
+    def test_what_is_no_id_is_refused(self, kit: TestKit) -> None:
+        unfit: list[Any] = ["", "run", None, 7, "'; DROP TABLE habits"]
+        for garbage in unfit:
+            for call in (kit.habits.get, kit.habits.check_in, kit.habits.undo, kit.streaks.state):
+                with pytest.raises(InvalidId):
+                    call(garbage)
 
     def test_creating_twice_under_a_key_makes_one_habit(self, kit: TestKit) -> None:
         clock = DayClock("Europe/Vienna", time(3))

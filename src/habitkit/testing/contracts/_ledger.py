@@ -70,11 +70,11 @@ class LedgerCases(Contract):
 
         _refused(ledger, _moves(7, seq=2, before=7), Duplicate, transfer_id=UUID(int=9))
 
-    @pytest.mark.parametrize("seq", [0, 1, 3])
-    def test_entries_are_numbered_without_gaps(self, ledger: Store, seq: int) -> None:
+    def test_entries_are_numbered_without_gaps(self, ledger: Store) -> None:
         _post(ledger, _moves(7))
 
-        _refused(ledger, _moves(7, seq=seq, before=7), IntegrityError)
+        for seq in (0, 1, 3):
+            _refused(ledger, _moves(7, seq=seq, before=7), IntegrityError)
 
     def test_the_moves_of_a_transfer_sum_to_zero(self, ledger: Store) -> None:
         given, taken = _moves(7)
