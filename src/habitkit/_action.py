@@ -329,9 +329,12 @@ async def _drive_async(steps: Steps[R], run: AsyncRunner) -> R:
 def _outcome(step: Outside) -> Exception | None:
     """Call the outside; a failure is a result."""
     try:
-        step.function(*step.args)
+        result = step.function(*step.args)
     except Exception as error:  # noqa: BLE001 - the procedure decides what a failure means
         return error
+    if inspect.iscoroutine(result):
+        result.close()
+        return TypeError(f"{step.function!r} must be awaited, which needs an AsyncHabitKit")
     return None
 
 

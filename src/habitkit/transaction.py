@@ -200,13 +200,15 @@ class Transaction:
         start = len(self._emitted)
         self._emitted.extend(events)
         self._chain.append(events[0].type)
-        if len(self._chain) > _MAX_ROUNDS:
-            raise ReactionLoop(self._chain)
-        for types, run in self._wiring.reactions:
-            batch = [event for event in events if isinstance(event, types)]
-            if batch:
-                run(self, owner, batch)
-        self._chain.pop()
+        try:
+            if len(self._chain) > _MAX_ROUNDS:
+                raise ReactionLoop(self._chain)
+            for types, run in self._wiring.reactions:
+                batch = [event for event in events if isinstance(event, types)]
+                if batch:
+                    run(self, owner, batch)
+        finally:
+            self._chain.pop()
         return self._emitted[start:]
 
     def send(self, event: Event, key: str) -> bool:
@@ -242,7 +244,7 @@ class Transaction:
             self._locked[owner] = self.stores.owners.lock(owner).rev
         applied, failures = 0, []
         for message in self.stores.inbox.waiting(owner, limit):
-            emitted, chain = len(self._emitted), len(self._chain)
+            emitted = len(self._emitted)
             kind = self._wiring.vocabulary.get(message.type)
             try:
                 with self.stores.savepoint():
@@ -251,7 +253,7 @@ class Transaction:
                     )
                     self.emit(owner, [event])
             except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
-                del self._emitted[emitted:], self._chain[chain:]
+                del self._emitted[emitted:]
                 reason = f"{type(error).__name__}: {error}"
                 self.stores.inbox.failed(message, reason)
                 failures.append(Failure(str(message.id), reason, message.attempts + 1))
@@ -315,7 +317,11 @@ class Transaction:
     # -- the end -------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Write the events of this transaction; the last thing before COMMIT."""
+        """Write the events of this transaction; the last thing before COMMIT.
+
+        Raises:
+            NotLocked: If one of them is of an owner whose lock is not held.
+        """
         if not self._emitted:
             return
         delivered = self._wiring.delivered
@@ -323,9 +329,12 @@ class Transaction:
         rows = []
         for event in self._emitted:
             owner = event.owner
+            rev = self._locked.get(owner)
+            if rev is None:
+                raise NotLocked(owner)
             position = positions.get(owner, 0)
             positions[owner] = position + 1
-            rows.append(EventRow(self._locked[owner], position, event, event.type in delivered))
+            rows.append(EventRow(rev, position, event, event.type in delivered))
         self.stores.events.append(rows)
 
 

@@ -128,11 +128,6 @@ def test_a_real_deadlock_is_untied_and_both_sides_succeed(postgres):
 def test_a_file_that_stays_locked_is_a_busy_store_and_nothing_is_written(sqlite, action):
     impatient = create_engine(sqlite.url, connect_args={"timeout": 0.01})
     kit = habitkit.testing.kit(store=SqlStore(impatient))
-    with sqlite.connect() as connection:
-        connection.exec_driver_sql("PRAGMA locking_mode = EXCLUSIVE")
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
-        connection.exec_driver_sql("PRAGMA journal_mode")
-
     with sqlite.connect() as other:
         other.exec_driver_sql("BEGIN IMMEDIATE")
         if action == "query":
@@ -158,10 +153,6 @@ def fail_in_python(_connection) -> None:
 
 def fail_in_sql(connection) -> None:
     connection.execute(text("SELECT nonsense"))
-
-
-def fail_by_a_division(connection) -> None:
-    connection.execute(text("SELECT 1 / 0"))
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,14 @@ def test_an_instant_must_have_a_zone(kit, run, refused, at):
         assert refused(InvalidInstant, call, "at: expected an aware datetime").given == at
 
 
+@pytest.mark.parametrize("minutes", [16, 10 * 60, 10**6])
+def test_an_instant_must_not_lie_ahead(kit, run, refused, minutes):
+    at = kit.clock.now() + timedelta(minutes=minutes)
+
+    call = lambda: kit.habits.check_in(run.id, at=at)  # noqa: E731
+    refused(InvalidInstant, call, "at: expected an instant not later than now")
+
+
 @pytest.mark.parametrize("day", [datetime(2026, 3, 10, tzinfo=UTC), "2026-03-10", 10])
 def test_a_day_must_be_a_date(kit, run, refused, day):
     refused(InvalidHabit, lambda: kit.habits.check_in(run.id, day=day), "day: expected a date")

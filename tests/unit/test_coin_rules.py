@@ -182,6 +182,30 @@ def test_a_reward_rule_is_on_a_class_of_events_with_a_key_of_its_own(kind):
         RewardRule("all", kind, 10)
 
 
+@pytest.mark.parametrize("give", [0, -5, 0.5, True, 2**63, None])
+def test_a_reward_rule_gives_an_amount_of_coins(give):
+    with pytest.raises(InvalidAmount, match="give: expected an int from 1") as refusal:
+        RewardRule("done", HabitCompleted, give)
+
+    assert refusal.value.given is give
+
+
+def test_a_reward_rule_pays_in_a_declared_currency():
+    rules = (RewardRule("done", HabitCompleted, 5, "gem"),)
+
+    with pytest.raises(UnknownCurrency, match="rules: expected one of: coin, got 'gem'"):
+        Economy(rules)
+    assert Economy(rules, frozenset({"gem"})).rules == rules
+
+
+def test_two_reward_rules_on_an_event_have_two_names():
+    twice = (RewardRule("done", HabitCompleted, 5), RewardRule("done", HabitCompleted, 7))
+
+    with pytest.raises(InvalidInput, match="one name a rule"):
+        Economy(twice)
+    assert len(Economy((twice[0], RewardRule("done", StreakReached, 7))).rules) == 2
+
+
 def test_an_event_that_names_no_place_entitles_to_nothing():
     class Sometimes(Event):
         @property

@@ -311,6 +311,29 @@ async def test_an_async_kit_awaits_its_subscribers():
     await threaded.close()
 
 
+def test_a_sync_kit_does_not_count_what_it_cannot_await_as_delivered():
+    async def later(event):
+        raise AssertionError("nobody awaits this")
+
+    kit = habitkit.testing.kit(subscribers=[subscribe("read", later)])
+    kit.events.record("ada", "read")
+
+    report = kit.relay.run_once()
+
+    assert report.delivered == 0
+    assert "needs an AsyncHabitKit" in report.failed[0].error
+
+
+@pytest.mark.parametrize("limit", [0, -5])
+async def test_a_limit_is_one_at_least(colour, limit):
+    call = colour(subscribers=[subscribe("read", lambda event: None)])
+    await call("events.record", "ada", "read")
+    await call("events.record", "ada", "read")
+
+    assert (await call("relay.run_once", limit)).delivered == 1
+    assert not (await call("sweep", limit)).more
+
+
 # -- the sweep -----------------------------------------------------------------------------------
 
 

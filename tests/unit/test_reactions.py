@@ -212,6 +212,28 @@ def test_events_need_the_lock_of_their_owner(kit, store):
         kit.run(unlocked)
 
 
+def test_an_event_of_another_owner_needs_that_owners_lock(kit, store):
+    def of_bob(tx):
+        tx.lock("ada")
+        tx.emit("ada", [BookRead("bob", tx.now, "Emma")])
+
+    with nothing_written(store), pytest.raises(NotLocked, match=r"call tx.lock\('bob'\) first"):
+        kit.run(of_bob)
+
+
+def test_reactions_that_fail_and_are_forgiven_make_no_chain():
+    def fail(tx, owner, events):
+        raise LookupError
+
+    def stubborn(tx):
+        tx.lock("ada")
+        for _ in range(20):
+            with pytest.raises(LookupError):
+                tx.emit("ada", [BookRead("ada", tx.now, "Emma")])
+
+    habitkit.testing.kit(reactions=[on(BookRead, fail)]).run(stubborn)
+
+
 def test_a_query_cannot_lock(kit, store, run):
     from habitkit._action import SyncRoom, query
 

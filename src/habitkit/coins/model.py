@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from attrs import field, frozen
 
-from habitkit.errors import InvalidEvent
+from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
 from habitkit.events import Event, HabitCompleted, StreakReached
 
 __all__ = [
@@ -29,6 +29,18 @@ Role = Literal["wallet", "mint", "sink"]
 come from the owner's mint and spent coins go to the owner's sink, so there is no hot row."""
 
 
+def _derived(_: object, __: object, value: Any) -> None:
+    """A reward is taken back by its event's key, so there must be one."""
+    if not (isinstance(value, type) and issubclass(value, Event)) or value.key is Event.key:
+        raise InvalidEvent("on", given=value, expected="a class of events with a key of its own")
+
+
+def _payable(_: object, __: object, value: Any) -> None:
+    """What is no amount of coins cannot be posted."""
+    if type(value) is not int or not 0 < value < 2**63:
+        raise InvalidAmount("give", given=value, expected="an int from 1 to 2**63-1")
+
+
 @frozen
 class RewardRule:
     """What one type of event entitles its owner to.
@@ -36,22 +48,14 @@ class RewardRule:
     Attributes:
         name: Part of the entitlement's key; never reuse it for something else.
         on: The type of event: a derived one, which has a key of its own.
-        give: How many coins.
+        give: How many coins, an int from 1 to 2**63-1.
         currency: In which currency.
     """
 
     name: str
-    on: type[Event] = field()
-    give: int
+    on: type[Event] = field(validator=_derived)
+    give: int = field(validator=_payable)
     currency: str = "coin"
-
-    @on.validator
-    def _derived(self, _: object, value: object) -> None:
-        """A reward is taken back by its event's key, so there must be one."""
-        if not (isinstance(value, type) and issubclass(value, Event)) or value.key is Event.key:
-            raise InvalidEvent(
-                "on", given=value, expected="a class of events with a key of its own"
-            )
 
 
 @frozen
@@ -65,6 +69,16 @@ class Economy:
 
     rules: tuple[RewardRule, ...]
     currencies: frozenset[str] = frozenset({"coin"})
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse rules that pay in what is not declared, or that would overwrite each other."""
+        for rule in self.rules:
+            if rule.currency not in self.currencies:
+                names = ", ".join(sorted(self.currencies))
+                raise UnknownCurrency("rules", given=rule.currency, expected=f"one of: {names}")
+        places = [(rule.on, rule.name) for rule in self.rules]
+        if len(set(places)) < len(places):
+            raise InvalidInput("rules", given=self.rules, expected="one name a rule on an event")
 
     @cached_property
     def rules_of_type(self) -> dict[str, list[RewardRule]]:

@@ -91,12 +91,12 @@ def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
 
     Args:
         wiring: The kit's wiring, with the subscribers.
-        limit: How many events at most.
+        limit: How many events at most, 1 or more.
 
     Returns:
         How many were delivered, and which failed.
     """
-    deliveries: list[Delivery] = yield Call(_claim, (limit,))
+    deliveries: list[Delivery] = yield Call(_claim, (max(limit, 1),))
     delivered: list[StoredEvent] = []
     failures: list[Failure] = []
     for delivery in deliveries:
@@ -135,12 +135,13 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
 
     Args:
         wiring: The kit's wiring.
-        limit: How many messages, and how many old answers, at most.
+        limit: How many messages, and how many old answers, at most; 1 or more.
 
     Returns:
         What was done, and whether there is more to do.
     """
     del wiring
+    limit = max(limit, 1)
     applied = 0
     failures: list[Failure] = []
     owners: list[str] = yield Call(_owners_with_messages, (limit,), write=False)
