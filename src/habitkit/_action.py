@@ -10,9 +10,7 @@
 ``action`` is a non-data descriptor. The first access on a room makes the bound call and leaves it
 in the room's ``__dict__``, where Python finds it before the descriptor from then on.
 
-A ``procedure`` is work of several transactions with calls to the outside between them: a generator
-that yields ``Call`` and ``Outside`` steps and is sent their results. It knows no colour either; the
-two drivers at the end of this file are all that differs.
+A ``procedure`` is bound in the same way: work of several transactions, see ``habitkit._procedure``.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ from typing import (
     Any,
     Concatenate,
     Generic,
-    NamedTuple,
     ParamSpec,
     TypeVar,
     overload,
@@ -31,23 +28,23 @@ from typing import (
 
 from attrs import define
 
+from habitkit._procedure import drive, drive_async
 from habitkit.errors import KitClosed
-from habitkit.transaction import Transaction, Wiring, begin, refuse_nesting
+from habitkit.wiring import begin, refuse_nesting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
+    from habitkit._procedure import Steps
     from habitkit.store import AsyncStore, Store, Stores
-
-    Steps = Generator["Call | Outside", Any, "R"]
+    from habitkit.transaction import Transaction
+    from habitkit.wiring import Wiring
 
 __all__ = [
     "Action",
     "AsyncRoom",
     "AsyncRunner",
-    "Call",
     "Life",
-    "Outside",
     "Procedure",
     "SyncRoom",
     "SyncRunner",
@@ -58,24 +55,6 @@ __all__ = [
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Call(NamedTuple):
-    """A step of a procedure: one transaction."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    write: bool = True
-
-
-class Outside(NamedTuple):
-    """A step of a procedure: a call to the outside, in no transaction.
-
-    Its result is the exception it ended with, or None. In an async kit it may be awaitable.
-    """
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
 
 
 @define
@@ -257,13 +236,13 @@ class Procedure(Generic[P, R]):
             run_async = room._runner  # noqa: SLF001
 
             async def bound_async(*args: P.args, **kwargs: P.kwargs) -> R:
-                return await _drive_async(function(run_async.wiring, *args, **kwargs), run_async)
+                return await drive_async(function(run_async.wiring, *args, **kwargs), run_async)
 
             return _dress(bound_async, function, room, self.name)
         run = room._runner  # noqa: SLF001
 
         def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-            return _drive(function(run.wiring, *args, **kwargs), run)
+            return drive(function(run.wiring, *args, **kwargs), run)
 
         return _dress(bound, function, room, self.name)
 
@@ -296,54 +275,3 @@ def _dress(
     bound.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     room.__dict__[name] = bound
     return bound
-
-
-def _drive(steps: Steps[R], run: SyncRunner) -> R:
-    """Take the steps of a procedure one after the other."""
-    reply: Any = None
-    while True:
-        try:
-            step = steps.send(reply)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        if isinstance(step, Call):
-            reply = run(step.function, step.args, {}, step.write)
-        else:
-            reply = _outcome(step)
-
-
-async def _drive_async(steps: Steps[R], run: AsyncRunner) -> R:
-    """Take the steps of a procedure one after the other, awaiting each."""
-    reply: Any = None
-    while True:
-        try:
-            step = steps.send(reply)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        if isinstance(step, Call):
-            reply = await run(step.function, step.args, {}, step.write)
-        else:
-            reply = await _outcome_async(step)
-
-
-def _outcome(step: Outside) -> Exception | None:
-    """Call the outside; a failure is a result."""
-    try:
-        result = step.function(*step.args)
-    except Exception as error:  # noqa: BLE001 - the procedure decides what a failure means
-        return error
-    if inspect.iscoroutine(result):
-        result.close()
-        return TypeError(f"{step.function!r} must be awaited, which needs an AsyncHabitKit")
-    return None
-
-
-async def _outcome_async(step: Outside) -> Exception | None:
-    """Call the outside, waiting for it where it is awaitable; a failure is a result."""
-    try:
-        result: Awaitable[Any] | Any = step.function(*step.args)
-        if inspect.isawaitable(result):
-            await result
-    except Exception as error:  # noqa: BLE001 - the procedure decides what a failure means
-        return error
-    return None

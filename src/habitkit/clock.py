@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from habitkit.errors import InvalidInstant
 
-__all__ = ["Clock", "SystemClock", "instant"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Clock", "SystemClock", "instant", "stopwatch"]
 
 
 class Clock(Protocol):
@@ -42,3 +46,9 @@ def instant(value: object, what: str = "at") -> datetime:
         except OverflowError:
             pass  # outside of the years 1 to 9999
     raise InvalidInstant(what, given=value, expected="an aware datetime such as datetime.now(UTC)")
+
+
+def stopwatch() -> Callable[[], float]:
+    """Return a function that tells the seconds since now, for bounding how long something takes."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - began

@@ -17,7 +17,7 @@ from habitkit.journal.actions import EventActions, RelayActions, sweep
 from habitkit.reactions import default_reactions
 from habitkit.store import HostTransactions
 from habitkit.streaks.actions import StreakActions
-from habitkit.transaction import Wiring
+from habitkit.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,70 +6,38 @@ after a serialization failure or a deadlock, so it touches the world only throug
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from attrs import field, frozen
+from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import _codec, ids
-from habitkit.clock import Clock, SystemClock
-from habitkit.coins.model import Economy
 from habitkit.errors import (
     AnswerForgotten,
     Duplicate,
-    NestedTransaction,
     NotFound,
     NotLocked,
     ReactionLoop,
     ReadOnlyTransaction,
 )
-from habitkit.events import VOCABULARY
 from habitkit.journal import rules
 from habitkit.journal.model import Answer, EventRow, Failure, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from habitkit.coins.store import CoinStore
     from habitkit.events import Event
     from habitkit.habits.store import HabitStore
-    from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Stores
     from habitkit.streaks.store import StreakStore
+    from habitkit.wiring import Wiring
 
-__all__ = ["Transaction", "Wiring", "begin", "refuse_nesting"]
+__all__ = ["Transaction"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _MAX_ROUNDS = 16
-_inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
-
-
-@frozen
-class Wiring:
-    """What a kit gives to each of its transactions.
-
-    Attributes:
-        clock: Tells ``tx.now``.
-        new_id: Makes an id of an instant.
-        economy: What facts entitle to, and the declared currencies.
-        reactions: Who reacts to what, in order.
-        subscribers: Who is told what after the commit, by the relay.
-        delivered: The types of events for which deliveries are kept.
-        vocabulary: The known classes of events by name.
-    """
-
-    clock: Clock = field(factory=SystemClock)
-    new_id: Callable[[datetime], UUID] = ids.time_ordered_id
-    economy: Economy = field(factory=Economy.default)
-    reactions: tuple[Reaction, ...] = ()
-    subscribers: tuple[Subscriber, ...] = ()
-    delivered: frozenset[str] = frozenset()
-    vocabulary: Mapping[str, type[Event]] = VOCABULARY
 
 
 class Transaction:
@@ -336,36 +304,3 @@ class Transaction:
             positions[owner] = position + 1
             rows.append(EventRow(rev, position, event, event.type in delivered))
         self.stores.events.append(rows)
-
-
-def begin(
-    stores: Stores,
-    wiring: Wiring,
-    scope: str | None,
-    function: Callable[..., R],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    write: bool,  # noqa: FBT001 - hot path
-) -> R:
-    """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
-
-    While it runs, calling any kit in the same context is refused.
-    """
-    token = _inside.set(True)
-    try:
-        transaction = Transaction(stores, wiring, scope, write=write)
-        result = function(transaction, *args, **kwargs)
-        transaction.finish()
-    finally:
-        _inside.reset(token)
-    return result
-
-
-def refuse_nesting() -> None:
-    """Refuse to begin a transaction inside another one.
-
-    Raises:
-        NestedTransaction: If a transaction of a kit is running in this context.
-    """
-    if _inside.get():
-        raise NestedTransaction

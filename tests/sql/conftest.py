@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
-from tests.sql.support import make_host_tables
+from tests.sql.support import drop_host_tables, make_host_tables
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
@@ -25,15 +25,23 @@ def sqlite_url(tmp_path: Path) -> str:
 def sqlite(sqlite_url: str) -> Iterator[Engine]:
     """An engine, as the kit makes one, on a file with the tables of the kit and of the host."""
     engine = sqlite_engine(sqlite_url)
-    yield _with_tables(engine)
+    upgrade(engine)
+    with engine.begin() as connection:
+        make_host_tables(connection)
+    yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def postgres(fresh_postgres_url: str) -> Iterator[Engine]:
+def postgres(ready_postgres_url: str) -> Iterator[Engine]:
     """An engine on a PostgreSQL database with the tables of the kit and of the host."""
-    engine = create_engine(fresh_postgres_url)
-    yield _with_tables(engine)
+    engine = create_engine(ready_postgres_url)
+    with engine.begin() as connection:
+        make_host_tables(connection)
+    yield engine
+    engine.dispose()
+    with engine.begin() as connection:
+        drop_host_tables(connection)
     engine.dispose()
 
 
@@ -65,10 +73,3 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def kit(engine: Engine) -> habitkit.testing.TestKit:
     """A kit on ``engine``; its clock stands at 2026-01-01 08:00 UTC."""
     return habitkit.testing.kit(store=SqlStore(engine))
-
-
-def _with_tables(engine: Engine) -> Engine:
-    upgrade(engine)
-    with engine.begin() as connection:
-        make_host_tables(connection)
-    return engine

@@ -47,6 +47,10 @@ class Proxy:
         """
         self._plan += [when] * times
 
+    def refuse_more(self) -> None:
+        """Accept no further connections."""
+        _close(self._listener)
+
     def close(self) -> None:
         """Close all connections and wait for the threads."""
         for open_socket in [self._listener, *self._open]:

@@ -57,6 +57,12 @@ def make_host_tables(connection: Connection) -> None:
     Base.metadata.create_all(connection)
 
 
+def drop_host_tables(connection: Connection) -> None:
+    """Drop them again."""
+    notes.drop(connection)
+    Base.metadata.drop_all(connection)
+
+
 def write_note(connection: Connection, text: str = "mine") -> None:
     """Write a row of the host's own."""
     connection.execute(notes.insert().values(text=text))
@@ -73,7 +79,10 @@ def contents(engine: Engine, schema: str | None = None) -> Rows:
     options: Any = {"schema_translate_map": {None: schema}} if schema else {}
     with another(engine) if schema is None else engine.connect() as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(_all_rows(table), None, execution_options=options)]
+            table.name: [
+                tuple(row)
+                for row in connection.execute(_all_rows(table), None, execution_options=options)
+            ]
             for table in metadata.sorted_tables
         }
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from habitkit import AsyncHabitKit, Schedule, on
+from habitkit import AsyncHabitKit, on
 from habitkit.backends.sqlalchemy import AsyncSqlStore, sqlite_engine, threaded_sqlite
 from habitkit.coins.actions import award
 from habitkit.errors import (
@@ -153,7 +153,7 @@ async def test_a_failed_action_that_came_first_undoes_nothing_of_the_hosts(host,
 async def test_a_savepoint_of_the_hosts_that_fails_undoes_the_action_in_it(host, kit):
     async with host.connect() as connection:
         await kit.on(connection).coins.award("ada", 5, idempotency_key="kept")
-        with pytest.raises(ArithmeticError):
+        with pytest.raises(ArithmeticError):  # noqa: PT012 - it is the block
             async with connection.begin_nested():
                 await kit.on(connection).coins.award("ada", 7, idempotency_key="lost")
                 raise ArithmeticError

@@ -182,7 +182,9 @@ def test_a_host_at_any_isolation_level_gets_the_right_result(postgres, level):
     assert kit.coins.balance("bob").available == 4
 
 
-def test_a_later_commit_of_a_serializable_host_may_still_fail_with_the_databases_own_error(postgres):
+def test_a_later_commit_of_a_serializable_host_may_still_fail_with_the_databases_own_error(
+    postgres,
+):
     kit = habitkit.testing.kit(store=SqlStore(postgres))
     serializable = {"isolation_level": "SERIALIZABLE"}
 

@@ -233,7 +233,7 @@ def test_a_duplicate_in_an_action_is_told_and_the_host_goes_on(host, kit):
 def test_a_savepoint_of_the_hosts_that_fails_undoes_the_action_in_it(host, kit):
     with host.connect() as connection:
         kit.on(connection).coins.award("ada", 5, idempotency_key="kept")
-        with pytest.raises(ArithmeticError), connection.begin_nested():
+        with pytest.raises(ArithmeticError), connection.begin_nested():  # noqa: PT012
             kit.on(connection).coins.award("ada", 7, idempotency_key="lost")
             raise ArithmeticError
         with connection.begin_nested(), connection.begin_nested():
@@ -352,17 +352,21 @@ def autocommit_from_the_start(engine: Engine) -> Connection:
     "connect",
     [autocommit_of_the_engine, autocommit_of_the_connection, autocommit_from_the_start],
 )
-@pytest.mark.parametrize("use", ["action", "query"])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda kit: kit.coins.award("ada", 5, idempotency_key="gift"),
+        lambda kit: kit.coins.balance("ada"),
+    ],
+    ids=["action", "query"],
+)
 def test_a_connection_in_autocommit_mode_is_refused(engine, connect, use):
     kit = habitkit.testing.kit(store=SqlStore(engine))
 
     with connect(engine) as connection, nothing_written(engine):
         inside = kit.on(connection)
         with pytest.raises(HostTransactionUnsupported, match="autocommit"):
-            if use == "action":
-                inside.coins.award("ada", 5, idempotency_key="gift")
-            else:
-                inside.coins.balance("ada")
+            use(inside)
         write_note(connection)
 
     assert notes_in(engine) == ["mine"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from functools import partial
 
@@ -10,10 +11,9 @@ from sqlalchemy import Engine, create_engine, exc, text
 
 import habitkit.testing
 from habitkit import on
-from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.backends.sqlalchemy._failures import _MAX_ATTEMPTS
+from habitkit.backends.sqlalchemy import SqlStore, _attempts
 from habitkit.coins.actions import award
-from habitkit.errors import Duplicate, StoreBusy
+from habitkit.errors import Duplicate, StoreBusy, StoreError
 from habitkit.events import CoinsPosted, Event, Recorded
 from habitkit.testing.contracts._threads import all_of
 from tests.sql.support import (
@@ -26,6 +26,7 @@ from tests.sql.support import (
 )
 
 CONFLICTS = ["40001", "40P01"]
+MAX_ATTEMPTS = _attempts._MAX_ATTEMPTS
 
 
 class Trouble:
@@ -53,7 +54,7 @@ def kit_in_trouble(engine: Engine, times: int, fail, kind: type[Event] = CoinsPo
 
 
 @pytest.mark.parametrize("sqlstate", CONFLICTS)
-@pytest.mark.parametrize("times", [1, 3, _MAX_ATTEMPTS - 1])
+@pytest.mark.parametrize("times", [1, 3, MAX_ATTEMPTS - 1])
 def test_a_conflict_is_repeated_in_a_fresh_transaction_until_it_works(postgres, sqlstate, times):
     kit, trouble = kit_in_trouble(postgres, times, partial(raise_sqlstate, sqlstate=sqlstate))
 
@@ -73,7 +74,7 @@ def test_a_conflict_without_end_is_a_busy_store_and_nothing_is_written(postgres,
     with nothing_written(postgres), pytest.raises(StoreBusy, match="try again later") as caught:
         kit.coins.award("ada", 7, idempotency_key="gift")
 
-    assert caught.value.attempts == len(trouble.transactions) == _MAX_ATTEMPTS
+    assert caught.value.attempts == len(trouble.transactions) == MAX_ATTEMPTS
     assert isinstance(caught.value.__cause__, exc.DBAPIError)
     assert caught.value.__cause__.orig.sqlstate == sqlstate
     assert notes_in(postgres) == []
@@ -114,9 +115,7 @@ def test_a_real_deadlock_is_untied_and_both_sides_succeed(postgres):
         award(tx, first, 5, idempotency_key="gift")
         award(tx, second, 6, idempotency_key="from the other")
 
-    all_of(
-        partial(kit.run, partial(work, *owners)) for owners in (("ada", "bob"), ("bob", "ada"))
-    )
+    all_of(partial(kit.run, partial(work, *owners)) for owners in (("ada", "bob"), ("bob", "ada")))
 
     assert len(tries) == 3
     for owner in ("ada", "bob"):
@@ -135,7 +134,7 @@ def test_a_file_that_stays_locked_is_a_busy_store_and_nothing_is_written(sqlite,
         else:
             with pytest.raises(StoreBusy) as caught:
                 kit.coins.award("ada", 7, idempotency_key="gift")
-            assert caught.value.attempts == _MAX_ATTEMPTS
+            assert caught.value.attempts == MAX_ATTEMPTS
             assert "database is locked" in str(caught.value.__cause__)
         other.rollback()
 
@@ -211,45 +210,103 @@ def test_a_connection_lost_again_and_again_is_a_busy_store(postgres):
     with nothing_written(postgres), pytest.raises(StoreBusy):
         kit.events.record("ada", "noted")
 
-    assert len(trouble.transactions) == _MAX_ATTEMPTS
+    assert len(trouble.transactions) == MAX_ATTEMPTS
 
 
-def test_a_restart_of_the_server_is_survived_by_a_pool_of_any_size(fresh_postgres_url, postgres):
-    crowded = create_engine(fresh_postgres_url, pool_size=2 * _MAX_ATTEMPTS)
+def test_a_restart_of_the_server_is_survived_by_a_pool_of_any_size(postgres):
+    size = 2 * MAX_ATTEMPTS
+    crowded = create_engine(
+        postgres.url, pool_size=size, connect_args={"application_name": "crowd"}
+    )
     kit = habitkit.testing.kit(store=SqlStore(crowded))
-    connections = [crowded.connect() for _ in range(2 * _MAX_ATTEMPTS)]
+    connections = [crowded.connect() for _ in range(size)]
     for connection in connections:
-        connection.exec_driver_sql("SELECT 1")
         connection.close()
     with postgres.connect() as admin:
-        ended = admin.execute(
-            text(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-        ).all()
-    assert len(ended) == 2 * _MAX_ATTEMPTS
+        ended = admin.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            "WHERE application_name = 'crowd'"
+        )
+        assert ended.all() == [(True,)] * size
 
     kit.events.record("ada", "noted")
-    assert kit.coins.balance("ada").available == 0
 
     assert len(kit.events.page("ada")) == 1
     crowded.dispose()
 
 
-def test_work_that_hides_a_failure_of_the_database_is_not_reported_as_done(engine):
+# -- errors that the work has hidden -------------------------------------------------------------
+
+
+def hide(tx, statement: str) -> None:
+    tx.connection.execute(notes.insert().values(text="before"))
+    with contextlib.suppress(exc.DBAPIError):
+        tx.connection.exec_driver_sql(statement)
+
+
+def test_work_that_hides_an_error_is_not_reported_as_done_where_nothing_can_be_committed(postgres):
+    kit = habitkit.testing.kit(store=SqlStore(postgres))
+
+    with pytest.raises(StoreError, match="nothing is kept"):
+        kit.run(partial(hide, statement="SELECT nonsense"))
+
+    assert notes_in(postgres) == []
+
+
+def test_work_that_hides_an_error_is_done_where_the_database_goes_on(sqlite):
+    kit = habitkit.testing.kit(store=SqlStore(sqlite))
+
+    kit.run(partial(hide, statement="SELECT nonsense"))
+
+    assert notes_in(sqlite) == ["before"]
+
+
+def test_work_that_hides_the_end_of_its_transaction_is_not_reported_as_done(sqlite):
+    kit = habitkit.testing.kit(store=SqlStore(sqlite))
+
+    with pytest.raises(StoreError, match="nothing is kept"):
+        kit.run(partial(hide, statement="ROLLBACK"))
+
+    assert notes_in(sqlite) == []
+
+
+def test_a_message_that_ends_the_transaction_does_not_let_its_owner_go_on_without_a_lock(sqlite):
+    def end(tx, owner, events):
+        if events[0].type == "fall":
+            tx.connection.exec_driver_sql("ROLLBACK")
+            raise ArithmeticError
+
+    kit = habitkit.testing.kit(store=SqlStore(sqlite), reactions=[on(Recorded, end)])
+    kit.events.record("ada", "noted")
+    kit.run(lambda tx: tx.send(Recorded("ada", tx.now, "fall", {}), "fall"))
+
+    with nothing_written(sqlite), pytest.raises(StoreError, match="nothing is kept"):
+        kit.events.record("ada", "noted")
+
+
+def test_a_failure_inside_a_savepoint_hides_nothing(engine):
     kit = habitkit.testing.kit(store=SqlStore(engine))
 
     def work(tx):
         tx.connection.execute(notes.insert().values(text="before"))
-        try:
-            tx.connection.execute(text("SELECT nonsense"))
-        except exc.DBAPIError:
-            return "done"
+        with contextlib.suppress(exc.DBAPIError), tx.stores.savepoint():
+            tx.connection.execute(notes.insert().values(text="lost"))
+            tx.connection.exec_driver_sql("SELECT nonsense")
 
-    try:
-        done = kit.run(work)
-    except exc.DBAPIError:
-        done = None
+    kit.run(work)
 
-    assert notes_in(engine) == (["before"] if done else [])
+    assert notes_in(engine) == ["before"]
+
+
+def test_waiting_for_a_lock_ends_after_a_while_however_few_attempts_that_were(sqlite, monkeypatch):
+    monkeypatch.setattr(_attempts, "_MAX_SECONDS", 0.15)
+    patient = create_engine(sqlite.url, connect_args={"timeout": 0.1})
+    kit = habitkit.testing.kit(store=SqlStore(patient))
+
+    with sqlite.connect() as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy) as caught:
+            kit.events.record("ada", "noted")
+
+    assert caught.value.attempts == 2
+    patient.dispose()

@@ -11,7 +11,7 @@ from subprocess import run
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 
 import habitkit.testing
 from habitkit import subscribe

@@ -22,6 +22,7 @@ from habitkit.backends.sqlalchemy import (
     sqlite_engine,
     upgrade,
 )
+from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import HostTransactionStale, SchemaMissing
 from tests.sql.support import contents, nothing_written
 
@@ -90,7 +91,9 @@ def test_two_schemas_do_not_see_each_other(divided):
 
     live(blue)
 
-    assert not any(rows for name, rows in contents(divided, SCHEMAS[1]).items() if "version" not in name)
+    assert not any(
+        rows for name, rows in contents(divided, SCHEMAS[1]).items() if "version" not in name
+    )
     assert red.habits.list("ada") == []
     assert red.coins.balance("ada").available == 0
     live(red)
@@ -222,7 +225,7 @@ def test_a_command_that_does_not_exist_is_exit_status_two(arguments, capsys):
 
 def test_the_command_leaves_newer_tables_alone(sqlite, capsys):
     with sqlite.begin() as connection:
-        connection.exec_driver_sql(f"UPDATE habitkit_schema_version SET version = {LATEST + 1}")
+        connection.execute(schema_version.update().values(version=LATEST + 1))
 
     with nothing_written(sqlite):
         assert main(["upgrade", str(sqlite.url)]) == 1

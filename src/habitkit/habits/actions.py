@@ -8,15 +8,9 @@ from habitkit import ids
 from habitkit._action import action, query
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit, NotFound
-from habitkit.events import (
-    CoinsPosted,
-    Event,
-    HabitCompleted,
-    HabitCreated,
-    Retracted,
-    StreakReached,
-)
+from habitkit.events import Event, HabitCreated
 from habitkit.habits import rules
+from habitkit.habits.changes import coins_moved, completed, turn
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import day_boundary, habit_day, is_sealed
@@ -27,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from habitkit.streaks.model import Snapshot
     from habitkit.transaction import Transaction
 
 __all__ = ["HabitActions", "backfill", "check_in", "create", "get", "of_owner", "undo"]
@@ -186,14 +179,14 @@ def _check_in(
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
     tx.habits.add_check_ins((fact,))
     earned = credit == "full" or streak_rules.is_earned(snapshot, day)
-    snapshot, events = _turn(tx, habit, snapshot, day, done=True, earned=earned)
+    snapshot, events = turn(tx, habit, snapshot, day, done=True, earned=earned)
     return CheckedIn(
         fact_id,
         habit.id,
         day,
         credit,
         streak_rules.current_run(snapshot, max(day, today)),
-        _coins(events, habit.owner),
+        coins_moved(events, habit.owner),
         tuple(events),
     )
 
@@ -230,14 +223,14 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
             earned = streak_rules.is_earned(snapshot, fact.day)
         else:
             earned = any(other.credit == "full" for other in remaining)
-        snapshot, events = _turn(tx, habit, snapshot, fact.day, done=bool(remaining), earned=earned)
+        snapshot, events = turn(tx, habit, snapshot, fact.day, done=bool(remaining), earned=earned)
     today = habit_day(tx.now, zone, day_start)
     return Undone(
         fact.id,
         habit.id,
         fact.day,
         streak_rules.current_run(snapshot, today),
-        _coins(events, owner),
+        coins_moved(events, owner),
         tuple(events),
     )
 
@@ -297,40 +290,8 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     tx.streaks.put(streak_rules.mark_done(before, new_days, tx.rev(habit.owner)))
     tx.emit(
         habit.owner,
-        [_completed(tx, habit, day, streak_rules.is_earned(before, day)) for day in new_days],
+        [completed(tx, habit, day, streak_rules.is_earned(before, day)) for day in new_days],
     )
-
-
-def _turn(
-    tx: Transaction, habit: Habit, before: Snapshot, day: date, *, done: bool, earned: bool
-) -> tuple[Snapshot, list[Event]]:
-    """Make a day done or not, earned or not, and emit what that changes."""
-    was_done, was_earned = streak_rules.is_done(before, day), streak_rules.is_earned(before, day)
-    if (was_done, was_earned) == (done, earned):
-        return before, []
-    after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
-    tx.streaks.put(after)
-    completed = _completed(tx, habit, day, earned)
-    events: list[Event] = [completed if done else _retracted(completed, sealed=earned)]
-    lost, gained = streak_rules.milestones_moved(before, after, day)
-    events += [_retracted(_reached(tx, habit, milestone)) for milestone in lost]
-    events += [_reached(tx, habit, milestone) for milestone in gained]
-    return after, tx.emit(habit.owner, events)
-
-
-def _completed(tx: Transaction, habit: Habit, day: date, earned: bool) -> HabitCompleted:  # noqa: FBT001
-    """Return the event of a done day."""
-    return HabitCompleted(habit.owner, tx.now, habit.id, day, "full" if earned else "history")
-
-
-def _reached(tx: Transaction, habit: Habit, milestone: tuple[date, int]) -> StreakReached:
-    """Return the event of a milestone."""
-    return StreakReached(habit.owner, tx.now, habit.id, *milestone)
-
-
-def _retracted(event: HabitCompleted | StreakReached, *, sealed: bool = False) -> Retracted:
-    """Take a derived event back."""
-    return Retracted(event.owner, event.at, event.type, event.key, sealed)
 
 
 def _lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> str:
@@ -340,15 +301,6 @@ def _lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) ->
     tx.own(owner, kind, given)
     tx.lock(owner)
     return owner
-
-
-def _coins(events: Sequence[Event], owner: str) -> int:
-    """Return the coins that moved into the owner's wallet."""
-    coins = 0
-    for event in events:
-        if isinstance(event, CoinsPosted) and event.owner == owner and event.currency == "coin":
-            coins += event.amount
-    return coins
 
 
 class HabitActions:

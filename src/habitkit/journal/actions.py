@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from habitkit import _codec, ids
-from habitkit._action import Call, Outside, action, procedure, query
+from habitkit._action import action, procedure, query
+from habitkit._procedure import Call, Outside
 from habitkit._text import storable
 from habitkit.clock import instant
 from habitkit.errors import InvalidEvent
@@ -17,9 +18,10 @@ from habitkit.journal.rules import CLAIM_SECONDS, retry_delay
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from habitkit._action import Steps
+    from habitkit._procedure import Steps
     from habitkit.journal.model import Delivery, StoredEvent
-    from habitkit.transaction import Transaction, Wiring
+    from habitkit.transaction import Transaction
+    from habitkit.wiring import Wiring
 
 __all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep"]
 

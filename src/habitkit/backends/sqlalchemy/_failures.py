@@ -3,6 +3,7 @@
 | error | own transaction | the host's transaction |
 |---|---|---|
 | serialization failure, deadlock, SQLite busy | again, bounded, then ``StoreBusy`` | unchanged |
+| one after which nothing is committed, hidden by the work | ``StoreError`` | the database's own |
 | connection lost before COMMIT was sent | again, bounded | ``HostTransactionLost`` |
 | connection lost around COMMIT | again if keyed, else ``OutcomeUnknown`` | the host's own COMMIT |
 | unique key taken | ``Duplicate`` | ``Duplicate`` |
@@ -14,9 +15,9 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
@@ -26,7 +27,6 @@ from habitkit.errors import (
     HostTransactionLost,
     HostTransactionStale,
     IntegrityError,
-    OutcomeUnknown,
     SchemaMissing,
     StoreBusy,
 )
@@ -37,16 +37,17 @@ if TYPE_CHECKING:
 __all__ = [
     "UPGRADE_COMMAND",
     "at_the_beginning",
+    "give_up",
+    "is_conflict",
+    "is_over",
     "lost_connection",
-    "may_repeat",
     "meaning",
-    "pause_seconds",
     "when_opening",
 ]
 
 UPGRADE_COMMAND = "python -m habitkit upgrade URL"
 
-_MAX_ATTEMPTS = 10
+_ABORTED = 3  # libpq's PQTRANS_INERROR
 _SERIALIZATION_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
@@ -86,31 +87,6 @@ def when_opening(error: exc.DBAPIError, url: URL) -> Exception:
     return StoreBusy(1) if is_conflict(error) else error
 
 
-def may_repeat(
-    error: exc.DBAPIError, attempt: int, *, lost: bool, committing: bool, keyed: bool
-) -> bool:
-    """Decide whether an action of our own transaction is to be done again.
-
-    Args:
-        error: What the database said.
-        attempt: Which attempt this was, from 1.
-        lost: True if the connection is gone.
-        committing: True if COMMIT had been sent.
-        keyed: True if the action carries an idempotency key.
-
-    Raises:
-        OutcomeUnknown: If it may have been committed and repeating could do it twice.
-        StoreBusy: If it was tried often enough.
-    """
-    if lost and committing and not keyed:
-        raise OutcomeUnknown from error
-    if lost or is_conflict(error):
-        if attempt >= _MAX_ATTEMPTS:
-            raise StoreBusy(attempt) from error
-        return True
-    return False
-
-
 def is_conflict(error: exc.DBAPIError) -> bool:
     """Tell whether other writers were in the way."""
     code = _sqlite_code(error)
@@ -129,9 +105,28 @@ def lost_connection(error: exc.DBAPIError, connection: Connection) -> bool:
     return connection.dialect.is_disconnect(orig, connection.connection.dbapi_connection, None)
 
 
-def pause_seconds(attempt: int) -> float:
-    """Return how long to wait before the next attempt: up to 2, 4, 8 ... 100 ms, at random."""
-    return random.uniform(0.0, min(0.001 * 2**attempt, 0.1))  # noqa: S311 - spreads, hides nothing
+def give_up(connection: Connection) -> None:
+    """Drop a connection that is gone, and with it the older ones of its pool.
+
+    What ran on the driver's cursor failed behind SQLAlchemy's back. A statement that fails before
+    its eyes lets it replace the other connections too: they rarely survive what ended this one.
+    """
+    with suppress(exc.DBAPIError):
+        if not connection.invalidated:
+            connection.exec_driver_sql("SELECT 1")
+    connection.invalidate()
+
+
+def is_over(connection: Connection) -> bool:
+    """Tell whether the database has ended a transaction, or will not commit it, as far as it tells.
+
+    PostgreSQL answers COMMIT after a failed statement with a ROLLBACK that drivers do not report.
+    """
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        return not driver.in_transaction
+    info = getattr(driver, "info", None)  # psycopg's; asyncpg does not tell
+    return info is not None and int(info.transaction_status) == _ABORTED
 
 
 def _sqlstate(error: exc.DBAPIError) -> str | None:

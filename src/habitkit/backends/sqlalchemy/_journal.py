@@ -1,11 +1,10 @@
-"""The journal's ports on SQL."""
+"""Owners' locks, events and deliveries on SQL."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    and_,
     bindparam,
     delete,
     exists,
@@ -17,10 +16,10 @@ from sqlalchemy import (
 )
 
 from habitkit import _codec
+from habitkit.backends.sqlalchemy._messages import OPEN
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy.tables import answers, events, inbox, outbox, owners
-from habitkit.journal.model import Answer, Delivery, Locked, Message, StoredEvent
-from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
+from habitkit.journal.model import Delivery, Locked, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +28,7 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.journal.model import EventRow
 
-__all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
-
-_OPEN = and_(inbox.c.applied_at.is_(None), inbox.c.attempts < MAX_MESSAGE_ATTEMPTS)
+__all__ = ["Events", "Outbox", "Owners"]
 
 
 class Owners:
@@ -47,7 +44,7 @@ class Owners:
                 exists(
                     select(literal_column("1"))
                     .select_from(inbox)
-                    .where(inbox.c.owner == bindparam("owner"), _OPEN)
+                    .where(inbox.c.owner == bindparam("owner"), OPEN)
                 ),
             )
         )
@@ -195,169 +192,3 @@ class Outbox:
                 "until": until,
             },
         )
-
-
-class Inbox:
-    """Messages between owners."""
-
-    _ADD = Prepared(
-        lambda insert: (
-            insert(inbox)
-            .values({c.name: bindparam(c.name) for c in inbox.c})
-            .on_conflict_do_nothing(index_elements=[inbox.c.owner, inbox.c.key])
-            .returning(inbox.c.id)
-        ),
-        kind="message",
-    )
-    _READ = Prepared(
-        lambda _: (
-            select(
-                inbox.c.id,
-                inbox.c.owner,
-                inbox.c.key,
-                inbox.c.type,
-                inbox.c.at,
-                inbox.c.fields,
-                inbox.c.attempts,
-                inbox.c.error,
-            )
-            .where(inbox.c.owner == bindparam("owner"), _OPEN)
-            .order_by(inbox.c.at, inbox.c.key)
-            .limit(bindparam("count"))
-        )
-    )
-    _OWNERS = Prepared(
-        lambda _: (
-            select(inbox.c.owner)
-            .where(_OPEN)
-            .distinct()
-            .order_by(inbox.c.owner)
-            .limit(bindparam("count"))
-        )
-    )
-    _APPLIED = Prepared(
-        lambda _: (
-            update(inbox)
-            .where(inbox.c.id == bindparam("of_id"))
-            .values(applied_at=bindparam("now"))
-        )
-    )
-    _FAILED = Prepared(
-        lambda _: (
-            update(inbox)
-            .where(inbox.c.id == bindparam("of_id"))
-            .values(attempts=inbox.c.attempts + 1, error=bindparam("reason"))
-        )
-    )
-    _FORGET = Prepared(
-        lambda _: delete(inbox).where(
-            inbox.c.id.in_(
-                select(inbox.c.id)
-                .where(inbox.c.applied_at < bindparam("before"))
-                .limit(bindparam("count"))
-            )
-        )
-    )
-
-    def __init__(self, link: Link) -> None:
-        """Work on one transaction."""
-        self._link = link
-
-    def add(self, message: Message) -> bool:
-        """Add a message unless its key is taken."""
-        values = {
-            "id": message.id,
-            "owner": message.owner,
-            "key": message.key,
-            "type": message.type,
-            "at": message.at,
-            "fields": _codec.to_json(message.fields),
-            "attempts": message.attempts,
-            "applied_at": None,
-            "error": message.error,
-        }
-        return self._link.row(self._ADD, values) is not None
-
-    def waiting(self, owner: str, limit: int) -> list[Message]:
-        """Return an owner's unapplied messages with attempts left."""
-        rows = self._link.rows(self._READ, {"owner": owner, "count": limit})
-        return [Message(*row) for row in rows]
-
-    def owners(self, limit: int) -> list[str]:
-        """Return owners who have such messages."""
-        return [row[0] for row in self._link.rows(self._OWNERS, {"count": limit})]
-
-    def applied(self, message: Message, at: datetime) -> None:
-        """Mark a message as applied."""
-        self._link.run(self._APPLIED, {"of_id": message.id, "now": at})
-
-    def failed(self, message: Message, error: str) -> None:
-        """Count a failed attempt."""
-        self._link.run(self._FAILED, {"of_id": message.id, "reason": error})
-
-    def forget(self, before: datetime, limit: int) -> int:
-        """Delete messages that were applied long ago."""
-        return self._link.run(self._FORGET, {"before": before, "count": limit})
-
-
-class Answers:
-    """Answers given to idempotency keys."""
-
-    _GET = Prepared(
-        lambda _: select(answers.c.request, answers.c.result, answers.c.at).where(
-            answers.c.owner == bindparam("owner"),
-            answers.c.operation == bindparam("operation"),
-            answers.c.key == bindparam("key"),
-        )
-    )
-    _PUT = Prepared(
-        lambda insert: _replace(
-            insert(answers).values({c.name: bindparam(c.name) for c in answers.c})
-        )
-    )
-    _FORGET = Prepared(
-        lambda _: delete(answers).where(
-            tuple_(answers.c.owner, answers.c.operation, answers.c.key).in_(
-                select(answers.c.owner, answers.c.operation, answers.c.key)
-                .where(answers.c.at < bindparam("before"))
-                .limit(bindparam("count"))
-            )
-        )
-    )
-
-    def __init__(self, link: Link) -> None:
-        """Work on one transaction."""
-        self._link = link
-
-    def get(self, owner: str, operation: str, key: str) -> Answer | None:
-        """Return the answer given under a key."""
-        place = {"owner": owner, "operation": operation, "key": key}
-        row = self._link.row(self._GET, place)
-        return None if row is None else Answer(owner, operation, key, *row)
-
-    def put(self, answer: Answer) -> None:
-        """Keep an answer."""
-        self._link.run(
-            self._PUT,
-            {
-                "owner": answer.owner,
-                "operation": answer.operation,
-                "key": answer.key,
-                "request": _codec.to_json(answer.request),
-                "result": answer.result,
-                "at": answer.at,
-            },
-        )
-
-    def forget(self, before: datetime, limit: int) -> int:
-        """Delete answers that were given long ago."""
-        return self._link.run(self._FORGET, {"before": before, "count": limit})
-
-
-def _replace(statement: Any) -> Any:
-    """Replace an answer of the same key."""
-    new = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=[answers.c.owner, answers.c.operation, answers.c.key],
-        set_={"request": new.request, "result": new.result, "at": new.at},
-    )

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import define
 from sqlalchemy import delete, exc, false
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits, Streaks
-from habitkit.backends.sqlalchemy._journal import Answers, Events, Inbox, Outbox, Owners
+from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
+from habitkit.backends.sqlalchemy._messages import Answers, Inbox
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy.tables import owners
-from habitkit.errors import HostTransactionLost, HostTransactionUnsupported
+from habitkit.errors import HostTransactionLost, HostTransactionUnsupported, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
     from sqlalchemy.engine import NestedTransaction
 
+    from habitkit.backends.sqlalchemy._attempts import Attempts
     from habitkit.store import Stores
 
 __all__ = [
     "CAPABILITIES",
     "ROOMS",
-    "Attempt",
     "SqlStores",
     "in_transaction",
     "run_inside",
@@ -39,6 +40,10 @@ ROOMS = frozenset({"habits", "streaks", "coins"})
 CAPABILITIES = frozenset({"shared", "host_transactions"})
 
 _TAKE_THE_WRITE_LOCK = delete(owners).where(false())
+_HIDDEN = (
+    "the database ended this transaction and the work went on as if it had not; nothing is kept; "
+    "let the database's errors through, or try what may fail inside tx.stores.savepoint()"
+)
 
 
 class SqlStores:
@@ -48,6 +53,7 @@ class SqlStores:
         """Take the connection's cursor."""
         link = Link(connection, schema)
         self.connection = connection
+        self.whole = True
         self.owners = Owners(link)
         self.events = Events(link)
         self.outbox = Outbox(link)
@@ -58,38 +64,41 @@ class SqlStores:
         self.coins = Coins(link)
         self.close = link.close
 
-    def savepoint(self) -> NestedTransaction:
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
         """Undo the writes of the block, and only they, when it ends by an exception."""
-        return self.connection.begin_nested()
-
-
-@define
-class Attempt:
-    """How far an attempt of our own transaction has come."""
-
-    committing: bool = False
+        savepoint = self.connection.begin_nested()
+        try:
+            yield
+            savepoint.commit()
+        except BaseException:
+            whole, self.whole = self.whole, False  # unless what the block wrote can be undone
+            savepoint.rollback()
+            self.whole = whole
+            raise
 
 
 def run_own(
     connection: Connection,
     schema: str | None,
     work: Callable[[Stores], R],
-    attempt: Attempt,
-    *,
-    write: bool,
+    attempts: Attempts,
 ) -> R:
     """Run ``work`` in a transaction of our own on a fresh connection, and commit.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: What the database said, for ``_failures`` to judge.
+        sqlalchemy.exc.DBAPIError: What the database said, for ``Attempts`` to judge.
+        StoreError: If the work has hidden an error after which nothing can be committed.
     """
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
     if _is_sqlite(connection):
-        _begin_sqlite(connection, schema, write=write)
+        _begin_sqlite(connection, schema, write=attempts.write)
     stores = SqlStores(connection, schema)
     result = work(stores)
     stores.close()
-    attempt.committing = True
+    if _failures.is_over(connection) or not stores.whole:
+        raise StoreError(_HIDDEN)
+    attempts.committing = True
     connection.commit()
     return result
 

@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import (
     async_scoped_session,
 )
 
-from habitkit.backends.sqlalchemy import _failures
-from habitkit.backends.sqlalchemy._stores import CAPABILITIES, ROOMS, Attempt, run_inside, run_own
+from habitkit.backends.sqlalchemy._attempts import Attempts, Conflict
+from habitkit.backends.sqlalchemy._stores import CAPABILITIES, ROOMS, run_inside, run_own
 from habitkit.backends.sqlalchemy.store import (
-    Conflict,
     capabilities_of,
     connection_of,
     transaction_modes,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from habitkit.store import Stores
 
-__all__ = ["AsyncSqlStore", "inside"]
+__all__ = ["AsyncHostSqlStore", "AsyncSqlStore", "inside"]
 
 R = TypeVar("R")
 
@@ -63,30 +62,25 @@ class AsyncSqlStore:
 
     async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
         """Run ``work`` in one transaction of our own."""
-        number = 1
+        attempts = Attempts(write, keyed)
         engine = self._writer if write else self._reader
+
+        def once(connection: Connection) -> R:
+            try:
+                return run_own(connection, self._schema, work, attempts)
+            except exc.DBAPIError as error:
+                raise Conflict(error, connection) from error
+            except asyncio.CancelledError:
+                _discard(connection)
+                raise
+
         while True:
-            attempt = Attempt()
-
-            def once(connection: Connection, attempt: Attempt = attempt) -> R:
-                try:
-                    return run_own(connection, self._schema, work, attempt, write=write)
-                except exc.DBAPIError as error:
-                    lost = _failures.lost_connection(error, connection)
-                    if lost:
-                        connection.invalidate(error)
-                    raise Conflict(error, lost=lost) from error
-                except asyncio.CancelledError:
-                    _discard(connection)
-                    raise
-
             try:
                 async with engine.connect() as connection:
                     return await connection.run_sync(once)
-            except Conflict as conflict:
-                conflict.judge(number, attempt, keyed=keyed)
-            await asyncio.sleep(_failures.pause_seconds(number))
-            number += 1
+            except (Conflict, exc.DBAPIError) as failure:
+                pause_seconds = attempts.again(failure)
+            await asyncio.sleep(pause_seconds)
 
     def on(self, handle: object) -> AsyncHostSqlStore:
         """Return a store that works inside the transaction of a connection or session.

@@ -11,11 +11,10 @@ from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import StaticPool
 
-from habitkit.backends.sqlalchemy import _failures
+from habitkit.backends.sqlalchemy._attempts import Attempts, Conflict
 from habitkit.backends.sqlalchemy._stores import (
     CAPABILITIES,
     ROOMS,
-    Attempt,
     run_inside,
     run_own,
 )
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
 
     from habitkit.store import Stores
 
-__all__ = ["SqlStore"]
+__all__ = [
+    "HostSqlStore",
+    "SqlStore",
+    "capabilities_of",
+    "connection_of",
+    "transaction_modes",
+]
 
 R = TypeVar("R")
 
@@ -59,22 +64,17 @@ class SqlStore:
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
         """Run ``work`` in one transaction of our own."""
-        number = 1
+        attempts = Attempts(write, keyed)
         while True:
-            attempt = Attempt()
             try:
                 with self._one_at_a_time, self._connect(write=write) as connection:
                     try:
-                        return run_own(connection, self._schema, work, attempt, write=write)
+                        return run_own(connection, self._schema, work, attempts)
                     except exc.DBAPIError as error:
-                        lost = _failures.lost_connection(error, connection)
-                        if lost:
-                            connection.invalidate(error)
-                        raise Conflict(error, lost=lost) from error
-            except Conflict as conflict:
-                conflict.judge(number, attempt, keyed=keyed)
-            time.sleep(_failures.pause_seconds(number))
-            number += 1
+                        raise Conflict(error, connection) from error
+            except (Conflict, exc.DBAPIError) as failure:
+                pause_seconds = attempts.again(failure)
+            time.sleep(pause_seconds)
 
     def on(self, handle: object) -> HostSqlStore:
         """Return a store that works inside the transaction of a connection or session.
@@ -119,23 +119,6 @@ class HostSqlStore:
 
     def close(self) -> None:
         """Do nothing: the host opened it."""
-
-
-class Conflict(Exception):
-    """What the database said to an attempt, to be judged outside of its connection."""
-
-    def __init__(self, error: exc.DBAPIError, *, lost: bool) -> None:
-        """Keep the error and whether the connection is gone."""
-        super().__init__(str(error))
-        self.error = error
-        self.lost = lost
-
-    def judge(self, number: int, attempt: Attempt, *, keyed: bool) -> None:
-        """Return if the action is to be done again, else raise what the caller shall see."""
-        if not _failures.may_repeat(
-            self.error, number, lost=self.lost, committing=attempt.committing, keyed=keyed
-        ):
-            raise self.error from self.error.__cause__
 
 
 def connection_of(

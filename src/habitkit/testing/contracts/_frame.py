@@ -10,7 +10,7 @@ import pytest
 import habitkit.testing
 from habitkit._action import Action, Procedure
 from habitkit.errors import NotFound
-from habitkit.transaction import Wiring, begin
+from habitkit.wiring import Wiring, begin
 
 if TYPE_CHECKING:
     import threading

@@ -1,0 +1,189 @@
+"""Messages between owners, and answers to idempotency keys, on SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, bindparam, delete, select, tuple_, update
+
+from habitkit import _codec
+from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy.tables import answers, inbox
+from habitkit.journal.model import Answer, Message
+from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from habitkit.backends.sqlalchemy._prepared import Link
+
+__all__ = ["OPEN", "Answers", "Inbox"]
+
+OPEN = and_(inbox.c.applied_at.is_(None), inbox.c.attempts < MAX_MESSAGE_ATTEMPTS)
+"""Messages that are not applied and have attempts left."""
+
+
+class Inbox:
+    """Messages between owners."""
+
+    _ADD = Prepared(
+        lambda insert: (
+            insert(inbox)
+            .values({c.name: bindparam(c.name) for c in inbox.c})
+            .on_conflict_do_nothing(index_elements=[inbox.c.owner, inbox.c.key])
+            .returning(inbox.c.id)
+        ),
+        kind="message",
+    )
+    _READ = Prepared(
+        lambda _: (
+            select(
+                inbox.c.id,
+                inbox.c.owner,
+                inbox.c.key,
+                inbox.c.type,
+                inbox.c.at,
+                inbox.c.fields,
+                inbox.c.attempts,
+                inbox.c.error,
+            )
+            .where(inbox.c.owner == bindparam("owner"), OPEN)
+            .order_by(inbox.c.at, inbox.c.key)
+            .limit(bindparam("count"))
+        )
+    )
+    _OWNERS = Prepared(
+        lambda _: (
+            select(inbox.c.owner)
+            .where(OPEN)
+            .distinct()
+            .order_by(inbox.c.owner)
+            .limit(bindparam("count"))
+        )
+    )
+    _APPLIED = Prepared(
+        lambda _: (
+            update(inbox)
+            .where(inbox.c.id == bindparam("of_id"))
+            .values(applied_at=bindparam("now"))
+        )
+    )
+    _FAILED = Prepared(
+        lambda _: (
+            update(inbox)
+            .where(inbox.c.id == bindparam("of_id"))
+            .values(attempts=inbox.c.attempts + 1, error=bindparam("reason"))
+        )
+    )
+    _FORGET = Prepared(
+        lambda _: delete(inbox).where(
+            inbox.c.id.in_(
+                select(inbox.c.id)
+                .where(inbox.c.applied_at < bindparam("before"))
+                .limit(bindparam("count"))
+            )
+        )
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def add(self, message: Message) -> bool:
+        """Add a message unless its key is taken."""
+        values = {
+            "id": message.id,
+            "owner": message.owner,
+            "key": message.key,
+            "type": message.type,
+            "at": message.at,
+            "fields": _codec.to_json(message.fields),
+            "attempts": message.attempts,
+            "applied_at": None,
+            "error": message.error,
+        }
+        return self._link.row(self._ADD, values) is not None
+
+    def waiting(self, owner: str, limit: int) -> list[Message]:
+        """Return an owner's unapplied messages with attempts left."""
+        rows = self._link.rows(self._READ, {"owner": owner, "count": limit})
+        return [Message(*row) for row in rows]
+
+    def owners(self, limit: int) -> list[str]:
+        """Return owners who have such messages."""
+        return [row[0] for row in self._link.rows(self._OWNERS, {"count": limit})]
+
+    def applied(self, message: Message, at: datetime) -> None:
+        """Mark a message as applied."""
+        self._link.run(self._APPLIED, {"of_id": message.id, "now": at})
+
+    def failed(self, message: Message, error: str) -> None:
+        """Count a failed attempt."""
+        self._link.run(self._FAILED, {"of_id": message.id, "reason": error})
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete messages that were applied long ago."""
+        return self._link.run(self._FORGET, {"before": before, "count": limit})
+
+
+class Answers:
+    """Answers given to idempotency keys."""
+
+    _GET = Prepared(
+        lambda _: select(answers.c.request, answers.c.result, answers.c.at).where(
+            answers.c.owner == bindparam("owner"),
+            answers.c.operation == bindparam("operation"),
+            answers.c.key == bindparam("key"),
+        )
+    )
+    _PUT = Prepared(
+        lambda insert: _replace(
+            insert(answers).values({c.name: bindparam(c.name) for c in answers.c})
+        )
+    )
+    _FORGET = Prepared(
+        lambda _: delete(answers).where(
+            tuple_(answers.c.owner, answers.c.operation, answers.c.key).in_(
+                select(answers.c.owner, answers.c.operation, answers.c.key)
+                .where(answers.c.at < bindparam("before"))
+                .limit(bindparam("count"))
+            )
+        )
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def get(self, owner: str, operation: str, key: str) -> Answer | None:
+        """Return the answer given under a key."""
+        place = {"owner": owner, "operation": operation, "key": key}
+        row = self._link.row(self._GET, place)
+        return None if row is None else Answer(owner, operation, key, *row)
+
+    def put(self, answer: Answer) -> None:
+        """Keep an answer."""
+        self._link.run(
+            self._PUT,
+            {
+                "owner": answer.owner,
+                "operation": answer.operation,
+                "key": answer.key,
+                "request": _codec.to_json(answer.request),
+                "result": answer.result,
+                "at": answer.at,
+            },
+        )
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete answers that were given long ago."""
+        return self._link.run(self._FORGET, {"before": before, "count": limit})
+
+
+def _replace(statement: Any) -> Any:
+    """Replace an answer of the same key."""
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[answers.c.owner, answers.c.operation, answers.c.key],
+        set_={"request": new.request, "result": new.result, "at": new.at},
+    )

@@ -1,0 +1,86 @@
+"""What a kit gives to each of its transactions, and how one begins and ends."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import field, frozen
+
+from habitkit import ids
+from habitkit.clock import Clock, SystemClock
+from habitkit.coins.model import Economy
+from habitkit.errors import NestedTransaction
+from habitkit.events import VOCABULARY
+from habitkit.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from habitkit.events import Event
+    from habitkit.reactions import Reaction, Subscriber
+    from habitkit.store import Stores
+
+__all__ = ["Wiring", "begin", "refuse_nesting"]
+
+R = TypeVar("R")
+
+_inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
+
+
+@frozen
+class Wiring:
+    """What a kit gives to each of its transactions.
+
+    Attributes:
+        clock: Tells ``tx.now``.
+        new_id: Makes an id of an instant.
+        economy: What facts entitle to, and the declared currencies.
+        reactions: Who reacts to what, in order.
+        subscribers: Who is told what after the commit, by the relay.
+        delivered: The types of events for which deliveries are kept.
+        vocabulary: The known classes of events by name.
+    """
+
+    clock: Clock = field(factory=SystemClock)
+    new_id: Callable[[datetime], UUID] = ids.time_ordered_id
+    economy: Economy = field(factory=Economy.default)
+    reactions: tuple[Reaction, ...] = ()
+    subscribers: tuple[Subscriber, ...] = ()
+    delivered: frozenset[str] = frozenset()
+    vocabulary: Mapping[str, type[Event]] = VOCABULARY
+
+
+def begin(
+    stores: Stores,
+    wiring: Wiring,
+    scope: str | None,
+    function: Callable[..., R],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    write: bool,  # noqa: FBT001 - hot path
+) -> R:
+    """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
+
+    While it runs, calling any kit in the same context is refused.
+    """
+    token = _inside.set(True)
+    try:
+        transaction = Transaction(stores, wiring, scope, write=write)
+        result = function(transaction, *args, **kwargs)
+        transaction.finish()
+    finally:
+        _inside.reset(token)
+    return result
+
+
+def refuse_nesting() -> None:
+    """Refuse to begin a transaction inside another one.
+
+    Raises:
+        NestedTransaction: If a transaction of a kit is running in this context.
+    """
+    if _inside.get():
+        raise NestedTransaction

@@ -1,0 +1,182 @@
+"""A connection that is cut around COMMIT: was it done or not, and what the caller learns of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import habitkit.testing
+from habitkit import AsyncHabitKit
+from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, _attempts
+from habitkit.coins.actions import award
+from habitkit.errors import OutcomeUnknown
+from habitkit.reactions import subscribe
+from habitkit.testing import FakeClock
+from tests.sql.proxy import Proxy, proxy_to
+
+pytestmark = pytest.mark.postgres
+
+Call = Callable[[Callable[[Any], Any]], Any]
+
+
+@contextmanager
+def sync_client(url: URL) -> Iterator[Call]:
+    """Use a kit through a URL."""
+    engine = create_engine(url)
+    kit = habitkit.testing.kit(store=SqlStore(engine), subscribers=[subscribe("noted", print)])
+    yield lambda use: use(kit)
+    assert engine.pool.checkedout() == 0
+    engine.dispose()
+
+
+@contextmanager
+def async_client(url: URL, driver: str) -> Iterator[Call]:
+    """Use an async kit through a URL."""
+
+    async def call(use: Callable[[Any], Any]) -> Any:
+        result = use(kit)
+        return await result if asyncio.iscoroutine(result) else result
+
+    with asyncio.Runner() as runner:
+        engine = create_async_engine(url.set(drivername=f"postgresql+{driver}"))
+        subscribers = [subscribe("noted", print)]
+        kit = AsyncHabitKit(AsyncSqlStore(engine), clock=FakeClock(), subscribers=subscribers)
+        yield lambda use: runner.run(call(use))
+        assert engine.pool.checkedout() == 0
+        runner.run(engine.dispose())
+
+
+CLIENTS = {
+    "sync": sync_client,
+    "psycopg": lambda url: async_client(url, "psycopg"),
+    "asyncpg": lambda url: async_client(url, "asyncpg"),
+}
+
+
+@pytest.fixture
+def proxy_and_url(postgres: Engine) -> Iterator[tuple[Proxy, URL]]:
+    """A proxy in front of the server, and the URL through it."""
+    with proxy_to(postgres.url) as found:
+        yield found
+
+
+@pytest.fixture
+def proxy(proxy_and_url: tuple[Proxy, URL]) -> Proxy:
+    """A proxy in front of the server."""
+    return proxy_and_url[0]
+
+
+@pytest.fixture(params=CLIENTS)
+def call(request: pytest.FixtureRequest, proxy_and_url: tuple[Proxy, URL]) -> Iterator[Call]:
+    """Call a function with a kit that reaches the server through the proxy, of each colour."""
+    with CLIENTS[request.param](proxy_and_url[1]) as call:
+        call(lambda kit: kit.coins.balance("ada"))
+        yield call
+
+
+@pytest.fixture
+def kit(postgres: Engine) -> habitkit.testing.TestKit:
+    """A kit that reaches the server directly."""
+    return habitkit.testing.kit(store=SqlStore(postgres))
+
+
+BOTH_SIDES = pytest.mark.parametrize("when", ["before", "after"])
+
+
+@BOTH_SIDES
+@pytest.mark.parametrize("times", [1, 3])
+def test_with_a_key_an_action_has_one_effect_and_the_right_result(kit, proxy, call, when, times):
+    proxy.cut(when, times)
+
+    done = call(lambda kit: kit.coins.award("ada", 7, idempotency_key="gift"))
+
+    assert proxy.cuts == (times if when == "before" else proxy.cuts)
+    assert proxy.cuts >= 1
+    assert kit.coins.balance("ada").available == 7
+    (event,) = kit.events.page("ada")
+    assert event.fields["transfer_id"] == str(done.id)
+    assert kit.coins.award("ada", 7, idempotency_key="gift") == done
+
+
+@BOTH_SIDES
+def test_without_a_key_the_caller_learns_that_the_outcome_is_unknown(kit, proxy, call, when):
+    proxy.cut(when)
+
+    with pytest.raises(OutcomeUnknown, match="pass idempotency_key") as caught:
+        call(lambda kit: kit.events.record("ada", "noted"))
+
+    assert caught.value.__cause__ is not None
+    assert proxy.cuts == 1
+    assert len(kit.events.page("ada")) == {"before": 0, "after": 1}[when]
+    call(lambda kit: kit.events.record("ada", "noted"))
+    assert proxy.cuts == 1
+
+
+@BOTH_SIDES
+def test_work_of_several_actions_has_no_key_of_its_own(kit, proxy, call, when):
+    proxy.cut(when)
+    calls = []
+
+    def work(tx):
+        calls.append(tx)
+        award(tx, "ada", 7, idempotency_key="gift")
+
+    with pytest.raises(OutcomeUnknown):
+        call(lambda kit: kit.run(work))
+
+    assert len(calls) == 1
+    assert kit.coins.balance("ada").available == {"before": 0, "after": 7}[when]
+
+
+@BOTH_SIDES
+def test_a_query_is_simply_asked_again(kit, proxy, call, when):
+    kit.coins.award("ada", 7, idempotency_key="gift")
+    proxy.cut(when, times=2)
+
+    assert call(lambda kit: kit.coins.balance("ada")).available == 7
+    assert proxy.cuts == 2
+
+
+@BOTH_SIDES
+def test_a_key_does_not_help_where_no_answer_ever_comes(kit, proxy, call, when, monkeypatch):
+    monkeypatch.setattr(_attempts, "_MAX_ATTEMPTS", 3)
+    proxy.cut(when, times=3)
+
+    with pytest.raises(OutcomeUnknown):
+        call(lambda kit: kit.coins.award("ada", 7, idempotency_key="gift"))
+
+    assert proxy.cuts == 3
+    assert kit.coins.balance("ada").available == {"before": 0, "after": 7}[when]
+    call(lambda kit: kit.coins.award("ada", 7, idempotency_key="gift"))
+    assert kit.coins.balance("ada").available == 7
+
+
+def test_a_server_that_cannot_be_reached_any_more_leaves_the_outcome_unknown(kit, proxy, call):
+    proxy.cut("after")
+    proxy.refuse_more()
+
+    with pytest.raises(OutcomeUnknown):
+        call(lambda kit: kit.coins.award("ada", 7, idempotency_key="gift"))
+
+    assert kit.coins.balance("ada").available == 7
+
+
+@BOTH_SIDES
+def test_what_a_relay_could_not_note_is_delivered_again(kit, proxy, call, when):
+    call(lambda kit: kit.events.record("ada", "noted"))
+    proxy.cut(when)
+
+    with pytest.raises(OutcomeUnknown):
+        call(lambda kit: kit.relay.run_once())
+
+    told = []
+    late = habitkit.testing.kit(
+        "2026-01-01T09:00Z", store=kit._runner.store, subscribers=[subscribe("noted", told.append)]
+    )
+    assert late.relay.run_once().delivered == len(told) == 1

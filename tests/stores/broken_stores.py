@@ -1,0 +1,212 @@
+"""Stores that are broken in one place each, put to the one test that has to notice.
+
+pytest does not collect this file by itself; ``test_contracts.py`` runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager, nullcontext
+
+import pytest
+from attrs import evolve
+
+from habitkit.backends.memory import MemoryStore
+from habitkit.backends.threaded import ThreadedStore
+from habitkit.journal.model import Locked
+from habitkit.testing.contracts import (
+    AsyncStoreContract,
+    CoinsContract,
+    HabitsContract,
+    StoreContract,
+)
+
+EXPECTED: list[str] = []
+
+
+def noticed_by(test):
+    """Make a test class of a store that a function breaks, and expect one test to fail."""
+
+    def make(breaks):
+        class Broken(StoreContract, HabitsContract, CoinsContract):
+            @pytest.fixture
+            def store(self):
+                store = MemoryStore()
+                breaks(store, store._stores)
+                return store
+
+        expect(f"Test_{breaks.__name__}", Broken, test)
+        return breaks
+
+    return make
+
+
+def expect(name, kind, test):
+    kind.__name__ = kind.__qualname__ = name
+    globals()[name] = kind
+    EXPECTED.append(f"{name}::{test}")
+
+
+# -- the frame ---------------------------------------------------------------------------------
+
+
+@noticed_by("test_the_store_declares_what_its_test_class_declares")
+def claims_too_much(store, _):
+    store.capabilities = frozenset({"shared"})
+
+
+@noticed_by("test_the_store_keeps_exactly_the_rooms_whose_contracts_it_is_put_to")
+def lacks_a_room(store, _):
+    store.rooms = frozenset({"habits", "streaks"})
+
+
+@noticed_by("test_an_exception_undoes_changes_and_deletions_too")
+def deletes_for_good(_, stores):
+    rows = stores.outbox._waiting.rows
+    stores.outbox.done = lambda events: [
+        rows.pop((event.owner, event.rev, event.position)) for event in events
+    ]
+
+
+@noticed_by("test_a_reader_sees_one_state_from_beginning_to_end")
+def lets_readers_in(store, stores):
+    run = store.run
+    store.run = lambda work, *, write, keyed: (
+        run(work, write=write, keyed=keyed) if write else work(stores)
+    )
+
+
+@noticed_by("test_the_second_to_lock_an_owner_waits_for_the_first_to_end")
+def locks_nothing(store, _):
+    store._lock = nullcontext()
+
+
+@noticed_by("test_a_lock_that_is_rolled_back_leaves_no_gap")
+def counts_for_good(_, stores):
+    lock = stores.owners.lock
+
+    def lasting(owner):
+        locked = lock(owner)
+        stores.log.entries.pop()
+        return locked
+
+    stores.owners.lock = lasting
+
+
+@noticed_by("test_a_message_is_applied_at_its_receivers_next_action")
+def forgets_messages(_, stores):
+    lock = stores.owners.lock
+    stores.owners.lock = lambda owner: Locked(lock(owner).rev, messages=False)
+
+
+@noticed_by("test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others")
+def undoes_too_much(_, stores):
+    @contextmanager
+    def savepoint():
+        try:
+            yield
+        except BaseException:
+            stores.log.rollback()
+            raise
+
+    stores.savepoint = savepoint
+
+
+@noticed_by("test_owners_are_told_apart_character_by_character")
+def ignores_case(_, stores):
+    lock = stores.owners.lock
+    stores.owners.lock = lambda owner: lock(owner.casefold())
+
+
+@noticed_by("test_a_page_may_end_in_the_middle_of_a_revision")
+def turns_pages_by_revision(_, stores):
+    page = stores.events.page
+    stores.events.page = lambda owner, after, limit: page(owner, after and (after[0], 10**6), limit)
+
+
+@noticed_by("test_a_claim_holds_until_its_end_and_counts_attempts")
+def lends_forever(_, stores):
+    claim = stores.outbox.claim
+    stores.outbox.claim = lambda now, until, limit: claim(now, until.replace(year=9999), limit)
+
+
+@noticed_by("test_an_answer_belongs_to_owner_operation_and_key")
+def mixes_operations_up(_, stores):
+    get, put = stores.answers.get, stores.answers.put
+    stores.answers.get = lambda owner, _operation, key: get(owner, "", key)
+    stores.answers.put = lambda answer: put(evolve(answer, operation=""))
+
+
+# -- the rooms ---------------------------------------------------------------------------------
+
+
+@noticed_by("test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision")
+def goes_back_in_time(_, stores):
+    stores.streaks.put = lambda given: stores.streaks._rows.put(given.habit_id, given)
+
+
+@noticed_by("test_an_undone_check_in_counts_no_longer")
+def never_forgives(_, stores):
+    habits, on_day = stores.habits, stores.habits.on_day
+    habits.on_day = lambda habit, day: [
+        *on_day(habit, day),
+        *(fact for fact, _ in habits.voided(habit) if fact.day == day),
+    ]
+
+
+@noticed_by("test_no_balance_falls_below_its_floor_unless_the_debt_says_so")
+def has_no_floor(_, stores):
+    post = stores.coins.post
+    stores.coins.post = lambda transfer, moves: post(
+        transfer, [move._replace(debt=10**6) for move in moves]
+    )
+
+
+@noticed_by("test_the_largest_amount_is_kept_to_the_last_coin")
+def counts_in_floats(_, stores):
+    accounts = stores.coins.accounts
+    stores.coins.accounts = lambda owner, currency: [
+        account._replace(balance=int(float(account.balance)))
+        for account in accounts(owner, currency)
+    ]
+
+
+@noticed_by("test_checking_in_again_pays_again")
+def settles_once(_, stores):
+    settle, settled = stores.coins.settle, stores.coins.settled
+    stores.coins.settle = lambda owner, rows: settle(
+        owner, [row for row in rows if row.key not in settled(owner, [row.key])]
+    )
+
+
+# -- async hosts -------------------------------------------------------------------------------
+
+
+class GoesOn(ThreadedStore):
+    """Commits behind the back of a task that was cancelled."""
+
+    async def run(self, work, *, write, keyed):
+        return await asyncio.to_thread(self._store.run, work, write=write, keyed=keyed)
+
+
+class Careless(AsyncStoreContract, HabitsContract, CoinsContract):
+    @pytest.fixture
+    def open_store(self):
+        return lambda: GoesOn(MemoryStore())
+
+
+expect(
+    "Test_goes_on_when_cancelled",
+    Careless,
+    "test_cancelling_an_action_before_it_commits_leaves_nothing_behind",
+)
+
+
+# -- authors -----------------------------------------------------------------------------------
+
+
+class Forgetful(StoreContract):
+    """The author gives no store."""
+
+
+expect("Test_gives_no_store", Forgetful, "test_run_returns_what_the_work_returns")
