@@ -36,7 +36,7 @@ MAY_READ_TIME = {
 }
 MAY_DRAW_LOTS = {
     "ids.py": "makes ids",
-    "backends/sqlalchemy/_failures.py": "spreads the attempts of writers that met",
+    "backends/sqlalchemy/_attempts.py": "spreads the attempts of writers that met",
 }
 
 

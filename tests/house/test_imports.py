@@ -134,6 +134,8 @@ def test_actions_import_their_own_room_the_frame_and_values_of_others():
         "habitkit.clock",
         "habitkit.ids",
         "habitkit.transaction",
+        "habitkit.wiring",
+        "habitkit._procedure",
     }
 
     def allowed(page: Module, target: str) -> bool:
