@@ -10,7 +10,7 @@ from uuid import UUID, SafeUUID, uuid5
 from habitkit._text import storable
 from habitkit.errors import InvalidId, InvalidKey, InvalidOwner
 
-__all__ = ["derived_id", "key", "owner", "parse_id", "time_ordered_id"]
+__all__ = ["derived_id", "key", "owner", "parse_id", "time_ordered_id", "uuid_of"]
 
 _NAMESPACE = UUID("6d1f1c4e-6a0f-5c39-9a53-8d5e7f0a4b21")
 _LONGEST_NAME = 200
@@ -32,7 +32,12 @@ def time_ordered_id(now: datetime) -> UUID:
     """
     milliseconds = (now - _EPOCH) // _MILLISECOND
     number = milliseconds << 80 | _VERSION_7 | _VARIANT | _random.getrandbits(80) & _RANDOM
-    made = object.__new__(UUID)  # UUID(int=number) checks the range again, at twice the cost
+    return uuid_of(number)
+
+
+def uuid_of(number: int) -> UUID:
+    """Return the UUID of a number of 128 bits; ``UUID(int=number)`` costs twice as much."""
+    made = object.__new__(UUID)
     object.__setattr__(made, "int", number)
     object.__setattr__(made, "is_safe", SafeUUID.unknown)
     return made

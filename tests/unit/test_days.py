@@ -37,6 +37,11 @@ ZONES = [
     "Pacific/Easter",
 ]
 NEVER_CHANGING = ["UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Pago_Pago"]
+ODD = [  # a minute after midnight, so that midnight was shown twice, and once skipped a day
+    ("America/St_Johns", datetime(2010, 3, 14, 3, 31, tzinfo=UTC)),
+    ("America/St_Johns", datetime(2010, 11, 7, 2, 31, tzinfo=UTC)),
+    ("Pacific/Apia", datetime(2011, 12, 30, 10, 0, tzinfo=UTC)),
+]
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 
@@ -54,7 +59,7 @@ def changes() -> list[tuple[str, datetime]]:
                     after += QUARTER
                 found.append((name, after))
             at += DAY
-    return found + [(name, datetime(2026, 3, 1, tzinfo=UTC)) for name in NEVER_CHANGING]
+    return found + ODD + [(name, datetime(2026, 3, 1, tzinfo=UTC)) for name in NEVER_CHANGING]
 
 
 def _offset(at: datetime, tz: ZoneInfo) -> timedelta | None:
@@ -184,6 +189,15 @@ def test_no_instant_belongs_to_the_day_that_samoa_skipped(start):
     assert date(2011, 12, 30) not in days
     assert {date(2011, 12, 29), date(2011, 12, 31)} <= set(days)
     assert days == sorted(days)
+
+
+def test_a_day_that_began_goes_on_when_the_clock_goes_back_over_midnight():
+    tz = ZoneInfo("America/St_Johns")
+    first_midnight = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)
+
+    for minutes in (0, 1, 30, 61, 200):  # from 00:01 back to 23:01 of the day before
+        assert habit_day(first_midnight + timedelta(minutes=minutes), tz) == date(2010, 11, 7)
+    assert habit_day(first_midnight - timedelta(minutes=1), tz) == date(2010, 11, 6)
 
 
 def test_one_in_the_morning_belongs_to_the_day_before_if_the_day_begins_at_three():

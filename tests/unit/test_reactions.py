@@ -356,6 +356,27 @@ def test_a_message_that_cannot_be_applied_stops_neither_the_receiver_nor_the_oth
     ]
 
 
+def test_what_a_failing_message_has_written_is_undone_and_nothing_else(store):
+    def half(tx, owner, events):
+        coins.award(tx, owner, 1, idempotency_key=events[0].title)
+        if events[0].title == "Emma":
+            raise LookupError("at the end")
+
+    kit = habitkit.testing.kit(store=store, reactions=[on(BookRead, half)])
+
+    def send(tx):
+        for title in ("Emma", "Ulysses"):
+            tx.send(BookRead("bob", tx.now, title), key=title)
+
+    kit.run(send)
+
+    run = kit.habits.create("bob", "Run", Schedule.daily())
+
+    assert kit.habits.get(run.id) == run
+    assert kit.coins.balance("bob").posted == 1
+    assert [e.type for e in kit.events.page("bob")] == ["BookRead", "CoinsPosted", "HabitCreated"]
+
+
 def test_a_message_is_given_up_after_five_attempts(following):
     following.run(lambda tx: tx.send(BookRead("bob", tx.now, "x" * 201), key="bad"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,13 +23,8 @@ Days = set[date]
 History = tuple[Days, Days]
 """Done days and earned days."""
 
-marks = st.sampled_from([*["1"] * 9, "h", "v", "x"])
-histories = st.lists(marks, max_size=45).map(
-    lambda strip: (
-        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1h"},
-        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1v"},
-    )
-)
+marks = st.sampled_from([*["1"] * 20, "h", "v", "x"])
+histories = st.lists(marks, max_size=45).map(lambda strip: read("".join(strip)))
 days = st.integers(-5, 55).map(lambda n: BASE + n * DAY)
 near = st.integers(0, 20).map(lambda n: BASE + n * DAY)
 turns = st.lists(st.tuples(near, st.booleans(), st.booleans()), max_size=30)
@@ -80,6 +76,14 @@ def oracle_milestones(earned: Days) -> set[tuple[date, int]]:
 def built(history: History, rev: int = 1) -> Snapshot:
     done, earned = history
     return rules.build(HABIT, "ada", done, rev, earned)
+
+
+def read(strip: str) -> History:
+    """Return the history that a strip stands for."""
+    return (
+        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1h"},
+        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1v"},
+    )
 
 
 def around(history: History) -> list[date]:
@@ -201,6 +205,31 @@ def test_turning_a_day_moves_exactly_the_milestones_that_differ(history, day, is
     assert sorted(lost) == sorted(old - new)
     assert sorted(gained) == sorted(new - old)
     assert done == history[0]
+
+
+def test_every_short_strip_has_the_runs_that_are_counted_day_by_day():
+    for strip in map("".join, product("1hvx", repeat=5)):
+        history = read(strip)
+        snapshot = built(history)
+
+        assert rules.best_run(snapshot) == oracle_best(history[0]), strip
+        for n in range(-1, 7):
+            today = BASE + n * DAY
+            assert rules.current_run(snapshot, today) == oracle_current(history[0], today), strip
+
+
+def test_every_turn_of_a_day_of_a_long_row_with_one_other_day_moves_the_right_milestones():
+    for place, mark, turned, becomes in product(range(15), "1hvx", range(-1, 16), "1hvx"):
+        strip = "1" * place + mark + "1" * (14 - place)
+        day, (done, earned) = BASE + turned * DAY, read(strip)
+        other = earned | {day} if becomes in "1v" else earned - {day}
+
+        before = built((done, earned))
+        after = rules.mark(before, day, 2, done=becomes in "1h", earned=becomes in "1v")
+        lost, gained = rules.milestones_moved(before, after, day)
+
+        assert {*lost} == oracle_milestones(earned) - oracle_milestones(other), (strip, day)
+        assert {*gained} == oracle_milestones(other) - oracle_milestones(earned), (strip, day)
 
 
 # -- what is earned ------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class Attempts:
     number: int = 1
     seconds: Callable[[], float] = field(factory=stopwatch)
 
-    def again(self, failure: Conflict | exc.DBAPIError) -> float:
+    def again(self, failure: Conflict | exc.DBAPIError | OSError) -> float:
         """Return after how many seconds to try again: up to 2, 4, 8 ... 100 ms, at random.
 
         Args:

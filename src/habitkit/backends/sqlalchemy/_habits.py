@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
@@ -15,7 +16,7 @@ from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
+    from datetime import date, datetime, time
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
@@ -224,7 +225,13 @@ def _replace(statement: Any) -> Any:
 def _habit(row: Sequence[Any]) -> Habit:
     """Return a row as a habit."""
     habit_id, owner, title, schedule, tz, day_start, created_at = row
-    return Habit(habit_id, owner, title, Schedule(**schedule), DayClock(tz, day_start), created_at)
+    return Habit(habit_id, owner, title, Schedule(**schedule), _clock(tz, day_start), created_at)
+
+
+@lru_cache(maxsize=256)
+def _clock(tz: str | None, day_start: time) -> DayClock:
+    """Return the clock of a habit; few habits have one of their own."""
+    return DayClock(tz, day_start)
 
 
 def _check_in_values(fact: CheckIn) -> dict[str, Any]:

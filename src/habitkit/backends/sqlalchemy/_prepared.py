@@ -69,17 +69,24 @@ class _Form:
             names or [], processors, compiled.params, positional=compiled.positional
         )
         columns = getattr(statement, "exported_columns", ())
-        self._results = [_result_processor(column.type, dialect) for column in columns]
-        self._plain = not any(self._results)
+        self.row = _row_reader([_result_processor(column.type, dialect) for column in columns])
 
-    def row(self, raw: Sequence[Any]) -> Sequence[Any]:
-        """Return a row with every column read by its type."""
-        if self._plain:
-            return raw
-        return [
-            process(value) if process is not None and value is not None else value
-            for value, process in zip(raw, self._results, strict=True)
-        ]
+
+def _row_reader(processors: Sequence[Processor]) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+    """Return a function that reads every column of a row by its type; None if all are plain.
+
+    It is written out as one expression, like the reader of parameters.
+    """
+    if not any(processors):
+        return None
+    scope = {f"p{number}": process for number, process in enumerate(processors)}
+    parts = [
+        f"row[{number}]" if process is None else f"p{number}(row[{number}])"
+        for number, process in enumerate(processors)
+    ]
+    made: Callable[[Sequence[Any]], Sequence[Any]]
+    made = eval(f"lambda row: ({', '.join(parts)},)", scope)  # noqa: S307 - numbers alone
+    return made
 
 
 def _reader(
@@ -134,10 +141,10 @@ class Link:
         parameters = form.parameters(values)
         try:
             self._cursor.execute(form.sql, parameters)
-            raw = self._cursor.fetchall()
+            raw: list[Sequence[Any]] = self._cursor.fetchall()
         except self.dialect.loaded_dbapi.Error as error:
-            self._fail(form, parameters, error)
-        return [form.row(row) for row in raw]
+            self._fail(form.sql, parameters, error, form.kind)
+        return raw if form.row is None else [form.row(row) for row in raw]
 
     def row(self, prepared: Prepared, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """Run a statement and return its first row, or None."""
@@ -151,7 +158,7 @@ class Link:
         try:
             self._cursor.execute(form.sql, parameters)
         except self.dialect.loaded_dbapi.Error as error:
-            self._fail(form, parameters, error)
+            self._fail(form.sql, parameters, error, form.kind)
         return int(self._cursor.rowcount)
 
     def run_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -164,7 +171,7 @@ class Link:
         try:
             self._cursor.executemany(form.sql, parameters)
         except self.dialect.loaded_dbapi.Error as error:
-            self._fail(form, parameters, error)
+            self._fail(form.sql, parameters, error, form.kind)
 
     def select(self, statement: Executable) -> Iterable[Sequence[Any]]:
         """Run a Core statement the usual way, for what is not prepared."""
@@ -177,6 +184,13 @@ class Link:
                 raise
             raise meant from error
 
+    def send(self, sql: str) -> None:
+        """Run a statement that has neither parameters nor rows, such as BEGIN."""
+        try:
+            self._cursor.execute(sql)
+        except self.dialect.loaded_dbapi.Error as error:
+            self._fail(sql, (), error)
+
     def close(self) -> None:
         """Give the cursor back."""
         self._cursor.close()
@@ -187,19 +201,18 @@ class Link:
             form = self._known[prepared] = _Form(prepared, self.dialect, self.schema)
         return form
 
-    def _fail(self, form: _Form, parameters: Any, error: Exception) -> NoReturn:
+    def _fail(self, sql: str, parameters: Any, error: Exception, kind: str = "row") -> NoReturn:
         """Raise a driver's error as SQLAlchemy's, or as habitkit's where it means something."""
-        dbapi_error = self.dialect.loaded_dbapi.Error
         wrapped = DBAPIError.instance(
-            form.sql,
+            sql,
             parameters,
             error,
-            dbapi_error,
+            self.dialect.loaded_dbapi.Error,
             hide_parameters=self.connection.engine.hide_parameters,
             dialect=self.dialect,
         )
         if isinstance(wrapped, DBAPIError):
-            raise _failures.meaning(wrapped, form.kind) from error
+            raise _failures.meaning(wrapped, kind) from error
         raise wrapped from error
 
 

@@ -62,6 +62,7 @@ class SqlStores:
         self.habits = Habits(link)
         self.streaks = Streaks(link)
         self.coins = Coins(link)
+        self.send = link.send
         self.close = link.close
 
     @contextmanager
@@ -91,9 +92,12 @@ def run_own(
         StoreError: If the work has hidden an error after which nothing can be committed.
     """
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
-    if _is_sqlite(connection):
-        _begin_sqlite(connection, schema, write=attempts.write)
     stores = SqlStores(connection, schema)
+    if _is_sqlite(connection):
+        if in_transaction(connection):
+            _begin_sqlite(connection, schema, write=attempts.write)
+        else:
+            stores.send("BEGIN IMMEDIATE" if attempts.write else "BEGIN")
     result = work(stores)
     stores.close()
     if _failures.is_over(connection) or not stores.whole:
@@ -174,7 +178,8 @@ def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseExce
             lost = True
     if lost or connection.invalidated:
         connection.invalidate()
-        raise HostTransactionLost from error
+        if isinstance(error, Exception):  # a cancellation stays one
+            raise HostTransactionLost from error
 
 
 def _begin_sqlite(connection: Connection, schema: str | None, *, write: bool) -> None:

@@ -6,9 +6,12 @@ import json
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from sqlalchemy import DateTime, String, Text
+from sqlalchemy import DateTime, String, Text, Uuid
 from sqlalchemy.types import TypeDecorator, UserDefinedType
+
+from habitkit.ids import uuid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Instant", "Json"]
+__all__ = ["Id", "Instant", "Json"]
 
 
 class Instant(TypeDecorator[datetime]):
@@ -52,6 +55,29 @@ def _text_to_instant(value: str | None) -> datetime | None:
 
 def _to_utc(value: datetime | None) -> datetime | None:
     return None if value is None else value.astimezone(UTC)
+
+
+class Id(TypeDecorator[UUID]):
+    """A UUID: PostgreSQL's own type, or on SQLite its 32 hexadecimal digits."""
+
+    impl = Uuid
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """Write an id."""
+        return _id_to_text if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:  # noqa: ARG002
+        """Read an id."""
+        return _text_to_id if dialect.name == "sqlite" else None
+
+
+def _id_to_text(value: UUID) -> str:
+    return value.hex
+
+
+def _text_to_id(value: str | None) -> UUID | None:
+    return None if value is None else uuid_of(int(value, 16))
 
 
 class _Jsonb(UserDefinedType[str]):

@@ -78,7 +78,7 @@ class AsyncSqlStore:
             try:
                 async with engine.connect() as connection:
                     return await connection.run_sync(once)
-            except (Conflict, exc.DBAPIError) as failure:
+            except (Conflict, exc.DBAPIError, OSError) as failure:  # asyncpg does not wrap OSError
                 pause_seconds = attempts.again(failure)
             await asyncio.sleep(pause_seconds)
 

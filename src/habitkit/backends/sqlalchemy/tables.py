@@ -22,10 +22,9 @@ from sqlalchemy import (
     Text,
     Time,
     UniqueConstraint,
-    Uuid,
 )
 
-from habitkit.backends.sqlalchemy._types import Instant, Json
+from habitkit.backends.sqlalchemy._types import Id, Instant, Json
 
 __all__ = [
     "accounts",
@@ -100,7 +99,7 @@ outbox = _table(
 
 inbox = _table(
     "inbox",
-    Column("id", Uuid, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("owner", _NAME, nullable=False),
     Column("key", Text, nullable=False),
     Column("type", String(100), nullable=False),
@@ -129,7 +128,7 @@ answers = _table(
 
 habits = _table(
     "habits",
-    Column("id", Uuid, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("owner", _NAME, nullable=False),
     Column("title", _NAME, nullable=False),
     Column("schedule", Json, nullable=False),
@@ -141,8 +140,8 @@ habits = _table(
 
 check_ins = _table(
     "check_ins",
-    Column("id", Uuid, primary_key=True),
-    Column("habit_id", Uuid, ForeignKey(habits.c.id), nullable=False),
+    Column("id", Id, primary_key=True),
+    Column("habit_id", Id, ForeignKey(habits.c.id), nullable=False),
     Column("owner", _NAME, nullable=False),
     Column("day", Date, nullable=False),
     Column("at", Instant, nullable=False),
@@ -156,16 +155,16 @@ check_ins = _table(
 
 voids = _table(
     "voids",
-    Column("fact_id", Uuid, primary_key=True),
-    Column("id", Uuid, nullable=False),
-    Column("habit_id", Uuid, ForeignKey(habits.c.id), nullable=False),
+    Column("fact_id", Id, primary_key=True),
+    Column("id", Id, nullable=False),
+    Column("habit_id", Id, ForeignKey(habits.c.id), nullable=False),
     Column("owner", _NAME, nullable=False),
     Column("received_at", Instant, nullable=False),
 )
 
 snapshots = _table(
     "snapshots",
-    Column("habit_id", Uuid, ForeignKey(habits.c.id), primary_key=True),
+    Column("habit_id", Id, ForeignKey(habits.c.id), primary_key=True),
     Column("owner", _NAME, nullable=False),
     Column("first_day", Date, nullable=False),
     Column("marks", LargeBinary, nullable=False),
@@ -177,7 +176,7 @@ snapshots = _table(
 
 accounts = _table(
     "accounts",
-    Column("id", Uuid, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("owner", _NAME, nullable=False),
     Column("role", String(20), nullable=False),
     Column("currency", String(50), nullable=False),
@@ -194,7 +193,7 @@ accounts = _table(
 
 transfers = _table(
     "transfers",
-    Column("id", Uuid, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("source", _NAME, nullable=False),
     Column("target", _NAME, nullable=False),
@@ -208,9 +207,9 @@ transfers = _table(
 
 entries = _table(
     "entries",
-    Column("account_id", Uuid, ForeignKey(accounts.c.id), nullable=False),
+    Column("account_id", Id, ForeignKey(accounts.c.id), nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("transfer_id", Uuid, ForeignKey(transfers.c.id), nullable=False),
+    Column("transfer_id", Id, ForeignKey(transfers.c.id), nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("balance", BigInteger, nullable=False),
     Column("at", Instant, nullable=False),

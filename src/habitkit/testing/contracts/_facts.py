@@ -55,6 +55,7 @@ class Cheered(Event):
 
     habit_id: UUID
     day: date
+    until: datetime
     by: str
 
 

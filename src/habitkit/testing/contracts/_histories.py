@@ -7,10 +7,12 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import habitkit.testing
+from habitkit.habits.actions import backfill, check_in, create, undo
 from habitkit.habits.model import Schedule
 from habitkit.testing.contracts._facts import NOW, days, events_of, revisions
 from habitkit.testing.contracts._frame import Contract, read, write
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.streaks.model import Snapshot
     from habitkit.testing import TestKit
+    from habitkit.transaction import Transaction
 
 __all__ = ["HistoryCases", "state_of"]
 
@@ -128,12 +131,10 @@ class HistoryCases(Contract):
     def test_several_check_ins_in_one_transaction_agree_with_several_transactions(
         self, kit: TestKit, store: Store
     ) -> None:
-        from habitkit.habits.actions import check_in, undo  # noqa: PLC0415 - only wanted here
-
         one, two = (kit.habits.create(who, "Run", Schedule.daily()) for who in ("ada", "bob"))
         wanted = [TODAY - days(n) for n in (0, 1, 2, 4, 3, 5, 6, 6)]
 
-        def at_once(tx: Any) -> None:
+        def at_once(tx: Transaction) -> None:
             done = [check_in(tx, one.id, day=day) for day in wanted]
             undo(tx, done[0].id)
 
@@ -143,6 +144,31 @@ class HistoryCases(Contract):
 
         assert state_of(kit, store, one) == state_of(kit, store, two)
         assert revisions(kit, "ada") == [1, 2]
+
+    def test_a_transaction_that_fails_changes_no_fact_and_nothing_derived(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        run = kit.habits.create("ada", "Run", Schedule.daily())
+        done = kit.habits.check_in(run.id)
+        before = state_of(kit, store, run)
+
+        def work(tx: Transaction) -> None:
+            create(tx, "ada", "Walk", Schedule.daily())
+            undo(tx, done.id)
+            backfill(tx, run.id, [TODAY - days(n) for n in range(3)], source="paper")
+            raise ValueError
+
+        for _ in range(2):
+            with pytest.raises(ValueError):  # noqa: PT011 - raised above
+                kit.run(work)
+
+        assert kit.habits.list("ada") == [run]
+        facts = read(store, lambda stores: stores.habits.live(run.id))
+        assert [fact.id for fact in facts] == [done.id]
+        assert state_of(kit, store, run) == before
+        assert kit.streaks.rebuild(run.id).repaired == ()
+        kit.events.record("ada", "noted")
+        assert revisions(kit, "ada") == [1, 2, 4]  # rebuilding locked her, too
 
 
 def state_of(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:

@@ -146,7 +146,12 @@ class MessageCases(Contract):
         assert seen == [_cheer("bob", by="k")]
         stored = events_of(kit, "bob")
         assert [event.type for event in stored] == ["Cheered", "noted"]
-        assert stored[0].fields == {"habit_id": str(HABIT), "day": "2026-01-01", "by": "k"}
+        assert stored[0].fields == {
+            "habit_id": str(HABIT),
+            "day": "2026-01-01",
+            "until": "2026-01-01T08:00:00+00:00",
+            "by": "k",
+        }
         assert revisions(kit, "bob") == [1]
 
     def test_a_message_is_applied_by_the_sweep(self, store: Store) -> None:
@@ -245,7 +250,7 @@ class MessageCases(Contract):
 
 
 def _cheer(owner: str, by: str) -> Cheered:
-    return Cheered(owner, NOW, HABIT, NOW.date(), by)
+    return Cheered(owner, NOW, HABIT, NOW.date(), NOW, by)
 
 
 def _only(kind: str, run: Any) -> Any:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import habitkit.testing
 from habitkit.errors import InsufficientFunds
+from habitkit.events import HabitCompleted
 from habitkit.habits.model import Schedule
+from habitkit.reactions import on
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._facts import NOW, days
 from habitkit.testing.contracts._frame import Contract
@@ -145,3 +148,19 @@ class RewardCases(Contract):
         kit.habits.check_in(read.id)
 
         assert kit.coins.balance("ada").posted == 20
+
+    def test_a_check_in_that_fails_after_it_paid_leaves_no_trace_of_the_payment(
+        self, kit: TestKit, store: Store, run: Habit
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise ValueError
+
+        refusing = habitkit.testing.kit(store=store, reactions=[on(HabitCompleted, refuse)])
+        before = traces_of(kit, store, "ada")
+
+        with pytest.raises(ValueError):  # noqa: PT011 - raised above
+            refusing.habits.check_in(run.id)
+
+        assert traces_of(kit, store, "ada") == before
+        assert kit.habits.check_in(run.id).coins == 10
+        assert sum_of_all(store, "ada") == 0

@@ -226,7 +226,7 @@ class StoreRaces(Contract):
 def _cheer_twice(owner: str, tx: Transaction) -> None:
     """Leave two messages for an owner."""
     for by in ("1", "2"):
-        tx.send(Cheered(owner, NOW, tx.new_id(), NOW.date(), by), by)
+        tx.send(Cheered(owner, NOW, tx.new_id(), NOW.date(), NOW, by), by)
 
 
 def _tell(told: list[str], event: StoredEvent) -> None:

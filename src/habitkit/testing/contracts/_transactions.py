@@ -20,6 +20,7 @@ from habitkit.journal.actions import record
 from habitkit.testing.contracts._facts import (
     NOW,
     answer,
+    days,
     event_row,
     events_of,
     message,
@@ -116,19 +117,33 @@ class TransactionCases(Contract):
     def test_an_exception_undoes_changes_and_deletions_too(self, store: Store) -> None:
         write(store, write_everywhere)
 
-        def work(stores: Stores) -> None:
+        def change(stores: Stores) -> None:
             stores.owners.lock("ada")
             stores.answers.put(answer(result="2"))
+            stores.inbox.failed(stores.inbox.waiting("ada", 1)[0], "no")
+            stores.outbox.claim(NOW, NOW + days(1), 10)
+            raise ValueError
+
+        def postpone(stores: Stores) -> None:
+            stores.outbox.postpone(stores.events.page("ada", None, 1)[0], NOW + days(1))
+            raise ValueError
+
+        def delete(stores: Stores) -> None:
+            stores.owners.lock("ada")
+            assert stores.answers.forget(NOW + days(1), 10) == 1
             stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW)
             stores.outbox.done(stores.events.page("ada", None, 1))
             raise ValueError
 
-        with pytest.raises(ValueError):  # noqa: PT011 - raised one line above
-            write(store, work)
+        for work in (change, postpone, delete):
+            with pytest.raises(ValueError):  # noqa: PT011 - raised above
+                write(store, work)
 
-        assert traces(store) == (1, 1, 1, 1)
+            assert traces(store) == (1, 1, 1, 1)
         kept = read(store, lambda stores: stores.answers.get("ada", "notes.add", "key"))
         assert kept == answer(result="1")
+        (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
+        assert (waiting.attempts, waiting.error) == (0, None)
 
     def test_a_failed_action_does_not_stand_in_the_way_of_the_next(self, kit: TestKit) -> None:
         def fail(tx: Transaction) -> None:
