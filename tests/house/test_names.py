@@ -126,6 +126,13 @@ def test_the_names_of_the_package_are_these():
     ]
 
 
+def test_what_a_room_and_the_index_of_ports_import_they_offer():
+    for module in PUBLIC:
+        is_room = module.place.split("/")[0] in rooms() and module.path.name == "__init__.py"
+        if is_room or module.name == "habitkit.ports":
+            assert imported(module) == set(listed(module) or []), module.place
+
+
 def test_a_room_offers_names_of_its_own_pages_alone():
     for module in PUBLIC:
         if module.place.split("/")[0] in rooms() and module.path.name == "__init__.py":

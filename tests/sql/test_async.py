@@ -52,15 +52,21 @@ class Opened:
 
     def __init__(self, database: Engine, driver: str, reactions: tuple[Any, ...]) -> None:
         if driver == "threads":
-            engine = sqlite_engine(database.url)
-            self.pool = engine.pool
-            self.store: Any = threaded_sqlite(engine)
+            self.engine: Any = sqlite_engine(database.url)
+            self.store: Any = threaded_sqlite(self.engine)
         else:
             url = database.url.set(drivername=f"postgresql+{driver}")
-            made = create_async_engine(url, pool_size=2, max_overflow=0, pool_timeout=5)
-            self.pool = made.sync_engine.pool
-            self.store = AsyncSqlStore(made)
+            self.engine = create_async_engine(url, pool_size=2, max_overflow=0, pool_timeout=5)
+            self.store = AsyncSqlStore(self.engine)
+        self.pool = self.engine.pool
         self.kit = AsyncHabitKit(self.store, clock=FakeClock(), reactions=reactions)
+
+    async def forget_connections(self) -> None:
+        """Let the next action connect anew."""
+        closed = self.engine.dispose()
+        if closed is not None:
+            await closed
+        self.pool = self.engine.pool
 
     async def all_are_back(self) -> None:
         """Wait until the pool has all its connections back."""
@@ -118,7 +124,7 @@ class CancelledAt:
                 step = inner.send
 
 
-async def cancelled_at(n: int, work: Awaitable[Any]) -> bool:
+async def cancelled_at(n: int, opened: Opened, work: Awaitable[Any]) -> bool:
     """Await something, cancelled at its n-th wait; tell whether it came to that."""
 
     async def run() -> int:
@@ -129,13 +135,17 @@ async def cancelled_at(n: int, work: Awaitable[Any]) -> bool:
     task = asyncio.create_task(run())
     done, _ = await asyncio.wait([task], timeout=LIMIT_SECONDS)
     assert done, "cancelling it has no end"
+    await opened.all_are_back()  # while the task still holds what it held
     return task.cancelled() or task.result() >= n
 
 
 # -- cancelled -----------------------------------------------------------------------------------
 
 
-async def test_an_action_cancelled_at_any_await_has_happened_wholly_or_not_at_all(opened, database):
+@pytest.mark.parametrize("connection", ["of the pool", "new"])
+async def test_an_action_cancelled_at_any_await_has_happened_wholly_or_not_at_all(
+    opened, database, connection
+):
     made = opened()
     kit = made.kit
     await kit.coins.award("ada", 1, idempotency_key="first")
@@ -143,10 +153,11 @@ async def test_an_action_cancelled_at_any_await_has_happened_wholly_or_not_at_al
     for n in range(1, MOST_AWAITS):
         before = contents(database)
         expected = (await kit.coins.balance("ada")).posted + 7
+        if connection == "new":
+            await made.forget_connections()
 
-        was_cancelled = await cancelled_at(n, kit.coins.award("ada", 7, idempotency_key=str(n)))
+        was_cancelled = await cancelled_at(n, made, kit.coins.award("ada", 7, idempotency_key=str(n)))
 
-        await made.all_are_back()
         if contents(database) != before:
             kept += 1
             assert (await kit.coins.balance("ada")).posted == expected
@@ -166,8 +177,7 @@ async def test_an_action_cancelled_at_any_await_has_happened_wholly_or_not_at_al
 async def test_a_query_cancelled_at_any_await_gives_its_connection_back(opened):
     made = opened()
     for n in range(1, MOST_AWAITS):
-        was_cancelled = await cancelled_at(n, made.kit.events.page("ada"))
-        await made.all_are_back()
+        was_cancelled = await cancelled_at(n, made, made.kit.events.page("ada"))
         assert await made.kit.events.page("ada") == []
         if not was_cancelled:
             break
@@ -180,7 +190,7 @@ async def test_a_host_action_cancelled_at_any_await_leaves_nothing_after_the_hos
     opened, database
 ):
     made = opened()
-    kit, engine = made.kit, made.store._engine
+    kit, engine = made.kit, made.engine
     before = contents(database)
 
     async def in_a_host_transaction(key: str) -> None:
@@ -189,8 +199,7 @@ async def test_a_host_action_cancelled_at_any_await_leaves_nothing_after_the_hos
             await kit.on(connection).coins.award("ada", 7, idempotency_key=key)
 
     for n in range(1, MOST_AWAITS):
-        was_cancelled = await cancelled_at(n, in_a_host_transaction(str(n)))
-        await made.all_are_back()
+        was_cancelled = await cancelled_at(n, made, in_a_host_transaction(str(n)))
         assert contents(database) == before
         if not was_cancelled:
             break

@@ -133,7 +133,7 @@ class Coins(Port):
             "SELECT * FROM accounts WHERE owner = ? AND currency = ?", (owner, currency)
         )
         return [
-            Account(UUID(row[0]), *row[1:6], datetime.fromisoformat(row[6]), *row[7:])
+            Account._make((UUID(row[0]), *row[1:6], datetime.fromisoformat(row[6]), *row[7:]))
             for row in rows
         ]
 
@@ -190,8 +190,8 @@ class Coins(Port):
             start = 0 if after is None else after
         rows = self.execute(f"{query} LIMIT ?", (str(account_id), start, limit))
         return [
-            Entry(seq, UUID(transfer_id), *rest, datetime.fromisoformat(at))
-            for _, seq, transfer_id, *rest, at in rows
+            Entry(seq, UUID(of), kind, memo, amount, balance, datetime.fromisoformat(at))
+            for _, seq, of, kind, memo, amount, balance, at in rows
         ]
 
 

@@ -141,7 +141,7 @@ class Link:
         parameters = form.parameters(values)
         try:
             self._cursor.execute(form.sql, parameters)
-            raw: list[Sequence[Any]] = self._cursor.fetchall()
+            raw = list(self._cursor.fetchall())
         except self.dialect.loaded_dbapi.Error as error:
             self._fail(form.sql, parameters, error, form.kind)
         return raw if form.row is None else [form.row(row) for row in raw]

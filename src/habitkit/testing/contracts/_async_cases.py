@@ -19,7 +19,7 @@ from habitkit.testing.contracts._facts import NOW, numbers
 from habitkit.testing.contracts._frame import LIMIT_SECONDS, wait_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from habitkit.journal.model import StoredEvent
     from habitkit.store import AsyncStore
@@ -90,7 +90,7 @@ class AsyncCases(AsyncContract):
         def work(tx: Transaction) -> bool:
             record(tx, "ada", "noted")
             inside.set()
-            return wait_inside(tx.stores, go_on, LIMIT_SECONDS)
+            return wait_inside(tx.stores, go_on, 5.0)
 
         async def main() -> tuple[bool, bool]:
             task = asyncio.create_task(async_kit.run(work))
@@ -145,7 +145,7 @@ class CancellationCases(AsyncContract):
         def work(tx: Transaction) -> None:
             record(tx, "ada", "noted", {"n": 1})
             inside.set()
-            wait_inside(tx.stores, go_on, LIMIT_SECONDS)
+            wait_inside(tx.stores, go_on, 5.0)
 
         async def main() -> tuple[bool, list[StoredEvent]]:
             task = asyncio.create_task(async_kit.run(work))
@@ -211,7 +211,7 @@ class CancellationCases(AsyncContract):
 
 async def cancelled_at_many_points(
     act: Callable[[str], Coroutine[Any, Any, object]], points: int = 30
-) -> Any:
+) -> AsyncIterator[tuple[str, bool]]:
     """Begin an action for one new owner after the other, and cancel it a little later each time.
 
     The first runs to its end and tells how many turns of the loop an action takes; the others are

@@ -10,12 +10,12 @@ from attrs import frozen
 
 from habitkit import ids
 from habitkit.events import Event, Recorded
-from habitkit.journal.model import Answer, EventRow, Message
+from habitkit.journal.model import Answer, Delivery, EventRow, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from habitkit.journal.model import Delivery, StoredEvent
+    from habitkit.journal.model import StoredEvent
     from habitkit.kit import Rooms
 
 __all__ = [
@@ -96,7 +96,7 @@ def answer(
 
 def numbers(found: Iterable[StoredEvent | Delivery]) -> list[int]:
     """Return the fields ``n`` of events or of claimed events."""
-    events = (each if hasattr(each, "fields") else each.event for each in found)
+    events = (each.event if isinstance(each, Delivery) else each for each in found)
     return [event.fields["n"] for event in events]
 
 
