@@ -168,7 +168,7 @@ def _check_in(
     zone_name = tz or habit.clock.tz or "UTC"
     zone, day_start = zone_of(zone_name), habit.clock.day_start
     today = habit_day(tx.now, zone, day_start)
-    when = tx.now if at is None else rules.not_in_future(at, tx.now)
+    when = tx.now if at is None else rules.when_done(at, tx.now)
     if day is None:
         day = today if at is None else habit_day(when, zone, day_start)
     home = zone_of(habit.clock.tz or "UTC")  # where a day is sealed does not depend on travels

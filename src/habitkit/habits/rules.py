@@ -19,10 +19,10 @@ __all__ = [
     "MAX_BACKDATE_DAYS",
     "credit",
     "day",
-    "not_in_future",
     "note",
     "source",
     "title",
+    "when_done",
 ]
 
 MAX_BACKDATE_DAYS = 36_525
@@ -114,12 +114,14 @@ def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time)
     return "history" if is_sealed(day, now, tz, day_start) else "full"
 
 
-def not_in_future(at: datetime, now: datetime) -> datetime:
-    """Return an instant that is not later than now, 15 minutes of clock skew forgiven.
+def when_done(at: datetime, now: datetime) -> datetime:
+    """Return an instant at which something may have been done.
 
     Raises:
-        InvalidInstant: If it is later.
+        InvalidInstant: If it is later than now (15 minutes of clock skew are forgiven) or more than
+            a hundred years ago.
     """
-    if at - now > _CLOCK_SKEW:
-        raise InvalidInstant("at", given=at, expected=f"an instant not later than now, {now}")
+    if not -timedelta(days=MAX_BACKDATE_DAYS + 1) <= at - now <= _CLOCK_SKEW:
+        expected = f"an instant not later than now, {now}, and of the last hundred years"
+        raise InvalidInstant("at", given=at, expected=expected)
     return at

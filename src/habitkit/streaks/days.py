@@ -17,7 +17,9 @@ _DAY = timedelta(days=1)
 _MIDNIGHT = time(0)
 
 
-@lru_cache(maxsize=1024)
+_zone = lru_cache(maxsize=1024)(ZoneInfo)
+
+
 def zone(name: str) -> ZoneInfo:
     """Return the zone of an IANA name.
 
@@ -25,7 +27,7 @@ def zone(name: str) -> ZoneInfo:
         InvalidZone: If the tz database does not know it.
     """
     try:
-        return ZoneInfo(name)
+        return _zone(name)
     except (LookupError, OSError, ValueError, TypeError):
         raise InvalidZone(
             "tz", given=name, expected="an IANA zone such as 'Europe/Vienna'"

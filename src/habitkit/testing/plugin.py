@@ -1,7 +1,7 @@
 """The pytest plugin: the fixture ``habit_kit``, a kit in memory with a clock to turn.
 
-It is loaded by pytest in every project that has habitkit installed, so it imports nothing of
-habitkit until a test asks for the fixture.
+It is loaded by pytest in every project that has habitkit installed, so it imports no store and no
+contract until a test asks for the fixture.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ __all__ = [
     "in_transaction",
     "run_inside",
     "run_own",
+    "set_isolation",
 ]
 
 R = TypeVar("R")
@@ -79,6 +80,18 @@ class SqlStores:
             raise
 
 
+def set_isolation(connection: Connection, *, write: bool) -> None:
+    """Choose the isolation level of a transaction of our own, whatever the engine's default is.
+
+    On PostgreSQL actions run at READ COMMITTED and queries at REPEATABLE READ, so that all
+    statements of a query see one state. An option of the engine would be set while it connects,
+    where SQLAlchemy loses the connection if the task is cancelled.
+    """
+    if connection.dialect.name == "postgresql":
+        level = "READ COMMITTED" if write else "REPEATABLE READ"
+        connection.execution_options(isolation_level=level)
+
+
 def run_own(
     connection: Connection,
     schema: str | None,
@@ -91,6 +104,7 @@ def run_own(
         sqlalchemy.exc.DBAPIError: What the database said, for ``Attempts`` to judge.
         StoreError: If the work has hidden an error after which nothing can be committed.
     """
+    set_isolation(connection, write=attempts.write)
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
     stores = SqlStores(connection, schema)
     if _is_sqlite(connection):

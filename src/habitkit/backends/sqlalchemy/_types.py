@@ -14,8 +14,6 @@ from sqlalchemy.types import TypeDecorator, UserDefinedType
 from habitkit.ids import uuid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
@@ -34,11 +32,11 @@ class Instant(TypeDecorator[datetime]):
             return dialect.type_descriptor(String(32))
         return dialect.type_descriptor(DateTime(timezone=True))
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+    def bind_processor(self, dialect: Dialect) -> Any:
         """Write an instant; SQLAlchemy's own road for decorated types is four calls longer."""
         return _instant_to_text if dialect.name == "sqlite" else None
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
         """Read an instant, in UTC."""
         return _text_to_instant if dialect.name == "sqlite" else _to_utc
 
@@ -63,11 +61,11 @@ class Id(TypeDecorator[UUID]):
     impl = Uuid
     cache_ok = True
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+    def bind_processor(self, dialect: Dialect) -> Any:
         """Write an id."""
         return _id_to_text if dialect.name == "sqlite" else None
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
         """Read an id."""
         return _text_to_id if dialect.name == "sqlite" else None
 
@@ -102,7 +100,7 @@ class Json(TypeDecorator[Any]):
     def bind_processor(self, dialect: Dialect) -> None:
         """Write text as it is."""
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
         """Read a dict, whether the driver has decoded it or not."""
         return _decoded
 

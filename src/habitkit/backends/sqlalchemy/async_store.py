@@ -19,7 +19,6 @@ from habitkit.backends.sqlalchemy._stores import CAPABILITIES, ROOMS, run_inside
 from habitkit.backends.sqlalchemy.store import (
     capabilities_of,
     connection_of,
-    transaction_modes,
 )
 from habitkit.errors import HostTransactionUnsupported
 
@@ -55,15 +54,12 @@ class AsyncSqlStore:
         """
         self._engine = engine
         self._schema = schema
-        writer, reader = transaction_modes(engine.sync_engine)
-        self._writer, self._reader = AsyncEngine(writer), AsyncEngine(reader)
         self.name = engine.dialect.name
         self.capabilities = capabilities_of(engine.sync_engine)
 
     async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
         """Run ``work`` in one transaction of our own."""
         attempts = Attempts(write, keyed)
-        engine = self._writer if write else self._reader
 
         def once(connection: Connection) -> R:
             try:
@@ -76,7 +72,7 @@ class AsyncSqlStore:
 
         while True:
             try:
-                async with engine.connect() as connection:
+                async with self._engine.connect() as connection:
                     return await connection.run_sync(once)
             except (Conflict, exc.DBAPIError, OSError) as failure:  # asyncpg does not wrap OSError
                 pause_seconds = attempts.again(failure)
@@ -131,8 +127,13 @@ def _discard(connection: Connection) -> None:
 
     asyncpg that is stopped between sending BEGIN and noting that it has begun keeps a transaction
     open that nobody knows of. The ROLLBACK waits until the server has heard of the cancellation.
+    psycopg that is cancelled twice closes the connection itself.
     """
-    if connection.dialect.driver != "asyncpg" or connection.invalidated:
+    if connection.invalidated:
+        return
+    if connection.dialect.driver != "asyncpg":
+        if getattr(connection.connection.driver_connection, "closed", False):
+            connection.invalidate()
         return
     driver: Any = connection.connection.dbapi_connection
     try:

@@ -14,8 +14,7 @@ from sqlalchemy import exc, inspect, select, text
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
-from habitkit.backends.sqlalchemy._stores import in_transaction
-from habitkit.backends.sqlalchemy.store import transaction_modes
+from habitkit.backends.sqlalchemy._stores import in_transaction, set_isolation
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated
 
@@ -65,7 +64,8 @@ def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
     if dialect not in _TYPES:
         msg = f"expected SQLite or PostgreSQL, got the dialect {dialect!r}"
         raise ConfigurationError(msg)
-    source = resources.files(__package__).joinpath("steps", f"{step:04}.sql").read_text("utf-8")
+    steps = resources.files("habitkit.backends.sqlalchemy").joinpath("steps")
+    source = steps.joinpath(f"{step:04}.sql").read_text("utf-8")
     code = "\n".join(line for line in source.splitlines() if not line.startswith("--"))
     prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
     # SQLite wants the schema before an index's own name and nowhere else in such a statement.
@@ -130,8 +130,8 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
 
 def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
     """Take the steps, errors of the database as they are."""
-    writer, _ = transaction_modes(engine)
-    with writer.connect() as connection:
+    with engine.connect() as connection:
+        set_isolation(connection, write=True)
         found = version(connection, schema)
         if found < to:
             connection.rollback()

@@ -31,7 +31,6 @@ __all__ = [
     "SqlStore",
     "capabilities_of",
     "connection_of",
-    "transaction_modes",
 ]
 
 R = TypeVar("R")
@@ -55,7 +54,6 @@ class SqlStore:
         """
         self._engine = engine
         self._schema = schema
-        self._writer, self._reader = transaction_modes(engine)
         self._one_at_a_time: AbstractContextManager[Any] = (
             threading.Lock() if isinstance(engine.pool, StaticPool) else nullcontext()
         )
@@ -67,7 +65,7 @@ class SqlStore:
         attempts = Attempts(write, keyed)
         while True:
             try:
-                with self._one_at_a_time, self._connect(write=write) as connection:
+                with self._one_at_a_time, self._engine.connect() as connection:
                     try:
                         return run_own(connection, self._schema, work, attempts)
                     except exc.DBAPIError as error:
@@ -91,9 +89,6 @@ class SqlStore:
     def close(self) -> None:
         """Close the engine's connections."""
         self._engine.dispose()
-
-    def _connect(self, *, write: bool) -> Connection:
-        return (self._writer if write else self._reader).connect()
 
 
 class HostSqlStore:
@@ -131,20 +126,6 @@ def connection_of(
     if write:
         session.flush()
     return session.connection()
-
-
-def transaction_modes(engine: Engine) -> tuple[Engine, Engine]:
-    """Return the engine for writing and the one for reading.
-
-    On PostgreSQL actions run at READ COMMITTED, whatever the engine's default, and queries at
-    REPEATABLE READ, so that all statements of a query see one state.
-    """
-    if engine.dialect.name != "postgresql":
-        return engine, engine
-    return (
-        engine.execution_options(isolation_level="READ COMMITTED"),
-        engine.execution_options(isolation_level="REPEATABLE READ"),
-    )
 
 
 def capabilities_of(engine: Engine) -> frozenset[str]:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Time,
     UniqueConstraint,
 )
+from sqlalchemy.schema import SchemaItem
 
 from habitkit.backends.sqlalchemy._types import Id, Instant, Json
 
@@ -49,9 +50,9 @@ metadata = MetaData()
 _NAME = String(200)
 
 
-def _table(name: str, *parts: Column[object] | object) -> Table:
+def _table(name: str, *parts: SchemaItem) -> Table:
     """Make a table with the prefix; on SQLite its primary key is the table itself."""
-    return Table(f"habitkit_{name}", metadata, *parts, sqlite_with_rowid=False)  # type: ignore[arg-type]
+    return Table(f"habitkit_{name}", metadata, *parts, sqlite_with_rowid=False)
 
 
 def _integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
