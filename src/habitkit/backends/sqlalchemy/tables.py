@@ -6,6 +6,8 @@ steps together lead to, and a test holds the two equal.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -23,9 +25,11 @@ from sqlalchemy import (
     Time,
     UniqueConstraint,
 )
-from sqlalchemy.schema import SchemaItem
 
 from habitkit.backends.sqlalchemy._types import Id, Instant, Json
+
+if TYPE_CHECKING:
+    from sqlalchemy.schema import SchemaItem
 
 __all__ = [
     "accounts",

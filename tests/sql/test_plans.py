@@ -1,0 +1,209 @@
+"""Every statement that the rooms prepare finds its rows by an index."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, create_engine
+
+import habitkit.testing
+from habitkit import Schedule, on, subscribe
+from habitkit.backends.sqlalchemy import SqlStore, _coins, _habits, _journal, _messages
+from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
+from habitkit.events import Recorded
+
+Plans = dict[str, str]
+
+plans: Plans = {}
+"""What the cursors below learned: the plan by statement."""
+
+
+class ExplainingCursor(sqlite3.Cursor):
+    """A cursor of SQLite that asks for the plan of each statement first."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        self._explain(sql, parameters)
+        return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, rows: Any) -> sqlite3.Cursor:
+        self._explain(sql, rows[0])
+        return super().executemany(sql, rows)
+
+    def _explain(self, sql: str, parameters: Any) -> None:
+        if "habitkit_" in sql:
+            cursor = sqlite3.Cursor(self.connection)
+            plan = cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
+            plans[sql] = "\n".join(detail for *_, detail in plan)
+
+
+class ExplainingConnection(sqlite3.Connection):
+    """A connection of SQLite with such cursors."""
+
+    def cursor(self, factory: Any = ExplainingCursor) -> Any:
+        return super().cursor(factory)
+
+
+class ExplainingPostgresCursor(psycopg.Cursor[Any]):
+    """A cursor of PostgreSQL that asks for the plan of each statement first."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        self._explain(query, params)
+        return super().execute(query, params, **options)
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> Any:
+        self._explain(query, params_seq[0])
+        return super().executemany(query, params_seq, **options)
+
+    def _explain(self, query: Any, params: Any) -> None:
+        if "habitkit_" in str(query):
+            with psycopg.Cursor(self.connection) as cursor:
+                plan = cursor.execute(f"EXPLAIN {query}", params).fetchall()
+            plans[str(query)] = "\n".join(line for (line,) in plan)
+
+
+REALISTIC = """
+INSERT INTO habitkit_owners SELECT 'owner' || n, 10 FROM generate_series(1, 1000) n;
+INSERT INTO habitkit_habits
+    SELECT md5('habit' || n)::uuid, 'owner' || (1 + n % 1000), 'Run', '{"kind": "daily"}', NULL,
+           '00:00', now() FROM generate_series(1, 3000) n;
+INSERT INTO habitkit_check_ins
+    SELECT md5('fact' || n)::uuid, md5('habit' || (1 + n % 3000))::uuid, 'owner' || (1 + n % 1000),
+           date '2025-01-01' + n / 3000, now(), 'UTC', NULL, 'full', 'app', now()
+    FROM generate_series(1, 30000) n;
+INSERT INTO habitkit_voids
+    SELECT md5('fact' || n)::uuid, md5('void' || n)::uuid, md5('habit' || (1 + n % 3000))::uuid,
+           'owner' || (1 + n % 1000), now() FROM generate_series(1, 3000) n;
+INSERT INTO habitkit_snapshots
+    SELECT md5('habit' || n)::uuid, 'owner' || (1 + n % 1000), '2025-01-01', '111'::bytea, 3, 1
+    FROM generate_series(1, 3000) n;
+INSERT INTO habitkit_accounts
+    SELECT md5('account' || n)::uuid, 'owner' || n, 'wallet', 'coin', 5, 10, now(), 0, 0
+    FROM generate_series(1, 1000) n;
+INSERT INTO habitkit_transfers
+    SELECT md5('transfer' || n)::uuid, 'award', 'a', 'b', 'coin', 5, NULL, now()
+    FROM generate_series(1, 10000) n;
+INSERT INTO habitkit_entries
+    SELECT md5('account' || (1 + n % 1000))::uuid, n / 1000, md5('transfer' || n)::uuid, 5, 5, now()
+    FROM generate_series(1, 10000) n;
+INSERT INTO habitkit_entitlements
+    SELECT 'owner' || (1 + n % 1000), 'done:' || n, 'coin', 10 FROM generate_series(1, 10000) n;
+INSERT INTO habitkit_events
+    SELECT 'owner' || (1 + n % 1000), n / 1000, 0, 'noted', now(), NULL, '{}'
+    FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_outbox
+    SELECT 'owner' || (1 + n % 1000), n / 1000, 0, now() + n * interval '1 minute', 0
+    FROM generate_series(1, 5000) n;
+INSERT INTO habitkit_inbox
+    SELECT md5('message' || n)::uuid, 'owner' || (1 + n % 1000), 'key' || n, 'noted', now(), '{}', 0,
+           CASE WHEN n % 100 > 0 THEN now() - n * interval '1 minute' END, NULL
+    FROM generate_series(1, 5000) n;
+INSERT INTO habitkit_answers
+    SELECT 'owner' || (1 + n % 1000), 'coins.award', 'key' || n, '{}', '{}',
+           now() - n * interval '1 minute' FROM generate_series(1, 10000) n;
+ANALYZE;
+"""
+
+
+def use_everything(engine: Engine) -> None:
+    """Let a kit run each of its statements."""
+
+    def refuse(event: Any) -> None:
+        if event.fields["refuse"]:
+            raise ArithmeticError
+
+    def react(_tx: Any, _owner: str, events: Any) -> None:
+        if events[0].type == "bad message":
+            raise ArithmeticError
+
+    kit = habitkit.testing.kit(
+        "2026-03-10T12:00Z",
+        store=SqlStore(engine),
+        reactions=[on(Recorded, react)],
+        subscribers=[subscribe("noted", refuse)],
+    )
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    kit.habits.get(run.id)
+    kit.habits.list("ada", after=kit.habits.list("ada")[0].id)
+    for _ in range(2):
+        done = kit.habits.check_in(run.id, idempotency_key="today")
+    kit.habits.check_in(run.id)
+    kit.habits.backfill(run.id, [date(2026, 3, day) for day in range(1, 9)], source="elsewhere")
+    kit.habits.undo(done.id)
+    kit.streaks.state(run.id)
+    kit.streaks.rebuild(run.id)
+    kit.coins.award("ada", 50, idempotency_key="award")
+    kit.coins.transfer("ada", "bob", 5, idempotency_key="gift")
+    for newest_first in (True, False):
+        kit.coins.history("ada", after=1, newest_first=newest_first)
+    for refuse_it in (True, False):
+        kit.events.record("ada", "noted", {"refuse": refuse_it})
+    kit.events.page("ada", after=(1, 0))
+    kit.relay.run_once()
+    for number, kind in enumerate(["good message", "bad message"]):
+        kit.run(lambda tx, n=number, k=kind: tx.send(Recorded("bob", tx.now, k, {}), str(n)))
+    kit.sweep()
+
+
+@pytest.fixture
+def explained(engine: Engine) -> Iterator[tuple[Engine, Plans]]:
+    """The plans of all statements that were run, on a database with many rows."""
+    arguments: dict[str, Any] = {"factory": ExplainingConnection}
+    if engine.dialect.name == "postgresql":
+        arguments = {"cursor_factory": ExplainingPostgresCursor}
+        with engine.begin() as connection:
+            connection.exec_driver_sql(REALISTIC)
+    explaining = create_engine(engine.url, connect_args=arguments)
+    plans.clear()
+    with suppress(ArithmeticError):
+        use_everything(explaining)
+    yield explaining, plans
+    explaining.dispose()
+
+
+def prepared() -> dict[str, Prepared]:
+    """Return every statement that a room prepares, by its place."""
+    return {
+        f"{room.__name__}.{name}": value
+        for module in (_coins, _habits, _journal, _messages)
+        for room in vars(module).values()
+        if isinstance(room, type) and room.__module__ == module.__name__
+        for name, value in vars(room).items()
+        if isinstance(value, Prepared)
+    }
+
+
+def test_each_statement_finds_its_rows_by_an_index(explained):
+    engine, plans = explained
+    scans = {"sqlite": "SCAN habitkit_", "postgresql": "Seq Scan on habitkit_"}[engine.dialect.name]
+
+    found = {sql: plan for sql, plan in plans.items() if scans in plan}
+
+    assert found == {}
+    assert len(plans) > len(prepared()), "those made on the spot were explained as well"
+
+
+def test_each_prepared_statement_was_explained(explained):
+    engine, plans = explained
+
+    missing = [
+        name for name, one in prepared().items() if _Form(one, engine.dialect, None).sql not in plans
+    ]
+
+    assert missing == []
+
+
+def test_an_owners_page_is_read_in_the_order_of_an_index(explained):
+    _, plans = explained
+    pages = [plan for sql, plan in plans.items() if "LIMIT" in sql and "FROM habitkit_events" in sql]
+    pages += [plan for sql, plan in plans.items() if "FROM habitkit_entries JOIN" in sql]
+
+    assert len(pages) >= 3
+    for plan in pages:
+        assert "TEMP B-TREE" not in plan
+        assert "Sort" not in plan
