@@ -8,7 +8,7 @@ PYTHON ?=
 PYTHONS ?= 3.11 3.12 3.13
 WORKERS ?= auto
 ROUNDS ?= 20
-CONTRACTS ?= tests/contracts
+CONTRACTS ?= tests/stores
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 

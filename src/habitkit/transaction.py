@@ -196,7 +196,7 @@ class Transaction:
                 key=key,
                 type=event.type,
                 at=event.at,
-                fields=_codec.event_fields(event),
+                fields=_codec.from_json(_codec.to_json(_codec.event_fields(event))),
             )
         )
 

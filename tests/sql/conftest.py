@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
-from tests.sql.support import drop_host_tables, make_host_tables
+from tests.sql.opened import ASYNC_POSTGRES, Opened
+from tests.sql.support import DRIVER_MODES, drop_host_tables, host_engine, make_host_tables
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
@@ -73,3 +77,50 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 def kit(engine: Engine) -> habitkit.testing.TestKit:
     """A kit on ``engine``; its clock stands at 2026-01-01 08:00 UTC."""
     return habitkit.testing.kit(store=SqlStore(engine))
+
+
+@pytest.fixture(
+    params=[*DRIVER_MODES, pytest.param("postgresql", marks=pytest.mark.postgres)],
+)
+def host(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The host's engine: SQLite in every mode its driver may be in, and PostgreSQL."""
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgres")
+        return
+    engine = host_engine(str(request.getfixturevalue("sqlite").url), request.param)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=[*ASYNC_POSTGRES, "threads"])
+def driver(request: pytest.FixtureRequest) -> str:
+    """How the async kit reaches its database, each in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, driver: str) -> Engine:
+    """A sync engine on the database, to look at what others see."""
+    found: Engine = request.getfixturevalue("sqlite" if driver == "threads" else "postgres")
+    return found
+
+
+@pytest.fixture
+async def opened(database: Engine, driver: str) -> AsyncIterator[Callable[..., Opened]]:
+    """Open kits; in the end their stores are closed, and nothing is left open."""
+    stores = []
+
+    def make(*reactions: Any) -> Opened:
+        made = Opened(database, driver, reactions)
+        stores.append(made)
+        return made
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield make
+        for made in stores:
+            assert made.pool.checkedout() == 0
+            await made.store.close()
+        stores.clear()
+        gc.collect()

@@ -111,7 +111,7 @@ def _close(open_socket: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def proxy_to(url: str) -> Iterator[tuple[Proxy, URL]]:
+def proxy_to(url: str | URL) -> Iterator[tuple[Proxy, URL]]:
     """Run a proxy to the server of a URL; yield it and the URL that leads through it."""
     direct = make_url(url)
     proxy = Proxy((str(direct.host), int(direct.port or 5432)))

@@ -163,3 +163,8 @@ def terminate(connection: Connection) -> None:
         wait_ms = int(LIMIT_SECONDS * 1000)
         done = admin.execute("SELECT pg_terminate_backend(%s, %s)", (mine, wait_ms)).fetchone()
     assert done == (True,)
+
+
+def sqlstate_of(error: BaseException | None) -> object:
+    """Return the code of a PostgreSQL server's error."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)

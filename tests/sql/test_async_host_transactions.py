@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, exc, select
@@ -27,6 +28,7 @@ from habitkit.errors import (
 )
 from habitkit.events import CoinsPosted
 from habitkit.testing import FakeClock
+from tests.sql.opened import ASYNC_POSTGRES
 from tests.sql.support import (
     Order,
     contents,
@@ -34,13 +36,12 @@ from tests.sql.support import (
     notes_in,
     nothing_written,
     raise_sqlstate,
+    sqlstate_of,
     terminate,
 )
 
-POSTGRES = [pytest.param(name, marks=pytest.mark.postgres) for name in ("psycopg", "asyncpg")]
 
-
-@pytest.fixture(params=["aiosqlite", "aiosqlite, begun by an event", *POSTGRES])
+@pytest.fixture(params=["aiosqlite", "aiosqlite, begun by an event", *ASYNC_POSTGRES])
 def driver(request: pytest.FixtureRequest) -> str:
     """The host's driver, each in turn."""
     name: str = request.param
@@ -70,11 +71,11 @@ async def host(database: Engine, driver: str) -> AsyncIterator[AsyncEngine]:
 @pytest.fixture
 async def open_kit(database: Engine, host: AsyncEngine):
     """Return a function that makes a kit; on SQLite it runs its own actions in threads."""
-    stores = []
+    stores: list[Any] = []
 
     def make(*reactions):
         if database.dialect.name == "sqlite":
-            store = threaded_sqlite(sqlite_engine(database.url))
+            store: Any = threaded_sqlite(sqlite_engine(database.url))
             stores.append(store)
         else:
             store = AsyncSqlStore(host)
@@ -267,8 +268,7 @@ async def test_a_transaction_that_the_database_ended_is_lost(host, open_kit, dat
     assert await available(kit) == 7
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+@pytest.mark.parametrize("driver", ASYNC_POSTGRES)
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
 async def test_a_conflict_inside_the_hosts_transaction_comes_unchanged_after_one_try(
     host, open_kit, database, sqlstate
@@ -287,14 +287,13 @@ async def test_a_conflict_inside_the_hosts_transaction_comes_unchanged_after_one
             await kit.on(connection).coins.award("ada", 7, idempotency_key="gift")
         await connection.commit()
 
-    assert caught.value.orig.sqlstate == sqlstate
+    assert sqlstate_of(caught.value) == sqlstate
     assert len(tries) == 1
     assert notes_in(database) == ["mine"]
     assert await available(kit) == 0
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+@pytest.mark.parametrize("driver", ASYNC_POSTGRES)
 async def test_a_connection_that_died_before_an_action_is_lost_too(host, kit, database):
     async with host.connect() as connection:
         await connection.execute(a_note())
@@ -323,7 +322,7 @@ async def test_a_transaction_that_read_before_others_wrote_is_told_how_to_begin(
     assert await available(kit) == 12
 
 
-@pytest.mark.parametrize("driver", ["aiosqlite", *POSTGRES])
+@pytest.mark.parametrize("driver", ["aiosqlite", *ASYNC_POSTGRES])
 async def test_a_connection_in_autocommit_mode_is_refused(host, kit, database):
     for engine in (
         host.execution_options(isolation_level="AUTOCOMMIT"),

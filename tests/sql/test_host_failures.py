@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Connection, Engine, exc, text
+from sqlalchemy import Connection, Engine, exc, insert, text
 from sqlalchemy.orm import Session
 
 import habitkit.testing
@@ -12,7 +12,15 @@ from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.coins.actions import award
 from habitkit.errors import HostTransactionLost
 from habitkit.events import CoinsPosted, HabitCreated
-from tests.sql.support import Order, contents, notes_in, raise_sqlstate, terminate, write_note
+from tests.sql.support import (
+    Order,
+    contents,
+    notes_in,
+    raise_sqlstate,
+    sqlstate_of,
+    terminate,
+    write_note,
+)
 
 HANDLES = ["connection", "session"]
 
@@ -124,7 +132,7 @@ def test_a_conflict_inside_the_hosts_transaction_comes_unchanged_after_one_try(p
         write_note(connection)
         with pytest.raises(exc.OperationalError) as caught:
             kit.on(connection).coins.award("ada", 7, idempotency_key="gift")
-        assert caught.value.orig.sqlstate == sqlstate
+        assert sqlstate_of(caught.value) == sqlstate
         assert tries == [connection]
         connection.commit()
 
@@ -157,7 +165,7 @@ def test_a_host_whose_snapshot_is_too_old_gets_the_databases_own_error(postgres,
         kit.coins.award("ada", 6, idempotency_key="of another")
         with pytest.raises(exc.OperationalError) as caught:
             kit.on(connection).coins.spend("ada", 5, idempotency_key="tea")
-        assert caught.value.orig.sqlstate == "40001"
+        assert sqlstate_of(caught.value) == "40001"
         connection.rollback()
         kit.on(connection).coins.spend("ada", 5, idempotency_key="tea")
         connection.commit()
@@ -195,11 +203,11 @@ def test_a_later_commit_of_a_serializable_host_may_still_fail_with_the_databases
         for connection, owner in ((one, "ada"), (other, "bob")):
             assert connection.scalar(text("SELECT count(*) FROM orders")) == 0
             kit.on(connection).coins.award(owner, 5, idempotency_key="gift")
-            connection.execute(Order.__table__.insert().values(item="the last one"))
+            connection.execute(insert(Order).values(item="the last one"))
         one.commit()
         with pytest.raises(exc.OperationalError) as caught:
             other.commit()
-        assert caught.value.orig.sqlstate == "40001"
+        assert sqlstate_of(caught.value) == "40001"
 
     assert kit.coins.balance("ada").available == 5
     assert kit.coins.balance("bob").available == 0

@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy import Connection, Engine
 
 import habitkit.testing
 from habitkit import Schedule, on
-from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
+from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.coins.actions import award
 from habitkit.errors import (
     Duplicate,
-    HostTransactionStale,
-    HostTransactionUnsupported,
     InsufficientFunds,
     NestedTransaction,
 )
 from habitkit.events import CoinsPosted
 from habitkit.testing import TestKit
 from tests.sql.support import (
-    DRIVER_MODES,
-    Order,
-    host_engine,
     notes,
     notes_in,
     nothing_written,
     write_note,
 )
-
-
-@pytest.fixture(
-    params=[*DRIVER_MODES, pytest.param("postgresql", marks=pytest.mark.postgres)],
-)
-def host(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The host's engine: SQLite in every mode its driver may be in, and PostgreSQL."""
-    if request.param == "postgresql":
-        yield request.getfixturevalue("postgres")
-        return
-    engine = host_engine(str(request.getfixturevalue("sqlite").url), request.param)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -252,156 +232,3 @@ def test_the_hosts_rollback_undoes_what_its_savepoints_kept(host, kit):
         connection.rollback()
 
     assert (balance(kit), notes_in(host)) == (0, [])
-
-
-# -- sessions ------------------------------------------------------------------------------------
-
-
-@contextmanager
-def a_session(host: Engine) -> Iterator[Session]:
-    with Session(host) as session:
-        yield session
-
-
-@contextmanager
-def a_scoped_session(host: Engine) -> Iterator[scoped_session[Session]]:
-    scoped = scoped_session(sessionmaker(host))
-    yield scoped
-    scoped.remove()
-
-
-@pytest.fixture(params=[a_session, a_scoped_session])
-def session(request: pytest.FixtureRequest, host: Engine) -> Iterator[Session]:
-    """A session of the host, or a scoped session."""
-    with request.param(host) as session:
-        yield session
-
-
-def orders(host: Engine) -> list[str]:
-    with Session(host) as session:
-        return [order.item for order in session.query(Order).order_by(Order.id)]
-
-
-def test_an_object_of_the_hosts_and_its_coins_are_committed_together(host, kit, session):
-    kit.coins.award("ada", 50, idempotency_key="start")
-    session.add(Order(item="tea"))
-
-    kit.on(session).coins.spend("ada", 20, idempotency_key="tea")
-    session.commit()
-
-    assert (orders(host), balance(kit)) == (["tea"], 30)
-
-
-def test_an_object_of_the_hosts_and_its_coins_vanish_together(host, kit, session):
-    kit.coins.award("ada", 50, idempotency_key="start")
-    session.add(Order(item="tea"))
-    kit.on(session).coins.spend("ada", 20, idempotency_key="tea")
-
-    session.rollback()
-
-    assert (orders(host), balance(kit)) == ([], 50)
-
-
-def test_pending_objects_are_written_before_an_action_so_that_its_failure_leaves_them(
-    host, kit, session
-):
-    session.add(Order(item="tea"))
-    seen = []
-
-    def look(tx):
-        seen.extend(tx.connection.execute(Order.__table__.select()).all())
-        raise ArithmeticError
-
-    with pytest.raises(ArithmeticError):
-        kit.on(session).run(look)
-    session.commit()
-
-    assert [row.item for row in seen] == ["tea"]
-    assert orders(host) == ["tea"]
-
-
-def test_a_failed_action_leaves_a_session_fit_for_more(host, kit, session):
-    order = Order(item="tea")
-    session.add(order)
-    with pytest.raises(InsufficientFunds):
-        kit.on(session).coins.spend("ada", 20, idempotency_key="tea")
-
-    order.item = "water"
-    session.commit()
-
-    assert orders(host) == ["water"]
-    assert order.item == "water"
-
-
-# -- what cannot work ----------------------------------------------------------------------------
-
-
-def autocommit_of_the_engine(engine: Engine) -> Connection:
-    return engine.execution_options(isolation_level="AUTOCOMMIT").connect()
-
-
-def autocommit_of_the_connection(engine: Engine) -> Connection:
-    return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-
-
-def autocommit_from_the_start(engine: Engine) -> Connection:
-    return create_engine(engine.url, isolation_level="AUTOCOMMIT").connect()
-
-
-@pytest.mark.parametrize(
-    "connect",
-    [autocommit_of_the_engine, autocommit_of_the_connection, autocommit_from_the_start],
-)
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda kit: kit.coins.award("ada", 5, idempotency_key="gift"),
-        lambda kit: kit.coins.balance("ada"),
-    ],
-    ids=["action", "query"],
-)
-def test_a_connection_in_autocommit_mode_is_refused(engine, connect, use):
-    kit = habitkit.testing.kit(store=SqlStore(engine))
-
-    with connect(engine) as connection, nothing_written(engine):
-        inside = kit.on(connection)
-        with pytest.raises(HostTransactionUnsupported, match="autocommit"):
-            use(inside)
-        write_note(connection)
-
-    assert notes_in(engine) == ["mine"]
-    connection.engine.dispose()
-
-
-@pytest.mark.parametrize("handle", ["engine", "sessionmaker", "cursor", None])
-def test_what_is_no_connection_and_no_session_is_refused_by_name(sqlite, handle):
-    kit = habitkit.testing.kit(store=SqlStore(sqlite))
-    given = {"engine": sqlite, "sessionmaker": sessionmaker(sqlite)}.get(str(handle), handle)
-
-    with pytest.raises(HostTransactionUnsupported, match="Connection, Session or scoped_session"):
-        kit.on(given)
-
-
-# -- SQLite: others have written since -----------------------------------------------------------
-
-
-def test_a_transaction_that_read_before_others_wrote_is_told_how_to_begin(sqlite_url, sqlite):
-    engine = sqlite_engine(sqlite_url)
-    kit = habitkit.testing.kit(store=SqlStore(sqlite))
-
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN")
-        connection.execute(notes.select()).all()
-        kit.coins.award("ada", 5, idempotency_key="of another")
-        with pytest.raises(HostTransactionStale, match="BEGIN IMMEDIATE"):
-            kit.on(connection).coins.award("ada", 7, idempotency_key="gift")
-        assert kit.on(connection).coins.balance("ada").available == 0, "it may go on reading"
-
-        connection.rollback()
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        connection.execute(notes.select()).all()
-        kit.on(connection).coins.award("ada", 7, idempotency_key="gift")
-        connection.commit()
-
-    assert balance(kit) == 12
-    engine.dispose()

@@ -28,7 +28,7 @@ Call = Callable[[Callable[[Any], Any]], Any]
 @contextmanager
 def sync_client(url: URL) -> Iterator[Call]:
     """Use a kit through a URL."""
-    engine = create_engine(url)
+    engine: Any = create_engine(url)
     kit = habitkit.testing.kit(store=SqlStore(engine), subscribers=[subscribe("noted", print)])
     yield lambda use: use(kit)
     assert engine.pool.checkedout() == 0
@@ -44,7 +44,7 @@ def async_client(url: URL, driver: str) -> Iterator[Call]:
         return await result if asyncio.iscoroutine(result) else result
 
     with asyncio.Runner() as runner:
-        engine = create_async_engine(url.set(drivername=f"postgresql+{driver}"))
+        engine: Any = create_async_engine(url.set(drivername=f"postgresql+{driver}"))
         subscribers = [subscribe("noted", print)]
         kit = AsyncHabitKit(AsyncSqlStore(engine), clock=FakeClock(), subscribers=subscribers)
         yield lambda use: runner.run(call(use))
@@ -175,7 +175,7 @@ def test_what_a_relay_could_not_note_is_delivered_again(kit, proxy, call, when):
     with pytest.raises(OutcomeUnknown):
         call(lambda kit: kit.relay.run_once())
 
-    told = []
+    told: list[Any] = []
     late = habitkit.testing.kit(
         "2026-01-01T09:00Z", store=kit._runner.store, subscribers=[subscribe("noted", told.append)]
     )

@@ -22,6 +22,7 @@ from tests.sql.support import (
     notes_in,
     nothing_written,
     raise_sqlstate,
+    sqlstate_of,
     terminate,
 )
 
@@ -76,7 +77,7 @@ def test_a_conflict_without_end_is_a_busy_store_and_nothing_is_written(postgres,
 
     assert caught.value.attempts == len(trouble.transactions) == MAX_ATTEMPTS
     assert isinstance(caught.value.__cause__, exc.DBAPIError)
-    assert caught.value.__cause__.orig.sqlstate == sqlstate
+    assert sqlstate_of(caught.value.__cause__) == sqlstate
     assert notes_in(postgres) == []
     assert postgres.pool.checkedout() == 0
 

@@ -11,6 +11,7 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import DayClock, HabitKit, Schedule, StoredEvent, subscribe
 from habitkit.backends.memory import MemoryStore
+from habitkit.errors import InvalidHabit
 from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakReached
 from habitkit.streaks.days import habit_day, zone
 
@@ -350,9 +351,11 @@ def test_a_history_may_be_taken_over_again_in_any_order_and_from_several_sources
     days = [TODAY - n * DAY for n in range(5)]
 
     assert kit.habits.backfill(run.id, days, source="paper") == 5
-    assert kit.habits.backfill(run.id, iter([*reversed(days), days[0]]), source="paper") == 0
+    assert kit.habits.backfill(run.id, [*reversed(days), days[0]], source="paper") == 0
     assert kit.habits.backfill(run.id, days[:2], source="loop-csv") == 2
     assert kit.habits.backfill(run.id, [], source="paper") == 0
+    with pytest.raises(InvalidHabit, match="days: expected a list or set of dates"):
+        kit.habits.backfill(run.id, iter(days), source="paper")
     assert kit.streaks.state(run.id).current.slots == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from habitkit import ids
@@ -17,7 +18,7 @@ from habitkit.streaks.days import day_boundary, habit_day, is_sealed
 from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import date, datetime
     from uuid import UUID
 
@@ -235,7 +236,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     )
 
 
-def backfill(tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, source: str) -> int:
+def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, source: str) -> int:
     """Take over a history from elsewhere: each day counts for the streak and earns nothing.
 
     A day that was taken over before is left alone, so this may be repeated.
@@ -243,7 +244,8 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, sou
     Args:
         tx: The transaction.
         habit_id: The habit.
-        days: The days on which it was done.
+        days: The days on which it was done: a list or set, as an action may have to read them
+            twice.
         source: Where they come from, for example ``"loop-csv"``.
 
     Returns:
@@ -251,11 +253,14 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Iterable[date], *, sou
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidHabit: If a day is no date, or the source is not 1 to 100 characters.
+        InvalidHabit: If the days are no collection of dates, or the source is not 1 to 100
+            characters.
         DayRefused: If a day has not begun or lies more than a hundred years back.
     """
     subject = ids.parse_id(habit_id, "habit_id")
     rules.source(source)
+    if not isinstance(days, Collection):
+        raise InvalidHabit("days", given=days, expected="a list or set of dates")
     owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
     habit = get(tx, subject)
     zone_name = habit.clock.tz or "UTC"

@@ -13,7 +13,7 @@ from habitkit.clock import instant
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Recorded
 from habitkit.journal.model import Failure, RelayReport, SweepReport
-from habitkit.journal.rules import CLAIM_SECONDS, retry_delay
+from habitkit.journal.rules import CLAIM_SECONDS, happened, retry_delay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,8 @@ def record(
         unit: Whose event it is: an owner, or any other unit such as a visitor.
         type: The event's type, at most 100 characters; not one of habitkit's own.
         fields: Its content: JSON values, at most 64 KiB as text.
-        at: When it happened; now by default.
+        at: When it happened, not later than now (15 minutes of clock skew are forgiven); now by
+            default.
         idempotency_key: The same key with the same arguments records once.
 
     Returns:
@@ -53,12 +54,13 @@ def record(
 
     Raises:
         InvalidEvent: If the type or the fields cannot be recorded.
+        InvalidInstant: If ``at`` has no zone or lies in the future.
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(unit))
     name = _event_type(type)
     values = _fields({} if fields is None else fields)
-    when = None if at is None else instant(at)
+    when = None if at is None else happened(instant(at), tx.now)
     tx.lock(unit)
 
     def work(_: object) -> Recorded:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.errors import IdempotencyConflict
+from habitkit.errors import IdempotencyConflict, InvalidInstant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ __all__ = [
     "MAX_MESSAGE_ATTEMPTS",
     "expired",
     "fingerprint",
+    "happened",
     "retry_delay",
     "same_request",
 ]
@@ -31,12 +32,24 @@ MAX_MESSAGE_ATTEMPTS = 5
 CLAIM_SECONDS = 60
 """How long a claimed delivery is left to the relay that claimed it."""
 
+_CLOCK_SKEW = timedelta(minutes=15)
 _LONGEST_DELAY_SECONDS = 3600
 
 
 def expired(answer_at: datetime, now: datetime) -> bool:
     """Tell whether an answer is too old to be given again."""
     return now - answer_at > timedelta(days=IDEMPOTENCY_DAYS)
+
+
+def happened(at: datetime, now: datetime) -> datetime:
+    """Return an instant that is not later than now, 15 minutes of clock skew forgiven.
+
+    Raises:
+        InvalidInstant: If it is later.
+    """
+    if at - now > _CLOCK_SKEW:
+        raise InvalidInstant("at", given=at, expected=f"an instant not later than now, {now}")
+    return at
 
 
 def fingerprint(request: Mapping[str, object]) -> dict[str, str]:

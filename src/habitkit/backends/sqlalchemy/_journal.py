@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from sqlalchemy import CTE
+
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.journal.model import EventRow
 
@@ -119,15 +121,7 @@ class Outbox:
     _CLAIM = Prepared(
         lambda _: (
             update(outbox)
-            .where(
-                tuple_(*Outbox._PLACE).in_(
-                    select(*Outbox._PLACE)
-                    .where(outbox.c.available_at <= bindparam("now"))
-                    .order_by(outbox.c.available_at, *Outbox._PLACE)
-                    .limit(bindparam("count"))
-                    .with_for_update(skip_locked=True)
-                )
-            )
+            .where(tuple_(*Outbox._PLACE).in_(select(_due())))
             .values(available_at=bindparam("until"), attempts=outbox.c.attempts + 1)
             .returning(*Outbox._PLACE, outbox.c.attempts)
         )
@@ -192,3 +186,20 @@ class Outbox:
                 "until": until,
             },
         )
+
+
+def _due() -> CTE:
+    """Return the places of deliveries that are due and that nobody else is claiming.
+
+    PostgreSQL runs a CTE that locks once. A subquery it may run again for each row of the outbox,
+    and as the rows that are updated already do not count, it claims more than the limit.
+    """
+    place = (outbox.c.owner, outbox.c.rev, outbox.c.position)
+    return (
+        select(*place)
+        .where(outbox.c.available_at <= bindparam("now"))
+        .order_by(outbox.c.available_at, *place)
+        .limit(bindparam("count"))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )

@@ -141,7 +141,7 @@ class BackfillCases(RunCases):
     def test_a_history_counts_for_the_streak(self, kit: TestKit, run: Habit) -> None:
         history = [TODAY - days(n) for n in range(40, 0, -1)]
 
-        assert kit.habits.backfill(run.id, reversed(history), source="paper") == 40
+        assert kit.habits.backfill(run.id, [*reversed(history)], source="paper") == 40
 
         assert kit.streaks.state(run.id).current == Streak(40, history[0], history[-1])
         assert kit.habits.check_in(run.id).streak.slots == 41

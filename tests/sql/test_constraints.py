@@ -1,0 +1,231 @@
+"""What the tables refuse, whoever writes: rules never let it through, and a bug must not either."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+from sqlalchemy import Engine, exc, text
+
+import habitkit.testing
+from habitkit import Schedule
+from habitkit.backends.sqlalchemy import SqlStore
+from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
+from habitkit.coins.model import Account, Move, Transfer
+from habitkit.errors import Duplicate, IntegrityError
+from habitkit.events import Recorded
+from habitkit.habits.model import CheckIn, DayClock, Habit, Void
+from habitkit.journal.model import EventRow
+from habitkit.store import Stores
+from habitkit.streaks.model import Snapshot
+from tests.sql.support import nothing_written
+
+NOW = datetime(2026, 1, 1, 8, tzinfo=UTC)
+LARGEST = 2**63 - 1
+
+
+def an_id(number: int) -> UUID:
+    return UUID(int=number)
+
+
+HABIT = Habit(an_id(1), "ada", "Run", Schedule.daily(), DayClock(), NOW)
+WALLET = Account(an_id(2), "ada", "wallet", "coin", 0, 0, NOW, 0)
+MINT = Account(an_id(3), "ada", "mint", "coin", 0, 0, NOW, None)
+FACT = CheckIn(an_id(4), HABIT.id, "ada", date(2026, 1, 1), NOW, "UTC", None, "full", "app", NOW)
+VOID = Void(an_id(5), HABIT.id, "ada", FACT.id, NOW)
+AWARD = Transfer(an_id(6), "award", "ada", "ada", "coin", 5, None, NOW)
+NOTED = EventRow(1, 0, Recorded("ada", NOW, "noted", {}), False)
+MOVES = (
+    Move(WALLET.id, 1, 5, 5, NOW, 0),
+    Move(MINT.id, 1, -5, -5, NOW, 0),
+)
+
+
+@pytest.fixture
+def store(engine: Engine) -> SqlStore:
+    """A store that holds one of each."""
+    store = SqlStore(engine)
+
+    def fill(stores: Stores) -> None:
+        stores.habits.add(HABIT)
+        stores.habits.add_check_ins([FACT])
+        stores.habits.add_void(VOID)
+        stores.coins.open(WALLET)
+        stores.coins.open(MINT)
+        stores.coins.post(AWARD, MOVES)
+        stores.events.append([NOTED])
+
+    store.run(fill, write=True, keyed=False)
+    return store
+
+
+def moved(**changes: Any) -> Any:
+    """Return work that posts a transfer to the wallet with something wrong about it."""
+    change = {"amount": 1, "balance": 6, "debt": 0, "seq": 2, **changes}
+    wallet = Move(
+        WALLET.id, change["seq"], change["amount"], change["balance"], NOW, change["debt"]
+    )
+    mint = Move(MINT.id, 2, -change["amount"], -5 - change["amount"], NOW, 0)
+    transfer = evolve(AWARD, id=an_id(7), amount=abs(change["amount"]) or 1)
+    return lambda stores: stores.coins.post(transfer, (wallet, mint))
+
+
+# -- duplicates ----------------------------------------------------------------------------------
+
+DUPLICATES = {
+    "habit": lambda stores: stores.habits.add(HABIT),
+    "check-in": lambda stores: stores.habits.add_check_ins([FACT]),
+    "void": lambda stores: stores.habits.add_void(evolve(VOID, id=an_id(99))),
+    "account": lambda stores: stores.coins.open(WALLET._replace(id=an_id(99))),
+    "transfer": lambda stores: stores.coins.post(AWARD, ()),
+    "event": lambda stores: stores.events.append([NOTED]),
+}
+
+
+@pytest.mark.parametrize("kind", DUPLICATES)
+def test_what_exists_already_is_refused_by_its_kind(engine, store, kind):
+    with nothing_written(engine), pytest.raises(Duplicate, match="exists already") as caught:
+        store.run(DUPLICATES[kind], write=True, keyed=False)
+
+    assert caught.value.kind == kind
+    assert f"{kind} with this identity" in str(caught.value)
+
+
+def test_one_duplicate_among_many_refuses_them_all(engine, store):
+    new = evolve(FACT, id=an_id(99))
+
+    with nothing_written(engine), pytest.raises(Duplicate, match="check-in"):
+        store.run(lambda s: s.habits.add_check_ins([new, FACT]), write=True, keyed=False)
+
+
+def test_a_second_entry_of_one_number_is_refused(engine, store):
+    with nothing_written(engine), pytest.raises(IntegrityError, match="moved on since it was read"):
+        store.run(moved(seq=1), write=True, keyed=False)
+
+
+# -- the ledger ----------------------------------------------------------------------------------
+
+WRONG_MOVES = {
+    "below the floor": ({"amount": -6, "balance": -1}, "floor"),
+    "below the floor by more than the debt": ({"amount": -8, "balance": -3, "debt": 2}, "floor"),
+    "a negative debt": ({"debt": -1}, "debt"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "told"), WRONG_MOVES.values(), ids=WRONG_MOVES)
+def test_a_move_that_no_rule_lets_through_is_refused(engine, store, wrong, told):
+    with nothing_written(engine), pytest.raises(IntegrityError) as caught:
+        store.run(moved(**wrong), write=True, keyed=False)
+
+    assert told in str(caught.value) or "habitkit_accounts_check" in str(caught.value)
+    assert not isinstance(caught.value, Duplicate)
+
+
+def test_a_debt_may_reach_below_the_floor_as_far_as_it_says(store):
+    store.run(moved(amount=-7, balance=-2, debt=2), write=True, keyed=False)
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_a_transfer_of_nothing_or_less_is_refused(engine, store, amount):
+    transfer = evolve(AWARD, id=an_id(7), amount=amount)
+
+    with nothing_written(engine), pytest.raises(IntegrityError, match="amount"):
+        store.run(lambda stores: stores.coins.post(transfer, ()), write=True, keyed=False)
+
+
+def test_moves_that_do_not_sum_to_zero_are_refused(engine, store):
+    with nothing_written(engine), pytest.raises(IntegrityError, match="do not sum to zero"):
+        store.run(
+            lambda stores: stores.coins.post(evolve(AWARD, id=an_id(7)), MOVES[:1]),
+            write=True,
+            keyed=False,
+        )
+
+
+def test_the_largest_balance_is_kept_to_the_last_coin(engine):
+    kit = habitkit.testing.kit(store=SqlStore(engine))
+
+    kit.coins.award("ada", LARGEST, idempotency_key="all there is")
+
+    assert kit.coins.balance("ada").available == LARGEST
+    assert kit.coins.history("ada")[0].amount == LARGEST
+
+
+REALS = [
+    (accounts.c.balance, "UPDATE habitkit_accounts SET balance = 9223372036854775807 + balance"),
+    (accounts.c.seq, "UPDATE habitkit_accounts SET seq = 9223372036854775807 + seq"),
+    (accounts.c.debt, "UPDATE habitkit_accounts SET debt = 9223372036854775807 + 1"),
+    (transfers.c.amount, "UPDATE habitkit_transfers SET amount = 9223372036854775807 + amount"),
+    (entries.c.amount, "UPDATE habitkit_entries SET amount = 9223372036854775807 + 1"),
+    (entries.c.balance, "UPDATE habitkit_entries SET balance = 9223372036854775807 + 1"),
+    (
+        entitlements.c.settled,
+        "INSERT INTO habitkit_entitlements VALUES ('ada', 'k', 'coin', 9223372036854775807 + 1)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("column", "overflow"), REALS, ids=[str(column) for column, _ in REALS])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_an_integer_that_sqlite_would_make_a_real_is_refused(engine, store, column, overflow):
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT typeof(9223372036854775807 + 1)")) == "real"
+        with pytest.raises(exc.IntegrityError) as caught:
+            connection.exec_driver_sql(overflow)
+
+    assert f"typeof({column.name}) = 'integer'" in str(caught.value)
+
+
+# -- what belongs together -----------------------------------------------------------------------
+
+ORPHANS = {
+    "a check-in": lambda s: s.habits.add_check_ins([evolve(FACT, id=an_id(8), habit_id=an_id(99))]),
+    "a void": lambda s: s.habits.add_void(evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))),
+    "a snapshot": lambda s: s.streaks.put(Snapshot(an_id(99), "ada", date(2026, 1, 1), b"1", 1, 1)),
+}
+
+
+@pytest.mark.parametrize("orphan", ORPHANS.values(), ids=ORPHANS)
+def test_a_fact_of_a_habit_that_does_not_exist_is_refused(engine, store, orphan):
+    with nothing_written(engine), pytest.raises(IntegrityError) as caught:
+        store.run(orphan, write=True, keyed=False)
+
+    assert "foreign key" in str(caught.value).lower()
+    assert not isinstance(caught.value, Duplicate)
+
+
+def test_an_entry_without_its_transfer_or_account_is_refused(engine, store):
+    for account, transfer in ((WALLET.id, an_id(99)), (an_id(99), AWARD.id)):
+        row = {"account_id": account, "transfer_id": transfer, "seq": 9, "amount": 1, "balance": 1}
+        with (
+            engine.connect() as connection,
+            pytest.raises(exc.IntegrityError, match=r"(?i)foreign"),
+        ):
+            connection.execute(entries.insert().values(**row, at=NOW))
+
+
+# -- late writes ---------------------------------------------------------------------------------
+
+
+def test_a_snapshot_of_an_earlier_revision_does_not_replace_a_later_one(engine, store):
+    def put(rev: int) -> Any:
+        return lambda stores: stores.streaks.put(
+            Snapshot(HABIT.id, "ada", date(2026, 1, 1), b"1" * rev, rev, rev)
+        )
+
+    for rev in (1, 2, 2):
+        store.run(put(rev), write=True, keyed=False)
+    with nothing_written(engine), pytest.raises(IntegrityError, match="later revision"):
+        store.run(put(1), write=True, keyed=False)
+
+
+def test_an_error_of_the_store_names_no_driver_and_keeps_the_cause(store):
+    with pytest.raises(IntegrityError) as caught:
+        store.run(moved(debt=-1), write=True, keyed=False)
+
+    assert "sqlalche.me" not in str(caught.value)
+    assert "INSERT" not in str(caught.value)
+    assert caught.value.__cause__ is not None
