@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from habitkit.backends.sqlalchemy.schema import version
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import (
     ConfigurationError,
+    HostTransactionUnsupported,
     SchemaMissing,
     SchemaOutdated,
     StoreBusy,
@@ -279,6 +281,24 @@ def test_an_engine_for_sqlite_has_a_write_ahead_log_foreign_keys_and_patience(sq
         assert pragmas(normal) == {**wanted, "synchronous": 1}
         full.dispose()
     normal.dispose()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the driver has this mode since 3.12")
+def test_an_engine_whose_commits_do_nothing_is_refused(sqlite_url, sqlite):
+    engine = create_engine(sqlite_url, connect_args={"autocommit": True})
+    kit = habitkit.testing.kit(store=SqlStore(engine))
+
+    for use in (
+        partial(kit.events.record, "ada", "noted"),
+        partial(kit.events.page, "ada"),
+        partial(upgrade, create_engine("sqlite://", connect_args={"autocommit": True})),
+    ):
+        with pytest.raises(ConfigurationError, match="autocommit"):
+            use()
+    with engine.connect() as connection, pytest.raises(HostTransactionUnsupported):
+        kit.on(connection).events.record("ada", "noted")
+
+    engine.dispose()
 
 
 def test_a_fact_of_a_habit_that_does_not_exist_is_refused_by_the_file(sqlite):

@@ -33,10 +33,10 @@ DONE = f"the tables have version {LATEST} now\n"
 
 @pytest.fixture
 def two_schemas(fresh_postgres_url: str) -> Iterator[Engine]:
-    """A PostgreSQL database with tables in the schemas ``blue`` and ``Red "room"``."""
+    """A PostgreSQL database with tables in the schemas ``blue`` and ``Red room``."""
     engine = create_engine(fresh_postgres_url)
     with engine.begin() as connection:
-        connection.exec_driver_sql('CREATE SCHEMA blue; CREATE SCHEMA "Red ""room"""')
+        connection.exec_driver_sql('CREATE SCHEMA blue; CREATE SCHEMA "Red room"')
     for schema in SCHEMAS:
         assert upgrade(engine, schema=schema) == (0, LATEST)
     yield engine
@@ -61,7 +61,7 @@ def attached(tmp_path) -> Iterator[Engine]:
     engine.dispose()
 
 
-SCHEMAS = ["blue", 'Red "room"']
+SCHEMAS = ["blue", "Red room"]
 
 
 @pytest.fixture(

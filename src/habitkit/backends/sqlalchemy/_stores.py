@@ -14,7 +14,12 @@ from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
 from habitkit.backends.sqlalchemy._messages import Answers, Inbox
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy.tables import owners
-from habitkit.errors import HostTransactionLost, HostTransactionUnsupported, StoreError
+from habitkit.errors import (
+    ConfigurationError,
+    HostTransactionLost,
+    HostTransactionUnsupported,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +34,7 @@ __all__ = [
     "CAPABILITIES",
     "ROOMS",
     "SqlStores",
+    "expect_commits",
     "in_transaction",
     "run_inside",
     "run_own",
@@ -103,11 +109,13 @@ def run_own(
     Raises:
         sqlalchemy.exc.DBAPIError: What the database said, for ``Attempts`` to judge.
         StoreError: If the work has hidden an error after which nothing can be committed.
+        ConfigurationError: If the engine's SQLite connections cannot commit.
     """
     set_isolation(connection, write=attempts.write)
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
     stores = SqlStores(connection, schema)
     if _is_sqlite(connection):
+        expect_commits(connection)
         if in_transaction(connection):
             _begin_sqlite(connection, schema, write=attempts.write)
         else:
@@ -208,6 +216,18 @@ def _begin_sqlite(connection: Connection, schema: str | None, *, write: bool) ->
 
 def _is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
+
+
+def expect_commits(connection: Connection) -> None:
+    """Refuse SQLite's driver in a mode in which its ``commit()`` does nothing, without a word.
+
+    Raises:
+        ConfigurationError: If it is in that mode, which exists since Python 3.12.
+    """
+    driver: Any = connection.connection.driver_connection
+    if getattr(driver, "autocommit", None) is True:
+        msg = "expected an engine that commits, got one with connect_args={'autocommit': True}"
+        raise ConfigurationError(msg)
 
 
 def in_transaction(connection: Connection) -> bool:

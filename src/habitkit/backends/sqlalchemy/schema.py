@@ -14,7 +14,7 @@ from sqlalchemy import exc, inspect, select, text
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
-from habitkit.backends.sqlalchemy._stores import in_transaction, set_isolation
+from habitkit.backends.sqlalchemy._stores import expect_commits, in_transaction, set_isolation
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated
 
@@ -156,6 +156,7 @@ def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
 def _begin_alone(connection: Connection) -> None:
     """Begin a transaction that no other upgrade can overlap."""
     if connection.dialect.name == "sqlite":
+        expect_commits(connection)
         connection.begin()
         if in_transaction(connection):  # the host's engine begins by itself, without the write lock
             connection.exec_driver_sql("ROLLBACK")
