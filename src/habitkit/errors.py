@@ -126,7 +126,7 @@ class InvalidId(InvalidInput):
 
 
 class InvalidInstant(InvalidInput):
-    """A moment without a zone (naive datetime), or no moment at all."""
+    """No moment, one without a zone (naive datetime), or one that cannot be: in the future, say."""
 
 
 class InvalidZone(InvalidInput):

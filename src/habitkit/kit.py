@@ -10,7 +10,7 @@ from habitkit._action import Life, SyncRoom, SyncRunner, procedure
 from habitkit.clock import SystemClock
 from habitkit.coins.actions import CoinActions
 from habitkit.coins.model import Economy
-from habitkit.errors import HostTransactionUnsupported, RoomNotStored
+from habitkit.errors import ConfigurationError, HostTransactionUnsupported, RoomNotStored
 from habitkit.events import VOCABULARY
 from habitkit.habits.actions import HabitActions
 from habitkit.journal.actions import EventActions, RelayActions, sweep
@@ -276,6 +276,9 @@ def wire(
     Raises:
         RoomNotStored: If there is an economy for a store that keeps no ledger.
     """
+    if isinstance(store, str):
+        msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
+        raise ConfigurationError(msg)
     has_coins = "coins" in store.rooms
     if economy is not None and not has_coins:
         raise RoomNotStored("coins", store.name)

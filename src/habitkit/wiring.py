@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import field, frozen
@@ -10,7 +11,7 @@ from attrs import field, frozen
 from habitkit import ids
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.model import Economy
-from habitkit.errors import NestedTransaction
+from habitkit.errors import Misuse, NestedTransaction
 from habitkit.events import VOCABULARY
 from habitkit.transaction import Transaction
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["Wiring", "begin", "refuse_nesting"]
 
 R = TypeVar("R")
+
+_NOT_PLAIN = (
+    "the work of a transaction returned a coroutine, so everything was rolled back; expected a plain "
+    "function that calls actions with its transaction, and neither awaits nor calls a kit"
+)
 
 _inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
 
@@ -65,11 +71,17 @@ def begin(
     """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
 
     While it runs, calling any kit in the same context is refused.
+
+    Raises:
+        Misuse: If the function returns a coroutine: nobody would await it inside the transaction.
     """
     token = _inside.set(True)
     try:
         transaction = Transaction(stores, wiring, scope, write=write)
         result = function(transaction, *args, **kwargs)
+        if type(result) is CoroutineType:
+            result.close()
+            raise Misuse(_NOT_PLAIN)
         transaction.finish()
     finally:
         _inside.reset(token)

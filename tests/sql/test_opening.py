@@ -286,12 +286,13 @@ def test_an_engine_for_sqlite_has_a_write_ahead_log_foreign_keys_and_patience(sq
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the driver has this mode since 3.12")
 def test_an_engine_whose_commits_do_nothing_is_refused(sqlite_url, sqlite):
     engine = create_engine(sqlite_url, connect_args={"autocommit": True})
+    empty = create_engine("sqlite://", connect_args={"autocommit": True})
     kit = habitkit.testing.kit(store=SqlStore(engine))
 
     for use in (
         partial(kit.events.record, "ada", "noted"),
         partial(kit.events.page, "ada"),
-        partial(upgrade, create_engine("sqlite://", connect_args={"autocommit": True})),
+        partial(upgrade, empty),
     ):
         with pytest.raises(ConfigurationError, match="autocommit"):
             use()
@@ -299,6 +300,7 @@ def test_an_engine_whose_commits_do_nothing_is_refused(sqlite_url, sqlite):
         kit.on(connection).events.record("ada", "noted")
 
     engine.dispose()
+    empty.dispose()
 
 
 def test_a_fact_of_a_habit_that_does_not_exist_is_refused_by_the_file(sqlite):

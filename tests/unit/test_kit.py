@@ -23,6 +23,7 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import actions as coins
 from habitkit.errors import (
+    ConfigurationError,
     HabitKitError,
     HostTransactionUnsupported,
     InvalidOwner,
@@ -213,13 +214,38 @@ def test_a_reaction_that_calls_the_kit_is_refused_and_undoes_the_action(store):
     assert kit.habits.list("ada") == [run]  # and the kit works on
 
 
-async def test_a_call_of_an_async_kit_inside_its_own_transaction_is_refused():
+async def test_a_call_of_a_kit_inside_an_async_kits_transaction_is_refused():
     threaded = ThreadedStore(MemoryStore())
     kit, sync_kit = AsyncHabitKit(threaded), habitkit.testing.kit()
 
     with pytest.raises(NestedTransaction):
         await kit.run(lambda tx: sync_kit.habits.list("ada"))
     await threaded.close()
+
+
+async def test_work_that_returns_a_coroutine_is_refused_and_undone(kit, store):
+    threaded = ThreadedStore(MemoryStore())
+    async_kit = AsyncHabitKit(threaded)
+
+    async def later(tx):
+        return tx
+
+    def work(tx):
+        coins.award(tx, "ada", 5, idempotency_key="k")
+        return async_kit.coins.balance("ada")
+
+    for attempt in (work, later):
+        with pytest.raises(Misuse, match="returned a coroutine"):
+            await async_kit.run(attempt)
+    assert (await async_kit.coins.balance("ada")).posted == 0
+    with nothing_written(store), pytest.raises(Misuse, match="returned a coroutine"):
+        kit.run(later)
+    await threaded.close()
+
+
+def test_a_url_is_no_store():
+    with pytest.raises(ConfigurationError, match="use HabitKit.open"):
+        HabitKit("sqlite:///habits.db")
 
 
 def test_several_actions_are_one_transaction(kit, store):
