@@ -167,6 +167,7 @@ class HabitKit(_EveryOwner):
 
         Raises:
             RoomNotStored: If an economy is given and the store keeps no coins.
+            ConfigurationError: If a URL is given instead of a store.
         """
         wiring = wire(store, clock, economy, reactions, subscribers)
         super().__init__(SyncRunner(store, wiring, Life()))
@@ -275,6 +276,7 @@ def wire(
 
     Raises:
         RoomNotStored: If there is an economy for a store that keeps no ledger.
+        ConfigurationError: If the store is a URL.
     """
     if isinstance(store, str):
         msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"

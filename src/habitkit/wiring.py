@@ -29,8 +29,8 @@ __all__ = ["Wiring", "begin", "refuse_nesting"]
 R = TypeVar("R")
 
 _NOT_PLAIN = (
-    "the work of a transaction returned a coroutine, so everything was rolled back; expected a plain "
-    "function that calls actions with its transaction, and neither awaits nor calls a kit"
+    "the work of a transaction returned a coroutine, so everything was rolled back; expected a "
+    "plain function that calls actions with its transaction, and neither awaits nor calls a kit"
 )
 
 _inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
@@ -79,7 +79,7 @@ def begin(
     try:
         transaction = Transaction(stores, wiring, scope, write=write)
         result = function(transaction, *args, **kwargs)
-        if type(result) is CoroutineType:
+        if isinstance(result, CoroutineType):
             result.close()
             raise Misuse(_NOT_PLAIN)
         transaction.finish()
