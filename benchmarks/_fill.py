@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit import Schedule
 from habitkit.habits.actions import check_in, create
+from habitkit.habits.model import CheckIn
 from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ STATES = {
 def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
     """Create habits that were done each day until yesterday, of owners whose accounts are open.
 
-    The days are put into the snapshots alone: a check-in looks at no other fact than its own.
+    Yesterday's check-in is there as a fact; the days before are in the snapshot alone, because a
+    check-in looks at no other fact than its own.
 
     Args:
         kit: The kit.
@@ -63,7 +65,8 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
     """
 
     def work(tx: Transaction) -> list[UUID]:
-        first, strip = tx.now.date() - timedelta(days=days), b"1" * days
+        today = tx.now.date()
+        yesterday, first, strip = today - timedelta(1), today - timedelta(days), b"1" * days
         for number in range(OWNERS):
             opener = create(tx, f"owner{number}", "Open the accounts", Schedule.daily())
             check_in(tx, opener.id)
@@ -72,6 +75,11 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
             owner = f"owner{number % OWNERS}"
             habit = create(tx, owner, f"Habit {number}", Schedule.daily())
             tx.streaks.put(Snapshot(habit.id, owner, first, strip, days, tx.rev(owner)))
+            at = tx.now - timedelta(1)
+            fact = CheckIn(
+                tx.new_id(), habit.id, owner, yesterday, at, "UTC", None, "full", "app", at
+            )
+            tx.habits.add_check_ins((fact,))
             made.append(habit.id)
         return made
 

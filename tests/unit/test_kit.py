@@ -245,7 +245,7 @@ async def test_work_that_returns_a_coroutine_is_refused_and_undone(kit, store):
 
 def test_a_url_is_no_store():
     with pytest.raises(ConfigurationError, match=r"use HabitKit\.open"):
-        HabitKit("sqlite:///habits.db")
+        HabitKit("sqlite:///habits.db")  # type: ignore[arg-type]
 
 
 def test_several_actions_are_one_transaction(kit, store):
