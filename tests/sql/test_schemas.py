@@ -136,11 +136,11 @@ def test_a_host_transaction_works_in_the_stores_schema(divided, begun):
 
 
 def test_a_stale_host_transaction_is_told_so_in_a_schema_too(attached):
-    kit = habitkit.testing.kit(store=SqlStore(attached, schema="blue"))
+    kit = habitkit.testing.kit(store=SqlStore(attached, schema=SCHEMAS[1]))
 
     with attached.connect() as host:
         host.exec_driver_sql("BEGIN")
-        host.exec_driver_sql("SELECT * FROM blue.habitkit_owners").all()
+        host.exec_driver_sql('SELECT * FROM "Red room".habitkit_owners').all()
         kit.events.record("ada", "noted")
         with pytest.raises(HostTransactionStale):
             kit.on(host).events.record("ada", "noted")
