@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
-from attrs import frozen
+from habitkit._values import fact
 
 __all__ = [
     "VOCABULARY",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-@frozen
+@fact
 class Event:
     """The base of every event.
 
@@ -52,7 +52,7 @@ class Event:
         return type(self).__name__
 
 
-@frozen
+@fact
 class HabitCreated(Event):
     """A habit was created.
 
@@ -65,7 +65,7 @@ class HabitCreated(Event):
     title: str
 
 
-@frozen
+@fact
 class HabitCompleted(Event):
     """A day of a habit is done.
 
@@ -86,7 +86,7 @@ class HabitCompleted(Event):
         return f"done:{self.habit_id}:{self.day}"
 
 
-@frozen
+@fact
 class StreakReached(Event):
     """A run of days that were done in time reached a multiple of seven.
 
@@ -108,7 +108,7 @@ class StreakReached(Event):
         return f"streak:{self.habit_id}:{self.day}:{self.slots}"
 
 
-@frozen
+@fact
 class Retracted(Event):
     """A derived event is no longer true.
 
@@ -128,7 +128,7 @@ class Retracted(Event):
         return self.retracted_key
 
 
-@frozen
+@fact
 class CoinsPosted(Event):
     """A transfer touched a wallet of this owner.
 
@@ -147,7 +147,7 @@ class CoinsPosted(Event):
     balance: int
 
 
-@frozen
+@fact
 class Recorded(Event):
     """An event of the host's own that has no class.
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
+from habitkit._values import fact
 from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
 from habitkit.events import Event, HabitCompleted, StreakReached
 
@@ -150,7 +151,7 @@ class Move(NamedTuple):
     debt: int
 
 
-@frozen
+@fact
 class Transfer:
     """Coins that moved from one account to another.
 

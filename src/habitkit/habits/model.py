@@ -8,6 +8,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
+from habitkit._values import fact
 from habitkit.errors import InvalidHabit
 from habitkit.events import Event
 from habitkit.streaks.model import Streak
@@ -78,7 +79,7 @@ class Habit:
     created_at: datetime
 
 
-@frozen
+@fact
 class CheckIn:
     """The fact that a habit was done; all of it is fixed at capture and never recomputed.
 
@@ -126,7 +127,7 @@ class Void:
     received_at: datetime
 
 
-@frozen
+@fact
 class CheckedIn:
     """What a check-in did.
 

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from attrs import frozen
 
+from habitkit._values import fact
+
 __all__ = ["RebuildReport", "Snapshot", "Streak", "StreakState"]
 
 
-@frozen
+@fact
 class Streak:
     """A run of done days.
 
