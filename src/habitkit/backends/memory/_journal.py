@@ -33,7 +33,7 @@ class Owners:
 
     def lock(self, owner: str) -> Locked:
         """Advance the owner's revision."""
-        rev = (self._revs.get(owner) or 0) + 1
+        rev = self._revs.get(owner, 0) + 1
         self._revs.put(owner, rev)
         return Locked(rev, bool(self._inbox.pending and self._inbox.waiting(owner, 1)))
 
@@ -50,13 +50,14 @@ class Events:
     def append(self, rows: Sequence[EventRow]) -> None:
         """Add events, and a delivery for each row that asks for one."""
         for row in rows:
-            owner = row.event.owner
+            rev, position, event, deliver = row
+            owner = event.owner
             table = self._logs.get(owner)
             if table is None:
                 table = self._logs[owner] = Table(self._undo, "event")
-            table.insert((row.rev, row.position), row)
-            if row.deliver:
-                self._outbox.add((owner, row.rev, row.position), row.event.at)
+            table.insert((rev, position), row)
+            if deliver:
+                self._outbox.add((owner, rev, position), event.at)
 
     def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
         """Return a page of an owner's events."""

@@ -26,19 +26,19 @@ class Habits:
 
     def __init__(self, log: UndoLog) -> None:
         """Make empty tables."""
-        self._habits: Table[UUID, Habit] = Table(log, "habit")
-        self._facts: Table[UUID, CheckIn] = Table(log, "check-in")
-        self._voids: Table[UUID, Void] = Table(log, "void")
-        self._days: dict[UUID, Table[date, tuple[CheckIn, ...]]] = {}
+        self._habits: Table[int, Habit] = Table(log, "habit")
+        self._facts: Table[int, CheckIn] = Table(log, "check-in")
+        self._voids: Table[int, Void] = Table(log, "void")
+        self._days: dict[int, Table[date, tuple[CheckIn, ...]]] = {}
         self._log = log
 
     def add(self, habit: Habit) -> None:
         """Add a habit."""
-        self._habits.insert(habit.id, habit)
+        self._habits.insert(habit.id.int, habit)
 
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit."""
-        return self._habits.get(habit_id)
+        return self._habits.get(habit_id.int)
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
@@ -51,42 +51,43 @@ class Habits:
 
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit."""
-        habit = self._habits.get(habit_id)
+        habit = self._habits.get(habit_id.int)
         return None if habit is None else habit.owner
 
     def owner_of_fact(self, fact_id: UUID) -> str | None:
         """Return the owner of a check-in."""
-        fact = self._facts.get(fact_id)
+        fact = self._facts.get(fact_id.int)
         return None if fact is None else fact.owner
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
         """Add check-ins."""
         for fact in facts:
-            self._facts.insert(fact.id, fact)
-            days = self._days.get(fact.habit_id)
+            self._facts.insert(fact.id.int, fact)
+            habit = fact.habit_id.int
+            days = self._days.get(habit)
             if days is None:
-                days = self._days[fact.habit_id] = Table(self._log, "day")
-            days.put(fact.day, (*days.rows.get(fact.day, ()), fact))
+                days = self._days[habit] = Table(self._log, "day")
+            days.put(fact.day, (*days.get(fact.day, ()), fact))
 
     def add_void(self, void: Void) -> None:
         """Take a check-in back."""
-        self._voids.insert(void.fact_id, void)
+        self._voids.insert(void.fact_id.int, void)
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         """Return a check-in and whether it is voided."""
-        fact = self._facts.get(fact_id)
-        return None if fact is None else (fact, fact_id in self._voids)
+        fact = self._facts.get(fact_id.int)
+        return None if fact is None else (fact, fact_id.int in self._voids)
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         """Return a day's live check-ins."""
-        days = self._days.get(habit_id)
+        days = self._days.get(habit_id.int)
         facts = days.get(day) if days is not None else None
-        live = [fact for fact in facts or () if fact.id not in self._voids]
+        live = [fact for fact in facts or () if fact.id.int not in self._voids]
         return sorted(live, key=lambda fact: (fact.at, fact.id))
 
     def live(self, habit_id: UUID) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        days = self._days.get(habit_id)
+        days = self._days.get(habit_id.int)
         if days is None:
             return []
         return [fact for day in sorted(days.rows) for fact in self.on_day(habit_id, day)]
@@ -94,14 +95,14 @@ class Habits:
     def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
         return [
-            (self._facts.rows[void.fact_id], void.received_at)
+            (self._facts.rows[void.fact_id.int], void.received_at)
             for void in self._voids
-            if void.habit_id == habit_id and void.fact_id in self._facts
+            if void.habit_id == habit_id and void.fact_id.int in self._facts
         ]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
-        return {fact_id for fact_id in fact_ids if fact_id in self._facts}
+        return {fact_id for fact_id in fact_ids if fact_id.int in self._facts}
 
 
 class Streaks:
@@ -109,30 +110,20 @@ class Streaks:
 
     def __init__(self, log: UndoLog) -> None:
         """Make an empty table."""
-        self._rows: Table[UUID, Snapshot] = Table(log, "snapshot")
+        self._rows: Table[int, Snapshot] = Table(log, "snapshot")
 
     def get(self, habit_id: UUID) -> Snapshot | None:
         """Return the snapshot of a habit."""
-        return self._rows.get(habit_id)
+        return self._rows.get(habit_id.int)
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
-        stored = self._rows.get(snapshot.habit_id)
+        habit = snapshot.habit_id.int
+        stored = self._rows.get(habit)
         if stored is not None and stored.rev > snapshot.rev:
             msg = f"the snapshot of {snapshot.habit_id} is of revision {stored.rev} already"
             raise IntegrityError(msg)
-        self._rows.put(snapshot.habit_id, snapshot)
-
-
-class _Record:
-    """An account with its entries, each the transfer and the move it belongs to."""
-
-    __slots__ = ("account", "entries")
-
-    def __init__(self, log: UndoLog, account: Account) -> None:
-        self.account: Table[None, Account] = Table(log, "account")
-        self.account.put(None, account)
-        self.entries: Table[int, tuple[Transfer, Move]] = Table(log, "entry")
+        self._rows.put(habit, snapshot)
 
 
 class Coins:
@@ -140,54 +131,44 @@ class Coins:
 
     def __init__(self, log: UndoLog) -> None:
         """Make empty tables."""
-        self._records: Table[UUID, _Record] = Table(log, "account")
-        self._places: Table[tuple[str, str], tuple[_Record, ...]] = Table(log, "account")
-        self._transfers: Table[UUID, Transfer] = Table(log, "transfer")
+        self._accounts: Table[int, Account] = Table(log, "account")
+        self._places: Table[tuple[str, str], tuple[int, ...]] = Table(log, "account")
+        self._transfers: Table[int, Transfer] = Table(log, "transfer")
+        self._entries: Table[tuple[int, int], tuple[Transfer, Move]] = Table(log, "entry")
         self._settled: Table[tuple[str, str], Settled] = Table(log, "entitlement")
-        self._log = log
 
     def accounts(self, owner: str, currency: str) -> list[Account]:
         """Return an owner's accounts of a currency."""
-        return [record.account.rows[None] for record in self._places.get((owner, currency)) or ()]
+        rows = self._accounts.rows
+        return [rows[account] for account in self._places.get((owner, currency), ())]
 
     def open(self, account: Account) -> None:
         """Add an account."""
         place = (account.owner, account.currency)
-        there = self._places.get(place) or ()
-        if any(other.account.rows[None].role == account.role for other in there):
-            raise self._records.duplicate()
-        record = _Record(self._log, account)
-        self._records.insert(account.id, record)
-        self._places.put(place, (*there, record))
+        if any(other.role == account.role for other in self.accounts(*place)):
+            raise self._accounts.duplicate()
+        self._accounts.insert(account.id.int, account)
+        self._places.put(place, (*self._places.get(place, ()), account.id.int))
 
     def post(self, transfer: Transfer, moves: Sequence[Move]) -> None:
         """Add a transfer and its entries."""
-        self._transfers.insert(transfer.id, transfer)
+        self._transfers.insert(transfer.id.int, transfer)
         if sum([move.amount for move in moves]) != 0:
             msg = f"the moves of transfer {transfer.id} do not sum to zero"
             raise IntegrityError(msg)
         for move in moves:
-            record = self._records.rows[move.account_id]
-            account = record.account.rows[None]
-            if move.seq != account.seq + 1 or move.balance != account.balance + move.amount:
-                msg = f"account {account.id} has moved on since it was read"
+            id_, seq, amount, balance, at, debt = move
+            account = self._accounts.rows[id_.int]
+            _, owner, role, currency, balance_before, seq_before, _, floor, _ = account
+            if seq != seq_before + 1 or balance != balance_before + amount:
+                msg = f"account {id_} has moved on since it was read"
                 raise IntegrityError(msg)
-            if account.floor is not None and move.balance + move.debt < account.floor:
-                msg = f"account {account.id} would fall below its floor"
+            if floor is not None and balance + debt < floor:
+                msg = f"account {id_} would fall below its floor"
                 raise IntegrityError(msg)
-            moved_on = Account(
-                account.id,
-                account.owner,
-                account.role,
-                account.currency,
-                move.balance,
-                move.seq,
-                move.at,
-                account.floor,
-                move.debt,
-            )
-            record.account.put(None, moved_on)
-            record.entries.insert(move.seq, (transfer, move))
+            moved_on = Account(id_, owner, role, currency, balance, seq, at, floor, debt)
+            self._accounts.put(id_.int, moved_on)
+            self._entries.insert((id_.int, seq), (transfer, move))
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         """Return what was paid for entitlements."""
@@ -203,15 +184,14 @@ class Coins:
         self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
     ) -> list[Entry]:
         """Return a page of an account's entries."""
-        record = self._records.rows[account_id]
-        last = record.account.rows[None].seq
+        last = self._accounts.rows[account_id.int].seq
         if newest_first:
             start = last if after is None else min(after - 1, last)
             numbers = range(start, max(start - limit, 0), -1)
         else:
             start = 1 if after is None else max(after + 1, 1)
             numbers = range(start, min(start + limit, last + 1))
-        return [_entry(*record.entries.rows[seq]) for seq in numbers]
+        return [_entry(*self._entries.rows[account_id.int, seq]) for seq in numbers]
 
 
 def _entry(transfer: Transfer, move: Move) -> Entry:

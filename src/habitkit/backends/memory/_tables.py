@@ -1,4 +1,8 @@
-"""Tables of the memory store: dicts whose writes can be undone back to a mark."""
+"""Tables of the memory store: dicts whose writes can be undone back to a mark.
+
+What is known by a UUID is kept under its ``int``: a UUID computes its hash in Python each time it
+is looked up.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +44,8 @@ class Table(Generic[K, V]):
     def __init__(self, log: UndoLog, kind: str) -> None:
         """Make an empty table; ``kind`` names a row in messages."""
         self.rows: dict[K, V] = {}
-        self._log = log.entries
+        self.get = self.rows.get
+        self._note = log.entries.append
         self._kind = kind
 
     def insert(self, key: K, row: V) -> None:
@@ -49,10 +54,11 @@ class Table(Generic[K, V]):
         Raises:
             Duplicate: If there is one of this key.
         """
-        if key in self.rows:
+        rows = self.rows
+        if key in rows:
             raise self.duplicate()
-        self._log.append((self.rows, key, _MISSING))
-        self.rows[key] = row
+        self._note((rows, key, _MISSING))
+        rows[key] = row
 
     def duplicate(self) -> Duplicate:
         """Return the error of a second row of one identity."""
@@ -60,18 +66,15 @@ class Table(Generic[K, V]):
 
     def put(self, key: K, row: V) -> None:
         """Add or replace a row."""
-        self._log.append((self.rows, key, self.rows.get(key, _MISSING)))
-        self.rows[key] = row
+        rows = self.rows
+        self._note((rows, key, rows.get(key, _MISSING)))
+        rows[key] = row
 
     def delete(self, key: K) -> None:
         """Remove a row if it is there."""
         if key in self.rows:
-            self._log.append((self.rows, key, self.rows[key]))
+            self._note((self.rows, key, self.rows[key]))
             del self.rows[key]
-
-    def get(self, key: K) -> V | None:
-        """Return a row or None."""
-        return self.rows.get(key)
 
     def __contains__(self, key: K) -> bool:
         """Tell whether there is a row of this key."""
