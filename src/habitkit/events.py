@@ -83,7 +83,7 @@ class HabitCompleted(Event):
     @property
     def key(self) -> str:
         """``done:{habit}:{day}``."""
-        return f"done:{self.habit_id}:{self.day}"
+        return f"done:{self.habit_id}:{self.day.isoformat()}"
 
 
 @fact
@@ -105,7 +105,7 @@ class StreakReached(Event):
     @property
     def key(self) -> str:
         """``streak:{habit}:{day}:{slots}``."""
-        return f"streak:{self.habit_id}:{self.day}:{self.slots}"
+        return f"streak:{self.habit_id}:{self.day.isoformat()}:{self.slots}"
 
 
 @fact

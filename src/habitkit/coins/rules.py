@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["amount", "currency", "due", "memo", "move", "outstanding"]
 
 _LARGEST = 2**63 - 1
+_SMALLEST = -(2**63)
 _LONGEST_MEMO = 500
 
 
@@ -76,21 +77,18 @@ def move(account: Account, change: int, now: datetime, *, may_owe: bool = False)
         InsufficientFunds: If it would fall below its floor and may not.
         BalanceOverflow: If the balance would leave 64 bits.
     """
-    balance = account.balance + change
-    if not -_LARGEST - 1 <= balance <= _LARGEST:
-        raise BalanceOverflow(owner=account.owner, amount=change)
+    id_, owner, _, currency, before, seq, at, floor, _ = account
+    balance = before + change
+    if not _SMALLEST <= balance <= _LARGEST:
+        raise BalanceOverflow(owner=owner, amount=change)
     debt = 0
-    if account.floor is not None and balance < account.floor:
+    if floor is not None and balance < floor:
         if change < 0 and not may_owe:
             raise InsufficientFunds(
-                owner=account.owner,
-                currency=account.currency,
-                balance=account.balance,
-                floor=account.floor,
-                amount=-change,
+                owner=owner, currency=currency, balance=before, floor=floor, amount=-change
             )
-        debt = account.floor - balance
-    return Move(account.id, account.seq + 1, change, balance, max(now, account.at), debt)
+        debt = floor - balance
+    return Move(id_, seq + 1, change, balance, max(now, at), debt)
 
 
 def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:

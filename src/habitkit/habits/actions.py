@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING
 
 from habitkit import ids
@@ -145,11 +146,7 @@ def check_in(
         zone_of(tz)
     rules.note(note)
     owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
-
-    def work(fact_id: UUID) -> CheckedIn:
-        habit = get(tx, subject)
-        return _check_in(tx, habit, fact_id, day, when, tz, note)
-
+    work = partial(_check_in, tx, subject, day, when, tz, note)
     if idempotency_key is None:
         return work(tx.new_id())
     request = {"habit_id": subject, "day": day, "at": when, "tz": tz, "note": note}
@@ -158,14 +155,15 @@ def check_in(
 
 def _check_in(
     tx: Transaction,
-    habit: Habit,
-    fact_id: UUID,
+    habit_id: UUID,
     day: date | None,
     at: datetime | None,
     tz: str | None,
     note: str | None,
+    fact_id: UUID,
 ) -> CheckedIn:
     """Add the fact and emit what it changed."""
+    habit = get(tx, habit_id)
     zone_name = tz or habit.clock.tz or "UTC"
     zone, day_start = zone_of(zone_name), habit.clock.day_start
     today = habit_day(tx.now, zone, day_start)

@@ -22,16 +22,16 @@ def turn(
     tx: Transaction, habit: Habit, before: Snapshot, day: date, *, done: bool, earned: bool
 ) -> tuple[Snapshot, list[Event]]:
     """Make a day done or not, earned or not, and emit what that changes."""
-    was_done, was_earned = streak_rules.is_done(before, day), streak_rules.is_earned(before, day)
-    if (was_done, was_earned) == (done, earned):
+    if streak_rules.reading(before, day) == (done, earned):
         return before, []
     after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
     tx.streaks.put(after)
     event = completed(tx, habit, day, earned)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]
     lost, gained = streak_rules.milestones_moved(before, after, day)
-    events += [_retracted(_reached(tx, habit, milestone)) for milestone in lost]
-    events += [_reached(tx, habit, milestone) for milestone in gained]
+    if lost or gained:
+        events += [_retracted(_reached(tx, habit, milestone)) for milestone in lost]
+        events += [_reached(tx, habit, milestone) for milestone in gained]
     return after, tx.emit(habit.owner, events)
 
 

@@ -44,6 +44,7 @@ __all__ = [
     "mark",
     "mark_done",
     "milestones_moved",
+    "reading",
     "state",
 ]
 
@@ -54,6 +55,7 @@ _DAY = timedelta(days=1)
 _NO_DAY = date.min
 
 _MARKS = {(False, False): b"x", (False, True): b"v", (True, False): b"h", (True, True): b"1"}
+_READINGS = {letter[0]: reading for reading, letter in _MARKS.items()}
 _NOT_DONE = (b"x", b"v")
 _NOT_EARNED = (b"x", b"h")
 _AS_DONE = bytes.maketrans(b"hv", b"1x")
@@ -155,6 +157,13 @@ def earned_days(
     return {fact.day for fact in (*live, *kept) if fact.credit == "full"}
 
 
+def reading(snapshot: Snapshot, day: date) -> tuple[bool, bool]:
+    """Tell whether a day is done, and whether it is earned."""
+    _, _, first, marks, _, _ = snapshot
+    at = (day - first).days
+    return _READINGS[marks[at]] if 0 <= at < len(marks) else (False, False)
+
+
 def is_done(snapshot: Snapshot, day: date) -> bool:
     """Tell whether a day is done."""
     at = (day - snapshot.first_day).days
@@ -172,19 +181,19 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
 
     Today stays open until it ends, so it never breaks a run.
     """
-    marks = snapshot.marks
-    end = (today - snapshot.first_day).days + 1 if marks else 0
+    _, _, first_day, marks, _, _ = snapshot
+    end = (today - first_day).days + 1 if marks else 0
     if end > len(marks):
         end -= 1  # today is not in the strip yet
     elif end > 0 and marks[end - 1] in b"xv":
         end -= 1  # today is not done yet
     if not 0 < end <= len(marks):
         return Streak(0)
-    start = max(marks.rfind(b"x", 0, end), marks.rfind(b"v", 0, end)) + 1
+    start = _start_of_run(marks, end, _NOT_DONE)
     if start == end:
         return Streak(0)
-    first = snapshot.first_day + timedelta(days=start)
-    return Streak(end - start, first, snapshot.first_day + timedelta(days=end - 1))
+    first = first_day + timedelta(days=start)
+    return Streak(end - start, first, first_day + timedelta(days=end - 1))
 
 
 def best_run(snapshot: Snapshot) -> Streak:
@@ -230,6 +239,8 @@ def milestones_moved(
     at = (day - first).days
     start, end = _run(marks, at, _NOT_EARNED)
     joined = _milestones(first, start, end, at)
+    if end == at + 1:  # the common case: it is the last day of the run
+        return ([], joined) if turned_on else (joined, [])
     apart = _milestones(first, at + 1, end, at + 1)
     return (apart, joined) if turned_on else (joined, apart)
 
@@ -247,12 +258,19 @@ def _milestones(first: date, start: int, end: int, since: int) -> list[tuple[dat
 
 def _run(marks: bytes, at: int, misses: tuple[bytes, bytes]) -> tuple[int, int]:
     """Return start and end (exclusive) of the run around a position that is no miss."""
-    one, other = misses
-    start = max(marks.rfind(one, 0, at), marks.rfind(other, 0, at)) + 1
+    start = _start_of_run(marks, at, misses)
     if at + 1 == len(marks):
         return start, at + 1
+    one, other = misses
     ends = [end for end in (marks.find(one, at), marks.find(other, at)) if end >= 0]
     return start, min(ends, default=len(marks))
+
+
+def _start_of_run(marks: bytes, end: int, misses: tuple[bytes, bytes]) -> int:
+    """Return where the run that ends before a position begins: after the last miss."""
+    one, other = misses
+    last, before = marks.rfind(one, 0, end), marks.rfind(other, 0, end)
+    return (last if last > before else before) + 1  # noqa: FURB136 - max() takes thrice as long
 
 
 def _longest(marks: bytes) -> int:
