@@ -16,6 +16,7 @@ A ``procedure`` is bound in the same way: work of several transactions, see ``ha
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -83,12 +84,7 @@ class _Runner:
         refuse_nesting()
         if self.life.closed:
             raise KitClosed
-        wiring, scope = self.wiring, self.scope
-
-        def work(stores: Stores) -> R:
-            return begin(stores, wiring, scope, function, args, kwargs, write)
-
-        return work
+        return partial(begin, self.wiring, self.scope, function, args, kwargs, write)
 
 
 class SyncRunner(_Runner):

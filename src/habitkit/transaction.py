@@ -75,7 +75,7 @@ class Transaction:
         self._write = write
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
-        self._chain: list[str] = []
+        self._chain: list[Event] = []
 
     @property
     def habits(self) -> HabitStore:
@@ -164,20 +164,22 @@ class Transaction:
         """
         if not events:
             return []
-        self.rev(owner)
-        start = len(self._emitted)
-        self._emitted.extend(events)
-        self._chain.append(events[0].type)
+        if owner not in self._locked:
+            raise NotLocked(owner)
+        emitted, chain = self._emitted, self._chain
+        start = len(emitted)
+        emitted += events
+        chain.append(events[0])
         try:
-            if len(self._chain) > _MAX_ROUNDS:
-                raise ReactionLoop(self._chain)
+            if len(chain) > _MAX_ROUNDS:
+                raise ReactionLoop([event.type for event in chain])
             for types, run in self._wiring.reactions:
                 batch = [event for event in events if isinstance(event, types)]
                 if batch:
                     run(self, owner, batch)
         finally:
-            self._chain.pop()
-        return self._emitted[start:]
+            chain.pop()
+        return emitted[start:]
 
     def send(self, event: Event, key: str) -> bool:
         """Leave an event for another owner; it is emitted under that owner's own lock.
@@ -292,15 +294,15 @@ class Transaction:
         """
         if not self._emitted:
             return
-        delivered = self._wiring.delivered
+        locked, delivered = self._locked, self._wiring.delivered
         positions: dict[str, int] = {}
         rows = []
         for event in self._emitted:
             owner = event.owner
-            rev = self._locked.get(owner)
+            rev = locked.get(owner)
             if rev is None:
                 raise NotLocked(owner)
-            position = positions.get(owner, 0)
-            positions[owner] = position + 1
-            rows.append(EventRow(rev, position, event, event.type in delivered))
+            position = positions[owner] = positions.get(owner, -1) + 1
+            deliver = bool(delivered) and event.type in delivered
+            rows.append(EventRow(rev, position, event, deliver))
         self.stores.events.append(rows)

@@ -60,17 +60,18 @@ class Wiring:
 
 
 def begin(
-    stores: Stores,
     wiring: Wiring,
     scope: str | None,
     function: Callable[..., R],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     write: bool,  # noqa: FBT001 - hot path
+    stores: Stores,
 ) -> R:
     """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
 
-    While it runs, calling any kit in the same context is refused.
+    While it runs, calling any kit in the same context is refused. The stores come last: the rest
+    makes the work that is given to a store.
 
     Raises:
         Misuse: If the function returns a coroutine: nobody would await it inside the transaction.

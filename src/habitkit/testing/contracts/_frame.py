@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 
 import pytest
@@ -93,7 +94,7 @@ def read(store: Store, work: Callable[[Stores], R]) -> R:
 def transact(store: Store, work: Callable[[Transaction], R], *, write: bool) -> R:
     """Run work as an action, or as a query, of a kit that nothing is wired to."""
     return store.run(
-        lambda stores: begin(stores, Wiring(), None, work, (), {}, write),
+        partial(begin, Wiring(), None, work, (), {}, write),
         write=write,
         keyed=False,
     )
