@@ -15,6 +15,7 @@ from uuid import UUID
 from attrs import fields, has
 
 from habitkit.events import VOCABULARY, Event, Recorded
+from habitkit.ids import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,8 +84,8 @@ _own_fields: Callable[[type], tuple[str, ...]] = cache(_names_beyond)
 def _plain(value: object) -> object:
     """Turn what JSON lacks into what it has."""
     if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, date | time):
+        return text_of(value)
+    if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, Event):
         own = {name: getattr(value, name) for name in _all_fields(type(value))}

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from habitkit._values import fact
+from habitkit.ids import text_of
 
 __all__ = [
     "VOCABULARY",
@@ -83,7 +84,7 @@ class HabitCompleted(Event):
     @property
     def key(self) -> str:
         """``done:{habit}:{day}``."""
-        return f"done:{self.habit_id}:{self.day.isoformat()}"
+        return f"done:{text_of(self.habit_id)}:{self.day.isoformat()}"
 
 
 @fact
@@ -105,7 +106,7 @@ class StreakReached(Event):
     @property
     def key(self) -> str:
         """``streak:{habit}:{day}:{slots}``."""
-        return f"streak:{self.habit_id}:{self.day.isoformat()}:{self.slots}"
+        return f"streak:{text_of(self.habit_id)}:{self.day.isoformat()}:{self.slots}"
 
 
 @fact

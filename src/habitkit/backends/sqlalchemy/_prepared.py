@@ -137,7 +137,7 @@ class Link:
 
     def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         """Run a statement and return all its rows."""
-        form = self._form(prepared)
+        form = self._known.get(prepared) or self._form(prepared)
         parameters = form.parameters(values)
         try:
             self._cursor.execute(form.sql, parameters)
@@ -153,7 +153,7 @@ class Link:
 
     def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
         """Run a statement without rows and return how many rows it touched."""
-        form = self._form(prepared)
+        form = self._known.get(prepared) or self._form(prepared)
         parameters = form.parameters(values)
         try:
             self._cursor.execute(form.sql, parameters)
@@ -166,7 +166,7 @@ class Link:
         if len(rows) == 1:
             self.run(prepared, rows[0])
             return
-        form = self._form(prepared)
+        form = self._known.get(prepared) or self._form(prepared)
         parameters = [form.parameters(values) for values in rows]
         try:
             self._cursor.executemany(form.sql, parameters)
@@ -196,9 +196,8 @@ class Link:
         self._cursor.close()
 
     def _form(self, prepared: Prepared) -> _Form:
-        form = self._known.get(prepared)
-        if form is None:
-            form = self._known[prepared] = _Form(prepared, self.dialect, self.schema)
+        """Compile a statement for this dialect, the first time it runs."""
+        form = self._known[prepared] = _Form(prepared, self.dialect, self.schema)
         return form
 
     def _fail(self, sql: str, parameters: Any, error: Exception, kind: str = "row") -> NoReturn:

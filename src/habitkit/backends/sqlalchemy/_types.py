@@ -71,7 +71,7 @@ class Id(TypeDecorator[UUID]):
 
 
 def _id_to_text(value: UUID) -> str:
-    return value.hex
+    return value.int.to_bytes(16, "big").hex()  # value.hex takes twice as long
 
 
 def _text_to_id(value: str | None) -> UUID | None:
