@@ -14,8 +14,8 @@ from uuid import UUID
 
 from attrs import fields, has
 
+from habitkit._text import text_of
 from habitkit.events import VOCABULARY, Event, Recorded
-from habitkit.ids import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
+from habitkit._text import text_of
 from habitkit._values import fact
-from habitkit.ids import text_of
 
 __all__ = [
     "VOCABULARY",
