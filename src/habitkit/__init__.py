@@ -2,7 +2,9 @@
 
 from habitkit.async_kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit
 from habitkit.clock import Clock, SystemClock
-from habitkit.coins.model import Balance, Economy, Entry, RewardRule, Transfer
+from habitkit.coins.books import AuditReport, Finding, Head
+from habitkit.coins.economy import Economy, RewardRule
+from habitkit.coins.model import Balance, Entry, Hold, Posting, Transfer
 from habitkit.errors import HabitKitError
 from habitkit.events import Event
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
@@ -16,6 +18,7 @@ __all__ = [
     "AsyncHabitKit",
     "AsyncHostKit",
     "AsyncOwnedKit",
+    "AuditReport",
     "Balance",
     "CheckIn",
     "CheckedIn",
@@ -24,11 +27,15 @@ __all__ = [
     "Economy",
     "Entry",
     "Event",
+    "Finding",
     "Habit",
     "HabitKit",
     "HabitKitError",
+    "Head",
+    "Hold",
     "HostKit",
     "OwnedKit",
+    "Posting",
     "Reaction",
     "RebuildReport",
     "RelayReport",

@@ -6,6 +6,7 @@ results back is rare and uses cattrs, which is imported when it is first needed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date, datetime, time
 from functools import cache
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from attrs import fields, has
 
-from habitkit._text import text_of
+from habitkit._text import storable, text_of
 from habitkit.events import VOCABULARY, Event, Recorded
 
 if TYPE_CHECKING:
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
     from cattrs import Converter
 
-__all__ = ["dump", "event_fields", "from_json", "load", "restore_event", "to_json"]
+__all__ = [
+    "digest",
+    "dump",
+    "event_fields",
+    "from_json",
+    "load",
+    "plain_object",
+    "restore_event",
+    "to_json",
+]
 
 T = TypeVar("T")
 _OF_EVERY_EVENT = ("owner", "at")
@@ -58,6 +68,39 @@ def dump(value: object) -> str:
 def load(text: str, kind: type[T]) -> T:
     """Read a value of a known type back."""
     return _converter().structure(json.loads(text), kind)
+
+
+def plain_object(value: object, largest_bytes: int) -> dict[str, Any]:
+    """Return a caller's mapping as a JSON object that every store can keep.
+
+    Raises:
+        TypeError: If it is no mapping of texts to what JSON can hold.
+        ValueError: If it is nested too deeply, longer than that as text, or not storable.
+    """
+    try:
+        text = _encode(dict(value))  # type: ignore[call-overload]
+    except RecursionError as error:
+        raise ValueError from error
+    plain: dict[str, Any] = json.loads(text)
+    if len(text) > largest_bytes or not _storable(plain):
+        raise ValueError
+    if any(type(name) is not str for name in value):  # type: ignore[attr-defined]
+        raise TypeError
+    return plain
+
+
+def _storable(value: object) -> bool:
+    """Tell whether every database can hold the texts inside a JSON value."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return all(map(_storable, value)) and all(map(_storable, value.values()))
+    return not isinstance(value, list) or all(map(_storable, value))
+
+
+def digest(value: object) -> str:
+    """Return the SHA-256 of a value as hexadecimal digits: equal for equal values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def restore_event(

@@ -10,8 +10,9 @@ from habitkit._action import AsyncRoom, AsyncRunner, Life, procedure
 from habitkit.coins.actions import CoinActions
 from habitkit.errors import HostTransactionUnsupported, RoomNotStored
 from habitkit.habits.actions import HabitActions
-from habitkit.journal.actions import EventActions, RelayActions, sweep
+from habitkit.journal.actions import EventActions, RelayActions
 from habitkit.kit import wire
+from habitkit.reactions import sweep
 from habitkit.store import AsyncHostTransactions
 from habitkit.streaks.actions import StreakActions
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from habitkit.clock import Clock
-    from habitkit.coins.model import Economy
+    from habitkit.coins.economy import Economy
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import AsyncStore
     from habitkit.transaction import Transaction
@@ -129,9 +130,10 @@ class AsyncHabitKit(_EveryOwner):
         economy: Economy | None = None,
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
+        audit_key: bytes | None = None,
     ) -> None:
         """Wire the rooms to an async store; arguments and errors as for ``HabitKit``."""
-        wiring = wire(store, clock, economy, reactions, subscribers)
+        wiring = wire(store, clock, economy, reactions, subscribers, audit_key)
         super().__init__(AsyncRunner(store, wiring, Life()))
         self._owned_store: AsyncStore | None = None
 
@@ -144,12 +146,18 @@ class AsyncHabitKit(_EveryOwner):
         economy: Economy | None = None,
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
+        audit_key: bytes | None = None,
     ) -> Self:
         """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
         store = await plugins.open_async_store(url)
         try:
             kit = cls(
-                store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers
+                store,
+                clock=clock,
+                economy=economy,
+                reactions=reactions,
+                subscribers=subscribers,
+                audit_key=audit_key,
             )
         except BaseException:
             await store.close()

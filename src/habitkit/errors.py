@@ -15,6 +15,10 @@
     ├── Refused                  well formed, but a rule says no
     │   ├── InsufficientFunds
     │   ├── BalanceOverflow
+    │   ├── HoldEnded
+    │   ├── ManagedTransfer
+    │   ├── AlreadyReversed
+    │   ├── BatchRefused
     │   ├── DayRefused
     │   └── ImportRefused
     ├── AnswerForgotten          the key's request was carried out too long ago to answer again
@@ -51,14 +55,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+    from uuid import UUID
 
 __all__ = [
+    "AlreadyReversed",
     "AnswerForgotten",
     "BalanceOverflow",
+    "BatchRefused",
     "ConfigurationError",
     "DayRefused",
     "Duplicate",
     "HabitKitError",
+    "HoldEnded",
     "HostTransactionLost",
     "HostTransactionStale",
     "HostTransactionUnsupported",
@@ -76,6 +84,7 @@ __all__ = [
     "InvalidOwner",
     "InvalidZone",
     "KitClosed",
+    "ManagedTransfer",
     "MissingExtra",
     "Misuse",
     "NestedTransaction",
@@ -216,6 +225,72 @@ class BalanceOverflow(Refused):
         super().__init__(
             f"adding {amount} to an account of {owner!r} leaves the range -2**63..2**63-1"
         )
+
+
+class HoldEnded(Refused):
+    """A hold cannot be settled or released any more.
+
+    Attributes:
+        hold_id: The hold.
+        state: What has become of it: ``settled``, ``released`` or ``expired``.
+        settled: How many of its coins were spent.
+    """
+
+    def __init__(self, *, hold_id: UUID, state: str, settled: int) -> None:
+        """Name the hold and what has become of it."""
+        self.hold_id = hold_id
+        self.state = state
+        self.settled = settled
+        what = f"settled for {settled}" if state == "settled" else state
+        super().__init__(f"the hold {hold_id} has ended: it was {what}, and ends once")
+
+
+class ManagedTransfer(Refused):
+    """A transfer that reconciliation, a hold or a reversal has posted, and that alone may undo it.
+
+    Attributes:
+        transfer_id: The transfer.
+        kind: Its kind.
+    """
+
+    def __init__(self, *, transfer_id: UUID, kind: str) -> None:
+        """Name the transfer and its kind."""
+        self.transfer_id = transfer_id
+        self.kind = kind
+        super().__init__(
+            f"the transfer {transfer_id} is of the kind {kind!r}, which is not reversed by hand; "
+            "expected an award, a spend, a transfer or what settled a hold"
+        )
+
+
+class AlreadyReversed(Refused):
+    """A transfer was taken back before.
+
+    Attributes:
+        transfer_id: The transfer.
+        reversal_id: The transfer that took it back.
+    """
+
+    def __init__(self, *, transfer_id: UUID, reversal_id: UUID) -> None:
+        """Name the transfer and what took it back."""
+        self.transfer_id = transfer_id
+        self.reversal_id = reversal_id
+        super().__init__(f"the transfer {transfer_id} was reversed before, by {reversal_id}")
+
+
+class BatchRefused(Refused):
+    """One item of a batch was refused, so none was carried out.
+
+    Attributes:
+        index: Which item, from 0; the first that was refused.
+        reason: Why.
+    """
+
+    def __init__(self, *, index: int, reason: HabitKitError) -> None:
+        """Name the item and the reason."""
+        self.index = index
+        self.reason = reason
+        super().__init__(f"item {index} of the batch, so nothing was done: {reason}")
 
 
 class DayRefused(Refused):

@@ -24,6 +24,7 @@ __all__ = [
     "Event",
     "HabitCompleted",
     "HabitCreated",
+    "HoldClosed",
     "Recorded",
     "Retracted",
     "StreakReached",
@@ -75,11 +76,14 @@ class HabitCompleted(Event):
         day: The habit day that is done.
         credit: ``full`` if the day is earned, by a check-in that was received in time, else
             ``history``.
+        received_at: When the first of the check-ins that count for it was received, in UTC: what
+            it earns is decided by the rules of that time.
     """
 
     habit_id: UUID
     day: date
     credit: Literal["full", "history"]
+    received_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -97,11 +101,13 @@ class StreakReached(Event):
         habit_id: The habit.
         day: The day on which the run reached that length.
         slots: The length.
+        received_at: When the first of the check-ins that count for that day was received, in UTC.
     """
 
     habit_id: UUID
     day: date
     slots: int
+    received_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -149,6 +155,25 @@ class CoinsPosted(Event):
 
 
 @fact
+class HoldClosed(Event):
+    """A hold on coins has ended.
+
+    Attributes:
+        hold_id: The hold.
+        state: ``settled``, ``released`` or ``expired``.
+        currency: The currency.
+        amount: How many coins were held.
+        settled: How many of them were spent; the rest is available again.
+    """
+
+    hold_id: UUID
+    state: Literal["open", "settled", "released", "expired"]
+    currency: str
+    amount: int
+    settled: int
+
+
+@fact
 class Recorded(Event):
     """An event of the host's own that has no class.
 
@@ -169,6 +194,13 @@ class Recorded(Event):
 VOCABULARY: Mapping[str, type[Event]] = MappingProxyType(
     {
         cls.__name__: cls
-        for cls in (HabitCreated, HabitCompleted, StreakReached, Retracted, CoinsPosted)
+        for cls in (
+            HabitCreated,
+            HabitCompleted,
+            StreakReached,
+            Retracted,
+            CoinsPosted,
+            HoldClosed,
+        )
     }
 )

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from datetime import UTC, datetime
+from functools import lru_cache
 from random import Random
 from uuid import UUID, SafeUUID, uuid5
 
 from habitkit._text import storable
 from habitkit.errors import InvalidId, InvalidKey, InvalidOwner
 
-__all__ = ["derived_id", "key", "owner", "parse_id", "time_ordered_id", "uuid_of"]
+__all__ = [
+    "companion",
+    "derived_id",
+    "key",
+    "owner",
+    "parse_id",
+    "system_owner",
+    "time_ordered_id",
+    "uuid_of",
+]
 
 _NAMESPACE = UUID("6d1f1c4e-6a0f-5c39-9a53-8d5e7f0a4b21")
 _LONGEST_NAME = 200
+_OUR_OWN = "habitkit:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
@@ -50,6 +62,17 @@ def derived_id(*parts: str) -> UUID:
     return uuid5(_NAMESPACE, "\x1f".join(f"{len(part)}:{part}" for part in parts))
 
 
+@lru_cache(maxsize=1024)
+def _mask(name: str) -> int:
+    """Return 60 random-looking bits of a name, for the end of an id."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) >> 4
+
+
+def companion(id_: UUID, name: str) -> UUID:
+    """Return the id of what goes with something under a name: the same for the same pair."""
+    return uuid_of(id_.int ^ _mask(name))
+
+
 def parse_id(value: object, what: str) -> UUID:
     """Return a UUID given as such or as text.
 
@@ -70,13 +93,20 @@ def owner(value: object) -> str:
     """Return a valid owner: a non-empty string of at most 200 characters.
 
     Raises:
-        InvalidOwner: If it is anything else.
+        InvalidOwner: If it is anything else, or begins like habitkit's own.
     """
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and storable(value):
-        return value
+        if not value.startswith(_OUR_OWN):
+            return value
+        raise InvalidOwner("owner", given=value, expected=f"a name that begins without {_OUR_OWN}")
     raise InvalidOwner(
         "owner", given=value, expected=f"a non-empty string of at most {_LONGEST_NAME} characters"
     )
+
+
+def system_owner(name: str) -> str:
+    """Return the owner of what belongs to no host's owner; none of theirs can have its name."""
+    return f"{_OUR_OWN}{name}"
 
 
 def key(value: object) -> str:

@@ -9,12 +9,12 @@ from habitkit import ids, plugins
 from habitkit._action import Life, SyncRoom, SyncRunner, procedure
 from habitkit.clock import SystemClock
 from habitkit.coins.actions import CoinActions
-from habitkit.coins.model import Economy
+from habitkit.coins.economy import Economy
 from habitkit.errors import ConfigurationError, HostTransactionUnsupported, RoomNotStored
 from habitkit.events import VOCABULARY
 from habitkit.habits.actions import HabitActions
-from habitkit.journal.actions import EventActions, RelayActions, sweep
-from habitkit.reactions import default_reactions
+from habitkit.journal.actions import EventActions, RelayActions
+from habitkit.reactions import default_reactions, sweep
 from habitkit.store import HostTransactions
 from habitkit.streaks.actions import StreakActions
 from habitkit.wiring import Wiring
@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 R = TypeVar("R")
+
+_SHORTEST_KEY = 16
 
 
 class Habits(HabitActions, SyncRoom):
@@ -154,6 +156,7 @@ class HabitKit(_EveryOwner):
         economy: Economy | None = None,
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
+        audit_key: bytes | None = None,
     ) -> None:
         """Wire the rooms to a store; nothing is read or written yet.
 
@@ -164,12 +167,13 @@ class HabitKit(_EveryOwner):
                 by default.
             reactions: Who else reacts to what, after habitkit's own reactions, in this order.
             subscribers: Who is told what after the commit, by ``kit.relay``.
+            audit_key: At least 16 secret bytes that make the ledger's block hashes HMACs.
 
         Raises:
             RoomNotStored: If an economy is given and the store keeps no coins.
             ConfigurationError: If a URL is given instead of a store.
         """
-        wiring = wire(store, clock, economy, reactions, subscribers)
+        wiring = wire(store, clock, economy, reactions, subscribers, audit_key)
         super().__init__(SyncRunner(store, wiring, Life()))
         self._owned_store: Store | None = None
 
@@ -182,6 +186,7 @@ class HabitKit(_EveryOwner):
         economy: Economy | None = None,
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
+        audit_key: bytes | None = None,
     ) -> Self:
         """Open the store behind a URL; closing the kit closes it.
 
@@ -194,6 +199,7 @@ class HabitKit(_EveryOwner):
             economy: As for the constructor.
             reactions: As for the constructor.
             subscribers: As for the constructor.
+            audit_key: As for the constructor.
 
         Raises:
             UnknownScheme: If no installed backend answers to the URL.
@@ -204,7 +210,12 @@ class HabitKit(_EveryOwner):
         store = plugins.open_store(url)
         try:
             kit = cls(
-                store, clock=clock, economy=economy, reactions=reactions, subscribers=subscribers
+                store,
+                clock=clock,
+                economy=economy,
+                reactions=reactions,
+                subscribers=subscribers,
+                audit_key=audit_key,
             )
         except BaseException:
             store.close()
@@ -264,6 +275,7 @@ def wire(
     economy: Economy | None,
     reactions: Iterable[Reaction],
     subscribers: Iterable[Subscriber],
+    audit_key: bytes | None,
 ) -> Wiring:
     """Put together what a kit, of either colour, gives to its transactions.
 
@@ -273,13 +285,18 @@ def wire(
         economy: None for the default, or for none where no ledger is kept.
         reactions: Those beyond habitkit's own.
         subscribers: Who is told what after the commit.
+        audit_key: The key of the ledger's block hashes, or None.
 
     Raises:
         RoomNotStored: If there is an economy for a store that keeps no ledger.
-        ConfigurationError: If the store is a URL.
+        ConfigurationError: If the store is a URL, or the audit key too short.
     """
     if isinstance(store, str):
         msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
+        raise ConfigurationError(msg)
+    given: object = audit_key
+    if given is not None and not (isinstance(given, bytes) and len(given) >= _SHORTEST_KEY):
+        msg = f"audit_key: expected at least {_SHORTEST_KEY} bytes, such as secrets.token_bytes(32)"
         raise ConfigurationError(msg)
     has_coins = "coins" in store.rooms
     if economy is not None and not has_coins:
@@ -296,4 +313,6 @@ def wire(
         subscribers=all_subscribers,
         delivered=frozenset().union(*(s.names for s in all_subscribers)),
         vocabulary={**VOCABULARY, **known},
+        audit_key=audit_key,
+        keeps_coins=has_coins,
     )

@@ -1,4 +1,4 @@
-"""Who reacts to what, in stated order: the only place where rooms meet.
+"""Who reacts to what, in stated order, and to time: the only place where rooms meet.
 
 A reaction runs inside the transaction of the action that caused the event and under the lock of the
 event's owner; it never locks a second owner (``tx.send`` leaves a message for one). A subscriber
@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from habitkit.coins import actions as coins
+from habitkit.coins.auditing import seal_entries
+from habitkit.coins.holding import expire_holds
+from habitkit.coins.reconciling import reconcile
 from habitkit.events import Event, Recorded, Retracted
+from habitkit.journal.actions import sweep_journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from habitkit.coins.model import Economy
-    from habitkit.journal.model import StoredEvent
+    from habitkit._procedure import Steps
+    from habitkit.coins.economy import Economy
+    from habitkit.journal.model import StoredEvent, SweepReport
     from habitkit.transaction import Transaction
+    from habitkit.wiring import Wiring
 
-__all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe"]
+__all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe", "sweep"]
 
 
 class Reaction(NamedTuple):
@@ -99,5 +104,33 @@ def _name(kind: object) -> str | None:
 
 def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
     """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
-    rewarded = {rule.on for rule in economy.rules}
-    return (on(*rewarded, Retracted, coins.reward),) if rewarded else ()
+    rewarded = economy.rewarded
+    return (on(*rewarded, Retracted, reconcile),) if rewarded else ()
+
+
+def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
+    """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
+
+    It applies messages that wait in inboxes, one transaction an owner, writes down which holds have
+    expired, puts new entries of wallets under block hashes, and forgets answers to idempotency keys
+    that are older than 30 days. Two sweeps at once do nothing twice.
+
+    Args:
+        wiring: The kit's wiring.
+        limit: How many of each at most: messages, holds, wallets, old answers; 1 or more.
+
+    Returns:
+        What was done, and whether there is more to do.
+    """
+    limit = max(limit, 1)
+    report = yield from sweep_journal(limit)
+    if wiring.keeps_coins:
+        expired = yield from expire_holds(limit)
+        sealed, more = yield from seal_entries(limit)
+        report = evolve(
+            report,
+            expired=expired,
+            sealed=sealed,
+            more=report.more or more or expired >= limit,
+        )
+    return report

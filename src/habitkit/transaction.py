@@ -22,7 +22,7 @@ from habitkit.journal import rules
 from habitkit.journal.model import Answer, EventRow, Failure, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from uuid import UUID
 
     from habitkit.coins.store import CoinStore
@@ -46,6 +46,7 @@ class Transaction:
     Attributes:
         now: The instant of everything that happens in it, in UTC.
         economy: What facts entitle to, and the declared currencies.
+        cause: The fact that is being acted on, for reactions to name; None if none is known.
         scope: The only owner whose things exist here, or None for all owners.
         habits: The habits' facts.
         streaks: The streak snapshots.
@@ -54,11 +55,14 @@ class Transaction:
     """
 
     __slots__ = (
+        "_caused",
         "_chain",
         "_emitted",
         "_locked",
         "_wiring",
         "_write",
+        "_written",
+        "cause",
         "economy",
         "now",
         "scope",
@@ -76,6 +80,9 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
+        self._written = 0
+        self._caused: set[tuple[UUID, str]] = set()
+        self.cause: UUID | None = None
 
     @property
     def habits(self) -> HabitStore:
@@ -93,6 +100,11 @@ class Transaction:
         return self.stores.coins
 
     @property
+    def audit_key(self) -> bytes | None:
+        """The kit's key for the ledger's block hashes."""
+        return self._wiring.audit_key
+
+    @property
     def connection(self) -> object | None:
         """The database connection, for a host's own statements; None where there is none."""
         return self.stores.connection
@@ -100,6 +112,18 @@ class Transaction:
     def new_id(self) -> UUID:
         """Return a new time-ordered id."""
         return self._wiring.new_id(self.now)
+
+    def caused_id(self, name: str) -> UUID:
+        """Return the id of what the present cause brings about under a name.
+
+        It is the same whenever the same fact causes it. It is a new one if no fact is known to be
+        the cause, or if this transaction has asked for it before.
+        """
+        cause = self.cause
+        if cause is None or (cause, name) in self._caused:
+            return self.new_id()
+        self._caused.add((cause, name))
+        return ids.companion(cause, name)
 
     # -- whose is it ---------------------------------------------------------------------------
 
@@ -135,6 +159,16 @@ class Transaction:
                 if locked.messages:
                     self.apply_messages(owner, limit=100)
 
+    def lock_all(self, owners: Collection[str]) -> None:
+        """Take the locks of many owners at once; as ``lock`` otherwise."""
+        if not self._write:
+            raise ReadOnlyTransaction("tx.lock_all()")
+        missing = sorted(set(owners) - self._locked.keys())
+        for owner, locked in self.stores.owners.lock_all(missing).items():
+            self._locked[owner] = locked.rev
+            if locked.messages:
+                self.apply_messages(owner, limit=100)
+
     def rev(self, owner: str) -> int:
         """Return the revision of a locked owner.
 
@@ -145,6 +179,29 @@ class Transaction:
             return self._locked[owner]
         except KeyError:
             raise NotLocked(owner) from None
+
+    # -- what a store has done by itself ---------------------------------------------------------
+
+    @property
+    def is_fresh(self) -> bool:
+        """True if nothing has been locked or emitted yet."""
+        return self._write and not self._locked and not self._emitted
+
+    def nobody_awaits(self, kind: type[Event]) -> bool:
+        """Tell whether events of a class are written to the journal and nothing more."""
+        wiring = self._wiring
+        return kind.__name__ not in wiring.delivered and not any(
+            issubclass(kind, types) for types, _ in wiring.reactions
+        )
+
+    def hold_locks(self, revs: Mapping[str, int]) -> None:
+        """Note locks that the store has taken, with the owners' new revisions."""
+        self._locked.update(revs)
+
+    def note_written(self, events: Sequence[Event]) -> None:
+        """Note events that the store has written, the first of this transaction."""
+        self._emitted += events
+        self._written = len(self._emitted)
 
     # -- what happened -------------------------------------------------------------------------
 
@@ -265,19 +322,23 @@ class Transaction:
             return work(self.new_id())
         ids.key(key)
         self.rev(owner)
-        prints = rules.fingerprint(request)
         answer = self.stores.answers.get(owner, operation, key)
         if answer is not None and not rules.expired(answer.at, self.now):
-            rules.same_request(answer, prints)
+            rules.same_request(answer, rules.fingerprint(request))
             return _codec.load(answer.result, kind)
         try:
             result = work(ids.derived_id(owner, operation, key))
         except Duplicate as error:
             raise AnswerForgotten(operation, key) from error
-        self.stores.answers.put(
-            Answer(owner, operation, key, prints, _codec.dump(result), self.now)
-        )
+        self.stores.answers.put(self.answer(owner, operation, key, request, result))
         return result
+
+    def answer(
+        self, owner: str, operation: str, key: str, request: Mapping[str, object], result: object
+    ) -> Answer:
+        """Return what is kept under an idempotency key."""
+        prints = rules.fingerprint(request)
+        return Answer(owner, operation, key, prints, _codec.dump(result), self.now)
 
     def forget_answers(self, limit: int) -> int:
         """Delete up to ``limit`` old answers and as many old messages; count them."""
@@ -292,12 +353,14 @@ class Transaction:
         Raises:
             NotLocked: If one of them is of an owner whose lock is not held.
         """
-        if not self._emitted:
+        if len(self._emitted) == self._written:
             return
         locked, delivered = self._locked, self._wiring.delivered
         positions: dict[str, int] = {}
+        for event in self._emitted[: self._written]:
+            positions[event.owner] = positions.get(event.owner, -1) + 1
         rows = []
-        for event in self._emitted:
+        for event in self._emitted[self._written :]:
             owner = event.owner
             rev = locked.get(owner)
             if rev is None:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from habitkit import ids
 from habitkit.clock import Clock, SystemClock
-from habitkit.coins.model import Economy
+from habitkit.coins.economy import Economy
 from habitkit.errors import Misuse, NestedTransaction
 from habitkit.events import VOCABULARY
 from habitkit.transaction import Transaction
@@ -48,6 +48,8 @@ class Wiring:
         subscribers: Who is told what after the commit, by the relay.
         delivered: The types of events for which deliveries are kept.
         vocabulary: The known classes of events by name.
+        audit_key: Makes the ledger's block hashes ones that cannot be made anew without it.
+        keeps_coins: True if the store keeps a ledger.
     """
 
     clock: Clock = field(factory=SystemClock)
@@ -57,6 +59,8 @@ class Wiring:
     subscribers: tuple[Subscriber, ...] = ()
     delivered: frozenset[str] = frozenset()
     vocabulary: Mapping[str, type[Event]] = VOCABULARY
+    audit_key: bytes | None = field(default=None, repr=False)
+    keeps_coins: bool = True
 
 
 def begin(

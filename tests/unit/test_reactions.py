@@ -131,7 +131,7 @@ def test_reactions_act_in_the_order_in_which_they_were_given_after_the_kits_own(
 
     def remember(name):
         return lambda tx, owner, events: order.append(
-            (name, tx.coins.accounts(owner, "coin") != [])
+            (name, tx.coins.accounts((owner,), "coin") != [])
         )
 
     kit = habitkit.testing.kit(

@@ -1,5 +1,24 @@
-"""Coins: a double-entry ledger, and what the facts entitle an owner to."""
+"""Coins: a double-entry ledger with holds and block hashes, and what facts entitle an owner to."""
 
-from habitkit.coins.model import Balance, Economy, Entry, RewardRule, Transfer
+from habitkit.coins.books import AuditReport, Block, Finding, Head, LedgerExport, Line
+from habitkit.coins.economy import Economy, RewardRule, RuleSet
+from habitkit.coins.model import Account, Balance, Entry, Hold, Posting, Settled, Transfer
 
-__all__ = ["Balance", "Economy", "Entry", "RewardRule", "Transfer"]
+__all__ = [
+    "Account",
+    "AuditReport",
+    "Balance",
+    "Block",
+    "Economy",
+    "Entry",
+    "Finding",
+    "Head",
+    "Hold",
+    "LedgerExport",
+    "Line",
+    "Posting",
+    "RewardRule",
+    "RuleSet",
+    "Settled",
+    "Transfer",
+]

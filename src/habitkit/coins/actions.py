@@ -1,41 +1,48 @@
-"""The coins' use cases: award, spend, transfer, balance, history, and the reward of events."""
+"""The coins' use cases: give, take, move and take back; and all that ``kit.coins`` offers."""
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from habitkit import ids
 from habitkit._action import action, query
 from habitkit.coins import rules
-from habitkit.coins.model import Account, Balance, Transfer
-from habitkit.errors import InvalidInput
-from habitkit.events import CoinsPosted
+from habitkit.coins.auditing import audit, export, forget, head
+from habitkit.coins.holding import holds, release, reserve, settle
+from habitkit.coins.model import Posting
+from habitkit.coins.posting import (
+    Order,
+    RefusedAt,
+    nth,
+    once,
+    plain_metadata,
+    post,
+    post_all,
+    post_once,
+    request_of,
+)
+from habitkit.coins.statements import balance, history, open_wallet
+from habitkit.errors import (
+    AlreadyReversed,
+    BatchRefused,
+    HabitKitError,
+    InvalidInput,
+    NotFound,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from uuid import UUID
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
-    from habitkit.coins.model import Entry, Role
-    from habitkit.events import Event
+    from habitkit.coins.model import Transfer
     from habitkit.transaction import Transaction
 
-__all__ = ["CoinActions", "award", "balance", "history", "reward", "spend", "transfer"]
+__all__ = ["CoinActions", "award", "post_many", "reverse", "spend", "transfer"]
 
-_WALLET_FLOOR = 0
-
-
-def balance(tx: Transaction, owner: str, currency: str = "coin") -> Balance:
-    """Return what an owner's wallet holds; a wallet never used holds 0.
-
-    Raises:
-        UnknownCurrency: If the economy does not declare the currency.
-    """
-    tx.own(ids.owner(owner))
-    rules.currency(currency, tx.economy)
-    for account in tx.coins.accounts(owner, currency):
-        if account.role == "wallet":
-            return Balance(owner, currency, account.balance, account.floor or 0)
-    return Balance(owner, currency, 0, _WALLET_FLOOR)
+_LARGEST_BATCH = 1000
+_BATCH_SHARDS = 64
 
 
 def award(
@@ -45,6 +52,7 @@ def award(
     *,
     idempotency_key: str,
     memo: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
 ) -> Transfer:
     """Give coins to an owner, out of the owner's mint.
@@ -55,6 +63,7 @@ def award(
         amount: How many, an int from 1 to 2**63-1.
         idempotency_key: The same key with the same arguments awards once.
         memo: What for, at most 500 characters.
+        metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
 
     Raises:
@@ -63,9 +72,8 @@ def award(
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(owner))
-    return _transfer(
-        tx, "award", (owner, "mint"), (owner, "wallet"), amount, currency, memo, idempotency_key
-    )
+    posting = Posting("award", owner, owner, amount, currency, memo, metadata)
+    return _post_once(tx, posting, idempotency_key)
 
 
 def spend(
@@ -75,6 +83,7 @@ def spend(
     *,
     idempotency_key: str,
     memo: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
 ) -> Transfer:
     """Take coins from an owner for good, into the owner's sink.
@@ -85,6 +94,7 @@ def spend(
         amount: How many, an int from 1 to 2**63-1.
         idempotency_key: The same key with the same arguments spends once.
         memo: What for, at most 500 characters.
+        metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
 
     Raises:
@@ -93,9 +103,8 @@ def spend(
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(owner))
-    return _transfer(
-        tx, "spend", (owner, "wallet"), (owner, "sink"), amount, currency, memo, idempotency_key
-    )
+    posting = Posting("spend", owner, owner, amount, currency, memo, metadata)
+    return _post_once(tx, posting, idempotency_key)
 
 
 def transfer(
@@ -106,6 +115,7 @@ def transfer(
     *,
     idempotency_key: str,
     memo: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
 ) -> Transfer:
     """Move coins from one owner's wallet to another's.
@@ -116,7 +126,8 @@ def transfer(
         target: Who receives; somebody else.
         amount: How many, an int from 1 to 2**63-1.
         idempotency_key: A key of the source's: the same key and arguments transfer once.
-        memo: What for, at most 500 characters.
+        memo: What for, at most 500 characters; the target can read it too.
+        metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
 
     Raises:
@@ -125,149 +136,158 @@ def transfer(
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(source))
-    if ids.owner(target) == source:
-        raise InvalidInput("target", given=target, expected="another owner than the source")
-    return _transfer(
-        tx,
-        "transfer",
-        (source, "wallet"),
-        (target, "wallet"),
-        amount,
-        currency,
-        memo,
-        idempotency_key,
-    )
+    posting = Posting("transfer", source, target, amount, currency, memo, metadata)
+    return _post_once(tx, posting, idempotency_key)
 
 
-def history(
-    tx: Transaction,
-    owner: str,
-    *,
-    currency: str = "coin",
-    after: int | None = None,
-    limit: int = 50,
-    newest_first: bool = True,
-) -> list[Entry]:
-    """Return a wallet's statement.
+def post_many(
+    tx: Transaction, postings: Sequence[Posting], *, idempotency_key: str
+) -> list[Transfer]:
+    """Post a batch of transfers: all of them, or none.
+
+    They are posted in their order, each on what the one before has left.
 
     Args:
         tx: The transaction.
-        owner: Whose wallet.
-        currency: In which currency.
-        after: The ``seq`` of the last entry already seen.
-        limit: How many at most, 1 to 1000.
-        newest_first: Falling numbers instead of rising ones.
+        postings: 1 to 1000 of them, as ``Posting.award``, ``.spend`` and ``.transfer`` make them.
+        idempotency_key: The same key with the same postings posts them once. Batches have keys of
+            their own, whoever the owners are.
+
+    Returns:
+        The transfers, in the same order.
+
+    Raises:
+        BatchRefused: If one is refused: which, and why. Nothing is done.
+        InvalidInput: If it is no sequence of 1 to 1000 postings.
+        IdempotencyConflict: If the key was used with other postings.
     """
-    tx.own(ids.owner(owner))
-    rules.currency(currency, tx.economy)
-    for account in tx.coins.accounts(owner, currency):
-        if account.role == "wallet":
-            count = max(1, min(limit, 1000))
-            return tx.coins.entries(account.id, after, count, newest_first=newest_first)
-    return []
+    if (
+        not isinstance(postings, (list, tuple))
+        or not 0 < len(postings) <= _LARGEST_BATCH
+        or not all(isinstance(posting, Posting) for posting in postings)
+    ):
+        raise InvalidInput(
+            "postings", given=postings, expected=f"a list of 1 to {_LARGEST_BATCH} Postings"
+        )
+    ids.key(idempotency_key)
+    orders = []
+    for index, posting in enumerate(postings):
+        try:
+            orders.append(_order(tx, posting))
+        except NotFound:
+            raise
+        except HabitKitError as error:
+            raise BatchRefused(index=index, reason=error) from error
+    keeper = ids.system_owner(f"batch/{zlib.crc32(idempotency_key.encode()) % _BATCH_SHARDS:02}")
+    tx.lock_all({keeper, *(o.source for o in orders), *(o.target for o in orders)})
+    done: list[Transfer] = []
 
+    def work(first_id: UUID) -> tuple[UUID, int]:
+        try:
+            done.extend(post_all(tx, first_id, orders))
+        except RefusedAt as refused:
+            if isinstance(refused.reason, HabitKitError):
+                raise BatchRefused(
+                    index=refused.position, reason=refused.reason
+                ) from refused.reason
+            raise refused.reason from None
+        return first_id, len(orders)
 
-def reward(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
-    """Pay what events entitle to and take back what they no longer do: a reaction.
-
-    It compares what is due with what was paid, for the places these events name only, and posts
-    the difference as one transfer a currency. So the outcome does not depend on the order or the
-    number of the steps that led there.
-    """
-    wanted = rules.due(events, tx.economy)
-    if not wanted:
-        return
-    changed, net = rules.outstanding(wanted, tx.coins.settled(owner, list(wanted)))
-    if not changed:
-        return
-    tx.coins.settle(owner, changed)
-    mint: tuple[str, Role] = (owner, "mint")
-    wallet: tuple[str, Role] = (owner, "wallet")
-    for currency in sorted(net):
-        coins = net[currency]
-        if coins > 0:
-            _post(tx, tx.new_id(), "reward", mint, wallet, coins, currency, None, may_owe=True)
-        elif coins < 0:
-            _post(tx, tx.new_id(), "correction", wallet, mint, -coins, currency, None, may_owe=True)
-
-
-def _transfer(
-    tx: Transaction,
-    kind: str,
-    source: tuple[str, Role],
-    target: tuple[str, Role],
-    amount: int,
-    currency: str,
-    memo: str | None,
-    key: str,
-) -> Transfer:
-    """Check the arguments, lock, and post once a key."""
-    rules.amount(amount)
-    rules.currency(currency, tx.economy)
-    rules.memo(memo)
-    ids.key(key)
-    tx.lock(source[0], target[0])
-    request = {"target": target[0], "amount": amount, "currency": currency, "memo": memo}
-
-    def work(transfer_id: UUID) -> Transfer:
-        return _post(tx, transfer_id, kind, source, target, amount, currency, memo)
-
-    return tx.once(source[0], f"coins.{kind}", key, request, Transfer, work)
-
-
-def _post(
-    tx: Transaction,
-    transfer_id: UUID,
-    kind: str,
-    source: tuple[str, Role],
-    target: tuple[str, Role],
-    amount: int,
-    currency: str,
-    memo: str | None,
-    *,
-    may_owe: bool = False,
-) -> Transfer:
-    """Move coins between two accounts whose owners are locked, and tell both wallets' owners."""
-    accounts = tx.coins.accounts(source[0], currency)
-    if target[0] != source[0]:
-        accounts = [*accounts, *tx.coins.accounts(target[0], currency)]
-    giver, giver_is_new = _account(tx, accounts, source, currency)
-    taker, taker_is_new = _account(tx, accounts, target, currency)
-    given = rules.move(giver, -amount, tx.now, may_owe=may_owe)
-    taken = rules.move(taker, amount, tx.now, may_owe=may_owe)
-    if giver_is_new:
-        tx.coins.open(giver)
-    if taker_is_new:
-        tx.coins.open(taker)
-    at = max(given.at, taken.at)
-    done = Transfer(transfer_id, kind, source[0], target[0], currency, amount, memo, at)
-    tx.coins.post(done, (given, taken))
-    for (owner, role), step in ((source, given), (target, taken)):
-        if role == "wallet":
-            event = CoinsPosted(
-                owner, tx.now, transfer_id, kind, currency, step.amount, step.balance
-            )
-            tx.emit(owner, (event,))
+    request = {"postings": [{"kind": o.kind, "source": o.source, **request_of(o)} for o in orders]}
+    first_id, count = tx.once(
+        keeper, "coins.post_many", idempotency_key, request, tuple[UUID, int], work
+    )
+    if not done:
+        found = (tx.coins.transfer(nth(first_id, position)) for position in range(count))
+        done.extend(transfer for transfer in found if transfer is not None)
     return done
 
 
-def _account(
-    tx: Transaction, accounts: Sequence[Account], place: tuple[str, Role], currency: str
-) -> tuple[Account, bool]:
-    """Return an account out of those that there are, or one that is still to be opened."""
-    owner, role = place
-    for account in accounts:
-        if account.role == role and account.owner == owner:
-            return account, False
-    floor = _WALLET_FLOOR if role == "wallet" else None
-    return Account(tx.new_id(), owner, role, currency, 0, 0, tx.now, floor), True
+def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -> Transfer:
+    """Take a transfer back by a new one that points to it; each can be taken back once.
+
+    What was spent comes back, what was given is taken away even if it has been spent by now: that
+    may leave a debt, which blocks spending until it is earned back.
+
+    Args:
+        tx: The transaction.
+        transfer_id: An award, a spend, a transfer, or what settled a hold.
+        idempotency_key: A key of the source's: the same key and transfer reverse once.
+
+    Raises:
+        NotFound: If there is no such transfer; in a kit of one owner, also if somebody else is a
+            party to it.
+        ManagedTransfer: If reconciliation, a hold or a reversal has posted it.
+        AlreadyReversed: If it was taken back under another key.
+        IdempotencyConflict: If the key was used for another transfer.
+    """
+    subject = ids.parse_id(transfer_id, "transfer_id")
+    ids.key(idempotency_key)
+    found = tx.coins.transfer(subject)
+    if found is None:
+        raise NotFound("transfer", transfer_id)
+    for party in (found.source, found.target):
+        tx.own(party, "transfer", transfer_id)
+    between = rules.reversal(found)
+    tx.lock(found.source, found.target)
+
+    def work(new_id: UUID) -> Transfer:
+        before = tx.coins.reversal_of(subject)
+        if before is not None:
+            raise AlreadyReversed(transfer_id=subject, reversal_id=before)
+        order = Order(
+            "reversal", found.target, found.source, found.currency, found.amount,
+            reverses=subject, between=between, may_owe=True,
+        )  # fmt: skip
+        return post(tx, new_id, order)
+
+    request = {"transfer_id": subject}
+    return once(tx, found.source, "coins.reverse", idempotency_key, request, work)
+
+
+def _order(tx: Transaction, posting: Posting) -> Order:
+    """Return a valid order of what a caller gave."""
+    kind, source, target = posting.kind, posting.source, posting.target
+    if kind not in ("award", "spend", "transfer"):
+        raise InvalidInput("kind", given=kind, expected="'award', 'spend' or 'transfer'")
+    tx.own(ids.owner(source))
+    if kind == "transfer":
+        if ids.owner(target) == source:
+            raise InvalidInput("target", given=target, expected="another owner than the source")
+    elif target != source:
+        raise InvalidInput("target", given=target, expected=f"the source itself, to {kind}")
+    rules.amount(posting.amount)
+    rules.currency(posting.currency, tx.economy)
+    rules.memo(posting.memo)
+    return Order(
+        kind, source, target, posting.currency, posting.amount, posting.memo,
+        plain_metadata(posting.metadata),
+    )  # fmt: skip
+
+
+def _post_once(tx: Transaction, posting: Posting, key: str) -> Transfer:
+    """Check what a caller gave and post it once a key."""
+    order = _order(tx, posting)
+    ids.key(key)
+    return post_once(tx, key, f"coins.{order.kind}", order, request_of(order))
 
 
 class CoinActions:
     """What ``kit.coins`` offers."""
 
     balance = query(balance)
+    open = action(open_wallet)
     award = action(award)
     spend = action(spend)
     transfer = action(transfer)
+    post_many = action(post_many)
+    reverse = action(reverse)
+    reserve = action(reserve)
+    settle = action(settle)
+    release = action(release)
+    holds = query(holds)
     history = query(history)
+    audit = query(audit)
+    head = query(head)
+    export = query(export)
+    forget = action(forget)

@@ -1,108 +1,54 @@
-"""Values of the coins room."""
+"""Values of the coins room: accounts, transfers, entries, balances, holds, entitlements."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from attrs import field, frozen
 
 from habitkit._values import fact
-from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
-from habitkit.events import Event, HabitCompleted, StreakReached
+from habitkit.journal.model import Answer
 
 __all__ = [
     "Account",
     "Balance",
-    "Economy",
     "Entry",
+    "Hold",
+    "HoldState",
+    "Kind",
     "Move",
-    "RewardRule",
+    "PlainOrder",
+    "PlainOutcome",
+    "Posting",
     "Role",
     "Settled",
     "Transfer",
 ]
 
-Role = Literal["wallet", "mint", "sink"]
-"""What an account is for. ``mint`` and ``sink`` are system accounts, one of each an owner: coins
-come from the owner's mint and spent coins go to the owner's sink, so there is no hot row."""
+Role = Literal["wallet", "mint", "sink", "escrow"]
+"""What an account is for. All but ``wallet`` are system accounts, one of each an owner and
+currency: coins come from the owner's mint, spent coins go to the owner's sink, and held ones wait
+in the owner's escrow. The house's total is their sum, and there is no hot row."""
 
+Kind = Literal[
+    "award",
+    "spend",
+    "transfer",
+    "reserve",
+    "settle",
+    "release",
+    "expire",
+    "reversal",
+    "reward",
+    "correction",
+]
+"""Why coins moved. ``reward`` and ``correction`` are posted by reconciliation alone."""
 
-def _derived(_: object, __: object, value: Any) -> None:
-    """A reward is taken back by its event's key, so there must be one."""
-    if not (isinstance(value, type) and issubclass(value, Event)) or value.key is Event.key:
-        raise InvalidEvent("on", given=value, expected="a class of events with a key of its own")
-
-
-def _payable(_: object, __: object, value: Any) -> None:
-    """What is no amount of coins cannot be posted."""
-    if type(value) is not int or not 0 < value < 2**63:
-        raise InvalidAmount("give", given=value, expected="an int from 1 to 2**63-1")
-
-
-@frozen
-class RewardRule:
-    """What one type of event entitles its owner to.
-
-    Attributes:
-        name: Part of the entitlement's key; never reuse it for something else.
-        on: The type of event: a derived one, which has a key of its own.
-        give: How many coins, an int from 1 to 2**63-1.
-        currency: In which currency.
-    """
-
-    name: str
-    on: type[Event] = field(validator=_derived)
-    give: int = field(validator=_payable)
-    currency: str = "coin"
-
-
-@frozen
-class Economy:
-    """What facts entitle to, and which currencies there are.
-
-    Attributes:
-        rules: The reward rules.
-        currencies: The declared currencies; others are refused.
-    """
-
-    rules: tuple[RewardRule, ...]
-    currencies: frozenset[str] = frozenset({"coin"})
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse rules that pay in what is not declared, or that would overwrite each other."""
-        for rule in self.rules:
-            if rule.currency not in self.currencies:
-                names = ", ".join(sorted(self.currencies))
-                raise UnknownCurrency("rules", given=rule.currency, expected=f"one of: {names}")
-        places = [(rule.on, rule.name) for rule in self.rules]
-        if len(set(places)) < len(places):
-            raise InvalidInput("rules", given=self.rules, expected="one name a rule on an event")
-
-    @cached_property
-    def rules_of_type(self) -> dict[str, list[RewardRule]]:
-        """The rules by the name of the type of event they are on."""
-        found: dict[str, list[RewardRule]] = {}
-        for rule in self.rules:
-            found.setdefault(rule.on.__name__, []).append(rule)
-        return found
-
-    @classmethod
-    def default(cls) -> Economy:
-        """10 coins for each done day, 50 more at each seventh day of a streak."""
-        return cls(
-            rules=(
-                RewardRule("completion", HabitCompleted, 10),
-                RewardRule("streak", StreakReached, 50),
-            )
-        )
-
-    @classmethod
-    def without_rewards(cls, *currencies: str) -> Economy:
-        """Nothing is earned by itself; ``coin`` and the given currencies exist."""
-        return cls(rules=(), currencies=frozenset({"coin", *currencies}))
+HoldState = Literal["open", "settled", "released", "expired"]
+"""What has become of a hold."""
 
 
 class Account(NamedTuple):
@@ -111,13 +57,14 @@ class Account(NamedTuple):
     Attributes:
         id: Its identity.
         owner: Under whose lock it is.
-        role: ``wallet``, ``mint`` or ``sink``.
+        role: ``wallet``, ``mint``, ``sink`` or ``escrow``.
         currency: Its currency.
         balance: The sum of its entries.
         seq: The number of its last entry, 0 for none.
         at: The instant of its last entry, in UTC.
         floor: The lowest balance it may have; None for no limit.
-        debt: By how much a reconciliation left it below its floor.
+        debt: By how much a reconciliation or a reversal left it below its floor.
+        sealed: The number of its last entry under a block hash, 0 for none.
     """
 
     id: UUID
@@ -129,6 +76,7 @@ class Account(NamedTuple):
     at: datetime
     floor: int | None
     debt: int = 0
+    sealed: int = 0
 
 
 class Move(NamedTuple):
@@ -137,6 +85,7 @@ class Move(NamedTuple):
     Attributes:
         account_id: The account.
         seq: The number of the new entry; the account's own must be one less.
+        transfer_id: The transfer.
         amount: What the account gains, negative for what it gives.
         balance: What it holds afterwards.
         at: Never earlier than the account's previous entry, in UTC.
@@ -145,6 +94,7 @@ class Move(NamedTuple):
 
     account_id: UUID
     seq: int
+    transfer_id: UUID
     amount: int
     balance: int
     at: datetime
@@ -157,23 +107,65 @@ class Transfer:
 
     Attributes:
         id: Its identity.
-        kind: ``award``, ``spend``, ``transfer``, ``reward`` or ``correction``.
+        kind: Why they moved; it also tells between which accounts of source and target.
         source: The owner whose account gave.
         target: The owner whose account received.
         currency: The currency.
         amount: How many, 1 to 2**63-1.
         memo: What it was for, or None.
         at: When, in UTC.
+        metadata: What the host wrote beside it, JSON values by name, or None.
+        reverses: The transfer that this one takes back, or None.
     """
 
     id: UUID
-    kind: str
+    kind: Kind
     source: str
     target: str
     currency: str
     amount: int
     memo: str | None
     at: datetime
+    metadata: Mapping[str, Any] | None = None
+    reverses: UUID | None = None
+
+
+@frozen
+class Posting:
+    """One transfer of a batch, as ``kit.coins.post_many`` takes it; see its three makers.
+
+    Attributes:
+        kind: ``award``, ``spend`` or ``transfer``.
+        source: The owner who gives; of an award, who receives it out of their mint.
+        target: The owner who receives; of a spend, who pays it into their sink.
+        amount: How many, an int from 1 to 2**63-1.
+        currency: In which currency.
+        memo: What for, at most 500 characters.
+        metadata: JSON values by name, at most 4 KiB as text.
+    """
+
+    kind: Literal["award", "spend", "transfer"]
+    source: str
+    target: str
+    amount: int
+    currency: str = "coin"
+    memo: str | None = None
+    metadata: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    @classmethod
+    def award(cls, owner: str, amount: int, **more: Any) -> Posting:
+        """Coins given to an owner; ``more`` are currency, memo and metadata."""
+        return cls("award", owner, owner, amount, **more)
+
+    @classmethod
+    def spend(cls, owner: str, amount: int, **more: Any) -> Posting:
+        """Coins taken from an owner for good; ``more`` are currency, memo and metadata."""
+        return cls("spend", owner, owner, amount, **more)
+
+    @classmethod
+    def transfer(cls, source: str, target: str, amount: int, **more: Any) -> Posting:
+        """Coins from one owner to another; ``more`` are currency, memo and metadata."""
+        return cls("transfer", source, target, amount, **more)
 
 
 @frozen
@@ -188,15 +180,17 @@ class Entry:
         amount: What the wallet gained, negative for what it gave.
         balance: What it held afterwards.
         at: When, in UTC; never earlier than the entry before.
+        metadata: The transfer's metadata.
     """
 
     seq: int
     transfer_id: UUID
-    kind: str
+    kind: Kind
     memo: str | None
     amount: int
     balance: int
     at: datetime
+    metadata: Mapping[str, Any] | None = None
 
 
 @frozen
@@ -206,19 +200,86 @@ class Balance:
     Attributes:
         owner: Whose wallet.
         currency: In which currency.
-        posted: The sum of its entries.
-        floor: The lowest balance it may have.
+        posted: All of the owner's coins, those held for later among them.
+        floor: The lowest balance that spending may leave.
+        pending: What is held for later and still may be settled.
     """
 
     owner: str
     currency: str
     posted: int
     floor: int = 0
+    pending: int = 0
 
     @property
     def available(self) -> int:
         """How much can be spent; 0 for a wallet in debt."""
-        return max(self.posted - self.floor, 0)
+        return max(self.posted - self.pending - self.floor, 0)
+
+
+@frozen
+class Hold:
+    """Coins set aside for something that may still come about.
+
+    Attributes:
+        id: Its identity, which is also that of the transfer that set them aside.
+        owner: Whose coins.
+        currency: In which currency.
+        seq: Its number among the owner's entries in escrow: a place to page from.
+        amount: How many are held, 1 to 2**63-1.
+        at: Since when, in UTC.
+        expires_at: From when on they count as available again, in UTC; None for never.
+        state: ``open``, ``settled``, ``released`` or ``expired``.
+        settled: How many of them were spent in the end.
+        ended_at: When it was settled, released or recorded as expired, or None.
+    """
+
+    id: UUID
+    owner: str
+    currency: str
+    seq: int
+    amount: int
+    at: datetime
+    expires_at: datetime | None
+    state: HoldState = "open"
+    settled: int = 0
+    ended_at: datetime | None = None
+
+    def lapsed(self, now: datetime) -> bool:
+        """Tell whether it is past its time and nobody has recorded that yet."""
+        return self.state == "open" and self.expires_at is not None and self.expires_at <= now
+
+
+class PlainOrder(NamedTuple):
+    """A transfer that may be posted at once, if nothing stands in the way.
+
+    Attributes:
+        transfer: The transfer; its instant is the present one.
+        giver: Which of the source's accounts gives.
+        taker: Which of the target's accounts receives.
+        answer: What to keep under the caller's key.
+    """
+
+    transfer: Transfer
+    giver: Role
+    taker: Role
+    answer: Answer
+
+
+class PlainOutcome(NamedTuple):
+    """What came of a plain order.
+
+    Attributes:
+        revs: The owners' new revisions; their locks are held.
+        at: The transfer's instant, or None if nothing was posted.
+        given: The giver's balance afterwards.
+        taken: The taker's balance afterwards.
+    """
+
+    revs: Mapping[str, int]
+    at: datetime | None = None
+    given: int = 0
+    taken: int = 0
 
 
 class Settled(NamedTuple):

@@ -1,34 +1,69 @@
-"""Pure rules of the ledger: amounts, moves, and what events entitle to."""
+"""Pure rules of the ledger: what may be posted, how an account moves on, what ends a hold."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
-from habitkit.coins.model import Account, Economy, Move, Settled
+from habitkit.coins.model import Account, Move
 from habitkit.errors import (
     BalanceOverflow,
+    HoldEnded,
     InsufficientFunds,
     InvalidAmount,
     InvalidInput,
+    ManagedTransfer,
     UnknownCurrency,
 )
-from habitkit.events import Retracted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from uuid import UUID
 
-    from habitkit.events import Event
+    from habitkit.coins.economy import Economy
+    from habitkit.coins.model import Hold, Kind, Role, Transfer
 
-__all__ = ["amount", "currency", "due", "memo", "move", "outstanding"]
+__all__ = [
+    "BETWEEN",
+    "amount",
+    "currency",
+    "expiry",
+    "floor",
+    "hold_to_end",
+    "memo",
+    "move",
+    "reversal",
+]
 
 _LARGEST = 2**63 - 1
 _SMALLEST = -(2**63)
 _LONGEST_MEMO = 500
+_LONGEST_HOLD_SECONDS = 366 * 86_400
+
+BETWEEN: dict[Kind, tuple[Role, Role]] = {
+    "award": ("mint", "wallet"),
+    "spend": ("wallet", "sink"),
+    "transfer": ("wallet", "wallet"),
+    "reserve": ("wallet", "escrow"),
+    "settle": ("escrow", "sink"),
+    "release": ("escrow", "wallet"),
+    "expire": ("escrow", "wallet"),
+    "reward": ("mint", "wallet"),
+    "correction": ("wallet", "mint"),
+}
+"""Between which accounts, of source and target, the coins of a kind of transfer move."""
+
+_BACK: dict[Kind, tuple[Role, Role]] = {
+    "award": ("wallet", "mint"),
+    "spend": ("sink", "wallet"),
+    "settle": ("sink", "wallet"),
+    "transfer": ("wallet", "wallet"),
+}
+"""Between which accounts the coins of a kind go back; other kinds are managed and refuse it."""
 
 
-def amount(value: object) -> int:
+def amount(value: object, what: str = "amount") -> int:
     """Return a valid amount.
 
     Raises:
@@ -36,7 +71,18 @@ def amount(value: object) -> int:
     """
     if type(value) is int and 0 < value <= _LARGEST:
         return value
-    raise InvalidAmount("amount", given=value, expected="an int from 1 to 2**63-1")
+    raise InvalidAmount(what, given=value, expected="an int from 1 to 2**63-1")
+
+
+def floor(value: object) -> int:
+    """Return a valid floor of a wallet.
+
+    Raises:
+        InvalidAmount: If it is not an int of 64 bits; bool and float are none.
+    """
+    if type(value) is int and _SMALLEST <= value <= _LARGEST:
+        return value
+    raise InvalidAmount("floor", given=value, expected="an int from -2**63 to 2**63-1")
 
 
 def currency(value: object, economy: Economy) -> str:
@@ -64,72 +110,74 @@ def memo(value: object) -> str | None:
     raise InvalidInput("memo", given=value, expected=f"at most {_LONGEST_MEMO} characters or None")
 
 
-def move(account: Account, change: int, now: datetime, *, may_owe: bool = False) -> Move:
+def expiry(seconds: object, now: datetime) -> datetime | None:
+    """Return when a hold of so many seconds expires; None for never.
+
+    Raises:
+        InvalidInput: If it is no positive number of seconds up to 366 days.
+    """
+    if seconds is None:
+        return None
+    if type(seconds) is int or type(seconds) is float:
+        in_range: bool = 0 < seconds <= _LONGEST_HOLD_SECONDS
+        if in_range:
+            return now + timedelta(seconds=seconds)
+    raise InvalidInput(
+        "expires_in_seconds",
+        given=seconds,
+        expected=f"a number above 0 and up to {_LONGEST_HOLD_SECONDS} (366 days), or None",
+    )
+
+
+def move(
+    account: Account, transfer_id: UUID, change: int, now: datetime, *, may_owe: bool = False
+) -> Move:
     """Return an account's next entry.
 
     Args:
         account: The account as it is.
+        transfer_id: The transfer that moves it.
         change: What it gains; negative for what it gives.
         now: The instant; the entry is never dated before the account's previous one.
-        may_owe: True for a reconciliation, which may leave a debt below the floor.
+        may_owe: True for a reconciliation or a reversal, which may leave a debt below the floor.
 
     Raises:
         InsufficientFunds: If it would fall below its floor and may not.
         BalanceOverflow: If the balance would leave 64 bits.
     """
-    id_, owner, _, currency, before, seq, at, floor, _ = account
+    id_, owner, _, currency_, before, seq, at, floor_, _, _ = account
     balance = before + change
     if not _SMALLEST <= balance <= _LARGEST:
         raise BalanceOverflow(owner=owner, amount=change)
     debt = 0
-    if floor is not None and balance < floor:
+    if floor_ is not None and balance < floor_:
         if change < 0 and not may_owe:
             raise InsufficientFunds(
-                owner=owner, currency=currency, balance=before, floor=floor, amount=-change
+                owner=owner, currency=currency_, balance=before, floor=floor_, amount=-change
             )
-        debt = floor - balance
-    return Move(id_, seq + 1, change, balance, max(now, at), debt)
+        debt = floor_ - balance
+    return Move(id_, seq + 1, transfer_id, change, balance, max(now, at), debt)
 
 
-def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
-    """Return what the events of a derived set entitle to, by entitlement key.
+def hold_to_end(hold: Hold, now: datetime) -> Hold:
+    """Return a hold that may be settled or released.
 
-    Later events of a key replace earlier ones; what is retracted is due nothing; what is sealed is
-    final and not mentioned.
+    Raises:
+        HoldEnded: If it was settled or released before, or has expired.
     """
-    result: dict[str, Settled] = {}
-    rules_of_type = economy.rules_of_type
-    for event in events:
-        if isinstance(event, Retracted):
-            rules = () if event.sealed else rules_of_type.get(event.of, ())
-            earned = False
-        else:
-            rules = rules_of_type.get(event.type, ())
-            earned = getattr(event, "credit", "full") == "full"
-        if not rules:
-            continue
-        place = event.key
-        if place is None:
-            continue
-        for rule in rules:
-            key = f"{place}:{rule.name}"
-            result[key] = Settled(key, rule.currency, rule.give if earned else 0)
-    return result
+    state = "expired" if hold.lapsed(now) else hold.state
+    if state != "open":
+        raise HoldEnded(hold_id=hold.id, state=state, settled=hold.settled)
+    return hold
 
 
-def outstanding(
-    wanted: Mapping[str, Settled], settled: Mapping[str, Settled]
-) -> tuple[list[Settled], dict[str, int]]:
-    """Compare what is due with what was paid.
+def reversal(transfer: Transfer) -> tuple[Role, Role]:
+    """Return between which accounts, of target and source, a transfer's coins go back.
 
-    Returns:
-        The entitlements whose payment changes, and the net sum by currency.
+    Raises:
+        ManagedTransfer: If reconciliation, a hold or another reversal has posted it.
     """
-    changed: list[Settled] = []
-    net: dict[str, int] = {}
-    for key, row in wanted.items():
-        paid = settled[key].amount if key in settled else 0
-        if row.amount != paid:
-            changed.append(row)
-            net[row.currency] = net.get(row.currency, 0) + row.amount - paid
-    return changed, net
+    try:
+        return _BACK[transfer.kind]
+    except KeyError:
+        raise ManagedTransfer(transfer_id=transfer.id, kind=transfer.kind) from None

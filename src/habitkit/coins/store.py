@@ -1,52 +1,73 @@
-"""What a store keeps for the coins room: accounts, transfers, entries, settled entitlements."""
+"""What a store keeps for the coins room: accounts and transfers, holds, the books."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
-    from habitkit.coins.model import Account, Entry, Move, Settled, Transfer
+    from habitkit.coins.books import Block, Digest, Line, Sum
+    from habitkit.coins.model import (
+        Account,
+        Entry,
+        Hold,
+        Move,
+        PlainOrder,
+        PlainOutcome,
+        Settled,
+        Transfer,
+    )
 
-__all__ = ["CoinStore"]
+__all__ = ["BookStore", "CoinStore", "HoldStore", "PlainPostings"]
 
 
 class CoinStore(Protocol):
     """The ledger's facts. Entries are added, never changed or removed."""
 
-    def accounts(self, owner: str, currency: str) -> list[Account]:
-        """Return an owner's accounts of a currency, at most one a role, in no special order."""
+    def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
+        """Return owners' accounts of a currency, at most one a role each, in no special order."""
         ...
 
-    def open(self, account: Account) -> None:
-        """Add an account.
+    def open(self, accounts: Sequence[Account]) -> None:
+        """Add accounts.
 
         Raises:
-            Duplicate: If the owner has one of this role and currency.
+            Duplicate: If an owner has one of this role and currency.
         """
         ...
 
-    def post(self, transfer: Transfer, moves: Sequence[Move]) -> None:
-        """Add a transfer and its entries and move the accounts on, all or nothing.
-
-        The store itself holds these facts true, whatever the caller computed: entries of an
-        account are numbered without gaps, the moves of a transfer sum to zero, and
-        ``balance + debt >= floor`` for every account that has a floor.
+    def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
+        """Give a wallet another floor, and the debt it has below that.
 
         Raises:
-            Duplicate: If there is a transfer of this id.
+            IntegrityError: If ``balance + debt`` is less than the floor.
+        """
+        ...
+
+    def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
+        """Add transfers and their entries and move the accounts on, all or nothing.
+
+        The moves of an account follow each other; the last one says how the account is left. The
+        store itself holds these facts true, whatever the caller computed: entries of an account are
+        numbered without gaps and an account moves on only from where it is, all moves together sum
+        to zero, a transfer is reversed once, and ``balance + debt >= floor`` for every account that
+        has a floor.
+
+        Raises:
+            Duplicate: If there is a transfer of one of these ids, or one that reverses the same.
             IntegrityError: If one of the facts above would be broken.
         """
         ...
 
-    def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
-        """Return what was paid for these entitlements; one never paid is missing."""
+    def transfer(self, transfer_id: UUID) -> Transfer | None:
+        """Return a transfer."""
         ...
 
-    def settle(self, owner: str, rows: Sequence[Settled]) -> None:
-        """Write what is paid for entitlements now."""
+    def reversal_of(self, transfer_id: UUID) -> UUID | None:
+        """Return the id of the transfer that reverses another, or None."""
         ...
 
     def entries(
@@ -59,5 +80,181 @@ class CoinStore(Protocol):
             after: The number of the last entry already seen; None for the beginning.
             limit: How many at most.
             newest_first: Falling numbers instead of rising ones.
+        """
+        ...
+
+    def balance_at(self, account_id: UUID, at: datetime) -> int:
+        """Return an account's balance after its last entry not later than an instant."""
+        ...
+
+    def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
+        """Return what was paid for these entitlements; one never paid is missing."""
+        ...
+
+    def settle(self, owner: str, rows: Sequence[Settled]) -> None:
+        """Write what is paid for entitlements now."""
+        ...
+
+    @property
+    def holds(self) -> HoldStore:
+        """The holds."""
+        ...
+
+    @property
+    def books(self) -> BookStore:
+        """What auditing, sealing, export and erasure need."""
+        ...
+
+
+class HoldStore(Protocol):
+    """Holds: added open, ended once."""
+
+    def add(self, hold: Hold) -> None:
+        """Add an open hold.
+
+        Raises:
+            Duplicate: If there is a hold of this id.
+        """
+        ...
+
+    def get(self, hold_id: UUID) -> Hold | None:
+        """Return a hold."""
+        ...
+
+    def end(self, hold: Hold) -> None:
+        """Write what has become of an open hold: state, settled, ended_at.
+
+        Raises:
+            IntegrityError: If it is not there, or not open.
+        """
+        ...
+
+    def page(
+        self, owner: str, currency: str, after: int | None, limit: int, *, open_at: datetime | None
+    ) -> list[Hold]:
+        """Return up to ``limit`` holds of an owner by rising ``seq``.
+
+        Args:
+            owner: Whose holds.
+            currency: In which currency.
+            after: The ``seq`` of the last one already seen; None for the beginning.
+            limit: How many at most.
+            open_at: Only those that are open and have not expired by this instant; all by None.
+        """
+        ...
+
+    def lapsed(self, owner: str, currency: str, at: datetime) -> int:
+        """Return the sum of holds that had expired by an instant while escrow still held them.
+
+        That is: set aside by then, to expire by then, and not ended by then.
+        """
+        ...
+
+    def overdue(
+        self, now: datetime, limit: int, *, owner: str | None = None, currency: str | None = None
+    ) -> list[Hold]:
+        """Return open holds that are past their time, those longest past it first.
+
+        Args:
+            now: The instant.
+            limit: How many at most.
+            owner: Of this owner and ``currency`` alone; of all owners by default.
+            currency: Given with ``owner``.
+        """
+        ...
+
+
+class BookStore(Protocol):
+    """What auditing, sealing, export and erasure need of the ledger; nothing of it is hot."""
+
+    def account(self, account_id: UUID) -> Account | None:
+        """Return one account."""
+        ...
+
+    def accounts(self, after: UUID | None, limit: int, *, owner: str | None) -> list[Account]:
+        """Return up to ``limit`` accounts by their id, of one owner or of all."""
+        ...
+
+    def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
+        """Return up to ``limit`` entries with their transfers' facts, by rising number."""
+        ...
+
+    def sums(self) -> list[Sum]:
+        """Return each currency in figures."""
+        ...
+
+    def held(self, owner: str, currency: str) -> int:
+        """Return the sum of an owner's open holds."""
+        ...
+
+    def unsealed(self, account_ids: Sequence[UUID]) -> None:
+        """Note that accounts have entries that no block covers; noting it twice is fine."""
+        ...
+
+    def to_seal(self, limit: int) -> list[tuple[UUID, str]]:
+        """Return accounts so noted, with their owners."""
+        ...
+
+    def digest(self, digests: Sequence[Digest]) -> None:
+        """Give transfers a digest, those that have one already excepted."""
+        ...
+
+    def seal(self, block: Block, *, more: bool) -> None:
+        """Add a block; its account is sealed up to the block's last entry.
+
+        Args:
+            block: The block.
+            more: False if it covers the account's last entry, so that nothing is left to seal.
+
+        Raises:
+            Duplicate: If there is a block with this last entry.
+        """
+        ...
+
+    def blocks(self, account_id: UUID, after: int, limit: int) -> list[Block]:
+        """Return up to ``limit`` blocks whose last entry comes after a number, in order."""
+        ...
+
+    def last_block(self, account_id: UUID) -> Block | None:
+        """Return an account's last block."""
+        ...
+
+    def entitlements(self, owner: str, after: str | None, limit: int) -> list[Settled]:
+        """Return up to ``limit`` of an owner's entitlements by their key."""
+        ...
+
+    def forget(self, account_id: UUID, after: int, last: int) -> int:
+        """Erase memo, metadata and salt of the transfers of an account's entries.
+
+        Args:
+            account_id: The account.
+            after: Of the entries after this number,
+            last: up to this one.
+
+        Returns:
+            How many transfers lost a memo or metadata.
+        """
+        ...
+
+
+@runtime_checkable
+class PlainPostings(Protocol):
+    """Optional, for a ``CoinStore``: post a transfer to which nothing special happens, at once.
+
+    Most transfers are plain: the key is new, both accounts are there, the money suffices, nobody
+    waits. A store that can do all of that in one statement may offer it; habitkit then takes this
+    road first, and the long one where this one is closed. Both must end in the same state.
+    """
+
+    def post_plain(self, order: PlainOrder) -> PlainOutcome:
+        """Lock the owners, and post if the transfer is plain.
+
+        It is plain if no message waits in an inbox of the owners, the key has no answer, there is
+        no transfer of the id, both accounts are there, no floor stands against it, no balance
+        leaves 64 bits, and every wallet has been noted as unsealed. Then transfer, entries,
+        balances, answer and events are written as the long road would write them.
+
+        Returns:
+            The owners' new revisions in any case, and what was posted, or None for nothing.
         """
         ...

@@ -12,7 +12,15 @@ from habitkit.clock import instant
 from habitkit.errors import InvalidHabit, NotFound
 from habitkit.events import Event, HabitCreated
 from habitkit.habits import rules
-from habitkit.habits.changes import coins_moved, completed, turn
+from habitkit.habits.changes import (
+    coins_moved,
+    completed,
+    earliest,
+    first_received,
+    move_receipt,
+    received_before,
+    turn,
+)
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import day_boundary, habit_day, is_sealed
@@ -176,9 +184,20 @@ def _check_in(
         fact_id, habit.id, habit.owner, day, when, zone_name, note, credit, "app", tx.now
     )
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
+    done_before, earned_before = streak_rules.reading(snapshot, day)
+    first = first_received(tx, habit, day) if earned_before and done_before else None
     tx.habits.add_check_ins((fact,))
-    earned = credit == "full" or streak_rules.is_earned(snapshot, day)
-    snapshot, events = turn(tx, habit, snapshot, day, done=True, earned=earned)
+    tx.cause = fact_id
+    earned = earned_before or credit == "full"
+    if first is not None and credit == "full" and tx.now < first:
+        events = move_receipt(tx, habit, snapshot, day, tx.now)
+    else:
+        received_at: datetime | None = tx.now
+        if credit != "full":  # what was earned, and taken back after it was sealed, stays earned
+            received_at = received_before(tx, habit, day) if earned_before else None
+        snapshot, events = turn(
+            tx, habit, snapshot, day, done=True, earned=earned, received_at=received_at
+        )
     return CheckedIn(
         fact_id,
         habit.id,
@@ -216,13 +235,24 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, owner)
     events: list[Event] = []
     if not voided:
-        tx.habits.add_void(Void(tx.new_id(), habit.id, owner, fact.id, tx.now))
+        tx.cause = tx.new_id()
+        tx.habits.add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
         remaining = tx.habits.on_day(habit.id, fact.day)
-        if is_sealed(fact.day, tx.now, zone_of(habit.clock.tz or "UTC"), day_start):
-            earned = streak_rules.is_earned(snapshot, fact.day)
+        first = earliest(remaining)
+        sealed = is_sealed(fact.day, tx.now, zone_of(habit.clock.tz or "UTC"), day_start)
+        earned = streak_rules.is_earned(snapshot, fact.day) if sealed else first is not None
+        if earned and not sealed and first is not None and first > fact.received_at:
+            events = move_receipt(tx, habit, snapshot, fact.day, first)
         else:
-            earned = any(other.credit == "full" for other in remaining)
-        snapshot, events = turn(tx, habit, snapshot, fact.day, done=bool(remaining), earned=earned)
+            snapshot, events = turn(
+                tx,
+                habit,
+                snapshot,
+                fact.day,
+                done=bool(remaining),
+                earned=earned,
+                received_at=first,
+            )
     today = habit_day(tx.now, zone, day_start)
     return Undone(
         fact.id,
@@ -293,7 +323,7 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     tx.streaks.put(streak_rules.mark_done(before, new_days, tx.rev(habit.owner)))
     tx.emit(
         habit.owner,
-        [completed(tx, habit, day, streak_rules.is_earned(before, day)) for day in new_days],
+        [completed(tx, habit, day, streak_rules.is_earned(before, day), None) for day in new_days],
     )
 
 

@@ -8,41 +8,103 @@ from habitkit.events import CoinsPosted, Event, HabitCompleted, Retracted, Strea
 from habitkit.streaks import rules as streak_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
+    from collections.abc import Iterable, Sequence
+    from datetime import date, datetime
 
-    from habitkit.habits.model import Habit
+    from habitkit.habits.model import CheckIn, Credit, Habit
     from habitkit.streaks.model import Snapshot
     from habitkit.transaction import Transaction
 
-__all__ = ["coins_moved", "completed", "turn"]
+__all__ = [
+    "coins_moved",
+    "completed",
+    "earliest",
+    "first_received",
+    "move_receipt",
+    "received_before",
+    "turn",
+]
 
 
 def turn(
-    tx: Transaction, habit: Habit, before: Snapshot, day: date, *, done: bool, earned: bool
+    tx: Transaction,
+    habit: Habit,
+    before: Snapshot,
+    day: date,
+    *,
+    done: bool,
+    earned: bool,
+    received_at: datetime | None,
 ) -> tuple[Snapshot, list[Event]]:
-    """Make a day done or not, earned or not, and emit what that changes."""
+    """Make a day done or not, earned or not, and emit what that changes.
+
+    Args:
+        tx: The transaction, which holds the owner's lock.
+        habit: The habit.
+        before: Its snapshot.
+        day: The day.
+        done: True if it is done now.
+        earned: True if it is earned now.
+        received_at: When the first check-in that counts for the day was received.
+    """
     if streak_rules.reading(before, day) == (done, earned):
         return before, []
     after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
     tx.streaks.put(after)
-    event = completed(tx, habit, day, earned)
+    event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]
     lost, gained = streak_rules.milestones_moved(before, after, day)
     if lost or gained:
-        events += [_retracted(_reached(tx, habit, milestone)) for milestone in lost]
-        events += [_reached(tx, habit, milestone) for milestone in gained]
+        events += [_retracted(_reached(tx, habit, milestone, None)) for milestone in lost]
+        for milestone in gained:
+            since = received_at if milestone[0] == day else first_received(tx, habit, milestone[0])
+            events.append(_reached(tx, habit, milestone, since))
     return after, tx.emit(habit.owner, events)
 
 
-def completed(tx: Transaction, habit: Habit, day: date, earned: bool) -> HabitCompleted:  # noqa: FBT001
+def move_receipt(
+    tx: Transaction, habit: Habit, snapshot: Snapshot, day: date, received_at: datetime | None
+) -> list[Event]:
+    """Emit anew what an earned day entitles to: its first check-in is another one now."""
+    events: list[Event] = [completed(tx, habit, day, True, received_at)]  # noqa: FBT003
+    slots = streak_rules.milestone_on(snapshot, day)
+    if slots:
+        events.append(_reached(tx, habit, (day, slots), received_at))
+    return tx.emit(habit.owner, events)
+
+
+def first_received(tx: Transaction, habit: Habit, day: date) -> datetime | None:
+    """Return when the first check-in of full credit for a day was received, if there is one."""
+    return earliest(tx.habits.on_day(habit.id, day))
+
+
+def received_before(tx: Transaction, habit: Habit, day: date) -> datetime | None:
+    """Return the same of check-ins that were taken back."""
+    return earliest(fact for fact, _ in tx.habits.voided(habit.id) if fact.day == day)
+
+
+def earliest(facts: Iterable[CheckIn]) -> datetime | None:
+    """Return when the first check-in of full credit among some was received, if there is one."""
+    return min((fact.received_at for fact in facts if fact.credit == "full"), default=None)
+
+
+def completed(
+    tx: Transaction,
+    habit: Habit,
+    day: date,
+    earned: bool,  # noqa: FBT001
+    received_at: datetime | None,
+) -> HabitCompleted:
     """Return the event of a done day."""
-    return HabitCompleted(habit.owner, tx.now, habit.id, day, "full" if earned else "history")
+    credit: Credit = "full" if earned else "history"
+    return HabitCompleted(habit.owner, tx.now, habit.id, day, credit, received_at)
 
 
-def _reached(tx: Transaction, habit: Habit, milestone: tuple[date, int]) -> StreakReached:
+def _reached(
+    tx: Transaction, habit: Habit, milestone: tuple[date, int], received_at: datetime | None
+) -> StreakReached:
     """Return the event of a milestone."""
-    return StreakReached(habit.owner, tx.now, habit.id, *milestone)
+    return StreakReached(habit.owner, tx.now, habit.id, *milestone, received_at)
 
 
 def _retracted(event: HabitCompleted | StreakReached, *, sealed: bool = False) -> Retracted:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from habitkit import _codec, ids
 from habitkit._action import action, procedure, query
 from habitkit._procedure import Call, Outside
-from habitkit._text import storable
 from habitkit.clock import instant
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Recorded
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.wiring import Wiring
 
-__all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep"]
+__all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep_journal"]
 
 _LONGEST_TYPE = 100
 _LARGEST_FIELDS = 64 * 1024
@@ -131,21 +130,8 @@ def _delivered(tx: Transaction, events: Sequence[StoredEvent]) -> None:
     tx.stores.outbox.done(events)
 
 
-def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
-    """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
-
-    It applies messages that wait in inboxes, one transaction an owner, and forgets answers to
-    idempotency keys that are older than 30 days. Two sweeps at once do nothing twice.
-
-    Args:
-        wiring: The kit's wiring.
-        limit: How many messages, and how many old answers, at most; 1 or more.
-
-    Returns:
-        What was done, and whether there is more to do.
-    """
-    del wiring
-    limit = max(limit, 1)
+def sweep_journal(limit: int) -> Steps[SweepReport]:
+    """Apply messages that wait and forget old answers, up to a limit of each: for the sweep."""
     applied = 0
     failures: list[Failure] = []
     owners: list[str] = yield Call(_owners_with_messages, (limit,), write=False)
@@ -205,25 +191,8 @@ def _event_type(value: object) -> str:
 def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields as plain JSON values."""
     try:
-        text = _codec.to_json(dict(value))
-        plain: dict[str, Any] = _codec.from_json(text)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidEvent("fields", given=value, expected="JSON values by name") from error
-    if (
-        len(text) > _LARGEST_FIELDS
-        or any(type(name) is not str for name in value)
-        or not _storable(plain)
-    ):
+        return _codec.plain_object(value, _LARGEST_FIELDS)
+    except (TypeError, ValueError) as error:
         raise InvalidEvent(
             "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
-        )
-    return plain
-
-
-def _storable(value: object) -> bool:
-    """Tell whether every database can hold the texts inside a JSON value."""
-    if isinstance(value, str):
-        return storable(value)
-    if isinstance(value, dict):
-        return all(map(_storable, value)) and all(map(_storable, value.values()))
-    return not isinstance(value, list) or all(map(_storable, value))
+        ) from error

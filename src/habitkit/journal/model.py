@@ -175,10 +175,14 @@ class SweepReport:
         applied: How many inbox messages were applied.
         failed: Messages that could not be applied.
         forgotten: How many answers to old idempotency keys were dropped.
+        expired: How many holds were recorded as expired.
+        sealed: How many entries of wallets were put under block hashes.
         more: True if the limit was reached, so another sweep has work to do.
     """
 
     applied: int
     failed: tuple[Failure, ...] = ()
     forgotten: int = 0
+    expired: int = 0
+    sealed: int = 0
     more: bool = False

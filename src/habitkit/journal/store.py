@@ -34,6 +34,10 @@ class OwnerStore(Protocol):
         """
         ...
 
+    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
+        """Take the locks of many owners, which are sorted, one after the other in this order."""
+        ...
+
 
 class EventStore(Protocol):
     """The permanent log of events."""

@@ -43,6 +43,7 @@ __all__ = [
     "is_earned",
     "mark",
     "mark_done",
+    "milestone_on",
     "milestones_moved",
     "reading",
     "state",
@@ -243,6 +244,15 @@ def milestones_moved(
         return ([], joined) if turned_on else (joined, [])
     apart = _milestones(first, at + 1, end, at + 1)
     return (apart, joined) if turned_on else (joined, apart)
+
+
+def milestone_on(snapshot: Snapshot, day: date) -> int:
+    """Return the length of the milestone that a run of earned days reached on a day, 0 for none."""
+    if not is_earned(snapshot, day):
+        return 0
+    at = (day - snapshot.first_day).days
+    slots = at + 1 - _start_of_run(snapshot.marks, at, _NOT_EARNED)
+    return 0 if slots % MILESTONE_SLOTS else slots
 
 
 def _milestones(first: date, start: int, end: int, since: int) -> list[tuple[date, int]]:

@@ -12,7 +12,7 @@ from habitkit.kit import HabitKit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from habitkit.coins.model import Economy
+    from habitkit.coins.economy import Economy
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Store
 
@@ -62,6 +62,7 @@ def kit(
     economy: Economy | None = None,
     reactions: Iterable[Reaction] = (),
     subscribers: Iterable[Subscriber] = (),
+    audit_key: bytes | None = None,
 ) -> TestKit:
     """Return a kit for a test: in memory, at a fixed instant, with ``kit.clock`` to turn.
 
@@ -71,6 +72,7 @@ def kit(
         economy: As for ``HabitKit``.
         reactions: As for ``HabitKit``.
         subscribers: As for ``HabitKit``.
+        audit_key: As for ``HabitKit``.
 
     Example:
         >>> import habitkit.testing
@@ -90,6 +92,7 @@ def kit(
         economy=economy,
         reactions=reactions,
         subscribers=subscribers,
+        audit_key=audit_key,
     )
     made.clock = clock
     return made

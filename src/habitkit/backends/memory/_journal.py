@@ -37,6 +37,10 @@ class Owners:
         self._revs.put(owner, rev)
         return Locked(rev, bool(self._inbox.pending and self._inbox.waiting(owner, 1)))
 
+    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
+        """Advance the revisions of many owners."""
+        return {owner: self.lock(owner) for owner in owners}
+
 
 class Events:
     """The log of events, by owner."""

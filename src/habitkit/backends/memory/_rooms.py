@@ -1,11 +1,10 @@
-"""The ports of habits, streaks and coins in memory."""
+"""The ports of habits and streaks in memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.model import Account, Entry
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -14,11 +13,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.coins.model import Move, Settled, Transfer
     from habitkit.habits.model import CheckIn, Habit, Void
     from habitkit.streaks.model import Snapshot
 
-__all__ = ["Coins", "Habits", "Streaks"]
+__all__ = ["Habits", "Streaks"]
 
 
 class Habits:
@@ -124,84 +122,3 @@ class Streaks:
             msg = f"the snapshot of {snapshot.habit_id} is of revision {stored.rev} already"
             raise IntegrityError(msg)
         self._rows.put(habit, snapshot)
-
-
-class Coins:
-    """Accounts, transfers, entries and settled entitlements."""
-
-    def __init__(self, log: UndoLog) -> None:
-        """Make empty tables."""
-        self._accounts: Table[int, Account] = Table(log, "account")
-        self._places: Table[tuple[str, str], tuple[int, ...]] = Table(log, "account")
-        self._transfers: Table[int, Transfer] = Table(log, "transfer")
-        self._entries: Table[tuple[int, int], tuple[Transfer, Move]] = Table(log, "entry")
-        self._settled: Table[tuple[str, str], Settled] = Table(log, "entitlement")
-
-    def accounts(self, owner: str, currency: str) -> list[Account]:
-        """Return an owner's accounts of a currency."""
-        rows = self._accounts.rows
-        return [rows[account] for account in self._places.get((owner, currency), ())]
-
-    def open(self, account: Account) -> None:
-        """Add an account."""
-        place = (account.owner, account.currency)
-        if any(other.role == account.role for other in self.accounts(*place)):
-            raise self._accounts.duplicate()
-        self._accounts.insert(account.id.int, account)
-        self._places.put(place, (*self._places.get(place, ()), account.id.int))
-
-    def post(self, transfer: Transfer, moves: Sequence[Move]) -> None:
-        """Add a transfer and its entries."""
-        self._transfers.insert(transfer.id.int, transfer)
-        if sum([move.amount for move in moves]) != 0:
-            msg = f"the moves of transfer {transfer.id} do not sum to zero"
-            raise IntegrityError(msg)
-        for move in moves:
-            id_, seq, amount, balance, at, debt = move
-            account = self._accounts.rows[id_.int]
-            _, owner, role, currency, balance_before, seq_before, _, floor, _ = account
-            if seq != seq_before + 1 or balance != balance_before + amount:
-                msg = f"account {id_} has moved on since it was read"
-                raise IntegrityError(msg)
-            if floor is not None and balance + debt < floor:
-                msg = f"account {id_} would fall below its floor"
-                raise IntegrityError(msg)
-            moved_on = Account(id_, owner, role, currency, balance, seq, at, floor, debt)
-            self._accounts.put(id_.int, moved_on)
-            self._entries.insert((id_.int, seq), (transfer, move))
-
-    def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
-        """Return what was paid for entitlements."""
-        rows = self._settled.rows
-        return {key: rows[owner, key] for key in keys if (owner, key) in rows}
-
-    def settle(self, owner: str, rows: Sequence[Settled]) -> None:
-        """Write what is paid for entitlements now."""
-        for row in rows:
-            self._settled.put((owner, row.key), row)
-
-    def entries(
-        self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
-    ) -> list[Entry]:
-        """Return a page of an account's entries."""
-        last = self._accounts.rows[account_id.int].seq
-        if newest_first:
-            start = last if after is None else min(after - 1, last)
-            numbers = range(start, max(start - limit, 0), -1)
-        else:
-            start = 1 if after is None else max(after + 1, 1)
-            numbers = range(start, min(start + limit, last + 1))
-        return [_entry(*self._entries.rows[account_id.int, seq]) for seq in numbers]
-
-
-def _entry(transfer: Transfer, move: Move) -> Entry:
-    """Return a line of a statement."""
-    return Entry(
-        move.seq,
-        transfer.id,
-        transfer.kind,
-        transfer.memo,
-        move.amount,
-        move.balance,
-        move.at,
-    )

@@ -1,4 +1,4 @@
-"""The port of coins on SQL."""
+"""The port of coins on SQL, by statements that SQLite and PostgreSQL share."""
 
 from __future__ import annotations
 
@@ -6,19 +6,46 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select, update
 
+from habitkit import _codec
+from habitkit.backends.sqlalchemy._books import Books
+from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
-from habitkit.coins.model import Account, Entry, Settled
+from habitkit.coins.model import Account, Entry, Settled, Transfer
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.coins.model import Move, Transfer
+    from habitkit.coins.model import Move
 
-__all__ = ["Coins"]
+__all__ = ["Coins", "check_sum", "transfer_values"]
+
+_FACTS = (
+    transfers.c.id,
+    transfers.c.kind,
+    transfers.c.source,
+    transfers.c.target,
+    transfers.c.currency,
+    transfers.c.amount,
+    transfers.c.memo,
+    transfers.c.at,
+    transfers.c.metadata,
+    transfers.c.reverses,
+)
+_ENTRY = (
+    entries.c.seq,
+    entries.c.transfer_id,
+    transfers.c.kind,
+    transfers.c.memo,
+    entries.c.amount,
+    entries.c.balance,
+    entries.c.at,
+    transfers.c.metadata,
+)
 
 
 class Coins:
@@ -29,12 +56,25 @@ class Coins:
             accounts.c.owner == bindparam("owner"), accounts.c.currency == bindparam("currency")
         )
     )
+    _ACCOUNTS_OF_TWO = Prepared(
+        lambda _: select(accounts).where(
+            accounts.c.owner.in_([bindparam("owner"), bindparam("other")]),
+            accounts.c.currency == bindparam("currency"),
+        )
+    )
     _OPEN = Prepared(
         lambda insert: insert(accounts).values({c.name: bindparam(c.name) for c in accounts.c}),
         kind="account",
     )
+    _FLOOR = Prepared(
+        lambda _: (
+            update(accounts)
+            .where(accounts.c.id == bindparam("account_id"))
+            .values(floor=bindparam("new_floor"), debt=bindparam("new_debt"))
+        )
+    )
     _TRANSFER = Prepared(
-        lambda insert: insert(transfers).values({c.name: bindparam(c.name) for c in transfers.c}),
+        lambda insert: insert(transfers).values({c.name: bindparam(c.name) for c in _FACTS}),
         kind="transfer",
     )
     _ENTRY = Prepared(
@@ -57,6 +97,18 @@ class Coins:
             )
         )
     )
+    _GET = Prepared(lambda _: select(*_FACTS).where(transfers.c.id == bindparam("id")))
+    _REVERSAL = Prepared(
+        lambda _: select(transfers.c.id).where(transfers.c.reverses == bindparam("reverses"))
+    )
+    _BALANCE_AT = Prepared(
+        lambda _: (
+            select(entries.c.balance)
+            .where(entries.c.account_id == bindparam("account_id"), entries.c.at <= bindparam("at"))
+            .order_by(entries.c.at.desc(), entries.c.seq.desc())
+            .limit(1)
+        )
+    )
     _SETTLED = Prepared(
         lambda _: select(entitlements.c.key, entitlements.c.currency, entitlements.c.settled).where(
             entitlements.c.owner == bindparam("owner"), entitlements.c.key == bindparam("key")
@@ -72,76 +124,95 @@ class Coins:
         """Work on one transaction."""
         self._link = link
 
-    def accounts(self, owner: str, currency: str) -> list[Account]:
-        """Return an owner's accounts of a currency."""
-        rows = self._link.rows(self._ACCOUNTS, {"owner": owner, "currency": currency})
+    @property
+    def holds(self) -> Holds:
+        """The holds."""
+        return Holds(self._link)
+
+    @property
+    def books(self) -> Books:
+        """What auditing, sealing, export and erasure need."""
+        return Books(self._link)
+
+    def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
+        """Return owners' accounts of a currency."""
+        rows: Iterable[Sequence[Any]]
+        if len(owners) == 1:
+            rows = self._link.rows(self._ACCOUNTS, {"owner": owners[0], "currency": currency})
+        elif len(owners) == 2:  # noqa: PLR2004 - both sides of a transfer
+            values = {"owner": owners[0], "other": owners[1], "currency": currency}
+            rows = self._link.rows(self._ACCOUNTS_OF_TWO, values)
+        else:
+            theirs = accounts.c.owner.in_(owners)
+            rows = self._link.select(
+                select(accounts).where(theirs, accounts.c.currency == currency)
+            )
         return [Account(*row) for row in rows]
 
-    def open(self, account: Account) -> None:
-        """Add an account."""
+    def open(self, accounts: Sequence[Account]) -> None:
+        """Add accounts."""
+        self._link.run_many(self._OPEN, [account._asdict() for account in accounts])
+
+    def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
+        """Give a wallet another floor."""
         self._link.run(
-            self._OPEN,
-            {
-                "id": account.id,
-                "owner": account.owner,
-                "role": account.role,
-                "currency": account.currency,
-                "balance": account.balance,
-                "seq": account.seq,
-                "at": account.at,
-                "floor": account.floor,
-                "debt": account.debt,
-            },
+            self._FLOOR, {"account_id": account_id, "new_floor": floor, "new_debt": debt}
         )
 
-    def post(self, transfer: Transfer, moves: Sequence[Move]) -> None:
-        """Add a transfer and its entries; each account moves on only from what was read."""
-        if sum(move.amount for move in moves) != 0:
-            msg = f"the moves of transfer {transfer.id} do not sum to zero"
-            raise IntegrityError(msg)
-        self._link.run(
-            self._TRANSFER,
-            {
-                "id": transfer.id,
-                "kind": transfer.kind,
-                "source": transfer.source,
-                "target": transfer.target,
-                "currency": transfer.currency,
-                "amount": transfer.amount,
-                "memo": transfer.memo,
-                "at": transfer.at,
-            },
-        )
+    def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
+        """Add transfers and their entries; each account moves on only from what was read."""
+        check_sum(transfers, moves)
+        link = self._link
+        link.run_many(self._TRANSFER, [transfer_values(transfer) for transfer in transfers])
         for move in moves:
-            moved = self._link.run(
+            account_id, seq, _, amount, balance, at, debt = move
+            moved = link.run(
                 self._MOVE,
                 {
-                    "account_id": move.account_id,
-                    "seq_before": move.seq - 1,
-                    "balance_before": move.balance - move.amount,
-                    "new_balance": move.balance,
-                    "new_seq": move.seq,
-                    "new_at": move.at,
-                    "new_debt": move.debt,
+                    "account_id": account_id,
+                    "seq_before": seq - 1,
+                    "balance_before": balance - amount,
+                    "new_balance": balance,
+                    "new_seq": seq,
+                    "new_at": at,
+                    "new_debt": debt,
                 },
             )
             if moved != 1:
-                msg = f"account {move.account_id} has moved on since it was read"
+                msg = f"account {account_id} has moved on since it was read"
                 raise IntegrityError(msg)
-        self._link.run_many(
-            self._ENTRY,
-            [
-                {
-                    "account_id": move.account_id,
-                    "seq": move.seq,
-                    "transfer_id": transfer.id,
-                    "amount": move.amount,
-                    "balance": move.balance,
-                    "at": move.at,
-                }
-                for move in moves
-            ],
+        link.run_many(self._ENTRY, [move._asdict() for move in moves])
+
+    def transfer(self, transfer_id: UUID) -> Transfer | None:
+        """Return a transfer."""
+        row = self._link.row(self._GET, {"id": transfer_id})
+        return None if row is None else Transfer(*row)
+
+    def reversal_of(self, transfer_id: UUID) -> UUID | None:
+        """Return the id of the transfer that reverses another."""
+        row = self._link.row(self._REVERSAL, {"reverses": transfer_id})
+        return None if row is None else row[0]
+
+    def entries(
+        self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
+    ) -> list[Entry]:
+        """Return a page of an account's entries."""
+        statement = (
+            select(*_ENTRY)
+            .join(transfers, transfers.c.id == entries.c.transfer_id)
+            .where(entries.c.account_id == account_id)
+            .order_by(entries.c.seq.desc() if newest_first else entries.c.seq)
+            .limit(limit)
         )
+        if after is not None:
+            past = entries.c.seq < after if newest_first else entries.c.seq > after
+            statement = statement.where(past)
+        return [Entry(*row) for row in self._link.select(statement)]
+
+    def balance_at(self, account_id: UUID, at: datetime) -> int:
+        """Return an account's balance at an instant."""
+        row = self._link.row(self._BALANCE_AT, {"account_id": account_id, "at": at})
+        return 0 if row is None else row[0]
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         """Return what was paid for entitlements."""
@@ -154,42 +225,39 @@ class Coins:
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
         """Write what is paid for entitlements now."""
-        self._link.run_many(
-            self._SETTLE,
-            [
-                {
-                    "owner": owner,
-                    "key": row.key,
-                    "currency": row.currency,
-                    "settled": row.amount,
-                }
-                for row in rows
-            ],
-        )
+        values = [
+            {"owner": owner, "key": key, "currency": currency, "settled": amount}
+            for key, currency, amount in rows
+        ]
+        self._link.run_many(self._SETTLE, values)
 
-    def entries(
-        self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
-    ) -> list[Entry]:
-        """Return a page of an account's entries."""
-        statement = (
-            select(
-                entries.c.seq,
-                entries.c.transfer_id,
-                transfers.c.kind,
-                transfers.c.memo,
-                entries.c.amount,
-                entries.c.balance,
-                entries.c.at,
-            )
-            .join(transfers, transfers.c.id == entries.c.transfer_id)
-            .where(entries.c.account_id == account_id)
-            .order_by(entries.c.seq.desc() if newest_first else entries.c.seq)
-            .limit(limit)
-        )
-        if after is not None:
-            past = entries.c.seq < after if newest_first else entries.c.seq > after
-            statement = statement.where(past)
-        return [Entry(*row) for row in self._link.select(statement)]
+
+def check_sum(transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
+    """Refuse moves that make or lose coins.
+
+    Raises:
+        IntegrityError: If they do not sum to zero.
+    """
+    if sum([move.amount for move in moves]):
+        msg = f"the moves of transfer {transfers[0].id} do not sum to zero"
+        raise IntegrityError(msg)
+
+
+def transfer_values(transfer: Transfer) -> dict[str, Any]:
+    """Return a transfer's columns."""
+    metadata = transfer.metadata
+    return {
+        "id": transfer.id,
+        "kind": transfer.kind,
+        "source": transfer.source,
+        "target": transfer.target,
+        "currency": transfer.currency,
+        "amount": transfer.amount,
+        "memo": transfer.memo,
+        "at": transfer.at,
+        "metadata": None if metadata is None else _codec.to_json(metadata),
+        "reverses": transfer.reverses,
+    }
 
 
 def _replace(statement: Any) -> Any:

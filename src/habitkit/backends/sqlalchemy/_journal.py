@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ARRAY,
+    String,
     bindparam,
     delete,
     exists,
+    func,
     literal,
     literal_column,
     select,
@@ -52,6 +55,27 @@ class Owners:
         )
     )
 
+    _LOCK_ALL = Prepared(
+        lambda insert: (
+            insert(owners)
+            .from_select(
+                ["owner", "rev"],
+                select(func.unnest(bindparam("owners", type_=ARRAY(String))), literal_column("1")),
+            )
+            .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
+            .returning(
+                owners.c.owner,
+                owners.c.rev,
+                exists(
+                    select(literal_column("1"))
+                    .select_from(inbox)
+                    .where(inbox.c.owner == owners.c.owner, OPEN)
+                ),
+            )
+        ),
+        only="postgresql",
+    )
+
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
@@ -61,6 +85,13 @@ class Owners:
         row = self._link.row(self._LOCK, {"owner": owner})
         assert row is not None  # noqa: S101 - an upsert that returns always returns a row
         return Locked(row[0], bool(row[1]))
+
+    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
+        """Take the locks of many owners; on PostgreSQL by one statement."""
+        if self._link.dialect.name == "postgresql":
+            rows = self._link.rows(self._LOCK_ALL, {"owners": list(owners)})
+            return {owner: Locked(rev, messages) for owner, rev, messages in rows}
+        return {owner: self.lock(owner) for owner in owners}
 
 
 class Events:

@@ -42,12 +42,14 @@ class Prepared:
         build: Returns the statement; it is given the dialect's own ``insert``, which knows
             ON CONFLICT.
         kind: What a row is, for the message when it exists already.
+        only: The one dialect that can run it; every one by default.
     """
 
-    def __init__(self, build: Build, kind: str = "row") -> None:
+    def __init__(self, build: Build, kind: str = "row", only: str | None = None) -> None:
         """Keep how to build it; it is compiled when a dialect first runs it."""
         self.build = build
         self.kind = kind
+        self.only = only
 
 
 class _Form:
@@ -183,6 +185,10 @@ class Link:
             if meant is error:
                 raise
             raise meant from error
+
+    def execute(self, statement: Executable) -> None:
+        """Run a Core statement without rows the usual way."""
+        self.select(statement)
 
     def send(self, sql: str) -> None:
         """Run a statement that has neither parameters nor rows, such as BEGIN."""

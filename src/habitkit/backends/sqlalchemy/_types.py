@@ -70,8 +70,9 @@ class Id(TypeDecorator[UUID]):
         return _text_to_id if dialect.name == "sqlite" else None
 
 
-def _id_to_text(value: UUID) -> str:
-    return value.int.to_bytes(16, "big").hex()  # value.hex takes twice as long
+def _id_to_text(value: UUID | None) -> str | None:
+    # value.hex takes twice as long
+    return None if value is None else value.int.to_bytes(16, "big").hex()
 
 
 def _text_to_id(value: str | None) -> UUID | None:

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "check", "statements", "upgrade", "version"]
 
-LATEST = 2
+LATEST = 3
 """The version this habitkit works with: the number of its last step."""
 
 _ADVISORY_LOCK = 0x6861_6269_746B_6974
+_INTEGERS = ("amount", "balance", "debt", "first", "last", "sealed", "seq", "settled")
 _TYPES = {
     "sqlite": {
         "uuid": "CHAR(32)",
@@ -34,10 +35,7 @@ _TYPES = {
         "json": "TEXT",
         "bytes": "BLOB",
         "without_rowid": " WITHOUT ROWID",
-        **{
-            f"integer_{name}": f" CHECK (typeof({name}) = 'integer')"
-            for name in ("amount", "balance", "debt", "seq", "settled")
-        },
+        **{f"integer_{name}": f" CHECK (typeof({name}) = 'integer')" for name in _INTEGERS},
     },
     "postgresql": {
         "uuid": "UUID",
@@ -45,7 +43,7 @@ _TYPES = {
         "json": "JSONB",
         "bytes": "BYTEA",
         "without_rowid": "",
-        **{f"integer_{name}": "" for name in ("amount", "balance", "debt", "seq", "settled")},
+        **{f"integer_{name}": "" for name in _INTEGERS},
     },
 }
 

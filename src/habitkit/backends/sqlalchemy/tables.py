@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     Time,
     UniqueConstraint,
+    text,
 )
 
 from habitkit.backends.sqlalchemy._types import Id, Instant, Json
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 __all__ = [
     "accounts",
     "answers",
+    "blocks",
     "check_ins",
     "entitlements",
     "entries",
     "events",
     "habits",
+    "holds",
     "inbox",
     "metadata",
     "outbox",
@@ -46,6 +49,7 @@ __all__ = [
     "schema_version",
     "snapshots",
     "transfers",
+    "unsealed",
     "voids",
 ]
 
@@ -65,6 +69,12 @@ def _integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
         CheckConstraint(f"typeof({column}) = 'integer'").ddl_if(dialect="sqlite")
         for column in columns
     ]
+
+
+def _index_where(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Make an index of some rows alone."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 schema_version = Table(
@@ -190,10 +200,11 @@ accounts = _table(
     Column("at", Instant, nullable=False),
     Column("floor", BigInteger),
     Column("debt", BigInteger, nullable=False),
+    Column("sealed", BigInteger, nullable=False, server_default=text("0")),
     UniqueConstraint("owner", "currency", "role"),
     CheckConstraint("debt >= 0"),
     CheckConstraint("floor IS NULL OR balance + debt >= floor"),
-    *_integer_on_sqlite("balance", "seq", "debt"),
+    *_integer_on_sqlite("balance", "seq", "debt", "sealed"),
 )
 
 transfers = _table(
@@ -206,7 +217,14 @@ transfers = _table(
     Column("amount", BigInteger, nullable=False),
     Column("memo", Text),
     Column("at", Instant, nullable=False),
+    Column("metadata", Json),
+    Column("reverses", Id),
+    Column("salt", LargeBinary),
+    Column("digest", LargeBinary),
     CheckConstraint("amount > 0"),
+    _index_where(
+        "habitkit_transfers_reverses", "reverses", where="reverses IS NOT NULL", unique=True
+    ),
     *_integer_on_sqlite("amount"),
 )
 
@@ -219,8 +237,44 @@ entries = _table(
     Column("balance", BigInteger, nullable=False),
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("account_id", "seq"),
+    Index("habitkit_entries_at", "account_id", "at", "seq"),
     *_integer_on_sqlite("amount", "balance"),
 )
+
+holds = _table(
+    "holds",
+    Column("id", Id, ForeignKey(transfers.c.id), primary_key=True),
+    Column("owner", _NAME, nullable=False),
+    Column("currency", String(50), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("state", String(10), nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("ended_at", Instant),
+    CheckConstraint("settled >= 0 AND settled <= amount"),
+    CheckConstraint("(state = 'open') = (ended_at IS NULL)"),
+    Index("habitkit_holds_owner", "owner", "currency", "seq"),
+    Index("habitkit_holds_ended", "owner", "currency", "ended_at"),
+    _index_where("habitkit_holds_open", "owner", "currency", "expires_at", where="state = 'open'"),
+    _index_where("habitkit_holds_overdue", "expires_at", "id", where="state = 'open'"),
+    *_integer_on_sqlite("seq", "amount", "settled"),
+)
+
+blocks = _table(
+    "blocks",
+    Column("account_id", Id, ForeignKey(accounts.c.id), nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("marks", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("account_id", "last"),
+    *_integer_on_sqlite("first", "last"),
+)
+
+unsealed = _table("unsealed", Column("account_id", Id, ForeignKey(accounts.c.id), primary_key=True))
 
 entitlements = _table(
     "entitlements",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import habitkit.testing
-from habitkit.coins.model import Balance, Economy
+from habitkit.coins.economy import Economy
+from habitkit.coins.model import Balance
 from habitkit.errors import (
     AnswerForgotten,
     BalanceOverflow,
@@ -137,7 +138,7 @@ class CoinCases(Contract):
 
     def test_a_currency_that_is_not_declared_is_refused(self, kit: TestKit) -> None:
         for currency in ("gold", "Coin", ""):
-            named = {"currency": currency, "idempotency_key": "k"}
+            named: Any = {"currency": currency, "idempotency_key": "k"}
             with pytest.raises(UnknownCurrency):
                 kit.coins.award("ada", 1, **named)
             with pytest.raises(UnknownCurrency):
@@ -282,7 +283,7 @@ class HistoryOfCoinsCases(Contract):
 
 def traces_of(kit: TestKit, store: Store, owner: str) -> tuple[Any, ...]:
     """Return all that moving coins leaves behind with an owner."""
-    accounts = read(store, lambda stores: sorted(stores.coins.accounts(owner, "coin")))
+    accounts = read(store, lambda stores: sorted(stores.coins.accounts((owner,), "coin")))
     return events_of(kit, owner), kit.coins.history(owner, limit=1000), accounts
 
 
@@ -291,7 +292,9 @@ def sum_of_all(store: Store, *owners: str) -> int:
 
     def balances(stores: Stores) -> list[int]:
         return [
-            account.balance for owner in owners for account in stores.coins.accounts(owner, "coin")
+            account.balance
+            for owner in owners
+            for account in stores.coins.accounts((owner,), "coin")
         ]
 
     return sum(read(store, balances))

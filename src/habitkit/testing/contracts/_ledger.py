@@ -40,8 +40,8 @@ class LedgerCases(Contract):
             _account(MINT, "mint"),
             _account(WALLET, "wallet", floor=0),
         ]
-        assert read(ledger, lambda stores: stores.coins.accounts("bob", "coin")) == []
-        assert read(ledger, lambda stores: stores.coins.accounts("ada", "gem")) == []
+        assert read(ledger, lambda stores: stores.coins.accounts(("bob",), "coin")) == []
+        assert read(ledger, lambda stores: stores.coins.accounts(("ada",), "gem")) == []
 
     def test_an_owner_has_one_account_a_role_and_currency(self, ledger: Store) -> None:
         with pytest.raises(Duplicate):
@@ -58,7 +58,7 @@ class LedgerCases(Contract):
         )
         moves = _moves(7)
 
-        write(ledger, lambda stores: stores.coins.post(transfer, moves))
+        write(ledger, lambda stores: stores.coins.post((transfer,), moves))
 
         mint, wallet = _accounts(ledger)
         assert (mint.balance, mint.seq, mint.at) == (-7, 1, NOW)
@@ -105,8 +105,8 @@ class LedgerCases(Contract):
     ) -> None:
         def work(stores: Stores) -> None:
             with pytest.raises(IntegrityError), stores.savepoint():
-                stores.coins.post(_transfer(UUID(int=8), 5), _moves(-5))
-            stores.coins.post(_transfer(UUID(int=9), 5), _moves(5))
+                stores.coins.post((_transfer(UUID(int=8), 5),), _moves(-5))
+            stores.coins.post((_transfer(UUID(int=9), 5),), _moves(5))
 
         write(ledger, work)
 
@@ -169,8 +169,8 @@ def _account(
 def _moves(amount: int, *, seq: int = 1, before: int = 0) -> list[Move]:
     """Return the mint's and the wallet's side of a transfer to the wallet."""
     return [
-        Move(MINT, seq, -amount, -before - amount, NOW, 0),
-        Move(WALLET, seq, amount, before + amount, NOW, 0),
+        Move(MINT, seq, UUID(int=9), -amount, -before - amount, NOW, 0),
+        Move(WALLET, seq, UUID(int=9), amount, before + amount, NOW, 0),
     ]
 
 
@@ -181,7 +181,7 @@ def _transfer(transfer_id: UUID, amount: int) -> Transfer:
 def _open(store: Store, account: Account) -> None:
     def work(stores: Stores) -> None:
         stores.owners.lock(account.owner)
-        stores.coins.open(account)
+        stores.coins.open((account,))
 
     write(store, work)
 
@@ -189,7 +189,10 @@ def _open(store: Store, account: Account) -> None:
 def _post(store: Store, moves: list[Move], transfer_id: UUID = UUID(int=9)) -> None:  # noqa: B008
     def work(stores: Stores) -> None:
         stores.owners.lock("ada")
-        stores.coins.post(_transfer(transfer_id, abs(moves[-1].amount)), moves)
+        stores.coins.post(
+            (_transfer(transfer_id, abs(moves[-1].amount)),),
+            [move._replace(transfer_id=transfer_id) for move in moves],
+        )
 
     write(store, work)
 
@@ -213,7 +216,7 @@ def _refused(
 
 def _accounts(store: Store) -> list[Account]:
     def query(stores: Stores) -> list[Account]:
-        return sorted(stores.coins.accounts("ada", "coin"))
+        return sorted(stores.coins.accounts(("ada",), "coin"))
 
     return read(store, query)
 

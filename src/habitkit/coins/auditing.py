@@ -1,0 +1,230 @@
+"""The use cases of the books: seal entries, audit, export what is an owner's, erase words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from habitkit import ids
+from habitkit._procedure import Call
+from habitkit.coins import chain
+from habitkit.coins.books import AuditReport, Block, Digest, Finding, Head, LedgerExport
+from habitkit.coins.checking import Checker
+from habitkit.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
+
+    from habitkit._procedure import Steps
+    from habitkit.coins.books import Line
+    from habitkit.coins.model import Account, Hold, Settled
+    from habitkit.transaction import Transaction
+
+__all__ = ["audit", "export", "forget", "head", "seal_entries"]
+
+Row = TypeVar("Row")
+
+_PAGE = 500
+_MAX_FINDINGS = 1000
+
+
+def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = ()) -> AuditReport:
+    """Check that the ledger adds up and that nothing under a block hash was touched.
+
+    All of it is read in one transaction, so it sees one state: of each account that entries are
+    numbered without gaps, each balance follows from the one before, each entry fits its transfer,
+    the account's own balance is the last one, escrow holds what open holds say, and the chain of
+    block hashes is whole; of the whole ledger also that each currency sums to zero and each
+    transfer has its two entries.
+
+    Args:
+        tx: The transaction.
+        owner: Whose accounts; the whole ledger by default.
+        heads: What ``head`` returned earlier and was kept elsewhere: then entries that were cut
+            off together with their blocks are missed.
+
+    Returns:
+        What was checked and found.
+
+    Raises:
+        NotFound: In a kit of one owner, if the whole ledger is asked for.
+    """
+    if owner is not None:
+        tx.own(ids.owner(owner))
+    elif tx.scope is not None:
+        raise NotFound("ledger", owner)
+    if not all(isinstance(each, Head) for each in heads):
+        raise InvalidInput("heads", given=heads, expected="what head() returned")
+    expected = {each.account_id: each for each in heads}
+    counted = entries = sealed = 0
+    findings: list[Finding] = [] if owner is not None else _check_sums(tx)
+    for account in _accounts(tx, owner):
+        checker = Checker(account, expected.pop(account.id, None), tx.audit_key)
+        problem = checker.run(_lines(tx, account.id), _blocks(tx, account.id))
+        if problem is None and account.role == "escrow":
+            problem = checker.check_holds(tx.coins.books.held(account.owner, account.currency))
+        if problem is not None and len(findings) < _MAX_FINDINGS:
+            findings.append(problem)
+        counted += 1
+        entries += checker.entries
+        sealed += checker.sealed
+    findings += [
+        Finding(f"the wallet {lost.account_id} is gone", currency=lost.currency)
+        for lost in expected.values()
+    ]
+    return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
+
+
+def head(tx: Transaction, owner: str) -> list[Head]:
+    """Return where the chains of an owner's wallets end, one a currency.
+
+    Keep them where whoever can write to the database cannot, and give them to ``audit`` later.
+    """
+    tx.own(ids.owner(owner))
+    found = []
+    for account in _accounts(tx, owner):
+        if account.role == "wallet":
+            last = tx.coins.books.last_block(account.id)
+            found.append(
+                Head(account.id, account.currency, last.last, last.hash.hex())
+                if last
+                else Head(account.id, account.currency, 0, "")
+            )
+    return found
+
+
+def export(tx: Transaction, owner: str) -> LedgerExport:
+    """Return everything the ledger keeps about an owner."""
+    tx.own(ids.owner(owner))
+    accounts = tuple(_accounts(tx, owner))
+    holds: list[Hold] = []
+    for currency in sorted({account.currency for account in accounts}):
+        holds += _holds(tx, owner, currency)
+    return LedgerExport(
+        owner,
+        accounts,
+        {account.id: tuple(_lines(tx, account.id)) for account in accounts},
+        tuple(holds),
+        tuple(_entitlements(tx, owner)),
+        {account.id: tuple(_blocks(tx, account.id)) for account in accounts},
+    )
+
+
+def forget(tx: Transaction, owner: str) -> int:
+    """Erase every memo and all metadata of transfers that an owner is a party to.
+
+    Amounts, balances and block hashes stay as they are, and the audit stays clean.
+
+    Returns:
+        How many transfers had something to erase.
+    """
+    tx.own(ids.owner(owner))
+    tx.lock(owner)
+    erased = 0
+    for account in list(_accounts(tx, owner)):
+        if account.role == "wallet":
+            for start in range(0, account.seq, _PAGE):
+                erased += tx.coins.books.forget(account.id, start, start + _PAGE)
+    return erased
+
+
+def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
+    """Put new entries of wallets under block hashes, up to a number of wallets: for the sweep.
+
+    Returns:
+        How many entries, and whether there is more to seal.
+    """
+    waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (limit,), write=False)
+    count, more = 0, len(waiting) >= limit
+    for account_id, owner in waiting:
+        sealed: int = yield Call(_seal, (account_id, owner))
+        count += sealed
+        more = more or sealed >= _PAGE
+    return count, more
+
+
+def _to_seal(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
+    return tx.coins.books.to_seal(limit)
+
+
+def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
+    """Seal the next entries of a wallet; return how many."""
+    tx.lock(owner)
+    books = tx.coins.books
+    account = books.account(account_id)
+    if account is None or account.sealed == account.seq:
+        return 0
+    lines = books.lines(account_id, account.sealed, _PAGE)
+    fresh = []
+    for line in lines:
+        if line.digest is None and (line.memo, line.metadata) != (None, None):
+            salt = tx.new_id().bytes
+            fresh.append(Digest(line.transfer_id, salt, chain.words_digest(salt, line)))
+    if fresh:
+        books.digest(fresh)
+        lines = books.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
+    hashes = [chain.line_hash(line) for line in lines]
+    before = books.last_block(account_id)
+    start = chain.BEGINNING if before is None else before.hash
+    block = Block(
+        account_id,
+        lines[0].seq,
+        lines[-1].seq,
+        chain.block_hash(start, hashes, tx.audit_key),
+        chain.marks(hashes),
+        tx.now,
+    )
+    books.seal(block, more=block.last < account.seq)
+    return len(lines)
+
+
+def _check_sums(tx: Transaction) -> list[Finding]:
+    """Find currencies that do not add up."""
+    findings = []
+    for currency, balances, amounts, entries, transfers in tx.coins.books.sums():
+        if balances or amounts:
+            problem = f"balances sum to {balances} and entries to {amounts}, expected 0 and 0"
+            findings.append(Finding(problem, currency=currency))
+        if entries != 2 * transfers:
+            problem = f"{transfers} transfers have {entries} entries, expected two each"
+            findings.append(Finding(problem, currency=currency))
+    return findings
+
+
+def _accounts(tx: Transaction, owner: str | None) -> Iterator[Account]:
+    """Read accounts page by page."""
+    return _pages(lambda after: tx.coins.books.accounts(after, _PAGE, owner=owner), "id", None)
+
+
+def _lines(tx: Transaction, account_id: UUID) -> Iterator[Line]:
+    """Read an account's entries page by page."""
+    return _pages(lambda after: tx.coins.books.lines(account_id, after, _PAGE), "seq", 0)
+
+
+def _blocks(tx: Transaction, account_id: UUID) -> Iterator[Block]:
+    """Read a wallet's blocks page by page."""
+    return _pages(lambda after: tx.coins.books.blocks(account_id, after, _PAGE), "last", 0)
+
+
+def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
+    """Read an owner's holds page by page."""
+    holds = tx.coins.holds
+    return _pages(
+        lambda after: holds.page(owner, currency, after, _PAGE, open_at=None), "seq", None
+    )
+
+
+def _entitlements(tx: Transaction, owner: str) -> Iterator[Settled]:
+    """Read an owner's entitlements page by page."""
+    return _pages(lambda after: tx.coins.books.entitlements(owner, after, _PAGE), "key", None)
+
+
+def _pages(page: Callable[[Any], Sequence[Row]], place: str, start: object) -> Iterator[Row]:
+    """Read what comes in pages until one is not full; the next one begins after the last row."""
+    after = start
+    while True:
+        rows = page(after)
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        after = getattr(rows[-1], place)

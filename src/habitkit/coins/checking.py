@@ -1,0 +1,147 @@
+"""The pure part of an audit: does an account's history hang together, and is its chain whole."""
+
+from __future__ import annotations
+
+from itertools import chain as one_after_another
+from typing import TYPE_CHECKING
+
+from habitkit.coins import chain
+from habitkit.coins.books import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from habitkit.coins.books import Block, Head, Line
+    from habitkit.coins.model import Account
+
+__all__ = ["Checker"]
+
+
+class Checker:
+    """Goes through one account's entries and blocks and stops at the first thing that is wrong.
+
+    Attributes:
+        entries: How many entries were looked at.
+        sealed: How many of them lie under block hashes.
+    """
+
+    def __init__(self, account: Account, head: Head | None, key: bytes | None) -> None:
+        """Begin before the first entry.
+
+        Args:
+            account: The account as it stands.
+            head: Where its chain ended at some time, if that was kept.
+            key: The audit key.
+        """
+        self.account = account
+        self.entries = 0
+        self.sealed = 0
+        self._head = head if head is not None and head.seq else None
+        self._key = key
+        self._balance = 0
+        self._block_hash = chain.BEGINNING
+
+    def run(self, lines: Iterable[Line], blocks: Iterable[Block]) -> Finding | None:
+        """Return the first thing that is wrong, or None.
+
+        Args:
+            lines: The account's entries, by rising number.
+            blocks: Its blocks, in order.
+        """
+        waiting = iter(blocks)
+        block = next(waiting, None)
+        hashes: list[bytes] = []
+        for line in lines:
+            problem = self._check_line(line)
+            if problem:
+                return self._found(problem, line.seq)
+            if block is None:
+                continue
+            if not hashes and line.seq != block.first:
+                return self._found(
+                    f"a block hash begins at entry {block.first}, expected {line.seq}", line.seq
+                )
+            hashes.append(chain.line_hash(line))
+            if line.seq == block.last:
+                finding = self._check_block(block, hashes)
+                if finding is not None:
+                    return finding
+                block, hashes = next(waiting, None), []
+        return self._check_end(one_after_another([block] if block else [], waiting))
+
+    def check_holds(self, held: int) -> Finding | None:
+        """Return what is wrong between an escrow and the owner's open holds, or None."""
+        if self.account.balance == held:
+            return None
+        problem = f"escrow holds {self.account.balance}, open holds are {held}"
+        return self._found(problem, None)
+
+    def _check_line(self, line: Line) -> str | None:
+        """Compare an entry with the one before and with its transfer."""
+        self.entries += 1
+        if line.seq != self.entries:
+            return f"entry {self.entries} is missing"
+        self._balance += line.amount
+        if line.balance != self._balance:
+            return f"the balance after it is {line.balance}, expected {self._balance}"
+        if line.kind is None:
+            return f"its transfer {line.transfer_id} is missing"
+        if abs(line.amount) != line.total or line.currency != self.account.currency:
+            return f"it does not fit its transfer of {line.total} {line.currency}"
+        if self.account.owner not in {line.source, line.target}:
+            return f"its transfer is between {line.source!r} and {line.target!r}"
+        return _words(line)
+
+    def _check_block(self, block: Block, hashes: list[bytes]) -> Finding | None:
+        """Compare a block with the entries it covers."""
+        self._block_hash = chain.block_hash(self._block_hash, hashes, self._key)
+        if self._block_hash != block.hash:
+            seq = chain.first_changed(block, hashes)
+            return self._found("it is not what was sealed under its block hash", seq)
+        self.sealed = block.last
+        head = self._head
+        if head is not None and head.seq == block.last:
+            if head.hash != block.hash.hex():
+                return self._found("the chain is another one than that whose head was kept", 1)
+            self._head = None
+        return None
+
+    def _check_end(self, left: Iterator[Block]) -> Finding | None:
+        """Compare the account with what was found of it."""
+        account = self.account
+        missing = self.entries + 1
+        beyond = next(left, None)
+        if beyond is not None:
+            return self._found(f"entries up to {beyond.last} were sealed, they are cut", missing)
+        if self.entries != account.seq:
+            problem = f"the account counts {account.seq} entries, there are {self.entries}"
+            return self._found(problem, min(missing, account.seq + 1))
+        if self._balance != account.balance:
+            problem = f"the account holds {account.balance}, its entries sum to {self._balance}"
+            return self._found(problem, None)
+        if account.sealed != self.sealed:
+            problem = (
+                f"entries up to {account.sealed} were sealed, block hashes reach {self.sealed}"
+            )
+            return self._found(problem, min(account.sealed, self.sealed) + 1)
+        if self._head is not None:
+            return self._found(
+                f"the head that was kept names entry {self._head.seq}: its block is gone",
+                min(missing, self._head.seq),
+            )
+        return None
+
+    def _found(self, problem: str, seq: int | None) -> Finding:
+        """Return a finding about this account."""
+        account = self.account
+        return Finding(problem, account.owner, account.currency, account.role, seq)
+
+
+def _words(line: Line) -> str | None:
+    """Compare memo and metadata with their digest; what was erased has lost the salt too."""
+    nothing = (line.memo, line.metadata) == (None, None)
+    if line.digest is None or (nothing and line.salt is None):
+        return None
+    if line.salt is None or chain.words_digest(line.salt, line) != line.digest:
+        return "its memo or metadata is not what was sealed"
+    return None

@@ -1,0 +1,171 @@
+"""The economy: which currencies there are, and what facts entitle their owner to.
+
+Rules change while facts keep arriving, late ones too. So an economy has versions, and a fact is
+judged by the version that was in force when it was received: whatever the order in which facts
+arrive, and whenever they are looked at again, the same fact is due the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
+from habitkit.events import Event, HabitCompleted, StreakReached
+
+__all__ = ["Economy", "RewardRule", "RuleSet"]
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def _derived(_: object, __: object, value: Any) -> None:
+    """A reward is taken back by its event's key, so there must be one."""
+    if not (isinstance(value, type) and issubclass(value, Event)) or value.key is Event.key:
+        raise InvalidEvent("on", given=value, expected="a class of events with a key of its own")
+
+
+def _payable(_: object, __: object, value: Any) -> None:
+    """What is no amount of coins cannot be posted."""
+    if type(value) is not int or not 0 < value < 2**63:
+        raise InvalidAmount("give", given=value, expected="an int from 1 to 2**63-1")
+
+
+@frozen
+class RewardRule:
+    """What one type of event entitles its owner to.
+
+    Attributes:
+        name: Part of the entitlement's key; never reuse it for something else.
+        on: The type of event: a derived one, which has a key of its own.
+        give: How many coins, an int from 1 to 2**63-1.
+        currency: In which currency.
+    """
+
+    name: str
+    on: type[Event] = field(validator=_derived)
+    give: int = field(validator=_payable)
+    currency: str = "coin"
+
+
+def _by_type(rules: Iterable[RewardRule]) -> dict[str, list[RewardRule]]:
+    """Return rules by the name of the type of event they are on."""
+    found: dict[str, list[RewardRule]] = {}
+    for rule in rules:
+        found.setdefault(rule.on.__name__, []).append(rule)
+    return found
+
+
+@frozen
+class RuleSet:
+    """The reward rules that are in force from an instant on.
+
+    Attributes:
+        since: From when, in UTC; what was received earlier is judged by the set before.
+        rules: The rules.
+    """
+
+    since: datetime
+    rules: tuple[RewardRule, ...]
+
+    @cached_property
+    def on(self) -> Mapping[str, list[RewardRule]]:
+        """The rules by the name of the type of event they are on."""
+        return _by_type(self.rules)
+
+
+@frozen
+class Economy:
+    """What facts entitle to, and which currencies there are.
+
+    Attributes:
+        rules: The reward rules from the beginning on.
+        currencies: The declared currencies; others are refused.
+        changes: Later sets of rules, oldest first; see ``changed``.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from habitkit import Economy, RewardRule
+        >>> from habitkit.events import HabitCompleted
+        >>> economy = Economy(rules=(RewardRule("completion", HabitCompleted, 10),))
+        >>> march = datetime(2026, 3, 1, tzinfo=UTC)
+        >>> economy = economy.changed(march, (RewardRule("completion", HabitCompleted, 12),))
+        >>> [rule_set.rules[0].give for rule_set in economy.rule_sets]
+        [10, 12]
+    """
+
+    rules: tuple[RewardRule, ...]
+    currencies: frozenset[str] = frozenset({"coin"})
+    changes: tuple[RuleSet, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse rules that pay in what is not declared, or that would overwrite each other."""
+        for rule_set in self.rule_sets:
+            for rule in rule_set.rules:
+                if rule.currency not in self.currencies:
+                    names = ", ".join(sorted(self.currencies))
+                    raise UnknownCurrency("rules", given=rule.currency, expected=f"one of: {names}")
+            places = [(rule.on, rule.name) for rule in rule_set.rules]
+            if len(set(places)) < len(places):
+                raise InvalidInput(
+                    "rules", given=rule_set.rules, expected="one name a rule on an event"
+                )
+        since = [rule_set.since for rule_set in self.rule_sets]
+        if since != sorted(set(since)):
+            raise InvalidInput("changes", given=since, expected="rising instants, each once")
+
+    @cached_property
+    def rule_sets(self) -> tuple[RuleSet, ...]:
+        """All sets of rules, the first one's beginning with time itself."""
+        return (RuleSet(_BEGINNING, self.rules), *self.changes)
+
+    @cached_property
+    def rules_on(self) -> Mapping[str, list[RewardRule]]:
+        """All rules of all times by the name of the type of event they are on."""
+        return _by_type(rule for rule_set in self.rule_sets for rule in rule_set.rules)
+
+    @property
+    def rewarded(self) -> set[type[Event]]:
+        """The types of events that any rule of any time is on."""
+        return {rule.on for rules in self.rules_on.values() for rule in rules}
+
+    def rules_at(self, instant: datetime) -> RuleSet:
+        """Return the rules in force at an instant."""
+        for rule_set in reversed(self.changes):
+            if rule_set.since <= instant:
+                return rule_set
+        return self.rule_sets[0]
+
+    def changed(self, since: datetime, rules: tuple[RewardRule, ...]) -> Economy:
+        """Return an economy with other rules from an instant on; what came before stays as it was.
+
+        Args:
+            since: An aware instant, later than every earlier change. Choose one that has not come
+                yet: a change in the past would judge facts again that were paid for already.
+            rules: The rules from then on.
+
+        Raises:
+            InvalidInput: If the instant is naive or not later than the last change.
+        """
+        given: object = since
+        if not isinstance(given, datetime) or given.utcoffset() is None:
+            raise InvalidInput("since", given=since, expected="an aware datetime")
+        return evolve(self, changes=(*self.changes, RuleSet(given.astimezone(UTC), tuple(rules))))
+
+    @classmethod
+    def default(cls) -> Economy:
+        """10 coins for each done day, 50 more at each seventh day of a streak."""
+        return cls(
+            rules=(
+                RewardRule("completion", HabitCompleted, 10),
+                RewardRule("streak", StreakReached, 50),
+            )
+        )
+
+    @classmethod
+    def without_rewards(cls, *currencies: str) -> Economy:
+        """Nothing is earned by itself; ``coin`` and the given currencies exist."""
+        return cls(rules=(), currencies=frozenset({"coin", *currencies}))

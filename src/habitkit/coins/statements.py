@@ -1,0 +1,122 @@
+"""The use cases of a wallet: open it, ask what it holds, read its statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.clock import instant
+from habitkit.coins import rules
+from habitkit.coins.model import Account, Balance
+from habitkit.errors import InsufficientFunds
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from habitkit.coins.model import Entry
+    from habitkit.transaction import Transaction
+
+__all__ = ["balance", "history", "open_wallet"]
+
+_WALLET_FLOOR = 0
+
+
+def balance(
+    tx: Transaction, owner: str, currency: str = "coin", *, as_of: datetime | None = None
+) -> Balance:
+    """Return what an owner's wallet holds; a wallet never used holds 0.
+
+    A hold that has expired counts as available at once, whether or not a sweep has recorded it.
+
+    Args:
+        tx: The transaction.
+        owner: Whose wallet.
+        currency: In which currency.
+        as_of: As it stood at an instant; now by default. The floor is always the present one.
+
+    Raises:
+        InvalidInstant: If ``as_of`` has no zone.
+        UnknownCurrency: If the economy does not declare the currency.
+    """
+    tx.own(ids.owner(owner))
+    rules.currency(currency, tx.economy)
+    at = None if as_of is None else instant(as_of, "as_of")
+    accounts = {account.role: account for account in tx.coins.accounts((owner,), currency)}
+
+    def held_by(account: Account | None) -> int:
+        if account is None:
+            return 0
+        return account.balance if at is None else tx.coins.balance_at(account.id, at)
+
+    wallet = accounts.get("wallet")
+    pending = posted_pending = held_by(accounts.get("escrow"))
+    if posted_pending:
+        pending -= tx.coins.holds.lapsed(owner, currency, tx.now if at is None else at)
+    floor = _WALLET_FLOOR if wallet is None else wallet.floor or 0
+    return Balance(owner, currency, held_by(wallet) + posted_pending, floor, pending)
+
+
+def open_wallet(tx: Transaction, owner: str, currency: str = "coin", floor: int = 0) -> Balance:
+    """Open a wallet with a floor of its own, or give another floor to one that is there.
+
+    A floor below 0 is credit; one above 0 is a reserve that cannot be spent. Doing it twice is
+    fine.
+
+    Args:
+        tx: The transaction.
+        owner: Whose wallet.
+        currency: In which currency.
+        floor: The lowest balance that spending may leave, an int of 64 bits.
+
+    Returns:
+        The balance.
+
+    Raises:
+        InsufficientFunds: If the wallet holds less than the floor.
+        InvalidAmount: If the floor is no int of 64 bits.
+        UnknownCurrency: If the economy does not declare the currency.
+    """
+    tx.own(ids.owner(owner))
+    rules.currency(currency, tx.economy)
+    rules.floor(floor)
+    tx.lock(owner)
+    found = [a for a in tx.coins.accounts((owner,), currency) if a.role == "wallet"]
+    held = found[0].balance if found else 0
+    if held < floor and not (found and floor <= (found[0].floor or 0)):
+        raise InsufficientFunds(
+            owner=owner, currency=currency, balance=held, floor=floor, amount=floor - held
+        )
+    if found:
+        tx.coins.set_floor(found[0].id, floor, max(floor - held, 0))
+    else:
+        new = Account(tx.new_id(), owner, "wallet", currency, 0, 0, tx.now, floor)
+        tx.coins.open((new,))
+    return balance(tx, owner, currency)
+
+
+def history(
+    tx: Transaction,
+    owner: str,
+    *,
+    currency: str = "coin",
+    after: int | None = None,
+    limit: int = 50,
+    newest_first: bool = True,
+) -> list[Entry]:
+    """Return a wallet's statement.
+
+    Args:
+        tx: The transaction.
+        owner: Whose wallet.
+        currency: In which currency.
+        after: The ``seq`` of the last entry already seen.
+        limit: How many at most, 1 to 1000.
+        newest_first: Falling numbers instead of rising ones.
+    """
+    tx.own(ids.owner(owner))
+    rules.currency(currency, tx.economy)
+    for account in tx.coins.accounts((owner,), currency):
+        if account.role == "wallet":
+            count = max(1, min(limit, 1000))
+            return tx.coins.entries(account.id, after, count, newest_first=newest_first)
+    return []
