@@ -234,7 +234,7 @@ def milestones_moved(
     if turned_on == is_earned(before, day):
         return [], []
     joined_in = after if turned_on else before
-    first, marks = joined_in.first_day, joined_in.marks
+    _, _, first, marks, _, _ = joined_in
     at = (day - first).days
     start, end = _run(marks, at, _NOT_EARNED)
     joined = _milestones(first, start, end, at)
@@ -245,12 +245,12 @@ def milestones_moved(
 
 
 def _milestones(first: date, start: int, end: int, since: int) -> list[tuple[date, int]]:
-    """Return the milestones of the run [start, end) that lie at or after a position."""
-    n = max(-(-(since - start + 1) // MILESTONE_SLOTS), 1) * MILESTONE_SLOTS
+    """Return the milestones of the run [start, end) that lie at or after a position in it."""
+    n = -(-(since - start + 1) // MILESTONE_SLOTS) * MILESTONE_SLOTS
     if n > end - start:
         return []
     return [
-        (first + timedelta(days=start + slots - 1), slots)
+        (first + _DAY * (start + slots - 1), slots)
         for slots in range(n, end - start + 1, MILESTONE_SLOTS)
     ]
 
