@@ -195,7 +195,7 @@ class Action(Generic[P, R]):
                 return await run_async(function, args, kwargs, write)
 
             return _dress(bound_async, function, room, self.name)
-        run = room._runner  # noqa: SLF001
+        run = room._runner.__call__  # noqa: SLF001 - found once; calling the runner finds it each time
 
         def bound(*args: P.args, **kwargs: P.kwargs) -> R:
             return run(function, args, kwargs, write)

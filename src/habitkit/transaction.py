@@ -69,7 +69,13 @@ class Transaction:
         "stores",
     )
 
-    def __init__(self, stores: Stores, wiring: Wiring, scope: str | None, *, write: bool) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        wiring: Wiring,
+        scope: str | None,
+        write: bool,  # noqa: FBT001 - hot path
+    ) -> None:
         """Begin at the wiring clock's present instant."""
         self.stores = stores
         self.now = wiring.clock.now()

@@ -82,7 +82,7 @@ def begin(
     """
     token = _inside.set(True)
     try:
-        transaction = Transaction(stores, wiring, scope, write=write)
+        transaction = Transaction(stores, wiring, scope, write)
         result = function(transaction, *args, **kwargs)
         if isinstance(result, CoroutineType):
             result.close()

@@ -154,9 +154,9 @@ def check_in(
         zone_of(tz)
     rules.note(note)
     owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
-    work = partial(_check_in, tx, subject, day, when, tz, note)
     if idempotency_key is None:
-        return work(tx.new_id())
+        return _check_in(tx, subject, day, when, tz, note, tx.new_id())
+    work = partial(_check_in, tx, subject, day, when, tz, note)
     request = {"habit_id": subject, "day": day, "at": when, "tz": tz, "note": note}
     return tx.once(owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
 
@@ -172,16 +172,16 @@ def _check_in(
 ) -> CheckedIn:
     """Add the fact and emit what it changed."""
     habit = get(tx, habit_id)
-    zone_name = tz or habit.clock.tz or "UTC"
-    zone, day_start = zone_of(zone_name), habit.clock.day_start
+    home_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
+    home = zone_of(home_name)  # where a day is sealed does not depend on travels
+    zone = zone_of(tz) if tz else home
     today = habit_day(tx.now, zone, day_start)
     when = tx.now if at is None else rules.when_done(at, tx.now)
     if day is None:
         day = today if at is None else habit_day(when, zone, day_start)
-    home = zone_of(habit.clock.tz or "UTC")  # where a day is sealed does not depend on travels
     credit = rules.credit(day, today, tx.now, home, day_start)
     fact = CheckIn(
-        fact_id, habit.id, habit.owner, day, when, zone_name, note, credit, "app", tx.now
+        fact_id, habit.id, habit.owner, day, when, tz or home_name, note, credit, "app", tx.now
     )
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
     done_before, earned_before = streak_rules.reading(snapshot, day)

@@ -52,7 +52,7 @@ def habit_day(at: datetime, tz: ZoneInfo, day_start: time = _MIDNIGHT) -> date:
         tz: The zone.
         day_start: The wall time at which the day begins.
     """
-    day = at.astimezone(tz).date() + _DAY
+    day = at.astimezone(UTC).date() + _DAY  # no later one has begun: no zone is 24 h ahead of UTC
     while day_boundary(day, tz, day_start) > at:
         day -= _DAY
     return day

@@ -57,8 +57,8 @@ _NO_DAY = date.min
 
 _MARKS = {(False, False): b"x", (False, True): b"v", (True, False): b"h", (True, True): b"1"}
 _READINGS = {letter[0]: reading for reading, letter in _MARKS.items()}
-_NOT_DONE = (b"x", b"v")
-_NOT_EARNED = (b"x", b"h")
+_NOT_DONE = (ord("x"), ord("v"))
+_NOT_EARNED = (ord("x"), ord("h"))
 _AS_DONE = bytes.maketrans(b"hv", b"1x")
 
 
@@ -193,8 +193,7 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
     start = _start_of_run(marks, end, _NOT_DONE)
     if start == end:
         return Streak(0)
-    first = first_day + timedelta(days=start)
-    return Streak(end - start, first, first_day + timedelta(days=end - 1))
+    return Streak(end - start, first_day + _DAY * start, first_day + _DAY * (end - 1))
 
 
 def best_run(snapshot: Snapshot) -> Streak:
@@ -236,7 +235,7 @@ def milestones_moved(
     if turned_on == is_earned(before, day):
         return [], []
     joined_in = after if turned_on else before
-    first, marks = joined_in.first_day, joined_in.marks
+    _, _, first, marks, _, _ = joined_in
     at = (day - first).days
     start, end = _run(marks, at, _NOT_EARNED)
     joined = _milestones(first, start, end, at)
@@ -256,31 +255,32 @@ def milestone_on(snapshot: Snapshot, day: date) -> int:
 
 
 def _milestones(first: date, start: int, end: int, since: int) -> list[tuple[date, int]]:
-    """Return the milestones of the run [start, end) that lie at or after a position."""
-    n = max(-(-(since - start + 1) // MILESTONE_SLOTS), 1) * MILESTONE_SLOTS
+    """Return the milestones of the run [start, end) that lie at or after a position in it."""
+    n = -(-(since - start + 1) // MILESTONE_SLOTS) * MILESTONE_SLOTS
     if n > end - start:
         return []
     return [
-        (first + timedelta(days=start + slots - 1), slots)
+        (first + _DAY * (start + slots - 1), slots)
         for slots in range(n, end - start + 1, MILESTONE_SLOTS)
     ]
 
 
-def _run(marks: bytes, at: int, misses: tuple[bytes, bytes]) -> tuple[int, int]:
+def _run(marks: bytes, at: int, misses: tuple[int, int]) -> tuple[int, int]:
     """Return start and end (exclusive) of the run around a position that is no miss."""
     start = _start_of_run(marks, at, misses)
     if at + 1 == len(marks):
         return start, at + 1
-    one, other = misses
-    ends = [end for end in (marks.find(one, at), marks.find(other, at)) if end >= 0]
+    ends = [end for miss in misses if (end := marks.find(miss, at)) >= 0]
     return start, min(ends, default=len(marks))
 
 
-def _start_of_run(marks: bytes, end: int, misses: tuple[bytes, bytes]) -> int:
+def _start_of_run(marks: bytes, end: int, misses: tuple[int, int]) -> int:
     """Return where the run that ends before a position begins: after the last miss."""
-    one, other = misses
-    last, before = marks.rfind(one, 0, end), marks.rfind(other, 0, end)
-    return (last if last > before else before) + 1  # noqa: FURB136 - max() takes thrice as long
+    start = 0
+    for miss in misses:
+        if miss in marks:  # most strips lack one, and to ask takes a fifth of a search from the end
+            start = max(start, marks.rfind(miss, 0, end) + 1)
+    return start
 
 
 def _longest(marks: bytes) -> int:

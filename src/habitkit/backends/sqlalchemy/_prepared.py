@@ -9,8 +9,10 @@ SQLAlchemy's own.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from sqlalchemy import Date
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -232,6 +234,8 @@ def _insert_of(dialect: Dialect) -> Callable[..., Any]:
 
 def _bind_processor(type_: Any, dialect: Dialect) -> Processor:
     """Return what turns a value into what the driver takes, or None."""
+    if isinstance(type_, Date) and dialect.name == "sqlite":
+        return date.isoformat  # SQLAlchemy's own fills in a template, which takes thrice as long
     processor: Processor = type_.dialect_impl(dialect).bind_processor(dialect)
     return processor
 
