@@ -98,10 +98,13 @@ def of_owner(
         owner: Whose habits.
         after: The id of the last habit already seen.
         limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
     start = None if after is None else ids.parse_id(after, "after")
-    return tx.habits.of_owner(owner, start, max(1, min(limit, 1000)))
+    return tx.habits.of_owner(owner, start, ids.limit(limit))
 
 
 def check_in(

@@ -10,7 +10,7 @@ from habitkit._action import action, procedure, query
 from habitkit._procedure import Call, Outside
 from habitkit._text import storable
 from habitkit.clock import instant
-from habitkit.errors import InvalidEvent
+from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import VOCABULARY, Recorded
 from habitkit.journal.model import Failure, RelayReport, SweepReport
 from habitkit.journal.rules import CLAIM_SECONDS, happened, retry_delay
@@ -27,6 +27,7 @@ __all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep"
 
 _LONGEST_TYPE = 100
 _LARGEST_FIELDS = 64 * 1024
+_LARGEST_NUMBER = 2**63 - 1
 
 
 def record(
@@ -82,9 +83,13 @@ def page(
         owner: Whose events.
         after: The (rev, position) of the last event already seen.
         limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    return tx.stores.events.page(owner, after, max(1, min(limit, 1000)))
+    start = None if after is None else _place(after)
+    return tx.stores.events.page(owner, start, ids.limit(limit))
 
 
 def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
@@ -95,12 +100,15 @@ def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
 
     Args:
         wiring: The kit's wiring, with the subscribers.
-        limit: How many events at most, 1 or more.
+        limit: How many events at most, 1 to 1000.
 
     Returns:
         How many were delivered, and which failed.
+
+    Raises:
+        InvalidInput: If the limit is not acceptable.
     """
-    deliveries: list[Delivery] = yield Call(_claim, (max(limit, 1),))
+    deliveries: list[Delivery] = yield Call(_claim, (ids.limit(limit),))
     delivered: list[StoredEvent] = []
     failures: list[Failure] = []
     for delivery in deliveries:
@@ -139,13 +147,16 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
 
     Args:
         wiring: The kit's wiring.
-        limit: How many messages, and how many old answers, at most; 1 or more.
+        limit: How many messages, and how many old answers, at most; 1 to 1000.
 
     Returns:
         What was done, and whether there is more to do.
+
+    Raises:
+        InvalidInput: If the limit is not acceptable.
     """
     del wiring
-    limit = max(limit, 1)
+    limit = ids.limit(limit)
     applied = 0
     failures: list[Failure] = []
     owners: list[str] = yield Call(_owners_with_messages, (limit,), write=False)
@@ -184,6 +195,17 @@ class RelayActions:
     """What ``kit.relay`` offers."""
 
     run_once = procedure(run_once)
+
+
+def _place(value: object) -> tuple[int, int]:
+    """Return a valid (rev, position) of an event."""
+    if (
+        isinstance(value, tuple)
+        and [type(number) for number in value] == [int, int]
+        and all(0 <= number <= _LARGEST_NUMBER for number in value)
+    ):
+        return value
+    raise InvalidInput("after", given=value, expected="the (rev, position) of an event, or None")
 
 
 def _event_type(value: object) -> str:
