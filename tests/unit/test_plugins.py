@@ -159,6 +159,16 @@ async def test_a_missing_driver_is_named_to_an_async_host_too(install):
         await AsyncHabitKit.open("other://")
 
 
+@pytest.mark.parametrize(("module", "extra"), [("asyncpg", "asyncpg"), ("greenlet", "async")])
+async def test_what_is_missing_only_when_an_async_store_is_awaited_is_named_too(
+    own_backends, monkeypatch, module, extra
+):
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+
+    with pytest.raises(MissingExtra, match=rf"habitkit\[{extra}\]"):
+        await AsyncHabitKit.open("postgresql+asyncpg://host/db")
+
+
 def test_a_driver_that_is_missing_when_the_backend_is_imported_is_named_too(monkeypatch):
     def load():
         raise ModuleNotFoundError(name="redis")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, exc, make_url
@@ -119,7 +120,8 @@ async def _open_async(url: URL) -> AsyncStore:
 
         _expect_driver(url, "pysqlite", "aiosqlite")
         return await open_threaded(url.set(drivername="sqlite"))
-    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs greenlet
+    import_module("greenlet")  # where it is missing, SQLAlchemy's own error does not name it
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore  # noqa: PLC0415
 
