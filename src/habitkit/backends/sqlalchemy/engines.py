@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -138,14 +139,15 @@ async def _open_async(url: URL) -> AsyncStore:
 
 def _parsed(url: str) -> URL:
     """Read a URL of a database that has a backend here."""
-    try:
+    parsed = None
+    with suppress(exc.ArgumentError, ValueError):  # which would tell the password
         parsed = make_url(url)
-    except (exc.ArgumentError, ValueError):
+    if parsed is None or "@" in (parsed.host or ""):  # what is left of a password with a bare @
         msg = (
             "cannot read the database's URL; expected for example sqlite:///habits.db or "
-            "postgresql://user@host/database"
+            "postgresql://user@host/database, with %40 for an @ in the password"
         )
-        raise ConfigurationError(msg) from None  # the cause would tell the password
+        raise ConfigurationError(msg)
     if parsed.get_backend_name() not in _BACKENDS:
         raise UnknownScheme(parsed.get_backend_name(), _BACKENDS)
     return parsed
