@@ -12,7 +12,7 @@ from sqlalchemy.pool import StaticPool
 
 from habitkit.backends.sqlalchemy import schema
 from habitkit.backends.sqlalchemy.store import SqlStore
-from habitkit.errors import ConfigurationError, UnknownScheme
+from habitkit.errors import ConfigurationError, StoreError, UnknownScheme
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["engine_of", "open_url", "sqlite_engine"]
+__all__ = ["engine_of", "open_url", "sqlite_engine", "upgrade_behind"]
 
 _BUSY_TIMEOUT_SECONDS = 30
 _BACKENDS = ("postgresql", "sqlite")
@@ -112,6 +112,31 @@ def engine_of(url: str) -> Engine:
         return sqlite_engine(parsed)
     _expect_driver(parsed, "psycopg")
     return create_engine(_with_driver(parsed))
+
+
+def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
+    """Create or upgrade the tables of the database behind a URL.
+
+    Args:
+        url: As for ``engine_of``.
+        schema_name: The schema to put them in; it must exist.
+
+    Returns:
+        The version found and the version left.
+
+    Raises:
+        StoreError: If the database cannot be reached or says no; it tells why in one line, which
+            holds no password.
+    """
+    engine = engine_of(url)
+    try:
+        return schema.upgrade(engine, schema=schema_name)
+    except (exc.DBAPIError, UnicodeError) as error:  # the latter for a host that cannot be one
+        reason = error.orig if isinstance(error, exc.DBAPIError) else error
+        msg = f"cannot upgrade the tables: {' '.join(str(reason).split())}"
+        raise StoreError(msg) from error
+    finally:
+        engine.dispose()
 
 
 async def _open_async(url: URL) -> AsyncStore:
