@@ -71,12 +71,12 @@ class Rooms(SyncRoom):
     @cached_property
     def habits(self) -> Habits:
         """Habits and check-ins."""
-        return Habits(self._stored("habits"))
+        return Habits(self._stored("habits", "streaks"))
 
     @cached_property
     def streaks(self) -> Streaks:
         """Current and best streaks."""
-        return Streaks(self._stored("streaks"))
+        return Streaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> Coins:
@@ -101,9 +101,12 @@ class Rooms(SyncRoom):
         """
         return self._runner(work, (), {}, write=True)
 
-    def _stored(self, room: str) -> SyncRunner:
-        if room not in self._runner.store.rooms:
-            raise RoomNotStored(room, self._runner.store.name)
+    def _stored(self, *rooms: str) -> SyncRunner:
+        """Return the runner for a room that needs the facts of these."""
+        store = self._runner.store
+        for room in rooms:
+            if room not in store.rooms:
+                raise RoomNotStored(room, store.name)
         return self._runner
 
 
