@@ -269,7 +269,7 @@ class Transaction:
         answer = self.stores.answers.get(owner, operation, key)
         if answer is not None and not rules.expired(answer.at, self.now):
             rules.same_request(answer, prints)
-            return _codec.load(answer.result, kind)
+            return _codec.load(answer.result, kind, self._wiring.vocabulary)
         try:
             result = work(ids.derived_id(owner, operation, key))
         except Duplicate as error:
