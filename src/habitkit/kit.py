@@ -11,7 +11,7 @@ from habitkit.clock import SystemClock
 from habitkit.coins.actions import CoinActions
 from habitkit.coins.model import Economy
 from habitkit.errors import ConfigurationError, HostTransactionUnsupported, RoomNotStored
-from habitkit.events import VOCABULARY
+from habitkit.events import VOCABULARY, Event, Recorded
 from habitkit.habits.actions import HabitActions
 from habitkit.journal.actions import EventActions, RelayActions, sweep
 from habitkit.reactions import default_reactions
@@ -291,7 +291,12 @@ def wire(
     own = default_reactions(rules) if has_coins else ()
     all_reactions = (*own, *reactions)
     all_subscribers = tuple(subscribers)
-    known = {kind.__name__: kind for reaction in all_reactions for kind in reaction.types}
+    known = {
+        kind.__name__: kind
+        for reaction in all_reactions
+        for kind in reaction.types
+        if kind not in {Event, Recorded}  # they stand for events without a class of their own
+    }
     return Wiring(
         clock=SystemClock() if clock is None else clock,
         economy=rules,

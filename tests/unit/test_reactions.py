@@ -177,6 +177,30 @@ def test_an_answer_outlives_a_change_of_a_hosts_class(store):
     assert (again.id, again.coins) == (first.id, first.coins)
 
 
+@pytest.mark.parametrize("kind", [Event, Recorded])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        Event("ada", NOW),
+        Recorded("ada", NOW, "Event", {"n": 1}),
+        Recorded("ada", NOW, "Recorded", {}),
+    ],
+    ids=["plain", "loose Event", "loose Recorded"],
+)
+def test_a_message_without_a_class_of_its_own_reaches_who_reacts_to_all_events_as_it_was_sent(
+    kind, sent
+):
+    told = []
+    kit = habitkit.testing.kit(reactions=[on(kind, lambda tx, owner, events: told.extend(events))])
+    kit.run(lambda tx: tx.send(sent, key="once"))
+
+    report = kit.sweep()
+
+    assert (report.applied, report.failed) == (1, ())
+    assert [(event.type, event.at) for event in told] == [(sent.type, NOW)]
+    assert [getattr(event, "fields", {}) for event in told] == [getattr(sent, "fields", {})]
+
+
 # -- letting them act ----------------------------------------------------------------------------
 
 
