@@ -85,6 +85,12 @@ def _open(url: Any, *, asynchronous: bool) -> Any:
     found = _SCHEME.match(url) if isinstance(url, str) else None
     point = installed.get(found[1].lower()) if found else None
     if point is None:
-        raise UnknownScheme(found[1] if found else str(url), sorted(installed))
+        raise UnknownScheme(found[1] if found else _without_user(str(url)), sorted(installed))
     with naming_extras():
         return point.load()(url, asynchronous=asynchronous)
+
+
+def _without_user(url: str) -> str:
+    """Hide what stands before an @: it may be a password, and errors are written to logs."""
+    _, at, rest = url.rpartition("@")
+    return f"***{at}{rest}" if at else url

@@ -112,6 +112,23 @@ def test_what_is_no_url_is_refused(own_backends, url):
     assert refusal.value.scheme == str(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        " postgresql://ada:hush@host/db",
+        '"postgresql://ada:hush@host/db"',
+        "postgresql+psycopg-3://ada:h@hush@host/db",
+        "my_sql://ada:hush@host/db",
+        b"postgresql://ada:hush@host/db",
+    ],
+)
+def test_what_is_almost_a_url_is_refused_without_telling_its_password(own_backends, url):
+    with pytest.raises(UnknownScheme, match=r"no backend for .\*\*\*@host/db") as refusal:
+        HabitKit.open(url)
+
+    assert "hush" not in f"{refusal.value} {refusal.value.scheme}"
+
+
 def test_without_any_backend_the_message_says_so(monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", lambda *, group: [])
 
