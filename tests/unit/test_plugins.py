@@ -49,7 +49,15 @@ def test_the_package_offers_its_backends_under_their_schemes():
     assert all(callable(point.load()) for point in points)
 
 
-@pytest.mark.parametrize("url", ["memory://", "memory:", "Memory://".lower()])
+@pytest.mark.parametrize("url", ["MEMORY://", "Sqlite://", "SQLITE+PySQLite://"])
+async def test_a_scheme_may_be_written_in_capitals(own_backends, url):
+    with HabitKit.open(url) as kit:
+        assert kit.events.record("ada", "read").type == "read"
+    async with await AsyncHabitKit.open(url) as async_kit:
+        assert (await async_kit.events.record("ada", "read")).type == "read"
+
+
+@pytest.mark.parametrize("url", ["memory://", "memory:"])
 def test_memory_opens_a_new_empty_store_at_each_call(own_backends, url):
     first, second = plugins.open_store(url), plugins.open_store(url)
 

@@ -167,6 +167,7 @@ def _parsed(url: str) -> URL:
     parsed = None
     with suppress(exc.ArgumentError, ValueError):  # which would tell the password
         parsed = make_url(url)
+        parsed = parsed.set(drivername=parsed.drivername.lower())
     if parsed is None or "@" in (parsed.host or ""):  # what is left of a password with a bare @
         msg = (
             "cannot read the database's URL; expected for example sqlite:///habits.db or "
