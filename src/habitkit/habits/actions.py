@@ -173,6 +173,7 @@ def _check_in(
     when = tx.now if at is None else rules.when_done(at, tx.now)
     if day is None:
         day = today if at is None else habit_day(when, zone, day_start)
+        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
     home = zone_of(habit.clock.tz or "UTC")  # where a day is sealed does not depend on travels
     credit = rules.credit(day, today, tx.now, home, day_start)
     fact = CheckIn(
