@@ -224,7 +224,7 @@ class Transaction:
                     self.emit(owner, [event])
             except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
                 del self._emitted[emitted:]
-                reason = f"{type(error).__name__}: {error}"
+                reason = rules.reason(error)
                 self.stores.inbox.failed(message, reason)
                 failures.append(Failure(str(message.id), reason, message.attempts + 1))
             else:

@@ -13,7 +13,7 @@ from habitkit.clock import instant
 from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import VOCABULARY, Recorded
 from habitkit.journal.model import Failure, RelayReport, SweepReport
-from habitkit.journal.rules import CLAIM_SECONDS, happened, retry_delay
+from habitkit.journal.rules import CLAIM_SECONDS, happened, reason, retry_delay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,8 +119,7 @@ def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
         if error is None:
             delivered.append(delivery.event)
         else:
-            reason = f"{type(error).__name__}: {error}"
-            failures.append(Failure(delivery.event.id, reason, delivery.attempt))
+            failures.append(Failure(delivery.event.id, reason(error), delivery.attempt))
             yield Call(_postpone, (delivery,))
     if delivered:
         yield Call(_delivered, (delivered,))
