@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from habitkit.errors import HabitKitError
+from habitkit.plugins import naming_extras
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _upgrade(url: str, schema: str | None) -> tuple[int, int]:
     """Upgrade the database behind a URL."""
-    from habitkit.backends.sqlalchemy import engines, upgrade  # noqa: PLC0415 - loads SQLAlchemy
+    from habitkit.backends.sqlalchemy import engines  # noqa: PLC0415 - loads SQLAlchemy
 
-    engine = engines.engine_of(url)
-    try:
-        return upgrade(engine, schema=schema)
-    finally:
-        engine.dispose()
+    with naming_extras():
+        return engines.upgrade_behind(url, schema)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -36,6 +37,7 @@ __all__ = [
 
 T = TypeVar("T")
 _OF_EVERY_EVENT = ("owner", "at")
+_OWN = frozenset(VOCABULARY.items())
 
 
 def event_fields(event: Event) -> dict[str, Any]:
@@ -65,9 +67,9 @@ def dump(value: object) -> str:
     return _encode(value)
 
 
-def load(text: str, kind: type[T]) -> T:
-    """Read a value of a known type back."""
-    return _converter().structure(json.loads(text), kind)
+def load(text: str, kind: type[T], vocabulary: Mapping[str, type[Event]] = VOCABULARY) -> T:
+    """Read a value of a known type back; events inside it become the classes of a vocabulary."""
+    return _converter(frozenset(vocabulary.items())).structure(json.loads(text), kind)
 
 
 def plain_object(value: object, largest_bytes: int) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def restore_event(
     """Make an event of its stored parts; without a class it becomes ``Recorded``."""
     if kind is None:
         return Recorded(owner=owner, at=at, name=name, fields=dict(values))
-    return _converter().structure({"owner": owner, "at": at, **values}, kind)
+    return _converter(_OWN).structure({"owner": owner, "at": at, **values}, kind)
 
 
 def _names(kind: type) -> tuple[str, ...]:
@@ -142,8 +144,8 @@ def _plain(value: object) -> object:
 _encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
 
 
-@cache
-def _converter() -> Converter:
+@lru_cache(maxsize=16)  # one for each set of classes that a host's kits know
+def _converter(vocabulary: frozenset[tuple[str, type[Event]]]) -> Converter:
     from cattrs import Converter  # noqa: PLC0415 - costs 50 ms and is rarely needed
 
     converter = Converter()
@@ -155,14 +157,17 @@ def _converter() -> Converter:
         lambda value, _: value if isinstance(value, datetime) else datetime.fromisoformat(value),
     )
 
+    own = {**VOCABULARY, Recorded.__name__: Recorded}
+    of_hosts = {name: kind for name, kind in vocabulary if name not in own}
+
     def event(value: dict[str, Any], _: type) -> Event:
         values = dict(value)
         name = values.pop("type")
-        kind = VOCABULARY.get(name)
-        if kind is not None:
-            return converter.structure(values, kind)
-        if name == Recorded.__name__:
-            return converter.structure(values, Recorded)
+        if name in own:
+            return converter.structure(values, own[name])
+        if name in of_hosts:
+            with suppress(Exception):  # a class that has changed since gives a loose event
+                return converter.structure(values, of_hosts[name])
         at = datetime.fromisoformat(values.pop("at"))
         return Recorded(owner=values.pop("owner"), at=at, name=name, fields=values)
 

@@ -68,12 +68,12 @@ class AsyncRooms(AsyncRoom):
     @cached_property
     def habits(self) -> AsyncHabits:
         """Habits and check-ins."""
-        return AsyncHabits(self._stored("habits"))
+        return AsyncHabits(self._stored("habits", "streaks"))
 
     @cached_property
     def streaks(self) -> AsyncStreaks:
         """Current and best streaks."""
-        return AsyncStreaks(self._stored("streaks"))
+        return AsyncStreaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> AsyncCoins:
@@ -92,9 +92,12 @@ class AsyncRooms(AsyncRoom):
         """
         return self._runner(work, (), {}, write=True)
 
-    def _stored(self, room: str) -> AsyncRunner:
-        if room not in self._runner.store.rooms:
-            raise RoomNotStored(room, self._runner.store.name)
+    def _stored(self, *rooms: str) -> AsyncRunner:
+        """Return the runner for a room that needs the facts of these."""
+        store = self._runner.store
+        for room in rooms:
+            if room not in store.rooms:
+                raise RoomNotStored(room, store.name)
         return self._runner
 
 

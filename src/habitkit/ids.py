@@ -1,4 +1,7 @@
-"""Identifiers: time-ordered for what is new, derived for what must be found again."""
+"""Identifiers: time-ordered for what is new, derived for what must be found again.
+
+Beside them what else callers name things by: owners, keys, and the places of a page.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ from random import Random
 from uuid import UUID, SafeUUID, uuid5
 
 from habitkit._text import storable
-from habitkit.errors import InvalidId, InvalidKey, InvalidOwner
+from habitkit.errors import InvalidId, InvalidInput, InvalidKey, InvalidOwner
 
 __all__ = [
     "companion",
     "derived_id",
     "key",
+    "limit",
     "owner",
     "parse_id",
+    "place",
     "system_owner",
     "time_ordered_id",
     "uuid_of",
@@ -26,6 +31,7 @@ __all__ = [
 _NAMESPACE = UUID("6d1f1c4e-6a0f-5c39-9a53-8d5e7f0a4b21")
 _LONGEST_NAME = 200
 _OUR_OWN = "habitkit:"
+_LARGEST_PLACE = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_7_AND_VARIANT = 0x7 << 76 | 0b10 << 62
 _RANDOM = (0x0FFF << 64) | ((1 << 62) - 1)
@@ -124,3 +130,25 @@ def key(value: object) -> str:
         given=value,
         expected=f"a non-empty string of at most {_LONGEST_NAME} characters",
     )
+
+
+def limit(value: object, largest: int = 1000) -> int:
+    """Return a valid limit: how many of something at most, an int from 1 to ``largest``.
+
+    Raises:
+        InvalidInput: If it is anything else; True and 1.0 are none.
+    """
+    if type(value) is int and 1 <= value <= largest:
+        return value
+    raise InvalidInput("limit", given=value, expected=f"an int from 1 to {largest}")
+
+
+def place(value: object) -> int:
+    """Return a valid place in something numbered, after which to go on: an int of 64 bits.
+
+    Raises:
+        InvalidInput: If it is anything else; True and 1.0 are none.
+    """
+    if type(value) is int and 0 <= value <= _LARGEST_PLACE:
+        return value
+    raise InvalidInput("after", given=value, expected="an int from 0 to 2**63-1, or None")

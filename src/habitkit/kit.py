@@ -11,7 +11,7 @@ from habitkit.clock import SystemClock
 from habitkit.coins.actions import CoinActions
 from habitkit.coins.economy import Economy
 from habitkit.errors import ConfigurationError, HostTransactionUnsupported, RoomNotStored
-from habitkit.events import VOCABULARY
+from habitkit.events import VOCABULARY, Event, Recorded
 from habitkit.habits.actions import HabitActions
 from habitkit.journal.actions import EventActions, RelayActions
 from habitkit.reactions import default_reactions, sweep
@@ -73,12 +73,12 @@ class Rooms(SyncRoom):
     @cached_property
     def habits(self) -> Habits:
         """Habits and check-ins."""
-        return Habits(self._stored("habits"))
+        return Habits(self._stored("habits", "streaks"))
 
     @cached_property
     def streaks(self) -> Streaks:
         """Current and best streaks."""
-        return Streaks(self._stored("streaks"))
+        return Streaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> Coins:
@@ -103,9 +103,12 @@ class Rooms(SyncRoom):
         """
         return self._runner(work, (), {}, write=True)
 
-    def _stored(self, room: str) -> SyncRunner:
-        if room not in self._runner.store.rooms:
-            raise RoomNotStored(room, self._runner.store.name)
+    def _stored(self, *rooms: str) -> SyncRunner:
+        """Return the runner for a room that needs the facts of these."""
+        store = self._runner.store
+        for room in rooms:
+            if room not in store.rooms:
+                raise RoomNotStored(room, store.name)
         return self._runner
 
 
@@ -305,7 +308,12 @@ def wire(
     own = default_reactions(rules) if has_coins else ()
     all_reactions = (*own, *reactions)
     all_subscribers = tuple(subscribers)
-    known = {kind.__name__: kind for reaction in all_reactions for kind in reaction.types}
+    known = {
+        kind.__name__: kind
+        for reaction in all_reactions
+        for kind in reaction.types
+        if kind not in {Event, Recorded}  # they stand for events without a class of their own
+    }
     return Wiring(
         clock=SystemClock() if clock is None else clock,
         economy=rules,

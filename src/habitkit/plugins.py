@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import inspect
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import MissingExtra, UnknownScheme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from importlib.metadata import EntryPoint
 
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["GROUP", "entry_points", "open_async_store", "open_store"]
+__all__ = ["GROUP", "entry_points", "naming_extras", "open_async_store", "open_store"]
 
 GROUP = "habitkit.backends"
 
@@ -50,7 +51,25 @@ async def open_async_store(url: str) -> AsyncStore:
     A backend may return its store at once or something to await.
     """
     opened = _open(url, asynchronous=True)
-    return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
+    with naming_extras():
+        return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
+
+
+@contextmanager
+def naming_extras() -> Iterator[None]:
+    """Turn an import that fails for want of an extra into an error that names it.
+
+    Raises:
+        MissingExtra: If a module that an extra brings cannot be imported.
+    """
+    try:
+        yield
+    except ImportError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = _EXTRA_OF_MODULE.get(module)
+        if extra is None:
+            raise
+        raise MissingExtra(module, extra) from error
 
 
 def entry_points(*, group: str) -> Iterable[EntryPoint]:
@@ -66,12 +85,12 @@ def _open(url: Any, *, asynchronous: bool) -> Any:
     found = _SCHEME.match(url) if isinstance(url, str) else None
     point = installed.get(found[1].lower()) if found else None
     if point is None:
-        raise UnknownScheme(found[1] if found else str(url), sorted(installed))
-    try:
+        raise UnknownScheme(found[1] if found else _without_user(str(url)), sorted(installed))
+    with naming_extras():
         return point.load()(url, asynchronous=asynchronous)
-    except ImportError as error:
-        module = (error.name or "").partition(".")[0]
-        extra = _EXTRA_OF_MODULE.get(module)
-        if extra is None:
-            raise
-        raise MissingExtra(module, extra) from error
+
+
+def _without_user(url: str) -> str:
+    """Hide what stands before an @: it may be a password, and errors are written to logs."""
+    _, at, rest = url.rpartition("@")
+    return f"***{at}{rest}" if at else url

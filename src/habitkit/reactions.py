@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attrs import evolve, frozen
 
+from habitkit import ids
 from habitkit.coins.auditing import seal_entries
 from habitkit.coins.holding import expire_holds
 from habitkit.coins.reconciling import reconcile
@@ -117,12 +118,15 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
 
     Args:
         wiring: The kit's wiring.
-        limit: How many of each at most: messages, holds, wallets, old answers; 1 or more.
+        limit: How many of each at most: messages, holds, wallets, old answers; 1 to 1000.
 
     Returns:
         What was done, and whether there is more to do.
+
+    Raises:
+        InvalidInput: If the limit is not acceptable.
     """
-    limit = max(limit, 1)
+    limit = ids.limit(limit)
     report = yield from sweep_journal(limit)
     if wiring.keeps_coins:
         expired = yield from expire_holds(limit)

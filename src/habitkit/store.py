@@ -91,7 +91,10 @@ class Store(Protocol):
 
     @property
     def rooms(self) -> Collection[str]:
-        """The rooms whose facts it keeps, of ``habits``, ``streaks`` and ``coins``."""
+        """The rooms whose facts it keeps, of ``habits``, ``streaks`` and ``coins``.
+
+        Habits need streaks and streaks need habits: a kit offers either only where both are kept.
+        """
         ...
 
     @property

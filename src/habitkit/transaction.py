@@ -287,7 +287,7 @@ class Transaction:
                     self.emit(owner, [event])
             except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
                 del self._emitted[emitted:]
-                reason = f"{type(error).__name__}: {error}"
+                reason = rules.reason(error)
                 self.stores.inbox.failed(message, reason)
                 failures.append(Failure(str(message.id), reason, message.attempts + 1))
             else:
@@ -331,7 +331,7 @@ class Transaction:
         answer = self.stores.answers.get(owner, operation, key)
         if answer is not None and not rules.expired(answer.at, self.now):
             rules.same_request(answer, rules.fingerprint(request))
-            return _codec.load(answer.result, kind)
+            return _codec.load(answer.result, kind, self._wiring.vocabulary)
         try:
             result = work(ids.derived_id(owner, operation, key))
         except Duplicate as error:

@@ -327,13 +327,19 @@ def test_a_driver_that_does_not_fit_is_named_with_those_that_do(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://ada:hush@host:port/db", "sqlite:habits.db", "postgresql:host"]
+    "url",
+    [
+        "postgresql://ada:hush@host:port/db",
+        "postgresql://ada:h@hush@host/db",
+        "sqlite:habits.db",
+        "postgresql:host",
+    ],
 )
 def test_a_url_that_cannot_be_read_is_refused_without_telling_its_password(url):
     with pytest.raises(ConfigurationError, match=r"sqlite:///habits\.db") as caught:
         HabitKit.open(url)
 
-    shown = f"{caught.value} {caught.value.__cause__}"
+    shown = f"{caught.value} {caught.value.__cause__} {caught.value.__context__}"
     assert "hush" not in shown
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, inspect
+from sqlalchemy import Engine, create_engine, event, inspect, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import habitkit.testing
@@ -213,6 +214,68 @@ def test_a_url_the_command_cannot_use_is_an_exit_status_and_a_sentence(url, told
     assert captured.out == ""
     assert told in captured.err
     assert captured.err.count("\n") == 1
+
+
+def _one_sentence_without_the_password(url, capsys):
+    """Run the command on a database that does not let it in; return what it says."""
+    assert main(["upgrade", url]) == 1
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("cannot upgrade the tables: ")
+    assert captured.err.endswith("\n")
+    assert captured.err.count("\n") == 1
+    assert "s3cret" not in captured.err
+    return captured.err
+
+
+def test_a_server_that_cannot_be_reached_is_an_exit_status_and_a_sentence(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as nobody_answers:
+        port = nobody_answers.getsockname()[1]
+    url = f"postgresql://ada:s3cret@127.0.0.1:{port}/habits"
+
+    assert str(port) in _one_sentence_without_the_password(url, capsys)
+
+
+@pytest.mark.parametrize("host", ["db..internal", "no-such-host.invalid"])
+def test_a_host_that_cannot_be_is_an_exit_status_and_a_sentence(host, capsys):
+    _one_sentence_without_the_password(f"postgresql://ada:s3cret@{host}/habits", capsys)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"password": "s3cret"}, "password authentication failed"),
+        ({"username": "stranger", "password": "s3cret"}, "stranger"),
+        ({"database": "nowhere"}, 'database "nowhere" does not exist'),
+    ],
+)
+def test_a_server_that_lets_nobody_in_is_an_exit_status_and_a_sentence(
+    fresh_postgres_url, wrong, told, capsys
+):
+    url = make_url(fresh_postgres_url).set(**wrong).render_as_string(hide_password=False)
+
+    assert told in _one_sentence_without_the_password(url, capsys)
+
+
+def test_a_schema_that_does_not_exist_is_an_exit_status_and_a_sentence(fresh_postgres_url, capsys):
+    assert main(["upgrade", fresh_postgres_url, "--schema", "green"]) == 1
+
+    said = capsys.readouterr().err
+    assert 'schema "green" does not exist' in said
+    assert said.count("\n") == 1
+
+
+def test_a_driver_that_is_missing_is_an_exit_status_and_the_command_that_brings_it(
+    monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
+
+    assert main(["upgrade", "postgresql://host/habits"]) == 1
+
+    assert capsys.readouterr().err == (
+        "psycopg is not installed; run: pip install 'habitkit[postgres]'\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [[], ["upgrade"], ["downgrade", "sqlite://"]])

@@ -35,6 +35,7 @@ DAILY = Schedule.daily()
 OWNERS = ["", "x" * 201, "a\x00b", "\ud800", None, 5, b"ada", ["ada"]]
 IDS = ["", "run", 5, None, b"x", "\ud800"]
 KEYS = ["", "x" * 201, "a\x00b", "\ud800", 5, b"k", ["k"]]
+LIMITS = [0, -1, 1001, 2**63, True, False, 1.0, 5.5, float("nan"), "5", None, [5]]
 AMOUNTS = [0, -1, 2**63, -(2**63), True, False, 1.0, 0.5, float("nan"), "5", None]
 
 
@@ -188,6 +189,63 @@ def test_a_request_that_was_refused_may_be_made_again_under_its_key(kit, refused
     kit.coins.award("ada", 50, idempotency_key="gift")
 
     assert kit.coins.spend("ada", 50, idempotency_key="book").amount == 50
+
+
+# -- pages ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_must_be_an_int_from_1_to_1000(kit, refused, limit):
+    for call in (
+        lambda: kit.habits.list("ada", limit=limit),
+        lambda: kit.coins.history("ada", limit=limit),
+        lambda: kit.coins.history("nobody", limit=limit),
+        lambda: kit.events.page("ada", limit=limit),
+        lambda: kit.relay.run_once(limit),
+        lambda: kit.sweep(limit),
+    ):
+        error = refused(InvalidInput, call, "limit: expected an int from 1 to 1000, got ")
+        assert error.given is limit
+
+
+def test_a_limit_may_be_the_smallest_and_the_largest(kit):
+    for limit, count in ((1, 1), (1000, 2)):
+        assert len(kit.coins.history("ada", limit=limit)) == count
+    for limit in (1, 1000):
+        assert kit.relay.run_once(limit).delivered == 0
+        assert kit.sweep(limit).applied == 0
+
+
+@pytest.mark.parametrize("after", [-1, 2**63, True, 1.0, "1", (1, 0), NOBODY])
+def test_a_statement_goes_on_after_a_number(kit, refused, after):
+    for owner in ("ada", "nobody"):
+        call = lambda owner=owner: kit.coins.history(owner, after=after)  # noqa: E731
+        assert refused(InvalidInput, call, "after: expected an int from 0").given is after
+
+
+@pytest.mark.parametrize(
+    "after",
+    [5, "10", (), (1,), (1, 0, 0), [1, 0], (1, "0"), (1, None), (True, 0), (1, 0.0), (-1, 0)],
+)
+def test_a_page_of_events_goes_on_after_a_rev_and_a_position(kit, refused, after):
+    call = lambda: kit.events.page("ada", after=after)  # noqa: E731
+    assert refused(InvalidInput, call, r"after: expected the \(rev, position\)").given is after
+
+
+@pytest.mark.parametrize("after", ["", "run", 5, True, b"x"])
+def test_a_list_of_habits_goes_on_after_an_id(kit, refused, after):
+    call = lambda: kit.habits.list("ada", after=after)  # noqa: E731
+    assert refused(InvalidId, call, "after: expected a UUID").given is after
+
+
+def test_a_page_after_the_end_is_empty_and_one_after_the_beginning_is_whole(kit):
+    last = 2**63 - 1
+
+    assert kit.events.page("ada", after=(last, last)) == []
+    assert kit.events.page("ada", after=(0, 0)) == kit.events.page("ada")
+    assert kit.coins.history("ada", after=last, newest_first=False) == []
+    assert kit.coins.history("ada", after=0) == []
+    assert kit.coins.history("ada", after=last) == kit.coins.history("ada")
 
 
 # -- habits --------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import habitkit
 from habitkit import _codec, events
-from habitkit.coins.model import Economy, RewardRule
+from habitkit.coins.economy import Economy, RewardRule
 from habitkit.events import VOCABULARY, Event, HabitCompleted, Recorded
 
 NO_JSON: dict[type, str] = {

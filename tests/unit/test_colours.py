@@ -17,7 +17,7 @@ from habitkit._action import Action, Procedure
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import actions as coins
-from habitkit.errors import HabitKitError, InsufficientFunds
+from habitkit.errors import HabitKitError, InsufficientFunds, InvalidInput
 from habitkit.events import CoinsPosted, Event, HabitCompleted, HabitCreated
 from habitkit.testing import FakeClock
 from tests.unit.support import dump, nothing_written
@@ -324,14 +324,15 @@ def test_a_sync_kit_does_not_count_what_it_cannot_await_as_delivered():
     assert "needs an AsyncHabitKit" in report.failed[0].error
 
 
-@pytest.mark.parametrize("limit", [0, -5])
-async def test_a_limit_is_one_at_least(colour, limit):
+@pytest.mark.parametrize("limit", [0, -5, 1001, True, "5"])
+async def test_a_limit_that_is_none_is_refused_before_anything_is_delivered(colour, limit):
     call = colour(subscribers=[subscribe("read", lambda event: None)])
     await call("events.record", "ada", "read")
-    await call("events.record", "ada", "read")
 
-    assert (await call("relay.run_once", limit)).delivered == 1
-    assert not (await call("sweep", limit)).more
+    for what in ("relay.run_once", "sweep"):
+        with nothing_written(call.store), pytest.raises(InvalidInput, match="limit: expected"):
+            await call(what, limit)
+    assert (await call("relay.run_once", 1)).delivered == 1
 
 
 # -- the sweep -----------------------------------------------------------------------------------

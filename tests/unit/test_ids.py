@@ -1,4 +1,4 @@
-"""Identifiers, owners and keys."""
+"""Identifiers, owners, keys, and the limits and places of a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from habitkit import ids
-from habitkit.errors import InvalidId, InvalidKey, InvalidOwner
+from habitkit.errors import InvalidId, InvalidInput, InvalidKey, InvalidOwner
 from tests.unit.support import given, naive
 
 instants = st.datetimes(naive("1970-01-01"), naive("9999-12-31"), timezones=st.just(UTC))
@@ -126,3 +126,32 @@ def test_every_owner_that_is_accepted_can_be_stored_as_utf_8_without_nul(name):
         assert not 0 < len(name) <= 200 or "\x00" in name
     else:
         assert b"\x00" not in accepted.encode()
+
+
+@pytest.mark.parametrize("value", [1, 50, 1000])
+def test_a_limit_is_an_int_from_one_to_the_largest(value):
+    assert ids.limit(value) == value
+    assert ids.limit(1, largest=1) == 1
+
+
+@pytest.mark.parametrize("value", [0, -1, 1001, 2**70, True, 1.0, "1", None, [1]])
+def test_another_limit_is_refused_and_the_largest_is_named(value):
+    with pytest.raises(InvalidInput, match="limit: expected an int from 1 to 1000, got") as refusal:
+        ids.limit(value)
+
+    assert refusal.value.given is value
+    with pytest.raises(InvalidInput, match="from 1 to 9, got 10"):
+        ids.limit(10, largest=9)
+
+
+@pytest.mark.parametrize("value", [0, 1, 2**63 - 1])
+def test_a_place_is_a_number_of_64_bits(value):
+    assert ids.place(value) == value
+
+
+@pytest.mark.parametrize("value", [-1, 2**63, True, 0.0, "0", None, (0, 0)])
+def test_another_place_is_refused(value):
+    with pytest.raises(InvalidInput, match="after: expected an int from 0 to") as refusal:
+        ids.place(value)
+
+    assert refusal.value.given is value

@@ -361,6 +361,23 @@ async def test_without_rooms_the_journal_is_left(room):
     await threaded.close()
 
 
+@pytest.mark.parametrize("missing", ["habits", "streaks"])
+async def test_habits_and_streaks_need_each_other_and_are_refused_before_any_action(missing):
+    store = WithoutRooms()
+    store.rooms = frozenset({"habits", "streaks", "coins"}) - {missing}
+    delattr(store._stores, missing)
+    threaded = ThreadedStore(store)
+    kit, async_kit = HabitKit(store), AsyncHabitKit(threaded)
+
+    for form in (kit, kit.owned_by("ada"), async_kit, async_kit.owned_by("ada")):
+        for room in ("habits", "streaks"):
+            with pytest.raises(RoomNotStored) as refusal:
+                getattr(form, room)
+            assert (refusal.value.room, refusal.value.store) == (missing, "bare")
+    assert kit.coins.award("ada", 5, idempotency_key="gift").amount == 5
+    await threaded.close()
+
+
 def test_a_missing_room_is_a_misuse():
     assert issubclass(RoomNotStored, Misuse)
 

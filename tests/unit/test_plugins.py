@@ -49,7 +49,15 @@ def test_the_package_offers_its_backends_under_their_schemes():
     assert all(callable(point.load()) for point in points)
 
 
-@pytest.mark.parametrize("url", ["memory://", "memory:", "Memory://".lower()])
+@pytest.mark.parametrize("url", ["MEMORY://", "Sqlite://", "SQLITE+PySQLite://"])
+async def test_a_scheme_may_be_written_in_capitals(own_backends, url):
+    with HabitKit.open(url) as kit:
+        assert kit.events.record("ada", "read").type == "read"
+    async with await AsyncHabitKit.open(url) as async_kit:
+        assert (await async_kit.events.record("ada", "read")).type == "read"
+
+
+@pytest.mark.parametrize("url", ["memory://", "memory:"])
 def test_memory_opens_a_new_empty_store_at_each_call(own_backends, url):
     first, second = plugins.open_store(url), plugins.open_store(url)
 
@@ -112,6 +120,23 @@ def test_what_is_no_url_is_refused(own_backends, url):
     assert refusal.value.scheme == str(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        " postgresql://ada:hush@host/db",
+        '"postgresql://ada:hush@host/db"',
+        "postgresql+psycopg-3://ada:h@hush@host/db",
+        "my_sql://ada:hush@host/db",
+        b"postgresql://ada:hush@host/db",
+    ],
+)
+def test_what_is_almost_a_url_is_refused_without_telling_its_password(own_backends, url):
+    with pytest.raises(UnknownScheme, match=r"no backend for .\*\*\*@host/db") as refusal:
+        HabitKit.open(url)
+
+    assert "hush" not in f"{refusal.value} {refusal.value.scheme}"
+
+
 def test_without_any_backend_the_message_says_so(monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", lambda *, group: [])
 
@@ -157,6 +182,16 @@ async def test_a_missing_driver_is_named_to_an_async_host_too(install):
 
     with pytest.raises(MissingExtra, match=r"habitkit\[asyncpg\]"):
         await AsyncHabitKit.open("other://")
+
+
+@pytest.mark.parametrize(("module", "extra"), [("asyncpg", "asyncpg"), ("greenlet", "async")])
+async def test_what_is_missing_only_when_an_async_store_is_awaited_is_named_too(
+    own_backends, monkeypatch, module, extra
+):
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+
+    with pytest.raises(MissingExtra, match=rf"habitkit\[{extra}\]"):
+        await AsyncHabitKit.open("postgresql+asyncpg://host/db")
 
 
 def test_a_driver_that_is_missing_when_the_backend_is_imported_is_named_too(monkeypatch):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from attrs import frozen
@@ -17,7 +18,14 @@ from habitkit.errors import (
     ReactionLoop,
     ReadOnlyTransaction,
 )
-from habitkit.events import CoinsPosted, HabitCompleted, HabitCreated, Retracted, StreakReached
+from habitkit.events import (
+    CoinsPosted,
+    HabitCompleted,
+    HabitCreated,
+    Recorded,
+    Retracted,
+    StreakReached,
+)
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from tests.unit.support import nothing_written
 
@@ -104,6 +112,93 @@ def test_by_default_what_is_done_is_rewarded():
     assert reward.run is coins.reward
     assert set(reward.types) == {HabitCompleted, StreakReached, Retracted}
     assert default_reactions(Economy.without_rewards()) == ()
+
+
+# -- what a repeated request answers -------------------------------------------------------------
+
+
+@frozen
+class Cheered(Event):
+    """A host's own event, with values that JSON lacks."""
+
+    habit_id: UUID
+    days: tuple[date, ...]
+
+
+def cheer(tx, owner, events):
+    """Cheer at every habit that is done."""
+    days = tuple(event.day for event in events)
+    tx.emit(owner, [Cheered(owner, tx.now, events[0].habit_id, days)])
+
+
+@pytest.mark.parametrize("declared", [(Cheered,), (Cheered, Event), (Event, Recorded, Cheered)])
+def test_a_repeated_answer_holds_a_hosts_events_as_the_classes_that_the_kit_knows(store, declared):
+    reactions = [on(HabitCompleted, cheer), on(*declared, react)]
+    kit = habitkit.testing.kit("2026-03-10T12:00Z", store=store, reactions=reactions)
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+
+    first = kit.habits.check_in(run.id, idempotency_key="tap")
+    again = kit.habits.check_in(run.id, idempotency_key="tap")
+
+    cheered = Cheered("ada", NOW, run.id, (date(2026, 3, 10),))
+    assert cheered in first.events
+    assert again == first
+    assert [type(event) for event in again.events] == [type(event) for event in first.events]
+
+
+def test_each_kit_answers_by_the_classes_that_it_knows_itself(store):
+    knows = [on(HabitCompleted, cheer), on(Cheered, react)]
+    kit = habitkit.testing.kit(store=store, reactions=knows)
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    kit.habits.check_in(run.id, idempotency_key="tap")
+
+    def cheers(**made_with):
+        kit = habitkit.testing.kit(store=store, **made_with)
+        events = kit.habits.check_in(run.id, idempotency_key="tap").events
+        return [type(event) for event in events if event.type == "Cheered"]
+
+    assert cheers() == [Recorded]
+    assert cheers(reactions=knows) == [Cheered]
+    assert cheers() == [Recorded]
+
+
+def test_an_answer_outlives_a_change_of_a_hosts_class(store):
+    kit = habitkit.testing.kit(store=store, reactions=[on(HabitCompleted, cheer)])
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    first = kit.habits.check_in(run.id, idempotency_key="tap")
+
+    changed = frozen(type("Cheered", (Event,), {"__annotations__": {"loudness": int}}))
+    kit = habitkit.testing.kit(store=store, reactions=[on(changed, react)])
+    again = kit.habits.check_in(run.id, idempotency_key="tap")
+
+    (loose,) = (event for event in again.events if event.type == "Cheered")
+    assert isinstance(loose, Recorded)
+    assert loose.fields["days"] == [str(first.day)]
+    assert (again.id, again.coins) == (first.id, first.coins)
+
+
+@pytest.mark.parametrize("kind", [Event, Recorded])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        Event("ada", NOW),
+        Recorded("ada", NOW, "Event", {"n": 1}),
+        Recorded("ada", NOW, "Recorded", {}),
+    ],
+    ids=["plain", "loose Event", "loose Recorded"],
+)
+def test_a_message_without_a_class_of_its_own_reaches_who_reacts_to_all_events_as_it_was_sent(
+    kind, sent
+):
+    told = []
+    kit = habitkit.testing.kit(reactions=[on(kind, lambda tx, owner, events: told.extend(events))])
+    kit.run(lambda tx: tx.send(sent, key="once"))
+
+    report = kit.sweep()
+
+    assert (report.applied, report.failed) == (1, ())
+    assert [(event.type, event.at) for event in told] == [(sent.type, NOW)]
+    assert [getattr(event, "fields", {}) for event in told] == [getattr(sent, "fields", {})]
 
 
 # -- letting them act ----------------------------------------------------------------------------

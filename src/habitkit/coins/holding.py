@@ -154,12 +154,16 @@ def holds(
         ended: Those that have ended as well as the open ones.
         after: The ``seq`` of the last hold already seen.
         limit: How many at most, 1 to 1000.
+
+    Raises:
+        UnknownCurrency: If the economy does not declare the currency.
+        InvalidInput: If another argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
     rules.currency(currency, tx.economy)
-    count = max(1, min(limit, 1000))
+    start, count = None if after is None else ids.place(after), ids.limit(limit)
     open_at = None if ended else tx.now
-    found = tx.coins.holds.page(owner, currency, after, count, open_at=open_at)
+    found = tx.coins.holds.page(owner, currency, start, count, open_at=open_at)
     return [evolve(hold, state="expired") if hold.lapsed(tx.now) else hold for hold in found]
 
 

@@ -112,11 +112,15 @@ def history(
         after: The ``seq`` of the last entry already seen.
         limit: How many at most, 1 to 1000.
         newest_first: Falling numbers instead of rising ones.
+
+    Raises:
+        UnknownCurrency: If the economy does not declare the currency.
+        InvalidInput: If another argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
     rules.currency(currency, tx.economy)
+    start, count = None if after is None else ids.place(after), ids.limit(limit)
     for account in tx.coins.accounts((owner,), currency):
         if account.role == "wallet":
-            count = max(1, min(limit, 1000))
-            return tx.coins.entries(account.id, after, count, newest_first=newest_first)
+            return tx.coins.entries(account.id, start, count, newest_first=newest_first)
     return []

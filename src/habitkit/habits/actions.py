@@ -106,10 +106,13 @@ def of_owner(
         owner: Whose habits.
         after: The id of the last habit already seen.
         limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
     start = None if after is None else ids.parse_id(after, "after")
-    return tx.habits.of_owner(owner, start, max(1, min(limit, 1000)))
+    return tx.habits.of_owner(owner, start, ids.limit(limit))
 
 
 def check_in(
@@ -179,6 +182,7 @@ def _check_in(
     when = tx.now if at is None else rules.when_done(at, tx.now)
     if day is None:
         day = today if at is None else habit_day(when, zone, day_start)
+        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
     credit = rules.credit(day, today, tx.now, home, day_start)
     fact = CheckIn(
         fact_id, habit.id, habit.owner, day, when, tz or home_name, note, credit, "app", tx.now

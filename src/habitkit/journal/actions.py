@@ -9,10 +9,10 @@ from habitkit import _codec, ids
 from habitkit._action import action, procedure, query
 from habitkit._procedure import Call, Outside
 from habitkit.clock import instant
-from habitkit.errors import InvalidEvent
+from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import VOCABULARY, Recorded
 from habitkit.journal.model import Failure, RelayReport, SweepReport
-from habitkit.journal.rules import CLAIM_SECONDS, happened, retry_delay
+from habitkit.journal.rules import CLAIM_SECONDS, happened, reason, retry_delay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ __all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep_
 
 _LONGEST_TYPE = 100
 _LARGEST_FIELDS = 64 * 1024
+_LARGEST_NUMBER = 2**63 - 1
 
 
 def record(
@@ -81,9 +82,13 @@ def page(
         owner: Whose events.
         after: The (rev, position) of the last event already seen.
         limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    return tx.stores.events.page(owner, after, max(1, min(limit, 1000)))
+    start = None if after is None else _place(after)
+    return tx.stores.events.page(owner, start, ids.limit(limit))
 
 
 def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
@@ -94,12 +99,15 @@ def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
 
     Args:
         wiring: The kit's wiring, with the subscribers.
-        limit: How many events at most, 1 or more.
+        limit: How many events at most, 1 to 1000.
 
     Returns:
         How many were delivered, and which failed.
+
+    Raises:
+        InvalidInput: If the limit is not acceptable.
     """
-    deliveries: list[Delivery] = yield Call(_claim, (max(limit, 1),))
+    deliveries: list[Delivery] = yield Call(_claim, (ids.limit(limit),))
     delivered: list[StoredEvent] = []
     failures: list[Failure] = []
     for delivery in deliveries:
@@ -110,8 +118,7 @@ def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
         if error is None:
             delivered.append(delivery.event)
         else:
-            reason = f"{type(error).__name__}: {error}"
-            failures.append(Failure(delivery.event.id, reason, delivery.attempt))
+            failures.append(Failure(delivery.event.id, reason(error), delivery.attempt))
             yield Call(_postpone, (delivery,))
     if delivered:
         yield Call(_delivered, (delivered,))
@@ -170,6 +177,17 @@ class RelayActions:
     """What ``kit.relay`` offers."""
 
     run_once = procedure(run_once)
+
+
+def _place(value: object) -> tuple[int, int]:
+    """Return a valid (rev, position) of an event."""
+    if (
+        isinstance(value, tuple)
+        and [type(number) for number in value] == [int, int]
+        and all(0 <= number <= _LARGEST_NUMBER for number in value)
+    ):
+        return value
+    raise InvalidInput("after", given=value, expected="the (rev, position) of an event, or None")
 
 
 def _event_type(value: object) -> str:

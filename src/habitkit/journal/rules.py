@@ -19,6 +19,7 @@ __all__ = [
     "expired",
     "fingerprint",
     "happened",
+    "reason",
     "retry_delay",
     "same_request",
 ]
@@ -82,6 +83,12 @@ def same_request(answer: Answer, request: Mapping[str, str]) -> None:
     differing = [name for name in names if answer.request.get(name) != request.get(name)]
     if differing:
         raise IdempotencyConflict(answer.operation, answer.key, differing)
+
+
+def reason(error: Exception) -> str:
+    """Return why something failed, as a text that every store can keep."""
+    text = f"{type(error).__name__}: {error}"
+    return text.encode(errors="backslashreplace").decode().replace("\x00", r"\x00")
 
 
 def retry_delay(attempt: int) -> timedelta:

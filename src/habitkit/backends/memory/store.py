@@ -86,7 +86,7 @@ def open_url(url: str, *, asynchronous: bool) -> Store | AsyncStore:
     Raises:
         UnknownScheme: If the URL names anything beyond the scheme.
     """
-    if url not in {"memory:", "memory://"}:
+    if url.lower() not in {"memory:", "memory://"}:
         raise UnknownScheme(url, ["memory://"])
     if not asynchronous:
         return MemoryStore()

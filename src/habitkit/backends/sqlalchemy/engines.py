@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, exc, make_url
@@ -10,7 +12,7 @@ from sqlalchemy.pool import StaticPool
 
 from habitkit.backends.sqlalchemy import schema
 from habitkit.backends.sqlalchemy.store import SqlStore
-from habitkit.errors import ConfigurationError, UnknownScheme
+from habitkit.errors import ConfigurationError, StoreError, UnknownScheme
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["engine_of", "open_url", "sqlite_engine"]
+__all__ = ["engine_of", "open_url", "sqlite_engine", "upgrade_behind"]
 
 _BUSY_TIMEOUT_SECONDS = 30
 _BACKENDS = ("postgresql", "sqlite")
@@ -112,6 +114,31 @@ def engine_of(url: str) -> Engine:
     return create_engine(_with_driver(parsed))
 
 
+def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
+    """Create or upgrade the tables of the database behind a URL.
+
+    Args:
+        url: As for ``engine_of``.
+        schema_name: The schema to put them in; it must exist.
+
+    Returns:
+        The version found and the version left.
+
+    Raises:
+        StoreError: If the database cannot be reached or says no; it tells why in one line, which
+            holds no password.
+    """
+    engine = engine_of(url)
+    try:
+        return schema.upgrade(engine, schema=schema_name)
+    except (exc.DBAPIError, UnicodeError) as error:  # the latter for a host that cannot be one
+        reason = error.orig if isinstance(error, exc.DBAPIError) else error
+        msg = f"cannot upgrade the tables: {' '.join(str(reason).split())}"
+        raise StoreError(msg) from error
+    finally:
+        engine.dispose()
+
+
 async def _open_async(url: URL) -> AsyncStore:
     """Open a store for an async host."""
     if url.get_backend_name() == "sqlite":
@@ -119,7 +146,8 @@ async def _open_async(url: URL) -> AsyncStore:
 
         _expect_driver(url, "pysqlite", "aiosqlite")
         return await open_threaded(url.set(drivername="sqlite"))
-    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - needs greenlet
+    import_module("greenlet")  # where it is missing, SQLAlchemy's own error does not name it
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore  # noqa: PLC0415
 
@@ -136,14 +164,16 @@ async def _open_async(url: URL) -> AsyncStore:
 
 def _parsed(url: str) -> URL:
     """Read a URL of a database that has a backend here."""
-    try:
+    parsed = None
+    with suppress(exc.ArgumentError, ValueError):  # which would tell the password
         parsed = make_url(url)
-    except (exc.ArgumentError, ValueError):
+        parsed = parsed.set(drivername=parsed.drivername.lower())
+    if parsed is None or "@" in (parsed.host or ""):  # what is left of a password with a bare @
         msg = (
             "cannot read the database's URL; expected for example sqlite:///habits.db or "
-            "postgresql://user@host/database"
+            "postgresql://user@host/database, with %40 for an @ in the password"
         )
-        raise ConfigurationError(msg) from None  # the cause would tell the password
+        raise ConfigurationError(msg)
     if parsed.get_backend_name() not in _BACKENDS:
         raise UnknownScheme(parsed.get_backend_name(), _BACKENDS)
     return parsed

@@ -124,6 +124,16 @@ class CheckInCases(RunCases):
 
         assert kit.habits.check_in(run.id, day=TODAY + days(1)).day == TODAY + days(1)
 
+    def test_a_clock_that_is_a_little_ahead_is_forgiven_to_who_travels_too(
+        self, kit: TestKit, run: Habit
+    ) -> None:
+        kit.clock.set("2026-01-01T09:50Z")  # ten minutes before midnight on Kiritimati
+
+        for minutes in (14, 15):
+            at = kit.clock.now() + timedelta(minutes=minutes)
+            done = kit.habits.check_in(run.id, at=at, tz="Pacific/Kiritimati")
+            assert (done.day, done.credit) == (TODAY + days(1), "full")
+
     def test_a_day_of_another_century_is_refused(self, kit: TestKit, run: Habit) -> None:
         earliest = TODAY - days(MAX_BACKDATE_DAYS)
 

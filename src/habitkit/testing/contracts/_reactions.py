@@ -212,6 +212,19 @@ class MessageCases(Contract):
         assert reports[-1].failed == ()
         assert events_of(kit, "bob") == []
 
+    def test_a_message_may_fail_for_a_reason_that_no_database_can_hold(self, store: Store) -> None:
+        def fail(_tx: Transaction, _owner: str, _events: object) -> None:
+            raise ValueError("\x00 and \ud800")
+
+        kit = habitkit.testing.kit(store=store, reactions=[on(Cheered, fail)])
+        _send(kit, "k")
+
+        kit.events.record("bob", "noted")  # applies what waits, which must not stop bob
+        (failure,) = kit.sweep().failed
+
+        assert failure.attempts == 2
+        assert failure.error == r"ValueError: \x00 and \ud800"
+
     def test_what_a_failing_message_did_before_it_failed_is_undone(self, store: Store) -> None:
         def half(tx: Transaction, owner: str, _: object) -> None:
             tx.emit(owner, [Recorded(owner, tx.now, "half", {})])
