@@ -42,8 +42,10 @@ pytest.register_assert_rewrite(
     *(
         f"habitkit.testing.contracts._{name}"
         for name in (
+            "accounts",
             "async_cases",
             "async_contracts",
+            "book_store",
             "check_ins",
             "coin_races",
             "coins",
@@ -53,6 +55,7 @@ pytest.register_assert_rewrite(
             "habit_store",
             "habits",
             "histories",
+            "hold_store",
             "host",
             "inbox",
             "keys",
