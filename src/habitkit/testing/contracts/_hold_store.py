@@ -35,7 +35,7 @@ class HoldStoreCases(Contract):
         escrow = Book(store, WALLET, ESCROW)
         for n in range(20, 30):
             escrow.move(n, WALLET, ESCROW, kind="reserve")
-        return book
+        return escrow
 
     def test_a_hold_comes_back_as_it_was_added(self, escrow: Book) -> None:
         at = NOW.replace(microsecond=123_456)
