@@ -101,13 +101,16 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         new.append(giver := _new_account(tx, source, giving, currency))
     if taker is None:
         new.append(taker := _new_account(tx, target, taking, currency))
+    now = tx.now
+    if giving == "escrow" or taking == "escrow":  # at no instant do both have the coins, or neither
+        now = max(now, giver.at, taker.at)
     try:
-        given = rules.move(giver, transfer_id, -amount, tx.now, may_owe=may_owe)
+        given = rules.move(giver, transfer_id, -amount, now, may_owe=may_owe)
     except InsufficientFunds:
         if not free_lapsed(tx, source, currency):
             raise
         return post(tx, transfer_id, order)
-    taken = rules.move(taker, transfer_id, amount, tx.now, may_owe=may_owe)
+    taken = rules.move(taker, transfer_id, amount, now, may_owe=may_owe)
     if new:
         tx.coins.open(new)
     at = max(given.at, taken.at)
@@ -263,12 +266,14 @@ def plain_metadata(value: object) -> dict[str, Any] | None:
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
     """End an open hold of a locked owner: spend so much of it and give the rest back."""
     rest = hold.amount - settled
-    if settled:
-        post(tx, tx.new_id(), Order("settle", hold.owner, hold.owner, hold.currency, settled))
-    if rest:
-        kind: Kind = "expire" if state == "expired" else "release"
-        post(tx, tx.new_id(), Order(kind, hold.owner, hold.owner, hold.currency, rest))
-    ended = evolve(hold, state=state, settled=settled, ended_at=tx.now)
+    back: Kind = "expire" if state == "expired" else "release"
+    parts: tuple[tuple[Kind, int], ...] = (("settle", settled), (back, rest))
+    moved = [
+        post(tx, tx.new_id(), Order(kind, hold.owner, hold.owner, hold.currency, amount))
+        for kind, amount in parts
+        if amount
+    ]
+    ended = evolve(hold, state=state, settled=settled, ended_at=moved[0].at)
     tx.coins.holds.end(ended)
     event = HoldClosed(hold.owner, tx.now, hold.id, state, hold.currency, hold.amount, settled)
     tx.emit(hold.owner, (event,))
