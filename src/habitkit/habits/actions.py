@@ -15,15 +15,13 @@ from habitkit.habits import rules
 from habitkit.habits.changes import (
     coins_moved,
     completed,
-    earliest,
     first_received,
     move_receipt,
-    received_before,
     turn,
 )
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
 from habitkit.streaks import rules as streak_rules
-from habitkit.streaks.days import day_boundary, habit_day, is_sealed
+from habitkit.streaks.days import day_boundary, habit_day
 from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
@@ -188,20 +186,18 @@ def _check_in(
         fact_id, habit.id, habit.owner, day, when, tz or home_name, note, credit, "app", tx.now
     )
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    done_before, earned_before = streak_rules.reading(snapshot, day)
-    first = first_received(tx, habit, day) if earned_before and done_before else None
+    _, earned_before = streak_rules.reading(snapshot, day)
+    first = first_received(tx, habit, day) if earned_before else None
     tx.habits.add_check_ins((fact,))
     tx.cause = fact_id
     earned = earned_before or credit == "full"
-    if first is not None and credit == "full" and tx.now < first:
-        events = move_receipt(tx, habit, snapshot, day, tx.now)
-    else:
-        received_at: datetime | None = tx.now
-        if credit != "full":  # what was earned, and taken back after it was sealed, stays earned
-            received_at = received_before(tx, habit, day) if earned_before else None
-        snapshot, events = turn(
-            tx, habit, snapshot, day, done=True, earned=earned, received_at=received_at
-        )
+    events: list[Event] = []
+    if credit == "full" and (first is None or tx.now < first):
+        if first is not None:
+            events += move_receipt(tx, habit, snapshot, day, tx.now)
+        first = tx.now
+    snapshot, turned = turn(tx, habit, snapshot, day, done=True, earned=earned, received_at=first)
+    events += turned
     return CheckedIn(
         fact_id,
         habit.id,
@@ -242,21 +238,19 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
         tx.cause = tx.new_id()
         tx.habits.add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
         remaining = tx.habits.on_day(habit.id, fact.day)
-        first = earliest(remaining)
-        sealed = is_sealed(fact.day, tx.now, zone_of(habit.clock.tz or "UTC"), day_start)
-        earned = streak_rules.is_earned(snapshot, fact.day) if sealed else first is not None
-        if earned and not sealed and first is not None and first > fact.received_at:
-            events = move_receipt(tx, habit, snapshot, fact.day, first)
-        else:
-            snapshot, events = turn(
-                tx,
-                habit,
-                snapshot,
-                fact.day,
-                done=bool(remaining),
-                earned=earned,
-                received_at=first,
-            )
+        first = first_received(tx, habit, fact.day, remaining)
+        if first is not None and fact.credit == "full" and first > fact.received_at:
+            events += move_receipt(tx, habit, snapshot, fact.day, first)
+        snapshot, turned = turn(
+            tx,
+            habit,
+            snapshot,
+            fact.day,
+            done=bool(remaining),
+            earned=first is not None,
+            received_at=first,
+        )
+        events += turned
     today = habit_day(tx.now, zone, day_start)
     return Undone(
         fact.id,

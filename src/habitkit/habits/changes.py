@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from habitkit.events import CoinsPosted, Event, HabitCompleted, Retracted, StreakReached
 from habitkit.streaks import rules as streak_rules
+from habitkit.streaks.days import is_sealed, zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from habitkit.habits.model import CheckIn, Credit, Habit
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "coins_moved",
     "completed",
-    "earliest",
     "first_received",
     "move_receipt",
-    "received_before",
     "turn",
 ]
 
@@ -73,19 +72,28 @@ def move_receipt(
     return tx.emit(habit.owner, events)
 
 
-def first_received(tx: Transaction, habit: Habit, day: date) -> datetime | None:
-    """Return when the first check-in of full credit for a day was received, if there is one."""
-    return earliest(tx.habits.on_day(habit.id, day))
+def first_received(
+    tx: Transaction, habit: Habit, day: date, live: Sequence[CheckIn] | None = None
+) -> datetime | None:
+    """Return when the first of the check-ins that earned a day was received, if it is earned.
 
+    These are the ones of full credit, those among them that were taken back after the day was
+    sealed: what a sealed day earned is kept, whatever arrives before or afterwards.
 
-def received_before(tx: Transaction, habit: Habit, day: date) -> datetime | None:
-    """Return the same of check-ins that were taken back."""
-    return earliest(fact for fact, _ in tx.habits.voided(habit.id) if fact.day == day)
-
-
-def earliest(facts: Iterable[CheckIn]) -> datetime | None:
-    """Return when the first check-in of full credit among some was received, if there is one."""
-    return min((fact.received_at for fact in facts if fact.credit == "full"), default=None)
+    Args:
+        tx: The transaction.
+        habit: The habit.
+        day: The day.
+        live: The day's check-ins that count, if they were read already.
+    """
+    live = tx.habits.on_day(habit.id, day) if live is None else live
+    home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
+    kept = [
+        fact
+        for fact, voided_at in tx.habits.voided(habit.id)
+        if fact.day == day and is_sealed(day, voided_at, home, day_start)
+    ]
+    return min((fact.received_at for fact in (*live, *kept) if fact.credit == "full"), default=None)
 
 
 def completed(
