@@ -88,11 +88,11 @@ class Model:
 
 NOBODY: Any = None
 owners, amounts, which = st.sampled_from(OWNERS), st.integers(1, 9), st.integers(0, 50)
-pairs = st.permutations(OWNERS).map(lambda order: tuple(order[:2]))
+pairs = st.permutations(OWNERS)
 postings = st.one_of(
     st.builds(Posting.award, owners, amounts),
     st.builds(Posting.spend, owners, amounts),
-    st.builds(lambda pair, amount: Posting.transfer(*pair, amount), pairs, amounts),
+    st.builds(lambda order, amount: Posting.transfer(order[0], order[1], amount), pairs, amounts),
 )
 steps = st.one_of(
     st.tuples(st.just("post"), postings),

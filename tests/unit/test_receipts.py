@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from uuid import UUID
 
 import pytest
 from attrs import frozen
@@ -87,7 +88,7 @@ def play(order: list[tuple[Fact, bool]], economy: Economy) -> Outcome:
     store = MemoryStore()
     kit = habitkit.testing.kit(START, store=store, economy=economy)
     run = kit.habits.create("ada", "Run", Schedule.daily())
-    ids = {}
+    ids: dict[int, UUID] = {}
     for fact, back in order:
         if back:
             assert fact.undone is not None
@@ -138,7 +139,7 @@ def test_the_same_facts_in_any_order_are_paid_the_same(seed, economy):
 
 
 @ECONOMIES
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1, 103, 113, 125, 126])
 def test_so_are_facts_that_come_after_their_day_is_sealed(seed, economy):
     check(seed, 12, economy, sealed=True)
 
