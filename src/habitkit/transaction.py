@@ -167,7 +167,11 @@ class Transaction:
                     self.apply_messages(owner, limit=100)
 
     def lock_all(self, owners: Collection[str]) -> None:
-        """Take the locks of many owners at once; as ``lock`` otherwise."""
+        """Take the locks of many owners at once; as ``lock`` otherwise.
+
+        Raises:
+            ReadOnlyTransaction: Inside a query.
+        """
         if not self._write:
             raise ReadOnlyTransaction("tx.lock_all()")
         missing = sorted(set(owners) - self._locked.keys())

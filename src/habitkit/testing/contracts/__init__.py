@@ -42,8 +42,11 @@ pytest.register_assert_rewrite(
     *(
         f"habitkit.testing.contracts._{name}"
         for name in (
+            "accounts",
             "async_cases",
             "async_contracts",
+            "batches",
+            "book_store",
             "check_ins",
             "coin_races",
             "coins",
@@ -53,6 +56,9 @@ pytest.register_assert_rewrite(
             "habit_store",
             "habits",
             "histories",
+            "hold_races",
+            "hold_store",
+            "holds",
             "host",
             "inbox",
             "keys",
@@ -60,6 +66,7 @@ pytest.register_assert_rewrite(
             "locks",
             "reactions",
             "relay",
+            "reversals",
             "rewards",
             "store_races",
             "streaks",
