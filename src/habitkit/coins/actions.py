@@ -15,6 +15,7 @@ from habitkit.coins.model import Posting
 from habitkit.coins.posting import (
     Order,
     RefusedAt,
+    digest_of,
     nth,
     once,
     plain_metadata,
@@ -186,14 +187,10 @@ def post_many(
         try:
             done.extend(post_all(tx, first_id, orders))
         except RefusedAt as refused:
-            if isinstance(refused.reason, HabitKitError):
-                raise BatchRefused(
-                    index=refused.position, reason=refused.reason
-                ) from refused.reason
-            raise refused.reason from None
+            raise BatchRefused(index=refused.position, reason=refused.reason) from refused.reason
         return first_id, len(orders)
 
-    request = {"postings": [{"kind": o.kind, "source": o.source, **request_of(o)} for o in orders]}
+    request = {"postings": digest_of(orders)}
     first_id, count = tx.once(
         keeper, "coins.post_many", idempotency_key, request, tuple[UUID, int], work
     )

@@ -16,11 +16,11 @@ from attrs import evolve
 from habitkit import _codec, ids
 from habitkit.coins import rules
 from habitkit.coins.model import Account, Hold, Move, PlainOrder, Transfer
-from habitkit.errors import InsufficientFunds, InvalidInput
+from habitkit.errors import InsufficientFunds, InvalidInput, Refused
 from habitkit.events import CoinsPosted, HoldClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from habitkit.coins.model import HoldState, Kind, PlainOutcome, Role
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Order",
     "RefusedAt",
+    "digest_of",
     "end_hold",
     "nth",
     "once",
@@ -128,42 +129,43 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
         RefusedAt: With the position of the first that is refused; nothing is written.
     """
     accounts = _working_set(tx, orders)
-    new: dict[UUID, Account] = {}
-    touched: dict[UUID, Account] = {}
+    new: list[Account] = []
+    before: dict[tuple[str, Role, str], Account] = {}
     transfers, moves = [], []
     told: dict[str, list[CoinsPosted]] = {}
     for position, order in enumerate(orders):
         transfer_id = nth(first_id, position)
+        at = tx.now
         sides = []
         for owner, role, change in _sides(order):
             place = (owner, role, order.currency)
             account = accounts.get(place)
             if account is None:
                 account = _new_account(tx, owner, role, order.currency)
-                new[account.id] = account
-            touched.setdefault(account.id, account)
+                new.append(account)
+            before.setdefault(place, account)
             try:
                 move = rules.move(account, transfer_id, change, tx.now, may_owe=order.may_owe)
-            except Exception as error:
+            except Refused as error:
+                if isinstance(error, InsufficientFunds) and _free_lapsed(tx, owner, order.currency):
+                    return post_all(tx, first_id, orders)
                 raise RefusedAt(position, error) from error
-            accounts[place] = account._replace(
-                balance=move.balance, seq=move.seq, at=move.at, debt=move.debt
-            )
+            accounts[place] = rules.moved(account, move)
+            at = max(at, move.at)
+            moves.append(move)
             sides.append((owner, role, move))
-        at = max(move.at for _, _, move in sides)
+        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
         done = Transfer(
-            transfer_id, order.kind, order.source, order.target, order.currency, order.amount,
-            order.memo, at, order.metadata, order.reverses,
-        )  # fmt: skip
+            transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses
+        )
         transfers.append(done)
         for owner, role, move in sides:
-            moves.append(move)
             if role == "wallet":
                 told.setdefault(owner, []).append(_posted(tx, owner, done, move))
     if new:
-        tx.coins.open(list(new.values()))
+        tx.coins.open(new)
     tx.coins.post(transfers, moves)
-    _note_unsealed(tx, touched.values())
+    _note_unsealed(tx, before.values())
     for owner, events in told.items():
         tx.emit(owner, events)
     return transfers
@@ -172,7 +174,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
 class RefusedAt(Exception):
     """Tells the batch which of its orders a rule has refused."""
 
-    def __init__(self, position: int, reason: Exception) -> None:
+    def __init__(self, position: int, reason: Refused) -> None:
         """Keep the order's position and the reason."""
         super().__init__(position)
         self.position = position
@@ -181,7 +183,7 @@ class RefusedAt(Exception):
 
 def nth(first_id: UUID, position: int) -> UUID:
     """Return the id of a transfer of a batch by its position."""
-    return UUID(int=(first_id.int + position) % 2**128)
+    return ids.uuid_of((first_id.int + position) % 2**128)
 
 
 def post_once(
@@ -232,6 +234,11 @@ def request_of(order: Order) -> dict[str, object]:
         "memo": None if order.memo is None else _codec.digest(order.memo),
         "metadata": None if order.metadata is None else _codec.digest(order.metadata),
     }
+
+
+def digest_of(orders: Sequence[Order]) -> str:
+    """Return what makes two batches the same."""
+    return _codec.digest([order[:7] for order in orders])
 
 
 def plain_metadata(value: object) -> dict[str, Any] | None:
@@ -331,7 +338,7 @@ def _new_account(tx: Transaction, owner: str, role: Role, currency: str) -> Acco
     return Account(tx.new_id(), owner, role, currency, 0, 0, tx.now, floor)
 
 
-def _note_unsealed(tx: Transaction, before: Sequence[Account] | Any) -> None:
+def _note_unsealed(tx: Transaction, before: Iterable[Account]) -> None:
     """Note wallets that get their first entry after their last block, for the sweep to seal."""
     noted = [a.id for a in before if a.role == "wallet" and a.seq == a.sealed]
     if noted:

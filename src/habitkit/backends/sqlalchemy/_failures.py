@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UPGRADE_COMMAND",
+    "Overtaken",
     "at_the_beginning",
     "give_up",
     "is_conflict",
@@ -53,6 +54,12 @@ _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
 _SQLITE_BUSY_OR_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _SQLITE_NO_DATABASE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB}
+
+
+class Overtaken(Exception):
+    """A statement that had looked first was overtaken by another writer; as good as 40001."""
+
+    sqlstate = "40001"
 
 
 def meaning(error: exc.DBAPIError, kind: str) -> Exception:

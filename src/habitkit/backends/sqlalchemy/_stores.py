@@ -12,6 +12,7 @@ from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits, Streaks
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
 from habitkit.backends.sqlalchemy._messages import Answers, Inbox
+from habitkit.backends.sqlalchemy._postgres_coins import PlainPostgresCoins, PostgresCoins
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy.tables import owners
 from habitkit.errors import (
@@ -56,8 +57,14 @@ _HIDDEN = (
 class SqlStores:
     """All ports on one connection."""
 
-    def __init__(self, connection: Connection, schema: str | None) -> None:
-        """Take the connection's cursor."""
+    def __init__(self, connection: Connection, schema: str | None, *, own: bool = False) -> None:
+        """Take the connection's cursor.
+
+        Args:
+            connection: An open connection.
+            schema: The schema the tables are in.
+            own: True in a transaction of our own, which may be done again after a conflict.
+        """
         link = Link(connection, schema)
         self.connection = connection
         self.whole = True
@@ -68,7 +75,7 @@ class SqlStores:
         self.answers = Answers(link)
         self.habits = Habits(link)
         self.streaks = Streaks(link)
-        self.coins = Coins(link)
+        self.coins = _coins_of(connection, own=own)(link)
         self.send = link.send
         self.close = link.close
 
@@ -84,6 +91,13 @@ class SqlStores:
             savepoint.rollback()
             self.whole = whole
             raise
+
+
+def _coins_of(connection: Connection, *, own: bool) -> type[Coins]:
+    """Return the roads that coins take on a connection."""
+    if connection.dialect.name != "postgresql":
+        return Coins
+    return PlainPostgresCoins if own else PostgresCoins
 
 
 def set_isolation(connection: Connection, *, write: bool) -> None:
@@ -113,7 +127,7 @@ def run_own(
     """
     set_isolation(connection, write=attempts.write)
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
-    stores = SqlStores(connection, schema)
+    stores = SqlStores(connection, schema, own=True)
     if _is_sqlite(connection):
         expect_commits(connection)
         if in_transaction(connection):
