@@ -69,7 +69,7 @@ def blocks(heading: str) -> list[str]:
     """Return the statements under a heading of the page, block by block."""
     page = PAGE.read_text("utf-8")
     (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
-    return re.findall(r"^```sql\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```postgresql\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
