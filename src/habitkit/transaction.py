@@ -46,6 +46,7 @@ class Transaction:
     Attributes:
         now: The instant of everything that happens in it, in UTC.
         economy: What facts entitle to, and the declared currencies.
+        action: The function that all of it is, as a kit was asked for it; None if that is unknown.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
         scope: The only owner whose things exist here, or None for all owners.
         habits: The habits' facts.
@@ -61,7 +62,7 @@ class Transaction:
         "_locked",
         "_wiring",
         "_write",
-        "_written",
+        "action",
         "cause",
         "economy",
         "now",
@@ -86,9 +87,9 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
-        self._written = 0
         self._caused: set[tuple[UUID, str]] = set()
         self.cause: UUID | None = None
+        self.action: Callable[..., object] | None = None
 
     @property
     def habits(self) -> HabitStore:
@@ -186,28 +187,12 @@ class Transaction:
         except KeyError:
             raise NotLocked(owner) from None
 
-    # -- what a store has done by itself ---------------------------------------------------------
-
-    @property
-    def is_fresh(self) -> bool:
-        """True if nothing has been locked or emitted yet."""
-        return self._write and not self._locked and not self._emitted
-
     def nobody_awaits(self, kind: type[Event]) -> bool:
         """Tell whether events of a class are written to the journal and nothing more."""
         wiring = self._wiring
         return kind.__name__ not in wiring.delivered and not any(
             issubclass(kind, types) for types, _ in wiring.reactions
         )
-
-    def hold_locks(self, revs: Mapping[str, int]) -> None:
-        """Note locks that the store has taken, with the owners' new revisions."""
-        self._locked.update(revs)
-
-    def note_written(self, events: Sequence[Event]) -> None:
-        """Note events that the store has written, the first of this transaction."""
-        self._emitted += events
-        self._written = len(self._emitted)
 
     # -- what happened -------------------------------------------------------------------------
 
@@ -359,14 +344,12 @@ class Transaction:
         Raises:
             NotLocked: If one of them is of an owner whose lock is not held.
         """
-        if len(self._emitted) == self._written:
+        if not self._emitted:
             return
         locked, delivered = self._locked, self._wiring.delivered
         positions: dict[str, int] = {}
-        for event in self._emitted[: self._written]:
-            positions[event.owner] = positions.get(event.owner, -1) + 1
         rows = []
-        for event in self._emitted[self._written :]:
+        for event in self._emitted:
             owner = event.owner
             rev = locked.get(owner)
             if rev is None:

@@ -22,7 +22,6 @@ from habitkit.coins.posting import (
     post,
     post_all,
     post_once,
-    request_of,
 )
 from habitkit.coins.statements import balance, history, open_wallet
 from habitkit.errors import (
@@ -74,7 +73,7 @@ def award(
     """
     tx.own(ids.owner(owner))
     posting = Posting("award", owner, owner, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key)
+    return _post_once(tx, posting, idempotency_key, alone=tx.action is award)
 
 
 def spend(
@@ -105,7 +104,7 @@ def spend(
     """
     tx.own(ids.owner(owner))
     posting = Posting("spend", owner, owner, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key)
+    return _post_once(tx, posting, idempotency_key, alone=tx.action is spend)
 
 
 def transfer(
@@ -138,7 +137,7 @@ def transfer(
     """
     tx.own(ids.owner(source))
     posting = Posting("transfer", source, target, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key)
+    return _post_once(tx, posting, idempotency_key, alone=tx.action is transfer)
 
 
 def post_many(
@@ -262,11 +261,18 @@ def _order(tx: Transaction, posting: Posting) -> Order:
     )  # fmt: skip
 
 
-def _post_once(tx: Transaction, posting: Posting, key: str) -> Transfer:
-    """Check what a caller gave and post it once a key."""
+def _post_once(tx: Transaction, posting: Posting, key: str, *, alone: bool) -> Transfer:
+    """Check what a caller gave and post it once a key.
+
+    Args:
+        tx: The transaction.
+        posting: What the caller gave.
+        key: The caller's key.
+        alone: True if this is all that the transaction does.
+    """
     order = _order(tx, posting)
     ids.key(key)
-    return post_once(tx, key, f"coins.{order.kind}", order, request_of(order))
+    return post_once(tx, key, order, alone=alone)
 
 
 class CoinActions:

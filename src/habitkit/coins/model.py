@@ -21,7 +21,6 @@ __all__ = [
     "Kind",
     "Move",
     "PlainOrder",
-    "PlainOutcome",
     "Posting",
     "Role",
     "Settled",
@@ -264,22 +263,6 @@ class PlainOrder(NamedTuple):
     giver: Role
     taker: Role
     answer: Answer
-
-
-class PlainOutcome(NamedTuple):
-    """What came of a plain order.
-
-    Attributes:
-        revs: The owners' new revisions; their locks are held.
-        at: The transfer's instant, or None if nothing was posted.
-        given: The giver's balance afterwards.
-        taken: The taker's balance afterwards.
-    """
-
-    revs: Mapping[str, int]
-    at: datetime | None = None
-    given: int = 0
-    taken: int = 0
 
 
 class Settled(NamedTuple):

@@ -1,9 +1,9 @@
 """How coins are posted: every transfer of the room goes through here.
 
-A transfer has two roads. The long one reads the accounts, lets the rules decide and writes what
-they say. The plain one hands the whole transfer to a store that can do it in one statement; it is
-taken first where nothing else has happened in the transaction and nobody reacts to the posting, and
-it ends in the same state or does nothing at all.
+A transfer has two roads. The long one locks, reads the accounts, lets the rules decide and writes
+what they say. The plain one hands the whole transfer to a store that can do all of that at once; it
+is taken first where a transaction does nothing else and nobody reacts to the posting, and it ends
+in the same state or leaves no trace.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from habitkit.coins.model import HoldState, Kind, PlainOutcome, Role
+    from habitkit.coins.model import HoldState, Kind, Role
     from habitkit.transaction import Transaction
 
-    PostPlain = Callable[[PlainOrder], PlainOutcome]
+    PostPlain = Callable[[PlainOrder], Transfer | None]
 
 __all__ = [
     "Order",
@@ -186,13 +186,25 @@ def nth(first_id: UUID, position: int) -> UUID:
     return ids.uuid_of((first_id.int + position) % 2**128)
 
 
-def post_once(
-    tx: Transaction, key: str, operation: str, order: Order, request: Mapping[str, object]
-) -> Transfer:
-    """Post once a key, by the plain road where it is open, and lock the owners on the way."""
-    post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None)
-    if post_plain is not None and tx.is_fresh and tx.nobody_awaits(CoinsPosted):
-        done = _post_plainly(tx, post_plain, key, operation, order, request)
+def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transfer:
+    """Post once a key; by the plain road where that is open and the transaction does nothing else.
+
+    Args:
+        tx: The transaction; it need not hold the owners' locks.
+        key: The caller's key.
+        order: What to post.
+        alone: True if this is all that the transaction does.
+    """
+    operation, request = f"coins.{order.kind}", request_of(order)
+    post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None) if alone else None
+    if post_plain is not None and tx.nobody_awaits(CoinsPosted):
+        transfer_id = ids.derived_id(order.source, operation, key)
+        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
+        transfer = Transfer(
+            transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
+        )
+        answer = tx.answer(source, operation, key, request, transfer_id)
+        done = post_plain(PlainOrder(transfer, *order.roles, answer))
         if done is not None:
             return done
     tx.lock(order.source, order.target)
@@ -280,38 +292,6 @@ def _free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
     for hold in overdue:
         end_hold(tx, hold, "expired", 0)
     return bool(overdue)
-
-
-def _post_plainly(
-    tx: Transaction,
-    post_plain: PostPlain,
-    key: str,
-    operation: str,
-    order: Order,
-    request: Mapping[str, object],
-) -> Transfer | None:
-    """Post by the plain road; None if it is closed, with the owners' locks held all the same."""
-    transfer_id = ids.derived_id(order.source, operation, key)
-    answer = tx.answer(order.source, operation, key, request, transfer_id)
-    kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
-    transfer = Transfer(
-        transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
-    )
-    giving, taking = order.roles
-    outcome = post_plain(PlainOrder(transfer, giving, taking, answer))
-    tx.hold_locks(outcome.revs)
-    if outcome.at is None:
-        return None
-    done = evolve(transfer, at=outcome.at)
-    events: list[CoinsPosted] = []
-    for owner, role, change, balance in (
-        (source, giving, -amount, outcome.given),
-        (target, taking, amount, outcome.taken),
-    ):
-        if role == "wallet":
-            events.append(CoinsPosted(owner, tx.now, transfer_id, kind, currency, change, balance))
-    tx.note_written(events)
-    return done
 
 
 def _working_set(tx: Transaction, orders: Sequence[Order]) -> dict[tuple[str, Role, str], Account]:

@@ -1,19 +1,23 @@
 """The fast roads of coins on PostgreSQL: one statement a posting, one statement a batch.
 
-Theory of operation. A statement that changes several tables is written as one ``WITH`` whose parts
-feed each other; it costs one exchange with the server where the portable road takes four or more.
-All parts of a statement see the state from before it began. What another transaction commits while
-this one waits for an owner's lock is therefore seen only where a row is updated: PostgreSQL takes
-the newest version of that row and tests the conditions again (READ COMMITTED). So whatever decides
-over coins stands in the conditions of an UPDATE. What is asked beside it, such as whether the key
-was used before, is asked of the old state; if it has changed meanwhile, a unique key breaks or one
-side of the transfer is missing, and then the whole transaction is done again.
+A statement that changes several tables is written as one ``WITH`` whose parts feed each other; it
+costs one exchange with the server where the portable road takes four or more.
+
+Theory of operation of the plain road. The statement is a transaction of its own: it locks the
+owners, moves both accounts, writes transfer, entries, answer and events, and commits. All of its
+parts see the state from before it began. What others commit while it waits for an owner's lock is
+seen only where a row is updated: PostgreSQL then takes the newest version of that row and tests the
+conditions again (READ COMMITTED). So whatever decides over coins stands in the conditions of an
+UPDATE. What is asked beside it, such as whether the key was used before, is asked of the old state;
+if that has changed meanwhile, a unique key breaks. If one side of the transfer does not move, the
+statement divides by zero. Either way it has done nothing, and the long road finds out why.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from sqlalchemy import (
     BigInteger,
     Integer,
@@ -34,8 +38,10 @@ from sqlalchemy import (
     update,
     values,
 )
+from sqlalchemy.exc import DBAPIError
 
 from habitkit import _codec
+from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._coins import FACTS, Coins, check_sum, transfer_values
 from habitkit.backends.sqlalchemy._messages import OPEN
 from habitkit.backends.sqlalchemy._prepared import Prepared
@@ -50,7 +56,6 @@ from habitkit.backends.sqlalchemy.tables import (
     owners,
     transfers,
 )
-from habitkit.coins.model import PlainOutcome
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.events import CoinsPosted
 
@@ -60,6 +65,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import CTE
 
+    from habitkit.backends.sqlalchemy._attempts import Attempts
+    from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.coins.model import Move, PlainOrder, Transfer
 
 __all__ = ["PlainPostgresCoins", "PostgresCoins"]
@@ -198,22 +205,35 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
     source, target, now = _text("source"), _text("target"), bindparam("now", type_=Instant())
     transfer_id, amount = bindparam("id", type_=Id()), bindparam("amount", type_=BigInteger())
     parties = union(select(source.label("owner")), select(target)).subquery("parties")
+    taker = accounts.alias("taker_before")
     locked = (
         insert(owners)
         .from_select(
             ["owner", "rev"],
-            select(parties.c.owner, literal_column("1")).order_by(parties.c.owner),
+            select(parties.c.owner, literal_column("1"))
+            .where(
+                ~exists(
+                    select(literal_column("1"))
+                    .select_from(inbox)
+                    .where(inbox.c.owner.in_([source, target]), OPEN)
+                ),
+                ~exists(select(literal_column("1")).select_from(answers).where(*_key())),
+                ~exists(
+                    select(literal_column("1"))
+                    .select_from(transfers)
+                    .where(transfers.c.id == transfer_id)
+                ),
+                exists(
+                    select(literal_column("1")).select_from(taker).where(*_can_take(taker, target))
+                ),
+            )
+            .order_by(parties.c.owner),
         )
-        .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
+        .on_conflict_do_update(
+            index_elements=[owners.c.owner], set_={"rev": owners.c.rev + literal_column("1")}
+        )
         .returning(owners.c.owner, owners.c.rev)
         .cte("locked")
-    )
-    taker = accounts.alias("taker_before")
-    plain = (
-        ~exists(select(1).select_from(inbox).where(inbox.c.owner.in_([source, target]), OPEN)),
-        ~exists(select(1).select_from(answers).where(*_key())),
-        ~exists(select(1).select_from(transfers).where(transfers.c.id == transfer_id)),
-        exists(select(1).select_from(taker).where(*_can_take(taker, target))),
     )
     giver = (
         update(accounts)
@@ -224,14 +244,13 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
             accounts.c.balance >= bindparam("lowest", type_=BigInteger()),
             or_(accounts.c.floor.is_(None), accounts.c.balance - amount >= accounts.c.floor),
             _noted(accounts),
-            select(func.count()).select_from(locked).scalar_subquery() > 0,  # locks come first
-            *plain,
+            exists(select(literal_column("1")).select_from(locked)),  # the locks come first
         )
         .values(
             balance=accounts.c.balance - amount,
-            seq=accounts.c.seq + 1,
+            seq=accounts.c.seq + literal_column("1"),
             at=func.greatest(accounts.c.at, now),
-            debt=0,
+            debt=literal_column("0"),
         )
         .returning(*_AFTER)
         .cte("giver_after")
@@ -242,9 +261,11 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
         .where(*_can_take(accounts, target), giver.c.id != accounts.c.id)
         .values(
             balance=after,
-            seq=accounts.c.seq + 1,
+            seq=accounts.c.seq + literal_column("1"),
             at=func.greatest(accounts.c.at, now),
-            debt=case((accounts.c.floor > after, accounts.c.floor - after), else_=0),
+            debt=case(
+                (accounts.c.floor > after, accounts.c.floor - after), else_=literal_column("0")
+            ),
         )
         .returning(*_AFTER)
         .cte("taker_after")
@@ -295,8 +316,9 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
         )
         .cte("told")
     )
+    moved = case((taken.c.id.is_not(None), literal_column("1")), else_=literal_column("0"))
     outcome = select(
-        locked.c.owner, locked.c.rev, giver.c.balance, giver.c.at, taken.c.balance, taken.c.at
+        func.greatest(giver.c.at, taken.c.at), literal_column("1") / moved
     ).select_from(
         locked.outerjoin(giver, literal_column("true")).outerjoin(taken, literal_column("true"))
     )
@@ -348,43 +370,55 @@ def _event(locked: CTE, side: CTE, owner: Any, which: str, now: Any) -> Any:
 
 
 class PlainPostgresCoins(PostgresCoins):
-    """The same in a transaction of our own, which may be done again: with the plain road."""
+    """The same in a transaction of our own that has not begun yet, with the plain road."""
 
     _POST_PLAIN = Prepared(_post_plain, kind="transfer", only="postgresql")
 
-    def post_plain(self, order: PlainOrder) -> PlainOutcome:
-        """Lock the owners, and post if the transfer is plain; see ``PlainPostings``."""
+    def __init__(self, link: Link, attempts: Attempts) -> None:
+        """Work on one transaction.
+
+        Args:
+            link: Its road to psycopg, which sends BEGIN with the first statement.
+            attempts: What is told that a statement commits by itself.
+        """
+        super().__init__(link)
+        self._attempts = attempts
+
+    def post_plain(self, order: PlainOrder) -> Transfer | None:
+        """Lock the owners, post and commit, if the transfer is plain; see ``PlainPostings``."""
         transfer, answer = order.transfer, order.answer
-        fields = {
+        told = {
             "transfer_id": transfer.id,
             "kind": transfer.kind,
             "currency": transfer.currency,
         }
+        values = {
+            **transfer_values(transfer),
+            "now": transfer.at,
+            "giver": order.giver,
+            "taker": order.taker,
+            "lowest": transfer.amount - _LARGEST - 1,
+            "highest": _LARGEST - transfer.amount,
+            "operation": answer.operation,
+            "key": answer.key,
+            "request": _codec.to_json(answer.request),
+            "result": answer.result,
+            "event": CoinsPosted.__name__,
+            "giver_fields": _codec.to_json({**told, "amount": -transfer.amount}),
+            "taker_fields": _codec.to_json({**told, "amount": transfer.amount}),
+        }
+        driver: Any = self._link.connection.connection.driver_connection
+        self._attempts.committing = driver.autocommit = True
         try:
-            rows = self._link.rows(
-                self._POST_PLAIN,
-                {
-                    **transfer_values(transfer),
-                    "now": transfer.at,
-                    "giver": order.giver,
-                    "taker": order.taker,
-                    "lowest": transfer.amount - _LARGEST - 1,
-                    "highest": _LARGEST - transfer.amount,
-                    "operation": answer.operation,
-                    "key": answer.key,
-                    "request": _codec.to_json(answer.request),
-                    "result": answer.result,
-                    "event": CoinsPosted.__name__,
-                    "giver_fields": _codec.to_json({**fields, "amount": -transfer.amount}),
-                    "taker_fields": _codec.to_json({**fields, "amount": transfer.amount}),
-                },
-            )
-        except Duplicate as error:
-            raise self._link.overtaken() from error
-        _, _, given, given_at, taken, taken_at = rows[0]
-        revs = {row[0]: row[1] for row in rows}
-        if given_at is None and taken_at is None:
-            return PlainOutcome(revs)
-        if given_at is None or taken_at is None:
-            raise self._link.overtaken()
-        return PlainOutcome(revs, max(given_at, taken_at), given, taken)
+            row = self._link.row(self._POST_PLAIN, values)
+        except Duplicate:
+            row = None
+        except DBAPIError as error:
+            if not _failures.is_division_by_zero(error):
+                raise
+            row = None
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+        self._attempts.committing = False
+        return None if row is None else evolve(transfer, at=row[0])
