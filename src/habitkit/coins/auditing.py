@@ -48,6 +48,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
 
     Raises:
         NotFound: In a kit of one owner, if the whole ledger is asked for.
+        InvalidInput: If the heads are none.
     """
     if owner is not None:
         tx.own(ids.owner(owner))
