@@ -6,20 +6,18 @@ after a serialization failure or a deadlock, so it touches the world only throug
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import _codec, ids
 from habitkit.errors import (
-    AnswerForgotten,
-    Duplicate,
     NotFound,
     NotLocked,
     ReactionLoop,
     ReadOnlyTransaction,
 )
 from habitkit.journal import rules
-from habitkit.journal.model import Answer, EventRow, Failure, Message
+from habitkit.journal.answers import once
+from habitkit.journal.model import EventRow, Failure, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -105,6 +103,11 @@ class Transaction:
     def coins(self) -> CoinStore:
         """The coin ledger's facts."""
         return self.stores.coins
+
+    @property
+    def vocabulary(self) -> Mapping[str, type[Event]]:
+        """The known classes of events by name."""
+        return self._wiring.vocabulary
 
     @property
     def audit_key(self) -> bytes | None:
@@ -284,61 +287,7 @@ class Transaction:
                 applied += 1
         return applied, failures
 
-    # -- asked before --------------------------------------------------------------------------
-
-    def once(
-        self,
-        owner: str,
-        operation: str,
-        key: str | None,
-        request: Mapping[str, object],
-        kind: type[T],
-        work: Callable[[UUID], T],
-    ) -> T:
-        """Do a piece of work once per idempotency key, or give its first result again.
-
-        The owner's lock must be held. Only success is kept: a request that was refused may be
-        made again with the same key.
-
-        Args:
-            owner: Whose key it is.
-            operation: The operation's name; keys of different operations do not meet.
-            key: The caller's key, or None for work that is simply done.
-            request: The caller's arguments as they were given, before any default.
-            kind: The type of the result.
-            work: Makes the result of the id for what it creates: derived of the key if there is
-                one, so that a fact stays unique even after its key is forgotten.
-
-        Raises:
-            IdempotencyConflict: If the key was used for another request.
-            AnswerForgotten: If it was used so long ago that its answer is gone.
-        """
-        if key is None:
-            return work(self.new_id())
-        ids.key(key)
-        self.rev(owner)
-        answer = self.stores.answers.get(owner, operation, key)
-        if answer is not None and not rules.expired(answer.at, self.now):
-            rules.same_request(answer, rules.fingerprint(request))
-            return _codec.load(answer.result, kind, self._wiring.vocabulary)
-        try:
-            result = work(ids.derived_id(owner, operation, key))
-        except Duplicate as error:
-            raise AnswerForgotten(operation, key) from error
-        self.stores.answers.put(self.answer(owner, operation, key, request, result))
-        return result
-
-    def answer(
-        self, owner: str, operation: str, key: str, request: Mapping[str, object], result: object
-    ) -> Answer:
-        """Return what is kept under an idempotency key."""
-        prints = rules.fingerprint(request)
-        return Answer(owner, operation, key, prints, _codec.dump(result), self.now)
-
-    def forget_answers(self, limit: int) -> int:
-        """Delete up to ``limit`` old answers and as many old messages; count them."""
-        before = self.now - timedelta(days=rules.IDEMPOTENCY_DAYS)
-        return self.stores.answers.forget(before, limit) + self.stores.inbox.forget(before, limit)
+    once = once
 
     # -- the end -------------------------------------------------------------------------------
 

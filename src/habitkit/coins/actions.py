@@ -14,7 +14,6 @@ from habitkit.coins.holding import holds, release, reserve, settle
 from habitkit.coins.model import Posting
 from habitkit.coins.posting import (
     Order,
-    RefusedAt,
     digest_of,
     nth,
     once,
@@ -39,7 +38,25 @@ if TYPE_CHECKING:
     from habitkit.coins.model import Transfer
     from habitkit.transaction import Transaction
 
-__all__ = ["CoinActions", "award", "post_many", "reverse", "spend", "transfer"]
+__all__ = [
+    "CoinActions",
+    "audit",
+    "award",
+    "balance",
+    "export",
+    "forget",
+    "head",
+    "history",
+    "holds",
+    "open_wallet",
+    "post_many",
+    "release",
+    "reserve",
+    "reverse",
+    "settle",
+    "spend",
+    "transfer",
+]
 
 _LARGEST_BATCH = 1000
 _BATCH_SHARDS = 64
@@ -151,7 +168,7 @@ def post_many(
         tx: The transaction.
         postings: 1 to 1000 of them, as ``Posting.award``, ``.spend`` and ``.transfer`` make them.
         idempotency_key: The same key with the same postings posts them once. Batches have keys of
-            their own, whoever the owners are.
+            their own, whoever the owners are; in a kit of one owner they are that owner's.
 
     Returns:
         The transfers, in the same order.
@@ -178,15 +195,12 @@ def post_many(
             raise
         except HabitKitError as error:
             raise BatchRefused(index=index, reason=error) from error
-    keeper = ids.system_owner(f"batch/{zlib.crc32(idempotency_key.encode()) % _BATCH_SHARDS:02}")
+    keeper = tx.scope or _keeper(idempotency_key)
     tx.lock_all({keeper, *(o.source for o in orders), *(o.target for o in orders)})
     done: list[Transfer] = []
 
     def work(first_id: UUID) -> tuple[UUID, int]:
-        try:
-            done.extend(post_all(tx, first_id, orders))
-        except RefusedAt as refused:
-            raise BatchRefused(index=refused.position, reason=refused.reason) from refused.reason
+        done.extend(post_all(tx, first_id, orders))
         return first_id, len(orders)
 
     request = {"postings": digest_of(orders)}
@@ -239,6 +253,11 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
 
     request = {"transfer_id": subject}
     return once(tx, found.source, "coins.reverse", idempotency_key, request, work)
+
+
+def _keeper(key: str) -> str:
+    """Return who keeps the answers to keys of batches: one of some rows that are nobody's."""
+    return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
 
 
 def _order(tx: Transaction, posting: Posting) -> Order:

@@ -244,6 +244,17 @@ class Hold:
     settled: int = 0
     ended_at: datetime | None = None
 
+    @property
+    def settlement_id(self) -> UUID | None:
+        """The transfer that spent it, which can be reversed; None if none did."""
+        return UUID(int=self.id.int ^ 1) if self.settled else None
+
+    @property
+    def return_id(self) -> UUID | None:
+        """The transfer that gave the rest, or all, of it back; None if none did."""
+        given_back = self.state != "open" and self.settled < self.amount
+        return UUID(int=self.id.int ^ 2) if given_back else None
+
     def lapsed(self, now: datetime) -> bool:
         """Tell whether it is past its time and nobody has recorded that yet."""
         return self.state == "open" and self.expires_at is not None and self.expires_at <= now

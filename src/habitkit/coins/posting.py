@@ -16,8 +16,9 @@ from attrs import evolve
 from habitkit import _codec, ids
 from habitkit.coins import rules
 from habitkit.coins.model import Account, Hold, Move, PlainOrder, Transfer
-from habitkit.errors import InsufficientFunds, InvalidInput, Refused
+from habitkit.errors import BatchRefused, InsufficientFunds, InvalidInput, Refused
 from habitkit.events import CoinsPosted, HoldClosed
+from habitkit.journal.answers import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Order",
-    "RefusedAt",
     "digest_of",
     "end_hold",
     "free_lapsed",
@@ -127,7 +127,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     Their ids follow each other from the first one on.
 
     Raises:
-        RefusedAt: With the position of the first that is refused; nothing is written.
+        BatchRefused: With the position of the first that is refused; nothing is written.
     """
     accounts = _working_set(tx, orders)
     new: list[Account] = []
@@ -150,7 +150,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
             except Refused as error:
                 if isinstance(error, InsufficientFunds) and free_lapsed(tx, owner, order.currency):
                     return post_all(tx, first_id, orders)
-                raise RefusedAt(position, error) from error
+                raise BatchRefused(index=position, reason=error) from error
             accounts[place] = rules.moved(account, move)
             at = max(at, move.at)
             moves.append(move)
@@ -170,16 +170,6 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     for owner, events in told.items():
         tx.emit(owner, events)
     return transfers
-
-
-class RefusedAt(Exception):
-    """Tells the batch which of its orders a rule has refused."""
-
-    def __init__(self, position: int, reason: Refused) -> None:
-        """Keep the order's position and the reason."""
-        super().__init__(position)
-        self.position = position
-        self.reason = reason
 
 
 def nth(first_id: UUID, position: int) -> UUID:
@@ -204,7 +194,7 @@ def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transf
         transfer = Transfer(
             transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
         )
-        answer = tx.answer(source, operation, key, request, transfer_id)
+        answer = answer_of(tx, source, operation, key, request, transfer_id)
         done = post_plain(PlainOrder(transfer, *order.roles, answer))
         if done is not None:
             return done
@@ -274,13 +264,13 @@ def plain_metadata(value: object) -> dict[str, Any] | None:
 
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
     """End an open hold of a locked owner: spend so much of it and give the rest back."""
-    rest = hold.amount - settled
-    if settled:
-        post(tx, tx.new_id(), Order("settle", hold.owner, hold.owner, hold.currency, settled))
-    if rest:
-        kind: Kind = "expire" if state == "expired" else "release"
-        post(tx, tx.new_id(), Order(kind, hold.owner, hold.owner, hold.currency, rest))
     ended = evolve(hold, state=state, settled=settled, ended_at=tx.now)
+    owner, currency = hold.owner, hold.currency
+    if ended.settlement_id:
+        post(tx, ended.settlement_id, Order("settle", owner, owner, currency, settled))
+    if ended.return_id:
+        kind: Kind = "expire" if state == "expired" else "release"
+        post(tx, ended.return_id, Order(kind, owner, owner, currency, hold.amount - settled))
     tx.coins.holds.end(ended)
     event = HoldClosed(hold.owner, tx.now, hold.id, state, hold.currency, hold.amount, settled)
     tx.emit(hold.owner, (event,))
