@@ -33,6 +33,7 @@ __all__ = [
     "RefusedAt",
     "digest_of",
     "end_hold",
+    "free_lapsed",
     "nth",
     "once",
     "plain_metadata",
@@ -103,7 +104,7 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
     try:
         given = rules.move(giver, transfer_id, -amount, tx.now, may_owe=may_owe)
     except InsufficientFunds:
-        if not _free_lapsed(tx, source, currency):
+        if not free_lapsed(tx, source, currency):
             raise
         return post(tx, transfer_id, order)
     taken = rules.move(taker, transfer_id, amount, tx.now, may_owe=may_owe)
@@ -147,7 +148,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
             try:
                 move = rules.move(account, transfer_id, change, tx.now, may_owe=order.may_owe)
             except Refused as error:
-                if isinstance(error, InsufficientFunds) and _free_lapsed(tx, owner, order.currency):
+                if isinstance(error, InsufficientFunds) and free_lapsed(tx, owner, order.currency):
                     return post_all(tx, first_id, orders)
                 raise RefusedAt(position, error) from error
             accounts[place] = rules.moved(account, move)
@@ -286,8 +287,8 @@ def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hol
     return ended
 
 
-def _free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
-    """End the holds that are past their time, so that their coins can be spent."""
+def free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
+    """End a locked owner's holds that are past their time, so that their coins can be spent."""
     overdue = tx.coins.holds.overdue(tx.now, _MAX_LAPSED, owner=owner, currency=currency)
     for hold in overdue:
         end_hold(tx, hold, "expired", 0)
