@@ -275,12 +275,15 @@ def plain_metadata(value: object) -> dict[str, Any] | None:
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
     """End an open hold of a locked owner: spend so much of it and give the rest back."""
     rest = hold.amount - settled
+    ended_at = tx.now  # or when its coins left escrow, which a clock put back does not date earlier
     if settled:
-        post(tx, tx.new_id(), Order("settle", hold.owner, hold.owner, hold.currency, settled))
+        order = Order("settle", hold.owner, hold.owner, hold.currency, settled)
+        ended_at = post(tx, tx.new_id(), order).at
     if rest:
         kind: Kind = "expire" if state == "expired" else "release"
-        post(tx, tx.new_id(), Order(kind, hold.owner, hold.owner, hold.currency, rest))
-    ended = evolve(hold, state=state, settled=settled, ended_at=tx.now)
+        order = Order(kind, hold.owner, hold.owner, hold.currency, rest)
+        ended_at = post(tx, tx.new_id(), order).at
+    ended = evolve(hold, state=state, settled=settled, ended_at=ended_at)
     tx.coins.holds.end(ended)
     event = HoldClosed(hold.owner, tx.now, hold.id, state, hold.currency, hold.amount, settled)
     tx.emit(hold.owner, (event,))
