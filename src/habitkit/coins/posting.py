@@ -101,16 +101,16 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         new.append(giver := _new_account(tx, source, giving, currency))
     if taker is None:
         new.append(taker := _new_account(tx, target, taking, currency))
+    at = max(tx.now, giver.at, taker.at)  # one instant for both sides
     try:
-        given = rules.move(giver, transfer_id, -amount, tx.now, may_owe=may_owe)
+        given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
     except InsufficientFunds:
         if not free_lapsed(tx, source, currency):
             raise
         return post(tx, transfer_id, order)
-    taken = rules.move(taker, transfer_id, amount, tx.now, may_owe=may_owe)
+    taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
     if new:
         tx.coins.open(new)
-    at = max(given.at, taken.at)
     done = Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
     tx.coins.post((done,), (given, taken))
     _note_unsealed(tx, (giver, taker))
@@ -121,7 +121,9 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
     return done
 
 
-def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[Transfer]:
+def post_all(  # noqa: C901 - one story
+    tx: Transaction, first_id: UUID, orders: Sequence[Order]
+) -> list[Transfer]:
     """Post many transfers between locked owners, each on what the one before has left.
 
     Their ids follow each other from the first one on.
@@ -137,7 +139,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     for position, order in enumerate(orders):
         transfer_id = nth(first_id, position)
         at = tx.now
-        sides = []
+        both, sides = [], []
         for owner, role, change in _sides(order):
             place = (owner, role, order.currency)
             account = accounts.get(place)
@@ -145,14 +147,16 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
                 account = _new_account(tx, owner, role, order.currency)
                 new.append(account)
             before.setdefault(place, account)
+            at = max(at, account.at)
+            both.append((owner, role, place, account, change))
+        for owner, role, place, account, change in both:
             try:
-                move = rules.move(account, transfer_id, change, tx.now, may_owe=order.may_owe)
+                move = rules.move(account, transfer_id, change, at, may_owe=order.may_owe)
             except Refused as error:
                 if isinstance(error, InsufficientFunds) and free_lapsed(tx, owner, order.currency):
                     return post_all(tx, first_id, orders)
                 raise RefusedAt(position, error) from error
             accounts[place] = rules.moved(account, move)
-            at = max(at, move.at)
             moves.append(move)
             sides.append((owner, role, move))
         kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
