@@ -243,13 +243,14 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
             accounts.c.role == _text("giver"),
             accounts.c.balance >= bindparam("lowest", type_=BigInteger()),
             or_(accounts.c.floor.is_(None), accounts.c.balance - amount >= accounts.c.floor),
+            accounts.c.at <= now,
             _noted(accounts),
             exists(select(literal_column("1")).select_from(locked)),  # the locks come first
         )
         .values(
             balance=accounts.c.balance - amount,
             seq=accounts.c.seq + literal_column("1"),
-            at=func.greatest(accounts.c.at, now),
+            at=now,
             debt=literal_column("0"),
         )
         .returning(*_AFTER)
@@ -262,7 +263,7 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
         .values(
             balance=after,
             seq=accounts.c.seq + literal_column("1"),
-            at=func.greatest(accounts.c.at, now),
+            at=now,
             debt=case(
                 (accounts.c.floor > after, accounts.c.floor - after), else_=literal_column("0")
             ),
@@ -351,6 +352,7 @@ def _can_take(of: Any, target: Any) -> tuple[Any, ...]:
         of.c.currency == _text("currency"),
         of.c.role == _text("taker"),
         of.c.balance <= bindparam("highest", type_=BigInteger()),
+        of.c.at <= bindparam("now", type_=Instant()),  # both sides have one instant
         _noted(of),
     )
 
