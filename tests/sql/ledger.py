@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from habitkit.coins import Posting
@@ -14,6 +14,7 @@ from habitkit.errors import OutcomeUnknown
 from habitkit.kit import HabitKit
 from habitkit.store import Store, Stores
 from habitkit.testing.contracts._frame import read, transact
+from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ T = TypeVar("T")
 OWNERS = ("ada", "bob", "cleo", "dan")
 RICH = 1_000_000
 MOST_TRIES = 20
+DAY_SECONDS = 400.0
 
 
 def step(kit: HabitKit, number: int) -> None:
@@ -86,6 +88,11 @@ def figures(kit: HabitKit) -> dict[str, Any]:
             for page in (kit.events.page(owner, limit=1000) for owner in owners)
         ],
     }
+
+
+def all_day(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """Make calls at the same time, which may take longer than any test in the usual run."""
+    return [future.result(DAY_SECONDS) for future in [spawn(call) for call in calls]]
 
 
 def tell(what: str) -> None:
