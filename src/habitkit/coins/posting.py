@@ -101,16 +101,16 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         new.append(giver := _new_account(tx, source, giving, currency))
     if taker is None:
         new.append(taker := _new_account(tx, target, taking, currency))
+    at = max(tx.now, giver.at, taker.at)  # one instant for both sides
     try:
-        given = rules.move(giver, transfer_id, -amount, tx.now, may_owe=may_owe)
+        given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
     except InsufficientFunds:
         if not free_lapsed(tx, source, currency):
             raise
         return post(tx, transfer_id, order)
-    taken = rules.move(taker, transfer_id, amount, tx.now, may_owe=may_owe)
+    taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
     if new:
         tx.coins.open(new)
-    at = max(given.at, taken.at)
     done = Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
     tx.coins.post((done,), (given, taken))
     _note_unsealed(tx, (giver, taker))
@@ -121,7 +121,9 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
     return done
 
 
-def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[Transfer]:
+def post_all(  # noqa: C901 - one story
+    tx: Transaction, first_id: UUID, orders: Sequence[Order]
+) -> list[Transfer]:
     """Post many transfers between locked owners, each on what the one before has left.
 
     Their ids follow each other from the first one on.
@@ -137,7 +139,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     for position, order in enumerate(orders):
         transfer_id = nth(first_id, position)
         at = tx.now
-        sides = []
+        both, sides = [], []
         for owner, role, change in _sides(order):
             place = (owner, role, order.currency)
             account = accounts.get(place)
@@ -145,14 +147,16 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
                 account = _new_account(tx, owner, role, order.currency)
                 new.append(account)
             before.setdefault(place, account)
+            at = max(at, account.at)
+            both.append((owner, role, place, account, change))
+        for owner, role, place, account, change in both:
             try:
-                move = rules.move(account, transfer_id, change, tx.now, may_owe=order.may_owe)
+                move = rules.move(account, transfer_id, change, at, may_owe=order.may_owe)
             except Refused as error:
                 if isinstance(error, InsufficientFunds) and free_lapsed(tx, owner, order.currency):
                     return post_all(tx, first_id, orders)
                 raise BatchRefused(index=position, reason=error) from error
             accounts[place] = rules.moved(account, move)
-            at = max(at, move.at)
             moves.append(move)
             sides.append((owner, role, move))
         kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
@@ -264,13 +268,17 @@ def plain_metadata(value: object) -> dict[str, Any] | None:
 
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
     """End an open hold of a locked owner: spend so much of it and give the rest back."""
-    ended = evolve(hold, state=state, settled=settled, ended_at=tx.now)
+    ended = evolve(hold, state=state, settled=settled)
     owner, currency = hold.owner, hold.currency
+    ended_at = tx.now  # or when its coins left escrow, which a clock put back does not date earlier
     if ended.settlement_id:
-        post(tx, ended.settlement_id, Order("settle", owner, owner, currency, settled))
+        order = Order("settle", owner, owner, currency, settled)
+        ended_at = post(tx, ended.settlement_id, order).at
     if ended.return_id:
         kind: Kind = "expire" if state == "expired" else "release"
-        post(tx, ended.return_id, Order(kind, owner, owner, currency, hold.amount - settled))
+        order = Order(kind, owner, owner, currency, hold.amount - settled)
+        ended_at = post(tx, ended.return_id, order).at
+    ended = evolve(ended, ended_at=ended_at)
     tx.coins.holds.end(ended)
     event = HoldClosed(hold.owner, tx.now, hold.id, state, hold.currency, hold.amount, settled)
     tx.emit(hold.owner, (event,))
@@ -278,7 +286,7 @@ def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hol
 
 
 def free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
-    """End the holds that are past their time, so that their coins can be spent."""
+    """End a locked owner's holds that are past their time, so that their coins can be spent."""
     overdue = tx.coins.holds.overdue(tx.now, _MAX_LAPSED, owner=owner, currency=currency)
     for hold in overdue:
         end_hold(tx, hold, "expired", 0)

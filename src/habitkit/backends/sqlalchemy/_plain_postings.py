@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
 from sqlalchemy import (
     BigInteger,
     Integer,
@@ -111,13 +110,14 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
             accounts.c.role == _text("giver"),
             accounts.c.balance >= bindparam("lowest", type_=BigInteger()),
             or_(accounts.c.floor.is_(None), accounts.c.balance - amount >= accounts.c.floor),
+            accounts.c.at <= now,
             _noted(accounts),
             exists(select(literal_column("1")).select_from(locked)),  # the locks come first
         )
         .values(
             balance=accounts.c.balance - amount,
             seq=accounts.c.seq + literal_column("1"),
-            at=func.greatest(accounts.c.at, now),
+            at=now,
             debt=literal_column("0"),
         )
         .returning(*AFTER)
@@ -130,7 +130,7 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
         .values(
             balance=after,
             seq=accounts.c.seq + literal_column("1"),
-            at=func.greatest(accounts.c.at, now),
+            at=now,
             debt=case(
                 (accounts.c.floor > after, accounts.c.floor - after), else_=literal_column("0")
             ),
@@ -138,14 +138,13 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
         .returning(*AFTER)
         .cte("taker_after")
     )
-    at = func.greatest(giver.c.at, taken.c.at)
     made = (
         insert(transfers)
         .from_select(
             [c.name for c in FACTS],
             select(
                 transfer_id, _text("kind"), source, target, _text("currency"), amount,
-                bindparam("memo", type_=Text()), at, cast(_text("metadata"), Json()),
+                bindparam("memo", type_=Text()), now, cast(_text("metadata"), Json()),
                 bindparam("reverses", type_=Id()),
             ).select_from(giver).join(taken, literal_column("true")),
         )
@@ -185,9 +184,7 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
         .cte("told")
     )
     moved = case((taken.c.id.is_not(None), literal_column("1")), else_=literal_column("0"))
-    outcome = select(
-        func.greatest(giver.c.at, taken.c.at), literal_column("1") / moved
-    ).select_from(
+    outcome = select(literal_column("1") / moved).select_from(
         locked.outerjoin(giver, literal_column("true")).outerjoin(taken, literal_column("true"))
     )
     return outcome.add_cte(made, entered, answered, told)
@@ -219,6 +216,7 @@ def _can_take(of: Any, target: Any) -> tuple[Any, ...]:
         of.c.currency == _text("currency"),
         of.c.role == _text("taker"),
         of.c.balance <= bindparam("highest", type_=BigInteger()),
+        of.c.at <= bindparam("now", type_=Instant()),  # both sides have one instant
         _noted(of),
     )
 
@@ -289,4 +287,4 @@ class PlainPostgresCoins(PostgresCoins):
             if not driver.closed:
                 driver.autocommit = False
         self._attempts.committing = False
-        return None if row is None else evolve(transfer, at=row[0])
+        return None if row is None else transfer
