@@ -153,6 +153,7 @@ def test_actions_import_their_own_room_the_frame_and_values_of_others():
         "habitkit._codec",
         "habitkit.clock",
         "habitkit.ids",
+        "habitkit.journal.answers",
         "habitkit.transaction",
         "habitkit.wiring",
         "habitkit._procedure",

@@ -30,7 +30,11 @@ def get(tx: Transaction, habit_id: UUID | str) -> Habit:
 
 
 def lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> str:
-    """Lock the owner of something that exists and is in scope."""
+    """Lock the owner of something that exists and is in scope.
+
+    Raises:
+        NotFound: If it does not, or is not.
+    """
     if owner is None:
         raise NotFound(kind, given)
     tx.own(owner, kind, given)
