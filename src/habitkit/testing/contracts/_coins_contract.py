@@ -7,12 +7,14 @@ from habitkit.testing.contracts._batches import BatchCases
 from habitkit.testing.contracts._book_store import BookStoreCases
 from habitkit.testing.contracts._coin_races import CoinRaces
 from habitkit.testing.contracts._coins import CoinCases, HistoryOfCoinsCases
+from habitkit.testing.contracts._economies import EconomyCases
 from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._hold_store import HoldStoreCases
 from habitkit.testing.contracts._holds import HoldCases
 from habitkit.testing.contracts._ledger import LedgerCases
 from habitkit.testing.contracts._reversals import ReversalCases
 from habitkit.testing.contracts._rewards import RewardCases
+from habitkit.testing.contracts._statements import AsOfCases, StatementCases
 
 __all__ = ["CoinsContract"]
 
@@ -29,6 +31,9 @@ class CoinsContract(
     HoldRaces,
     ReversalCases,
     BatchCases,
+    StatementCases,
+    AsOfCases,
+    EconomyCases,
     CoinRaces,
 ):
     """What a store must hold that keeps the room ``coins``.
