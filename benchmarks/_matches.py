@@ -70,7 +70,7 @@ def memory(_: Place, size: Size, *, days: int = MONTH) -> Iterator[Match]:
     """The memory store against plain dicts."""
     dicts = Dicts()
     with HabitKit(MemoryStore()) as kit:
-        habits = fill(kit, size.habits, days=days)
+        habits = fill(kit, size.actions, days=days)
         fill_dicts(dicts, kit, habits, days=days)
         yield Match(
             habits,
