@@ -33,6 +33,7 @@ class Size:
         warm_up: How many actions go before, untimed.
         metered: How many are done once more to see how long the driver takes.
         starts: How many fresh processes an import is timed in.
+        ledgers: How many entries are in the ledgers that a spend is timed in.
     """
 
     blocks: int = 9
@@ -40,6 +41,7 @@ class Size:
     warm_up: int = 50
     metered: int = 100
     starts: int = 15
+    ledgers: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
 
     @property
     def actions(self) -> int:
