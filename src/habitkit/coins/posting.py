@@ -85,11 +85,12 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         InsufficientFunds: If a wallet would fall below its floor and may not.
         BalanceOverflow: If a balance would leave 64 bits.
     """
-    kind, source, target, currency, amount, memo, meta, reverses, _, may_owe = order
-    giving, taking = order.roles
+    kind, source, target, currency, amount, memo, meta, reverses, between, may_owe = order
+    giving, taking = between or rules.BETWEEN[kind]
+    coins, now = tx.coins, tx.now
     owners = (source,) if source == target else (source, target)
     giver = taker = None
-    for account in tx.coins.accounts(owners, currency):
+    for account in coins.accounts(owners, currency):
         if account.owner == source and account.role == giving:
             giver = account
         elif account.owner == target and account.role == taking:
@@ -100,18 +101,19 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
     if taker is None:
         new.append(taker := _new_account(tx, target, taking, currency))
     try:
-        given = rules.move(giver, transfer_id, -amount, tx.now, may_owe=may_owe)
+        given = rules.move(giver, transfer_id, -amount, now, may_owe=may_owe)
     except InsufficientFunds:
         if not _free_lapsed(tx, source, currency):
             raise
         return post(tx, transfer_id, order)
-    taken = rules.move(taker, transfer_id, amount, tx.now, may_owe=may_owe)
+    taken = rules.move(taker, transfer_id, amount, now, may_owe=may_owe)
     if new:
-        tx.coins.open(new)
+        coins.open(new)
     at = max(given.at, taken.at)
     done = Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
-    tx.coins.post((done,), (given, taken))
-    _note_unsealed(tx, (giver, taker))
+    coins.post((done,), (given, taken))
+    if giver.seq == giver.sealed or taker.seq == taker.sealed:
+        _note_unsealed(tx, (giver, taker))
     if giving == "wallet":
         tx.emit(source, (_posted(tx, source, done, given),))
     if taking == "wallet":

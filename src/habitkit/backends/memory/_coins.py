@@ -39,7 +39,7 @@ class Coins:
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""
-        rows, places = self._accounts.rows, self._places
+        rows, places = self._accounts.rows, self._places.rows
         return [rows[id_] for owner in owners for id_ in places.get((owner, currency), ())]
 
     def open(self, accounts: Sequence[Account]) -> None:
@@ -69,7 +69,8 @@ class Coins:
                 self._reversals.insert(transfer.reverses.int, transfer.id)
         for move in moves:
             id_, seq, _, amount, balance, at, debt = move
-            account = self._accounts.rows[id_.int]
+            number = id_.int
+            account = self._accounts.rows[number]
             _, owner, role, currency, balance_before, seq_before, _, floor, _, sealed = account
             if seq != seq_before + 1 or balance != balance_before + amount:
                 msg = f"account {id_} has moved on since it was read"
@@ -78,8 +79,8 @@ class Coins:
                 msg = f"account {id_} would fall below its floor"
                 raise IntegrityError(msg)
             moved_on = Account(id_, owner, role, currency, balance, seq, at, floor, debt, sealed)
-            self._accounts.put(id_.int, moved_on)
-            self._entries.insert((id_.int, seq), move)
+            self._accounts.put(number, moved_on)
+            self._entries.insert((number, seq), move)
             total += amount
         if total:
             msg = f"the moves of transfer {transfers[0].id} do not sum to zero"
