@@ -87,7 +87,7 @@ class Transaction:
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
         self._written = 0
-        self._caused: set[tuple[UUID, str]] = set()
+        self._caused: set[tuple[int, str]] = set()
         self.cause: UUID | None = None
 
     @property
@@ -126,9 +126,12 @@ class Transaction:
         the cause, or if this transaction has asked for it before.
         """
         cause = self.cause
-        if cause is None or (cause, name) in self._caused:
+        if cause is None:
             return self.new_id()
-        self._caused.add((cause, name))
+        asked = (cause.int, name)  # a UUID computes its hash in Python each time
+        if asked in self._caused:
+            return self.new_id()
+        self._caused.add(asked)
         return ids.companion(cause, name)
 
     # -- whose is it ---------------------------------------------------------------------------
@@ -237,7 +240,10 @@ class Transaction:
             if len(chain) > _MAX_ROUNDS:
                 raise ReactionLoop([event.type for event in chain])
             for types, run in self._wiring.reactions:
-                batch = [event for event in events if isinstance(event, types)]
+                if len(events) == 1:  # the common case
+                    batch = [*events] if isinstance(events[0], types) else []
+                else:
+                    batch = [event for event in events if isinstance(event, types)]
                 if batch:
                     run(self, owner, batch)
         finally:
@@ -359,19 +365,23 @@ class Transaction:
         Raises:
             NotLocked: If one of them is of an owner whose lock is not held.
         """
-        if len(self._emitted) == self._written:
+        events, written = self._emitted, self._written
+        if len(events) == written:
             return
         locked, delivered = self._locked, self._wiring.delivered
-        positions: dict[str, int] = {}
-        for event in self._emitted[: self._written]:
-            positions[event.owner] = positions.get(event.owner, -1) + 1
+        following: dict[str, int] = {}
+        if written:
+            for event in events[:written]:
+                following[event.owner] = following.get(event.owner, 0) + 1
+            events = events[written:]
         rows = []
-        for event in self._emitted[self._written :]:
+        for event in events:
             owner = event.owner
             rev = locked.get(owner)
             if rev is None:
                 raise NotLocked(owner)
-            position = positions[owner] = positions.get(owner, -1) + 1
-            deliver = bool(delivered) and event.type in delivered
+            position = following.get(owner, 0)
+            following[owner] = position + 1
+            deliver = event.type in delivered if delivered else False
             rows.append(EventRow(rev, position, event, deliver))
         self.stores.events.append(rows)

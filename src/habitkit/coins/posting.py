@@ -115,9 +115,11 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
     if giver.seq == giver.sealed or taker.seq == taker.sealed:
         _note_unsealed(tx, (giver, taker))
     if giving == "wallet":
-        tx.emit(source, (_posted(tx, source, done, given),))
+        event = CoinsPosted(source, now, transfer_id, kind, currency, -amount, given.balance)
+        tx.emit(source, (event,))
     if taking == "wallet":
-        tx.emit(target, (_posted(tx, target, done, taken),))
+        event = CoinsPosted(target, now, transfer_id, kind, currency, amount, taken.balance)
+        tx.emit(target, (event,))
     return done
 
 

@@ -62,7 +62,7 @@ class Coins:
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries."""
-        total = 0
+        accounts, entries, total = self._accounts, self._entries, 0
         for transfer in transfers:
             self._transfers.insert(transfer.id.int, transfer)
             if transfer.reverses is not None:
@@ -70,8 +70,9 @@ class Coins:
         for move in moves:
             id_, seq, _, amount, balance, at, debt = move
             number = id_.int
-            account = self._accounts.rows[number]
-            _, owner, role, currency, balance_before, seq_before, _, floor, _, sealed = account
+            _, owner, role, currency, balance_before, seq_before, _, floor, _, sealed = (
+                accounts.rows[number]
+            )
             if seq != seq_before + 1 or balance != balance_before + amount:
                 msg = f"account {id_} has moved on since it was read"
                 raise IntegrityError(msg)
@@ -79,8 +80,8 @@ class Coins:
                 msg = f"account {id_} would fall below its floor"
                 raise IntegrityError(msg)
             moved_on = Account(id_, owner, role, currency, balance, seq, at, floor, debt, sealed)
-            self._accounts.put(number, moved_on)
-            self._entries.insert((number, seq), move)
+            accounts.put(number, moved_on)
+            entries.insert((number, seq), move)
             total += amount
         if total:
             msg = f"the moves of transfer {transfers[0].id} do not sum to zero"
