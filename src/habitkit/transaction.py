@@ -85,7 +85,7 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
-        self._caused: set[tuple[UUID, str]] = set()
+        self._caused: set[tuple[int, str]] = set()
         self.cause: UUID | None = None
         self.action: Callable[..., object] | None = None
 
@@ -130,9 +130,12 @@ class Transaction:
         the cause, or if this transaction has asked for it before.
         """
         cause = self.cause
-        if cause is None or (cause, name) in self._caused:
+        if cause is None:
             return self.new_id()
-        self._caused.add((cause, name))
+        asked = (cause.int, name)  # a UUID computes its hash in Python each time
+        if asked in self._caused:
+            return self.new_id()
+        self._caused.add(asked)
         return ids.companion(cause, name)
 
     # -- whose is it ---------------------------------------------------------------------------
@@ -229,7 +232,10 @@ class Transaction:
             if len(chain) > _MAX_ROUNDS:
                 raise ReactionLoop([event.type for event in chain])
             for types, run in self._wiring.reactions:
-                batch = [event for event in events if isinstance(event, types)]
+                if len(events) == 1:  # the common case
+                    batch = [*events] if isinstance(events[0], types) else []
+                else:
+                    batch = [event for event in events if isinstance(event, types)]
                 if batch:
                     run(self, owner, batch)
         finally:
@@ -300,14 +306,15 @@ class Transaction:
         if not self._emitted:
             return
         locked, delivered = self._locked, self._wiring.delivered
-        positions: dict[str, int] = {}
+        following: dict[str, int] = {}
         rows = []
         for event in self._emitted:
             owner = event.owner
             rev = locked.get(owner)
             if rev is None:
                 raise NotLocked(owner)
-            position = positions[owner] = positions.get(owner, -1) + 1
-            deliver = bool(delivered) and event.type in delivered
+            position = following.get(owner, 0)
+            following[owner] = position + 1
+            deliver = event.type in delivered if delivered else False
             rows.append(EventRow(rev, position, event, deliver))
         self.stores.events.append(rows)

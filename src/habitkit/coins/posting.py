@@ -87,11 +87,12 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         InsufficientFunds: If a wallet would fall below its floor and may not.
         BalanceOverflow: If a balance would leave 64 bits.
     """
-    kind, source, target, currency, amount, memo, meta, reverses, _, may_owe = order
-    giving, taking = order.roles
+    kind, source, target, currency, amount, memo, meta, reverses, between, may_owe = order
+    giving, taking = between or rules.BETWEEN[kind]
+    coins, now = tx.coins, tx.now
     owners = (source,) if source == target else (source, target)
     giver = taker = None
-    for account in tx.coins.accounts(owners, currency):
+    for account in coins.accounts(owners, currency):
         if account.owner == source and account.role == giving:
             giver = account
         elif account.owner == target and account.role == taking:
@@ -101,7 +102,7 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         new.append(giver := _new_account(tx, source, giving, currency))
     if taker is None:
         new.append(taker := _new_account(tx, target, taking, currency))
-    at = max(tx.now, giver.at, taker.at)  # one instant for both sides
+    at = max(now, giver.at, taker.at)  # one instant for both sides
     try:
         given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
     except InsufficientFunds:
@@ -110,14 +111,17 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         return post(tx, transfer_id, order)
     taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
     if new:
-        tx.coins.open(new)
+        coins.open(new)
     done = Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
-    tx.coins.post((done,), (given, taken))
-    _note_unsealed(tx, (giver, taker))
+    coins.post((done,), (given, taken))
+    if giver.seq == giver.sealed or taker.seq == taker.sealed:
+        _note_unsealed(tx, (giver, taker))
     if giving == "wallet":
-        tx.emit(source, (_posted(tx, source, done, given),))
+        event = CoinsPosted(source, now, transfer_id, kind, currency, -amount, given.balance)
+        tx.emit(source, (event,))
     if taking == "wallet":
-        tx.emit(target, (_posted(tx, target, done, taken),))
+        event = CoinsPosted(target, now, transfer_id, kind, currency, amount, taken.balance)
+        tx.emit(target, (event,))
     return done
 
 
