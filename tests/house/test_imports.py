@@ -37,7 +37,17 @@ PURE = {
 HOSTS = {"habitkit.__main__"}
 VALUE_PAGES = ("model", "economy", "books")
 PURE_PAGES = ("rules", "days", "entitlements", "chain", "checking")
-ACTION_PAGES = ("actions", "posting", "holding", "auditing", "statements", "reconciling")
+ACTION_PAGES = (
+    "actions",
+    "auditing",
+    "finding",
+    "histories",
+    "holding",
+    "posting",
+    "reconciling",
+    "requests",
+    "statements",
+)
 MEANS = {"habitkit._text", "habitkit._values"}
 VALUES = {"habitkit.errors", "habitkit.events"} | MEANS
 

@@ -14,14 +14,13 @@ from habitkit.coins.holding import holds, release, reserve, settle
 from habitkit.coins.model import Posting
 from habitkit.coins.posting import (
     Order,
-    digest_of,
     nth,
     once,
-    plain_metadata,
     post,
     post_all,
     post_once,
 )
+from habitkit.coins.requests import digest_of, plain_metadata
 from habitkit.coins.statements import balance, history, open_wallet
 from habitkit.errors import (
     AlreadyReversed,

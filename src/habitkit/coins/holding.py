@@ -23,7 +23,8 @@ from habitkit import ids
 from habitkit._procedure import Call
 from habitkit.coins import rules
 from habitkit.coins.model import Hold
-from habitkit.coins.posting import Order, end_hold, once, plain_metadata, post, request_of
+from habitkit.coins.posting import Order, end_hold, once, post
+from habitkit.coins.requests import plain_metadata, request_of
 from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from attrs import evolve
 
-from habitkit import _codec, ids
+from habitkit import ids
 from habitkit.coins import rules
 from habitkit.coins.model import Account, Hold, Move, PlainOrder, Transfer
-from habitkit.errors import BatchRefused, InsufficientFunds, InvalidInput, Refused
+from habitkit.coins.requests import request_of
+from habitkit.errors import BatchRefused, InsufficientFunds, Refused
 from habitkit.events import CoinsPosted, HoldClosed
 from habitkit.journal.answers import answer_of
 
@@ -31,19 +32,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Order",
-    "digest_of",
     "end_hold",
     "free_lapsed",
     "nth",
     "once",
-    "plain_metadata",
     "post",
     "post_all",
     "post_once",
-    "request_of",
 ]
 
-_LARGEST_METADATA = 4 * 1024
 _MAX_LAPSED = 1000
 
 
@@ -234,40 +231,6 @@ def once(
     found = tx.coins.transfer(transfer_id)
     assert found is not None  # noqa: S101 - it was written together with the answer
     return found
-
-
-def request_of(order: Order) -> dict[str, object]:
-    """Return what makes two requests the same; only a digest of words that may be erased."""
-    return {
-        "target": order.target,
-        "amount": order.amount,
-        "currency": order.currency,
-        "memo": None if order.memo is None else _codec.digest(order.memo),
-        "metadata": None if order.metadata is None else _codec.digest(order.metadata),
-    }
-
-
-def digest_of(orders: Sequence[Order]) -> str:
-    """Return what makes two batches the same."""
-    return _codec.digest([order[:7] for order in orders])
-
-
-def plain_metadata(value: object) -> dict[str, Any] | None:
-    """Return valid metadata as plain JSON values, or None.
-
-    Raises:
-        InvalidInput: If they are no JSON values by name, or longer than 4 KiB as text.
-    """
-    if value is None:
-        return None
-    try:
-        return _codec.plain_object(value, _LARGEST_METADATA)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            "metadata",
-            given=value,
-            expected=f"JSON values by name, {_LARGEST_METADATA} bytes at most, or None",
-        ) from error
 
 
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
