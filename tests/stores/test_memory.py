@@ -14,6 +14,7 @@ from habitkit.testing.contracts import (
     HabitsContract,
     StoreContract,
 )
+from tests.stores.tampering import InMemory
 
 
 class TestMemoryStore(StoreContract, HabitsContract, CoinsContract):
@@ -21,8 +22,20 @@ class TestMemoryStore(StoreContract, HabitsContract, CoinsContract):
     def store(self):
         return MemoryStore()
 
+    @pytest.fixture
+    def tamper(self, store):
+        return InMemory(store)
+
 
 class TestThreadedMemoryStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
     @pytest.fixture
-    def open_store(self):
-        return lambda: ThreadedStore(MemoryStore())
+    def memory(self):
+        return MemoryStore()
+
+    @pytest.fixture
+    def open_store(self, memory):
+        return lambda: ThreadedStore(memory)
+
+    @pytest.fixture
+    def tamper(self, memory):
+        return InMemory(memory)

@@ -20,6 +20,7 @@ from habitkit.testing.contracts import (
     StoreContract,
 )
 from tests.stores.hosts import ASYNC, SYNC
+from tests.stores.tampering import InTables
 
 
 class OnPostgres(Contract):
@@ -36,6 +37,10 @@ class OnPostgres(Contract):
         engine = create_engine(url)
         yield engine
         engine.dispose()
+
+    @pytest.fixture
+    def tamper(self, engine):
+        return InTables(engine)
 
     @pytest.fixture
     def conflict(self):

@@ -21,6 +21,7 @@ from habitkit.testing.contracts import (
     StoreContract,
 )
 from tests.stores.hosts import ASYNC, SYNC
+from tests.stores.tampering import InTables
 
 
 class InFile(Contract):
@@ -38,6 +39,10 @@ class InFile(Contract):
         upgrade(engine)
         yield engine
         engine.dispose()
+
+    @pytest.fixture
+    def tamper(self, engine):
+        return InTables(engine)
 
     @pytest.fixture
     def conflict(self):
@@ -76,6 +81,10 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)
+
+    @pytest.fixture
+    def tamper(self, engine):
+        return InTables(engine)
 
     @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
     def host(self, request, engine):

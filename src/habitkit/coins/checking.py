@@ -57,10 +57,8 @@ class Checker:
                 return self._found(problem, self.entries)
             if block is None:
                 continue
-            if line.digest is None and (line.memo, line.metadata) != (None, None):
-                return self._found(
-                    "it has a memo or metadata, and had none when it was sealed", line.seq
-                )
+            if line.digest is None and _has_words(line):
+                return self._found("its memo or metadata came after its block hash", line.seq)
             if not hashes and line.seq != block.first:
                 return self._found(
                     f"a block hash begins at entry {block.first}, expected {line.seq}", line.seq
@@ -141,10 +139,14 @@ class Checker:
         return Finding(problem, account.owner, account.currency, account.role, seq)
 
 
+def _has_words(line: Line) -> bool:
+    """Tell whether there is a memo or metadata."""
+    return (line.memo, line.metadata) != (None, None)
+
+
 def _words(line: Line) -> str | None:
     """Compare memo and metadata with their digest; what was erased has lost the salt too."""
-    nothing = (line.memo, line.metadata) == (None, None)
-    if line.digest is None or (nothing and line.salt is None):
+    if line.digest is None or (line.salt is None and not _has_words(line)):
         return None
     if line.salt is None or chain.words_digest(line.salt, line) != line.digest:
         return "its memo or metadata is not what was sealed"

@@ -26,7 +26,7 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 |---|---|---|
 | ``StoreContract`` | every store | ``store`` |
 | ``HabitsContract`` | stores that keep ``habits`` and ``streaks`` | ``store`` |
-| ``CoinsContract`` | stores that keep ``coins`` | ``store`` |
+| ``CoinsContract`` | stores that keep ``coins`` | ``store``, and may give ``tamper`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``Async...`` of each | the same for an ``AsyncStore`` | ``open_store``, and ``host`` |
 
@@ -45,12 +45,14 @@ pytest.register_assert_rewrite(
             "accounts",
             "async_cases",
             "async_contracts",
+            "audits",
             "batches",
             "book_store",
             "check_ins",
             "coin_races",
             "coins",
             "economies",
+            "erasure",
             "events",
             "frame",
             "habit_races",
@@ -69,6 +71,7 @@ pytest.register_assert_rewrite(
             "relay",
             "reversals",
             "rewards",
+            "sealing",
             "statements",
             "store_races",
             "streaks",
@@ -84,6 +87,7 @@ from habitkit.testing.contracts._async_contracts import (  # noqa: E402
     AsyncHostTransactionsContract,
     AsyncStoreContract,
 )
+from habitkit.testing.contracts._audits import Tamper  # noqa: E402
 from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
 from habitkit.testing.contracts._frame import Contract  # noqa: E402
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
@@ -103,4 +107,5 @@ __all__ = [
     "HostTransactionsContract",
     "LoopThread",
     "StoreContract",
+    "Tamper",
 ]

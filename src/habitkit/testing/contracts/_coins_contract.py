@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from habitkit.testing.contracts._accounts import AccountCases
+from habitkit.testing.contracts._audits import AuditCases
 from habitkit.testing.contracts._batches import BatchCases
 from habitkit.testing.contracts._book_store import BookStoreCases
 from habitkit.testing.contracts._coin_races import CoinRaces
 from habitkit.testing.contracts._coins import CoinCases, HistoryOfCoinsCases
 from habitkit.testing.contracts._economies import EconomyCases
+from habitkit.testing.contracts._erasure import ErasureCases
 from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._hold_store import HoldStoreCases
 from habitkit.testing.contracts._holds import HoldCases
 from habitkit.testing.contracts._ledger import LedgerCases
 from habitkit.testing.contracts._reversals import ReversalCases
 from habitkit.testing.contracts._rewards import RewardCases
+from habitkit.testing.contracts._sealing import SealingCases
 from habitkit.testing.contracts._statements import AsOfCases, StatementCases
 
 __all__ = ["CoinsContract"]
@@ -34,6 +37,9 @@ class CoinsContract(
     StatementCases,
     AsOfCases,
     EconomyCases,
+    SealingCases,
+    ErasureCases,
+    AuditCases,
     CoinRaces,
 ):
     """What a store must hold that keeps the room ``coins``.

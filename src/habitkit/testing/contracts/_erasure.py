@@ -1,0 +1,115 @@
+"""Contract of erasure and export: words go, sums stay; and everything there is can be had."""
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from habitkit.coins.model import Posting
+from habitkit.errors import IdempotencyConflict
+from habitkit.habits.model import Schedule
+from habitkit.testing.contracts._frame import Contract
+
+if TYPE_CHECKING:
+    from habitkit.store import Store
+    from habitkit.testing import TestKit
+
+__all__ = ["ErasureCases"]
+
+
+class ErasureCases(Contract):
+    """Part of ``CoinsContract``: ``forget`` and ``export``."""
+
+    def test_what_is_forgotten_is_gone_for_both_parties(self, kit: TestKit) -> None:
+        kit.coins.award("ada", 30, memo="hi", metadata={"n": 1}, idempotency_key="a")
+        kit.coins.award("ada", 1, idempotency_key="b")
+        kit.coins.transfer("ada", "bob", 10, memo="for bob", idempotency_key="t")
+        kit.coins.award("bob", 5, memo="bob's own", idempotency_key="a")
+        kit.coins.reserve("ada", 5, metadata={"hold": 1}, idempotency_key="h")
+        balances = [kit.coins.balance(owner) for owner in ("ada", "bob")]
+
+        assert kit.coins.forget("ada") == 3
+        assert kit.coins.forget("ada") == 0
+
+        for entry in kit.coins.history("ada"):
+            assert (entry.memo, entry.metadata) == (None, None)
+        assert [entry.memo for entry in kit.coins.history("bob")] == ["bob's own", None]
+        assert [kit.coins.balance(owner) for owner in ("ada", "bob")] == balances
+        assert kit.coins.audit().ok
+        assert kit.coins.forget("nobody") == 0
+
+    @pytest.mark.parametrize("when", ["before", "between", "after"])
+    def test_the_audit_stays_clean_whenever_the_words_go(self, kit: TestKit, when: str) -> None:
+        kit.coins.award("ada", 30, memo="hi", metadata={"n": 1}, idempotency_key="a")
+        kit.coins.transfer("ada", "bob", 10, memo="for bob", idempotency_key="t")
+        if when != "before":
+            kit.sweep(1 if when == "between" else 100)
+        heads = [*kit.coins.head("ada"), *kit.coins.head("bob")]
+
+        assert kit.coins.forget("ada") == 2
+
+        assert kit.coins.audit(heads=heads).ok
+        for _ in range(3):
+            kit.sweep()
+        audited = kit.coins.audit(heads=heads)
+        assert (audited.ok, audited.sealed) == (True, 3)
+
+    def test_many_words_are_forgotten(self, kit: TestKit) -> None:
+        postings = [Posting.award("ada", 1, memo=f"m{n}") for n in range(501)]
+        kit.coins.post_many(postings, idempotency_key="b")
+
+        assert kit.coins.forget("ada") == 501
+        assert {entry.memo for entry in kit.coins.history("ada", limit=1000)} == {None}
+
+    def test_old_keys_still_answer_after_the_words_are_gone(self, kit: TestKit) -> None:
+        def award(memo: str = "hi") -> tuple[object, ...]:
+            done = kit.coins.award("ada", 30, memo=memo, metadata={"n": 1}, idempotency_key="a")
+            return done.id, done.amount, done.memo, done.metadata
+
+        def reserve() -> tuple[object, ...]:
+            hold = kit.coins.reserve("ada", 3, memo="hold", idempotency_key="h")
+            return hold.id, hold.amount
+
+        def batch() -> list[object]:
+            postings = [Posting.award("ada", 1, memo="m"), Posting.award("bob", 1, memo="m")]
+            return [each.id for each in kit.coins.post_many(postings, idempotency_key="b")]
+
+        first, hold, many = award(), reserve(), batch()
+        kit.sweep()
+
+        kit.coins.forget("ada")
+
+        assert award() == (*first[:2], None, None)
+        assert reserve() == hold
+        assert batch() == many
+        with pytest.raises(IdempotencyConflict):
+            award("ho")
+        assert kit.coins.balance("ada").posted == 31
+
+    def test_everything_about_an_owner_is_exported(self, kit: TestKit, store: Store) -> None:
+        kit.coins.award("ada", 30, memo="hi", metadata={"n": 1}, idempotency_key="a")
+        gift = kit.coins.transfer("ada", "bob", 10, idempotency_key="t")
+        hold = kit.coins.reserve("ada", 5, idempotency_key="h")
+        ended = kit.coins.release(kit.coins.reserve("ada", 5, idempotency_key="h2").id)
+        earns = {"habits", "streaks"} <= set(store.rooms)
+        if earns:
+            kit.habits.check_in(kit.habits.create("ada", "Run", Schedule.daily()).id)
+        kit.sweep()
+
+        found = kit.coins.export("ada")
+
+        assert found.owner == "ada"
+        accounts = {account.role: account for account in found.accounts}
+        assert set(accounts) == {"wallet", "mint", "escrow"}
+        lines = found.lines[accounts["wallet"].id]
+        assert (lines[0].memo, lines[0].metadata, lines[0].kind) == ("hi", {"n": 1}, "award")
+        assert (lines[1].transfer_id, lines[1].amount, lines[1].target) == (gift.id, -10, "bob")
+        assert len(lines) == accounts["wallet"].seq == 5 + earns
+        assert sum(line.amount for line in found.lines[accounts["escrow"].id]) == 5
+        assert found.holds == (hold, ended)
+        assert [row.amount for row in found.entitlements] == [10] * earns
+        (block,) = found.blocks[accounts["wallet"].id]
+        assert (block.first, block.last) == (1, 5 + earns)
+        assert kit.coins.export("nobody").accounts == ()

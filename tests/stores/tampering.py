@@ -1,0 +1,73 @@
+"""Who changes rows behind the ledger's back: for the contract of the audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from habitkit.backends.sqlalchemy import tables
+from habitkit.coins.books import Block
+from habitkit.coins.model import Account, Move, Transfer
+
+
+class InMemory:
+    """Somebody with a debugger in a memory store."""
+
+    def __init__(self, store):
+        coins = store._stores.coins
+        self.tables = {
+            "accounts": coins._accounts.rows,
+            "transfers": coins._transfers.rows,
+            "entries": coins._entries.rows,
+            "blocks": coins.books._blocks.rows,
+        }
+
+    def _found(self, table, where):
+        rows = self.tables[table]
+        return [
+            (place, row)
+            for place, row in rows.items()
+            if all(getattr(row, name) == value for name, value in where.items())
+        ]
+
+    def change(self, table, where, changes):
+        for place, row in self._found(table, where):
+            values = {name: getattr(row, name) for name in _names(type(row))}
+            self.tables[table][place] = type(row)(**{**values, **changes})
+
+    def remove(self, table, where):
+        for place, _ in self._found(table, where):
+            del self.tables[table][place]
+
+    def insert(self, table, row):
+        if table == "entries":
+            self.tables[table][row["account_id"].int, row["seq"]] = Move(**row, debt=0)
+        else:
+            self.tables[table][row["id"].int] = Transfer(**row)
+
+
+class InTables:
+    """Somebody with access to the database."""
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    def _do(self, statement, *args: Any):
+        with self.engine.begin() as connection:
+            assert connection.execute(statement, *args).rowcount == 1
+
+    def _where(self, table, where):
+        return [getattr(tables, table).c[name] == value for name, value in where.items()]
+
+    def change(self, table, where, changes):
+        changed = getattr(tables, table).update().where(*self._where(table, where))
+        self._do(changed.values(changes))
+
+    def remove(self, table, where):
+        self._do(getattr(tables, table).delete().where(*self._where(table, where)))
+
+    def insert(self, table, row):
+        self._do(getattr(tables, table).insert(), [row])
+
+
+def _names(kind: type[Account | Transfer | Move | Block]) -> list[str]:
+    return list(kind.__annotations__)
