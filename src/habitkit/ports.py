@@ -13,6 +13,9 @@
 | ``HabitStore`` | habits and their facts | ``HabitsContract`` |
 | ``StreakStore`` | streak snapshots | ``HabitsContract`` |
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |
+| ``HoldStore`` | holds on coins | ``CoinsContract`` |
+| ``BookStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
+| ``PlainPostings`` | optional: a plain transfer in one step | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | tells the time | none: one method |
@@ -30,7 +33,7 @@ What is not declared must not be there: the contracts test that too.
 """
 
 from habitkit.clock import Clock
-from habitkit.coins.store import CoinStore
+from habitkit.coins.store import BookStore, CoinStore, HoldStore, PlainPostings
 from habitkit.habits.store import HabitStore
 from habitkit.journal.store import (
     AnswerStore,
@@ -52,14 +55,17 @@ __all__ = [
     "AnswerStore",
     "AsyncHostTransactions",
     "AsyncStore",
+    "BookStore",
     "Clock",
     "CoinStore",
     "EventStore",
     "HabitStore",
+    "HoldStore",
     "HostTransactions",
     "InboxStore",
     "OutboxStore",
     "OwnerStore",
+    "PlainPostings",
     "Store",
     "Stores",
     "StreakStore",

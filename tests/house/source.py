@@ -92,9 +92,9 @@ def rooms() -> list[str]:
     )
 
 
-def pages(name: str) -> list[Module]:
-    """Return the rooms' pages of a name."""
-    return [m for m in modules() if m.place.split("/")[1:] == [f"{name}.py"]]
+def pages(*names: str) -> list[Module]:
+    """Return the rooms' pages of some names."""
+    return [m for m in modules() if m.place.split("/")[1:] in [[f"{name}.py"] for name in names]]
 
 
 @cache

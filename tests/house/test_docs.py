@@ -53,5 +53,13 @@ def test_the_docs_mention_all(kind):
 
 
 def test_there_is_something_to_mention():
-    assert {"clock", "economy", "reactions", "store", "subscribers", "url"} == KINDS["settings"]
+    assert {
+        "audit_key",
+        "clock",
+        "economy",
+        "reactions",
+        "store",
+        "subscribers",
+        "url",
+    } == KINDS["settings"]
     assert all(KINDS.values())

@@ -20,6 +20,7 @@ import habitkit.testing
 from habitkit import AsyncOwnedKit, OwnedKit, Schedule
 from habitkit._action import Action, Procedure
 from habitkit.backends.memory import MemoryStore
+from habitkit.coins.model import Posting
 from habitkit.errors import InvalidInput, NotFound
 from tests.unit.support import nothing_written
 
@@ -34,14 +35,27 @@ class Things:
     owner: str
     habit: UUID
     fact: UUID
+    award: UUID
+    hold: UUID
 
 
 Call = Callable[[Callable[..., Any], Things], Any]
 
 CASES: dict[str, Call] = {
+    "coins.audit": lambda call, of: call(of.owner),
     "coins.award": lambda call, of: call(of.owner, 1, idempotency_key="k"),
     "coins.balance": lambda call, of: call(of.owner),
+    "coins.export": lambda call, of: call(of.owner),
+    "coins.forget": lambda call, of: call(of.owner),
+    "coins.head": lambda call, of: call(of.owner),
     "coins.history": lambda call, of: call(of.owner),
+    "coins.holds": lambda call, of: call(of.owner),
+    "coins.open": lambda call, of: call(of.owner),
+    "coins.post_many": lambda call, of: call([Posting.award(of.owner, 1)], idempotency_key="k"),
+    "coins.release": lambda call, of: call(of.hold),
+    "coins.reserve": lambda call, of: call(of.owner, 1, idempotency_key="k"),
+    "coins.reverse": lambda call, of: call(of.award, idempotency_key="k"),
+    "coins.settle": lambda call, of: call(of.hold),
     "coins.spend": lambda call, of: call(of.owner, 1, idempotency_key="k"),
     "coins.transfer": lambda call, of: call(of.owner, "cid", 1, idempotency_key="k"),
     "events.page": lambda call, of: call(of.owner),
@@ -61,8 +75,9 @@ WITH_ANOTHER_KEY: dict[str, Call] = {
     "habits.create": lambda call, of: call(of.owner, "Walk", DAILY, idempotency_key="used"),
     "events.record": lambda call, of: call(of.owner, "swim", idempotency_key="used"),
     "coins.award": lambda call, of: call(of.owner, 2, idempotency_key="used"),
+    "coins.reserve": lambda call, of: call(of.owner, 2, idempotency_key="used"),
 }
-NOBODY = Things("nobody", UUID(int=7), UUID(int=8))
+NOBODY = Things("nobody", UUID(int=7), UUID(int=8), UUID(int=9), UUID(int=10))
 
 
 def rooms(kit: type) -> list[str]:
@@ -96,9 +111,10 @@ def kit(store):
 def things(kit, owner) -> Things:
     habit = kit.habits.create(owner, "Run", DAILY, idempotency_key="used")
     done = kit.habits.check_in(habit.id, idempotency_key="used")
-    kit.coins.award(owner, 1, idempotency_key="used")
+    award = kit.coins.award(owner, 1, idempotency_key="used")
+    hold = kit.coins.reserve(owner, 1, idempotency_key="used")
     kit.events.record(owner, "read", idempotency_key="used")
-    return Things(owner, habit.id, done.id)
+    return Things(owner, habit.id, done.id, award.id, hold.id)
 
 
 @pytest.fixture
@@ -171,7 +187,7 @@ def refusal(case: Call, call: Callable[..., Any], of: Things) -> NotFound:
 def shape(error: NotFound, of: Things) -> str:
     """Return the message without what the caller gave."""
     text = str(error)
-    for given in (of.owner, of.habit, of.fact):
+    for given in (of.owner, of.habit, of.fact, of.award, of.hold):
         text = text.replace(repr(given), "...")
     return text
 
@@ -191,6 +207,40 @@ def test_the_target_of_a_transfer_may_be_another_and_shows_nothing_of_itself(kit
     assert (known.amount, known.target) == (1, "bob")
     assert (unknown.amount, unknown.target) == (1, "nobody")
     assert kit.coins.balance("bob").posted == 12
+
+
+def test_the_whole_ledger_is_audited_by_who_owns_it_all(kit, store, bobs):
+    owned = kit.owned_by("ada")
+
+    with nothing_written(store), pytest.raises(NotFound) as refusal:
+        owned.coins.audit()
+
+    assert (refusal.value.kind, refusal.value.given) == ("ledger", None)
+    assert owned.coins.audit("ada").accounts == 0
+    assert kit.coins.audit().accounts == 3
+
+
+def test_what_another_is_a_party_to_is_not_taken_back(kit, adas, bobs):
+    given = kit.coins.transfer("ada", "bob", 1, idempotency_key="g")
+    taken = kit.coins.transfer("bob", "ada", 1, idempotency_key="t")
+
+    for shared in (given, taken):
+        with pytest.raises(NotFound):
+            kit.owned_by("ada").coins.reverse(shared.id, idempotency_key="r")
+        assert kit.coins.reverse(shared.id, idempotency_key="r").reverses == shared.id
+
+
+def test_a_batch_gives_to_others_and_takes_from_nobody_else(kit, store, adas, bobs):
+    owned = kit.owned_by("ada")
+    gifts = [Posting.transfer("ada", "bob", 1), Posting.transfer("ada", "nobody", 1)]
+    theft = [*gifts, Posting.transfer("bob", "ada", 1)]
+
+    with nothing_written(store), pytest.raises(NotFound):
+        owned.coins.post_many(theft, idempotency_key="k")
+    assert [done.target for done in owned.coins.post_many(gifts, idempotency_key="k")] == [
+        "bob",
+        "nobody",
+    ]
 
 
 def test_bad_input_is_told_before_whose_it_is(kit, store, bobs):

@@ -39,8 +39,8 @@ VOID = Void(an_id(5), HABIT.id, "ada", FACT.id, NOW)
 AWARD = Transfer(an_id(6), "award", "ada", "ada", "coin", 5, None, NOW)
 NOTED = EventRow(1, 0, Recorded("ada", NOW, "noted", {}), False)
 MOVES = (
-    Move(WALLET.id, 1, 5, 5, NOW, 0),
-    Move(MINT.id, 1, -5, -5, NOW, 0),
+    Move(WALLET.id, 1, AWARD.id, 5, 5, NOW, 0),
+    Move(MINT.id, 1, AWARD.id, -5, -5, NOW, 0),
 )
 
 
@@ -53,9 +53,8 @@ def store(engine: Engine) -> SqlStore:
         stores.habits.add(HABIT)
         stores.habits.add_check_ins([FACT])
         stores.habits.add_void(VOID)
-        stores.coins.open(WALLET)
-        stores.coins.open(MINT)
-        stores.coins.post(AWARD, MOVES)
+        stores.coins.open((WALLET, MINT))
+        stores.coins.post((AWARD,), MOVES)
         stores.events.append([NOTED])
 
     store.run(fill, write=True, keyed=False)
@@ -65,12 +64,11 @@ def store(engine: Engine) -> SqlStore:
 def moved(**changes: Any) -> Any:
     """Return work that posts a transfer to the wallet with something wrong about it."""
     change = {"amount": 1, "balance": 6, "debt": 0, "seq": 2, **changes}
-    wallet = Move(
-        WALLET.id, change["seq"], change["amount"], change["balance"], NOW, change["debt"]
-    )
-    mint = Move(MINT.id, 2, -change["amount"], -5 - change["amount"], NOW, 0)
-    transfer = evolve(AWARD, id=an_id(7), amount=abs(change["amount"]) or 1)
-    return lambda stores: stores.coins.post(transfer, (wallet, mint))
+    seq, amount, balance, debt = (change[each] for each in ("seq", "amount", "balance", "debt"))
+    transfer = evolve(AWARD, id=an_id(7), amount=abs(amount) or 1)
+    wallet = Move(WALLET.id, seq, transfer.id, amount, balance, NOW, debt)
+    mint = Move(MINT.id, 2, transfer.id, -amount, -5 - amount, NOW, 0)
+    return lambda stores: stores.coins.post((transfer,), (wallet, mint))
 
 
 # -- duplicates ----------------------------------------------------------------------------------
@@ -79,8 +77,8 @@ DUPLICATES = {
     "habit": lambda stores: stores.habits.add(HABIT),
     "check-in": lambda stores: stores.habits.add_check_ins([FACT]),
     "void": lambda stores: stores.habits.add_void(evolve(VOID, id=an_id(99))),
-    "account": lambda stores: stores.coins.open(WALLET._replace(id=an_id(99))),
-    "transfer": lambda stores: stores.coins.post(AWARD, ()),
+    "account": lambda stores: stores.coins.open((WALLET._replace(id=an_id(99)),)),
+    "transfer": lambda stores: stores.coins.post((AWARD,), ()),
     "event": lambda stores: stores.events.append([NOTED]),
 }
 
@@ -133,13 +131,13 @@ def test_a_transfer_of_nothing_or_less_is_refused(engine, store, amount):
     transfer = evolve(AWARD, id=an_id(7), amount=amount)
 
     with nothing_written(engine), pytest.raises(IntegrityError, match="amount"):
-        store.run(lambda stores: stores.coins.post(transfer, ()), write=True, keyed=False)
+        store.run(lambda stores: stores.coins.post((transfer,), ()), write=True, keyed=False)
 
 
 def test_moves_that_do_not_sum_to_zero_are_refused(engine, store):
     with nothing_written(engine), pytest.raises(IntegrityError, match="do not sum to zero"):
         store.run(
-            lambda stores: stores.coins.post(evolve(AWARD, id=an_id(7)), MOVES[:1]),
+            lambda stores: stores.coins.post((evolve(AWARD, id=an_id(7)),), MOVES[:1]),
             write=True,
             keyed=False,
         )

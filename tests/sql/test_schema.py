@@ -42,6 +42,9 @@ def reflected(engine: Engine) -> dict[str, Any]:
             {**column, "type": column["type"].compile(engine.dialect)} for column in columns
         ]
     told["primary keys"] = found.get_multi_pk_constraint()
+    for index in (index for indexes in told["indexes"].values() for index in indexes):
+        options = index.get("dialect_options", {})
+        options.update({name: str(value) for name, value in options.items()})  # texts differ
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             listed = connection.exec_driver_sql("PRAGMA table_list")

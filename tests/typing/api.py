@@ -16,6 +16,7 @@ from habitkit import (
     AsyncHabitKit,
     AsyncHostKit,
     AsyncOwnedKit,
+    AuditReport,
     Balance,
     CheckedIn,
     Clock,
@@ -23,10 +24,14 @@ from habitkit import (
     Economy,
     Entry,
     Event,
+    Finding,
     Habit,
     HabitKit,
+    Head,
+    Hold,
     HostKit,
     OwnedKit,
+    Posting,
     Reaction,
     RebuildReport,
     RelayReport,
@@ -46,6 +51,7 @@ from habitkit import (
 )
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.coins import LedgerExport
 from habitkit.coins import actions as coins
 from habitkit.events import CoinsPosted, HabitCompleted, Recorded, StreakReached
 from habitkit.habits import actions as habits
@@ -122,7 +128,8 @@ BookRead("ada", clock.now())  # type: ignore[call-arg]  # pyright: ignore[report
 HabitCompleted("ada", clock.now(), UUID(int=1), date.min, "half")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 BookRead("ada", clock.now(), "Emma").title = "Ulysses"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
-economy = Economy(rules=(RewardRule("book", BookRead, 5),), currencies=frozenset({"coin"}))
+economy = Economy(rules=(RewardRule("book", BookRead, 5),), currencies=frozenset({"coin", "xp"}))
+assert_type(economy.changed(clock.now(), (RewardRule("book", BookRead, 7, "xp"),)), Economy)
 RewardRule("book", str, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 # -- making and opening a kit --------------------------------------------------------------------
@@ -173,6 +180,28 @@ assert_type(kit.coins.award("ada", 5, idempotency_key="k"), Transfer)
 assert_type(kit.coins.spend("ada", 5, idempotency_key="k", memo="book"), Transfer)
 assert_type(kit.coins.transfer("ada", "bob", 5, idempotency_key="k"), Transfer)
 assert_type(kit.coins.history("ada", after=3, newest_first=False), list[Entry])
+assert_type(kit.coins.balance("ada", "xp", as_of=clock.now()), Balance)
+assert_type(kit.coins.open("ada", floor=-50), Balance)
+batch = [
+    Posting.award("ada", 5, memo="book"),
+    Posting.spend("ada", 1),
+    Posting.transfer("a", "b", 1),
+]
+assert_type(batch, list[Posting])
+assert_type(kit.coins.post_many(batch, idempotency_key="k"), list[Transfer])
+assert_type(kit.coins.reverse(UUID(int=1), idempotency_key="k"), Transfer)
+hold = kit.coins.reserve("ada", 5, idempotency_key="k", expires_in_seconds=90, metadata={"n": 1})
+assert_type(hold, Hold)
+assert_type(hold.expires_at, datetime | None)
+assert_type(kit.coins.settle(hold.id, 3), Hold)
+assert_type(kit.coins.release(str(hold.id)), Hold)
+assert_type(kit.coins.holds("ada", ended=True, after=hold.seq), list[Hold])
+heads = kit.coins.head("ada")
+assert_type(heads, list[Head])
+assert_type(kit.coins.audit(), AuditReport)
+assert_type(kit.coins.audit("ada", heads=heads).findings, tuple[Finding, ...])
+assert_type(kit.coins.export("ada"), LedgerExport)
+assert_type(kit.coins.forget("ada"), int)
 
 assert_type(kit.events.record("ada", "read", {"pages": 5}, at=clock.now()), Recorded)
 assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
@@ -191,6 +220,12 @@ kit.habits.check_in(run.id, mood="good")  # type: ignore[call-arg]  # pyright: i
 kit.habits.check_out(run.id)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 kit.coins.award("ada", 5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 kit.coins.award("ada", 0.5, idempotency_key="k")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.coins.post_many(["award"], idempotency_key="k")  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+kit.coins.post_many([Posting.award("ada", 5)])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.coins.reverse(UUID(int=1))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.coins.reserve("ada", 5, seconds=90, idempotency_key="k")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+kit.coins.settle(hold)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.coins.balance("ada", as_of="2026-01-01")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 kit.events.record("ada")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 kit.sweep("all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 kit.quests  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
@@ -292,6 +327,24 @@ async def async_host_code() -> None:
         return 5
 
     assert_type(await (await kit.run(nested)), int)  # the work of a transaction is no coroutine
+
+
+async def async_ledger(kit: AsyncHabitKit) -> None:
+    """Use the rest of the ledger."""
+    assert_type(await kit.coins.open("ada", floor=-50), Balance)
+    assert_type(await kit.coins.post_many([], idempotency_key="k"), list[Transfer])
+    assert_type(await kit.coins.reverse(UUID(int=1), idempotency_key="k"), Transfer)
+    hold = await kit.coins.reserve("ada", 5, idempotency_key="k", expires_in_seconds=90)
+    assert_type(hold, Hold)
+    assert_type(await kit.coins.settle(hold.id, 3), Hold)
+    assert_type(await kit.coins.release(hold.id), Hold)
+    assert_type(await kit.coins.holds("ada"), list[Hold])
+    assert_type(await kit.coins.head("ada"), list[Head])
+    assert_type(await kit.coins.audit(), AuditReport)
+    assert_type(await kit.coins.export("ada"), LedgerExport)
+    assert_type(await kit.coins.forget("ada"), int)
+    # A missing await is an error.
+    kit.coins.settle(hold.id)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
 
 
 # -- what actions are on the class ---------------------------------------------------------------

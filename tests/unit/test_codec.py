@@ -152,6 +152,7 @@ def test_what_an_event_holds_beyond_owner_and_instant_is_told_by_name(event):
         "habit_id": event.habit_id,
         "day": event.day,
         "credit": event.credit,
+        "received_at": event.received_at,
     }
 
 

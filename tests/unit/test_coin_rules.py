@@ -1,37 +1,31 @@
-"""The ledger's arithmetic, and what events entitle to."""
+"""The ledger's arithmetic: amounts, floors, moves, holds, what may be taken back."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import strategies as st
 
 from habitkit.coins import rules
-from habitkit.coins.model import Account, Balance, Economy, Move, RewardRule, Settled
+from habitkit.coins.economy import Economy
+from habitkit.coins.model import Account, Balance, Hold, Kind, Move, Transfer
 from habitkit.errors import (
     BalanceOverflow,
+    HoldEnded,
     InsufficientFunds,
     InvalidAmount,
-    InvalidEvent,
     InvalidInput,
+    ManagedTransfer,
     UnknownCurrency,
-)
-from habitkit.events import (
-    CoinsPosted,
-    Event,
-    HabitCompleted,
-    HabitCreated,
-    Retracted,
-    StreakReached,
 )
 from tests.unit.support import given
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 LARGEST = 2**63 - 1
 SMALLEST = -(2**63)
-HABIT = UUID(int=7)
+TRANSFER = UUID(int=9)
 
 balances = st.integers(SMALLEST, LARGEST) | st.integers(-50, 50)
 changes = st.integers(-LARGEST, LARGEST) | st.integers(-50, 50)
@@ -63,7 +57,7 @@ def test_a_move_adds_up_and_stops_at_the_floor_and_at_64_bits(balance, change, f
 
     outcome: Move | BalanceOverflow | InsufficientFunds
     try:
-        outcome = rules.move(before, change, NOW, may_owe=may_owe)
+        outcome = rules.move(before, TRANSFER, change, NOW, may_owe=may_owe)
     except (BalanceOverflow, InsufficientFunds) as refusal:
         outcome = refusal
 
@@ -80,6 +74,7 @@ def test_a_move_adds_up_and_stops_at_the_floor_and_at_64_bits(balance, change, f
     else:
         assert SMALLEST <= after <= LARGEST
         assert (outcome.account_id, outcome.seq) == (before.id, before.seq + 1)
+        assert outcome.transfer_id == TRANSFER
         assert (outcome.amount, outcome.balance) == (change, after)
         if floor is None:
             assert outcome.debt == 0
@@ -90,7 +85,7 @@ def test_a_move_adds_up_and_stops_at_the_floor_and_at_64_bits(balance, change, f
 
 @given(st.timedeltas(timedelta(-3), timedelta(3)))
 def test_an_entry_is_never_dated_before_the_one_before_it(difference):
-    move = rules.move(account(at=NOW + difference), 1, NOW)
+    move = rules.move(account(at=NOW + difference), TRANSFER, 1, NOW)
 
     assert move.at == max(NOW, NOW + difference)
 
@@ -98,14 +93,17 @@ def test_an_entry_is_never_dated_before_the_one_before_it(difference):
 def test_a_wallet_in_debt_may_receive_but_not_give():
     in_debt = account(balance=-30, floor=0)
 
-    assert rules.move(in_debt, 10, NOW).debt == 20
+    assert rules.move(in_debt, TRANSFER, 10, NOW).debt == 20
     with pytest.raises(InsufficientFunds, match="may not fall below 0, so 1 cannot be taken"):
-        rules.move(in_debt, -1, NOW)
+        rules.move(in_debt, TRANSFER, -1, NOW)
 
 
-@pytest.mark.parametrize(("posted", "floor", "available"), [(5, 0, 5), (5, -10, 15), (-5, 0, 0)])
-def test_what_is_above_the_floor_is_available(posted, floor, available):
-    assert Balance("ada", "coin", posted, floor).available == available
+@pytest.mark.parametrize(
+    ("posted", "floor", "pending", "available"),
+    [(5, 0, 0, 5), (5, -10, 0, 15), (-5, 0, 0, 0), (5, 0, 3, 2), (5, 2, 3, 0), (5, 4, 3, 0)],
+)
+def test_what_is_above_the_floor_and_not_held_is_available(posted, floor, pending, available):
+    assert Balance("ada", "coin", posted, floor, pending).available == available
 
 
 @pytest.mark.parametrize("currency", ["gem", "", None, 5, ["coin"]])
@@ -132,122 +130,81 @@ def test_a_memo_that_cannot_be_stored_is_refused(memo):
         rules.memo(memo)
 
 
-# -- what events entitle to ----------------------------------------------------------------------
+@pytest.mark.parametrize("floor", [SMALLEST, -5, 0, 7, LARGEST])
+def test_a_floor_is_any_64_bit_int(floor):
+    assert rules.floor(floor) == floor
 
-economy = Economy(
-    rules=(
-        RewardRule("completion", HabitCompleted, 10),
-        RewardRule("karma", HabitCompleted, 3, "karma"),
-        RewardRule("streak", StreakReached, 50),
-    ),
-    currencies=frozenset({"coin", "karma"}),
+
+@pytest.mark.parametrize("floor", [SMALLEST - 1, LARGEST + 1, True, 1.0, "5", None])
+def test_anything_else_is_no_floor(floor):
+    with pytest.raises(InvalidAmount, match="floor: expected an int from -2"):
+        rules.floor(floor)
+
+
+# -- holds ---------------------------------------------------------------------------------------
+
+YEAR = 366 * 86_400
+
+
+@pytest.mark.parametrize(("seconds", "microseconds"), [(1, 10**6), (0.5, 500_000), (90, 9 * 10**7)])
+def test_a_hold_expires_after_so_many_seconds(seconds, microseconds):
+    assert rules.expiry(seconds, NOW) == NOW + timedelta(microseconds=microseconds)
+
+
+def test_a_hold_may_never_expire():
+    assert rules.expiry(None, NOW) is None
+    assert rules.expiry(YEAR, NOW) == NOW + timedelta(days=366)
+
+
+@pytest.mark.parametrize(
+    "seconds", [0, -1, YEAR + 1, float("nan"), float("inf"), True, "60", timedelta(1)]
 )
+def test_what_is_no_interval_ahead_is_refused(seconds):
+    with pytest.raises(InvalidInput, match="expires_in_seconds: expected a number above 0"):
+        rules.expiry(seconds, NOW)
 
 
-@st.composite
-def derived_events(draw):
-    """Make the event of one of a few places: it is true, worth less, or taken back, sealed or not."""
-    day = date(2026, 3, draw(st.integers(1, 3)))
-    credit, sealed = draw(st.sampled_from(["full", "history"])), draw(st.booleans())
-    event: HabitCompleted | StreakReached
-    if draw(st.booleans()):
-        event = HabitCompleted("ada", NOW, HABIT, day, credit)
-    else:
-        event = StreakReached("ada", NOW, HABIT, day, 7)
-    if draw(st.booleans()):
-        return Retracted("ada", NOW, event.type, event.key, sealed)
-    return event
+def hold(state="open", expires_at=None, settled=0):
+    return Hold(UUID(int=3), "ada", "coin", 1, 10, NOW, expires_at, state, settled)
 
 
-@given(st.lists(derived_events(), max_size=12))
-def test_each_place_is_due_what_the_last_open_event_of_it_says(events):
-    due = rules.due(events, economy)
+def test_an_open_hold_may_be_ended_until_it_expires():
+    lasting, brief = hold(), hold(expires_at=NOW + timedelta(seconds=1))
 
-    last = {event.key: event for event in events if not getattr(event, "sealed", False)}
-    expected = {}
-    for key, event in last.items():
-        earns = not isinstance(event, Retracted) and getattr(event, "credit", "full") == "full"
-        if key.startswith("done:"):
-            expected[f"{key}:completion"] = ("coin", 10 if earns else 0)
-            expected[f"{key}:karma"] = ("karma", 3 if earns else 0)
-        else:
-            expected[f"{key}:streak"] = ("coin", 50 if earns else 0)
-    assert {place: (row.currency, row.amount) for place, row in due.items()} == expected
-    assert all(row.key == place for place, row in due.items())
+    assert rules.hold_to_end(lasting, NOW + timedelta(days=999)) is lasting
+    assert rules.hold_to_end(brief, NOW) is brief
+    with pytest.raises(HoldEnded, match="it was expired, and ends once"):
+        rules.hold_to_end(brief, NOW + timedelta(seconds=1))
 
 
-@pytest.mark.parametrize("kind", [HabitCreated, CoinsPosted, Event, int, "HabitCompleted"])
-def test_a_reward_rule_is_on_a_class_of_events_with_a_key_of_its_own(kind):
-    with pytest.raises(InvalidEvent, match="on: expected a class of events with a key"):
-        RewardRule("all", kind, 10)
-
-
-@pytest.mark.parametrize("give", [0, -5, 0.5, True, 2**63, None])
-def test_a_reward_rule_gives_an_amount_of_coins(give):
-    with pytest.raises(InvalidAmount, match="give: expected an int from 1") as refusal:
-        RewardRule("done", HabitCompleted, give)
-
-    assert refusal.value.given is give
-
-
-def test_a_reward_rule_pays_in_a_declared_currency():
-    rules = (RewardRule("done", HabitCompleted, 5, "gem"),)
-
-    with pytest.raises(UnknownCurrency, match="rules: expected one of: coin, got 'gem'"):
-        Economy(rules)
-    assert Economy(rules, frozenset({"gem"})).rules == rules
-
-
-def test_two_reward_rules_on_an_event_have_two_names():
-    twice = (RewardRule("done", HabitCompleted, 5), RewardRule("done", HabitCompleted, 7))
-
-    with pytest.raises(InvalidInput, match="one name a rule"):
-        Economy(twice)
-    assert len(Economy((twice[0], RewardRule("done", StreakReached, 7))).rules) == 2
-
-
-def test_an_event_that_names_no_place_entitles_to_nothing():
-    class Sometimes(Event):
-        @property
-        def key(self):
-            return None
-
-    generous = Economy(rules=(RewardRule("all", Sometimes, 10),))
-
-    assert rules.due([Sometimes("ada", NOW)], generous) == {}
-
-
-amounts = st.dictionaries(
-    st.sampled_from("abcdef"), st.tuples(st.sampled_from(["coin", "karma"]), st.integers(0, 60))
+@pytest.mark.parametrize(
+    ("state", "said"), [("settled", "settled for 4"), ("released", "released"), ("expired", "exp")]
 )
+def test_a_hold_that_has_ended_is_not_ended_again(state, said):
+    with pytest.raises(HoldEnded, match=said) as refusal:
+        rules.hold_to_end(hold(state, settled=4), NOW)
+
+    assert (refusal.value.state, refusal.value.settled) == (state, 4)
 
 
-@given(amounts, amounts)
-def test_the_outstanding_rows_and_sums_lead_from_what_was_paid_to_what_is_due(due, paid):
-    currency_of = {"coin": "coin", "karma": "karma"}
-    wanted = {k: Settled(k, currency_of[c], n) for k, (c, n) in due.items()}
-    settled = {
-        k: Settled(k, wanted[k].currency if k in wanted else c, n) for k, (c, n) in paid.items()
-    }
-
-    changed, net = rules.outstanding(wanted, settled)
-
-    after = settled | {row.key: row for row in changed}
-    assert {k: after[k].amount if k in after else 0 for k in wanted} == {
-        k: row.amount for k, row in wanted.items()
-    }
-    assert all(settled.get(row.key) != row for row in changed)
-    for currency in ("coin", "karma"):
-        difference = sum(
-            row.amount - (settled[k].amount if k in settled else 0)
-            for k, row in wanted.items()
-            if row.currency == currency
-        )
-        assert net.get(currency, 0) == difference
+# -- what may be taken back ----------------------------------------------------------------------
 
 
-def test_what_was_paid_already_is_not_outstanding():
-    row = Settled("done:1:completion", "coin", 10)
+def a_transfer(kind):
+    return Transfer(TRANSFER, kind, "ada", "bob", "coin", 5, None, NOW)
 
-    assert rules.outstanding({row.key: row}, {row.key: row}) == ([], {})
-    assert rules.outstanding({row.key: row}, {}) == ([row], {"coin": 10})
+
+def test_coins_go_back_to_where_they_came_from():
+    kinds: list[Kind] = ["award", "spend", "transfer"]
+
+    for kind in kinds:
+        assert rules.reversal(a_transfer(kind)) == rules.BETWEEN[kind][::-1]
+    assert rules.reversal(a_transfer("settle")) == ("sink", "wallet"), "not back into escrow"
+
+
+@pytest.mark.parametrize(
+    "kind", ["reserve", "release", "expire", "reversal", "reward", "correction"]
+)
+def test_what_is_managed_by_others_is_not_taken_back(kind):
+    with pytest.raises(ManagedTransfer, match=f"of the kind '{kind}'"):
+        rules.reversal(a_transfer(kind))

@@ -12,6 +12,7 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import Economy, Event, Schedule, on, subscribe
 from habitkit.coins import actions as coins
+from habitkit.coins.reconciling import reconcile
 from habitkit.errors import (
     InsufficientFunds,
     NotLocked,
@@ -109,7 +110,7 @@ def test_a_subscriber_of_anything_else_is_refused(arguments):
 def test_by_default_what_is_done_is_rewarded():
     (reward,) = default_reactions(Economy.default())
 
-    assert reward.run is coins.reward
+    assert reward.run is reconcile
     assert set(reward.types) == {HabitCompleted, StreakReached, Retracted}
     assert default_reactions(Economy.without_rewards()) == ()
 

@@ -48,13 +48,16 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
 
     Raises:
         NotFound: In a kit of one owner, if the whole ledger is asked for.
+        InvalidInput: If the heads are none.
     """
     if owner is not None:
         tx.own(ids.owner(owner))
     elif tx.scope is not None:
         raise NotFound("ledger", owner)
-    if not all(isinstance(each, Head) for each in heads):
-        raise InvalidInput("heads", given=heads, expected="what head() returned")
+    given: Sequence[object] = heads
+    if not all(isinstance(each, Head) and owner in {None, each.owner} for each in given):
+        whose = "" if owner is None else f" for {owner!r}"
+        raise InvalidInput("heads", given=heads, expected=f"what head() returned{whose}")
     expected = {each.account_id: each for each in heads}
     counted = entries = sealed = 0
     findings: list[Finding] = [] if owner is not None else _check_sums(tx)
@@ -69,7 +72,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         entries += checker.entries
         sealed += checker.sealed
     findings += [
-        Finding(f"the wallet {lost.account_id} is gone", currency=lost.currency)
+        Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
         for lost in expected.values()
     ]
     return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
@@ -86,9 +89,9 @@ def head(tx: Transaction, owner: str) -> list[Head]:
         if account.role == "wallet":
             last = tx.coins.books.last_block(account.id)
             found.append(
-                Head(account.id, account.currency, last.last, last.hash.hex())
+                Head(account.id, owner, account.currency, last.last, last.hash.hex())
                 if last
-                else Head(account.id, account.currency, 0, "")
+                else Head(account.id, owner, account.currency, 0, "")
             )
     return found
 

@@ -54,9 +54,13 @@ class Checker:
         for line in lines:
             problem = self._check_line(line)
             if problem:
-                return self._found(problem, line.seq)
+                return self._found(problem, self.entries)
             if block is None:
                 continue
+            if line.digest is None and (line.memo, line.metadata) != (None, None):
+                return self._found(
+                    "it has a memo or metadata, and had none when it was sealed", line.seq
+                )
             if not hashes and line.seq != block.first:
                 return self._found(
                     f"a block hash begins at entry {block.first}, expected {line.seq}", line.seq

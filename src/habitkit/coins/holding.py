@@ -24,7 +24,7 @@ from habitkit._procedure import Call
 from habitkit.coins import rules
 from habitkit.coins.model import Hold
 from habitkit.coins.posting import Order, end_hold, once, plain_metadata, post, request_of
-from habitkit.errors import InvalidAmount, NotFound
+from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def reserve(
     rules.amount(amount)
     rules.currency(currency, tx.economy)
     rules.memo(memo)
-    expires_at = rules.expiry(expires_in_seconds, tx.now)
+    rules.expiry(expires_in_seconds, tx.now)
     ids.key(idempotency_key)
     words = plain_metadata(metadata)
     order = Order("reserve", owner, owner, currency, amount, memo, words)
@@ -83,7 +83,8 @@ def reserve(
     def work(hold_id: UUID) -> Transfer:
         done = post(tx, hold_id, order)
         (escrow,) = (a for a in tx.coins.accounts((owner,), currency) if a.role == "escrow")
-        tx.coins.holds.add(Hold(hold_id, owner, currency, escrow.seq, amount, done.at, expires_at))
+        until = rules.expiry(expires_in_seconds, done.at)  # a hold is never over before it began
+        tx.coins.holds.add(Hold(hold_id, owner, currency, escrow.seq, amount, done.at, until))
         return done
 
     request = {**request_of(order), "expires_in_seconds": expires_in_seconds}
@@ -185,7 +186,10 @@ def _expire(tx: Transaction, hold_id: UUID) -> int:
     hold = _locked(tx, hold_id)
     if not hold.lapsed(tx.now):
         return 0
-    end_hold(tx, hold, "expired", 0)
+    try:
+        end_hold(tx, hold, "expired", 0)
+    except BalanceOverflow:
+        return 0  # the wallet has no room for them; the others need not wait until it has
     return 1
 
 

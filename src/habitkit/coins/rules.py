@@ -33,6 +33,7 @@ __all__ = [
     "hold_to_end",
     "memo",
     "move",
+    "moved",
     "reversal",
 ]
 
@@ -157,6 +158,13 @@ def move(
             )
         debt = floor_ - balance
     return Move(id_, seq + 1, transfer_id, change, balance, max(now, at), debt)
+
+
+def moved(account: Account, move: Move) -> Account:
+    """Return an account as a move leaves it."""
+    id_, owner, role, currency_, _, _, _, floor_, _, sealed = account
+    _, seq, _, _, balance, at, debt = move
+    return Account(id_, owner, role, currency_, balance, seq, at, floor_, debt, sealed)
 
 
 def hold_to_end(hold: Hold, now: datetime) -> Hold:

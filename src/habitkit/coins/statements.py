@@ -8,6 +8,7 @@ from habitkit import ids
 from habitkit.clock import instant
 from habitkit.coins import rules
 from habitkit.coins.model import Account, Balance
+from habitkit.coins.posting import free_lapsed
 from habitkit.errors import InsufficientFunds
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def open_wallet(tx: Transaction, owner: str, currency: str = "coin", floor: int 
     found = [a for a in tx.coins.accounts((owner,), currency) if a.role == "wallet"]
     held = found[0].balance if found else 0
     if held < floor and not (found and floor <= (found[0].floor or 0)):
+        if free_lapsed(tx, owner, currency):
+            return open_wallet(tx, owner, currency, floor)
         raise InsufficientFunds(
             owner=owner, currency=currency, balance=held, floor=floor, amount=floor - held
         )

@@ -1,7 +1,7 @@
 """A store for habitkit on the standard library's sqlite3 alone: an example of a backend.
 
-The package has three pages: this one opens the database and runs transactions, ``_journal`` keeps
-what the frame needs, ``_rooms`` keeps habits, streaks and coins.
+This page opens the database and runs transactions, ``_journal`` keeps what the frame needs,
+``_rooms`` keeps habits and streaks, ``_coins`` the ledger.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from urllib.parse import unquote, urlsplit
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.errors import StoreBusy
 
+from ._coins import Coins
 from ._facts import SCHEMA
 from ._journal import Answers, Events, Inbox, Outbox, Owners
-from ._rooms import Coins, Habits, Streaks
+from ._rooms import Habits, Streaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
@@ -13,9 +14,9 @@ from cattrs.preconf.json import make_converter
 from habitkit.errors import Duplicate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["SCHEMA", "Port", "added_once", "facts", "text"]
+__all__ = ["SCHEMA", "Port", "added_once", "facts", "json_list", "text"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS owners (owner PRIMARY KEY, rev);
@@ -41,17 +42,28 @@ CREATE VIEW IF NOT EXISTS live AS
 CREATE TABLE IF NOT EXISTS snapshots (habit_id PRIMARY KEY, owner, first_day, marks, best, rev);
 
 CREATE TABLE IF NOT EXISTS accounts (
-    id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt,
+    id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt, sealed,
     UNIQUE (owner, currency, role),
     CHECK (floor IS NULL OR balance + debt >= floor),
+    CHECK (debt >= 0),
     CHECK (typeof(balance) = 'integer')
 );
-CREATE TABLE IF NOT EXISTS transfers (id PRIMARY KEY, kind, memo, transfer);
+CREATE TABLE IF NOT EXISTS transfers (
+    id PRIMARY KEY, kind, source, target, currency, amount, memo, at, metadata,
+    reverses UNIQUE, salt, digest
+);
 CREATE TABLE IF NOT EXISTS entries
     (account_id, seq, transfer_id, amount, balance, at, PRIMARY KEY (account_id, seq));
 CREATE VIEW IF NOT EXISTS statements AS
-    SELECT account_id, seq, transfer_id, kind, memo, amount, balance, at
+    SELECT account_id, seq, transfer_id, kind, memo, entries.amount, balance, entries.at, metadata
     FROM entries JOIN transfers ON id = transfer_id;
+CREATE TABLE IF NOT EXISTS holds
+    (id PRIMARY KEY, owner, currency, seq, amount, at, expires_at, state, settled, ended_at);
+CREATE INDEX IF NOT EXISTS holds_of_owner ON holds (owner, currency, seq);
+CREATE INDEX IF NOT EXISTS holds_open ON holds (expires_at, id) WHERE state = 'open';
+CREATE TABLE IF NOT EXISTS unsealed (account_id PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS blocks
+    (account_id, first, last, hash, marks, at, PRIMARY KEY (account_id, last));
 CREATE TABLE IF NOT EXISTS settled (owner, key, currency, amount, PRIMARY KEY (owner, key));
 """
 
@@ -75,6 +87,11 @@ class Port:
 def text(at: datetime) -> str:
     """Return an instant as text of one length, so that texts sort as the instants do."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def json_list(values: Iterable[str]) -> str:
+    """Return values as one parameter: SQLite takes 32,766 of them, and there may be more."""
+    return json.dumps(list(values))
 
 
 @contextmanager

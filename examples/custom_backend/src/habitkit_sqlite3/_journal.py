@@ -35,6 +35,9 @@ class Owners(Port):
         message = self.execute("SELECT 1 FROM waiting WHERE owner = ? LIMIT 1", (owner,))
         return Locked(rev, message.fetchone() is not None)
 
+    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
+        return {owner: self.lock(owner) for owner in owners}
+
 
 class Events(Port):
     """The permanent log of events."""

@@ -1,27 +1,23 @@
-"""Habits, streaks and coins; ``habitkit.ports`` says what each method must do."""
+"""Habits and streaks; ``habitkit.ports`` says what each method must do."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from habitkit.coins.model import Account, Entry, Settled
 from habitkit.errors import IntegrityError
 from habitkit.habits.model import CheckIn, Habit
 from habitkit.streaks.model import Snapshot
 
-from ._facts import Port, added_once, facts, text
+from ._facts import Port, added_once, facts, json_list, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from habitkit.coins.model import Move, Transfer
     from habitkit.habits.model import Void
 
-__all__ = ["Coins", "Habits", "Streaks"]
+__all__ = ["Habits", "Streaks"]
 
 
 class Habits(Port):
@@ -93,7 +89,7 @@ class Habits(Port):
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         rows = self.execute(
             "SELECT id FROM check_ins WHERE id IN (SELECT value FROM json_each(?))",
-            (_json_list(map(str, fact_ids)),),
+            (json_list(map(str, fact_ids)),),
         )
         return {UUID(fact_id) for (fact_id,) in rows}
 
@@ -123,78 +119,3 @@ class Streaks(Port):
         if written.rowcount != 1:
             msg = f"a later snapshot of {habit_id} is there already"
             raise IntegrityError(msg)
-
-
-class Coins(Port):
-    """The ledger. The tables themselves refuse what must not be, wherever SQL can say it."""
-
-    def accounts(self, owner: str, currency: str) -> list[Account]:
-        rows = self.execute(
-            "SELECT * FROM accounts WHERE owner = ? AND currency = ?", (owner, currency)
-        )
-        return [
-            Account._make((UUID(row[0]), *row[1:6], datetime.fromisoformat(row[6]), *row[7:]))
-            for row in rows
-        ]
-
-    def open(self, account: Account) -> None:
-        row = (str(account.id), *account[1:6], text(account.at), account.floor, account.debt)
-        with added_once("account"):
-            self.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-
-    def post(self, transfer: Transfer, moves: Sequence[Move]) -> None:
-        if sum(move.amount for move in moves):
-            msg = f"the moves of transfer {transfer.id} do not sum to zero"
-            raise IntegrityError(msg)
-        with added_once("transfer"):
-            row = (str(transfer.id), transfer.kind, transfer.memo, facts.dumps(transfer))
-            self.execute("INSERT INTO transfers VALUES (?, ?, ?, ?)", row)
-        try:
-            for move in moves:
-                self._move(str(transfer.id), move)
-        except sqlite3.IntegrityError as error:
-            raise IntegrityError(str(error)) from error
-
-    def _move(self, transfer_id: str, move: Move) -> None:
-        account_id, at = str(move.account_id), text(move.at)
-        moved = self.execute(
-            "UPDATE accounts SET seq = ?, balance = ?, at = ?, debt = ? WHERE id = ? AND seq = ?",
-            (move.seq, move.balance, at, move.debt, account_id, move.seq - 1),
-        )
-        if moved.rowcount != 1:
-            msg = f"account {account_id} has moved on since it was read"
-            raise IntegrityError(msg)
-        row = (account_id, move.seq, transfer_id, move.amount, move.balance, at)
-        self.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
-
-    def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
-        rows = self.execute(
-            "SELECT key, currency, amount FROM settled"
-            " WHERE owner = ? AND key IN (SELECT value FROM json_each(?))",
-            (owner, _json_list(keys)),
-        )
-        return {row[0]: Settled(*row) for row in rows}
-
-    def settle(self, owner: str, rows: Sequence[Settled]) -> None:
-        for row in rows:
-            self.execute("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", (owner, *row))
-
-    def entries(
-        self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
-    ) -> list[Entry]:
-        if newest_first:
-            query = "SELECT * FROM statements WHERE account_id = ? AND seq < ? ORDER BY seq DESC"
-            start = 2**63 - 1 if after is None else after
-        else:
-            query = "SELECT * FROM statements WHERE account_id = ? AND seq > ? ORDER BY seq"
-            start = 0 if after is None else after
-        rows = self.execute(f"{query} LIMIT ?", (str(account_id), start, limit))
-        return [
-            Entry(seq, UUID(of), kind, memo, amount, balance, datetime.fromisoformat(at))
-            for _, seq, of, kind, memo, amount, balance, at in rows
-        ]
-
-
-def _json_list(values: Iterable[str]) -> str:
-    """Return values as one parameter: SQLite takes 32,766 of them, and there may be more."""
-    return json.dumps(list(values))

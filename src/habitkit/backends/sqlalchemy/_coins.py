@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.coins.model import Move
 
-__all__ = ["Coins", "check_sum", "transfer_values"]
+__all__ = ["FACTS", "Coins", "check_sum", "transfer_values"]
 
-_FACTS = (
+FACTS = (
     transfers.c.id,
     transfers.c.kind,
     transfers.c.source,
@@ -74,7 +74,7 @@ class Coins:
         )
     )
     _TRANSFER = Prepared(
-        lambda insert: insert(transfers).values({c.name: bindparam(c.name) for c in _FACTS}),
+        lambda insert: insert(transfers).values({c.name: bindparam(c.name) for c in FACTS}),
         kind="transfer",
     )
     _ENTRY = Prepared(
@@ -97,7 +97,7 @@ class Coins:
             )
         )
     )
-    _GET = Prepared(lambda _: select(*_FACTS).where(transfers.c.id == bindparam("id")))
+    _GET = Prepared(lambda _: select(*FACTS).where(transfers.c.id == bindparam("id")))
     _REVERSAL = Prepared(
         lambda _: select(transfers.c.id).where(transfers.c.reverses == bindparam("reverses"))
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._messages import OPEN
 from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy._rowsets import as_json, insert_rows
 from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
 from habitkit.journal.model import Delivery, Locked, StoredEvent
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from habitkit.journal.model import EventRow
 
 __all__ = ["Events", "Outbox", "Owners"]
+
+_FEW = 2
 
 
 class Owners:
@@ -101,6 +104,9 @@ class Events:
         lambda insert: insert(events).values({c.name: bindparam(c.name) for c in events.c}),
         kind="event",
     )
+    _ADD_MANY = Prepared(
+        lambda insert: insert_rows(insert, "rows", tuple(events.c)), kind="event", only="postgresql"
+    )
     _DELIVER = Prepared(
         lambda insert: insert(outbox).values({c.name: bindparam(c.name) for c in outbox.c}),
         kind="delivery",
@@ -122,12 +128,17 @@ class Events:
                     "type": event.type,
                     "at": event.at,
                     "key": event.key,
-                    "fields": _codec.to_json(_codec.event_fields(event)),
+                    "fields": _codec.event_fields(event),
                 }
             )
             if deliver:
                 deliveries.append({**place, "available_at": event.at, "attempts": 0})
-        self._link.run_many(self._ADD, values)
+        if len(rows) > _FEW and self._link.dialect.name == "postgresql":
+            self._link.run(self._ADD_MANY, {"rows": as_json(values)})
+        else:
+            for value in values:
+                value["fields"] = _codec.to_json(value["fields"])
+            self._link.run_many(self._ADD, values)
         if deliveries:
             self._link.run_many(self._DELIVER, deliveries)
 

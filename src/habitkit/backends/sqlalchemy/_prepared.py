@@ -57,10 +57,12 @@ class Prepared:
 class _Form:
     """A statement as one dialect runs it."""
 
-    def __init__(self, prepared: Prepared, dialect: Dialect, schema: str | None) -> None:
+    def __init__(
+        self, prepared: Prepared, dialect: Dialect, schema: str | None, *, numbered: bool
+    ) -> None:
         statement = prepared.build(_insert_of(dialect))
         compiled: SQLCompiler = statement.compile(
-            dialect=dialect,
+            dialect=type(dialect)(paramstyle="numeric_dollar") if numbered else dialect,  # type: ignore[call-arg]
             schema_translate_map={None: schema} if schema else None,
             render_schema_translate=schema is not None,
         )
@@ -135,9 +137,9 @@ class Link:
         self.connection = connection
         self.dialect = connection.dialect
         self.schema = schema
+        self._cursor, self._numbered = _cursor_of(connection)
         key = (self.dialect.name, self.dialect.driver, self.dialect.paramstyle, schema)
-        self._known = self._forms.setdefault(key, {})
-        self._cursor = connection.connection.cursor()
+        self._known = self._forms.setdefault((*key, self._numbered), {})
 
     def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Sequence[Any]]:
         """Run a statement and return all its rows."""
@@ -205,7 +207,9 @@ class Link:
 
     def _form(self, prepared: Prepared) -> _Form:
         """Compile a statement for this dialect, the first time it runs."""
-        form = self._known[prepared] = _Form(prepared, self.dialect, self.schema)
+        form = self._known[prepared] = _Form(
+            prepared, self.dialect, self.schema, numbered=self._numbered
+        )
         return form
 
     def _fail(self, sql: str, parameters: Any, error: Exception, kind: str = "row") -> NoReturn:
@@ -221,6 +225,20 @@ class Link:
         if isinstance(wrapped, DBAPIError):
             raise _failures.meaning(wrapped, kind) from error
         raise wrapped from error
+
+
+def _cursor_of(connection: Connection) -> tuple[Any, bool]:
+    """Return a cursor of the driver's, and whether its parameters are numbered: ``$1``, ``$2``.
+
+    psycopg turns ``%(name)s`` into these in Python, and a long statement anew each time it runs; a
+    raw cursor takes them as they are.
+    """
+    pooled = connection.connection
+    if connection.dialect.driver == "psycopg" and not connection.dialect.is_async:
+        from psycopg import RawCursor  # noqa: PLC0415 - of an extra
+
+        return RawCursor(pooled.driver_connection), True  # type: ignore[arg-type]
+    return pooled.cursor(), False
 
 
 def _insert_of(dialect: Dialect) -> Callable[..., Any]:

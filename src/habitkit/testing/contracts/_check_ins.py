@@ -43,7 +43,7 @@ class CheckInCases(RunCases):
 
         assert (done.habit_id, done.day, done.credit) == (run.id, TODAY, "full")
         assert done.streak == Streak(1, TODAY, TODAY)
-        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full")
+        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full", NOW)
         stored = events_of(kit, "ada")[1]
         assert (stored.type, stored.key) == ("HabitCompleted", f"done:{run.id}:{TODAY}")
 

@@ -9,7 +9,7 @@ import pytest
 
 import habitkit.testing
 from habitkit.coins.economy import Economy
-from habitkit.coins.model import Balance
+from habitkit.coins.model import Balance, Posting
 from habitkit.errors import (
     AnswerForgotten,
     BalanceOverflow,
@@ -212,7 +212,8 @@ class CoinCases(Contract):
         assert kit.coins.balance("ada").posted == 10
 
     def test_coins_of_another_owner_do_not_exist(self, kit: TestKit) -> None:
-        kit.coins.award("bob", 10, idempotency_key="k")
+        award = kit.coins.award("bob", 10, idempotency_key="k")
+        hold = kit.coins.reserve("bob", 5, idempotency_key="k")
         kit.coins.award("ada", 10, idempotency_key="k")
         ada = kit.owned_by("ada")
 
@@ -224,6 +225,19 @@ class CoinCases(Contract):
                 "spend": lambda: ada.coins.spend("bob", 1, idempotency_key="s"),
                 "transfer": lambda: ada.coins.transfer("bob", "ada", 1, idempotency_key="t"),
                 "history": lambda: ada.coins.history("bob"),
+                "open": lambda: ada.coins.open("bob"),
+                "post_many": lambda: ada.coins.post_many(
+                    [Posting.award("ada", 1), Posting.award("bob", 1)], idempotency_key="m"
+                ),
+                "reverse": lambda: ada.coins.reverse(award.id, idempotency_key="r"),
+                "reserve": lambda: ada.coins.reserve("bob", 1, idempotency_key="h"),
+                "settle": lambda: ada.coins.settle(hold.id),
+                "release": lambda: ada.coins.release(hold.id),
+                "holds": lambda: ada.coins.holds("bob"),
+                "audit": ada.coins.audit,
+                "head": lambda: ada.coins.head("bob"),
+                "export": lambda: ada.coins.export("bob"),
+                "forget": lambda: ada.coins.forget("bob"),
             },
         )
         assert kit.coins.balance("bob").posted == 10

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from habitkit.testing.contracts._accounts import AccountCases
+from habitkit.testing.contracts._batches import BatchCases
+from habitkit.testing.contracts._book_store import BookStoreCases
 from habitkit.testing.contracts._coin_races import CoinRaces
 from habitkit.testing.contracts._coins import CoinCases, HistoryOfCoinsCases
+from habitkit.testing.contracts._economies import EconomyCases
+from habitkit.testing.contracts._hold_races import HoldRaces
+from habitkit.testing.contracts._hold_store import HoldStoreCases
+from habitkit.testing.contracts._holds import HoldCases
 from habitkit.testing.contracts._ledger import LedgerCases
+from habitkit.testing.contracts._reversals import ReversalCases
 from habitkit.testing.contracts._rewards import RewardCases
+from habitkit.testing.contracts._statements import AsOfCases, StatementCases
 
 __all__ = ["CoinsContract"]
 
 
-class CoinsContract(CoinCases, HistoryOfCoinsCases, RewardCases, LedgerCases, CoinRaces):
+class CoinsContract(
+    LedgerCases,
+    AccountCases,
+    HoldStoreCases,
+    BookStoreCases,
+    CoinCases,
+    HistoryOfCoinsCases,
+    RewardCases,
+    HoldCases,
+    HoldRaces,
+    ReversalCases,
+    BatchCases,
+    StatementCases,
+    AsOfCases,
+    EconomyCases,
+    CoinRaces,
+):
     """What a store must hold that keeps the room ``coins``.
 
     What coins have to do with habits is tested if the store keeps habits too.

@@ -1,5 +1,5 @@
 """Contract of ``OwnerStore`` and of ``Stores.savepoint``: owners' locks, and part-way undoing."""
-# ruff: noqa: S101 - assert is how a test speaks
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from habitkit.journal.model import Locked
 from habitkit.testing.contracts._facts import (
     NOW,
     STRANGE_TEXTS,
@@ -58,6 +59,21 @@ class LockCases(Contract):
             lambda stores: stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW),
         )
         assert not lock("ada")
+
+    def test_many_owners_are_locked_at_once(self, store: Store) -> None:
+        write(store, lambda stores: stores.owners.lock("bob"))
+        write(store, lambda stores: stores.inbox.add(message("cyd", "hello")))
+        owners = sorted({"ada", "bob", "cyd", *STRANGE_TEXTS, *(f"owner{n}" for n in range(500))})
+
+        def lock_all(stores: Stores) -> dict[str, Locked]:
+            locked = stores.owners.lock_all(owners)
+            assert stores.owners.lock_all([]) == {}
+            return locked
+
+        assert write(store, lock_all) == {
+            owner: Locked(2 if owner == "bob" else 1, messages=owner == "cyd") for owner in owners
+        }
+        assert write(store, lambda stores: stores.owners.lock("ada").rev) == 2
 
     def test_owners_are_told_apart_character_by_character(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", "\uff41da", "adá", "ada\u0301", *STRANGE_TEXTS, "🏃" * 200]

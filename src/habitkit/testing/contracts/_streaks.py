@@ -59,7 +59,7 @@ class UndoCases(RunCases):
         done = kit.habits.check_in(run.id)
 
         assert done.streak == Streak(1, TODAY, TODAY)
-        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full")
+        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full", NOW)
 
     def test_a_day_stays_done_while_one_of_its_check_ins_counts(
         self, kit: TestKit, run: Habit

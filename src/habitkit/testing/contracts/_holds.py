@@ -1,0 +1,321 @@
+"""Contract of holds: coins set aside, spent or given back later, or free again in time."""
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from attrs import evolve
+
+from habitkit.coins.model import Balance, Posting
+from habitkit.errors import (
+    HoldEnded,
+    IdempotencyConflict,
+    InsufficientFunds,
+    InvalidAmount,
+    InvalidId,
+    InvalidInput,
+    NotFound,
+    Refused,
+    UnknownCurrency,
+)
+from habitkit.testing.contracts._coins import sum_of_all, traces_of
+from habitkit.testing.contracts._facts import NOW, events_of
+from habitkit.testing.contracts._frame import Contract
+from habitkit.testing.contracts._ledger_facts import balances_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from habitkit.coins.model import Hold
+    from habitkit.store import Store
+    from habitkit.testing import TestKit
+
+__all__ = ["HoldCases"]
+
+MINUTE = timedelta(minutes=1)
+
+
+class HoldCases(Contract):
+    """Part of ``CoinsContract``: reserve, settle, release, expire."""
+
+    @pytest.fixture
+    def rich(self, kit: TestKit) -> TestKit:
+        """A kit in which ada has 100 coins."""
+        kit.coins.award("ada", 100, idempotency_key="a")
+        return kit
+
+    # -- setting aside -------------------------------------------------------------------------
+
+    def test_what_is_reserved_is_still_ones_own_and_cannot_be_spent(
+        self, rich: TestKit, store: Store
+    ) -> None:
+        hold = rich.coins.reserve("ada", 60, memo="bike", metadata={"n": 1}, idempotency_key="h")
+
+        assert (hold.owner, hold.currency, hold.amount, hold.at) == ("ada", "coin", 60, NOW)
+        assert (hold.state, hold.settled, hold.expires_at, hold.ended_at) == ("open", 0, None, None)
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 60)
+        assert rich.coins.balance("ada").available == 40
+        entry = rich.coins.history("ada")[0]
+        assert (entry.kind, entry.amount, entry.transfer_id) == ("reserve", -60, hold.id)
+        assert (entry.memo, entry.metadata) == ("bike", {"n": 1})
+        with pytest.raises(InsufficientFunds):
+            rich.coins.spend("ada", 41, idempotency_key="s")
+        with pytest.raises(InsufficientFunds):
+            rich.coins.transfer("ada", "bob", 41, idempotency_key="t")
+        assert sum_of_all(store, "ada") == 0
+
+    def test_more_than_is_available_cannot_be_reserved(self, rich: TestKit, store: Store) -> None:
+        rich.coins.reserve("ada", 60, idempotency_key="h")
+        before = traces_of(rich, store, "ada")
+
+        with pytest.raises(InsufficientFunds) as refused:
+            rich.coins.reserve("ada", 41, idempotency_key="h2")
+
+        assert (refused.value.balance, refused.value.amount) == (40, 41)
+        assert traces_of(rich, store, "ada") == before
+        rich.coins.reserve("ada", 40, idempotency_key="h2")
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 100)
+
+    def test_what_is_no_reservation_is_refused(self, rich: TestKit, store: Store) -> None:
+        before = traces_of(rich, store, "ada")
+        unfit: list[tuple[Any, dict[str, Any], type[Exception]]] = [
+            (0, {}, InvalidAmount),
+            (1, {"expires_in_seconds": 0}, InvalidInput),
+            (1, {"expires_in_seconds": -1}, InvalidInput),
+            (1, {"expires_in_seconds": float("nan")}, InvalidInput),
+            (1, {"expires_in_seconds": 367 * 86_400}, InvalidInput),
+            (1, {"memo": "x" * 501}, InvalidInput),
+            (1, {"metadata": {"n": object()}}, InvalidInput),
+            (1, {"currency": "gold"}, UnknownCurrency),
+        ]
+
+        for amount, named, error in unfit:
+            with pytest.raises(error):
+                rich.coins.reserve("ada", amount, **named, idempotency_key="h")
+
+        assert traces_of(rich, store, "ada") == before
+
+    def test_reserving_again_under_a_key_gives_the_same_hold(
+        self, rich: TestKit, store: Store
+    ) -> None:
+        def reserve(**changes: Any) -> Hold:
+            given = {"amount": 10, "expires_in_seconds": 60, "memo": "bike", **changes}
+            return rich.coins.reserve("ada", **given, idempotency_key="h")
+
+        hold = reserve()
+        rich.coins.settle(hold.id, 4)
+        before = traces_of(rich, store, "ada")
+        rich.clock.advance(minutes=5)
+
+        assert reserve() == hold, "as it was when it was made"
+        for change in ({"amount": 11}, {"expires_in_seconds": 61}, {"memo": None}):
+            with pytest.raises(IdempotencyConflict) as conflict:
+                reserve(**change)
+            assert conflict.value.differing == tuple(change)
+        assert traces_of(rich, store, "ada") == before
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def test_a_hold_is_spent_wholly(self, rich: TestKit, store: Store) -> None:
+        hold = rich.coins.reserve("ada", 60, idempotency_key="h")
+        rich.clock.advance(minutes=1)
+
+        settled = rich.coins.settle(hold.id)
+
+        assert settled == evolve(hold, state="settled", settled=60, ended_at=NOW + MINUTE)
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 40)
+        assert balances_of(store, "ada") == {"mint": -100, "wallet": 40, "escrow": 0, "sink": 60}
+        closed = events_of(rich, "ada")[-1]
+        assert (closed.type, closed.fields) == (
+            "HoldClosed",
+            {
+                "hold_id": str(hold.id),
+                "state": "settled",
+                "currency": "coin",
+                "amount": 60,
+                "settled": 60,
+            },
+        )
+
+    def test_a_hold_is_spent_in_part_and_the_rest_comes_back(
+        self, rich: TestKit, store: Store
+    ) -> None:
+        hold = rich.coins.reserve("ada", 60, idempotency_key="h")
+
+        settled = rich.coins.settle(str(hold.id), 25)
+
+        assert (settled.state, settled.settled) == ("settled", 25)
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 75)
+        assert [(e.kind, e.amount) for e in rich.coins.history("ada", limit=2)] == [
+            ("release", 35),
+            ("reserve", -60),
+        ]
+        assert balances_of(store, "ada")["sink"] == 25
+
+    def test_a_released_hold_comes_back(self, rich: TestKit, store: Store) -> None:
+        hold = rich.coins.reserve("ada", 60, idempotency_key="h")
+
+        released = rich.coins.release(hold.id)
+
+        assert released == evolve(hold, state="released", ended_at=NOW)
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 100)
+        assert balances_of(store, "ada") == {"mint": -100, "wallet": 100, "escrow": 0}
+
+    def test_a_hold_ends_once_and_saying_the_same_again_changes_nothing(
+        self, rich: TestKit, store: Store
+    ) -> None:
+        one = rich.coins.reserve("ada", 10, idempotency_key="h1")
+        two = rich.coins.reserve("ada", 10, idempotency_key="h2")
+        settled, released = rich.coins.settle(one.id, 7), rich.coins.release(two.id)
+        before = traces_of(rich, store, "ada")
+        rich.clock.advance(minutes=1)
+
+        assert rich.coins.settle(one.id, 7) == settled
+        assert rich.coins.release(two.id) == released
+        refused: list[tuple[Callable[[], object], str]] = [
+            (lambda: rich.coins.settle(one.id), "settled"),
+            (lambda: rich.coins.settle(one.id, 6), "settled"),
+            (lambda: rich.coins.release(one.id), "settled"),
+            (lambda: rich.coins.settle(two.id), "released"),
+        ]
+        for call, state in refused:
+            with pytest.raises(HoldEnded) as ended:
+                call()
+            assert ended.value.state == state
+        assert traces_of(rich, store, "ada") == before
+
+    def test_no_more_is_settled_than_is_held(self, rich: TestKit, store: Store) -> None:
+        hold = rich.coins.reserve("ada", 10, idempotency_key="h")
+        before = traces_of(rich, store, "ada")
+
+        unfit: list[Any] = [11, 0, -1, True, 1.0, "1", 2**63]
+        for amount in unfit:
+            with pytest.raises(InvalidAmount):
+                rich.coins.settle(hold.id, amount)
+
+        assert traces_of(rich, store, "ada") == before
+        assert rich.coins.holds("ada") == [hold]
+
+    def test_a_hold_that_is_not_there_cannot_be_ended(self, rich: TestKit) -> None:
+        award = rich.coins.award("ada", 1, idempotency_key="b")
+
+        for hold_id in (UUID(int=7), str(UUID(int=7)), award.id):
+            with pytest.raises(NotFound):
+                rich.coins.settle(hold_id)
+            with pytest.raises(NotFound):
+                rich.coins.release(hold_id)
+        with pytest.raises(InvalidId):
+            rich.coins.settle("no id")
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def test_a_hold_lasts_until_its_time_and_not_an_instant_longer(
+        self, rich: TestKit, store: Store
+    ) -> None:
+        one, two, three = (
+            rich.coins.reserve("ada", 10, expires_in_seconds=60, idempotency_key=f"h{n}")
+            for n in range(3)
+        )
+        assert one.expires_at == NOW + MINUTE
+
+        rich.clock.set(NOW + MINUTE - timedelta(microseconds=1))
+        assert rich.coins.balance("ada").pending == 30
+        assert rich.coins.settle(one.id).state == "settled"
+
+        rich.clock.set(NOW + MINUTE)
+        before = traces_of(rich, store, "ada")
+        for call in (rich.coins.settle, rich.coins.release):
+            with pytest.raises(HoldEnded) as ended:
+                call(two.id)
+            assert (ended.value.hold_id, ended.value.state) == (two.id, "expired")
+        assert traces_of(rich, store, "ada") == before
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 90)
+        assert rich.coins.holds("ada") == []
+        assert rich.coins.holds("ada", ended=True) == [
+            evolve(one, state="settled", settled=10, ended_at=NOW + MINUTE - timedelta.resolution),
+            evolve(two, state="expired"),
+            evolve(three, state="expired"),
+        ]
+
+    def test_what_has_expired_can_be_spent_at_once_without_any_sweep(
+        self, rich: TestKit, store: Store
+    ) -> None:
+        spends: list[Callable[[], object]] = [
+            lambda: rich.coins.spend("ada", 100, idempotency_key="s"),
+            lambda: rich.coins.transfer("ada", "bob", 100, idempotency_key="t"),
+            lambda: rich.coins.reserve("ada", 100, idempotency_key="r"),
+            lambda: rich.coins.post_many([Posting.spend("ada", 100)], idempotency_key="m"),
+            lambda: rich.coins.open("ada", floor=100),
+        ]
+        for n, spend in enumerate(spends):
+            for part in (60, 40):
+                rich.coins.reserve(
+                    "ada", part, expires_in_seconds=60, idempotency_key=f"{n}/{part}"
+                )
+            with pytest.raises(Refused):
+                spend()
+            rich.clock.advance(minutes=1)
+            assert rich.coins.balance("ada").available == 100
+
+            spend()
+
+            assert rich.coins.balance("ada").available == 0
+            assert rich.sweep().expired == 0, "the spend has written it down"
+            rich.coins.award("ada", 100, idempotency_key=f"{n}")
+            for hold in rich.coins.holds("ada"):
+                rich.coins.settle(hold.id)
+        assert sum_of_all(store, "ada", "bob") == 0
+        assert rich.coins.audit().ok
+
+    def test_as_few_holds_are_left_to_the_sweep_as_there_are(self, rich: TestKit) -> None:
+        brief = rich.coins.reserve("ada", 10, expires_in_seconds=1, idempotency_key="h1")
+        lasting = rich.coins.reserve("ada", 20, idempotency_key="h2")
+        assert rich.sweep().expired == 0
+        rich.clock.advance(seconds=1)
+
+        assert rich.sweep().expired == 1
+        assert rich.sweep().expired == 0
+
+        ended = evolve(brief, state="expired", ended_at=NOW + timedelta(seconds=1))
+        assert rich.coins.holds("ada", ended=True) == [ended, lasting]
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 20)
+        assert rich.coins.history("ada")[0].kind == "expire"
+        with pytest.raises(HoldEnded):
+            rich.coins.release(brief.id)
+
+    # -- looking -------------------------------------------------------------------------------
+
+    def test_holds_are_listed_page_by_page(self, rich: TestKit) -> None:
+        holds = [rich.coins.reserve("ada", n + 1, idempotency_key=f"h{n}") for n in range(5)]
+        ended = rich.coins.release(holds[1].id)
+
+        assert rich.coins.holds("ada") == [holds[0], *holds[2:]]
+        assert rich.coins.holds("ada", limit=2) == [holds[0], holds[2]]
+        assert rich.coins.holds("ada", after=holds[2].seq) == holds[3:]
+        assert rich.coins.holds("ada", ended=True, after=holds[0].seq, limit=2) == [ended, holds[2]]
+        assert rich.coins.holds("bob") == []
+        with pytest.raises(UnknownCurrency):
+            rich.coins.holds("ada", currency="gold")
+
+    def test_what_settled_a_hold_can_be_taken_back(self, rich: TestKit, store: Store) -> None:
+        hold = rich.coins.reserve("ada", 60, idempotency_key="h")
+        rich.coins.settle(hold.id, 25)
+        spent = next(
+            event
+            for event in events_of(rich, "ada")
+            if event.type == "HoldClosed" and event.fields["hold_id"] == str(hold.id)
+        )
+        assert spent.fields["settled"] == 25
+        accounts = rich.coins.export("ada")
+        (sink,) = (account for account in accounts.accounts if account.role == "sink")
+        (line,) = accounts.lines[sink.id]
+
+        back = rich.coins.reverse(line.transfer_id, idempotency_key="r")
+
+        assert (back.kind, back.amount, back.reverses) == ("reversal", 25, line.transfer_id)
+        assert rich.coins.balance("ada") == Balance("ada", "coin", 100)
+        assert balances_of(store, "ada")["sink"] == 0
