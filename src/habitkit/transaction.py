@@ -306,7 +306,7 @@ class Transaction:
         if not self._emitted:
             return
         locked, delivered = self._locked, self._wiring.delivered
-        positions: dict[str, int] = {}
+        following: dict[str, int] = {}
         rows = []
         for event in self._emitted:
             owner = event.owner
