@@ -313,7 +313,8 @@ class Transaction:
             rev = locked.get(owner)
             if rev is None:
                 raise NotLocked(owner)
-            position = positions[owner] = positions.get(owner, -1) + 1
+            position = following.get(owner, 0)
+            following[owner] = position + 1
             deliver = event.type in delivered if delivered else False
             rows.append(EventRow(rev, position, event, deliver))
         self.stores.events.append(rows)
