@@ -5,51 +5,69 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import checkin, start_up
+from benchmarks import checkin, growth, ledger, start_up
 from benchmarks._duel import Size
 from benchmarks._place import Place
-from benchmarks._report import as_json, machine, markdown
+from benchmarks._report import Figures, as_json, machine, markdown
 from benchmarks._same import check_statements
 from tests.services import ServiceMissing
 
-QUICK = Size(blocks=2, block=20, warm_up=10, metered=10, starts=2)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+R = TypeVar("R")
+QUICK = Size(blocks=2, block=20, warm_up=10, metered=10, starts=2, ledgers=(1_000, 10_000))
 
 
 def main() -> None:
     """Measure, with progress on stderr and the tables on stdout."""
     given = _arguments()
     size = QUICK if given.quick else Size()
-    stores = [store for store in checkin.STORES if given.only.lower() in store.name.lower()]
-    results: list[checkin.Result] = []
-    starts: list[start_up.Start] = []
-    missing = ""
-    about = machine()
+    figures = Figures(machine(), size)
     check_statements()
     with ExitStack() as resources:
-        place = Place(resources)
-        progress = resources.enter_context(_progress())
-        for store in stores:
-            if missing and store.needs_server:
-                continue
-            task = progress.add_task(store.name, total=size.blocks + 1)
+        place, progress = Place(resources), resources.enter_context(_progress())
+
+        def timed(
+            name: str, turns: int, work: Callable[[Callable[[], object]], R], *, server: bool
+        ) -> list[R]:
+            """Measure one thing, if it was asked for and can be had: a list of one, or none."""
+            if given.only.lower() not in name.lower() or (server and figures.missing):
+                return []
+            task = progress.add_task(name, total=turns)
             try:
-                results.append(
-                    checkin.measure(store, place, size, lambda task=task: progress.advance(task))  # type: ignore[misc]
-                )
+                return [work(lambda: progress.advance(task))]
             except ServiceMissing as error:
-                missing = str(error)
+                figures.missing = str(error)
                 progress.remove_task(task)
-        if not given.only or given.only in "import":
-            task = progress.add_task("import habitkit", total=size.starts + 1)
-            starts = start_up.measure(size, lambda: progress.advance(task))
-    print(markdown(about, results, starts, missing))
+                return []
+
+        blocks = size.blocks + 1
+        for store in checkin.STORES:
+            measure = partial(checkin.measure, store, place, size)
+            figures.check_ins += timed(store.name, blocks, measure, server=store.needs_server)
+        for row in ledger.ROWS:
+            spends = partial(ledger.measure, row, place, size)
+            name = f"a spend: {row.name}"
+            figures.spends += timed(name, blocks, spends, server=row.needs_server)
+        for grows in growth.STORES:
+            grown = partial(growth.measure, grows, place, size)
+            name, turns = f"a ledger grows: {grows.name}", blocks + 2 * len(size.ledgers)
+            for rows in timed(name, turns, grown, server=grows.needs_server):
+                figures.growth += rows
+        starts = partial(start_up.measure, size)
+        for found in timed("import habitkit", size.starts + 1, starts, server=False):
+            figures.starts += found
+    print(markdown(figures))
     if given.json is not None:
-        content = json.dumps(as_json(about, size, results, starts), indent=2)
+        content = json.dumps(as_json(figures), indent=2)
         given.json.write_text(f"{content}\n", encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Two sides that do the same work in turn, block by block.
+"""Sides that do the same work in turn, block by block.
 
 A machine's speed drifts, by a factor of two where it is shared. So kit and floor take blocks in
 turn, who begins changes with each block, a block's figure is its median, and what counts is the
@@ -19,9 +19,8 @@ from attrs import frozen
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Iterator, Sequence
-    from uuid import UUID
 
-    Side = Callable[[Sequence[UUID]], "Block"]
+    Side = Callable[[Sequence[Any]], "Block"]
 
 
 @frozen
@@ -30,10 +29,11 @@ class Size:
 
     Attributes:
         blocks: How many blocks a side.
-        block: How many check-ins a block.
-        warm_up: How many check-ins go before, untimed.
+        block: How many actions a block.
+        warm_up: How many actions go before, untimed.
         metered: How many are done once more to see how long the driver takes.
         starts: How many fresh processes an import is timed in.
+        ledgers: How many entries are in the ledgers that a spend is timed in.
     """
 
     blocks: int = 9
@@ -41,22 +41,23 @@ class Size:
     warm_up: int = 50
     metered: int = 100
     starts: int = 15
+    ledgers: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
 
     @property
-    def habits(self) -> int:
-        """How many habits it takes, one a check-in."""
+    def actions(self) -> int:
+        """How many actions a side does in all."""
         return self.warm_up + self.blocks * self.block + self.metered
 
 
 class Block(NamedTuple):
-    """What a side did: how long each check-in took, and the streak it led to."""
+    """What a side did: how long each action took, and what it led to."""
 
     seconds: list[float]
-    streaks: list[int]
+    results: list[Any]
 
 
 class Times(NamedTuple):
-    """The medians of the blocks, in seconds a check-in."""
+    """The medians of the blocks, in seconds an action."""
 
     floor: list[float]
     kit: list[float]
@@ -67,65 +68,76 @@ class Times(NamedTuple):
         return [kit / floor for kit, floor in zip(self.kit, self.floor, strict=True)]
 
 
-def calls(check_in: Callable[[UUID], Any], streak_of: Callable[[Any], int] = int) -> Side:
+def calls(act: Callable[[Any], Any], result_of: Callable[[Any], Any] = int) -> Side:
     """Return a side that is called."""
 
-    def side(habits: Sequence[UUID]) -> Block:
-        seconds, streaks = [], []
-        for habit in habits:
+    def side(items: Sequence[Any]) -> Block:
+        seconds, results = [], []
+        for item in items:
             started = perf_counter()
-            result = check_in(habit)
+            result = act(item)
             seconds.append(perf_counter() - started)
-            streaks.append(streak_of(result))
-        return Block(seconds, streaks)
+            results.append(result_of(result))
+        return Block(seconds, results)
 
     return side
 
 
 def awaits(
     runner: asyncio.Runner,
-    check_in: Callable[[UUID], Awaitable[Any]],
-    streak_of: Callable[[Any], int] = int,
+    act: Callable[[Any], Awaitable[Any]],
+    result_of: Callable[[Any], Any] = int,
 ) -> Side:
-    """Return a side that is awaited, one check-in after the other."""
+    """Return a side that is awaited, one action after the other."""
 
-    async def side(habits: Sequence[UUID]) -> Block:
-        seconds, streaks = [], []
-        for habit in habits:
+    async def side(items: Sequence[Any]) -> Block:
+        seconds, results = [], []
+        for item in items:
             started = perf_counter()
-            result = await check_in(habit)
+            result = await act(item)
             seconds.append(perf_counter() - started)
-            streaks.append(streak_of(result))
-        return Block(seconds, streaks)
+            results.append(result_of(result))
+        return Block(seconds, results)
 
-    return lambda habits: runner.run(side(habits))
+    return lambda items: runner.run(side(items))
 
 
 def in_turn(
-    size: Size, habits: Iterator[UUID], floor: Side, kit: Side, advance: Callable[[], object]
+    size: Size, items: Iterator[Any], floor: Side, kit: Side, advance: Callable[[], object]
 ) -> Times:
-    """Let both sides check in for the same habits, block by block.
+    """Let both sides act on the same items, block by block.
 
     Raises:
-        AssertionError: If they do not end with the same streaks.
+        AssertionError: If they do not come to the same results.
     """
-    times = Times([], [])
-    sides = [(floor, times.floor), (kit, times.kit)]
+    return Times(*take_turns(size, items, (floor, kit), advance))
+
+
+def take_turns(
+    size: Size, items: Iterator[Any], sides: Sequence[Side], advance: Callable[[], object]
+) -> list[list[float]]:
+    """Let sides act on the same items, block by block; return each side's medians of its blocks.
+
+    Raises:
+        AssertionError: If they do not come to the same results.
+    """
+    medians: list[list[float]] = [[] for _ in sides]
     for number in range(size.blocks + 1):
         count = size.block if number else size.warm_up
-        some = list(islice(habits, count))
-        assert len(some) == count, "too few habits"
-        streaks = []
-        for side, medians in sides if number % 2 else reversed(sides):
+        some = list(islice(items, count))
+        assert len(some) == count, "too few items"
+        found = []
+        for turn in range(len(sides)):
+            place = (number + turn) % len(sides)
             gc.collect()
             gc.disable()
             try:
-                block = side(some)
+                block = sides[place](some)
             finally:
                 gc.enable()
-            streaks.append(block.streaks)
+            found.append(block.results)
             if number:
-                medians.append(median(block.seconds))
-        assert streaks[0] == streaks[1], "kit and floor found different streaks"
+                medians[place].append(median(block.seconds))
+        assert all(results == found[0] for results in found), "the sides found different results"
         advance()
-    return times
+    return medians

@@ -23,7 +23,7 @@ OWNERS = 50
 STATES = {
     "owners": "SELECT owner, rev FROM habitkit_owners ORDER BY owner",
     "accounts": (
-        "SELECT owner, role, currency, balance, seq, debt FROM habitkit_accounts "
+        "SELECT owner, role, currency, balance, seq, debt, sealed FROM habitkit_accounts "
         "ORDER BY owner, role"
     ),
     "entries": (

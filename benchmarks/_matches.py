@@ -70,7 +70,7 @@ def memory(_: Place, size: Size, *, days: int = MONTH) -> Iterator[Match]:
     """The memory store against plain dicts."""
     dicts = Dicts()
     with HabitKit(MemoryStore()) as kit:
-        habits = fill(kit, size.habits, days=days)
+        habits = fill(kit, size.actions, days=days)
         fill_dicts(dicts, kit, habits, days=days)
         yield Match(
             habits,
@@ -90,17 +90,17 @@ def sqlite(
     """A file in WAL mode against the sqlite3 module."""
     kit_path, floor_path, habits = place.sqlite(size, days)
     with ExitStack() as resources:
-        engine = _engine(resources, kit_path, synchronous)
-        raw = resources.enter_context(_connected(floor_path, synchronous))
+        engine = engine_of(resources, kit_path, synchronous)
+        raw = resources.enter_context(connected(floor_path, synchronous))
         kit = HabitKit(SqlStore(engine))
 
         @contextmanager
         def metered(stopwatch: Stopwatch) -> Iterator[tuple[Side, Side]]:
             timed = stopwatch.sqlite()
             with ExitStack() as resources:
-                engine = _engine(resources, kit_path, synchronous)
-                event.listen(engine, "do_connect", partial(_connect_with, timed))
-                raw = resources.enter_context(_connected(floor_path, synchronous, timed))
+                engine = engine_of(resources, kit_path, synchronous)
+                event.listen(engine, "do_connect", partial(connect_with, timed))
+                raw = resources.enter_context(connected(floor_path, synchronous, timed))
                 kit = HabitKit(SqlStore(engine))
                 yield calls(by_hand.on_sqlite(raw)), calls(kit.habits.check_in, _slots)
 
@@ -120,9 +120,9 @@ def sqlite_threaded(place: Place, size: Size, *, synchronous: Synchronous) -> It
     with ExitStack() as resources:
         runner = resources.enter_context(asyncio.Runner())
         executor = resources.enter_context(ThreadPoolExecutor(1))
-        raw = resources.enter_context(_connected(floor_path, synchronous))
+        raw = resources.enter_context(connected(floor_path, synchronous))
         in_thread = by_hand.on_sqlite(raw)
-        store = threaded_sqlite(_engine(resources, kit_path, synchronous))
+        store = threaded_sqlite(engine_of(resources, kit_path, synchronous))
         resources.callback(lambda: runner.run(store.close()))
         kit = AsyncHabitKit(store)
 
@@ -137,13 +137,13 @@ def sqlite_threaded(place: Place, size: Size, *, synchronous: Synchronous) -> It
         )
 
 
-def _engine(resources: ExitStack, path: Path, synchronous: Synchronous) -> Engine:
+def engine_of(resources: ExitStack, path: Path, synchronous: Synchronous) -> Engine:
     engine = sqlite_engine(f"sqlite:///{path}", synchronous=synchronous)
     resources.callback(engine.dispose)
     return engine
 
 
-def _connected(
+def connected(
     path: Path, synchronous: Synchronous, factory: type[sqlite3.Connection] = sqlite3.Connection
 ) -> closing[sqlite3.Connection]:
     """Connect as the kit's own engine does, in autocommit mode."""
@@ -154,7 +154,7 @@ def _connected(
     return closing(raw)
 
 
-def _connect_with(factory: type, _: Any, __: Any, ___: Any, arguments: dict[str, Any]) -> None:
+def connect_with(factory: type, _: Any, __: Any, ___: Any, arguments: dict[str, Any]) -> None:
     """Let an engine make connections of another class."""
     arguments["factory"] = factory
 

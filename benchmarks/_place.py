@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from sqlalchemy import create_engine
@@ -16,10 +17,14 @@ from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from tests.services import PostgresServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
     from contextlib import ExitStack
     from uuid import UUID
 
     from benchmarks._duel import Size
+
+    Fill = Callable[[HabitKit], Any]
+    """Puts into an empty ledger what both sides begin with, and returns what they need to know."""
 
 MONTH = 30
 
@@ -32,26 +37,57 @@ class Place:
         self._resources = resources
         folder = tempfile.TemporaryDirectory(prefix="habitkit-bench-", ignore_cleanup_errors=True)
         self._folder = Path(resources.enter_context(folder))
-        self._files: dict[tuple[int, int], tuple[Path, list[UUID]]] = {}
+        self._files: dict[Hashable, tuple[Path, Any]] = {}
+        self._databases: dict[Hashable, tuple[str, Any]] = {}
         self._server: PostgresServer | None = None
-        self._seed: tuple[int, list[UUID]] = (0, [])
-        self._copies = 0
+        self._made = 0
 
     def sqlite(self, size: Size, days: int) -> tuple[Path, Path, list[UUID]]:
-        """Return two files that were filled alike, and their habits."""
-        wanted = (size.habits, days)
-        if wanted not in self._files:
-            path = self._folder / f"{len(self._files)}.db"
+        """Return two files with habits that were filled alike, and their habits."""
+        return self.files((size.actions, days), partial(fill, habits=size.actions, days=days))
+
+    def postgres(self, size: Size) -> tuple[str, str, list[UUID]]:
+        """Return two databases with habits that were filled alike, and their habits."""
+        return self.databases(size.actions, partial(fill, habits=size.actions, days=MONTH))
+
+    def files(self, seed: Hashable, fill: Fill) -> tuple[Path, Path, Any]:
+        """Return two files that were filled alike, once a seed, and what ``fill`` returned."""
+        if seed not in self._files:
+            path = self.new_file()
             engine = sqlite_engine(f"sqlite:///{path}")
             upgrade(engine)
-            self._files[wanted] = (path, fill(HabitKit(SqlStore(engine)), size.habits, days=days))
+            self._files[seed] = (path, fill(HabitKit(SqlStore(engine))))
             engine.dispose()
-        filled, habits = self._files[wanted]
-        self._copies += 1
-        kit, floor = (self._folder / f"{side}{self._copies}.db" for side in ("kit", "floor"))
+        filled, made = self._files[seed]
+        kit, floor = self.new_file(), self.new_file()
         for path in (kit, floor):
             shutil.copyfile(filled, path)
-        return kit, floor, habits
+        return kit, floor, made
+
+    def databases(self, seed: Hashable, fill: Fill) -> tuple[str, str, Any]:
+        """Return two databases' names, filled alike once a seed, and what ``fill`` returned."""
+        if seed not in self._databases:
+            name = self.new_database()
+            engine = create_engine(self.address(name, "postgresql+psycopg"))
+            upgrade(engine)
+            self._databases[seed] = (name, fill(HabitKit(SqlStore(engine))))
+            engine.dispose()
+        filled, made = self._databases[seed]
+        return self.new_database(filled), self.new_database(filled), made
+
+    def new_file(self) -> Path:
+        """Return the path of a file that is not there yet."""
+        self._made += 1
+        return self._folder / f"{self._made}.db"
+
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database on the server and return its name."""
+        self.start_server()
+        self._made += 1
+        name = f"bench{self._made}"
+        with psycopg.connect(self.address("postgres"), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
 
     def start_server(self) -> None:
         """Start PostgreSQL.
@@ -61,24 +97,6 @@ class Place:
         """
         if self._server is None:
             self._server = self._resources.enter_context(PostgresServer(durable=True))
-
-    def postgres(self, size: Size) -> tuple[str, str, list[UUID]]:
-        """Return the names of two databases that were filled alike, and their habits."""
-        self.start_server()
-        with psycopg.connect(self.address("postgres"), autocommit=True) as admin:
-            if self._seed[0] != size.habits:
-                admin.execute("DROP DATABASE IF EXISTS seed")
-                admin.execute("CREATE DATABASE seed")
-                engine = create_engine(self.address("seed", "postgresql+psycopg"))
-                upgrade(engine)
-                made = fill(HabitKit(SqlStore(engine)), size.habits, days=MONTH)
-                self._seed = (size.habits, made)
-                engine.dispose()
-            self._copies += 1
-            kit, floor = f"kit{self._copies}", f"floor{self._copies}"
-            admin.execute(f"CREATE DATABASE {kit} TEMPLATE seed")
-            admin.execute(f"CREATE DATABASE {floor} TEMPLATE seed")
-        return kit, floor, self._seed[1]
 
     def address(self, database: str, scheme: str = "postgresql") -> str:
         """Return the URL of a database on the server."""

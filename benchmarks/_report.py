@@ -12,18 +12,20 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from attrs import asdict
+from attrs import Factory, asdict, define
+
+from benchmarks import _report_spent as spent
+from benchmarks._table import VERDICTS, parts, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+    from benchmarks import ledger
     from benchmarks._duel import Size
     from benchmarks.checkin import Result
+    from benchmarks.growth import Grown
     from benchmarks.start_up import Start
 
 PACKAGES = ("SQLAlchemy", "psycopg", "asyncpg", "attrs")
 HEAD = ("", "by hand", "SQL", "Python", "kit", "SQL", "Python", "kit / by hand", "goal", "")
-VERDICTS = {True: "met", False: "**missed**", None: "-"}
 
 
 def machine() -> dict[str, Any]:
@@ -40,10 +42,32 @@ def machine() -> dict[str, Any]:
     }
 
 
-def markdown(
-    about: dict[str, Any], results: Sequence[Result], starts: Sequence[Start], missing: str
-) -> str:
+@define
+class Figures:
+    """Everything that was measured.
+
+    Attributes:
+        machine: What the figures depend on.
+        size: How much was measured.
+        check_ins: Check-ins, a row a store.
+        spends: Spends against other ways to the same end.
+        growth: Spends in ledgers of several sizes.
+        starts: Imports in fresh processes.
+        missing: Why PostgreSQL was left out, or nothing.
+    """
+
+    machine: dict[str, Any]
+    size: Size
+    check_ins: list[Result] = Factory(list)
+    spends: list[ledger.Result] = Factory(list)
+    growth: list[Grown] = Factory(list)
+    starts: list[Start] = Factory(list)
+    missing: str = ""
+
+
+def markdown(figures: Figures) -> str:
     """Return the tables as Markdown."""
+    about = figures.machine
     packages = ", ".join(f"{name} {number}" for name, number in about["packages"].items())
     machine_line = (
         f"{about['cpu']}, {about['cores']} cores, load {about['load'] or 0:.2f}, "
@@ -51,47 +75,32 @@ def markdown(
         f"Python {about['python']}, SQLite {about['sqlite']}, {packages}"
     )
     lines = [machine_line, ""]
-    if results:
-        lines += [
+    for title, head, rows in (
+        (
             "A check-in in µs, median; in brackets the lowest and highest ratio of a block",
-            "",
-            *_table(
-                HEAD,
-                [_row(result) for result in results],
-            ),
-            "",
-        ]
-    if missing:
-        lines += [f"PostgreSQL was left out: {missing}", ""]
-    if starts:
-        lines += [
+            HEAD,
+            [_row(result) for result in figures.check_ins],
+        ),
+        (spent.TITLE, spent.HEAD, [spent.row(result) for result in figures.spends]),
+        (spent.GROWTH, spent.GROWTH_HEAD, [spent.grown(row) for row in figures.growth]),
+        (
             "A fresh process in ms, median",
-            "",
-            *_table(
-                ["", "the import", "the process", "goal", ""],
-                [
-                    [
-                        start.program,
-                        f"{start.imports:.1f}",
-                        f"{start.process:.1f}",
-                        "-" if start.goal is None else f"the import ≤ {start.goal:.0f} ms",
-                        VERDICTS[start.met],
-                    ]
-                    for start in starts
-                ],
-            ),
-            "",
-        ]
+            ("", "the import", "the process", "goal", ""),
+            [_start(start) for start in figures.starts],
+        ),
+    ):
+        if rows:
+            lines += [title, "", *table(head, rows), ""]
+    if figures.missing:
+        lines += [f"PostgreSQL was left out: {figures.missing}", ""]
     return "\n".join(lines)
 
 
-def as_json(
-    about: dict[str, Any], size: Size, results: Sequence[Result], starts: Sequence[Start]
-) -> dict[str, Any]:
+def as_json(figures: Figures) -> dict[str, Any]:
     """Return everything that was measured as JSON values."""
     return {
-        "machine": about,
-        "size": asdict(size),
+        "machine": figures.machine,
+        "size": asdict(figures.size),
         "check_in": [
             {
                 "store": result.store,
@@ -107,10 +116,22 @@ def as_json(
                     "floor_us": [seconds * 1e6 for seconds in result.times.floor],
                 },
             }
-            for result in results
+            for result in figures.check_ins
         ],
-        "start_up": [{**asdict(start), "met": start.met} for start in starts],
+        "spend": [spent.as_json(result) for result in figures.spends],
+        "growth": [spent.grown_as_json(row) for row in figures.growth],
+        "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
+
+
+def _start(start: Start) -> list[str]:
+    return [
+        start.program,
+        f"{start.imports:.1f}",
+        f"{start.process:.1f}",
+        "-" if start.goal is None else f"the import ≤ {start.goal:.0f} ms",
+        VERDICTS[start.met],
+    ]
 
 
 def _row(result: Result) -> list[str]:
@@ -123,42 +144,12 @@ def _row(result: Result) -> list[str]:
         goal = "-"
     return [
         result.store,
-        *_parts(result.floor, result.shares and result.shares.floor),
-        *_parts(result.kit, result.shares and result.shares.kit),
+        *parts(result.floor, result.shares and result.shares.floor),
+        *parts(result.kit, result.shares and result.shares.kit),
         f"{result.ratio:.2f} ({min(ratios):.2f}-{max(ratios):.2f})",
         goal,
         VERDICTS[result.met],
     ]
-
-
-def _parts(total: float, sql: float | None) -> list[str]:
-    """Return a side's time, the driver's part of it and the rest."""
-    if sql is None:
-        return [_us(total), "-", "-"]
-    return [_us(total), _us(total * sql), _us(total * (1 - sql))]
-
-
-def _us(value: float) -> str:
-    return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return a table with columns of even width, names to the left and figures to the right."""
-    cells = [head, *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "| "
-        + " | ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        + " |"
-        for row in cells
-    ]
-    rule = "|".join(
-        "-" * (width + 1) + (":" if number else "-") for number, width in enumerate(widths)
-    )
-    return [lines[0], f"|{rule}|", *lines[1:]]
 
 
 def _cpu_model() -> str:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 from difflib import unified_diff
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks import by_hand
+from benchmarks import by_hand, spend_by_hand
 from benchmarks._fill import fill
+from benchmarks._ledger_fill import fill as fill_ledger
+from benchmarks._ledger_fill import orders
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
 
 _NOISE = [
     (re.compile(r"\s+"), " "),
@@ -21,7 +28,7 @@ _NOISE = [
 
 
 def check_statements() -> None:
-    """Compare the statements of a check-in by the kit and by hand, on SQLite.
+    """Compare the statements of a check-in and of a spend by the kit and by hand, on SQLite.
 
     Raises:
         AssertionError: If they differ; the message shows where.
@@ -30,23 +37,43 @@ def check_statements() -> None:
     upgrade(engine)
     with HabitKit(SqlStore(engine)) as kit:
         first, second = fill(kit, 2, days=30)
-        pooled = engine.raw_connection()
-        raw: Any = pooled.driver_connection
-        before = raw.isolation_level
-        raw.isolation_level = None
-        by_kit: list[str] = []
-        by_floor: list[str] = []
-        raw.set_trace_callback(by_kit.append)
-        kit.habits.check_in(first)
-        raw.set_trace_callback(by_floor.append)
-        by_hand.on_sqlite(raw)(second)
-        raw.set_trace_callback(None)
-        raw.isolation_level = before
-        pooled.close()
+        fill_ledger(kit)
+        one, other = orders(2)
+        _compare(
+            engine,
+            lambda: kit.habits.check_in(first),
+            lambda raw: by_hand.on_sqlite(raw)(second),
+            "by_hand.py",
+        )
+        _compare(
+            engine,
+            lambda: kit.coins.spend(one.owner, 1, idempotency_key=one.key),
+            lambda raw: spend_by_hand.on_sqlite(raw)(other),
+            "spend_by_hand.py",
+        )
     engine.dispose()
+
+
+def _compare(
+    engine: Engine, kit: Callable[[], object], floor: Callable[[Any], object], name: str
+) -> None:
+    """Let both sides work on the engine's only connection and compare what they send."""
+    pooled = engine.raw_connection()
+    raw: Any = pooled.driver_connection
+    before = raw.isolation_level
+    raw.isolation_level = None
+    by_kit: list[str] = []
+    by_floor: list[str] = []
+    raw.set_trace_callback(by_kit.append)
+    kit()
+    raw.set_trace_callback(by_floor.append)
+    floor(raw)
+    raw.set_trace_callback(None)
+    raw.isolation_level = before
+    pooled.close()
     sent, expected = ([_bare(statement) for statement in side] for side in (by_kit, by_floor))
     difference = "\n".join(unified_diff(expected, sent, "by hand", "kit", lineterm="", n=1))
-    assert not difference, f"by_hand.py no longer does what the kit does:\n{difference}"
+    assert not difference, f"{name} no longer does what the kit does:\n{difference}"
 
 
 def _bare(statement: str) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from uuid import UUID
 
     from benchmarks._duel import Side
 
@@ -41,12 +40,12 @@ class Stopwatch:
             inside.append(self.seconds)
         self._inside, self._in_all = median(inside), median(in_all)
 
-    def share(self, side: Side, habits: Sequence[UUID]) -> float:
-        """Return which part of a check-in's time, in the median, a side spends in wrapped calls."""
+    def share(self, side: Side, items: Sequence[Any]) -> float:
+        """Return which part of an action's time, in the median, a side spends in wrapped calls."""
         shares = []
-        for habit in habits:
+        for item in items:
             self.seconds, self.calls = 0.0, 0
-            (total,) = side([habit]).seconds
+            (total,) = side([item]).seconds
             shares.append(self.seconds / (total - self.calls * self._in_all))
         return median(shares)
 

@@ -60,12 +60,12 @@ SETTLE = (
     "settled = excluded.settled"
 )
 ACCOUNTS = (
-    "SELECT id, owner, role, currency, balance, seq, at, floor, debt FROM habitkit_accounts "
-    "WHERE owner = ? AND currency = ?"
+    "SELECT id, owner, role, currency, balance, seq, at, floor, debt, sealed "
+    "FROM habitkit_accounts WHERE owner = ? AND currency = ?"
 )
 TRANSFER = (
-    "INSERT INTO habitkit_transfers (id, kind, source, target, currency, amount, memo, at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO habitkit_transfers (id, kind, source, target, currency, amount, memo, at, "
+    "metadata, reverses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 MOVE = (
     "UPDATE habitkit_accounts SET balance = ?, seq = ?, at = ?, debt = ? "
@@ -137,7 +137,8 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     wallet, wallet_balance, wallet_seq = by_role["wallet"]
     transfer_id = uuid.uuid4()
     transfer = values.of_id(transfer_id)
-    yield "run", TRANSFER, (transfer, "reward", owner, owner, "coin", 10, None, at)
+    reward = (transfer, "reward", owner, owner, "coin", 10, None, at, None, None)
+    yield "run", TRANSFER, reward
     moved = (mint_balance - 10, mint_seq + 1, at, 0, mint, mint_seq, mint_balance)
     yield "run", MOVE, moved
     moved = (wallet_balance + 10, wallet_seq + 1, at, 0, wallet, wallet_seq, wallet_balance)

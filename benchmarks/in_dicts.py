@@ -1,10 +1,13 @@
-"""A check-in on plain dicts: the floor of the memory store, for information."""
+"""A check-in and a spend on plain dicts: the floor of the memory store, for information."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks._ledger_fill import Order
 
 
 class Dicts:
@@ -58,3 +61,35 @@ class Dicts:
         self.events[owner, rev, 0] = ("HabitCompleted", now, place, habit_id, today, "full", False)
         self.events[owner, rev, 1] = posted
         return streak
+
+
+class Wallets:
+    """The same for a spend."""
+
+    def __init__(self, balances: dict[str, int]) -> None:
+        """Give each owner a wallet with so many coins, and a sink."""
+        self.balances = {(owner, "wallet"): balance for owner, balance in balances.items()}
+        self.balances.update({(owner, "sink"): 0 for owner in balances})
+        self.seqs = dict.fromkeys(self.balances, 0)
+        self.revs = dict.fromkeys(balances, 0)
+        self.answers: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.transfers: dict[uuid.UUID, dict[str, Any]] = {}
+        self.entries: dict[tuple[str, str, int], tuple[Any, ...]] = {}
+        self.events: dict[tuple[str, int, int], tuple[Any, ...]] = {}
+
+    def spend(self, order: Order) -> int:
+        """Spend a coin once a key; return how many were spent."""
+        owner, key, now = order.owner, order.key, datetime.now(UTC)
+        rev = self.revs[owner] = self.revs[owner] + 1
+        if (owner, key) in self.answers or self.balances[owner, "wallet"] < 1:
+            return 0
+        transfer_id = uuid.uuid4()
+        self.transfers[transfer_id] = {"id": transfer_id, "owner": owner, "amount": 1, "at": now}
+        for role, amount in (("wallet", -1), ("sink", 1)):
+            balance = self.balances[owner, role] = self.balances[owner, role] + amount
+            seq = self.seqs[owner, role] = self.seqs[owner, role] + 1
+            self.entries[owner, role, seq] = (transfer_id, amount, balance, now)
+        self.answers[owner, key] = (owner, 1, "coin", None, None, transfer_id, now)
+        balance = self.balances[owner, "wallet"]
+        self.events[owner, rev, 0] = ("CoinsPosted", now, None, transfer_id, -1, balance)
+        return 1

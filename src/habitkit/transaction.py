@@ -6,20 +6,18 @@ after a serialization failure or a deadlock, so it touches the world only throug
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import _codec, ids
 from habitkit.errors import (
-    AnswerForgotten,
-    Duplicate,
     NotFound,
     NotLocked,
     ReactionLoop,
     ReadOnlyTransaction,
 )
 from habitkit.journal import rules
-from habitkit.journal.model import Answer, EventRow, Failure, Message
+from habitkit.journal.answers import once
+from habitkit.journal.model import EventRow, Failure, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -46,6 +44,7 @@ class Transaction:
     Attributes:
         now: The instant of everything that happens in it, in UTC.
         economy: What facts entitle to, and the declared currencies.
+        action: The function that all of it is, as a kit was asked for it; None if that is unknown.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
         scope: The only owner whose things exist here, or None for all owners.
         habits: The habits' facts.
@@ -61,7 +60,7 @@ class Transaction:
         "_locked",
         "_wiring",
         "_write",
-        "_written",
+        "action",
         "cause",
         "economy",
         "now",
@@ -86,9 +85,9 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
-        self._written = 0
-        self._caused: set[tuple[UUID, str]] = set()
+        self._caused: set[tuple[int, str]] = set()
         self.cause: UUID | None = None
+        self.action: Callable[..., object] | None = None
 
     @property
     def habits(self) -> HabitStore:
@@ -104,6 +103,11 @@ class Transaction:
     def coins(self) -> CoinStore:
         """The coin ledger's facts."""
         return self.stores.coins
+
+    @property
+    def vocabulary(self) -> Mapping[str, type[Event]]:
+        """The known classes of events by name."""
+        return self._wiring.vocabulary
 
     @property
     def audit_key(self) -> bytes | None:
@@ -126,9 +130,12 @@ class Transaction:
         the cause, or if this transaction has asked for it before.
         """
         cause = self.cause
-        if cause is None or (cause, name) in self._caused:
+        if cause is None:
             return self.new_id()
-        self._caused.add((cause, name))
+        asked = (cause.int, name)  # a UUID computes its hash in Python each time
+        if asked in self._caused:
+            return self.new_id()
+        self._caused.add(asked)
         return ids.companion(cause, name)
 
     # -- whose is it ---------------------------------------------------------------------------
@@ -190,28 +197,12 @@ class Transaction:
         except KeyError:
             raise NotLocked(owner) from None
 
-    # -- what a store has done by itself ---------------------------------------------------------
-
-    @property
-    def is_fresh(self) -> bool:
-        """True if nothing has been locked or emitted yet."""
-        return self._write and not self._locked and not self._emitted
-
     def nobody_awaits(self, kind: type[Event]) -> bool:
         """Tell whether events of a class are written to the journal and nothing more."""
         wiring = self._wiring
         return kind.__name__ not in wiring.delivered and not any(
             issubclass(kind, types) for types, _ in wiring.reactions
         )
-
-    def hold_locks(self, revs: Mapping[str, int]) -> None:
-        """Note locks that the store has taken, with the owners' new revisions."""
-        self._locked.update(revs)
-
-    def note_written(self, events: Sequence[Event]) -> None:
-        """Note events that the store has written, the first of this transaction."""
-        self._emitted += events
-        self._written = len(self._emitted)
 
     # -- what happened -------------------------------------------------------------------------
 
@@ -241,7 +232,10 @@ class Transaction:
             if len(chain) > _MAX_ROUNDS:
                 raise ReactionLoop([event.type for event in chain])
             for types, run in self._wiring.reactions:
-                batch = [event for event in events if isinstance(event, types)]
+                if len(events) == 1:  # the common case
+                    batch = [*events] if isinstance(events[0], types) else []
+                else:
+                    batch = [event for event in events if isinstance(event, types)]
                 if batch:
                     run(self, owner, batch)
         finally:
@@ -299,61 +293,7 @@ class Transaction:
                 applied += 1
         return applied, failures
 
-    # -- asked before --------------------------------------------------------------------------
-
-    def once(
-        self,
-        owner: str,
-        operation: str,
-        key: str | None,
-        request: Mapping[str, object],
-        kind: type[T],
-        work: Callable[[UUID], T],
-    ) -> T:
-        """Do a piece of work once per idempotency key, or give its first result again.
-
-        The owner's lock must be held. Only success is kept: a request that was refused may be
-        made again with the same key.
-
-        Args:
-            owner: Whose key it is.
-            operation: The operation's name; keys of different operations do not meet.
-            key: The caller's key, or None for work that is simply done.
-            request: The caller's arguments as they were given, before any default.
-            kind: The type of the result.
-            work: Makes the result of the id for what it creates: derived of the key if there is
-                one, so that a fact stays unique even after its key is forgotten.
-
-        Raises:
-            IdempotencyConflict: If the key was used for another request.
-            AnswerForgotten: If it was used so long ago that its answer is gone.
-        """
-        if key is None:
-            return work(self.new_id())
-        ids.key(key)
-        self.rev(owner)
-        answer = self.stores.answers.get(owner, operation, key)
-        if answer is not None and not rules.expired(answer.at, self.now):
-            rules.same_request(answer, rules.fingerprint(request))
-            return _codec.load(answer.result, kind, self._wiring.vocabulary)
-        try:
-            result = work(ids.derived_id(owner, operation, key))
-        except Duplicate as error:
-            raise AnswerForgotten(operation, key) from error
-        self.stores.answers.put(self.answer(owner, operation, key, request, result))
-        return result
-
-    def answer(
-        self, owner: str, operation: str, key: str, request: Mapping[str, object], result: object
-    ) -> Answer:
-        """Return what is kept under an idempotency key."""
-        prints = rules.fingerprint(request)
-        return Answer(owner, operation, key, prints, _codec.dump(result), self.now)
-
-    def forget_answers(self, limit: int) -> int:
-        """Delete up to ``limit`` old answers and as many old messages; count them."""
-        before = self.now - timedelta(days=rules.IDEMPOTENCY_DAYS)
-        return self.stores.answers.forget(before, limit) + self.stores.inbox.forget(before, limit)
+    once = once
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -363,19 +303,18 @@ class Transaction:
         Raises:
             NotLocked: If one of them is of an owner whose lock is not held.
         """
-        if len(self._emitted) == self._written:
+        if not self._emitted:
             return
         locked, delivered = self._locked, self._wiring.delivered
-        positions: dict[str, int] = {}
-        for event in self._emitted[: self._written]:
-            positions[event.owner] = positions.get(event.owner, -1) + 1
+        following: dict[str, int] = {}
         rows = []
-        for event in self._emitted[self._written :]:
+        for event in self._emitted:
             owner = event.owner
             rev = locked.get(owner)
             if rev is None:
                 raise NotLocked(owner)
-            position = positions[owner] = positions.get(owner, -1) + 1
-            deliver = bool(delivered) and event.type in delivered
+            position = following.get(owner, 0)
+            following[owner] = position + 1
+            deliver = event.type in delivered if delivered else False
             rows.append(EventRow(rev, position, event, deliver))
         self.stores.events.append(rows)

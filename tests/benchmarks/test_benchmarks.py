@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from benchmarks import by_hand
+from benchmarks import by_hand, spend_by_hand
+from benchmarks._ledger_fill import AWARDED, OWNERS, drift, fill
 from benchmarks._same import check_statements
+from habitkit import HabitKit
 from tests.services import find_postgres
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +28,12 @@ STORES = {
     "SQLite, NORMAL, threaded",
 }
 ON_POSTGRES = {"PostgreSQL, psycopg", "PostgreSQL, psycopg async", "PostgreSQL, asyncpg"}
+SPENDS = {"memory", "SQLite, FULL", "SQLite, NORMAL"}
+SPENDS_ON_POSTGRES = {
+    "PostgreSQL",
+    "PostgreSQL, post_many of 100",
+    "PostgreSQL, hot wallet, 8 threads",
+}
 
 
 def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
@@ -45,6 +55,13 @@ def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
     for store in expected:
         assert f"| {store} " in done.stdout
     assert all(row["kit_us"] > 0 and row["floor_us"] > 0 for row in figures["check_in"])
+    spends = {row["name"] for row in figures["spend"]}
+    assert spends == (SPENDS | SPENDS_ON_POSTGRES if find_postgres() else SPENDS)
+    assert all(row["kit_us"] > 0 and row["other_us"] > 0 for row in figures["spend"])
+    grown = {row["store"] for row in figures["growth"]}
+    assert grown == ({"SQLite, NORMAL", "PostgreSQL"} if find_postgres() else {"SQLite, NORMAL"})
+    for row in figures["spend"] + figures["growth"]:
+        assert row["drift"] == {"coins": 0, "findings": 0}
     assert [row["program"] for row in figures["start_up"]][-1] == "import habitkit"
     assert "| import habitkit " in done.stdout
 
@@ -53,7 +70,24 @@ def test_the_floor_sends_what_the_kit_sends():
     check_statements()
 
 
-def test_a_floor_that_sends_something_else_is_found_out(monkeypatch):
-    monkeypatch.setattr(by_hand, "OWNER_OF", f"{by_hand.OWNER_OF} LIMIT 1")
+@pytest.mark.parametrize(("floor", "statement"), [(by_hand, "OWNER_OF"), (spend_by_hand, "ANSWER")])
+def test_a_floor_that_sends_something_else_is_found_out(monkeypatch, floor, statement):
+    monkeypatch.setattr(floor, statement, f"{getattr(floor, statement)} LIMIT 1")
     with pytest.raises(AssertionError, match=r"no longer does what the kit does(.|\n)*LIMIT"):
         check_statements()
+
+
+def test_a_coin_that_a_side_loses_is_drift(tmp_path):
+    path = tmp_path / "ledger.db"
+    before = len(OWNERS) * (AWARDED - 1)
+    with HabitKit.open(f"sqlite:///{path}") as kit, closing(sqlite3.connect(path)) as raw:
+        fill(kit)
+        assert not drift(kit, raw.execute, before, 0)
+        raw.execute(
+            "UPDATE habitkit_accounts SET balance = balance - 1 "
+            "WHERE owner = 'owner0' AND role = 'wallet'"
+        )
+        raw.commit()
+        lost = drift(kit, raw.execute, before, 0)
+    assert lost.coins == 3, "against what succeeded, against zero, against the entries"
+    assert lost.findings

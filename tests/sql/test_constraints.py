@@ -8,13 +8,22 @@ from uuid import UUID
 
 import pytest
 from attrs import evolve
-from sqlalchemy import Engine, exc, text
+from sqlalchemy import Engine, exc, select, text
 
 import habitkit.testing
 from habitkit import Schedule
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
-from habitkit.coins.model import Account, Move, Transfer
+from habitkit.backends.sqlalchemy.tables import (
+    accounts,
+    blocks,
+    entitlements,
+    entries,
+    holds,
+    transfers,
+    unsealed,
+)
+from habitkit.coins.books import Block
+from habitkit.coins.model import Account, Hold, Move, Transfer
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.events import Recorded
 from habitkit.habits.model import CheckIn, DayClock, Habit, Void
@@ -37,6 +46,8 @@ MINT = Account(an_id(3), "ada", "mint", "coin", 0, 0, NOW, None)
 FACT = CheckIn(an_id(4), HABIT.id, "ada", date(2026, 1, 1), NOW, "UTC", None, "full", "app", NOW)
 VOID = Void(an_id(5), HABIT.id, "ada", FACT.id, NOW)
 AWARD = Transfer(an_id(6), "award", "ada", "ada", "coin", 5, None, NOW)
+HOLD = Hold(AWARD.id, "ada", "coin", 1, 5, NOW, None)
+BLOCK = Block(WALLET.id, 1, 1, b"hash", b"marks", NOW)
 NOTED = EventRow(1, 0, Recorded("ada", NOW, "noted", {}), False)
 MOVES = (
     Move(WALLET.id, 1, AWARD.id, 5, 5, NOW, 0),
@@ -53,8 +64,11 @@ def store(engine: Engine) -> SqlStore:
         stores.habits.add(HABIT)
         stores.habits.add_check_ins([FACT])
         stores.habits.add_void(VOID)
-        stores.coins.open([WALLET, MINT])
-        stores.coins.post([AWARD], MOVES)
+        stores.coins.open((WALLET, MINT))
+        stores.coins.post((AWARD,), MOVES)
+        stores.coins.holds.add(HOLD)
+        stores.coins.books.unsealed((WALLET.id,))
+        stores.coins.books.seal(BLOCK, more=True)
         stores.events.append([NOTED])
 
     store.run(fill, write=True, keyed=False)
@@ -64,11 +78,11 @@ def store(engine: Engine) -> SqlStore:
 def moved(**changes: Any) -> Any:
     """Return work that posts a transfer to the wallet with something wrong about it."""
     change = {"amount": 1, "balance": 6, "debt": 0, "seq": 2, **changes}
-    amount, balance, of = change["amount"], change["balance"], an_id(7)
-    wallet = Move(WALLET.id, change["seq"], of, amount, balance, NOW, change["debt"])
-    mint = Move(MINT.id, 2, of, -amount, -5 - amount, NOW, 0)
-    transfer = evolve(AWARD, id=of, amount=abs(amount) or 1)
-    return lambda stores: stores.coins.post([transfer], [wallet, mint])
+    seq, amount, balance, debt = (change[each] for each in ("seq", "amount", "balance", "debt"))
+    transfer = evolve(AWARD, id=an_id(7), amount=abs(amount) or 1)
+    wallet = Move(WALLET.id, seq, transfer.id, amount, balance, NOW, debt)
+    mint = Move(MINT.id, 2, transfer.id, -amount, -5 - amount, NOW, 0)
+    return lambda stores: stores.coins.post((transfer,), (wallet, mint))
 
 
 # -- duplicates ----------------------------------------------------------------------------------
@@ -77,9 +91,11 @@ DUPLICATES = {
     "habit": lambda stores: stores.habits.add(HABIT),
     "check-in": lambda stores: stores.habits.add_check_ins([FACT]),
     "void": lambda stores: stores.habits.add_void(evolve(VOID, id=an_id(99))),
-    "account": lambda stores: stores.coins.open([WALLET._replace(id=an_id(99))]),
-    "transfer": lambda stores: stores.coins.post([AWARD], ()),
+    "account": lambda stores: stores.coins.open((WALLET._replace(id=an_id(99)),)),
+    "transfer": lambda stores: stores.coins.post((AWARD,), ()),
     "event": lambda stores: stores.events.append([NOTED]),
+    "hold": lambda stores: stores.coins.holds.add(HOLD),
+    "block": lambda stores: stores.coins.books.seal(BLOCK, more=False),
 }
 
 
@@ -100,7 +116,7 @@ def test_one_duplicate_among_many_refuses_them_all(engine, store):
 
 
 def test_a_second_entry_of_one_number_is_refused(engine, store):
-    with nothing_written(engine), pytest.raises(IntegrityError, match="moved on since it was read"):
+    with nothing_written(engine), pytest.raises(IntegrityError, match=r"moved on|exists already"):
         store.run(moved(seq=1), write=True, keyed=False)
 
 
@@ -131,13 +147,13 @@ def test_a_transfer_of_nothing_or_less_is_refused(engine, store, amount):
     transfer = evolve(AWARD, id=an_id(7), amount=amount)
 
     with nothing_written(engine), pytest.raises(IntegrityError, match="amount"):
-        store.run(lambda stores: stores.coins.post([transfer], ()), write=True, keyed=False)
+        store.run(lambda stores: stores.coins.post((transfer,), ()), write=True, keyed=False)
 
 
 def test_moves_that_do_not_sum_to_zero_are_refused(engine, store):
     with nothing_written(engine), pytest.raises(IntegrityError, match="do not sum to zero"):
         store.run(
-            lambda stores: stores.coins.post([evolve(AWARD, id=an_id(7))], MOVES[:1]),
+            lambda stores: stores.coins.post((evolve(AWARD, id=an_id(7)),), MOVES[:1]),
             write=True,
             keyed=False,
         )
@@ -152,6 +168,53 @@ def test_the_largest_balance_is_kept_to_the_last_coin(engine):
     assert kit.coins.history("ada")[0].amount == LARGEST
 
 
+WRONG_HOLDS: dict[str, dict[str, Any]] = {
+    "more spent than was held": {"settled": 6},
+    "less than nothing spent": {"settled": -1},
+    "open, but ended": {"ended_at": NOW},
+    "ended at no time": {"state": "released"},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_HOLDS.values(), ids=WRONG_HOLDS)
+def test_a_hold_that_makes_no_sense_is_refused(engine, store, wrong):
+    with engine.connect() as connection, pytest.raises(exc.IntegrityError, match=r"(?i)check"):
+        connection.execute(holds.update().values(**wrong))
+
+
+def test_a_hold_is_ended_once(engine, store):
+    ended = evolve(HOLD, state="settled", settled=5, ended_at=NOW)
+    store.run(lambda stores: stores.coins.holds.end(ended), write=True, keyed=False)
+
+    for again in (ended, evolve(ended, state="released", settled=0), evolve(ended, id=an_id(99))):
+        with nothing_written(engine), pytest.raises(IntegrityError, match="is not open"):
+            store.run(lambda s, hold=again: s.coins.holds.end(hold), write=True, keyed=False)
+
+
+def test_a_transfer_is_reversed_once(engine, store):
+    def reverse(number: int) -> Any:
+        return lambda stores: stores.coins.post(
+            (evolve(AWARD, id=an_id(number), kind="reversal", reverses=AWARD.id),), ()
+        )
+
+    store.run(reverse(7), write=True, keyed=False)
+    with nothing_written(engine), pytest.raises(Duplicate):
+        store.run(reverse(8), write=True, keyed=False)
+
+
+def test_a_block_leaves_the_wallet_in_the_queue_only_if_there_is_more(engine, store):
+    with engine.connect() as connection:
+        sealed = select(accounts.c.sealed).where(accounts.c.id == WALLET.id)
+        assert connection.scalar(sealed) == 1
+        assert connection.scalars(select(unsealed.c.account_id)).all() == [WALLET.id]
+
+    second = BLOCK._replace(first=2, last=2)
+    store.run(lambda s: s.coins.books.seal(second, more=False), write=True, keyed=False)
+
+    with engine.connect() as connection:
+        assert connection.scalars(select(unsealed.c.account_id)).all() == []
+
+
 REALS = [
     (accounts.c.balance, "UPDATE habitkit_accounts SET balance = 9223372036854775807 + balance"),
     (accounts.c.seq, "UPDATE habitkit_accounts SET seq = 9223372036854775807 + seq"),
@@ -159,6 +222,15 @@ REALS = [
     (transfers.c.amount, "UPDATE habitkit_transfers SET amount = 9223372036854775807 + amount"),
     (entries.c.amount, "UPDATE habitkit_entries SET amount = 9223372036854775807 + 1"),
     (entries.c.balance, "UPDATE habitkit_entries SET balance = 9223372036854775807 + 1"),
+    (accounts.c.sealed, "UPDATE habitkit_accounts SET sealed = 9223372036854775807 + 1"),
+    (holds.c.seq, "UPDATE habitkit_holds SET seq = 9223372036854775807 + 1"),
+    (holds.c.amount, "UPDATE habitkit_holds SET amount = 9223372036854775807 + 1"),
+    (
+        holds.c.settled,
+        "UPDATE habitkit_holds SET settled = 2.5",
+    ),
+    (blocks.c.first, "UPDATE habitkit_blocks SET first = 9223372036854775807 + 1"),
+    (blocks.c.last, "UPDATE habitkit_blocks SET last = 9223372036854775807 + 1"),
     (
         entitlements.c.settled,
         "INSERT INTO habitkit_entitlements VALUES ('ada', 'k', 'coin', 9223372036854775807 + 1)",
@@ -182,12 +254,15 @@ def test_an_integer_that_sqlite_would_make_a_real_is_refused(engine, store, colu
 ORPHANS = {
     "a check-in": lambda s: s.habits.add_check_ins([evolve(FACT, id=an_id(8), habit_id=an_id(99))]),
     "a void": lambda s: s.habits.add_void(evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))),
+    "a hold": lambda s: s.coins.holds.add(evolve(HOLD, id=an_id(99))),
+    "a block": lambda s: s.coins.books.seal(BLOCK._replace(account_id=an_id(99)), more=True),
+    "a note of what is to be sealed": lambda s: s.coins.books.unsealed((an_id(99),)),
     "a snapshot": lambda s: s.streaks.put(Snapshot(an_id(99), "ada", date(2026, 1, 1), b"1", 1, 1)),
 }
 
 
 @pytest.mark.parametrize("orphan", ORPHANS.values(), ids=ORPHANS)
-def test_a_fact_of_a_habit_that_does_not_exist_is_refused(engine, store, orphan):
+def test_a_fact_of_something_that_does_not_exist_is_refused(engine, store, orphan):
     with nothing_written(engine), pytest.raises(IntegrityError) as caught:
         store.run(orphan, write=True, keyed=False)
 

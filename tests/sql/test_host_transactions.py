@@ -196,7 +196,7 @@ def test_a_duplicate_in_an_action_is_told_and_the_host_goes_on(host, kit):
     def twice(tx):
         tx.lock("ada")
         transfer = award(tx, "ada", 5, idempotency_key="gift")
-        tx.coins.post(transfer, ())
+        tx.coins.post((transfer,), ())
 
     with host.begin() as connection:
         with pytest.raises(Duplicate, match="a transfer with this identity exists already"):

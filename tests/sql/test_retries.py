@@ -182,7 +182,7 @@ def test_a_duplicate_is_not_repeated(engine):
     def work(tx):
         tries.append(tx)
         transfer = award(tx, "ada", 5, idempotency_key="gift")
-        tx.coins.post(transfer, ())
+        tx.coins.post((transfer,), ())
 
     with pytest.raises(Duplicate):
         kit.run(work)

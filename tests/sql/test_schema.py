@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from subprocess import run
@@ -17,7 +17,7 @@ import habitkit.testing
 from habitkit import subscribe
 from habitkit.backends.sqlalchemy import LATEST, SqlStore, metadata, sqlite_engine, upgrade
 from habitkit.backends.sqlalchemy.schema import statements, version
-from habitkit.backends.sqlalchemy.tables import schema_version
+from habitkit.backends.sqlalchemy.tables import accounts, schema_version, unsealed
 from habitkit.errors import ConfigurationError, SchemaOutdated
 from habitkit.testing.contracts._threads import all_of, spawn
 from tests.sql.support import LIMIT_SECONDS, wait_until
@@ -42,6 +42,9 @@ def reflected(engine: Engine) -> dict[str, Any]:
             {**column, "type": column["type"].compile(engine.dialect)} for column in columns
         ]
     told["primary keys"] = found.get_multi_pk_constraint()
+    for index in (index for indexes in told["indexes"].values() for index in indexes):
+        options = index.get("dialect_options", {})
+        options.update({name: str(value) for name, value in options.items()})  # texts differ
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             listed = connection.exec_driver_sql("PRAGMA table_list")
@@ -107,6 +110,59 @@ def test_a_history_written_at_the_first_step_reads_right_after_the_upgrade_and_g
     assert (done.streak.slots, done.coins) == (4, 10)
     assert kit.coins.balance("ada").available == 35
     assert kit.streaks.rebuild(RUN).repaired == ()
+
+
+def test_wallets_of_an_older_ledger_are_sealed_by_the_next_sweep_and_the_audit_is_clean(
+    empty_engine,
+):
+    upgrade(empty_engine, to=1)
+    write_history(empty_engine)
+    assert upgrade(empty_engine, to=2) == (1, 2)
+    empty_wallet = (
+        "INSERT INTO habitkit_accounts (id, owner, role, currency, balance, seq, at, floor, debt) "
+        "SELECT {}, 'cleo', role, 'coin', 0, 0, at, floor, 0 FROM habitkit_accounts "
+        "WHERE owner = 'ada' AND role = 'wallet'"
+    )
+    an_id = "'" + "0" * 31 + "1'" + "::uuid" * (empty_engine.dialect.name == "postgresql")
+    with empty_engine.begin() as connection:
+        connection.exec_driver_sql(empty_wallet.format(an_id))
+
+    assert upgrade(empty_engine) == (2, LATEST)
+
+    with empty_engine.connect() as connection:
+        queued = select(accounts.c.owner).join(unsealed, unsealed.c.account_id == accounts.c.id)
+        assert sorted(connection.scalars(queued)) == ["ada", "bob"], "those that have entries"
+    kit = habitkit.testing.kit("2026-01-04T08:00Z", store=SqlStore(empty_engine))
+    before = kit.coins.audit()
+    assert (before.ok, before.accounts, before.entries, before.sealed) == (True, 4, 8, 0)
+    assert kit.sweep().sealed == 5
+    with empty_engine.connect() as connection:
+        assert connection.execute(select(unsealed)).all() == []
+    after = kit.coins.audit()
+    assert (after.ok, after.sealed) == (True, 5)
+    assert kit.sweep().sealed == 0
+
+
+def test_a_ledger_of_an_older_release_takes_part_in_all_that_is_new(empty_engine):
+    upgrade(empty_engine, to=1)
+    write_history(empty_engine)
+    upgrade(empty_engine)
+    kit = habitkit.testing.kit("2026-01-04T08:00Z", store=SqlStore(empty_engine))
+    coins = kit.coins
+
+    assert [hold.amount for hold in coins.holds("ada", ended=True)] == []
+    held = coins.reserve("ada", 20, idempotency_key="held", expires_in_seconds=60)
+    assert coins.balance("ada").available == 5
+    coins.settle(held.id, 2)
+    gift = next(entry for entry in coins.history("bob") if entry.kind == "transfer")
+    coins.reverse(gift.transfer_id, idempotency_key="taken back")
+    assert [coins.balance(owner).posted for owner in ("ada", "bob")] == [28, 0]
+    long_ago = datetime(2026, 1, 2, 9, tzinfo=UTC)
+    assert coins.balance("ada", as_of=long_ago).posted == 20
+    assert coins.forget("ada") == 0
+    kit.sweep()
+    assert coins.audit().findings == ()
+    assert {head.seq for head in coins.head("ada")} == {len(coins.history("ada"))}
 
 
 def test_an_upgrade_of_tables_that_are_up_to_date_changes_nothing(empty_engine):

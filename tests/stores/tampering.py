@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from habitkit.backends.sqlalchemy import tables
 from habitkit.coins.books import Block
@@ -52,9 +51,9 @@ class InTables:
     def __init__(self, engine):
         self.engine = engine
 
-    def _do(self, statement, *args: Any):
+    def _do(self, statement):
         with self.engine.begin() as connection:
-            assert connection.execute(statement, *args).rowcount == 1
+            assert connection.execute(statement).rowcount == 1
 
     def _where(self, table, where):
         return [getattr(tables, table).c[name] == value for name, value in where.items()]
@@ -67,7 +66,7 @@ class InTables:
         self._do(getattr(tables, table).delete().where(*self._where(table, where)))
 
     def insert(self, table, row):
-        self._do(getattr(tables, table).insert(), [_stored(row)])
+        self._do(getattr(tables, table).insert().values(_stored(row)))
 
 
 def _stored(row):

@@ -14,16 +14,13 @@ from habitkit.coins.holding import holds, release, reserve, settle
 from habitkit.coins.model import Posting
 from habitkit.coins.posting import (
     Order,
-    RefusedAt,
-    digest_of,
     nth,
     once,
-    plain_metadata,
     post,
     post_all,
     post_once,
-    request_of,
 )
+from habitkit.coins.requests import digest_of, plain_metadata
 from habitkit.coins.statements import balance, history, open_wallet
 from habitkit.errors import (
     AlreadyReversed,
@@ -40,7 +37,25 @@ if TYPE_CHECKING:
     from habitkit.coins.model import Transfer
     from habitkit.transaction import Transaction
 
-__all__ = ["CoinActions", "award", "post_many", "reverse", "spend", "transfer"]
+__all__ = [
+    "CoinActions",
+    "audit",
+    "award",
+    "balance",
+    "export",
+    "forget",
+    "head",
+    "history",
+    "holds",
+    "open_wallet",
+    "post_many",
+    "release",
+    "reserve",
+    "reverse",
+    "settle",
+    "spend",
+    "transfer",
+]
 
 _LARGEST_BATCH = 1000
 _BATCH_SHARDS = 64
@@ -74,7 +89,7 @@ def award(
     """
     tx.own(ids.owner(owner))
     posting = Posting("award", owner, owner, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key)
+    return _post_once(tx, posting, idempotency_key, alone=tx.action is award)
 
 
 def spend(
@@ -105,7 +120,7 @@ def spend(
     """
     tx.own(ids.owner(owner))
     posting = Posting("spend", owner, owner, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key)
+    return _post_once(tx, posting, idempotency_key, alone=tx.action is spend)
 
 
 def transfer(
@@ -138,7 +153,7 @@ def transfer(
     """
     tx.own(ids.owner(source))
     posting = Posting("transfer", source, target, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key)
+    return _post_once(tx, posting, idempotency_key, alone=tx.action is transfer)
 
 
 def post_many(
@@ -152,7 +167,7 @@ def post_many(
         tx: The transaction.
         postings: 1 to 1000 of them, as ``Posting.award``, ``.spend`` and ``.transfer`` make them.
         idempotency_key: The same key with the same postings posts them once. Batches have keys of
-            their own, whoever the owners are.
+            their own, whoever the owners are; in a kit of one owner they are that owner's.
 
     Returns:
         The transfers, in the same order.
@@ -179,15 +194,12 @@ def post_many(
             raise
         except HabitKitError as error:
             raise BatchRefused(index=index, reason=error) from error
-    keeper = ids.system_owner(f"batch/{zlib.crc32(idempotency_key.encode()) % _BATCH_SHARDS:02}")
+    keeper = tx.scope or _keeper(idempotency_key)
     tx.lock_all({keeper, *(o.source for o in orders), *(o.target for o in orders)})
     done: list[Transfer] = []
 
     def work(first_id: UUID) -> tuple[UUID, int]:
-        try:
-            done.extend(post_all(tx, first_id, orders))
-        except RefusedAt as refused:
-            raise BatchRefused(index=refused.position, reason=refused.reason) from refused.reason
+        done.extend(post_all(tx, first_id, orders))
         return first_id, len(orders)
 
     request = {"postings": digest_of(orders)}
@@ -242,6 +254,11 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     return once(tx, found.source, "coins.reverse", idempotency_key, request, work)
 
 
+def _keeper(key: str) -> str:
+    """Return who keeps the answers to keys of batches: one of some rows that are nobody's."""
+    return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
+
+
 def _order(tx: Transaction, posting: Posting) -> Order:
     """Return a valid order of what a caller gave."""
     kind, source, target = posting.kind, posting.source, posting.target
@@ -262,11 +279,18 @@ def _order(tx: Transaction, posting: Posting) -> Order:
     )  # fmt: skip
 
 
-def _post_once(tx: Transaction, posting: Posting, key: str) -> Transfer:
-    """Check what a caller gave and post it once a key."""
+def _post_once(tx: Transaction, posting: Posting, key: str, *, alone: bool) -> Transfer:
+    """Check what a caller gave and post it once a key.
+
+    Args:
+        tx: The transaction.
+        posting: What the caller gave.
+        key: The caller's key.
+        alone: True if this is all that the transaction does.
+    """
     order = _order(tx, posting)
     ids.key(key)
-    return post_once(tx, key, f"coins.{order.kind}", order, request_of(order))
+    return post_once(tx, key, order, alone=alone)
 
 
 class CoinActions:

@@ -41,7 +41,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         tx: The transaction.
         owner: Whose accounts; the whole ledger by default.
         heads: What ``head`` returned earlier and was kept elsewhere: then entries that were cut
-            off together with their blocks are missed.
+            off together with their blocks are missed. Those of other owners say nothing here.
 
     Returns:
         What was checked and found.
@@ -54,9 +54,10 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         tx.own(ids.owner(owner))
     elif tx.scope is not None:
         raise NotFound("ledger", owner)
-    if not isinstance(heads, (list, tuple)) or not all(isinstance(each, Head) for each in heads):
-        raise InvalidInput("heads", given=heads, expected="what head() returned")
-    expected = {each.account_id: each for each in heads}
+    given: object = heads
+    if not isinstance(given, (list, tuple)) or not all(isinstance(each, Head) for each in given):
+        raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
+    expected = {each.account_id: each for each in heads if owner in {None, each.owner}}
     counted = entries = sealed = 0
     findings: list[Finding] = [] if owner is not None else _check_sums(tx)
     for account in _accounts(tx, owner):
@@ -70,9 +71,8 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         entries += checker.entries
         sealed += checker.sealed
     findings += [
-        Finding(f"the wallet {lost.account_id} is gone", currency=lost.currency)
+        Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
         for lost in expected.values()
-        if owner is None or tx.coins.books.account(lost.account_id) is None
     ]
     return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
 
@@ -88,9 +88,9 @@ def head(tx: Transaction, owner: str) -> list[Head]:
         if account.role == "wallet":
             last = tx.coins.books.last_block(account.id)
             found.append(
-                Head(account.id, account.currency, last.last, last.hash.hex())
+                Head(account.id, owner, account.currency, last.last, last.hash.hex())
                 if last
-                else Head(account.id, account.currency, 0, "")
+                else Head(account.id, owner, account.currency, 0, "")
             )
     return found
 

@@ -94,12 +94,14 @@ class Head:
 
     Attributes:
         account_id: The wallet.
+        owner: Whose wallet.
         currency: In which currency.
         seq: The number of the last entry under a block hash, 0 for none.
         hash: That block's hash, as hexadecimal digits; empty for none.
     """
 
     account_id: UUID
+    owner: str
     currency: str
     seq: int
     hash: str

@@ -25,23 +25,21 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
     """
     result: dict[str, Settled] = {}
     rules: Sequence[RewardRule]
+    in_force: Sequence[RewardRule]
     for event in events:
-        taken_back = isinstance(event, Retracted)
         if isinstance(event, Retracted):
             rules = () if event.sealed else economy.rules_on.get(event.of, ())
+            in_force = ()
         else:
-            rules = economy.rules_on.get(event.type, ())
+            rules = in_force = economy.rules_on.get(event.type, ())
+            if getattr(event, "credit", "full") != "full":
+                in_force = ()
+            elif economy.changes:
+                received_at = getattr(event, "received_at", None) or event.at
+                in_force = economy.rules_at(received_at).on.get(event.type, ())
         place = event.key if rules else None
         if place is None:
             continue
-        in_force: Sequence[RewardRule]
-        if taken_back or getattr(event, "credit", "full") != "full":
-            in_force = ()
-        elif economy.changes:
-            received_at = getattr(event, "received_at", None) or event.at
-            in_force = economy.rules_at(received_at).on.get(event.type, ())
-        else:
-            in_force = rules
         if in_force is not rules:
             for rule in rules:
                 key = f"{place}:{rule.name}"

@@ -23,8 +23,9 @@ from habitkit import ids
 from habitkit._procedure import Call
 from habitkit.coins import rules
 from habitkit.coins.model import Hold
-from habitkit.coins.posting import Order, end_hold, once, plain_metadata, post, request_of
-from habitkit.errors import InvalidAmount, NotFound
+from habitkit.coins.posting import Order, end_hold, once, post
+from habitkit.coins.requests import plain_metadata, request_of
+from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -186,7 +187,10 @@ def _expire(tx: Transaction, hold_id: UUID) -> int:
     hold = _locked(tx, hold_id)
     if not hold.lapsed(tx.now):
         return 0
-    end_hold(tx, hold, "expired", 0)
+    try:
+        end_hold(tx, hold, "expired", 0)
+    except BalanceOverflow:
+        return 0  # the wallet has no room for them; the others need not wait until it has
     return 1
 
 

@@ -21,7 +21,6 @@ __all__ = [
     "Kind",
     "Move",
     "PlainOrder",
-    "PlainOutcome",
     "Posting",
     "Role",
     "Settled",
@@ -245,6 +244,17 @@ class Hold:
     settled: int = 0
     ended_at: datetime | None = None
 
+    @property
+    def settlement_id(self) -> UUID | None:
+        """The transfer that spent it, which can be reversed; None if none did."""
+        return UUID(int=self.id.int ^ 1) if self.settled else None
+
+    @property
+    def return_id(self) -> UUID | None:
+        """The transfer that gave the rest, or all, of it back; None if none did."""
+        given_back = self.state != "open" and self.settled < self.amount
+        return UUID(int=self.id.int ^ 2) if given_back else None
+
     def lapsed(self, now: datetime) -> bool:
         """Tell whether it is past its time and nobody has recorded that yet."""
         return self.state == "open" and self.expires_at is not None and self.expires_at <= now
@@ -264,22 +274,6 @@ class PlainOrder(NamedTuple):
     giver: Role
     taker: Role
     answer: Answer
-
-
-class PlainOutcome(NamedTuple):
-    """What came of a plain order.
-
-    Attributes:
-        revs: The owners' new revisions; their locks are held.
-        at: The transfer's instant, or None if nothing was posted.
-        given: The giver's balance afterwards.
-        taken: The taker's balance afterwards.
-    """
-
-    revs: Mapping[str, int]
-    at: datetime | None = None
-    given: int = 0
-    taken: int = 0
 
 
 class Settled(NamedTuple):

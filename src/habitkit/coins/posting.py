@@ -1,9 +1,9 @@
 """How coins are posted: every transfer of the room goes through here.
 
-A transfer has two roads. The long one reads the accounts, lets the rules decide and writes what
-they say. The plain one hands the whole transfer to a store that can do it in one statement; it is
-taken first where nothing else has happened in the transaction and nobody reacts to the posting, and
-it ends in the same state or does nothing at all.
+A transfer has two roads. The long one locks, reads the accounts, lets the rules decide and writes
+what they say. The plain one hands the whole transfer to a store that can do all of that at once; it
+is taken first where a transaction does nothing else and nobody reacts to the posting, and it ends
+in the same state or leaves no trace.
 """
 
 from __future__ import annotations
@@ -13,37 +13,34 @@ from uuid import UUID
 
 from attrs import evolve
 
-from habitkit import _codec, ids
+from habitkit import ids
 from habitkit.coins import rules
 from habitkit.coins.model import Account, Hold, Move, PlainOrder, Transfer
-from habitkit.errors import InsufficientFunds, InvalidInput, Refused
+from habitkit.coins.requests import request_of
+from habitkit.errors import BatchRefused, InsufficientFunds, Refused
 from habitkit.events import CoinsPosted, HoldClosed
+from habitkit.journal.answers import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from habitkit.coins.model import HoldState, Kind, PlainOutcome, Role
+    from habitkit.coins.model import HoldState, Kind, Role
     from habitkit.transaction import Transaction
 
-    PostPlain = Callable[[PlainOrder], PlainOutcome]
+    PostPlain = Callable[[PlainOrder], Transfer | None]
 
 __all__ = [
     "Order",
-    "RefusedAt",
-    "digest_of",
     "end_hold",
     "free_lapsed",
     "nth",
     "once",
-    "plain_metadata",
     "post",
     "post_all",
     "post_once",
-    "request_of",
 ]
 
-_LARGEST_METADATA = 4 * 1024
 _MAX_LAPSED = 1000
 
 
@@ -87,11 +84,12 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         InsufficientFunds: If a wallet would fall below its floor and may not.
         BalanceOverflow: If a balance would leave 64 bits.
     """
-    kind, source, target, currency, amount, memo, meta, reverses, _, may_owe = order
-    giving, taking = order.roles
+    kind, source, target, currency, amount, memo, meta, reverses, between, may_owe = order
+    giving, taking = between or rules.BETWEEN[kind]
+    coins, now = tx.coins, tx.now
     owners = (source,) if source == target else (source, target)
     giver = taker = None
-    for account in tx.coins.accounts(owners, currency):
+    for account in coins.accounts(owners, currency):
         if account.owner == source and account.role == giving:
             giver = account
         elif account.owner == target and account.role == taking:
@@ -101,36 +99,38 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa:
         new.append(giver := _new_account(tx, source, giving, currency))
     if taker is None:
         new.append(taker := _new_account(tx, target, taking, currency))
-    now = tx.now
-    if giving == "escrow" or taking == "escrow":  # at no instant do both have the coins, or neither
-        now = max(now, giver.at, taker.at)
+    at = max(now, giver.at, taker.at)  # one instant for both sides
     try:
-        given = rules.move(giver, transfer_id, -amount, now, may_owe=may_owe)
+        given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
     except InsufficientFunds:
         if not free_lapsed(tx, source, currency):
             raise
         return post(tx, transfer_id, order)
-    taken = rules.move(taker, transfer_id, amount, now, may_owe=may_owe)
+    taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
     if new:
-        tx.coins.open(new)
-    at = max(given.at, taken.at)
+        coins.open(new)
     done = Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
-    tx.coins.post((done,), (given, taken))
-    _note_unsealed(tx, (giver, taker))
+    coins.post((done,), (given, taken))
+    if giver.seq == giver.sealed or taker.seq == taker.sealed:
+        _note_unsealed(tx, (giver, taker))
     if giving == "wallet":
-        tx.emit(source, (_posted(tx, source, done, given),))
+        event = CoinsPosted(source, now, transfer_id, kind, currency, -amount, given.balance)
+        tx.emit(source, (event,))
     if taking == "wallet":
-        tx.emit(target, (_posted(tx, target, done, taken),))
+        event = CoinsPosted(target, now, transfer_id, kind, currency, amount, taken.balance)
+        tx.emit(target, (event,))
     return done
 
 
-def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[Transfer]:
+def post_all(  # noqa: C901 - one story
+    tx: Transaction, first_id: UUID, orders: Sequence[Order]
+) -> list[Transfer]:
     """Post many transfers between locked owners, each on what the one before has left.
 
     Their ids follow each other from the first one on.
 
     Raises:
-        RefusedAt: With the position of the first that is refused; nothing is written.
+        BatchRefused: With the position of the first that is refused; nothing is written.
     """
     accounts = _working_set(tx, orders)
     new: list[Account] = []
@@ -140,7 +140,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     for position, order in enumerate(orders):
         transfer_id = nth(first_id, position)
         at = tx.now
-        sides = []
+        both, sides = [], []
         for owner, role, change in _sides(order):
             place = (owner, role, order.currency)
             account = accounts.get(place)
@@ -148,14 +148,16 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
                 account = _new_account(tx, owner, role, order.currency)
                 new.append(account)
             before.setdefault(place, account)
+            at = max(at, account.at)
+            both.append((owner, role, place, account, change))
+        for owner, role, place, account, change in both:
             try:
-                move = rules.move(account, transfer_id, change, tx.now, may_owe=order.may_owe)
+                move = rules.move(account, transfer_id, change, at, may_owe=order.may_owe)
             except Refused as error:
                 if isinstance(error, InsufficientFunds) and free_lapsed(tx, owner, order.currency):
                     return post_all(tx, first_id, orders)
-                raise RefusedAt(position, error) from error
+                raise BatchRefused(index=position, reason=error) from error
             accounts[place] = rules.moved(account, move)
-            at = max(at, move.at)
             moves.append(move)
             sides.append((owner, role, move))
         kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
@@ -175,28 +177,30 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     return transfers
 
 
-class RefusedAt(Exception):
-    """Tells the batch which of its orders a rule has refused."""
-
-    def __init__(self, position: int, reason: Refused) -> None:
-        """Keep the order's position and the reason."""
-        super().__init__(position)
-        self.position = position
-        self.reason = reason
-
-
 def nth(first_id: UUID, position: int) -> UUID:
     """Return the id of a transfer of a batch by its position."""
     return ids.uuid_of((first_id.int + position) % 2**128)
 
 
-def post_once(
-    tx: Transaction, key: str, operation: str, order: Order, request: Mapping[str, object]
-) -> Transfer:
-    """Post once a key, by the plain road where it is open, and lock the owners on the way."""
-    post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None)
-    if post_plain is not None and tx.is_fresh and tx.nobody_awaits(CoinsPosted):
-        done = _post_plainly(tx, post_plain, key, operation, order, request)
+def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transfer:
+    """Post once a key; by the plain road where that is open and the transaction does nothing else.
+
+    Args:
+        tx: The transaction; it need not hold the owners' locks.
+        key: The caller's key.
+        order: What to post.
+        alone: True if this is all that the transaction does.
+    """
+    operation, request = f"coins.{order.kind}", request_of(order)
+    post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None) if alone else None
+    if post_plain is not None and tx.nobody_awaits(CoinsPosted):
+        transfer_id = ids.derived_id(order.source, operation, key)
+        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
+        transfer = Transfer(
+            transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
+        )
+        answer = answer_of(tx, source, operation, key, request, transfer_id)
+        done = post_plain(PlainOrder(transfer, *order.roles, answer))
         if done is not None:
             return done
     tx.lock(order.source, order.target)
@@ -229,51 +233,19 @@ def once(
     return found
 
 
-def request_of(order: Order) -> dict[str, object]:
-    """Return what makes two requests the same; only a digest of words that may be erased."""
-    return {
-        "target": order.target,
-        "amount": order.amount,
-        "currency": order.currency,
-        "memo": None if order.memo is None else _codec.digest(order.memo),
-        "metadata": None if order.metadata is None else _codec.digest(order.metadata),
-    }
-
-
-def digest_of(orders: Sequence[Order]) -> str:
-    """Return what makes two batches the same."""
-    return _codec.digest([order[:7] for order in orders])
-
-
-def plain_metadata(value: object) -> dict[str, Any] | None:
-    """Return valid metadata as plain JSON values, or None.
-
-    Raises:
-        InvalidInput: If they are no JSON values by name, or longer than 4 KiB as text.
-    """
-    if value is None:
-        return None
-    try:
-        return _codec.plain_object(value, _LARGEST_METADATA)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            "metadata",
-            given=value,
-            expected=f"JSON values by name, {_LARGEST_METADATA} bytes at most, or None",
-        ) from error
-
-
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
     """End an open hold of a locked owner: spend so much of it and give the rest back."""
-    rest = hold.amount - settled
-    back: Kind = "expire" if state == "expired" else "release"
-    parts: tuple[tuple[Kind, int], ...] = (("settle", settled), (back, rest))
-    moved = [
-        post(tx, tx.new_id(), Order(kind, hold.owner, hold.owner, hold.currency, amount))
-        for kind, amount in parts
-        if amount
-    ]
-    ended = evolve(hold, state=state, settled=settled, ended_at=moved[0].at)
+    ended = evolve(hold, state=state, settled=settled)
+    owner, currency = hold.owner, hold.currency
+    ended_at = tx.now  # or when its coins left escrow, which a clock put back does not date earlier
+    if ended.settlement_id:
+        order = Order("settle", owner, owner, currency, settled)
+        ended_at = post(tx, ended.settlement_id, order).at
+    if ended.return_id:
+        kind: Kind = "expire" if state == "expired" else "release"
+        order = Order(kind, owner, owner, currency, hold.amount - settled)
+        ended_at = post(tx, ended.return_id, order).at
+    ended = evolve(ended, ended_at=ended_at)
     tx.coins.holds.end(ended)
     event = HoldClosed(hold.owner, tx.now, hold.id, state, hold.currency, hold.amount, settled)
     tx.emit(hold.owner, (event,))
@@ -281,43 +253,11 @@ def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hol
 
 
 def free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
-    """End the holds that are past their time, so that their coins can be spent."""
+    """End a locked owner's holds that are past their time, so that their coins can be spent."""
     overdue = tx.coins.holds.overdue(tx.now, _MAX_LAPSED, owner=owner, currency=currency)
     for hold in overdue:
         end_hold(tx, hold, "expired", 0)
     return bool(overdue)
-
-
-def _post_plainly(
-    tx: Transaction,
-    post_plain: PostPlain,
-    key: str,
-    operation: str,
-    order: Order,
-    request: Mapping[str, object],
-) -> Transfer | None:
-    """Post by the plain road; None if it is closed, with the owners' locks held all the same."""
-    transfer_id = ids.derived_id(order.source, operation, key)
-    answer = tx.answer(order.source, operation, key, request, transfer_id)
-    kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
-    transfer = Transfer(
-        transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
-    )
-    giving, taking = order.roles
-    outcome = post_plain(PlainOrder(transfer, giving, taking, answer))
-    tx.hold_locks(outcome.revs)
-    if outcome.at is None:
-        return None
-    done = evolve(transfer, at=outcome.at)
-    events: list[CoinsPosted] = []
-    for owner, role, change, balance in (
-        (source, giving, -amount, outcome.given),
-        (target, taking, amount, outcome.taken),
-    ):
-        if role == "wallet":
-            events.append(CoinsPosted(owner, tx.now, transfer_id, kind, currency, change, balance))
-    tx.note_written(events)
-    return done
 
 
 def _working_set(tx: Transaction, orders: Sequence[Order]) -> dict[tuple[str, Role, str], Account]:

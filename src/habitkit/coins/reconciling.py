@@ -27,13 +27,14 @@ def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     wanted = entitlements.due(events, tx.economy)
     if not wanted:
         return
-    changed, net = entitlements.outstanding(wanted, tx.coins.settled(owner, list(wanted)))
+    coins = tx.coins
+    changed, net = entitlements.outstanding(wanted, coins.settled(owner, list(wanted)))
     if not changed:
         return
-    tx.coins.settle(owner, changed)
+    coins.settle(owner, changed)
     for currency in sorted(net) if len(net) > 1 else net:
-        coins = net[currency]
-        if coins:
-            kind: Kind = "reward" if coins > 0 else "correction"
-            order = Order(kind, owner, owner, currency, abs(coins), may_owe=True)
+        sum_due = net[currency]
+        if sum_due:
+            kind: Kind = "reward" if sum_due > 0 else "correction"
+            order = Order(kind, owner, owner, currency, abs(sum_due), may_owe=True)
             post(tx, tx.caused_id(currency), order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         Hold,
         Move,
         PlainOrder,
-        PlainOutcome,
         Settled,
         Transfer,
     )
@@ -237,24 +236,25 @@ class BookStore(Protocol):
         ...
 
 
-@runtime_checkable
 class PlainPostings(Protocol):
     """Optional, for a ``CoinStore``: post a transfer to which nothing special happens, at once.
 
     Most transfers are plain: the key is new, both accounts are there, the money suffices, nobody
-    waits. A store that can do all of that in one statement may offer it; habitkit then takes this
-    road first, and the long one where this one is closed. Both must end in the same state.
+    waits. A store that can do and commit all of that in one step may offer it; habitkit takes this
+    road first where a transaction does nothing else, and the long one where it is closed. Both end
+    in the same state.
     """
 
-    def post_plain(self, order: PlainOrder) -> PlainOutcome:
-        """Lock the owners, and post if the transfer is plain.
+    def post_plain(self, order: PlainOrder) -> Transfer | None:
+        """Lock the owners, post and commit, if the transfer is plain; else leave no trace.
 
         It is plain if no message waits in an inbox of the owners, the key has no answer, there is
-        no transfer of the id, both accounts are there, no floor stands against it, no balance
-        leaves 64 bits, and every wallet has been noted as unsealed. Then transfer, entries,
-        balances, answer and events are written as the long road would write them.
+        no transfer of the id, both accounts are there and have no later entry, no floor stands
+        against it, no balance leaves 64 bits, and every wallet has been noted as unsealed. Then
+        transfer, entries, balances, answer and events are written as the long road would write
+        them.
 
         Returns:
-            The owners' new revisions in any case, and what was posted, or None for nothing.
+            The transfer with its instant, or None if it is not plain.
         """
         ...

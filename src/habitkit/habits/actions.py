@@ -1,8 +1,7 @@
-"""The habits' use cases: create, list, check in, undo, take over a history."""
+"""The habits' use cases: create, list, check in, undo; and all that ``kit.habits`` offers."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,18 +13,18 @@ from habitkit.events import Event, HabitCreated
 from habitkit.habits import rules
 from habitkit.habits.changes import (
     coins_moved,
-    completed,
     first_received,
     move_receipt,
     turn,
 )
+from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.histories import backfill
 from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
 from habitkit.streaks import rules as streak_rules
-from habitkit.streaks.days import day_boundary, habit_day
+from habitkit.streaks.days import habit_day
 from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import date, datetime
     from uuid import UUID
 
@@ -79,19 +78,6 @@ def create(
 
     request = {"title": title, "schedule": schedule, "clock": clock}
     return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)
-
-
-def get(tx: Transaction, habit_id: UUID | str) -> Habit:
-    """Return a habit.
-
-    Raises:
-        NotFound: If there is no such habit.
-    """
-    habit = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
-    if habit is None:
-        raise NotFound("habit", habit_id)
-    tx.own(habit.owner, "habit", habit_id)
-    return habit
 
 
 def of_owner(
@@ -154,7 +140,7 @@ def check_in(
     if tz is not None:
         zone_of(tz)
     rules.note(note)
-    owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
     if idempotency_key is None:
         return _check_in(tx, subject, day, when, tz, note, tx.new_id())
     work = partial(_check_in, tx, subject, day, when, tz, note)
@@ -225,7 +211,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
         NotFound: If there is no such check-in.
     """
     subject = ids.parse_id(fact_id, "fact_id")
-    owner = _lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
+    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
     found = tx.habits.check_in(subject)
     if found is None:
         raise NotFound("check-in", fact_id)
@@ -260,78 +246,6 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
         coins_moved(events, owner),
         tuple(events),
     )
-
-
-def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, source: str) -> int:
-    """Take over a history from elsewhere: each day counts for the streak and earns nothing.
-
-    A day that was taken over before is left alone, so this may be repeated.
-
-    Args:
-        tx: The transaction.
-        habit_id: The habit.
-        days: The days on which it was done: a list or set, as an action may have to read them
-            twice.
-        source: Where they come from, for example ``"loop-csv"``.
-
-    Returns:
-        How many days are new.
-
-    Raises:
-        NotFound: If there is no such habit.
-        InvalidHabit: If the days are no collection of dates, or the source is not 1 to 100
-            characters.
-        DayRefused: If a day has not begun or lies more than a hundred years back.
-    """
-    subject = ids.parse_id(habit_id, "habit_id")
-    rules.source(source)
-    if not isinstance(days, Collection):
-        raise InvalidHabit("days", given=days, expected="a list or set of dates")
-    owner = _lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
-    habit = get(tx, subject)
-    zone_name = habit.clock.tz or "UTC"
-    zone, day_start = zone_of(zone_name), habit.clock.day_start
-    today = habit_day(tx.now, zone, day_start)
-    wanted = {
-        ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day
-        for day in sorted({rules.day(day, "days") for day in days})
-    }
-    known = tx.habits.known(list(wanted))
-    facts = []
-    for fact_id, day in wanted.items():
-        rules.credit(day, today, tx.now, zone, day_start)
-        if fact_id not in known:
-            at = min(day_boundary(day, zone, day_start), tx.now)
-            facts.append(
-                CheckIn(
-                    fact_id, subject, owner, day, at, zone_name, None, "history", source, tx.now
-                )
-            )
-    _add_history(tx, habit, facts)
-    return len(facts)
-
-
-def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> None:
-    """Add many facts of history credit at once and emit what they changed."""
-    if not facts:
-        return
-    before = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    tx.habits.add_check_ins(facts)
-    new_days = sorted({f.day for f in facts if not streak_rules.is_done(before, f.day)})
-    tx.streaks.put(streak_rules.mark_done(before, new_days, tx.rev(habit.owner)))
-    tx.emit(
-        habit.owner,
-        [completed(tx, habit, day, streak_rules.is_earned(before, day), None) for day in new_days],
-    )
-
-
-def _lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> str:
-    """Lock the owner of something that exists and is in scope."""
-    if owner is None:
-        raise NotFound(kind, given)
-    tx.own(owner, kind, given)
-    tx.lock(owner)
-    return owner
 
 
 class HabitActions:

@@ -11,6 +11,7 @@ from habitkit._procedure import Call, Outside
 from habitkit.clock import instant
 from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import VOCABULARY, Recorded
+from habitkit.journal.answers import forget_answers
 from habitkit.journal.model import Failure, RelayReport, SweepReport
 from habitkit.journal.rules import CLAIM_SECONDS, happened, reason, retry_delay
 
@@ -163,7 +164,7 @@ def _apply_messages(tx: Transaction, owner: str, limit: int) -> tuple[int, list[
 
 
 def _forget_answers(tx: Transaction, limit: int) -> int:
-    return tx.forget_answers(limit)
+    return forget_answers(tx, limit)
 
 
 class EventActions:

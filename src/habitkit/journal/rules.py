@@ -64,6 +64,8 @@ def fingerprint(request: Mapping[str, object]) -> dict[str, str]:
 
 def _text(value: object) -> str:
     """Return a text that is equal for equal values of one type."""
+    if value is None or isinstance(value, str):  # as most arguments are
+        return repr(value)
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return value.astimezone(UTC).isoformat()
     if isinstance(value, dict):  # the order of its keys is not part of a JSON object

@@ -39,7 +39,7 @@ class Coins:
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""
-        rows, places = self._accounts.rows, self._places
+        rows, places = self._accounts.rows, self._places.rows
         return [rows[id_] for owner in owners for id_ in places.get((owner, currency), ())]
 
     def open(self, accounts: Sequence[Account]) -> None:
@@ -62,15 +62,17 @@ class Coins:
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries."""
-        total = 0
+        accounts, entries, total = self._accounts, self._entries, 0
         for transfer in transfers:
             self._transfers.insert(transfer.id.int, transfer)
             if transfer.reverses is not None:
                 self._reversals.insert(transfer.reverses.int, transfer.id)
         for move in moves:
             id_, seq, _, amount, balance, at, debt = move
-            account = self._accounts.rows[id_.int]
-            _, owner, role, currency, balance_before, seq_before, _, floor, _, sealed = account
+            number = id_.int
+            _, owner, role, currency, balance_before, seq_before, _, floor, _, sealed = (
+                accounts.rows[number]
+            )
             if seq != seq_before + 1 or balance != balance_before + amount:
                 msg = f"account {id_} has moved on since it was read"
                 raise IntegrityError(msg)
@@ -78,8 +80,8 @@ class Coins:
                 msg = f"account {id_} would fall below its floor"
                 raise IntegrityError(msg)
             moved_on = Account(id_, owner, role, currency, balance, seq, at, floor, debt, sealed)
-            self._accounts.put(id_.int, moved_on)
-            self._entries.insert((id_.int, seq), move)
+            accounts.put(number, moved_on)
+            entries.insert((number, seq), move)
             total += amount
         if total:
             msg = f"the moves of transfer {transfers[0].id} do not sum to zero"

@@ -9,6 +9,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal_column,
     null,
     or_,
     select,
@@ -54,6 +55,8 @@ _LINE = (
     transfers.c.salt,
     transfers.c.digest,
 )
+_WORDY = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
+"""It has words: the owner of its other side may erase them while an entry of it is sealed."""
 
 
 class Books:
@@ -75,7 +78,7 @@ class Books:
     _DIGEST = Prepared(
         lambda _: (
             update(transfers)
-            .where(transfers.c.id == bindparam("transfer_id"), transfers.c.digest.is_(None))
+            .where(transfers.c.id == bindparam("transfer_id"), transfers.c.digest.is_(None), _WORDY)
             .values(salt=bindparam("new_salt"), digest=bindparam("new_digest"))
         )
     )
@@ -132,18 +135,21 @@ class Books:
 
     def sums(self) -> list[Sum]:
         """Return each currency in figures."""
-        balances = select(accounts.c.currency, func.sum(accounts.c.balance)).group_by(
+        balances = select(accounts.c.currency, *_halves(accounts.c.balance)).group_by(
             accounts.c.currency
         )
         counted = (
-            select(accounts.c.currency, func.sum(entries.c.amount), func.count())
+            select(accounts.c.currency, *_halves(entries.c.amount), func.count())
             .join_from(entries, accounts, accounts.c.id == entries.c.account_id)
             .group_by(accounts.c.currency)
         )
         made = select(transfers.c.currency, func.count()).group_by(transfers.c.currency)
-        found = {row[0]: (int(row[1]), 0, 0, 0) for row in self._link.select(balances)}
-        for currency, amount, count in self._link.select(counted):
-            found[currency] = (found[currency][0], int(amount), count, 0)
+        found = {
+            currency: (_whole(high, low), 0, 0, 0)
+            for currency, high, low in self._link.select(balances)
+        }
+        for currency, high, low, count in self._link.select(counted):
+            found[currency] = (found[currency][0], _whole(high, low), count, 0)
         for currency, count in self._link.select(made):
             found[currency] = (*found.get(currency, (0, 0, 0, 0))[:3], count)
         return [Sum(currency, *figures) for currency, figures in sorted(found.items())]
@@ -216,11 +222,22 @@ class Books:
                 entries.c.account_id == account_id, entries.c.seq > after, entries.c.seq <= last
             )
         )
-        wordy = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
-        (erased,) = self._link.select(select(func.count()).where(theirs, wordy))
+        (erased,) = self._link.select(select(func.count()).where(theirs, _WORDY))
         self._link.execute(
             update(transfers)
-            .where(theirs, or_(wordy, transfers.c.salt.is_not(None)))
+            .where(theirs, or_(_WORDY, transfers.c.salt.is_not(None)))
             .values(memo=null(), metadata=null(), salt=null())
         )
         return int(erased[0])
+
+
+def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Return the sums of a column's upper and lower 32 bits: SQLite's own ends at 64."""
+    upper = column.bitwise_rshift(literal_column("32"))
+    lower = column.bitwise_and(literal_column("4294967295"))
+    return func.sum(upper), func.sum(lower)
+
+
+def _whole(upper: int, lower: int) -> int:
+    """Return the sum of which these are the halves."""
+    return (int(upper) << 32) + int(lower)

@@ -1,13 +1,7 @@
 """The fast roads of coins on PostgreSQL: one statement a posting, one statement a batch.
 
-Theory of operation. A statement that changes several tables is written as one ``WITH`` whose parts
-feed each other; it costs one exchange with the server where the portable road takes four or more.
-All parts of a statement see the state from before it began. What another transaction commits while
-this one waits for an owner's lock is therefore seen only where a row is updated: PostgreSQL takes
-the newest version of that row and tests the conditions again (READ COMMITTED). So whatever decides
-over coins stands in the conditions of an UPDATE. What is asked beside it, such as whether the key
-was used before, is asked of the old state; if it has changed meanwhile, a unique key breaks or one
-side of the transfer is missing, and then the whole transaction is done again.
+A statement that changes several tables is written as one ``WITH`` whose parts feed each other; it
+costs one exchange with the server where the portable road takes four or more.
 """
 
 from __future__ import annotations
@@ -15,70 +9,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    BigInteger,
-    Integer,
-    String,
-    Text,
     bindparam,
-    case,
-    cast,
     column,
-    exists,
     func,
-    literal_column,
-    null,
-    or_,
     select,
-    union,
-    union_all,
     update,
     values,
 )
 
-from habitkit import _codec
 from habitkit.backends.sqlalchemy._coins import FACTS, Coins, check_sum, transfer_values
-from habitkit.backends.sqlalchemy._messages import OPEN
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import as_json, insert_rows, rows_of
-from habitkit.backends.sqlalchemy._types import Id, Instant, Json
+from habitkit.backends.sqlalchemy._types import Id
 from habitkit.backends.sqlalchemy.tables import (
     accounts,
-    answers,
     entries,
-    events,
-    inbox,
-    owners,
     transfers,
 )
-from habitkit.coins.model import PlainOutcome
-from habitkit.errors import Duplicate, IntegrityError
-from habitkit.events import CoinsPosted
+from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
-    from sqlalchemy import CTE
+    from habitkit.coins.model import Move, Transfer
 
-    from habitkit.coins.model import Move, PlainOrder, Transfer
+__all__ = ["AFTER", "MOVE", "PostgresCoins"]
 
-__all__ = ["PlainPostgresCoins", "PostgresCoins"]
-
-_LARGEST = 2**63 - 1
-_AFTER = (
+AFTER = (
     accounts.c.id,
     accounts.c.seq,
     accounts.c.balance,
     accounts.c.at,
     accounts.c.debt,
 )
-_MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
+MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
 
 
 def _post_one(insert: Callable[..., Any]) -> Any:
     """Return the statement of one transfer with its two moves."""
     made = insert(transfers).values({c.name: bindparam(c.name) for c in FACTS}).cte("made")
-    shape = [column(c.name, c.type) for c in (*_MOVE, accounts.c.debt)]
+    shape = [column(c.name, c.type) for c in (*MOVE, accounts.c.debt)]
     sides = [
         tuple(bindparam(f"{side}_{c.name}", type_=c.type) for c in shape)
         for side in ("given", "taken")
@@ -98,8 +69,8 @@ def _post_one(insert: Callable[..., Any]) -> Any:
     entered = (
         insert(entries)
         .from_select(
-            [*(c.name for c in _MOVE), "transfer_id"],
-            select(*(moves.c[c.name] for c in _MOVE), bindparam("id", type_=Id())),
+            [*(c.name for c in MOVE), "transfer_id"],
+            select(*(moves.c[c.name] for c in MOVE), bindparam("id", type_=Id())),
         )
         .cte("entered")
     )
@@ -110,7 +81,7 @@ def _post_many(insert: Callable[..., Any]) -> Any:
     """Return the statement of a batch."""
     made = insert_rows(insert, "made", FACTS).cte("made")
     entered = insert_rows(insert, "entered", tuple(entries.c)).cte("entered")
-    left = rows_of("left", [*_AFTER]).cte("moves")
+    left = rows_of("left", [*AFTER]).cte("moves")
     was = rows_of("was", [accounts.c.id, accounts.c.seq, accounts.c.balance]).cte("was")
     moved = (
         update(accounts)
@@ -188,203 +159,3 @@ def _batch(
         "left": as_json({"id": id_, **move._asdict()} for id_, move in last.items()),
         "was": as_json(was),
     }
-
-
-# -- the plain road ------------------------------------------------------------------------------
-
-
-def _post_plain(insert: Callable[..., Any]) -> Any:
-    """Return the statement that locks, asks, and posts a plain transfer."""
-    source, target, now = _text("source"), _text("target"), bindparam("now", type_=Instant())
-    transfer_id, amount = bindparam("id", type_=Id()), bindparam("amount", type_=BigInteger())
-    parties = union(select(source.label("owner")), select(target)).subquery("parties")
-    locked = (
-        insert(owners)
-        .from_select(
-            ["owner", "rev"],
-            select(parties.c.owner, literal_column("1")).order_by(parties.c.owner),
-        )
-        .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
-        .returning(owners.c.owner, owners.c.rev)
-        .cte("locked")
-    )
-    taker = accounts.alias("taker_before")
-    plain = (
-        ~exists(select(1).select_from(inbox).where(inbox.c.owner.in_([source, target]), OPEN)),
-        ~exists(select(1).select_from(answers).where(*_key())),
-        ~exists(select(1).select_from(transfers).where(transfers.c.id == transfer_id)),
-        exists(select(1).select_from(taker).where(*_can_take(taker, target))),
-    )
-    giver = (
-        update(accounts)
-        .where(
-            accounts.c.owner == source,
-            accounts.c.currency == _text("currency"),
-            accounts.c.role == _text("giver"),
-            accounts.c.balance >= bindparam("lowest", type_=BigInteger()),
-            or_(accounts.c.floor.is_(None), accounts.c.balance - amount >= accounts.c.floor),
-            _noted(accounts),
-            select(func.count()).select_from(locked).scalar_subquery() > 0,  # locks come first
-            *plain,
-        )
-        .values(
-            balance=accounts.c.balance - amount,
-            seq=accounts.c.seq + 1,
-            at=func.greatest(accounts.c.at, now),
-            debt=0,
-        )
-        .returning(*_AFTER)
-        .cte("giver_after")
-    )
-    after = accounts.c.balance + amount
-    taken = (
-        update(accounts)
-        .where(*_can_take(accounts, target), giver.c.id != accounts.c.id)
-        .values(
-            balance=after,
-            seq=accounts.c.seq + 1,
-            at=func.greatest(accounts.c.at, now),
-            debt=case((accounts.c.floor > after, accounts.c.floor - after), else_=0),
-        )
-        .returning(*_AFTER)
-        .cte("taker_after")
-    )
-    at = func.greatest(giver.c.at, taken.c.at)
-    made = (
-        insert(transfers)
-        .from_select(
-            [c.name for c in FACTS],
-            select(
-                transfer_id, _text("kind"), source, target, _text("currency"), amount,
-                bindparam("memo", type_=Text()), at, cast(_text("metadata"), Json()),
-                bindparam("reverses", type_=Id()),
-            ).select_from(giver).join(taken, literal_column("true")),
-        )
-        .cte("made")
-    )  # fmt: skip
-    entered = (
-        insert(entries)
-        .from_select(
-            [*(c.name for c in _MOVE), "transfer_id"],
-            union_all(
-                select(giver.c.id, giver.c.seq, -amount, giver.c.balance, giver.c.at, transfer_id),
-                select(taken.c.id, taken.c.seq, amount, taken.c.balance, taken.c.at, transfer_id),
-            ),
-        )
-        .cte("entered")
-    )
-    answered = (
-        insert(answers)
-        .from_select(
-            [c.name for c in answers.c],
-            select(
-                source, _text("operation"), _text("key"), cast(_text("request"), Json()),
-                bindparam("result", type_=Text()), now,
-            ).select_from(giver),
-        )
-        .cte("answered")
-    )  # fmt: skip
-    told = (
-        insert(events)
-        .from_select(
-            [c.name for c in events.c],
-            union_all(
-                _event(locked, giver, source, "giver", now),
-                _event(locked, taken, target, "taker", now),
-            ),
-        )
-        .cte("told")
-    )
-    outcome = select(
-        locked.c.owner, locked.c.rev, giver.c.balance, giver.c.at, taken.c.balance, taken.c.at
-    ).select_from(
-        locked.outerjoin(giver, literal_column("true")).outerjoin(taken, literal_column("true"))
-    )
-    return outcome.add_cte(made, entered, answered, told)
-
-
-def _text(name: str) -> Any:
-    """Return a parameter that is a text."""
-    return bindparam(name, type_=String())
-
-
-def _key() -> tuple[Any, ...]:
-    """Return what finds the answer to the caller's key."""
-    return (
-        answers.c.owner == _text("source"),
-        answers.c.operation == _text("operation"),
-        answers.c.key == _text("key"),
-    )
-
-
-def _noted(of: Any) -> Any:
-    """Return the condition that a wallet's new entry needs no note for the sweep."""
-    return or_(of.c.role != literal_column("'wallet'"), of.c.seq > of.c.sealed)
-
-
-def _can_take(of: Any, target: Any) -> tuple[Any, ...]:
-    """Return what finds the account that receives, if it may."""
-    return (
-        of.c.owner == target,
-        of.c.currency == _text("currency"),
-        of.c.role == _text("taker"),
-        of.c.balance <= bindparam("highest", type_=BigInteger()),
-        _noted(of),
-    )
-
-
-def _event(locked: CTE, side: CTE, owner: Any, which: str, now: Any) -> Any:
-    """Return the event of one side, if it is a wallet's."""
-    balance = func.jsonb_build_object(literal_column("'balance'"), side.c.balance)
-    return select(
-        owner,
-        locked.c.rev,
-        cast(literal_column("0"), Integer()),
-        _text("event"),
-        now,
-        cast(null(), Text()),
-        cast(_text(f"{which}_fields"), Json()).op("||")(balance),
-    ).where(locked.c.owner == owner, _text(which) == literal_column("'wallet'"))
-
-
-class PlainPostgresCoins(PostgresCoins):
-    """The same in a transaction of our own, which may be done again: with the plain road."""
-
-    _POST_PLAIN = Prepared(_post_plain, kind="transfer", only="postgresql")
-
-    def post_plain(self, order: PlainOrder) -> PlainOutcome:
-        """Lock the owners, and post if the transfer is plain; see ``PlainPostings``."""
-        transfer, answer = order.transfer, order.answer
-        fields = {
-            "transfer_id": transfer.id,
-            "kind": transfer.kind,
-            "currency": transfer.currency,
-        }
-        try:
-            rows = self._link.rows(
-                self._POST_PLAIN,
-                {
-                    **transfer_values(transfer),
-                    "now": transfer.at,
-                    "giver": order.giver,
-                    "taker": order.taker,
-                    "lowest": transfer.amount - _LARGEST - 1,
-                    "highest": _LARGEST - transfer.amount,
-                    "operation": answer.operation,
-                    "key": answer.key,
-                    "request": _codec.to_json(answer.request),
-                    "result": answer.result,
-                    "event": CoinsPosted.__name__,
-                    "giver_fields": _codec.to_json({**fields, "amount": -transfer.amount}),
-                    "taker_fields": _codec.to_json({**fields, "amount": transfer.amount}),
-                },
-            )
-        except Duplicate as error:
-            raise self._link.overtaken() from error
-        _, _, given, given_at, taken, taken_at = rows[0]
-        revs = {row[0]: row[1] for row in rows}
-        if given_at is None and taken_at is None:
-            return PlainOutcome(revs)
-        if given_at is None or taken_at is None:
-            raise self._link.overtaken()
-        return PlainOutcome(revs, max(given_at, taken_at), given, taken)

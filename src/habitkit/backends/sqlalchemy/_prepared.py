@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import Date
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.errors import ConfigurationError
@@ -211,10 +211,6 @@ class Link:
             prepared, self.dialect, self.schema, numbered=self._numbered
         )
         return form
-
-    def overtaken(self) -> DBAPIError:
-        """Return a conflict: another writer came first, so the transaction is to be done again."""
-        return OperationalError("overtaken by another writer", None, _failures.Overtaken())
 
     def _fail(self, sql: str, parameters: Any, error: Exception, kind: str = "row") -> NoReturn:
         """Raise a driver's error as SQLAlchemy's, or as habitkit's where it means something."""

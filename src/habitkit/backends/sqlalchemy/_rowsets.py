@@ -46,15 +46,17 @@ def as_json(rows: Iterable[dict[str, Any]]) -> str:
     Ids and instants become text here, each once: rows of a batch share many of them, and the
     encoder would ask for every one anew.
     """
-    texts: dict[Any, str] = {}
+    texts: dict[int | datetime, str] = {}
     plain = []
     for row in rows:
         for name, value in row.items():
-            kind = type(value)
-            if kind is UUID or kind is datetime:
-                text = texts.get(value)
-                if text is None:
-                    text = texts[value] = text_of(value) if kind is UUID else value.isoformat()
-                row[name] = text
+            if isinstance(value, UUID):  # by its number: a UUID computes its hash in Python
+                if value.int not in texts:
+                    texts[value.int] = text_of(value)
+                row[name] = texts[value.int]
+            elif isinstance(value, datetime):
+                if value not in texts:
+                    texts[value] = value.isoformat()
+                row[name] = texts[value]
         plain.append(row)
     return _codec.dump(plain)

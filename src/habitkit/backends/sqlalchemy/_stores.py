@@ -12,7 +12,8 @@ from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits, Streaks
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
 from habitkit.backends.sqlalchemy._messages import Answers, Inbox
-from habitkit.backends.sqlalchemy._postgres_coins import PlainPostgresCoins, PostgresCoins
+from habitkit.backends.sqlalchemy._plain_postings import PlainPostgresCoins
+from habitkit.backends.sqlalchemy._postgres_coins import PostgresCoins
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy.tables import owners
 from habitkit.errors import (
@@ -57,13 +58,15 @@ _HIDDEN = (
 class SqlStores:
     """All ports on one connection."""
 
-    def __init__(self, connection: Connection, schema: str | None, *, own: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, schema: str | None, attempts: Attempts | None = None
+    ) -> None:
         """Take the connection's cursor.
 
         Args:
             connection: An open connection.
             schema: The schema the tables are in.
-            own: True in a transaction of our own, which may be done again after a conflict.
+            attempts: Given in a transaction of our own.
         """
         link = Link(connection, schema)
         self.connection = connection
@@ -75,7 +78,7 @@ class SqlStores:
         self.answers = Answers(link)
         self.habits = Habits(link)
         self.streaks = Streaks(link)
-        self.coins = _coins_of(connection, own=own)(link)
+        self.coins = _coins_of(link, attempts)
         self.send = link.send
         self.close = link.close
 
@@ -93,11 +96,14 @@ class SqlStores:
             raise
 
 
-def _coins_of(connection: Connection, *, own: bool) -> type[Coins]:
-    """Return the roads that coins take on a connection."""
-    if connection.dialect.name != "postgresql":
-        return Coins
-    return PlainPostgresCoins if own else PostgresCoins
+def _coins_of(link: Link, attempts: Attempts | None) -> Coins:
+    """Return the roads that coins can take."""
+    dialect = link.dialect
+    if dialect.name != "postgresql":
+        return Coins(link)
+    if attempts is None or not attempts.write or dialect.driver != "psycopg" or dialect.is_async:
+        return PostgresCoins(link)
+    return PlainPostgresCoins(link, attempts)
 
 
 def set_isolation(connection: Connection, *, write: bool) -> None:
@@ -127,7 +133,7 @@ def run_own(
     """
     set_isolation(connection, write=attempts.write)
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
-    stores = SqlStores(connection, schema, own=True)
+    stores = SqlStores(connection, schema, attempts)
     if _is_sqlite(connection):
         expect_commits(connection)
         if in_transaction(connection):

@@ -44,7 +44,11 @@ class Instant(TypeDecorator[datetime]):
 @lru_cache(maxsize=512)
 def _instant_to_text(value: datetime | None) -> str | None:
     """Write an instant with a fixed width; the rows of one transaction mostly share theirs."""
-    return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return value.isoformat(timespec="microseconds")
 
 
 def _text_to_instant(value: str | None) -> datetime | None:

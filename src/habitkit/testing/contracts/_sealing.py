@@ -135,7 +135,7 @@ class SealingCases(Contract):
     def test_a_wallet_whose_head_was_kept_and_that_is_gone_is_missed(self, kit: TestKit) -> None:
         kit.coins.award("ada", 30, idempotency_key="a")
         (head,) = kit.coins.head("ada")
-        lost = Head(kit.coins.award("ada", 1, idempotency_key="b").id, "coin", 3, "00")
+        lost = Head(kit.coins.award("ada", 1, idempotency_key="b").id, "ada", "coin", 3, "00")
 
         audited = kit.coins.audit(heads=[head, lost])
 

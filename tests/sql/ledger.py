@@ -1,0 +1,141 @@
+"""What trials of the ledger share: a plan of keyed steps, and figures of a whole ledger."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from habitkit.coins import Posting
+from habitkit.coins.statements import balance
+from habitkit.errors import OutcomeUnknown
+from habitkit.kit import HabitKit
+from habitkit.store import Store, Stores
+from habitkit.testing.contracts._frame import read, transact
+from habitkit.testing.contracts._threads import spawn
+from habitkit.transaction import Transaction
+
+T = TypeVar("T")
+
+OWNERS = ("ada", "bob", "cleo", "dan")
+RICH = 1_000_000
+MOST_TRIES = 20
+DAY_SECONDS = 400.0
+
+
+def step(kit: HabitKit, number: int) -> None:
+    """Do one step of the plan. Done again, it changes nothing; none is ever refused."""
+    coins, key = kit.coins, f"step {number}"
+    if number < len(OWNERS):
+        coins.award(OWNERS[number], RICH, idempotency_key=key, memo="to begin with")
+        return
+    chance = random.Random(number)
+    source, target = chance.sample(OWNERS, 2)
+    amount = chance.randint(1, 100)
+    kind = number % 6
+    if kind == 0:
+        coins.transfer(source, target, amount, idempotency_key=key)
+    elif kind == 1:
+        given = coins.award(source, amount, idempotency_key=key, memo=key)
+        coins.reverse(given.id, idempotency_key=key)
+    elif kind == 2:
+        hold = coins.reserve(source, amount, idempotency_key=key)
+        surely(lambda: coins.settle(hold.id, 1))
+    elif kind == 3:
+        hold = coins.reserve(source, amount, idempotency_key=key, expires_in_seconds=60)
+        surely(lambda: coins.release(hold.id))
+    elif kind == 4:
+        batch = [
+            Posting.spend(source, amount),
+            Posting.transfer(target, source, amount, memo=key),
+            Posting.award("eve", amount),
+        ]
+        coins.post_many(batch, idempotency_key=key)
+    else:
+        coins.spend(source, amount, idempotency_key=key, metadata={"number": number})
+        surely(kit.sweep)
+
+
+def surely(act: Callable[[], T]) -> T:
+    """Do what has no key but may be done again, until the outcome is known."""
+    for _ in range(MOST_TRIES):
+        try:
+            return act()
+        except OutcomeUnknown:
+            continue
+    msg = "the outcome stays unknown"
+    raise AssertionError(msg)
+
+
+def figures(kit: HabitKit) -> dict[str, Any]:
+    """Return what the same steps must lead to on any store, however often they were tried."""
+    owners = [*OWNERS, "eve"]
+    return {
+        "balances": [kit.coins.balance(owner) for owner in owners],
+        "moves": [
+            [(entry.kind, entry.amount, entry.balance, entry.memo) for entry in page]
+            for page in (kit.coins.history(owner, limit=1000) for owner in owners)
+        ],
+        "holds": [
+            (hold.owner, hold.amount, hold.state, hold.settled)
+            for owner in owners
+            for hold in kit.coins.holds(owner, ended=True, limit=1000)
+        ],
+        "events": [
+            [(event.type, event.fields.get("amount")) for event in page]
+            for page in (kit.events.page(owner, limit=1000) for owner in owners)
+        ],
+    }
+
+
+def all_day(calls: Iterable[Callable[[], T]]) -> list[T]:
+    """Make calls at the same time, which may take longer than any test in the usual run."""
+    return [future.result(DAY_SECONDS) for future in [spawn(call) for call in calls]]
+
+
+def tell(what: str) -> None:
+    """Say how large a trial was; pytest shows it with -rP."""
+    sys.stdout.write(f"{what}\n")
+
+
+def drift(store: Store) -> dict[str, int]:
+    """Return by how much the accounts of each currency fail to sum to zero, in one state."""
+    found = read(store, lambda stores: stores.coins.books.accounts(None, 10**6, owner=None))
+    sums: Counter[str] = Counter()
+    for account in found:
+        sums[account.currency] += account.balance
+    return {currency: amount for currency, amount in sums.items() if amount}
+
+
+def total(store: Store, *owners: str) -> int:
+    """Return how much owners have together, in one state of the store."""
+
+    def work(tx: Transaction) -> int:
+        return sum(balance(tx, owner).posted for owner in owners)
+
+    return transact(store, work, write=False)
+
+
+def escrow(store: Store, owner: str) -> tuple[int, int]:
+    """Return what an owner's escrow holds, and what the open holds say it should."""
+
+    def work(stores: Stores) -> tuple[int, int]:
+        accounts = stores.coins.accounts((owner,), "coin")
+        held = stores.coins.books.held(owner, "coin")
+        return sum(account.balance for account in accounts if account.role == "escrow"), held
+
+    return read(store, work)
+
+
+def assert_sound(kit: HabitKit, *owners: str) -> None:
+    """Check that an audit finds nothing, that nothing drifts, and escrow is what holds say."""
+    report = kit.coins.audit()
+    assert report.findings == ()
+    assert report.entries or not owners
+    store: Any = kit._runner.store
+    assert drift(store) == {}
+    for owner in owners:
+        held, expected = escrow(store, owner)
+        assert held == expected
