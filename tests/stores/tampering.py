@@ -66,7 +66,8 @@ class InTables:
         self._do(getattr(tables, table).delete().where(*self._where(table, where)))
 
     def insert(self, table, row):
-        self._do(getattr(tables, table).insert().values(_stored(row)))
+        with self.engine.begin() as connection:
+            connection.execute(getattr(tables, table).insert(), [_stored(row)])
 
 
 def _stored(row):

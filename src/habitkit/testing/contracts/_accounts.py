@@ -146,7 +146,7 @@ class AccountCases(Contract):
         wrong = [
             [*one, two[0], two[1]._replace(seq=3)],
             [*one, two[0], two[1]._replace(seq=1)],
-            [two[0], two[1], *one][:2],
+            two,
         ]
 
         for moves in wrong:
