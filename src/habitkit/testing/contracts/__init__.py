@@ -67,6 +67,7 @@ pytest.register_assert_rewrite(
             "keys",
             "ledger",
             "locks",
+            "plain",
             "reactions",
             "relay",
             "reversals",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 import habitkit.testing
+from habitkit.coins.model import Posting
 from habitkit.errors import (
     HostTransactionUnsupported,
     InsufficientFunds,
@@ -266,6 +267,24 @@ class HostTransactionsContract(Contract):
 
         assert kit.relay.run_once().delivered == 1
         assert told == events_of(kit, "ada")
+
+    def test_holds_and_batches_count_only_if_the_host_commits(
+        self, kit: TestKit, store: Store, hosting: Host
+    ) -> None:
+        self.skip_without(store, "coins")
+        gifts = [Posting.award("ada", 10), Posting.transfer("ada", "bob", 4)]
+        for end in (hosting.rollback, hosting.commit):
+            handle = hosting.begin()
+            inside = kit.on(handle).coins
+            inside.post_many(gifts, idempotency_key="b")
+            with pytest.raises(InsufficientFunds):
+                inside.reserve("ada", 7, idempotency_key="h")
+            inside.settle(inside.reserve("ada", 6, idempotency_key="h").id, 2)
+            end(handle)
+
+        assert [kit.coins.balance(owner).posted for owner in ("ada", "bob")] == [4, 4]
+        assert len(kit.coins.holds("ada", ended=True)) == 1
+        assert kit.coins.audit().ok
 
     def test_every_room_the_store_keeps_works_inside(
         self, kit: TestKit, store: Store, hosting: Host
