@@ -4,62 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Generator
-from typing import Any
 
 import pytest
 
 from habitkit import on
 from habitkit.events import Recorded
-from tests.sql.opened import ASYNC_POSTGRES, Opened
+from tests.sql.opened import ASYNC_POSTGRES, MOST_AWAITS, cancelled_at
 from tests.sql.support import LIMIT_SECONDS, contents, notes, notes_in, nothing_written
-
-MOST_AWAITS = 200
-
-
-class CancelledAt:
-    """Awaits something and cancels the task that does from the n-th time it has to wait on."""
-
-    def __init__(self, work: Awaitable[Any], n: int, times: int) -> None:
-        self.work = work
-        self.when = range(n, n + times)
-        self.waits = 0
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        inner = self.work.__await__()
-        step = inner.send
-        value: Any = None
-        while True:
-            try:
-                waiting_for = step(value)
-            except StopIteration as end:
-                return end.value
-            self.waits += 1
-            if self.waits in self.when:
-                task: Any = asyncio.current_task()
-                asyncio.get_running_loop().call_soon(task.cancel)
-            try:
-                value = yield waiting_for
-            except BaseException as error:  # noqa: BLE001 - passed on
-                step, value = inner.throw, error
-            else:
-                step = inner.send
-
-
-async def cancelled_at(n: int, opened: Opened, work: Awaitable[Any], times: int = 1) -> bool:
-    """Await something, cancelled at its n-th wait and maybe the next; tell if it came to that."""
-
-    async def run() -> int:
-        at = CancelledAt(work, n, times)
-        await at
-        return at.waits
-
-    task = asyncio.create_task(run())
-    done, _ = await asyncio.wait([task], timeout=LIMIT_SECONDS)
-    assert done, "cancelling it has no end"
-    await opened.all_are_back()  # while the task still holds what it held
-    return task.cancelled() or task.result() >= n
-
 
 # -- cancelled -----------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from tests.sql.workers import Worker, working
 
 FEW = 3
 MANY = pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
-COMMITS_EACH = 15
+NEW_STEPS = 6
 MOST_STEPS = 2000
 
 TERMINATE = """
@@ -40,19 +40,19 @@ def url_of(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=False)
 
 
-def hear_commits(worker: Worker, count: int) -> int:
-    """Listen until so many COMMITs are about to be sent; return the last step known to be done."""
+def hear(worker: Worker, step_: int, lines: int) -> int:
+    """Listen until a step is done and so much more is said; return the last step that is done."""
     last = -1
-    for _ in range(count):
-        while (said := worker.hear()) != "committing":
-            assert said.startswith("done "), f"it ended too early: {said!r}"
-            last = int(said.split()[1])
+    while last < step_ or lines > 0:
+        lines -= last >= step_
+        last = done_after([said := worker.hear()], last)
+        assert said, "it ended too early"
     return last
 
 
-def done_after(worker_said: list[str], last: int) -> int:
+def done_after(said: list[str], last: int) -> int:
     """Return the last step that a worker has said to be done."""
-    return max([last, *(int(said.split()[1]) for said in worker_said if said.startswith("done "))])
+    return max([last, *(int(each.split()[1]) for each in said if each.startswith("done "))])
 
 
 @pytest.mark.parametrize("kills", [FEW, MANY])
@@ -64,11 +64,12 @@ def test_a_process_killed_while_it_commits_leaves_each_key_applied_once_or_never
     for _ in range(kills):
         first = max(done - 2, 0)  # the last ones are tried again: nobody knows what became of them
         with working(url_of(engine), ("steps", str(first), str(MOST_STEPS))) as (worker,):
-            heard = hear_commits(worker, chance.randint(3, COMMITS_EACH))
+            heard = hear(worker, done + chance.randint(1, NEW_STEPS), chance.randint(0, 4))
             time.sleep(chance.choice([0, 0, 0.0003, 0.001, 0.003]))
             done = max(done, done_after(worker.kill(), heard))
         assert_sound(kit, *OWNERS, "eve")
 
+    assert done >= kills
     for _ in range(2):
         for number in range(done + 5):
             step(kit, number)
@@ -89,8 +90,8 @@ def test_a_connection_that_the_server_ends_while_it_commits_costs_no_coin(
         psycopg.connect(admin_url, autocommit=True) as admin,
         working(url.render_as_string(hide_password=False), ("steps", "0", str(steps))) as (worker,),
     ):
-        for _ in range(ends):
-            hear_commits(worker, chance.randint(3, 10))
+        for round_ in range(ends):
+            hear(worker, 10 * round_, chance.randint(1, 10))
             time.sleep(chance.choice([0, 0, 0.0003, 0.001]))
             ended |= {pid for pid, done in admin.execute(TERMINATE).fetchall() if done}
         said = worker.end()

@@ -55,7 +55,7 @@ def test_of_many_threads_one_buys(kit, ways, rounds):
     "rounds",
     [
         pytest.param(1, id="few"),
-        pytest.param(20, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+        pytest.param(8, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
     ],
 )
 def test_of_many_processes_one_buys(engine: Engine, kit, rounds):

@@ -17,7 +17,7 @@ from habitkit.backends.sqlalchemy import SqlStore, upgrade
 from habitkit.errors import InsufficientFunds
 from habitkit.testing import TestKit
 from tests.house.source import ROOT
-from tests.sql.test_plans import ExplainingPostgresCursor, plans
+from tests.sql.test_plans import explaining, plans
 
 PAGE = ROOT / "docs" / "how-to" / "partition-the-entries.md"
 
@@ -143,14 +143,14 @@ def partitions_in(plan: str) -> set[str]:
 def explained_use(engine: Engine) -> dict[str, str]:
     """Return the plans of all the kit's own statements that read entries, by statement."""
     plans.clear()
-    explaining = create_engine(
-        engine.url, connect_args={"cursor_factory": ExplainingPostgresCursor}
-    )
-    kit = habitkit.testing.kit("2026-03-01T08:00Z", store=SqlStore(explaining))
-    use(kit, "explained")
-    kit.coins.forget("owner4")
-    assert kit.coins.export("owner4").lines
-    explaining.dispose()
+    asking = create_engine(engine.url, connect_args={"cursor_factory": explaining(psycopg.Cursor)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg, "RawCursor", explaining(psycopg.RawCursor))
+        kit = habitkit.testing.kit("2026-03-01T08:00Z", store=SqlStore(asking))
+        use(kit, "explained")
+        kit.coins.forget("owner4")
+        assert kit.coins.export("owner4").lines
+    asking.dispose()
     return {sql: plan for sql, plan in plans.items() if "FROM habitkit_entries" in sql}
 
 

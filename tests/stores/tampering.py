@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from habitkit.backends.sqlalchemy import tables
@@ -60,13 +61,21 @@ class InTables:
 
     def change(self, table, where, changes):
         changed = getattr(tables, table).update().where(*self._where(table, where))
-        self._do(changed.values(changes))
+        self._do(changed.values(_stored(changes)))
 
     def remove(self, table, where):
         self._do(getattr(tables, table).delete().where(*self._where(table, where)))
 
     def insert(self, table, row):
-        self._do(getattr(tables, table).insert(), [row])
+        self._do(getattr(tables, table).insert(), [_stored(row)])
+
+
+def _stored(row):
+    """Return a row with its JSON values as the store hands them to the driver."""
+    return {
+        name: json.dumps(value) if name == "metadata" and value is not None else value
+        for name, value in row.items()
+    }
 
 
 def _names(kind: type[Account | Transfer | Move | Block]) -> list[str]:

@@ -55,6 +55,8 @@ _LINE = (
     transfers.c.salt,
     transfers.c.digest,
 )
+_WORDY = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
+"""It has words: the owner of its other side may erase them while an entry of it is sealed."""
 
 
 class Books:
@@ -76,7 +78,7 @@ class Books:
     _DIGEST = Prepared(
         lambda _: (
             update(transfers)
-            .where(transfers.c.id == bindparam("transfer_id"), transfers.c.digest.is_(None))
+            .where(transfers.c.id == bindparam("transfer_id"), transfers.c.digest.is_(None), _WORDY)
             .values(salt=bindparam("new_salt"), digest=bindparam("new_digest"))
         )
     )
@@ -220,11 +222,10 @@ class Books:
                 entries.c.account_id == account_id, entries.c.seq > after, entries.c.seq <= last
             )
         )
-        wordy = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
-        (erased,) = self._link.select(select(func.count()).where(theirs, wordy))
+        (erased,) = self._link.select(select(func.count()).where(theirs, _WORDY))
         self._link.execute(
             update(transfers)
-            .where(theirs, or_(wordy, transfers.c.salt.is_not(None)))
+            .where(theirs, or_(_WORDY, transfers.c.salt.is_not(None)))
             .values(memo=null(), metadata=null(), salt=null())
         )
         return int(erased[0])

@@ -1,0 +1,142 @@
+"""A ledger, and somebody who changes it behind its back."""
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+import habitkit.testing
+from habitkit.coins.model import Posting
+from habitkit.testing.contracts._frame import read
+
+if TYPE_CHECKING:
+    from habitkit.coins.books import Finding, Head
+    from habitkit.coins.model import Transfer
+    from habitkit.store import Store
+    from habitkit.testing import TestKit
+
+__all__ = ["Crime", "Row", "Tamper", "row_of"]
+
+Row = Mapping[str, Any]
+KEY = b"a secret of 24 bytes ..."
+
+
+class Tamper(Protocol):
+    """Somebody who can write to the store's tables, past the ledger.
+
+    The tables are ``accounts``, ``transfers``, ``entries`` and ``blocks``; their columns are named
+    as the attributes of ``Account``, ``Transfer``, ``Move`` (without ``debt``) and ``Block``.
+    """
+
+    def change(self, table: str, where: Row, changes: Row) -> object:
+        """Change the rows that have these values."""
+        ...
+
+    def remove(self, table: str, where: Row) -> object:
+        """Remove the rows that have these values."""
+        ...
+
+    def insert(self, table: str, row: Row) -> object:
+        """Add a row."""
+        ...
+
+
+class Crime:
+    """A ledger, and means to change it: ada was given 10 coins six times."""
+
+    def __init__(self, tamper: Tamper, store: Store) -> None:
+        """Post six awards; two blocks hold two entries each, the last two are not sealed."""
+        self.tamper = tamper
+        self.store = store
+        self.kit = habitkit.testing.kit(store=store, audit_key=KEY)
+        self.others = habitkit.testing.kit(store=store)
+        self.transfers: list[Transfer] = []
+        for n in range(3):
+            awards = [
+                Posting.award("ada", 10),
+                Posting.award("ada", 10),
+            ]
+            if n == 1:
+                awards[0] = Posting.award("ada", 10, memo="hi", metadata={"n": 1})
+            self.transfers += self.kit.coins.post_many(awards, idempotency_key=f"{n}")
+            if n < 2:
+                self.kit.sweep()
+        self.heads = self.kit.coins.head("ada")
+        (self.wallet,) = (a for a in self.kit.coins.export("ada").accounts if a.role == "wallet")
+
+    def findings(
+        self, heads: tuple[Head, ...] | None = None, kit: TestKit | None = None
+    ) -> list[Finding]:
+        """Return what an audit of ada finds."""
+        known = self.heads if heads is None else heads
+        return list((kit or self.kit).coins.audit("ada", heads=known).findings)
+
+    def found_at(
+        self, heads: tuple[Head, ...] | None = None, kit: TestKit | None = None
+    ) -> int | None:
+        """Return the entry of ada's wallet that an audit names, or None if it finds nothing."""
+        found = [each for each in self.findings(heads, kit) if each.role == "wallet"]
+        assert len(found) <= 1, found
+        for each in found:
+            assert (each.owner, each.currency) == ("ada", "coin")
+            assert each.seq is not None, each
+        return found[0].seq if found else None
+
+    def change_entry(self, seq: int, **changes: Any) -> None:
+        """Change an entry of the wallet."""
+        self.tamper.change("entries", {"account_id": self.wallet.id, "seq": seq}, changes)
+
+    def change_transfer(self, number: int, **changes: Any) -> None:
+        """Change the transfer of an entry of the wallet."""
+        self.tamper.change("transfers", {"id": self.transfers[number - 1].id}, changes)
+
+    def change_account(self, **changes: Any) -> None:
+        """Change the wallet itself."""
+        self.tamper.change("accounts", {"id": self.wallet.id}, changes)
+
+    def remove_entry(self, seq: int) -> None:
+        """Remove an entry of the wallet."""
+        self.tamper.remove("entries", {"account_id": self.wallet.id, "seq": seq})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the entries of the wallet as rows."""
+        lines = read(self.store, lambda stores: stores.coins.books.lines(self.wallet.id, 0, 100))
+        names = ("seq", "transfer_id", "amount", "balance", "at")
+        return [
+            {"account_id": self.wallet.id, **{name: getattr(line, name) for name in names}}
+            for line in lines
+        ]
+
+    def slip_in(self, seq: int) -> None:
+        """Put an award in before an entry, and move the later ones on so that all adds up."""
+        new = UUID(int=1)
+        self.tamper.insert("transfers", row_of(self.transfers[0], id=new))
+        rows = self.rows()
+        rows.insert(seq - 1, {**rows[seq - 1], "transfer_id": new})
+        for number in range(seq, len(rows)):
+            self.remove_entry(number)
+        for number in range(seq, len(rows) + 1):
+            row = {**rows[number - 1], "seq": number, "balance": 10 * number}
+            self.tamper.insert("entries", row)
+        self.change_account(seq=len(rows), balance=10 * len(rows))
+
+    def seal_anew(self, kit: TestKit) -> None:
+        """Put a kit's block on the first four entries in place of those that are there."""
+        for last in (2, 4):
+            self.tamper.remove("blocks", {"account_id": self.wallet.id, "last": last})
+        tail = self.rows()[4:]
+        for row in tail:
+            self.remove_entry(row["seq"])
+        self.change_account(sealed=0, seq=4, balance=40)
+        kit.sweep()
+        for row in tail:
+            self.tamper.insert("entries", row)
+        self.change_account(seq=6, balance=60)
+
+
+def row_of(transfer: Transfer, **changes: Any) -> Row:
+    """Return a transfer as a row."""
+    names = ("id", "kind", "source", "target", "currency", "amount", "memo", "at", "metadata")
+    return {**{name: getattr(transfer, name) for name in names}, "reverses": None, **changes}
