@@ -149,6 +149,23 @@ class BatchCases(Contract):
         assert (traces_of(kit, store, "ada"), traces_of(kit, store, "bob")) == before
         assert events_of(kit, "eve") == []
 
+    def test_in_a_kit_of_one_owner_the_keys_of_batches_are_that_owners(self, kit: TestKit) -> None:
+        postings = {owner: [award(owner, 5)] for owner in ("ada", "bob")}
+        kit.coins.post_many(postings["ada"], idempotency_key="b")
+
+        done = {
+            owner: kit.owned_by(owner).coins.post_many(postings[owner], idempotency_key="b")
+            for owner in postings
+        }
+
+        for owner, posted in done.items():
+            again = kit.owned_by(owner).coins.post_many(postings[owner], idempotency_key="b")
+            assert again == posted
+        assert kit.coins.balance("ada").posted == 10
+        assert kit.coins.balance("bob").posted == 5
+        with pytest.raises(IdempotencyConflict):
+            kit.owned_by("bob").coins.post_many([award("bob", 6)], idempotency_key="b")
+
     def test_a_batch_whose_key_is_forgotten_is_not_posted_again(self, kit: TestKit) -> None:
         kit.coins.post_many([award("ada", 5)], idempotency_key="b")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)

@@ -159,7 +159,7 @@ class StatementCases(Contract):
     ) -> None:
         before = traces_of(kit, store, "ada")
         deep: list[Any] = []
-        for _ in range(100_000):
+        for _ in range(5_000):
             deep = [deep]
         unfit: list[Any] = [
             "text", 5, [1], {1: "a"}, {"n": float("nan")}, {"o": object()}, {"n": "a\x00"},
