@@ -243,7 +243,7 @@ def seen(kit: TestKit, owner: str, start: Any, now: Any) -> Any:
 
 
 SIZES = [
-    pytest.param((6, 20), id="small"),
+    pytest.param((5, 16), id="small"),
     pytest.param((150, 40), id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1500)]),
 ]
 
