@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -26,6 +27,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import NullPool, StaticPool
 
 from habitkit.backends.sqlalchemy.tables import metadata
+
+HISTORY = Path(__file__).with_name("history_of_step_1.sql")
 
 LIMIT_SECONDS = 30.0
 """After this long, what should have happened counts as never happening."""
@@ -168,3 +171,13 @@ def terminate(connection: Connection) -> None:
 def sqlstate_of(error: BaseException | None) -> object:
     """Return the code of a PostgreSQL server's error."""
     return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def write_history(engine: Engine) -> None:
+    """Fill the tables of the first step as an older release left them."""
+    blob = {"sqlite": "x'", "postgresql": "bytea '\\x"}[engine.dialect.name]
+    code = HISTORY.read_text("utf-8").replace("${blob}'", blob)
+    inserts = code[code.index("INSERT") :].split(";\n")
+    with engine.begin() as connection:
+        for insert in filter(str.strip, inserts):
+            connection.exec_driver_sql(insert)

@@ -26,8 +26,9 @@ from habitkit.errors import (
     UnknownScheme,
 )
 from habitkit.ids import time_ordered_id
+from habitkit.testing import FakeClock
 from habitkit.testing.contracts._threads import all_of, spawn
-from tests.sql.support import LIMIT_SECONDS, MOMENT_SECONDS, contents
+from tests.sql.support import LIMIT_SECONDS, MOMENT_SECONDS, contents, write_history
 
 COMMAND = "python -m habitkit upgrade"
 
@@ -166,6 +167,27 @@ def test_a_file_with_older_tables_is_upgraded(sqlite_url):
     with engine.connect() as connection:
         assert version(connection) == LATEST
     engine.dispose()
+
+
+@pytest.mark.parametrize("step", range(1, LATEST))
+def test_the_ledger_of_an_older_file_is_sealed_by_the_first_sweep_after_opening_it(
+    sqlite_url, step
+):
+    engine = create_engine(sqlite_url)
+    upgrade(engine, to=1)
+    write_history(engine)
+    upgrade(engine, to=step)
+    engine.dispose()
+
+    with HabitKit.open(sqlite_url, clock=FakeClock("2026-01-04T08:00Z")) as kit:
+        assert kit.coins.audit().sealed == 0
+        assert kit.sweep().sealed == 5
+        (report, balance) = kit.coins.audit(), kit.coins.balance("ada")
+    with HabitKit.open(sqlite_url, clock=FakeClock("2026-01-05T08:00Z")) as kit:
+        assert kit.coins.audit() == report
+        assert kit.coins.balance("ada") == balance
+        assert kit.sweep().sealed == 0
+    assert (report.findings, report.sealed, balance.available) == ((), 5, 25)
 
 
 def test_a_file_with_newer_tables_is_left_alone(sqlite):

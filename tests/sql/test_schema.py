@@ -20,10 +20,9 @@ from habitkit.backends.sqlalchemy.schema import statements, version
 from habitkit.backends.sqlalchemy.tables import accounts, schema_version, unsealed
 from habitkit.errors import ConfigurationError, SchemaOutdated
 from habitkit.testing.contracts._threads import all_of, spawn
-from tests.sql.support import LIMIT_SECONDS, wait_until
+from tests.sql.support import LIMIT_SECONDS, wait_until, write_history
 
 ROOT = Path(__file__).parents[2]
-HISTORY = Path(__file__).with_name("history_of_step_1.sql")
 RUN = "019b7892-1c00-7870-bebc-830f23f89ba0"
 
 
@@ -50,16 +49,6 @@ def reflected(engine: Engine) -> dict[str, Any]:
             listed = connection.exec_driver_sql("PRAGMA table_list")
             told["without rowid"] = {row.name: row.wr for row in listed}
     return told
-
-
-def write_history(engine: Engine) -> None:
-    """Fill the tables of the first step as an older release left them."""
-    blob = {"sqlite": "x'", "postgresql": "bytea '\\x"}[engine.dialect.name]
-    code = HISTORY.read_text("utf-8").replace("${blob}'", blob)
-    inserts = code[code.index("INSERT") :].split(";\n")
-    with engine.begin() as connection:
-        for insert in filter(str.strip, inserts):
-            connection.exec_driver_sql(insert)
 
 
 def test_all_steps_together_lead_to_the_tables_that_the_metadata_describes(

@@ -94,7 +94,7 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
                     select(literal_column("1")).select_from(taker).where(*_can_take(taker, target))
                 ),
             )
-            .order_by(parties.c.owner),
+            .order_by(parties.c.owner.collate("C")),  # as Python sorts, who locks them elsewhere
         )
         .on_conflict_do_update(
             index_elements=[owners.c.owner], set_={"rev": owners.c.rev + literal_column("1")}
