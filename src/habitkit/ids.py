@@ -10,7 +10,7 @@ import os
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
-from uuid import UUID, SafeUUID, uuid5
+from uuid import UUID, SafeUUID
 
 from habitkit._text import storable
 from habitkit.errors import InvalidId, InvalidInput, InvalidKey, InvalidOwner
@@ -33,6 +33,8 @@ _LONGEST_NAME = 200
 _OUR_OWN = "habitkit:"
 _LARGEST_PLACE = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HASHED = ~(0xF << 76 | 0b11 << 62)
+_VERSION_5_AND_VARIANT = 0x5 << 76 | 0b10 << 62
 _VERSION_7_AND_VARIANT = 0x7 << 76 | 0b10 << 62
 _RANDOM = (0x0FFF << 64) | ((1 << 62) - 1)
 
@@ -66,8 +68,11 @@ def uuid_of(number: int) -> UUID:
 
 
 def derived_id(*parts: str) -> UUID:
-    """Return the same UUID (version 5) for the same parts, on every machine and for ever."""
-    return uuid5(_NAMESPACE, "\x1f".join(f"{len(part)}:{part}" for part in parts))
+    """Return the same UUID (version 5, RFC 9562) for the same parts, everywhere and for ever."""
+    name = "\x1f".join([f"{len(part)}:{part}" for part in parts])
+    # what uuid5() does, at half its price
+    hashed = hashlib.sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()
+    return uuid_of(int.from_bytes(hashed[:16]) & _HASHED | _VERSION_5_AND_VARIANT)
 
 
 @lru_cache(maxsize=1024)
