@@ -21,7 +21,7 @@ from sqlalchemy import (
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._messages import OPEN
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import as_json, insert_rows
+from habitkit.backends.sqlalchemy._rowsets import insert_rows
 from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
 from habitkit.journal.model import Delivery, Locked, StoredEvent
 
@@ -73,6 +73,7 @@ class Owners:
                     select(literal_column("1"))
                     .select_from(inbox)
                     .where(inbox.c.owner == owners.c.owner, OPEN)
+                    .correlate(owners)
                 ),
             )
         ),
@@ -134,7 +135,7 @@ class Events:
             if deliver:
                 deliveries.append({**place, "available_at": event.at, "attempts": 0})
         if len(rows) > _FEW and self._link.dialect.name == "postgresql":
-            self._link.run(self._ADD_MANY, {"rows": as_json(values)})
+            self._link.run(self._ADD_MANY, {"rows": _codec.dump(values)})
         else:
             for value in values:
                 value["fields"] = _codec.to_json(value["fields"])

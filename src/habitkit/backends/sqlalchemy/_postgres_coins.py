@@ -17,9 +17,10 @@ from sqlalchemy import (
     values,
 )
 
+from habitkit import _codec
 from habitkit.backends.sqlalchemy._coins import FACTS, Coins, check_sum, transfer_values
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import as_json, insert_rows, rows_of
+from habitkit.backends.sqlalchemy._rowsets import Texts, insert_rows, rows_of
 from habitkit.backends.sqlalchemy._types import Id
 from habitkit.backends.sqlalchemy.tables import (
     accounts,
@@ -118,7 +119,12 @@ class PostgresCoins(Coins):
             first: dict[UUID, Move] = {}
             last: dict[UUID, Move] = {}
             for move in moves:
-                first.setdefault(move.account_id, move)
+                before = last.get(move.account_id)
+                if before is None:
+                    first[move.account_id] = move
+                elif (before.seq + 1, before.balance + move.amount) != (move.seq, move.balance):
+                    msg = f"entry {move.seq} of account {move.account_id} follows no other"
+                    raise IntegrityError(msg)
                 last[move.account_id] = move
             row = self._link.row(self._POST_MANY, _batch(transfers, moves, first, last))
             accounts_moved = len(last)
@@ -147,15 +153,37 @@ def _batch(
     last: dict[UUID, Move],
 ) -> dict[str, str]:
     """Return the parameters of a batch."""
+    text = Texts()
+    made = [
+        {
+            "id": text[transfer.id.int],
+            "kind": transfer.kind,
+            "source": transfer.source,
+            "target": transfer.target,
+            "currency": transfer.currency,
+            "amount": transfer.amount,
+            "memo": transfer.memo,
+            "at": text[transfer.at],
+            "metadata": transfer.metadata,
+            "reverses": transfer.reverses,
+        }
+        for transfer in transfers
+    ]
+    entered = [
+        {
+            "account_id": text[account_id.int],
+            "seq": seq,
+            "transfer_id": text[transfer_id.int],
+            "amount": amount,
+            "balance": balance,
+            "at": text[at],
+        }
+        for account_id, seq, transfer_id, amount, balance, at, _ in moves
+    ]
+    left = [{"id": id_, **move._asdict()} for id_, move in last.items()]
     was = [
         {"id": id_, "seq": move.seq - 1, "balance": move.balance - move.amount}
         for id_, move in first.items()
     ]
-    return {
-        "made": as_json(
-            {c.name: getattr(transfer, c.name) for c in FACTS} for transfer in transfers
-        ),
-        "entered": as_json(move._asdict() for move in moves),
-        "left": as_json({"id": id_, **move._asdict()} for id_, move in last.items()),
-        "was": as_json(was),
-    }
+    rows = {"made": made, "entered": entered, "left": left, "was": was}
+    return {name: _codec.dump(value) for name, value in rows.items()}

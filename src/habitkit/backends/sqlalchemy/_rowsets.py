@@ -6,22 +6,21 @@ JSON encoder is much faster than the driver's own way of writing arrays.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from sqlalchemy import Column, Text, bindparam, cast, column, func, select
 
-from habitkit import _codec
 from habitkit._text import text_of
 from habitkit.backends.sqlalchemy._types import Json
+from habitkit.ids import uuid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Select
 
-__all__ = ["as_json", "insert_rows", "rows_of"]
+__all__ = ["Texts", "insert_rows", "rows_of"]
 
 
 def rows_of(name: str, columns: Sequence[Column[Any]]) -> Select[Any]:
@@ -40,23 +39,14 @@ def insert_rows(insert: Callable[..., Any], name: str, columns: Sequence[Column[
     return insert(columns[0].table).from_select([c.name for c in columns], rows_of(name, columns))
 
 
-def as_json(rows: Iterable[dict[str, Any]]) -> str:
-    """Return rows as the JSON text that ``rows_of`` is given.
+class Texts(dict[Any, str]):
+    """Ids and instants as text, each written once: the rows of a batch share many of them.
 
-    Ids and instants become text here, each once: rows of a batch share many of them, and the
-    encoder would ask for every one anew.
+    They are looked up as ``texts[id.int]`` and ``texts[instant]``: a UUID computes its own hash in
+    Python.
     """
-    texts: dict[int | datetime, str] = {}
-    plain = []
-    for row in rows:
-        for name, value in row.items():
-            if isinstance(value, UUID):  # by its number: a UUID computes its hash in Python
-                if value.int not in texts:
-                    texts[value.int] = text_of(value)
-                row[name] = texts[value.int]
-            elif isinstance(value, datetime):
-                if value not in texts:
-                    texts[value] = value.isoformat()
-                row[name] = texts[value]
-        plain.append(row)
-    return _codec.dump(plain)
+
+    def __missing__(self, value: int | datetime) -> str:
+        text = text_of(uuid_of(value)) if isinstance(value, int) else value.isoformat()
+        self[value] = text
+        return text
