@@ -72,7 +72,7 @@ def load(text: str, kind: type[T], vocabulary: Mapping[str, type[Event]] = VOCAB
     return _converter(frozenset(vocabulary.items())).structure(json.loads(text), kind)
 
 
-def plain_object(value: object, largest_bytes: int) -> dict[str, Any]:
+def plain_object(value: Any, largest_bytes: int) -> dict[str, Any]:
     """Return a caller's mapping as a JSON object that every store can keep.
 
     Raises:
@@ -80,13 +80,13 @@ def plain_object(value: object, largest_bytes: int) -> dict[str, Any]:
         ValueError: If it is nested too deeply, longer than that as text, or not storable.
     """
     try:
-        text = _encode(dict(value))  # type: ignore[call-overload]
+        text = _encode(dict(value))
     except RecursionError as error:
         raise ValueError from error
     plain: dict[str, Any] = json.loads(text)
     if len(text) > largest_bytes or not _storable(plain):
         raise ValueError
-    if any(type(name) is not str for name in value):  # type: ignore[attr-defined]
+    if any(type(name) is not str for name in value):
         raise TypeError
     return plain
 

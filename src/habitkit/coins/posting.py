@@ -154,7 +154,7 @@ def post_all(  # noqa: C901 - one story
             try:
                 move = rules.move(account, transfer_id, change, at, may_owe=order.may_owe)
             except Refused as error:
-                if isinstance(error, InsufficientFunds) and free_lapsed(tx, owner, order.currency):
+                if isinstance(error, InsufficientFunds) and _free_all_lapsed(tx, orders):
                     return post_all(tx, first_id, orders)
                 raise BatchRefused(index=position, reason=error) from error
             accounts[place] = rules.moved(account, move)
@@ -258,6 +258,12 @@ def free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
     for hold in overdue:
         end_hold(tx, hold, "expired", 0)
     return bool(overdue)
+
+
+def _free_all_lapsed(tx: Transaction, orders: Sequence[Order]) -> bool:
+    """Do the same for all who give in a batch; return whether there was anything to free."""
+    givers = {(order.source, order.currency) for order in orders if order.roles[0] == "wallet"}
+    return any([free_lapsed(tx, owner, currency) for owner, currency in sorted(givers)])
 
 
 def _working_set(tx: Transaction, orders: Sequence[Order]) -> dict[tuple[str, Role, str], Account]:

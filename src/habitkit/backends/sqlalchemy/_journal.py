@@ -72,8 +72,7 @@ class Owners:
                 exists(
                     select(literal_column("1"))
                     .select_from(inbox)
-                    .where(inbox.c.owner == owners.c.owner, OPEN)
-                    .correlate(owners)
+                    .where(inbox.c.owner == literal_column("habitkit_owners.owner"), OPEN)
                 ),
             )
         ),

@@ -61,8 +61,9 @@ class _Form:
         self, prepared: Prepared, dialect: Dialect, schema: str | None, *, numbered: bool
     ) -> None:
         statement = prepared.build(_insert_of(dialect))
+        kind: Any = type(dialect)
         compiled: SQLCompiler = statement.compile(
-            dialect=type(dialect)(paramstyle="numeric_dollar") if numbered else dialect,  # type: ignore[call-arg]
+            dialect=kind(paramstyle="numeric_dollar") if numbered else dialect,
             schema_translate_map={None: schema} if schema else None,
             render_schema_translate=schema is not None,
         )
@@ -237,7 +238,8 @@ def _cursor_of(connection: Connection) -> tuple[Any, bool]:
     if connection.dialect.driver == "psycopg" and not connection.dialect.is_async:
         from psycopg import RawCursor  # noqa: PLC0415 - of an extra
 
-        return RawCursor(pooled.driver_connection), True  # type: ignore[arg-type]
+        driver: Any = pooled.driver_connection
+        return RawCursor(driver), True
     return pooled.cursor(), False
 
 
