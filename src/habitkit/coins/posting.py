@@ -263,7 +263,8 @@ def free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
 def _free_all_lapsed(tx: Transaction, orders: Sequence[Order]) -> bool:
     """Do the same for all who give in a batch; return whether there was anything to free."""
     givers = {(order.source, order.currency) for order in orders if order.roles[0] == "wallet"}
-    return any([free_lapsed(tx, owner, currency) for owner, currency in sorted(givers)])
+    freed = [free_lapsed(tx, owner, currency) for owner, currency in sorted(givers)]
+    return any(freed)
 
 
 def _working_set(tx: Transaction, orders: Sequence[Order]) -> dict[tuple[str, Role, str], Account]:
