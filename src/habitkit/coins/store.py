@@ -249,10 +249,10 @@ class PlainPostings(Protocol):
         """Lock the owners, post and commit, if the transfer is plain; else leave no trace.
 
         It is plain if no message waits in an inbox of the owners, the key has no answer, there is
-        no transfer of the id, both accounts are there and have no later entry, no floor stands
-        against it, no balance leaves 64 bits, and every wallet has been noted as unsealed. Then
-        transfer, entries, balances, answer and events are written as the long road would write
-        them.
+        no transfer of the id, both accounts are there, the taker has no later entry than the giver
+        will have, no floor stands against it, no balance leaves 64 bits, and every wallet has been
+        noted as unsealed. Then transfer, entries, balances, answer and events are written as the
+        long road would write them.
 
         Returns:
             The transfer with its instant, or None if it is not plain.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from sqlalchemy import (
     BigInteger,
     Integer,
@@ -110,14 +111,13 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
             accounts.c.role == _text("giver"),
             accounts.c.balance >= bindparam("lowest", type_=BigInteger()),
             or_(accounts.c.floor.is_(None), accounts.c.balance - amount >= accounts.c.floor),
-            accounts.c.at <= now,
             _noted(accounts),
             exists(select(literal_column("1")).select_from(locked)),  # the locks come first
         )
         .values(
             balance=accounts.c.balance - amount,
             seq=accounts.c.seq + literal_column("1"),
-            at=now,
+            at=func.greatest(accounts.c.at, now),
             debt=literal_column("0"),
         )
         .returning(*AFTER)
@@ -126,11 +126,15 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
     after = accounts.c.balance + amount
     taken = (
         update(accounts)
-        .where(*_can_take(accounts, target), giver.c.id != accounts.c.id)
+        .where(
+            *_can_take(accounts, target),
+            accounts.c.id != giver.c.id,
+            accounts.c.at <= giver.c.at,  # both sides have one instant
+        )
         .values(
             balance=after,
             seq=accounts.c.seq + literal_column("1"),
-            at=now,
+            at=giver.c.at,
             debt=case(
                 (accounts.c.floor > after, accounts.c.floor - after), else_=literal_column("0")
             ),
@@ -144,7 +148,7 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
             [c.name for c in FACTS],
             select(
                 transfer_id, _text("kind"), source, target, _text("currency"), amount,
-                bindparam("memo", type_=Text()), now, cast(_text("metadata"), Json()),
+                bindparam("memo", type_=Text()), giver.c.at, cast(_text("metadata"), Json()),
                 bindparam("reverses", type_=Id()),
             ).select_from(giver).join(taken, literal_column("true")),
         )
@@ -184,7 +188,7 @@ def _post_plain(insert: Callable[..., Any]) -> Any:
         .cte("told")
     )
     moved = case((taken.c.id.is_not(None), literal_column("1")), else_=literal_column("0"))
-    outcome = select(literal_column("1") / moved).select_from(
+    outcome = select(giver.c.at, literal_column("1") / moved).select_from(
         locked.outerjoin(giver, literal_column("true")).outerjoin(taken, literal_column("true"))
     )
     return outcome.add_cte(made, entered, answered, told)
@@ -216,7 +220,6 @@ def _can_take(of: Any, target: Any) -> tuple[Any, ...]:
         of.c.currency == _text("currency"),
         of.c.role == _text("taker"),
         of.c.balance <= bindparam("highest", type_=BigInteger()),
-        of.c.at <= bindparam("now", type_=Instant()),  # both sides have one instant
         _noted(of),
     )
 
@@ -287,4 +290,4 @@ class PlainPostgresCoins(PostgresCoins):
             if not driver.closed:
                 driver.autocommit = False
         self._attempts.committing = False
-        return None if row is None else transfer
+        return None if row is None else evolve(transfer, at=row[0])
