@@ -6,7 +6,6 @@ results back is rare and uses cattrs, which is imported when it is first needed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from datetime import date, datetime, time
@@ -16,6 +15,7 @@ from uuid import UUID
 
 from attrs import fields, has
 
+from habitkit._hashing import sha256
 from habitkit._text import storable, text_of
 from habitkit.events import VOCABULARY, Event, Recorded
 
@@ -102,7 +102,7 @@ def _storable(value: object) -> bool:
 
 def digest(value: object) -> str:
     """Return the SHA-256 of a value as hexadecimal digits: equal for equal values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(value, sort_keys=True).encode()).hex()
 
 
 def restore_event(

@@ -5,13 +5,13 @@ Beside them what else callers name things by: owners, keys, and the places of a 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
 from uuid import UUID, SafeUUID
 
+from habitkit._hashing import sha1, sha256
 from habitkit._text import storable
 from habitkit.errors import InvalidId, InvalidInput, InvalidKey, InvalidOwner
 
@@ -71,14 +71,14 @@ def derived_id(*parts: str) -> UUID:
     """Return the same UUID (version 5, RFC 9562) for the same parts, everywhere and for ever."""
     name = "\x1f".join([f"{len(part)}:{part}" for part in parts])
     # what uuid5() does, at half its price
-    hashed = hashlib.sha1(_NAMESPACE.bytes + name.encode(), usedforsecurity=False).digest()
+    hashed = sha1(_NAMESPACE.bytes + name.encode())
     return uuid_of(int.from_bytes(hashed[:16]) & _HASHED | _VERSION_5_AND_VARIANT)
 
 
 @lru_cache(maxsize=1024)
 def _mask(name: str) -> int:
     """Return 60 random-looking bits of a name, for the end of an id."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) >> 4
+    return int.from_bytes(sha256(name.encode())[:8]) >> 4
 
 
 def companion(id_: UUID, name: str) -> UUID:

@@ -48,7 +48,7 @@ ACTION_PAGES = (
     "requests",
     "statements",
 )
-MEANS = {"habitkit._text", "habitkit._values"}
+MEANS = {"habitkit._hashing", "habitkit._text", "habitkit._values"}
 VALUES = {"habitkit.errors", "habitkit.events"} | MEANS
 
 

@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from attrs import frozen
-
 from habitkit.coins.model import Account, Hold, Settled
 
 __all__ = ["AuditReport", "Block", "Digest", "Finding", "Head", "LedgerExport", "Line", "Sum"]
@@ -88,8 +86,7 @@ class Block(NamedTuple):
     at: datetime
 
 
-@frozen
-class Head:
+class Head(NamedTuple):
     """The end of a wallet's chain of blocks; keep it elsewhere, and a cut tail is found.
 
     Attributes:
@@ -125,8 +122,7 @@ class Sum(NamedTuple):
     transfers: int
 
 
-@frozen
-class Finding:
+class Finding(NamedTuple):
     """Something that is not as it must be.
 
     Attributes:
@@ -144,8 +140,7 @@ class Finding:
     seq: int | None = None
 
 
-@frozen
-class AuditReport:
+class AuditReport(NamedTuple):
     """What an audit has looked at and found.
 
     Attributes:
@@ -166,8 +161,7 @@ class AuditReport:
         return not self.findings
 
 
-@frozen
-class LedgerExport:
+class LedgerExport(NamedTuple):
     """Everything the ledger keeps about one owner.
 
     Attributes:

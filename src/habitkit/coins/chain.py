@@ -8,11 +8,11 @@ hashes are HMAC-SHA256 (RFC 2104), which cannot be made anew without it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from datetime import UTC
 from typing import TYPE_CHECKING
+
+from habitkit._hashing import hmac_sha256, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ _MARK_BYTES = 8
 def words_digest(salt: bytes, line: Line) -> bytes:
     """Return the digest of an entry's memo and metadata."""
     words = json.dumps([line.memo, line.metadata], sort_keys=True)
-    return hashlib.sha256(salt + words.encode()).digest()
+    return sha256(salt + words.encode())
 
 
 def line_hash(line: Line) -> bytes:
@@ -49,7 +49,7 @@ def line_hash(line: Line) -> bytes:
         None if line.reverses is None else str(line.reverses),
         None if line.digest is None else line.digest.hex(),
     ]
-    return hashlib.sha256(json.dumps(parts).encode()).digest()
+    return sha256(json.dumps(parts).encode())
 
 
 def block_hash(before: bytes, hashes: Sequence[bytes], key: bytes | None) -> bytes:
@@ -61,9 +61,7 @@ def block_hash(before: bytes, hashes: Sequence[bytes], key: bytes | None) -> byt
         key: The audit key, or None.
     """
     content = b"".join((before, *hashes))
-    if key is None:
-        return hashlib.sha256(content).digest()
-    return hmac.digest(key, content, "sha256")
+    return sha256(content) if key is None else hmac_sha256(key, content)
 
 
 def marks(hashes: Sequence[bytes]) -> bytes:

@@ -80,8 +80,7 @@ class StoredEvent:
         return f"{self.owner}:{self.rev}:{self.position}"
 
 
-@frozen
-class Delivery:
+class Delivery(NamedTuple):
     """An event that the relay has claimed.
 
     Attributes:
@@ -139,8 +138,7 @@ class Answer:
     at: datetime
 
 
-@frozen
-class Failure:
+class Failure(NamedTuple):
     """A delivery or message that could not be handled.
 
     Attributes:
@@ -154,8 +152,7 @@ class Failure:
     attempts: int
 
 
-@frozen
-class RelayReport:
+class RelayReport(NamedTuple):
     """What one run of the relay did.
 
     Attributes:
