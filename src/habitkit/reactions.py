@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import evolve, frozen
-
 from habitkit import ids
 from habitkit.coins.auditing import seal_entries
 from habitkit.coins.holding import expire_holds
@@ -42,8 +40,7 @@ class Reaction(NamedTuple):
     run: Callable[[Transaction, str, Sequence[Any]], object]
 
 
-@frozen
-class Subscriber:
+class Subscriber(NamedTuple):
     """A function that is told about events after they are committed, at least once each.
 
     Attributes:
@@ -131,8 +128,7 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
     if wiring.keeps_coins:
         expired = yield from expire_holds(limit)
         sealed, more = yield from seal_entries(limit)
-        report = evolve(
-            report,
+        report = report._replace(
             expired=expired,
             sealed=sealed,
             more=report.more or more or expired >= limit,

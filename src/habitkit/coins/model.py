@@ -167,8 +167,7 @@ class Posting:
         return cls("transfer", source, target, amount, **more)
 
 
-@frozen
-class Entry:
+class Entry(NamedTuple):
     """A line of a wallet's statement.
 
     Attributes:
@@ -192,8 +191,7 @@ class Entry:
     metadata: Mapping[str, Any] | None = None
 
 
-@frozen
-class Balance:
+class Balance(NamedTuple):
     """What a wallet holds.
 
     Attributes:

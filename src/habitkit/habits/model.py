@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from attrs import field, frozen
@@ -150,8 +150,7 @@ class CheckedIn:
     events: tuple[Event, ...]
 
 
-@frozen
-class Undone:
+class Undone(NamedTuple):
     """What taking a check-in back did.
 
     Attributes:

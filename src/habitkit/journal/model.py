@@ -164,8 +164,7 @@ class RelayReport(NamedTuple):
     failed: tuple[Failure, ...] = ()
 
 
-@frozen
-class SweepReport:
+class SweepReport(NamedTuple):
     """What one sweep did.
 
     Attributes:

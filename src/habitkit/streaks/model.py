@@ -6,8 +6,6 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from attrs import frozen
-
 from habitkit._values import fact
 
 __all__ = ["RebuildReport", "Snapshot", "Streak", "StreakState"]
@@ -50,8 +48,7 @@ class Snapshot(NamedTuple):
     rev: int
 
 
-@frozen
-class StreakState:
+class StreakState(NamedTuple):
     """How a habit stands.
 
     Attributes:
@@ -69,8 +66,7 @@ class StreakState:
     best: Streak
 
 
-@frozen
-class RebuildReport:
+class RebuildReport(NamedTuple):
     """What rebuilding snapshots from facts found.
 
     Attributes:
