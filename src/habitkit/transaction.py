@@ -6,6 +6,7 @@ after a serialization failure or a deadlock, so it touches the world only throug
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import _codec, ids
@@ -20,7 +21,7 @@ from habitkit.journal.answers import once
 from habitkit.journal.model import EventRow, Failure, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from habitkit.coins.store import CoinStore
@@ -124,10 +125,9 @@ class Transaction:
         return self._wiring.new_id(self.now)
 
     def caused_id(self, name: str) -> UUID:
-        """Return the id of what the present cause brings about under a name.
+        """Return the id of what the present cause brings about under a name: always the same.
 
-        It is the same whenever the same fact causes it. It is a new one if no fact is known to be
-        the cause, or if this transaction has asked for it before.
+        It is a new one if no cause is known, or if this transaction has asked for it before.
         """
         cause = self.cause
         if cause is None:
@@ -137,8 +137,6 @@ class Transaction:
             return self.new_id()
         self._caused.add(asked)
         return ids.companion(cause, name)
-
-    # -- whose is it ---------------------------------------------------------------------------
 
     def own(self, owner: str, kind: str = "owner", given: object = None) -> None:
         """Refuse what belongs to an owner outside the scope, as if it did not exist.
@@ -263,6 +261,21 @@ class Transaction:
             )
         )
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block writes, locks and emits, and only that, if it raises.
+
+        Whoever wants to go on after an error puts what may fail into one.
+        """
+        emitted, locked = len(self._emitted), dict(self._locked)
+        try:
+            with self.stores.savepoint():
+                yield
+        except BaseException:
+            del self._emitted[emitted:]
+            self._locked = locked
+            raise
+
     def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:
         """Emit what waits in an owner's inbox, each message in a savepoint of its own.
 
@@ -275,16 +288,14 @@ class Transaction:
             self._locked[owner] = self.stores.owners.lock(owner).rev
         applied, failures = 0, []
         for message in self.stores.inbox.waiting(owner, limit):
-            emitted = len(self._emitted)
             kind = self._wiring.vocabulary.get(message.type)
             try:
-                with self.stores.savepoint():
+                with self.savepoint():
                     event = _codec.restore_event(
                         kind, message.type, message.owner, message.at, message.fields
                     )
                     self.emit(owner, [event])
             except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
-                del self._emitted[emitted:]
                 reason = rules.reason(error)
                 self.stores.inbox.failed(message, reason)
                 failures.append(Failure(str(message.id), reason, message.attempts + 1))
@@ -294,8 +305,6 @@ class Transaction:
         return applied, failures
 
     once = once
-
-    # -- the end -------------------------------------------------------------------------------
 
     def finish(self) -> None:
         """Write the events of this transaction; the last thing before COMMIT.

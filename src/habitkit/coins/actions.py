@@ -24,6 +24,7 @@ from habitkit.coins.requests import digest_of, plain_metadata
 from habitkit.coins.statements import balance, history, open_wallet
 from habitkit.errors import (
     AlreadyReversed,
+    AnswerForgotten,
     BatchRefused,
     HabitKitError,
     InvalidInput,
@@ -228,6 +229,7 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
             party to it.
         ManagedTransfer: If reconciliation, a hold or a reversal has posted it.
         AlreadyReversed: If it was taken back under another key.
+        AnswerForgotten: If it was taken back under this key more than 30 days ago.
         IdempotencyConflict: If the key was used for another transfer.
     """
     subject = ids.parse_id(transfer_id, "transfer_id")
@@ -242,6 +244,8 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
 
     def work(new_id: UUID) -> Transfer:
         before = tx.coins.reversal_of(subject)
+        if before == new_id:
+            raise AnswerForgotten("coins.reverse", idempotency_key)
         if before is not None:
             raise AlreadyReversed(transfer_id=subject, reversal_id=before)
         order = Order(

@@ -31,11 +31,13 @@ _MAX_FINDINGS = 1000
 def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = ()) -> AuditReport:
     """Check that the ledger adds up and that nothing under a block hash was touched.
 
-    All of it is read in one transaction, so it sees one state: of each account that entries are
-    numbered without gaps, each balance follows from the one before, each entry fits its transfer,
-    the account's own balance is the last one, escrow holds what open holds say, and the chain of
-    block hashes is whole; of the whole ledger also that each currency sums to zero and each
-    transfer has its two entries.
+    All of it is read in one transaction, so it sees one state, unless that is at READ COMMITTED, as
+    in ``kit.run`` and in many a host's own: there, ask at REPEATABLE READ or while nobody writes.
+
+    Of each account it checks that entries are numbered without gaps, each balance follows from the
+    one before, each entry fits its transfer, the account's own balance is the last one, escrow
+    holds what open holds say, and the chain of block hashes is whole; of the whole ledger also that
+    each currency sums to zero and each transfer has its two entries.
 
     Args:
         tx: The transaction.
@@ -57,11 +59,14 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     given: object = heads
     if not isinstance(given, (list, tuple)) or not all(isinstance(each, Head) for each in given):
         raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
-    expected = {each.account_id: each for each in heads if owner in {None, each.owner}}
+    expected: dict[UUID, list[Head]] = {}
+    for each in heads:
+        if owner in {None, each.owner}:
+            expected.setdefault(each.account_id, []).append(each)
     counted = entries = sealed = 0
     findings: list[Finding] = [] if owner is not None else _check_sums(tx)
     for account in _accounts(tx, owner):
-        checker = Checker(account, expected.pop(account.id, None), tx.audit_key)
+        checker = Checker(account, expected.pop(account.id, ()), tx.audit_key)
         problem = checker.run(_lines(tx, account.id), _blocks(tx, account.id))
         if problem is None and account.role == "escrow":
             problem = checker.check_holds(tx.coins.books.held(account.owner, account.currency))
@@ -72,7 +77,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         sealed += checker.sealed
     findings += [
         Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
-        for lost in expected.values()
+        for lost, *_ in expected.values()
     ]
     return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
 
@@ -136,17 +141,21 @@ def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
     Returns:
         How many entries, and whether there is more to seal.
     """
-    waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (limit,), write=False)
-    count, more = 0, len(waiting) >= limit
-    for account_id, owner in waiting:
-        sealed: int = yield Call(_seal, (account_id, owner))
-        count += sealed
-        more = more or sealed >= _PAGE
-    return count, more
+    count, more, after = 0, False, None
+    while not count:  # wallets whose entries are gone cannot be sealed, and stop no others
+        waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (after, limit), write=False)
+        for account_id, owner in waiting:
+            sealed: int = yield Call(_seal, (account_id, owner))
+            count += sealed
+            more = more or sealed >= _PAGE
+            after = account_id
+        if len(waiting) < limit:
+            return count, more
+    return count, True
 
 
-def _to_seal(tx: Transaction, limit: int) -> list[tuple[UUID, str]]:
-    return tx.coins.books.to_seal(limit)
+def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+    return tx.coins.books.to_seal(after, limit)
 
 
 def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:

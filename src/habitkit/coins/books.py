@@ -31,6 +31,7 @@ class Line(NamedTuple):
         reverses: What it takes back.
         salt: The salt of its digest; None if it has none, or it was erased.
         digest: What block hashes know of memo and metadata; None if there was neither.
+        made_at: The transfer's instant, which is that of both its entries.
     """
 
     seq: int
@@ -48,6 +49,7 @@ class Line(NamedTuple):
     reverses: UUID | None
     salt: bytes | None
     digest: bytes | None
+    made_at: datetime | None
 
 
 class Digest(NamedTuple):

@@ -25,18 +25,21 @@ class Checker:
         sealed: How many of them lie under block hashes.
     """
 
-    def __init__(self, account: Account, head: Head | None, key: bytes | None) -> None:
+    def __init__(self, account: Account, heads: Iterable[Head], key: bytes | None) -> None:
         """Begin before the first entry.
 
         Args:
             account: The account as it stands.
-            head: Where its chain ended at some time, if that was kept.
+            heads: Where its chain ended at some times, as far as that was kept.
             key: The audit key.
         """
         self.account = account
         self.entries = 0
         self.sealed = 0
-        self._head = head if head is not None and head.seq else None
+        self._heads: dict[int, set[str]] = {}
+        for head in heads:
+            if head.seq:
+                self._heads.setdefault(head.seq, set()).add(head.hash)
         self._key = key
         self._balance = 0
         self._block_hash = chain.BEGINNING
@@ -88,11 +91,17 @@ class Checker:
             return f"the balance after it is {line.balance}, expected {self._balance}"
         if line.kind is None:
             return f"its transfer {line.transfer_id} is missing"
+        return self._check_transfer(line) or _words(line)
+
+    def _check_transfer(self, line: Line) -> str | None:
+        """Compare an entry with its transfer."""
         if abs(line.amount) != line.total or line.currency != self.account.currency:
             return f"it does not fit its transfer of {line.total} {line.currency}"
+        if line.made_at != line.at:
+            return f"it is dated {line.at}, its transfer {line.made_at}"
         if self.account.owner not in {line.source, line.target}:
             return f"its transfer is between {line.source!r} and {line.target!r}"
-        return _words(line)
+        return None
 
     def _check_block(self, block: Block, hashes: list[bytes]) -> Finding | None:
         """Compare a block with the entries it covers."""
@@ -101,11 +110,8 @@ class Checker:
             seq = chain.first_changed(block, hashes)
             return self._found("it is not what was sealed under its block hash", seq)
         self.sealed = block.last
-        head = self._head
-        if head is not None and head.seq == block.last:
-            if head.hash != block.hash.hex():
-                return self._found("the chain is another one than that whose head was kept", 1)
-            self._head = None
+        if self._heads.pop(block.last, {block.hash.hex()}) != {block.hash.hex()}:
+            return self._found("the chain is another one than that whose head was kept", 1)
         return None
 
     def _check_end(self, left: Iterator[Block]) -> Finding | None:
@@ -126,10 +132,11 @@ class Checker:
                 f"entries up to {account.sealed} were sealed, block hashes reach {self.sealed}"
             )
             return self._found(problem, min(account.sealed, self.sealed) + 1)
-        if self._head is not None:
+        if self._heads:
+            first = min(self._heads)
             return self._found(
-                f"the head that was kept names entry {self._head.seq}: its block is gone",
-                min(missing, self._head.seq),
+                f"the head that was kept names entry {first}: its block is gone",
+                min(missing, first),
             )
         return None
 

@@ -84,11 +84,14 @@ def reserve(
     def work(hold_id: UUID) -> Transfer:
         done = post(tx, hold_id, order)
         (escrow,) = (a for a in tx.coins.accounts((owner,), currency) if a.role == "escrow")
+        newest = tx.coins.entries(escrow.id, None, 100, newest_first=True)  # reactions may reserve
+        seq = next(entry.seq for entry in newest if entry.transfer_id == hold_id)
         until = rules.expiry(expires_in_seconds, done.at)  # a hold is never over before it began
-        tx.coins.holds.add(Hold(hold_id, owner, currency, escrow.seq, amount, done.at, until))
+        tx.coins.holds.add(Hold(hold_id, owner, currency, seq, amount, done.at, until))
         return done
 
-    request = {**request_of(order), "expires_in_seconds": expires_in_seconds}
+    seconds = None if expires_in_seconds is None else float(expires_in_seconds)
+    request = {**request_of(order), "expires_in_seconds": seconds}
     done = once(tx, owner, "coins.reserve", idempotency_key, request, work)
     found = tx.coins.holds.get(done.id)
     assert found is not None  # noqa: S101 - it was written together with the transfer

@@ -234,7 +234,16 @@ def once(
 
 
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
-    """End an open hold of a locked owner: spend so much of it and give the rest back."""
+    """End an open hold of a locked owner: spend so much of it and give the rest back.
+
+    It happens wholly or, if one part is refused, not at all, even if the refusal is caught.
+    """
+    with tx.savepoint():
+        return _end_hold(tx, hold, state, settled)
+
+
+def _end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
+    """Take the steps of it."""
     ended = evolve(hold, state=state, settled=settled)
     owner, currency = hold.owner, hold.currency
     ended_at = tx.now  # or when its coins left escrow, which a clock put back does not date earlier

@@ -157,6 +157,8 @@ def move(
                 owner=owner, currency=currency_, balance=before, floor=floor_, amount=-change
             )
         debt = floor_ - balance
+        if debt > _LARGEST:
+            raise BalanceOverflow(owner=owner, amount=change)
     return Move(id_, seq + 1, transfer_id, change, balance, max(now, at), debt)
 
 

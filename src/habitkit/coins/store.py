@@ -190,8 +190,8 @@ class BookStore(Protocol):
         """Note that accounts have entries that no block covers; noting it twice is fine."""
         ...
 
-    def to_seal(self, limit: int) -> list[tuple[UUID, str]]:
-        """Return accounts so noted, with their owners."""
+    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+        """Return up to ``limit`` accounts so noted, by their id, with their owners."""
         ...
 
     def digest(self, digests: Sequence[Digest]) -> None:

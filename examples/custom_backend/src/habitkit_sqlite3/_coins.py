@@ -212,8 +212,8 @@ class Books(Port):
     def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
         rows = self.execute(
             "SELECT seq, transfer_id, entries.amount, balance, entries.at, kind, source, target,"
-            " currency, transfers.amount, memo, metadata, reverses, salt, digest"
-            " FROM entries LEFT JOIN transfers ON id = transfer_id"
+            " currency, transfers.amount, memo, metadata, reverses, salt, digest,"
+            " transfers.at FROM entries LEFT JOIN transfers ON id = transfer_id"
             " WHERE account_id = ? AND seq > ? ORDER BY seq LIMIT ?",
             (str(account_id), after, limit),
         )
@@ -246,11 +246,11 @@ class Books(Port):
         for account_id in account_ids:
             self.execute("INSERT OR IGNORE INTO unsealed VALUES (?)", (str(account_id),))
 
-    def to_seal(self, limit: int) -> list[tuple[UUID, str]]:
+    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
         rows = self.execute(
             "SELECT account_id, owner FROM unsealed JOIN accounts ON id = account_id"
-            " ORDER BY account_id LIMIT ?",
-            (limit,),
+            " WHERE account_id > ? ORDER BY account_id LIMIT ?",
+            (str(after or ""), limit),
         )
         return [(UUID(account_id), owner) for account_id, owner in rows]
 
@@ -374,8 +374,15 @@ def _hold(id_: str, owner: str, currency: str, seq: int, amount: int, at: str, *
 
 
 def _line(seq: int, transfer_id: str, amount: int, balance: int, at: str, *of: Any) -> Line:
-    *plain, metadata, reverses, salt, digest = of
-    of = (*plain, _json(metadata), reverses and UUID(reverses), salt, digest)
+    *plain, metadata, reverses, salt, digest, made_at = of
+    of = (
+        *plain,
+        _json(metadata),
+        reverses and UUID(reverses),
+        salt,
+        digest,
+        made_at and instant(made_at),
+    )
     return Line._make((seq, UUID(transfer_id), amount, balance, instant(at), *of))
 
 

@@ -153,9 +153,9 @@ class Books:
         for account_id in account_ids:
             self._unsealed.put(account_id.int, account_id)
 
-    def to_seal(self, limit: int) -> list[tuple[UUID, str]]:
+    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
         """Return accounts so noted."""
-        noted = sorted(self._unsealed)[:limit]
+        noted = sorted(id_ for id_ in self._unsealed if after is None or id_ > after)[:limit]
         return [(account_id, self._accounts.rows[account_id.int].owner) for account_id in noted]
 
     def digest(self, digests: Sequence[Digest]) -> None:
@@ -213,7 +213,7 @@ class Books:
         transfer = self._transfers.get(transfer_id.int)
         salt, digest = self._digests.get(transfer_id.int, (None, None))
         if transfer is None:
-            return Line(*own, None, None, None, None, None, None, None, None, salt, digest)
+            return Line(*own, None, None, None, None, None, None, None, None, salt, digest, None)
         return Line(
             *own,
             transfer.kind,
@@ -226,4 +226,5 @@ class Books:
             transfer.reverses,
             salt,
             digest,
+            transfer.at,
         )

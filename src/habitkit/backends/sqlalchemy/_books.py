@@ -54,6 +54,7 @@ _LINE = (
     transfers.c.reverses,
     transfers.c.salt,
     transfers.c.digest,
+    transfers.c.at.label("made_at"),
 )
 _WORDY = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
 """It has words: the owner of its other side may erase them while an entry of it is sealed."""
@@ -163,7 +164,7 @@ class Books:
         """Note that accounts have entries that no block covers."""
         self._link.run_many(self._UNSEALED, [{"account_id": id_} for id_ in account_ids])
 
-    def to_seal(self, limit: int) -> list[tuple[UUID, str]]:
+    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
         """Return accounts so noted."""
         statement = (
             select(unsealed.c.account_id, accounts.c.owner)
@@ -171,6 +172,8 @@ class Books:
             .order_by(unsealed.c.account_id)
             .limit(limit)
         )
+        if after is not None:
+            statement = statement.where(unsealed.c.account_id > after)
         return [(account_id, owner) for account_id, owner in self._link.select(statement)]
 
     def digest(self, digests: Sequence[Digest]) -> None:

@@ -109,8 +109,9 @@ class Holds:
             wanted.append(holds.c.seq > after)
         if open_at is not None:
             in_time = or_(holds.c.expires_at.is_(None), holds.c.expires_at > open_at)
-            wanted += [holds.c.state == "open", in_time]
-        rows = self._link.select(select(holds).where(*wanted).order_by(holds.c.seq).limit(limit))
+            wanted.append(in_time)
+        statement = select(holds).where(*wanted).order_by(holds.c.seq).limit(limit)
+        rows = self._link.select(statement if open_at is None else statement.where(_OPEN))
         return [Hold(*row) for row in rows]
 
     def lapsed(self, owner: str, currency: str, at: datetime) -> int:

@@ -12,6 +12,7 @@ statement divides by zero. Either way it has done nothing, and the long road fin
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -56,6 +57,7 @@ from habitkit.events import CoinsPosted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sqlalchemy import CTE
 
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 __all__ = ["PlainPostgresCoins"]
 
 _LARGEST = 2**63 - 1
+_IDLE = 0  # libpq's PQTRANS_IDLE
 
 
 def _post_plain(insert: Callable[..., Any]) -> Any:
@@ -276,8 +279,19 @@ class PlainPostgresCoins(PostgresCoins):
             "giver_fields": _codec.to_json({**told, "amount": -transfer.amount}),
             "taker_fields": _codec.to_json({**told, "amount": transfer.amount}),
         }
-        driver: Any = self._link.connection.connection.driver_connection
-        self._attempts.committing = driver.autocommit = True
+        at = self._commit(values)
+        return None if at is None else evolve(transfer, at=at)
+
+    def _commit(self, values: dict[str, Any]) -> datetime | None:
+        """Run the statement as a transaction of its own; return the transfer's instant, or None.
+
+        A transaction that has begun, by a listener of the host's engine say, is left as it is.
+        """
+        connection = self._link.connection
+        driver: Any = connection.connection.driver_connection
+        if driver.info.transaction_status != _IDLE:
+            return None
+        driver.autocommit = self._attempts.committing = True
         try:
             row = self._link.row(self._POST_PLAIN, values)
         except Duplicate:
@@ -286,8 +300,14 @@ class PlainPostgresCoins(PostgresCoins):
             if not _failures.is_division_by_zero(error):
                 raise
             row = None
+        except BaseException:
+            # It may wait for a lock still, and would commit later.
+            with suppress(Exception):
+                driver.cancel()
+            connection.invalidate()
+            raise
         finally:
-            if not driver.closed:
+            if not driver.closed and driver.info.transaction_status == _IDLE:
                 driver.autocommit = False
         self._attempts.committing = False
-        return None if row is None else evolve(transfer, at=row[0])
+        return None if row is None else row[0]

@@ -257,6 +257,7 @@ holds = _table(
     CheckConstraint("(state = 'open') = (ended_at IS NULL)"),
     Index("habitkit_holds_owner", "owner", "currency", "seq"),
     Index("habitkit_holds_ended", "owner", "currency", "ended_at"),
+    _index_where("habitkit_holds_waiting", "owner", "currency", "seq", where="state = 'open'"),
     _index_where("habitkit_holds_open", "owner", "currency", "expires_at", where="state = 'open'"),
     _index_where("habitkit_holds_overdue", "expires_at", "id", where="state = 'open'"),
     *_integer_on_sqlite("seq", "amount", "settled"),

@@ -37,6 +37,23 @@ class AuditCases(Contract):
     def test_nothing_is_found_where_nothing_was_touched(self, crime: Crime) -> None:
         assert crime.findings() == []
 
+    def test_a_wallet_that_cannot_be_sealed_stops_no_other(self, crime: Crime) -> None:
+        crime.kit.coins.award("bob", 1, idempotency_key="b")
+        crime.kit.coins.award("cyd", 1, idempotency_key="c")
+        for seq in (5, 6):
+            crime.tamper.remove("entries", {"account_id": crime.heads[0].account_id, "seq": seq})
+
+        reports = [crime.kit.sweep(limit=1) for _ in range(4)]
+
+        assert [report.sealed for report in reports].count(1) == 2
+        assert not reports[-1].more
+
+    @pytest.mark.parametrize("seq", [1, 5])
+    def test_a_transfer_that_was_dated_otherwise_is_found(self, crime: Crime, seq: int) -> None:
+        crime.change_transfer(seq, at=NOW.replace(year=2020))
+
+        assert crime.found_at() == seq
+
     # -- under a block hash --------------------------------------------------------------------
 
     @pytest.mark.parametrize("seq", [1, 3, 4])

@@ -195,7 +195,7 @@ class BookStoreCases(Contract):
 
 def _line(seq: int, of: Transfer, amount: int, balance: int) -> Line:
     facts = (of.source, of.target, of.currency, of.amount, of.memo, of.metadata, of.reverses)
-    return Line(seq, of.id, amount, balance, of.at, of.kind, *facts, None, None)
+    return Line(seq, of.id, amount, balance, of.at, of.kind, *facts, None, None, of.at)
 
 
 def _lines(books: Book, account: Account, after: int = 0, limit: int = 100) -> list[Line]:
@@ -208,7 +208,7 @@ def _unsealed(books: Book, *accounts: Account) -> None:
 
 
 def _to_seal(books: Book, limit: int = 9) -> set[tuple[UUID, str]]:
-    found = read(books.store, lambda stores: stores.coins.books.to_seal(limit))
+    found = read(books.store, lambda stores: stores.coins.books.to_seal(None, limit))
     assert len(set(found)) == len(found)
     return set(found)
 

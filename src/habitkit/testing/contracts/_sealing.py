@@ -116,6 +116,9 @@ class SealingCases(Contract):
         (second,) = kit.coins.head("ada")
 
         assert (first.seq, second.seq) == (1, 2)
+        assert kit.coins.audit(heads=[second, first, empty]).ok
+        forged = [first._replace(hash="00"), first]
+        assert [kit.coins.audit(heads=some).ok for some in (forged, forged[::-1])] == [False] * 2
         assert len(bytes.fromhex(first.hash)) == 32
         assert first.hash != second.hash
         for heads in ([empty], [first], [second]):

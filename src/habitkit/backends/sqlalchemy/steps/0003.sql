@@ -33,6 +33,8 @@ CREATE INDEX ${index_schema}habitkit_holds_owner ON ${same_schema}habitkit_holds
 
 CREATE INDEX ${index_schema}habitkit_holds_open ON ${same_schema}habitkit_holds (owner, currency, expires_at) WHERE state = 'open';
 
+CREATE INDEX ${index_schema}habitkit_holds_waiting ON ${same_schema}habitkit_holds (owner, currency, seq) WHERE state = 'open';
+
 CREATE INDEX ${index_schema}habitkit_holds_ended ON ${same_schema}habitkit_holds (owner, currency, ended_at);
 
 CREATE INDEX ${index_schema}habitkit_holds_overdue ON ${same_schema}habitkit_holds (expires_at, id) WHERE state = 'open';
