@@ -52,6 +52,7 @@ CASES: dict[str, Call] = {
     "coins.holds": lambda call, of: call(of.owner),
     "coins.open": lambda call, of: call(of.owner),
     "coins.post_many": lambda call, of: call([Posting.award(of.owner, 1)], idempotency_key="k"),
+    "coins.hold": lambda call, of: call(of.hold),
     "coins.release": lambda call, of: call(of.hold),
     "coins.reserve": lambda call, of: call(of.owner, 1, idempotency_key="k"),
     "coins.reverse": lambda call, of: call(of.award, idempotency_key="k"),

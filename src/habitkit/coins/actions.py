@@ -10,7 +10,7 @@ from habitkit import ids
 from habitkit._action import action, query
 from habitkit.coins import rules
 from habitkit.coins.auditing import audit, export, forget, head
-from habitkit.coins.holding import holds, release, reserve, settle
+from habitkit.coins.holding import hold, holds, release, reserve, settle
 from habitkit.coins.model import Posting
 from habitkit.coins.posting import (
     Order,
@@ -47,6 +47,7 @@ __all__ = [
     "forget",
     "head",
     "history",
+    "hold",
     "holds",
     "open_wallet",
     "post_many",
@@ -310,6 +311,7 @@ class CoinActions:
     reserve = action(reserve)
     settle = action(settle)
     release = action(release)
+    hold = query(hold)
     holds = query(holds)
     history = query(history)
     audit = query(audit)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from habitkit.coins.model import Transfer
     from habitkit.transaction import Transaction
 
-__all__ = ["expire_holds", "holds", "release", "reserve", "settle"]
+__all__ = ["expire_holds", "hold", "holds", "release", "reserve", "settle"]
 
 
 def reserve(
@@ -139,6 +139,19 @@ def release(tx: Transaction, hold_id: UUID | str) -> Hold:
     if hold.state == "released":
         return hold
     return end_hold(tx, rules.hold_to_end(hold, tx.now), "released", 0)
+
+
+def hold(tx: Transaction, hold_id: UUID | str) -> Hold:
+    """Return a hold as it stands now.
+
+    Raises:
+        NotFound: If there is no such hold.
+    """
+    found = tx.coins.holds.get(ids.parse_id(hold_id, "hold_id"))
+    if found is None:
+        raise NotFound("hold", hold_id)
+    tx.own(found.owner, "hold", hold_id)
+    return evolve(found, state="expired") if found.lapsed(tx.now) else found
 
 
 def holds(

@@ -231,6 +231,7 @@ class CoinCases(Contract):
                 ),
                 "reverse": lambda: ada.coins.reverse(award.id, idempotency_key="r"),
                 "reserve": lambda: ada.coins.reserve("bob", 1, idempotency_key="h"),
+                "hold": lambda: ada.coins.hold(hold.id),
                 "settle": lambda: ada.coins.settle(hold.id),
                 "release": lambda: ada.coins.release(hold.id),
                 "holds": lambda: ada.coins.holds("bob"),

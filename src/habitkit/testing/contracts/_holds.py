@@ -310,12 +310,13 @@ class HoldCases(Contract):
             if event.type == "HoldClosed" and event.fields["hold_id"] == str(hold.id)
         )
         assert spent.fields["settled"] == 25
-        accounts = rich.coins.export("ada")
-        (sink,) = (account for account in accounts.accounts if account.role == "sink")
-        (line,) = accounts.lines[sink.id]
+        ended = rich.coins.hold(hold.id)
+        assert (ended.state, ended.settled) == ("settled", 25)
+        assert rich.coins.hold(str(hold.id)) == ended
+        assert ended.settlement_id is not None
 
-        back = rich.coins.reverse(line.transfer_id, idempotency_key="r")
+        back = rich.coins.reverse(ended.settlement_id, idempotency_key="r")
 
-        assert (back.kind, back.amount, back.reverses) == ("reversal", 25, line.transfer_id)
+        assert (back.kind, back.amount, back.reverses) == ("reversal", 25, ended.settlement_id)
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100)
         assert balances_of(store, "ada")["sink"] == 0
