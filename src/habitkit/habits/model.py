@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
-from typing import Literal, NamedTuple
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from habitkit._values import fact
 from habitkit.errors import InvalidHabit
 from habitkit.events import Event
+from habitkit.habits.facts import CheckIn, Credit, Void
+from habitkit.habits.goal import Goal
+from habitkit.habits.schedule import Schedule, weekday
 from habitkit.streaks.model import Streak
 
-__all__ = ["CheckIn", "CheckedIn", "Credit", "DayClock", "Habit", "Schedule", "Undone", "Void"]
+__all__ = [
+    "CheckIn",
+    "CheckedIn",
+    "Credit",
+    "DayClock",
+    "FreezeRule",
+    "Goal",
+    "Habit",
+    "Schedule",
+    "Undone",
+    "Void",
+]
 
-Credit = Literal["full", "history"]
-
-
-def _known_kind(_: object, __: object, value: object) -> None:
-    if value != "daily":
-        raise InvalidHabit("kind", given=value, expected="'daily'")
-
-
-@frozen
-class Schedule:
-    """When a habit is due.
-
-    Attributes:
-        kind: ``daily``, the only kind so far.
-    """
-
-    kind: Literal["daily"] = field(default="daily", validator=_known_kind)
-
-    @classmethod
-    def daily(cls) -> Schedule:
-        """Every day."""
-        return cls("daily")
+_MOST_FREEZES = 1000
 
 
 def _naive_time(_: object, __: object, value: object) -> None:
@@ -44,18 +37,51 @@ def _naive_time(_: object, __: object, value: object) -> None:
         raise InvalidHabit("day_start", given=value, expected="a time without a zone")
 
 
+def _a_weekday(_: object, __: object, value: object) -> None:
+    weekday("week_start", value)
+
+
+def _part_of_a_day(_: object, __: object, value: object) -> None:
+    if not isinstance(value, timedelta) or not timedelta(0) <= value <= timedelta(days=1):
+        raise InvalidHabit("min_day", given=value, expected="a timedelta of at most a day")
+
+
+def _small_number(_: object, attribute: Attribute[int], value: object) -> None:
+    if type(value) is not int or not 1 <= value <= _MOST_FREEZES:
+        expected = f"an int from 1 to {_MOST_FREEZES}"
+        raise InvalidHabit(attribute.name, given=value, expected=expected)
+
+
 @frozen
 class DayClock:
     """When a habit's day begins, and where.
 
     Attributes:
-        tz: The IANA name of the zone, for example ``"Europe/Vienna"``; None means UTC.
+        tz: The IANA name of the zone, for example ``"Europe/Vienna"``; None means where the owner
+            is, UTC until that is known.
         day_start: The wall time at which the day begins: with 03:00, one in the morning still
             belongs to the day before.
+        week_start: The weekday on which a week begins, as ``"mon"``.
+        min_day: A day of which travel leaves less than this is not due.
     """
 
     tz: str | None = None
     day_start: time = field(default=time(0), validator=_naive_time)
+    week_start: str = field(default="mon", validator=_a_weekday)
+    min_day: timedelta = field(default=timedelta(hours=6), validator=_part_of_a_day)
+
+
+@frozen
+class FreezeRule:
+    """Freezes that a streak earns: each saves it from one missed slot.
+
+    Attributes:
+        per_slots: At each multiple of so many done slots a streak earns one.
+        most_held: No more are earned while so many earned ones are unused.
+    """
+
+    per_slots: int = field(validator=_small_number)
+    most_held: int = field(validator=_small_number)
 
 
 @frozen
@@ -66,9 +92,12 @@ class Habit:
         id: Its identity.
         owner: Whose habit it is; never changes.
         title: What it is called, 1 to 200 characters.
-        schedule: When it is due.
+        schedule: When it is due, until it changes.
         clock: When its day begins.
         created_at: When it was created, in UTC.
+        goal: What it takes to have done it.
+        tags: Words by which it can be found.
+        freezes: By which rule its streak earns freezes, or None.
     """
 
     id: UUID
@@ -77,54 +106,9 @@ class Habit:
     schedule: Schedule
     clock: DayClock
     created_at: datetime
-
-
-@fact
-class CheckIn:
-    """The fact that a habit was done; all of it is fixed at capture and never recomputed.
-
-    Attributes:
-        id: Its identity.
-        habit_id: The habit.
-        owner: Whose habit.
-        day: The habit day it counts for.
-        at: When it was done, in UTC.
-        tz: The zone in which the day was taken.
-        note: What the owner wrote, or None.
-        credit: ``full`` if received in time, else ``history``: a streak, but no coins.
-        source: Where it came from: ``app`` or the importer's name.
-        received_at: When the kit learned of it, in UTC.
-    """
-
-    id: UUID
-    habit_id: UUID
-    owner: str
-    day: date
-    at: datetime
-    tz: str
-    note: str | None
-    credit: Credit
-    source: str
-    received_at: datetime
-
-
-@frozen
-class Void:
-    """The fact that a check-in is taken back.
-
-    Attributes:
-        id: Its identity.
-        habit_id: The habit.
-        owner: Whose habit.
-        fact_id: The check-in that no longer counts.
-        received_at: When the kit learned of it, in UTC.
-    """
-
-    id: UUID
-    habit_id: UUID
-    owner: str
-    fact_id: UUID
-    received_at: datetime
+    goal: Goal = Goal()  # noqa: RUF009 - frozen
+    tags: tuple[str, ...] = ()
+    freezes: FreezeRule | None = None
 
 
 @fact

@@ -2,28 +2,109 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import NamedTuple
+from datetime import date, datetime
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from habitkit._values import fact
 
-__all__ = ["RebuildReport", "Snapshot", "Streak", "StreakState"]
+__all__ = [
+    "HabitState",
+    "RebuildReport",
+    "Risk",
+    "Slot",
+    "Snapshot",
+    "Status",
+    "Streak",
+    "StreakState",
+]
+
+Status = Literal["DONE", "MISSED", "EXEMPT", "FROZEN", "OPEN"]
+Risk = Literal["NONE", "SAFE", "AT_RISK", "PROTECTED", "BROKEN", "REPAIRABLE"]
 
 
 @fact
 class Streak:
-    """A run of done days.
+    """A run of done slots.
 
     Attributes:
-        slots: How many days; 0 for no run at all.
-        first: Its first day, or None.
-        last: Its last day, or None.
+        slots: How many slots are done in it; 0 for no run at all.
+        first: The first day of the first one, or None.
+        last: The last day of the last one, or None; in a slot that still runs, today.
+        completions: On how many days of these slots something was recorded.
     """
 
     slots: int
     first: date | None = None
     last: date | None = None
+    completions: int = 0
+
+    @property
+    def days(self) -> int:
+        """How many days it spans, those between its slots included."""
+        if self.first is None or self.last is None:
+            return 0
+        return (self.last - self.first).days + 1
+
+
+class Slot(NamedTuple):
+    """A day or several in which a habit is due, and how they stand.
+
+    Attributes:
+        first: Its first day.
+        last: Its last day.
+        deadline: When it ends, in UTC.
+        status: How it stands.
+        why: The rule that made it so, for example ``met``, ``paused`` or ``freeze``.
+        needed: On how many of its days it has to be done.
+        completions: On how many days something was recorded.
+        amount: What its records come to, or None if there are none.
+        progress: How far the goal was reached, from 0 to 1.
+        freq: Completions a day that its schedule asks for.
+        span_days: Days from one slot of its schedule to the next, on average.
+    """
+
+    first: date
+    last: date
+    deadline: datetime
+    status: Status
+    why: str
+    needed: int
+    completions: int
+    amount: float | None
+    progress: float
+    freq: float
+    span_days: float
+
+
+class HabitState(NamedTuple):
+    """How a habit stands at an instant.
+
+    Attributes:
+        habit_id: The habit.
+        today: The habit day of that instant.
+        status: How the slot that holds this day stands; EXEMPT if none does.
+        streak: The run that is alive.
+        best: The longest run ever, the latest of several.
+        slack: How many more days may pass undone before the next slot fails.
+        risk: What threatens the streak.
+        expires_at: The deadline of the next slot while a streak lives, in UTC, or None.
+        repair_until: Until when the slot that ended the last streak may be mended, or None.
+        strength: How firm the habit is, from 0 to 1.
+        freezes: How many freezes could be used on a slot that ends today.
+    """
+
+    habit_id: UUID
+    today: date
+    status: Status
+    streak: Streak
+    best: Streak
+    slack: int
+    risk: Risk
+    expires_at: datetime | None
+    repair_until: datetime | None
+    strength: float
+    freezes: int
 
 
 class Snapshot(NamedTuple):
