@@ -56,13 +56,7 @@ class Goal:
             raise InvalidHabit("between", given=given, expected="the smaller amount first")
         if self.kind == "at_least" and not self.low:
             raise InvalidHabit("at_least", given=self.low, expected="an amount above 0")
-        if (
-            not isinstance(self.unit, str)
-            or len(self.unit) > _LONGEST_UNIT
-            or not storable(self.unit)
-        ):
-            expected = f"a text of at most {_LONGEST_UNIT} characters"
-            raise InvalidHabit("unit", given=self.unit, expected=expected)
+        _text("unit", self.unit)
         if self.fold not in {"sum", "max", "last"}:
             raise InvalidHabit("fold", given=self.fold, expected="'sum', 'max' or 'last'")
         if self.unrecorded not in {"missed", "done", "exempt"}:
@@ -118,6 +112,12 @@ class Goal:
     def turns(self) -> bool:
         """True if what meets the goal now may not meet it when the slot ends."""
         return self.kind in {"avoid", "at_most", "between"} or self.fold == "last"
+
+
+def _text(what: str, value: object) -> None:
+    if not isinstance(value, str) or len(value) > _LONGEST_UNIT or not storable(value):
+        expected = f"a text of at most {_LONGEST_UNIT} characters"
+        raise InvalidHabit(what, given=value, expected=expected)
 
 
 def _bound(what: str, value: object) -> bool:

@@ -103,7 +103,7 @@ class Schedule:
         """On some days of the week: ``Schedule.weekdays("mon", "wed")``.
 
         Raises:
-            InvalidHabit: If no day is given, or a name is none of mon, tue, wed, thu, fri, sat, sun.
+            InvalidHabit: If no day is given, or a name is none of ``mon`` to ``sun``.
         """
         on = sorted({weekday("weekdays", name) for name in names})
         return cls("weekdays", on=tuple(on), window=window, season=season)
@@ -198,12 +198,12 @@ class Schedule:
         window: Window | None = None,
         season: tuple[MonthDay, MonthDay] | None = None,
     ) -> Schedule:
-        """On the days of a recurrence rule of RFC 5545: ``Schedule.rrule("FREQ=MONTHLY;BYDAY=1MO")``.
+        """On the days of a recurrence rule: ``Schedule.rrule("FREQ=MONTHLY;BYDAY=1MO")``.
 
         It needs python-dateutil: ``pip install 'habitkit[rrule]'``.
 
         Args:
-            rule: The rule, without DTSTART; at most 500 characters.
+            rule: The rule as RFC 5545 writes it, without DTSTART; at most 500 characters.
             anchor: The day from which it counts (DTSTART); by default the day from which the
                 schedule is in force.
             window: Between which wall times a check-in counts.

@@ -1,5 +1,16 @@
 """Streaks: how long somebody has kept it up, computed from the facts."""
 
-from habitkit.streaks.model import RebuildReport, Streak, StreakState
+from habitkit.streaks.days import habit_day
+from habitkit.streaks.evaluation import evaluate, slots
+from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak, StreakState
 
-__all__ = ["RebuildReport", "Streak", "StreakState"]
+__all__ = [
+    "HabitState",
+    "RebuildReport",
+    "Slot",
+    "Streak",
+    "StreakState",
+    "evaluate",
+    "habit_day",
+    "slots",
+]

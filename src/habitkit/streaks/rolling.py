@@ -1,0 +1,45 @@
+"""Pure rule of rolling schedules: which days are done because enough others near them are.
+
+The rule is that of Loop Habit Tracker (``EntryList`` in uhabits-core 2.x). Done days are read from
+the newest to the oldest. Wherever n of them lie within one span, the span that begins with the
+oldest of these is done as a whole. Where it would run into the span of later days, it is slid into
+the past, but never so far that it would no longer reach the newest of its own days.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["automatic_days"]
+
+_DAY = timedelta(days=1)
+_A_MONTH = (30, 31)
+
+
+def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
+    """Return all days that are done by themselves or through others.
+
+    Args:
+        done: The days on which it was done.
+        n: How many of them it takes.
+        span: Within how many days; 30 or 31 mean the month in which a span begins.
+    """
+    newest_first = sorted(set(done), reverse=True)
+    found = set(newest_first)
+    begins_later: date | None = None
+    for newest, oldest in zip(newest_first, newest_first[n - 1 :], strict=False):
+        size = monthrange(oldest.year, oldest.month)[1] if span in _A_MONTH else span
+        if (newest - oldest).days >= size:
+            continue
+        first, last = oldest, oldest + _DAY * (size - 1)
+        if begins_later is not None and last >= begins_later:
+            slid = _DAY * min((last - newest).days, (last - begins_later).days + 1)
+            first, last = first - slid, last - slid
+        begins_later = first
+        found.update(first + _DAY * at for at in range((last - first).days + 1))
+    return found

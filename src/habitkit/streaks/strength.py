@@ -1,0 +1,49 @@
+"""How firm a habit is: the default, and what a function of one's own looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from math import exp2, sqrt
+
+from habitkit.streaks.model import Slot
+
+__all__ = ["Strength", "smoothed", "strength_of"]
+
+Strength = Callable[[float, Slot], float]
+"""Takes the strength before a slot and the slot, and returns the strength after it."""
+
+_COUNTED = frozenset({"DONE", "MISSED"})
+
+
+def smoothed(previous: float, slot: Slot) -> float:
+    """Move the strength towards what a slot came to; slots that did not matter leave it.
+
+    It is exponential smoothing as Loop Habit Tracker publishes it (``Score.compute``): each day the
+    old strength weighs ``0.5 ** (sqrt(freq) / 13)``, with ``freq`` completions a day asked for; a
+    slot of several days counts as so many days. After 13 missed days half is left of a daily habit.
+    """
+    if slot.status not in _COUNTED:
+        return previous
+    kept = _kept(slot.freq, slot.span_days)
+    return previous * kept + slot.progress * (1 - kept)
+
+
+def strength_of(slots: Iterable[Slot], strength: Strength, start: float) -> float:
+    """Return the strength after some slots; those still open are not looked at.
+
+    Args:
+        slots: The slots in order.
+        strength: How one slot moves it.
+        start: The strength before the first.
+    """
+    level = start
+    for slot in slots:
+        if slot.status != "OPEN":
+            level = strength(level, slot)
+    return level
+
+
+@lru_cache(maxsize=1024)
+def _kept(freq: float, span_days: float) -> float:
+    return exp2(-sqrt(freq) / 13 * span_days)
