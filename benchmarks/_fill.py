@@ -93,9 +93,9 @@ def fill_dicts(dicts: Dicts, kit: HabitKit, habits: list[UUID], *, days: int) ->
         dicts.accounts[owner, "mint"], dicts.accounts[owner, "wallet"] = (-10, 1), (10, 1)
     for habit_id in habits:
         habit, state = kit.habits.get(habit_id), kit.streaks.state(habit_id)
-        assert state.current.first is not None
+        assert state.streak.first is not None
         dicts.habits[habit_id] = (habit.owner, habit.title)
-        dicts.snapshots[habit_id] = (state.current.first, b"1" * days, days)
+        dicts.snapshots[habit_id] = (state.streak.first, b"1" * days, days)
 
 
 def check_tables(fetch: Callable[[str], Any], fetch_floor: Callable[[str], Any]) -> None:
@@ -118,7 +118,7 @@ def check_dicts(kit: HabitKit, dicts: Dicts) -> None:
     """
     for habit_id, (_, marks, best) in dicts.snapshots.items():
         state = kit.streaks.state(habit_id)
-        assert state.current.slots == len(marks) - marks.rfind(b"x") - 1
+        assert state.streak.slots == len(marks) - marks.rfind(b"x") - 1
         assert state.best.slots == best
     for number in range(OWNERS):
         owner = f"owner{number}"

@@ -84,7 +84,7 @@ def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: st
     show_year(kit, habits, today)
 
     _title("4. Check in, earn, spend, undo")
-    live_a_day(kit, max(habits, key=lambda habit: kit.streaks.state(habit.id).current.slots), today)
+    live_a_day(kit, max(habits, key=lambda habit: kit.streaks.state(habit.id).streak.slots), today)
 
     _title("5. The ledger")
     show_ledger(kit)
@@ -122,7 +122,7 @@ def show_streaks(kit: HabitKit, habits: Sequence[Habit]) -> None:
         best = state.best
         table.add_row(
             habit.title,
-            _days(state.current.slots),
+            _days(state.streak.slots),
             _days(best.slots),
             str(best.first or ""),
             str(best.last or ""),

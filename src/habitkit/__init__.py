@@ -7,11 +7,23 @@ from habitkit.coins.economy import Economy, RewardRule
 from habitkit.coins.model import Balance, Entry, Hold, Posting, Transfer
 from habitkit.errors import HabitKitError
 from habitkit.events import Event
-from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
+from habitkit.habits.model import (
+    Changed,
+    CheckedIn,
+    CheckIn,
+    DayClock,
+    FreezeRule,
+    Goal,
+    Habit,
+    OfflineCheckIn,
+    Refusal,
+    Schedule,
+    Undone,
+)
 from habitkit.journal.model import RelayReport, StoredEvent, SweepReport
 from habitkit.kit import HabitKit, HostKit, OwnedKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
-from habitkit.streaks.model import RebuildReport, Streak, StreakState
+from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak
 from habitkit.transaction import Transaction
 
 __all__ = [
@@ -20,6 +32,7 @@ __all__ = [
     "AsyncOwnedKit",
     "AuditReport",
     "Balance",
+    "Changed",
     "CheckIn",
     "CheckedIn",
     "Clock",
@@ -28,22 +41,27 @@ __all__ = [
     "Entry",
     "Event",
     "Finding",
+    "FreezeRule",
+    "Goal",
     "Habit",
     "HabitKit",
     "HabitKitError",
+    "HabitState",
     "Head",
     "Hold",
     "HostKit",
+    "OfflineCheckIn",
     "OwnedKit",
     "Posting",
     "Reaction",
     "RebuildReport",
+    "Refusal",
     "RelayReport",
     "RewardRule",
     "Schedule",
+    "Slot",
     "StoredEvent",
     "Streak",
-    "StreakState",
     "Subscriber",
     "SweepReport",
     "SystemClock",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -132,6 +132,8 @@ def _plain(value: object) -> object:
         return text_of(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, Event):
         own = {name: getattr(value, name) for name in _all_fields(type(value))}
         return {"type": type(value).__name__, **own}
@@ -152,6 +154,7 @@ def _converter(vocabulary: frozenset[tuple[str, type[Event]]]) -> Converter:
     converter.register_structure_hook(UUID, lambda value, _: UUID(str(value)))
     converter.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
     converter.register_structure_hook(time, lambda value, _: time.fromisoformat(value))
+    converter.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))
     converter.register_structure_hook(
         datetime,
         lambda value, _: value if isinstance(value, datetime) else datetime.fromisoformat(value),

@@ -27,6 +27,7 @@ __all__ = [
     "HoldClosed",
     "Recorded",
     "Retracted",
+    "StreakBroken",
     "StreakReached",
 ]
 
@@ -116,6 +117,26 @@ class StreakReached(Event):
 
 
 @fact
+class StreakBroken(Event):
+    """A streak ended by a missed slot that can no longer be mended.
+
+    Attributes:
+        habit_id: The habit.
+        day: The first day of the missed slot.
+        slots: How many slots the streak had.
+    """
+
+    habit_id: UUID
+    day: date
+    slots: int
+
+    @property
+    def key(self) -> str:
+        """``broken:{habit}:{day}``."""
+        return f"broken:{text_of(self.habit_id)}:{self.day.isoformat()}"
+
+
+@fact
 class Retracted(Event):
     """A derived event is no longer true.
 
@@ -198,6 +219,7 @@ VOCABULARY: Mapping[str, type[Event]] = MappingProxyType(
             HabitCreated,
             HabitCompleted,
             StreakReached,
+            StreakBroken,
             Retracted,
             CoinsPosted,
             HoldClosed,

@@ -323,4 +323,5 @@ def wire(
         vocabulary={**VOCABULARY, **known},
         audit_key=audit_key,
         keeps_coins=has_coins,
+        keeps_habits={"habits", "streaks"} <= set(store.rooms),
     )

@@ -14,6 +14,7 @@ from habitkit.coins.auditing import seal_entries
 from habitkit.coins.holding import expire_holds
 from habitkit.coins.reconciling import reconcile
 from habitkit.events import Event, Recorded, Retracted
+from habitkit.habits.passing import pass_time
 from habitkit.journal.actions import sweep_journal
 
 if TYPE_CHECKING:
@@ -109,13 +110,14 @@ def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
 def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
     """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
 
-    It applies messages that wait in inboxes, one transaction an owner, writes down which holds have
-    expired, puts new entries of wallets under block hashes, and forgets answers to idempotency keys
-    that are older than 30 days. Two sweeps at once do nothing twice.
+    It applies messages that wait in inboxes, one transaction an owner, tells which slots have ended
+    and which streaks can no longer be mended, writes down which holds have expired, puts new
+    entries of wallets under block hashes, and forgets answers to idempotency keys that are older
+    than 30 days. Two sweeps at once do nothing twice.
 
     Args:
         wiring: The kit's wiring.
-        limit: How many of each at most: messages, holds, wallets, old answers; 1 to 1000.
+        limit: How many of each at most: messages, habits, holds, wallets, old answers; 1 to 1000.
 
     Returns:
         What was done, and whether there is more to do.
@@ -125,6 +127,9 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
     """
     limit = ids.limit(limit)
     report = yield from sweep_journal(limit)
+    if wiring.keeps_habits:
+        looked_at = yield from pass_time(limit)
+        report = report._replace(habits=looked_at, more=report.more or looked_at >= limit)
     if wiring.keeps_coins:
         expired = yield from expire_holds(limit)
         sealed, more = yield from seal_entries(limit)

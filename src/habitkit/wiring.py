@@ -50,6 +50,7 @@ class Wiring:
         vocabulary: The known classes of events by name.
         audit_key: Makes the ledger's block hashes ones that cannot be made anew without it.
         keeps_coins: True if the store keeps a ledger.
+        keeps_habits: True if the store keeps habits and streaks.
     """
 
     clock: Clock = field(factory=SystemClock)
@@ -61,6 +62,7 @@ class Wiring:
     vocabulary: Mapping[str, type[Event]] = VOCABULARY
     audit_key: bytes | None = field(default=None, repr=False)
     keeps_coins: bool = True
+    keeps_habits: bool = True
 
 
 def begin(

@@ -119,7 +119,7 @@ def test_the_names_of_the_package_are_these():
         "Schedule",
         "StoredEvent",
         "Streak",
-        "StreakState",
+        "HabitState",
         "Subscriber",
         "SweepReport",
         "SystemClock",

@@ -81,7 +81,7 @@ def test_each_habit_gets_its_done_days_and_nothing_is_earned(kit):
     run, read = (kit.habits.get(habit.id) for habit in report.habits)
     assert done_days(kit, run.id) == january(1, 2, 3, 5, 6)
     assert kit.streaks.state(run.id).best.slots == 3
-    assert kit.streaks.state(read.id).current.slots == 1
+    assert kit.streaks.state(read.id).streak.slots == 1
     assert {fact.credit for fact in kit.run(lambda tx: tx.habits.live(run.id))} == {"history"}
     assert kit.coins.balance("ada").posted == 0
     assert kit.coins.history("ada") == []
@@ -215,7 +215,7 @@ def test_a_day_that_was_checked_in_here_too_counts_once(kit):
 
     loop_csv.import_export(kit, "ada", export)
 
-    assert kit.streaks.state(run.id).current.slots == 1
+    assert kit.streaks.state(run.id).streak.slots == 1
     assert kit.coins.balance("ada").posted == 10
 
 
@@ -304,7 +304,7 @@ def test_today_where_the_owner_lives_is_fine_if_the_zone_is_named(kit):
     kit.clock.set("2026-01-10T20:00Z")  # the 11th in Auckland
     export = LoopExport((habit_of("Run", january(10, 11)),))
     report = loop_csv.import_export(kit, "ada", export, tz="Pacific/Auckland")
-    assert kit.streaks.state(report.habits[0].id).current.slots == 2
+    assert kit.streaks.state(report.habits[0].id).streak.slots == 2
 
 
 def test_the_days_of_a_known_habit_are_held_against_its_own_zone(kit):

@@ -27,6 +27,7 @@ from habitkit import (
     Finding,
     Habit,
     HabitKit,
+    HabitState,
     Head,
     Hold,
     HostKit,
@@ -39,7 +40,6 @@ from habitkit import (
     Schedule,
     StoredEvent,
     Streak,
-    StreakState,
     Subscriber,
     SweepReport,
     SystemClock,
@@ -170,7 +170,7 @@ assert_type(done.events, tuple[Event, ...])
 assert_type(kit.habits.undo(done.id), Undone)
 assert_type(kit.habits.backfill(run.id, [date(2026, 1, 1)], source="paper"), int)
 
-assert_type(kit.streaks.state(run.id), StreakState)
+assert_type(kit.streaks.state(run.id), HabitState)
 assert_type(kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 2, 1)), list[date])
 assert_type(kit.streaks.rebuild(run.id), RebuildReport)
 
@@ -289,7 +289,7 @@ async def async_host_code() -> None:
     assert_type(done, CheckedIn)
     assert_type(await kit.habits.undo(done.id), Undone)
     assert_type(await kit.habits.backfill(run.id, [date(2026, 1, 1)], source="paper"), int)
-    assert_type(await kit.streaks.state(run.id), StreakState)
+    assert_type(await kit.streaks.state(run.id), HabitState)
     assert_type(await kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 2, 1)), list[date])
     assert_type(await kit.streaks.rebuild(run.id), RebuildReport)
     assert_type(await kit.coins.balance("ada"), Balance)

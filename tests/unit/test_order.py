@@ -120,7 +120,7 @@ def play(script: Script, habit_clock: DayClock | None = None) -> Outcome:
     settled = {row.key: row.amount for row in store._stores.coins._settled if row.amount}
     return Outcome(
         days=kit.streaks.done_days(run.id, date.min, date.max),
-        state=(state.today, state.done_today, state.current, state.best),
+        state=(state.today, state.done_today, state.streak, state.best),
         balance=kit.coins.balance("ada").posted,
         settled={key.replace(str(run.id), "run"): amount for key, amount in settled.items()},
         true=frozenset((name, key.replace(str(run.id), "run")) for name, key in still_true(kit)),
@@ -341,7 +341,7 @@ def test_a_history_that_is_taken_over_counts_for_the_streak_and_earns_nothing(ki
 
     assert kit.habits.backfill(run.id, days, source="paper") == 30
 
-    assert kit.streaks.state(run.id).current.slots == 30
+    assert kit.streaks.state(run.id).streak.slots == 30
     assert kit.coins.history("ada") == []
     types = [event.type for event in kit.events.page("ada", limit=1000)]
     assert (types.count("HabitCompleted"), types.count("StreakReached")) == (30, 0)
@@ -356,7 +356,7 @@ def test_a_history_may_be_taken_over_again_in_any_order_and_from_several_sources
     assert kit.habits.backfill(run.id, [], source="paper") == 0
     with pytest.raises(InvalidHabit, match="days: expected a list or set of dates"):
         kit.habits.backfill(run.id, iter(days), source="paper")
-    assert kit.streaks.state(run.id).current.slots == 5
+    assert kit.streaks.state(run.id).streak.slots == 5
 
 
 def test_a_check_in_on_a_day_that_was_taken_over_still_earns_its_coins(kit, run):
@@ -373,7 +373,7 @@ def test_a_history_that_completes_a_run_makes_a_streak_and_no_milestone(kit, run
 
     kit.habits.backfill(run.id, [TODAY - n * DAY for n in range(1, 7)], source="paper")
 
-    assert kit.streaks.state(run.id).current.slots == 7
+    assert kit.streaks.state(run.id).streak.slots == 7
     assert kit.coins.balance("ada").posted == 10
 
 

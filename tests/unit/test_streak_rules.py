@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from habitkit.habits.model import CheckIn
 from habitkit.streaks import rules
-from habitkit.streaks.model import Snapshot, Streak, StreakState
+from habitkit.streaks.model import Snapshot, Streak
 from tests.unit.support import given
 
 HABIT = UUID(int=7)
@@ -176,15 +176,6 @@ def test_the_best_run_is_the_longest_and_of_several_the_latest(history):
     assert rules.best_run(built(history)) == oracle_best(history[0])
 
 
-@given(histories, days)
-def test_the_state_is_made_of_these(history, today):
-    done = history[0]
-
-    assert rules.state(built(history), today) == StreakState(
-        HABIT, today, today in done, oracle_current(done, today), oracle_best(done)
-    )
-
-
 @given(histories, days, days)
 def test_the_done_days_of_a_window_are_those_inside_it(history, start, end):
     assert rules.done_days(built(history), start, end) == [
@@ -313,7 +304,7 @@ def test_a_day_before_the_first_done_day_has_no_run(days_before):
 def test_a_habit_that_was_never_done_has_no_run_no_best_and_no_days():
     never = rules.empty(HABIT, "ada")
 
-    assert rules.state(never, BASE) == StreakState(HABIT, BASE, False, Streak(0), Streak(0))
+    assert rules.current_run(never, BASE) == rules.best_run(never) == Streak(0)
     assert rules.done_days(never, date.min, date.max) == []
     assert not rules.is_done(never, date.min)
     assert not rules.is_earned(never, date.min)

@@ -91,7 +91,7 @@ def test_what_was_stored_is_there_when_the_file_is_opened_again(tmp_path: Path) 
         kit.habits.check_in(run.id)
 
     with HabitKit.open(url) as kit:
-        assert kit.streaks.state(run.id).current.slots == 1
+        assert kit.streaks.state(run.id).streak.slots == 1
         assert kit.coins.balance("ada").available == 10
     assert (tmp_path / "my habits.db").exists()
 

@@ -1,31 +1,35 @@
-"""The habits' use cases: create, list, check in, undo; and all that ``kit.habits`` offers."""
+"""The habits' use cases: create, list, update; and all that ``kit.habits`` offers."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit._action import action, query
-from habitkit.clock import instant
-from habitkit.errors import InvalidHabit, NotFound
-from habitkit.events import Event, HabitCreated
+from habitkit.errors import InvalidHabit
+from habitkit.events import HabitCreated
 from habitkit.habits import rules
-from habitkit.habits.changes import (
-    coins_moved,
-    first_received,
-    move_receipt,
-    turn,
-)
-from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.checking_in import check_in, undo
+from habitkit.habits.editing import edit, reorder, update
+from habitkit.habits.finding import get
+from habitkit.habits.goal import Goal
 from habitkit.habits.histories import backfill
-from habitkit.habits.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone, Void
-from habitkit.streaks import rules as streak_rules
-from habitkit.streaks.days import habit_day
+from habitkit.habits.judging import judge, needs_judging
+from habitkit.habits.keeping import (
+    archive,
+    change_schedule,
+    grant_freeze,
+    repair,
+    restore,
+    travel,
+)
+from habitkit.habits.model import DayClock, FreezeRule, Habit, Schedule
+from habitkit.habits.offline import check_in_many
+from habitkit.habits.pausing import pause, pause_all, resume, resume_all, skip, unskip
 from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from collections.abc import Collection
     from uuid import UUID
 
     from habitkit.transaction import Transaction
@@ -38,8 +42,11 @@ def create(
     owner: str,
     title: str,
     schedule: Schedule,
+    goal: Goal | None = None,
     *,
     clock: DayClock | None = None,
+    tags: Collection[str] = (),
+    freezes: FreezeRule | None = None,
     idempotency_key: str | None = None,
 ) -> Habit:
     """Create a habit.
@@ -49,7 +56,10 @@ def create(
         owner: Whose habit it will be, for good.
         title: What it is called, 1 to 200 characters.
         schedule: When it is due.
-        clock: When its day begins and where; UTC midnight by default.
+        goal: What it takes to have done it; ``Goal.done()`` by default.
+        clock: When its day begins and where; midnight where the owner is by default.
+        tags: Words by which it can be found: up to 50 of 1 to 50 characters.
+        freezes: By which rule its streak earns freezes.
         idempotency_key: The same key with the same arguments creates one habit.
 
     Returns:
@@ -61,8 +71,11 @@ def create(
     """
     tx.own(ids.owner(owner))
     rules.title(title)
-    if not isinstance(schedule, Schedule):
-        raise InvalidHabit("schedule", given=schedule, expected="a Schedule, as Schedule.daily()")
+    goal = Goal.done() if goal is None else goal
+    rules.possible(schedule, goal)
+    words = rules.tags(tags)
+    if freezes is not None and not isinstance(freezes, FreezeRule):
+        raise InvalidHabit("freezes", given=freezes, expected="a FreezeRule or None")
     day_clock = DayClock() if clock is None else clock
     if not isinstance(day_clock, DayClock):
         raise InvalidHabit("clock", given=clock, expected="a DayClock or None")
@@ -71,12 +84,18 @@ def create(
     tx.lock(owner)
 
     def work(habit_id: UUID) -> Habit:
-        habit = Habit(habit_id, owner, title, schedule, day_clock, tx.now)
+        habit = Habit(habit_id, owner, title, schedule, day_clock, tx.now, goal, words, freezes)
         tx.habits.add(habit)
+        known = tx.habits.facts(owner, habit_id)
+        if needs_judging(habit, known):
+            judge(tx, habit, known, known)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit
 
     request = {"title": title, "schedule": schedule, "clock": clock}
+    more = {"goal": goal, "tags": words or None, "freezes": freezes}
+    usual = {"goal": Goal.done(), "tags": None, "freezes": None}
+    request |= {name: given for name, given in more.items() if given != usual[name]}
     return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)
 
 
@@ -99,155 +118,6 @@ def of_owner(
     return tx.habits.of_owner(owner, start, ids.limit(limit))
 
 
-def check_in(
-    tx: Transaction,
-    habit_id: UUID | str,
-    *,
-    day: date | None = None,
-    at: datetime | None = None,
-    tz: str | None = None,
-    note: str | None = None,
-    idempotency_key: str | None = None,
-) -> CheckedIn:
-    """Record that a habit was done.
-
-    The habit day is taken from ``at`` in the zone and fixed for good, or given as ``day`` ("I
-    forgot yesterday"). A second check-in on a day that is done is kept and changes nothing else.
-
-    Args:
-        tx: The transaction.
-        habit_id: The habit.
-        day: The habit day; by default the day of ``at``.
-        at: When it was done, not later than now (15 minutes of clock skew are forgiven); now by
-            default.
-        tz: The IANA zone the owner is in; the habit's own by default.
-        note: A remark, at most 2000 characters.
-        idempotency_key: The same key with the same arguments checks in once.
-
-    Returns:
-        The fact's id, the streak, the coins earned and all events.
-
-    Raises:
-        NotFound: If there is no such habit.
-        InvalidInput: If an argument is not acceptable; the message names it.
-        DayRefused: If the day has not begun or lies more than a hundred years back.
-        IdempotencyConflict: If the key was used with other arguments.
-    """
-    subject = ids.parse_id(habit_id, "habit_id")
-    when = None if at is None else instant(at)
-    if day is not None:
-        rules.day(day, "day")
-    if tz is not None:
-        zone_of(tz)
-    rules.note(note)
-    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
-    if idempotency_key is None:
-        return _check_in(tx, subject, day, when, tz, note, tx.new_id())
-    work = partial(_check_in, tx, subject, day, when, tz, note)
-    request = {"habit_id": subject, "day": day, "at": when, "tz": tz, "note": note}
-    return tx.once(owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
-
-
-def _check_in(
-    tx: Transaction,
-    habit_id: UUID,
-    day: date | None,
-    at: datetime | None,
-    tz: str | None,
-    note: str | None,
-    fact_id: UUID,
-) -> CheckedIn:
-    """Add the fact and emit what it changed."""
-    habit = get(tx, habit_id)
-    home_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
-    home = zone_of(home_name)  # where a day is sealed does not depend on travels
-    zone = zone_of(tz) if tz else home
-    today = habit_day(tx.now, zone, day_start)
-    when = tx.now if at is None else rules.when_done(at, tx.now)
-    if day is None:
-        day = today if at is None else habit_day(when, zone, day_start)
-        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
-    credit = rules.credit(day, today, tx.now, home, day_start)
-    fact = CheckIn(
-        fact_id, habit.id, habit.owner, day, when, tz or home_name, note, credit, "app", tx.now
-    )
-    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    _, earned_before = streak_rules.reading(snapshot, day)
-    first = first_received(tx, habit, day) if earned_before else None
-    tx.habits.add_check_ins((fact,))
-    tx.cause = fact_id
-    earned = earned_before or credit == "full"
-    events: list[Event] = []
-    if credit == "full" and (first is None or tx.now < first):
-        if first is not None:
-            events += move_receipt(tx, habit, snapshot, day, tx.now)
-        first = tx.now
-    snapshot, turned = turn(tx, habit, snapshot, day, done=True, earned=earned, received_at=first)
-    events += turned
-    return CheckedIn(
-        fact_id,
-        habit.id,
-        day,
-        credit,
-        streak_rules.current_run(snapshot, max(day, today)),
-        coins_moved(events, habit.owner),
-        tuple(events),
-    )
-
-
-def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
-    """Take a check-in back. What it alone earned is taken back too, until its day is sealed.
-
-    Undoing what is undone already changes nothing.
-
-    Args:
-        tx: The transaction.
-        fact_id: The check-in, as ``CheckedIn.id``.
-
-    Returns:
-        The streak, the coins that moved and all events.
-
-    Raises:
-        NotFound: If there is no such check-in.
-    """
-    subject = ids.parse_id(fact_id, "fact_id")
-    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
-    found = tx.habits.check_in(subject)
-    if found is None:
-        raise NotFound("check-in", fact_id)
-    fact, voided = found
-    habit = get(tx, fact.habit_id)
-    zone, day_start = zone_of(fact.tz), habit.clock.day_start
-    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, owner)
-    events: list[Event] = []
-    if not voided:
-        tx.cause = tx.new_id()
-        tx.habits.add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
-        remaining = tx.habits.on_day(habit.id, fact.day)
-        first = first_received(tx, habit, fact.day, remaining)
-        if first is not None and fact.credit == "full" and first > fact.received_at:
-            events += move_receipt(tx, habit, snapshot, fact.day, first)
-        snapshot, turned = turn(
-            tx,
-            habit,
-            snapshot,
-            fact.day,
-            done=bool(remaining),
-            earned=first is not None,
-            received_at=first,
-        )
-        events += turned
-    today = habit_day(tx.now, zone, day_start)
-    return Undone(
-        fact.id,
-        habit.id,
-        fact.day,
-        streak_rules.current_run(snapshot, today),
-        coins_moved(events, owner),
-        tuple(events),
-    )
-
-
 class HabitActions:
     """What ``kit.habits`` offers."""
 
@@ -255,5 +125,21 @@ class HabitActions:
     get = query(get)
     list = query(of_owner)
     check_in = action(check_in)
+    check_in_many = action(check_in_many)
+    edit = action(edit)
     undo = action(undo)
     backfill = action(backfill)
+    update = action(update)
+    reorder = action(reorder)
+    skip = action(skip)
+    unskip = action(unskip)
+    pause = action(pause)
+    pause_all = action(pause_all)
+    resume = action(resume)
+    resume_all = action(resume_all)
+    grant_freeze = action(grant_freeze)
+    repair = action(repair)
+    change_schedule = action(change_schedule)
+    archive = action(archive)
+    restore = action(restore)
+    travel = action(travel)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.events import CoinsPosted, Event, HabitCompleted, Retracted, StreakReached
+from habitkit.events import (
+    CoinsPosted,
+    Event,
+    HabitCompleted,
+    Retracted,
+    StreakBroken,
+    StreakReached,
+)
+from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import is_sealed, zone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from habitkit.habits.model import CheckIn, Credit, Habit
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 __all__ = [
+    "breaks_moved",
     "coins_moved",
     "completed",
     "first_received",
@@ -49,6 +58,8 @@ def turn(
     if streak_rules.reading(before, day) == (done, earned):
         return before, []
     after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
+    home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
+    after = after._replace(look_at=plain.look_at(after, home, day_start))
     tx.streaks.put(after)
     event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]
@@ -58,7 +69,41 @@ def turn(
         for milestone in gained:
             since = received_at if milestone[0] == day else first_received(tx, habit, milestone[0])
             events.append(_reached(tx, habit, milestone, since))
+    if is_sealed(day, tx.now, home, day_start):
+        known, now = (plain.breaks_around(snapshot, day) for snapshot in (before, after))
+        events += breaks_moved(tx, habit, known, now)
     return after, tx.emit(habit.owner, events)
+
+
+def breaks_moved(
+    tx: Transaction, habit: Habit, before: Mapping[date, int], after: Mapping[date, int]
+) -> list[Event]:
+    """Tell which ends of streaks that were final are none, and which ones are new.
+
+    Args:
+        tx: The transaction.
+        habit: The habit.
+        before: The missed days that ended a streak, with the length of each.
+        after: Those that do now.
+    """
+    home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
+
+    def final(found: Mapping[date, int]) -> dict[date, int]:
+        return {day: n for day, n in found.items() if is_sealed(day, tx.now, home, day_start)}
+
+    known, now = final(before), final(after)
+    gone = [StreakBroken(habit.owner, tx.now, habit.id, day, known[day]) for day in known]
+    events: list[Event] = [
+        Retracted(event.owner, event.at, event.type, event.key)
+        for event in gone
+        if event.day not in now
+    ]
+    events += [
+        StreakBroken(habit.owner, tx.now, habit.id, day, now[day])
+        for day in sorted(now)
+        if known.get(day) != now[day]
+    ]
+    return events
 
 
 def move_receipt(

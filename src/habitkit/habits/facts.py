@@ -18,6 +18,7 @@ __all__ = [
     "Credit",
     "Fact",
     "FreezeGranted",
+    "OtherFact",
     "Pause",
     "Restored",
     "ScheduleChanged",
@@ -240,9 +241,8 @@ class ZoneChanged:
     tz: str
 
 
-Fact = (
-    CheckIn
-    | Void
+OtherFact = (
+    Void
     | Skip
     | Pause
     | FreezeGranted
@@ -252,4 +252,7 @@ Fact = (
     | Restored
     | ZoneChanged
 )
+"""A fact that is no check-in."""
+
+Fact = CheckIn | OtherFact
 """Any fact from which the state of a habit is computed."""

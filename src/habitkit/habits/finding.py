@@ -1,4 +1,4 @@
-"""Find a habit that is in scope, and lock its owner."""
+"""Find habits that are in scope and their facts, and lock their owner."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from habitkit.errors import NotFound
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from habitkit.habits.facts import Fact
     from habitkit.habits.model import Habit
     from habitkit.transaction import Transaction
 
-__all__ = ["get", "lock_owner"]
+__all__ = ["all_facts", "get", "habits_of", "lock_owner"]
+
+_PAGE = 1000
 
 
 def get(tx: Transaction, habit_id: UUID | str) -> Habit:
@@ -40,3 +43,18 @@ def lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> 
     tx.own(owner, kind, given)
     tx.lock(owner)
     return owner
+
+
+def all_facts(tx: Transaction, habit: Habit) -> list[Fact]:
+    """Return all facts about a habit and its owner; check-ins that were taken back are left out."""
+    return [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)]
+
+
+def habits_of(tx: Transaction, owner: str) -> list[Habit]:
+    """Return all habits of an owner, in the order of their ids."""
+    found: list[Habit] = []
+    page = tx.habits.of_owner(owner, None, _PAGE)
+    while page:
+        found += page
+        page = tx.habits.of_owner(owner, page[-1].id, _PAGE) if len(page) == _PAGE else []
+    return found

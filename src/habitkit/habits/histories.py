@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from habitkit import ids
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
-from habitkit.habits.changes import completed
-from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.changes import breaks_moved, completed
+from habitkit.habits.finding import all_facts, get, lock_owner
+from habitkit.habits.judging import judge
 from habitkit.habits.model import CheckIn, Habit
+from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import day_boundary, habit_day
 from habitkit.streaks.days import zone as zone_of
@@ -79,10 +81,24 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     if not facts:
         return
     before = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
+    if before.judged_at is not None:
+        known = all_facts(tx, habit)
+        tx.habits.add_check_ins(facts)
+        judge(tx, habit, known, [*known, *facts])
+        return
     tx.habits.add_check_ins(facts)
     new_days = sorted({f.day for f in facts if not streak_rules.is_done(before, f.day)})
-    tx.streaks.put(streak_rules.mark_done(before, new_days, tx.rev(habit.owner)))
+    clock = habit.clock
+    after = streak_rules.mark_done(before, new_days, tx.rev(habit.owner))
+    look_at = plain.look_at(after, zone_of(clock.tz or "UTC"), clock.day_start)
+    tx.streaks.put(after._replace(look_at=look_at))
     tx.emit(
         habit.owner,
-        [completed(tx, habit, day, streak_rules.is_earned(before, day), None) for day in new_days],
+        [
+            *(
+                completed(tx, habit, day, streak_rules.is_earned(before, day), None)
+                for day in new_days
+            ),
+            *breaks_moved(tx, habit, plain.breaks(before), plain.breaks(after)),
+        ],
     )

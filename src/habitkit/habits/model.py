@@ -14,9 +14,10 @@ from habitkit.events import Event
 from habitkit.habits.facts import CheckIn, Credit, Void
 from habitkit.habits.goal import Goal
 from habitkit.habits.schedule import Schedule, weekday
-from habitkit.streaks.model import Streak
+from habitkit.streaks.model import Status, Streak
 
 __all__ = [
+    "Changed",
     "CheckIn",
     "CheckedIn",
     "Credit",
@@ -24,6 +25,8 @@ __all__ = [
     "FreezeRule",
     "Goal",
     "Habit",
+    "OfflineCheckIn",
+    "Refusal",
     "Schedule",
     "Undone",
     "Void",
@@ -44,6 +47,8 @@ def _a_weekday(_: object, __: object, value: object) -> None:
 def _part_of_a_day(_: object, __: object, value: object) -> None:
     if not isinstance(value, timedelta) or not timedelta(0) <= value <= timedelta(days=1):
         raise InvalidHabit("min_day", given=value, expected="a timedelta of at most a day")
+    if value.microseconds:
+        raise InvalidHabit("min_day", given=value, expected="whole seconds")
 
 
 def _small_number(_: object, attribute: Attribute[int], value: object) -> None:
@@ -98,6 +103,7 @@ class Habit:
         goal: What it takes to have done it.
         tags: Words by which it can be found.
         freezes: By which rule its streak earns freezes, or None.
+        place: Its place in the owner's list; those without one come after the others.
     """
 
     id: UUID
@@ -109,6 +115,7 @@ class Habit:
     goal: Goal = Goal()  # noqa: RUF009 - frozen
     tags: tuple[str, ...] = ()
     freezes: FreezeRule | None = None
+    place: int | None = None
 
 
 @fact
@@ -123,6 +130,8 @@ class CheckedIn:
         streak: The streak that is alive now.
         coins: The coins it earned, in the currency ``coin``.
         events: All that happened, causes before effects.
+        status: How the slot of that day stands; EXEMPT if the day is in none.
+        slack: How many more days may pass undone before the next slot fails.
     """
 
     id: UUID
@@ -132,23 +141,77 @@ class CheckedIn:
     streak: Streak
     coins: int
     events: tuple[Event, ...]
+    status: Status = "DONE"
+    slack: int = 0
 
 
-class Undone(NamedTuple):
-    """What taking a check-in back did.
+class OfflineCheckIn(NamedTuple):
+    """A check-in that a device recorded while it had no connection.
 
     Attributes:
-        id: The check-in that no longer counts.
         habit_id: The habit.
-        day: The habit day it had counted for.
-        streak: The streak that is alive now.
+        day: The habit day; by default the day of ``at``.
+        at: When it was done; now by default.
+        tz: The IANA zone the owner was in; the habit's own by default.
+        amount: How much, in the unit of the habit's goal.
+        note: A remark.
+        idempotency_key: The device's own name of it: the same one is recorded once.
+    """
+
+    habit_id: UUID | str
+    day: date | None = None
+    at: datetime | None = None
+    tz: str | None = None
+    amount: float = 1
+    note: str | None = None
+    idempotency_key: str | None = None
+
+
+class Refusal(NamedTuple):
+    """Why an item of a batch was refused.
+
+    Attributes:
+        index: Its place in the batch, from 0.
+        error: The class of the error that the item alone would have raised.
+        reason: What was wrong with it.
+    """
+
+    index: int
+    error: str
+    reason: str
+
+
+class Changed(NamedTuple):
+    """What a fact that is no check-in did.
+
+    Attributes:
+        id: The fact, for ``undo``.
+        habit_id: The habit; None for a fact of the owner.
         coins: The coins that moved: negative for those taken back.
         events: All that happened, causes before effects.
     """
 
     id: UUID
-    habit_id: UUID
-    day: date
+    habit_id: UUID | None
+    coins: int
+    events: tuple[Event, ...]
+
+
+class Undone(NamedTuple):
+    """What taking a fact back did.
+
+    Attributes:
+        id: The fact that no longer counts.
+        habit_id: The habit; None for a fact of the owner.
+        day: The habit day it had counted for; None for what concerns no single day.
+        streak: The streak that is alive now; an empty one for a fact of the owner.
+        coins: The coins that moved: negative for those taken back.
+        events: All that happened, causes before effects.
+    """
+
+    id: UUID
+    habit_id: UUID | None
+    day: date | None
     streak: Streak
     coins: int
     events: tuple[Event, ...]

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
 from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
+from habitkit.habits.goal import Goal
+from habitkit.habits.schedule import Schedule
 from habitkit.streaks.days import day_boundary, is_sealed
+from habitkit.streaks.spans import recurrence
 
 if TYPE_CHECKING:
     from datetime import time
     from zoneinfo import ZoneInfo
 
-    from habitkit.habits.model import Credit
+    from habitkit.habits.facts import Credit
 
 __all__ = [
     "MAX_BACKDATE_DAYS",
+    "amount",
+    "amount_for",
     "credit",
     "day",
     "note",
+    "possible",
     "source",
+    "tags",
     "title",
     "when_done",
 ]
@@ -32,6 +40,9 @@ _CLOCK_SKEW = timedelta(minutes=15)
 _LONGEST_TITLE = 200
 _LONGEST_NOTE = 2000
 _LONGEST_SOURCE = 100
+_LONGEST_TAG = 50
+_MOST_TAGS = 50
+_SOME_DAY = date(2024, 1, 1)
 _DAY = timedelta(days=1)
 
 
@@ -62,6 +73,72 @@ def note(value: object) -> str | None:
     ):
         return value
     raise InvalidHabit("note", given=value, expected=f"at most {_LONGEST_NOTE} characters or None")
+
+
+def amount(value: object) -> float:
+    """Return a valid amount.
+
+    Raises:
+        InvalidHabit: If it is no finite number of at least 0; a bool is none.
+    """
+    if type(value) in {int, float}:
+        number: float = value  # type: ignore[assignment]
+        if isfinite(number) and number >= 0:
+            return number
+    raise InvalidHabit("amount", given=value, expected="a finite number of at least 0")
+
+
+def amount_for(goal: Goal, value: float) -> None:
+    """Refuse an amount of nothing where the goal counts no amounts.
+
+    Raises:
+        InvalidHabit: If it is 0 and the goal is ``done`` or ``avoid``.
+    """
+    if not value and goal.kind in {"done", "avoid"}:
+        expected = f"an amount above 0 for a goal of {goal.kind}"
+        raise InvalidHabit("amount", given=value, expected=expected)
+
+
+def tags(value: object) -> tuple[str, ...]:
+    """Return valid tags, each once.
+
+    Raises:
+        InvalidHabit: If they are not up to 50 texts of 1 to 50 characters.
+    """
+    if isinstance(value, (list, tuple, set, frozenset)) and len(value) <= _MOST_TAGS:
+        found = list(dict.fromkeys(value))
+        if all(isinstance(tag, str) and _is_tag(tag) for tag in found):
+            return tuple(found)
+    expected = f"up to {_MOST_TAGS} texts of 1 to {_LONGEST_TAG} characters"
+    raise InvalidHabit("tags", given=value, expected=expected)
+
+
+def _is_tag(tag: str) -> bool:
+    return 0 < len(tag) <= _LONGEST_TAG and bool(tag.strip()) and storable(tag)
+
+
+def possible(schedule: object, goal: object) -> None:
+    """Refuse a schedule and a goal that do not go together.
+
+    Raises:
+        InvalidHabit: If they are none, or no slot of the schedule could be judged by the goal.
+        MissingExtra: If the schedule needs python-dateutil and it is not installed.
+    """
+    if not isinstance(schedule, Schedule):
+        raise InvalidHabit("schedule", given=schedule, expected="a Schedule, as Schedule.daily()")
+    if not isinstance(goal, Goal):
+        raise InvalidHabit("goal", given=goal, expected="a Goal, as Goal.done()")
+    reached = goal.kind in {"done", "at_least"}
+    if schedule.kind == "rolling" and not reached:
+        raise InvalidHabit("goal", given=goal.kind, expected="done or at_least with rolling()")
+    if schedule.after_done and (not reached or goal.turns):
+        expected = "done, or at_least folding by sum or max, where the last day it was done counts"
+        raise InvalidHabit("goal", given=f"{goal.kind} by {goal.fold}", expected=expected)
+    if schedule.kind == "quota" and schedule.n > 1 and goal.kind in {"avoid", "at_most"}:
+        expected = "a quota of 1 for a goal that is met by doing little"
+        raise InvalidHabit("n", given=schedule.n, expected=expected)
+    if schedule.kind == "rrule":
+        recurrence(schedule.rule, schedule.anchor or _SOME_DAY)
 
 
 def day(value: object, what: str) -> date:

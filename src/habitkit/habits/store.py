@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from habitkit.habits.model import CheckIn, Habit, Void
+    from habitkit.habits.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.model import Habit
 
 __all__ = ["HabitStore"]
 
@@ -25,6 +26,10 @@ class HabitStore(Protocol):
         """
         ...
 
+    def put(self, habit: Habit) -> None:
+        """Write a habit over the one of its id: title, tags and place in the list may differ."""
+        ...
+
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit, or None."""
         ...
@@ -38,7 +43,7 @@ class HabitStore(Protocol):
         ...
 
     def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a fact, or None if there is no such fact. Needs no lock."""
+        """Return the owner of a fact of any kind, or None if there is none. Needs no lock."""
         ...
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
@@ -47,6 +52,25 @@ class HabitStore(Protocol):
         Raises:
             Duplicate: If a fact of one of these ids exists.
         """
+        ...
+
+    def add_facts(self, facts: Sequence[OtherFact]) -> None:
+        """Add facts that are no check-ins, voids of such facts among them.
+
+        Raises:
+            Duplicate: If a fact of one of these ids exists.
+        """
+        ...
+
+    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
+        """Return the facts that are no check-ins, in any order: a habit's and the owner's own.
+
+        What was taken back is among them, and so are its voids.
+        """
+        ...
+
+    def fact(self, fact_id: UUID) -> OtherFact | None:
+        """Return a fact that is no check-in, or None."""
         ...
 
     def add_void(self, void: Void) -> None:

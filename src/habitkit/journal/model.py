@@ -174,6 +174,7 @@ class SweepReport(NamedTuple):
         expired: How many holds were recorded as expired.
         sealed: How many entries of wallets were put under block hashes.
         more: True if the limit was reached, so another sweep has work to do.
+        habits: How many habits were looked at because time had changed something.
     """
 
     applied: int
@@ -182,3 +183,4 @@ class SweepReport(NamedTuple):
     expired: int = 0
     sealed: int = 0
     more: bool = False
+    habits: int = 0

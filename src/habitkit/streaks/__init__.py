@@ -2,14 +2,13 @@
 
 from habitkit.streaks.days import habit_day
 from habitkit.streaks.evaluation import evaluate, slots
-from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak, StreakState
+from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak
 
 __all__ = [
     "HabitState",
     "RebuildReport",
     "Slot",
     "Streak",
-    "StreakState",
     "evaluate",
     "habit_day",
     "slots",

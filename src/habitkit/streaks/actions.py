@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit._action import action, query
-from habitkit.errors import NotFound
-from habitkit.streaks import rules
-from habitkit.streaks.days import habit_day, zone
+from habitkit.errors import InvalidHabit, NotFound
+from habitkit.habits.finding import all_facts, habits_of
+from habitkit.streaks import plain, rules
+from habitkit.streaks.days import zone
+from habitkit.streaks.derived import derive
+from habitkit.streaks.evaluation import answer, evaluate, explanation, fold_life, slots
+from habitkit.streaks.life import Life
 from habitkit.streaks.model import RebuildReport
 
 if TYPE_CHECKING:
-    from datetime import date
     from uuid import UUID
 
+    from habitkit.habits.facts import Fact
     from habitkit.habits.model import Habit
-    from habitkit.streaks.model import Snapshot, StreakState
+    from habitkit.streaks.evaluation import Explanation
+    from habitkit.streaks.model import HabitState, Slot, Snapshot, Streak
     from habitkit.transaction import Transaction
 
-__all__ = ["StreakActions", "done_days", "rebuild", "snapshot_of", "state", "today"]
+__all__ = [
+    "StreakActions",
+    "dashboard",
+    "done_days",
+    "explain",
+    "history",
+    "rebuild",
+    "runs",
+    "simulate",
+    "snapshot_of",
+    "state",
+]
 
 
-def state(tx: Transaction, habit_id: UUID | str) -> StreakState:
-    """Return how a habit stands now: the current and the best streak.
+def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
+    """Return how a habit stands now: streak, risk, strength, freezes.
 
     Args:
         tx: The transaction.
@@ -33,11 +50,127 @@ def state(tx: Transaction, habit_id: UUID | str) -> StreakState:
         NotFound: If there is no such habit.
     """
     habit = _habit(tx, habit_id)
-    return rules.state(snapshot_of(tx, habit), today(tx, habit))
+    return _state(tx, habit, snapshot_of(tx, habit))
+
+
+def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
+    """Return how all habits of an owner stand now, in the order of the owner's list.
+
+    Habits that are archived are left out.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+
+    Raises:
+        InvalidOwner: If the owner is none.
+    """
+    tx.own(ids.owner(owner))
+    snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
+    found: list[HabitState] = []
+    for habit in _in_order(habits_of(tx, owner)):
+        snapshot = snapshots.get(habit.id) or rules.empty(habit.id, owner)
+        if snapshot.judged_at is None:
+            found.append(plain.state(habit, snapshot, tx.now))
+            continue
+        life = Life(habit, all_facts(tx, habit), tx.now)
+        if not life.archived:
+            found.append(answer(life, fold_life(life)))
+    return found
+
+
+def _state(tx: Transaction, habit: Habit, snapshot: Snapshot) -> HabitState:
+    if snapshot.judged_at is None:
+        return plain.state(habit, snapshot, tx.now)
+    return evaluate(habit, all_facts(tx, habit), now=tx.now)
+
+
+def _in_order(habits: list[Habit]) -> list[Habit]:
+    """Return habits by their place, those without one after the others, oldest first."""
+    return sorted(habits, key=lambda habit: (habit.place is None, habit.place or 0, habit.id))
+
+
+def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[Slot]:
+    """Return the slots of a habit that have a day between two days, oldest first.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        start: The first day.
+        end: The last day.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If one of the days is none.
+    """
+    first, last = _day(start, "start"), _day(end, "end")
+    return [slot for slot in _slots(tx, habit_id) if slot.last >= first and slot.first <= last]
+
+
+def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
+    """Return the longest streaks of a habit, the longest first and of equal ones the latest.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        best: How many at most, 1 to 1000.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    limit = ids.limit(best)
+    habit = _habit(tx, habit_id)
+    folded = fold_life(Life(habit, all_facts(tx, habit), tx.now))
+    found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
+    return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
+
+
+def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
+    """Say why a day stands as it does: the slot, the rule, and the facts that were looked at.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        day: The habit day.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If the day is none.
+    """
+    wanted = _day(day, "day")
+    habit = _habit(tx, habit_id)
+    return explanation(habit, all_facts(tx, habit), wanted, now=tx.now)
+
+
+def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
+    """Return how a habit would stand if some facts were added; nothing is written.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        facts: The facts: a ``Pause`` for a vacation, a ``ScheduleChanged``, check-ins to come.
+
+    Raises:
+        NotFound: If there is no such habit.
+    """
+    habit = _habit(tx, habit_id)
+    return evaluate(habit, [*all_facts(tx, habit), *facts], now=tx.now)
+
+
+def _slots(tx: Transaction, habit_id: UUID | str) -> list[Slot]:
+    habit = _habit(tx, habit_id)
+    return slots(habit, all_facts(tx, habit), now=tx.now)
+
+
+def _day(value: object, what: str) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise InvalidHabit(what, given=value, expected="a date")
 
 
 def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[date]:
-    """Return the done days of a habit, oldest first.
+    """Return the days on which a habit was done or recorded, oldest first.
 
     Args:
         tx: The transaction.
@@ -47,8 +180,15 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
 
     Raises:
         NotFound: If there is no such habit.
+        InvalidHabit: If one of the days is none.
     """
-    return rules.done_days(snapshot_of(tx, _habit(tx, habit_id)), start, end)
+    first, last = _day(start, "start"), _day(end, "end")
+    habit = _habit(tx, habit_id)
+    snapshot = snapshot_of(tx, habit)
+    if snapshot.judged_at is None:
+        return rules.done_days(snapshot, first, last)
+    life = Life(habit, all_facts(tx, habit), tx.now)
+    return [day for day in life.days_done() if first <= day <= last]
 
 
 def rebuild(tx: Transaction, habit_id: UUID | str) -> RebuildReport:
@@ -62,26 +202,28 @@ def rebuild(tx: Transaction, habit_id: UUID | str) -> RebuildReport:
     """
     found = _habit(tx, habit_id)
     tx.lock(found.owner)
+    known = tx.streaks.get(found.id)
+    if known is not None and known.judged_at is not None:
+        look_at = derive(found, all_facts(tx, found), known.judged_at).look_at
+        if look_at == known.look_at:
+            return RebuildReport(habits=1)
+        tx.streaks.put(known._replace(rev=tx.rev(found.owner), look_at=look_at))
+        return RebuildReport(habits=1, repaired=(found.id,))
     live, voided = tx.habits.live(found.id), tx.habits.voided(found.id)
     clock = found.clock
     earned = rules.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
     stored = snapshot_of(tx, found)
     done = {fact.day for fact in live}
     fresh = rules.build(found.id, found.owner, done, stored.rev, earned)
-    if fresh == stored:
+    if fresh[:-1] == stored[:-1]:
         return RebuildReport(habits=1)
-    tx.streaks.put(fresh._replace(rev=tx.rev(found.owner)))
+    tx.streaks.put(fresh._replace(rev=tx.rev(found.owner), look_at=stored.look_at))
     return RebuildReport(habits=1, repaired=(found.id,))
 
 
 def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
     """Return the stored snapshot of a habit, or an empty one."""
     return tx.streaks.get(habit.id) or rules.empty(habit.id, habit.owner)
-
-
-def today(tx: Transaction, habit: Habit) -> date:
-    """Return the habit day of this transaction's instant."""
-    return habit_day(tx.now, zone(habit.clock.tz or "UTC"), habit.clock.day_start)
 
 
 def _habit(tx: Transaction, habit_id: UUID | str) -> Habit:
@@ -97,5 +239,10 @@ class StreakActions:
     """What ``kit.streaks`` offers."""
 
     state = query(state)
+    today = query(dashboard)
+    history = query(history)
+    runs = query(runs)
+    explain = query(explain)
+    simulate = query(simulate)
     done_days = query(done_days)
     rebuild = action(rebuild)

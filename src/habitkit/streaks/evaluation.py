@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.clock import instant
+from habitkit.habits.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
 from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.folding import Folded, Freezes, fold
 from habitkit.streaks.judging import days_met, judge, spans
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from habitkit.habits.facts import Fact
+    from habitkit.habits.goal import Goal
     from habitkit.habits.model import Habit
+    from habitkit.habits.schedule import Schedule
     from habitkit.streaks.life import Version
-    from habitkit.streaks.model import Risk
+    from habitkit.streaks.model import Risk, Status
 
-__all__ = ["evaluate", "slots"]
+__all__ = [
+    "Ahead",
+    "Explanation",
+    "answer",
+    "evaluate",
+    "explanation",
+    "fold_life",
+    "next_slot",
+    "slots",
+]
 
 _DAY = timedelta(days=1)
 _TEN_YEARS = timedelta(days=3653)
@@ -44,8 +56,8 @@ def evaluate(
         InvalidInstant: If ``now`` has no zone.
     """
     life = Life(habit, facts, instant(now))
-    folded = _fold(life)
-    return _state(life, folded, strength or smoothed)
+    folded = fold_life(life)
+    return answer(life, folded, strength or smoothed)
 
 
 def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
@@ -59,17 +71,77 @@ def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
     Raises:
         InvalidInstant: If ``now`` has no zone.
     """
-    return _fold(Life(habit, facts, instant(now))).slots
+    return fold_life(Life(habit, facts, instant(now))).slots
 
 
-def _fold(life: Life) -> Folded:
+class Explanation(NamedTuple):
+    """Why a day stands as it does.
+
+    Attributes:
+        day: The day.
+        status: How its slot stands; EXEMPT if it lies in none.
+        why: The rule that made it so.
+        slot: The slot, or None.
+        schedule: The schedule by which it is judged.
+        goal: The goal by which it is judged.
+        facts: The facts dated in the slot, and those of the owner and the habit that reach into it.
+    """
+
+    day: date
+    status: Status
+    why: str
+    slot: Slot | None
+    schedule: Schedule
+    goal: Goal
+    facts: tuple[Fact, ...]
+
+
+def explanation(habit: Habit, facts: Iterable[Fact], day: date, *, now: datetime) -> Explanation:
+    """Say why a day stands as it does.
+
+    Args:
+        habit: The habit, as it was created.
+        facts: All facts about it and its owner, in any order.
+        day: The habit day.
+        now: The instant, aware.
+    """
+    life = Life(habit, facts, instant(now))
+    found = [slot for slot in fold_life(life).slots if slot.first <= day <= slot.last]
+    slot = found[0] if found else None
+    version = life.version_on(slot.first if slot else day)
+    first, last = (slot.first, slot.last) if slot else (day, day)
+    seen = [
+        *(record for at in life.days_recorded(first, last) for record in life.records(at, None)),
+        *(fact for fact in life.others if _reaches(fact, first, last)),
+    ]
+    why = slot.why if slot else life.freedom(day, version.schedule) or "not due"
+    status: Status = slot.status if slot else "EXEMPT"
+    return Explanation(day, status, why, slot, version.schedule, version.goal, tuple(seen))
+
+
+def _reaches(fact: Fact, first: date, last: date) -> bool:
+    """Tell whether a fact that is no check-in concerns some days."""
+    if isinstance(fact, Pause):
+        return fact.start <= last and first <= (fact.end or date.max)
+    if isinstance(fact, FreezeGranted):
+        return fact.effective_day <= last <= (fact.expires_day or date.max)
+    if isinstance(fact, ScheduleChanged):
+        return fact.effective_day <= first
+    day = getattr(fact, "day", None)
+    if isinstance(fact, Archived | Restored):
+        return day is not None and day <= last
+    return day is None or first <= day <= last
+
+
+def fold_life(life: Life) -> Folded:
+    """Return what a habit's slots come to in order."""
     return fold(slots_of(life), Freezes(life.grants, life.habit.freezes), life.horizon)
 
 
-def _state(life: Life, folded: Folded, strength: Strength) -> HabitState:
-    """Put the answer together."""
-    streak = folded.current
-    ahead = _next(life, folded.slots) if streak.slots and not life.archived else None
+def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitState:
+    """Return how a habit stands, whose slots are folded."""
+    streak = folded.streak
+    ahead = next_slot(life, folded.slots) if streak.slots and not life.archived else None
     repair_until = None
     if folded.runs and not streak.slots:
         until = folded.runs[-1][1].deadline + LATE_WINDOW
@@ -91,7 +163,7 @@ def _state(life: Life, folded: Folded, strength: Strength) -> HabitState:
     )
 
 
-class _Ahead(NamedTuple):
+class Ahead(NamedTuple):
     """The slot that has to be done next.
 
     Attributes:
@@ -105,7 +177,7 @@ class _Ahead(NamedTuple):
     asks: bool
 
 
-def _next(life: Life, known: list[Slot]) -> _Ahead | None:
+def next_slot(life: Life, known: list[Slot]) -> Ahead | None:
     """Return the first slot from today on that is still to be decided."""
     for slot in known:
         if slot.last >= life.today and slot.status == "OPEN":
@@ -118,21 +190,21 @@ def _next(life: Life, known: list[Slot]) -> _Ahead | None:
     return None
 
 
-def _ahead(life: Life, version: Version, slot: Slot) -> _Ahead:
+def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
     """Measure how much room a slot leaves."""
     goal, schedule = version.goal, version.schedule
     asks = goal.kind != "avoid" and not (
         goal.kind == "at_most" and (slot.completions or goal.unrecorded != "missed")
     )
     if not asks:
-        return _Ahead(slot, 0, asks)
+        return Ahead(slot, 0, asks)
     done = days_met(life, version, slot.first, slot.last) if slot.needed > 1 else set()
     left = [
         day
         for day in _days(max(slot.first, life.today), slot.last)
         if day not in done and life.freedom(day, schedule) is None
     ]
-    return _Ahead(slot, max(0, len(left) - (slot.needed - len(done))), asks)
+    return Ahead(slot, max(0, len(left) - (slot.needed - len(done))), asks)
 
 
 def _days(first: date, last: date) -> Iterator[date]:
@@ -143,11 +215,11 @@ def _ten_years_after(day: date) -> date:
     return day + min(_TEN_YEARS, date.max - day)
 
 
-def _risk(life: Life, folded: Folded, ahead: _Ahead | None, repair_until: datetime | None) -> Risk:
+def _risk(life: Life, folded: Folded, ahead: Ahead | None, repair_until: datetime | None) -> Risk:
     """Return what threatens the streak."""
-    if life.archived or not (folded.current.slots or folded.runs):
+    if life.archived or not (folded.streak.slots or folded.runs):
         return "NONE"
-    if not folded.current.slots:
+    if not folded.streak.slots:
         return "BROKEN" if repair_until is None else "REPAIRABLE"
     if ahead is None or ahead.slot.first > life.today or not ahead.asks or ahead.slack:
         return "SAFE"

@@ -74,19 +74,19 @@ class Folded(NamedTuple):
     Attributes:
         slots: The slots, those that a freeze saved as FROZEN.
         runs: The streaks that ended, in order, each with the slot that ended it.
-        current: The streak that is alive.
+        streak: The streak that is alive.
         freezes: What is unused.
     """
 
     slots: list[Slot]
     runs: list[tuple[Streak, Slot]]
-    current: Streak
+    streak: Streak
     freezes: Freezes
 
     @property
     def best(self) -> Streak:
         """The streak of the most slots, the latest of several."""
-        return max((self.current, *(run for run, _ in reversed(self.runs))), key=_length)
+        return max((self.streak, *(run for run, _ in reversed(self.runs))), key=_length)
 
 
 def fold(slots: Sequence[Slot], freezes: Freezes, horizon: date) -> Folded:

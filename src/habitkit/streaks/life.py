@@ -68,8 +68,10 @@ class Life:
             facts: The facts in any order; those of other habits and owners are left out.
             now: The instant, in UTC.
         """
-        kinds = _by_kind(habit, facts)
         self.habit = habit
+        self.facts = list(facts)
+        kinds = _by_kind(habit, self.facts)
+        self.others = [fact for kind in _OTHERS for fact in kinds[kind]]
         self.now = now
         self.timeline = Timeline(habit.clock, kinds[ZoneChanged])
         self.week_start = weekday("week_start", habit.clock.week_start)
@@ -100,6 +102,10 @@ class Life:
         """Return the days with check-ins from one day to another, in order."""
         days = self._days
         return days[bisect_left(days, first) : bisect_right(days, last)]
+
+    def days_done(self) -> Sequence[date]:
+        """Return the days on which something above zero was recorded, in order."""
+        return [day for day in self._days if any(fact.amount for fact in self._records[day])]
 
     def records(self, day: date, window: tuple[time, time] | None) -> Sequence[CheckIn]:
         """Return a day's check-ins that lie in a window, in the order of ``(at, id)``."""
@@ -154,10 +160,11 @@ def _by_kind(habit: Habit, facts: Iterable[Fact]) -> dict[type, list[Any]]:
     return kinds
 
 
-_KINDS = (
-    *(CheckIn, Void, Skip, Pause, FreezeGranted, StreakRepaired),
+_OTHERS = (
+    *(Skip, Pause, FreezeGranted, StreakRepaired),
     *(ScheduleChanged, Archived, Restored, ZoneChanged),
 )
+_KINDS = (CheckIn, Void, *_OTHERS)
 
 
 def _by_day(check_ins: list[CheckIn]) -> dict[date, list[CheckIn]]:

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from attrs import Factory, field
+
 from habitkit._values import fact
 
 __all__ = [
@@ -16,7 +18,6 @@ __all__ = [
     "Snapshot",
     "Status",
     "Streak",
-    "StreakState",
 ]
 
 Status = Literal["DONE", "MISSED", "EXEMPT", "FROZEN", "OPEN"]
@@ -31,13 +32,14 @@ class Streak:
         slots: How many slots are done in it; 0 for no run at all.
         first: The first day of the first one, or None.
         last: The last day of the last one, or None; in a slot that still runs, today.
-        completions: On how many days of these slots something was recorded.
+        completions: On how many days of these slots something was recorded; as many as slots by
+            default.
     """
 
     slots: int
     first: date | None = None
     last: date | None = None
-    completions: int = 0
+    completions: int = field(default=Factory(lambda self: self.slots, takes_self=True))
 
     @property
     def days(self) -> int:
@@ -106,6 +108,11 @@ class HabitState(NamedTuple):
     strength: float
     freezes: int
 
+    @property
+    def done_today(self) -> bool:
+        """True if the slot that holds today is done."""
+        return self.status == "DONE"
+
 
 class Snapshot(NamedTuple):
     """A habit's history as a strip, one byte a day: ``1`` done, ``x`` missed.
@@ -119,6 +126,9 @@ class Snapshot(NamedTuple):
         marks: The strip.
         best: The length of the longest run.
         rev: The owner's revision that wrote it.
+        judged_at: When the events of the habit were last derived from all its facts; None while
+            the strip alone tells how it stands.
+        look_at: When the passing of time will next change something that has to be told.
     """
 
     habit_id: UUID
@@ -127,24 +137,8 @@ class Snapshot(NamedTuple):
     marks: bytes
     best: int
     rev: int
-
-
-class StreakState(NamedTuple):
-    """How a habit stands.
-
-    Attributes:
-        habit_id: The habit.
-        today: The habit day for which this holds.
-        done_today: True if that day is done.
-        current: The run that is alive: it ends today or yesterday.
-        best: The longest run ever, the latest of several.
-    """
-
-    habit_id: UUID
-    today: date
-    done_today: bool
-    current: Streak
-    best: Streak
+    judged_at: datetime | None = None
+    look_at: datetime | None = None
 
 
 class RebuildReport(NamedTuple):

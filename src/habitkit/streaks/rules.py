@@ -21,7 +21,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit.streaks.days import is_sealed
-from habitkit.streaks.model import Snapshot, Streak, StreakState
+from habitkit.streaks.model import Snapshot, Streak
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,6 @@ __all__ = [
     "milestone_on",
     "milestones_moved",
     "reading",
-    "state",
 ]
 
 MILESTONE_SLOTS = 7
@@ -108,7 +107,7 @@ def mark(
         done: True if it is done now.
         earned: True if it is earned now; as ``done`` by default.
     """
-    habit_id, owner, first, marks, best, _ = snapshot
+    habit_id, owner, first, marks, best, *_ = snapshot
     new = _MARKS[done, done if earned is None else earned]
     if not marks:
         first = day
@@ -160,7 +159,7 @@ def earned_days(
 
 def reading(snapshot: Snapshot, day: date) -> tuple[bool, bool]:
     """Tell whether a day is done, and whether it is earned."""
-    _, _, first, marks, _, _ = snapshot
+    first, marks = snapshot[2:4]
     at = (day - first).days
     return _READINGS[marks[at]] if 0 <= at < len(marks) else (False, False)
 
@@ -182,7 +181,7 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
 
     Today stays open until it ends, so it never breaks a run.
     """
-    _, _, first_day, marks, _, _ = snapshot
+    first_day, marks = snapshot[2:4]
     end = (today - first_day).days + 1 if marks else 0
     if end > len(marks):
         end -= 1  # today is not in the strip yet
@@ -193,7 +192,8 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
     start = _start_of_run(marks, end, _NOT_DONE)
     if start == end:
         return Streak(0)
-    return Streak(end - start, first_day + _DAY * start, first_day + _DAY * (end - 1))
+    slots = end - start
+    return Streak(slots, first_day + _DAY * start, first_day + _DAY * (end - 1), slots)
 
 
 def best_run(snapshot: Snapshot) -> Streak:
@@ -202,18 +202,8 @@ def best_run(snapshot: Snapshot) -> Streak:
         return Streak(0)
     start = snapshot.marks.translate(_AS_DONE).rfind(b"1" * snapshot.best)
     first = snapshot.first_day + timedelta(days=start)
-    return Streak(snapshot.best, first, first + timedelta(days=snapshot.best - 1))
-
-
-def state(snapshot: Snapshot, today: date) -> StreakState:
-    """Return how a habit stands on a day."""
-    return StreakState(
-        snapshot.habit_id,
-        today,
-        is_done(snapshot, today),
-        current_run(snapshot, today),
-        best_run(snapshot),
-    )
+    last = first + timedelta(days=snapshot.best - 1)
+    return Streak(snapshot.best, first, last, snapshot.best)
 
 
 def done_days(snapshot: Snapshot, start: date, end: date) -> list[date]:
@@ -235,7 +225,7 @@ def milestones_moved(
     if turned_on == is_earned(before, day):
         return [], []
     joined_in = after if turned_on else before
-    _, _, first, marks, _, _ = joined_in
+    first, marks = joined_in[2:4]
     at = (day - first).days
     start, end = _run(marks, at, _NOT_EARNED)
     joined = _milestones(first, start, end, at)

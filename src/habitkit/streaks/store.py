@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.streaks.model import Snapshot
@@ -17,6 +18,14 @@ class StreakStore(Protocol):
 
     def get(self, habit_id: UUID) -> Snapshot | None:
         """Return the snapshot of a habit, or None if it has none yet."""
+        ...
+
+    def of_owner(self, owner: str) -> list[Snapshot]:
+        """Return the snapshots of an owner's habits, in any order."""
+        ...
+
+    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return owners and habits whose ``look_at`` has come, the earliest first."""
         ...
 
     def put(self, snapshot: Snapshot) -> None:

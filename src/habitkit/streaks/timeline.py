@@ -48,7 +48,7 @@ class Timeline:
 
     def label(self, at: datetime) -> date:
         """Return the habit day of an instant."""
-        return habit_day(at, self._zone_at(at), self._day_start)
+        return habit_day(at, self.zone_at(at), self._day_start)
 
     def latest_label(self, now: datetime) -> date:
         """Return the latest day that any instant until now has borne."""
@@ -84,11 +84,12 @@ class Timeline:
     def window_ends(self, day: date, end: time) -> datetime:
         """Return when a window closes on a day: in the zone in which the day ends, on that day."""
         over = self.ends(day)
-        tz = self._zone_at(over - timedelta.resolution)
+        tz = self.zone_at(over - timedelta.resolution)
         closes = day_boundary(day if end > self._day_start else day + _DAY, tz, end)
         return min(closes, over)
 
-    def _zone_at(self, at: datetime) -> ZoneInfo:
+    def zone_at(self, at: datetime) -> ZoneInfo:
+        """Return the zone the owner is in."""
         for start, _, tz in reversed(self._stretches):
             if start <= at:
                 return tz

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import contextmanager
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -39,7 +39,10 @@ CREATE INDEX IF NOT EXISTS check_ins_of_day ON check_ins (habit_id, day, at, id)
 CREATE TABLE IF NOT EXISTS voids (fact_id PRIMARY KEY, voided_at, void);
 CREATE VIEW IF NOT EXISTS live AS
     SELECT * FROM check_ins WHERE NOT EXISTS (SELECT 1 FROM voids WHERE fact_id = check_ins.id);
-CREATE TABLE IF NOT EXISTS snapshots (habit_id PRIMARY KEY, owner, first_day, marks, best, rev);
+CREATE TABLE IF NOT EXISTS facts (id PRIMARY KEY, owner, habit_id, kind, fact);
+CREATE INDEX IF NOT EXISTS facts_of_habit ON facts (owner, habit_id);
+CREATE TABLE IF NOT EXISTS snapshots
+    (habit_id PRIMARY KEY, owner, first_day, marks, best, rev, judged_at, look_at);
 
 CREATE TABLE IF NOT EXISTS accounts (
     id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt, sealed,
@@ -74,6 +77,8 @@ facts.register_unstructure_hook(UUID, str)
 facts.register_structure_hook(UUID, lambda value, _: UUID(value))
 facts.register_unstructure_hook(time, time.isoformat)
 facts.register_structure_hook(time, lambda value, _: time.fromisoformat(value))
+facts.register_unstructure_hook(timedelta, timedelta.total_seconds)
+facts.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))
 
 
 class Port:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from habitkit.errors import IntegrityError
-from habitkit.habits.model import CheckIn, Habit
+from habitkit.habits import facts as kinds
+from habitkit.habits.facts import CheckIn
+from habitkit.habits.model import Habit
 from habitkit.streaks.model import Snapshot
 
 from ._facts import Port, added_once, facts, json_list, text
@@ -15,9 +17,11 @@ from ._facts import Port, added_once, facts, json_list, text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.habits.model import Void
+    from habitkit.habits.facts import OtherFact, Void
 
 __all__ = ["Habits", "Streaks"]
+
+KINDS = {name: getattr(kinds, name) for name in kinds.__all__}
 
 
 class Habits(Port):
@@ -27,6 +31,11 @@ class Habits(Port):
         with added_once("habit"):
             row = (str(habit.id), habit.owner, facts.dumps(habit))
             self.execute("INSERT INTO habits VALUES (?, ?, ?)", row)
+
+    def put(self, habit: Habit) -> None:
+        self.execute(
+            "UPDATE habits SET habit = ? WHERE id = ?", (facts.dumps(habit), str(habit.id))
+        )
 
     def get(self, habit_id: UUID) -> Habit | None:
         row = self.execute("SELECT habit FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
@@ -44,8 +53,31 @@ class Habits(Port):
         return row[0] if row else None
 
     def owner_of_fact(self, fact_id: UUID) -> str | None:
-        row = self.execute("SELECT owner FROM check_ins WHERE id = ?", (str(fact_id),)).fetchone()
+        row = self.execute(
+            "SELECT owner FROM check_ins WHERE id = :id"
+            " UNION ALL SELECT owner FROM facts WHERE id = :id",
+            {"id": str(fact_id)},
+        ).fetchone()
         return row[0] if row else None
+
+    def add_facts(self, added: Sequence[OtherFact]) -> None:
+        for fact in added:
+            habit_id = getattr(fact, "habit_id", None)
+            keys = (str(fact.id), fact.owner, habit_id and str(habit_id), type(fact).__name__)
+            with added_once("fact"):
+                row = (*keys, facts.dumps(fact))
+                self.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", row)
+
+    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
+        rows = self.execute(
+            "SELECT kind, fact FROM facts WHERE owner = ? AND (habit_id = ? OR habit_id IS NULL)",
+            (owner, str(habit_id)),
+        )
+        return [facts.loads(fact, KINDS[kind]) for kind, fact in rows]
+
+    def fact(self, fact_id: UUID) -> OtherFact | None:
+        row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()
+        return facts.loads(row[1], KINDS[row[0]]) if row else None
 
     def add_check_ins(self, added: Sequence[CheckIn]) -> None:
         for fact in added:
@@ -99,23 +131,41 @@ class Streaks(Port):
 
     def get(self, habit_id: UUID) -> Snapshot | None:
         row = self.execute(
-            "SELECT owner, first_day, marks, best, rev FROM snapshots WHERE habit_id = ?",
-            (str(habit_id),),
+            "SELECT * FROM snapshots WHERE habit_id = ?", (str(habit_id),)
         ).fetchone()
-        if row is None:
-            return None
-        owner, first_day, *rest = row
-        return Snapshot(habit_id, owner, date.fromisoformat(first_day), *rest)
+        return _snapshot(row) if row else None
+
+    def of_owner(self, owner: str) -> list[Snapshot]:
+        return list(
+            map(_snapshot, self.execute("SELECT * FROM snapshots WHERE owner = ?", (owner,)))
+        )
+
+    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        rows = self.execute(
+            "SELECT owner, habit_id FROM snapshots WHERE look_at <= ?"
+            " ORDER BY look_at, habit_id LIMIT ?",
+            (text(now), limit),
+        )
+        return [(owner, UUID(habit_id)) for owner, habit_id in rows]
 
     def put(self, snapshot: Snapshot) -> None:
-        habit_id, owner, first_day, *rest = snapshot
+        habit_id, owner, first_day, marks, best, rev, *instants = snapshot
+        values = (str(habit_id), owner, str(first_day), marks, best, rev)
         written = self.execute(
-            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?)"
+            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (habit_id) DO UPDATE SET first_day = excluded.first_day,"
-            " marks = excluded.marks, best = excluded.best, rev = excluded.rev"
+            " marks = excluded.marks, best = excluded.best, rev = excluded.rev,"
+            " judged_at = excluded.judged_at, look_at = excluded.look_at"
             " WHERE excluded.rev >= rev",
-            (str(habit_id), owner, str(first_day), *rest),
+            (*values, *(instant and text(instant) for instant in instants)),
         )
         if written.rowcount != 1:
             msg = f"a later snapshot of {habit_id} is there already"
             raise IntegrityError(msg)
+
+
+def _snapshot(row: Sequence[Any]) -> Snapshot:
+    habit_id, owner, first_day, marks, best, rev, judged_at, look_at = row
+    instants = (at and datetime.fromisoformat(at) for at in (judged_at, look_at))
+    first = date.fromisoformat(first_day)
+    return Snapshot(UUID(habit_id), owner, first, marks, best, rev, *instants)

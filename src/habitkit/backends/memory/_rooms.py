@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.habits.model import CheckIn, Habit, Void
+    from habitkit.habits.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.model import Habit
     from habitkit.streaks.model import Snapshot
 
 __all__ = ["Habits", "Streaks"]
@@ -26,6 +27,7 @@ class Habits:
         """Make empty tables."""
         self._habits: Table[int, Habit] = Table(log, "habit")
         self._facts: Table[int, CheckIn] = Table(log, "check-in")
+        self._others: Table[int, OtherFact] = Table(log, "fact")
         self._voids: Table[int, Void] = Table(log, "void")
         self._days: dict[int, Table[date, tuple[CheckIn, ...]]] = {}
         self._log = log
@@ -33,6 +35,10 @@ class Habits:
     def add(self, habit: Habit) -> None:
         """Add a habit."""
         self._habits.insert(habit.id.int, habit)
+
+    def put(self, habit: Habit) -> None:
+        """Write a habit over the one that is there."""
+        self._habits.put(habit.id.int, habit)
 
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit."""
@@ -53,8 +59,8 @@ class Habits:
         return None if habit is None else habit.owner
 
     def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a check-in."""
-        fact = self._facts.get(fact_id.int)
+        """Return the owner of a fact."""
+        fact = self._facts.get(fact_id.int) or self._others.get(fact_id.int)
         return None if fact is None else fact.owner
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
@@ -66,6 +72,25 @@ class Habits:
             if days is None:
                 days = self._days[habit] = Table(self._log, "day")
             days.put(fact.day, (*days.get(fact.day, ()), fact))
+
+    def add_facts(self, facts: Sequence[OtherFact]) -> None:
+        """Add facts that are no check-ins."""
+        for fact in facts:
+            if fact.id.int in self._facts:
+                raise self._others.duplicate()
+            self._others.insert(fact.id.int, fact)
+
+    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
+        """Return the facts of a habit and of its owner that are no check-ins."""
+        return [
+            fact
+            for fact in self._others
+            if fact.owner == owner and getattr(fact, "habit_id", None) in {habit_id, None}
+        ]
+
+    def fact(self, fact_id: UUID) -> OtherFact | None:
+        """Return a fact that is no check-in."""
+        return self._others.get(fact_id.int)
 
     def add_void(self, void: Void) -> None:
         """Take a check-in back."""
@@ -113,6 +138,16 @@ class Streaks:
     def get(self, habit_id: UUID) -> Snapshot | None:
         """Return the snapshot of a habit."""
         return self._rows.get(habit_id.int)
+
+    def of_owner(self, owner: str) -> list[Snapshot]:
+        """Return an owner's snapshots."""
+        return [row for row in self._rows if row.owner == owner]
+
+    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return what has to be looked at."""
+        due = [(row.look_at, row) for row in self._rows if row.look_at and row.look_at <= now]
+        due.sort(key=lambda found: (found[0], found[1].habit_id))
+        return [(row.owner, row.habit_id) for _, row in due[:limit]]
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""

@@ -9,12 +9,13 @@ from sqlalchemy import delete, exc, false
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._coins import Coins
-from habitkit.backends.sqlalchemy._habits import Habits, Streaks
+from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
 from habitkit.backends.sqlalchemy._messages import Answers, Inbox
 from habitkit.backends.sqlalchemy._plain_postings import PlainPostgresCoins
 from habitkit.backends.sqlalchemy._postgres_coins import PostgresCoins
 from habitkit.backends.sqlalchemy._prepared import Link
+from habitkit.backends.sqlalchemy._streaks import Streaks
 from habitkit.backends.sqlalchemy.tables import owners
 from habitkit.errors import (
     ConfigurationError,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "check", "statements", "upgrade", "version"]
 
-LATEST = 3
+LATEST = 4
 """The version this habitkit works with: the number of its last step."""
 
 _ADVISORY_LOCK = 0x6861_6269_746B_6974
@@ -34,6 +34,7 @@ _TYPES = {
         "instant": "VARCHAR(32)",
         "json": "TEXT",
         "bytes": "BLOB",
+        "double": "DOUBLE",
         "without_rowid": " WITHOUT ROWID",
         **{f"integer_{name}": f" CHECK (typeof({name}) = 'integer')" for name in _INTEGERS},
     },
@@ -42,6 +43,7 @@ _TYPES = {
         "instant": "TIMESTAMP WITH TIME ZONE",
         "json": "JSONB",
         "bytes": "BYTEA",
+        "double": "DOUBLE PRECISION",
         "without_rowid": "",
         **{f"integer_{name}": "" for name in _INTEGERS},
     },

@@ -13,6 +13,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -40,6 +41,7 @@ __all__ = [
     "entitlements",
     "entries",
     "events",
+    "facts",
     "habits",
     "holds",
     "inbox",
@@ -150,6 +152,12 @@ habits = _table(
     Column("tz", String(100)),
     Column("day_start", Time, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("goal", Json),
+    Column("tags", Json),
+    Column("freezes", Json),
+    Column("week_start", String(3)),
+    Column("min_day_seconds", Integer),
+    Column("place", Integer),
     Index("habitkit_habits_owner", "owner", "id"),
 )
 
@@ -165,7 +173,18 @@ check_ins = _table(
     Column("credit", String(10), nullable=False),
     Column("source", String(100), nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("amount", Double),
     Index("habitkit_check_ins_day", "habit_id", "day"),
+)
+
+facts = _table(
+    "facts",
+    Column("id", Id, primary_key=True),
+    Column("owner", _NAME, nullable=False),
+    Column("habit_id", Id, ForeignKey(habits.c.id)),
+    Column("kind", String(50), nullable=False),
+    Column("fields", Json, nullable=False),
+    Index("habitkit_facts_habit", "owner", "habit_id"),
 )
 
 voids = _table(
@@ -185,6 +204,10 @@ snapshots = _table(
     Column("marks", LargeBinary, nullable=False),
     Column("best", Integer, nullable=False),
     Column("rev", BigInteger, nullable=False),
+    Column("judged_at", Instant),
+    Column("look_at", Instant),
+    Index("habitkit_snapshots_owner", "owner"),
+    _index_where("habitkit_snapshots_look", "look_at", "habit_id", where="look_at IS NOT NULL"),
 )
 
 # -- coins ---------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class AsyncHabitsContract(AsyncContract, HabitsContract):
                 for event in await async_kit.events.page("ada", limit=1000)
                 if event.type == "HabitCompleted"
             ]
-            return state.current.slots, len(completed), report.repaired
+            return state.streak.slots, len(completed), report.repaired
 
         assert loop_thread.run(main()) == (25, 25, ())
 

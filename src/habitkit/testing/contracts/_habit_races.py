@@ -43,7 +43,7 @@ class HabitRaces(Contract):
 
         count = THREADS * EACH
         assert len(read(store, lambda stores: stores.habits.live(habit.id))) == count
-        assert kit.streaks.state(habit.id).current.slots == count
+        assert kit.streaks.state(habit.id).streak.slots == count
         assert kit.streaks.rebuild(habit.id).repaired == ()
         assert revisions(kit, "ada") == list(range(1, count + 2))
         # the same alone, one after the other, in memory
@@ -111,6 +111,6 @@ class HabitRaces(Contract):
 
         count = PROCESSES * EACH
         assert len(read(store, lambda stores: stores.habits.live(habit.id))) == count
-        assert kit.streaks.state(habit.id).current.slots == count
+        assert kit.streaks.state(habit.id).streak.slots == count
         assert kit.streaks.rebuild(habit.id).repaired == ()
         assert revisions(kit, "ada") == list(range(1, count + 2))

@@ -186,7 +186,7 @@ def state_of(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
         elif key:
             derived[key] = event.fields.get("credit")
     return {
-        "streaks": (stands.today, stands.done_today, stands.current, stands.best),
+        "streaks": (stands.today, stands.done_today, stands.streak, stands.best),
         "marks": (snapshot.first_day, snapshot.marks, snapshot.best) if snapshot else None,
         "derived": derived,
         "coins": kit.coins.balance(habit.owner).posted if "coins" in store.rooms else None,

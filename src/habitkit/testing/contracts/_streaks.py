@@ -103,9 +103,9 @@ class StreakCases(RunCases):
 
         open_day = kit.streaks.state(run.id)
         assert (open_day.today, open_day.done_today) == (TODAY + days(3), False)
-        assert (open_day.current, open_day.best) == (three, three)
+        assert (open_day.streak, open_day.best) == (three, three)
         kit.clock.advance(days=1)
-        assert (kit.streaks.state(run.id).current, kit.streaks.state(run.id).best) == (
+        assert (kit.streaks.state(run.id).streak, kit.streaks.state(run.id).best) == (
             Streak(0),
             three,
         )
@@ -143,7 +143,7 @@ class BackfillCases(RunCases):
 
         assert kit.habits.backfill(run.id, [*reversed(history)], source="paper") == 40
 
-        assert kit.streaks.state(run.id).current == Streak(40, history[0], history[-1])
+        assert kit.streaks.state(run.id).streak == Streak(40, history[0], history[-1])
         assert kit.habits.check_in(run.id).streak.slots == 41
         completed = [e for e in events_of(kit, "ada") if e.type == "HabitCompleted"]
         assert [e.fields["credit"] for e in completed] == ["history"] * 40 + ["full"]

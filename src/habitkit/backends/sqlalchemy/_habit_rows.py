@@ -1,0 +1,146 @@
+"""Rows of habits and their facts to values and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from attrs import fields
+
+from habitkit import _codec
+from habitkit.habits import facts
+from habitkit.habits.facts import CheckIn
+from habitkit.habits.goal import Goal
+from habitkit.habits.model import DayClock, FreezeRule, Habit
+from habitkit.habits.schedule import Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import time
+
+    from habitkit.habits.facts import OtherFact
+
+__all__ = [
+    "check_in_of",
+    "check_in_values",
+    "fact_of",
+    "fact_values",
+    "habit_of",
+    "habit_values",
+]
+
+_DAILY = Schedule.daily()
+_DAILY_ROW = {"kind": "daily"}
+_DONE = Goal.done()
+_CLOCK = DayClock()
+_KINDS: dict[str, type] = {name: getattr(facts, name) for name in facts.__all__}
+
+
+def habit_values(habit: Habit) -> dict[str, Any]:
+    """Return a habit as a row; what is as usual is left out."""
+    clock = habit.clock
+    return {
+        "id": habit.id,
+        "owner": habit.owner,
+        "title": habit.title,
+        "schedule": _codec.to_json(_sparse(habit.schedule) or _DAILY_ROW),
+        "tz": clock.tz,
+        "day_start": clock.day_start,
+        "created_at": habit.created_at,
+        "goal": None if habit.goal == _DONE else _codec.to_json(_sparse(habit.goal)),
+        "tags": _codec.dump(habit.tags) if habit.tags else None,
+        "freezes": None if habit.freezes is None else _codec.dump(habit.freezes),
+        "week_start": None if clock.week_start == _CLOCK.week_start else clock.week_start,
+        "min_day_seconds": (
+            None if clock.min_day == _CLOCK.min_day else int(clock.min_day.total_seconds())
+        ),
+        "place": habit.place,
+    }
+
+
+def habit_of(row: Sequence[Any]) -> Habit:
+    """Return a row as a habit."""
+    habit_id, owner, title, schedule, tz, day_start, created_at, *rest = row
+    goal, tags, freezes, week_start, min_day_seconds, place = rest
+    return Habit(
+        habit_id,
+        owner,
+        title,
+        _DAILY if schedule == _DAILY_ROW else _value(json.dumps(schedule), Schedule),
+        _clock(tz, day_start, week_start, min_day_seconds),
+        created_at,
+        _DONE if goal is None else _value(json.dumps(goal), Goal),
+        tuple(tags or ()),
+        None if freezes is None else FreezeRule(**freezes),
+        place,
+    )
+
+
+def check_in_values(fact: CheckIn) -> dict[str, Any]:
+    """Return a check-in as a row."""
+    return {
+        "id": fact.id,
+        "habit_id": fact.habit_id,
+        "owner": fact.owner,
+        "day": fact.day,
+        "at": fact.at,
+        "tz": fact.tz,
+        "note": fact.note,
+        "credit": fact.credit,
+        "source": fact.source,
+        "received_at": fact.received_at,
+        "amount": None if fact.amount == 1 else fact.amount,
+    }
+
+
+def check_in_of(row: Sequence[Any]) -> CheckIn:
+    """Return a row as a check-in."""
+    *most, amount = row
+    values: list[Any] = [*most, 1 if amount is None else amount]
+    return CheckIn(*values)
+
+
+def fact_values(fact: OtherFact) -> dict[str, Any]:
+    """Return a fact that is no check-in as a row."""
+    return {
+        "id": fact.id,
+        "owner": fact.owner,
+        "habit_id": getattr(fact, "habit_id", None),
+        "kind": type(fact).__name__,
+        "fields": _codec.dump(fact),
+    }
+
+
+def fact_of(row: Sequence[Any]) -> OtherFact:
+    """Return a row as a fact."""
+    _, _, _, kind, values = row
+    return _codec.load(json.dumps(values), _KINDS[kind])
+
+
+def _sparse(value: Any) -> dict[str, Any]:
+    """Return the fields of a value that are not as usual."""
+    found = {field.name: getattr(value, field.name) for field in fields(type(value))}
+    usual = type(value)()
+    return {name: given for name, given in found.items() if given != getattr(usual, name)}
+
+
+@lru_cache(maxsize=1024)
+def _value(text: str, kind: type[Any]) -> Any:
+    """Read a value back; many habits share theirs."""
+    return _codec.load(text, kind)
+
+
+@lru_cache(maxsize=256)
+def _clock(
+    tz: str | None, day_start: time, week_start: str | None, min_day_seconds: int | None
+) -> DayClock:
+    """Return the clock of a habit; few habits have one of their own."""
+    usual = _CLOCK
+    return DayClock(
+        tz,
+        day_start,
+        week_start or usual.week_start,
+        usual.min_day if min_day_seconds is None else timedelta(seconds=min_day_seconds),
+    )

@@ -1,0 +1,81 @@
+"""The port of streaks on SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, select
+
+from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy.tables import snapshots
+from habitkit.errors import IntegrityError
+from habitkit.streaks.model import Snapshot
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from habitkit.backends.sqlalchemy._prepared import Link
+
+__all__ = ["Streaks"]
+
+
+_CHANGING = ("first_day", "marks", "best", "rev", "judged_at", "look_at")
+
+
+class Streaks:
+    """Snapshots by habit."""
+
+    _GET = Prepared(
+        lambda _: select(snapshots).where(snapshots.c.habit_id == bindparam("habit_id"))
+    )
+    _PUT = Prepared(
+        lambda insert: _replace(
+            insert(snapshots).values({c.name: bindparam(c.name) for c in snapshots.c})
+        )
+    )
+
+    _OF_OWNER = Prepared(lambda _: select(snapshots).where(snapshots.c.owner == bindparam("owner")))
+    _TO_LOOK_AT = Prepared(
+        lambda _: (
+            select(snapshots.c.owner, snapshots.c.habit_id)
+            .where(snapshots.c.look_at.is_not(None), snapshots.c.look_at <= bindparam("now"))
+            .order_by(snapshots.c.look_at, snapshots.c.habit_id)
+            .limit(bindparam("limit"))
+        )
+    )
+
+    def __init__(self, link: Link) -> None:
+        """Work on one transaction."""
+        self._link = link
+
+    def get(self, habit_id: UUID) -> Snapshot | None:
+        """Return the snapshot of a habit."""
+        row = self._link.row(self._GET, {"habit_id": habit_id})
+        return None if row is None else Snapshot(*row)
+
+    def of_owner(self, owner: str) -> list[Snapshot]:
+        """Return an owner's snapshots."""
+        return [Snapshot(*row) for row in self._link.rows(self._OF_OWNER, {"owner": owner})]
+
+    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return what has to be looked at."""
+        rows = self._link.rows(self._TO_LOOK_AT, {"now": now, "limit": limit})
+        return [(owner, habit_id) for owner, habit_id in rows]
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Write a snapshot unless a later one is there."""
+        values = dict(zip(Snapshot._fields, snapshot, strict=True))
+        if self._link.row(self._PUT, values) is None:
+            msg = f"the snapshot of {snapshot.habit_id} is of a later revision already"
+            raise IntegrityError(msg)
+
+
+def _replace(statement: Any) -> Any:
+    """Replace a snapshot of the same or an earlier revision."""
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=[snapshots.c.habit_id],
+        set_={name: new[name] for name in _CHANGING},
+        where=snapshots.c.rev <= new.rev,
+    ).returning(snapshots.c.rev)

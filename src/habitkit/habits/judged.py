@@ -1,0 +1,128 @@
+"""Checking in and taking back where a habit is more than plain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.errors import NotFound
+from habitkit.habits import rules
+from habitkit.habits.changes import coins_moved
+from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged
+from habitkit.habits.finding import all_facts, get
+from habitkit.habits.judging import credit, judge, judge_owner, timeline, without
+from habitkit.habits.model import CheckedIn, Undone
+from habitkit.streaks.days import habit_day, zone
+from habitkit.streaks.model import Streak
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from habitkit.habits.facts import OtherFact
+    from habitkit.habits.model import Habit
+    from habitkit.streaks.derived import Derived
+    from habitkit.streaks.model import Status
+    from habitkit.transaction import Transaction
+
+__all__ = ["check_in_judged", "status_on", "undo_judged", "undo_other"]
+
+
+def check_in_judged(
+    tx: Transaction,
+    habit: Habit,
+    day: date | None,
+    at: datetime | None,
+    tz: str | None,
+    amount: float,
+    note: str | None,
+    fact_id: UUID,
+) -> CheckedIn:
+    """Add a check-in and emit what it changed, under the owner's lock."""
+    known = all_facts(tx, habit)
+    days = timeline(habit, known)
+    when = tx.now if at is None else rules.when_done(at, tx.now)
+    there = days.zone_at(when).key if tz is None else tz
+    here = days.label(tx.now) if tz is None else habit_day(tx.now, zone(tz), habit.clock.day_start)
+    today = max(days.latest_label(tx.now), here)
+    if day is None:
+        day = days.label(when) if tz is None else habit_day(when, zone(tz), habit.clock.day_start)
+        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
+    worth = credit(days, day, today, tx.now)
+    fact = CheckIn(
+        *(fact_id, habit.id, habit.owner, day, when, there, note, worth, "app", tx.now, amount)
+    )
+    tx.habits.add_check_ins((fact,))
+    tx.cause = fact_id
+    outcome = judge(tx, habit, known, [*known, fact])
+    state = outcome.derived.state
+    return CheckedIn(
+        fact_id,
+        habit.id,
+        day,
+        worth,
+        state.streak,
+        coins_moved(outcome.events, habit.owner),
+        tuple(outcome.events),
+        status_on(outcome.derived, day),
+        state.slack,
+    )
+
+
+def status_on(derived: Derived, day: date) -> Status:
+    """Return how the slot of a day stands; EXEMPT if the day is in none."""
+    for slot in reversed(derived.slots):
+        if slot.first <= day <= slot.last:
+            return slot.status
+    return "EXEMPT"
+
+
+def undo_judged(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -> Undone:
+    """Take a check-in back and emit what that changed, under the owner's lock."""
+    known = all_facts(tx, habit)
+    if not voided:
+        tx.cause = tx.new_id()
+        tx.habits.add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
+    outcome = judge(tx, habit, known, without(known, fact.id))
+    coins = coins_moved(outcome.events, habit.owner)
+    streak = outcome.derived.state.streak
+    return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
+
+
+def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
+    """Take a fact back that is no check-in, and emit what that changed, under the owner's lock.
+
+    Raises:
+        NotFound: If there is no such fact, or it is one that takes another back.
+    """
+    fact = tx.habits.fact(fact_id)
+    if fact is None or isinstance(fact, Void):
+        raise NotFound("fact", fact_id)
+    tx.cause = tx.new_id()
+    habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
+    void = Void(tx.cause, habit_id, owner, fact.id, tx.now)
+    if habit_id is None:
+        if not _is_voided(tx.habits.facts(owner, fact_id), fact_id):
+            tx.habits.add_facts((void,))
+        events = judge_owner(tx, owner, (void,))
+        return Undone(fact_id, None, None, Streak(0), coins_moved(events, owner), tuple(events))
+    habit = get(tx, habit_id)
+    known = all_facts(tx, habit)
+    after = known if _is_voided(known, fact_id) else [*known, void]
+    if after is not known:
+        tx.habits.add_facts((void,))
+    outcome = judge(tx, habit, known, after)
+    coins = coins_moved(outcome.events, owner)
+    streak = outcome.derived.state.streak
+    return Undone(fact_id, habit_id, _day(fact), streak, coins, tuple(outcome.events))
+
+
+def _is_voided(facts: Iterable[OtherFact | CheckIn], fact_id: UUID) -> bool:
+    return any(isinstance(fact, Void) and fact.fact_id == fact_id for fact in facts)
+
+
+def _day(fact: OtherFact) -> date | None:
+    """Return the single day that a fact concerns, if it is one."""
+    if isinstance(fact, Pause):
+        return None
+    return getattr(fact, "day", None) or getattr(fact, "effective_day", None)

@@ -1,0 +1,54 @@
+"""What time alone does to habits: slots that end, and streaks that can no longer be mended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from habitkit._procedure import Call
+from habitkit.events import StreakBroken
+from habitkit.habits.finding import all_facts
+from habitkit.habits.judging import judge
+from habitkit.streaks import plain
+from habitkit.streaks import rules as streak_rules
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from habitkit._procedure import Steps
+    from habitkit.transaction import Transaction
+
+__all__ = ["pass_time"]
+
+_DAY = timedelta(days=1)
+
+
+def pass_time(limit: int) -> Steps[int]:
+    """Tell what time has changed in habits, up to a limit of habits: a part of the sweep."""
+    due: list[tuple[str, UUID]] = yield Call(_due, (limit,), write=False)
+    for owner, habit_id in due:
+        yield Call(_pass, (owner, habit_id))
+    return len(due)
+
+
+def _due(tx: Transaction, limit: int) -> list[tuple[str, UUID]]:
+    return tx.streaks.to_look_at(tx.now, limit)
+
+
+def _pass(tx: Transaction, owner: str, habit_id: UUID) -> None:
+    """Tell what time has changed in a habit; whoever came first may have told it."""
+    tx.lock(owner)
+    habit, snapshot = tx.habits.get(habit_id), tx.streaks.get(habit_id)
+    if habit is None or snapshot is None:
+        return
+    if snapshot.look_at is None or snapshot.look_at > tx.now:
+        return
+    if snapshot.judged_at is not None:
+        known = all_facts(tx, habit)
+        judge(tx, habit, known, known)
+        return
+    tx.streaks.put(snapshot._replace(rev=tx.rev(owner), look_at=None))
+    last = plain.last_day(snapshot)
+    if last is not None:
+        slots = streak_rules.current_run(snapshot, last).slots
+        tx.emit(owner, [StreakBroken(owner, tx.now, habit_id, last + _DAY, slots)])

@@ -1,0 +1,181 @@
+"""Pure rules of derived events: what is true of a habit's history, and what has changed in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from habitkit.events import HabitCompleted, Retracted, StreakBroken, StreakReached
+from habitkit.habits.facts import CheckIn
+from habitkit.streaks.days import LATE_WINDOW
+from habitkit.streaks.evaluation import answer, fold_life, next_slot
+from habitkit.streaks.life import Life
+from habitkit.streaks.rules import MILESTONE_SLOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date, datetime
+
+    from habitkit.events import Event
+    from habitkit.habits.facts import Fact
+    from habitkit.habits.model import Habit
+    from habitkit.streaks.folding import Folded
+    from habitkit.streaks.model import HabitState, Slot
+
+__all__ = ["Derived", "derive", "difference"]
+
+Told = HabitCompleted | StreakReached | StreakBroken
+
+
+class Derived(NamedTuple):
+    """What facts come to.
+
+    Attributes:
+        events: The derived events by key.
+        sealed: The keys of places that are final: nothing more is paid for them or taken back.
+        state: How the habit stands.
+        slots: Its slots.
+        look_at: When the passing of time may next change an event, or None.
+    """
+
+    events: Mapping[str, Told]
+    sealed: frozenset[str]
+    state: HabitState
+    slots: list[Slot]
+    look_at: datetime | None
+
+
+def derive(habit: Habit, facts: Iterable[Fact], now: datetime) -> Derived:
+    """Return what the facts of a habit come to at an instant.
+
+    A slot is done by all that counts; it is *earned* if what was received in time is enough. Earned
+    slots make the milestones.
+
+    Args:
+        habit: The habit.
+        facts: All facts about it and its owner, in any order.
+        now: The instant, in UTC.
+    """
+    known = list(facts)
+    life = Life(habit, known, now)
+    folded = fold_life(life)
+    in_time = [fact for fact in known if not isinstance(fact, CheckIn) or fact.credit == "full"]
+    earned_life = Life(habit, in_time, now)
+    earned = fold_life(earned_life)
+    since = {
+        slot.first: _received(earned_life, slot) for slot in earned.slots if slot.status == "DONE"
+    }
+    events: dict[str, Told] = {}
+    places: dict[str, Slot] = {}
+    for slot in folded.slots:
+        if slot.status == "DONE":
+            _tell(events, places, slot, _completed(life, slot, since))
+    for slot, length in _lengths(earned):
+        if length % MILESTONE_SLOTS == 0:
+            reached = StreakReached(
+                habit.owner, now, habit.id, slot.first, length, since.get(slot.first)
+            )
+            _tell(events, places, slot, reached)
+    for run, slot in folded.runs:
+        if _is_sealed(slot, now):
+            _tell(
+                events,
+                places,
+                slot,
+                StreakBroken(habit.owner, now, habit.id, slot.first, run.slots),
+            )
+    sealed = frozenset(key for key, slot in places.items() if _is_sealed(slot, now))
+    return Derived(events, sealed, answer(life, folded), folded.slots, _look_at(life, folded))
+
+
+def difference(before: Derived, after: Derived, now: datetime) -> list[Event]:
+    """Return the events that tell of a change, what is taken back first.
+
+    What was final when the facts changed stays paid as it is: a slot that comes to be done then
+    earns nothing, and one that no longer is keeps what it earned.
+
+    Args:
+        before: What was true.
+        after: What is true.
+        now: When the facts changed, in UTC.
+    """
+    told: list[Event] = []
+    for key, event in before.events.items():
+        if key not in after.events:
+            kept = key in before.sealed and key in after.sealed | before.sealed
+            told.append(Retracted(event.owner, now, event.type, key, kept))
+    for key, event in after.events.items():
+        known = before.events.get(key)
+        if known is None:
+            if key not in after.sealed or isinstance(event, StreakBroken):
+                told.append(event)
+            elif isinstance(event, HabitCompleted):
+                told.append(_as_history(event))
+        elif key not in after.sealed and _content(known) != _content(event):
+            told.append(event)
+    return told
+
+
+def _tell(events: dict[str, Told], places: dict[str, Slot], slot: Slot, event: Told) -> None:
+    key = event.key
+    events[key] = event
+    places[key] = slot
+
+
+def _completed(life: Life, slot: Slot, since: Mapping[date, datetime | None]) -> HabitCompleted:
+    habit = life.habit
+    if slot.first not in since:
+        return HabitCompleted(habit.owner, life.now, habit.id, slot.first, "history", None)
+    received = since[slot.first]
+    return HabitCompleted(habit.owner, life.now, habit.id, slot.first, "full", received)
+
+
+def _as_history(event: HabitCompleted) -> HabitCompleted:
+    return HabitCompleted(event.owner, event.at, event.habit_id, event.day, "history", None)
+
+
+def _content(event: Told) -> tuple[object, ...]:
+    """Return what of an event matters beyond its key."""
+    if isinstance(event, HabitCompleted):
+        return event.credit, event.received_at
+    if isinstance(event, StreakReached):
+        return (event.received_at,)
+    return (event.slots,)
+
+
+def _received(life: Life, slot: Slot) -> datetime | None:
+    """Return when the first record of a slot was received."""
+    window = life.version_on(slot.first).schedule.window
+    days = life.days_recorded(slot.first, slot.last)
+    found = [record.received_at for day in days for record in life.records(day, window)]
+    return min(found, default=None)
+
+
+def _lengths(folded: Folded) -> Iterable[tuple[Slot, int]]:
+    """Yield the done slots, each with the length its streak had reached with it."""
+    length = 0
+    for slot in folded.slots:
+        if slot.status == "DONE":
+            length += 1
+            yield slot, length
+        elif slot.status == "MISSED":
+            length = 0
+
+
+def _is_sealed(slot: Slot, now: datetime) -> bool:
+    return now - slot.deadline > LATE_WINDOW
+
+
+def _look_at(life: Life, folded: Folded) -> datetime | None:
+    """Return when time may next change an event."""
+    instants = []
+    if folded.runs and not _is_sealed(folded.runs[-1][1], life.now):
+        instants.append(folded.runs[-1][1].deadline + LATE_WINDOW + timedelta.resolution)
+    ahead = None if life.archived else next_slot(life, folded.slots)
+    if ahead is not None:
+        version = life.version_on(ahead.slot.first)
+        if version.goal.turns:
+            instants.append(ahead.slot.deadline)
+        elif folded.streak.slots:
+            instants.append(ahead.slot.deadline + LATE_WINDOW + timedelta.resolution)
+    return min(instants, default=None)
