@@ -12,7 +12,7 @@ import habitkit.testing
 from habitkit import DayClock, HabitKit, Schedule, StoredEvent, subscribe
 from habitkit.backends.memory import MemoryStore
 from habitkit.errors import InvalidHabit
-from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakReached
+from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakBroken, StreakReached
 from habitkit.streaks.days import habit_day, zone
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -115,6 +115,7 @@ def play(script: Script, habit_clock: DayClock | None = None) -> Outcome:
             kit.habits.undo(facts[step.name])
         else:
             kit.habits.backfill(run.id, [step.day], source="elsewhere")
+    kit.sweep()
     assert kit.streaks.rebuild(run.id).repaired == ()
     state = kit.streaks.state(run.id)
     settled = {row.key: row.amount for row in store._stores.coins._settled if row.amount}
@@ -155,6 +156,9 @@ def oracle(script: Script) -> tuple[set[date], int, set[tuple[str, str]]]:
     earned = {do.day for do in script.lived if do.name not in undone or do.day not in OPEN}
     earned |= {do.day for do in checked if do.name not in undone and do.day in OPEN}
     true = {(HabitCompleted.__name__, f"done:run:{day}") for day in done}
+    for day in done:  # the day after a run ends it, once 48 h have passed since its end
+        if day + DAY not in done and day + DAY not in OPEN and day < TODAY:
+            true.add((StreakBroken.__name__, f"broken:run:{day + DAY}"))
     coins, slots = 0, 0
     for day in sorted(earned):
         slots = slots + 1 if day - DAY in earned else 1

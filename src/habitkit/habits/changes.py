@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from habitkit.events import (
@@ -17,7 +18,7 @@ from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import is_sealed, zone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from habitkit.habits.model import CheckIn, Credit, Habit
@@ -59,7 +60,7 @@ def turn(
         return before, []
     after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-    after = after._replace(look_at=plain.look_at(after, home, day_start))
+    after = after._replace(look_at=plain.look_at(habit, after, tx.now))
     tx.streaks.put(after)
     event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]
@@ -69,29 +70,22 @@ def turn(
         for milestone in gained:
             since = received_at if milestone[0] == day else first_received(tx, habit, milestone[0])
             events.append(_reached(tx, habit, milestone, since))
-    if is_sealed(day, tx.now, home, day_start):
-        known, now = (plain.breaks_around(snapshot, day) for snapshot in (before, after))
-        events += breaks_moved(tx, habit, known, now)
+    untold = before.look_at is not None and before.look_at <= tx.now
+    if untold or is_sealed(day, tx.now, home, day_start):
+        events += breaks_moved(tx, habit, before, after)
     return after, tx.emit(habit.owner, events)
 
 
-def breaks_moved(
-    tx: Transaction, habit: Habit, before: Mapping[date, int], after: Mapping[date, int]
-) -> list[Event]:
-    """Tell which ends of streaks that were final are none, and which ones are new.
+def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapshot) -> list[Event]:
+    """Tell which ends of streaks that were told are none, and which ones are final now.
 
-    Args:
-        tx: The transaction.
-        habit: The habit.
-        before: The missed days that ended a streak, with the length of each.
-        after: Those that do now.
+    Those that became final before the earlier strip's ``look_at`` were told.
     """
-    home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-
-    def final(found: Mapping[date, int]) -> dict[date, int]:
-        return {day: n for day, n in found.items() if is_sealed(day, tx.now, home, day_start)}
-
-    known, now = final(before), final(after)
+    until = tx.now if before.look_at is None else min(before.look_at - timedelta.resolution, tx.now)
+    known, now = (
+        {day: n for day, n in plain.breaks(strip).items() if plain.final_at(habit, day) <= end}
+        for strip, end in ((before, until), (after, tx.now))
+    )
     gone = [StreakBroken(habit.owner, tx.now, habit.id, day, known[day]) for day in known]
     events: list[Event] = [
         Retracted(event.owner, event.at, event.type, event.key)

@@ -172,7 +172,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
         NotFound: If there is no such fact.
     """
     subject = ids.parse_id(fact_id, "fact_id")
-    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "fact", fact_id)
+    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
     found = tx.habits.check_in(subject)
     if found is None:
         return undo_other(tx, owner, subject)

@@ -88,10 +88,8 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
         return
     tx.habits.add_check_ins(facts)
     new_days = sorted({f.day for f in facts if not streak_rules.is_done(before, f.day)})
-    clock = habit.clock
     after = streak_rules.mark_done(before, new_days, tx.rev(habit.owner))
-    look_at = plain.look_at(after, zone_of(clock.tz or "UTC"), clock.day_start)
-    tx.streaks.put(after._replace(look_at=look_at))
+    tx.streaks.put(after._replace(look_at=plain.look_at(habit, after, tx.now)))
     tx.emit(
         habit.owner,
         [
@@ -99,6 +97,6 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
                 completed(tx, habit, day, streak_rules.is_earned(before, day), None)
                 for day in new_days
             ),
-            *breaks_moved(tx, habit, plain.breaks(before), plain.breaks(after)),
+            *breaks_moved(tx, habit, before, after),
         ],
     )

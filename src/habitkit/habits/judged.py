@@ -97,7 +97,7 @@ def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
     """
     fact = tx.habits.fact(fact_id)
     if fact is None or isinstance(fact, Void):
-        raise NotFound("fact", fact_id)
+        raise NotFound("check-in", fact_id)
     tx.cause = tx.new_id()
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
     void = Void(tx.cause, habit_id, owner, fact.id, tx.now)

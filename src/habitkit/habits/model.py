@@ -171,12 +171,12 @@ class Refusal(NamedTuple):
     """Why an item of a batch was refused.
 
     Attributes:
-        index: Its place in the batch, from 0.
+        place: Its place in the batch, from 0.
         error: The class of the error that the item alone would have raised.
         reason: What was wrong with it.
     """
 
-    index: int
+    place: int
     error: str
     reason: str
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from habitkit._procedure import Call
-from habitkit.events import StreakBroken
+from habitkit.habits.changes import breaks_moved
 from habitkit.habits.finding import all_facts
 from habitkit.habits.judging import judge
 from habitkit.streaks import plain
-from habitkit.streaks import rules as streak_rules
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 __all__ = ["pass_time"]
-
-_DAY = timedelta(days=1)
 
 
 def pass_time(limit: int) -> Steps[int]:
@@ -47,8 +43,6 @@ def _pass(tx: Transaction, owner: str, habit_id: UUID) -> None:
         known = all_facts(tx, habit)
         judge(tx, habit, known, known)
         return
-    tx.streaks.put(snapshot._replace(rev=tx.rev(owner), look_at=None))
-    last = plain.last_day(snapshot)
-    if last is not None:
-        slots = streak_rules.current_run(snapshot, last).slots
-        tx.emit(owner, [StreakBroken(owner, tx.now, habit_id, last + _DAY, slots)])
+    after = snapshot._replace(rev=tx.rev(owner), look_at=plain.look_at(habit, snapshot, tx.now))
+    tx.streaks.put(after)
+    tx.emit(owner, breaks_moved(tx, habit, snapshot, after))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Derived", "derive", "difference"]
 
-Told = HabitCompleted | StreakReached | StreakBroken
+_Told = HabitCompleted | StreakReached | StreakBroken
 
 
 class Derived(NamedTuple):
@@ -38,7 +38,7 @@ class Derived(NamedTuple):
         look_at: When the passing of time may next change an event, or None.
     """
 
-    events: Mapping[str, Told]
+    events: Mapping[str, _Told]
     sealed: frozenset[str]
     state: HabitState
     slots: list[Slot]
@@ -65,7 +65,7 @@ def derive(habit: Habit, facts: Iterable[Fact], now: datetime) -> Derived:
     since = {
         slot.first: _received(earned_life, slot) for slot in earned.slots if slot.status == "DONE"
     }
-    events: dict[str, Told] = {}
+    events: dict[str, _Told] = {}
     places: dict[str, Slot] = {}
     for slot in folded.slots:
         if slot.status == "DONE":
@@ -116,7 +116,7 @@ def difference(before: Derived, after: Derived, now: datetime) -> list[Event]:
     return told
 
 
-def _tell(events: dict[str, Told], places: dict[str, Slot], slot: Slot, event: Told) -> None:
+def _tell(events: dict[str, _Told], places: dict[str, Slot], slot: Slot, event: _Told) -> None:
     key = event.key
     events[key] = event
     places[key] = slot
@@ -134,7 +134,7 @@ def _as_history(event: HabitCompleted) -> HabitCompleted:
     return HabitCompleted(event.owner, event.at, event.habit_id, event.day, "history", None)
 
 
-def _content(event: Told) -> tuple[object, ...]:
+def _content(event: _Told) -> tuple[object, ...]:
     """Return what of an event matters beyond its key."""
     if isinstance(event, HabitCompleted):
         return event.credit, event.received_at

@@ -5,7 +5,7 @@ What is said here equals what ``evaluate`` says of the same facts, and takes a f
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from math import exp2
 from typing import TYPE_CHECKING
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from habitkit.habits.model import Habit
     from habitkit.streaks.model import Risk, Snapshot
 
-__all__ = ["breaks", "breaks_around", "is_plain", "last_day", "look_at", "state"]
+__all__ = ["breaks", "final_at", "is_plain", "last_day", "look_at", "state"]
 
 _DAY = timedelta(days=1)
 _HALF_A_DAY = timedelta(hours=12)
+_RECENT = 6  # no day further back is still unsealed
 _KEPT = exp2(-1 / 13)
 _AS_DONE = bytes.maketrans(b"hv", b"1x")
 
@@ -87,30 +88,29 @@ def state(habit: Habit, snapshot: Snapshot, now: datetime) -> HabitState:
     )
 
 
-def look_at(snapshot: Snapshot, tz: ZoneInfo, day_start: time) -> datetime | None:
-    """Return when the end of the last run of a strip becomes final, should nothing more be done."""
+def look_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
+    """Return when the next end of a streak becomes final, should nothing more be done.
+
+    Args:
+        habit: The habit.
+        snapshot: Its strip.
+        now: The instant, in UTC.
+    """
     last = last_day(snapshot)
     if last is None:
         return None
-    return day_boundary(last + 2 * _DAY, tz, day_start) + LATE_WINDOW + timedelta.resolution
+    finals = [final_at(habit, last + _DAY)]
+    if b"x" in snapshot.marks[-_RECENT:] or b"v" in snapshot.marks[-_RECENT:]:
+        recent = last - _RECENT * _DAY
+        finals = [final_at(habit, day) for day in breaks(snapshot) if day >= recent]
+    return min((final for final in finals if final > now), default=None)
 
 
-def breaks_around(snapshot: Snapshot, day: date) -> dict[date, int]:
-    """Return which missed days near one end a run, with the length of the run each ends.
-
-    Turning the day can change no others.
-    """
-    found = {}
-    if is_done(snapshot, day):
-        end = _end_of_run(snapshot, day)
-        found[end + _DAY] = current_run(snapshot, end).slots
-    else:
-        if is_done(snapshot, day - _DAY):
-            found[day] = current_run(snapshot, day - _DAY).slots
-        if is_done(snapshot, day + _DAY):
-            end = _end_of_run(snapshot, day + _DAY)
-            found[end + _DAY] = current_run(snapshot, end).slots
-    return found
+def final_at(habit: Habit, day: date) -> datetime:
+    """Return from when on a missed day can no longer be mended."""
+    tz = zone(habit.clock.tz or "UTC")
+    over = day_boundary(day + _DAY, tz, habit.clock.day_start)
+    return over + LATE_WINDOW + timedelta.resolution
 
 
 def breaks(snapshot: Snapshot) -> dict[date, int]:
@@ -122,13 +122,6 @@ def breaks(snapshot: Snapshot) -> dict[date, int]:
         if run:
             found[snapshot.first_day + _DAY * end] = len(run)
     return found
-
-
-def _end_of_run(snapshot: Snapshot, day: date) -> date:
-    """Return the last day of the run that a done day lies in."""
-    marks = snapshot.marks.translate(_AS_DONE)
-    end = marks.find(b"x", (day - snapshot.first_day).days)
-    return snapshot.first_day + _DAY * ((len(marks) if end < 0 else end) - 1)
 
 
 def last_day(snapshot: Snapshot) -> date | None:

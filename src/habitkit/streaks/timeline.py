@@ -90,10 +90,7 @@ class Timeline:
 
     def zone_at(self, at: datetime) -> ZoneInfo:
         """Return the zone the owner is in."""
-        for start, _, tz in reversed(self._stretches):
-            if start <= at:
-                return tz
-        raise AssertionError  # pragma: no cover - the first stretch began with time
+        return next(tz for start, _, tz in reversed(self._stretches) if start <= at)
 
     def _boundaries(self, day: date) -> Iterator[tuple[datetime, datetime, datetime]]:
         """Yield each stretch with the instant at which a day begins in its zone."""
