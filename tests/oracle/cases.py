@@ -12,7 +12,6 @@ from habitkit.habits.model import Habit
 from habitkit.testing.strategies import facts, habits, instants
 
 DAYS = 60
-A_LITTLE = tuple(timedelta(seconds=s) for s in (0, 0, 1, 3600))
 
 
 class Case(NamedTuple):
@@ -27,6 +26,5 @@ class Case(NamedTuple):
 def cases(draw, days: int = DAYS) -> Case:
     habit = draw(habits())
     known = draw(facts(habit, days=draw(st.sampled_from((days, days, 10)))))
-    later = instants(start=habit.created_at, days=days + 20)
-    now = draw(later)
-    return Case(habit, known, now)
+    start = habit.created_at + timedelta(days=draw(st.sampled_from((days, 40, 20, 5, -1))))
+    return Case(habit, known, draw(instants(start=start, days=20)))

@@ -115,10 +115,8 @@ class Reader:
 
         self.check_ins = self.of(CheckIn)
         moves = [(f.at, f.tz) for f in self.of(ZoneChanged)]
-        if habit.clock.tz is None:
-            zones = [(EVER, "UTC"), *moves]
-        else:
-            zones = [(EVER, habit.clock.tz)]
+        pinned = habit.clock.tz
+        zones = [(EVER, "UTC"), *moves] if pinned is None else [(EVER, pinned)]
         named = [f.day for f in self.check_ins]
         earliest = min([habit.created_at.date(), now.date(), *named])
         self.time = Timeline(zones, habit.clock.day_start, earliest)
@@ -282,46 +280,44 @@ class Reader:
 
     def judge(self, slot: Slot, *, over: bool) -> str:
         """Return how a slot stands, repairs and freezes left aside."""
-        version, goal, needs = slot.version, slot.version.goal, slot.needs
-        by_day = [self.counted(day, version) for day in slot.days]
-        records = [record for found in by_day for record in found]
-        free = [self.free(day, version) for day in slot.days]
-        excused = slot.partial or free.count(False) < needs
-        folded = fold(goal, records) if records else None
-        tells_early = goal.fold in {"sum", "max"} and needs == 1
-        if needs > 1:
-            met = sum(meets(goal, found) for found in by_day) >= needs
-        else:
-            met = meets(goal, records)
-        if goal.kind == "avoid":
-            if excused:
-                return "EXEMPT"
-            if records:
-                return "MISSED"
-            return "DONE" if over else "OPEN"
-        if goal.kind == "at_most":
-            assert goal.high is not None
-            if excused:
-                return "EXEMPT"
-            if folded is not None and folded > goal.high and (over or tells_early):
-                return "MISSED"
-            if not over:
-                return "OPEN"
-            return "DONE" if records else goal.unrecorded.upper()
-        if version.schedule.kind == "rolling" and (met or slot.first in self.spans[version]):
+        stands = self.stands(slot, over=over)
+        free = [self.free(day, slot.version) for day in slot.days]
+        if slot.partial or free.count(False) < slot.needs:
+            always = slot.version.goal.kind in {"avoid", "at_most"}
+            return "EXEMPT" if always or stands in {"OPEN", "MISSED"} else stands
+        return stands
+
+    def stands(self, slot: Slot, *, over: bool) -> str:
+        """Return how a slot stands by its goal."""
+        goal = slot.version.goal
+        records = self.recorded(slot)
+        is_rolling = slot.version.schedule.kind == "rolling"
+        if is_rolling and (self.is_met(slot) or slot.first in self.spans[slot.version]):
             return "DONE"
-        if goal.kind == "between" or goal.fold == "last":
-            if over and met:
-                return "DONE"
-            surpassed = (
-                tells_early and goal.high is not None and folded is not None and folded > goal.high
-            )
-            stands = "MISSED" if over or surpassed else "OPEN"
-        elif met:
-            return "DONE"
-        else:
-            stands = "MISSED" if over else "OPEN"
-        return "EXEMPT" if excused else stands
+        if goal.kind == "avoid" and records:
+            return "MISSED"
+        tells_early = records and goal.fold in {"sum", "max"} and slot.needs == 1
+        if goal.high is not None and tells_early and fold(goal, records) > goal.high:
+            return "MISSED"
+        may_turn = goal.kind in {"avoid", "at_most", "between"} or goal.fold == "last"
+        if not over:
+            return "DONE" if self.is_met(slot) and not may_turn else "OPEN"
+        if goal.kind == "at_most" and not records:
+            return goal.unrecorded.upper()
+        return "DONE" if goal.kind == "avoid" or self.is_met(slot) else "MISSED"
+
+    def recorded(self, slot: Slot) -> list[CheckIn]:
+        return [record for day in slot.days for record in self.counted(day, slot.version)]
+
+    def done_days(self, slot: Slot) -> set[date]:
+        """Return the days of a slot that meet the goal by themselves."""
+        version = slot.version
+        return {day for day in slot.days if meets(version.goal, self.counted(day, version))}
+
+    def is_met(self, slot: Slot) -> bool:
+        if slot.needs > 1:
+            return len(self.done_days(slot)) >= slot.needs
+        return meets(slot.version.goal, self.recorded(slot))
 
     def find_spans(self, history: list[Slot]) -> None:
         """Find Loop's automatic spans of each rolling schedule, over the days of its own slots."""
@@ -336,46 +332,22 @@ class Reader:
 
     def limit(self) -> date:
         """Return the last day that is looked at: ten years from today, or the horizon."""
-        return max(ten_years_after(self.today), self.horizon)
+        limit: date = max(ten_years_after(self.today), self.horizon)
+        return limit
 
     def read(self) -> Reading:
         end = self.horizon if self.archived_on is None else min(self.horizon, self.archived_on)
-        history = []
-        later = None
         coming = self.slots()
-        for slot in coming:
-            if slot.first > end:
-                later = slot
-                break
-            history.append(slot)
+        history: list[Slot] = []
+        later: Slot | None = next(coming, None)
+        while later is not None and later.first <= end:
+            history.append(later)
+            later = next(coming, None)
         self.find_spans(history)
-        if later is not None:
-            self.spans.setdefault(later.version, set())
         for slot in history:
             slot.deadline = self.deadline(slot)
             slot.status = self.judge(slot, over=self.now >= slot.deadline)
-
-        run, best, ended, purse = Run(), Run(), None, Purse(self.of(FreezeGranted))
-        for slot in history:
-            if slot.status == "MISSED" and self.repaired & set(slot.days):
-                slot.status = "FROZEN"
-            if slot.status == "MISSED" and run.slots and purse.use(slot.last):
-                slot.status = "FROZEN"
-            if slot.status == "MISSED":
-                ended = slot if run.slots else ended
-                run = Run()
-            if slot.status == "DONE":
-                recorded = sum(bool(self.counted(day, slot.version)) for day in slot.days)
-                run = Run(
-                    run.slots + 1,
-                    run.first or slot.first,
-                    min(slot.last, self.horizon),
-                    run.completions + recorded,
-                )
-                best = run if run.slots >= best.slots else best
-                rule = self.habit.freezes
-                if rule and run.slots % rule.per_slots == 0 and purse.earned < rule.most_held:
-                    purse.earned += 1
+        run, best, ended, purse = self.fold_in_order(history)
 
         upcoming = self.next_slot(history, later, coming)
         slack = 0 if upcoming is None else self.slack(upcoming)
@@ -400,12 +372,36 @@ class Reader:
             freezes=purse.usable(self.today),
         )
 
+    def fold_in_order(self, history: list[Slot]) -> tuple[Run, Run, Slot | None, Purse]:
+        """Freeze what is frozen; return the streak, the best one, and what ended the last one."""
+        run, best, ended = Run(), Run(), None
+        purse, rule = Purse(self.of(FreezeGranted)), self.habit.freezes
+        for slot in history:
+            if slot.status == "MISSED":
+                if self.repaired & set(slot.days) or (run.slots and purse.use(slot.last)):
+                    slot.status = "FROZEN"
+                else:
+                    ended = slot if run.slots else ended
+                    run = Run()
+            elif slot.status == "DONE":
+                recorded = sum(bool(self.counted(day, slot.version)) for day in slot.days)
+                run = Run(
+                    run.slots + 1,
+                    run.first or slot.first,
+                    min(slot.last, self.horizon),
+                    run.completions + recorded,
+                )
+                best = run if run.slots >= best.slots else best
+                if rule and run.slots % rule.per_slots == 0 and purse.earned < rule.most_held:
+                    purse.earned += 1
+        return run, best, ended, purse
+
     def next_slot(
         self, history: list[Slot], later: Slot | None, coming: Iterator[Slot]
     ) -> Slot | None:
-        for slot in history:
-            if slot.last >= self.today and slot.status == "OPEN":
-                return slot
+        for known in history:
+            if known.last >= self.today and known.status == "OPEN":
+                return known
         limit = ten_years_after(self.today)
         forever = [start for start, end in [*self.pauses, *self.away] if end is None]
         slot = later
@@ -420,27 +416,19 @@ class Reader:
 
     def needs_no_record(self, slot: Slot) -> bool:
         goal = slot.version.goal
-        recorded = any(self.counted(day, slot.version) for day in slot.days)
-        return goal.kind == "avoid" or (
-            goal.kind == "at_most" and (goal.unrecorded != "missed" or recorded)
-        )
+        enough = goal.unrecorded != "missed" or bool(self.recorded(slot))
+        return goal.kind == "avoid" or (goal.kind == "at_most" and enough)
 
     def slack(self, slot: Slot) -> int:
         if self.needs_no_record(slot):
             return 0
-        goal, version = slot.version.goal, slot.version
-        done = {day for day in slot.days if meets(goal, self.counted(day, version))}
+        done = self.done_days(slot)
         if slot.needs > 1:
             wanting = max(slot.needs - len(done), 0)
         else:
-            records = [r for day in slot.days for r in self.counted(day, version)]
-            wanting = 0 if meets(goal, records) else 1
-        left = [
-            day
-            for day in slot.days
-            if day >= self.today and not self.free(day, version) and day not in done
-        ]
-        return max(len(left) - wanting, 0)
+            wanting = 0 if self.is_met(slot) else 1
+        left = [day for day in slot.days if day >= self.today and not self.free(day, slot.version)]
+        return max(len(set(left) - done) - wanting, 0)
 
     def risk_of(self, slot: Slot | None, slack: int, purse: Purse) -> str:
         if slot is None or slot.first > self.today or slack or self.needs_no_record(slot):
@@ -569,17 +557,20 @@ def is_due(day: date, schedule: Schedule, anchor: date) -> bool:
         return day.weekday() in schedule.on
     if schedule.kind == "rrule":
         return day in recurrences(schedule.rule, anchor, day.year)
-    if schedule.kind == "every":
-        if schedule.unit in {"day", "week"}:
-            n = schedule.n * (7 if schedule.unit == "week" else 1)
-            return (day - anchor).days % n == 0
-        months = (day.year - anchor.year) * 12 + day.month - anchor.month
-        if months % (schedule.n * (12 if schedule.unit == "year" else 1)):
-            return False
-        if anchor.day > length_of_month(day):
-            return schedule.month_end == "clamp" and day.day == length_of_month(day)
+    return schedule.kind != "every" or is_multiple(day, schedule, anchor)
+
+
+def is_multiple(day: date, schedule: Schedule, anchor: date) -> bool:
+    """Tell whether a day lies a multiple of n units before or after an anchor."""
+    if schedule.unit in {"day", "week"}:
+        return (day - anchor).days % (schedule.n * (7 if schedule.unit == "week" else 1)) == 0
+    months = (day.year - anchor.year) * 12 + day.month - anchor.month
+    if months % (schedule.n * (12 if schedule.unit == "year" else 1)):
+        return False
+    length = length_of_month(day)
+    if anchor.day <= length:
         return day.day == anchor.day
-    return True
+    return schedule.month_end == "clamp" and day.day == length
 
 
 @lru_cache(maxsize=1000)

@@ -90,7 +90,7 @@ class _Story:
         return self.new_id(), self.habit.id, self.habit.owner
 
     def an_instant(self) -> datetime:
-        """Draw an instant at a quarter of an hour after the habit was created, so that some meet."""
+        """Draw an instant some quarters of an hour after the creation, so that some meet."""
         quarters = self.draw(st.integers(0, self.days * 96))
         return self.habit.created_at + quarters * _QUARTER
 
@@ -115,19 +115,31 @@ class _Story:
         """Add one on many of the days, so that there are streaks to be broken."""
         every_day = 2**self.days - 1
         holes = st.lists(st.integers(0, self.days - 1), max_size=4)
-        marks = self.draw(
-            st.integers(0, every_day)
-            | holes.map(lambda days: every_day & ~sum({1 << day for day in days}))
-            | holes.map(lambda days: sum({1 << day for day in days}))
+        most_days = holes.map(lambda days: every_day & ~sum({1 << day for day in days}))
+        few_days = holes.map(lambda days: sum({1 << day for day in days}))
+        marks = self.draw(most_days | most_days | st.integers(0, every_day) | few_days)
+        usual = st.just([self._enough()])
+        amounts = self.draw(
+            usual | usual | st.lists(st.sampled_from(_AMOUNTS), min_size=1, max_size=3)
         )
-        amounts = self.draw(st.lists(st.sampled_from(_AMOUNTS), min_size=1, max_size=3))
-        hours = self.draw(st.integers(0, 23))
-        last = self.draw(st.integers(1, self.days))
+        first = self.habit.created_at + timedelta(hours=self.draw(st.integers(0, 23)))
+        window = self.habit.schedule.window
+        if window and self.draw(st.booleans()):
+            where = zone(self.zone_at(first))
+            first = datetime.combine(first.date(), window[0], where).astimezone(UTC)
+        last = self.draw(st.just(self.days) | st.integers(1, self.days))
         for number in range(last):
             if marks >> number & 1:
-                at = self.habit.created_at + number * _DAY + timedelta(hours=hours)
+                at = first + number * _DAY
                 tz = self.zone_at(at)
                 self.add_check_in(at, tz, self.label(at, tz), amounts[number % len(amounts)])
+
+    def _enough(self) -> float:
+        """Return an amount that meets the first goal, or does not break it."""
+        goal = self.habit.goal
+        if goal.low is None:
+            return 0 if goal.kind == "avoid" else 1 if goal.high is None else goal.high
+        return goal.low
 
     def add_check_in_of_its_own(self) -> None:
         """Add one at an edge, in another zone, twice at one instant, or for another day."""
@@ -222,4 +234,4 @@ def facts_of(
         if kind not in {"zone", "flight"}:
             story.add_one_of(kind)
     story.add_voids()
-    return tuple(draw(st.permutations(story.facts)) if len(story.facts) < 8 else story.facts[::-1])
+    return tuple(sorted(story.facts, key=lambda fact: fact.id))

@@ -136,13 +136,17 @@ def _seasons() -> SearchStrategy[tuple[tuple[int, int], tuple[int, int]] | None]
     return st.none() | st.none() | st.none() | st.tuples(days, days)
 
 
-@st.composite
-def schedules(draw: DrawFn, *, anchor: date | None = None) -> Schedule:
+def schedules(*, anchor: date | None = None) -> SearchStrategy[Schedule]:
     """Return schedules of every kind; of ``rrule`` only where python-dateutil is installed.
 
     Args:
         anchor: A day near which some of the anchors lie; without it they are left out.
     """
+    return _schedules(anchor)
+
+
+@st.composite
+def _schedules(draw: DrawFn, anchor: date | None) -> Schedule:
     kinds = ["daily", "daily", "weekdays", "every", "last_done", "quota", "rolling"]
     kind = draw(st.sampled_from([*kinds, "rrule"] if find_spec("dateutil") else kinds))
     window, season = draw(_windows()), draw(_seasons())
@@ -211,25 +215,33 @@ def _go_together(plan: tuple[Schedule, Goal]) -> bool:
     return True
 
 
-@st.composite
-def plans(draw: DrawFn, *, anchor: date | None = None) -> tuple[Schedule, Goal]:
+def plans(*, anchor: date | None = None) -> SearchStrategy[tuple[Schedule, Goal]]:
     """Return schedules and goals that go together.
 
     Args:
         anchor: As for ``schedules``.
     """
+    return _plans(anchor)
+
+
+@st.composite
+def _plans(draw: DrawFn, anchor: date | None) -> tuple[Schedule, Goal]:
     schedule = draw(schedules(anchor=anchor))
     return schedule, draw(goals().filter(lambda goal: _go_together((schedule, goal))))
 
 
-@st.composite
-def habits(draw: DrawFn, *, owner: str = "ada", created_at: datetime | None = None) -> Habit:
+def habits(*, owner: str = "ada", created_at: datetime | None = None) -> SearchStrategy[Habit]:
     """Return habits.
 
     Args:
         owner: Whose habits.
         created_at: When they were created; without it any of ``instants``.
     """
+    return _habits(owner, created_at)
+
+
+@st.composite
+def _habits(draw: DrawFn, owner: str, created_at: datetime | None) -> Habit:
     created = created_at or draw(instants(days=45))
     schedule, goal = draw(plans(anchor=created.date()))
     rule = st.builds(FreezeRule, per_slots=st.integers(1, 7), most_held=st.integers(1, 3))
@@ -249,8 +261,8 @@ def facts(habit: Habit, *, days: int = 60) -> SearchStrategy[tuple[Fact, ...]]:
     """Return facts of all kinds about a habit, in no order, beginning when it was created.
 
     Among them are check-ins before that, at the edges of days and of windows, for other days than
-    their instant's, and of amount 0; flights over the date line; pauses without an end; and voids of
-    some of the facts, of facts that nobody has seen, and of the same fact twice.
+    their instant's, and of amount 0; flights over the date line; pauses without an end; and voids
+    of some of the facts, of facts that nobody has seen, and of the same fact twice.
 
     Args:
         habit: The habit; of its owner there are facts too: zones and pauses.
