@@ -26,6 +26,7 @@ needs_evaluate = pytest.mark.skipif(
     evaluate is None or slots is None, reason="habitkit.streaks has no evaluate yet"
 )
 few = settings(max_examples=300, suppress_health_check=list(HealthCheck))
+fewer = settings(few, max_examples=60)
 many = settings(
     max_examples=CASES_OF_A_SEED,
     database=None,
@@ -102,7 +103,7 @@ def test_many_cases_come_out_as_the_oracle_says(seed, capsys):
 
 
 @needs_evaluate
-@few
+@fewer
 @hypothesis.given(cases(days=20), st.randoms(use_true_random=False))
 def test_the_order_of_the_facts_does_not_matter(case, lots):
     shuffled = case._replace(facts=tuple(lots.sample(case.facts, len(case.facts))))
@@ -124,7 +125,7 @@ def test_a_thousand_orders_have_one_outcome(case):
 
 
 @needs_evaluate
-@few
+@fewer
 @hypothesis.given(cases(days=20))
 def test_a_fact_that_is_known_twice_counts_once(case):
     assert found(case._replace(facts=case.facts * 2)) == found(case)
