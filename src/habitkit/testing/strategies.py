@@ -8,6 +8,7 @@ about two in three of the examples lie there.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from habitkit.habits.goal import Goal
 from habitkit.habits.model import DayClock, FreezeRule, Habit
-from habitkit.habits.schedule import Schedule
+from habitkit.habits.schedule import Per, Schedule, Unit
 from habitkit.testing._fact_strategies import facts_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ _MINUTES_OF_A_DAY = 24 * 60
 _DAY_STARTS = (time(0), time(0), time(0), time(3), time(4, 30), time(2, 30), time(0, 30), time(12))
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LONGEST_MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_MOST_UNITS = (("day", 10), ("week", 3), ("month", 3), ("year", 2))
+_MOST_UNITS: tuple[tuple[Unit, int], ...] = (("day", 10), ("week", 3), ("month", 3), ("year", 2))
+_MOST_DAYS: tuple[tuple[Per, int], ...] = (("week", 7), ("week", 7), ("month", 31), ("year", 100))
+_NUMBERS = st.integers(1, 2**64)
 _BOUNDS = st.sampled_from((0.1, 0.3, 1, 2, 2.5, 5, 30))
 _RULES = (
     "FREQ=DAILY;INTERVAL=3",
@@ -81,6 +84,7 @@ _RULES = (
 )
 
 
+@cache
 def zones() -> SearchStrategy[str]:
     """Return names of zones of the tz database, those with hard days the likelier ones."""
     everywhere = sorted(available_timezones() - _NO_PLACES) or ["UTC"]
@@ -109,6 +113,7 @@ def instants(*, start: datetime | None = None, days: int = 90) -> SearchStrategy
     return near | near | far
 
 
+@cache
 def clocks() -> SearchStrategy[DayClock]:
     """Return clocks that are pinned to a zone or follow the owner, with days beginning anywhen."""
     return st.builds(
@@ -120,20 +125,24 @@ def clocks() -> SearchStrategy[DayClock]:
     )
 
 
+@cache
 def _wall_times() -> SearchStrategy[time]:
     return st.integers(0, _MINUTES_OF_A_DAY // 5 - 1).map(lambda n: time(n // 12, n % 12 * 5))
 
 
+@cache
 def _windows() -> SearchStrategy[tuple[time, time] | None]:
     two = st.lists(_wall_times(), min_size=2, max_size=2, unique=True).map(lambda t: (t[0], t[1]))
-    return st.none() | st.none() | two | st.just((time(6), time(10))) | st.just((time(22), time(1)))
+    usual = st.sampled_from(((time(6), time(10)), (time(22), time(1))))
+    return st.one_of(*[st.none()] * 6, two, usual)
 
 
+@cache
 def _seasons() -> SearchStrategy[tuple[tuple[int, int], tuple[int, int]] | None]:
     days = st.integers(1, 12).flatmap(
         lambda month: st.tuples(st.just(month), st.integers(1, _LONGEST_MONTHS[month - 1]))
     )
-    return st.none() | st.none() | st.none() | st.tuples(days, days)
+    return st.one_of(*[st.none()] * 7, st.tuples(days, days))
 
 
 def schedules(*, anchor: date | None = None) -> SearchStrategy[Schedule]:
@@ -160,17 +169,17 @@ def _schedules(draw: DrawFn, anchor: date | None) -> Schedule:
         unit, most = draw(st.sampled_from(_MOST_UNITS))
         return Schedule.every(
             draw(st.integers(1, most)),
-            unit,  # type: ignore[arg-type]
+            unit,
             anchor="last_done" if kind == "last_done" else day,
             month_end=draw(st.sampled_from(("clamp", "skip"))),
             window=window,
             season=season,
         )
     if kind == "quota":
-        per = draw(st.sampled_from(("week", "week", "month", "year")))
-        n = draw(st.integers(1, {"week": 7, "month": 31, "year": 100}[per]) | st.integers(1, 3))
+        per, days = draw(st.sampled_from(_MOST_DAYS))
+        n = draw(st.integers(1, days) | st.integers(1, 3))
         start = draw(st.none() | st.sampled_from(_WEEKDAYS))
-        return Schedule.quota(n, per, week_start=start, window=window, season=season)  # type: ignore[arg-type]
+        return Schedule.quota(n, per, week_start=start, window=window, season=season)
     if kind == "rolling":
         span = draw(st.integers(1, 14) | st.sampled_from((7, 30, 31)))
         n = draw(st.integers(1, min(span, 7)))
@@ -181,6 +190,7 @@ def _schedules(draw: DrawFn, anchor: date | None) -> Schedule:
     return Schedule.daily(window=window, season=season)
 
 
+@cache
 def goals() -> SearchStrategy[Goal]:
     """Return goals of every kind."""
     folds = st.sampled_from(("sum", "sum", "max", "last"))
@@ -204,8 +214,7 @@ def goals() -> SearchStrategy[Goal]:
     )
 
 
-def _go_together(plan: tuple[Schedule, Goal]) -> bool:
-    schedule, goal = plan
+def _go_together(schedule: Schedule, goal: Goal) -> bool:
     if schedule.kind == "rolling":
         return goal.kind in {"done", "at_least"}
     if schedule.after_done:
@@ -227,7 +236,8 @@ def plans(*, anchor: date | None = None) -> SearchStrategy[tuple[Schedule, Goal]
 @st.composite
 def _plans(draw: DrawFn, anchor: date | None) -> tuple[Schedule, Goal]:
     schedule = draw(schedules(anchor=anchor))
-    return schedule, draw(goals().filter(lambda goal: _go_together((schedule, goal))))
+    goal = draw(goals())
+    return schedule, goal if _go_together(schedule, goal) else Goal.done()
 
 
 def habits(*, owner: str = "ada", created_at: datetime | None = None) -> SearchStrategy[Habit]:
@@ -240,20 +250,30 @@ def habits(*, owner: str = "ada", created_at: datetime | None = None) -> SearchS
     return _habits(owner, created_at)
 
 
+@cache
+def _creations() -> SearchStrategy[datetime]:
+    return instants(days=45)
+
+
+@cache
+def _freeze_rules() -> SearchStrategy[FreezeRule | None]:
+    rules = st.builds(FreezeRule, per_slots=st.integers(1, 7), most_held=st.integers(1, 3))
+    return st.none() | rules
+
+
 @st.composite
 def _habits(draw: DrawFn, owner: str, created_at: datetime | None) -> Habit:
-    created = created_at or draw(instants(days=45))
+    created = created_at or draw(_creations())
     schedule, goal = draw(plans(anchor=created.date()))
-    rule = st.builds(FreezeRule, per_slots=st.integers(1, 7), most_held=st.integers(1, 3))
     return Habit(
-        id=draw(st.integers(1, 2**64).map(lambda n: UUID(int=n))),
+        id=UUID(int=draw(_NUMBERS)),
         owner=owner,
         title="Run",
         schedule=schedule,
         clock=draw(clocks()),
         created_at=created,
         goal=goal,
-        freezes=draw(st.none() | rule),
+        freezes=draw(_freeze_rules()),
     )
 
 
