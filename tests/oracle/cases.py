@@ -1,0 +1,30 @@
+"""Cases for the comparison: a habit, facts about it, and an instant at which somebody looks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from habitkit.habits.facts import Fact
+from habitkit.habits.model import Habit
+from habitkit.testing.strategies import facts, habits, instants
+
+DAYS = 60
+
+
+class Case(NamedTuple):
+    """What ``evaluate`` is asked."""
+
+    habit: Habit
+    facts: tuple[Fact, ...]
+    now: datetime
+
+
+@st.composite
+def cases(draw, days: int = DAYS) -> Case:
+    habit = draw(habits())
+    known = draw(facts(habit, days=draw(st.sampled_from((days, days, 10)))))
+    start = habit.created_at + timedelta(days=draw(st.sampled_from((days, 40, 20, 5, -1))))
+    return Case(habit, known, draw(instants(start=start, days=20)))

@@ -1,0 +1,592 @@
+"""The laws of docs/explanation/streaks.md read once more: day by day, plainly, and slowly.
+
+Of the package it knows the values that facts are made of, and nothing that computes. Where the page
+leaves a choice, the comment says which one is taken here.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from math import fsum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from attrs import define
+
+from habitkit.habits.facts import (
+    Archived,
+    CheckIn,
+    FreezeGranted,
+    Pause,
+    Restored,
+    ScheduleChanged,
+    Skip,
+    StreakRepaired,
+    Void,
+    ZoneChanged,
+)
+from habitkit.habits.goal import Goal
+from habitkit.habits.model import Habit
+from habitkit.habits.schedule import Schedule
+from tests.oracle.timeline import DAY, EVER, Timeline, instant_of, reached, wall
+
+MENDABLE = timedelta(hours=48)
+
+
+class Version(NamedTuple):
+    """A schedule and a goal as they are in force, with the anchor that was left out."""
+
+    schedule: Schedule
+    goal: Goal
+    anchor: date
+    change: UUID | None
+
+
+@define
+class Slot:
+    """A slot; its status is filled in when it is judged."""
+
+    first: date
+    last: date
+    version: Version
+    partial: bool
+    deadline: datetime = EVER
+    status: str = ""
+
+    @property
+    def days(self) -> list[date]:
+        return list(days_from(self.first, self.last))
+
+    @property
+    def needs(self) -> int:
+        schedule = self.version.schedule
+        return schedule.n if schedule.kind == "quota" else 1
+
+
+class Run(NamedTuple):
+    """A streak."""
+
+    slots: int = 0
+    first: date | None = None
+    last: date | None = None
+    completions: int = 0
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1 if self.first and self.last else 0
+
+
+class Reading(NamedTuple):
+    """What the laws make of a habit and its facts."""
+
+    slots: list[tuple[date, date, datetime, str]]
+    today: date
+    status: str
+    streak: Run
+    best: Run
+    slack: int
+    risk: str
+    expires_at: datetime | None
+    repair_until: datetime | None
+    freezes: int
+
+
+def read(habit: Habit, facts: Iterable[Any], *, now: datetime) -> Reading:
+    """Read the laws."""
+    return Reader(habit, facts, now).read()
+
+
+class Reader:
+    """One reading: the facts sorted into what the laws ask for."""
+
+    def __init__(self, habit: Habit, facts: Iterable[Any], now: datetime) -> None:
+        self.habit = habit
+        self.now = now
+        known = {fact.id: fact for fact in facts}
+        # What is taken back stays so: a void that names a void changes nothing.
+        voided = {fact.fact_id for fact in known.values() if isinstance(fact, Void)}
+        counting = [fact for fact in known.values() if fact.id not in voided]
+        self.facts = [
+            f for f in counting if getattr(f, "habit_id", None) in {None, habit.id}
+        ]  # those of the owner name no habit
+
+        self.check_ins = self.of(CheckIn)
+        moves = [(f.at, f.tz) for f in self.of(ZoneChanged)]
+        pinned = habit.clock.tz
+        zones = [(EVER, "UTC"), *moves] if pinned is None else [(EVER, pinned)]
+        named = [f.day for f in self.check_ins]
+        earliest = min([habit.created_at.date(), now.date(), *named])
+        self.time = Timeline(zones, habit.clock.day_start, earliest)
+
+        self.created = self.time.label(habit.created_at)
+        self.begin = min([self.created, *named])
+        self.today = self.time.label(now)
+        self.horizon = max([self.time.latest_label(now), *named])
+        self.skipped = {f.day for f in self.of(Skip)}
+        self.pauses = [(f.start, f.end) for f in self.of(Pause)]
+        self.repaired = {f.day for f in self.of(StreakRepaired)}
+        self.away, self.archived_on = self.archive()
+        self.records: dict[date, list[CheckIn]] = {}
+        for check_in in self.check_ins:
+            self.records.setdefault(check_in.day, []).append(check_in)
+        self.versions = [
+            (
+                f.effective_day,
+                Version(f.schedule, f.goal, f.schedule.anchor or f.effective_day, f.id),
+            )
+            for f in sorted(self.of(ScheduleChanged), key=lambda f: (f.effective_day, f.at, f.id))
+        ]
+        self.spans: dict[Version, set[date]] = {}
+        self.free_days: dict[date, bool] = {}
+
+    def of(self, kind: Any) -> list[Any]:
+        """Return the facts of a kind, in order."""
+        return sorted((f for f in self.facts if isinstance(f, kind)), key=lambda f: (f.at, f.id))
+
+    def archive(self) -> tuple[list[tuple[date, date | None]], date | None]:
+        """Return the times of being archived, and the day on which the one that lasts began.
+
+        A second archiving in a row changes nothing, nor does a second restoring.
+        """
+        away: list[tuple[date, date | None]] = []
+        since: date | None = None
+        for fact in self.of(Archived | Restored):
+            if isinstance(fact, Archived):
+                since = fact.day if since is None else since
+            elif since is not None:
+                away.append((since, fact.day - DAY))
+                since = None
+        if since is not None:
+            away.append((since, None))
+        return away, since
+
+    # --- slots ---
+
+    def in_force(self, day: date) -> Version:
+        first = self.habit.schedule
+        found = Version(first, self.habit.goal, first.anchor or self.created, None)
+        for effective, version in self.versions:
+            if effective <= day:
+                found = version
+        return found
+
+    def slots(self) -> Iterator[Slot]:
+        """Yield the slots from the beginning of the history on, without an end."""
+        day = self.begin
+        while True:
+            slot = self.slot_that_begins_on(day)
+            if slot is not None:
+                yield slot
+                day = slot.last
+            elif day > self.limit():
+                return
+            day += DAY
+
+    def slot_that_begins_on(self, day: date) -> Slot | None:
+        version = self.in_force(day)
+        schedule = version.schedule
+        if schedule.kind == "quota":
+            week_start = schedule.week_start
+            if week_start is None:
+                names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+                week_start = names.index(self.habit.clock.week_start)
+            first, last = period(day, schedule.unit, week_start)
+            return Slot(day, last, version, partial=first != day)
+        if schedule.kind == "every" and schedule.after_done:
+            last = self.end_after_done(day, version)
+            return Slot(day, last, version, partial=False)
+        if not is_due(day, schedule, version.anchor):
+            return None
+        return Slot(day, day, version, partial=False)
+
+    def end_after_done(self, first: date, version: Version) -> date:
+        schedule = version.schedule
+        times = 1
+        last = add(first - DAY, schedule.n, schedule.unit)
+        while last is None or (
+            # A month that lacks the day is left out: then the next one that has it.
+            schedule.month_end == "skip"
+            and schedule.unit in {"month", "year"}
+            and last.day != (first - DAY).day
+        ):
+            times += 1
+            last = add(first - DAY, times * schedule.n, schedule.unit)
+        so_far: list[CheckIn] = []
+        for day in days_from(first, last):
+            so_far += self.counted(day, version)
+            if meets(version.goal, so_far):
+                return day
+        return last
+
+    def deadline(self, slot: Slot) -> datetime:
+        part = self.time.last_part(slot.last)
+        window = slot.version.schedule.window
+        if window is None:
+            return part.end
+        start = self.habit.clock.day_start
+        shown = datetime.combine(slot.last, window[1])
+        if window[1] <= start:
+            shown += DAY
+        # In a gap the end is reached when the clocks leap over it.
+        return min(
+            part.end, reached(part.zone, shown, since=self.time.boundary(slot.last, part.zone))
+        )
+
+    # --- how days and slots stand ---
+
+    def free(self, day: date, version: Version) -> bool:
+        return is_off(day, version.schedule) or self.free_for_any_schedule(day)
+
+    def free_for_any_schedule(self, day: date) -> bool:
+        if day not in self.free_days:
+            lived = self.time.lived(day)
+            self.free_days[day] = (
+                day in self.skipped
+                or any(start <= day and (end is None or day <= end) for start, end in self.pauses)
+                or any(start <= day and (end is None or day <= end) for start, end in self.away)
+                or lived < self.habit.clock.min_day
+                or not lived
+            )
+        return self.free_days[day]
+
+    def counted(self, day: date, version: Version) -> list[CheckIn]:
+        """Return the records of a day: check-ins in the window, of an amount that counts."""
+        found = []
+        for check_in in self.records.get(day, []):
+            if version.goal.kind in {"done", "avoid"} and not check_in.amount > 0:
+                continue
+            if version.goal.kind in {"avoid", "at_most"} and self.free(day, version):
+                continue
+            window = version.schedule.window
+            if window is not None and self.is_of_its_instant(check_in):
+                shown = wall(check_in.tz, check_in.at).time()
+                start, end = window
+                inside = start <= shown < end if start < end else shown >= start or shown < end
+                if not inside:
+                    continue
+            found.append(check_in)
+        return found
+
+    def is_of_its_instant(self, check_in: CheckIn) -> bool:
+        """Tell whether a check-in names the day that its instant bears in its own zone."""
+        start = self.habit.clock.day_start
+        day = check_in.at.date() + 2 * DAY
+        while instant_of(check_in.tz, datetime.combine(day, start)) > check_in.at:
+            day -= DAY
+        return check_in.day == day
+
+    def judge(self, slot: Slot, *, over: bool) -> str:
+        """Return how a slot stands, repairs and freezes left aside."""
+        stands = self.stands(slot, over=over)
+        free = [self.free(day, slot.version) for day in slot.days]
+        if slot.partial or free.count(False) < slot.needs:
+            always = slot.version.goal.kind in {"avoid", "at_most"}
+            return "EXEMPT" if always or stands in {"OPEN", "MISSED"} else stands
+        return stands
+
+    def stands(self, slot: Slot, *, over: bool) -> str:
+        """Return how a slot stands by its goal."""
+        goal = slot.version.goal
+        records = self.recorded(slot)
+        is_rolling = slot.version.schedule.kind == "rolling"
+        if is_rolling and (self.is_met(slot) or slot.first in self.spans[slot.version]):
+            return "DONE"
+        if goal.kind == "avoid" and records:
+            return "MISSED"
+        tells_early = records and goal.fold in {"sum", "max"} and slot.needs == 1
+        if goal.high is not None and tells_early and fold(goal, records) > goal.high:
+            return "MISSED"
+        may_turn = goal.kind in {"avoid", "at_most", "between"} or goal.fold == "last"
+        if not over:
+            return "DONE" if self.is_met(slot) and not may_turn else "OPEN"
+        if goal.kind == "at_most" and not records:
+            return goal.unrecorded.upper()
+        return "DONE" if goal.kind == "avoid" or self.is_met(slot) else "MISSED"
+
+    def recorded(self, slot: Slot) -> list[CheckIn]:
+        return [record for day in slot.days for record in self.counted(day, slot.version)]
+
+    def done_days(self, slot: Slot) -> set[date]:
+        """Return the days of a slot that meet the goal by themselves."""
+        version = slot.version
+        return {day for day in slot.days if meets(version.goal, self.counted(day, version))}
+
+    def is_met(self, slot: Slot) -> bool:
+        if slot.needs > 1:
+            return len(self.done_days(slot)) >= slot.needs
+        return meets(slot.version.goal, self.recorded(slot))
+
+    def find_spans(self, history: list[Slot]) -> None:
+        """Find Loop's automatic spans of each rolling schedule, over the days of its own slots."""
+        for version in {slot.version for slot in history} | {v for _, v in self.versions}:
+            self.spans[version] = set()
+            if version.schedule.kind == "rolling":
+                own = [slot.first for slot in history if slot.version == version]
+                done = [day for day in own if meets(version.goal, self.counted(day, version))]
+                self.spans[version] = automatic(done, version.schedule.n, version.schedule.span)
+
+    # --- the whole ---
+
+    def limit(self) -> date:
+        """Return the last day that is looked at: ten years from today, or the horizon."""
+        limit: date = max(ten_years_after(self.today), self.horizon)
+        return limit
+
+    def read(self) -> Reading:
+        end = self.horizon if self.archived_on is None else min(self.horizon, self.archived_on)
+        coming = self.slots()
+        history: list[Slot] = []
+        later: Slot | None = next(coming, None)
+        while later is not None and later.first <= end:
+            history.append(later)
+            later = next(coming, None)
+        self.find_spans(history)
+        for slot in history:
+            slot.deadline = self.deadline(slot)
+            slot.status = self.judge(slot, over=self.now >= slot.deadline)
+        run, best, ended, purse = self.fold_in_order(history)
+
+        upcoming = self.next_slot(history, later, coming)
+        slack = 0 if upcoming is None else self.slack(upcoming)
+        risk, repair_until = "BROKEN", None
+        if not best.slots or self.archived_on is not None:
+            risk = "NONE"
+        elif run.slots:
+            risk = self.risk_of(upcoming, slack, purse)
+        elif ended is not None and self.now <= ended.deadline + MENDABLE:
+            risk, repair_until = "REPAIRABLE", ended.deadline + MENDABLE
+        holding = [s.status for s in history if s.first <= self.today <= s.last]
+        return Reading(
+            slots=[(s.first, s.last, s.deadline, s.status) for s in history],
+            today=self.today,
+            status=holding[0] if holding else "EXEMPT",
+            streak=run,
+            best=best,
+            slack=slack,
+            risk=risk,
+            expires_at=self.deadline(upcoming) if upcoming is not None and run.slots else None,
+            repair_until=repair_until,
+            freezes=purse.usable(self.today),
+        )
+
+    def fold_in_order(self, history: list[Slot]) -> tuple[Run, Run, Slot | None, Purse]:
+        """Freeze what is frozen; return the streak, the best one, and what ended the last one."""
+        run, best, ended = Run(), Run(), None
+        purse, rule = Purse(self.of(FreezeGranted)), self.habit.freezes
+        for slot in history:
+            if slot.status == "MISSED":
+                if self.repaired & set(slot.days) or (run.slots and purse.use(slot.last)):
+                    slot.status = "FROZEN"
+                else:
+                    ended = slot if run.slots else ended
+                    run = Run()
+            elif slot.status == "DONE":
+                recorded = sum(bool(self.counted(day, slot.version)) for day in slot.days)
+                run = Run(
+                    run.slots + 1,
+                    run.first or slot.first,
+                    min(slot.last, self.horizon),
+                    run.completions + recorded,
+                )
+                best = run if run.slots >= best.slots else best
+                if rule and run.slots % rule.per_slots == 0 and purse.earned < rule.most_held:
+                    purse.earned += 1
+        return run, best, ended, purse
+
+    def next_slot(
+        self, history: list[Slot], later: Slot | None, coming: Iterator[Slot]
+    ) -> Slot | None:
+        for known in history:
+            if known.last >= self.today and known.status == "OPEN":
+                return known
+        limit = ten_years_after(self.today)
+        forever = [start for start, end in [*self.pauses, *self.away] if end is None]
+        slot = later
+        while slot is not None and slot.first <= limit:
+            if forever and slot.first >= min(forever):
+                return None  # every later day is free
+            self.spans.setdefault(slot.version, set())
+            if slot.last >= self.today and self.judge(slot, over=False) == "OPEN":
+                return slot
+            slot = next(coming, None)
+        return None
+
+    def needs_no_record(self, slot: Slot) -> bool:
+        goal = slot.version.goal
+        enough = goal.unrecorded != "missed" or bool(self.recorded(slot))
+        return goal.kind == "avoid" or (goal.kind == "at_most" and enough)
+
+    def slack(self, slot: Slot) -> int:
+        if self.needs_no_record(slot):
+            return 0
+        done = self.done_days(slot)
+        if slot.needs > 1:
+            wanting = max(slot.needs - len(done), 0)
+        else:
+            wanting = 0 if self.is_met(slot) else 1
+        left = [day for day in slot.days if day >= self.today and not self.free(day, slot.version)]
+        return max(len(set(left) - done) - wanting, 0)
+
+    def risk_of(self, slot: Slot | None, slack: int, purse: Purse) -> str:
+        if slot is None or slot.first > self.today or slack or self.needs_no_record(slot):
+            return "SAFE"
+        return "PROTECTED" if purse.usable(slot.last) else "AT_RISK"
+
+
+class Purse:
+    """The freezes that are left."""
+
+    def __init__(self, grants: list[FreezeGranted]) -> None:
+        """Put each single granted freeze into the purse."""
+        self.granted = [
+            (grant.effective_day, grant.expires_day) for grant in grants for _ in range(grant.count)
+        ]
+        self.earned = 0
+
+    def fitting(self, day: date) -> list[tuple[date, date | None]]:
+        return [
+            (effective, expires)
+            for effective, expires in self.granted
+            if effective <= day and (expires is None or day <= expires)
+        ]
+
+    def usable(self, day: date) -> int:
+        """Return how many could be used on a slot that ends on a day."""
+        return len(self.fitting(day)) + self.earned
+
+    def use(self, day: date) -> bool:
+        """Take one out for a slot that ends on a day, if there is one."""
+        fitting = self.fitting(day)
+        expiring = [(expires, effective) for effective, expires in fitting if expires is not None]
+        if expiring:
+            expires, effective = min(expiring)
+            self.granted.remove((effective, expires))
+        elif self.earned:
+            self.earned -= 1
+        elif fitting:
+            self.granted.remove(fitting[0])
+        else:
+            return False
+        return True
+
+
+def fold(goal: Goal, records: list[CheckIn]) -> float:
+    if goal.fold == "sum":
+        return fsum(record.amount for record in records)  # exact, so that no order matters
+    if goal.fold == "max":
+        return max(record.amount for record in records)
+    return max(records, key=lambda record: (record.at, record.id)).amount
+
+
+def meets(goal: Goal, records: list[CheckIn]) -> bool:
+    """Tell whether records meet a goal; what was not recorded meets none."""
+    if not records:
+        return False
+    amount = fold(goal, records)
+    low = goal.low is None or amount >= goal.low
+    return low and (goal.high is None or amount <= goal.high)
+
+
+def automatic(done: list[date], num: int, den: int) -> set[date]:
+    """Return the days of the spans that Loop fills by itself around done days."""
+    newest_first = sorted(done, reverse=True)
+    spans: list[tuple[date, date, date]] = []
+    for index in range(num - 1, len(newest_first)):
+        begin, center = newest_first[index], newest_first[index - num + 1]
+        size = den
+        if den in {30, 31}:  # there it means a month
+            tomorrow = begin + DAY
+            size = length_of_month(tomorrow if tomorrow.day == 1 else begin)
+        if (center - begin).days < size:
+            spans.append((begin, center, begin + (size - 1) * DAY))
+    for index in range(1, len(spans)):
+        begin, center, end = spans[index]
+        overlap = (end - spans[index - 1][0]).days
+        if overlap >= 0:
+            shift = min((end - center).days, overlap + 1) * DAY
+            spans[index] = (begin - shift, center, end - shift)
+    return {day for begin, _, end in spans for day in days_from(begin, end)}
+
+
+# --- the calendar ---
+
+
+def days_from(first: date, last: date) -> Iterator[date]:
+    day = first
+    while day <= last:
+        yield day
+        day += DAY
+
+
+def length_of_month(day: date) -> int:
+    return monthrange(day.year, day.month)[1]
+
+
+def add(day: date, n: int, unit: str) -> date | None:
+    """Return the day n units later, clamped to the month's end; None outside the calendar."""
+    if unit in {"day", "week"}:
+        return day + n * DAY * (7 if unit == "week" else 1)
+    months = day.year * 12 + day.month - 1 + n * (12 if unit == "year" else 1)
+    year, month = months // 12, months % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
+def ten_years_after(day: date) -> date:
+    found = add(day, 10, "year")
+    assert found is not None
+    return found
+
+
+def period(day: date, unit: str, week_start: int) -> tuple[date, date]:
+    """Return the first and the last day of the week, month or year that holds a day."""
+    if unit == "week":
+        first = day
+        while first.weekday() != week_start:
+            first -= DAY
+        return first, first + 6 * DAY
+    if unit == "month":
+        return day.replace(day=1), day.replace(day=length_of_month(day))
+    return date(day.year, 1, 1), date(day.year, 12, 31)
+
+
+def is_due(day: date, schedule: Schedule, anchor: date) -> bool:
+    if schedule.kind == "weekdays":
+        return day.weekday() in schedule.on
+    if schedule.kind == "rrule":
+        return day in recurrences(schedule.rule, anchor, day.year)
+    return schedule.kind != "every" or is_multiple(day, schedule, anchor)
+
+
+def is_multiple(day: date, schedule: Schedule, anchor: date) -> bool:
+    """Tell whether a day lies a multiple of n units before or after an anchor."""
+    if schedule.unit in {"day", "week"}:
+        return (day - anchor).days % (schedule.n * (7 if schedule.unit == "week" else 1)) == 0
+    months = (day.year - anchor.year) * 12 + day.month - anchor.month
+    if months % (schedule.n * (12 if schedule.unit == "year" else 1)):
+        return False
+    length = length_of_month(day)
+    if anchor.day <= length:
+        return day.day == anchor.day
+    return schedule.month_end == "clamp" and day.day == length
+
+
+@lru_cache(maxsize=1000)
+def recurrences(rule: str, anchor: date, year: int) -> frozenset[date]:
+    """Return the days of a year on which a rule recurs that counts from an anchor."""
+    from dateutil.rrule import rrulestr
+
+    start = datetime(anchor.year, anchor.month, anchor.day)  # noqa: DTZ001 - a day, not an instant
+    found = rrulestr(rule, dtstart=start)
+    first, last = datetime(year, 1, 1), datetime(year, 12, 31)  # noqa: DTZ001
+    return frozenset(at.date() for at in found.between(first, last, inc=True))
+
+
+def is_off(day: date, schedule: Schedule) -> bool:
+    if schedule.season is None:
+        return False
+    first, last = schedule.season
+    here = (day.month, day.day)
+    return not (first <= here <= last if first <= last else here >= first or here <= last)

@@ -1,0 +1,163 @@
+"""The owner's timeline as a list: from which instant on which label is borne, and in which zone.
+
+Nothing of the package is used. Offsets are found by asking the tz database every three hours and
+closing in on each change; a wall time is turned into an instant by looking through the offsets.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+DAY = timedelta(days=1)
+STEP = timedelta(hours=3)
+SECOND = timedelta(seconds=1)
+EVER = datetime(1, 1, 3, tzinfo=UTC)
+
+_zone = cache(ZoneInfo)
+
+
+class Change(NamedTuple):
+    """An instant from which on a zone has another offset."""
+
+    at: datetime
+    before: timedelta
+    after: timedelta
+
+
+def offset(name: str, at: datetime) -> timedelta:
+    found = at.astimezone(_zone(name)).utcoffset()
+    assert found is not None
+    return found
+
+
+def wall(name: str, at: datetime) -> datetime:
+    """Return what the clocks of a zone show, as a naive time."""
+    return (at + offset(name, at)).replace(tzinfo=None)
+
+
+@cache
+def changes(name: str, year: int) -> tuple[Change, ...]:
+    """Return the changes of a year's clocks, and of a little before and after it."""
+    found = []
+    at, end = datetime(year, 1, 1, tzinfo=UTC) - 7 * DAY, datetime(year + 1, 1, 7, tzinfo=UTC)
+    before = offset(name, at)
+    while at < end:
+        after = offset(name, at + STEP)
+        if after != before:
+            low, high = at, at + STEP
+            while high - low > SECOND:
+                middle = low + SECOND * ((high - low) // SECOND // 2)
+                low, high = (middle, high) if offset(name, middle) == before else (low, middle)
+            found.append(Change(high, before, after))
+        at, before = at + STEP, after
+    return tuple(found)
+
+
+@lru_cache(maxsize=200_000)
+def instant_of(name: str, shown: datetime) -> datetime:
+    """Return when the clocks of a zone show a wall time.
+
+    The first time, if they show it twice; if they never do, then as long after the gap began as the
+    wall time lies after the gap's beginning.
+    """
+    utc = shown.replace(tzinfo=UTC)
+    near = [c for c in changes(name, shown.year) if abs(c.at - utc) < 4 * DAY]
+    if not near:
+        return utc - offset(name, utc)
+    spans = [(EVER, near[0].before)] + [(c.at, c.after) for c in near]
+    ends = [c.at for c in near] + [utc + 9 * DAY]
+    for (start, of), end in zip(spans, ends, strict=True):
+        if start <= utc - of < end:
+            return utc - of
+    for change in near:
+        if utc - change.after < change.at <= utc - change.before:
+            return utc - change.before
+    raise AssertionError((name, shown))
+
+
+def reached(name: str, shown: datetime, since: datetime) -> datetime:
+    """Return the first instant, from one on, at which the clocks show a wall time or a later one."""
+    if wall(name, since) >= shown:
+        return since
+    times = [c.at for c in changes(name, shown.year)]
+    times += [instant_of(name, shown)]
+    return min(at for at in times if at > since and wall(name, at) >= shown)
+
+
+class Part(NamedTuple):
+    """A time that bears one label, in one zone."""
+
+    start: datetime
+    end: datetime
+    label: date
+    zone: str
+
+
+class Timeline:
+    """Which label an owner's instants bear, as far as anybody has asked."""
+
+    def __init__(self, moves: list[tuple[datetime, str]], day_start: time, first: date) -> None:
+        """Take the zones of the owner: from which instant on which one counts, the first ever."""
+        self.moves = moves
+        self.day_start = day_start
+        self.first = first - 5 * DAY
+        self.known = first - 5 * DAY
+        self._reach(first + 40 * DAY)
+
+    def boundary(self, day: date, zone: str) -> datetime:
+        return instant_of(zone, datetime.combine(day, self.day_start))
+
+    def _reach(self, day: date) -> None:
+        """Make the list anew, so that it holds all that can bear a day's label or an earlier one."""
+        if day <= self.known:
+            return
+        self.known = day + 100 * DAY
+        begin = datetime.combine(self.first, time(0), UTC)
+        end = datetime.combine(self.known, time(0), UTC) + 4 * DAY
+        self.parts: list[Part] = []
+        leaving = [at for at, _ in self.moves[1:]] + [end]
+        for (since, zone), left in zip(self.moves, leaving, strict=True):
+            start, until = max(since, begin), min(left, end)
+            label = start.date() - 3 * DAY
+            while start < until:
+                while self.boundary(label + DAY, zone) <= start:
+                    label += DAY
+                stop = min(self.boundary(label + DAY, zone), until)
+                self.parts.append(Part(start, stop, label, zone))
+                start = stop
+        self._lived: dict[date, timedelta] = {}
+        last: dict[date, Part] = {}
+        for part in self.parts:
+            self._lived[part.label] = self._lived.get(part.label, 0 * DAY) + part.end - part.start
+            last[part.label] = part
+        self._labels = sorted(last)
+        self._last = []  # for each label the last part that bears it or an earlier one
+        latest = last[self._labels[0]]
+        for label in self._labels:
+            latest = max(latest, last[label], key=lambda part: part.end)
+            self._last.append(latest)
+
+    def label(self, at: datetime) -> date:
+        """Return the label that an instant bears."""
+        self._reach(at.date() + 3 * DAY)
+        (part,) = [part for part in self.parts if part.start <= at < part.end]
+        return part.label
+
+    def latest_label(self, until: datetime) -> date:
+        """Return the latest label that any instant has borne until one."""
+        self._reach(until.date() + 3 * DAY)
+        return max(part.label for part in self.parts if part.start <= until)
+
+    def lived(self, day: date) -> timedelta:
+        """Return for how long a label was borne."""
+        self._reach(day)
+        return self._lived.get(day, 0 * DAY)
+
+    def last_part(self, day: date) -> Part:
+        """Return the last time that bears a label or an earlier one: it ends with the day."""
+        self._reach(day)
+        return self._last[bisect_right(self._labels, day) - 1]
