@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from math import fsum
 from typing import Any, NamedTuple
@@ -204,16 +204,8 @@ class Reader:
 
     def end_after_done(self, first: date, version: Version) -> date:
         schedule = version.schedule
-        times = 1
         last = add(first - DAY, schedule.n, schedule.unit)
-        while last is None or (
-            # A month that lacks the day is left out: then the next one that has it.
-            schedule.month_end == "skip"
-            and schedule.unit in {"month", "year"}
-            and last.day != (first - DAY).day
-        ):
-            times += 1
-            last = add(first - DAY, times * schedule.n, schedule.unit)
+        assert last is not None
         so_far: list[CheckIn] = []
         for day in days_from(first, last):
             so_far += self.counted(day, version)
@@ -228,6 +220,8 @@ class Reader:
             return part.end
         start = self.habit.clock.day_start
         shown = datetime.combine(slot.last, window[1])
+        if wraps(window, start):
+            return part.end
         if window[1] <= start:
             shown += DAY
         # In a gap the end is reached when the clocks leap over it.
@@ -523,6 +517,15 @@ def days_from(first: date, last: date) -> Iterator[date]:
 
 def length_of_month(day: date) -> int:
     return monthrange(day.year, day.month)[1]
+
+
+def wraps(window: tuple[time, time], start: time) -> bool:
+    """Tell whether a window goes over the hour at which days begin."""
+    some_day = date(2000, 1, 1)
+    first, opens, closes = (datetime.combine(some_day, hour) for hour in (start, *window))
+    opens += DAY if opens < first else timedelta(0)
+    closes += DAY if closes <= first else timedelta(0)
+    return closes < opens
 
 
 def add(day: date, n: int, unit: str) -> date | None:

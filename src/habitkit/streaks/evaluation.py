@@ -135,13 +135,13 @@ def _reaches(fact: Fact, first: date, last: date) -> bool:
 
 def fold_life(life: Life) -> Folded:
     """Return what a habit's slots come to in order."""
-    return fold(slots_of(life), Freezes(life.grants, life.habit.freezes), life.horizon)
+    return fold(slots_of(life), Freezes(life.grants, life.habit.freezes), life.reach)
 
 
 def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitState:
     """Return how a habit stands, whose slots are folded."""
     streak = folded.streak
-    ahead = next_slot(life, folded.slots) if streak.slots and not life.archived else None
+    ahead = None if life.archived else next_slot(life, folded.slots)
     repair_until = None
     if folded.runs and not streak.slots:
         until = folded.runs[-1][1].deadline + LATE_WINDOW
@@ -156,7 +156,7 @@ def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitSt
         folded.best,
         0 if ahead is None else ahead.slack,
         _risk(life, folded, ahead, repair_until),
-        None if ahead is None else ahead.slot.deadline,
+        ahead.slot.deadline if ahead is not None and streak.slots else None,
         repair_until,
         strength_of(folded.slots, strength, start),
         folded.freezes.left(life.today),

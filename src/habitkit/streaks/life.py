@@ -87,8 +87,8 @@ class Life:
         self.archived = bool(self._put_away) and self._put_away[-1][1] == date.max
         created = self.timeline.label(habit.created_at)
         self.start = min([created, *self._days[:1]])
-        horizon = max([self.timeline.latest_label(now), *self._days[-1:]])
-        self.horizon = min(horizon, self._put_away[-1][0]) if self.archived else horizon
+        self.reach = max([self.timeline.latest_label(now), *self._days[-1:]])
+        self.horizon = min(self.reach, self._put_away[-1][0]) if self.archived else self.reach
         self._versions = _versions(habit, created, kinds[ScheduleChanged])
 
     def version_on(self, day: date) -> Version:
@@ -137,7 +137,7 @@ class Life:
         """Return when a slot ends."""
         if schedule.window is None:
             return self.timeline.ends(last)
-        return self.timeline.window_ends(last, schedule.window[1])
+        return self.timeline.window_ends(last, schedule.window)
 
     def _is_in(self, record: CheckIn, window: tuple[time, time]) -> bool:
         tz = zone(record.tz)

@@ -81,12 +81,17 @@ class Timeline:
         lived = self.lived(day)
         return lived < self._min_day or not lived
 
-    def window_ends(self, day: date, end: time) -> datetime:
-        """Return when a window closes on a day: in the zone in which the day ends, on that day."""
+    def window_ends(self, day: date, window: tuple[time, time]) -> datetime:
+        """Return when a window closes on a day: in the zone in which the day ends."""
         over = self.ends(day)
+        opens, closes = window
+        if opens != self._day_start and _until(self._day_start, opens) > _until(
+            self._day_start, closes
+        ):
+            return over
         tz = self.zone_at(over - timedelta.resolution)
-        closes = day_boundary(day if end > self._day_start else day + _DAY, tz, end)
-        return min(closes, over)
+        shown = datetime.combine(day if closes > self._day_start else day + _DAY, closes)
+        return min(_reached(shown, tz), over)
 
     def zone_at(self, at: datetime) -> ZoneInfo:
         """Return the zone the owner is in."""
@@ -96,3 +101,25 @@ class Timeline:
         """Yield each stretch with the instant at which a day begins in its zone."""
         for start, end, tz in self._stretches:
             yield start, end, day_boundary(day, tz, self._day_start)
+
+
+def _until(day_start: time, wall: time) -> timedelta:
+    """Return how long after the start of a day the wall shows a time, up to 24 h."""
+    some_day = date(2000, 1, 1)
+    passed = datetime.combine(some_day, wall) - datetime.combine(some_day, day_start)
+    return passed if passed > timedelta(0) else passed + _DAY
+
+
+def _reached(shown: datetime, tz: ZoneInfo) -> datetime:
+    """Return the first instant at which the wall shows a time or, leaping over it, a later one."""
+    late = shown.replace(tzinfo=tz).astimezone(UTC)
+    if late.astimezone(tz).replace(tzinfo=None) == shown:
+        return late
+    early = shown.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    while late - early > timedelta.resolution:
+        middle = early + (late - early) / 2
+        if middle.astimezone(tz).replace(tzinfo=None) >= shown:
+            late = middle
+        else:
+            early = middle
+    return late
