@@ -118,9 +118,7 @@ class _Story:
         most_days = holes.map(lambda days: every_day & ~sum({1 << day for day in days}))
         few_days = holes.map(lambda days: sum({1 << day for day in days}))
         any_days = st.binary(min_size=self.days // 8 + 1, max_size=self.days // 8 + 1)
-        marks = self.draw(
-            most_days | most_days | any_days.map(lambda bits: int.from_bytes(bits)) | few_days
-        )
+        marks = self.draw(most_days | most_days | any_days.map(int.from_bytes) | few_days)
         usual = st.just([self._enough()])
         amounts = self.draw(
             usual | usual | st.lists(st.sampled_from(_AMOUNTS), min_size=1, max_size=3)
