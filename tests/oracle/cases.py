@@ -25,6 +25,8 @@ class Case(NamedTuple):
 @st.composite
 def cases(draw, days: int = DAYS) -> Case:
     habit = draw(habits())
-    known = draw(facts(habit, days=draw(st.sampled_from((days, days, 10)))))
-    start = habit.created_at + timedelta(days=draw(st.sampled_from((days, 40, 20, 5, -1))))
+    known = draw(facts(habit, days=draw(st.sampled_from((days, days, days, 10)))))
+    start = habit.created_at + timedelta(
+        days=draw(st.sampled_from((days, days, days, 40, 40, 20, 5, -1)))
+    )
     return Case(habit, known, draw(instants(start=start, days=20)))

@@ -117,7 +117,8 @@ class _Story:
         holes = st.lists(st.integers(0, self.days - 1), max_size=4)
         most_days = holes.map(lambda days: every_day & ~sum({1 << day for day in days}))
         few_days = holes.map(lambda days: sum({1 << day for day in days}))
-        marks = self.draw(most_days | most_days | st.integers(0, every_day) | few_days)
+        any_days = st.binary(min_size=self.days // 8 + 1, max_size=self.days // 8 + 1)
+        marks = self.draw(most_days | most_days | any_days.map(int.from_bytes) | few_days)
         usual = st.just([self._enough()])
         amounts = self.draw(
             usual | usual | st.lists(st.sampled_from(_AMOUNTS), min_size=1, max_size=3)
@@ -127,7 +128,8 @@ class _Story:
         if window and self.draw(st.booleans()):
             where = zone(self.zone_at(first))
             first = datetime.combine(first.date(), window[0], where).astimezone(UTC)
-        last = self.draw(st.just(self.days) | st.integers(1, self.days))
+        whole = st.just(self.days)
+        last = self.draw(whole | whole | st.integers(1, self.days))
         for number in range(last):
             if marks >> number & 1:
                 at = first + number * _DAY
