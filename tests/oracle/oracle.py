@@ -343,7 +343,9 @@ class Reader:
             slot.status = self.judge(slot, over=self.now >= slot.deadline)
         run, best, ended, purse = self.fold_in_order(history)
 
-        upcoming = self.next_slot(history, later, coming)
+        upcoming = None
+        if self.archived_on is None:
+            upcoming = self.next_slot(history, later, coming)
         slack = 0 if upcoming is None else self.slack(upcoming)
         risk, repair_until = "BROKEN", None
         if not best.slots or self.archived_on is not None:

@@ -9,7 +9,7 @@ from habitkit.clock import instant
 from habitkit.habits.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
 from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.folding import Folded, Freezes, fold
-from habitkit.streaks.judging import days_met, judge, spans
+from habitkit.streaks.judging import days_met, is_met, judge, spans
 from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
 from habitkit.streaks.model import HabitState, Slot
@@ -198,13 +198,14 @@ def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
     )
     if not asks:
         return Ahead(slot, 0, asks)
-    done = days_met(life, version, slot.first, slot.last) if slot.needed > 1 else set()
+    done = days_met(life, version, slot.first, slot.last)
+    wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))
     left = [
         day
         for day in _days(max(slot.first, life.today), slot.last)
         if day not in done and life.freedom(day, schedule) is None
     ]
-    return Ahead(slot, max(0, len(left) - (slot.needed - len(done))), asks)
+    return Ahead(slot, max(0, len(left) - wanting), asks)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

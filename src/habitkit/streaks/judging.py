@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from habitkit.streaks.life import Life, Version
     from habitkit.streaks.model import Status
 
-__all__ = ["days_met", "judge", "slots", "spans"]
+__all__ = ["days_met", "is_met", "judge", "slots", "spans"]
 
 _DAY = timedelta(days=1)
 
@@ -149,8 +149,14 @@ def _tally(life: Life, version: Version, span: Span, needed: int) -> _Tally:
 def _verdict(goal: Goal, tally: _Tally, *, is_open: bool, excuse: str | None) -> tuple[Status, str]:
     """Return how a slot stands, and by which rule."""
     limits = goal.kind in {"avoid", "at_most"}
-    if excuse is not None and (limits or not tally.met):
+    status, why = _by_records(goal, tally, is_open=is_open, limits=limits)
+    if excuse is not None and (limits or status in {"OPEN", "MISSED"}):
         return "EXEMPT", excuse
+    return status, why
+
+
+def _by_records(goal: Goal, tally: _Tally, *, is_open: bool, limits: bool) -> tuple[Status, str]:
+    """Return how a slot stands that is not excused."""
     if limits and not tally.completions and not is_open:
         return _UNRECORDED[goal.unrecorded if goal.kind == "at_most" else "done"]
     if tally.over:
@@ -158,6 +164,11 @@ def _verdict(goal: Goal, tally: _Tally, *, is_open: bool, excuse: str | None) ->
     if is_open and (goal.turns or not tally.met):
         return "OPEN", "not over yet"
     return ("DONE", "met") if tally.met else ("MISSED", "not met")
+
+
+def is_met(goal: Goal, slot: Slot) -> bool:
+    """Tell whether what was recorded in a slot that needs one day meets the goal so far."""
+    return slot.amount is not None and _meets(goal, slot.amount)
 
 
 _UNRECORDED: dict[str, tuple[Status, str]] = {

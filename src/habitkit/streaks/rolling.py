@@ -27,13 +27,14 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
     Args:
         done: The days on which it was done.
         n: How many of them it takes.
-        span: Within how many days; 30 or 31 mean the month in which a span begins.
+        span: Within how many days; 30 or 31 mean as many as the month of the span's first day has,
+            or if that is its last day, the month after it.
     """
     newest_first = sorted(set(done), reverse=True)
     found = set(newest_first)
     begins_later: date | None = None
     for newest, oldest in zip(newest_first, newest_first[n - 1 :], strict=False):
-        size = monthrange(oldest.year, oldest.month)[1] if span in _A_MONTH else span
+        size = _month_of(oldest) if span in _A_MONTH else span
         if (newest - oldest).days >= size:
             continue
         first, last = oldest, oldest + _DAY * (size - 1)
@@ -43,3 +44,10 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
         begins_later = first
         found.update(first + _DAY * at for at in range((last - first).days + 1))
     return found
+
+
+def _month_of(day: date) -> int:
+    """Return how many days a month has that begins a span."""
+    tomorrow = day + _DAY
+    month = tomorrow if tomorrow.day == 1 else day
+    return monthrange(month.year, month.month)[1]
