@@ -105,7 +105,7 @@ def _automatic(life: Life, version: Version) -> set[date]:
     """Return the days that a rolling schedule counts as done."""
     found = life.automatic.get(version)
     if found is None:
-        met = days_met(life, version, date.min, date.max)
+        met = days_met(life, version, date.min, life.horizon)
         done = [day for day in met if life.version_on(day) == version]
         found = automatic_days(done, version.schedule.n, version.schedule.span)
         life.automatic[version] = found
