@@ -67,7 +67,7 @@ def test_facts_of_all_kinds_come_and_voids_of_unknown_ones():
 def test_nights_on_which_clocks_change_are_likely():
     near = [at for at in some(instants(days=3)) if any(changes_near(at, name) for name in PLACES)]
 
-    assert len(near) > 80
+    assert len(near) > 50  # chance alone would make it 26
 
 
 PLACES = ["Europe/Vienna", "America/New_York", "America/Santiago", "Australia/Lord_Howe"]
