@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from attrs import define, field
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Plans = SearchStrategy[tuple[Schedule, Goal]]
 
-__all__ = ["facts_of"]
+__all__ = ["facts_of", "weighed"]
 
 _DAY = timedelta(days=1)
 _QUARTER = timedelta(minutes=15)
@@ -63,6 +63,15 @@ _ODD_KINDS = (
     "flight",
 )
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd, so that each number has another id
+
+
+def weighed(*weights: tuple[int, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    """Return some of several strategies, each as often as its number says.
+
+    ``one_of`` leaves out what it is given twice.
+    """
+    choices = [strategy for weight, strategy in weights for _ in range(weight)]
+    return st.integers(0, len(choices) - 1).flatmap(choices.__getitem__)
 
 
 @define
@@ -119,17 +128,14 @@ class _Story:
         few_days = holes.map(lambda days: sum({1 << day for day in days}))
         any_days = st.binary(min_size=self.days // 8 + 1, max_size=self.days // 8 + 1)
         marks = self.draw(most_days | most_days | any_days.map(int.from_bytes) | few_days)
-        usual = st.just([self._enough()])
-        amounts = self.draw(
-            usual | usual | st.lists(st.sampled_from(_AMOUNTS), min_size=1, max_size=3)
-        )
+        some = st.lists(st.sampled_from(_AMOUNTS), min_size=1, max_size=3)
+        amounts = self.draw(weighed((3, st.just([self._enough()])), (1, some)))
         first = self.habit.created_at + timedelta(hours=self.draw(st.integers(0, 23)))
         window = self.habit.schedule.window
         if window and self.draw(st.booleans()):
             where = zone(self.zone_at(first))
             first = datetime.combine(first.date(), window[0], where).astimezone(UTC)
-        whole = st.just(self.days)
-        last = self.draw(whole | whole | st.integers(1, self.days))
+        last = self.draw(weighed((3, st.just(self.days)), (1, st.integers(1, self.days))))
         for number in range(last):
             if marks >> number & 1:
                 at = first + number * _DAY
