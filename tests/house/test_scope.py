@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ import pytest
 from attrs import frozen
 
 import habitkit.testing
-from habitkit import AsyncOwnedKit, OwnedKit, Schedule
+from habitkit import AsyncOwnedKit, OfflineCheckIn, OwnedKit, Refusal, Schedule
 from habitkit._action import Action, Procedure
 from habitkit.backends.memory import MemoryStore
 from habitkit.coins.model import Posting
@@ -26,6 +26,7 @@ from tests.unit.support import nothing_written
 
 DAILY = Schedule.daily()
 TODAY = date(2026, 3, 10)
+DAY = timedelta(days=1)
 
 
 @frozen
@@ -40,6 +41,14 @@ class Things:
 
 
 Call = Callable[[Callable[..., Any], Things], Any]
+
+
+def none_refused(results, of: Things) -> None:
+    for result in results:
+        if isinstance(result, Refusal):
+            assert result.error == NotFound.__name__
+            raise NotFound("habit", of.habit)
+
 
 CASES: dict[str, Call] = {
     "coins.audit": lambda call, of: call(of.owner),
@@ -61,12 +70,34 @@ CASES: dict[str, Call] = {
     "coins.transfer": lambda call, of: call(of.owner, "cid", 1, idempotency_key="k"),
     "events.page": lambda call, of: call(of.owner),
     "events.record": lambda call, of: call(of.owner, "read"),
+    "habits.archive": lambda call, of: call(of.habit),
     "habits.backfill": lambda call, of: call(of.habit, [TODAY], source="paper"),
+    "habits.change_schedule": lambda call, of: call(of.habit, Schedule.quota(3)),
     "habits.check_in": lambda call, of: call(of.habit),
+    "habits.check_in_many": lambda call, of: none_refused(call([OfflineCheckIn(of.habit)]), of),
     "habits.create": lambda call, of: call(of.owner, "Run", DAILY),
+    "habits.edit": lambda call, of: call(of.fact, note="again"),
     "habits.get": lambda call, of: call(of.habit),
+    "habits.grant_freeze": lambda call, of: call(of.habit),
     "habits.list": lambda call, of: call(of.owner),
+    "habits.pause": lambda call, of: call(of.habit, TODAY),
+    "habits.pause_all": lambda call, of: call(of.owner, TODAY),
+    "habits.reorder": lambda call, of: call(of.owner, [of.habit]),
+    "habits.repair": lambda call, of: call(of.habit, TODAY - DAY),
+    "habits.restore": lambda call, of: call(of.habit),
+    "habits.resume": lambda call, of: call(of.habit, TODAY + 9 * DAY),
+    "habits.resume_all": lambda call, of: call(of.owner, TODAY + 99 * DAY),
+    "habits.search": lambda call, of: call(of.owner),
+    "habits.skip": lambda call, of: call(of.habit),
+    "habits.travel": lambda call, of: call(of.owner, "Asia/Tokyo"),
+    "habits.unskip": lambda call, of: call(of.habit, TODAY - 9 * DAY),
+    "habits.update": lambda call, of: call(of.habit, title="Walk"),
     "habits.undo": lambda call, of: call(of.fact),
+    "streaks.explain": lambda call, of: call(of.habit, TODAY),
+    "streaks.history": lambda call, of: call(of.habit, TODAY, TODAY),
+    "streaks.runs": lambda call, of: call(of.habit),
+    "streaks.simulate": lambda call, of: call(of.habit),
+    "streaks.today": lambda call, of: call(of.owner),
     "streaks.done_days": lambda call, of: call(of.habit, TODAY, TODAY),
     "streaks.rebuild": lambda call, of: call(of.habit),
     "streaks.state": lambda call, of: call(of.habit),
@@ -115,6 +146,10 @@ def things(kit, owner) -> Things:
     award = kit.coins.award(owner, 1, idempotency_key="used")
     hold = kit.coins.reserve(owner, 1, idempotency_key="used")
     kit.events.record(owner, "read", idempotency_key="used")
+    kit.habits.backfill(habit.id, [TODAY - 2 * DAY], source="paper")
+    kit.habits.skip(habit.id, TODAY - 9 * DAY)
+    kit.habits.pause(habit.id, TODAY + 9 * DAY)
+    kit.habits.pause_all(owner, TODAY + 99 * DAY)
     return Things(owner, habit.id, done.id, award.id, hold.id)
 
 

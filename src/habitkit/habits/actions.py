@@ -14,7 +14,6 @@ from habitkit.habits.editing import edit, reorder, update
 from habitkit.habits.finding import get
 from habitkit.habits.goal import Goal
 from habitkit.habits.histories import backfill
-from habitkit.habits.judging import judge, needs_judging
 from habitkit.habits.keeping import (
     archive,
     change_schedule,
@@ -26,6 +25,8 @@ from habitkit.habits.keeping import (
 from habitkit.habits.model import DayClock, FreezeRule, Habit, Schedule
 from habitkit.habits.offline import check_in_many
 from habitkit.habits.pausing import pause, pause_all, resume, resume_all, skip, unskip
+from habitkit.habits.rejudging import judge, needs_judging
+from habitkit.habits.searching import search
 from habitkit.streaks.days import zone as zone_of
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class HabitActions:
     create = action(create)
     get = query(get)
     list = query(of_owner)
+    search = query(search)
     check_in = action(check_in)
     check_in_many = action(check_in_many)
     edit = action(edit)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from habitkit import ids
 from habitkit.habits.changes import coins_moved
 from habitkit.habits.finding import all_facts, get, lock_owner
-from habitkit.habits.judging import judge, judge_owner
 from habitkit.habits.model import Changed
+from habitkit.habits.rejudging import judge, judge_owner
 from habitkit.streaks.life import Life
 
 if TYPE_CHECKING:

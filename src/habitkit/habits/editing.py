@@ -13,8 +13,8 @@ from habitkit.habits.changes import coins_moved
 from habitkit.habits.facts import Void
 from habitkit.habits.finding import all_facts, get, lock_owner
 from habitkit.habits.judged import status_on
-from habitkit.habits.judging import judge, without
 from habitkit.habits.model import CheckedIn, Habit
+from habitkit.habits.rejudging import judge, without
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 

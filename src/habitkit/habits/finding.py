@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from habitkit.habits.model import Habit
     from habitkit.transaction import Transaction
 
-__all__ = ["all_facts", "get", "habits_of", "lock_owner"]
+__all__ = ["MOST_HABITS", "all_facts", "get", "habits_of", "lock_owner"]
 
-_PAGE = 1000
+MOST_HABITS = 10_000
+"""How many habits of an owner are looked at together."""
 
 
 def get(tx: Transaction, habit_id: UUID | str) -> Habit:
@@ -52,9 +53,4 @@ def all_facts(tx: Transaction, habit: Habit) -> list[Fact]:
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:
     """Return all habits of an owner, in the order of their ids."""
-    found: list[Habit] = []
-    page = tx.habits.of_owner(owner, None, _PAGE)
-    while page:
-        found += page
-        page = tx.habits.of_owner(owner, page[-1].id, _PAGE) if len(page) == _PAGE else []
-    return found
+    return tx.habits.of_owner(owner, None, MOST_HABITS)

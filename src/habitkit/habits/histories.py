@@ -10,8 +10,8 @@ from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.changes import breaks_moved, completed
 from habitkit.habits.finding import all_facts, get, lock_owner
-from habitkit.habits.judging import judge
 from habitkit.habits.model import CheckIn, Habit
+from habitkit.habits.rejudging import judge
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import day_boundary, habit_day

@@ -9,8 +9,8 @@ from habitkit.habits import rules
 from habitkit.habits.changes import coins_moved
 from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged
 from habitkit.habits.finding import all_facts, get
-from habitkit.habits.judging import credit, judge, judge_owner, timeline, without
 from habitkit.habits.model import CheckedIn, Undone
+from habitkit.habits.rejudging import credit, judge, judge_owner, timeline, without
 from habitkit.streaks.days import habit_day, zone
 from habitkit.streaks.model import Streak
 

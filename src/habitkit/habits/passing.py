@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from habitkit._procedure import Call
 from habitkit.habits.changes import breaks_moved
 from habitkit.habits.finding import all_facts
-from habitkit.habits.judging import judge
+from habitkit.habits.rejudging import judge
 from habitkit.streaks import plain
 
 if TYPE_CHECKING:

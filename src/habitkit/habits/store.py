@@ -62,11 +62,16 @@ class HabitStore(Protocol):
         """
         ...
 
-    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
+    def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts that are no check-ins, in any order: a habit's and the owner's own.
 
-        What was taken back is among them, and so are its voids.
+        Without a habit those of all habits of the owner. What was taken back is among them, and so
+        are its voids.
         """
+        ...
+
+    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+        """Return the notes of an owner's check-ins that are not voided, each with its habit."""
         ...
 
     def fact(self, fact_id: UUID) -> OtherFact | None:

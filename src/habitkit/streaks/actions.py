@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from habitkit import ids
 from habitkit._action import action, query
 from habitkit.errors import InvalidHabit, NotFound
-from habitkit.habits.finding import all_facts, habits_of
 from habitkit.streaks import plain, rules
 from habitkit.streaks.days import zone
 from habitkit.streaks.derived import derive
@@ -37,6 +36,8 @@ __all__ = [
     "snapshot_of",
     "state",
 ]
+
+_MOST_HABITS = 10_000
 
 
 def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
@@ -68,12 +69,12 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
     found: list[HabitState] = []
-    for habit in _in_order(habits_of(tx, owner)):
+    for habit in _in_order(tx.habits.of_owner(owner, None, _MOST_HABITS)):
         snapshot = snapshots.get(habit.id) or rules.empty(habit.id, owner)
         if snapshot.judged_at is None:
             found.append(plain.state(habit, snapshot, tx.now))
             continue
-        life = Life(habit, all_facts(tx, habit), tx.now)
+        life = Life(habit, _facts(tx, habit), tx.now)
         if not life.archived:
             found.append(answer(life, fold_life(life)))
     return found
@@ -82,7 +83,7 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
 def _state(tx: Transaction, habit: Habit, snapshot: Snapshot) -> HabitState:
     if snapshot.judged_at is None:
         return plain.state(habit, snapshot, tx.now)
-    return evaluate(habit, all_facts(tx, habit), now=tx.now)
+    return evaluate(habit, _facts(tx, habit), now=tx.now)
 
 
 def _in_order(habits: list[Habit]) -> list[Habit]:
@@ -121,7 +122,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
     """
     limit = ids.limit(best)
     habit = _habit(tx, habit_id)
-    folded = fold_life(Life(habit, all_facts(tx, habit), tx.now))
+    folded = fold_life(Life(habit, _facts(tx, habit), tx.now))
     found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
     return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
 
@@ -140,7 +141,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
     """
     wanted = _day(day, "day")
     habit = _habit(tx, habit_id)
-    return explanation(habit, all_facts(tx, habit), wanted, now=tx.now)
+    return explanation(habit, _facts(tx, habit), wanted, now=tx.now)
 
 
 def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
@@ -155,12 +156,17 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
         NotFound: If there is no such habit.
     """
     habit = _habit(tx, habit_id)
-    return evaluate(habit, [*all_facts(tx, habit), *facts], now=tx.now)
+    return evaluate(habit, [*_facts(tx, habit), *facts], now=tx.now)
+
+
+def _facts(tx: Transaction, habit: Habit) -> list[Fact]:
+    """Return all facts about a habit; check-ins that were taken back are left out."""
+    return [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)]
 
 
 def _slots(tx: Transaction, habit_id: UUID | str) -> list[Slot]:
     habit = _habit(tx, habit_id)
-    return slots(habit, all_facts(tx, habit), now=tx.now)
+    return slots(habit, _facts(tx, habit), now=tx.now)
 
 
 def _day(value: object, what: str) -> date:
@@ -187,7 +193,7 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
     snapshot = snapshot_of(tx, habit)
     if snapshot.judged_at is None:
         return rules.done_days(snapshot, first, last)
-    life = Life(habit, all_facts(tx, habit), tx.now)
+    life = Life(habit, _facts(tx, habit), tx.now)
     return [day for day in life.days_done() if first <= day <= last]
 
 
@@ -204,7 +210,7 @@ def rebuild(tx: Transaction, habit_id: UUID | str) -> RebuildReport:
     tx.lock(found.owner)
     known = tx.streaks.get(found.id)
     if known is not None and known.judged_at is not None:
-        look_at = derive(found, all_facts(tx, found), known.judged_at).look_at
+        look_at = derive(found, _facts(tx, found), known.judged_at).look_at
         if look_at == known.look_at:
             return RebuildReport(habits=1)
         tx.streaks.put(known._replace(rev=tx.rev(found.owner), look_at=look_at))

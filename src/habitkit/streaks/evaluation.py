@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from habitkit.clock import instant
+from habitkit.errors import InvalidInstant
 from habitkit.habits.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
 from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.folding import Folded, Freezes, fold
@@ -55,7 +55,7 @@ def evaluate(
     Raises:
         InvalidInstant: If ``now`` has no zone.
     """
-    life = Life(habit, facts, instant(now))
+    life = Life(habit, facts, _in_utc(now))
     folded = fold_life(life)
     return answer(life, folded, strength or smoothed)
 
@@ -71,7 +71,7 @@ def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
     Raises:
         InvalidInstant: If ``now`` has no zone.
     """
-    return fold_life(Life(habit, facts, instant(now))).slots
+    return fold_life(Life(habit, facts, _in_utc(now))).slots
 
 
 class Explanation(NamedTuple):
@@ -105,7 +105,7 @@ def explanation(habit: Habit, facts: Iterable[Fact], day: date, *, now: datetime
         day: The habit day.
         now: The instant, aware.
     """
-    life = Life(habit, facts, instant(now))
+    life = Life(habit, facts, _in_utc(now))
     found = [slot for slot in fold_life(life).slots if slot.first <= day <= slot.last]
     slot = found[0] if found else None
     version = life.version_on(slot.first if slot else day)
@@ -206,6 +206,12 @@ def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
         if day not in done and life.freedom(day, schedule) is None
     ]
     return Ahead(slot, max(0, len(left) - wanting), asks)
+
+
+def _in_utc(now: datetime) -> datetime:
+    if now.tzinfo is None:
+        raise InvalidInstant("now", given=now, expected="an aware datetime")
+    return now.astimezone(UTC)
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -68,12 +68,18 @@ class Habits(Port):
                 row = (*keys, facts.dumps(fact))
                 self.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", row)
 
-    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
+    def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         rows = self.execute(
-            "SELECT kind, fact FROM facts WHERE owner = ? AND (habit_id = ? OR habit_id IS NULL)",
-            (owner, str(habit_id)),
+            "SELECT kind, fact FROM facts WHERE owner = :owner"
+            " AND (:habit IS NULL OR habit_id = :habit OR habit_id IS NULL)",
+            {"owner": owner, "habit": habit_id and str(habit_id)},
         )
         return [facts.loads(fact, KINDS[kind]) for kind, fact in rows]
+
+    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+        rows = self.execute("SELECT fact FROM live WHERE owner = ?", (owner,))
+        found = [facts.loads(fact, CheckIn) for (fact,) in rows]
+        return [(fact.habit_id, fact.note) for fact in found if fact.note is not None]
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()

@@ -80,12 +80,19 @@ class Habits:
                 raise self._others.duplicate()
             self._others.insert(fact.id.int, fact)
 
-    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
-        """Return the facts of a habit and of its owner that are no check-ins."""
+    def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
+        """Return the facts of habits and of their owner that are no check-ins."""
+        found = [fact for fact in self._others if fact.owner == owner]
+        if habit_id is None:
+            return found
+        return [fact for fact in found if getattr(fact, "habit_id", None) in {habit_id, None}]
+
+    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+        """Return the notes of an owner's live check-ins."""
         return [
-            fact
-            for fact in self._others
-            if fact.owner == owner and getattr(fact, "habit_id", None) in {habit_id, None}
+            (fact.habit_id, fact.note)
+            for fact in self._facts
+            if fact.owner == owner and fact.note is not None and fact.id.int not in self._voids
         ]
 
     def fact(self, fact_id: UUID) -> OtherFact | None:

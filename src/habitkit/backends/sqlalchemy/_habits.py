@@ -59,6 +59,18 @@ class Habits:
         kind="fact",
     )
     _FACT = Prepared(lambda _: select(facts).where(facts.c.id == bindparam("id")))
+    _ALL_FACTS = Prepared(lambda _: select(facts).where(facts.c.owner == bindparam("owner")))
+    _NOTES = Prepared(
+        lambda _: (
+            select(check_ins.c.habit_id, check_ins.c.note)
+            .select_from(_NOT_VOIDED)
+            .where(
+                check_ins.c.owner == bindparam("owner"),
+                check_ins.c.note.is_not(None),
+                voids.c.fact_id.is_(None),
+            )
+        )
+    )
     _FACTS = Prepared(
         lambda _: select(facts).where(
             facts.c.owner == bindparam("owner"),
@@ -151,10 +163,18 @@ class Habits:
         """Add facts that are no check-ins."""
         self._link.run_many(self._ADD_FACT, [fact_values(fact) for fact in added])
 
-    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
-        """Return the facts of a habit and of its owner that are no check-ins."""
-        rows = self._link.rows(self._FACTS, {"owner": owner, "habit_id": habit_id})
+    def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
+        """Return the facts of habits and of their owner that are no check-ins."""
+        if habit_id is None:
+            rows = self._link.rows(self._ALL_FACTS, {"owner": owner})
+        else:
+            rows = self._link.rows(self._FACTS, {"owner": owner, "habit_id": habit_id})
         return [fact_of(row) for row in rows]
+
+    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+        """Return the notes of an owner's live check-ins."""
+        rows = self._link.rows(self._NOTES, {"owner": owner})
+        return [(habit_id, note) for habit_id, note in rows]
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in."""

@@ -175,6 +175,7 @@ check_ins = _table(
     Column("received_at", Instant, nullable=False),
     Column("amount", Double),
     Index("habitkit_check_ins_day", "habit_id", "day"),
+    _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
 )
 
 facts = _table(

@@ -14,6 +14,8 @@ ALTER TABLE ${schema}habitkit_habits ADD COLUMN place INTEGER;
 
 ALTER TABLE ${schema}habitkit_check_ins ADD COLUMN amount ${double};
 
+CREATE INDEX ${index_schema}habitkit_check_ins_notes ON ${same_schema}habitkit_check_ins (owner) WHERE note IS NOT NULL;
+
 CREATE TABLE ${schema}habitkit_facts (
     id ${uuid} NOT NULL PRIMARY KEY,
     owner VARCHAR(200) NOT NULL,
