@@ -37,8 +37,8 @@ LOCK = (
     "WHERE owner = ? AND applied_at IS NULL AND attempts < 5)"
 )
 HABIT = (
-    "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, week_start, "
-    "min_day_seconds, place FROM habitkit_habits WHERE id = ?"
+    "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, "
+    "week_start, min_day_seconds, place FROM habitkit_habits WHERE id = ?"
 )
 SNAPSHOT = (
     "SELECT habit_id, owner, first_day, marks, best, rev, judged_at, look_at "
