@@ -16,7 +16,7 @@ from habitkit.backends.sqlalchemy._habit_rows import (
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
-from habitkit.backends.sqlalchemy.tables import facts as other_facts
+from habitkit.backends.sqlalchemy.tables import facts as others
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,19 +52,15 @@ class Habits:
     _OWNER_OF_FACT = Prepared(
         lambda _: union_all(
             select(check_ins.c.owner).where(check_ins.c.id == bindparam("id")),
-            select(other_facts.c.owner).where(other_facts.c.id == bindparam("id")),
+            select(others.c.owner).where(others.c.id == bindparam("id")),
         )
     )
     _ADD_FACT = Prepared(
-        lambda insert: insert(other_facts).values(
-            {c.name: bindparam(c.name) for c in other_facts.c}
-        ),
+        lambda insert: insert(others).values({c.name: bindparam(c.name) for c in others.c}),
         kind="fact",
     )
-    _FACT = Prepared(lambda _: select(other_facts).where(other_facts.c.id == bindparam("id")))
-    _ALL_FACTS = Prepared(
-        lambda _: select(other_facts).where(other_facts.c.owner == bindparam("owner"))
-    )
+    _FACT = Prepared(lambda _: select(others).where(others.c.id == bindparam("id")))
+    _ALL_FACTS = Prepared(lambda _: select(others).where(others.c.owner == bindparam("owner")))
     _NOTES = Prepared(
         lambda _: (
             select(check_ins.c.habit_id, check_ins.c.note)
@@ -77,9 +73,9 @@ class Habits:
         )
     )
     _FACTS = Prepared(
-        lambda _: select(other_facts).where(
-            other_facts.c.owner == bindparam("owner"),
-            or_(other_facts.c.habit_id == bindparam("habit_id"), other_facts.c.habit_id.is_(None)),
+        lambda _: select(others).where(
+            others.c.owner == bindparam("owner"),
+            or_(others.c.habit_id == bindparam("habit_id"), others.c.habit_id.is_(None)),
         )
     )
     _ADD_CHECK_IN = Prepared(
