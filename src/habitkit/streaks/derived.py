@@ -60,8 +60,10 @@ def derive(habit: Habit, facts: Iterable[Fact], now: datetime) -> Derived:
     life = Life(habit, known, now)
     folded = fold_life(life)
     in_time = [fact for fact in known if not isinstance(fact, CheckIn) or fact.credit == "full"]
-    earned_life = Life(habit, in_time, now)
-    earned = fold_life(earned_life)
+    earned_life, earned = life, folded
+    if len(in_time) < len(known):
+        earned_life = Life(habit, in_time, now)
+        earned = fold_life(earned_life)
     since = {
         slot.first: _received(earned_life, slot) for slot in earned.slots if slot.status == "DONE"
     }

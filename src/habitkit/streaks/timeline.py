@@ -72,6 +72,8 @@ class Timeline:
 
     def lived(self, day: date) -> timedelta:
         """Return for how long a day's label was borne, all parts together."""
+        if len(self._stretches) == 1:
+            return self.ends(day) - self.begins(day)
         parts = zip(self._boundaries(day), self._boundaries(day + _DAY), strict=True)
         spans = (min(after, end) - max(at, start) for (start, end, at), (_, _, after) in parts)
         return sum((span for span in spans if span > timedelta(0)), timedelta(0))
