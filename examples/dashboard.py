@@ -176,7 +176,7 @@ def make_sample(file: Path, owner: str, clock: FakeClock) -> None:
     """Write a year of habits that have little in common into a new file."""
     with HabitKit.open(f"sqlite:///{file}", clock=clock) as kit:
         kit.habits.travel(owner, "Europe/Vienna")
-        made = [kit.habits.create(owner, title, *due, **more) for title, due, more in SAMPLE]
+        made = _create(kit, owner)
         kit.habits.reorder(owner, [habit.id for habit in made])
         meditate, run, read, gym, swim, rent, plants, sweets = made
         kit.habits.pause_all(owner, *VACATION)
@@ -203,17 +203,19 @@ def make_sample(file: Path, owner: str, clock: FakeClock) -> None:
         assert not refused, refused
 
 
-SAMPLE: list[tuple[str, tuple[Schedule] | tuple[Schedule, Goal], dict[str, DayClock | FreezeRule]]]
-SAMPLE = [
-    ("Meditate", (Schedule.daily(),), {"freezes": FreezeRule(7, most_held=2)}),
-    ("Run, three a week", (Schedule.quota(3), Goal.at_least(5, "km")), {}),
-    ("Read 100 pages", (Schedule.quota(1, "week"), Goal.at_least(100, "pages")), {}),
-    ("Gym", (Schedule.weekdays("mon", "wed", "fri"),), {}),
-    ("Swim in the lake", (Schedule.daily(season=((5, 1), (9, 30))),), {}),
-    ("Pay the rent", (Schedule.every(1, "month", anchor=date(2025, 7, 31)),), {}),
-    ("Water the plants", (Schedule.every(10, anchor="last_done"),), {}),
-    ("No sweets", (Schedule.daily(), Goal.avoid()), {"clock": DayClock(day_start=time(3))}),
-]
+def _create(kit: HabitKit, owner: str) -> list[Habit]:
+    create = kit.habits.create
+    rent_day, night = date(2025, 7, 31), DayClock(day_start=time(3))
+    return [
+        create(owner, "Meditate", Schedule.daily(), freezes=FreezeRule(7, most_held=2)),
+        create(owner, "Run, three a week", Schedule.quota(3), Goal.at_least(5, "km")),
+        create(owner, "Read 100 pages", Schedule.quota(1), Goal.at_least(100, "pages")),
+        create(owner, "Gym", Schedule.weekdays("mon", "wed", "fri")),
+        create(owner, "Swim in the lake", Schedule.daily(season=((5, 1), (9, 30)))),
+        create(owner, "Pay the rent", Schedule.every(1, "month", anchor=rent_day)),
+        create(owner, "Water the plants", Schedule.every(10, anchor="last_done")),
+        create(owner, "No sweets", Schedule.daily(), Goal.avoid(), clock=night),
+    ]
 
 
 def _days(percent: int) -> list[date]:
