@@ -30,6 +30,7 @@ PURE = {
     "operator",
     "re",
     "statistics",
+    "sys",
     "types",
     "typing",
     "uuid",
@@ -132,7 +133,8 @@ def _is_own(page: Module, target: str, kinds: tuple[str, ...]) -> bool:
 def _is_streak_rule(page: Module, target: str) -> bool:
     """A check-in is judged by the rules of streaks."""
     return room_of(page) == "habits" and target in {
-        f"habitkit.streaks.{name}" for name in ("rules", *PURE_OF_STREAKS)
+        "habitkit.streaks",  # loads them when they are first asked for
+        *(f"habitkit.streaks.{name}" for name in ("rules", *PURE_OF_STREAKS)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from sys import float_info
 from typing import Literal
 
 from attrs import frozen
@@ -10,13 +10,14 @@ from attrs import frozen
 from habitkit._text import storable
 from habitkit.errors import InvalidHabit
 
-__all__ = ["Fold", "Goal", "Unrecorded"]
+__all__ = ["Fold", "Goal", "Unrecorded", "number"]
 
 Fold = Literal["sum", "max", "last"]
 Unrecorded = Literal["missed", "done", "exempt"]
 
 _KINDS = ("done", "at_least", "at_most", "between", "avoid")
 _LONGEST_UNIT = 50
+_LARGEST = float_info.max
 
 
 @frozen
@@ -124,6 +125,16 @@ def _bound(what: str, value: object) -> bool:
     """Tell whether there is a bound."""
     if value is None:
         return False
-    if type(value) not in {int, float} or not isfinite(value) or value < 0:  # type: ignore[arg-type, operator]
-        raise InvalidHabit(what, given=value, expected="a finite number of at least 0")
+    number(what, value)
     return True
+
+
+def number(what: str, value: object) -> float:
+    """Return an amount.
+
+    Raises:
+        InvalidHabit: If it is no finite number of at least 0; a bool is none.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
+        return value
+    raise InvalidHabit(what, given=value, expected="a finite number of at least 0")

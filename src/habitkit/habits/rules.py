@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from math import isfinite
 from typing import TYPE_CHECKING
 
+from habitkit import streaks
 from habitkit._text import storable
 from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
-from habitkit.habits.goal import Goal
+from habitkit.habits.goal import Goal, number
 from habitkit.habits.schedule import Schedule
 from habitkit.streaks.days import day_boundary, is_sealed
-from habitkit.streaks.spans import recurrence
 
 if TYPE_CHECKING:
     from datetime import time
@@ -81,11 +80,7 @@ def amount(value: object) -> float:
     Raises:
         InvalidHabit: If it is no finite number of at least 0; a bool is none.
     """
-    if type(value) in {int, float}:
-        number: float = value  # type: ignore[assignment]
-        if isfinite(number) and number >= 0:
-            return number
-    raise InvalidHabit("amount", given=value, expected="a finite number of at least 0")
+    return number("amount", value)
 
 
 def amount_for(goal: Goal, value: float) -> None:
@@ -138,7 +133,7 @@ def possible(schedule: object, goal: object) -> None:
         expected = "a quota of 1 for a goal that is met by doing little"
         raise InvalidHabit("n", given=schedule.n, expected=expected)
     if schedule.kind == "rrule":
-        recurrence(schedule.rule, schedule.anchor or _SOME_DAY)
+        streaks.recurrence(schedule.rule, schedule.anchor or _SOME_DAY)
 
 
 def day(value: object, what: str) -> date:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
 from habitkit.errors import InvalidHabit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["MonthDay", "Per", "Schedule", "Unit", "Window", "weekday"]
 
@@ -215,9 +218,9 @@ class Schedule:
         return cls("rrule", anchor=anchor, rule=rule, window=window, season=season)
 
 
-def _one_of(what: str, value: object, known: object) -> str:
-    if not isinstance(value, str) or value not in known:  # type: ignore[operator]
-        raise InvalidHabit(what, given=value, expected=f"one of {', '.join(known)}")  # type: ignore[arg-type]
+def _one_of(what: str, value: object, known: Collection[str]) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise InvalidHabit(what, given=value, expected=f"one of {', '.join(known)}")
     return value
 
 

@@ -15,7 +15,8 @@ from habitkit.backends.sqlalchemy._habit_rows import (
     habit_values,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy.tables import check_ins, facts, habits, voids
+from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
+from habitkit.backends.sqlalchemy.tables import facts as other_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,15 +52,19 @@ class Habits:
     _OWNER_OF_FACT = Prepared(
         lambda _: union_all(
             select(check_ins.c.owner).where(check_ins.c.id == bindparam("id")),
-            select(facts.c.owner).where(facts.c.id == bindparam("id")),
+            select(other_facts.c.owner).where(other_facts.c.id == bindparam("id")),
         )
     )
     _ADD_FACT = Prepared(
-        lambda insert: insert(facts).values({c.name: bindparam(c.name) for c in facts.c}),
+        lambda insert: insert(other_facts).values(
+            {c.name: bindparam(c.name) for c in other_facts.c}
+        ),
         kind="fact",
     )
-    _FACT = Prepared(lambda _: select(facts).where(facts.c.id == bindparam("id")))
-    _ALL_FACTS = Prepared(lambda _: select(facts).where(facts.c.owner == bindparam("owner")))
+    _FACT = Prepared(lambda _: select(other_facts).where(other_facts.c.id == bindparam("id")))
+    _ALL_FACTS = Prepared(
+        lambda _: select(other_facts).where(other_facts.c.owner == bindparam("owner"))
+    )
     _NOTES = Prepared(
         lambda _: (
             select(check_ins.c.habit_id, check_ins.c.note)
@@ -72,9 +77,9 @@ class Habits:
         )
     )
     _FACTS = Prepared(
-        lambda _: select(facts).where(
-            facts.c.owner == bindparam("owner"),
-            or_(facts.c.habit_id == bindparam("habit_id"), facts.c.habit_id.is_(None)),
+        lambda _: select(other_facts).where(
+            other_facts.c.owner == bindparam("owner"),
+            or_(other_facts.c.habit_id == bindparam("habit_id"), other_facts.c.habit_id.is_(None)),
         )
     )
     _ADD_CHECK_IN = Prepared(
@@ -159,9 +164,9 @@ class Habits:
         """Add check-ins."""
         self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
 
-    def add_facts(self, added: Sequence[OtherFact]) -> None:
+    def add_facts(self, facts: Sequence[OtherFact]) -> None:
         """Add facts that are no check-ins."""
-        self._link.run_many(self._ADD_FACT, [fact_values(fact) for fact in added])
+        self._link.run_many(self._ADD_FACT, [fact_values(fact) for fact in facts])
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
