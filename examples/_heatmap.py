@@ -1,6 +1,6 @@
 """Draw a year of a habit in the terminal, a week per column."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 
 from rich.text import Text
@@ -27,23 +27,11 @@ def year_map(done: Collection[date], year_end: date, title: str) -> Text:
     Returns:
         A renderable of eleven lines: title, months, Monday to Sunday, a blank, the legend.
     """
-    monday = year_end - timedelta(days=year_end.weekday())
-    first = monday - timedelta(weeks=WEEKS - 1)
+    first = first_day(year_end)
     days = frozenset(done)
-    drawing = Text(no_wrap=True, overflow="crop")
-    drawing.append(f"{MARGIN}{title}\n", style="bold")
-    drawing.append(f"{MARGIN}{_months(first, year_end)}\n", style="dim")
-    for weekday, label in enumerate(WEEKDAYS):
-        drawing.append(f"{label} ", style="dim")
-        for week in range(WEEKS):
-            day = first + timedelta(weeks=week, days=weekday)
-            if day > year_end:
-                drawing.append(" ")
-            elif day in days:
-                drawing.append(DONE, style=DONE_STYLE)
-            else:
-                drawing.append(MISSED, style=MISSED_STYLE)
-        drawing.append("\n")
+    drawing = grid(
+        lambda day: (DONE, DONE_STYLE) if day in days else (MISSED, MISSED_STYLE), year_end, title
+    )
     total = (year_end - first).days + 1
     count = sum(first <= day <= year_end for day in days)
     drawing.append(f"\n{MARGIN}")
@@ -52,6 +40,36 @@ def year_map(done: Collection[date], year_end: date, title: str) -> Text:
     drawing.append(MISSED, style=MISSED_STYLE)
     drawing.append(f" not done   {count} of {total} days")
     return drawing
+
+
+def grid(cell: Callable[[date], tuple[str, str]], year_end: date, title: str) -> Text:
+    """Draw the last 53 weeks, a mark for each day.
+
+    Args:
+        cell: Returns the mark of a day, one character, and its style.
+        year_end: The last day shown; its week is the last column.
+        title: What stands above the weeks.
+
+    Returns:
+        A renderable of nine lines: title, months, Monday to Sunday.
+    """
+    first = first_day(year_end)
+    drawing = Text(no_wrap=True, overflow="crop")
+    drawing.append(f"{MARGIN}{title}\n", style="bold")
+    drawing.append(f"{MARGIN}{_months(first, year_end)}\n", style="dim")
+    for weekday, label in enumerate(WEEKDAYS):
+        drawing.append(f"{label} ", style="dim")
+        for week in range(WEEKS):
+            day = first + timedelta(weeks=week, days=weekday)
+            mark, style = (" ", "") if day > year_end else cell(day)
+            drawing.append(mark, style=style)
+        drawing.append("\n")
+    return drawing
+
+
+def first_day(year_end: date) -> date:
+    """Return the Monday with which the 53 weeks begin."""
+    return year_end - timedelta(days=year_end.weekday(), weeks=WEEKS - 1)
 
 
 def _months(first: date, year_end: date) -> str:
