@@ -6,13 +6,14 @@ import argparse
 import json
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import checkin, growth, ledger, start_up
+from benchmarks import checkin, growth, ledger, start_up, streaks
 from benchmarks._duel import Size
 from benchmarks._place import Place
 from benchmarks._report import Figures, as_json, machine, markdown
@@ -62,9 +63,11 @@ def main() -> None:
             name, turns = f"a ledger grows: {grows.name}", blocks + 2 * len(size.ledgers)
             for rows in timed(name, turns, grown, server=grows.needs_server):
                 figures.growth += rows
+        kept_up = timed("streaks", 4 * blocks, partial(streaks.measure, size), server=False)
+        figures.streaks = list(chain.from_iterable(kept_up))
         starts = partial(start_up.measure, size)
-        for found in timed("import habitkit", size.starts + 1, starts, server=False):
-            figures.starts += found
+        started = timed("import habitkit", size.starts + 1, starts, server=False)
+        figures.starts = list(chain.from_iterable(started))
     print(markdown(figures))
     if given.json is not None:
         content = json.dumps(as_json(figures), indent=2)

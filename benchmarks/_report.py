@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import Factory, asdict, define
 
 from benchmarks import _report_spent as spent
-from benchmarks._table import VERDICTS, parts, table
+from benchmarks._table import VERDICTS, parts, table, us
 
 if TYPE_CHECKING:
     from benchmarks import ledger
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.checkin import Result
     from benchmarks.growth import Grown
     from benchmarks.start_up import Start
+    from benchmarks.streaks import Row
 
 PACKAGES = ("SQLAlchemy", "psycopg", "asyncpg", "attrs")
 HEAD = ("", "by hand", "SQL", "Python", "kit", "SQL", "Python", "kit / by hand", "goal", "")
@@ -52,6 +53,7 @@ class Figures:
         check_ins: Check-ins, a row a store.
         spends: Spends against other ways to the same end.
         growth: Spends in ledgers of several sizes.
+        streaks: What streaks cost.
         starts: Imports in fresh processes.
         missing: Why PostgreSQL was left out, or nothing.
     """
@@ -61,6 +63,7 @@ class Figures:
     check_ins: list[Result] = Factory(list)
     spends: list[ledger.Result] = Factory(list)
     growth: list[Grown] = Factory(list)
+    streaks: list[Row] = Factory(list)
     starts: list[Start] = Factory(list)
     missing: str = ""
 
@@ -83,6 +86,11 @@ def markdown(figures: Figures) -> str:
         ),
         (spent.TITLE, spent.HEAD, [spent.row(result) for result in figures.spends]),
         (spent.GROWTH, spent.GROWTH_HEAD, [spent.grown(row) for row in figures.growth]),
+        (
+            "Streaks in µs, median",
+            ("", "time", "ratio", "of", "goal", ""),
+            [_streaks(row) for row in figures.streaks],
+        ),
         (
             "A fresh process in ms, median",
             ("", "the import", "the process", "goal", ""),
@@ -120,8 +128,22 @@ def as_json(figures: Figures) -> dict[str, Any]:
         ],
         "spend": [spent.as_json(result) for result in figures.spends],
         "growth": [spent.grown_as_json(row) for row in figures.growth],
+        "streaks": [
+            {"name": row.name, "us": row.microseconds, "ratio": row.ratio, "met": row.met}
+            for row in figures.streaks
+        ],
         "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
+
+
+def _streaks(row: Row) -> list[str]:
+    goal = "-"
+    if row.goal_seconds is not None:
+        goal = f"≤ {row.goal_seconds * 1e6:,.0f} µs"
+    elif row.goal_ratio is not None:
+        goal = f"ratio ≤ {row.goal_ratio}"
+    ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
+    return [row.name, us(row.microseconds), ratio, row.against or "-", goal, VERDICTS[row.met]]
 
 
 def _start(start: Start) -> list[str]:

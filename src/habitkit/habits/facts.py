@@ -9,6 +9,7 @@ from uuid import UUID
 from attrs import frozen
 
 from habitkit._values import fact
+from habitkit.errors import InvalidHabit
 from habitkit.habits.goal import Goal
 from habitkit.habits.schedule import Schedule
 
@@ -120,6 +121,12 @@ class Pause:
     start: date
     end: date | None
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a pause that ends before it starts."""
+        if self.end is not None and self.end < self.start:
+            expected = f"a day not before the start, {self.start}"
+            raise InvalidHabit("end", given=self.end, expected=expected)
+
 
 @frozen
 class FreezeGranted:
@@ -142,6 +149,11 @@ class FreezeGranted:
     effective_day: date
     count: int
     expires_day: date | None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse less than one."""
+        if self.count < 1:
+            raise InvalidHabit("count", given=self.count, expected="an int of at least 1")
 
 
 @frozen

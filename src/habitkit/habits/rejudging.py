@@ -70,17 +70,16 @@ def judge(tx: Transaction, habit: Habit, before: Sequence[Fact], after: Sequence
         after: All facts after it.
     """
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    seen = snapshot.judged_at
-    if seen is None:
-        untold = snapshot.look_at is not None and snapshot.look_at <= tx.now
-        seen = snapshot.look_at - timedelta.resolution if untold and snapshot.look_at else tx.now
-    known, now = (
-        streaks.derive(habit, before, min(seen, tx.now)),
-        streaks.derive(habit, after, tx.now),
-    )
+    known = streaks.derive(habit, before, tx.now)
+    told: list[Event] = []
+    if snapshot.look_at is not None and snapshot.look_at <= tx.now:
+        until = snapshot.judged_at or snapshot.look_at - timedelta.resolution
+        told += streaks.passed(streaks.derive(habit, before, min(until, tx.now)), known)
+    now = known if after is before else streaks.derive(habit, after, tx.now)
     rev = tx.rev(habit.owner)
     tx.streaks.put(Snapshot(habit.id, habit.owner, date.min, b"", 0, rev, tx.now, now.look_at))
-    return Outcome(now, tx.emit(habit.owner, streaks.difference(known, now, tx.now)))
+    told += streaks.difference(known, now, tx.now)
+    return Outcome(now, tx.emit(habit.owner, told))
 
 
 def judge_owner(tx: Transaction, owner: str, added: Sequence[Fact]) -> list[Event]:

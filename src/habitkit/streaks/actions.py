@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from habitkit import ids, streaks
 from habitkit._action import action, query
+from habitkit.clock import instant
 from habitkit.errors import InvalidHabit, NotFound
+from habitkit.habits.facts import Fact
 from habitkit.streaks import plain, rules
 from habitkit.streaks.days import zone
 from habitkit.streaks.model import RebuildReport
@@ -15,7 +17,6 @@ from habitkit.streaks.model import RebuildReport
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from habitkit.habits.facts import Fact
     from habitkit.habits.model import Habit
     from habitkit.streaks.evaluation import Explanation
     from habitkit.streaks.model import HabitState, Slot, Snapshot, Streak
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _MOST_HABITS = 10_000
+_FACTS = get_args(Fact)
 
 
 def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
@@ -151,8 +153,14 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
 
     Raises:
         NotFound: If there is no such habit.
+        InvalidHabit: If one of them is no fact.
+        InvalidInstant: If the instant of one has no zone.
     """
     habit = _habit(tx, habit_id)
+    for fact in facts:
+        if not isinstance(fact, _FACTS):
+            raise InvalidHabit("facts", given=fact, expected="facts of habitkit.habits.facts")
+        instant(getattr(fact, "at", tx.now), "at")
     return streaks.evaluate(habit, [*_facts(tx, habit), *facts], now=tx.now)
 
 

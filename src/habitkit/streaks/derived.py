@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import HabitState, Slot
 
-__all__ = ["Derived", "derive", "difference"]
+__all__ = ["Derived", "derive", "difference", "passed"]
 
 _Told = HabitCompleted | StreakReached | StreakBroken
 
@@ -90,6 +90,16 @@ def derive(habit: Habit, facts: Iterable[Fact], now: datetime) -> Derived:
     return Derived(events, sealed, answer(life, folded), folded.slots, _look_at(life, folded))
 
 
+def passed(before: Derived, after: Derived) -> list[Event]:
+    """Return the events that time alone has brought about, whenever they are told.
+
+    Args:
+        before: What was true when they were last told.
+        after: What the same facts come to now.
+    """
+    return [event for key, event in after.events.items() if key not in before.events]
+
+
 def difference(before: Derived, after: Derived, now: datetime) -> list[Event]:
     """Return the events that tell of a change, what is taken back first.
 
@@ -104,7 +114,7 @@ def difference(before: Derived, after: Derived, now: datetime) -> list[Event]:
     told: list[Event] = []
     for key, event in before.events.items():
         if key not in after.events:
-            kept = key in before.sealed and key in after.sealed | before.sealed
+            kept = key in before.sealed and not isinstance(event, StreakBroken)
             told.append(Retracted(event.owner, now, event.type, key, kept))
     for key, event in after.events.items():
         known = before.events.get(key)

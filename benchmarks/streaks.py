@@ -1,0 +1,249 @@
+"""What streaks cost: the pure core, histories of several lengths, a dashboard, an offline batch.
+
+All sides take blocks in turn. The loop is the plain reading of a history day by day, which is what
+a library without strips does.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from attrs import evolve, frozen
+
+import habitkit.testing
+from benchmarks._duel import Block, calls, take_turns
+from habitkit import DayClock, FreezeRule, Habit, OfflineCheckIn, Schedule
+from habitkit.habits.facts import CheckIn
+from habitkit.streaks import evaluate, plain, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks._duel import Side, Size
+    from habitkit.streaks.model import Snapshot
+    from habitkit.testing import TestKit
+
+__all__ = ["Row", "measure"]
+
+TODAY = date(2026, 1, 1)
+NOW = datetime.combine(TODAY, time(12), UTC)
+DAY = timedelta(days=1)
+HABIT = Habit(UUID(int=1), "ada", "Run", Schedule.daily(), DayClock(), NOW - 3650 * DAY)
+A_YEAR = 365
+YEARS = (1, 10, 100)
+HABITS = 50
+BATCH = 1_000
+
+
+@frozen
+class Row:
+    """A row of the table.
+
+    Attributes:
+        name: What was done.
+        seconds: The medians of all blocks.
+        goal_seconds: What it shall take at most, or None.
+        against: In times of what the ratio is, or None.
+        ratios: Block by block.
+        goal_ratio: What the ratio shall be at most, or None.
+    """
+
+    name: str
+    seconds: list[float]
+    goal_seconds: float | None = None
+    against: str | None = None
+    ratios: list[float] | None = None
+    goal_ratio: float | None = None
+
+    @property
+    def microseconds(self) -> float:
+        """How long it took."""
+        return median(self.seconds) * 1e6
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of the ratios."""
+        return None if self.ratios is None else median(self.ratios)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None if there is none."""
+        if self.goal_seconds is not None:
+            return median(self.seconds) <= self.goal_seconds
+        if self.goal_ratio is None or self.ratio is None:
+            return None
+        return self.ratio <= self.goal_ratio
+
+
+def measure(size: Size, advance: Callable[[], object]) -> list[Row]:
+    """Measure all of it."""
+    return [*_core(size, advance), *_lengths(size, advance), *_whole(size, advance)]
+
+
+def _done(days: int) -> list[date]:
+    """Return the done days of a history that reaches to yesterday, with a miss every fifty days."""
+    return [TODAY - n * DAY for n in range(1, days + 1) if n % 50]
+
+
+def _snapshot(days: int) -> Snapshot:
+    return rules.build(HABIT.id, "ada", _done(days), 1)
+
+
+def _facts(days: int) -> list[CheckIn]:
+    return [
+        CheckIn(
+            *(UUID(int=n), HABIT.id, "ada", day, datetime.combine(day, time(12), UTC)),
+            *("UTC", None, "full", "app", NOW),
+        )
+        for n, day in enumerate(_done(days))
+    ]
+
+
+def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
+    """The pure core on ten years of a daily habit, against a loop over its days."""
+    strip, days = _snapshot(10 * A_YEAR), set(_done(10 * A_YEAR))
+    facts = _facts(10 * A_YEAR)
+    rule = FreezeRule(7, 2)
+    frozen_too = Habit(
+        *(HABIT.id, "ada", "Run", HABIT.schedule, HABIT.clock), HABIT.created_at, freezes=rule
+    )
+
+    def check_in(_: object) -> int:
+        return rules.current_run(rules.mark(strip, TODAY, 2, done=True), TODAY).slots
+
+    def by_loop(_: object) -> int:
+        done, day, slots = days | {TODAY}, TODAY, 0
+        while day in done:
+            slots, day = slots + 1, day - DAY
+        best = run = 0
+        at = TODAY - 10 * A_YEAR * DAY
+        while at <= TODAY:
+            run = run + 1 if at in done else 0
+            best, at = max(best, run), at + DAY
+        return slots
+
+    sides: list[Side] = [
+        calls(by_loop, _nothing),
+        calls(check_in, _nothing),
+        calls(lambda _: plain.state(HABIT, strip, NOW).best.slots, _nothing),
+        calls(lambda _: evaluate(HABIT, facts, now=NOW).best.slots, _nothing),
+        calls(lambda _: evaluate(frozen_too, facts, now=NOW).best.slots, _nothing),
+    ]
+    loop, checked, state, judged, saved = _turns(size, sides, advance, few=5)
+    return [
+        Row("a loop over the days, 10 years", loop),
+        Row(
+            "check-in and current streak, 10 years",
+            checked,
+            10e-6,
+            "the loop",
+            _over(checked, loop),
+        ),
+        Row("full state from the strip, 10 years", state, 100e-6, "the loop", _over(state, loop)),
+        Row("evaluate: all facts, 10 years", judged),
+        Row("evaluate: all facts and freezes, 10 years", saved),
+    ]
+
+
+def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
+    """A check-in through a kit in memory, with histories of several lengths."""
+    kits = [_kit_with(1, years * A_YEAR) for years in YEARS]
+
+    def side(kit: TestKit, habit_id: UUID) -> Side:
+        def check_ins(items: Sequence[object]) -> Block:
+            seconds = []
+            for _ in items:
+                started = perf_counter()
+                done = kit.habits.check_in(habit_id)
+                seconds.append(perf_counter() - started)
+                kit.habits.undo(done.id)
+            return Block(seconds, [])
+
+        return check_ins
+
+    times = _turns(size, [side(kit, ids[0]) for kit, ids in kits], advance)
+    first = times[0]
+    return [
+        Row(f"check-in, memory, {years} years of history", seconds)
+        if seconds is first
+        else Row(
+            f"check-in, memory, {years} years of history",
+            *(seconds, None, "1 year", _over(seconds, first), 1.25),
+        )
+        for years, seconds in zip(YEARS, times, strict=True)
+    ]
+
+
+def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
+    """A dashboard, and an offline batch against check-ins one by one."""
+    kit, _ = _kit_with(HABITS, 10 * A_YEAR)
+    (dashboard,) = _turns(size, [calls(lambda _: len(kit.streaks.today("ada")))], advance, few=20)
+
+    def batch(one_by_one: bool) -> Side:  # noqa: FBT001
+        def act(number: object) -> int:
+            fresh = habitkit.testing.kit(NOW)
+            habits = [fresh.habits.create("ada", "Run", HABIT.schedule).id for _ in range(10)]
+            items = [
+                OfflineCheckIn(
+                    habits[n % 10], TODAY - (n // 10) * DAY, idempotency_key=f"{number} {n}"
+                )
+                for n in range(BATCH)
+            ]
+            if one_by_one:
+                for item in items:
+                    fresh.habits.check_in(
+                        item.habit_id, day=item.day, idempotency_key=item.idempotency_key
+                    )
+            else:
+                fresh.habits.check_in_many(items)
+            return 0
+
+        return calls(act)
+
+    alone, together = _turns(size, [batch(True), batch(False)], advance, few=1)  # noqa: FBT003
+    return [
+        Row(f"dashboard of {HABITS} habits, 10 years each, memory", dashboard, 5e-3),
+        Row(f"{BATCH} check-ins one by one, memory", alone),
+        Row(
+            f"check_in_many of {BATCH}, memory",
+            together,
+            None,
+            "one by one",
+            _over(together, alone),
+        ),
+    ]
+
+
+def _kit_with(habits: int, days: int) -> tuple[TestKit, list[UUID]]:
+    """Return a kit in which an owner has done some habits for so many days."""
+    kit = habitkit.testing.kit(NOW)
+    ids = [kit.habits.create("ada", "Run", HABIT.schedule).id for _ in range(habits)]
+    for habit_id in ids:
+        kit.habits.backfill(habit_id, _done(days), source="benchmark")
+    return kit, ids
+
+
+def _turns(
+    size: Size, sides: list[Side], advance: Callable[[], object], few: int | None = None
+) -> list[list[float]]:
+    """Let sides take blocks in turn, of fewer actions if one takes long."""
+    smaller = size if few is None else _shortened(size, few)
+    return take_turns(smaller, count(), sides, advance)
+
+
+def _shortened(size: Size, block: int) -> Size:
+    return evolve(size, block=block, warm_up=1, metered=0)
+
+
+def _nothing(_: object) -> int:
+    """Take results as equal that are not to be compared."""
+    return 0
+
+
+def _over(seconds: list[float], others: list[float]) -> list[float]:
+    return [one / other for one, other in zip(seconds, others, strict=True)]
