@@ -30,7 +30,7 @@ _THOUSANDTHS = 1000
 
 
 class Mark(IntEnum):
-    """What Loop notes for a day of a habit that is ticked; ``UNKNOWN`` and ``SKIP`` for any."""
+    """What Loop notes for a day; where it notes amounts, only ``UNKNOWN`` and ``SKIP``."""
 
     UNKNOWN = -1
     """Nothing is known about the day."""
@@ -130,8 +130,8 @@ def entries(
     stays, and so does a NO that is not filled in.
 
     Args:
-        marks: What was noted, by day: a `Mark`, or with a target the amount in thousandths of the
-            habit's unit, or ``Mark.UNKNOWN``.
+        marks: What was noted, by day: a `Mark`; or with a target the amount in thousandths of the
+            habit's unit, ``Mark.SKIP`` or ``Mark.UNKNOWN``.
         frequency: How often it is to be done.
         end: The last day to return.
         start: The first day to return; by default the first that is known, filled in or not; with
