@@ -1,8 +1,8 @@
 """Pure rules of Loop Habit Tracker: its own entries, scores and streaks, for users who migrate.
 
-They are those of uhabits-core 2.x, with its oddities: a skipped day belongs to a streak of ticks,
-three thousandths and a skipped day are one value, and a later day may fill in earlier ones. Slots,
-goals and strengths, the ways of this library, are in ``evaluate``.
+They are those of uhabits-core 2.x (``EntryList`` at commit 8986279, ``ScoreList`` at 971f24a and
+``StreakList`` at 4c3c3e6), oddities included: weeks and months are so many days in a row, a skipped
+day belongs to a streak of ticks, and among amounts it is the same value as three thousandths.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 from attrs import frozen
 
 from habitkit.errors import InvalidHabit
+from habitkit.habits.goal import number
 from habitkit.streaks.rolling import automatic_days
 
 __all__ = ["Frequency", "Mark", "Run", "Target", "entries", "scores", "streaks"]
@@ -25,12 +26,11 @@ _DAY = timedelta(days=1)
 _FIRST_YEAR, _LAST_YEAR = 1000, 9000  # room for the longest span on either side
 _MOST_DAYS = 3650
 _LARGEST = 2**31 - 1
-_LARGEST_TARGET = 1e15
 _THOUSANDTHS = 1000
 
 
 class Mark(IntEnum):
-    """What Loop notes for a day of a habit that is ticked; ``UNKNOWN`` and ``SKIP`` for any."""
+    """What Loop notes for a day; where it notes amounts, only ``UNKNOWN`` and ``SKIP``."""
 
     UNKNOWN = -1
     """Nothing is known about the day."""
@@ -84,7 +84,7 @@ class Target:
         kind: Whether it is to be reached (``at_least``) or not to be exceeded (``at_most``).
 
     Raises:
-        InvalidHabit: If the amount is not a number from 0 to 1e15, or the kind none of these.
+        InvalidHabit: If the amount is not a finite number of at least 0, or the kind none of these.
     """
 
     amount: float
@@ -92,10 +92,7 @@ class Target:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what is no target."""
-        amount = self.amount
-        if type(amount) not in {int, float} or not 0 <= amount <= _LARGEST_TARGET:
-            expected = f"a number from 0 to {_LARGEST_TARGET}"
-            raise InvalidHabit("amount", given=amount, expected=expected)
+        number("amount", self.amount)
         if self.kind not in ("at_least", "at_most"):
             raise InvalidHabit("kind", given=self.kind, expected="'at_least' or 'at_most'")
 
@@ -133,8 +130,8 @@ def entries(
     stays, and so does a NO that is not filled in.
 
     Args:
-        marks: What was noted, by day: a `Mark`, or with a target the amount in thousandths of the
-            habit's unit, or ``Mark.UNKNOWN``.
+        marks: What was noted, by day: a `Mark`; or with a target the amount in thousandths of the
+            habit's unit, ``Mark.SKIP`` or ``Mark.UNKNOWN``.
         frequency: How often it is to be done.
         end: The last day to return.
         start: The first day to return; by default the first that is known, filled in or not; with
