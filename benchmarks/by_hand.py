@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,20 +37,22 @@ LOCK = (
     "WHERE owner = ? AND applied_at IS NULL AND attempts < 5)"
 )
 HABIT = (
-    "SELECT id, owner, title, schedule, tz, day_start, created_at FROM habitkit_habits WHERE id = ?"
+    "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, week_start, "
+    "min_day_seconds, place FROM habitkit_habits WHERE id = ?"
 )
 SNAPSHOT = (
-    "SELECT habit_id, owner, first_day, marks, best, rev FROM habitkit_snapshots WHERE habit_id = ?"
+    "SELECT habit_id, owner, first_day, marks, best, rev, judged_at, look_at "
+    "FROM habitkit_snapshots WHERE habit_id = ?"
 )
 ADD_FACT = (
     "INSERT INTO habitkit_check_ins (id, habit_id, owner, day, at, tz, note, credit, source, "
-    "received_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "received_at, amount) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PUT_SNAPSHOT = (
-    "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, marks, best, rev) "
-    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) DO UPDATE SET "
+    "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, marks, best, rev, "
+    "judged_at, look_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) DO UPDATE SET "
     "first_day = excluded.first_day, marks = excluded.marks, best = excluded.best, "
-    "rev = excluded.rev "
+    "rev = excluded.rev, judged_at = excluded.judged_at, look_at = excluded.look_at "
     "WHERE habitkit_snapshots.rev <= excluded.rev RETURNING rev"
 )
 SETTLED = "SELECT key, currency, settled FROM habitkit_entitlements WHERE owner = ? AND key = ?"
@@ -119,13 +121,16 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     ((owner,),) = yield "rows", OWNER_OF, (subject,)
     ((rev, _),) = yield "rows", LOCK, (owner, owner)
     yield "rows", HABIT, (subject,)
-    ((_, _, first, marks, best, _),) = yield "rows", SNAPSHOT, (subject,)
+    ((_, _, first, marks, best, *_),) = yield "rows", SNAPSHOT, (subject,)
     marks = marks.ljust((today - values.to_day(first)).days, b"x") + b"1"
     streak: int = len(marks) - marks.rfind(b"x") - 1
     fact_id, day = values.of_id(uuid.uuid4()), values.of_day(today)
-    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at)
+    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at, None)
     yield "run", ADD_FACT, fact
-    yield "rows", PUT_SNAPSHOT, (subject, owner, first, marks, max(best, streak), rev)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    final = values.of_instant(midnight + timedelta(days=4, microseconds=1))
+    snapshot = (subject, owner, first, marks, max(best, streak), rev, None, final)
+    yield "rows", PUT_SNAPSHOT, snapshot
 
     place = f"done:{habit_id}:{today}"
     key = f"{place}:completion"

@@ -276,7 +276,8 @@ class Reader:
         """Return how a slot stands, repairs and freezes left aside."""
         stands = self.stands(slot, over=over)
         free = [self.free(day, slot.version) for day in slot.days]
-        if slot.partial or free.count(False) < slot.needs:
+        put_away = self.archived_on is not None and slot.last >= min(self.horizon, self.archived_on)
+        if slot.partial or put_away or free.count(False) < slot.needs:
             always = slot.version.goal.kind in {"avoid", "at_most"}
             return "EXEMPT" if always or stands in {"OPEN", "MISSED"} else stands
         return stands
@@ -413,7 +414,8 @@ class Reader:
     def needs_no_record(self, slot: Slot) -> bool:
         goal = slot.version.goal
         enough = goal.unrecorded != "missed" or bool(self.recorded(slot))
-        return goal.kind == "avoid" or (goal.kind == "at_most" and enough)
+        met = goal.turns and self.is_met(slot)
+        return goal.kind == "avoid" or (goal.kind == "at_most" and enough) or met
 
     def slack(self, slot: Slot) -> int:
         if self.needs_no_record(slot):

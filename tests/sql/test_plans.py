@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import date
 from functools import partial
 from typing import Any, Self
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -26,6 +27,7 @@ from habitkit.backends.sqlalchemy import (
     _messages,
     _plain_postings,
     _postgres_coins,
+    _streaks,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
 from habitkit.coins import Posting
@@ -35,7 +37,10 @@ from habitkit.transaction import Transaction
 IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
 """The steps in which SQLite posts; PostgreSQL does them in one."""
 
-MODULES = (_books, _coins, _habits, _holds, _journal, _messages, _plain_postings, _postgres_coins)
+MODULES = (
+    *(_books, _coins, _habits, _holds, _journal),
+    *(_messages, _plain_postings, _postgres_coins, _streaks),
+)
 
 Plans = dict[str, str]
 
@@ -96,13 +101,17 @@ INSERT INTO habitkit_habits
            '00:00', now() FROM generate_series(1, 3000) n;
 INSERT INTO habitkit_check_ins
     SELECT md5('fact' || n)::uuid, md5('habit' || (1 + mod(n, 3000)))::uuid, 'owner' || (1 + mod(n, 1000)),
-           date '2025-01-01' + n / 3000, now(), 'UTC', NULL, 'full', 'app', now()
+           date '2025-01-01' + n / 3000, now(), 'UTC', CASE mod(n, 10) WHEN 0 THEN 'a note' END, 'full', 'app', now()
     FROM generate_series(1, 30000) n;
 INSERT INTO habitkit_voids
     SELECT md5('fact' || n)::uuid, md5('void' || n)::uuid, md5('habit' || (1 + mod(n, 3000)))::uuid,
            'owner' || (1 + mod(n, 1000)), now() FROM generate_series(1, 3000) n;
+INSERT INTO habitkit_facts
+    SELECT md5('skip' || n)::uuid, 'owner' || (1 + mod(n, 1000)), md5('habit' || (1 + mod(n, 3000)))::uuid,
+           'Skip', '{}' FROM generate_series(1, 10000) n;
 INSERT INTO habitkit_snapshots
-    SELECT md5('habit' || n)::uuid, 'owner' || (1 + mod(n, 1000)), '2025-01-01', '111'::bytea, 3, 1
+    SELECT md5('habit' || n)::uuid, 'owner' || (1 + mod(n, 1000)), '2025-01-01', '111'::bytea, 3, 1,
+           NULL, CASE WHEN mod(n, 20) > 0 THEN now() + n * interval '1 hour' END
     FROM generate_series(1, 3000) n;
 INSERT INTO habitkit_accounts
     SELECT md5(role || n)::uuid, 'owner' || n, role, 'coin', 5, 10, now(), 0, 0, 9
@@ -186,6 +195,16 @@ def use_coins(kit: habitkit.testing.TestKit) -> None:
     coins.forget("ada")
 
 
+def use_facts(kit: habitkit.testing.TestKit, habit_id: UUID) -> None:
+    """Let a kit run each of the statements for facts that are no check-ins."""
+    kit.streaks.today("ada")
+    kit.habits.check_in(habit_id, note="well done")
+    kit.habits.search("ada", "done")
+    kit.habits.update(habit_id, title="Run far")
+    skipped = kit.habits.skip(habit_id, date(2026, 3, 9))
+    kit.habits.undo(skipped.id)
+
+
 def use_everything(engine: Engine) -> None:
     """Let a kit run each of its statements."""
 
@@ -213,6 +232,7 @@ def use_everything(engine: Engine) -> None:
     kit.habits.undo(done.id)
     kit.streaks.state(run.id)
     kit.streaks.rebuild(run.id)
+    use_facts(kit, run.id)
     use_coins(kit)
     for refuse_it in (True, False):
         kit.events.record("ada", "noted", {"refuse": refuse_it})

@@ -8,7 +8,7 @@ import math
 import pkgutil
 import typing
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from types import UnionType
 from typing import Any, Literal
@@ -20,9 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import habitkit
-from habitkit import _codec, events
+from habitkit import DayClock, FreezeRule, Goal, Schedule, _codec, events
 from habitkit.coins.economy import Economy, RewardRule
 from habitkit.events import VOCABULARY, Event, HabitCompleted, Recorded
+from habitkit.testing import strategies
 
 NO_JSON: dict[type, str] = {
     Economy: "holds classes; it is configuration, not data",
@@ -69,6 +70,12 @@ SIMPLE: dict[object, st.SearchStrategy[Any]] = {
     time: st.times(),
     datetime: st.datetimes(timezones=st.just(UTC)),
     type(None): st.none(),
+    float: st.floats(0, 1e12),
+    timedelta: st.integers(0, 86_400).map(lambda seconds: timedelta(seconds=seconds)),
+    FreezeRule: st.builds(FreezeRule, st.integers(1, 1000), st.integers(1, 1000)),
+    DayClock: strategies.clocks(),
+    Goal: strategies.goals(),
+    Schedule: strategies.schedules(),
     Mapping[str, Any]: st.dictionaries(texts, plain, max_size=3),
     Mapping[str, str]: st.dictionaries(texts, texts, max_size=3),
 }
@@ -107,7 +114,7 @@ def test_there_are_events_and_values_to_test():
 @pytest.mark.parametrize("kind", VALUES, ids=lambda kind: kind.__name__)
 def test_a_value_comes_back_as_it_was(kind):
     @few
-    @given(built(kind))
+    @given(strategy(kind))
     def comes_back(value):
         text = _codec.dump(value)
 

@@ -437,14 +437,16 @@ def test_a_bound_call_looks_like_its_action_without_the_transaction(kit):
     check_in = kit.habits.check_in
 
     signature = inspect.signature(check_in)
-    assert list(signature.parameters) == ["habit_id", "day", "at", "tz", "note", "idempotency_key"]
+    assert list(signature.parameters) == [
+        *("habit_id", "day", "at", "tz", "amount", "note", "idempotency_key")
+    ]
     assert signature.parameters["day"].kind is inspect.Parameter.KEYWORD_ONLY
     assert signature.parameters["day"].default is None
     assert signature.return_annotation == "CheckedIn"
     assert check_in.__doc__ == habits.check_in.__doc__
     assert check_in.__name__ == "check_in"
     assert check_in.__qualname__ == "Habits.check_in"
-    assert check_in.__module__ == "habitkit.habits.actions"
+    assert check_in.__module__ == "habitkit.habits.checking_in"
 
 
 def test_a_bound_procedure_looks_like_its_function_without_the_wiring(kit):

@@ -16,13 +16,13 @@ from habitkit.events import (
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import is_sealed, zone
+from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
     from habitkit.habits.model import CheckIn, Credit, Habit
-    from habitkit.streaks.model import Snapshot
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -60,7 +60,7 @@ def turn(
         return before, []
     after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-    after = after._replace(look_at=plain.look_at(habit, after, tx.now))
+    after = Snapshot(*after[:-1], plain.look_at(habit, after, tx.now))
     tx.streaks.put(after)
     event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]
@@ -82,8 +82,13 @@ def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapsho
     Those that became final before the earlier strip's ``look_at`` were told.
     """
     until = tx.now if before.look_at is None else min(before.look_at - timedelta.resolution, tx.now)
+    home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
     known, now = (
-        {day: n for day, n in plain.breaks(strip).items() if plain.final_at(habit, day) <= end}
+        {
+            day: slots
+            for day, slots in plain.breaks(strip).items()
+            if plain.final_at(day, home, day_start) <= end
+        }
         for strip, end in ((before, until), (after, tx.now))
     )
     gone = [StreakBroken(habit.owner, tx.now, habit.id, day, known[day]) for day in known]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit import streaks
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
@@ -17,7 +18,6 @@ from habitkit.habits.facts import (
     ZoneChanged,
 )
 from habitkit.streaks.days import LATE_WINDOW, zone
-from habitkit.streaks.evaluation import slots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +100,7 @@ def repair(
         habit = life.habit
         missed = [
             slot
-            for slot in slots(habit, life.facts, now=tx.now)
+            for slot in streaks.slots(habit, life.facts, now=tx.now)
             if slot.first <= day <= slot.last
             and slot.status == "MISSED"
             and tx.now - slot.deadline <= LATE_WINDOW

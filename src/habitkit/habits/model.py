@@ -181,7 +181,8 @@ class Refusal(NamedTuple):
     reason: str
 
 
-class Changed(NamedTuple):
+@fact
+class Changed:
     """What a fact that is no check-in did.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from habitkit import streaks
 from habitkit.errors import DayRefused
 from habitkit.habits.facts import CheckIn, Void, ZoneChanged
 from habitkit.habits.finding import all_facts, habits_of
@@ -12,9 +13,7 @@ from habitkit.habits.rules import MAX_BACKDATE_DAYS
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import LATE_WINDOW
-from habitkit.streaks.derived import derive, difference
 from habitkit.streaks.model import Snapshot
-from habitkit.streaks.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from habitkit.habits.facts import Credit, Fact
     from habitkit.habits.model import Habit
     from habitkit.streaks.derived import Derived
+    from habitkit.streaks.timeline import Timeline
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -74,10 +74,13 @@ def judge(tx: Transaction, habit: Habit, before: Sequence[Fact], after: Sequence
     if seen is None:
         untold = snapshot.look_at is not None and snapshot.look_at <= tx.now
         seen = snapshot.look_at - timedelta.resolution if untold and snapshot.look_at else tx.now
-    known, now = derive(habit, before, min(seen, tx.now)), derive(habit, after, tx.now)
+    known, now = (
+        streaks.derive(habit, before, min(seen, tx.now)),
+        streaks.derive(habit, after, tx.now),
+    )
     rev = tx.rev(habit.owner)
     tx.streaks.put(Snapshot(habit.id, habit.owner, date.min, b"", 0, rev, tx.now, now.look_at))
-    return Outcome(now, tx.emit(habit.owner, difference(known, now, tx.now)))
+    return Outcome(now, tx.emit(habit.owner, streaks.difference(known, now, tx.now)))
 
 
 def judge_owner(tx: Transaction, owner: str, added: Sequence[Fact]) -> list[Event]:
@@ -97,7 +100,7 @@ def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     known = list(facts)
     voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
     changes = [fact for fact in known if isinstance(fact, ZoneChanged) and fact.id not in voided]
-    return Timeline(habit.clock, changes)
+    return streaks.Timeline(habit.clock, changes)
 
 
 def credit(days: Timeline, day: date, today: date, now: datetime) -> Credit:

@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from habitkit import streaks
 from habitkit._text import storable
 from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
 from habitkit.habits.goal import Goal
 from habitkit.habits.schedule import Schedule
 from habitkit.streaks.days import day_boundary, is_sealed
-from habitkit.streaks.spans import recurrence
 
 if TYPE_CHECKING:
     from datetime import time
@@ -138,7 +138,7 @@ def possible(schedule: object, goal: object) -> None:
         expected = "a quota of 1 for a goal that is met by doing little"
         raise InvalidHabit("n", given=schedule.n, expected=expected)
     if schedule.kind == "rrule":
-        recurrence(schedule.rule, schedule.anchor or _SOME_DAY)
+        streaks.recurrence(schedule.rule, schedule.anchor or _SOME_DAY)
 
 
 def day(value: object, what: str) -> date:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit import ids
+from habitkit import ids, streaks
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.finding import habits_of
-from habitkit.streaks.life import Life
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,4 +78,4 @@ def _is_named(habit: Habit, needle: str) -> bool:
 
 
 def _is_archived(tx: Transaction, habit: Habit, known: list[OtherFact]) -> bool:
-    return bool(known) and Life(habit, known, tx.now).archived
+    return bool(known) and streaks.Life(habit, known, tx.now).archived

@@ -5,14 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from habitkit import ids
+from habitkit import ids, streaks
 from habitkit._action import action, query
 from habitkit.errors import InvalidHabit, NotFound
 from habitkit.streaks import plain, rules
 from habitkit.streaks.days import zone
-from habitkit.streaks.derived import derive
-from habitkit.streaks.evaluation import answer, evaluate, explanation, fold_life, slots
-from habitkit.streaks.life import Life
 from habitkit.streaks.model import RebuildReport
 
 if TYPE_CHECKING:
@@ -74,16 +71,16 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
         if snapshot.judged_at is None:
             found.append(plain.state(habit, snapshot, tx.now))
             continue
-        life = Life(habit, _facts(tx, habit), tx.now)
+        life = streaks.Life(habit, _facts(tx, habit), tx.now)
         if not life.archived:
-            found.append(answer(life, fold_life(life)))
+            found.append(streaks.answer(life, streaks.fold_life(life)))
     return found
 
 
 def _state(tx: Transaction, habit: Habit, snapshot: Snapshot) -> HabitState:
     if snapshot.judged_at is None:
         return plain.state(habit, snapshot, tx.now)
-    return evaluate(habit, _facts(tx, habit), now=tx.now)
+    return streaks.evaluate(habit, _facts(tx, habit), now=tx.now)
 
 
 def _in_order(habits: list[Habit]) -> list[Habit]:
@@ -122,7 +119,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
     """
     limit = ids.limit(best)
     habit = _habit(tx, habit_id)
-    folded = fold_life(Life(habit, _facts(tx, habit), tx.now))
+    folded = streaks.fold_life(streaks.Life(habit, _facts(tx, habit), tx.now))
     found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
     return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
 
@@ -141,7 +138,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
     """
     wanted = _day(day, "day")
     habit = _habit(tx, habit_id)
-    return explanation(habit, _facts(tx, habit), wanted, now=tx.now)
+    return streaks.explanation(habit, _facts(tx, habit), wanted, now=tx.now)
 
 
 def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
@@ -156,7 +153,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
         NotFound: If there is no such habit.
     """
     habit = _habit(tx, habit_id)
-    return evaluate(habit, [*_facts(tx, habit), *facts], now=tx.now)
+    return streaks.evaluate(habit, [*_facts(tx, habit), *facts], now=tx.now)
 
 
 def _facts(tx: Transaction, habit: Habit) -> list[Fact]:
@@ -166,7 +163,7 @@ def _facts(tx: Transaction, habit: Habit) -> list[Fact]:
 
 def _slots(tx: Transaction, habit_id: UUID | str) -> list[Slot]:
     habit = _habit(tx, habit_id)
-    return slots(habit, _facts(tx, habit), now=tx.now)
+    return streaks.slots(habit, _facts(tx, habit), now=tx.now)
 
 
 def _day(value: object, what: str) -> date:
@@ -193,7 +190,7 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
     snapshot = snapshot_of(tx, habit)
     if snapshot.judged_at is None:
         return rules.done_days(snapshot, first, last)
-    life = Life(habit, _facts(tx, habit), tx.now)
+    life = streaks.Life(habit, _facts(tx, habit), tx.now)
     return [day for day in life.days_done() if first <= day <= last]
 
 
@@ -210,7 +207,7 @@ def rebuild(tx: Transaction, habit_id: UUID | str) -> RebuildReport:
     tx.lock(found.owner)
     known = tx.streaks.get(found.id)
     if known is not None and known.judged_at is not None:
-        look_at = derive(found, _facts(tx, found), known.judged_at).look_at
+        look_at = streaks.derive(found, _facts(tx, found), known.judged_at).look_at
         if look_at == known.look_at:
             return RebuildReport(habits=1)
         tx.streaks.put(known._replace(rev=tx.rev(found.owner), look_at=look_at))

@@ -193,13 +193,15 @@ def next_slot(life: Life, known: list[Slot]) -> Ahead | None:
 def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
     """Measure how much room a slot leaves."""
     goal, schedule = version.goal, version.schedule
+    done = days_met(life, version, slot.first, slot.last)
+    wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))
     asks = goal.kind != "avoid" and not (
         goal.kind == "at_most" and (slot.completions or goal.unrecorded != "missed")
     )
+    if goal.turns and not wanting:
+        asks = False
     if not asks:
         return Ahead(slot, 0, asks)
-    done = days_met(life, version, slot.first, slot.last)
-    wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))
     left = [
         day
         for day in _days(max(slot.first, life.today), slot.last)

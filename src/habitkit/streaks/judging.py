@@ -182,6 +182,8 @@ def _excuse(life: Life, version: Version, span: Span, needed: int) -> str | None
     """Return why a slot need not be done, or None."""
     if span.partial:
         return "partial"
+    if life.archived and span.last >= life.horizon:
+        return "archived"
     left, why = needed, None
     day = span.first
     while day <= span.last:

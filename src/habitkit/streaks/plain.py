@@ -5,7 +5,7 @@ What is said here equals what ``evaluate`` says of the same facts, and takes a f
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from math import exp2
 from typing import TYPE_CHECKING
@@ -96,21 +96,25 @@ def look_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
         snapshot: Its strip.
         now: The instant, in UTC.
     """
+    first, marks = snapshot[2:4]
+    recent = marks[-_RECENT:]
+    clock = habit.clock
+    tz = zone(clock.tz or "UTC")
+    if recent and b"x" not in recent and b"v" not in recent:
+        final = final_at(first + timedelta(len(marks)), tz, clock.day_start)
+        return final if final > now else None
     last = last_day(snapshot)
     if last is None:
         return None
-    finals = [final_at(habit, last + _DAY)]
-    if b"x" in snapshot.marks[-_RECENT:] or b"v" in snapshot.marks[-_RECENT:]:
-        recent = last - _RECENT * _DAY
-        finals = [final_at(habit, day) for day in breaks(snapshot) if day >= recent]
+    oldest = last - _RECENT * _DAY
+    finals = [final_at(day, tz, clock.day_start) for day in breaks(snapshot) if day >= oldest]
     return min((final for final in finals if final > now), default=None)
 
 
-def final_at(habit: Habit, day: date) -> datetime:
+@lru_cache(maxsize=4096)
+def final_at(day: date, tz: ZoneInfo, day_start: time) -> datetime:
     """Return from when on a missed day can no longer be mended."""
-    tz = zone(habit.clock.tz or "UTC")
-    over = day_boundary(day + _DAY, tz, habit.clock.day_start)
-    return over + LATE_WINDOW + timedelta.resolution
+    return day_boundary(day + _DAY, tz, day_start) + LATE_WINDOW + timedelta.resolution
 
 
 def breaks(snapshot: Snapshot) -> dict[date, int]:

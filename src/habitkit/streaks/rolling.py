@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["automatic_days"]
 
@@ -32,6 +32,16 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
     """
     newest_first = sorted(set(done), reverse=True)
     found = set(newest_first)
+    reached = 0
+    for first, last in sorted(_spans(newest_first, n, span)):
+        known = max(reached - first.toordinal() + 1, 0)  # so that each day is added once
+        found.update(first + _DAY * at for at in range(known, (last - first).days + 1))
+        reached = max(reached, last.toordinal())
+    return found
+
+
+def _spans(newest_first: Sequence[date], n: int, span: int) -> Iterator[tuple[date, date]]:
+    """Yield the first and the last day of each span that is done as a whole, the newest first."""
     begins_later: date | None = None
     for newest, oldest in zip(newest_first, newest_first[n - 1 :], strict=False):
         size = _month_of(oldest) if span in _A_MONTH else span
@@ -42,8 +52,7 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
             slid = _DAY * min((last - newest).days, (last - begins_later).days + 1)
             first, last = first - slid, last - slid
         begins_later = first
-        found.update(first + _DAY * at for at in range((last - first).days + 1))
-    return found
+        yield first, last
 
 
 def _month_of(day: date) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, String, Text, Uuid
+from sqlalchemy import DateTime, Double, String, Text, Uuid
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 from habitkit.ids import uuid_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Id", "Instant", "Json"]
+__all__ = ["Amount", "Id", "Instant", "Json"]
 
 
 class Instant(TypeDecorator[datetime]):
@@ -112,3 +112,16 @@ class Json(TypeDecorator[Any]):
 
 def _decoded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
+
+
+class Amount(TypeDecorator[float]):
+    """A number of 64 bits, as the drivers write and read it."""
+
+    impl = Double
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Write a number as it is."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Read a number as it is."""

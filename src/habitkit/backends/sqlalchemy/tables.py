@@ -13,7 +13,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
-    Double,
     ForeignKey,
     Index,
     Integer,
@@ -28,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from habitkit.backends.sqlalchemy._types import Id, Instant, Json
+from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import SchemaItem
@@ -173,7 +172,7 @@ check_ins = _table(
     Column("credit", String(10), nullable=False),
     Column("source", String(100), nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("amount", Double),
+    Column("amount", Amount),
     Index("habitkit_check_ins_day", "habit_id", "day"),
     _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
 )

@@ -18,7 +18,7 @@ from habitkit.errors import (
     InvalidZone,
     NotFound,
 )
-from habitkit.habits.model import DayClock, Schedule
+from habitkit.habits.model import DayClock, OfflineCheckIn, Refusal, Schedule
 from habitkit.journal.rules import IDEMPOTENCY_DAYS
 from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, events_of, revisions
 from habitkit.testing.contracts._frame import Contract, assert_hidden
@@ -26,7 +26,7 @@ from habitkit.testing.contracts._frame import Contract, assert_hidden
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.habits.model import Habit
+    from habitkit.habits.model import CheckedIn, Habit
     from habitkit.kit import Rooms
     from habitkit.testing import TestKit
 
@@ -156,6 +156,14 @@ class HabitCases(Contract):
         assert kit.habits.undo(done.id).day == NOW.date()
 
 
+def none_refused(results: list[CheckedIn | Refusal]) -> None:
+    """Raise what an item of a batch was refused for."""
+    for result in results:
+        if isinstance(result, Refusal):
+            assert result.error == NotFound.__name__
+            raise NotFound("habit", result.place)
+
+
 class WhoseCases(Contract):
     """Part of ``HabitsContract``: in a kit bound to an owner, others' habits do not exist."""
 
@@ -175,6 +183,25 @@ class WhoseCases(Contract):
                 "check_in": lambda: ada.habits.check_in(theirs.id),
                 "undo": lambda: ada.habits.undo(done.id),
                 "backfill": lambda: ada.habits.backfill(theirs.id, [day], source="s"),
+                "search": lambda: ada.habits.search("bob"),
+                "update": lambda: ada.habits.update(theirs.id, title="Swim"),
+                "reorder": lambda: ada.habits.reorder("ada", [theirs.id]),
+                "edit": lambda: ada.habits.edit(done.id, note="mine"),
+                "check_in_many": lambda: none_refused(
+                    ada.habits.check_in_many([OfflineCheckIn(theirs.id)])
+                ),
+                "skip": lambda: ada.habits.skip(theirs.id),
+                "unskip": lambda: ada.habits.unskip(theirs.id),
+                "pause": lambda: ada.habits.pause(theirs.id, day),
+                "pause_all": lambda: ada.habits.pause_all("bob", day),
+                "resume": lambda: ada.habits.resume(theirs.id),
+                "resume_all": lambda: ada.habits.resume_all("bob", day),
+                "grant_freeze": lambda: ada.habits.grant_freeze(theirs.id),
+                "repair": lambda: ada.habits.repair(theirs.id, day),
+                "change_schedule": lambda: ada.habits.change_schedule(theirs.id, DAILY),
+                "archive": lambda: ada.habits.archive(theirs.id),
+                "restore": lambda: ada.habits.restore(theirs.id),
+                "travel": lambda: ada.habits.travel("bob", "Asia/Tokyo"),
             },
         )
         assert_hidden(
@@ -183,6 +210,11 @@ class WhoseCases(Contract):
                 "state": lambda: ada.streaks.state(theirs.id),
                 "done_days": lambda: ada.streaks.done_days(theirs.id, day, day),
                 "rebuild": lambda: ada.streaks.rebuild(theirs.id),
+                "today": lambda: ada.streaks.today("bob"),
+                "history": lambda: ada.streaks.history(theirs.id, day, day),
+                "runs": lambda: ada.streaks.runs(theirs.id),
+                "explain": lambda: ada.streaks.explain(theirs.id, day),
+                "simulate": lambda: ada.streaks.simulate(theirs.id),
             },
         )
         assert kit.habits.list("bob") == [theirs]

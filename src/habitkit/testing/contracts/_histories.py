@@ -117,7 +117,7 @@ class HistoryCases(Contract):
         habit = kit.habits.create("ada", "Run", Schedule.daily())
         kit.habits.backfill(habit.id, [TODAY - days(n) for n in (1, 2, 3)], source="s")
         right = _snapshot(store, habit)
-        wrong = right._replace(marks=b"1x1x1", best=1)
+        wrong = right._replace(marks=b"1x1", best=1)
         write(store, lambda stores: stores.streaks.put(wrong))
         assert kit.streaks.state(habit.id).best.slots == 1
 
