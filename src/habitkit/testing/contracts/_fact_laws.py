@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import date, time
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,6 @@ from habitkit.testing.contracts._frame import Contract, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from uuid import UUID
 
     from habitkit.habits.model import Habit
     from habitkit.store import Store
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["LawCases"]
 
 TODAY = NOW.date()
+NOBODY = UUID(int=0)
 DAILY = Schedule.daily()
-few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 PLANS: tuple[tuple[Schedule, Goal], ...] = (
     (DAILY, Goal.done()),
@@ -223,6 +224,31 @@ class LawCases(Contract):
 
         check()
 
+    def test_a_plain_habit_ends_as_one_that_is_due_each_day_and_is_not_plain(
+        self, store: Store
+    ) -> None:
+        owners = count()
+        long_road = Schedule.weekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+        kinds = st.sampled_from(("now", "check_in", "backfill", "undo", "wait", "sweep"))
+        step = st.builds(Step, kinds, st.integers(0, 9), st.integers(1, 9))
+
+        @few
+        @given(st.lists(step, max_size=25))
+        def check(steps: list[Step]) -> None:
+            ends = []
+            for schedule in (DAILY, long_road):
+                kit = habitkit.testing.kit(store=store)
+                habit = kit.habits.create(f"road{next(owners)}", "Run", schedule)
+                life = Life(kit, store, habit)
+                for it in steps:
+                    life.take(it)
+                kit.sweep()
+                _assert_lawful(kit, store, habit)
+                ends.append(_end(kit, store, habit))
+            assert ends[0] == ends[1]
+
+        check()
+
 
 def _record(life: Life, steps: Sequence[Step], order: Sequence[int]) -> None:
     """Take steps in an order at one instant; what comes a second time is taken back."""
@@ -252,6 +278,7 @@ def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
 def _end(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
     """Return all that the facts of an owner's only habit determine, without its identity."""
     told: dict[str, Any] = {}
+    state = kit.streaks.state(habit.id)
     for event in events_of(kit, habit.owner):
         key = (event.key or "").replace(str(habit.id), "habit")
         if event.type == "Retracted":
@@ -259,7 +286,7 @@ def _end(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
         elif key:
             told[key] = event.fields.get("credit"), event.fields.get("slots")
     return {
-        "state": kit.streaks.state(habit.id)._replace(habit_id=None),
+        "state": state._replace(habit_id=NOBODY, strength=round(state.strength, 9)),
         "told": told,
         "coins": kit.coins.balance(habit.owner).posted if "coins" in store.rooms else None,
     }
