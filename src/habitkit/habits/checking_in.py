@@ -106,11 +106,11 @@ def check_in_now(
 ) -> CheckedIn:
     """Add the fact and emit what it changed, under the owner's lock."""
     habit = get(tx, habit_id)
-    if not amount:
-        rules.amount_for(habit.goal, amount)
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
     if snapshot.judged_at is not None:
         return check_in_judged(tx, habit, day, at, tz, amount, note, fact_id)
+    if not amount:
+        rules.amount_for(habit.goal, amount)
     home_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
     home = zone_of(home_name)  # where a day is sealed does not depend on travels
     zone = zone_of(tz) if tz else home

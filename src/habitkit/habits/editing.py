@@ -11,8 +11,8 @@ from habitkit.errors import InvalidHabit, NotFound
 from habitkit.habits import rules
 from habitkit.habits.changes import coins_moved
 from habitkit.habits.facts import Void
-from habitkit.habits.finding import all_facts, get, lock_owner
-from habitkit.habits.judged import status_on
+from habitkit.habits.finding import all_facts, get, habits_of, lock_owner
+from habitkit.habits.judged import goal_on, status_on
 from habitkit.habits.model import CheckedIn, Habit
 from habitkit.habits.rejudging import judge, without
 from habitkit.streaks import plain
@@ -65,11 +65,12 @@ def edit(
         old,
         id=tx.new_id(),
         amount=old.amount if amount is None else amount,
-        note=None if note is False else note or old.note,
+        note=None if note is False else old.note if note is None else note,
     )
-    rules.amount_for(habit.goal, new.amount)
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, owner)
     known = all_facts(tx, habit) if snapshot.judged_at is not None else []
+    if not new.amount:
+        rules.amount_for(goal_on(habit, known, new.day, tx.now), new.amount)
     tx.habits.add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
     tx.habits.add_check_ins((new,))
     tx.cause = new.id
@@ -139,7 +140,7 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    if isinstance(habit_ids, str) or not 0 < len(habit_ids) <= _MOST_PLACES:
+    if not isinstance(habit_ids, (list, tuple)) or not 0 < len(habit_ids) <= _MOST_PLACES:
         expected = f"1 to {_MOST_PLACES} ids of habits"
         raise InvalidHabit("habit_ids", given=habit_ids, expected=expected)
     wanted = [ids.parse_id(habit_id, "habit_ids") for habit_id in habit_ids]
@@ -151,6 +152,13 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
     for habit_id, habit in found.items():
         if habit is None or habit.owner != owner:
             raise NotFound("habit", habit_id)
-    for habit_id, habit in found.items():
-        if habit is not None and habit.place != places[habit_id]:
-            tx.habits.put(evolve(habit, place=places[habit_id]))
+    others = [
+        habit
+        for habit in habits_of(tx, owner)
+        if habit.place is not None and habit.id not in places
+    ]
+    others.sort(key=lambda habit: (habit.place, habit.id))
+    places |= {habit.id: len(places) + n for n, habit in enumerate(others)}
+    for habit in (*found.values(), *others):
+        if habit is not None and habit.place != places[habit.id]:
+            tx.habits.put(evolve(habit, place=places[habit.id]))

@@ -11,7 +11,7 @@ from habitkit.habits import rules
 from habitkit.habits.changes import breaks_moved, completed
 from habitkit.habits.finding import all_facts, get, lock_owner
 from habitkit.habits.model import CheckIn, Habit
-from habitkit.habits.rejudging import judge
+from habitkit.habits.rejudging import judge, timeline
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import day_boundary, habit_day
@@ -54,8 +54,11 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
         raise InvalidHabit("days", given=days, expected="a list or set of dates")
     owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
     habit = get(tx, subject)
-    zone_name = habit.clock.tz or "UTC"
-    zone, day_start = zone_of(zone_name), habit.clock.day_start
+    zone_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
+    if habit.clock.tz is None:
+        here = timeline(habit, tx.habits.facts(owner, subject))
+        zone_name = here.zone_at(tx.now).key
+    zone = zone_of(zone_name)
     today = habit_day(tx.now, zone, day_start)
     wanted = {
         ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit import streaks
 from habitkit.errors import NotFound
 from habitkit.habits import rules
 from habitkit.habits.changes import coins_moved
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from habitkit.habits.facts import OtherFact
+    from habitkit.habits.facts import Fact, OtherFact
+    from habitkit.habits.goal import Goal
     from habitkit.habits.model import Habit
     from habitkit.streaks.derived import Derived
     from habitkit.streaks.model import Status
     from habitkit.transaction import Transaction
 
-__all__ = ["check_in_judged", "status_on", "undo_judged", "undo_other"]
+__all__ = ["check_in_judged", "goal_on", "status_on", "undo_judged", "undo_other"]
 
 
 def check_in_judged(
@@ -49,6 +51,8 @@ def check_in_judged(
         day = days.label(when) if tz is None else habit_day(when, zone(tz), habit.clock.day_start)
         today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
     worth = credit(days, day, today, tx.now)
+    if not amount:
+        rules.amount_for(goal_on(habit, known, day, tx.now), amount)
     fact = CheckIn(
         *(fact_id, habit.id, habit.owner, day, when, there, note, worth, "app", tx.now, amount)
     )
@@ -67,6 +71,11 @@ def check_in_judged(
         status_on(outcome.derived, day),
         state.slack,
     )
+
+
+def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:
+    """Return the goal by which what is recorded on a day is judged."""
+    return streaks.Life(habit, facts, now).version_on(day).goal
 
 
 def status_on(derived: Derived, day: date) -> Status:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit.errors import HabitKitError, InvalidHabit
+from habitkit.errors import (
+    AnswerForgotten,
+    IdempotencyConflict,
+    InvalidHabit,
+    InvalidInput,
+    NotFound,
+    Refused,
+)
 from habitkit.habits.checking_in import check_in
 from habitkit.habits.model import CheckedIn, OfflineCheckIn, Refusal
 
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["check_in_many"]
 
 _MOST_ITEMS = 10_000
+_REFUSALS = (InvalidInput, NotFound, Refused, IdempotencyConflict, AnswerForgotten)
 
 
 def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[CheckedIn | Refusal]:
@@ -50,7 +58,7 @@ def _owner(tx: Transaction, item: OfflineCheckIn) -> str | None:
         owner = tx.habits.owner_of(subject)
         if owner is not None:
             tx.own(owner, "habit", item.habit_id)
-    except HabitKitError:
+    except (InvalidInput, NotFound):
         return None
     return owner
 
@@ -58,15 +66,16 @@ def _owner(tx: Transaction, item: OfflineCheckIn) -> str | None:
 def _one(tx: Transaction, index: int, item: OfflineCheckIn) -> CheckedIn | Refusal:
     """Check in, or say why not; what is refused has written nothing."""
     try:
-        return check_in(
-            tx,
-            item.habit_id,
-            day=item.day,
-            at=item.at,
-            tz=item.tz,
-            amount=item.amount,
-            note=item.note,
-            idempotency_key=item.idempotency_key,
-        )
-    except HabitKitError as error:
+        with tx.savepoint():
+            return check_in(
+                tx,
+                item.habit_id,
+                day=item.day,
+                at=item.at,
+                tz=item.tz,
+                amount=item.amount,
+                note=item.note,
+                idempotency_key=item.idempotency_key,
+            )
+    except _REFUSALS as error:
         return Refusal(index, type(error).__name__, str(error))

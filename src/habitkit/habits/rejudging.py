@@ -70,16 +70,32 @@ def judge(tx: Transaction, habit: Habit, before: Sequence[Fact], after: Sequence
         after: All facts after it.
     """
     snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    known = streaks.derive(habit, before, tx.now)
-    told: list[Event] = []
-    if snapshot.look_at is not None and snapshot.look_at <= tx.now:
-        until = snapshot.judged_at or snapshot.look_at - timedelta.resolution
-        told += streaks.passed(streaks.derive(habit, before, min(until, tx.now)), known)
-    now = known if after is before else streaks.derive(habit, after, tx.now)
+    seen = snapshot.judged_at
+    if seen is None:
+        untold = snapshot.look_at is not None and snapshot.look_at <= tx.now
+        seen = snapshot.look_at - timedelta.resolution if untold and snapshot.look_at else tx.now
+    voided = tx.habits.voided(habit.id)
+    known = streaks.derive(habit, before, tx.now, _taken_back(voided, before))
+    told = known
+    if seen < tx.now and snapshot.look_at is not None and snapshot.look_at <= tx.now:
+        told = streaks.derive(habit, before, seen, _taken_back(voided, before))
+    now = known
+    if after is not before:
+        now = streaks.derive(habit, after, tx.now, _taken_back(voided, after))
     rev = tx.rev(habit.owner)
     tx.streaks.put(Snapshot(habit.id, habit.owner, date.min, b"", 0, rev, tx.now, now.look_at))
-    told += streaks.difference(known, now, tx.now)
-    return Outcome(now, tx.emit(habit.owner, told))
+    return Outcome(now, tx.emit(habit.owner, streaks.difference(told, known, now, tx.now)))
+
+
+def _taken_back(
+    voided: Iterable[tuple[CheckIn, datetime]], facts: Iterable[Fact]
+) -> list[tuple[CheckIn, datetime]]:
+    """Return which check-ins had been taken back when these were the facts.
+
+    One in whose place a corrected one stands was not.
+    """
+    live = {(fact.day, fact.at, fact.received_at) for fact in facts if isinstance(fact, CheckIn)}
+    return [(fact, at) for fact, at in voided if (fact.day, fact.at, fact.received_at) not in live]
 
 
 def judge_owner(tx: Transaction, owner: str, added: Sequence[Fact]) -> list[Event]:

@@ -12,7 +12,7 @@ from habitkit.streaks.days import habit_day
 from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak
 
 if TYPE_CHECKING:
-    from habitkit.streaks.derived import derive, difference, passed
+    from habitkit.streaks.derived import derive, difference
     from habitkit.streaks.evaluation import (
         Explanation,
         answer,
@@ -42,14 +42,13 @@ __all__ = [
     "explanation",
     "fold_life",
     "habit_day",
-    "passed",
     "recurrence",
     "slots",
     "smoothed",
 ]
 
 _PAGES = {
-    "derived": ("derive", "difference", "passed"),
+    "derived": ("derive", "difference"),
     "evaluation": ("Explanation", "answer", "evaluate", "explanation", "fold_life", "slots"),
     "life": ("Life",),
     "spans": ("recurrence",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import HabitState, Slot
 
-__all__ = ["Derived", "derive", "difference", "passed"]
+__all__ = ["Derived", "derive", "difference"]
 
 _Told = HabitCompleted | StreakReached | StreakBroken
 
@@ -33,6 +34,7 @@ class Derived(NamedTuple):
     Attributes:
         events: The derived events by key.
         sealed: The keys of places that are final: nothing more is paid for them or taken back.
+        earned: The keys of slots that are earned, done or, taken back too late, done no longer.
         state: How the habit stands.
         slots: Its slots.
         look_at: When the passing of time may next change an event, or None.
@@ -40,12 +42,18 @@ class Derived(NamedTuple):
 
     events: Mapping[str, _Told]
     sealed: frozenset[str]
+    earned: frozenset[str]
     state: HabitState
     slots: list[Slot]
     look_at: datetime | None
 
 
-def derive(habit: Habit, facts: Iterable[Fact], now: datetime) -> Derived:
+def derive(
+    habit: Habit,
+    facts: Iterable[Fact],
+    now: datetime,
+    voided: Iterable[tuple[CheckIn, datetime]] = (),
+) -> Derived:
     """Return what the facts of a habit come to at an instant.
 
     A slot is done by all that counts; it is *earned* if what was received in time is enough. Earned
@@ -55,14 +63,17 @@ def derive(habit: Habit, facts: Iterable[Fact], now: datetime) -> Derived:
         habit: The habit.
         facts: All facts about it and its owner, in any order.
         now: The instant, in UTC.
+        voided: Check-ins that are not among them any more, with the instants of their voids: those
+            taken back when their slot was final have earned what they earned.
     """
     known = list(facts)
     life = Life(habit, known, now)
     folded = fold_life(life)
     in_time = [fact for fact in known if not isinstance(fact, CheckIn) or fact.credit == "full"]
+    for_good = _earned_for_good(folded.slots, voided)
     earned_life, earned = life, folded
-    if len(in_time) < len(known):
-        earned_life = Life(habit, in_time, now)
+    if for_good or len(in_time) < len(known):
+        earned_life = Life(habit, [*in_time, *for_good], now)
         earned = fold_life(earned_life)
     since = {
         slot.first: _received(earned_life, slot) for slot in earned.slots if slot.status == "DONE"
@@ -87,45 +98,68 @@ def derive(habit: Habit, facts: Iterable[Fact], now: datetime) -> Derived:
                 StreakBroken(habit.owner, now, habit.id, slot.first, run.slots),
             )
     sealed = frozenset(key for key, slot in places.items() if _is_sealed(slot, now))
-    return Derived(events, sealed, answer(life, folded), folded.slots, _look_at(life, folded))
+    paid = frozenset(
+        _completed(life, slot, since).key for slot in earned.slots if slot.first in since
+    )
+    state, look_at = answer(life, folded), _look_at(life, folded)
+    return Derived(events, sealed, paid, state, folded.slots, look_at)
 
 
-def passed(before: Derived, after: Derived) -> list[Event]:
-    """Return the events that time alone has brought about, whenever they are told.
-
-    Args:
-        before: What was true when they were last told.
-        after: What the same facts come to now.
-    """
-    return [event for key, event in after.events.items() if key not in before.events]
-
-
-def difference(before: Derived, after: Derived, now: datetime) -> list[Event]:
+def difference(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
     """Return the events that tell of a change, what is taken back first.
 
     What was final when the facts changed stays paid as it is: a slot that comes to be done then
-    earns nothing, and one that no longer is keeps what it earned.
+    earns nothing, and one that no longer is keeps what it earned. What time alone has brought is
+    told as it would have been had somebody looked in time.
 
     Args:
-        before: What was true.
+        told: What was true when somebody looked last.
+        before: What was true of the same facts when they changed.
         after: What is true.
         now: When the facts changed, in UTC.
     """
-    told: list[Event] = []
-    for key, event in before.events.items():
-        if key not in after.events:
-            kept = key in before.sealed and not isinstance(event, StreakBroken)
-            told.append(Retracted(event.owner, now, event.type, key, kept))
+    news: list[Event] = []
+    for key, event in {**told.events, **before.events}.items():
+        if key in after.events:
+            continue
+        kept = key in before.sealed and not isinstance(event, StreakBroken)
+        if key not in told.events:
+            if not kept:
+                continue
+            news.append(event)
+        news.append(Retracted(event.owner, now, event.type, key, kept))
     for key, event in after.events.items():
-        known = before.events.get(key)
-        if known is None:
-            if key not in after.sealed or isinstance(event, StreakBroken):
-                told.append(event)
-            elif isinstance(event, HabitCompleted):
-                told.append(_as_history(event))
-        elif key not in after.sealed and _content(known) != _content(event):
-            told.append(event)
-    return told
+        known = told.events.get(key)
+        is_final = key in after.sealed and not isinstance(event, StreakBroken)
+        if known is not None:
+            if not is_final and _content(known) != _content(event):
+                news.append(event)
+        elif not is_final:
+            news.append(event)
+        elif key in before.events:
+            news.append(before.events[key])
+        elif key in before.earned:
+            news.append(event)
+        elif isinstance(event, HabitCompleted):
+            news.append(_as_history(event))
+    return news
+
+
+def _earned_for_good(
+    slots: Iterable[Slot], voided: Iterable[tuple[CheckIn, datetime]]
+) -> list[CheckIn]:
+    """Return the check-ins received in time that were taken back when their slot was final."""
+    in_time = [(fact, at) for fact, at in voided if fact.credit == "full"]
+    if not in_time:
+        return []
+    known = list(slots)
+    firsts = [slot.first for slot in known]
+    found = []
+    for fact, at in in_time:
+        place = bisect_right(firsts, fact.day) - 1
+        if place >= 0 and fact.day <= known[place].last and _is_sealed(known[place], at):
+            found.append(fact)
+    return found
 
 
 def _tell(events: dict[str, _Told], places: dict[str, Slot], slot: Slot, event: _Told) -> None:
@@ -181,8 +215,10 @@ def _is_sealed(slot: Slot, now: datetime) -> bool:
 def _look_at(life: Life, folded: Folded) -> datetime | None:
     """Return when time may next change an event."""
     instants = []
-    if folded.runs and not _is_sealed(folded.runs[-1][1], life.now):
-        instants.append(folded.runs[-1][1].deadline + LATE_WINDOW + timedelta.resolution)
+    for _, slot in reversed(folded.runs):
+        if _is_sealed(slot, life.now):
+            break
+        instants.append(slot.deadline + LATE_WINDOW + timedelta.resolution)
     ahead = None if life.archived else next_slot(life, folded.slots)
     if ahead is not None:
         version = life.version_on(ahead.slot.first)

@@ -54,7 +54,11 @@ pytest.register_assert_rewrite(
             "economies",
             "erasure",
             "events",
+            "fact_laws",
+            "fact_store",
             "frame",
+            "free_days",
+            "goals",
             "habit_races",
             "habit_store",
             "habits",
@@ -67,7 +71,9 @@ pytest.register_assert_rewrite(
             "keys",
             "ledger",
             "locks",
+            "mending",
             "plain",
+            "put_right",
             "reactions",
             "relay",
             "reversals",
@@ -78,6 +84,7 @@ pytest.register_assert_rewrite(
             "streaks",
             "tampering",
             "transactions",
+            "travels",
         )
     )
 )
