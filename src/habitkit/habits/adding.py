@@ -38,7 +38,7 @@ def add_facts(
         known = all_facts(tx, habit)
         added = list(facts(streaks.Life(habit, known, tx.now), fact_id))
         if not added:
-            return Changed(None, subject, 0, ())
+            return Changed(fact_id, subject, 0, ())
         tx.habits.add_facts(added)
         tx.cause = added[0].id
         events = judge(tx, habit, known, [*known, *added]).events

@@ -186,13 +186,13 @@ class Changed:
     """What a fact that is no check-in did.
 
     Attributes:
-        id: The fact, for ``undo``; None if there was nothing to change.
+        id: The fact, for ``undo``; of no fact if there was nothing to change.
         habit_id: The habit; None for a fact of the owner.
         coins: The coins that moved: negative for those taken back.
         events: All that happened, causes before effects.
     """
 
-    id: UUID | None
+    id: UUID
     habit_id: UUID | None
     coins: int
     events: tuple[Event, ...]

@@ -118,28 +118,35 @@ def difference(told: Derived, before: Derived, after: Derived, now: datetime) ->
         after: What is true.
         now: When the facts changed, in UTC.
     """
+    return [*_taken_back(told, before, after, now), *_come_about(told, before, after)]
+
+
+def _taken_back(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
+    """Return what takes back the events that are true no longer."""
     news: list[Event] = []
     for key, event in {**told.events, **before.events}.items():
-        if key in after.events:
-            continue
         kept = key in before.sealed and not isinstance(event, StreakBroken)
+        if key in after.events or (key not in told.events and not kept):
+            continue
         if key not in told.events:
-            if not kept:
-                continue
             news.append(event)
         news.append(Retracted(event.owner, now, event.type, key, kept))
+    return news
+
+
+def _come_about(told: Derived, before: Derived, after: Derived) -> list[Event]:
+    """Return the events that have become true, or are true in another way."""
+    news: list[Event] = []
     for key, event in after.events.items():
         known = told.events.get(key)
         is_final = key in after.sealed and not isinstance(event, StreakBroken)
         if known is not None:
             if not is_final and _content(known) != _content(event):
                 news.append(event)
-        elif not is_final:
-            news.append(event)
+        elif not is_final or key in before.earned:
+            news.append(before.events.get(key, event) if is_final else event)
         elif key in before.events:
             news.append(before.events[key])
-        elif key in before.earned:
-            news.append(event)
         elif isinstance(event, HabitCompleted):
             news.append(_as_history(event))
     return news

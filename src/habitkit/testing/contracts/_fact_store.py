@@ -58,7 +58,7 @@ SCHEDULES = (
 GOALS = (
     Goal.done(),
     Goal.at_least(5, "km"),
-    Goal.at_least(0.1, "ℓ", fold="max"),
+    Goal.at_least(0.1, "l", fold="max"),
     Goal.at_most(2.5, fold="last", unrecorded="exempt"),
     Goal.at_most(0, unrecorded="done"),
     Goal.between(0.1, 0.30000000000000004),
