@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.errors import NotFound
 from habitkit import streaks
+from habitkit.errors import NotFound
 from habitkit.habits import rules
 from habitkit.habits.changes import coins_moved
 from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged

@@ -94,12 +94,8 @@ def _taken_back(
 
     One in whose place a corrected one stands was not.
     """
-    live = {
-        (fact.day, fact.at, fact.received_at) for fact in facts if isinstance(fact, CheckIn)
-    }
-    return [
-        (fact, at) for fact, at in voided if (fact.day, fact.at, fact.received_at) not in live
-    ]
+    live = {(fact.day, fact.at, fact.received_at) for fact in facts if isinstance(fact, CheckIn)}
+    return [(fact, at) for fact, at in voided if (fact.day, fact.at, fact.received_at) not in live]
 
 
 def judge_owner(tx: Transaction, owner: str, added: Sequence[Fact]) -> list[Event]:

@@ -96,12 +96,14 @@ def derive(
                 StreakBroken(habit.owner, now, habit.id, slot.first, run.slots),
             )
     sealed = frozenset(key for key, slot in places.items() if _is_sealed(slot, now))
-    paid = frozenset(_completed(life, slot, since).key for slot in earned.slots if slot.first in since)
+    paid = frozenset(
+        _completed(life, slot, since).key for slot in earned.slots if slot.first in since
+    )
     state, look_at = answer(life, folded), _look_at(life, folded)
     return Derived(events, sealed, paid, state, folded.slots, look_at)
 
 
-def difference(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
+def difference(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:  # noqa: C901
     """Return the events that tell of a change, what is taken back first.
 
     What was final when the facts changed stays paid as it is: a slot that comes to be done then

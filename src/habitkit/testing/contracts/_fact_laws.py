@@ -144,7 +144,9 @@ _PLANS = st.builds(Plan, st.integers(0, len(PLANS) - 1), st.integers(0, 2), st.b
 _OFTEN = ("now", "check_in", "wait", "wait", "undo", "sweep")
 _HISTORIES = st.lists(
     st.builds(
-        Step, st.sampled_from((*_STEPS, *_OFTEN)), st.sampled_from((0, 0, 1, 2, 3, 5, 12, -1)),
+        Step,
+        st.sampled_from((*_STEPS, *_OFTEN)),
+        st.sampled_from((0, 0, 1, 2, 3, 5, 12, -1)),
         st.integers(0, 12),
     ),
     max_size=14,
@@ -156,9 +158,7 @@ _UNORDERED = ("check_in", "backfill", "skip", "pause", "pause_all", "freeze", "s
 def _orders(draw: st.DrawFn) -> tuple[list[Step], list[int], list[int]]:
     """Draw steps and two orders of their numbers; what comes a second time is undone then."""
     kinds = st.sampled_from(("check_in", "check_in", *_UNORDERED))
-    steps = draw(
-        st.lists(st.builds(Step, kinds, st.integers(0, 9), st.integers(0, 7)), max_size=9)
-    )
+    steps = draw(st.lists(st.builds(Step, kinds, st.integers(0, 9), st.integers(0, 7)), max_size=9))
     undone = [n for n, step in enumerate(steps) if step.kind != "backfill" and step.m % 3 == 0]
     numbers = [*range(len(steps)), *undone]
     return steps, numbers, draw(st.permutations(numbers))
@@ -265,7 +265,9 @@ def _record(life: Life, steps: Sequence[Step], order: Sequence[int]) -> None:
 
 
 def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
-    facts = read(store, lambda s: [*s.habits.live(habit.id), *s.habits.facts(habit.owner, habit.id)])
+    facts = read(
+        store, lambda s: [*s.habits.live(habit.id), *s.habits.facts(habit.owner, habit.id)]
+    )
     state = kit.streaks.state(habit.id)
     for given_facts in (facts, facts[::-1]):
         said = evaluate(habit, given_facts, now=kit.clock.now())

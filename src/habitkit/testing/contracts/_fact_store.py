@@ -58,7 +58,7 @@ SCHEDULES = (
 GOALS = (
     Goal.done(),
     Goal.at_least(5, "km"),
-    Goal.at_least(0.1, "ℓ", fold="max"),
+    Goal.at_least(0.1, "é", fold="max"),
     Goal.at_most(2.5, fold="last", unrecorded="exempt"),
     Goal.at_most(0, unrecorded="done"),
     Goal.between(0.1, 0.30000000000000004),
@@ -111,8 +111,9 @@ class FactStoreCases(Contract):
         self, store: Store
     ) -> None:
         _add(store, RUN)
-        known, new = Skip(UUID(int=1), RUN.id, "ada", NOW, TODAY), ZoneChanged(
-            UUID(int=2), "ada", NOW, "Asia/Tokyo"
+        known, new = (
+            Skip(UUID(int=1), RUN.id, "ada", NOW, TODAY),
+            ZoneChanged(UUID(int=2), "ada", NOW, "Asia/Tokyo"),
         )
         _put(store, (known,))
 
@@ -229,7 +230,7 @@ class LookAtCases(Contract):
 def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
     ids = iter(range(start, start + 90))
 
-    def about() -> tuple[Any, ...]:
+    def about() -> tuple[UUID, UUID, str]:
         return UUID(int=next(ids)), habit.id, habit.owner
 
     return (
