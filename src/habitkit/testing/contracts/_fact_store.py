@@ -58,7 +58,7 @@ SCHEDULES = (
 GOALS = (
     Goal.done(),
     Goal.at_least(5, "km"),
-    Goal.at_least(0.1, "l", fold="max"),
+    Goal.at_least(0.1, "é", fold="max"),
     Goal.at_most(2.5, fold="last", unrecorded="exempt"),
     Goal.at_most(0, unrecorded="done"),
     Goal.between(0.1, 0.30000000000000004),
@@ -230,7 +230,7 @@ class LookAtCases(Contract):
 def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
     ids = iter(range(start, start + 90))
 
-    def about() -> tuple[Any, ...]:
+    def about() -> tuple[UUID, UUID, str]:
         return UUID(int=next(ids)), habit.id, habit.owner
 
     return (

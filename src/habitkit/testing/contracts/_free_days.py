@@ -199,9 +199,10 @@ class FreeDayCases(RunCases):
             for day in NO_DAYS:
                 with pytest.raises(InvalidHabit):
                     call(day)
-        for call in (kit.habits.pause, kit.habits.pause_all):
-            with pytest.raises(InvalidHabit):
-                call(run.id if call == kit.habits.pause else "ada", TODAY, TODAY - days(1))
+        with pytest.raises(InvalidHabit):
+            kit.habits.pause(run.id, TODAY, TODAY - days(1))
+        with pytest.raises(InvalidHabit):
+            kit.habits.pause_all("ada", TODAY, TODAY - days(1))
         with pytest.raises(NotFound):
             kit.habits.skip(UUID(int=1))
         with pytest.raises(InvalidId):
