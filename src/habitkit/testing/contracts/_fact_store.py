@@ -158,6 +158,7 @@ class FactStoreCases(Contract):
 
         found = read(store, lambda s: s.habits.check_in(UUID(int=1)))
 
+        assert found is not None
         assert found == (_fact(1, amount), False)
         assert read(store, lambda s: s.habits.live(RUN.id)) == [_fact(1, amount)]
         assert read(store, lambda s: s.habits.on_day(RUN.id, TODAY)) == [_fact(1, amount)]
