@@ -31,7 +31,7 @@ __all__ = ["LawCases"]
 TODAY = NOW.date()
 NOBODY = UUID(int=0)
 DAILY = Schedule.daily()
-few = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 PLANS: tuple[tuple[Schedule, Goal], ...] = (
     (DAILY, Goal.done()),
