@@ -31,7 +31,8 @@ __all__ = ["LawCases"]
 TODAY = NOW.date()
 NOBODY = UUID(int=0)
 DAILY = Schedule.daily()
-few = settings(max_examples=80, deadline=None, suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large))
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+few = settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
 
 PLANS: tuple[tuple[Schedule, Goal], ...] = (
     (DAILY, Goal.done()),
@@ -89,27 +90,33 @@ class Life:
             self.facts.append(done.id)
 
     def day(self, ago: int) -> date:
+        """Return the day so long ago."""
         return self.kit.streaks.state(self.habit.id).today - days(ago)
 
     def undo(self, n: int) -> None:
+        """Take one of the facts back."""
         if self.facts:
             self.kit.habits.undo(self.facts[n % len(self.facts)])
 
     def change(self, day: date, n: int) -> object:
+        """Change schedule and goal."""
         schedule, goal = PLANS[n % len(PLANS)]
         habit = self.habit.id
         return self.kit.habits.change_schedule(habit, schedule, goal, effective_day=day)
 
     def edit(self, n: int) -> object:
+        """Correct a check-in."""
         live = read(self.store, lambda stores: stores.habits.live(self.habit.id))
         return self.kit.habits.edit(live[n % len(live)].id, amount=n) if live else None
 
     def backfill(self, day: date, n: int) -> None:
+        """Take over a history."""
         self.kit.habits.backfill(
             self.habit.id, [day - days(2 * m) for m in range(n)], source="paper"
         )
 
     def check_in_many(self, day: date, n: int) -> None:
+        """Send a batch."""
         self.kit.habits.check_in_many(
             [OfflineCheckIn(self.habit.id, day - days(m), amount=m) for m in range(n)]
         )

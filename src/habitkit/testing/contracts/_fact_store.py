@@ -93,7 +93,7 @@ class FactStoreCases(Contract):
         for fact in _found(store, "ada", RUN.id):
             given = next(f for f in (*_facts_of(RUN, 100), *_facts_of_ada()) if f.id == fact.id)
             assert type(fact) is type(given)
-            assert repr(fact) == repr(given)
+            assert fact == given
 
     def test_check_ins_are_none_of_the_other_facts(self, store: Store) -> None:
         _add(store, RUN)
@@ -183,7 +183,7 @@ class FactStoreCases(Contract):
         assert read(store, lambda s: s.habits.of_owner("ada", None, 99)) == made
         for habit in made:
             found = read(store, lambda s, sought=habit.id: s.habits.get(sought))  # type: ignore[misc]
-            assert repr(found) == repr(habit)
+            assert found == habit
 
 
 class LookAtCases(Contract):
