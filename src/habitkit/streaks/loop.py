@@ -51,7 +51,8 @@ class Frequency:
     As many times as days is daily, and is kept as ``Frequency(1, 1)``, as in Loop.
 
     Attributes:
-        num: How many times, from 1 to ``den``.
+        num: How many times, at least 1. Above ``den``, which Loop's data may hold, no day is filled
+            in, and ticks never come to a full score.
         den: In how many days, at most 3650. Where days are filled in, 30 and 31 mean a month.
 
     Raises:
@@ -64,14 +65,14 @@ class Frequency:
     def __attrs_post_init__(self) -> None:
         """Refuse what is no frequency, and keep every daily one in one form."""
         _whole("den", self.den, _MOST_DAYS)
-        _whole("num", self.num, self.den)
+        _whole("num", self.num, _LARGEST)
         if self.num == self.den:
             object.__setattr__(self, "num", 1)
             object.__setattr__(self, "den", 1)
 
     @property
     def per_day(self) -> float:
-        """How many times a day, 1 at most."""
+        """How many times a day."""
         return self.num / self.den
 
 
@@ -170,10 +171,10 @@ def scores(
 
     Each day's score is ``s * m + v * (1 - m)`` with the score ``s`` of the day before, ``m = 0.5 **
     (sqrt(frequency.per_day) / 13)``, and the part ``v`` of what was asked for that the last days
-    come to; a skipped day leaves the score. For ticks these days are twice ``den``, unless the
-    habit is daily, in which twice ``num`` are asked for, and only ticks by hand count. For amounts
-    they are ``den`` days; above a target that is a ceiling, ``v`` falls to 0 at its double. It is
-    the rule of ``Score.compute`` and ``ScoreList.recompute`` in uhabits-core 2.x.
+    come to; a skipped day leaves the score. For ticks only those by hand count, ``num`` in ``den``
+    days are asked for, and below once a day, twice as many in twice the days. For amounts they are
+    ``den`` days; above a target that is a ceiling, ``v`` falls to 0 at its double. It is the rule
+    of ``Score.compute`` and ``ScoreList.recompute`` in uhabits-core 2.x.
 
     Args:
         marks: As for `entries`.
