@@ -73,7 +73,7 @@ def _create(kit: TestKit, owner: str, plan: Plan) -> Habit:
     return kit.habits.create(owner, "Run", schedule, goal, clock=CLOCKS[plan.clock], freezes=rule)
 
 
-class Life:
+class _Life:
     """The random history of one habit: what may be done, and what was."""
 
     def __init__(self, kit: TestKit, store: Store, habit: Habit) -> None:
@@ -122,7 +122,7 @@ class Life:
         )
 
 
-_STEPS: dict[str, Callable[[Life, date, int], Any]] = {
+_STEPS: dict[str, Callable[[_Life, date, int], Any]] = {
     "check_in": lambda it, day, n: it.kit.habits.check_in(it.habit.id, day=day, amount=n % 4),
     "now": lambda it, _, __: it.kit.habits.check_in(it.habit.id),
     "many": lambda it, day, n: it.check_in_many(day, n),
@@ -183,7 +183,7 @@ class LawCases(Contract):
             kit, owner = habitkit.testing.kit(store=store), f"law{next(owners)}"
             habits = [_create(kit, owner, plan) for plan in plans]
             habits.append(kit.habits.create(owner, "Walk", DAILY))
-            lives = [Life(kit, store, habit) for habit in habits]
+            lives = [_Life(kit, store, habit) for habit in habits]
             for number, step in enumerate(steps):
                 lives[number % len(lives)].take(step)
             for habit in habits:
@@ -216,7 +216,7 @@ class LawCases(Contract):
             for order in orders:
                 kit = habitkit.testing.kit(store=store)
                 habit = _create(kit, f"order{next(owners)}", plan)
-                life = Life(kit, store, habit)
+                life = _Life(kit, store, habit)
                 for number, done in enumerate(marks):
                     if done:
                         life.take(Step("check_in", 0, 2))
@@ -246,7 +246,7 @@ class LawCases(Contract):
             for schedule in (DAILY, long_road):
                 kit = habitkit.testing.kit(store=store)
                 habit = kit.habits.create(f"road{next(owners)}", "Run", schedule)
-                life = Life(kit, store, habit)
+                life = _Life(kit, store, habit)
                 for it in steps:
                     life.take(it)
                 kit.sweep()
@@ -257,7 +257,7 @@ class LawCases(Contract):
         check()
 
 
-def _record(life: Life, steps: Sequence[Step], order: Sequence[int]) -> None:
+def _record(life: _Life, steps: Sequence[Step], order: Sequence[int]) -> None:
     """Take steps in an order at one instant; what comes a second time is taken back."""
     told: dict[int, UUID | None] = {}
     for number in order:
