@@ -15,10 +15,10 @@ from habitkit.coins.model import Posting
 from habitkit.coins.posting import (
     Order,
     nth,
-    once,
     post,
     post_all,
     post_once,
+    transfer_once,
 )
 from habitkit.coins.requests import digest_of, plain_metadata
 from habitkit.coins.statements import balance, history, open_wallet
@@ -256,7 +256,7 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
         return post(tx, new_id, order)
 
     request = {"transfer_id": subject}
-    return once(tx, found.source, "coins.reverse", idempotency_key, request, work)
+    return transfer_once(tx, found.source, "coins.reverse", idempotency_key, request, work)
 
 
 def _keeper(key: str) -> str:

@@ -22,11 +22,14 @@ from habitkit.events import CoinsPosted, HoldClosed
 from habitkit.journal.answers import answer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from habitkit.coins.model import HoldState, Kind, Role
     from habitkit.transaction import Transaction
+
+    Place = tuple[str, Role, str]
+    """An account's owner, role and currency: there is one of each."""
 
     PostPlain = Callable[[PlainOrder], Transfer | None]
 
@@ -35,10 +38,10 @@ __all__ = [
     "end_hold",
     "free_lapsed",
     "nth",
-    "once",
     "post",
     "post_all",
     "post_once",
+    "transfer_once",
 ]
 
 _MAX_LAPSED = 1000
@@ -77,54 +80,103 @@ class Order(NamedTuple):
         return self.between or rules.BETWEEN[self.kind]
 
 
-def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:  # noqa: C901 - one story
+class _Draft:
+    """What is decided and not written yet: transfers, each on what the one before has left."""
+
+    __slots__ = ("_accounts", "_moves", "_new", "_told", "_tx", "_unsealed", "transfers")
+
+    def __init__(self, tx: Transaction, accounts: Iterable[Account]) -> None:
+        """Begin on accounts of locked owners; what is not among them is opened."""
+        self._tx = tx
+        self._accounts = {(a.owner, a.role, a.currency): a for a in accounts}
+        self._new: list[Account] = []
+        self._moves: list[Move] = []
+        self._unsealed: list[UUID] = []
+        self._told: dict[str, list[CoinsPosted]] = {}
+        self.transfers: list[Transfer] = []
+
+    def add(self, transfer_id: UUID, order: Order) -> None:
+        """Decide one more transfer.
+
+        Raises:
+            InsufficientFunds: If a wallet would fall below its floor and may not.
+            BalanceOverflow: If a balance would leave 64 bits.
+        """
+        kind, source, target, currency, amount, memo, meta, reverses, between, may_owe = order
+        giving, taking = between or rules.BETWEEN[kind]
+        accounts, now = self._accounts, self._tx.now
+        giving_place, taking_place = (source, giving, currency), (target, taking, currency)
+        giver = accounts.get(giving_place) or self._opened(giving_place)
+        taker = accounts.get(taking_place) or self._opened(taking_place)
+        at = max(now, giver.at, taker.at)  # one instant for both sides
+        given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
+        taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
+        accounts[giving_place] = rules.moved(giver, given)
+        accounts[taking_place] = rules.moved(taker, taken)
+        self._moves += given, taken
+        self.transfers.append(
+            Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
+        )
+        if giving == "wallet":
+            self._tell(
+                source,
+                giver,
+                CoinsPosted(source, now, transfer_id, kind, currency, -amount, given.balance),
+            )
+        if taking == "wallet":
+            self._tell(
+                target,
+                taker,
+                CoinsPosted(target, now, transfer_id, kind, currency, amount, taken.balance),
+            )
+
+    def write(self) -> None:
+        """Write all of it and tell the wallets' owners."""
+        tx, coins = self._tx, self._tx.coins
+        if self._new:
+            coins.open(self._new)
+        coins.post(self.transfers, self._moves)
+        if self._unsealed:
+            coins.books.unsealed(self._unsealed)
+        for owner, events in self._told.items():
+            tx.emit(owner, events)
+
+    def _tell(self, owner: str, wallet: Account, event: CoinsPosted) -> None:
+        """Keep the event of a wallet's side; note its first entry after its last block to seal."""
+        self._told.setdefault(owner, []).append(event)
+        if wallet.seq == wallet.sealed:
+            self._unsealed.append(wallet.id)
+
+    def _opened(self, place: Place) -> Account:
+        """Return an account that is still to be opened; a wallet may not fall below 0."""
+        owner, role, currency = place
+        floor = 0 if role == "wallet" else None
+        account = Account(self._tx.new_id(), owner, role, currency, 0, 0, self._tx.now, floor)
+        self._new.append(account)
+        return account
+
+
+def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
     """Move coins between two accounts whose owners are locked, and tell both wallets' owners.
 
     Raises:
         InsufficientFunds: If a wallet would fall below its floor and may not.
         BalanceOverflow: If a balance would leave 64 bits.
     """
-    kind, source, target, currency, amount, memo, meta, reverses, between, may_owe = order
-    giving, taking = between or rules.BETWEEN[kind]
-    coins, now = tx.coins, tx.now
+    source, target, currency = order.source, order.target, order.currency
     owners = (source,) if source == target else (source, target)
-    giver = taker = None
-    for account in coins.accounts(owners, currency):
-        if account.owner == source and account.role == giving:
-            giver = account
-        elif account.owner == target and account.role == taking:
-            taker = account
-    new = []
-    if giver is None:
-        new.append(giver := _new_account(tx, source, giving, currency))
-    if taker is None:
-        new.append(taker := _new_account(tx, target, taking, currency))
-    at = max(now, giver.at, taker.at)  # one instant for both sides
+    draft = _Draft(tx, tx.coins.accounts(owners, currency))
     try:
-        given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
+        draft.add(transfer_id, order)
     except InsufficientFunds:
         if not free_lapsed(tx, source, currency):
             raise
         return post(tx, transfer_id, order)
-    taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
-    if new:
-        coins.open(new)
-    done = Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
-    coins.post((done,), (given, taken))
-    if giver.seq == giver.sealed or taker.seq == taker.sealed:
-        _note_unsealed(tx, (giver, taker))
-    if giving == "wallet":
-        event = CoinsPosted(source, now, transfer_id, kind, currency, -amount, given.balance)
-        tx.emit(source, (event,))
-    if taking == "wallet":
-        event = CoinsPosted(target, now, transfer_id, kind, currency, amount, taken.balance)
-        tx.emit(target, (event,))
-    return done
+    draft.write()
+    return draft.transfers[0]
 
 
-def post_all(  # noqa: C901 - one story
-    tx: Transaction, first_id: UUID, orders: Sequence[Order]
-) -> list[Transfer]:
+def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[Transfer]:
     """Post many transfers between locked owners, each on what the one before has left.
 
     Their ids follow each other from the first one on.
@@ -132,49 +184,16 @@ def post_all(  # noqa: C901 - one story
     Raises:
         BatchRefused: With the position of the first that is refused; nothing is written.
     """
-    accounts = _working_set(tx, orders)
-    new: list[Account] = []
-    before: dict[tuple[str, Role, str], Account] = {}
-    transfers, moves = [], []
-    told: dict[str, list[CoinsPosted]] = {}
+    draft = _Draft(tx, _accounts_of(tx, orders))
     for position, order in enumerate(orders):
-        transfer_id = nth(first_id, position)
-        at = tx.now
-        both, sides = [], []
-        for owner, role, change in _sides(order):
-            place = (owner, role, order.currency)
-            account = accounts.get(place)
-            if account is None:
-                account = _new_account(tx, owner, role, order.currency)
-                new.append(account)
-            before.setdefault(place, account)
-            at = max(at, account.at)
-            both.append((owner, role, place, account, change))
-        for owner, role, place, account, change in both:
-            try:
-                move = rules.move(account, transfer_id, change, at, may_owe=order.may_owe)
-            except Refused as error:
-                if isinstance(error, InsufficientFunds) and _free_all_lapsed(tx, orders):
-                    return post_all(tx, first_id, orders)
-                raise BatchRefused(index=position, reason=error) from error
-            accounts[place] = rules.moved(account, move)
-            moves.append(move)
-            sides.append((owner, role, move))
-        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
-        done = Transfer(
-            transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses
-        )
-        transfers.append(done)
-        for owner, role, move in sides:
-            if role == "wallet":
-                told.setdefault(owner, []).append(_posted(tx, owner, done, move))
-    if new:
-        tx.coins.open(new)
-    tx.coins.post(transfers, moves)
-    _note_unsealed(tx, before.values())
-    for owner, events in told.items():
-        tx.emit(owner, events)
-    return transfers
+        try:
+            draft.add(nth(first_id, position), order)
+        except Refused as error:
+            if isinstance(error, InsufficientFunds) and _free_all_lapsed(tx, orders):
+                return post_all(tx, first_id, orders)
+            raise BatchRefused(index=position, reason=error) from error
+    draft.write()
+    return draft.transfers
 
 
 def nth(first_id: UUID, position: int) -> UUID:
@@ -204,10 +223,12 @@ def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transf
         if done is not None:
             return done
     tx.lock(order.source, order.target)
-    return once(tx, order.source, operation, key, request, lambda new_id: post(tx, new_id, order))
+    return transfer_once(
+        tx, order.source, operation, key, request, lambda new_id: post(tx, new_id, order)
+    )
 
 
-def once(
+def transfer_once(
     tx: Transaction,
     owner: str,
     operation: str,
@@ -215,7 +236,7 @@ def once(
     request: Mapping[str, object],
     work: Callable[[UUID], Transfer],
 ) -> Transfer:
-    """Do work once a key; later, give the transfer again that it has posted.
+    """Let work post a transfer once a key; later, give the transfer again that it has posted.
 
     Only the transfer's id is kept under the key: a memo stands in one place, and is erased there.
     """
@@ -276,37 +297,11 @@ def _free_all_lapsed(tx: Transaction, orders: Sequence[Order]) -> bool:
     return any(freed)
 
 
-def _working_set(tx: Transaction, orders: Sequence[Order]) -> dict[tuple[str, Role, str], Account]:
-    """Return the accounts that orders are about, as far as they are there, by their place."""
+def _accounts_of(tx: Transaction, orders: Sequence[Order]) -> Iterator[Account]:
+    """Return the accounts that orders are about, as far as they are there."""
     owners: dict[str, dict[str, None]] = {}
     for order in orders:
-        owners.setdefault(order.currency, {}).update({order.source: None, order.target: None})
-    return {
-        (account.owner, account.role, currency): account
-        for currency, of_currency in owners.items()
-        for account in tx.coins.accounts(list(of_currency), currency)
-    }
-
-
-def _sides(order: Order) -> tuple[tuple[str, Role, int], tuple[str, Role, int]]:
-    """Return both sides of an order: owner, role and change."""
-    giving, taking = order.roles
-    return (order.source, giving, -order.amount), (order.target, taking, order.amount)
-
-
-def _new_account(tx: Transaction, owner: str, role: Role, currency: str) -> Account:
-    """Return an account that is still to be opened; a wallet may not fall below 0."""
-    floor = 0 if role == "wallet" else None
-    return Account(tx.new_id(), owner, role, currency, 0, 0, tx.now, floor)
-
-
-def _note_unsealed(tx: Transaction, before: Iterable[Account]) -> None:
-    """Note wallets that get their first entry after their last block, for the sweep to seal."""
-    noted = [a.id for a in before if a.role == "wallet" and a.seq == a.sealed]
-    if noted:
-        tx.coins.books.unsealed(noted)
-
-
-def _posted(tx: Transaction, owner: str, done: Transfer, move: Move) -> CoinsPosted:
-    """Return the event of one wallet's side."""
-    return CoinsPosted(owner, tx.now, done.id, done.kind, done.currency, move.amount, move.balance)
+        of_currency = owners.setdefault(order.currency, {})
+        of_currency[order.source] = of_currency[order.target] = None
+    for currency, of_currency in owners.items():
+        yield from tx.coins.accounts(list(of_currency), currency)

@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    String,
+    any_,
     bindparam,
     column,
     func,
@@ -20,18 +25,24 @@ from sqlalchemy import (
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._coins import FACTS, Coins, check_sum, transfer_values
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import Texts, insert_rows, rows_of
+from habitkit.backends.sqlalchemy._rowsets import (
+    array_of,
+    columns_of,
+    id_array,
+    instant_array,
+    text_array,
+)
 from habitkit.backends.sqlalchemy._types import Id
 from habitkit.backends.sqlalchemy.tables import (
     accounts,
     entries,
     transfers,
 )
+from habitkit.coins.model import Account
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from uuid import UUID
+    from collections.abc import Callable, Collection, Sequence
 
     from habitkit.coins.model import Move, Transfer
 
@@ -45,6 +56,13 @@ AFTER = (
     accounts.c.debt,
 )
 MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
+_FEW = 2
+_ENTRY = (*MOVE, entries.c.transfer_id)
+_STEP = (
+    *AFTER,
+    Column("seq_before", BigInteger),
+    Column("balance_before", BigInteger),
+)
 
 
 def _post_one(insert: Callable[..., Any]) -> Any:
@@ -80,19 +98,21 @@ def _post_one(insert: Callable[..., Any]) -> Any:
 
 def _post_many(insert: Callable[..., Any]) -> Any:
     """Return the statement of a batch."""
-    made = insert_rows(insert, "made", FACTS).cte("made")
-    entered = insert_rows(insert, "entered", tuple(entries.c)).cte("entered")
-    left = rows_of("left", [*AFTER]).cte("moves")
-    was = rows_of("was", [accounts.c.id, accounts.c.seq, accounts.c.balance]).cte("was")
+    made, entered = (
+        insert(columns[0].table)
+        .from_select([c.name for c in columns], columns_of(name, columns))
+        .cte(name)
+        for name, columns in (("made", FACTS), ("entered", _ENTRY))
+    )
+    steps = columns_of("step", _STEP).cte("steps")
     moved = (
         update(accounts)
         .where(
-            accounts.c.id == left.c.id,
-            was.c.id == left.c.id,
-            accounts.c.seq == was.c.seq,
-            accounts.c.balance == was.c.balance,
+            accounts.c.id == steps.c.id,
+            accounts.c.seq == steps.c.seq_before,
+            accounts.c.balance == steps.c.balance_before,
         )
-        .values({name: left.c[name] for name in ("balance", "seq", "at", "debt")})
+        .values({name: steps.c[name] for name in ("balance", "seq", "at", "debt")})
         .returning(accounts.c.id)
         .cte("moved")
     )
@@ -104,6 +124,20 @@ class PostgresCoins(Coins):
 
     _POST_ONE = Prepared(_post_one, kind="transfer", only="postgresql")
     _POST_MANY = Prepared(_post_many, kind="transfer", only="postgresql")
+    _ACCOUNTS_OF_MANY = Prepared(
+        lambda _: select(accounts).where(
+            accounts.c.owner == any_(bindparam("owners", type_=ARRAY(String))),
+            accounts.c.currency == bindparam("currency"),
+        ),
+        only="postgresql",
+    )
+
+    def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
+        """Return owners' accounts of a currency."""
+        if len(owners) <= _FEW:
+            return super().accounts(owners, currency)
+        values = {"owners": list(owners), "currency": currency}
+        return [Account(*row) for row in self._link.rows(self._ACCOUNTS_OF_MANY, values)]
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries; each account moves on only from what was read."""
@@ -116,18 +150,9 @@ class PostgresCoins(Coins):
             )
             accounts_moved = 2
         else:
-            first: dict[UUID, Move] = {}
-            last: dict[UUID, Move] = {}
-            for move in moves:
-                before = last.get(move.account_id)
-                if before is None:
-                    first[move.account_id] = move
-                elif (before.seq + 1, before.balance + move.amount) != (move.seq, move.balance):
-                    msg = f"entry {move.seq} of account {move.account_id} follows no other"
-                    raise IntegrityError(msg)
-                last[move.account_id] = move
-            row = self._link.row(self._POST_MANY, _batch(transfers, moves, first, last))
-            accounts_moved = len(last)
+            steps = _steps(moves)
+            row = self._link.row(self._POST_MANY, _batch(transfers, moves, steps.values()))
+            accounts_moved = len(steps)
         if row is None or row[0] != accounts_moved:
             msg = f"an account of the transfer {transfers[0].id} has moved on since it was read"
             raise IntegrityError(msg)
@@ -146,44 +171,73 @@ def _side(name: str, move: Move) -> dict[str, Any]:
     }
 
 
+class _Step:
+    """How a batch moves an account: from what was read before its first entry to its last one."""
+
+    __slots__ = ("balance_before", "last", "seq_before")
+
+    def __init__(self, first: Move) -> None:
+        """Begin with its first entry."""
+        self.seq_before = first.seq - 1
+        self.balance_before = first.balance - first.amount
+        self.last = first
+
+    def go_on(self, move: Move) -> None:
+        """Take its next entry.
+
+        Raises:
+            IntegrityError: If it does not follow the one before.
+        """
+        last = self.last
+        if (last.seq + 1, last.balance + move.amount) != (move.seq, move.balance):
+            msg = f"entry {move.seq} of account {move.account_id} follows no other"
+            raise IntegrityError(msg)
+        self.last = move
+
+
+def _steps(moves: Sequence[Move]) -> dict[int, _Step]:
+    """Return how each account moves; by the number of its id, as a UUID computes its own hash."""
+    steps: dict[int, _Step] = {}
+    for move in moves:
+        step = steps.get(move.account_id.int)
+        if step is None:
+            steps[move.account_id.int] = _Step(move)
+        else:
+            step.go_on(move)
+    return steps
+
+
 def _batch(
-    transfers: Sequence[Transfer],
-    moves: Sequence[Move],
-    first: dict[UUID, Move],
-    last: dict[UUID, Move],
+    transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[_Step]
 ) -> dict[str, str]:
-    """Return the parameters of a batch."""
-    text = Texts()
-    made = [
-        {
-            "id": text[transfer.id.int],
-            "kind": transfer.kind,
-            "source": transfer.source,
-            "target": transfer.target,
-            "currency": transfer.currency,
-            "amount": transfer.amount,
-            "memo": transfer.memo,
-            "at": text[transfer.at],
-            "metadata": transfer.metadata,
-            "reverses": transfer.reverses,
-        }
-        for transfer in transfers
-    ]
-    entered = [
-        {
-            "account_id": text[account_id.int],
-            "seq": seq,
-            "transfer_id": text[transfer_id.int],
-            "amount": amount,
-            "balance": balance,
-            "at": text[at],
-        }
-        for account_id, seq, transfer_id, amount, balance, at, _ in moves
-    ]
-    left = [{"id": id_, **move._asdict()} for id_, move in last.items()]
-    was = [
-        {"id": id_, "seq": move.seq - 1, "balance": move.balance - move.amount}
-        for id_, move in first.items()
-    ]
-    rows = {"made": made, "entered": entered, "left": left, "was": was}
-    return {name: _codec.dump(value) for name, value in rows.items()}
+    """Return the parameters of a batch: columns, in the order of its rows."""
+    account_ids, seqs, transfer_ids, amounts, balances, ats, _ = zip(*moves, strict=True)
+    ids, left_seqs, _, _, left_balances, left_ats, debts = zip(
+        *(step.last for step in steps), strict=True
+    )
+    metadata = [None if t.metadata is None else _codec.to_json(t.metadata) for t in transfers]
+    return {
+        "made_id": id_array([t.id for t in transfers]),
+        "made_kind": text_array([t.kind for t in transfers]),
+        "made_source": text_array([t.source for t in transfers]),
+        "made_target": text_array([t.target for t in transfers]),
+        "made_currency": text_array([t.currency for t in transfers]),
+        "made_amount": array_of([t.amount for t in transfers]),
+        "made_memo": text_array([t.memo for t in transfers]),
+        "made_at": instant_array([t.at for t in transfers]),
+        "made_metadata": text_array(metadata),
+        "made_reverses": id_array([t.reverses for t in transfers]),
+        "entered_account_id": id_array(account_ids),
+        "entered_seq": array_of(seqs),
+        "entered_transfer_id": id_array(transfer_ids),
+        "entered_amount": array_of(amounts),
+        "entered_balance": array_of(balances),
+        "entered_at": instant_array(ats),
+        "step_id": id_array(ids),
+        "step_seq_before": array_of([step.seq_before for step in steps]),
+        "step_balance_before": array_of([step.balance_before for step in steps]),
+        "step_seq": array_of(left_seqs),
+        "step_balance": array_of(left_balances),
+        "step_at": instant_array(left_ats),
+        "step_debt": array_of(debts),
+    }

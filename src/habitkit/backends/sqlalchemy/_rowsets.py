@@ -1,52 +1,85 @@
-"""Many rows in one statement on PostgreSQL: all of them are one parameter, a JSON array.
+"""Many rows in one statement on PostgreSQL, which stays the same for any number of them.
 
-The statement stays the same for any number of rows, so it is compiled and planned once; and the
-JSON encoder is much faster than the driver's own way of writing arrays.
+So it is compiled and planned once. What a batch of coins writes is given as columns: each is one
+parameter, the text of an array, which is cheap to write here and cheap to read there. Rows that
+hold values of every kind are one parameter together, a JSON array of objects.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, Text, bindparam, cast, column, func, select
+from sqlalchemy import ARRAY, Column, String, Text, bindparam, cast, column, func, select
 
-from habitkit._text import text_of
 from habitkit.backends.sqlalchemy._types import Json
-from habitkit.ids import uuid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from sqlalchemy import Select
 
-__all__ = ["Texts", "insert_rows", "rows_of"]
+__all__ = ["array_of", "columns_of", "id_array", "insert_rows", "instant_array", "text_array"]
 
 
-def rows_of(name: str, columns: Sequence[Column[Any]]) -> Select[Any]:
-    """Return a query of the rows that are given as the JSON text ``name``: objects by column."""
+def columns_of(name: str, columns: Sequence[Column[Any]]) -> Select[Any]:
+    """Return a query of rows that are given column by column.
+
+    Args:
+        name: What the parameters begin with: ``{name}_{column}``, the text of an array each.
+        columns: Whose names and types the rows have; texts may be longer, an insert refuses them.
+    """
+    given = [
+        cast(bindparam(f"{name}_{c.name}", type_=Text()), ARRAY(_unbounded(c))) for c in columns
+    ]
+    rows = (
+        func.unnest(*given)
+        .table_valued(*(column(c.name, c.type) for c in columns), name=f"{name}_rows")
+        .render_derived()
+    )
+    return select(*rows.c)
+
+
+def insert_rows(insert: Callable[..., Any], name: str, columns: Sequence[Column[Any]]) -> Any:
+    """Return an insert of rows that are given as the JSON text ``name``: objects by column."""
     given = cast(bindparam(name, type_=Text()), Json())
     rows = (
         func.jsonb_to_recordset(given)
         .table_valued(*(column(c.name, c.type) for c in columns), name=f"{name}_rows")
         .render_derived(with_types=True)
     )
-    return select(*rows.c)
+    return insert(columns[0].table).from_select([c.name for c in columns], select(*rows.c))
 
 
-def insert_rows(insert: Callable[..., Any], name: str, columns: Sequence[Column[Any]]) -> Any:
-    """Return an insert of such rows."""
-    return insert(columns[0].table).from_select([c.name for c in columns], rows_of(name, columns))
+def array_of(values: Iterable[object]) -> str:
+    """Return the text of an array of numbers, or of texts that need no quotes."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
-class Texts(dict[Any, str]):
-    """Ids and instants as text, each written once: the rows of a batch share many of them.
+def id_array(ids: Iterable[UUID | None]) -> str:
+    """Return the text of an array of ids."""
+    return array_of(["NULL" if id_ is None else f"{id_.int:032x}" for id_ in ids])
 
-    They are looked up as ``texts[id.int]`` and ``texts[instant]``: a UUID computes its own hash in
-    Python.
-    """
 
-    def __missing__(self, value: int | datetime) -> str:
-        text = text_of(uuid_of(value)) if isinstance(value, int) else value.isoformat()
-        self[value] = text
-        return text
+def text_array(texts: Iterable[str | None]) -> str:
+    """Return the text of an array of any texts."""
+    return array_of(["NULL" if text is None else _quoted(text) for text in texts])
+
+
+def instant_array(instants: Collection[datetime]) -> str:
+    """Return the text of an array of instants; many of them are mostly the same."""
+    texts = {instant: instant.isoformat() for instant in set(instants)}
+    return array_of([texts[instant] for instant in instants])
+
+
+def _quoted(text: str) -> str:
+    r"""Return a text as an element of an array: in quotes, with ``\`` before ``"`` and ``\``."""
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _unbounded(of: Column[Any]) -> Any:
+    """Return a column's type; casting a text to a shorter one would cut it off without a word."""
+    return Text() if isinstance(of.type, String) else of.type
