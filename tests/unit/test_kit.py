@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -26,6 +27,7 @@ from habitkit.errors import (
     ConfigurationError,
     HabitKitError,
     HostTransactionUnsupported,
+    InvalidHabit,
     InvalidOwner,
     KitClosed,
     Misuse,
@@ -513,3 +515,22 @@ def test_a_whole_dump_is_not_blind(kit, store):
     for part in ("owners", "events", "answers", "habits", "streaks", "coins"):
         assert f".{part}" in tables
     assert "balance=1" in str(seen[-1])
+
+
+def test_all_habits_of_an_owner_are_rebuilt_at_once(kit):
+    plain = kit.habits.create("ada", "Run", Schedule.daily())
+    judged = kit.habits.create("ada", "Swim", Schedule.quota(2))
+    for habit in (plain, judged):
+        kit.habits.check_in(habit.id)
+    kit.habits.create("bob", "Read", Schedule.daily())
+
+    report = kit.streaks.rebuild(owner="ada")
+
+    assert (report.habits, report.repaired) == (2, ())
+    assert kit.streaks.rebuild(owner="nobody").habits == 0
+
+
+@pytest.mark.parametrize("given", [{}, {"habit_id": UUID(int=1), "owner": "ada"}])
+def test_what_is_rebuilt_is_a_habit_or_else_an_owner(kit, given):
+    with pytest.raises(InvalidHabit, match="a habit or else an owner"):
+        kit.streaks.rebuild(**given)

@@ -202,16 +202,35 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
     return [day for day in life.days_done() if first <= day <= last]
 
 
-def rebuild(tx: Transaction, habit_id: UUID | str) -> RebuildReport:
-    """Compute a habit's snapshot from its facts and replace the stored one if it differs.
+def rebuild(
+    tx: Transaction, habit_id: UUID | str | None = None, *, owner: str | None = None
+) -> RebuildReport:
+    """Compute snapshots from the facts, and replace those stored ones that differ.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit, or
+        owner: The owner, all of whose habits are looked at.
 
     Returns:
         Which habits were repaired.
 
     Raises:
         NotFound: If there is no such habit.
+        InvalidInput: If not exactly one of them is given, or the owner is none.
     """
-    found = _habit(tx, habit_id)
+    if (habit_id is None) == (owner is None):
+        raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
+    if owner is None:
+        return _rebuild(tx, _habit(tx, habit_id or ""))
+    tx.own(ids.owner(owner))
+    reports = [_rebuild(tx, habit) for habit in tx.habits.of_owner(owner, None, _MOST_HABITS)]
+    repaired = tuple(habit for report in reports for habit in report.repaired)
+    return RebuildReport(len(reports), repaired)
+
+
+def _rebuild(tx: Transaction, found: Habit) -> RebuildReport:
+    """Compute one habit's snapshot from its facts."""
     tx.lock(found.owner)
     known = tx.streaks.get(found.id)
     if known is not None and known.judged_at is not None:
