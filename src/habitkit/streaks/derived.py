@@ -70,7 +70,7 @@ def derive(
     life = Life(habit, known, now)
     folded = fold_life(life)
     in_time = [fact for fact in known if not isinstance(fact, CheckIn) or fact.credit == "full"]
-    for_good = _earned_for_good(folded.slots, voided)
+    for_good = _earned_for_good(life, folded.slots, voided)
     earned_life, earned = life, folded
     if for_good or len(in_time) < len(known):
         earned_life = Life(habit, [*in_time, *for_good], now)
@@ -153,9 +153,12 @@ def _come_about(told: Derived, before: Derived, after: Derived) -> list[Event]:
 
 
 def _earned_for_good(
-    slots: Iterable[Slot], voided: Iterable[tuple[CheckIn, datetime]]
+    life: Life, slots: Iterable[Slot], voided: Iterable[tuple[CheckIn, datetime]]
 ) -> list[CheckIn]:
-    """Return the check-ins received in time that were taken back when their slot was final."""
+    """Return the check-ins received in time that were taken back when their slot was final.
+
+    Without them their slot may be none of the history's; then it is their day that was final.
+    """
     in_time = [(fact, at) for fact, at in voided if fact.credit == "full"]
     if not in_time:
         return []
@@ -164,7 +167,9 @@ def _earned_for_good(
     found = []
     for fact, at in in_time:
         place = bisect_right(firsts, fact.day) - 1
-        if place >= 0 and fact.day <= known[place].last and _is_sealed(known[place], at):
+        held = place >= 0 and fact.day <= known[place].last
+        deadline = known[place].deadline if held else life.timeline.ends(fact.day)
+        if at - deadline > LATE_WINDOW:
             found.append(fact)
     return found
 
