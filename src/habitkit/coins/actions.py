@@ -89,9 +89,8 @@ def award(
         BalanceOverflow: If the wallet cannot hold as much.
         IdempotencyConflict: If the key was used with other arguments.
     """
-    tx.own(ids.owner(owner))
-    posting = Posting("award", owner, owner, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key, alone=tx.action is award)
+    order = Order("award", owner, owner, currency, amount, memo, metadata)
+    return _post_once(tx, order, idempotency_key, alone=tx.action is award)
 
 
 def spend(
@@ -120,9 +119,8 @@ def spend(
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
-    tx.own(ids.owner(owner))
-    posting = Posting("spend", owner, owner, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key, alone=tx.action is spend)
+    order = Order("spend", owner, owner, currency, amount, memo, metadata)
+    return _post_once(tx, order, idempotency_key, alone=tx.action is spend)
 
 
 def transfer(
@@ -153,9 +151,8 @@ def transfer(
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
-    tx.own(ids.owner(source))
-    posting = Posting("transfer", source, target, amount, currency, memo, metadata)
-    return _post_once(tx, posting, idempotency_key, alone=tx.action is transfer)
+    order = Order("transfer", source, target, currency, amount, memo, metadata)
+    return _post_once(tx, order, idempotency_key, alone=tx.action is transfer)
 
 
 def post_many(
@@ -191,7 +188,7 @@ def post_many(
     orders = []
     for index, posting in enumerate(postings):
         try:
-            orders.append(_order(tx, posting))
+            orders.append(_checked(tx, _order_of(posting)))
         except NotFound:
             raise
         except HabitKitError as error:
@@ -264,9 +261,17 @@ def _keeper(key: str) -> str:
     return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
 
 
-def _order(tx: Transaction, posting: Posting) -> Order:
-    """Return a valid order of what a caller gave."""
-    kind, source, target = posting.kind, posting.source, posting.target
+def _order_of(posting: Posting) -> Order:
+    """Return a posting of a batch as an order."""
+    return Order(
+        posting.kind, posting.source, posting.target, posting.currency, posting.amount,
+        posting.memo, posting.metadata,
+    )  # fmt: skip
+
+
+def _checked(tx: Transaction, order: Order) -> Order:
+    """Return a valid order of what a caller gave; its metadata are plain JSON values."""
+    kind, source, target = order.kind, order.source, order.target
     if kind not in ("award", "spend", "transfer"):
         raise InvalidInput("kind", given=kind, expected="'award', 'spend' or 'transfer'")
     tx.own(ids.owner(source))
@@ -275,27 +280,26 @@ def _order(tx: Transaction, posting: Posting) -> Order:
             raise InvalidInput("target", given=target, expected="another owner than the source")
     elif target != source:
         raise InvalidInput("target", given=target, expected=f"the source itself, to {kind}")
-    rules.amount(posting.amount)
-    rules.currency(posting.currency, tx.economy)
-    rules.memo(posting.memo)
-    return Order(
-        kind, source, target, posting.currency, posting.amount, posting.memo,
-        plain_metadata(posting.metadata),
-    )  # fmt: skip
+    rules.amount(order.amount)
+    rules.currency(order.currency, tx.economy)
+    rules.memo(order.memo)
+    if order.metadata is None:
+        return order
+    return order._replace(metadata=plain_metadata(order.metadata))
 
 
-def _post_once(tx: Transaction, posting: Posting, key: str, *, alone: bool) -> Transfer:
+def _post_once(tx: Transaction, order: Order, key: str, *, alone: bool) -> Transfer:
     """Check what a caller gave and post it once a key.
 
     Args:
         tx: The transaction.
-        posting: What the caller gave.
+        order: What the caller gave.
         key: The caller's key.
         alone: True if this is all that the transaction does.
     """
-    order = _order(tx, posting)
+    checked = _checked(tx, order)
     ids.key(key)
-    return post_once(tx, key, order, alone=alone)
+    return post_once(tx, key, checked, alone=alone)
 
 
 class CoinActions:

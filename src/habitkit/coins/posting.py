@@ -83,12 +83,22 @@ class Order(NamedTuple):
 class _Draft:
     """What is decided and not written yet: transfers, each on what the one before has left."""
 
-    __slots__ = ("_accounts", "_moves", "_new", "_told", "_tx", "_unsealed", "transfers")
+    __slots__ = ("_accounts", "_many", "_moves", "_new", "_told", "_tx", "_unsealed", "transfers")
 
-    def __init__(self, tx: Transaction, accounts: Iterable[Account]) -> None:
-        """Begin on accounts of locked owners; what is not among them is opened."""
+    def __init__(self, tx: Transaction, accounts: Iterable[Account], *, many: bool) -> None:
+        """Begin on accounts of locked owners; what is not among them is opened.
+
+        Args:
+            tx: The transaction.
+            accounts: The owners' accounts, as far as they are there.
+            many: False if one transfer is all there will be.
+        """
         self._tx = tx
-        self._accounts = {(a.owner, a.role, a.currency): a for a in accounts}
+        self._many = many
+        self._accounts: dict[Place, Account] = {
+            account[1:4]: account
+            for account in accounts  # owner, role and currency
+        }
         self._new: list[Account] = []
         self._moves: list[Move] = []
         self._unsealed: list[UUID] = []
@@ -105,14 +115,16 @@ class _Draft:
         kind, source, target, currency, amount, memo, meta, reverses, between, may_owe = order
         giving, taking = between or rules.BETWEEN[kind]
         accounts, now = self._accounts, self._tx.now
-        giving_place, taking_place = (source, giving, currency), (target, taking, currency)
+        giving_place: Place = (source, giving, currency)
+        taking_place: Place = (target, taking, currency)
         giver = accounts.get(giving_place) or self._opened(giving_place)
         taker = accounts.get(taking_place) or self._opened(taking_place)
         at = max(now, giver.at, taker.at)  # one instant for both sides
         given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
         taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
-        accounts[giving_place] = rules.moved(giver, given)
-        accounts[taking_place] = rules.moved(taker, taken)
+        if self._many:
+            accounts[giving_place] = rules.moved(giver, given)
+            accounts[taking_place] = rules.moved(taker, taken)
         self._moves += given, taken
         self.transfers.append(
             Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
@@ -165,7 +177,7 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
     """
     source, target, currency = order.source, order.target, order.currency
     owners = (source,) if source == target else (source, target)
-    draft = _Draft(tx, tx.coins.accounts(owners, currency))
+    draft = _Draft(tx, tx.coins.accounts(owners, currency), many=False)
     try:
         draft.add(transfer_id, order)
     except InsufficientFunds:
@@ -184,7 +196,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
     Raises:
         BatchRefused: With the position of the first that is refused; nothing is written.
     """
-    draft = _Draft(tx, _accounts_of(tx, orders))
+    draft = _Draft(tx, _accounts_of(tx, orders), many=True)
     for position, order in enumerate(orders):
         try:
             draft.add(nth(first_id, position), order)

@@ -211,10 +211,7 @@ def _batch(
     transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[_Step]
 ) -> dict[str, str]:
     """Return the parameters of a batch: columns, in the order of its rows."""
-    account_ids, seqs, transfer_ids, amounts, balances, ats, _ = zip(*moves, strict=True)
-    ids, left_seqs, _, _, left_balances, left_ats, debts = zip(
-        *(step.last for step in steps), strict=True
-    )
+    last = [step.last for step in steps]
     metadata = [None if t.metadata is None else _codec.to_json(t.metadata) for t in transfers]
     return {
         "made_id": id_array([t.id for t in transfers]),
@@ -227,17 +224,17 @@ def _batch(
         "made_at": instant_array([t.at for t in transfers]),
         "made_metadata": text_array(metadata),
         "made_reverses": id_array([t.reverses for t in transfers]),
-        "entered_account_id": id_array(account_ids),
-        "entered_seq": array_of(seqs),
-        "entered_transfer_id": id_array(transfer_ids),
-        "entered_amount": array_of(amounts),
-        "entered_balance": array_of(balances),
-        "entered_at": instant_array(ats),
-        "step_id": id_array(ids),
+        "entered_account_id": id_array([m.account_id for m in moves]),
+        "entered_seq": array_of([m.seq for m in moves]),
+        "entered_transfer_id": id_array([m.transfer_id for m in moves]),
+        "entered_amount": array_of([m.amount for m in moves]),
+        "entered_balance": array_of([m.balance for m in moves]),
+        "entered_at": instant_array([m.at for m in moves]),
+        "step_id": id_array([m.account_id for m in last]),
         "step_seq_before": array_of([step.seq_before for step in steps]),
         "step_balance_before": array_of([step.balance_before for step in steps]),
-        "step_seq": array_of(left_seqs),
-        "step_balance": array_of(left_balances),
-        "step_at": instant_array(left_ats),
-        "step_debt": array_of(debts),
+        "step_seq": array_of([m.seq for m in last]),
+        "step_balance": array_of([m.balance for m in last]),
+        "step_at": instant_array([m.at for m in last]),
+        "step_debt": array_of([m.debt for m in last]),
     }
