@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
+import habitkit.testing
+from habitkit.coins.holding import reserve
 from habitkit.coins.model import Balance, Posting
 from habitkit.errors import (
     HoldEnded,
@@ -22,17 +24,20 @@ from habitkit.errors import (
     Refused,
     UnknownCurrency,
 )
+from habitkit.events import CoinsPosted
+from habitkit.reactions import on
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._facts import NOW, events_of
 from habitkit.testing.contracts._frame import Contract
 from habitkit.testing.contracts._ledger_facts import balances_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from habitkit.coins.model import Hold
     from habitkit.store import Store
     from habitkit.testing import TestKit
+    from habitkit.transaction import Transaction
 
 __all__ = ["HoldCases"]
 
@@ -119,6 +124,33 @@ class HoldCases(Contract):
         assert traces_of(rich, store, "ada") == before
 
     # -- the end -------------------------------------------------------------------------------
+
+    def test_a_number_of_seconds_is_the_same_request_however_it_is_written(
+        self, rich: TestKit
+    ) -> None:
+        for key, first, again in (("i", 900, 900.0), ("f", 900.0, 900)):
+            hold = rich.coins.reserve("ada", 5, idempotency_key=key, expires_in_seconds=first)
+
+            same = rich.coins.reserve("ada", 5, idempotency_key=key, expires_in_seconds=again)
+
+            assert same == hold
+        assert rich.coins.balance("ada").pending == 10
+
+    def test_a_hold_is_numbered_by_its_own_entry_when_a_reaction_reserves_too(
+        self, store: Store
+    ) -> None:
+        def reserve_too(tx: Transaction, owner: str, events: Sequence[CoinsPosted]) -> None:
+            if any((event.kind, event.amount) == ("reserve", -60) for event in events):
+                reserve(tx, owner, 7, idempotency_key="too")
+
+        kit = habitkit.testing.kit(store=store, reactions=[on(CoinsPosted, reserve_too)])
+        kit.coins.award("ada", 100, idempotency_key="a")
+
+        hold = kit.coins.reserve("ada", 60, idempotency_key="h")
+
+        assert [(h.seq, h.amount) for h in kit.coins.holds("ada")] == [(1, 60), (2, 7)]
+        assert kit.coins.holds("ada", limit=1) == [hold]
+        assert [h.amount for h in kit.coins.holds("ada", after=hold.seq)] == [7]
 
     def test_a_hold_is_spent_wholly(self, rich: TestKit, store: Store) -> None:
         hold = rich.coins.reserve("ada", 60, idempotency_key="h")
