@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, QueuePool, text
 
 import habitkit.testing
 from habitkit import AsyncHabitKit
@@ -119,9 +119,13 @@ def test_a_statement_that_a_signal_interrupts_is_cancelled_and_its_connection_dr
         other.execute(text("SELECT * FROM habitkit_owners WHERE owner = 'ada' FOR UPDATE"))
         pids: list[int] = []
 
+        def somebody_waits() -> bool:
+            pids[:] = looking.scalars(text(WAITING))
+            return bool(pids)
+
         def interrupt() -> None:
-            look = looking.execution_options(isolation_level="AUTOCOMMIT")
-            wait_until(lambda: pids.extend(look.scalars(text(WAITING))) or pids)
+            looking.execution_options(isolation_level="AUTOCOMMIT")
+            wait_until(somebody_waits)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
         interrupter = threading.Thread(target=interrupt)
@@ -134,7 +138,7 @@ def test_a_statement_that_a_signal_interrupts_is_cancelled_and_its_connection_dr
 
     assert taken == ["spend"]
     assert kit.coins.balance("ada").posted == 10, "nothing was committed"
-    assert postgres.pool.checkedout() == 0
+    assert cast("QueuePool", postgres.pool).checkedout() == 0
     assert kit.coins.spend("ada", 4, idempotency_key="k").amount == 4
     assert kit.coins.spend("ada", 4, idempotency_key="k").amount == 4
     assert kit.coins.balance("ada").posted == 6, "once"
