@@ -83,6 +83,23 @@ def test_a_move_adds_up_and_stops_at_the_floor_and_at_64_bits(balance, change, f
             assert change >= 0 or may_owe or after >= floor
 
 
+@pytest.mark.parametrize(
+    ("floor", "balance", "change"),
+    [(LARGEST, 5, -6), (LARGEST, 0, -LARGEST), (1, SMALLEST, 0), (0, 0, SMALLEST)],
+)
+def test_a_debt_that_leaves_64_bits_is_refused(floor, balance, change):
+    with pytest.raises(BalanceOverflow) as caught:
+        rules.move(account(balance, floor), TRANSFER, change, NOW, may_owe=True)
+
+    assert (caught.value.owner, caught.value.amount) == ("ada", change)
+
+
+def test_the_largest_debt_of_64_bits_is_none_too_many():
+    owing = rules.move(account(5, LARGEST), TRANSFER, -5, NOW, may_owe=True)
+
+    assert (owing.balance, owing.debt) == (0, LARGEST)
+
+
 @given(st.timedeltas(timedelta(-3), timedelta(3)))
 def test_an_entry_is_never_dated_before_the_one_before_it(difference):
     move = rules.move(account(at=NOW + difference), TRANSFER, 1, NOW)

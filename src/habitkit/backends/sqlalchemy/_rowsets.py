@@ -59,16 +59,17 @@ def array_of(values: Iterable[object]) -> str:
 
 def id_array(ids: Iterable[UUID | None]) -> str:
     """Return the text of an array of ids."""
-    return array_of(["NULL" if id_ is None else f"{id_.int:032x}" for id_ in ids])
+    return array_of(["NULL" if i is None else i.int.to_bytes(16, "big").hex() for i in ids])
 
 
-def text_array(texts: Iterable[str | None]) -> str:
-    """Return the text of an array of any texts."""
-    return array_of(["NULL" if text is None else _quoted(text) for text in texts])
+def text_array(texts: Collection[str | None]) -> str:
+    """Return the text of an array of any texts; those that many rows share are quoted once."""
+    quoted = {text: "NULL" if text is None else _quoted(text) for text in set(texts)}
+    return array_of([quoted[text] for text in texts])
 
 
 def instant_array(instants: Collection[datetime]) -> str:
-    """Return the text of an array of instants; many of them are mostly the same."""
+    """Return the text of an array of instants, which many rows share."""
     texts = {instant: instant.isoformat() for instant in set(instants)}
     return array_of([texts[instant] for instant in instants])
 

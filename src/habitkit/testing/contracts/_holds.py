@@ -13,24 +13,20 @@ from attrs import evolve
 from habitkit.coins.model import Balance, Posting
 from habitkit.errors import (
     HoldEnded,
-    IdempotencyConflict,
-    InsufficientFunds,
     InvalidAmount,
     InvalidId,
-    InvalidInput,
     NotFound,
     Refused,
     UnknownCurrency,
 )
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._facts import NOW, events_of
-from habitkit.testing.contracts._frame import Contract
 from habitkit.testing.contracts._ledger_facts import balances_of
+from habitkit.testing.contracts._reserving import ReserveCases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.coins.model import Hold
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
@@ -39,86 +35,8 @@ __all__ = ["HoldCases"]
 MINUTE = timedelta(minutes=1)
 
 
-class HoldCases(Contract):
+class HoldCases(ReserveCases):
     """Part of ``CoinsContract``: reserve, settle, release, expire."""
-
-    @pytest.fixture
-    def rich(self, kit: TestKit) -> TestKit:
-        """A kit in which ada has 100 coins."""
-        kit.coins.award("ada", 100, idempotency_key="a")
-        return kit
-
-    # -- setting aside -------------------------------------------------------------------------
-
-    def test_what_is_reserved_is_still_ones_own_and_cannot_be_spent(
-        self, rich: TestKit, store: Store
-    ) -> None:
-        hold = rich.coins.reserve("ada", 60, memo="bike", metadata={"n": 1}, idempotency_key="h")
-
-        assert (hold.owner, hold.currency, hold.amount, hold.at) == ("ada", "coin", 60, NOW)
-        assert (hold.state, hold.settled, hold.expires_at, hold.ended_at) == ("open", 0, None, None)
-        assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 60)
-        assert rich.coins.balance("ada").available == 40
-        entry = rich.coins.history("ada")[0]
-        assert (entry.kind, entry.amount, entry.transfer_id) == ("reserve", -60, hold.id)
-        assert (entry.memo, entry.metadata) == ("bike", {"n": 1})
-        with pytest.raises(InsufficientFunds):
-            rich.coins.spend("ada", 41, idempotency_key="s")
-        with pytest.raises(InsufficientFunds):
-            rich.coins.transfer("ada", "bob", 41, idempotency_key="t")
-        assert sum_of_all(store, "ada") == 0
-
-    def test_more_than_is_available_cannot_be_reserved(self, rich: TestKit, store: Store) -> None:
-        rich.coins.reserve("ada", 60, idempotency_key="h")
-        before = traces_of(rich, store, "ada")
-
-        with pytest.raises(InsufficientFunds) as refused:
-            rich.coins.reserve("ada", 41, idempotency_key="h2")
-
-        assert (refused.value.balance, refused.value.amount) == (40, 41)
-        assert traces_of(rich, store, "ada") == before
-        rich.coins.reserve("ada", 40, idempotency_key="h2")
-        assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 100)
-
-    def test_what_is_no_reservation_is_refused(self, rich: TestKit, store: Store) -> None:
-        before = traces_of(rich, store, "ada")
-        unfit: list[tuple[Any, dict[str, Any], type[Exception]]] = [
-            (0, {}, InvalidAmount),
-            (1, {"expires_in_seconds": 0}, InvalidInput),
-            (1, {"expires_in_seconds": -1}, InvalidInput),
-            (1, {"expires_in_seconds": float("nan")}, InvalidInput),
-            (1, {"expires_in_seconds": 367 * 86_400}, InvalidInput),
-            (1, {"memo": "x" * 501}, InvalidInput),
-            (1, {"metadata": {"n": object()}}, InvalidInput),
-            (1, {"currency": "gold"}, UnknownCurrency),
-        ]
-
-        for amount, named, error in unfit:
-            with pytest.raises(error):
-                rich.coins.reserve("ada", amount, **named, idempotency_key="h")
-
-        assert traces_of(rich, store, "ada") == before
-
-    def test_reserving_again_under_a_key_gives_the_same_hold(
-        self, rich: TestKit, store: Store
-    ) -> None:
-        def reserve(**changes: Any) -> Hold:
-            given = {"amount": 10, "expires_in_seconds": 60, "memo": "bike", **changes}
-            return rich.coins.reserve("ada", **given, idempotency_key="h")
-
-        hold = reserve()
-        rich.coins.settle(hold.id, 4)
-        before = traces_of(rich, store, "ada")
-        rich.clock.advance(minutes=5)
-
-        assert reserve() == hold, "as it was when it was made"
-        for change in ({"amount": 11}, {"expires_in_seconds": 61}, {"memo": None}):
-            with pytest.raises(IdempotencyConflict) as conflict:
-                reserve(**change)
-            assert conflict.value.differing == tuple(change)
-        assert traces_of(rich, store, "ada") == before
-
-    # -- the end -------------------------------------------------------------------------------
 
     def test_a_hold_is_spent_wholly(self, rich: TestKit, store: Store) -> None:
         hold = rich.coins.reserve("ada", 60, idempotency_key="h")

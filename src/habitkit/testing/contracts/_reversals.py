@@ -10,6 +10,7 @@ import pytest
 
 from habitkit.errors import (
     AlreadyReversed,
+    AnswerForgotten,
     IdempotencyConflict,
     InsufficientFunds,
     InvalidId,
@@ -18,6 +19,7 @@ from habitkit.errors import (
     NotFound,
 )
 from habitkit.habits.model import Schedule
+from habitkit.journal.rules import IDEMPOTENCY_DAYS
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._facts import events_of
 from habitkit.testing.contracts._frame import Contract
@@ -85,6 +87,23 @@ class ReversalCases(Contract):
         assert conflict.value.differing == ("transfer_id",)
         assert traces_of(kit, store, "ada") == before
         assert kit.coins.reverse(other.id, idempotency_key="r2").amount == 7
+
+    @pytest.mark.parametrize("swept", [True, False], ids=["swept", "unswept"])
+    def test_a_reversal_repeated_after_its_answer_was_forgotten_is_not_somebody_elses(
+        self, kit: TestKit, *, swept: bool
+    ) -> None:
+        award = kit.coins.award("ada", 30, idempotency_key="a")
+        kit.coins.reverse(award.id, idempotency_key="r")
+        kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
+        if swept:
+            kit.sweep()
+
+        with pytest.raises(AnswerForgotten):
+            kit.coins.reverse(award.id, idempotency_key="r")
+        with pytest.raises(AlreadyReversed):
+            kit.coins.reverse(award.id, idempotency_key="another")
+
+        assert kit.coins.balance("ada").posted == 0
 
     def test_what_holds_rewards_and_reversals_have_posted_is_not_reversed_by_hand(
         self, kit: TestKit, store: Store
