@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from habitkit import AsyncHabitKit
 from habitkit.coins import Posting
 from habitkit.errors import BatchRefused, InsufficientFunds
-from habitkit.kit import HabitKit
 
 PRICE = 10
 WAYS = ("spend", "transfer", "reserve", "batch")
 
 
-def buy(kit: HabitKit, how: str, owner: str, number: str) -> str:
+async def buy(kit: AsyncHabitKit, how: str, owner: str, number: str) -> str:
     """Spend ten coins in one of ``WAYS``; say ``bought`` or ``refused``."""
     coins, key = kit.coins, f"{owner} {how} {number}"  # a batch's key is nobody's own
     try:
         if how == "spend":
-            coins.spend(owner, PRICE, idempotency_key=key)
+            await coins.spend(owner, PRICE, idempotency_key=key)
         elif how == "transfer":
-            coins.transfer(owner, f"shop {number}", PRICE, idempotency_key=key)
+            await coins.transfer(owner, f"shop {number}", PRICE, idempotency_key=key)
         elif how == "reserve":
-            coins.reserve(owner, PRICE, idempotency_key=key)
+            await coins.reserve(owner, PRICE, idempotency_key=key)
         else:
             batch = [Posting.award("eve", 1), Posting.spend(owner, PRICE)]
-            coins.post_many(batch, idempotency_key=key)
+            await coins.post_many(batch, idempotency_key=key)
     except InsufficientFunds:
         return "refused"
     except BatchRefused as refused:

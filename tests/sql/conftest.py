@@ -107,6 +107,15 @@ def database(request: pytest.FixtureRequest, driver: str) -> Engine:
 
 
 @pytest.fixture
+def async_url(database: Engine, driver: str) -> str:
+    """The URL by which the async kit of another process reaches the database."""
+    url = database.url
+    if driver != "threads":
+        url = url.set(drivername=f"postgresql+{driver}")
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
 async def opened(database: Engine, driver: str) -> AsyncIterator[Callable[..., Opened]]:
     """Open kits; in the end their stores are closed, and nothing is left open."""
     stores = []

@@ -6,8 +6,10 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
+from habitkit import AsyncHabitKit
 from habitkit.coins import Posting
 from habitkit.coins.statements import balance
 from habitkit.errors import OutcomeUnknown
@@ -16,6 +18,7 @@ from habitkit.store import Store, Stores
 from habitkit.testing.contracts._frame import read, transact
 from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
+from tests.sql.colours import Act, at_once, awaited
 
 T = TypeVar("T")
 
@@ -25,44 +28,49 @@ MOST_TRIES = 20
 DAY_SECONDS = 400.0
 
 
-def step(kit: HabitKit, number: int) -> None:
+async def step(kit: AsyncHabitKit, number: int) -> None:
     """Do one step of the plan. Done again, it changes nothing; none is ever refused."""
     coins, key = kit.coins, f"step {number}"
     if number < len(OWNERS):
-        coins.award(OWNERS[number], RICH, idempotency_key=key, memo="to begin with")
+        await coins.award(OWNERS[number], RICH, idempotency_key=key, memo="to begin with")
         return
     chance = random.Random(number)
     source, target = chance.sample(OWNERS, 2)
     amount = chance.randint(1, 100)
     kind = number % 6
     if kind == 0:
-        coins.transfer(source, target, amount, idempotency_key=key)
+        await coins.transfer(source, target, amount, idempotency_key=key)
     elif kind == 1:
-        given = coins.award(source, amount, idempotency_key=key, memo=key)
-        coins.reverse(given.id, idempotency_key=key)
+        given = await coins.award(source, amount, idempotency_key=key, memo=key)
+        await coins.reverse(given.id, idempotency_key=key)
     elif kind == 2:
-        hold = coins.reserve(source, amount, idempotency_key=key)
-        surely(lambda: coins.settle(hold.id, 1))
+        hold = await coins.reserve(source, amount, idempotency_key=key)
+        await surely(lambda: coins.settle(hold.id, 1))
     elif kind == 3:
-        hold = coins.reserve(source, amount, idempotency_key=key, expires_in_seconds=60)
-        surely(lambda: coins.release(hold.id))
+        hold = await coins.reserve(source, amount, idempotency_key=key, expires_in_seconds=60)
+        await surely(lambda: coins.release(hold.id))
     elif kind == 4:
         batch = [
             Posting.spend(source, amount),
             Posting.transfer(target, source, amount, memo=key),
             Posting.award("eve", amount),
         ]
-        coins.post_many(batch, idempotency_key=key)
+        await coins.post_many(batch, idempotency_key=key)
     else:
-        coins.spend(source, amount, idempotency_key=key, metadata={"number": number})
-        surely(kit.sweep)
+        await coins.spend(source, amount, idempotency_key=key, metadata={"number": number})
+        await surely(kit.sweep)
 
 
-def surely(act: Callable[[], T]) -> T:
+def step_at_once(kit: HabitKit, number: int) -> None:
+    """Do one step of the plan by a sync kit."""
+    at_once(step, awaited(kit), number)
+
+
+async def surely(act: Act) -> Any:
     """Do what has no key but may be done again, until the outcome is known."""
     for _ in range(MOST_TRIES):
         try:
-            return act()
+            return await act()
         except OutcomeUnknown:
             continue
     msg = "the outcome stays unknown"
@@ -112,10 +120,12 @@ def drift(store: Store) -> dict[str, int]:
 def total(store: Store, *owners: str) -> int:
     """Return how much owners have together, in one state of the store."""
 
-    def work(tx: Transaction) -> int:
-        return sum(balance(tx, owner).posted for owner in owners)
+    return transact(store, partial(total_of, owners=owners), write=False)
 
-    return transact(store, work, write=False)
+
+def total_of(tx: Transaction, owners: Iterable[str]) -> int:
+    """Return how much owners have together."""
+    return sum(balance(tx, owner).posted for owner in owners)
 
 
 def escrow(store: Store, owner: str) -> tuple[int, int]:

@@ -33,7 +33,8 @@ class Opened:
             self.engine = create_async_engine(url, pool_size=2, max_overflow=0, pool_timeout=5)
             self.store = AsyncSqlStore(self.engine)
         self.pool = self.engine.pool
-        self.kit = AsyncHabitKit(self.store, clock=FakeClock(), reactions=reactions)
+        self.clock = FakeClock()
+        self.kit = AsyncHabitKit(self.store, clock=self.clock, reactions=reactions)
 
     async def forget_connections(self) -> None:
         """Let the next action connect anew."""

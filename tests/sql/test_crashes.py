@@ -13,8 +13,9 @@ from sqlalchemy import Engine
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.testing import TestKit
-from tests.sql.ledger import OWNERS, assert_sound, figures, step, tell
-from tests.sql.workers import Worker, working
+from tests.sql.ledger import OWNERS, assert_sound, figures, step_at_once, tell
+from tests.sql.opened import ASYNC_POSTGRES
+from tests.sql.workers import Colour, Worker, working
 
 FEW = 3
 MANY = pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
@@ -23,7 +24,7 @@ MOST_STEPS = 2000
 
 TERMINATE = """
     SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'worker'
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> ALL(%s)
 """
 
 
@@ -32,7 +33,7 @@ def expected(steps: int) -> dict[str, object]:
     """What the steps lead to where nothing ever fails."""
     kit = habitkit.testing.kit()
     for number in range(steps):
-        step(kit, number)
+        step_at_once(kit, number)
     return figures(kit)
 
 
@@ -55,15 +56,14 @@ def done_after(said: list[str], last: int) -> int:
     return max([last, *(int(each.split()[1]) for each in said if each.startswith("done "))])
 
 
-@pytest.mark.parametrize("kills", [FEW, MANY])
-def test_a_process_killed_while_it_commits_leaves_each_key_applied_once_or_never(
-    engine: Engine, kit: TestKit, kills: int
-):
+def assert_kills_cost_no_coin(url: str, colour: Colour, kit: TestKit, kills: int) -> None:
+    """Kill workers of a colour while they commit; look at what they leave by a kit of our own."""
     chance = random.Random(kills)
     done = -1
     for _ in range(kills):
         first = max(done - 2, 0)  # the last ones are tried again: nobody knows what became of them
-        with working(url_of(engine), ("steps", str(first), str(MOST_STEPS))) as (worker,):
+        steps = ("steps", str(first), str(MOST_STEPS))
+        with working(url, steps, colour=colour) as (worker,):
             heard = hear(worker, done + chance.randint(1, NEW_STEPS), chance.randint(0, 4))
             time.sleep(chance.choice([0, 0, 0.0003, 0.001, 0.003]))
             done = max(done, done_after(worker.kill(), heard))
@@ -72,35 +72,63 @@ def test_a_process_killed_while_it_commits_leaves_each_key_applied_once_or_never
     assert done >= kills
     for _ in range(2):
         for number in range(done + 5):
-            step(kit, number)
+            step_at_once(kit, number)
         assert figures(kit) == expected(done + 5)
     assert_sound(kit, *OWNERS, "eve")
     tell(f"{kills} kills, {done + 5} steps")
+
+
+@pytest.mark.parametrize("kills", [FEW, MANY])
+def test_a_process_killed_while_it_commits_leaves_each_key_applied_once_or_never(
+    engine: Engine, kit: TestKit, kills: int
+):
+    assert_kills_cost_no_coin(url_of(engine), "sync", kit, kills)
+
+
+@pytest.mark.parametrize("kills", [FEW, MANY])
+def test_an_async_process_killed_while_it_commits_leaves_the_same(
+    database: Engine, async_url: str, kills: int
+):
+    kit = habitkit.testing.kit(store=SqlStore(database))
+
+    assert_kills_cost_no_coin(async_url, "async", kit, kills)
+
+
+def assert_ends_cost_no_coin(url: str, colour: Colour, postgres: Engine, ends: int) -> None:
+    """End the connections of a worker of a colour while it commits, and let it go on."""
+    kit = habitkit.testing.kit(store=SqlStore(postgres))
+    steps, chance, ended = 12 * ends, random.Random(ends), set()
+    admin_url = url_of(postgres).replace("+psycopg", "")
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        ours = [pid for (pid,) in admin.execute("SELECT pid FROM pg_stat_activity").fetchall()]
+        with working(url, ("steps", "0", str(steps)), colour=colour) as (worker,):
+            for round_ in range(ends):
+                hear(worker, 10 * round_, chance.randint(1, 10))
+                time.sleep(chance.choice([0, 0, 0.0003, 0.001]))
+                found = admin.execute(TERMINATE, (ours,)).fetchall()
+                ended |= {pid for pid, done in found if done}
+            said = worker.end()
+
+    assert said[-1] == f"done {steps - 1}", "it went on by itself"
+    assert len(ended) >= ends // 2
+    assert figures(kit) == expected(steps)
+    for number in range(steps):
+        step_at_once(kit, number)
+    assert figures(kit) == expected(steps)
+    assert_sound(kit, *OWNERS, "eve")
+    tell(f"{len(ended)} of {ends} connections ended, {steps} steps")
 
 
 @pytest.mark.parametrize("ends", [FEW, MANY])
 def test_a_connection_that_the_server_ends_while_it_commits_costs_no_coin(
     postgres: Engine, ends: int
 ):
-    kit = habitkit.testing.kit(store=SqlStore(postgres))
-    steps, chance, ended = 12 * ends, random.Random(ends), set()
-    url = postgres.url.update_query_dict({"application_name": "worker"})
-    admin_url = url_of(postgres).replace("+psycopg", "")
-    with (
-        psycopg.connect(admin_url, autocommit=True) as admin,
-        working(url.render_as_string(hide_password=False), ("steps", "0", str(steps))) as (worker,),
-    ):
-        for round_ in range(ends):
-            hear(worker, 10 * round_, chance.randint(1, 10))
-            time.sleep(chance.choice([0, 0, 0.0003, 0.001]))
-            ended |= {pid for pid, done in admin.execute(TERMINATE).fetchall() if done}
-        said = worker.end()
+    assert_ends_cost_no_coin(url_of(postgres), "sync", postgres, ends)
 
-    assert said[-1] == f"done {steps - 1}", "it went on by itself"
-    assert len(ended) >= ends // 2
-    assert figures(kit) == expected(steps)
-    for number in range(steps):
-        step(kit, number)
-    assert figures(kit) == expected(steps)
-    assert_sound(kit, *OWNERS, "eve")
-    tell(f"{len(ended)} of {ends} connections ended, {steps} steps")
+
+@pytest.mark.parametrize("driver", ASYNC_POSTGRES)
+@pytest.mark.parametrize("ends", [FEW, MANY])
+def test_a_connection_of_an_async_kit_that_the_server_ends_costs_no_coin_either(
+    postgres: Engine, async_url: str, ends: int
+):
+    assert_ends_cost_no_coin(async_url, "async", postgres, ends)

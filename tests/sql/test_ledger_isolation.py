@@ -16,7 +16,7 @@ from habitkit.coins import Posting
 from habitkit.errors import InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of
-from tests.sql.ledger import OWNERS, assert_sound, figures, step, tell, total
+from tests.sql.ledger import OWNERS, assert_sound, figures, step_at_once, tell, total
 from tests.sql.support import nothing_written, sqlstate_of
 
 pytestmark = pytest.mark.postgres
@@ -69,10 +69,10 @@ def test_every_step_inside_a_hosts_transaction_is_as_good_as_on_its_own(host, ki
     reference = habitkit.testing.kit()
     for number in range(STEPS):
         if number % 6 == 5:  # a sweep has transactions of its own
-            step(kit, number)
+            step_at_once(kit, number)
         else:
-            assert until_it_works(host, kit, partial(step, number=number)) == 1
-        step(reference, number)
+            assert until_it_works(host, kit, partial(step_at_once, number=number)) == 1
+        step_at_once(reference, number)
 
     assert figures(kit) == figures(reference)
     assert_sound(kit, *OWNERS, "eve")

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from habitkit.testing.contracts._facts import NOW
 from tests.sql.support import LIMIT_SECONDS
+
+Colour = Literal["sync", "async"]
 
 PROGRAM = Path(__file__).with_name("worker.py")
 
@@ -47,12 +49,12 @@ class Worker:
 
 
 @contextmanager
-def working(url: str, *jobs: tuple[str, ...]) -> Iterator[list[Worker]]:
-    """Start a worker a job; none outlives the block."""
+def working(url: str, *jobs: tuple[str, ...], colour: Colour = "sync") -> Iterator[list[Worker]]:
+    """Start a worker a job, with a kit of a colour each; none outlives the block."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-P", str(PROGRAM), url, NOW.isoformat(), *job],
+            [sys.executable, "-P", str(PROGRAM), colour, url, NOW.isoformat(), *job],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
