@@ -79,12 +79,15 @@ class HabitCompleted(Event):
             ``history``.
         received_at: When the first of the check-ins that count for it was received, in UTC: what
             it earns is decided by the rules of that time.
+        sealed: True if it came to be done when that was final: it earns nothing, and what was paid
+            before stays.
     """
 
     habit_id: UUID
     day: date
     credit: Literal["full", "history"]
     received_at: datetime | None = None
+    sealed: bool = False
 
     @property
     def key(self) -> str:

@@ -31,7 +31,8 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
             rules = () if event.sealed else economy.rules_on.get(event.of, ())
             in_force = ()
         else:
-            rules = in_force = economy.rules_on.get(event.type, ())
+            sealed = getattr(event, "sealed", False)
+            rules = in_force = () if sealed else economy.rules_on.get(event.type, ())
             if getattr(event, "credit", "full") != "full":
                 in_force = ()
             elif economy.changes:

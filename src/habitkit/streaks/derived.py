@@ -189,7 +189,9 @@ def _completed(life: Life, slot: Slot, since: Mapping[date, datetime | None]) ->
 
 
 def _as_history(event: HabitCompleted) -> HabitCompleted:
-    return HabitCompleted(event.owner, event.at, event.habit_id, event.day, "history", None)
+    return HabitCompleted(
+        event.owner, event.at, event.habit_id, event.day, "history", None, sealed=True
+    )
 
 
 def _content(event: _Told) -> tuple[object, ...]:

@@ -32,7 +32,7 @@ TODAY = NOW.date()
 NOBODY = UUID(int=0)
 DAILY = Schedule.daily()
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
-few = settings(max_examples=15, deadline=None, suppress_health_check=SLOW)
+few = settings(max_examples=5, deadline=None, suppress_health_check=SLOW)
 
 PLANS: tuple[tuple[Schedule, Goal], ...] = (
     (DAILY, Goal.done()),
