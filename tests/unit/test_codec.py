@@ -158,6 +158,7 @@ def test_what_an_event_holds_beyond_owner_and_instant_is_told_by_name(event):
         "day": event.day,
         "credit": event.credit,
         "received_at": event.received_at,
+        "sealed": event.sealed,
     }
 
 

@@ -217,12 +217,12 @@ def rebuild(
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidInput: If not exactly one of them is given, or the owner is none.
+        InvalidInput: If both are given, or what is given is none.
     """
-    if (habit_id is None) == (owner is None):
-        raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
     if owner is None:
-        return _rebuild(tx, _habit(tx, habit_id or ""))
+        return _rebuild(tx, _habit(tx, ids.parse_id(habit_id, "habit_id")))
+    if habit_id is not None:
+        raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
     tx.own(ids.owner(owner))
     reports = [_rebuild(tx, habit) for habit in tx.habits.of_owner(owner, None, _MOST_HABITS)]
     repaired = tuple(habit for report in reports for habit in report.repaired)
