@@ -220,7 +220,7 @@ def rebuild(
         InvalidInput: If both are given, or what is given is none.
     """
     if owner is None:
-        return _rebuild(tx, _habit(tx, ids.parse_id(habit_id, "habit_id")))
+        return _rebuild(tx, _habit(tx, habit_id))
     if habit_id is not None:
         raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
     tx.own(ids.owner(owner))
@@ -256,7 +256,7 @@ def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
     return tx.streaks.get(habit.id) or rules.empty(habit.id, habit.owner)
 
 
-def _habit(tx: Transaction, habit_id: UUID | str) -> Habit:
+def _habit(tx: Transaction, habit_id: UUID | str | None) -> Habit:
     """Return a habit in scope."""
     habit = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
     if habit is None:
