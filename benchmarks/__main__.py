@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 R = TypeVar("R")
-QUICK = Size(blocks=2, block=20, warm_up=10, metered=10, starts=2, ledgers=(1_000, 10_000))
+QUICK = Size(
+    blocks=2,
+    block=20,
+    warm_up=10,
+    metered=10,
+    starts=2,
+    ledgers=(1_000, 10_000),
+    years=(1, 2),
+    habits=3,
+    batch=30,
+)
 
 
 def main() -> None:

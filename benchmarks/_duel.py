@@ -34,6 +34,9 @@ class Size:
         metered: How many are done once more to see how long the driver takes.
         starts: How many fresh processes an import is timed in.
         ledgers: How many entries are in the ledgers that a spend is timed in.
+        years: How long histories are, in years.
+        habits: How many habits a dashboard shows.
+        batch: How many check-ins an offline batch has.
     """
 
     blocks: int = 9
@@ -42,6 +45,9 @@ class Size:
     metered: int = 100
     starts: int = 15
     ledgers: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    years: tuple[int, ...] = (1, 10, 100)
+    habits: int = 50
+    batch: int = 1_000
 
     @property
     def actions(self) -> int:

@@ -35,9 +35,6 @@ NOW = datetime.combine(TODAY, time(12), UTC)
 DAY = timedelta(days=1)
 HABIT = Habit(UUID(int=1), "ada", "Run", Schedule.daily(), DayClock(), NOW - 3650 * DAY)
 A_YEAR = 365
-YEARS = (1, 10, 100)
-HABITS = 50
-BATCH = 1_000
 
 
 @frozen
@@ -152,7 +149,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
 
 def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
     """A check-in through a kit in memory, with histories of several lengths."""
-    kits = [_kit_with(1, years * A_YEAR) for years in YEARS]
+    kits = [_kit_with(1, years * A_YEAR) for years in size.years]
 
     def side(kit: TestKit, habit_id: UUID) -> Side:
         def check_ins(items: Sequence[object]) -> Block:
@@ -175,13 +172,13 @@ def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
             f"check-in, memory, {years} years of history",
             *(seconds, None, "1 year", _over(seconds, first), 1.25),
         )
-        for years, seconds in zip(YEARS, times, strict=True)
+        for years, seconds in zip(size.years, times, strict=True)
     ]
 
 
 def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     """A dashboard, and an offline batch against check-ins one by one."""
-    kit, _ = _kit_with(HABITS, 10 * A_YEAR)
+    kit, _ = _kit_with(size.habits, 10 * A_YEAR)
     (dashboard,) = _turns(size, [calls(lambda _: len(kit.streaks.today("ada")))], advance, few=20)
 
     def batch(one_by_one: bool) -> Side:  # noqa: FBT001
@@ -192,7 +189,7 @@ def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
                 OfflineCheckIn(
                     habits[n % 10], TODAY - (n // 10) * DAY, idempotency_key=f"{number} {n}"
                 )
-                for n in range(BATCH)
+                for n in range(size.batch)
             ]
             if one_by_one:
                 for item in items:
@@ -207,10 +204,10 @@ def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
 
     alone, together = _turns(size, [batch(True), batch(False)], advance, few=1)  # noqa: FBT003
     return [
-        Row(f"dashboard of {HABITS} habits, 10 years each, memory", dashboard, 5e-3),
-        Row(f"{BATCH} check-ins one by one, memory", alone),
+        Row(f"dashboard of {size.habits} habits, 10 years each, memory", dashboard, 5e-3),
+        Row(f"{size.batch} check-ins one by one, memory", alone),
         Row(
-            f"check_in_many of {BATCH}, memory",
+            f"check_in_many of {size.batch}, memory",
             together,
             None,
             "one by one",

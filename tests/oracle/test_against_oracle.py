@@ -25,8 +25,8 @@ SHUFFLES = 1000
 needs_evaluate = pytest.mark.skipif(
     evaluate is None or slots is None, reason="habitkit.streaks has no evaluate yet"
 )
-few = settings(max_examples=300, suppress_health_check=list(HealthCheck))
-fewer = settings(few, max_examples=60)
+few = settings(max_examples=120, suppress_health_check=list(HealthCheck))
+fewer = settings(few, max_examples=25)
 many = settings(
     max_examples=CASES_OF_A_SEED,
     database=None,
@@ -112,7 +112,7 @@ def test_the_order_of_the_facts_does_not_matter(case, lots):
 
 
 @needs_evaluate
-@settings(max_examples=3, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=1, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @hypothesis.given(cases(days=30).filter(lambda case: len(case.facts) > 20))
 def test_a_thousand_orders_have_one_outcome(case):
     lots, facts = random.Random(0), list(case.facts)
