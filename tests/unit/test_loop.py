@@ -448,7 +448,7 @@ def histories(draw: st.DrawFn) -> tuple[Marks, Frequency, Target | None, date, d
     return marks, frequency, target, start, start + draw(st.integers(0, 200)) * DAY
 
 
-@hypothesis.settings(max_examples=200)
+@hypothesis.settings(max_examples=60)
 @hypothesis.given(histories())
 def test_all_results_are_those_of_a_slow_reading(history):
     marks, frequency, target, start, end = history
@@ -473,7 +473,7 @@ def test_all_results_are_those_of_a_slow_reading(history):
     assert read(streaks) == slow_streaks(values, days, target)
 
 
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(histories())
 def test_by_default_all_that_is_known_is_shown(history):
     marks, frequency, target, *_, end = history
