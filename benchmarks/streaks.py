@@ -166,10 +166,10 @@ def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
     times = _turns(size, [side(kit, ids[0]) for kit, ids in kits], advance)
     first = times[0]
     return [
-        Row(f"check-in, memory, {years} years of history", seconds)
+        Row(f"check-in, memory, a history of {years * A_YEAR:,} days", seconds)
         if seconds is first
         else Row(
-            f"check-in, memory, {years} years of history",
+            f"check-in, memory, a history of {years * A_YEAR:,} days",
             *(seconds, None, "1 year", _over(seconds, first), 1.25),
         )
         for years, seconds in zip(size.years, times, strict=True)

@@ -445,3 +445,10 @@ def test_a_text_that_only_looks_like_an_escape_is_kept(kit, text):
     kit.events.record("ada", "read", {text: text})
 
     assert kit.events.page("ada")[-1].fields == {text: text}
+
+
+@pytest.mark.parametrize("wrong", [{"on": (7,)}, {"on": (-1,)}, {"on": (True,)}, {"week_start": 7}])
+def test_a_weekday_is_one_of_seven_however_a_schedule_is_made(refused, wrong):
+    refused(
+        InvalidHabit, lambda: Schedule("weekdays", **{"on": (0,), **wrong}), "weekday: expected"
+    )

@@ -95,10 +95,7 @@ class _Draft:
         """
         self._tx = tx
         self._many = many
-        self._accounts: dict[Place, Account] = {
-            account[1:4]: account
-            for account in accounts  # owner, role and currency
-        }
+        self._accounts: dict[Place, Account] = {account[1:4]: account for account in accounts}
         self._new: list[Account] = []
         self._moves: list[Move] = []
         self._unsealed: list[UUID] = []

@@ -25,7 +25,7 @@ from habitkit.habits.keeping import (
 from habitkit.habits.model import DayClock, FreezeRule, Habit, Schedule
 from habitkit.habits.offline import check_in_many
 from habitkit.habits.pausing import pause, pause_all, resume, resume_all, skip, unskip
-from habitkit.habits.rejudging import judge, needs_judging
+from habitkit.habits.rejudging import judge
 from habitkit.habits.searching import search
 from habitkit.streaks.days import zone as zone_of
 
@@ -88,7 +88,7 @@ def create(
         habit = Habit(habit_id, owner, title, schedule, day_clock, tx.now, goal, words, freezes)
         tx.habits.add(habit)
         known = tx.habits.facts(owner, habit_id)
-        if needs_judging(habit, known):
+        if rules.needs_judging(habit, known):
             judge(tx, habit, known, known)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit

@@ -14,7 +14,7 @@ from habitkit.habits.facts import Void
 from habitkit.habits.finding import all_facts, get, habits_of, lock_owner
 from habitkit.habits.judged import goal_on, status_on
 from habitkit.habits.model import CheckedIn, Habit
-from habitkit.habits.rejudging import judge, without
+from habitkit.habits.rejudging import judge
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 
@@ -77,7 +77,7 @@ def edit(
     if snapshot.judged_at is None:  # the day stays done, and was received when it was
         state = plain.state(habit, snapshot, tx.now)
         return CheckedIn(new.id, habit.id, new.day, new.credit, state.streak, 0, ())
-    outcome = judge(tx, habit, known, [*without(known, old.id), new])
+    outcome = judge(tx, habit, known, [*rules.without(known, old.id), new])
     state = outcome.derived.state
     return CheckedIn(
         new.id,

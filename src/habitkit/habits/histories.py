@@ -11,7 +11,7 @@ from habitkit.habits import rules
 from habitkit.habits.changes import breaks_moved, completed
 from habitkit.habits.finding import all_facts, get, lock_owner
 from habitkit.habits.model import CheckIn, Habit
-from habitkit.habits.rejudging import judge, timeline
+from habitkit.habits.rejudging import judge
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import day_boundary, habit_day
@@ -56,7 +56,7 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
     habit = get(tx, subject)
     zone_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
     if habit.clock.tz is None:
-        here = timeline(habit, tx.habits.facts(owner, subject))
+        here = rules.timeline(habit, tx.habits.facts(owner, subject))
         zone_name = here.zone_at(tx.now).key
     zone = zone_of(zone_name)
     today = habit_day(tx.now, zone, day_start)

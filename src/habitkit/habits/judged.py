@@ -11,7 +11,7 @@ from habitkit.habits.changes import coins_moved
 from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged
 from habitkit.habits.finding import all_facts, get
 from habitkit.habits.model import CheckedIn, Undone
-from habitkit.habits.rejudging import credit, judge, judge_owner, timeline, without
+from habitkit.habits.rejudging import judge, judge_owner
 from habitkit.streaks.days import habit_day, zone
 from habitkit.streaks.model import Streak
 
@@ -42,7 +42,7 @@ def check_in_judged(
 ) -> CheckedIn:
     """Add a check-in and emit what it changed, under the owner's lock."""
     known = all_facts(tx, habit)
-    days = timeline(habit, known)
+    days = rules.timeline(habit, known)
     when = tx.now if at is None else rules.when_done(at, tx.now)
     there = days.zone_at(when).key if tz is None else tz
     here = days.label(tx.now) if tz is None else habit_day(tx.now, zone(tz), habit.clock.day_start)
@@ -50,7 +50,7 @@ def check_in_judged(
     if day is None:
         day = days.label(when) if tz is None else habit_day(when, zone(tz), habit.clock.day_start)
         today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
-    worth = credit(days, day, today, tx.now)
+    worth = rules.credit_where(days, day, today, tx.now)
     if not amount:
         rules.amount_for(goal_on(habit, known, day, tx.now), amount)
     fact = CheckIn(
@@ -92,7 +92,7 @@ def undo_judged(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -
     if not voided:
         tx.cause = tx.new_id()
         tx.habits.add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
-    outcome = judge(tx, habit, known, without(known, fact.id))
+    outcome = judge(tx, habit, known, rules.without(known, fact.id))
     coins = coins_moved(outcome.events, habit.owner)
     streak = outcome.derived.state.streak
     return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
@@ -111,7 +111,7 @@ def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
     void = Void(tx.cause, habit_id, owner, fact.id, tx.now)
     if habit_id is None:
-        if not _is_voided(tx.habits.facts(owner, fact_id), fact_id):
+        if not _is_voided(tx.habits.facts(owner), fact_id):
             tx.habits.add_facts((void,))
         events = judge_owner(tx, owner, (void,))
         return Undone(fact_id, None, None, Streak(0), coins_moved(events, owner), tuple(events))

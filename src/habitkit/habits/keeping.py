@@ -174,9 +174,8 @@ def archive(tx: Transaction, habit_id: UUID | str) -> Changed:
 
     def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
         habit = life.habit
-        return (
-            () if life.archived else (Archived(fact_id, habit.id, habit.owner, tx.now, life.today),)
-        )
+        fact = Archived(fact_id, habit.id, habit.owner, tx.now, life.today)
+        return () if life.archived else (fact,)
 
     return add_facts(tx, habit_id, "archive", None, {}, facts)
 
@@ -196,9 +195,8 @@ def restore(tx: Transaction, habit_id: UUID | str) -> Changed:
 
     def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
         habit = life.habit
-        return (
-            (Restored(fact_id, habit.id, habit.owner, tx.now, life.today),) if life.archived else ()
-        )
+        fact = Restored(fact_id, habit.id, habit.owner, tx.now, life.today)
+        return (fact,) if life.archived else ()
 
     return add_facts(tx, habit_id, "restore", None, {}, facts)
 

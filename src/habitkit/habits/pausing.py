@@ -183,10 +183,11 @@ def resume_all(tx: Transaction, owner: str, day: date) -> Changed:
     """
     first = rules.day(day, "day")
 
-    def facts(fact_id: UUID) -> Sequence[OtherFact]:
-        known = tx.habits.facts(owner, fact_id)
+    def facts(fact_id: UUID) -> Sequence[OtherFact]:  # noqa: ARG001 - each end has its own
+        known = tx.habits.facts(owner)
         voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
-        found = _pauses((fact for fact in known if fact.id not in voided), first)
+        of_all = [f for f in known if isinstance(f, Pause) and f.habit_id is None]
+        found = _pauses((fact for fact in of_all if fact.id not in voided), first)
         if not found:
             raise NotFound("pause", first)
         ends = [Void(tx.new_id(), None, owner, fact.id, tx.now) for fact in found]

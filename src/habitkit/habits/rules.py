@@ -1,4 +1,4 @@
-"""Pure rules of habits: what a check-in is worth, and what a title and a note may be."""
+"""Pure rules of habits: what may be said of them, and what a check-in is worth."""
 
 from __future__ import annotations
 
@@ -8,28 +8,38 @@ from typing import TYPE_CHECKING
 from habitkit import streaks
 from habitkit._text import storable
 from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
+from habitkit.habits.facts import CheckIn, Void, ZoneChanged
 from habitkit.habits.goal import Goal, number
 from habitkit.habits.schedule import Schedule
-from habitkit.streaks.days import day_boundary, is_sealed
+from habitkit.streaks import plain
+from habitkit.streaks.days import LATE_WINDOW, day_boundary, is_sealed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import time
+    from uuid import UUID
     from zoneinfo import ZoneInfo
 
-    from habitkit.habits.facts import Credit
+    from habitkit.habits.facts import Credit, Fact
+    from habitkit.habits.model import Habit
+    from habitkit.streaks.timeline import Timeline
 
 __all__ = [
     "MAX_BACKDATE_DAYS",
     "amount",
     "amount_for",
     "credit",
+    "credit_where",
     "day",
+    "needs_judging",
     "note",
     "possible",
     "source",
     "tags",
+    "timeline",
     "title",
     "when_done",
+    "without",
 ]
 
 MAX_BACKDATE_DAYS = 36_525
@@ -186,6 +196,25 @@ def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time)
     return "history" if is_sealed(day, now, tz, day_start) else "full"
 
 
+def credit_where(days: Timeline, day: date, today: date, now: datetime) -> Credit:
+    """Do what ``credit`` does, for an owner who may have travelled.
+
+    Args:
+        days: The owner's days.
+        day: The day to check in for.
+        today: The latest day that has begun where the owner is.
+        now: When the check-in was received.
+
+    Raises:
+        DayRefused: If the day has not begun (15 minutes of clock skew are forgiven), or lies more
+            than a hundred years back.
+    """
+    earliest = today - timedelta(days=MAX_BACKDATE_DAYS)
+    if day < earliest or (day > today and days.begins(day) - now > _CLOCK_SKEW):
+        raise DayRefused(day=day, earliest=earliest, latest=today)
+    return "history" if now - days.ends(day) > LATE_WINDOW else "full"
+
+
 def when_done(at: datetime, now: datetime) -> datetime:
     """Return an instant at which something may have been done.
 
@@ -197,3 +226,24 @@ def when_done(at: datetime, now: datetime) -> datetime:
         expected = f"an instant not later than now, {now}, and of the last hundred years"
         raise InvalidInstant("at", given=at, expected=expected)
     return at
+
+
+def needs_judging(habit: Habit, facts: Iterable[Fact]) -> bool:
+    """Tell whether a habit is more than plain."""
+    pinned = habit.clock.tz is not None
+    return not plain.is_plain(habit) or any(
+        not (pinned and isinstance(fact, ZoneChanged)) for fact in facts
+    )
+
+
+def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
+    """Return the days of a habit's owner."""
+    known = list(facts)
+    voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
+    changes = [fact for fact in known if isinstance(fact, ZoneChanged) and fact.id not in voided]
+    return streaks.Timeline(habit.clock, changes)
+
+
+def without(facts: Iterable[Fact], fact_id: UUID) -> list[Fact]:
+    """Return facts less a check-in."""
+    return [fact for fact in facts if not (isinstance(fact, CheckIn) and fact.id == fact_id)]

@@ -82,6 +82,9 @@ class Schedule:
             _whole("days", self.span, 3650)
             most = self.span
         _whole("n", self.n, most)
+        for number in (*self.on, *(() if self.week_start is None else (self.week_start,))):
+            if type(number) is not int or not 0 <= number < len(_WEEKDAYS):
+                raise InvalidHabit("weekday", given=number, expected="Monday as 0, Sunday as 6")
         if self.anchor is not None:
             _date("anchor", self.anchor)
         if self.kind == "rrule":
@@ -213,7 +216,8 @@ class Schedule:
             season: On which days of the year it is due.
 
         Raises:
-            InvalidHabit: If it is no such rule, or one of hours, minutes or seconds.
+            InvalidHabit: If it is empty or too long. What else is no rule, or one of hours, minutes
+                or seconds, is refused when a habit is given the schedule.
         """
         return cls("rrule", anchor=anchor, rule=rule, window=window, season=season)
 

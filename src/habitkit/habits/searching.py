@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from habitkit import ids, streaks
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
+from habitkit.habits.facts import Archived
 from habitkit.habits.finding import habits_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from uuid import UUID
 
-    from habitkit.habits.facts import OtherFact
     from habitkit.habits.model import Habit
     from habitkit.transaction import Transaction
 
@@ -53,12 +53,13 @@ def search(
     most = ids.limit(limit)
     needle = None if text is None else _text(text)
     known = tx.habits.facts(owner)
+    put_away = {fact.habit_id for fact in known if isinstance(fact, Archived)}
     found = [
         habit
         for habit in habits_of(tx, owner)
         if (start is None or habit.id > start)
         and wanted <= {tag.casefold() for tag in habit.tags}
-        and _is_archived(tx, habit, known) == archived
+        and (habit.id in put_away and streaks.Life(habit, known, tx.now).archived) == archived
     ]
     if needle:
         noted = {habit_id for habit_id, note in tx.habits.notes(owner) if needle in note.casefold()}
@@ -75,7 +76,3 @@ def _text(value: object) -> str:
 
 def _is_named(habit: Habit, needle: str) -> bool:
     return needle in habit.title.casefold() or any(needle in tag.casefold() for tag in habit.tags)
-
-
-def _is_archived(tx: Transaction, habit: Habit, known: list[OtherFact]) -> bool:
-    return bool(known) and streaks.Life(habit, known, tx.now).archived
