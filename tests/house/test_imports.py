@@ -43,6 +43,7 @@ PURE_PAGES = (
     "entitlements",
     "chain",
     "checking",
+    "checkpoints",
     "days",
     "derived",
     "evaluation",
@@ -79,6 +80,8 @@ ACTION_PAGES = (
     "searching",
     "statements",
 )
+READING = "habitkit.streaks.reading"
+"""How the actions of habits and streaks read what a store knows of a habit."""
 MEANS = {"habitkit._hashing", "habitkit._text", "habitkit._values"}
 VALUES = {"habitkit.errors", "habitkit.events"} | MEANS
 
@@ -145,7 +148,10 @@ def test_the_pages_of_a_second_subject_are_there():
         if page.place.split("/")[0] in {"coins", "habits", "streaks"}
     }
 
-    assert found - {"__init__", "store"} == {*VALUE_PAGES, *PURE_PAGES, *ACTION_PAGES}
+    assert found - {"__init__", "store"} == {
+        *(*VALUE_PAGES, *PURE_PAGES, *ACTION_PAGES),
+        READING.rpartition(".")[2],
+    }
 
 
 def test_rules_import_values_and_rules_alone():
@@ -221,12 +227,13 @@ def test_actions_import_their_own_room_the_frame_and_values_of_others():
             or f"{target}.".startswith(f"habitkit.{room_of(page)}.")
             or _is_value(target)
             or _is_streak_rule(page, target)
+            or (room_of(page) == "habits" and target == READING)
         )
 
     assert not broken(
         {
             page: [i for i in own(page) if not allowed(page, i.target)]
-            for page in pages(*ACTION_PAGES)
+            for page in pages(*ACTION_PAGES, "reading")
         }
     )
 

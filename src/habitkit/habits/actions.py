@@ -89,7 +89,7 @@ def create(
         tx.habits.add(habit)
         known = tx.habits.facts(owner, habit_id)
         if rules.needs_judging(habit, known):
-            judge(tx, habit, known, known)
+            judge(tx, habit, known)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit
 

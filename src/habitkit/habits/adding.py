@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from habitkit import ids, streaks
 from habitkit.habits.changes import coins_moved
-from habitkit.habits.finding import all_facts, get, lock_owner
+from habitkit.habits.finding import get, lock_owner
 from habitkit.habits.model import Changed
 from habitkit.habits.rejudging import judge, judge_owner
 
@@ -29,19 +29,22 @@ def add_facts(
     request: Mapping[str, object],
     facts: Callable[[Life, UUID], Sequence[OtherFact]],
 ) -> Changed:
-    """Add facts about a habit and emit what they changed."""
+    """Add facts about a habit and emit what they changed.
+
+    The ``facts`` are asked for with what is known of the habit beside its check-ins.
+    """
     subject = ids.parse_id(habit_id, "habit_id")
     owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
 
     def work(fact_id: UUID) -> Changed:
         habit = get(tx, subject)
-        known = all_facts(tx, habit)
+        known = tx.habits.facts(owner, subject)
         added = list(facts(streaks.Life(habit, known, tx.now), fact_id))
         if not added:
             return Changed(fact_id, subject, 0, ())
         tx.habits.add_facts(added)
         tx.cause = added[0].id
-        events = judge(tx, habit, known, [*known, *added]).events
+        events = judge(tx, habit, [*known, *added], added).events
         return Changed(added[-1].id, subject, coins_moved(events, owner), tuple(events))
 
     asked = {"habit_id": subject, **request}

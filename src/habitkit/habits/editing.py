@@ -11,12 +11,11 @@ from habitkit.errors import InvalidHabit, NotFound
 from habitkit.habits import rules
 from habitkit.habits.changes import coins_moved
 from habitkit.habits.facts import Void
-from habitkit.habits.finding import all_facts, get, habits_of, lock_owner
+from habitkit.habits.finding import get, habits_of, lock_owner
 from habitkit.habits.judged import goal_on, status_on
 from habitkit.habits.model import CheckedIn, Habit
 from habitkit.habits.rejudging import judge
-from habitkit.streaks import plain
-from habitkit.streaks import rules as streak_rules
+from habitkit.streaks import plain, reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -67,17 +66,18 @@ def edit(
         amount=old.amount if amount is None else amount,
         note=None if note is False else old.note if note is None else note,
     )
-    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, owner)
-    known = all_facts(tx, habit) if snapshot.judged_at is not None else []
+    snapshot = reading.snapshot_of(tx, habit)
+    judged = snapshot.judged_at is not None
+    known = tx.habits.facts(owner, habit.id) if judged else []
     if not new.amount:
         rules.amount_for(goal_on(habit, known, new.day, tx.now), new.amount)
     tx.habits.add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
     tx.habits.add_check_ins((new,))
     tx.cause = new.id
-    if snapshot.judged_at is None:  # the day stays done, and was received when it was
+    if not judged:  # the day stays done, and was received when it was
         state = plain.state(habit, snapshot, tx.now)
         return CheckedIn(new.id, habit.id, new.day, new.credit, state.streak, 0, ())
-    outcome = judge(tx, habit, known, [*rules.without(known, old.id), new])
+    outcome = judge(tx, habit, known, (new,), (old,))
     state = outcome.derived.state
     return CheckedIn(
         new.id,

@@ -10,11 +10,10 @@ from habitkit.errors import NotFound
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from habitkit.habits.facts import Fact
     from habitkit.habits.model import Habit
     from habitkit.transaction import Transaction
 
-__all__ = ["MOST_HABITS", "all_facts", "get", "habits_of", "lock_owner"]
+__all__ = ["MOST_HABITS", "get", "habits_of", "lock_owner"]
 
 MOST_HABITS = 10_000
 """How many habits of an owner are looked at together."""
@@ -44,11 +43,6 @@ def lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> 
     tx.own(owner, kind, given)
     tx.lock(owner)
     return owner
-
-
-def all_facts(tx: Transaction, habit: Habit) -> list[Fact]:
-    """Return all facts about a habit and its owner; check-ins that were taken back are left out."""
-    return [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)]
 
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:

@@ -9,10 +9,10 @@ from habitkit import ids
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.changes import breaks_moved, completed
-from habitkit.habits.finding import all_facts, get, lock_owner
+from habitkit.habits.finding import get, lock_owner
 from habitkit.habits.model import CheckIn, Habit
 from habitkit.habits.rejudging import judge
-from habitkit.streaks import plain
+from habitkit.streaks import plain, reading
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import day_boundary, habit_day
 from habitkit.streaks.days import zone as zone_of
@@ -83,13 +83,11 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     """Add many facts of history credit at once and emit what they changed."""
     if not facts:
         return
-    before = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    if before.judged_at is not None:
-        known = all_facts(tx, habit)
-        tx.habits.add_check_ins(facts)
-        judge(tx, habit, known, [*known, *facts])
-        return
     tx.habits.add_check_ins(facts)
+    before = reading.snapshot_of(tx, habit)
+    if before.judged_at is not None:
+        judge(tx, habit, tx.habits.facts(habit.owner, habit.id), facts)
+        return
     new_days = sorted({f.day for f in facts if not streak_rules.is_done(before, f.day)})
     after = streak_rules.mark_done(before, new_days, tx.rev(habit.owner))
     tx.streaks.put(after._replace(look_at=plain.look_at(habit, after, tx.now)))

@@ -9,7 +9,7 @@ from habitkit.errors import NotFound
 from habitkit.habits import rules
 from habitkit.habits.changes import coins_moved
 from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged
-from habitkit.habits.finding import all_facts, get
+from habitkit.habits.finding import get
 from habitkit.habits.model import CheckedIn, Undone
 from habitkit.habits.rejudging import judge, judge_owner
 from habitkit.streaks.days import habit_day, zone
@@ -41,7 +41,7 @@ def check_in_judged(
     fact_id: UUID,
 ) -> CheckedIn:
     """Add a check-in and emit what it changed, under the owner's lock."""
-    known = all_facts(tx, habit)
+    known = tx.habits.facts(habit.owner, habit.id)
     days = rules.timeline(habit, known)
     when = tx.now if at is None else rules.when_done(at, tx.now)
     there = days.zone_at(when).key if tz is None else tz
@@ -58,7 +58,7 @@ def check_in_judged(
     )
     tx.habits.add_check_ins((fact,))
     tx.cause = fact_id
-    outcome = judge(tx, habit, known, [*known, fact])
+    outcome = judge(tx, habit, known, (fact,))
     state = outcome.derived.state
     return CheckedIn(
         fact_id,
@@ -88,11 +88,11 @@ def status_on(derived: Derived, day: date) -> Status:
 
 def undo_judged(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -> Undone:
     """Take a check-in back and emit what that changed, under the owner's lock."""
-    known = all_facts(tx, habit)
     if not voided:
         tx.cause = tx.new_id()
         tx.habits.add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
-    outcome = judge(tx, habit, known, rules.without(known, fact.id))
+    others = tx.habits.facts(habit.owner, habit.id)
+    outcome = judge(tx, habit, others, removed=() if voided else (fact,))
     coins = coins_moved(outcome.events, habit.owner)
     streak = outcome.derived.state.streak
     return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
@@ -116,17 +116,17 @@ def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
         events = judge_owner(tx, owner, (void,))
         return Undone(fact_id, None, None, Streak(0), coins_moved(events, owner), tuple(events))
     habit = get(tx, habit_id)
-    known = all_facts(tx, habit)
-    after = known if _is_voided(known, fact_id) else [*known, void]
-    if after is not known:
-        tx.habits.add_facts((void,))
-    outcome = judge(tx, habit, known, after)
+    known = tx.habits.facts(owner, habit_id)
+    added = () if _is_voided(known, fact_id) else (void,)
+    if added:
+        tx.habits.add_facts(added)
+    outcome = judge(tx, habit, [*known, *added], added)
     coins = coins_moved(outcome.events, owner)
     streak = outcome.derived.state.streak
     return Undone(fact_id, habit_id, _day(fact), streak, coins, tuple(outcome.events))
 
 
-def _is_voided(facts: Iterable[OtherFact | CheckIn], fact_id: UUID) -> bool:
+def _is_voided(facts: Iterable[OtherFact], fact_id: UUID) -> bool:
     return any(isinstance(fact, Void) and fact.fact_id == fact_id for fact in facts)
 
 

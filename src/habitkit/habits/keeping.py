@@ -17,6 +17,7 @@ from habitkit.habits.facts import (
     StreakRepaired,
     ZoneChanged,
 )
+from habitkit.streaks import reading
 from habitkit.streaks.days import LATE_WINDOW, zone
 
 if TYPE_CHECKING:
@@ -98,9 +99,10 @@ def repair(
 
     def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
         habit = life.habit
+        known = reading.life(tx, habit, reading.snapshot_of(tx, habit))
         missed = [
             slot
-            for slot in streaks.slots(habit, life.facts, now=tx.now)
+            for slot in streaks.fold_life(known).slots
             if slot.first <= day <= slot.last
             and slot.status == "MISSED"
             and tx.now - slot.deadline <= LATE_WINDOW

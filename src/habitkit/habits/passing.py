@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from habitkit._procedure import Call
 from habitkit.habits.changes import breaks_moved
-from habitkit.habits.finding import all_facts
 from habitkit.habits.rejudging import judge
 from habitkit.streaks import plain
 
@@ -40,8 +39,7 @@ def _pass(tx: Transaction, owner: str, habit_id: UUID) -> None:
     if snapshot.look_at is None or snapshot.look_at > tx.now:
         return
     if snapshot.judged_at is not None:
-        known = all_facts(tx, habit)
-        judge(tx, habit, known, known)
+        judge(tx, habit, tx.habits.facts(owner, habit_id))
         return
     after = snapshot._replace(rev=tx.rev(owner), look_at=plain.look_at(habit, snapshot, tx.now))
     tx.streaks.put(after)

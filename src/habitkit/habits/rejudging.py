@@ -1,4 +1,7 @@
-"""The road of habits that are more than plain: all facts are judged before and after a change."""
+"""The road of habits that are more than plain: facts are judged before and after a change.
+
+Judging begins at the latest checkpoint that no changed fact touches.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from habitkit import streaks
 from habitkit.habits import rules
 from habitkit.habits.facts import CheckIn
-from habitkit.habits.finding import all_facts, habits_of
-from habitkit.streaks import rules as streak_rules
+from habitkit.habits.finding import habits_of
+from habitkit.streaks import reading
 from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from habitkit.events import Event
-    from habitkit.habits.facts import Fact
+    from habitkit.habits.facts import Fact, OtherFact
     from habitkit.habits.model import Habit
     from habitkit.streaks.derived import Derived
     from habitkit.transaction import Transaction
@@ -41,31 +44,59 @@ class Outcome(NamedTuple):
     events: list[Event]
 
 
-def judge(tx: Transaction, habit: Habit, before: Sequence[Fact], after: Sequence[Fact]) -> Outcome:
+def judge(
+    tx: Transaction,
+    habit: Habit,
+    others: Sequence[OtherFact],
+    added: Sequence[Fact] = (),
+    removed: Sequence[CheckIn] = (),
+) -> Outcome:
     """Derive a habit's events from its facts before and after a change, and tell the difference.
 
     Args:
-        tx: The transaction, which holds the owner's lock.
+        tx: The transaction, which holds the owner's lock; the change is written already.
         habit: The habit.
-        before: All facts before the change.
-        after: All facts after it.
+        others: Its facts that are no check-ins, those added included.
+        added: The facts that the change added.
+        removed: The check-ins that it took back.
     """
-    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
-    seen = snapshot.judged_at
-    if seen is None:
-        untold = snapshot.look_at is not None and snapshot.look_at <= tx.now
-        seen = snapshot.look_at - timedelta.resolution if untold and snapshot.look_at else tx.now
-    voided = tx.habits.voided(habit.id)
-    known = streaks.derive(habit, before, tx.now, _taken_back(voided, before))
+    snapshot = reading.snapshot_of(tx, habit)
+    day = streaks.first_day_of([*added, *removed], others)
+    checkpoints = reading.checkpoints(tx, snapshot, day)
+    first = checkpoints[-1].day if checkpoints else date.min
+    after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
+    new = {fact.id for fact in added}
+    before = [*(fact for fact in after if fact.id not in new), *removed]
+    voided = tx.habits.voided(habit.id, first)
+
+    def derive(facts: Sequence[Fact], at: datetime) -> Derived:
+        return streaks.derive(habit, facts, at, _taken_back(voided, facts), checkpoints)
+
+    seen = _last_seen(snapshot, tx.now)
+    known = derive(before, tx.now)
     told = known
     if seen < tx.now and snapshot.look_at is not None and snapshot.look_at <= tx.now:
-        told = streaks.derive(habit, before, seen, _taken_back(voided, before))
-    now = known
-    if after is not before:
-        now = streaks.derive(habit, after, tx.now, _taken_back(voided, after))
+        told = derive(before, seen)
+    now = derive(after, tx.now) if added or removed else known
     rev = tx.rev(habit.owner)
-    tx.streaks.put(Snapshot(habit.id, habit.owner, date.min, b"", 0, rev, tx.now, now.look_at))
+    tx.streaks.put(
+        Snapshot(
+            *(habit.id, habit.owner, date.min, b"", 0, rev),
+            judged_at=tx.now,
+            look_at=now.look_at,
+            checkpoints=now.checkpoints,
+        )
+    )
     return Outcome(now, tx.emit(habit.owner, streaks.difference(told, known, now, tx.now)))
+
+
+def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
+    """Return when a habit's events were last told."""
+    if snapshot.judged_at is not None:
+        return snapshot.judged_at
+    if snapshot.look_at is not None and snapshot.look_at <= now:
+        return snapshot.look_at - timedelta.resolution
+    return now
 
 
 def _taken_back(
@@ -79,13 +110,12 @@ def _taken_back(
     return [(fact, at) for fact, at in voided if (fact.day, fact.at, fact.received_at) not in live]
 
 
-def judge_owner(tx: Transaction, owner: str, added: Sequence[Fact]) -> list[Event]:
+def judge_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
     """Judge all habits of an owner anew, for facts of the owner that were added in this action."""
-    new = {fact.id for fact in added}
+    known = tx.habits.facts(owner)
     events: list[Event] = []
     for habit in habits_of(tx, owner):
-        after = all_facts(tx, habit)
-        if rules.needs_judging(habit, after):
-            before = [fact for fact in after if fact.id not in new]
-            events += judge(tx, habit, before, after).events
+        others = [fact for fact in known if getattr(fact, "habit_id", None) in {None, habit.id}]
+        if rules.needs_judging(habit, others):
+            events += judge(tx, habit, others, added).events
     return events

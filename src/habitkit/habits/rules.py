@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from habitkit import streaks
 from habitkit._text import storable
 from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
-from habitkit.habits.facts import CheckIn, Void, ZoneChanged
+from habitkit.habits.facts import Void, ZoneChanged
 from habitkit.habits.goal import Goal, number
 from habitkit.habits.schedule import Schedule
 from habitkit.streaks import plain
@@ -17,7 +17,6 @@ from habitkit.streaks.days import LATE_WINDOW, day_boundary, is_sealed
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import time
-    from uuid import UUID
     from zoneinfo import ZoneInfo
 
     from habitkit.habits.facts import Credit, Fact
@@ -39,7 +38,6 @@ __all__ = [
     "timeline",
     "title",
     "when_done",
-    "without",
 ]
 
 MAX_BACKDATE_DAYS = 36_525
@@ -242,8 +240,3 @@ def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
     changes = [fact for fact in known if isinstance(fact, ZoneChanged) and fact.id not in voided]
     return streaks.Timeline(habit.clock, changes)
-
-
-def without(facts: Iterable[Fact], fact_id: UUID) -> list[Fact]:
-    """Return facts less a check-in."""
-    return [fact for fact in facts if not (isinstance(fact, CheckIn) and fact.id == fact_id)]

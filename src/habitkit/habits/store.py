@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.habits.facts import CheckIn, OtherFact, Void
@@ -94,12 +95,16 @@ class HabitStore(Protocol):
         """Return a day's check-ins that are not voided, in the order of ``(at, id)``."""
         ...
 
-    def live(self, habit_id: UUID) -> list[CheckIn]:
-        """Return all check-ins of a habit that are not voided, in the order of (day, at, id)."""
+    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+        """Return a habit's check-ins from a day on, less those voided, ordered by (day, at, id)."""
         ...
 
-    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
-        """Return the voided check-ins of a habit, each with the instant its void was received."""
+    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+        """Return what ``live`` does, of many habits at once, each with its day, in any order."""
+        ...
+
+    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins from a day on, each with when its void was received."""
         ...
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:

@@ -12,6 +12,7 @@ from habitkit.streaks.days import habit_day
 from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak
 
 if TYPE_CHECKING:
+    from habitkit.streaks.checkpoints import first_day_of
     from habitkit.streaks.derived import derive, difference
     from habitkit.streaks.evaluation import (
         Explanation,
@@ -40,6 +41,7 @@ __all__ = [
     "difference",
     "evaluate",
     "explanation",
+    "first_day_of",
     "fold_life",
     "habit_day",
     "recurrence",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _PAGES = {
+    "checkpoints": ("first_day_of",),
     "derived": ("derive", "difference"),
     "evaluation": ("Explanation", "answer", "evaluate", "explanation", "fold_life", "slots"),
     "life": ("Life",),

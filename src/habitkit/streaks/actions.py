@@ -10,7 +10,7 @@ from habitkit._action import action, query
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit, NotFound
 from habitkit.habits.facts import Fact
-from habitkit.streaks import plain, rules
+from habitkit.streaks import plain, reading, rules
 from habitkit.streaks.days import zone
 from habitkit.streaks.model import RebuildReport
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.model import Habit
     from habitkit.streaks.evaluation import Explanation
+    from habitkit.streaks.life import Life
     from habitkit.streaks.model import HabitState, Slot, Snapshot, Streak
     from habitkit.transaction import Transaction
 
@@ -31,7 +32,6 @@ __all__ = [
     "rebuild",
     "runs",
     "simulate",
-    "snapshot_of",
     "state",
 ]
 
@@ -50,7 +50,11 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
         NotFound: If there is no such habit.
     """
     habit = _habit(tx, habit_id)
-    return _state(tx, habit, snapshot_of(tx, habit))
+    snapshot = reading.snapshot_of(tx, habit)
+    if snapshot.judged_at is None:
+        return plain.state(habit, snapshot, tx.now)
+    life = reading.life(tx, habit, snapshot)
+    return streaks.answer(life, streaks.fold_life(life))
 
 
 def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
@@ -67,22 +71,17 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
     """
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
+    habits = _in_order(tx.habits.of_owner(owner, None, _MOST_HABITS))
+    judged = reading.lives(tx, owner, habits, snapshots)
     found: list[HabitState] = []
-    for habit in _in_order(tx.habits.of_owner(owner, None, _MOST_HABITS)):
-        snapshot = snapshots.get(habit.id) or rules.empty(habit.id, owner)
-        if snapshot.judged_at is None:
+    for habit in habits:
+        life = judged.get(habit.id)
+        if life is None:
+            snapshot = snapshots.get(habit.id) or rules.empty(habit.id, owner)
             found.append(plain.state(habit, snapshot, tx.now))
-            continue
-        life = streaks.Life(habit, _facts(tx, habit), tx.now)
-        if not life.archived:
+        elif not life.archived:
             found.append(streaks.answer(life, streaks.fold_life(life)))
     return found
-
-
-def _state(tx: Transaction, habit: Habit, snapshot: Snapshot) -> HabitState:
-    if snapshot.judged_at is None:
-        return plain.state(habit, snapshot, tx.now)
-    return streaks.evaluate(habit, _facts(tx, habit), now=tx.now)
 
 
 def _in_order(habits: list[Habit]) -> list[Habit]:
@@ -104,7 +103,8 @@ def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> li
         InvalidHabit: If one of the days is none.
     """
     first, last = _day(start, "start"), _day(end, "end")
-    return [slot for slot in _slots(tx, habit_id) if slot.last >= first and slot.first <= last]
+    slots = streaks.fold_life(_life(tx, habit_id, first)).slots
+    return [slot for slot in slots if slot.last >= first and slot.first <= last]
 
 
 def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
@@ -120,8 +120,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     limit = ids.limit(best)
-    habit = _habit(tx, habit_id)
-    folded = streaks.fold_life(streaks.Life(habit, _facts(tx, habit), tx.now))
+    folded = streaks.fold_life(_life(tx, habit_id, date.min))
     found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
     return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
 
@@ -139,8 +138,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
         InvalidHabit: If the day is none.
     """
     wanted = _day(day, "day")
-    habit = _habit(tx, habit_id)
-    return streaks.explanation(habit, _facts(tx, habit), wanted, now=tx.now)
+    return streaks.explanation(_life(tx, habit_id, wanted), wanted)
 
 
 def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
@@ -161,17 +159,16 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
         if not isinstance(fact, _FACTS):
             raise InvalidHabit("facts", given=fact, expected="facts of habitkit.habits.facts")
         instant(getattr(fact, "at", tx.now), "at")
-    return streaks.evaluate(habit, [*_facts(tx, habit), *facts], now=tx.now)
+    others = tx.habits.facts(habit.owner, habit.id)
+    day = streaks.first_day_of(facts, [*others, *facts])
+    life = reading.life(tx, habit, reading.snapshot_of(tx, habit), day, others, facts)
+    return streaks.answer(life, streaks.fold_life(life))
 
 
-def _facts(tx: Transaction, habit: Habit) -> list[Fact]:
-    """Return all facts about a habit; check-ins that were taken back are left out."""
-    return [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)]
-
-
-def _slots(tx: Transaction, habit_id: UUID | str) -> list[Slot]:
+def _life(tx: Transaction, habit_id: UUID | str, day: date) -> Life:
+    """Return what the facts say about a habit, from a day on or from an earlier one."""
     habit = _habit(tx, habit_id)
-    return streaks.slots(habit, _facts(tx, habit), now=tx.now)
+    return reading.life(tx, habit, reading.snapshot_of(tx, habit), day)
 
 
 def _day(value: object, what: str) -> date:
@@ -195,11 +192,11 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
     """
     first, last = _day(start, "start"), _day(end, "end")
     habit = _habit(tx, habit_id)
-    snapshot = snapshot_of(tx, habit)
+    snapshot = reading.snapshot_of(tx, habit)
     if snapshot.judged_at is None:
         return rules.done_days(snapshot, first, last)
-    life = streaks.Life(habit, _facts(tx, habit), tx.now)
-    return [day for day in life.days_done() if first <= day <= last]
+    facts = tx.habits.live(habit.id, first)
+    return sorted({fact.day for fact in facts if fact.amount and fact.day <= last})
 
 
 def rebuild(
@@ -229,31 +226,38 @@ def rebuild(
     return RebuildReport(len(reports), repaired)
 
 
-def _rebuild(tx: Transaction, found: Habit) -> RebuildReport:
+def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:
     """Compute one habit's snapshot from its facts."""
-    tx.lock(found.owner)
-    known = tx.streaks.get(found.id)
-    if known is not None and known.judged_at is not None:
-        look_at = streaks.derive(found, _facts(tx, found), known.judged_at).look_at
-        if look_at == known.look_at:
-            return RebuildReport(habits=1)
-        tx.streaks.put(known._replace(rev=tx.rev(found.owner), look_at=look_at))
-        return RebuildReport(habits=1, repaired=(found.id,))
-    live, voided = tx.habits.live(found.id), tx.habits.voided(found.id)
-    clock = found.clock
-    earned = rules.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
-    stored = snapshot_of(tx, found)
-    done = {fact.day for fact in live}
-    fresh = rules.build(found.id, found.owner, done, stored.rev, earned)
-    if fresh[:-1] == stored[:-1]:
+    tx.lock(habit.owner)
+    stored = reading.snapshot_of(tx, habit)
+    fresh = _strip(tx, habit, stored) if stored.judged_at is None else _judged(tx, habit, stored)
+    if fresh == stored:
         return RebuildReport(habits=1)
-    tx.streaks.put(fresh._replace(rev=tx.rev(found.owner), look_at=stored.look_at))
-    return RebuildReport(habits=1, repaired=(found.id,))
+    tx.streaks.put(fresh._replace(rev=tx.rev(habit.owner)))
+    return RebuildReport(habits=1, repaired=(habit.id,))
 
 
-def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
-    """Return the stored snapshot of a habit, or an empty one."""
-    return tx.streaks.get(habit.id) or rules.empty(habit.id, habit.owner)
+def _strip(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
+    """Return what the snapshot of a plain habit has to be."""
+    live, voided = tx.habits.live(habit.id), tx.habits.voided(habit.id)
+    clock = habit.clock
+    earned = rules.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
+    done = {fact.day for fact in live}
+    fresh = rules.build(habit.id, habit.owner, done, stored.rev, earned)
+    return fresh._replace(look_at=stored.look_at)
+
+
+def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
+    """Return what the snapshot of a habit that is more than plain has to be."""
+    wanted = {checkpoint.day for checkpoint in stored.checkpoints}
+    fresh = streaks.derive(
+        habit,
+        [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
+        stored.judged_at or tx.now,
+        tx.habits.voided(habit.id),
+        keep=lambda days: [day for day in days if day in wanted],
+    )
+    return stored._replace(look_at=fresh.look_at, checkpoints=fresh.checkpoints)
 
 
 def _habit(tx: Transaction, habit_id: UUID | str | None) -> Habit:

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.events import HabitCompleted, Retracted, StreakBroken, StreakReached
 from habitkit.habits.facts import CheckIn
+from habitkit.streaks.checkpoints import at_days, boundaries, thinned
 from habitkit.streaks.days import LATE_WINDOW
-from habitkit.streaks.evaluation import answer, fold_life, next_slot
+from habitkit.streaks.evaluation import answer, fold_since, next_slot, strength_before
+from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
+from habitkit.streaks.model import Standing
 from habitkit.streaks.rules import MILESTONE_SLOTS
+from habitkit.streaks.strength import smoothed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from habitkit.events import Event
     from habitkit.habits.facts import Fact
     from habitkit.habits.model import Habit
     from habitkit.streaks.folding import Folded
-    from habitkit.streaks.model import HabitState, Slot
+    from habitkit.streaks.model import Checkpoint, HabitState, Slot
 
 __all__ = ["Derived", "derive", "difference"]
 
@@ -29,7 +33,7 @@ _Told = HabitCompleted | StreakReached | StreakBroken
 
 
 class Derived(NamedTuple):
-    """What facts come to.
+    """What facts come to, from a checkpoint on.
 
     Attributes:
         events: The derived events by key.
@@ -38,6 +42,7 @@ class Derived(NamedTuple):
         state: How the habit stands.
         slots: Its slots.
         look_at: When the passing of time may next change an event, or None.
+        checkpoints: From where the same facts, and later ones, may be judged.
     """
 
     events: Mapping[str, _Told]
@@ -46,6 +51,7 @@ class Derived(NamedTuple):
     state: HabitState
     slots: list[Slot]
     look_at: datetime | None
+    checkpoints: tuple[Checkpoint, ...]
 
 
 def derive(
@@ -53,6 +59,8 @@ def derive(
     facts: Iterable[Fact],
     now: datetime,
     voided: Iterable[tuple[CheckIn, datetime]] = (),
+    checkpoints: Sequence[Checkpoint] = (),
+    keep: Callable[[Sequence[date]], Iterable[date]] = thinned,
 ) -> Derived:
     """Return what the facts of a habit come to at an instant.
 
@@ -65,16 +73,28 @@ def derive(
         now: The instant, in UTC.
         voided: Check-ins that are not among them any more, with the instants of their voids: those
             taken back when their slot was final have earned what they earned.
+        checkpoints: Those that hold, oldest first; judging begins at the last of them, and of
+            earlier days no check-ins are needed.
+        keep: Chooses, of the days that could have a checkpoint, those that get one.
     """
     known = list(facts)
-    life = Life(habit, known, now)
-    folded = fold_life(life)
+    start = checkpoints[-1] if checkpoints else None
+    life = Life(habit, known, now, start)
+    slots = slots_of(life)
     in_time = [fact for fact in known if not isinstance(fact, CheckIn) or fact.credit == "full"]
-    for_good = _earned_for_good(life, folded.slots, voided)
-    earned_life, earned = life, folded
+    for_good = _earned_for_good(life, slots, voided)
+    earned_life, earned_slots = life, slots
     if for_good or len(in_time) < len(known):
-        earned_life = Life(habit, [*in_time, *for_good], now)
-        earned = fold_life(earned_life)
+        earned_life = Life(habit, [*in_time, *for_good], now, start)
+        earned_slots = slots_of(earned_life)
+    both = set(boundaries(earned_slots, now, earned_life.causal_until))
+    ends = [day for day in boundaries(slots, now, life.causal_until) if day in both]
+    kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
+    new = [day for day in ends if day in kept]
+    before = (Standing(), Standing()) if start is None else (start.done, start.earned)
+    folded = earned = fold_since(life, slots, before[0], new)
+    if earned_slots is not slots or before[0] != before[1]:
+        earned = fold_since(earned_life, earned_slots, before[1], new)
     since = {
         slot.first: _received(earned_life, slot) for slot in earned.slots if slot.status == "DONE"
     }
@@ -101,8 +121,18 @@ def derive(
     paid = frozenset(
         _completed(life, slot, since).key for slot in earned.slots if slot.first in since
     )
-    state, look_at = answer(life, folded), _look_at(life, folded)
-    return Derived(events, sealed, paid, state, folded.slots, look_at)
+    return Derived(
+        events,
+        sealed,
+        paid,
+        answer(life, folded),
+        folded.slots,
+        _look_at(life, folded),
+        (
+            *(checkpoint for checkpoint in checkpoints if checkpoint.day in kept),
+            *at_days(new, folded, earned, smoothed, strength_before(life)),
+        ),
+    )
 
 
 def difference(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
@@ -213,7 +243,7 @@ def _received(life: Life, slot: Slot) -> datetime | None:
 
 def _lengths(folded: Folded) -> Iterable[tuple[Slot, int]]:
     """Yield the done slots, each with the length its streak had reached with it."""
-    length = 0
+    length = folded.before.run.slots
     for slot in folded.slots:
         if slot.status == "DONE":
             length += 1

@@ -12,11 +12,11 @@ from habitkit.streaks.folding import Folded, Freezes, fold
 from habitkit.streaks.judging import days_met, is_met, judge, spans
 from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
-from habitkit.streaks.model import HabitState, Slot
+from habitkit.streaks.model import HabitState, Slot, Standing
 from habitkit.streaks.strength import Strength, smoothed, strength_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from habitkit.habits.facts import Fact
@@ -33,8 +33,10 @@ __all__ = [
     "evaluate",
     "explanation",
     "fold_life",
+    "fold_since",
     "next_slot",
     "slots",
+    "strength_before",
 ]
 
 _DAY = timedelta(days=1)
@@ -96,16 +98,13 @@ class Explanation(NamedTuple):
     facts: tuple[Fact, ...]
 
 
-def explanation(habit: Habit, facts: Iterable[Fact], day: date, *, now: datetime) -> Explanation:
+def explanation(life: Life, day: date) -> Explanation:
     """Say why a day stands as it does.
 
     Args:
-        habit: The habit, as it was created.
-        facts: All facts about it and its owner, in any order.
+        life: What the facts say.
         day: The habit day.
-        now: The instant, aware.
     """
-    life = Life(habit, facts, _in_utc(now))
     found = [slot for slot in fold_life(life).slots if slot.first <= day <= slot.last]
     slot = found[0] if found else None
     version = life.version_on(slot.first if slot else day)
@@ -133,9 +132,37 @@ def _reaches(fact: Fact, first: date, last: date) -> bool:
     return day is None or first <= day <= last
 
 
-def fold_life(life: Life) -> Folded:
-    """Return what a habit's slots come to in order."""
-    return fold(slots_of(life), Freezes(life.grants, life.habit.freezes), life.reach)
+def fold_life(life: Life, marked: Collection[date] = ()) -> Folded:
+    """Return what a habit's slots come to in order.
+
+    Args:
+        life: What the facts say.
+        marked: The days whose standings are wanted.
+    """
+    before = Standing() if life.since is None else life.since.done
+    return fold_since(life, slots_of(life), before, marked)
+
+
+def fold_since(
+    life: Life, slots: Sequence[Slot], before: Standing, marked: Collection[date] = ()
+) -> Folded:
+    """Return what some slots come to in order.
+
+    Args:
+        life: What the facts say.
+        slots: The slots before freezes.
+        before: What had come before them.
+        marked: The days whose standings are wanted.
+    """
+    freezes = Freezes(life.grants, life.habit.freezes, before.earned, before.used)
+    return fold(slots, freezes, life.reach, before, marked)
+
+
+def strength_before(life: Life) -> float:
+    """Return the strength before the first slot."""
+    if life.since is not None:
+        return life.since.strength
+    return 1.0 if life.habit.goal.kind in {"avoid", "at_most"} else 0.0
 
 
 def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitState:
@@ -147,7 +174,6 @@ def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitSt
         until = folded.runs[-1][1].deadline + LATE_WINDOW
         repair_until = until if life.now <= until and not life.archived else None
     holding = [slot for slot in folded.slots if slot.first <= life.today <= slot.last]
-    start = 1.0 if life.habit.goal.kind in {"avoid", "at_most"} else 0.0
     return HabitState(
         life.habit.id,
         life.today,
@@ -158,7 +184,7 @@ def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitSt
         _risk(life, folded, ahead, repair_until),
         ahead.slot.deadline if ahead is not None and streak.slots else None,
         repair_until,
-        strength_of(folded.slots, strength, start),
+        strength_of(folded.slots, strength, strength_before(life)),
         folded.freezes.left(life.today),
     )
 
@@ -226,7 +252,7 @@ def _ten_years_after(day: date) -> date:
 
 def _risk(life: Life, folded: Folded, ahead: Ahead | None, repair_until: datetime | None) -> Risk:
     """Return what threatens the streak."""
-    if life.archived or not (folded.streak.slots or folded.runs):
+    if life.archived or not folded.best.slots:
         return "NONE"
     if not folded.streak.slots:
         return "BROKEN" if repair_until is None else "REPAIRABLE"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define
 
-from habitkit.streaks.model import Streak
+from habitkit.streaks.model import Standing, Streak
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from uuid import UUID
 
     from habitkit.habits.facts import FreezeGranted
     from habitkit.habits.model import FreezeRule
@@ -18,28 +19,43 @@ if TYPE_CHECKING:
 
 __all__ = ["Folded", "Freezes", "fold"]
 
+_DAY = timedelta(days=1)
+
 
 class Freezes:
     """The freezes that are unused: those granted, and those that the streak has earned."""
 
-    def __init__(self, grants: Iterable[FreezeGranted], rule: FreezeRule | None) -> None:
-        """Begin with what was granted and nothing earned."""
+    def __init__(
+        self,
+        grants: Iterable[FreezeGranted],
+        rule: FreezeRule | None,
+        earned: int = 0,
+        used: Iterable[tuple[UUID, int]] = (),
+    ) -> None:
+        """Begin with what was granted and earned, less what is used."""
         by_end = sorted(grants, key=lambda grant: (grant.expires_day or date.max, grant.id))
-        self._granted = [_Grant(grant.count, grant) for grant in by_end]
+        gone = dict(used)
+        self._granted = [_Grant(grant.count - gone.get(grant.id, 0), grant) for grant in by_end]
         self._rule = rule
-        self._earned = 0
+        self.earned = earned
+
+    @property
+    def used(self) -> tuple[tuple[UUID, int], ...]:
+        """How many of which grant are used."""
+        found = [(grant.fact.id, grant.fact.count - grant.left) for grant in self._granted]
+        return tuple(sorted((grant_id, used) for grant_id, used in found if used))
 
     def earn(self, slots: int) -> None:
         """Add what a streak of so many slots has earned with its last one."""
         rule = self._rule
-        if rule is not None and slots % rule.per_slots == 0 and self._earned < rule.most_held:
-            self._earned += 1
+        if rule is not None and slots % rule.per_slots == 0 and self.earned < rule.most_held:
+            self.earned += 1
 
     def use(self, day: date) -> bool:
         """Use one on a slot that ends on a day; False if there is none."""
         usable = self._usable(day)
-        if self._earned and not any(grant.fact.expires_day for grant in usable):
-            self._earned -= 1
+        if self.earned and not any(grant.fact.expires_day for grant in usable):
+            self.earned -= 1
         elif usable:
             usable[0].left -= 1
         else:
@@ -48,7 +64,7 @@ class Freezes:
 
     def left(self, day: date) -> int:
         """Return how many could be used on a slot that ends on a day."""
-        return self._earned + sum(grant.left for grant in self._usable(day))
+        return self.earned + sum(grant.left for grant in self._usable(day))
 
     def _usable(self, day: date) -> list[_Grant]:
         """Return the grants that could be used, the one that expires first first."""
@@ -73,33 +89,47 @@ class Folded(NamedTuple):
 
     Attributes:
         slots: The slots, those that a freeze saved as FROZEN.
-        runs: The streaks that ended, in order, each with the slot that ended it.
+        runs: The streaks that ended in them, in order, each with the slot that ended it.
         streak: The streak that is alive.
         freezes: What is unused.
+        before: What had come before these slots.
+        standings: How it stood before some days.
     """
 
     slots: list[Slot]
     runs: list[tuple[Streak, Slot]]
     streak: Streak
     freezes: Freezes
+    before: Standing
+    standings: Mapping[date, Standing]
 
     @property
     def best(self) -> Streak:
         """The streak of the most slots, the latest of several."""
-        return max((self.streak, *(run for run, _ in reversed(self.runs))), key=_length)
+        ended = (run for run, _ in reversed(self.runs))
+        return max((self.streak, *ended, self.before.best), key=_length)
 
 
-def fold(slots: Sequence[Slot], freezes: Freezes, horizon: date) -> Folded:
+def fold(
+    slots: Sequence[Slot],
+    freezes: Freezes,
+    horizon: date,
+    before: Standing,
+    marked: Collection[date] = (),
+) -> Folded:
     """Read slots in order.
 
     Args:
         slots: The slots before freezes.
-        freezes: What was granted and can be earned.
+        freezes: What was granted and can be earned, less what was used before these slots.
         horizon: The last day a streak may be said to reach to.
+        before: What had come before these slots.
+        marked: The days whose standings are wanted; before each of them a slot ends.
     """
     saved: list[Slot] = []
     runs: list[tuple[Streak, Slot]] = []
-    run = Streak(0)
+    standings: dict[date, Standing] = {}
+    run, best = before.run, before.best
     for slot in slots:
         if slot.status == "DONE":
             run = Streak(
@@ -114,9 +144,12 @@ def fold(slots: Sequence[Slot], freezes: Freezes, horizon: date) -> Folded:
                 slot = slot._replace(status="FROZEN", why="freeze")  # noqa: PLW2901
             else:
                 runs.append((run, slot))
+                best = max(run, best, key=_length)
                 run = Streak(0)
         saved.append(slot)
-    return Folded(saved, runs, run, freezes)
+        if marked and slot.last + _DAY in marked:
+            standings[slot.last + _DAY] = Standing(run, best, freezes.earned, freezes.used)
+    return Folded(saved, runs, run, freezes, before, standings)
 
 
 def _length(streak: Streak) -> int:

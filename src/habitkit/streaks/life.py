@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from habitkit.habits.goal import Goal
     from habitkit.habits.model import Habit
     from habitkit.habits.schedule import Schedule
+    from habitkit.streaks.model import Checkpoint
 
 __all__ = ["Freedom", "Life", "Version"]
 
@@ -60,15 +61,23 @@ class Version(NamedTuple):
 class Life:
     """What the facts say about one habit until now."""
 
-    def __init__(self, habit: Habit, facts: Iterable[Fact], now: datetime) -> None:
+    def __init__(
+        self,
+        habit: Habit,
+        facts: Iterable[Fact],
+        now: datetime,
+        since: Checkpoint | None = None,
+    ) -> None:
         """Sort the facts.
 
         Args:
             habit: The habit.
             facts: The facts in any order; those of other habits and owners are left out.
             now: The instant, in UTC.
+            since: Where to begin: check-ins of earlier days may be missing.
         """
         self.habit = habit
+        self.since = since
         self.facts = list(facts)
         kinds = _by_kind(habit, self.facts)
         self.others = [fact for kind in _OTHERS for fact in kinds[kind]]
@@ -86,10 +95,23 @@ class Life:
         self._put_away = _put_away([*kinds[Archived], *kinds[Restored]])
         self.archived = bool(self._put_away) and self._put_away[-1][1] == date.max
         created = self.timeline.label(habit.created_at)
-        self.start = min([created, *self._days[:1]])
+        self.start = min([created, *self._days[:1]]) if since is None else since.day
         self.reach = max([self.timeline.latest_label(now), *self._days[-1:]])
         self.horizon = min(self.reach, self._put_away[-1][0]) if self.archived else self.reach
         self._versions = _versions(habit, created, kinds[ScheduleChanged])
+
+    @property
+    def causal_until(self) -> date:
+        """The day before which no slot depends on what is dated after it.
+
+        While a habit is archived, what comes after that may still change; a rolling schedule looks
+        ahead.
+        """
+        rolling = (
+            begins for begins, version in self._versions if version.schedule.kind == "rolling"
+        )
+        put_away = self._put_away[-1][0] if self.archived else date.max
+        return min(next(rolling, date.max), put_away)
 
     def version_on(self, day: date) -> Version:
         """Return what is in force on a day."""

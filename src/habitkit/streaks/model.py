@@ -11,11 +11,13 @@ from attrs import Factory, field
 from habitkit._values import fact
 
 __all__ = [
+    "Checkpoint",
     "HabitState",
     "RebuildReport",
     "Risk",
     "Slot",
     "Snapshot",
+    "Standing",
     "Status",
     "Streak",
 ]
@@ -114,6 +116,38 @@ class HabitState(NamedTuple):
         return self.status == "DONE"
 
 
+class Standing(NamedTuple):
+    """What the slots before a day have come to, so that the later ones can be read without them.
+
+    Attributes:
+        run: The streak that is alive.
+        best: The longest one that has ended, the latest of several.
+        earned: How many freezes the streak has earned that are unused.
+        used: How many freezes of which grant are used, by the grant's id.
+    """
+
+    run: Streak = Streak(0)
+    best: Streak = Streak(0)
+    earned: int = 0
+    used: tuple[tuple[UUID, int], ...] = ()
+
+
+class Checkpoint(NamedTuple):
+    """A day before which all slots are final, and what they have come to.
+
+    Attributes:
+        day: The day; no slot goes over its beginning.
+        done: What the slots have come to by all that was recorded.
+        earned: What they have come to by what was received in time.
+        strength: How firm the habit was, from 0 to 1.
+    """
+
+    day: date
+    done: Standing
+    earned: Standing
+    strength: float
+
+
 class Snapshot(NamedTuple):
     """A habit's history as a strip, one byte a day: ``1`` done, ``x`` missed.
 
@@ -129,6 +163,7 @@ class Snapshot(NamedTuple):
         judged_at: When the events of the habit were last derived from all its facts; None while
             the strip alone tells how it stands.
         look_at: When the passing of time will next change something that has to be told.
+        checkpoints: Where judging may begin, oldest first; none while the strip alone tells.
     """
 
     habit_id: UUID
@@ -139,6 +174,7 @@ class Snapshot(NamedTuple):
     rev: int
     judged_at: datetime | None = None
     look_at: datetime | None = None
+    checkpoints: tuple[Checkpoint, ...] = ()
 
 
 class RebuildReport(NamedTuple):

@@ -42,7 +42,7 @@ CREATE VIEW IF NOT EXISTS live AS
 CREATE TABLE IF NOT EXISTS facts (id PRIMARY KEY, owner, habit_id, kind, fact);
 CREATE INDEX IF NOT EXISTS facts_of_habit ON facts (owner, habit_id);
 CREATE TABLE IF NOT EXISTS snapshots
-    (habit_id PRIMARY KEY, owner, first_day, marks, best, rev, judged_at, look_at);
+    (habit_id PRIMARY KEY, owner, first_day, marks, best, rev, judged_at, look_at, checkpoints);
 
 CREATE TABLE IF NOT EXISTS accounts (
     id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt, sealed,

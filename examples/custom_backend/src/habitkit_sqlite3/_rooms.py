@@ -10,12 +10,12 @@ from habitkit.errors import IntegrityError
 from habitkit.habits import facts as kinds
 from habitkit.habits.facts import CheckIn
 from habitkit.habits.model import Habit
-from habitkit.streaks.model import Snapshot
+from habitkit.streaks.model import Checkpoint, Snapshot
 
 from ._facts import Port, added_once, facts, json_list, text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from habitkit.habits.facts import OtherFact, Void
 
@@ -111,16 +111,21 @@ class Habits(Port):
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
 
-    def live(self, habit_id: UUID) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
         rows = self.execute(
-            "SELECT fact FROM live WHERE habit_id = ? ORDER BY day, at, id", (str(habit_id),)
+            "SELECT fact FROM live WHERE habit_id = ? AND day >= ? ORDER BY day, at, id",
+            (str(habit_id), str(since)),
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
 
-    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+        return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
+
+    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
         rows = self.execute(
-            "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id WHERE habit_id = ?",
-            (str(habit_id),),
+            "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id"
+            " WHERE habit_id = ? AND day >= ?",
+            (str(habit_id), str(since)),
         )
         return [(facts.loads(fact, CheckIn), datetime.fromisoformat(at)) for fact, at in rows]
 
@@ -155,15 +160,20 @@ class Streaks(Port):
         return [(owner, UUID(habit_id)) for owner, habit_id in rows]
 
     def put(self, snapshot: Snapshot) -> None:
-        habit_id, owner, first_day, marks, best, rev, *instants = snapshot
+        habit_id, owner, first_day, marks, best, rev, *instants, checkpoints = snapshot
         values = (str(habit_id), owner, str(first_day), marks, best, rev)
         written = self.execute(
-            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (habit_id) DO UPDATE SET first_day = excluded.first_day,"
             " marks = excluded.marks, best = excluded.best, rev = excluded.rev,"
-            " judged_at = excluded.judged_at, look_at = excluded.look_at"
+            " judged_at = excluded.judged_at, look_at = excluded.look_at,"
+            " checkpoints = excluded.checkpoints"
             " WHERE excluded.rev >= rev",
-            (*values, *(instant and text(instant) for instant in instants)),
+            (
+                *values,
+                *(instant and text(instant) for instant in instants),
+                facts.dumps(checkpoints),
+            ),
         )
         if written.rowcount != 1:
             msg = f"a later snapshot of {habit_id} is there already"
@@ -171,7 +181,15 @@ class Streaks(Port):
 
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:
-    habit_id, owner, first_day, marks, best, rev, judged_at, look_at = row
-    instants = (at and datetime.fromisoformat(at) for at in (judged_at, look_at))
-    first = date.fromisoformat(first_day)
-    return Snapshot(UUID(habit_id), owner, first, marks, best, rev, *instants)
+    habit_id, owner, first_day, marks, best, rev, judged_at, look_at, checkpoints = row
+    return Snapshot(
+        UUID(habit_id),
+        owner,
+        date.fromisoformat(first_day),
+        marks,
+        best,
+        rev,
+        judged_at and datetime.fromisoformat(judged_at),
+        look_at and datetime.fromisoformat(look_at),
+        facts.loads(checkpoints, tuple[Checkpoint, ...]),
+    )

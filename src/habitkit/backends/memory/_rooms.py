@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from habitkit.streaks.model import Snapshot
 
 __all__ = ["Habits", "Streaks"]
+
+_DAY = timedelta(days=1)
 
 
 class Habits:
@@ -29,7 +32,9 @@ class Habits:
         self._facts: Table[int, CheckIn] = Table(log, "check-in")
         self._others: Table[int, OtherFact] = Table(log, "fact")
         self._voids: Table[int, Void] = Table(log, "void")
+        self._voids_of: dict[int, Table[int, Void]] = {}
         self._days: dict[int, Table[date, tuple[CheckIn, ...]]] = {}
+        self._latest: dict[int, date] = {}  # no day is later, even if a rollback has removed it
         self._log = log
 
     def add(self, habit: Habit) -> None:
@@ -71,6 +76,9 @@ class Habits:
             days = self._days.get(habit)
             if days is None:
                 days = self._days[habit] = Table(self._log, "day")
+                self._latest[habit] = fact.day
+            if fact.day > self._latest[habit]:
+                self._latest[habit] = fact.day
             days.put(fact.day, (*days.get(fact.day, ()), fact))
 
     def add_facts(self, facts: Sequence[OtherFact]) -> None:
@@ -102,6 +110,9 @@ class Habits:
     def add_void(self, void: Void) -> None:
         """Take a check-in back."""
         self._voids.insert(void.fact_id.int, void)
+        if void.habit_id is not None:
+            voids = self._voids_of.setdefault(void.habit_id.int, Table(self._log, "void"))
+            voids.insert(void.fact_id.int, void)
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         """Return a check-in and whether it is voided."""
@@ -115,20 +126,30 @@ class Habits:
         live = [fact for fact in facts or () if fact.id.int not in self._voids]
         return sorted(live, key=lambda fact: (fact.at, fact.id))
 
-    def live(self, habit_id: UUID) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         days = self._days.get(habit_id.int)
         if days is None:
             return []
-        return [fact for day in sorted(days.rows) for fact in self.on_day(habit_id, day)]
+        span = (self._latest[habit_id.int] - since).days + 1
+        if span < len(days.rows):
+            wanted = [day for n in range(span) if (day := since + n * _DAY) in days]
+        else:
+            wanted = sorted(day for day in days.rows if day >= since)
+        return [fact for day in wanted for fact in self.on_day(habit_id, day)]
 
-    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+        """Return the live check-ins of many habits."""
+        return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
+
+    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
-        return [
+        found = [
             (self._facts.rows[void.fact_id.int], void.received_at)
-            for void in self._voids
-            if void.habit_id == habit_id and void.fact_id.int in self._facts
+            for void in self._voids_of.get(habit_id.int, ())
+            if void.fact_id.int in self._facts
         ]
+        return [(fact, at) for fact, at in found if fact.day >= since]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""

@@ -116,7 +116,8 @@ def fact_values(fact: OtherFact) -> dict[str, Any]:
 def fact_of(row: Sequence[Any]) -> OtherFact:
     """Return a row as a fact."""
     _, _, _, kind, values = row
-    return _codec.load(json.dumps(values), _KINDS[kind])
+    fact: OtherFact = _value(json.dumps(values), _KINDS[kind])
+    return fact
 
 
 def _sparse(value: Any) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def _sparse(value: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _value(text: str, kind: type[Any]) -> Any:
-    """Read a value back; many habits share theirs."""
+    """Read a value back; many habits share theirs, and facts are read again and again."""
     return _codec.load(text, kind)
 
 

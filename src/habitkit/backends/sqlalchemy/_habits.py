@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, or_, select, union_all, update
+from sqlalchemy import and_, bindparam, or_, select, union_all, update
 
 from habitkit.backends.sqlalchemy._habit_rows import (
     check_in_of,
@@ -19,8 +20,8 @@ from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date, datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Habits"]
 
 _LARGEST_IN = 500
+_LARGEST_OR = 100
 _NOT_VOIDED = check_ins.outerjoin(voids, voids.c.fact_id == check_ins.c.id)
 
 
@@ -109,7 +111,11 @@ class Habits:
         lambda _: (
             select(check_ins)
             .select_from(_NOT_VOIDED)
-            .where(check_ins.c.habit_id == bindparam("habit_id"), voids.c.fact_id.is_(None))
+            .where(
+                check_ins.c.habit_id == bindparam("habit_id"),
+                check_ins.c.day >= bindparam("since"),
+                voids.c.fact_id.is_(None),
+            )
             .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.id)
         )
     )
@@ -118,7 +124,10 @@ class Habits:
         lambda _: (
             select(*check_ins.c, voids.c.received_at)
             .join(voids, voids.c.fact_id == check_ins.c.id)
-            .where(check_ins.c.habit_id == bindparam("habit_id"))
+            .where(
+                check_ins.c.habit_id == bindparam("habit_id"),
+                check_ins.c.day >= bindparam("since"),
+            )
         )
     )
 
@@ -205,13 +214,31 @@ class Habits:
         rows = self._link.rows(self._ON_DAY, {"habit_id": habit_id, "day": day})
         return [check_in_of(row) for row in rows]
 
-    def live(self, habit_id: UUID) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        return [check_in_of(row) for row in self._link.rows(self._LIVE, {"habit_id": habit_id})]
+        rows = self._link.rows(self._LIVE, {"habit_id": habit_id, "since": since})
+        return [check_in_of(row) for row in rows]
 
-    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+        """Return the live check-ins of many habits."""
+        found: list[CheckIn] = []
+        wanted = list(days.items())
+        for start in range(0, len(wanted), _LARGEST_OR):
+            some = [
+                and_(check_ins.c.habit_id == habit_id, check_ins.c.day >= day)
+                for habit_id, day in wanted[start : start + _LARGEST_OR]
+            ]
+            statement = (
+                select(check_ins)
+                .select_from(_NOT_VOIDED)
+                .where(or_(*some), voids.c.fact_id.is_(None))
+            )
+            found += [check_in_of(row) for row in self._link.select(statement)]
+        return found
+
+    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
-        rows = self._link.rows(self._VOIDED, {"habit_id": habit_id})
+        rows = self._link.rows(self._VOIDED, {"habit_id": habit_id, "since": since})
         return [(check_in_of(row[:-1]), row[-1]) for row in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
-from habitkit.streaks.model import Snapshot
+from habitkit.streaks.model import Checkpoint, Snapshot, Standing, Streak
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
 
 __all__ = ["Streaks"]
 
 
-_CHANGING = ("first_day", "marks", "best", "rev", "judged_at", "look_at")
+_CHANGING = ("first_day", "marks", "best", "rev", "judged_at", "look_at", "checkpoints")
 
 
 class Streaks:
@@ -52,11 +55,11 @@ class Streaks:
     def get(self, habit_id: UUID) -> Snapshot | None:
         """Return the snapshot of a habit."""
         row = self._link.row(self._GET, {"habit_id": habit_id})
-        return None if row is None else Snapshot(*row)
+        return None if row is None else _snapshot_of(row)
 
     def of_owner(self, owner: str) -> list[Snapshot]:
         """Return an owner's snapshots."""
-        return [Snapshot(*row) for row in self._link.rows(self._OF_OWNER, {"owner": owner})]
+        return [_snapshot_of(row) for row in self._link.rows(self._OF_OWNER, {"owner": owner})]
 
     def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
         """Return what has to be looked at."""
@@ -66,9 +69,69 @@ class Streaks:
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
         values = dict(zip(Snapshot._fields, snapshot, strict=True))
+        values["checkpoints"] = _as_text(snapshot.checkpoints)
         if self._link.row(self._PUT, values) is None:
             msg = f"the snapshot of {snapshot.habit_id} is of a later revision already"
             raise IntegrityError(msg)
+
+
+def _snapshot_of(row: Sequence[Any]) -> Snapshot:
+    """Return a row as a snapshot."""
+    *values, text = row
+    checkpoints = () if text is None else _from_text(text)
+    return Snapshot._make((*values, checkpoints))
+
+
+def _as_text(checkpoints: Sequence[Checkpoint]) -> str | None:
+    """Write checkpoints as JSON; the second of two equal standings is left out."""
+    if not checkpoints:
+        return None
+    return json.dumps(
+        [
+            (
+                day.isoformat(),
+                strength,
+                _standing_values(done),
+                None if earned == done else _standing_values(earned),
+            )
+            for day, done, earned, strength in checkpoints
+        ],
+        separators=(",", ":"),
+    )
+
+
+def _from_text(text: str) -> tuple[Checkpoint, ...]:
+    """Read checkpoints."""
+    found = []
+    for day, strength, values, others in json.loads(text):
+        done = _standing_of(values)
+        earned = done if others is None else _standing_of(others)
+        found.append(Checkpoint(date.fromisoformat(day), done, earned, strength))
+    return tuple(found)
+
+
+def _standing_values(standing: Standing) -> tuple[Any, ...]:
+    used = [(grant_id.hex, count) for grant_id, count in standing.used]
+    return (_run_values(standing.run), _run_values(standing.best), standing.earned, used)
+
+
+def _standing_of(values: Sequence[Any]) -> Standing:
+    run, best, earned, used = values
+    grants = tuple((UUID(grant_id), count) for grant_id, count in used)
+    return Standing(_run_of(run), _run_of(best), earned, grants)
+
+
+def _run_values(run: Streak) -> tuple[Any, ...] | None:
+    if run.first is None or run.last is None:
+        return None
+    return (run.slots, run.first.isoformat(), run.last.isoformat(), run.completions)
+
+
+def _run_of(values: Sequence[Any] | None) -> Streak:
+    if values is None:
+        return Streak(0)
+    slots, first, last, completions = values
+    return Streak(slots, date.fromisoformat(first), date.fromisoformat(last), completions)
 
 
 def _replace(statement: Any) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LATEST", "check", "statements", "upgrade", "version"]
 
-LATEST = 4
+LATEST = 5
 """The version this habitkit works with: the number of its last step."""
 
 _ADVISORY_LOCK = 0x6861_6269_746B_6974

@@ -206,6 +206,7 @@ snapshots = _table(
     Column("rev", BigInteger, nullable=False),
     Column("judged_at", Instant),
     Column("look_at", Instant),
+    Column("checkpoints", Text),
     Index("habitkit_snapshots_owner", "owner"),
     _index_where("habitkit_snapshots_look", "look_at", "habit_id", where="look_at IS NOT NULL"),
 )

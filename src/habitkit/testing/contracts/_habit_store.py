@@ -14,7 +14,7 @@ from attrs import evolve
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule, Void
 from habitkit.habits.rules import MAX_BACKDATE_DAYS
-from habitkit.streaks.model import Snapshot
+from habitkit.streaks.model import Checkpoint, Snapshot, Standing, Streak
 from habitkit.testing.contracts._facts import NOW, days
 from habitkit.testing.contracts._frame import Contract, read, write
 
@@ -29,6 +29,19 @@ __all__ = ["HabitStoreCases", "StreakStoreCases"]
 TODAY = NOW.date()
 RUN = Habit(UUID(int=3), "ada", "Run", Schedule.daily(), DayClock("Asia/Tokyo", time(3)), NOW)
 NO_ID = UUID(int=1 << 100)
+
+
+RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
+BEST = Standing(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
+CHECKPOINTS = (
+    Checkpoint(date(1926, 1, 2), Standing(), Standing(), 0.0),
+    Checkpoint(
+        date(2020, 2, 29),
+        BEST,
+        BEST._replace(used=((UUID(int=1), 3), (UUID(int=2**127), 1000))),
+        1 / 3,
+    ),
+)
 
 
 class HabitStoreCases(Contract):
@@ -156,6 +169,41 @@ class HabitStoreCases(Contract):
         assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY)) == [5, 3, 4]
         assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY - days(9))) == []
 
+    def test_facts_may_be_asked_for_from_a_day_on(self, store: Store) -> None:
+        swim, none = evolve(RUN, id=UUID(int=4)), UUID(int=5)
+        _add(store, RUN)
+        _add(store, swim)
+        _put(store, *(_fact(n, day=TODAY - days(n)) for n in range(1, 7)))
+        _put(store, *(evolve(_fact(n, day=TODAY - days(n)), habit_id=swim.id) for n in (8, 9)))
+        _void(store, 2)
+        _void(store, 5)
+
+        def live(stores: Stores) -> list[CheckIn]:
+            return stores.habits.live(RUN.id, TODAY - days(3))
+
+        def voided(stores: Stores) -> list[tuple[CheckIn, datetime]]:
+            return stores.habits.voided(RUN.id, TODAY - days(4))
+
+        def recent(stores: Stores) -> list[CheckIn]:
+            wanted = {RUN.id: TODAY - days(4), swim.id: TODAY - days(8), none: date.min}
+            return stores.habits.recent(wanted)
+
+        assert [fact.id.int for fact in read(store, live)] == [3, 1]
+        assert [fact.id.int for fact, _ in read(store, voided)] == [2]
+        assert sorted(fact.id.int for fact in read(store, recent)) == [1, 3, 4, 8]
+        assert read(store, lambda stores: stores.habits.recent({})) == []
+
+    def test_the_recent_facts_of_many_habits_come_at_once(self, store: Store) -> None:
+        habits = [evolve(RUN, id=UUID(int=100 + n)) for n in range(250)]
+        for habit in habits:
+            _add(store, habit)
+        _put(store, *(evolve(_fact(n), habit_id=habit.id) for n, habit in enumerate(habits, 1)))
+
+        def recent(stores: Stores) -> list[CheckIn]:
+            return stores.habits.recent({habit.id: TODAY for habit in habits})
+
+        assert sorted(fact.id.int for fact in read(store, recent)) == list(range(1, 251))
+
     def test_a_hundred_years_of_facts_may_be_asked_for_at_once(self, store: Store) -> None:
         _add(store, RUN)
         _put(store, _fact(1))
@@ -179,8 +227,9 @@ class StreakStoreCases(Contract):
         [
             Snapshot(RUN.id, "ada", date.min, b"", 0, 1),
             Snapshot(RUN.id, "ada", date(1926, 1, 1), b"1" + b"x" * 36_524 + b"1", 1, 2**40),
+            Snapshot(RUN.id, "ada", date.min, b"", 0, 1, NOW, None, CHECKPOINTS),
         ],
-        ids=["empty", "a hundred years"],
+        ids=["empty", "a hundred years", "checkpoints"],
     )
     def test_a_snapshot_comes_back_as_it_was(self, store: Store, snapshot: Snapshot) -> None:
         _add(store, RUN)

@@ -1,0 +1,94 @@
+"""What a store knows of a habit, read from the latest checkpoint that will do."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from habitkit import streaks
+from habitkit.streaks import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    from habitkit.habits.facts import Fact, OtherFact
+    from habitkit.habits.model import Habit
+    from habitkit.streaks.life import Life
+    from habitkit.streaks.model import Checkpoint, Snapshot
+    from habitkit.transaction import Transaction
+
+__all__ = ["checkpoints", "life", "lives", "snapshot_of"]
+
+
+def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
+    """Return the stored snapshot of a habit, or an empty one."""
+    return tx.streaks.get(habit.id) or rules.empty(habit.id, habit.owner)
+
+
+def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
+    """Return the checkpoints of a habit that hold whatever changes on a day or later.
+
+    What was final is not to a clock that was set back, so then none does.
+    """
+    if snapshot.judged_at is None or snapshot.judged_at > tx.now:
+        return ()
+    return tuple(found for found in snapshot.checkpoints if found.day <= day)
+
+
+def life(
+    tx: Transaction,
+    habit: Habit,
+    snapshot: Snapshot,
+    day: date = date.max,
+    others: Sequence[OtherFact] | None = None,
+    added: Iterable[Fact] = (),
+) -> Life:
+    """Return what the facts say about a habit, of some days.
+
+    Args:
+        tx: The transaction.
+        habit: The habit.
+        snapshot: Its snapshot.
+        day: The first day that is asked for; without one, what is not final yet.
+        others: Its facts that are no check-ins, if they were read already.
+        added: More facts than the store has.
+    """
+    known = tx.habits.facts(habit.owner, habit.id) if others is None else others
+    since = _latest(checkpoints(tx, snapshot, day))
+    recent = tx.habits.live(habit.id, date.min if since is None else since.day)
+    return streaks.Life(habit, [*recent, *known, *added], tx.now, since)
+
+
+def lives(
+    tx: Transaction, owner: str, habits: Iterable[Habit], snapshots: Mapping[UUID, Snapshot]
+) -> dict[UUID, Life]:
+    """Return what ``life`` does of what is not final yet, of all habits that are more than plain.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        habits: The habits.
+        snapshots: Their snapshots by habit.
+    """
+    since = {
+        habit_id: _latest(checkpoints(tx, snapshot, date.max))
+        for habit_id, snapshot in snapshots.items()
+        if snapshot.judged_at is not None
+    }
+    if not since:
+        return {}
+    days = {habit_id: date.min if at is None else at.day for habit_id, at in since.items()}
+    facts: dict[UUID | None, list[Fact]] = {}
+    for fact in (*tx.habits.facts(owner), *tx.habits.recent(days)):
+        facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)
+    of_all = facts.get(None, [])
+    return {
+        habit.id: streaks.Life(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
+        for habit in habits
+        if habit.id in since
+    }
+
+
+def _latest(found: Sequence[Checkpoint]) -> Checkpoint | None:
+    return found[-1] if found else None
