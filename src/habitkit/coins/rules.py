@@ -144,7 +144,7 @@ def move(
 
     Raises:
         InsufficientFunds: If it would fall below its floor and may not.
-        BalanceOverflow: If the balance would leave 64 bits.
+        BalanceOverflow: If the balance, or the debt, would leave 64 bits.
     """
     id_, owner, _, currency_, before, seq, at, floor_, _, _ = account
     balance = before + change

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Derived", "derive", "difference"]
 
+_A_QUARTER = timedelta(days=91)
+
 _Told = HabitCompleted | StreakReached | StreakBroken
 
 
@@ -41,7 +43,8 @@ class Derived(NamedTuple):
         earned: The keys of slots that are earned, done or, taken back too late, done no longer.
         state: How the habit stands.
         slots: Its slots.
-        look_at: When the passing of time may next change an event, or None.
+        look_at: When the passing of time may next change an event; in a quarter of a year at the
+            latest, so that a habit that nobody touches has a late checkpoint; None if it is archived.
         checkpoints: From where the same facts, and later ones, may be judged.
     """
 
@@ -257,8 +260,8 @@ def _is_sealed(slot: Slot, now: datetime) -> bool:
 
 
 def _look_at(life: Life, folded: Folded) -> datetime | None:
-    """Return when time may next change an event."""
-    instants = []
+    """Return when time may next change an event, or judging should begin at a later day."""
+    instants = [] if life.archived else [life.now + _A_QUARTER]
     for _, slot in reversed(folded.runs):
         if _is_sealed(slot, life.now):
             break

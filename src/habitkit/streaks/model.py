@@ -162,7 +162,7 @@ class Snapshot(NamedTuple):
         rev: The owner's revision that wrote it.
         judged_at: When the events of the habit were last derived from all its facts; None while
             the strip alone tells how it stands.
-        look_at: When the passing of time will next change something that has to be told.
+        look_at: When the habit has to be looked at, as time may have changed what has to be told.
         checkpoints: Where judging may begin, oldest first; none while the strip alone tells.
     """
 
