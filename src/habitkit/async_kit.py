@@ -15,6 +15,7 @@ from habitkit.kit import wire
 from habitkit.reactions import sweep
 from habitkit.store import AsyncHostTransactions
 from habitkit.streaks.actions import StreakActions
+from habitkit.streaks.rebuilding import rebuild_all as rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -174,6 +175,7 @@ class AsyncHabitKit(_EveryOwner):
         return AsyncRelay(self._runner)
 
     sweep = procedure(sweep)
+    rebuild = procedure(rebuild)
 
     def on(self, handle: object) -> AsyncHostKit:
         """Return the rooms inside the host's own transaction; see ``HabitKit.on``.

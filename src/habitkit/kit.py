@@ -17,6 +17,7 @@ from habitkit.journal.actions import EventActions, RelayActions
 from habitkit.reactions import default_reactions, sweep
 from habitkit.store import HostTransactions
 from habitkit.streaks.actions import StreakActions
+from habitkit.streaks.rebuilding import rebuild_all as rebuild
 from habitkit.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ class HabitKit(_EveryOwner):
         return Relay(self._runner)
 
     sweep = procedure(sweep)
+    rebuild = procedure(rebuild)
 
     def on(self, handle: object) -> HostKit:
         """Return the rooms inside the host's own transaction.

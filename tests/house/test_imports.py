@@ -74,6 +74,7 @@ ACTION_PAGES = (
     "passing",
     "pausing",
     "posting",
+    "rebuilding",
     "reconciling",
     "rejudging",
     "requests",

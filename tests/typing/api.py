@@ -209,6 +209,7 @@ assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
 
 assert_type(kit.relay.run_once(limit=10), RelayReport)
 assert_type(kit.sweep(), SweepReport)
+assert_type(kit.rebuild(), RebuildReport)
 assert_type(kit.close(), None)
 
 kit.habits.create("ada", "Run")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -301,6 +302,7 @@ async def async_host_code() -> None:
     assert_type(await kit.events.page("ada"), list[StoredEvent])
     assert_type(await kit.relay.run_once(), RelayReport)
     assert_type(await kit.sweep(limit=5), SweepReport)
+    assert_type(await kit.rebuild(), RebuildReport)
     assert_type(await kit.run(week), CheckedIn)
     assert_type(kit.owned_by("ada"), AsyncOwnedKit)
     assert_type(await kit.owned_by("ada").habits.check_in(run.id), CheckedIn)

@@ -142,6 +142,7 @@ async def a_few_days(call: Colour) -> list[Any]:
     await note("run", lambda tx: coins.award(tx, "cid", 1, idempotency_key="a"))
     await note("relay.run_once", 3)
     await note("sweep", 5)
+    await note("rebuild")
     return seen
 
 

@@ -39,6 +39,10 @@ class HabitStore(Protocol):
         """Return up to ``limit`` habits of an owner in the order of their ids, after one."""
         ...
 
+    def page(self, after: UUID | None, limit: int) -> list[Habit]:
+        """Return up to ``limit`` habits of all owners in the order of their ids, after one."""
+        ...
+
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit, or None if there is no such habit. Needs no lock."""
         ...

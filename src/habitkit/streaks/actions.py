@@ -1,4 +1,4 @@
-"""The streaks' use cases: how a habit stands, which days are done, rebuild from facts."""
+"""The streaks' use cases: how a habit stands, why, and which days are done."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, get_args
 from habitkit import ids, streaks
 from habitkit._action import action, query
 from habitkit.clock import instant
-from habitkit.errors import InvalidHabit, NotFound
+from habitkit.errors import InvalidHabit
 from habitkit.habits.facts import Fact
 from habitkit.streaks import plain, reading, rules
-from habitkit.streaks.days import zone
-from habitkit.streaks.model import RebuildReport
+from habitkit.streaks.rebuilding import rebuild
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from habitkit.habits.model import Habit
     from habitkit.streaks.evaluation import Explanation
     from habitkit.streaks.life import Life
-    from habitkit.streaks.model import HabitState, Slot, Snapshot, Streak
+    from habitkit.streaks.model import HabitState, Slot, Streak
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -29,13 +28,11 @@ __all__ = [
     "done_days",
     "explain",
     "history",
-    "rebuild",
     "runs",
     "simulate",
     "state",
 ]
 
-_MOST_HABITS = 10_000
 _FACTS = get_args(Fact)
 
 
@@ -49,7 +46,7 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
     Raises:
         NotFound: If there is no such habit.
     """
-    habit = _habit(tx, habit_id)
+    habit = reading.habit(tx, habit_id)
     snapshot = reading.snapshot_of(tx, habit)
     if snapshot.judged_at is None:
         return plain.state(habit, snapshot, tx.now)
@@ -71,7 +68,7 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
     """
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
-    habits = _in_order(tx.habits.of_owner(owner, None, _MOST_HABITS))
+    habits = _in_order(tx.habits.of_owner(owner, None, reading.MOST_HABITS))
     judged = reading.lives(tx, owner, habits, snapshots)
     found: list[HabitState] = []
     for habit in habits:
@@ -154,7 +151,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
         InvalidHabit: If one of them is no fact.
         InvalidInstant: If the instant of one has no zone.
     """
-    habit = _habit(tx, habit_id)
+    habit = reading.habit(tx, habit_id)
     for fact in facts:
         if not isinstance(fact, _FACTS):
             raise InvalidHabit("facts", given=fact, expected="facts of habitkit.habits.facts")
@@ -167,7 +164,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
 
 def _life(tx: Transaction, habit_id: UUID | str, day: date) -> Life:
     """Return what the facts say about a habit, from a day on or from an earlier one."""
-    habit = _habit(tx, habit_id)
+    habit = reading.habit(tx, habit_id)
     return reading.life(tx, habit, reading.snapshot_of(tx, habit), day)
 
 
@@ -191,82 +188,12 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
         InvalidHabit: If one of the days is none.
     """
     first, last = _day(start, "start"), _day(end, "end")
-    habit = _habit(tx, habit_id)
+    habit = reading.habit(tx, habit_id)
     snapshot = reading.snapshot_of(tx, habit)
     if snapshot.judged_at is None:
         return rules.done_days(snapshot, first, last)
     facts = tx.habits.live(habit.id, first)
     return sorted({fact.day for fact in facts if fact.amount and fact.day <= last})
-
-
-def rebuild(
-    tx: Transaction, habit_id: UUID | str | None = None, *, owner: str | None = None
-) -> RebuildReport:
-    """Compute snapshots from the facts, and replace those stored ones that differ.
-
-    Args:
-        tx: The transaction.
-        habit_id: The habit, or
-        owner: The owner, all of whose habits are looked at.
-
-    Returns:
-        Which habits were repaired.
-
-    Raises:
-        NotFound: If there is no such habit.
-        InvalidInput: If both are given, or what is given is none.
-    """
-    if owner is None:
-        return _rebuild(tx, _habit(tx, habit_id))
-    if habit_id is not None:
-        raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
-    tx.own(ids.owner(owner))
-    reports = [_rebuild(tx, habit) for habit in tx.habits.of_owner(owner, None, _MOST_HABITS)]
-    repaired = tuple(habit for report in reports for habit in report.repaired)
-    return RebuildReport(len(reports), repaired)
-
-
-def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:
-    """Compute one habit's snapshot from its facts."""
-    tx.lock(habit.owner)
-    stored = reading.snapshot_of(tx, habit)
-    fresh = _strip(tx, habit, stored) if stored.judged_at is None else _judged(tx, habit, stored)
-    if fresh == stored:
-        return RebuildReport(habits=1)
-    tx.streaks.put(fresh._replace(rev=tx.rev(habit.owner)))
-    return RebuildReport(habits=1, repaired=(habit.id,))
-
-
-def _strip(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
-    """Return what the snapshot of a plain habit has to be."""
-    live, voided = tx.habits.live(habit.id), tx.habits.voided(habit.id)
-    clock = habit.clock
-    earned = rules.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
-    done = {fact.day for fact in live}
-    fresh = rules.build(habit.id, habit.owner, done, stored.rev, earned)
-    return fresh._replace(look_at=stored.look_at)
-
-
-def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
-    """Return what the snapshot of a habit that is more than plain has to be."""
-    wanted = {checkpoint.day for checkpoint in stored.checkpoints}
-    fresh = streaks.derive(
-        habit,
-        [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
-        stored.judged_at or tx.now,
-        tx.habits.voided(habit.id),
-        keep=lambda days: [day for day in days if day in wanted],
-    )
-    return stored._replace(look_at=fresh.look_at, checkpoints=fresh.checkpoints)
-
-
-def _habit(tx: Transaction, habit_id: UUID | str | None) -> Habit:
-    """Return a habit in scope."""
-    habit = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
-    if habit is None:
-        raise NotFound("habit", habit_id)
-    tx.own(habit.owner, "habit", habit_id)
-    return habit
 
 
 class StreakActions:

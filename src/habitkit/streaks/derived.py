@@ -44,7 +44,7 @@ class Derived(NamedTuple):
         state: How the habit stands.
         slots: Its slots.
         look_at: When the passing of time may next change an event; in a quarter of a year at the
-            latest, so that a habit that nobody touches has a late checkpoint; None if it is archived.
+            latest, so that judging never begins far back; None if the habit is archived.
         checkpoints: From where the same facts, and later ones, may be judged.
     """
 

@@ -1,11 +1,12 @@
-"""What a store knows of a habit, read from the latest checkpoint that will do."""
+"""A habit and what a store knows of it, read from the latest checkpoint that will do."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING
 
-from habitkit import streaks
+from habitkit import ids, streaks
+from habitkit.errors import NotFound
 from habitkit.streaks import rules
 
 if TYPE_CHECKING:
@@ -18,7 +19,23 @@ if TYPE_CHECKING:
     from habitkit.streaks.model import Checkpoint, Snapshot
     from habitkit.transaction import Transaction
 
-__all__ = ["checkpoints", "life", "lives", "snapshot_of"]
+__all__ = ["MOST_HABITS", "checkpoints", "habit", "life", "lives", "snapshot_of"]
+
+MOST_HABITS = 10_000
+"""How many habits of an owner are looked at together."""
+
+
+def habit(tx: Transaction, habit_id: UUID | str | None) -> Habit:
+    """Return a habit.
+
+    Raises:
+        NotFound: If there is no such habit in scope.
+    """
+    found = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
+    if found is None:
+        raise NotFound("habit", habit_id)
+    tx.own(found.owner, "habit", habit_id)
+    return found
 
 
 def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:

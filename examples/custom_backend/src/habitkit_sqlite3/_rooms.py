@@ -48,6 +48,12 @@ class Habits(Port):
         )
         return [facts.loads(habit, Habit) for (habit,) in rows]
 
+    def page(self, after: UUID | None, limit: int) -> list[Habit]:
+        rows = self.execute(
+            "SELECT habit FROM habits WHERE id > ? ORDER BY id LIMIT ?", (str(after or ""), limit)
+        )
+        return [facts.loads(habit, Habit) for (habit,) in rows]
+
     def owner_of(self, habit_id: UUID) -> str | None:
         row = self.execute("SELECT owner FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
         return row[0] if row else None

@@ -9,7 +9,7 @@ from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -51,12 +51,11 @@ class Habits:
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
-        found = [
-            habit
-            for habit in self._habits
-            if habit.owner == owner and (after is None or habit.id > after)
-        ]
-        return sorted(found, key=lambda habit: habit.id)[:limit]
+        return _page((habit for habit in self._habits if habit.owner == owner), after, limit)
+
+    def page(self, after: UUID | None, limit: int) -> list[Habit]:
+        """Return a page of all habits."""
+        return _page(self._habits, after, limit)
 
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit."""
@@ -154,6 +153,11 @@ class Habits:
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
         return {fact_id for fact_id in fact_ids if fact_id.int in self._facts}
+
+
+def _page(habits: Iterable[Habit], after: UUID | None, limit: int) -> list[Habit]:
+    found = [habit for habit in habits if after is None or habit.id > after]
+    return sorted(found, key=lambda habit: habit.id)[:limit]
 
 
 class Streaks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, or_, select, union_all, update
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from sqlalchemy import Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.habits.facts import CheckIn, OtherFact, Void
@@ -150,10 +152,17 @@ class Habits:
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
-        statement = select(habits).where(habits.c.owner == owner).order_by(habits.c.id)
+        return self._page(select(habits).where(habits.c.owner == owner), after, limit)
+
+    def page(self, after: UUID | None, limit: int) -> list[Habit]:
+        """Return a page of all habits."""
+        return self._page(select(habits), after, limit)
+
+    def _page(self, statement: Select[Any], after: UUID | None, limit: int) -> list[Habit]:
         if after is not None:
             statement = statement.where(habits.c.id > after)
-        return [habit_of(row) for row in self._link.select(statement.limit(limit))]
+        rows = self._link.select(statement.order_by(habits.c.id).limit(limit))
+        return [habit_of(row) for row in rows]
 
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit."""

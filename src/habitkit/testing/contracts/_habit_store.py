@@ -74,7 +74,8 @@ class HabitStoreCases(Contract):
         made = [evolve(RUN, id=UUID(int=n << 64)) for n in (5, 1, 4, 2, 3)]
         for habit in made:
             _add(store, habit)
-        _add(store, evolve(RUN, id=UUID(int=6 << 64), owner="bob"))
+        bobs = evolve(RUN, id=UUID(int=6 << 64), owner="bob")
+        _add(store, bobs)
         ordered = sorted(made, key=lambda habit: habit.id)
 
         def page(after: UUID | None, limit: int) -> list[Habit]:
@@ -84,6 +85,9 @@ class HabitStoreCases(Contract):
         assert page(None, 2) == ordered[:2]
         assert page(ordered[1].id, 2) == ordered[2:4]
         assert page(UUID(int=(4 << 64) + 1), 9) == ordered[4:]
+        of_all = read(store, lambda stores: stores.habits.page(ordered[3].id, 9))
+        assert of_all == [ordered[4], bobs]
+        assert read(store, lambda stores: stores.habits.page(None, 3)) == ordered[:3]
 
     def test_a_fact_is_added_once_and_of_several_none_if_one_is_known(self, store: Store) -> None:
         _add(store, RUN)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import habitkit.testing
 from habitkit.habits.actions import backfill, check_in, create, undo
 from habitkit.habits.model import Schedule
+from habitkit.streaks.model import RebuildReport
 from habitkit.testing.contracts._facts import NOW, days, events_of, revisions
 from habitkit.testing.contracts._frame import Contract, read, write
 
@@ -127,6 +128,31 @@ class HistoryCases(Contract):
         repaired = _snapshot(store, habit)
         assert repaired == right._replace(rev=repaired.rev)
         assert kit.streaks.rebuild(habit.id).repaired == ()
+
+    def test_all_snapshots_of_a_store_are_repaired_at_once(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        weekly, daily = Schedule.quota(3), Schedule.daily()
+        habits = [kit.habits.create(who, "Run", weekly) for who in ("ada", "bob")]
+        habits += [kit.habits.create(who, "Run", daily) for who in ("ada", "bob", "cid")]
+        for _ in range(40):
+            kit.clock.advance(days=1)
+            for habit in habits:
+                kit.habits.check_in(habit.id)
+        assert kit.rebuild() == RebuildReport(5)
+        right = [_snapshot(store, habit) for habit in habits]
+        first, *others = right[1].checkpoints
+        assert others
+        wrong = right[1]._replace(checkpoints=(first._replace(strength=2.0), *others))
+        for snapshot in (wrong, right[4]._replace(look_at=None)):
+            write(store, lambda stores, it=snapshot: stores.streaks.put(it))  # type: ignore[misc]
+
+        report = kit.rebuild()
+
+        assert (report.habits, set(report.repaired)) == (5, {habits[1].id, habits[4].id})
+        repaired = [_snapshot(store, habit) for habit in habits]
+        assert [it._replace(rev=0) for it in repaired] == [it._replace(rev=0) for it in right]
+        assert kit.rebuild().repaired == ()
 
     def test_several_check_ins_in_one_transaction_agree_with_several_transactions(
         self, kit: TestKit, store: Store
