@@ -41,8 +41,8 @@ HABIT = (
     "week_start, min_day_seconds, place FROM habitkit_habits WHERE id = ?"
 )
 SNAPSHOT = (
-    "SELECT habit_id, owner, first_day, marks, best, rev, judged_at, look_at "
-    "FROM habitkit_snapshots WHERE habit_id = ?"
+    "SELECT habit_id, owner, first_day, marks, best, rev, judged_at, look_at, "
+    "checkpoints FROM habitkit_snapshots WHERE habit_id = ?"
 )
 ADD_FACT = (
     "INSERT INTO habitkit_check_ins (id, habit_id, owner, day, at, tz, note, credit, source, "
@@ -50,9 +50,11 @@ ADD_FACT = (
 )
 PUT_SNAPSHOT = (
     "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, marks, best, rev, "
-    "judged_at, look_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) DO UPDATE SET "
+    "judged_at, look_at, checkpoints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) "
+    "DO UPDATE SET "
     "first_day = excluded.first_day, marks = excluded.marks, best = excluded.best, "
-    "rev = excluded.rev, judged_at = excluded.judged_at, look_at = excluded.look_at "
+    "rev = excluded.rev, judged_at = excluded.judged_at, look_at = excluded.look_at, "
+    "checkpoints = excluded.checkpoints "
     "WHERE habitkit_snapshots.rev <= excluded.rev RETURNING rev"
 )
 SETTLED = "SELECT key, currency, settled FROM habitkit_entitlements WHERE owner = ? AND key = ?"
@@ -129,7 +131,7 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     yield "run", ADD_FACT, fact
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     final = values.of_instant(midnight + timedelta(days=4, microseconds=1))
-    snapshot = (subject, owner, first, marks, max(best, streak), rev, None, final)
+    snapshot = (subject, owner, first, marks, max(best, streak), rev, None, final, None)
     yield "rows", PUT_SNAPSHOT, snapshot
 
     place = f"done:{habit_id}:{today}"

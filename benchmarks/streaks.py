@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 
 import habitkit.testing
 from benchmarks._duel import Block, calls, take_turns
-from habitkit import DayClock, FreezeRule, Habit, OfflineCheckIn, Schedule
+from habitkit import DayClock, FreezeRule, Goal, Habit, OfflineCheckIn, Schedule
 from habitkit.habits.facts import CheckIn
 from habitkit.streaks import evaluate, plain, rules
 
@@ -35,6 +35,7 @@ NOW = datetime.combine(TODAY, time(12), UTC)
 DAY = timedelta(days=1)
 HABIT = Habit(UUID(int=1), "ada", "Run", Schedule.daily(), DayClock(), NOW - 3650 * DAY)
 A_YEAR = 365
+DONE, GOAL = Goal.done(), Goal.at_least(1, "km")
 
 
 @frozen
@@ -149,14 +150,21 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
 
 def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
     """A check-in through a kit in memory, with histories of several lengths."""
-    kits = [_kit_with(1, years * A_YEAR) for years in size.years]
+    return [
+        *_of_lengths("check-in", DONE, size, advance),
+        *_of_lengths("check-in to a daily goal", GOAL, size, advance),
+    ]
+
+
+def _of_lengths(name: str, goal: Goal, size: Size, advance: Callable[[], object]) -> list[Row]:
+    kits = [_kit_with(1, years * A_YEAR, goal) for years in size.years]
 
     def side(kit: TestKit, habit_id: UUID) -> Side:
         def check_ins(items: Sequence[object]) -> Block:
             seconds = []
             for _ in items:
                 started = perf_counter()
-                done = kit.habits.check_in(habit_id)
+                done = kit.habits.check_in(habit_id, amount=9)
                 seconds.append(perf_counter() - started)
                 kit.habits.undo(done.id)
             return Block(seconds, [])
@@ -166,10 +174,10 @@ def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
     times = _turns(size, [side(kit, ids[0]) for kit, ids in kits], advance)
     first = times[0]
     return [
-        Row(f"check-in, memory, a history of {years * A_YEAR:,} days", seconds)
+        Row(f"{name}, memory, a history of {years * A_YEAR:,} days", seconds)
         if seconds is first
         else Row(
-            f"check-in, memory, a history of {years * A_YEAR:,} days",
+            f"{name}, memory, a history of {years * A_YEAR:,} days",
             *(seconds, None, "1 year", _over(seconds, first), 1.25),
         )
         for years, seconds in zip(size.years, times, strict=True)
@@ -178,8 +186,12 @@ def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
 
 def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     """A dashboard, and an offline batch against check-ins one by one."""
-    kit, _ = _kit_with(size.habits, 10 * A_YEAR)
-    (dashboard,) = _turns(size, [calls(lambda _: len(kit.streaks.today("ada")))], advance, few=20)
+
+    def today(goal: Goal) -> Side:
+        kit, _ = _kit_with(size.habits, 10 * A_YEAR, goal)
+        return calls(lambda _: len(kit.streaks.today("ada")))
+
+    dashboard, of_goals = _turns(size, [today(DONE), today(GOAL)], advance, few=20)
 
     def batch(one_by_one: bool) -> Side:  # noqa: FBT001
         def act(number: object) -> int:
@@ -205,6 +217,7 @@ def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     alone, together = _turns(size, [batch(True), batch(False)], advance, few=1)  # noqa: FBT003
     return [
         Row(f"dashboard of {size.habits} habits, 10 years each, memory", dashboard, 5e-3),
+        Row(f"dashboard of {size.habits} daily goals, 10 years each, memory", of_goals, 5e-3),
         Row(f"{size.batch} check-ins one by one, memory", alone),
         Row(
             f"check_in_many of {size.batch}, memory",
@@ -216,10 +229,10 @@ def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     ]
 
 
-def _kit_with(habits: int, days: int) -> tuple[TestKit, list[UUID]]:
+def _kit_with(habits: int, days: int, goal: Goal) -> tuple[TestKit, list[UUID]]:
     """Return a kit in which an owner has done some habits for so many days."""
     kit = habitkit.testing.kit(NOW)
-    ids = [kit.habits.create("ada", "Run", HABIT.schedule).id for _ in range(habits)]
+    ids = [kit.habits.create("ada", "Run", HABIT.schedule, goal).id for _ in range(habits)]
     for habit_id in ids:
         kit.habits.backfill(habit_id, _done(days), source="benchmark")
     return kit, ids

@@ -107,12 +107,12 @@ def thinned(days: Sequence[date]) -> list[date]:
 def at_days(
     days: Iterable[date], done: Folded, earned: Folded, strength: Strength, level: float
 ) -> list[Checkpoint]:
-    """Return the checkpoints of some days, at each of which both readings have a standing.
+    """Return the checkpoints of some days.
 
     Args:
         days: The days.
         done: The slots by all that was recorded.
-        earned: The slots by what was received in time.
+        earned: The slots by what was received in time, which may begin later.
         strength: How a slot moves the strength.
         level: The strength before the first slot.
     """
@@ -121,5 +121,5 @@ def at_days(
         level = strength(level, slot)
         levels[slot.last + _DAY] = level
     return [
-        Checkpoint(day, done.standings[day], earned.standings[day], levels[day]) for day in days
+        Checkpoint(day, done.standings[day], earned.standings.get(day), levels[day]) for day in days
     ]

@@ -86,18 +86,24 @@ def derive(
     slots = slots_of(life)
     in_time = [fact for fact in known if not isinstance(fact, CheckIn) or fact.credit == "full"]
     for_good = _earned_for_good(life, slots, voided)
+    begun = start is None or start.earned is not None
     earned_life, earned_slots = life, slots
-    if for_good or len(in_time) < len(known):
-        earned_life = Life(habit, [*in_time, *for_good], now, start)
+    if for_good or len(in_time) < len(known) or not begun:
+        earned_life = Life(habit, [*in_time, *for_good], now, start if begun else None)
         earned_slots = slots_of(earned_life)
-    both = set(boundaries(earned_slots, now, earned_life.causal_until))
-    ends = [day for day in boundaries(slots, now, life.causal_until) if day in both]
+    of_earned = set(boundaries(earned_slots, now, earned_life.causal_until))
+    ends = [
+        day
+        for day in boundaries(slots, now, life.causal_until)
+        if day in of_earned or day <= earned_life.start
+    ]
     kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
     new = [day for day in ends if day in kept]
-    before = (Standing(), Standing()) if start is None else (start.done, start.earned)
-    folded = earned = fold_since(life, slots, before[0], new)
-    if earned_slots is not slots or before[0] != before[1]:
-        earned = fold_since(earned_life, earned_slots, before[1], new)
+    before = Standing() if start is None else start.done
+    earned_before = Standing() if start is None else start.earned or Standing()
+    folded = earned = fold_since(life, slots, before, new)
+    if earned_life is not life or before != earned_before:
+        earned = fold_since(earned_life, earned_slots, earned_before, new)
     since = {
         slot.first: _received(earned_life, slot) for slot in earned.slots if slot.status == "DONE"
     }

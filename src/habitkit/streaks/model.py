@@ -138,13 +138,13 @@ class Checkpoint(NamedTuple):
     Attributes:
         day: The day; no slot goes over its beginning.
         done: What the slots have come to by all that was recorded.
-        earned: What they have come to by what was received in time.
+        earned: What they have come to by what was received in time; None if that begins later.
         strength: How firm the habit was, from 0 to 1.
     """
 
     day: date
     done: Standing
-    earned: Standing
+    earned: Standing | None
     strength: float
 
 

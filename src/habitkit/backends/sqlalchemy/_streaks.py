@@ -24,6 +24,8 @@ __all__ = ["Streaks"]
 
 
 _CHANGING = ("first_day", "marks", "best", "rev", "judged_at", "look_at", "checkpoints")
+_SAME = "same"
+"""In the place of the second of two equal standings."""
 
 
 class Streaks:
@@ -83,7 +85,7 @@ def _snapshot_of(row: Sequence[Any]) -> Snapshot:
 
 
 def _as_text(checkpoints: Sequence[Checkpoint]) -> str | None:
-    """Write checkpoints as JSON; the second of two equal standings is left out."""
+    """Write checkpoints as JSON."""
     if not checkpoints:
         return None
     return json.dumps(
@@ -92,7 +94,7 @@ def _as_text(checkpoints: Sequence[Checkpoint]) -> str | None:
                 day.isoformat(),
                 strength,
                 _standing_values(done),
-                None if earned == done else _standing_values(earned),
+                _SAME if earned == done else earned and _standing_values(earned),
             )
             for day, done, earned, strength in checkpoints
         ],
@@ -105,7 +107,7 @@ def _from_text(text: str) -> tuple[Checkpoint, ...]:
     found = []
     for day, strength, values, others in json.loads(text):
         done = _standing_of(values)
-        earned = done if others is None else _standing_of(others)
+        earned = done if others == _SAME else others and _standing_of(others)
         found.append(Checkpoint(date.fromisoformat(day), done, earned, strength))
     return tuple(found)
 

@@ -34,7 +34,8 @@ NO_ID = UUID(int=1 << 100)
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
 BEST = Standing(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
 CHECKPOINTS = (
-    Checkpoint(date(1926, 1, 2), Standing(), Standing(), 0.0),
+    Checkpoint(date(1926, 1, 2), Standing(), None, 0.0),
+    Checkpoint(date(1926, 1, 9), Standing(), Standing(), 0.5),
     Checkpoint(
         date(2020, 2, 29),
         BEST,
