@@ -465,7 +465,7 @@ class Purse:
         elif self.earned:
             self.earned -= 1
         elif fitting:
-            self.granted.remove(fitting[0])
+            self.granted.remove(min(fitting, key=lambda freeze: freeze[0]))
         else:
             return False
         return True

@@ -33,9 +33,11 @@ class Freezes:
         used: Iterable[tuple[UUID, int]] = (),
     ) -> None:
         """Begin with what was granted and earned, less what is used."""
-        by_end = sorted(grants, key=lambda grant: (grant.expires_day or date.max, grant.id))
         gone = dict(used)
-        self._granted = [_Grant(grant.count - gone.get(grant.id, 0), grant) for grant in by_end]
+        self._granted = [
+            _Grant(grant.count - gone.get(grant.id, 0), grant)
+            for grant in sorted(grants, key=_in_turn)
+        ]
         self._rule = rule
         self.earned = earned
 
@@ -74,6 +76,10 @@ class Freezes:
             if grant.left
             and grant.fact.effective_day <= day <= (grant.fact.expires_day or date.max)
         ]
+
+
+def _in_turn(grant: FreezeGranted) -> tuple[date, date, UUID]:
+    return (grant.expires_day or date.max, grant.effective_day, grant.id)
 
 
 @define
