@@ -18,6 +18,7 @@ from habitkit.backends.sqlalchemy._habit_rows import (
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
+from habitkit.habits.words import EVERY_HABIT, matching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -163,6 +164,13 @@ class Habits:
             statement = statement.where(habits.c.id > after)
         rows = self._link.select(statement.order_by(habits.c.id).limit(limit))
         return [habit_of(row) for row in rows]
+
+    def search(
+        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
+    ) -> list[Habit]:
+        """Return a page of the habits in which words are written."""
+        every = self.of_owner(owner, after, EVERY_HABIT)
+        return matching(words, every, self.notes(owner))[:limit]
 
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit."""
