@@ -33,6 +33,7 @@ PURE = {
     "sys",
     "types",
     "typing",
+    "unicodedata",
     "uuid",
     "zoneinfo",
 }  # what a rule or a value may need: nothing that reads, writes, waits or draws lots
@@ -43,6 +44,7 @@ PURE_PAGES = (
     "entitlements",
     "chain",
     "checking",
+    "words",
     "checkpoints",
     "days",
     "derived",
@@ -57,7 +59,7 @@ PURE_PAGES = (
     "strength",
     "timeline",
 )
-PURE_OF_STREAKS = frozenset(PURE_PAGES[4:])
+PURE_OF_STREAKS = frozenset(PURE_PAGES[5:])
 ACTION_PAGES = (
     "actions",
     "adding",

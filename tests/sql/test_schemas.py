@@ -111,10 +111,17 @@ def test_a_schema_holds_all_that_the_metadata_describes(divided):
     found = inspect(divided)
 
     for schema in SCHEMAS:
-        assert set(found.get_table_names(schema)) == set(metadata.tables)
+        names = {
+            name
+            for name in found.get_table_names(schema)
+            if not name.startswith("habitkit_words")  # SQLite's full-text index
+        }
+        assert names == set(metadata.tables)
         for table in metadata.sorted_tables:
             indexes = {i["name"] for i in found.get_indexes(table.name, schema)}
-            assert {index.name for index in table.indexes} <= indexes
+            gin = {index.name for index in table.indexes if "postgresql_using" in index.kwargs}
+            excused = gin if divided.dialect.name == "sqlite" else set()
+            assert {index.name for index in table.indexes} - excused <= indexes
             keys = {key["referred_schema"] for key in found.get_foreign_keys(table.name, schema)}
             assert keys <= {schema, None}
 

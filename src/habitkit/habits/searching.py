@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from habitkit import ids, streaks
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.facts import Archived
-from habitkit.habits.finding import habits_of
+from habitkit.habits.words import words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from uuid import UUID
 
     from habitkit.habits.model import Habit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _LONGEST_TEXT = 200
+_PAGE = 500
 
 
 def search(
@@ -37,8 +39,9 @@ def search(
     Args:
         tx: The transaction.
         owner: Whose habits.
-        text: Up to 200 characters that stand together in the title, a tag, or the note of a
-            check-in, in capitals or not; everything by default.
+        text: Up to 200 characters, of which each word is written, or begins a word: all of them in
+            title and tags, or all in the note of one check-in, in capitals or not. A text without
+            a word finds nothing, None everything.
         tags: Tags that a habit has all of, in capitals or not.
         archived: True for those that are archived, in the place of the others.
         after: The id of the last habit already seen.
@@ -51,28 +54,37 @@ def search(
     wanted = {tag.casefold() for tag in rules.tags(tags)}
     start = None if after is None else ids.parse_id(after, "after")
     most = ids.limit(limit)
-    needle = None if text is None else _text(text)
+    written = None if text is None else _words(text)
+    if written == []:
+        return []
     known = tx.habits.facts(owner)
     put_away = {fact.habit_id for fact in known if isinstance(fact, Archived)}
-    found = [
+    found = (
         habit
-        for habit in habits_of(tx, owner)
-        if (start is None or habit.id > start)
-        and wanted <= {tag.casefold() for tag in habit.tags}
+        for habit in _written(tx, owner, written, start)
+        if wanted <= {tag.casefold() for tag in habit.tags}
         and (habit.id in put_away and streaks.Life(habit, known, tx.now).archived) == archived
-    ]
-    if needle:
-        noted = {habit_id for habit_id, note in tx.habits.notes(owner) if needle in note.casefold()}
-        found = [habit for habit in found if habit.id in noted or _is_named(habit, needle)]
-    return found[:most]
+    )
+    return list(islice(found, most))
 
 
-def _text(value: object) -> str:
-    if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
-        return value.strip().casefold()
+def _words(text: object) -> list[str]:
+    if isinstance(text, str) and len(text) <= _LONGEST_TEXT:
+        return words(text)
     expected = f"a text of at most {_LONGEST_TEXT} characters, or None"
-    raise InvalidHabit("text", given=value, expected=expected)
+    raise InvalidHabit("text", given=text, expected=expected)
 
 
-def _is_named(habit: Habit, needle: str) -> bool:
-    return needle in habit.title.casefold() or any(needle in tag.casefold() for tag in habit.tags)
+def _written(
+    tx: Transaction, owner: str, written: list[str] | None, after: UUID | None
+) -> Iterator[Habit]:
+    """Yield an owner's habits after one, those alone in which words are written if there are."""
+    while True:
+        if written is None:
+            page = tx.habits.of_owner(owner, after, _PAGE)
+        else:
+            page = tx.habits.search(owner, written, after, _PAGE)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1].id

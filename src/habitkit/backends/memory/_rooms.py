@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
+from habitkit.habits.words import EVERY_HABIT, matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -101,6 +102,13 @@ class Habits:
             for fact in self._facts
             if fact.owner == owner and fact.note is not None and fact.id.int not in self._voids
         ]
+
+    def search(
+        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
+    ) -> list[Habit]:
+        """Return a page of the habits in which words are written."""
+        habits = self.of_owner(owner, after, EVERY_HABIT)
+        return matching(words, habits, self.notes(owner))[:limit]
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in."""

@@ -14,18 +14,21 @@ from sqlalchemy import exc, inspect, select, text
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
+from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._stores import expect_commits, in_transaction, set_isolation
+from habitkit.backends.sqlalchemy._words import words_on
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-__all__ = ["LATEST", "check", "statements", "upgrade", "version"]
+__all__ = ["LATEST", "check", "fill", "statements", "upgrade", "version"]
 
-LATEST = 5
+LATEST = 6
 """The version this habitkit works with: the number of its last step."""
 
+_INDEXED_SINCE = 6
 _ADVISORY_LOCK = 0x6861_6269_746B_6974
 _INTEGERS = ("amount", "balance", "debt", "first", "last", "sealed", "seq", "settled")
 _TYPES = {
@@ -35,6 +38,7 @@ _TYPES = {
         "json": "TEXT",
         "bytes": "BLOB",
         "double": "DOUBLE",
+        "words": "INTEGER",
         "without_rowid": " WITHOUT ROWID",
         **{f"integer_{name}": f" CHECK (typeof({name}) = 'integer')" for name in _INTEGERS},
     },
@@ -44,19 +48,23 @@ _TYPES = {
         "json": "JSONB",
         "bytes": "BYTEA",
         "double": "DOUBLE PRECISION",
+        "words": "TSVECTOR",
         "without_rowid": "",
         **{f"integer_{name}": "" for name in _INTEGERS},
     },
 }
 
 
-def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
+def statements(
+    step: int, dialect: str, schema: str | None = None, *, fts5: bool = True
+) -> list[str]:
     """Return the SQL of one step for a dialect.
 
     Args:
         step: The step's number, from 1 to ``LATEST``.
         dialect: ``sqlite`` or ``postgresql``.
         schema: The schema the tables are in, or None.
+        fts5: Whether the SQLite library has FTS5.
 
     Raises:
         ConfigurationError: If the dialect is another.
@@ -66,17 +74,19 @@ def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
         raise ConfigurationError(msg)
     steps = resources.files("habitkit.backends.sqlalchemy").joinpath("steps")
     source = steps.joinpath(f"{step:04}.sql").read_text("utf-8")
-    code = "\n".join(line for line in source.splitlines() if not line.startswith("--"))
     prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
     # SQLite wants the schema before an index's own name and nowhere else in such a statement.
     sqlite = dialect == "sqlite"
-    filled = Template(code).substitute(
+    filled = Template(source).substitute(
         _TYPES[dialect],
         schema=prefix,
         index_schema=prefix if sqlite else "",
         same_schema="" if sqlite else prefix,
+        postgresql="-- " if sqlite else "",
+        fts5="" if sqlite and fts5 else "-- ",
     )
-    return [statement.strip() for statement in filled.split(";") if statement.strip()]
+    code = "\n".join(line for line in filled.splitlines() if not line.startswith("--"))
+    return [statement.strip() for statement in code.split(";") if statement.strip()]
 
 
 def version(connection: Connection, schema: str | None = None) -> int:
@@ -128,6 +138,21 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
         raise meant from error
 
 
+def fill(connection: Connection, schema: str | None = None) -> None:
+    """Put titles, tags and notes that are not there yet into the index that a search uses.
+
+    ``upgrade`` does it, at the sixth step. Until it is done a search finds the same, and takes
+    longer. It may be repeated.
+
+    Args:
+        connection: A connection in a transaction.
+        schema: The schema the tables are in, or None.
+    """
+    link = Link(connection, schema)
+    words_on(link).fill()
+    link.close()
+
+
 def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
     """Take the steps, errors of the database as they are."""
     with engine.connect() as connection:
@@ -144,13 +169,24 @@ def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
         options = _in_schema(schema)
         if found == 0:
             schema_version.create(connection.execution_options(**options))
+        fts5 = _has_fts5(connection)
         for step in range(found + 1, to + 1):
-            for statement in statements(step, connection.dialect.name, schema):
+            for statement in statements(step, connection.dialect.name, schema, fts5=fts5):
                 connection.exec_driver_sql(statement)
+        if found < _INDEXED_SINCE <= to:
+            fill(connection, schema)
         connection.execute(schema_version.delete(), execution_options=options)
         connection.execute(schema_version.insert().values(version=to), execution_options=options)
         connection.commit()
     return found, to
+
+
+def _has_fts5(connection: Connection) -> bool:
+    """Tell whether SQLite's library has FTS5."""
+    if connection.dialect.name != "sqlite":
+        return False
+    asked = "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"
+    return connection.exec_driver_sql(asked).first() is not None
 
 
 def _begin_alone(connection: Connection) -> None:

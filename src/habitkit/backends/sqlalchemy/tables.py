@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json
+from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json, Tokens
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import SchemaItem
@@ -76,6 +76,13 @@ def _index_where(name: str, *columns: str, where: str, unique: bool = False) -> 
     """Make an index of some rows alone."""
     condition = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+def _gin(name: str, column: str, where: str | None = None) -> Index:
+    """Make PostgreSQL's index of the tokens in a column; SQLite has them in another table."""
+    condition = None if where is None else text(where)
+    index = Index(name, column, postgresql_using="gin", postgresql_where=condition)
+    return index.ddl_if(dialect="postgresql")
 
 
 schema_version = Table(
@@ -157,7 +164,10 @@ habits = _table(
     Column("week_start", String(3)),
     Column("min_day_seconds", Integer),
     Column("place", Integer),
+    Column("words", Tokens),
     Index("habitkit_habits_owner", "owner", "id"),
+    _index_where("habitkit_habits_unindexed", "owner", where="words IS NULL"),
+    _gin("habitkit_habits_words", "words"),
 )
 
 check_ins = _table(
@@ -174,7 +184,12 @@ check_ins = _table(
     Column("received_at", Instant, nullable=False),
     Column("amount", Amount),
     Index("habitkit_check_ins_day", "habit_id", "day"),
+    Column("words", Tokens),
     _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
+    _index_where(
+        "habitkit_check_ins_unindexed", "owner", where="note IS NOT NULL AND words IS NULL"
+    ),
+    _gin("habitkit_check_ins_words", "words", where="words IS NOT NULL"),
 )
 
 facts = _table(

@@ -79,6 +79,7 @@ pytest.register_assert_rewrite(
             "reversals",
             "rewards",
             "sealing",
+            "searches",
             "statements",
             "store_races",
             "streaks",
