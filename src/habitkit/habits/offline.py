@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from habitkit import ids
+from habitkit.clock import instant
 from habitkit.errors import (
     AnswerForgotten,
     IdempotencyConflict,
@@ -13,12 +15,19 @@ from habitkit.errors import (
     NotFound,
     Refused,
 )
-from habitkit.habits.checking_in import check_in
+from habitkit.events import HabitCompleted
+from habitkit.habits.checking_in import CHECK_IN, check_in
 from habitkit.habits.model import CheckedIn, OfflineCheckIn, Refusal
+from habitkit.streaks.days import habit_day, zone
+from habitkit.together import bulk
+from habitkit.together.ports import Foreseen
+from habitkit.together.stores import together
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
 
+    from habitkit.habits.model import Habit
     from habitkit.transaction import Transaction
 
 __all__ = ["check_in_many"]
@@ -45,22 +54,76 @@ def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[Chec
         raise InvalidHabit("batch", given=type(batch).__name__, expected=expected)
     if any(not isinstance(item, OfflineCheckIn) for item in batch):
         raise InvalidHabit("batch", given=batch, expected="OfflineCheckIn items only")
-    owners = {owner for item in batch if (owner := _owner(tx, item)) is not None}
-    if owners:
-        tx.lock_all(sorted(owners))
-    return [_one(tx, index, item) for index, item in enumerate(batch)]
+    asked = [habit_id for item in batch if (habit_id := _subject(item)) is not None]
+    habits = bulk.habits_of(tx.habits, list({id_.int: id_ for id_ in asked}.values()))
+    theirs = {habit.id.int: habit for habit in habits if tx.scope in {None, habit.owner}}
+    if theirs:
+        tx.lock_all({habit.owner for habit in theirs.values()})
+    results: list[CheckedIn | Refusal] = []
+    with together(tx, _foreseen(tx, batch, theirs)):
+        for item in batch:
+            results.append(_one(tx, len(results), item))
+    while len(results) < len(batch):  # what memory did not tell
+        results.append(_one(tx, len(results), batch[len(results)]))
+    return results
 
 
-def _owner(tx: Transaction, item: OfflineCheckIn) -> str | None:
-    """Return whose item it is, if it is in scope."""
+def _subject(item: OfflineCheckIn) -> UUID | None:
+    """Return the habit an item names, if it names one."""
     try:
-        subject = ids.parse_id(item.habit_id, "habit_id")
-        owner = tx.habits.owner_of(subject)
-        if owner is not None:
-            tx.own(owner, "habit", item.habit_id)
-    except (InvalidInput, NotFound):
+        return ids.parse_id(item.habit_id, "habit_id")
+    except InvalidInput:
         return None
-    return owner
+
+
+def _key(item: OfflineCheckIn) -> str | None:
+    """Return the key of an item, if it has one that may be used."""
+    try:
+        return ids.key(item.idempotency_key)
+    except InvalidInput:
+        return None
+
+
+def _foreseen(
+    tx: Transaction, batch: Sequence[OfflineCheckIn], habits: Mapping[int, Habit]
+) -> Foreseen:
+    """Return what the items will ask for; a wrong guess costs a statement and nothing else."""
+    keys: dict[str, dict[str, None]] = {}
+    days: dict[tuple[int, date], tuple[UUID, date]] = {}
+    paid: dict[str, list[str]] = {}
+    for item in batch:
+        subject = _subject(item)
+        habit = None if subject is None else habits.get(subject.int)
+        if habit is None:
+            continue
+        key = _key(item)
+        if key is not None:
+            keys.setdefault(habit.owner, {})[key] = None
+        day = _day(tx, habit, item)
+        if day is not None and (habit.id.int, day) not in days:
+            days[habit.id.int, day] = (habit.id, day)
+            done = HabitCompleted(habit.owner, tx.now, habit.id, day, "full")
+            paid.setdefault(habit.owner, []).extend(tx.economy.keys_of(done))
+    return Foreseen(
+        owners=sorted({habit.owner for habit in habits.values()}),
+        habits=[habit.id for habit in habits.values()],
+        days=list(days.values()),
+        operation=CHECK_IN,
+        keys={owner: list(theirs) for owner, theirs in keys.items()},
+        facts=[ids.derived_id(owner, CHECK_IN, key) for owner in keys for key in keys[owner]],
+        entitlements=paid,
+    )
+
+
+def _day(tx: Transaction, habit: Habit, item: OfflineCheckIn) -> date | None:
+    """Return the day an item is most likely about."""
+    if item.day is not None:
+        return item.day if type(item.day) is date else None
+    try:
+        when = tx.now if item.at is None else instant(item.at)
+        return habit_day(when, zone(item.tz or habit.clock.tz or "UTC"), habit.clock.day_start)
+    except (InvalidInput, OverflowError, ValueError):
+        return None
 
 
 def _one(tx: Transaction, index: int, item: OfflineCheckIn) -> CheckedIn | Refusal:

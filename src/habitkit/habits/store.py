@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from habitkit.habits.facts import CheckIn, OtherFact, Void
     from habitkit.habits.model import Habit
 
-__all__ = ["HabitStore"]
+__all__ = ["HabitBatches", "HabitStore"]
 
 
 class HabitStore(Protocol):
@@ -113,4 +113,20 @@ class HabitStore(Protocol):
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist, voided or not."""
+        ...
+
+
+@runtime_checkable
+class HabitBatches(Protocol):
+    """Optional, for a ``HabitStore``: answer for many habits at once.
+
+    A batch of check-ins asks so; a store without it is asked for one after the other.
+    """
+
+    def get_many(self, habit_ids: Sequence[UUID]) -> list[Habit]:
+        """Return the habits of these ids in any order; one that is not there is missing."""
+        ...
+
+    def on_days(self, days: Sequence[tuple[UUID, date]]) -> list[CheckIn]:
+        """Return the check-ins of habits on days that are not voided, in any order."""
         ...

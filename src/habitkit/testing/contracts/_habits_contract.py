@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from habitkit.testing.contracts._alike import AlikeCases
 from habitkit.testing.contracts._check_ins import CheckInCases
 from habitkit.testing.contracts._fact_laws import LawCases
 from habitkit.testing.contracts._fact_store import FactStoreCases, LookAtCases
@@ -29,6 +30,7 @@ class HabitsContract(
     HistoryCases,
     EditCases,
     OfflineCases,
+    AlikeCases,
     FreeDayCases,
     ArchiveCases,
     MendingCases,

@@ -1,0 +1,173 @@
+"""Habits, their facts, snapshots and answers, remembered."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from habitkit.errors import Duplicate
+from habitkit.together import bulk
+from habitkit.together.ports import Port
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from habitkit.habits.facts import CheckIn, OtherFact
+    from habitkit.habits.model import Habit
+    from habitkit.journal.model import Answer
+    from habitkit.streaks.model import Snapshot
+    from habitkit.together.ports import Foreseen, Log
+
+    Place = tuple[int, date]
+    """A habit, by the number of its id, and a day."""
+
+__all__ = ["Answers", "Habits", "Streaks"]
+
+_by_time = attrgetter("at", "id")
+_by_day = attrgetter("day", "at", "id")
+
+
+class Habits(Port):
+    """Habits and check-ins."""
+
+    def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
+        super().__init__(port)
+        self._put = log.put
+        self._foreseen = foreseen
+        self._habits: dict[int, Habit | None] = {id_.int: None for id_ in foreseen.habits}
+        self._habits |= {habit.id.int: habit for habit in bulk.habits_of(port, foreseen.habits)}
+        self._known = {id_.int for id_ in port.known(foreseen.facts)} if foreseen.facts else set()
+        self._added: dict[int, CheckIn] = {}
+        self._added_on: dict[Place, tuple[CheckIn, ...]] = {}
+        self._days: dict[Place, list[CheckIn]] = {}
+        self._live: dict[int, list[CheckIn]] = {}
+        self._voided: dict[int, list[tuple[CheckIn, datetime]]] = {}
+        self._facts: dict[tuple[str, int], list[OtherFact]] = {}
+
+    def owner_of(self, habit_id: UUID) -> str | None:
+        """Return the owner of a habit."""
+        habit = self.get(habit_id)
+        return None if habit is None else habit.owner
+
+    def get(self, habit_id: UUID) -> Habit | None:
+        """Return a habit."""
+        number = habit_id.int
+        if number not in self._habits:
+            self._habits[number] = self._port.get(habit_id)
+        return self._habits[number]
+
+    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
+        """Keep check-ins."""
+        put = self._put
+        for fact in facts:
+            number, habit = fact.id.int, fact.habit_id.int
+            if number in self._known or number in self._added:
+                raise Duplicate("check-in")
+            put(self._added, number, fact)
+            place = (habit, fact.day)
+            put(self._added_on, place, (*self._added_on.get(place, ()), fact))
+            if habit in self._live:
+                put(self._live, habit, sorted((*self._live[habit], fact), key=_by_day))
+
+    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
+        """Return a day's live check-ins."""
+        place = (habit_id.int, day)
+        if place not in self._days:
+            self._read_days()
+        if place not in self._days:
+            self._days[place] = self._port.on_day(habit_id, day)
+        return sorted((*self._days[place], *self._added_on.get(place, ())), key=_by_time)
+
+    def live(self, habit_id: UUID) -> list[CheckIn]:
+        """Return a habit's live check-ins."""
+        number = habit_id.int
+        if number not in self._live:
+            added = [fact for fact in self._added.values() if fact.habit_id.int == number]
+            stored = self._port.live(habit_id)
+            self._put(self._live, number, sorted((*stored, *added), key=_by_day))
+        return self._live[number]
+
+    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins."""
+        number = habit_id.int
+        if number not in self._voided:
+            self._voided[number] = self._port.voided(habit_id)
+        return self._voided[number]
+
+    def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
+        """Return the facts of a habit and of its owner that are no check-ins."""
+        place = (owner, habit_id.int)
+        if place not in self._facts:
+            self._facts[place] = self._port.facts(owner, habit_id)
+        return self._facts[place]
+
+    def write(self) -> None:
+        """Write the check-ins."""
+        if self._added:
+            self._port.add_check_ins(list(self._added.values()))
+
+    def _read_days(self) -> None:
+        """Read the days that are foreseen, the first time one of them is asked for."""
+        days, self._foreseen = self._foreseen.days, self._foreseen._replace(days=())
+        for habit_id, day in days:
+            self._days[habit_id.int, day] = []
+        for fact in bulk.days_of(self._port, days):
+            self._days[fact.habit_id.int, fact.day].append(fact)
+
+
+class Streaks(Port):
+    """Snapshots."""
+
+    def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
+        super().__init__(port)
+        self._put = log.put
+        self._rows: dict[int, Snapshot | None] = {id_.int: None for id_ in foreseen.habits}
+        self._rows |= {row.habit_id.int: row for row in bulk.snapshots_of(port, foreseen.habits)}
+        self._changed: dict[int, Snapshot] = {}
+
+    def get(self, habit_id: UUID) -> Snapshot | None:
+        """Return the snapshot of a habit."""
+        number = habit_id.int
+        if number not in self._rows:
+            self._rows[number] = self._port.get(habit_id)
+        return self._changed.get(number) or self._rows[number]
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot."""
+        self._put(self._changed, snapshot.habit_id.int, snapshot)
+
+    def write(self) -> None:
+        """Write the snapshots; the store refuses those of an earlier revision."""
+        bulk.put_snapshots(self._port, list(self._changed.values()))
+
+
+class Answers(Port):
+    """Answers given to idempotency keys."""
+
+    def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
+        super().__init__(port)
+        self._put = log.put
+        self._changed: dict[tuple[str, str, str], Answer] = {}
+        self._rows: dict[tuple[str, str, str], Answer | None] = {}
+        operation = foreseen.operation
+        for owner, keys in foreseen.keys.items():
+            self._rows |= dict.fromkeys([(owner, operation, key) for key in keys])
+            for answer in bulk.answers_of(port, owner, operation, keys):
+                self._rows[owner, operation, answer.key] = answer
+
+    def get(self, owner: str, operation: str, key: str) -> Answer | None:
+        """Return the answer given under a key."""
+        place = (owner, operation, key)
+        if place not in self._rows:
+            self._rows[place] = self._port.get(owner, operation, key)
+        return self._changed.get(place) or self._rows[place]
+
+    def put(self, answer: Answer) -> None:
+        """Keep an answer."""
+        self._put(self._changed, (answer.owner, answer.operation, answer.key), answer)
+
+    def write(self) -> None:
+        """Write the answers."""
+        bulk.put_answers(self._port, list(self._changed.values()))

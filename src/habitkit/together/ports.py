@@ -1,0 +1,69 @@
+"""What all remembering ports share: writes that can be undone, and what is not remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from uuid import UUID
+
+__all__ = ["Foreseen", "Log", "Port", "Unforeseen"]
+
+
+class Foreseen(NamedTuple):
+    """What a batch may ask for, as far as that can be known before.
+
+    Attributes:
+        owners: The locked owners.
+        habits: The habits.
+        days: Habits and days on which check-ins may be sought.
+        operation: The operation under which keys are used.
+        keys: Owners and the keys they use.
+        facts: The ids of the facts that these keys may make.
+        entitlements: Owners and the keys of what may be paid.
+    """
+
+    owners: Sequence[str]
+    habits: Sequence[UUID]
+    days: Sequence[tuple[UUID, date]]
+    operation: str
+    keys: Mapping[str, Sequence[str]]
+    facts: Sequence[UUID]
+    entitlements: Mapping[str, Sequence[str]]
+
+
+class Unforeseen(BaseException):  # noqa: N818 - a signal, which no reaction shall take for an error
+    """Something was asked that is not kept in memory."""
+
+
+class Log:
+    """Rows in dicts, whose writes can be undone back to a mark."""
+
+    def __init__(self) -> None:
+        self.undo: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    def put(self, rows: dict[Any, Any], key: Any, row: object) -> None:
+        """Add or replace a row."""
+        self.undo.append((rows, key, rows.get(key, rows)))
+        rows[key] = row
+
+    def rollback(self, mark: int) -> None:
+        """Undo every write since a mark, the latest first."""
+        while len(self.undo) > mark:
+            rows, key, before = self.undo.pop()
+            if before is rows:  # there was none
+                del rows[key]
+            else:
+                rows[key] = before
+
+
+class Port:
+    """A port of which some methods are there; asking for another one ends the block."""
+
+    def __init__(self, port: Any = None) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise Unforeseen(name)
