@@ -61,9 +61,7 @@ def put_snapshots(port: StreakStore, snapshots: Sequence[Snapshot]) -> None:
             port.put(snapshot)
 
 
-def answers_of(
-    port: AnswerStore, owner: str, operation: str, keys: Sequence[str]
-) -> list[Answer]:
+def answers_of(port: AnswerStore, owner: str, operation: str, keys: Sequence[str]) -> list[Answer]:
     """Return the answers given under some keys."""
     if isinstance(port, AnswerBatches):
         return port.get_many(owner, operation, keys)

@@ -34,7 +34,7 @@ class Foreseen(NamedTuple):
     entitlements: Mapping[str, Sequence[str]]
 
 
-class Unforeseen(BaseException):  # noqa: N818 - a signal, which no reaction shall take for an error
+class Unforeseen(BaseException):
     """Something was asked that is not kept in memory."""
 
 

@@ -16,6 +16,16 @@ from habitkit.backends.sqlalchemy._habit_rows import (
     habit_values,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy._rowsets import (
+    among,
+    array_of,
+    given_ids,
+    given_texts,
+    id_array,
+    insert_columns,
+    instant_array,
+    text_array,
+)
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
 
@@ -32,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Habits"]
 
-_LARGEST_IN = 500
+_FEW = 2
 _LARGEST_OR = 100
 _NOT_VOIDED = check_ins.outerjoin(voids, voids.c.fact_id == check_ins.c.id)
 
@@ -52,6 +62,7 @@ class Habits:
         )
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
+    _GET_MANY = Prepared(lambda _: select(habits).where(among(habits.c.id, "ids")))
     _OWNER_OF = Prepared(lambda _: select(habits.c.owner).where(habits.c.id == bindparam("id")))
     _OWNER_OF_FACT = Prepared(
         lambda _: union_all(
@@ -86,6 +97,12 @@ class Habits:
         lambda insert: insert(check_ins).values({c.name: bindparam(c.name) for c in check_ins.c}),
         kind="check-in",
     )
+    _ADD_MANY = Prepared(
+        lambda insert: insert_columns(insert, tuple(check_ins.c)),
+        kind="check-in",
+        only="postgresql",
+    )
+    _KNOWN = Prepared(lambda _: select(check_ins.c.id).where(among(check_ins.c.id, "ids")))
     _ADD_VOID = Prepared(
         lambda insert: insert(voids).values({c.name: bindparam(c.name) for c in voids.c}),
         kind="void",
@@ -107,6 +124,17 @@ class Habits:
                 voids.c.fact_id.is_(None),
             )
             .order_by(check_ins.c.at, check_ins.c.id)
+        )
+    )
+    _ON_DAYS = Prepared(
+        lambda _: (
+            select(check_ins)
+            .select_from(_NOT_VOIDED)
+            .where(
+                among(check_ins.c.habit_id, "habit_ids"),
+                among(check_ins.c.day, "days"),
+                voids.c.fact_id.is_(None),
+            )
         )
     )
     _LIVE = Prepared(
@@ -150,6 +178,11 @@ class Habits:
         row = self._link.row(self._GET, {"id": habit_id})
         return None if row is None else habit_of(row)
 
+    def get_many(self, habit_ids: Sequence[UUID]) -> list[Habit]:
+        """Return the habits of some ids."""
+        given = {"ids": given_ids(self._link.dialect, habit_ids)}
+        return [habit_of(row) for row in self._link.rows(self._GET_MANY, given)]
+
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
         return self._page(select(habits).where(habits.c.owner == owner), after, limit)
@@ -176,7 +209,10 @@ class Habits:
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
         """Add check-ins."""
-        self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
+        if len(facts) > _FEW and self._link.dialect.name == "postgresql":
+            self._link.run(self._ADD_MANY, _columns(facts))
+        else:
+            self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
 
     def add_facts(self, facts: Sequence[OtherFact]) -> None:
         """Add facts that are no check-ins."""
@@ -223,6 +259,17 @@ class Habits:
         rows = self._link.rows(self._ON_DAY, {"habit_id": habit_id, "day": day})
         return [check_in_of(row) for row in rows]
 
+    def on_days(self, days: Sequence[tuple[UUID, date]]) -> list[CheckIn]:
+        """Return the live check-ins of habits on some days."""
+        wanted = {(habit_id.int, day) for habit_id, day in days}
+        dialect = self._link.dialect
+        given = {
+            "habit_ids": given_ids(dialect, {id_.int: id_ for id_, _ in days}.values()),
+            "days": given_texts(dialect, sorted({day.isoformat() for _, day in days})),
+        }
+        found = [check_in_of(row) for row in self._link.rows(self._ON_DAYS, given)]
+        return [fact for fact in found if (fact.habit_id.int, fact.day) in wanted]
+
     def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         rows = self._link.rows(self._LIVE, {"habit_id": habit_id, "since": since})
@@ -252,9 +299,22 @@ class Habits:
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
-        found: set[UUID] = set()
-        for start in range(0, len(fact_ids), _LARGEST_IN):
-            some = fact_ids[start : start + _LARGEST_IN]
-            statement = select(check_ins.c.id).where(check_ins.c.id.in_(some))
-            found.update(row[0] for row in self._link.select(statement))
-        return found
+        given = {"ids": given_ids(self._link.dialect, fact_ids)}
+        return {row[0] for row in self._link.rows(self._KNOWN, given)}
+
+
+def _columns(facts: Sequence[CheckIn]) -> dict[str, str]:
+    """Return check-ins column by column."""
+    return {
+        "row_id": id_array([fact.id for fact in facts]),
+        "row_habit_id": id_array([fact.habit_id for fact in facts]),
+        "row_owner": text_array([fact.owner for fact in facts]),
+        "row_day": array_of([fact.day for fact in facts]),
+        "row_at": instant_array([fact.at for fact in facts]),
+        "row_tz": text_array([fact.tz for fact in facts]),
+        "row_note": text_array([fact.note for fact in facts]),
+        "row_credit": text_array([fact.credit for fact in facts]),
+        "row_source": text_array([fact.source for fact in facts]),
+        "row_received_at": instant_array([fact.received_at for fact in facts]),
+        "row_amount": array_of([None if fact.amount == 1 else fact.amount for fact in facts]),
+    }

@@ -26,6 +26,7 @@ from habitkit.testing.contracts._frame import Contract, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
     from habitkit.habits.model import Habit
     from habitkit.reactions import Reaction
     from habitkit.store import Store, Stores
