@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ARRAY,
-    Boolean,
     Column,
     ColumnElement,
     String,
     Text,
-    any_,
     bindparam,
     cast,
     column,
@@ -59,7 +57,6 @@ class among(ColumnElement[bool]):  # noqa: N801 - reads like a function
     """
 
     inherit_cache = False
-    type = Boolean()
 
     def __init__(self, of: ColumnElement[Any], name: str) -> None:
         """Keep both; each dialect has its own words for it."""
@@ -75,8 +72,9 @@ def _among_json(element: among, compiler: SQLCompiler, **more: Any) -> str:
 
 @compiles(among, "postgresql")
 def _among_array(element: among, compiler: SQLCompiler, **more: Any) -> str:
-    values = cast(element.given, ARRAY(_unbounded(element.of)))
-    return str(compiler.process(element.of == any_(values), **more))
+    # not ``= ANY (array)``, which a scan of a table compares one after the other
+    values = func.unnest(cast(element.given, ARRAY(_unbounded(element.of))))
+    return str(compiler.process(element.of.in_(select(values)), **more))
 
 
 def given_ids(dialect: Dialect, ids: Iterable[UUID]) -> str:
