@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     import psycopg
 
     from benchmarks.by_hand import Kind
-    from habitkit import OfflineCheckIn
 
     Step = tuple[Kind, LiteralString, Sequence[Any]]
     Steps = Generator[Step, Any, tuple[int, int]]
-    Batch = Sequence[OfflineCheckIn]
+    Told = tuple[str, str | None, dict[str, Any]]
+    Batch = Sequence[Any]
+    """Of ``OfflineCheckIn``, each with a day and a key."""
 
 HABITS = (
     "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, "
@@ -65,7 +66,10 @@ OPERATION = "habits.check_in"
 NAMESPACE = uuid.UUID("6d1f1c4e-6a0f-5c39-9a53-8d5e7f0a4b21")
 DAY = timedelta(days=1)
 TO_CORRECT = timedelta(hours=48)
+TO_TELL = timedelta(days=3, microseconds=1)
 ALIVE = 2
+PAY = 10
+REQUEST = {"at": "None", "tz": "None", "note": "None"}
 
 
 class Values(NamedTuple):
@@ -92,6 +96,24 @@ SQLITE = Values(
 POSTGRES = Values(_same, _same, _same, _same, list)
 
 
+class Now(NamedTuple):
+    """The instant of a batch, as its rows have it."""
+
+    instant: datetime
+    text: str
+    midnight: datetime
+
+    @classmethod
+    def read(cls) -> Now:
+        """Read the clock."""
+        now = datetime.now(UTC)
+        return cls(now, now.isoformat(), datetime(now.year, now.month, now.day, tzinfo=UTC))
+
+    def is_over(self, ago: int) -> bool:
+        """Tell whether a day so many days ago can no longer be done in time."""
+        return self.instant - (self.midnight - (ago - 1) * DAY) > TO_CORRECT
+
+
 def check_in_many(batch: Batch, values: Values) -> Steps:
     """Record what a phone has gathered.
 
@@ -103,118 +125,41 @@ def check_in_many(batch: Batch, values: Values) -> Steps:
         The coins earned, and the length of the last item's streak.
     """
     of_id, of_day = values.of_id, values.of_day
-    now = datetime.now(UTC)
-    at, today = values.of_instant(now), now.date()
-    ids = list(dict.fromkeys(item.habit_id for item in batch))
-    subjects = values.many([of_id(id_) for id_ in ids])
-    ((_, owner, *_), *_) = yield "rows", HABITS, (subjects,)
-    ((rev, _),) = yield "rows", LOCK, (owner, owner)
-    yield "rows", HABITS, (subjects,)
-    start = f"{len(owner)}:{owner}\x1f{len(OPERATION)}:{OPERATION}\x1f"
-    keys = [item.idempotency_key for item in batch]
-    fact_ids = [uuid.uuid5(NAMESPACE, f"{start}{len(key)}:{key}") for key in keys]
-    yield "rows", KNOWN, (values.many([of_id(fact_id) for fact_id in fact_ids]),)
-    found = yield "rows", SNAPSHOTS, (subjects,)
-    strips = {row[0]: [values.to_day(row[2]), bytearray(row[3]), row[4]] for row in found}
-    yield "rows", ANSWERS, (owner, OPERATION, values.many(keys))
-    places = [f"done:{item.habit_id}:{item.day}" for item in batch]
-    yield "rows", PAID, (owner, values.many([f"{place}:completion" for place in places]))
-
-    moment, midnight = now.isoformat(), datetime(today.year, today.month, today.day, tzinfo=UTC)
-    coins = streak = balance = 0
-    by_role: dict[str, tuple[Any, int, int]] = {}
-    facts, answers, paid, transfers, entries, events = [], [], [], [], [], []
+    now = Now.read()
+    at, today = values.of_instant(now.instant), now.instant.date()
+    owner, rev, fact_ids, strips, places = yield from _read(batch, values)
+    facts, answers = [], []
+    events: list[tuple[Any, ...]] = []
+    paid: list[str] = []
+    accounts: dict[str, tuple[Any, int, int]] = {}
+    transfer_ids: list[uuid.UUID] = []
+    streak = 0
     for item, fact_id, place in zip(batch, fact_ids, places, strict=True):
-        day, habit_id = item.day, item.habit_id
-        subject = of_id(habit_id)
-        strip = strips[subject]
-        marks = strip[1]
-        ago = (today - day).days
-        full = now - (midnight - (ago - 1) * DAY) <= TO_CORRECT
+        habit_id, day = item.habit_id, item.day
+        subject, ago = of_id(habit_id), (today - day).days
+        full = not now.is_over(ago)
+        first, marks, _ = strips[subject]
         marks += b"1" if full else b"h"
-        facts.append(
-            (
-                *(of_id(fact_id), subject, owner, of_day(day), at, "UTC", None),
-                *("full" if full else "history", "app", at, None),
-            )
-        )
-        told: list[tuple[str, str | None, dict[str, Any]]] = [
-            (
-                "HabitCompleted",
-                place,
-                {
-                    "habit_id": str(habit_id),
-                    "day": str(day),
-                    "credit": "full" if full else "history",
-                    "received_at": moment if full else None,
-                    "sealed": False,
-                },
-            )
-        ]
+        credit = "full" if full else "history"
+        fact = (of_id(fact_id), subject, owner, of_day(day), at, "UTC", None, credit, "app", at)
+        facts.append((*fact, None))
+        told = _told(habit_id, day, place, len(marks), ago, now)
         if full:
-            if not by_role:
-                for id_, _, role, _, has, seq, *_ in (yield "rows", ACCOUNTS, (owner, "coin")):
-                    by_role[role] = (id_, has, seq)
-                balance = by_role["wallet"][1]
-            transfer_id = uuid.uuid4()
-            coins, balance = coins + 10, balance + 10
-            number = len(transfers) + 1
-            transfer = of_id(transfer_id)
-            transfers.append((transfer, "reward", owner, owner, "coin", 10, None, at, None, None))
-            for role, amount in (("mint", -10), ("wallet", 10)):
-                id_, has, seq = by_role[role]
-                after = has + amount * number
-                entries.append((id_, seq + number, transfer, amount, after, at))
-            paid.append((owner, f"{place}:completion", "coin", 10))
-            posted = {
-                "transfer_id": str(transfer_id),
-                "kind": "reward",
-                "currency": "coin",
-                "amount": 10,
-                "balance": balance,
-            }
-            told.append(("CoinsPosted", None, posted))
-        else:
-            broken = f"broken:{habit_id}:{day}"
-            gone = {"of": "StreakBroken", "retracted_key": broken, "sealed": False}
-            told.append(("Retracted", broken, gone))
-            if now - (midnight - (ago - ALIVE) * DAY) > TO_CORRECT:
-                missed = str(day + DAY)
-                ended = {"habit_id": str(habit_id), "day": missed, "slots": len(marks)}
-                told.append(("StreakBroken", f"broken:{habit_id}:{missed}", ended))
-        alive = ago < ALIVE
-        streak = len(marks) if alive else 0
-        result = {
-            "id": str(fact_id),
-            "habit_id": str(habit_id),
-            "day": str(day),
-            "credit": "full" if full else "history",
-            "streak": {
-                "slots": streak,
-                "first": str(strip[0]) if alive else None,
-                "last": str(day) if alive else None,
-                "completions": streak,
-            },
-            "coins": 10 if full else 0,
-            "events": [
-                {"type": type_, "owner": owner, "at": moment, **fields} for type_, _, fields in told
-            ],
-            "status": "DONE",
-            "slack": 0,
-        }
-        request = {
-            "habit_id": f"UUID('{habit_id}')",
-            "day": repr(day),
-            "at": "None",
-            "tz": "None",
-            "note": "None",
-        }
-        answers.append(
-            (
-                *(owner, OPERATION, item.idempotency_key),
-                *(json.dumps(request), json.dumps(result), at),
-            )
-        )
+            if not accounts:
+                rows = yield "rows", ACCOUNTS, (owner, "coin")
+                accounts = {row[2]: (row[0], row[4], row[5]) for row in rows}
+            paid.append(f"{place}:completion")
+            transfer_ids.append(uuid.uuid4())
+            balance = accounts["wallet"][1] + PAY * len(paid)
+            told.append(("CoinsPosted", None, _posted(transfer_ids[-1], balance)))
+        streak = len(marks) if ago < ALIVE else 0
+        result = _result(fact_id, item, credit, first if streak else None, streak)
+        result["events"] = [
+            {"type": type_, "owner": owner, "at": now.text, **fields} for type_, _, fields in told
+        ]
+        request = json.dumps({**REQUEST, "habit_id": f"UUID('{habit_id}')", "day": repr(day)})
+        answer = (owner, OPERATION, item.idempotency_key, request, json.dumps(result), at)
+        answers.append(answer)
         for type_, key, fields in told:
             events.append((owner, rev, len(events), type_, at, key, json.dumps(fields)))
 
@@ -222,23 +167,109 @@ def check_in_many(batch: Batch, values: Values) -> Steps:
     snapshots = []
     for subject, (first, marks, best) in strips.items():
         last = first + len(marks) * DAY
-        final = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(
-            days=3, microseconds=1
-        )
-        row = (subject, owner, of_day(first), bytes(marks), max(best, len(marks)), rev, None)
-        snapshots.append((*row, values.of_instant(final)))
+        final = datetime(last.year, last.month, last.day, tzinfo=UTC) + TO_TELL
+        strip = (subject, owner, of_day(first), bytes(marks), max(best, len(marks)), rev)
+        snapshots.append((*strip, None, values.of_instant(final)))
     yield "many", PUT_SNAPSHOT, snapshots
-    if transfers:
-        yield "many", TRANSFER, transfers
-        for role, sign in (("mint", -10), ("wallet", 10)):
-            id_, has, seq = by_role[role]
-            count = len(transfers)
-            yield "run", MOVE, (has + sign * count, seq + count, at, 0, id_, seq, has)
-        yield "many", ENTRY, entries
-        yield "many", SETTLE, paid
+    if paid:
+        yield from _pay(owner, [of_id(transfer_id) for transfer_id in transfer_ids], accounts, at)
+        yield "many", SETTLE, [(owner, key, "coin", PAY) for key in paid]
     yield "many", ANSWER, answers
     yield "many", EVENT, events
-    return coins, streak
+    return PAY * len(paid), streak
+
+
+def _read(batch: Batch, values: Values) -> Generator[Step, Any, Any]:
+    """Read what a batch is about, and whether any of it is known already."""
+    of_id, many = values.of_id, values.many
+    subjects = many([of_id(id_) for id_ in dict.fromkeys(item.habit_id for item in batch)])
+    ((_, owner, *_), *_) = yield "rows", HABITS, (subjects,)
+    ((rev, _),) = yield "rows", LOCK, (owner, owner)
+    yield "rows", HABITS, (subjects,)
+    start = f"{len(owner)}:{owner}\x1f{len(OPERATION)}:{OPERATION}\x1f"
+    keys = [item.idempotency_key for item in batch]
+    fact_ids = [uuid.uuid5(NAMESPACE, f"{start}{len(key)}:{key}") for key in keys]
+    yield "rows", KNOWN, (many([of_id(fact_id) for fact_id in fact_ids]),)
+    found = yield "rows", SNAPSHOTS, (subjects,)
+    strips = {row[0]: (values.to_day(row[2]), bytearray(row[3]), row[4]) for row in found}
+    yield "rows", ANSWERS, (owner, OPERATION, many(keys))
+    places = [f"done:{item.habit_id}:{item.day}" for item in batch]
+    yield "rows", PAID, (owner, many([f"{place}:completion" for place in places]))
+    return owner, rev, fact_ids, strips, places
+
+
+def _told(
+    habit_id: uuid.UUID, day: date, place: str, length: int, ago: int, now: Now
+) -> list[Told]:
+    """Return what a day is told as: it ends the miss of that day, and the next one is told."""
+    full = not now.is_over(ago)
+    done = {
+        "habit_id": str(habit_id),
+        "day": str(day),
+        "credit": "full" if full else "history",
+        "received_at": now.text if full else None,
+        "sealed": False,
+    }
+    told: list[Told] = [("HabitCompleted", place, done)]
+    if not full:
+        key = f"broken:{habit_id}:{day}"
+        gone = {"of": "StreakBroken", "retracted_key": key, "sealed": False}
+        told.append(("Retracted", key, gone))
+        if now.is_over(ago - 1):
+            missed = str(day + DAY)
+            broken = {"habit_id": str(habit_id), "day": missed, "slots": length}
+            told.append(("StreakBroken", f"broken:{habit_id}:{missed}", broken))
+    return told
+
+
+def _result(
+    fact_id: uuid.UUID, item: Any, credit: str, first: date | None, streak: int
+) -> dict[str, Any]:
+    """Return what a check-in is answered with, but what is told."""
+    return {
+        "id": str(fact_id),
+        "habit_id": str(item.habit_id),
+        "day": str(item.day),
+        "credit": credit,
+        "streak": {
+            "slots": streak,
+            "first": str(first) if streak else None,
+            "last": str(item.day) if streak else None,
+            "completions": streak,
+        },
+        "coins": PAY if credit == "full" else 0,
+        "events": (),
+        "status": "DONE",
+        "slack": 0,
+    }
+
+
+def _posted(transfer_id: uuid.UUID, balance: int) -> dict[str, Any]:
+    """Return what a reward is told as."""
+    return {
+        "transfer_id": str(transfer_id),
+        "kind": "reward",
+        "currency": "coin",
+        "amount": PAY,
+        "balance": balance,
+    }
+
+
+def _pay(
+    owner: str, transfers: Sequence[Any], accounts: dict[str, tuple[Any, int, int]], at: Any
+) -> Generator[Step, Any, None]:
+    """Post rewards: a row and two entries each, and one step for each account."""
+    rows = [(id_, "reward", owner, owner, "coin", PAY, None, at, None, None) for id_ in transfers]
+    yield "many", TRANSFER, rows
+    entries = []
+    for role, amount in (("mint", -PAY), ("wallet", PAY)):
+        id_, balance, seq = accounts[role]
+        for number, transfer_id in enumerate(transfers, 1):
+            after = balance + amount * number
+            entries.append((id_, seq + number, transfer_id, amount, after, at))
+        after, last = balance + amount * len(transfers), seq + len(transfers)
+        yield "run", MOVE, (after, last, at, 0, id_, seq, balance)
+    yield "many", ENTRY, entries
 
 
 # -- the drivers -----------------------------------------------------------------------------------
@@ -326,4 +357,5 @@ def _of_rows(sql: LiteralString, types: LiteralString) -> LiteralString:
     columns = ", ".join([f"(row ->> {n})::{type_}" for n, type_ in enumerate(types.split())])
     before, _, after = sql.partition("VALUES (")
     _, _, conflict = after.partition(")")
-    return f"{before}SELECT {columns} FROM jsonb_array_elements(%s::jsonb) AS row {conflict}"
+    rows = "jsonb_array_elements(%s::jsonb) AS row"
+    return f"{before}SELECT {columns} FROM {rows} {conflict}"  # noqa: S608 - of this page's words

@@ -7,8 +7,7 @@ after a serialization failure or a deadlock, so it touches the world only throug
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from habitkit import _codec, ids
 from habitkit.errors import (
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from habitkit.wiring import Wiring
 
 __all__ = ["Transaction"]
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _MAX_ROUNDS = 16
 
@@ -274,9 +270,9 @@ class Transaction:
                 yield
         except BaseException:
             del self._emitted[emitted:]
-            for later in (*islice(self._locked, locked, None),):
-                del self._locked[later]
-            for asked in (*islice(self._caused, caused, None),):
+            for owner in list(self._locked)[locked:]:
+                del self._locked[owner]
+            for asked in list(self._caused)[caused:]:
                 del self._caused[asked]
             raise
 

@@ -134,7 +134,11 @@ class Economy:
 
     def keys_of(self, event: Event) -> list[str]:
         """Return under which keys an event may be paid for, by any rule of any time."""
-        return [f"{event.key}:{rule.name}" for rule in self.rules_on.get(event.type, ())]
+        rules = self.rules_on.get(event.type)
+        if not rules:
+            return []
+        place = event.key
+        return [f"{place}:{rule.name}" for rule in rules]
 
     def rules_at(self, instant: datetime) -> RuleSet:
         """Return the rules in force at an instant."""

@@ -33,6 +33,8 @@ __all__ = [
 
 def habits_of(port: HabitStore, ids: Sequence[UUID]) -> list[Habit]:
     """Return the habits of some ids, as far as they are there."""
+    if not ids:
+        return []
     if isinstance(port, HabitBatches):
         return port.get_many(ids)
     return [habit for id_ in ids if (habit := port.get(id_)) is not None]
@@ -40,6 +42,8 @@ def habits_of(port: HabitStore, ids: Sequence[UUID]) -> list[Habit]:
 
 def days_of(port: HabitStore, days: Sequence[tuple[UUID, date]]) -> list[CheckIn]:
     """Return the live check-ins of habits on some days."""
+    if not days:
+        return []
     if isinstance(port, HabitBatches):
         return port.on_days(days)
     return [fact for habit_id, day in days for fact in port.on_day(habit_id, day)]
@@ -47,6 +51,8 @@ def days_of(port: HabitStore, days: Sequence[tuple[UUID, date]]) -> list[CheckIn
 
 def snapshots_of(port: StreakStore, habit_ids: Sequence[UUID]) -> list[Snapshot]:
     """Return the snapshots of habits, as far as they have one."""
+    if not habit_ids:
+        return []
     if isinstance(port, SnapshotBatches):
         return port.get_many(habit_ids)
     return [row for id_ in habit_ids if (row := port.get(id_)) is not None]
@@ -54,6 +60,8 @@ def snapshots_of(port: StreakStore, habit_ids: Sequence[UUID]) -> list[Snapshot]
 
 def put_snapshots(port: StreakStore, snapshots: Sequence[Snapshot]) -> None:
     """Write snapshots over those of earlier revisions."""
+    if not snapshots:
+        return
     if isinstance(port, SnapshotBatches):
         port.put_many(snapshots)
     else:
@@ -63,6 +71,8 @@ def put_snapshots(port: StreakStore, snapshots: Sequence[Snapshot]) -> None:
 
 def answers_of(port: AnswerStore, owner: str, operation: str, keys: Sequence[str]) -> list[Answer]:
     """Return the answers given under some keys."""
+    if not keys:
+        return []
     if isinstance(port, AnswerBatches):
         return port.get_many(owner, operation, keys)
     return [row for key in keys if (row := port.get(owner, operation, key)) is not None]
@@ -70,6 +80,8 @@ def answers_of(port: AnswerStore, owner: str, operation: str, keys: Sequence[str
 
 def put_answers(port: AnswerStore, answers: Sequence[Answer]) -> None:
     """Keep answers."""
+    if not answers:
+        return
     if isinstance(port, AnswerBatches):
         port.put_many(answers)
     else:

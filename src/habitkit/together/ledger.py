@@ -9,7 +9,7 @@ from habitkit.errors import Duplicate
 from habitkit.together.ports import Port
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from habitkit.coins.model import Account, Move, Settled, Transfer
@@ -22,6 +22,7 @@ class Coins(Port):
     """Accounts, transfers, entries and settled entitlements."""
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
+        """Read nothing yet: most of what a late batch brings earns nothing."""
         super().__init__(port)
         self._put = log.put
         self._foreseen = foreseen
@@ -30,9 +31,14 @@ class Coins(Port):
         self._opened: dict[int, Account] = {}
         self._transfers: dict[int, Transfer] = {}
         self._moves: dict[int, Move] = {}
+        self._payments: Mapping[str, Sequence[str]] = {}
         self._stored: dict[str, dict[str, Settled | None]] = {}
         self._paid: dict[str, dict[str, Settled]] = {}
         self.books: Any = _Books(log)
+
+    def foresee(self, payments: Mapping[str, Sequence[str]]) -> None:
+        """Note owners and the keys of what may be paid, to be read together."""
+        self._payments = payments
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""
@@ -52,7 +58,11 @@ class Coins(Port):
             self._of_id[number] = theirs
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
-        """Keep transfers and their entries."""
+        """Keep transfers and their entries.
+
+        Raises:
+            Duplicate: If there is a transfer of one of these ids.
+        """
         for transfer in transfers:
             if transfer.id.int in self._transfers:
                 raise Duplicate("transfer")
@@ -68,7 +78,7 @@ class Coins(Port):
         stored, paid = self._stored.get(owner), self._paid.setdefault(owner, {})
         if stored is None:
             stored = self._stored[owner] = {}
-            self._read_settled(owner, self._foreseen.entitlements.get(owner, ()))
+            self._read_settled(owner, self._payments.get(owner, ()))
         found: dict[str, Settled] = {}
         for key in keys:
             if key not in stored:

@@ -22,7 +22,6 @@ class Foreseen(NamedTuple):
         operation: The operation under which keys are used.
         keys: Owners and the keys they use.
         facts: The ids of the facts that these keys may make.
-        entitlements: Owners and the keys of what may be paid.
     """
 
     owners: Sequence[str]
@@ -31,7 +30,6 @@ class Foreseen(NamedTuple):
     operation: str
     keys: Mapping[str, Sequence[str]]
     facts: Sequence[UUID]
-    entitlements: Mapping[str, Sequence[str]]
 
 
 class Unforeseen(BaseException):
@@ -42,6 +40,7 @@ class Log:
     """Rows in dicts, whose writes can be undone back to a mark."""
 
     def __init__(self) -> None:
+        """Begin empty."""
         self.undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
     def put(self, rows: dict[Any, Any], key: Any, row: object) -> None:
@@ -63,6 +62,7 @@ class Port:
     """A port of which some methods are there; asking for another one ends the block."""
 
     def __init__(self, port: Any = None) -> None:
+        """Stand before the store's own port."""
         self._port = port
 
     def __getattr__(self, name: str) -> NoReturn:

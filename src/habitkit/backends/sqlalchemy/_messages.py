@@ -201,7 +201,7 @@ class Answers:
             columns = {f"row_{name}": text_array([row[name] for row in rows]) for name in names}
             columns["row_at"] = instant_array([answer.at for answer in answers])
             self._link.run(self._PUT_MANY, columns)
-        elif answers:
+        else:
             self._link.run_many(self._PUT, [_answer_values(answer) for answer in answers])
 
     def forget(self, before: datetime, limit: int) -> int:

@@ -104,16 +104,13 @@ class Streaks:
 
     def put_many(self, snapshots: Sequence[Snapshot]) -> None:
         """Write snapshots unless later ones are there."""
-        if len(snapshots) == 1:
-            self.put(snapshots[0])
-        elif snapshots:
-            if self._link.dialect.name == "postgresql":
-                written = len(self._link.rows(self._PUT_MANY, _columns(snapshots)))
-            else:
-                written = self._link.run_many(self._PUT_ROWS, [row._asdict() for row in snapshots])
-            if written != len(snapshots):
-                msg = "one of the snapshots is of a later revision already"
-                raise IntegrityError(msg)
+        if self._link.dialect.name == "postgresql":
+            written = len(self._link.rows(self._PUT_MANY, _columns(snapshots)))
+        else:
+            written = self._link.run_many(self._PUT_ROWS, [row._asdict() for row in snapshots])
+        if written != len(snapshots):
+            msg = "one of the snapshots is of a later revision already"
+            raise IntegrityError(msg)
 
 
 def _snapshot_of(row: Sequence[Any]) -> Snapshot:

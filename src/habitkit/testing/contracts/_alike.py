@@ -18,8 +18,9 @@ from habitkit import _codec
 from habitkit.coins.actions import award
 from habitkit.errors import HabitKitError, Refused
 from habitkit.events import HabitCompleted, Recorded, StreakReached
-from habitkit.habits.actions import check_in, check_in_many
+from habitkit.habits.actions import check_in
 from habitkit.habits.model import CheckedIn, DayClock, Goal, OfflineCheckIn, Refusal, Schedule
+from habitkit.habits.offline import check_in_many
 from habitkit.reactions import on
 from habitkit.testing.contracts._facts import NOW, days, events_of
 from habitkit.testing.contracts._frame import Contract, read
@@ -262,8 +263,9 @@ def _values(value: Any) -> Any:
     """Return what JSON can hold of a value."""
     if isinstance(value, bytes):
         return value.decode()
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: _values(each) for name, each in value._asdict().items()}
+    names: tuple[str, ...] | None = getattr(value, "_fields", None)  # of a named tuple
+    if names is not None:
+        return {name: _values(getattr(value, name)) for name in names}
     if isinstance(value, list | tuple):
         return [_values(each) for each in value]
     return value

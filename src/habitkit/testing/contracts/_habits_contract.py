@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from habitkit.testing.contracts._alike import AlikeCases
+from habitkit.testing.contracts._bulk import HabitsInBulk
 from habitkit.testing.contracts._check_ins import CheckInCases
 from habitkit.testing.contracts._fact_laws import LawCases
 from habitkit.testing.contracts._fact_store import FactStoreCases, LookAtCases
@@ -41,6 +42,7 @@ class HabitsContract(
     HabitStoreCases,
     StreakStoreCases,
     FactStoreCases,
+    HabitsInBulk,
     LookAtCases,
     HabitRaces,
 ):

@@ -33,6 +33,7 @@ class Habits(Port):
     """Habits and check-ins."""
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
+        """Read the habits, and which of the facts to come are there already."""
         super().__init__(port)
         self._put = log.put
         self._foreseen = foreseen
@@ -59,7 +60,11 @@ class Habits(Port):
         return self._habits[number]
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
-        """Keep check-ins."""
+        """Keep check-ins.
+
+        Raises:
+            Duplicate: If a fact of one of these ids exists.
+        """
         put = self._put
         for fact in facts:
             number, habit = fact.id.int, fact.habit_id.int
@@ -121,6 +126,7 @@ class Streaks(Port):
     """Snapshots."""
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
+        """Read the habits' snapshots."""
         super().__init__(port)
         self._put = log.put
         self._rows: dict[int, Snapshot | None] = {id_.int: None for id_ in foreseen.habits}
@@ -147,6 +153,7 @@ class Answers(Port):
     """Answers given to idempotency keys."""
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
+        """Read the answers given under the keys."""
         super().__init__(port)
         self._put = log.put
         self._changed: dict[tuple[str, str, str], Answer] = {}
