@@ -38,7 +38,7 @@ HABITS = (
 )
 KNOWN = "SELECT id FROM habitkit_check_ins WHERE id IN (SELECT value FROM json_each(?))"
 SNAPSHOTS = (
-    "SELECT habit_id, owner, first_day, marks, best, rev, judged_at, look_at "
+    "SELECT habit_id, owner, first_day, marks, best, rev, judged_at, look_at, checkpoints "
     "FROM habitkit_snapshots WHERE habit_id IN (SELECT value FROM json_each(?))"
 )
 ANSWERS = (
@@ -51,9 +51,11 @@ PAID = (
 )
 PUT_SNAPSHOT = (
     "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, marks, best, rev, "
-    "judged_at, look_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) DO UPDATE SET "
+    "judged_at, look_at, checkpoints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (habit_id) DO UPDATE SET "
     "first_day = excluded.first_day, marks = excluded.marks, best = excluded.best, "
-    "rev = excluded.rev, judged_at = excluded.judged_at, look_at = excluded.look_at "
+    "rev = excluded.rev, judged_at = excluded.judged_at, look_at = excluded.look_at, "
+    "checkpoints = excluded.checkpoints "
     "WHERE habitkit_snapshots.rev <= excluded.rev"
 )
 ANSWER = (
@@ -169,7 +171,7 @@ def check_in_many(batch: Batch, values: Values) -> Steps:
         last = first + len(marks) * DAY
         final = datetime(last.year, last.month, last.day, tzinfo=UTC) + TO_TELL
         strip = (subject, owner, of_day(first), bytes(marks), max(best, len(marks)), rev)
-        snapshots.append((*strip, None, values.of_instant(final)))
+        snapshots.append((*strip, None, values.of_instant(final), None))
     yield "many", PUT_SNAPSHOT, snapshots
     if paid:
         yield from _pay(owner, [of_id(transfer_id) for transfer_id in transfer_ids], accounts, at)
@@ -300,7 +302,7 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[Batch], tuple[int, in
 
 TYPES: dict[LiteralString, LiteralString] = {
     ADD_FACT: "uuid uuid text date timestamptz text text text text timestamptz float8",
-    PUT_SNAPSHOT: "uuid text date bytea int8 int8 timestamptz timestamptz",
+    PUT_SNAPSHOT: "uuid text date bytea int8 int8 timestamptz timestamptz text",
     TRANSFER: "uuid text text text text int8 text timestamptz jsonb uuid",
     ENTRY: "uuid int8 uuid int8 int8 timestamptz",
     SETTLE: "text text text int8",

@@ -12,7 +12,7 @@
 | ``AnswerStore`` | answers given to idempotency keys | ``StoreContract`` |
 | ``AnswerBatches`` | optional: many answers at once | ``StoreContract`` |
 | ``HabitStore`` | habits and their facts | ``HabitsContract`` |
-| ``HabitBatches`` | optional: many habits and days at once | ``HabitsContract`` |
+| ``HabitBatches`` | optional: many habits at once | ``HabitsContract`` |
 | ``StreakStore`` | streak snapshots | ``HabitsContract`` |
 | ``SnapshotBatches`` | optional: many snapshots at once | ``HabitsContract`` |
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |

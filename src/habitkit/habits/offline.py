@@ -98,6 +98,9 @@ def _foreseen(
 ) -> Foreseen:
     """Return what the items will ask for; a wrong guess costs a statement and nothing else."""
     habits = {habit.id.int: habit for _, habit in ours}
+    first: dict[int, date] = {}
+    for habit, day in days:
+        first[habit.id.int] = min(day, first.get(habit.id.int, day))
     keys: dict[str, dict[str, None]] = {}
     for item, habit in ours:
         key = _key(item)
@@ -106,7 +109,7 @@ def _foreseen(
     return Foreseen(
         owners=sorted({habit.owner for habit in habits.values()}),
         habits=[habit.id for habit in habits.values()],
-        days=[(habit.id, day) for habit, day in days],
+        days={habits[number].id: day for number, day in first.items()},
         operation=CHECK_IN,
         keys={owner: list(theirs) for owner, theirs in keys.items()},
         facts=[ids.derived_id(owner, CHECK_IN, key) for owner in keys for key in keys[owner]],

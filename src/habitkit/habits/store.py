@@ -118,15 +118,11 @@ class HabitStore(Protocol):
 
 @runtime_checkable
 class HabitBatches(Protocol):
-    """Optional, for a ``HabitStore``: answer for many habits at once.
+    """Optional, for a ``HabitStore``: return many habits at once.
 
     A batch of check-ins asks so; a store without it is asked for one after the other.
     """
 
     def get_many(self, habit_ids: Sequence[UUID]) -> list[Habit]:
         """Return the habits of these ids in any order; one that is not there is missing."""
-        ...
-
-    def on_days(self, days: Sequence[tuple[UUID, date]]) -> list[CheckIn]:
-        """Return the check-ins of habits on days that are not voided, in any order."""
         ...

@@ -10,10 +10,8 @@ from habitkit.streaks.store import SnapshotBatches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
     from uuid import UUID
 
-    from habitkit.habits.facts import CheckIn
     from habitkit.habits.model import Habit
     from habitkit.habits.store import HabitStore
     from habitkit.journal.model import Answer
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answers_of",
-    "days_of",
     "habits_of",
     "put_answers",
     "put_snapshots",
@@ -38,15 +35,6 @@ def habits_of(port: HabitStore, ids: Sequence[UUID]) -> list[Habit]:
     if isinstance(port, HabitBatches):
         return port.get_many(ids)
     return [habit for id_ in ids if (habit := port.get(id_)) is not None]
-
-
-def days_of(port: HabitStore, days: Sequence[tuple[UUID, date]]) -> list[CheckIn]:
-    """Return the live check-ins of habits on some days."""
-    if not days:
-        return []
-    if isinstance(port, HabitBatches):
-        return port.on_days(days)
-    return [fact for habit_id, day in days for fact in port.on_day(habit_id, day)]
 
 
 def snapshots_of(port: StreakStore, habit_ids: Sequence[UUID]) -> list[Snapshot]:

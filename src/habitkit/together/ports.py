@@ -18,7 +18,7 @@ class Foreseen(NamedTuple):
     Attributes:
         owners: The locked owners.
         habits: The habits.
-        days: Habits and days on which check-ins may be sought.
+        days: Habits, each with the first day on which check-ins may be sought.
         operation: The operation under which keys are used.
         keys: Owners and the keys they use.
         facts: The ids of the facts that these keys may make.
@@ -26,7 +26,7 @@ class Foreseen(NamedTuple):
 
     owners: Sequence[str]
     habits: Sequence[UUID]
-    days: Sequence[tuple[UUID, date]]
+    days: Mapping[UUID, date]
     operation: str
     keys: Mapping[str, Sequence[str]]
     facts: Sequence[UUID]

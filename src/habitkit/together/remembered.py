@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from datetime import date
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from habitkit.together.ports import Port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date, datetime
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.habits.facts import CheckIn, OtherFact
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Answers", "Habits", "Streaks"]
 
 _by_time = attrgetter("at", "id")
+_day_of = attrgetter("day")
 _by_day = attrgetter("day", "at", "id")
 
 
@@ -43,8 +46,9 @@ class Habits(Port):
         self._added: dict[int, CheckIn] = {}
         self._added_on: dict[Place, tuple[CheckIn, ...]] = {}
         self._days: dict[Place, list[CheckIn]] = {}
-        self._live: dict[int, list[CheckIn]] = {}
-        self._voided: dict[int, list[tuple[CheckIn, datetime]]] = {}
+        self._since: dict[int, date] = {}
+        self._live: dict[int, tuple[date, list[CheckIn]]] = {}
+        self._voided: dict[int, tuple[date, list[tuple[CheckIn, datetime]]]] = {}
         self._facts: dict[tuple[str, int], list[OtherFact]] = {}
 
     def owner_of(self, habit_id: UUID) -> str | None:
@@ -73,33 +77,43 @@ class Habits(Port):
             put(self._added, number, fact)
             place = (habit, fact.day)
             put(self._added_on, place, (*self._added_on.get(place, ()), fact))
-            if habit in self._live:
-                put(self._live, habit, sorted((*self._live[habit], fact), key=_by_day))
+            since, live = self._live.get(habit, (date.max, []))
+            if fact.day >= since:
+                put(self._live, habit, (since, sorted((*live, fact), key=_by_day)))
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         """Return a day's live check-ins."""
-        place = (habit_id.int, day)
-        if place not in self._days:
+        number = habit_id.int
+        place = (number, day)
+        if place not in self._days and self._foreseen.days:
             self._read_days()
-        if place not in self._days:
+        if place not in self._days and day < self._since.get(number, date.max):
             self._days[place] = self._port.on_day(habit_id, day)
-        return sorted((*self._days[place], *self._added_on.get(place, ())), key=_by_time)
+        facts = (*self._days.get(place, ()), *self._added_on.get(place, ()))
+        return sorted(facts, key=_by_time)
 
-    def live(self, habit_id: UUID) -> list[CheckIn]:
-        """Return a habit's live check-ins."""
+    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+        """Return a habit's live check-ins from a day on."""
         number = habit_id.int
-        if number not in self._live:
-            added = [fact for fact in self._added.values() if fact.habit_id.int == number]
-            stored = self._port.live(habit_id)
-            self._put(self._live, number, sorted((*stored, *added), key=_by_day))
-        return self._live[number]
+        first, facts = self._live.get(number, (date.max, []))
+        if since < first:
+            added = [
+                fact
+                for fact in self._added.values()
+                if fact.habit_id.int == number and fact.day >= since
+            ]
+            facts = sorted((*self._port.live(habit_id, since), *added), key=_by_day)
+            self._put(self._live, number, (since, facts))
+        return facts[bisect_left(facts, since, key=_day_of) :]
 
-    def voided(self, habit_id: UUID) -> list[tuple[CheckIn, datetime]]:
-        """Return a habit's voided check-ins."""
+    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins from a day on."""
         number = habit_id.int
-        if number not in self._voided:
-            self._voided[number] = self._port.voided(habit_id)
-        return self._voided[number]
+        first, facts = self._voided.get(number, (date.max, []))
+        if since < first:
+            facts = self._port.voided(habit_id, since)
+            self._voided[number] = (since, facts)
+        return [(fact, at) for fact, at in facts if fact.day >= since]
 
     def facts(self, owner: str, habit_id: UUID) -> list[OtherFact]:
         """Return the facts of a habit and of its owner that are no check-ins."""
@@ -115,11 +129,10 @@ class Habits(Port):
 
     def _read_days(self) -> None:
         """Read the days that are foreseen, the first time one of them is asked for."""
-        days, self._foreseen = self._foreseen.days, self._foreseen._replace(days=())
-        for habit_id, day in days:
-            self._days[habit_id.int, day] = []
-        for fact in bulk.days_of(self._port, days):
-            self._days[fact.habit_id.int, fact.day].append(fact)
+        days, self._foreseen = self._foreseen.days, self._foreseen._replace(days={})
+        self._since = {habit_id.int: day for habit_id, day in days.items()}
+        for fact in self._port.recent(days):
+            self._days.setdefault((fact.habit_id.int, fact.day), []).append(fact)
 
 
 class Streaks(Port):

@@ -20,7 +20,6 @@ from habitkit.backends.sqlalchemy._rowsets import (
     among,
     array_of,
     given_ids,
-    given_texts,
     id_array,
     insert_columns,
     instant_array,
@@ -124,17 +123,6 @@ class Habits:
                 voids.c.fact_id.is_(None),
             )
             .order_by(check_ins.c.at, check_ins.c.id)
-        )
-    )
-    _ON_DAYS = Prepared(
-        lambda _: (
-            select(check_ins)
-            .select_from(_NOT_VOIDED)
-            .where(
-                among(check_ins.c.habit_id, "habit_ids"),
-                among(check_ins.c.day, "days"),
-                voids.c.fact_id.is_(None),
-            )
         )
     )
     _LIVE = Prepared(
@@ -258,17 +246,6 @@ class Habits:
         """Return a day's live check-ins."""
         rows = self._link.rows(self._ON_DAY, {"habit_id": habit_id, "day": day})
         return [check_in_of(row) for row in rows]
-
-    def on_days(self, days: Sequence[tuple[UUID, date]]) -> list[CheckIn]:
-        """Return the live check-ins of habits on some days."""
-        wanted = {(habit_id.int, day) for habit_id, day in days}
-        dialect = self._link.dialect
-        given = {
-            "habit_ids": given_ids(dialect, {id_.int: id_ for id_, _ in days}.values()),
-            "days": given_texts(dialect, sorted({day.isoformat() for _, day in days})),
-        }
-        found = [check_in_of(row) for row in self._link.rows(self._ON_DAYS, given)]
-        return [fact for fact in found if (fact.habit_id.int, fact.day) in wanted]
 
     def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
         """Return a habit's live check-ins."""

@@ -83,7 +83,7 @@ class Streaks:
     def get_many(self, habit_ids: Sequence[UUID]) -> list[Snapshot]:
         """Return the snapshots of habits."""
         given = {"ids": given_ids(self._link.dialect, habit_ids)}
-        return [Snapshot(*row) for row in self._link.rows(self._GET_MANY, given)]
+        return [_snapshot_of(row) for row in self._link.rows(self._GET_MANY, given)]
 
     def of_owner(self, owner: str) -> list[Snapshot]:
         """Return an owner's snapshots."""
@@ -96,9 +96,7 @@ class Streaks:
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
-        values = dict(zip(Snapshot._fields, snapshot, strict=True))
-        values["checkpoints"] = _as_text(snapshot.checkpoints)
-        if self._link.row(self._PUT, values) is None:
+        if self._link.row(self._PUT, _values(snapshot)) is None:
             msg = f"the snapshot of {snapshot.habit_id} is of a later revision already"
             raise IntegrityError(msg)
 
@@ -107,10 +105,17 @@ class Streaks:
         if self._link.dialect.name == "postgresql":
             written = len(self._link.rows(self._PUT_MANY, _columns(snapshots)))
         else:
-            written = self._link.run_many(self._PUT_ROWS, [row._asdict() for row in snapshots])
+            written = self._link.run_many(self._PUT_ROWS, [_values(row) for row in snapshots])
         if written != len(snapshots):
             msg = "one of the snapshots is of a later revision already"
             raise IntegrityError(msg)
+
+
+def _values(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a snapshot as a row."""
+    values = dict(zip(Snapshot._fields, snapshot, strict=True))
+    values["checkpoints"] = _as_text(snapshot.checkpoints)
+    return values
 
 
 def _snapshot_of(row: Sequence[Any]) -> Snapshot:
@@ -193,4 +198,5 @@ def _columns(rows: Sequence[Snapshot]) -> dict[str, str]:
         "row_rev": array_of([row.rev for row in rows]),
         "row_judged_at": instant_array([row.judged_at for row in rows]),
         "row_look_at": instant_array([row.look_at for row in rows]),
+        "row_checkpoints": text_array([_as_text(row.checkpoints) for row in rows]),
     }

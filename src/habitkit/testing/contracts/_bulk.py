@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate, IntegrityError
-from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule, Void
+from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule
 from habitkit.streaks.model import Snapshot
 from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, answer, days
 from habitkit.testing.contracts._frame import Contract, read, write
@@ -75,27 +75,18 @@ class HabitsInBulk(Contract):
         assert read(store, lambda stores: found(stores, ids[3:4])) == HABITS[3:4]
         assert read(store, lambda stores: found(stores, [])) == []
 
-    def test_many_check_ins_come_back_by_their_days_unless_voided(self, store: Store) -> None:
+    def test_many_check_ins_come_back_as_they_were(self, store: Store) -> None:
         facts = [_fact(n, HABITS[n % 3], TODAY - days(n // 3)) for n in range(MANY)]
-        void = Void(UUID(int=999), HABITS[0].id, "ada", facts[3].id, NOW)
 
         def work(stores: Stores) -> None:
             _add_habits(stores)
             stores.habits.add_check_ins(facts)
-            stores.habits.add_void(void)
 
         write(store, work)
-        places = [
-            *((HABITS[0].id, TODAY - days(n)) for n in range(4)),
-            (HABITS[1].id, TODAY - days(2)),
-            (HABITS[2].id, TODAY + days(1)),
-            (NO_ID, TODAY),
-        ]
 
-        found = read(store, lambda stores: bulk.days_of(stores.habits, places))
-
-        assert sorted(found, key=lambda fact: fact.id) == [facts[n] for n in (0, 6, 7, 9)]
-        assert read(store, lambda stores: bulk.days_of(stores.habits, [])) == []
+        for number, habit in enumerate(HABITS[:3]):
+            found = read(store, lambda stores, sought=habit.id: stores.habits.live(sought))  # type: ignore[misc]
+            assert found == facts[number::3][::-1]
         ids = [fact.id for fact in facts]
         assert read(store, lambda stores: stores.habits.known([*ids, NO_ID])) == set(ids)
 
