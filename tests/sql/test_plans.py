@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.dialects import postgresql
 
 import habitkit.testing
-from habitkit import Schedule, on, subscribe
+from habitkit import OfflineCheckIn, Schedule, on, subscribe
 from habitkit.backends.sqlalchemy import (
     SqlStore,
     _books,
@@ -205,6 +205,19 @@ def use_facts(kit: habitkit.testing.TestKit, habit_id: UUID) -> None:
     kit.habits.undo(skipped.id)
 
 
+def use_batches(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for what a phone has gathered."""
+    habits = [kit.habits.create("ada", "Read", Schedule.daily()).id for _ in range(2)]
+    days = [date(2026, 3, day) for day in range(8, 11)]
+    kit.habits.check_in_many(
+        [
+            OfflineCheckIn(habit_id, day, idempotency_key=f"phone:{habit_id}:{day}")
+            for habit_id in habits
+            for day in days
+        ]
+    )
+
+
 def use_everything(engine: Engine) -> None:
     """Let a kit run each of its statements."""
 
@@ -233,6 +246,7 @@ def use_everything(engine: Engine) -> None:
     kit.streaks.state(run.id)
     kit.streaks.rebuild(run.id)
     use_facts(kit, run.id)
+    use_batches(kit)
     use_coins(kit)
     for refuse_it in (True, False):
         kit.events.record("ada", "noted", {"refuse": refuse_it})

@@ -18,6 +18,7 @@ from habitkit.errors import (
 from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.checking_in import CHECK_IN, check_in
 from habitkit.habits.model import CheckedIn, OfflineCheckIn, Refusal
+from habitkit.habits.store import HabitBatches
 from habitkit.streaks import rules
 from habitkit.streaks.days import habit_day, zone
 from habitkit.together import bulk
@@ -66,13 +67,14 @@ def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[Chec
     results: list[CheckedIn | Refusal] = []
     if theirs:
         tx.lock_all({habit.owner for habit in theirs.values()})
+    if theirs and isinstance(tx.habits, HabitBatches):
         ours = [(item, habit) for item, habit in zip(batch, habits, strict=True) if habit]
         days = _days(tx, ours)
         with together(tx, _foreseen(ours, days)) as foresee_payments:
             foresee_payments(_payments(tx, days))
             for item in batch:
                 results.append(_one(tx, len(results), item))
-    while len(results) < len(batch):  # what memory did not tell
+    while len(results) < len(batch):  # all of it, or what memory did not tell
         results.append(_one(tx, len(results), batch[len(results)]))
     return results
 

@@ -120,7 +120,9 @@ class HabitStore(Protocol):
 class HabitBatches(Protocol):
     """Optional, for a ``HabitStore``: return many habits at once.
 
-    A batch of check-ins asks so; a store without it is asked for one after the other.
+    A store that has it says that it likes few questions: ``check_in_many`` then reads what it needs
+    in few of them, keeps what it writes until the end, and hands ``add_check_ins``, ``post``,
+    ``settle`` and ``append`` all of it at once. Any other store gets the items one by one.
     """
 
     def get_many(self, habit_ids: Sequence[UUID]) -> list[Habit]:

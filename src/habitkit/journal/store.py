@@ -130,7 +130,7 @@ class AnswerStore(Protocol):
 class AnswerBatches(Protocol):
     """Optional, for an ``AnswerStore``: read and keep many answers at once.
 
-    A batch of check-ins does so; a store without it does it for one after the other.
+    A batch does so where there are ``HabitBatches``; a store without it is asked one by one.
     """
 
     def get_many(self, owner: str, operation: str, keys: Sequence[str]) -> list[Answer]:

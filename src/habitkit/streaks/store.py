@@ -42,7 +42,7 @@ class StreakStore(Protocol):
 class SnapshotBatches(Protocol):
     """Optional, for a ``StreakStore``: read and write many snapshots at once.
 
-    A batch of check-ins does so; a store without it does it for one after the other.
+    A batch does so where there are ``HabitBatches``; a store without it is asked one by one.
     """
 
     def get_many(self, habit_ids: Sequence[UUID]) -> list[Snapshot]:

@@ -23,8 +23,7 @@ class Coins(Port):
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
         """Read nothing yet: most of what a late batch brings earns nothing."""
-        super().__init__(port)
-        self._put = log.put
+        super().__init__(log, port)
         self._foreseen = foreseen
         self._accounts: dict[tuple[str, str], dict[int, Account]] = {}
         self._of_id: dict[int, dict[int, Account]] = {}
@@ -127,8 +126,7 @@ class _Books(Port):
     """Which accounts have entries that no block covers."""
 
     def __init__(self, log: Log) -> None:
-        super().__init__()
-        self._put = log.put
+        super().__init__(log)
         self.noted: dict[int, UUID] = {}
 
     def unsealed(self, account_ids: Sequence[UUID]) -> None:

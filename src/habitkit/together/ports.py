@@ -33,7 +33,7 @@ class Foreseen(NamedTuple):
 
 
 class Unforeseen(BaseException):
-    """Something was asked that is not kept in memory."""
+    """Something was asked that is not kept in memory: a signal that no reaction shall swallow."""
 
 
 class Log:
@@ -42,6 +42,7 @@ class Log:
     def __init__(self) -> None:
         """Begin empty."""
         self.undo: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.unforeseen: Unforeseen | None = None
 
     def put(self, rows: dict[Any, Any], key: Any, row: object) -> None:
         """Add or replace a row."""
@@ -57,13 +58,24 @@ class Log:
             else:
                 rows[key] = before
 
+    def ask_for(self, name: str) -> NoReturn:
+        """Note that more was asked than is kept, and say so.
+
+        Raises:
+            Unforeseen: Always.
+        """
+        self.unforeseen = Unforeseen(name)
+        raise self.unforeseen
+
 
 class Port:
     """A port of which some methods are there; asking for another one ends the block."""
 
-    def __init__(self, port: Any = None) -> None:
+    def __init__(self, log: Log, port: Any = None) -> None:
         """Stand before the store's own port."""
+        self._log = log
+        self._put = log.put
         self._port = port
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise Unforeseen(name)
+        self._log.ask_for(name)

@@ -37,8 +37,7 @@ class Habits(Port):
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
         """Read the habits, and which of the facts to come are there already."""
-        super().__init__(port)
-        self._put = log.put
+        super().__init__(log, port)
         self._foreseen = foreseen
         self._habits: dict[int, Habit | None] = {id_.int: None for id_ in foreseen.habits}
         self._habits |= {habit.id.int: habit for habit in bulk.habits_of(port, foreseen.habits)}
@@ -140,8 +139,7 @@ class Streaks(Port):
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
         """Read the habits' snapshots."""
-        super().__init__(port)
-        self._put = log.put
+        super().__init__(log, port)
         self._rows: dict[int, Snapshot | None] = {id_.int: None for id_ in foreseen.habits}
         self._rows |= {row.habit_id.int: row for row in bulk.snapshots_of(port, foreseen.habits)}
         self._changed: dict[int, Snapshot] = {}
@@ -167,8 +165,7 @@ class Answers(Port):
 
     def __init__(self, port: Any, log: Log, foreseen: Foreseen) -> None:
         """Read the answers given under the keys."""
-        super().__init__(port)
-        self._put = log.put
+        super().__init__(log, port)
         self._changed: dict[tuple[str, str, str], Answer] = {}
         self._rows: dict[tuple[str, str, str], Answer | None] = {}
         operation = foreseen.operation

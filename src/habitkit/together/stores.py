@@ -66,15 +66,15 @@ class _Remembering:
         self.streaks: Any = Streaks(stores.streaks, log, foreseen)
         self.answers: Any = Answers(stores.answers, log, foreseen)
         self.coins: Any = Coins(getattr(stores, "coins", None), log, foreseen)
-        self.owners: Any = Port()
-        self.events: Any = Port()
-        self.outbox: Any = Port()
-        self.inbox: Any = Port()
+        self.owners: Any = Port(log)
+        self.events: Any = Port(log)
+        self.outbox: Any = Port(log)
+        self.inbox: Any = Port(log)
 
     @property
     def connection(self) -> object | None:
         """The host's own statements would not find what is only kept in memory."""
-        raise Unforeseen("connection")
+        self._log.ask_for("connection")
 
     def savepoint(self) -> _Savepoint:
         """Undo the writes of the block, and only they, when it ends by an exception."""
@@ -98,5 +98,7 @@ class _Savepoint:
         self._mark = len(self._log.undo)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
+        if kind is not None or self._log.unforeseen is not None:
             self._log.rollback(self._mark)
+        if kind is None and self._log.unforeseen is not None:  # somebody has swallowed it
+            raise self._log.unforeseen

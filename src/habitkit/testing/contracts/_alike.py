@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext, suppress
 from datetime import time, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -272,10 +273,10 @@ def _values(value: Any) -> Any:
 
 
 def _tell_another(tx: Transaction, owner: str, events: Sequence[HabitCompleted]) -> None:
-    """Leave a message for another owner, as a host's reaction may."""
+    """Leave a message for another owner, as a host's reaction may, even a careless one."""
     for event in events:
-        if event.day.day % 3 == 0:
-            receiver = owner.replace("ada", "eve").replace("bob", "eve")
+        receiver = owner.replace("ada", "eve").replace("bob", "eve")
+        with suppress(BaseException) if event.day.day % 2 else nullcontext():
             tx.send(Recorded(receiver, tx.now, "cheered", {"day": event.day}), str(event.day))
 
 
