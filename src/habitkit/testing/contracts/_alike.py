@@ -109,7 +109,7 @@ _PAST = st.lists(
     st.tuples(st.sampled_from((0, 0, 1, 2, 3)), st.integers(0, 9), st.sampled_from("cccukw")),
     max_size=10,
 )
-_few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class AlikeCases(Contract):
