@@ -59,11 +59,7 @@ class Log:
                 rows[key] = before
 
     def ask_for(self, name: str) -> NoReturn:
-        """Note that more was asked than is kept, and say so.
-
-        Raises:
-            Unforeseen: Always.
-        """
+        """Note that more was asked than is kept, and end the block."""
         self.unforeseen = Unforeseen(name)
         raise self.unforeseen
 
