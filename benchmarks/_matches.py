@@ -16,9 +16,16 @@ from attrs import frozen
 from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks import by_hand
+from benchmarks import batch_by_hand, by_hand
 from benchmarks._duel import awaits, calls
-from benchmarks._fill import check_dicts, check_tables, fill, fill_dicts
+from benchmarks._fill import (
+    check_batches,
+    check_dicts,
+    check_tables,
+    fill,
+    fill_batches,
+    fill_dicts,
+)
 from benchmarks._place import MONTH
 from benchmarks.in_dicts import Dicts
 from habitkit import AsyncHabitKit, HabitKit
@@ -42,20 +49,23 @@ if TYPE_CHECKING:
 
 _slots = attrgetter("streak.slots")
 
+PSYCOPG = {psycopg.Cursor: "execute executemany fetchall", psycopg.Connection: "commit"}
+"""What is timed of psycopg's sync side."""
+
 
 @frozen
 class Match:
     """Kit and floor, ready to begin.
 
     Attributes:
-        habits: What to check in for, in this order.
+        habits: What to check in for, or whole batches, in this order.
         floor: By hand.
         kit: Through the kit.
         check: Raises an ``AssertionError`` if they did not do the same.
         metered: Returns both sides with the driver's calls timed; None where there is no driver.
     """
 
-    habits: list[UUID]
+    habits: list[Any]
     floor: Side
     kit: Side
     check: Callable[[], None]
@@ -137,6 +147,45 @@ def sqlite_threaded(place: Place, size: Size, *, synchronous: Synchronous) -> It
         )
 
 
+@contextmanager
+def sqlite_batches(place: Place, size: Size) -> Iterator[Match]:
+    """Batches into a file in WAL mode against the sqlite3 module."""
+    start = partial(fill_batches, batches=size.actions, size=size.batch)
+    kit_path, floor_path, batches = place.files(("batches", size.batch), start)
+    with ExitStack() as resources:
+        engine = engine_of(resources, kit_path, "NORMAL")
+        raw = resources.enter_context(connected(floor_path, "NORMAL"))
+        kit = HabitKit(SqlStore(engine))
+
+        @contextmanager
+        def metered(stopwatch: Stopwatch) -> Iterator[tuple[Side, Side]]:
+            timed = stopwatch.sqlite()
+            with ExitStack() as resources:
+                engine = engine_of(resources, kit_path, "NORMAL")
+                event.listen(engine, "do_connect", partial(connect_with, timed))
+                raw = resources.enter_context(connected(floor_path, "NORMAL", timed))
+                kit = HabitKit(SqlStore(engine))
+                floor = calls(batch_by_hand.on_sqlite(raw), tuple)
+                yield floor, calls(kit.habits.check_in_many, _of_batch)
+
+        def check() -> None:
+            with closing(sqlite3.connect(kit_path)) as filled:
+                check_batches(filled.execute, raw.execute)
+
+        yield Match(
+            batches,
+            calls(batch_by_hand.on_sqlite(raw), tuple),
+            calls(kit.habits.check_in_many, _of_batch),
+            check,
+            metered,
+        )
+
+
+def _of_batch(told: list[Any]) -> tuple[int, int]:
+    """Return the coins of a batch and the last streak."""
+    return sum(each.coins for each in told), told[-1].streak.slots
+
+
 def engine_of(resources: ExitStack, path: Path, synchronous: Synchronous) -> Engine:
     engine = sqlite_engine(f"sqlite:///{path}", synchronous=synchronous)
     resources.callback(engine.dispose)
@@ -176,12 +225,30 @@ def psycopg_sync(place: Place, size: Size) -> Iterator[Match]:
         raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         floor = calls(by_hand.on_psycopg(raw))
         kit = calls(HabitKit(SqlStore(engine)).habits.check_in, _slots)
-        timed = {
-            psycopg.Cursor: "execute executemany fetchall",
-            psycopg.Connection: "commit",
-        }
         check = partial(_check_postgres, place, kit_name, floor_name)
-        yield Match(habits, floor, kit, check, partial(_metered, timed, floor, kit))
+        yield Match(habits, floor, kit, check, partial(_metered, PSYCOPG, floor, kit))
+        engine.dispose()
+
+
+@contextmanager
+def psycopg_batches(place: Place, size: Size) -> Iterator[Match]:
+    """Batches through the sync side of psycopg against itself."""
+    start = partial(fill_batches, batches=size.actions, size=size.batch)
+    kit_name, floor_name, batches = place.databases(("batches", size.batch), start)
+    engine = create_engine(place.address(kit_name, "postgresql+psycopg"))
+    with psycopg.connect(place.address(floor_name)) as raw:
+        raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        floor = calls(batch_by_hand.on_psycopg(raw), tuple)
+        kit = calls(HabitKit(SqlStore(engine)).habits.check_in_many, _of_batch)
+
+        def check() -> None:
+            with (
+                psycopg.connect(place.address(kit_name)) as by_kit,
+                psycopg.connect(place.address(floor_name)) as by_floor,
+            ):
+                check_batches(by_kit.execute, by_floor.execute)
+
+        yield Match(batches, floor, kit, check, partial(_metered, PSYCOPG, floor, kit))
         engine.dispose()
 
 

@@ -7,7 +7,7 @@ after a serialization failure or a deadlock, so it touches the world only throug
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from habitkit import _codec, ids
 from habitkit.errors import (
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from habitkit.wiring import Wiring
 
 __all__ = ["Transaction"]
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _MAX_ROUNDS = 16
 
@@ -86,7 +83,7 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
-        self._caused: set[tuple[int, str]] = set()
+        self._caused: dict[tuple[int, str], None] = {}
         self.cause: UUID | None = None
         self.action: Callable[..., object] | None = None
 
@@ -135,7 +132,7 @@ class Transaction:
         asked = (cause.int, name)  # a UUID computes its hash in Python each time
         if asked in self._caused:
             return self.new_id()
-        self._caused.add(asked)
+        self._caused[asked] = None
         return ids.companion(cause, name)
 
     def own(self, owner: str, kind: str = "owner", given: object = None) -> None:
@@ -267,13 +264,16 @@ class Transaction:
 
         Whoever wants to go on after an error puts what may fail into one.
         """
-        emitted, locked = len(self._emitted), dict(self._locked)
+        emitted, locked, caused = len(self._emitted), len(self._locked), len(self._caused)
         try:
             with self.stores.savepoint():
                 yield
         except BaseException:
             del self._emitted[emitted:]
-            self._locked = locked
+            for owner in list(self._locked)[locked:]:
+                del self._locked[owner]
+            for asked in list(self._caused)[caused:]:
+                del self._caused[asked]
             raise
 
     def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:

@@ -46,6 +46,7 @@ PURE_PAGES = (
     "checking",
     "words",
     "checkpoints",
+    "checkpoint_text",
     "days",
     "derived",
     "evaluation",
@@ -54,6 +55,7 @@ PURE_PAGES = (
     "life",
     "loop",
     "plain",
+    "recurring",
     "rolling",
     "spans",
     "strength",
@@ -186,7 +188,7 @@ def test_rules_and_values_need_nothing_that_reads_writes_waits_or_draws_lots():
 
 def _extras_of(module: Module) -> set[str]:
     """Return what a page may import when it is first needed, if it is installed."""
-    return {"dateutil"} if module.name == "habitkit.streaks.spans" else set()
+    return {"dateutil"} if module.name == "habitkit.streaks.recurring" else set()
 
 
 def test_values_import_values_errors_and_events_alone():
@@ -219,6 +221,10 @@ def test_actions_import_their_own_room_the_frame_and_values_of_others():
         "habitkit.clock",
         "habitkit.ids",
         "habitkit.journal.answers",
+        "habitkit.together",
+        "habitkit.together.bulk",
+        "habitkit.together.ports",
+        "habitkit.together.stores",
         "habitkit.transaction",
         "habitkit.wiring",
         "habitkit._procedure",

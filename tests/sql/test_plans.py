@@ -17,7 +17,7 @@ from sqlalchemy import Engine, create_engine, true
 from sqlalchemy.dialects import postgresql
 
 import habitkit.testing
-from habitkit import Schedule, on, subscribe
+from habitkit import OfflineCheckIn, Schedule, on, subscribe
 from habitkit.backends.sqlalchemy import (
     SqlStore,
     _books,
@@ -224,6 +224,19 @@ def use_the_index(kit: habitkit.testing.TestKit, engine: Engine) -> None:
         schema.fill(connection)
 
 
+def use_batches(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for what a phone has gathered."""
+    habits = [kit.habits.create("ada", "Read", Schedule.daily()).id for _ in range(2)]
+    days = [date(2026, 3, day) for day in range(8, 11)]
+    kit.habits.check_in_many(
+        [
+            OfflineCheckIn(habit_id, day, idempotency_key=f"phone:{habit_id}:{day}")
+            for habit_id in habits
+            for day in days
+        ]
+    )
+
+
 def use_everything(engine: Engine) -> None:
     """Let a kit run each of its statements."""
 
@@ -253,6 +266,7 @@ def use_everything(engine: Engine) -> None:
     kit.streaks.rebuild(run.id)
     use_facts(kit, run.id)
     use_the_index(kit, engine)
+    use_batches(kit)
     use_coins(kit)
     for refuse_it in (True, False):
         kit.events.record("ada", "noted", {"refuse": refuse_it})

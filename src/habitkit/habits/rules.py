@@ -141,7 +141,11 @@ def possible(schedule: object, goal: object) -> None:
         expected = "a quota of 1 for a goal that is met by doing little"
         raise InvalidHabit("n", given=schedule.n, expected=expected)
     if schedule.kind == "rrule":
-        streaks.recurrence(schedule.rule, schedule.anchor or _SOME_DAY)
+        start = schedule.anchor or _SOME_DAY
+        if streaks.next_day(schedule.rule, start, start) is None:
+            raise InvalidHabit(
+                "rule", given=schedule.rule, expected=f"one that recurs after {start}"
+            )
 
 
 def day(value: object, what: str) -> date:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         slots,
     )
     from habitkit.streaks.life import Life
-    from habitkit.streaks.spans import recurrence
+    from habitkit.streaks.recurring import next_day
     from habitkit.streaks.strength import Strength, smoothed
     from habitkit.streaks.timeline import Timeline
 
@@ -44,7 +44,7 @@ __all__ = [
     "first_day_of",
     "fold_life",
     "habit_day",
-    "recurrence",
+    "next_day",
     "slots",
     "smoothed",
 ]
@@ -54,7 +54,7 @@ _PAGES = {
     "derived": ("derive", "difference"),
     "evaluation": ("Explanation", "answer", "evaluate", "explanation", "fold_life", "slots"),
     "life": ("Life",),
-    "spans": ("recurrence",),
+    "recurring": ("next_day",),
     "strength": ("Strength", "smoothed"),
     "timeline": ("Timeline",),
 }

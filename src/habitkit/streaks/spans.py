@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from habitkit.errors import InvalidHabit, MissingExtra
+from habitkit.streaks.recurring import days_in_a_year, next_day
 
 if TYPE_CHECKING:
-    from dateutil.rrule import rrule
-
     from habitkit.habits.schedule import Schedule
 
-__all__ = ["Span", "first_span", "frequency", "in_season", "recurrence"]
+__all__ = ["Span", "first_span", "frequency", "in_season"]
 
 _DAY = timedelta(days=1)
 _MOST_STEPS = 500
@@ -67,7 +64,8 @@ def frequency(schedule: Schedule) -> tuple[float, float]:
         case "rolling":
             return n / schedule.span, 1.0
         case "rrule":
-            return _rrule_frequency(schedule)
+            days = days_in_a_year(schedule.rule, schedule.anchor)
+            return days / _A_YEAR, _A_YEAR / days
     return 1.0, 1.0
 
 
@@ -78,42 +76,6 @@ def in_season(schedule: Schedule, day: date) -> bool:
     first, last = schedule.season
     of_year = (day.month, day.day)
     return first <= of_year <= last if first <= last else of_year >= first or of_year <= last
-
-
-@lru_cache(maxsize=256)
-def recurrence(rule: str, start: date) -> rrule:
-    """Return a recurrence rule that counts from a day.
-
-    Raises:
-        InvalidHabit: If it is no rule of RFC 5545, or one of less than a day.
-        MissingExtra: If python-dateutil is not installed.
-    """
-    try:
-        from dateutil import rrule  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise MissingExtra("dateutil", "rrule") from None
-    expected = "a rule of RFC 5545 such as FREQ=MONTHLY;BYDAY=1MO, of days or longer"
-    if "DTSTART" in rule.upper() or "\n" in rule:
-        raise InvalidHabit("rule", given=rule, expected=f"{expected}, without DTSTART")
-    try:
-        found = rrule.rrulestr(rule, dtstart=datetime.combine(start, datetime.min.time()))
-    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
-        raise InvalidHabit("rule", given=rule, expected=expected) from None
-    if not isinstance(found, rrule.rrule) or _less_than_a_day(rule):
-        raise InvalidHabit("rule", given=rule, expected=expected)
-    return found
-
-
-def _less_than_a_day(rule: str) -> bool:
-    parts = ("HOURLY", "MINUTELY", "SECONDLY", "BYHOUR", "BYMINUTE", "BYSECOND")
-    return any(part in rule.upper() for part in parts)
-
-
-def _rrule_frequency(schedule: Schedule) -> tuple[float, float]:
-    start = schedule.anchor or date(2024, 1, 1)
-    first = datetime.combine(start, datetime.min.time())
-    days = recurrence(schedule.rule, start).between(first, first + timedelta(_A_YEAR), inc=True)
-    return max(len(days), 1) / _A_YEAR, _A_YEAR / max(len(days), 1)
 
 
 def _daily(_: Schedule, __: date, ___: int, after: date) -> Span:
@@ -171,9 +133,8 @@ def _quota(schedule: Schedule, _: date, week_start: int, after: date) -> Span:
 
 
 def _rrule(schedule: Schedule, anchor: date, _: int, after: date) -> Span | None:
-    start = datetime.combine(after, datetime.min.time())
-    found = recurrence(schedule.rule, anchor).after(start, inc=True)
-    return None if found is None else Span(found.date(), found.date())
+    day = next_day(schedule.rule, anchor, after)
+    return None if day is None else Span(day, day)
 
 
 _SPANS = {

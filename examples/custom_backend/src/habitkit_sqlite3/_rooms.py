@@ -11,7 +11,8 @@ from habitkit.habits import facts as kinds
 from habitkit.habits.facts import CheckIn
 from habitkit.habits.model import Habit
 from habitkit.habits.words import EVERY_HABIT, matching
-from habitkit.streaks.model import Checkpoint, Snapshot
+from habitkit.streaks.checkpoint_text import from_text, to_text
+from habitkit.streaks.model import Snapshot
 
 from ._facts import Port, added_once, facts, json_list, text
 
@@ -185,7 +186,7 @@ class Streaks(Port):
             (
                 *values,
                 *(instant and text(instant) for instant in instants),
-                facts.dumps(checkpoints),
+                to_text(checkpoints),
             ),
         )
         if written.rowcount != 1:
@@ -204,5 +205,5 @@ def _snapshot(row: Sequence[Any]) -> Snapshot:
         rev,
         judged_at and datetime.fromisoformat(judged_at),
         look_at and datetime.fromisoformat(look_at),
-        facts.loads(checkpoints, tuple[Checkpoint, ...]),
+        from_text(checkpoints),
     )

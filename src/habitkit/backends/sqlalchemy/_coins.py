@@ -10,6 +10,14 @@ from habitkit import _codec
 from habitkit.backends.sqlalchemy._books import Books
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy._rowsets import (
+    among,
+    array_of,
+    given_texts,
+    insert_columns,
+    text_array,
+)
+from habitkit.backends.sqlalchemy._steps import steps_of
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
 from habitkit.coins.model import Account, Entry, Settled, Transfer
 from habitkit.errors import IntegrityError
@@ -22,7 +30,10 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.coins.model import Move
 
-__all__ = ["FACTS", "Coins", "check_sum", "transfer_values"]
+__all__ = ["FACTS", "FEW", "Coins", "check_sum", "transfer_values"]
+
+FEW = 2
+"""Up to so many rows, the statements for single ones are the faster road."""
 
 FACTS = (
     transfers.c.id,
@@ -114,6 +125,14 @@ class Coins:
             entitlements.c.owner == bindparam("owner"), entitlements.c.key == bindparam("key")
         )
     )
+    _ALL_SETTLED = Prepared(
+        lambda _: select(entitlements.c.key, entitlements.c.currency, entitlements.c.settled).where(
+            entitlements.c.owner == bindparam("owner"), among(entitlements.c.key, "keys")
+        )
+    )
+    _SETTLE_MANY = Prepared(
+        lambda insert: _replace(insert_columns(insert, tuple(entitlements.c))), only="postgresql"
+    )
     _SETTLE = Prepared(
         lambda insert: _replace(
             insert(entitlements).values({c.name: bindparam(c.name) for c in entitlements.c})
@@ -164,14 +183,14 @@ class Coins:
         check_sum(transfers, moves)
         link = self._link
         link.run_many(self._TRANSFER, [transfer_values(transfer) for transfer in transfers])
-        for move in moves:
-            account_id, seq, _, amount, balance, at, debt = move
+        for step in steps_of(moves).values():
+            account_id, seq, _, _, balance, at, debt = step.last
             moved = link.run(
                 self._MOVE,
                 {
                     "account_id": account_id,
-                    "seq_before": seq - 1,
-                    "balance_before": balance - amount,
+                    "seq_before": step.seq_before,
+                    "balance_before": step.balance_before,
                     "new_balance": balance,
                     "new_seq": seq,
                     "new_at": at,
@@ -217,6 +236,9 @@ class Coins:
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         """Return what was paid for entitlements."""
         found: dict[str, Settled] = {}
+        if len(keys) > FEW:
+            given = {"owner": owner, "keys": given_texts(self._link.dialect, keys)}
+            return {row[0]: Settled(*row) for row in self._link.rows(self._ALL_SETTLED, given)}
         for key in keys:
             row = self._link.row(self._SETTLED, {"owner": owner, "key": key})
             if row is not None:
@@ -225,6 +247,16 @@ class Coins:
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
         """Write what is paid for entitlements now."""
+        if len(rows) > FEW and self._link.dialect.name == "postgresql":
+            keys, currencies, amounts = zip(*rows, strict=True)
+            given = {
+                "row_owner": text_array([owner] * len(rows)),
+                "row_key": text_array(keys),
+                "row_currency": text_array(currencies),
+                "row_settled": array_of(amounts),
+            }
+            self._link.run(self._SETTLE_MANY, given)
+            return
         values = [
             {"owner": owner, "key": key, "currency": currency, "settled": amount}
             for key, currency, amount in rows

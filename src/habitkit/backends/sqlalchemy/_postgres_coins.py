@@ -23,7 +23,13 @@ from sqlalchemy import (
 )
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._coins import FACTS, Coins, check_sum, transfer_values
+from habitkit.backends.sqlalchemy._coins import (
+    FACTS,
+    FEW,
+    Coins,
+    check_sum,
+    transfer_values,
+)
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import (
     array_of,
@@ -32,6 +38,7 @@ from habitkit.backends.sqlalchemy._rowsets import (
     instant_array,
     text_array,
 )
+from habitkit.backends.sqlalchemy._steps import steps_of
 from habitkit.backends.sqlalchemy._types import Id
 from habitkit.backends.sqlalchemy.tables import (
     accounts,
@@ -44,6 +51,7 @@ from habitkit.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from habitkit.backends.sqlalchemy._steps import Step
     from habitkit.coins.model import Move, Transfer
 
 __all__ = ["AFTER", "MOVE", "PostgresCoins"]
@@ -56,7 +64,6 @@ AFTER = (
     accounts.c.debt,
 )
 MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
-_FEW = 2
 _ENTRY = (*MOVE, entries.c.transfer_id)
 _STEP = (
     *AFTER,
@@ -134,7 +141,7 @@ class PostgresCoins(Coins):
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""
-        if len(owners) <= _FEW:
+        if len(owners) <= FEW:
             return super().accounts(owners, currency)
         values = {"owners": list(owners), "currency": currency}
         return [Account(*row) for row in self._link.rows(self._ACCOUNTS_OF_MANY, values)]
@@ -150,7 +157,7 @@ class PostgresCoins(Coins):
             )
             accounts_moved = 2
         else:
-            steps = _steps(moves)
+            steps = steps_of(moves)
             row = self._link.row(self._POST_MANY, _batch(transfers, moves, steps.values()))
             accounts_moved = len(steps)
         if row is None or row[0] != accounts_moved:
@@ -171,44 +178,8 @@ def _side(name: str, move: Move) -> dict[str, Any]:
     }
 
 
-class _Step:
-    """How a batch moves an account: from what was read before its first entry to its last one."""
-
-    __slots__ = ("balance_before", "last", "seq_before")
-
-    def __init__(self, first: Move) -> None:
-        """Begin with its first entry."""
-        self.seq_before = first.seq - 1
-        self.balance_before = first.balance - first.amount
-        self.last = first
-
-    def go_on(self, move: Move) -> None:
-        """Take its next entry.
-
-        Raises:
-            IntegrityError: If it does not follow the one before.
-        """
-        last = self.last
-        if (last.seq + 1, last.balance + move.amount) != (move.seq, move.balance):
-            msg = f"entry {move.seq} of account {move.account_id} follows no other"
-            raise IntegrityError(msg)
-        self.last = move
-
-
-def _steps(moves: Sequence[Move]) -> dict[int, _Step]:
-    """Return how each account moves; by the number of its id, as a UUID computes its own hash."""
-    steps: dict[int, _Step] = {}
-    for move in moves:
-        step = steps.get(move.account_id.int)
-        if step is None:
-            steps[move.account_id.int] = _Step(move)
-        else:
-            step.go_on(move)
-    return steps
-
-
 def _batch(
-    transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[_Step]
+    transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[Step]
 ) -> dict[str, str]:
     """Return the parameters of a batch: columns, in the order of its rows."""
     last = [step.last for step in steps]

@@ -168,17 +168,17 @@ class Link:
             self._fail(form.sql, parameters, error, form.kind)
         return int(self._cursor.rowcount)
 
-    def run_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run a statement once a row of parameters."""
+    def run_many(self, prepared: Prepared, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Run a statement once a row of parameters and return how many rows it touched."""
         if len(rows) == 1:
-            self.run(prepared, rows[0])
-            return
+            return self.run(prepared, rows[0])
         form = self._known.get(prepared) or self._form(prepared)
         parameters = [form.parameters(values) for values in rows]
         try:
             self._cursor.executemany(form.sql, parameters)
         except self.dialect.loaded_dbapi.Error as error:
             self._fail(form.sql, parameters, error, form.kind)
+        return int(self._cursor.rowcount)
 
     def select(self, statement: Executable) -> Iterable[Sequence[Any]]:
         """Run a Core statement the usual way, for what is not prepared."""

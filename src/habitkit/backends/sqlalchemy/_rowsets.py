@@ -7,9 +7,22 @@ hold values of every kind are one parameter together, a JSON array of objects.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Column, String, Text, bindparam, cast, column, func, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    String,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
 
 from habitkit.backends.sqlalchemy._types import Json
 
@@ -18,9 +31,60 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import Select
+    from sqlalchemy import Dialect, Select
+    from sqlalchemy.sql.compiler import SQLCompiler
 
-__all__ = ["array_of", "columns_of", "id_array", "insert_rows", "instant_array", "text_array"]
+__all__ = [
+    "among",
+    "array_of",
+    "columns_of",
+    "given_ids",
+    "given_texts",
+    "id_array",
+    "insert_columns",
+    "insert_rows",
+    "instant_array",
+    "text_array",
+]
+
+
+class among(ColumnElement[bool]):  # noqa: N801 - reads like a function
+    """Whether a column is one of any number of values, which are given as one parameter.
+
+    Args:
+        of: The column.
+        name: The parameter: a text made by ``given_ids`` or ``given_texts``.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, of: ColumnElement[Any], name: str) -> None:
+        """Keep both; each dialect has its own words for it."""
+        self.of = of
+        self.given = bindparam(name, type_=Text())
+
+
+@compiles(among, "sqlite")
+def _among_json(element: among, compiler: SQLCompiler, **more: Any) -> str:
+    of, given = (compiler.process(part, **more) for part in (element.of, element.given))
+    return f"{of} IN (SELECT value FROM json_each({given}))"  # noqa: S608 - of our own words
+
+
+@compiles(among, "postgresql")
+def _among_array(element: among, compiler: SQLCompiler, **more: Any) -> str:
+    # not ``= ANY (array)``, which a scan of a table compares one after the other
+    values = func.unnest(cast(element.given, ARRAY(_unbounded(element.of))))
+    return str(compiler.process(element.of.in_(select(values)), **more))
+
+
+def given_ids(dialect: Dialect, ids: Iterable[UUID]) -> str:
+    """Return ids as ``among`` takes them."""
+    return given_texts(dialect, [id_.int.to_bytes(16, "big").hex() for id_ in ids])
+
+
+def given_texts(dialect: Dialect, texts: Collection[str]) -> str:
+    """Return texts as ``among`` takes them."""
+    return text_array(texts) if dialect.name == "postgresql" else json.dumps(list(texts))
 
 
 def columns_of(name: str, columns: Sequence[Column[Any]]) -> Select[Any]:
@@ -41,6 +105,12 @@ def columns_of(name: str, columns: Sequence[Column[Any]]) -> Select[Any]:
     return select(*rows.c)
 
 
+def insert_columns(insert: Callable[..., Any], columns: Sequence[Column[Any]]) -> Any:
+    """Return an insert of rows that are given column by column; see ``columns_of``."""
+    rows = columns_of("row", columns)
+    return insert(columns[0].table).from_select([c.name for c in columns], rows)
+
+
 def insert_rows(insert: Callable[..., Any], name: str, columns: Sequence[Column[Any]]) -> Any:
     """Return an insert of rows that are given as the JSON text ``name``: objects by column."""
     given = cast(bindparam(name, type_=Text()), Json())
@@ -53,8 +123,8 @@ def insert_rows(insert: Callable[..., Any], name: str, columns: Sequence[Column[
 
 
 def array_of(values: Iterable[object]) -> str:
-    """Return the text of an array of numbers, or of texts that need no quotes."""
-    return f"{{{','.join(map(str, values))}}}"
+    """Return the text of an array of numbers, days, or texts that need no quotes."""
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
 def id_array(ids: Iterable[UUID | None]) -> str:
@@ -68,9 +138,9 @@ def text_array(texts: Collection[str | None]) -> str:
     return array_of([quoted[text] for text in texts])
 
 
-def instant_array(instants: Collection[datetime]) -> str:
+def instant_array(instants: Collection[datetime | None]) -> str:
     """Return the text of an array of instants, which many rows share."""
-    texts = {instant: instant.isoformat() for instant in set(instants)}
+    texts = {instant: None if instant is None else instant.isoformat() for instant in set(instants)}
     return array_of([texts[instant] for instant in instants])
 
 
@@ -81,6 +151,6 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
-def _unbounded(of: Column[Any]) -> Any:
+def _unbounded(of: ColumnElement[Any]) -> Any:
     """Return a column's type; casting a text to a shorter one would cut it off without a word."""
     return Text() if isinstance(of.type, String) else of.type

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from datetime import date
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
 from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy._rowsets import (
+    among,
+    array_of,
+    given_ids,
+    id_array,
+    insert_columns,
+    instant_array,
+    text_array,
+)
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
-from habitkit.streaks.model import Checkpoint, Snapshot, Standing, Streak
+from habitkit.streaks.checkpoint_text import from_text, to_text
+from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
 
@@ -24,8 +32,6 @@ __all__ = ["Streaks"]
 
 
 _CHANGING = ("first_day", "marks", "best", "rev", "judged_at", "look_at", "checkpoints")
-_SAME = "same"
-"""In the place of the second of two equal standings."""
 
 
 class Streaks:
@@ -37,9 +43,21 @@ class Streaks:
     _PUT = Prepared(
         lambda insert: _replace(
             insert(snapshots).values({c.name: bindparam(c.name) for c in snapshots.c})
-        )
+        ).returning(snapshots.c.rev)
     )
-
+    _GET_MANY = Prepared(lambda _: select(snapshots).where(among(snapshots.c.habit_id, "ids")))
+    _PUT_ROWS = Prepared(
+        lambda insert: _replace(
+            insert(snapshots).values({c.name: bindparam(c.name) for c in snapshots.c})
+        ),
+        only="sqlite",
+    )
+    _PUT_MANY = Prepared(
+        lambda insert: _replace(insert_columns(insert, tuple(snapshots.c))).returning(
+            snapshots.c.rev
+        ),
+        only="postgresql",
+    )
     _OF_OWNER = Prepared(lambda _: select(snapshots).where(snapshots.c.owner == bindparam("owner")))
     _TO_LOOK_AT = Prepared(
         lambda _: (
@@ -59,6 +77,11 @@ class Streaks:
         row = self._link.row(self._GET, {"habit_id": habit_id})
         return None if row is None else _snapshot_of(row)
 
+    def get_many(self, habit_ids: Sequence[UUID]) -> list[Snapshot]:
+        """Return the snapshots of habits."""
+        given = {"ids": given_ids(self._link.dialect, habit_ids)}
+        return [_snapshot_of(row) for row in self._link.rows(self._GET_MANY, given)]
+
     def of_owner(self, owner: str) -> list[Snapshot]:
         """Return an owner's snapshots."""
         return [_snapshot_of(row) for row in self._link.rows(self._OF_OWNER, {"owner": owner})]
@@ -70,70 +93,32 @@ class Streaks:
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
-        values = dict(zip(Snapshot._fields, snapshot, strict=True))
-        values["checkpoints"] = _as_text(snapshot.checkpoints)
-        if self._link.row(self._PUT, values) is None:
+        if self._link.row(self._PUT, _values(snapshot)) is None:
             msg = f"the snapshot of {snapshot.habit_id} is of a later revision already"
             raise IntegrityError(msg)
+
+    def put_many(self, snapshots: Sequence[Snapshot]) -> None:
+        """Write snapshots unless later ones are there."""
+        if self._link.dialect.name == "postgresql":
+            written = len(self._link.rows(self._PUT_MANY, _columns(snapshots)))
+        else:
+            written = self._link.run_many(self._PUT_ROWS, [_values(row) for row in snapshots])
+        if written != len(snapshots):
+            msg = "one of the snapshots is of a later revision already"
+            raise IntegrityError(msg)
+
+
+def _values(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a snapshot as a row."""
+    values = dict(zip(Snapshot._fields, snapshot, strict=True))
+    values["checkpoints"] = to_text(snapshot.checkpoints)
+    return values
 
 
 def _snapshot_of(row: Sequence[Any]) -> Snapshot:
     """Return a row as a snapshot."""
     *values, text = row
-    checkpoints = () if text is None else _from_text(text)
-    return Snapshot._make((*values, checkpoints))
-
-
-def _as_text(checkpoints: Sequence[Checkpoint]) -> str | None:
-    """Write checkpoints as JSON."""
-    if not checkpoints:
-        return None
-    return json.dumps(
-        [
-            (
-                day.isoformat(),
-                strength,
-                _standing_values(done),
-                _SAME if earned == done else earned and _standing_values(earned),
-            )
-            for day, done, earned, strength in checkpoints
-        ],
-        separators=(",", ":"),
-    )
-
-
-def _from_text(text: str) -> tuple[Checkpoint, ...]:
-    """Read checkpoints."""
-    found = []
-    for day, strength, values, others in json.loads(text):
-        done = _standing_of(values)
-        earned = done if others == _SAME else others and _standing_of(others)
-        found.append(Checkpoint(date.fromisoformat(day), done, earned, strength))
-    return tuple(found)
-
-
-def _standing_values(standing: Standing) -> tuple[Any, ...]:
-    used = [(grant_id.hex, count) for grant_id, count in standing.used]
-    return (_run_values(standing.run), _run_values(standing.best), standing.earned, used)
-
-
-def _standing_of(values: Sequence[Any]) -> Standing:
-    run, best, earned, used = values
-    grants = tuple((UUID(grant_id), count) for grant_id, count in used)
-    return Standing(_run_of(run), _run_of(best), earned, grants)
-
-
-def _run_values(run: Streak) -> tuple[Any, ...] | None:
-    if run.first is None or run.last is None:
-        return None
-    return (run.slots, run.first.isoformat(), run.last.isoformat(), run.completions)
-
-
-def _run_of(values: Sequence[Any] | None) -> Streak:
-    if values is None:
-        return Streak(0)
-    slots, first, last, completions = values
-    return Streak(slots, date.fromisoformat(first), date.fromisoformat(last), completions)
+    return Snapshot._make((*values, from_text(text)))
 
 
 def _replace(statement: Any) -> Any:
@@ -143,4 +128,19 @@ def _replace(statement: Any) -> Any:
         index_elements=[snapshots.c.habit_id],
         set_={name: new[name] for name in _CHANGING},
         where=snapshots.c.rev <= new.rev,
-    ).returning(snapshots.c.rev)
+    )
+
+
+def _columns(rows: Sequence[Snapshot]) -> dict[str, str]:
+    """Return snapshots column by column."""
+    return {
+        "row_habit_id": id_array([row.habit_id for row in rows]),
+        "row_owner": text_array([row.owner for row in rows]),
+        "row_first_day": array_of([row.first_day for row in rows]),
+        "row_marks": text_array([rf"\x{row.marks.hex()}" for row in rows]),
+        "row_best": array_of([row.best for row in rows]),
+        "row_rev": array_of([row.rev for row in rows]),
+        "row_judged_at": instant_array([row.judged_at for row in rows]),
+        "row_look_at": instant_array([row.look_at for row in rows]),
+        "row_checkpoints": text_array([to_text(row.checkpoints) for row in rows]),
+    }

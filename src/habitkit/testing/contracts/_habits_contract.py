@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from habitkit.testing.contracts._alike import AlikeCases
+from habitkit.testing.contracts._bulk import HabitsInBulk
 from habitkit.testing.contracts._check_ins import CheckInCases
 from habitkit.testing.contracts._fact_laws import LawCases
 from habitkit.testing.contracts._fact_store import FactStoreCases, LookAtCases
@@ -31,6 +33,7 @@ class HabitsContract(
     EditCases,
     OfflineCases,
     SearchCases,
+    AlikeCases,
     FreeDayCases,
     ArchiveCases,
     MendingCases,
@@ -41,6 +44,7 @@ class HabitsContract(
     HabitStoreCases,
     StreakStoreCases,
     FactStoreCases,
+    HabitsInBulk,
     LookAtCases,
     HabitRaces,
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from habitkit.testing.contracts._bulk import AnswersInBulk
 from habitkit.testing.contracts._events import EventCases, OutboxCases
 from habitkit.testing.contracts._inbox import InboxCases, KeptAnswerCases
 from habitkit.testing.contracts._keys import KeyCases
@@ -22,6 +23,7 @@ class StoreContract(
     OutboxCases,
     InboxCases,
     KeptAnswerCases,
+    AnswersInBulk,
     KeyCases,
     ReactionCases,
     MessageCases,

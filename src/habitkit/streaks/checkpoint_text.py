@@ -1,0 +1,72 @@
+"""Pure rules of how checkpoints are written as text, for a store that keeps them so."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from habitkit.streaks.model import Checkpoint, Standing, Streak
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["from_text", "to_text"]
+
+_SAME = "same"
+"""In the place of the second of two equal standings."""
+
+
+def to_text(checkpoints: Sequence[Checkpoint]) -> str | None:
+    """Write checkpoints as JSON; None if there are none."""
+    if not checkpoints:
+        return None
+    return json.dumps(
+        [
+            (
+                day.isoformat(),
+                strength,
+                _standing_values(done),
+                _SAME if earned == done else earned and _standing_values(earned),
+            )
+            for day, done, earned, strength in checkpoints
+        ],
+        separators=(",", ":"),
+    )
+
+
+def from_text(text: str | None) -> tuple[Checkpoint, ...]:
+    """Read checkpoints that ``to_text`` has written."""
+    if text is None:
+        return ()
+    found = []
+    for day, strength, values, others in json.loads(text):
+        done = _standing_of(values)
+        earned = done if others == _SAME else others and _standing_of(others)
+        found.append(Checkpoint(date.fromisoformat(day), done, earned, strength))
+    return tuple(found)
+
+
+def _standing_values(standing: Standing) -> tuple[Any, ...]:
+    used = [(grant_id.hex, count) for grant_id, count in standing.used]
+    return (_run_values(standing.run), _run_values(standing.best), standing.earned, used)
+
+
+def _standing_of(values: Sequence[Any]) -> Standing:
+    run, best, earned, used = values
+    grants = tuple((UUID(grant_id), count) for grant_id, count in used)
+    return Standing(_run_of(run), _run_of(best), earned, grants)
+
+
+def _run_values(run: Streak) -> tuple[Any, ...] | None:
+    if run.first is None or run.last is None:
+        return None
+    return (run.slots, run.first.isoformat(), run.last.isoformat(), run.completions)
+
+
+def _run_of(values: Sequence[Any] | None) -> Streak:
+    if values is None:
+        return Streak(0)
+    slots, first, last, completions = values
+    return Streak(slots, date.fromisoformat(first), date.fromisoformat(last), completions)

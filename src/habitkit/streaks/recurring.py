@@ -1,0 +1,84 @@
+"""Pure rules of recurrence, as RFC 5545 has them; python-dateutil knows them.
+
+A rule of dateutil counts from its start each time it is asked, and to the end of the calendar if it
+recurs no more. Here its days are counted once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import MAXYEAR, date, datetime, timedelta
+from functools import lru_cache
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from habitkit.errors import InvalidHabit, MissingExtra
+
+if TYPE_CHECKING:
+    from dateutil.rrule import rrule
+
+__all__ = ["days_in_a_year", "next_day", "recurrence"]
+
+_SOME_DAY = date(2024, 1, 1)
+
+
+@lru_cache(maxsize=128)
+def recurrence(rule: str, start: date) -> rrule:
+    """Return a recurrence rule that counts from a day.
+
+    Raises:
+        InvalidHabit: If it is no rule of RFC 5545, or one of less than a day.
+        MissingExtra: If python-dateutil is not installed.
+    """
+    try:
+        from dateutil import rrule  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise MissingExtra("dateutil", "rrule") from None
+    expected = "a rule of RFC 5545 such as FREQ=MONTHLY;BYDAY=1MO, of days or longer"
+    if "DTSTART" in rule.upper() or "\n" in rule:
+        raise InvalidHabit("rule", given=rule, expected=f"{expected}, without DTSTART")
+    try:
+        found = rrule.rrulestr(rule, dtstart=datetime.combine(start, datetime.min.time()))
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+        raise InvalidHabit("rule", given=rule, expected=expected) from None
+    if not isinstance(found, rrule.rrule) or _less_than_a_day(rule):
+        raise InvalidHabit("rule", given=rule, expected=expected)
+    return found
+
+
+def _less_than_a_day(rule: str) -> bool:
+    parts = ("HOURLY", "MINUTELY", "SECONDLY", "BYHOUR", "BYMINUTE", "BYSECOND")
+    return any(part in rule.upper() for part in parts)
+
+
+def next_day(rule: str, start: date, after: date) -> date | None:
+    """Return the first day from ``after`` on, on which a rule recurs that counts from ``start``."""
+    year = min(max(start, after).year + 1, MAXYEAR)
+    known = _days(rule, start, year)
+    at = bisect_left(known, after)
+    return known[at] if at < len(known) else _first_after(rule, start, year)
+
+
+def days_in_a_year(rule: str, start: date | None) -> int:
+    """Return on how many days of its first 366 a rule recurs, at least 1."""
+    first = start or _SOME_DAY
+    known = _days(rule, first, first.year + 1)
+    return max(bisect_right(known, first + timedelta(days=366)), 1)
+
+
+@lru_cache(maxsize=128)
+def _days(rule: str, start: date, year: int) -> tuple[date, ...]:
+    """Return all days of a rule until the end of a year."""
+    end = _end_of(year)
+    return tuple(at.date() for at in takewhile(end.__ge__, recurrence(rule, start)))
+
+
+@lru_cache(maxsize=128)
+def _first_after(rule: str, start: date, year: int) -> date | None:
+    """Return the first day of a rule after the end of a year."""
+    found = recurrence(rule, start).after(_end_of(year))
+    return None if found is None else found.date()
+
+
+def _end_of(year: int) -> datetime:
+    return datetime(year, 12, 31)  # noqa: DTZ001 - a day, not an instant

@@ -1,0 +1,1 @@
+"""Many actions together: what they read and write, in few statements."""
