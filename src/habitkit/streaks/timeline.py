@@ -93,7 +93,8 @@ class Timeline:
             return over
         tz = self.zone_at(over - timedelta.resolution)
         shown = datetime.combine(day if closes > self._day_start else day + _DAY, closes)
-        return min(_reached(shown, tz), over)
+        begins = day_boundary(day, tz, self._day_start)  # where clocks leap, it may come later
+        return min(max(_reached(shown, tz), begins), over)
 
     def zone_at(self, at: datetime) -> ZoneInfo:
         """Return the zone the owner is in."""
