@@ -45,11 +45,12 @@ def test_the_calendar_ends(day):
 
 def test_a_rule_is_counted_once_however_often_it_is_asked(monkeypatch):
     counted = []
-    monkeypatch.setattr(
-        recurring,
-        "recurrence",
-        lambda *given: counted.append(given) or rrulestr(given[0], dtstart=datetime(2020, 1, 1)),  # noqa: DTZ001
-    )
+
+    def recurrence(rule, start):
+        counted.append(rule)
+        return rrulestr(rule, dtstart=datetime(start.year, start.month, start.day))  # noqa: DTZ001
+
+    monkeypatch.setattr(recurring, "recurrence", recurrence)
     recurring._days.cache_clear()
 
     for n in range(300):

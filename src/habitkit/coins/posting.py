@@ -99,7 +99,7 @@ class _Draft:
         self._new: list[Account] = []
         self._moves: list[Move] = []
         self._unsealed: list[UUID] = []
-        self._told: dict[str, list[CoinsPosted]] = {}
+        self._told: list[CoinsPosted] = []
         self.transfers: list[Transfer] = []
 
     def add(self, transfer_id: UUID, order: Order) -> None:
@@ -128,13 +128,11 @@ class _Draft:
         )
         if giving == "wallet":
             self._tell(
-                source,
                 giver,
                 CoinsPosted(source, now, transfer_id, kind, currency, -amount, given.balance),
             )
         if taking == "wallet":
             self._tell(
-                target,
                 taker,
                 CoinsPosted(target, now, transfer_id, kind, currency, amount, taken.balance),
             )
@@ -147,12 +145,16 @@ class _Draft:
         coins.post(self.transfers, self._moves)
         if self._unsealed:
             coins.books.unsealed(self._unsealed)
-        for owner, events in self._told.items():
-            tx.emit(owner, events)
+        told = self._told
+        if len(told) == 1:  # the common case
+            tx.emit(told[0].owner, told)
+            return
+        for owner in dict.fromkeys(event.owner for event in told):
+            tx.emit(owner, [event for event in told if event.owner == owner])
 
-    def _tell(self, owner: str, wallet: Account, event: CoinsPosted) -> None:
+    def _tell(self, wallet: Account, event: CoinsPosted) -> None:
         """Keep the event of a wallet's side; note its first entry after its last block to seal."""
-        self._told.setdefault(owner, []).append(event)
+        self._told.append(event)
         if wallet.seq == wallet.sealed:
             self._unsealed.append(wallet.id)
 

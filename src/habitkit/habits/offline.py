@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from habitkit import ids
+from habitkit import ids, together
 from habitkit.clock import instant
 from habitkit.errors import (
     AnswerForgotten,
@@ -21,9 +21,6 @@ from habitkit.habits.model import CheckedIn, OfflineCheckIn, Refusal
 from habitkit.habits.store import HabitBatches
 from habitkit.streaks import rules
 from habitkit.streaks.days import habit_day, zone
-from habitkit.together import bulk
-from habitkit.together.ports import Foreseen
-from habitkit.together.stores import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.habits.model import Habit
     from habitkit.streaks.model import Snapshot
+    from habitkit.together import Foreseen
     from habitkit.transaction import Transaction
 
 __all__ = ["check_in_many"]
@@ -61,7 +59,7 @@ def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[Chec
         raise InvalidHabit("batch", given=batch, expected="OfflineCheckIn items only")
     subjects = [_subject(item) for item in batch]
     asked = {subject.int: subject for subject in subjects if subject is not None}
-    found = bulk.habits_of(tx.habits, list(asked.values()))
+    found = together.habits_of(tx.habits, list(asked.values()))
     theirs = {habit.id.int: habit for habit in found if tx.scope in {None, habit.owner}}
     habits = [None if subject is None else theirs.get(subject.int) for subject in subjects]
     results: list[CheckedIn | Refusal] = []
@@ -70,7 +68,7 @@ def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[Chec
     if theirs and isinstance(tx.habits, HabitBatches):
         ours = [(item, habit) for item, habit in zip(batch, habits, strict=True) if habit]
         days = _days(tx, ours)
-        with together(tx, _foreseen(ours, days)) as foresee_payments:
+        with together.together(tx, _foreseen(ours, days)) as foresee_payments:
             foresee_payments(_payments(tx, days))
             for item in batch:
                 results.append(_one(tx, len(results), item))
@@ -108,7 +106,7 @@ def _foreseen(
         key = _key(item)
         if key is not None:
             keys.setdefault(habit.owner, {})[key] = None
-    return Foreseen(
+    return together.Foreseen(
         owners=sorted({habit.owner for habit in habits.values()}),
         habits=[habit.id for habit in habits.values()],
         days={habits[number].id: day for number, day in first.items()},

@@ -9,7 +9,6 @@ from habitkit import ids, streaks
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.facts import Archived
-from habitkit.habits.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -70,6 +69,8 @@ def search(
 
 def _words(text: object) -> list[str]:
     if isinstance(text, str) and len(text) <= _LONGEST_TEXT:
+        from habitkit.habits.words import words  # noqa: PLC0415 - it knows all alphabets
+
         return words(text)
     expected = f"a text of at most {_LONGEST_TEXT} characters, or None"
     raise InvalidHabit("text", given=text, expected=expected)

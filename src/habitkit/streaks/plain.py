@@ -24,6 +24,7 @@ __all__ = ["breaks", "final_at", "is_plain", "last_day", "look_at", "state"]
 
 _DAY = timedelta(days=1)
 _HALF_A_DAY = timedelta(hours=12)
+_TOO_LATE = LATE_WINDOW + timedelta.resolution
 _RECENT = 6  # no day further back is still unsealed
 _KEPT = exp2(-1 / 13)
 _AS_DONE = bytes.maketrans(b"hv", b"1x")
@@ -100,7 +101,7 @@ def look_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
     recent = marks[-_RECENT:]
     clock = habit.clock
     tz = zone(clock.tz or "UTC")
-    if recent and b"x" not in recent and b"v" not in recent:
+    if recent and not recent.strip(b"1h"):  # nothing but done days
         final = final_at(first + timedelta(len(marks)), tz, clock.day_start)
         return final if final > now else None
     last = last_day(snapshot)
@@ -111,10 +112,9 @@ def look_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
     return min((final for final in finals if final > now), default=None)
 
 
-@lru_cache(maxsize=4096)
 def final_at(day: date, tz: ZoneInfo, day_start: time) -> datetime:
     """Return from when on a missed day can no longer be mended."""
-    return day_boundary(day + _DAY, tz, day_start) + LATE_WINDOW + timedelta.resolution
+    return day_boundary(day + _DAY, tz, day_start) + _TOO_LATE
 
 
 def breaks(snapshot: Snapshot) -> dict[date, int]:

@@ -107,7 +107,7 @@ def mark(
         done: True if it is done now.
         earned: True if it is earned now; as ``done`` by default.
     """
-    habit_id, owner, first, marks, best, *_ = snapshot
+    habit_id, owner, first, marks, best = snapshot[:5]
     new = _MARKS[done, done if earned is None else earned]
     if not marks:
         first = day
@@ -115,7 +115,7 @@ def mark(
     if at < 0:
         marks, first, at = new + b"x" * (-at - 1) + marks, day, 0
     elif at >= len(marks):
-        marks = marks + b"x" * (at - len(marks)) + new
+        marks = marks.ljust(at, b"x") + new
     else:
         marks = marks[:at] + new + marks[at + 1 :]
     if done:
@@ -192,8 +192,8 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
     start = _start_of_run(marks, end, _NOT_DONE)
     if start == end:
         return Streak(0)
-    slots = end - start
-    return Streak(slots, first_day + _DAY * start, first_day + _DAY * (end - 1), slots)
+    slots, first = end - start, first_day.toordinal() + start
+    return Streak(slots, date.fromordinal(first), date.fromordinal(first + slots - 1), slots)
 
 
 def best_run(snapshot: Snapshot) -> Streak:
@@ -228,9 +228,10 @@ def milestones_moved(
     first, marks = joined_in[2:4]
     at = (day - first).days
     start, end = _run(marks, at, _NOT_EARNED)
-    joined = _milestones(first, start, end, at)
     if end == at + 1:  # the common case: it is the last day of the run
+        joined = [] if (end - start) % MILESTONE_SLOTS else [(day, end - start)]
         return ([], joined) if turned_on else (joined, [])
+    joined = _milestones(first, start, end, at)
     apart = _milestones(first, at + 1, end, at + 1)
     return (apart, joined) if turned_on else (joined, apart)
 
