@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_WHOLE = 1e16
 _OF_EVERY_EVENT = ("owner", "at")
 _OWN = frozenset(VOCABULARY.items())
 
@@ -75,6 +76,9 @@ def load(text: str, kind: type[T], vocabulary: Mapping[str, type[Event]] = VOCAB
 def plain_object(value: Any, largest_bytes: int) -> dict[str, Any]:
     """Return a caller's mapping as a JSON object that every store can keep.
 
+    A float of 1e16 or more is a whole number, and becomes an int: PostgreSQL's JSONB writes no
+    point in it.
+
     Raises:
         TypeError: If it is no mapping of texts to what JSON can hold.
         ValueError: If it is nested too deeply, longer than that as text, or not storable.
@@ -83,12 +87,17 @@ def plain_object(value: Any, largest_bytes: int) -> dict[str, Any]:
         text = _encode(dict(value))
     except RecursionError as error:
         raise ValueError from error
-    plain: dict[str, Any] = json.loads(text)
+    plain: dict[str, Any] = json.loads(text, parse_float=_float_or_whole)
     if len(text) > largest_bytes or not _storable(plain):
         raise ValueError
     if any(type(name) is not str for name in value):
         raise TypeError
     return plain
+
+
+def _float_or_whole(text: str) -> float:
+    number = float(text)
+    return int(number) if abs(number) >= _WHOLE else number
 
 
 def _storable(value: object) -> bool:

@@ -175,6 +175,17 @@ class CoinCases(Contract):
             with pytest.raises(InvalidInput):
                 kit.coins.award("ada", 1, memo=unfit, idempotency_key="k")
 
+    def test_numbers_in_metadata_come_back_as_they_were_said(self, kit: TestKit) -> None:
+        numbers = [0.1, 1.0, -2.5e-7, 1e15, 9e15 + 0.5, 1e16, -2.5e300, 10**30, 5e-324]
+
+        said = kit.coins.award("ada", 1, idempotency_key="n", metadata={"n": numbers})
+
+        (entry,) = kit.coins.history("ada")
+        assert entry.metadata == said.metadata == {"n": numbers}
+        kinds = [type(number) for number in said.metadata["n"]]
+        assert kinds == [float] * 5 + [int] * 3 + [float]  # from 1e16 on all are whole
+        assert [type(number) for number in entry.metadata["n"]] == kinds
+
     def test_one_key_moves_coins_once(self, kit: TestKit, store: Store) -> None:
         kit.coins.award("ada", 100, idempotency_key="k")
         spend = kit.coins.spend("ada", 10, memo="hat", idempotency_key="k")
