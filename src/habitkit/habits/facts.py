@@ -197,6 +197,10 @@ class ScheduleChanged:
     schedule: Schedule
     goal: Goal
 
+    def __attrs_post_init__(self) -> None:
+        """Refuse a schedule and a goal that do not go together."""
+        self.goal.fit(self.schedule)
+
 
 @frozen
 class Archived:

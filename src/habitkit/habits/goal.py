@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from sys import float_info
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
 from habitkit._text import storable
 from habitkit.errors import InvalidHabit
+
+if TYPE_CHECKING:
+    from habitkit.habits.schedule import Schedule
 
 __all__ = ["Fold", "Goal", "Unrecorded", "number"]
 
@@ -108,6 +111,24 @@ class Goal:
     def avoid(cls) -> Goal:
         """Not at all: each check-in with an amount above 0 is a slip."""
         return cls("avoid")
+
+    def fit(self, schedule: Schedule) -> None:
+        """Refuse a schedule no slot of which could be judged by this goal.
+
+        Raises:
+            InvalidHabit: If they do not go together.
+        """
+        reached = self.kind in {"done", "at_least"}
+        if schedule.kind == "rolling" and not reached:
+            raise InvalidHabit("goal", given=self.kind, expected="done or at_least with rolling()")
+        if schedule.after_done and (not reached or self.turns):
+            expected = (
+                "done, or at_least folding by sum or max, where the last day it was done counts"
+            )
+            raise InvalidHabit("goal", given=f"{self.kind} by {self.fold}", expected=expected)
+        if schedule.kind == "quota" and schedule.n > 1 and self.kind in {"avoid", "at_most"}:
+            expected = "a quota of 1 for a goal that is met by doing little"
+            raise InvalidHabit("n", given=schedule.n, expected=expected)
 
     @property
     def turns(self) -> bool:

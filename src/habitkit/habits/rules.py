@@ -131,15 +131,7 @@ def possible(schedule: object, goal: object) -> None:
         raise InvalidHabit("schedule", given=schedule, expected="a Schedule, as Schedule.daily()")
     if not isinstance(goal, Goal):
         raise InvalidHabit("goal", given=goal, expected="a Goal, as Goal.done()")
-    reached = goal.kind in {"done", "at_least"}
-    if schedule.kind == "rolling" and not reached:
-        raise InvalidHabit("goal", given=goal.kind, expected="done or at_least with rolling()")
-    if schedule.after_done and (not reached or goal.turns):
-        expected = "done, or at_least folding by sum or max, where the last day it was done counts"
-        raise InvalidHabit("goal", given=f"{goal.kind} by {goal.fold}", expected=expected)
-    if schedule.kind == "quota" and schedule.n > 1 and goal.kind in {"avoid", "at_most"}:
-        expected = "a quota of 1 for a goal that is met by doing little"
-        raise InvalidHabit("n", given=schedule.n, expected=expected)
+    goal.fit(schedule)
     if schedule.kind == "rrule":
         start = schedule.anchor or _SOME_DAY
         if streaks.next_day(schedule.rule, start, start) is None:

@@ -182,8 +182,10 @@ class CoinCases(Contract):
 
         (entry,) = kit.coins.history("ada")
         assert entry.metadata == said.metadata == {"n": numbers}
+        assert said.metadata is not None
         kinds = [type(number) for number in said.metadata["n"]]
         assert kinds == [float] * 5 + [int] * 3 + [float]  # from 1e16 on all are whole
+        assert entry.metadata is not None
         assert [type(number) for number in entry.metadata["n"]] == kinds
 
     def test_one_key_moves_coins_once(self, kit: TestKit, store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from habitkit.testing.contracts._alike import AlikeCases
+from habitkit.testing.contracts._answers import AnswerCases
 from habitkit.testing.contracts._bulk import HabitsInBulk
 from habitkit.testing.contracts._check_ins import CheckInCases
 from habitkit.testing.contracts._fact_laws import LawCases
@@ -34,6 +35,7 @@ class HabitsContract(
     OfflineCases,
     SearchCases,
     AlikeCases,
+    AnswerCases,
     FreeDayCases,
     ArchiveCases,
     MendingCases,
