@@ -141,7 +141,7 @@ def _is_own(page: Module, target: str, kinds: tuple[str, ...]) -> bool:
 def _is_streak_rule(page: Module, target: str) -> bool:
     """A check-in is judged by the rules of streaks."""
     return room_of(page) == "habits" and target in {
-        "habitkit.streaks",  # loads them when they are first asked for
+        "habitkit.streaks.late",  # loads them when they are first asked for
         *(f"habitkit.streaks.{name}" for name in ("rules", *PURE_OF_STREAKS)),
     }
 
@@ -156,16 +156,14 @@ def test_the_pages_of_a_second_subject_are_there():
     assert found - {"__init__", "store"} == {
         *(*VALUE_PAGES, *PURE_PAGES, *ACTION_PAGES),
         READING.rpartition(".")[2],
+        "late",
     }
 
 
 def test_rules_import_values_and_rules_alone():
     def allowed(page: Module, target: str) -> bool:
         return (
-            _is_value(target)
-            or target == f"habitkit.{room_of(page)}"  # the room itself, for a page of its own
-            or _is_own(page, target, PURE_PAGES)
-            or _is_streak_rule(page, target)
+            _is_value(target) or _is_own(page, target, PURE_PAGES) or _is_streak_rule(page, target)
         )
 
     assert not broken(

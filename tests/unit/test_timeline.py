@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from habitkit import DayClock
-from habitkit.streaks import Timeline
+from habitkit.streaks.timeline import Timeline
 
 LEAPT = date(2011, 12, 30)  # Samoa left it out
 BEFORE, AFTER = date(2011, 12, 29), date(2011, 12, 31)

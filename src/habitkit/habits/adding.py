@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit import ids, streaks
+from habitkit import ids
 from habitkit.habits.changes import coins_moved
 from habitkit.habits.finding import get, lock_owner
 from habitkit.habits.model import Changed
 from habitkit.habits.rejudging import judge, judge_owner
+from habitkit.streaks import late
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +40,7 @@ def add_facts(
     def work(fact_id: UUID) -> Changed:
         habit = get(tx, subject)
         known = tx.habits.facts(owner, subject)
-        added = list(facts(streaks.Life(habit, known, tx.now), fact_id))
+        added = list(facts(late.Life(habit, known, tx.now), fact_id))
         if not added:
             return Changed(fact_id, subject, 0, ())
         tx.habits.add_facts(added)

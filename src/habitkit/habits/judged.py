@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit import streaks
 from habitkit.errors import NotFound
 from habitkit.habits import rules
 from habitkit.habits.changes import coins_moved
@@ -12,6 +11,7 @@ from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged
 from habitkit.habits.finding import get
 from habitkit.habits.model import CheckedIn, Undone
 from habitkit.habits.rejudging import judge, judge_owner
+from habitkit.streaks import late
 from habitkit.streaks.days import habit_day, zone
 from habitkit.streaks.model import Streak
 
@@ -75,7 +75,7 @@ def check_in_judged(
 
 def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:
     """Return the goal by which what is recorded on a day is judged."""
-    return streaks.Life(habit, facts, now).version_on(day).goal
+    return late.Life(habit, facts, now).version_on(day).goal
 
 
 def status_on(derived: Derived, day: date) -> Status:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit import streaks
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
@@ -17,7 +16,7 @@ from habitkit.habits.facts import (
     StreakRepaired,
     ZoneChanged,
 )
-from habitkit.streaks import reading
+from habitkit.streaks import late, reading
 from habitkit.streaks.days import LATE_WINDOW, zone
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def repair(
         known = reading.life(tx, habit, reading.snapshot_of(tx, habit))
         missed = [
             slot
-            for slot in streaks.fold_life(known).slots
+            for slot in late.fold_life(known).slots
             if slot.first <= day <= slot.last
             and slot.status == "MISSED"
             and tx.now - slot.deadline <= LATE_WINDOW

@@ -8,11 +8,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from habitkit import streaks
 from habitkit.habits import rules
 from habitkit.habits.facts import CheckIn
 from habitkit.habits.finding import habits_of
-from habitkit.streaks import reading
+from habitkit.streaks import late, reading
 from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def judge(
         removed: The check-ins that it took back.
     """
     snapshot = reading.snapshot_of(tx, habit)
-    day = streaks.first_day_of([*added, *removed], others)
+    day = late.first_day_of([*added, *removed], others)
     checkpoints = reading.checkpoints(tx, snapshot, day)
     first = checkpoints[-1].day if checkpoints else date.min
     after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
@@ -70,7 +69,7 @@ def judge(
     voided = tx.habits.voided(habit.id, first)
 
     def derive(facts: Sequence[Fact], at: datetime) -> Derived:
-        return streaks.derive(habit, facts, at, _taken_back(voided, facts), checkpoints)
+        return late.derive(habit, facts, at, _taken_back(voided, facts), checkpoints)
 
     seen = _last_seen(snapshot, tx.now)
     known = derive(before, tx.now)
@@ -87,7 +86,7 @@ def judge(
             checkpoints=now.checkpoints,
         )
     )
-    return Outcome(now, tx.emit(habit.owner, streaks.difference(told, known, now, tx.now)))
+    return Outcome(now, tx.emit(habit.owner, late.difference(told, known, now, tx.now)))
 
 
 def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit import streaks
 from habitkit._text import storable
 from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
 from habitkit.habits.facts import Void, ZoneChanged
 from habitkit.habits.goal import Goal, number
 from habitkit.habits.schedule import Schedule
-from habitkit.streaks import plain
+from habitkit.streaks import late, plain
 from habitkit.streaks.days import LATE_WINDOW, day_boundary, is_sealed
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def possible(schedule: object, goal: object) -> None:
     goal.fit(schedule)
     if schedule.kind == "rrule":
         start = schedule.anchor or _SOME_DAY
-        if streaks.next_day(schedule.rule, start, start) is None:
+        if late.next_day(schedule.rule, start, start) is None:
             raise InvalidHabit(
                 "rule", given=schedule.rule, expected=f"one that recurs after {start}"
             )
@@ -235,4 +234,4 @@ def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     known = list(facts)
     voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
     changes = [fact for fact in known if isinstance(fact, ZoneChanged) and fact.id not in voided]
-    return streaks.Timeline(habit.clock, changes)
+    return late.Timeline(habit.clock, changes)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from habitkit import ids, streaks
+from habitkit import ids
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.facts import Archived
+from habitkit.streaks import late
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -62,7 +63,7 @@ def search(
         habit
         for habit in _written(tx, owner, written, start)
         if wanted <= {tag.casefold() for tag in habit.tags}
-        and (habit.id in put_away and streaks.Life(habit, known, tx.now).archived) == archived
+        and (habit.id in put_away and late.Life(habit, known, tx.now).archived) == archived
     )
     return list(islice(found, most))
 

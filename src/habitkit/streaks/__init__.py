@@ -12,51 +12,25 @@ from habitkit.streaks.days import habit_day
 from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak
 
 if TYPE_CHECKING:
-    from habitkit.streaks.checkpoints import first_day_of
-    from habitkit.streaks.derived import derive, difference
-    from habitkit.streaks.evaluation import (
-        Explanation,
-        answer,
-        evaluate,
-        explanation,
-        fold_life,
-        slots,
-    )
-    from habitkit.streaks.life import Life
-    from habitkit.streaks.recurring import next_day
+    from habitkit.streaks.evaluation import Explanation, evaluate, slots
     from habitkit.streaks.strength import Strength, smoothed
-    from habitkit.streaks.timeline import Timeline
 
 __all__ = [
     "Explanation",
     "HabitState",
-    "Life",
     "RebuildReport",
     "Slot",
     "Streak",
     "Strength",
-    "Timeline",
-    "answer",
-    "derive",
-    "difference",
     "evaluate",
-    "explanation",
-    "first_day_of",
-    "fold_life",
     "habit_day",
-    "next_day",
     "slots",
     "smoothed",
 ]
 
 _PAGES = {
-    "checkpoints": ("first_day_of",),
-    "derived": ("derive", "difference"),
-    "evaluation": ("Explanation", "answer", "evaluate", "explanation", "fold_life", "slots"),
-    "life": ("Life",),
-    "recurring": ("next_day",),
+    "evaluation": ("Explanation", "evaluate", "slots"),
     "strength": ("Strength", "smoothed"),
-    "timeline": ("Timeline",),
 }
 _PAGE_OF = {name: page for page, names in _PAGES.items() for name in names}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
-from habitkit import ids, streaks
+from habitkit import ids
 from habitkit._action import action, query
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit
 from habitkit.habits.facts import Fact
-from habitkit.streaks import plain, reading, rules
+from habitkit.streaks import late, plain, reading, rules
 from habitkit.streaks.rebuilding import rebuild
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
     if snapshot.judged_at is None:
         return plain.state(habit, snapshot, tx.now)
     life = reading.life(tx, habit, snapshot)
-    return streaks.answer(life, streaks.fold_life(life))
+    return late.answer(life, late.fold_life(life))
 
 
 def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
@@ -77,7 +77,7 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
             snapshot = snapshots.get(habit.id) or rules.empty(habit.id, owner)
             found.append(plain.state(habit, snapshot, tx.now))
         elif not life.archived:
-            found.append(streaks.answer(life, streaks.fold_life(life)))
+            found.append(late.answer(life, late.fold_life(life)))
     return found
 
 
@@ -100,7 +100,7 @@ def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> li
         InvalidHabit: If one of the days is none.
     """
     first, last = _day(start, "start"), _day(end, "end")
-    slots = streaks.fold_life(_life(tx, habit_id, first)).slots
+    slots = late.fold_life(_life(tx, habit_id, first)).slots
     return [slot for slot in slots if slot.last >= first and slot.first <= last]
 
 
@@ -117,7 +117,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     limit = ids.limit(best)
-    folded = streaks.fold_life(_life(tx, habit_id, date.min))
+    folded = late.fold_life(_life(tx, habit_id, date.min))
     found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
     return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
 
@@ -135,7 +135,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
         InvalidHabit: If the day is none.
     """
     wanted = _day(day, "day")
-    return streaks.explanation(_life(tx, habit_id, wanted), wanted)
+    return late.explanation(_life(tx, habit_id, wanted), wanted)
 
 
 def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
@@ -157,9 +157,9 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
             raise InvalidHabit("facts", given=fact, expected="facts of habitkit.habits.facts")
         instant(getattr(fact, "at", tx.now), "at")
     others = tx.habits.facts(habit.owner, habit.id)
-    day = streaks.first_day_of(facts, [*others, *facts])
+    day = late.first_day_of(facts, [*others, *facts])
     life = reading.life(tx, habit, reading.snapshot_of(tx, habit), day, others, facts)
-    return streaks.answer(life, streaks.fold_life(life))
+    return late.answer(life, late.fold_life(life))
 
 
 def _life(tx: Transaction, habit_id: UUID | str, day: date) -> Life:

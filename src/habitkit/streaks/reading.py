@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from habitkit import ids, streaks
+from habitkit import ids
 from habitkit.errors import NotFound
-from habitkit.streaks import rules
+from habitkit.streaks import late, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +74,7 @@ def life(
     known = tx.habits.facts(habit.owner, habit.id) if others is None else others
     since = _latest(checkpoints(tx, snapshot, day))
     recent = tx.habits.live(habit.id, date.min if since is None else since.day)
-    return streaks.Life(habit, [*recent, *known, *added], tx.now, since)
+    return late.Life(habit, [*recent, *known, *added], tx.now, since)
 
 
 def lives(
@@ -101,7 +101,7 @@ def lives(
         facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)
     of_all = facts.get(None, [])
     return {
-        habit.id: streaks.Life(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
+        habit.id: late.Life(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
         for habit in habits
         if habit.id in since
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from habitkit import ids, streaks
+from habitkit import ids
 from habitkit._procedure import Call
 from habitkit.errors import InvalidHabit
-from habitkit.streaks import plain, reading, rules
+from habitkit.streaks import late, plain, reading, rules
 from habitkit.streaks.days import zone
 from habitkit.streaks.model import RebuildReport
 
@@ -117,7 +117,7 @@ def _strip(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
 def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
     """Return what the snapshot of a habit that is more than plain has to be."""
     wanted = {checkpoint.day for checkpoint in stored.checkpoints}
-    fresh = streaks.derive(
+    fresh = late.derive(
         habit,
         [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
         stored.judged_at or tx.now,
