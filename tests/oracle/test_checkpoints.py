@@ -106,9 +106,10 @@ def test_what_lies_before_a_fact_stays_when_it_comes(told, lots):
     before = judged(told._replace(facts=tuple(f for f in told.facts if f.id != late.id)))
     after = judged(told)
 
-    kept = until(before.checkpoints, first_day_of([late], others(told)))
+    day = first_day_of(told.case.habit, [late], others(told))
+    kept = until(before.checkpoints, day)
 
-    assert until(after.checkpoints, first_day_of([late], others(told))) == kept
+    assert until(after.checkpoints, day) == kept
     part = judged(told, kept)
     assert (part.state, part.look_at) == (after.state, after.look_at)
     assert part.events.items() <= after.events.items()

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.errors import DayRefused, InvalidHabit
+from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
 from habitkit.habits import rules
-from habitkit.habits.model import CheckIn, DayClock
+from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule
+from habitkit.streaks import evaluate
 from habitkit.streaks.days import day_boundary, habit_day, is_sealed
 from tests.unit.support import given, naive
 
@@ -139,3 +140,19 @@ def test_a_day_starts_at_a_time_without_a_zone(start):
 def _fact(credit):
     nobody, now = UUID(int=0), datetime(2026, 1, 1, tzinfo=UTC)
     return CheckIn(nobody, nobody, "ada", now.date(), now, "UTC", None, credit, "app", now)
+
+
+@pytest.mark.parametrize("season", [((True, 1), (3, 1)), ((1, 1), (3, False)), ((2, 30), (3, 1))])
+def test_a_season_has_days_that_there_are(season):
+    with pytest.raises(InvalidHabit, match="season: expected the first and the last"):
+        Schedule.daily(season=season)
+
+
+@pytest.mark.parametrize("now", [5, None, datetime(2026, 1, 1)])  # noqa: DTZ001 - naive
+def test_facts_are_judged_at_an_instant(now):
+    habit = Habit(
+        UUID(int=1), "ada", "Run", Schedule.daily(), DayClock(), datetime(2026, 1, 1, tzinfo=UTC)
+    )
+
+    with pytest.raises(InvalidInstant, match="now: expected an aware datetime"):
+        evaluate(habit, (), now=now)

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
-from habitkit import DayClock
+from habitkit import DayClock, Schedule
+from habitkit.streaks import evaluation, judging
 from habitkit.streaks.timeline import Timeline
 
 LEAPT = date(2011, 12, 30)  # Samoa left it out
@@ -30,3 +31,23 @@ def test_a_window_never_closes_before_its_day(day, day_start, closes, expected):
     assert ends == datetime.fromisoformat(expected)
     assert timeline.begins(day) <= ends <= timeline.ends(day)
     assert ends.tzinfo is UTC
+
+
+def test_who_is_paused_for_long_waits_no_longer_for_an_answer(kit, monkeypatch):
+    judged: list[object] = []
+    judge = judging.judge
+
+    def counting(life, version, span, **open_still):
+        judged.append(span)
+        return judge(life, version, span, **open_still)
+
+    monkeypatch.setattr(evaluation, "judge", counting)
+    read = kit.habits.create("ada", "Read", Schedule.daily(season=((6, 1), (8, 31))))
+    kit.habits.check_in(read.id)
+    assert kit.streaks.state(read.id).expires_at is not None
+    assert len(judged) < 5
+
+    kit.habits.pause(read.id, kit.clock.now().date())
+
+    assert kit.streaks.state(read.id).expires_at is None
+    assert len(judged) < 10

@@ -62,7 +62,7 @@ def edit(
     old, habit = found[0], get(tx, found[0].habit_id)
     new = evolve(
         old,
-        id=tx.new_id(),
+        id=old.successor,
         amount=old.amount if amount is None else amount,
         note=None if note is False else old.note if note is None else note,
     )

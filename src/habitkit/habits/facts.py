@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from attrs import frozen
 
@@ -61,6 +61,11 @@ class CheckIn:
     source: str
     received_at: datetime
     amount: float = 1
+
+    @property
+    def successor(self) -> UUID:
+        """The id of the check-in that takes its place when it is edited."""
+        return uuid5(self.id, "edit")
 
 
 @frozen

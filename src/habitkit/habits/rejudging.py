@@ -9,17 +9,16 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.habits import rules
-from habitkit.habits.facts import CheckIn
 from habitkit.habits.finding import habits_of
 from habitkit.streaks import late, reading
 from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from habitkit.events import Event
-    from habitkit.habits.facts import Fact, OtherFact
+    from habitkit.habits.facts import CheckIn, Fact, OtherFact
     from habitkit.habits.model import Habit
     from habitkit.streaks.derived import Derived
     from habitkit.transaction import Transaction
@@ -60,7 +59,7 @@ def judge(
         removed: The check-ins that it took back.
     """
     snapshot = reading.snapshot_of(tx, habit)
-    day = late.first_day_of([*added, *removed], others)
+    day = late.first_day_of(habit, [*added, *removed], others)
     checkpoints = reading.checkpoints(tx, snapshot, day)
     first = checkpoints[-1].day if checkpoints else date.min
     after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
@@ -69,7 +68,7 @@ def judge(
     voided = tx.habits.voided(habit.id, first)
 
     def derive(facts: Sequence[Fact], at: datetime) -> Derived:
-        return late.derive(habit, facts, at, _taken_back(voided, facts), checkpoints)
+        return late.derive(habit, facts, at, voided, checkpoints)
 
     seen = _last_seen(snapshot, tx.now)
     known = derive(before, tx.now)
@@ -96,17 +95,6 @@ def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
     if snapshot.look_at is not None and snapshot.look_at <= now:
         return snapshot.look_at - timedelta.resolution
     return now
-
-
-def _taken_back(
-    voided: Iterable[tuple[CheckIn, datetime]], facts: Iterable[Fact]
-) -> list[tuple[CheckIn, datetime]]:
-    """Return which check-ins had been taken back when these were the facts.
-
-    One in whose place a corrected one stands was not.
-    """
-    live = {(fact.day, fact.at, fact.received_at) for fact in facts if isinstance(fact, CheckIn)}
-    return [(fact, at) for fact, at in voided if (fact.day, fact.at, fact.received_at) not in live]
 
 
 def judge_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:

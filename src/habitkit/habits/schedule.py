@@ -278,4 +278,8 @@ def _season(season: object) -> None:
 
 
 def _exists(month: int, day: int) -> bool:
-    return 1 <= month <= len(_LONGEST_MONTHS) and 1 <= day <= _LONGEST_MONTHS[month - 1]
+    return (
+        type(month) is type(day) is int
+        and 1 <= month <= len(_LONGEST_MONTHS)
+        and 1 <= day <= _LONGEST_MONTHS[month - 1]
+    )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from habitkit import ids
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
-from habitkit.habits.facts import Archived
+from habitkit.habits.facts import Archived, Restored, Void
 from habitkit.streaks import late
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from uuid import UUID
 
+    from habitkit.habits.facts import OtherFact
     from habitkit.habits.model import Habit
     from habitkit.transaction import Transaction
 
@@ -51,21 +53,34 @@ def search(
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    wanted = {tag.casefold() for tag in rules.tags(tags)}
+    wanted = {_plain(tag) for tag in rules.tags(tags)}
     start = None if after is None else ids.parse_id(after, "after")
     most = ids.limit(limit)
     written = None if text is None else _words(text)
     if written == []:
         return []
-    known = tx.habits.facts(owner)
-    put_away = {fact.habit_id for fact in known if isinstance(fact, Archived)}
+    put_away = _put_away(tx.habits.facts(owner))
     found = (
         habit
         for habit in _written(tx, owner, written, start)
-        if wanted <= {tag.casefold() for tag in habit.tags}
-        and (habit.id in put_away and late.Life(habit, known, tx.now).archived) == archived
+        if wanted <= {_plain(tag) for tag in habit.tags}
+        and (habit.id in put_away and late.Life(habit, put_away[habit.id], tx.now).archived)
+        == archived
     )
     return list(islice(found, most))
+
+
+def _put_away(known: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
+    """Return what was said of archiving, by habit."""
+    found: dict[UUID, list[OtherFact]] = {}
+    for fact in known:
+        if isinstance(fact, Archived | Restored | Void) and fact.habit_id is not None:
+            found.setdefault(fact.habit_id, []).append(fact)
+    return found
+
+
+def _plain(tag: str) -> str:
+    return normalize("NFC", tag).casefold()
 
 
 def _words(text: object) -> list[str]:

@@ -135,6 +135,8 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
         InvalidHabit: If the day is none.
     """
     wanted = _day(day, "day")
+    if wanted == date.max:
+        raise InvalidHabit("day", given=day, expected=f"a day before {date.max}, the last there is")
     return late.explanation(_life(tx, habit_id, wanted), wanted)
 
 
@@ -157,7 +159,9 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
             raise InvalidHabit("facts", given=fact, expected="facts of habitkit.habits.facts")
         instant(getattr(fact, "at", tx.now), "at")
     others = tx.habits.facts(habit.owner, habit.id)
-    day = late.first_day_of(facts, [*others, *facts])
+    day = late.first_day_of(habit, facts, [*others, *facts])
+    if tx.habits.known([fact.id for fact in facts]):  # another form of what is there already
+        day = date.min
     life = reading.life(tx, habit, reading.snapshot_of(tx, habit), day, others, facts)
     return late.answer(life, late.fold_life(life))
 

@@ -20,6 +20,7 @@ from habitkit.habits.facts import (
     ScheduleChanged,
     Skip,
     StreakRepaired,
+    Void,
     ZoneChanged,
 )
 from habitkit.streaks.days import LATE_WINDOW
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.habits.facts import Fact
+    from habitkit.habits.model import Habit
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import Slot
     from habitkit.streaks.strength import Strength
@@ -42,31 +44,35 @@ _A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and 
 _NEAR = 8
 
 
-def first_day_of(facts: Iterable[Fact], others: Iterable[Fact]) -> date:
+def first_day_of(habit: Habit, facts: Iterable[Fact], others: Iterable[Fact]) -> date:
     """Return a day such that no slot that ends before it depends on some facts.
 
     Args:
+        habit: The habit.
         facts: The facts that come or go.
         others: All facts that are no check-ins: what the ``facts`` take back or end is among them.
     """
     known = {fact.id: fact for fact in others}
-    return min((_first_day(fact, known) for fact in facts), default=date.max)
+    return min((_first_day(habit, fact, known) for fact in facts), default=date.max)
 
 
-def _first_day(fact: Fact, known: Mapping[UUID, Fact]) -> date:
-    if isinstance(fact, CheckIn | Skip | StreakRepaired):
-        return fact.day
-    if isinstance(fact, Pause):
-        return fact.start
-    if isinstance(fact, FreezeGranted | ScheduleChanged):
-        return fact.effective_day
-    if isinstance(fact, ZoneChanged):
-        return (fact.at - _A_JOURNEY).date()
-    if isinstance(fact, Archived | Restored):
-        put_away = [other.day for other in known.values() if isinstance(other, Archived)]
-        return min([fact.day, *put_away])
-    meant = known.get(fact.fact_id)
-    return date.min if meant is None else _first_day(meant, known)
+def _first_day(habit: Habit, fact: Fact, known: Mapping[UUID, Fact]) -> date:
+    day = date.min  # before its creation a journey moves the day from which schedules count
+    match fact:
+        case CheckIn() | Skip() | StreakRepaired():
+            day = fact.day
+        case Pause():
+            day = fact.start
+        case FreezeGranted() | ScheduleChanged():
+            day = fact.effective_day
+        case Archived() | Restored():
+            put_away = [other.day for other in known.values() if isinstance(other, Archived)]
+            day = min([fact.day, *put_away])
+        case ZoneChanged() if fact.at > habit.created_at:
+            day = (fact.at - _A_JOURNEY).date()
+        case Void() if fact.fact_id in known:
+            day = _first_day(habit, known[fact.fact_id], known)
+    return day
 
 
 def until(checkpoints: Iterable[Checkpoint], day: date) -> tuple[Checkpoint, ...]:

@@ -10,7 +10,7 @@ from habitkit.events import HabitCompleted, Retracted, StreakBroken, StreakReach
 from habitkit.habits.facts import CheckIn
 from habitkit.streaks.checkpoints import at_days, boundaries, thinned
 from habitkit.streaks.days import LATE_WINDOW
-from habitkit.streaks.evaluation import answer, fold_since, next_slot, strength_before
+from habitkit.streaks.evaluation import fold_since, next_slot, state_before, strength_before
 from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
 from habitkit.streaks.model import Standing
@@ -20,10 +20,12 @@ from habitkit.streaks.strength import smoothed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
+    from uuid import UUID
 
     from habitkit.events import Event
     from habitkit.habits.facts import Fact
     from habitkit.habits.model import Habit
+    from habitkit.streaks.evaluation import Ahead
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import Checkpoint, HabitState, Slot
 
@@ -74,8 +76,9 @@ def derive(
         habit: The habit.
         facts: All facts about it and its owner, in any order.
         now: The instant, in UTC.
-        voided: Check-ins that are not among them any more, with the instants of their voids: those
-            taken back when their slot was final have earned what they earned.
+        voided: Check-ins that were taken back, with the instants of their voids: what was taken
+            back when its slot was final has earned what it earned. Those that are among the facts
+            were not taken back yet.
         checkpoints: Those that hold, oldest first; judging begins at the last of them, and of
             earlier days no check-ins are needed.
         keep: Chooses, of the days that could have a checkpoint, those that get one.
@@ -84,8 +87,12 @@ def derive(
     start = checkpoints[-1] if checkpoints else None
     life = Life(habit, known, now, start)
     slots = slots_of(life)
-    in_time = [fact for fact in known if not isinstance(fact, CheckIn) or fact.credit == "full"]
-    for_good = _earned_for_good(life, slots, voided)
+    for_good, too_late = _earned_for_good(life, slots, voided)
+    in_time = [
+        fact
+        for fact in known
+        if not isinstance(fact, CheckIn) or (fact.credit == "full" and fact.id not in too_late)
+    ]
     begun = start is None or start.earned is not None
     earned_life, earned_slots = life, slots
     if for_good or len(in_time) < len(known) or not begun:
@@ -104,14 +111,14 @@ def derive(
     folded = earned = fold_since(life, slots, before, new)
     if earned_life is not life or before != earned_before:
         earned = fold_since(earned_life, earned_slots, earned_before, new)
-    since = {
-        slot.first: _received(earned_life, slot) for slot in earned.slots if slot.status == "DONE"
-    }
+    earned_at = {slot.first: slot for slot in earned.slots if slot.status == "DONE"}
+    since = {first: _received(earned_life, slot) for first, slot in earned_at.items()}
     events: dict[str, _Told] = {}
     places: dict[str, Slot] = {}
     for slot in folded.slots:
-        if slot.status == "DONE":
-            _tell(events, places, slot, _completed(life, slot, since))
+        if slot.status == "DONE":  # what is earned may end earlier, and is final then
+            place = earned_at.get(slot.first, slot)
+            _tell(events, places, place, _completed(life, slot, since))
     for slot, length in _lengths(earned):
         if length % MILESTONE_SLOTS == 0:
             reached = StreakReached(
@@ -130,13 +137,14 @@ def derive(
     paid = frozenset(
         _completed(life, slot, since).key for slot in earned.slots if slot.first in since
     )
+    ahead = next_slot(life, folded.slots)
     return Derived(
         events,
         sealed,
         paid,
-        answer(life, folded),
+        state_before(life, folded, ahead),
         folded.slots,
-        _look_at(life, folded),
+        _look_at(life, folded, ahead),
         (
             *(checkpoint for checkpoint in checkpoints if checkpoint.day in kept),
             *at_days(new, folded, earned, smoothed, strength_before(life)),
@@ -192,25 +200,43 @@ def _come_about(told: Derived, before: Derived, after: Derived) -> list[Event]:
 
 
 def _earned_for_good(
-    life: Life, slots: Iterable[Slot], voided: Iterable[tuple[CheckIn, datetime]]
-) -> list[CheckIn]:
-    """Return the check-ins received in time that were taken back when their slot was final.
+    life: Life, slots: Sequence[Slot], voided: Iterable[tuple[CheckIn, datetime]]
+) -> tuple[list[CheckIn], set[UUID]]:
+    """Return the check-ins that were taken back when their slot was final, and what replaced them.
 
-    Without them their slot may be none of the history's; then it is their day that was final.
+    Only those received in time are returned that were not replacements of that kind themselves: an
+    edit of what is final changes what is done, and nothing of what is earned.
     """
-    in_time = [(fact, at) for fact, at in voided if fact.credit == "full"]
-    if not in_time:
-        return []
-    known = list(slots)
-    firsts = [slot.first for slot in known]
-    found = []
-    for fact, at in in_time:
-        place = bisect_right(firsts, fact.day) - 1
-        held = place >= 0 and fact.day <= known[place].last
-        deadline = known[place].deadline if held else life.timeline.ends(fact.day)
-        if at - deadline > LATE_WINDOW:
-            found.append(fact)
-    return found
+    live = {fact.id for fact in life.facts if isinstance(fact, CheckIn)}
+    gone = [(fact, at) for fact, at in voided if fact.id not in live]
+    if not gone:
+        return [], set()
+    places = _Places(life, slots, gone)
+    final = [fact for fact, at in gone if at - places.deadline(fact.day) > LATE_WINDOW]
+    too_late = {fact.successor for fact in final}
+    kept = [fact for fact in final if fact.credit == "full" and fact.id not in too_late]
+    return kept, too_late
+
+
+class _Places:
+    """In which slots days were while check-ins stood that have been taken back since."""
+
+    def __init__(
+        self, life: Life, slots: Sequence[Slot], gone: Iterable[tuple[CheckIn, datetime]]
+    ) -> None:
+        self._life = life
+        if life.ends_when_done:
+            stood = [f for f, at in gone if at - life.timeline.ends(f.day) > LATE_WINDOW]
+            slots = slots_of(Life(life.habit, [*life.facts, *stood], life.now, life.since))
+        self._slots = slots
+        self._firsts = [slot.first for slot in slots]
+
+    def deadline(self, day: date) -> datetime:
+        """Return when the slot of a day was over, or the day where no slot holds it."""
+        place = bisect_right(self._firsts, day) - 1
+        if place >= 0 and day <= self._slots[place].last:
+            return self._slots[place].deadline
+        return self._life.timeline.ends(day)
 
 
 def _tell(events: dict[str, _Told], places: dict[str, Slot], slot: Slot, event: _Told) -> None:
@@ -265,14 +291,13 @@ def _is_sealed(slot: Slot, now: datetime) -> bool:
     return now - slot.deadline > LATE_WINDOW
 
 
-def _look_at(life: Life, folded: Folded) -> datetime | None:
+def _look_at(life: Life, folded: Folded, ahead: Ahead | None) -> datetime | None:
     """Return when time may next change an event, or judging should begin at a later day."""
     instants = [] if life.archived else [life.now + _A_QUARTER]
     for _, slot in reversed(folded.runs):
         if _is_sealed(slot, life.now):
             break
         instants.append(slot.deadline + LATE_WINDOW + timedelta.resolution)
-    ahead = None if life.archived else next_slot(life, folded.slots)
     if ahead is not None:
         version = life.version_on(ahead.slot.first)
         if version.goal.turns:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.errors import InvalidInstant
 from habitkit.habits.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
 from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.folding import Folded, Freezes, fold
-from habitkit.streaks.judging import days_met, is_met, judge, spans
+from habitkit.streaks.judging import days_met, excuse, is_met, judge, spans
 from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
 from habitkit.streaks.model import HabitState, Slot, Standing
@@ -17,7 +17,6 @@ from habitkit.streaks.strength import Strength, smoothed, strength_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from habitkit.habits.facts import Fact
     from habitkit.habits.goal import Goal
@@ -36,6 +35,7 @@ __all__ = [
     "fold_since",
     "next_slot",
     "slots",
+    "state_before",
     "strength_before",
 ]
 
@@ -167,8 +167,14 @@ def strength_before(life: Life) -> float:
 
 def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitState:
     """Return how a habit stands, whose slots are folded."""
+    return state_before(life, folded, next_slot(life, folded.slots), strength)
+
+
+def state_before(
+    life: Life, folded: Folded, ahead: Ahead | None, strength: Strength = smoothed
+) -> HabitState:
+    """Return how a habit stands before the slot that has to be done next."""
     streak = folded.streak
-    ahead = None if life.archived else next_slot(life, folded.slots)
     repair_until = None
     if folded.runs and not streak.slots:
         until = folded.runs[-1][1].deadline + LATE_WINDOW
@@ -204,14 +210,22 @@ class Ahead(NamedTuple):
 
 
 def next_slot(life: Life, known: list[Slot]) -> Ahead | None:
-    """Return the first slot from today on that is still to be decided."""
+    """Return the first slot from today on that is still to be decided, within ten years."""
+    if life.archived:
+        return None
     for slot in known:
         if slot.last >= life.today and slot.status == "OPEN":
             return _ahead(life, life.version_on(slot.first), slot)
     after = known[-1].last + _DAY if known else life.start
-    for version, span in spans(life, after, _ten_years_after(life.today)):
+    last = _ten_years_after(life.today)
+    paused = life.paused_until(last)
+    for version, span in spans(life, after, last):
+        if span.first >= paused:
+            return None
+        if span.last < life.today or excuse(life, version, span) is not None:
+            continue
         slot = judge(life, version, span, open_still=True)
-        if slot.last >= life.today and slot.status == "OPEN":
+        if slot.status == "OPEN":
             return _ahead(life, version, slot)
     return None
 
@@ -236,8 +250,8 @@ def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
     return Ahead(slot, max(0, len(left) - wanting), asks)
 
 
-def _in_utc(now: datetime) -> datetime:
-    if now.tzinfo is None:
+def _in_utc(now: object) -> datetime:
+    if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidInstant("now", given=now, expected="an aware datetime")
     return now.astimezone(UTC)
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from habitkit.habits.facts import CheckIn
     from habitkit.habits.goal import Goal
+    from habitkit.habits.schedule import Schedule
     from habitkit.streaks.life import Life, Version
     from habitkit.streaks.model import Status
 
-__all__ = ["days_met", "is_met", "judge", "slots", "spans"]
+__all__ = ["days_met", "excuse", "is_met", "judge", "slots", "spans"]
 
 _DAY = timedelta(days=1)
 
@@ -66,14 +67,16 @@ def judge(life: Life, version: Version, span: Span, *, open_still: bool = False)
         open_still: True to take its deadline as not having come.
     """
     schedule, goal = version.schedule, version.goal
-    needed = schedule.n if schedule.kind == "quota" else 1
-    excuse = _excuse(life, version, span, needed)
+    needed = _needed(schedule)
+    excused = excuse(life, version, span)
     tally = _tally(life, version, span, needed)
     deadline = life.deadline(schedule, span.last)
     is_open = open_still or life.now < deadline
-    status, why = _verdict(goal, tally, is_open=is_open, excuse=excuse)
-    if status != "DONE" and schedule.kind == "rolling" and span.first in _automatic(life, version):
-        status, why = "DONE", "enough days near it"
+    status, why = _verdict(goal, tally, is_open=is_open, excused=excused)
+    if schedule.kind == "rolling":
+        near = _automatic(life, version, span.first)
+        if status != "DONE" and span.first in near:
+            status, why = "DONE", "enough days near it"
     if status == "MISSED" and life.is_repaired(span.first, span.last):
         status, why = "FROZEN", "repaired"
     progress = 1.0 if status == "DONE" and goal.kind in {"avoid", "at_most"} else tally.progress
@@ -101,11 +104,11 @@ def days_met(life: Life, version: Version, first: date, last: date) -> set[date]
     }
 
 
-def _automatic(life: Life, version: Version) -> set[date]:
-    """Return the days that a rolling schedule counts as done."""
+def _automatic(life: Life, version: Version, first: date) -> set[date]:
+    """Return the days that a rolling schedule counts as done, asked at its first slot first."""
     found = life.automatic.get(version)
     if found is None:
-        met = days_met(life, version, date.min, life.horizon)
+        met = days_met(life, version, first, life.horizon)
         done = [day for day in met if life.version_on(day) == version]
         found = automatic_days(done, version.schedule.n, version.schedule.span)
         life.automatic[version] = found
@@ -146,12 +149,14 @@ def _tally(life: Life, version: Version, span: Span, needed: int) -> _Tally:
     )
 
 
-def _verdict(goal: Goal, tally: _Tally, *, is_open: bool, excuse: str | None) -> tuple[Status, str]:
+def _verdict(
+    goal: Goal, tally: _Tally, *, is_open: bool, excused: str | None
+) -> tuple[Status, str]:
     """Return how a slot stands, and by which rule."""
     limits = goal.kind in {"avoid", "at_most"}
     status, why = _by_records(goal, tally, is_open=is_open, limits=limits)
-    if excuse is not None and (limits or status in {"OPEN", "MISSED"}):
-        return "EXEMPT", excuse
+    if excused is not None and (limits or status in {"OPEN", "MISSED"}):
+        return "EXEMPT", excused
     return status, why
 
 
@@ -178,13 +183,13 @@ _UNRECORDED: dict[str, tuple[Status, str]] = {
 }
 
 
-def _excuse(life: Life, version: Version, span: Span, needed: int) -> str | None:
-    """Return why a slot need not be done, or None."""
+def excuse(life: Life, version: Version, span: Span) -> str | None:
+    """Return why a slot need not be done, or None; one that is excused is not open."""
     if span.partial:
         return "partial"
     if life.archived and span.last >= life.horizon:
         return "archived"
-    left, why = needed, None
+    left, why = _needed(version.schedule), None
     day = span.first
     while day <= span.last:
         free = life.freedom(day, version.schedule)
@@ -196,6 +201,11 @@ def _excuse(life: Life, version: Version, span: Span, needed: int) -> str | None
             why = why or free
         day += _DAY
     return why or "too few days"
+
+
+def _needed(schedule: Schedule) -> int:
+    """Return on how many days of a slot it has to be done."""
+    return schedule.n if schedule.kind == "quota" else 1
 
 
 def _recorded(

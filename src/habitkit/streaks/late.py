@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from habitkit.streaks.checkpoints import first_day_of
+    from habitkit.streaks.checkpoints import first_day_of, until
     from habitkit.streaks.derived import derive, difference
     from habitkit.streaks.evaluation import answer, explanation, fold_life
     from habitkit.streaks.life import Life
@@ -23,10 +23,11 @@ __all__ = [
     "first_day_of",
     "fold_life",
     "next_day",
+    "until",
 ]
 
 _PAGES = {
-    "checkpoints": ("first_day_of",),
+    "checkpoints": ("first_day_of", "until"),
     "derived": ("derive", "difference"),
     "evaluation": ("answer", "explanation", "fold_life"),
     "life": ("Life",),

@@ -101,6 +101,11 @@ class Life:
         self._versions = _versions(habit, created, kinds[ScheduleChanged])
 
     @property
+    def ends_when_done(self) -> bool:
+        """True if some slots end on the day on which they are done."""
+        return any(version.schedule.after_done for _, version in self._versions)
+
+    @property
     def causal_until(self) -> date:
         """The day before which no slot depends on what is dated after it.
 
@@ -125,10 +130,6 @@ class Life:
         days = self._days
         return days[bisect_left(days, first) : bisect_right(days, last)]
 
-    def days_done(self) -> Sequence[date]:
-        """Return the days on which something above zero was recorded, in order."""
-        return [day for day in self._days if any(fact.amount for fact in self._records[day])]
-
     def records(self, day: date, window: tuple[time, time] | None) -> Sequence[CheckIn]:
         """Return a day's check-ins that lie in a window, in the order of ``(at, id)``."""
         found = self._records.get(day, ())
@@ -149,6 +150,10 @@ class Life:
         if self.timeline.is_short(day):
             return "short day"
         return None if in_season(schedule, day) else "out of season"
+
+    def paused_until(self, last: date) -> date:
+        """Return from which day on the habit is paused beyond a day; the end of time if never."""
+        return min((start for start, end in self._pauses if end >= last), default=date.max)
 
     def is_repaired(self, first: date, last: date) -> bool:
         """Tell whether a slot of these days was repaired."""

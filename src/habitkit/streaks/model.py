@@ -160,7 +160,7 @@ class Snapshot(NamedTuple):
         marks: The strip.
         best: The length of the longest run.
         rev: The owner's revision that wrote it.
-        judged_at: When the events of the habit were last derived from all its facts; None while
+        judged_at: When the events of the habit were last derived from its facts; None while
             the strip alone tells how it stands.
         look_at: When the habit has to be looked at, as time may have changed what has to be told.
         checkpoints: Where judging may begin, oldest first; none while the strip alone tells.

@@ -50,7 +50,7 @@ def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpo
     """
     if snapshot.judged_at is None or snapshot.judged_at > tx.now:
         return ()
-    return tuple(found for found in snapshot.checkpoints if found.day <= day)
+    return late.until(snapshot.checkpoints, day)
 
 
 def life(

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from habitkit.errors import InvalidHabit, InvalidInstant
 from habitkit.habits.facts import CheckIn, Pause, ScheduleChanged, Skip, ZoneChanged
@@ -18,7 +20,7 @@ from habitkit.testing.contracts._frame import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date, datetime
+    from datetime import datetime
 
     from habitkit.habits.facts import Fact
     from habitkit.habits.model import Habit
@@ -110,6 +112,23 @@ class AnswerCases(RunCases):
     ) -> None:
         with pytest.raises(error):
             kit.streaks.simulate(run.id, fact(run))
+
+    def test_the_last_day_of_the_calendar_is_explained_by_an_error(
+        self, kit: TestKit, run: Habit
+    ) -> None:
+        with pytest.raises(InvalidHabit, match="day: expected a day before 9999-12-31"):
+            kit.streaks.explain(run.id, date.max)
+
+    def test_a_fact_in_another_form_is_what_would_be(self, kit: TestKit, store: Store) -> None:
+        run = _lived(kit, "an amount")
+        known = _facts(store, run)
+        old = next(fact for fact in known if isinstance(fact, CheckIn))
+        moved = evolve(old, day=kit.clock.now().date())
+
+        would = kit.streaks.simulate(run.id, moved)
+
+        said = evaluate(run, [*known, moved], now=kit.clock.now())
+        assert would._replace(strength=0) == said._replace(strength=0)
 
     def test_a_dashboard_leaves_out_what_is_put_away(self, kit: TestKit) -> None:
         habits = [kit.habits.create("ada", "Run", **plan) for plan in PLANS.values()]

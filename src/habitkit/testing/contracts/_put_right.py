@@ -11,7 +11,7 @@ from attrs import evolve
 
 import habitkit.testing
 from habitkit.errors import InvalidHabit, NotFound, Refused
-from habitkit.events import HabitCompleted
+from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.model import CheckedIn, Goal, OfflineCheckIn, Refusal, Schedule
 from habitkit.reactions import on
 from habitkit.testing.contracts._check_ins import RunCases
@@ -52,6 +52,57 @@ class EditCases(RunCases):
         assert kit.streaks.rebuild(run.id).repaired == ()
         with pytest.raises(NotFound):
             kit.habits.edit(done.id, amount=3)
+
+    @pytest.mark.parametrize("amount", [4, 9])
+    def test_what_is_final_earns_nothing_by_being_corrected_and_taken_back(
+        self, kit: TestKit, amount: int
+    ) -> None:
+        read_5 = kit.habits.create("ada", "Read", DAILY, Goal.at_least(5))
+        done = kit.habits.check_in(read_5.id, amount=3)
+        kit.clock.advance(days=7)
+        edited = kit.habits.edit(done.id, amount=amount)
+        edited = kit.habits.edit(edited.id, amount=amount)
+        undone = kit.habits.undo(edited.id)
+
+        again = kit.habits.check_in(read_5.id, day=TODAY, amount=5)
+
+        given = [e.credit for e in again.events if isinstance(e, HabitCompleted)]
+        assert (again.credit, again.status, given) == ("history", "DONE", ["history"])
+        assert edited.coins == undone.coins == again.coins == 0
+        assert kit.streaks.rebuild(read_5.id).repaired == ()
+
+    def test_what_is_final_stays_earned_when_it_is_corrected(self, kit: TestKit) -> None:
+        read_5 = kit.habits.create("ada", "Read", DAILY, Goal.at_least(5))
+        first = kit.habits.check_in(read_5.id, amount=5)
+        for _ in range(3):
+            kit.clock.advance(days=1)
+            kit.habits.check_in(read_5.id, amount=5)
+
+        edited = kit.habits.edit(first.id, amount=1)
+        assert edited.coins == 0
+        last = edited
+        for _ in range(3):
+            assert kit.streaks.rebuild(read_5.id).repaired == ()
+            kit.clock.advance(days=1)
+            last = kit.habits.check_in(read_5.id, amount=5)
+
+        assert kit.streaks.state(read_5.id).streak.slots == 6
+        assert [e.slots for e in last.events if isinstance(e, StreakReached)] == [7]
+
+    def test_what_was_earned_until_it_was_done_stays_whatever_is_recorded_later(
+        self, kit: TestKit
+    ) -> None:
+        run = kit.habits.create("ada", "Run", Schedule.every(10, anchor="last_done"))
+        done = kit.habits.check_in(run.id)
+        kit.clock.advance(days=4)
+        assert kit.habits.undo(done.id).coins == 0
+        kit.clock.advance(days=1)
+
+        again = kit.habits.check_in(run.id)
+        undone = kit.habits.undo(again.id)
+
+        assert again.coins == undone.coins == 0
+        assert kit.streaks.rebuild(run.id).repaired == ()
 
     def test_a_note_is_changed_kept_or_removed(
         self, kit: TestKit, store: Store, run: Habit
@@ -136,6 +187,22 @@ class EditCases(RunCases):
 
 class OfflineCases(RunCases):
     """Part of ``HabitsContract``: what a device recorded while it had no connection."""
+
+    def test_items_of_one_instant_are_not_taken_for_each_other(self, kit: TestKit) -> None:
+        read_5 = kit.habits.create("ada", "Read", DAILY, Goal.at_least(5))
+        first, second = kit.habits.check_in_many([OfflineCheckIn(read_5.id, TODAY, amount=3)] * 2)
+        assert isinstance(first, CheckedIn)
+        assert isinstance(second, CheckedIn)
+        for _ in range(5):
+            kit.clock.advance(days=1)
+            kit.habits.check_in(read_5.id, amount=5)
+        kit.habits.undo(second.id)
+        kit.habits.check_in(read_5.id, day=TODAY, amount=3)
+        kit.clock.advance(days=1)
+
+        last = kit.habits.check_in(read_5.id, amount=5)
+
+        assert [e.slots for e in last.events if isinstance(e, StreakReached)] == [7]
 
     def test_each_item_of_a_batch_is_taken_or_refused_for_itself(
         self, kit: TestKit, store: Store, run: Habit

@@ -161,6 +161,11 @@ class SearchCases(RunCases):
         assert kit.habits.search("ada", "run", limit=3, after=f"{made[5].id}") == made[6:]
         assert kit.habits.search("ada", "run", after=made[6].id) == []
 
+    def test_a_tag_is_found_however_its_accents_are_written(self, kit: TestKit) -> None:
+        coffee = kit.habits.create("ada", "Less of it", Schedule.daily(), tags=("Caf\u00e9",))
+
+        assert kit.habits.search("ada", tags=["CAFE\u0301"]) == [coffee]
+
     def test_a_search_may_ask_for_tags_and_for_what_is_archived(self, kit: TestKit) -> None:
         made = [
             kit.habits.create("ada", f"Run {n}", DAILY, tags=["All", f"Mod {n % 2}"])

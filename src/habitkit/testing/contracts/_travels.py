@@ -26,6 +26,24 @@ __all__ = ["TravelCases"]
 class TravelCases(RunCases):
     """Part of ``HabitsContract``: where the owner is."""
 
+    def test_a_journey_before_its_creation_moves_the_days_from_which_a_habit_counts(
+        self, kit: TestKit
+    ) -> None:
+        kit.clock.set("2026-01-10T20:00Z")
+        read = kit.habits.create("ada", "Read", Schedule.every(3))
+        taken = [date(2026, 1, 10) - timedelta(days=3 * n) for n in range(1, 10)]
+        kit.habits.backfill(read.id, taken, source="paper")
+        assert kit.streaks.state(read.id).streak.slots == 9
+        kit.clock.advance(hours=1)
+
+        went = kit.habits.travel("ada", "Asia/Tokyo", kit.clock.now() - timedelta(hours=2))
+
+        state = kit.streaks.state(read.id)
+        assert (state.today, state.streak.slots, state.best.slots) == (date(2026, 1, 11), 0, 0)
+        assert kit.streaks.rebuild(read.id).repaired == ()
+        kit.habits.undo(went.id)
+        assert kit.streaks.state(read.id).streak.slots == 9
+
     def test_habits_follow_their_owner_and_pinned_ones_stay(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:

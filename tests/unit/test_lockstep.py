@@ -1,0 +1,92 @@
+"""Two kits live the same months; one forgets its checkpoints before each step. Nobody can tell."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+
+import habitkit.testing
+from habitkit import ids
+from habitkit.backends.memory import MemoryStore
+from habitkit.testing.contracts._fact_laws import (
+    _STEPS,
+    CLOCKS,
+    PLANS,
+    Plan,
+    Step,
+    _create,
+    _end,
+    _Life,
+)
+from habitkit.testing.contracts._facts import days
+
+FEW, MANY, STEPS = 12, 400, 60
+OFTEN = ("now", "check_in", "check_in", "edit", "undo", "sweep", "wait", "wait", "weeks")
+
+
+class Side:
+    """A kit, and one habit of it."""
+
+    def __init__(self, plan: Plan, *, forgets: bool) -> None:
+        self.store = MemoryStore()
+        self.kit = habitkit.testing.kit("2026-01-05T08:00Z", store=self.store)
+        self.forgets = forgets
+        ids._random.seed(0)
+        self.habit = _create(self.kit, "ada", plan)
+        self.life = _Life(self.kit, self.store, self.habit)
+
+    def take(self, number: int, step: Step) -> None:
+        """Take a step with ids that are the same on both sides."""
+        if self.forgets:
+            rows = self.store._stores.streaks._rows
+            for key, row in list(rows.rows.items()):
+                rows.rows[key] = row._replace(checkpoints=())
+        ids._random.seed(number + 1)
+        if step.kind == "weeks":
+            self.kit.clock.advance(days=3 * step.m)
+        elif step.kind == "travel":
+            at = self.kit.clock.now() - days(step.n)
+            zone = ("Asia/Tokyo", "Pacific/Honolulu", "Pacific/Kiritimati", "UTC")[step.m % 4]
+            self.kit.habits.travel("ada", zone, at)
+        else:
+            self.life.take(step)
+
+    def told(self) -> dict[str, Any]:
+        """Return all that can be asked."""
+        kit, habit = self.kit, self.habit.id
+        today = kit.streaks.state(habit).today
+        return {
+            **_end(kit, self.store, self.habit),
+            "history": kit.streaks.history(habit, today - days(200), today),
+            "explained": [kit.streaks.explain(habit, today - days(n)).status for n in (0, 9, 40)],
+        }
+
+
+def months(seed: int) -> None:
+    lots = Random(seed)
+    plan = Plan(lots.randrange(len(PLANS)), lots.randrange(len(CLOCKS)), lots.random() < 0.5)
+    sides = [Side(plan, forgets=False), Side(plan, forgets=True)]
+    for number in range(STEPS):
+        kind = lots.choice([*_STEPS, *OFTEN * 3])
+        ago = lots.choice((0, 0, 0, 1, 2, 3, 5, 12, 25, 60))
+        step = Step(kind, ago, lots.randrange(13))
+        for side in sides:
+            side.take(number, step)
+        if number % 4 == 3:
+            assert sides[0].told() == sides[1].told()
+            for side in sides:
+                assert side.kit.streaks.rebuild(side.habit.id).repaired == ()
+
+
+@pytest.mark.parametrize("seed", range(FEW))
+def test_checkpoints_change_no_answer(seed):
+    months(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", range(FEW, MANY))
+def test_checkpoints_change_no_answer_in_many_lives(seed):
+    months(seed)
