@@ -55,6 +55,7 @@ PURE_PAGES = (
     "life",
     "loop",
     "plain",
+    "readings",
     "recurring",
     "rolling",
     "spans",

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.events import HabitCompleted, Retracted, StreakBroken, StreakReached
-from habitkit.habits.facts import CheckIn
-from habitkit.streaks.checkpoints import at_days, boundaries, thinned
+from habitkit.streaks.checkpoints import thinned
 from habitkit.streaks.days import LATE_WINDOW
-from habitkit.streaks.evaluation import fold_since, next_slot, state_before, strength_before
-from habitkit.streaks.judging import slots as slots_of
-from habitkit.streaks.life import Life
-from habitkit.streaks.model import Standing
+from habitkit.streaks.evaluation import next_slot, state_before
+from habitkit.streaks.readings import read
 from habitkit.streaks.rules import MILESTONE_SLOTS
-from habitkit.streaks.strength import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date, datetime
-    from uuid import UUID
 
     from habitkit.events import Event
-    from habitkit.habits.facts import Fact
+    from habitkit.habits.facts import CheckIn, Fact
     from habitkit.habits.model import Habit
     from habitkit.streaks.evaluation import Ahead
     from habitkit.streaks.folding import Folded
+    from habitkit.streaks.life import Life
     from habitkit.streaks.model import Checkpoint, HabitState, Slot
 
 __all__ = ["Derived", "derive", "difference"]
@@ -83,34 +78,7 @@ def derive(
             earlier days no check-ins are needed.
         keep: Chooses, of the days that could have a checkpoint, those that get one.
     """
-    known = list(facts)
-    start = checkpoints[-1] if checkpoints else None
-    life = Life(habit, known, now, start)
-    slots = slots_of(life)
-    for_good, too_late = _earned_for_good(life, slots, voided)
-    in_time = [
-        fact
-        for fact in known
-        if not isinstance(fact, CheckIn) or (fact.credit == "full" and fact.id not in too_late)
-    ]
-    begun = start is None or start.earned is not None
-    earned_life, earned_slots = life, slots
-    if for_good or len(in_time) < len(known) or not begun:
-        earned_life = Life(habit, [*in_time, *for_good], now, start if begun else None)
-        earned_slots = slots_of(earned_life)
-    of_earned = set(boundaries(earned_slots, now, earned_life.causal_until))
-    ends = [
-        day
-        for day in boundaries(slots, now, life.causal_until)
-        if day in of_earned or day <= earned_life.start
-    ]
-    kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
-    new = [day for day in ends if day in kept]
-    before = Standing() if start is None else start.done
-    earned_before = Standing() if start is None else start.earned or Standing()
-    folded = earned = fold_since(life, slots, before, new)
-    if earned_life is not life or before != earned_before:
-        earned = fold_since(earned_life, earned_slots, earned_before, new)
+    life, folded, earned_life, earned, kept = read(habit, facts, now, voided, checkpoints, keep)
     earned_at = {slot.first: slot for slot in earned.slots if slot.status == "DONE"}
     since = {first: _received(earned_life, slot) for first, slot in earned_at.items()}
     events: dict[str, _Told] = {}
@@ -145,10 +113,7 @@ def derive(
         state_before(life, folded, ahead),
         folded.slots,
         _look_at(life, folded, ahead),
-        (
-            *(checkpoint for checkpoint in checkpoints if checkpoint.day in kept),
-            *at_days(new, folded, earned, smoothed, strength_before(life)),
-        ),
+        kept,
     )
 
 
@@ -197,46 +162,6 @@ def _come_about(told: Derived, before: Derived, after: Derived) -> list[Event]:
         elif isinstance(event, HabitCompleted):
             news.append(_as_history(event))
     return news
-
-
-def _earned_for_good(
-    life: Life, slots: Sequence[Slot], voided: Iterable[tuple[CheckIn, datetime]]
-) -> tuple[list[CheckIn], set[UUID]]:
-    """Return the check-ins that were taken back when their slot was final, and what replaced them.
-
-    Only those received in time are returned that were not replacements of that kind themselves: an
-    edit of what is final changes what is done, and nothing of what is earned.
-    """
-    live = {fact.id for fact in life.facts if isinstance(fact, CheckIn)}
-    gone = [(fact, at) for fact, at in voided if fact.id not in live]
-    if not gone:
-        return [], set()
-    places = _Places(life, slots, gone)
-    final = [fact for fact, at in gone if at - places.deadline(fact.day) > LATE_WINDOW]
-    too_late = {fact.successor for fact in final}
-    kept = [fact for fact in final if fact.credit == "full" and fact.id not in too_late]
-    return kept, too_late
-
-
-class _Places:
-    """In which slots days were while check-ins stood that have been taken back since."""
-
-    def __init__(
-        self, life: Life, slots: Sequence[Slot], gone: Iterable[tuple[CheckIn, datetime]]
-    ) -> None:
-        self._life = life
-        if life.ends_when_done:
-            stood = [f for f, at in gone if at - life.timeline.ends(f.day) > LATE_WINDOW]
-            slots = slots_of(Life(life.habit, [*life.facts, *stood], life.now, life.since))
-        self._slots = slots
-        self._firsts = [slot.first for slot in slots]
-
-    def deadline(self, day: date) -> datetime:
-        """Return when the slot of a day was over, or the day where no slot holds it."""
-        place = bisect_right(self._firsts, day) - 1
-        if place >= 0 and day <= self._slots[place].last:
-            return self._slots[place].deadline
-        return self._life.timeline.ends(day)
 
 
 def _tell(events: dict[str, _Told], places: dict[str, Slot], slot: Slot, event: _Told) -> None:
