@@ -18,6 +18,7 @@ from habitkit.habits.facts import CheckIn, Void
 from habitkit.habits.finding import get, lock_owner
 from habitkit.habits.judged import check_in_judged, undo_judged, undo_other
 from habitkit.habits.model import CheckedIn, Undone
+from habitkit.streaks import reading
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import habit_day
 from habitkit.streaks.days import zone as zone_of
@@ -109,7 +110,7 @@ def check_in_now(
 ) -> CheckedIn:
     """Add the fact and emit what it changed, under the owner's lock."""
     habit = get(tx, habit_id)
-    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, habit.owner)
+    snapshot = reading.snapshot_of(tx, habit)
     if snapshot.judged_at is not None:
         return check_in_judged(tx, habit, day, at, tz, amount, note, fact_id)
     if not amount:
@@ -182,7 +183,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     fact, voided = found
     habit = get(tx, fact.habit_id)
     zone, day_start = zone_of(fact.tz), habit.clock.day_start
-    snapshot = tx.streaks.get(habit.id) or streak_rules.empty(habit.id, owner)
+    snapshot = reading.snapshot_of(tx, habit)
     if snapshot.judged_at is not None:
         return undo_judged(tx, habit, fact, voided=voided)
     events: list[Event] = []
