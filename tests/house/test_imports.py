@@ -39,14 +39,9 @@ PURE = {
 }  # what a rule or a value may need: nothing that reads, writes, waits or draws lots
 HOSTS = {"habitkit.__main__"}
 VALUE_PAGES = ("model", "economy", "books", "facts", "goal", "schedule")
-PURE_PAGES = (
-    "rules",
-    "entitlements",
-    "chain",
-    "checking",
-    "words",
-    "checkpoints",
+PURE_OF_STREAKS = (
     "checkpoint_text",
+    "checkpoints",
     "days",
     "derived",
     "evaluation",
@@ -62,7 +57,7 @@ PURE_PAGES = (
     "strength",
     "timeline",
 )
-PURE_OF_STREAKS = frozenset(PURE_PAGES[5:])
+PURE_PAGES = ("rules", "entitlements", "chain", "checking", "words", *PURE_OF_STREAKS)
 ACTION_PAGES = (
     "actions",
     "adding",

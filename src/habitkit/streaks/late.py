@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from habitkit._late import loader
+
 if TYPE_CHECKING:
-    from habitkit.streaks.checkpoints import first_day_of, until
+    from habitkit.streaks.checkpoints import first_day_of, thinned, until
     from habitkit.streaks.derived import derive, difference
     from habitkit.streaks.evaluation import answer, explanation, fold_life
     from habitkit.streaks.life import Life
@@ -23,25 +24,16 @@ __all__ = [
     "first_day_of",
     "fold_life",
     "next_day",
+    "thinned",
     "until",
 ]
 
 _PAGES = {
-    "checkpoints": ("first_day_of", "until"),
+    "checkpoints": ("first_day_of", "thinned", "until"),
     "derived": ("derive", "difference"),
     "evaluation": ("answer", "explanation", "fold_life"),
     "life": ("Life",),
     "recurring": ("next_day",),
     "timeline": ("Timeline",),
 }
-_PAGE_OF = {name: page for page, names in _PAGES.items() for name in names}
-
-
-def __getattr__(name: str) -> object:
-    """Load the page of a name."""
-    if name not in _PAGE_OF:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    found = getattr(import_module(f"habitkit.streaks.{_PAGE_OF[name]}"), name)
-    globals()[name] = found
-    return found
+__getattr__ = loader(globals(), "habitkit.streaks", _PAGES)

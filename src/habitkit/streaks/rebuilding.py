@@ -115,13 +115,16 @@ def _strip(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
 
 
 def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
-    """Return what the snapshot of a habit that is more than plain has to be."""
+    """Return what the snapshot of a habit that is more than plain has to be.
+
+    Its checkpoints are computed anew on the days that it has; if it has none, where it could.
+    """
     wanted = {checkpoint.day for checkpoint in stored.checkpoints}
     fresh = late.derive(
         habit,
         [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
         stored.judged_at or tx.now,
         tx.habits.voided(habit.id),
-        keep=lambda days: [day for day in days if day in wanted],
+        keep=lambda days: [day for day in days if day in wanted] if wanted else late.thinned(days),
     )
     return stored._replace(look_at=fresh.look_at, checkpoints=fresh.checkpoints)

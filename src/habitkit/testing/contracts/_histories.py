@@ -144,14 +144,17 @@ class HistoryCases(Contract):
         first, *others = right[1].checkpoints
         assert others
         wrong = right[1]._replace(checkpoints=(first._replace(strength=2.0), *others))
-        for snapshot in (wrong, right[4]._replace(look_at=None)):
+        none = right[0]._replace(checkpoints=())
+        for snapshot in (none, wrong, right[4]._replace(look_at=None)):
             write(store, lambda stores, it=snapshot: stores.streaks.put(it))  # type: ignore[misc]
 
         report = kit.rebuild()
 
-        assert (report.habits, set(report.repaired)) == (5, {habits[1].id, habits[4].id})
+        assert (report.habits, set(report.repaired)) == (5, {habits[n].id for n in (0, 1, 4)})
         repaired = [_snapshot(store, habit) for habit in habits]
-        assert [it._replace(rev=0) for it in repaired] == [it._replace(rev=0) for it in right]
+        assert repaired[0].checkpoints[-1] == right[0].checkpoints[-1]
+        for it, was in zip(repaired[1:], right[1:], strict=True):
+            assert it == was._replace(rev=it.rev)
         assert kit.rebuild().repaired == ()
 
     def test_several_check_ins_in_one_transaction_agree_with_several_transactions(
