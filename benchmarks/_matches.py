@@ -165,7 +165,7 @@ def sqlite_batches(place: Place, size: Size) -> Iterator[Match]:
                 event.listen(engine, "do_connect", partial(connect_with, timed))
                 raw = resources.enter_context(connected(floor_path, "NORMAL", timed))
                 kit = HabitKit(SqlStore(engine))
-                floor = calls(batch_by_hand.on_sqlite(raw), tuple)
+                floor = calls(by_hand.on_sqlite(raw, batch_by_hand.check_in_many), tuple)
                 yield floor, calls(kit.habits.check_in_many, _of_batch)
 
         def check() -> None:
@@ -174,7 +174,7 @@ def sqlite_batches(place: Place, size: Size) -> Iterator[Match]:
 
         yield Match(
             batches,
-            calls(batch_by_hand.on_sqlite(raw), tuple),
+            calls(by_hand.on_sqlite(raw, batch_by_hand.check_in_many), tuple),
             calls(kit.habits.check_in_many, _of_batch),
             check,
             metered,

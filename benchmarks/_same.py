@@ -49,7 +49,7 @@ def check_statements() -> None:
         _compare(
             engine,
             lambda: kit.habits.check_in_many(by_phone),
-            lambda raw: batch_by_hand.on_sqlite(raw)(by_other),
+            lambda raw: by_hand.on_sqlite(raw, batch_by_hand.check_in_many)(by_other),
             "batch_by_hand.py",
         )
         _compare(

@@ -14,16 +14,25 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.by_hand import ACCOUNTS, ADD_FACT, ENTRY, EVENT, LOCK, MOVE, SETTLE, TRANSFER
+from benchmarks.by_hand import (
+    ACCOUNTS,
+    ADD_FACT,
+    ENTRY,
+    EVENT,
+    LOCK,
+    MOVE,
+    POSTGRES,
+    SETTLE,
+    TRANSFER,
+)
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from typing import LiteralString
 
     import psycopg
 
-    from benchmarks.by_hand import Kind
+    from benchmarks.by_hand import Kind, Values
 
     Step = tuple[Kind, LiteralString, Sequence[Any]]
     Steps = Generator[Step, Any, tuple[int, int]]
@@ -72,30 +81,6 @@ TO_TELL = timedelta(days=3, microseconds=1)
 ALIVE = 2
 PAY = 10
 REQUEST = {"at": "None", "tz": "None", "note": "None"}
-
-
-class Values(NamedTuple):
-    """How a driver takes values that databases keep differently."""
-
-    of_id: Callable[[uuid.UUID], Any]
-    of_instant: Callable[[datetime], Any]
-    of_day: Callable[[date], Any]
-    to_day: Callable[[Any], date]
-    many: Callable[[Iterable[Any]], Any]
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-SQLITE = Values(
-    of_id=lambda value: value.hex,
-    of_instant=lambda value: value.isoformat(timespec="microseconds"),
-    of_day=date.isoformat,
-    to_day=date.fromisoformat,
-    many=lambda values: json.dumps(list(values)),
-)
-POSTGRES = Values(_same, _same, _same, _same, list)
 
 
 class Now(NamedTuple):
@@ -275,29 +260,6 @@ def _pay(
 
 
 # -- the drivers -----------------------------------------------------------------------------------
-
-
-def on_sqlite(connection: sqlite3.Connection) -> Callable[[Batch], tuple[int, int]]:
-    """Record batches with the sqlite3 module; the connection is in autocommit mode."""
-    cursor = connection.cursor()
-
-    def floor(batch: Batch) -> tuple[int, int]:
-        cursor.execute("BEGIN IMMEDIATE")
-        steps, reply = check_in_many(batch, SQLITE), None
-        try:
-            while True:
-                kind, sql, values = steps.send(reply)
-                if kind == "rows":
-                    reply = cursor.execute(sql, values).fetchall()
-                elif kind == "run":
-                    cursor.execute(sql, values)
-                else:
-                    cursor.executemany(sql, values)
-        except StopIteration as end:
-            cursor.execute("COMMIT")
-            return end.value  # type: ignore[no-any-return]
-
-    return floor
 
 
 TYPES: dict[LiteralString, LiteralString] = {

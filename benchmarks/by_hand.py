@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
     from typing import Literal, LiteralString
 
     import psycopg
@@ -92,6 +92,7 @@ class Values(NamedTuple):
     of_instant: Callable[[datetime], Any]
     of_day: Callable[[date], Any]
     to_day: Callable[[Any], date]
+    many: Callable[[Iterable[Any]], Any]
 
 
 def _same(value: Any) -> Any:
@@ -103,8 +104,9 @@ SQLITE = Values(
     of_instant=lambda value: value.isoformat(timespec="microseconds"),
     of_day=date.isoformat,
     to_day=date.fromisoformat,
+    many=lambda values: json.dumps(list(values)),
 )
-POSTGRES = Values(_same, _same, _same, _same)
+POSTGRES = Values(_same, _same, _same, _same, list)
 
 
 def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
@@ -175,13 +177,16 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
 # -- the drivers -----------------------------------------------------------------------------------
 
 
-def on_sqlite(connection: sqlite3.Connection) -> Callable[[uuid.UUID], int]:
-    """Check in with the sqlite3 module; the connection is in autocommit mode."""
+def on_sqlite(
+    connection: sqlite3.Connection,
+    action: Callable[[Any, Values], Generator[Any, Any, Any]] = check_in,
+) -> Callable[[Any], Any]:
+    """Do an action with the sqlite3 module; the connection is in autocommit mode."""
     cursor = connection.cursor()
 
-    def floor(habit_id: uuid.UUID) -> int:
+    def floor(about: Any) -> Any:
         cursor.execute("BEGIN IMMEDIATE")
-        steps, reply = check_in(habit_id, SQLITE), None
+        steps, reply = action(about, SQLITE), None
         try:
             while True:
                 kind, sql, values = steps.send(reply)
@@ -193,7 +198,7 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[uuid.UUID], int]:
                     cursor.executemany(sql, values)
         except StopIteration as end:
             cursor.execute("COMMIT")
-            return end.value  # type: ignore[no-any-return]
+            return end.value
 
     return floor
 
