@@ -214,6 +214,15 @@ def test_what_cannot_be_used_is_said_in_a_line_or_two(tmp_path, arguments, said)
 # --- interrupted -----------------------------------------------------------------------------
 
 
+@pytest.fixture
+def in_the_foreground():
+    """Let the program hear the signal, which a job in the background and its children ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_the_foreground")
 def test_ctrl_c_ends_it_in_one_line_and_the_next_run_goes_on(tmp_path):
     place = tmp_path / "mine"
     place.mkdir()
