@@ -20,21 +20,20 @@ from tests.sql.support import nothing_written, raise_sqlstate, terminate
 # -- alive ---------------------------------------------------------------------------------------
 
 
-async def longest_gap(work: Awaitable[Any]) -> float:
-    """Await something and return for how many seconds at most the loop was busy meanwhile."""
-    loop = asyncio.get_running_loop()
+async def turns_during(work: Awaitable[Any]) -> int:
+    """Await something and return how often the loop took its turn meanwhile."""
     task = asyncio.ensure_future(work)
-    longest, last = 0.0, loop.time()
+    turns = 0
     while not task.done():
         await asyncio.sleep(0.005)
-        longest, last = max(longest, loop.time() - last), loop.time()
+        turns += 1
     await task
-    return longest
+    return turns
 
 
 SLOW = {
     "postgresql": "SELECT pg_sleep(0.5)",
-    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500000) "
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000) "
     "SELECT max(i) FROM n",
 }
 
@@ -44,14 +43,9 @@ async def test_the_event_loop_stays_alive_during_a_slow_statement(opened):
         tx.connection.execute(text(SLOW[tx.connection.dialect.name])).all()
 
     made = opened(on(Recorded, be_slow))
-    loop = asyncio.get_running_loop()
-    began = loop.time()
 
-    gap = await longest_gap(made.kit.events.record("ada", "noted"))
-
-    took = loop.time() - began
-    assert took > 0.3, "it was not slow"
-    assert gap < took / 2
+    # A loop that waits for the statement takes a turn or two at each of the others.
+    assert await turns_during(made.kit.events.record("ada", "noted")) > 20
     await made.all_are_back()
 
 
