@@ -12,21 +12,21 @@ from habitkit.coins import rules
 from habitkit.coins.auditing import audit, export, forget, head
 from habitkit.coins.holding import hold, holds, release, reserve, settle
 from habitkit.coins.model import Posting
-from habitkit.coins.posting import (
-    Order,
-    nth,
-    post,
-    post_all,
+from habitkit.coins.posting import Order, nth, post, post_all
+from habitkit.coins.requests import (
+    digest_of,
+    other_words,
+    plain_metadata,
     post_once,
     transfer_once,
 )
-from habitkit.coins.requests import digest_of, plain_metadata
 from habitkit.coins.statements import balance, history, open_wallet
 from habitkit.errors import (
     AlreadyReversed,
     AnswerForgotten,
     BatchRefused,
     HabitKitError,
+    IdempotencyConflict,
     InvalidInput,
     NotFound,
 )
@@ -208,6 +208,8 @@ def post_many(
     if not done:
         found = (tx.coins.transfer(nth(first_id, position)) for position in range(count))
         done.extend(transfer for transfer in found if transfer is not None)
+        if any(map(other_words, orders, done)):
+            raise IdempotencyConflict("coins.post_many", idempotency_key, ["postings"])
     return done
 
 

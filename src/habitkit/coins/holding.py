@@ -23,8 +23,8 @@ from habitkit import ids
 from habitkit._procedure import Call
 from habitkit.coins import rules
 from habitkit.coins.model import Hold
-from habitkit.coins.posting import Order, end_hold, post, transfer_once
-from habitkit.coins.requests import plain_metadata, request_of
+from habitkit.coins.posting import Order, end_hold, post
+from habitkit.coins.requests import plain_metadata, request_of, transfer_once
 from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def reserve(
 
     seconds = None if expires_in_seconds is None else float(expires_in_seconds)
     request = {**request_of(order), "expires_in_seconds": seconds}
-    done = transfer_once(tx, owner, "coins.reserve", idempotency_key, request, work)
+    done = transfer_once(tx, owner, "coins.reserve", idempotency_key, request, work, order)
     found = tx.coins.holds.get(done.id)
     assert found is not None  # noqa: S101 - it was written together with the transfer
     return evolve(found, state="open", settled=0, ended_at=None)

@@ -1,38 +1,31 @@
-"""How coins are posted: every transfer of the room goes through here.
+"""How coins are posted: the long road, which every transfer of the room can take.
 
-A transfer has two roads. The long one locks, reads the accounts, lets the rules decide and writes
-what they say. The plain one hands the whole transfer to a store that can do all of that at once; it
-is taken first where a transaction does nothing else and nobody reacts to the posting, and it ends
-in the same state or leaves no trace.
+It reads the accounts of locked owners, lets the rules decide and writes what they say. What a
+caller asks for once a key may go by a shorter one: see ``requests``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
 
 from attrs import evolve
 
 from habitkit import ids
 from habitkit.coins import rules
-from habitkit.coins.model import Account, Hold, Move, PlainOrder, Transfer
-from habitkit.coins.requests import request_of
+from habitkit.coins.model import Account, Hold, Move, Transfer
 from habitkit.errors import BatchRefused, InsufficientFunds, Refused
 from habitkit.events import CoinsPosted, HoldClosed
-from habitkit.journal.answers import answer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
+    from uuid import UUID
 
     from habitkit.coins.model import HoldState, Kind, Role
     from habitkit.transaction import Transaction
 
     Place = tuple[str, Role, str]
     """An account's owner, role and currency: there is one of each."""
-
-    PostPlain = Callable[[PlainOrder], Transfer | None]
-
 __all__ = [
     "Order",
     "end_hold",
@@ -40,8 +33,6 @@ __all__ = [
     "nth",
     "post",
     "post_all",
-    "post_once",
-    "transfer_once",
 ]
 
 _MAX_LAPSED = 1000
@@ -210,59 +201,6 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
 def nth(first_id: UUID, position: int) -> UUID:
     """Return the id of a transfer of a batch by its position."""
     return ids.uuid_of((first_id.int + position) % 2**128)
-
-
-def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transfer:
-    """Post once a key; by the plain road where that is open and the transaction does nothing else.
-
-    Args:
-        tx: The transaction; it need not hold the owners' locks.
-        key: The caller's key.
-        order: What to post.
-        alone: True if this is all that the transaction does.
-    """
-    operation, request = f"coins.{order.kind}", request_of(order)
-    post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None) if alone else None
-    if post_plain is not None and tx.nobody_awaits(CoinsPosted):
-        transfer_id = ids.derived_id(order.source, operation, key)
-        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
-        transfer = Transfer(
-            transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
-        )
-        answer = answer_of(tx, source, operation, key, request, transfer_id)
-        done = post_plain(PlainOrder(transfer, *order.roles, answer))
-        if done is not None:
-            return done
-    tx.lock(order.source, order.target)
-    return transfer_once(
-        tx, order.source, operation, key, request, lambda new_id: post(tx, new_id, order)
-    )
-
-
-def transfer_once(
-    tx: Transaction,
-    owner: str,
-    operation: str,
-    key: str,
-    request: Mapping[str, object],
-    work: Callable[[UUID], Transfer],
-) -> Transfer:
-    """Let work post a transfer once a key; later, give the transfer again that it has posted.
-
-    Only the transfer's id is kept under the key: a memo stands in one place, and is erased there.
-    """
-    done: list[Transfer] = []
-
-    def keep(transfer_id: UUID) -> UUID:
-        done.append(work(transfer_id))
-        return transfer_id
-
-    transfer_id = tx.once(owner, operation, key, request, UUID, keep)
-    if done:
-        return done[0]
-    found = tx.coins.transfer(transfer_id)
-    assert found is not None  # noqa: S101 - it was written together with the answer
-    return found
 
 
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:

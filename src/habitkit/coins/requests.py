@@ -1,37 +1,158 @@
-"""What callers ask for, beyond plain values: metadata, and what makes two requests the same."""
+"""What callers ask for: a transfer once a key, and what makes two requests the same.
+
+A transfer has two roads. The plain one hands all of it to a store that can do so at once; it is
+taken first where a transaction does nothing else and nobody reacts to the posting, and it ends in
+the same state as the long one (see ``posting``), or leaves no trace.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from habitkit import _codec
-from habitkit.errors import InvalidInput
+from habitkit import _codec, ids
+from habitkit.coins.model import PlainOrder, Transfer
+from habitkit.coins.posting import post
+from habitkit.errors import IdempotencyConflict, InvalidInput
+from habitkit.events import CoinsPosted
+from habitkit.journal.answers import answer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from habitkit.coins.posting import Order
+    from habitkit.transaction import Transaction
 
-__all__ = ["digest_of", "plain_metadata", "request_of"]
+    PostPlain = Callable[[PlainOrder], Transfer | None]
+
+__all__ = [
+    "digest_of",
+    "other_words",
+    "plain_metadata",
+    "post_once",
+    "request_of",
+    "transfer_once",
+]
 
 _LARGEST_METADATA = 4 * 1024
 
 
+def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transfer:
+    """Post once a key; by the plain road where that is open and the transaction does nothing else.
+
+    Args:
+        tx: The transaction; it need not hold the owners' locks.
+        key: The caller's key.
+        order: What to post.
+        alone: True if this is all that the transaction does.
+
+    Raises:
+        InsufficientFunds: If a wallet would fall below its floor.
+        BalanceOverflow: If a balance would leave 64 bits.
+        IdempotencyConflict: If the key was used for another request.
+        AnswerForgotten: If it was used so long ago that its answer is gone.
+    """
+    operation, request = f"coins.{order.kind}", request_of(order)
+    post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None) if alone else None
+    if post_plain is not None and tx.nobody_awaits(CoinsPosted):
+        transfer_id = ids.derived_id(order.source, operation, key)
+        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
+        transfer = Transfer(
+            transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
+        )
+        answer = answer_of(tx, source, operation, key, request, transfer_id)
+        done = post_plain(PlainOrder(transfer, *order.roles, answer))
+        if done is not None:
+            return done
+    tx.lock(order.source, order.target)
+    return transfer_once(
+        tx, order.source, operation, key, request, lambda new_id: post(tx, new_id, order), order
+    )
+
+
+def transfer_once(
+    tx: Transaction,
+    owner: str,
+    operation: str,
+    key: str,
+    request: Mapping[str, object],
+    work: Callable[[UUID], Transfer],
+    order: Order | None = None,
+) -> Transfer:
+    """Let work post a transfer once a key; later, give the transfer again that it has posted.
+
+    Only the transfer's id is kept under the key: a memo stands in one place, and is erased there.
+
+    Args:
+        tx: The transaction.
+        owner: Whose key it is.
+        operation: The operation's name.
+        key: The caller's key.
+        request: The caller's arguments but for their words.
+        work: Posts it.
+        order: With the words that the transfer must have, if the caller gave any.
+
+    Raises:
+        IdempotencyConflict: If the key was used for another request.
+        AnswerForgotten: If it was used so long ago that its answer is gone.
+    """
+    done: list[Transfer] = []
+
+    def keep(transfer_id: UUID) -> UUID:
+        done.append(work(transfer_id))
+        return transfer_id
+
+    transfer_id = tx.once(owner, operation, key, request, UUID, keep)
+    if done:
+        return done[0]
+    found = tx.coins.transfer(transfer_id)
+    assert found is not None  # noqa: S101 - it was written together with the answer
+    others = other_words(order, found) if order is not None else []
+    if others:
+        raise IdempotencyConflict(operation, key, others)
+    return found
+
+
 def request_of(order: Order) -> dict[str, object]:
-    """Return what makes two requests the same; only a digest of words that may be erased."""
+    """Return what makes two requests the same, but for words: of them, whether there were any.
+
+    Words stand in the transfer alone, where they can be erased; see ``other_words``.
+    """
     return {
         "target": order.target,
         "amount": order.amount,
         "currency": order.currency,
-        "memo": None if order.memo is None else _codec.digest(order.memo),
-        "metadata": None if order.metadata is None else _codec.digest(order.metadata),
+        "memo": _whether(order.memo),
+        "metadata": _whether(order.metadata),
     }
 
 
 def digest_of(orders: Sequence[Order]) -> str:
-    """Return what makes two batches the same."""
-    return _codec.digest([order[:7] for order in orders])
+    """Return what makes two batches the same, but for words."""
+    return _codec.digest(
+        [(*order[:5], _whether(order.memo), _whether(order.metadata)) for order in orders]
+    )
+
+
+def other_words(order: Order, first: Transfer) -> list[str]:
+    """Return which words of a request are others than its first transfer has.
+
+    What was erased there can be compared no longer, and counts as the same.
+    """
+    names = []
+    if first.memo is not None and first.memo != order.memo:
+        names.append("memo")
+    if first.metadata is not None and _codec.digest(first.metadata) != _codec.digest(
+        order.metadata
+    ):
+        names.append("metadata")
+    return names
+
+
+def _whether(words: object) -> str | None:
+    """Return what is kept of words under a key: that there were some."""
+    return None if words is None else "given"
 
 
 def plain_metadata(value: object) -> dict[str, Any] | None:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from habitkit.coins.model import Posting
 from habitkit.errors import IdempotencyConflict
 from habitkit.habits.model import Schedule
-from habitkit.testing.contracts._frame import Contract
+from habitkit.testing.contracts._frame import Contract, read
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
@@ -84,9 +86,61 @@ class ErasureCases(Contract):
         assert award() == (*first[:2], None, None)
         assert reserve() == hold
         assert batch() == many
-        with pytest.raises(IdempotencyConflict):
-            award("ho")
         assert kit.coins.balance("ada").posted == 31
+
+    @pytest.mark.parametrize("operation", ["award", "reserve", "post_many"])
+    def test_what_is_kept_under_a_key_does_not_depend_on_words(
+        self, kit: TestKit, store: Store, operation: str
+    ) -> None:
+        coins = kit.owned_by("ada").coins  # whose batches have keys of hers
+        kit.coins.award("ada", 9, idempotency_key="some")
+        for memo in ("hi", "ho"):
+            words: dict[str, Any] = {"memo": memo, "metadata": {"n": memo}}
+            if operation == "post_many":
+                coins.post_many([Posting.award("ada", 1, **words)], idempotency_key=memo)
+            else:
+                getattr(coins, operation)("ada", 1, **words, idempotency_key=memo)
+
+        first, second = read(
+            store,
+            lambda stores: [
+                stores.answers.get("ada", f"coins.{operation}", key) for key in ("hi", "ho")
+            ],
+        )
+        assert first is not None
+        assert second is not None
+        assert first.request == second.request
+
+    def test_other_words_under_a_key_are_a_conflict_until_they_are_erased(
+        self, kit: TestKit
+    ) -> None:
+        def award(memo: str | None, metadata: dict[str, Any] | None) -> object:
+            return kit.coins.award("ada", 30, memo=memo, metadata=metadata, idempotency_key="a").id
+
+        def reserve(memo: str) -> object:
+            return kit.coins.reserve("ada", 3, memo=memo, idempotency_key="h").id
+
+        def batch(memo: str) -> object:
+            postings = [Posting.award("ada", 1), Posting.award("ada", 1, memo=memo)]
+            return [each.id for each in kit.coins.post_many(postings, idempotency_key="b")]
+
+        first = award("hi", {"n": 1}), reserve("hi"), batch("hi")
+
+        others: list[tuple[Callable[[], object], tuple[str, ...]]] = [
+            (lambda: award("ho", {"n": 1}), ("memo",)),
+            (lambda: award("hi", {"n": True}), ("metadata",)),
+            (lambda: award("ho", {"n": 1.5}), ("memo", "metadata")),
+            (lambda: award(None, {"n": 1}), ("memo",)),
+            (lambda: award("hi", None), ("metadata",)),
+            (lambda: reserve("ho"), ("memo",)),
+            (lambda: batch("ho"), ("postings",)),
+        ]
+        for ask, differing in others:
+            with pytest.raises(IdempotencyConflict) as conflict:
+                ask()
+            assert conflict.value.differing == differing
+        kit.coins.forget("ada")
+        assert (award("ho", {"n": 1}), reserve("ho"), batch("ho")) == first
 
     def test_everything_about_an_owner_is_exported(self, kit: TestKit, store: Store) -> None:
         kit.coins.award("ada", 30, memo="hi", metadata={"n": 1}, idempotency_key="a")
