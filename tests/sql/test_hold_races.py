@@ -70,17 +70,25 @@ def held(kit: TestKit, owner: str) -> Hold:
     return kit.coins.reserve(owner, HELD, idempotency_key="hold", expires_in_seconds=SOON_SECONDS)
 
 
+async def later(kit: AsyncHabitKit, reads: int, act: Act) -> Any:
+    """Act after so many reads, which take as long as what a sweep does before it comes to holds."""
+    for _ in range(reads):
+        await kit.coins.balance("nobody")
+    return await act()
+
+
 def ways_to_end(hold: Hold, kit: AsyncHabitKit, late: AsyncHabitKit, round_: int) -> list[Act]:
     """Return all ways to end a hold, by two kits and two clocks, in an order of its own."""
+    chance = random.Random(round_)
     ways: list[Act] = [
-        partial(kit.coins.settle, hold.id),
-        partial(kit.coins.settle, hold.id, 3),
-        partial(kit.coins.release, hold.id),
+        partial(later, kit, chance.randrange(12), partial(kit.coins.settle, hold.id)),
+        partial(later, kit, chance.randrange(12), partial(kit.coins.settle, hold.id, 3)),
+        partial(later, kit, chance.randrange(12), partial(kit.coins.release, hold.id)),
         late.sweep,
         late.sweep,
         partial(late.coins.settle, hold.id, 4),
     ]
-    random.Random(round_).shuffle(ways)
+    chance.shuffle(ways)
     return ways
 
 
