@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-__all__ = ["storable", "text_of"]
+__all__ = ["day_text", "storable", "text_of"]
+
+day_text = lru_cache(maxsize=4096)(date.isoformat)
+"""Returns the text of a day; the same few days are written again and again."""
 
 
 def storable(value: str) -> bool:

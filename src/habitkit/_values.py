@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-__all__ = ["fact"]
+__all__ = ["fact", "of_fields"]
+
+of_fields = tuple.__new__
+"""Makes a ``NamedTuple`` of all its fields in their order, ``of_fields(Move, (id_, seq, ...))``: in
+less than half the time that the class itself takes, for those made at every action."""
 
 if TYPE_CHECKING:
     from attrs import frozen as fact

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
-from habitkit._text import text_of
+from habitkit._text import day_text, text_of
 from habitkit._values import fact
 
 __all__ = [
@@ -92,7 +92,7 @@ class HabitCompleted(Event):
     @property
     def key(self) -> str:
         """``done:{habit}:{day}``."""
-        return f"done:{text_of(self.habit_id)}:{self.day.isoformat()}"
+        return f"done:{text_of(self.habit_id)}:{day_text(self.day)}"
 
 
 @fact
@@ -116,7 +116,7 @@ class StreakReached(Event):
     @property
     def key(self) -> str:
         """``streak:{habit}:{day}:{slots}``."""
-        return f"streak:{text_of(self.habit_id)}:{self.day.isoformat()}:{self.slots}"
+        return f"streak:{text_of(self.habit_id)}:{day_text(self.day)}:{self.slots}"
 
 
 @fact
@@ -136,7 +136,7 @@ class StreakBroken(Event):
     @property
     def key(self) -> str:
         """``broken:{habit}:{day}``."""
-        return f"broken:{text_of(self.habit_id)}:{self.day.isoformat()}"
+        return f"broken:{text_of(self.habit_id)}:{day_text(self.day)}"
 
 
 @fact

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from habitkit import _codec, ids
+from habitkit._values import of_fields
 from habitkit.errors import (
     NotFound,
     NotLocked,
@@ -325,5 +326,5 @@ class Transaction:
             position = following.get(owner, 0)
             following[owner] = position + 1
             deliver = event.type in delivered if delivered else False
-            rows.append(EventRow(rev, position, event, deliver))
+            rows.append(of_fields(EventRow, (rev, position, event, deliver)))
         self.stores.events.append(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit._values import of_fields
 from habitkit.coins.model import Settled
 from habitkit.events import Retracted
 
@@ -44,10 +45,10 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
         if in_force is not rules:
             for rule in rules:
                 key = f"{place}:{rule.name}"
-                result[key] = Settled(key, rule.currency, 0)
+                result[key] = of_fields(Settled, (key, rule.currency, 0))
         for rule in in_force:
             key = f"{place}:{rule.name}"
-            result[key] = Settled(key, rule.currency, rule.give)
+            result[key] = of_fields(Settled, (key, rule.currency, rule.give))
     return result
 
 

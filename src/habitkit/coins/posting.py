@@ -107,7 +107,11 @@ class _Draft:
         taking_place: Place = (target, taking, currency)
         giver = accounts.get(giving_place) or self._opened(giving_place)
         taker = accounts.get(taking_place) or self._opened(taking_place)
-        at = max(now, giver.at, taker.at)  # one instant for both sides
+        at = now  # one instant for both sides
+        if giver.at > at:
+            at = giver.at
+        if taker.at > at:
+            at = taker.at
         given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
         taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
         if self._many:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
+from habitkit._values import of_fields
 from habitkit.coins.model import Account, Move
 from habitkit.errors import (
     BalanceOverflow,
@@ -159,7 +160,9 @@ def move(
         debt = floor_ - balance
         if debt > _LARGEST:
             raise BalanceOverflow(owner=owner, amount=change)
-    return Move(id_, seq + 1, transfer_id, change, balance, max(now, at), debt)
+    if at < now:
+        at = now
+    return of_fields(Move, (id_, seq + 1, transfer_id, change, balance, at, debt))
 
 
 def moved(account: Account, move: Move) -> Account:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from habitkit._values import of_fields
 from habitkit.events import (
     CoinsPosted,
     Event,
@@ -60,7 +61,7 @@ def turn(
         return before, []
     after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-    after = Snapshot(*after[:6], look_at=plain.look_at(habit, after, tx.now))
+    after = of_fields(Snapshot, (*after[:7], plain.look_at(habit, after, tx.now), ()))
     tx.streaks.put(after)
     event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]

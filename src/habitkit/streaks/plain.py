@@ -102,7 +102,8 @@ def look_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
     clock = habit.clock
     tz = zone(clock.tz or "UTC")
     if recent and not recent.strip(b"1h"):  # nothing but done days
-        final = final_at(first + timedelta(len(marks)), tz, clock.day_start)
+        missed = date.fromordinal(first.toordinal() + len(marks))
+        final = final_at(missed, tz, clock.day_start)
         return final if final > now else None
     last = last_day(snapshot)
     if last is None:

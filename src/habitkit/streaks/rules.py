@@ -20,6 +20,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from habitkit._values import of_fields
 from habitkit.streaks.days import is_sealed
 from habitkit.streaks.model import Snapshot, Streak
 
@@ -120,15 +121,16 @@ def mark(
         marks = marks[:at] + new + marks[at + 1 :]
     if done:
         start, end = _run(marks, at, _NOT_DONE)
-        best = max(best, end - start)
+        if end - start > best:
+            best = end - start
     else:
         best = _longest(marks)
-    if new == b"x":
-        marks = marks.rstrip(b"x")
-        kept = marks.lstrip(b"x")
-        first += timedelta(days=len(marks) - len(kept))
-        marks = kept
-    return Snapshot(habit_id, owner, first if marks else _NO_DAY, marks, best, rev)
+        if new == b"x":
+            marks = marks.rstrip(b"x")
+            kept = marks.lstrip(b"x")
+            first = first + timedelta(days=len(marks) - len(kept)) if kept else _NO_DAY
+            marks = kept
+    return of_fields(Snapshot, (habit_id, owner, first, marks, best, rev, None, None, ()))
 
 
 def mark_done(snapshot: Snapshot, days: Iterable[date], rev: int) -> Snapshot:
@@ -182,18 +184,15 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
     Today stays open until it ends, so it never breaks a run.
     """
     first_day, marks = snapshot[2:4]
-    end = (today - first_day).days + 1 if marks else 0
-    if end > len(marks):
-        end -= 1  # today is not in the strip yet
-    elif end > 0 and marks[end - 1] in b"xv":
-        end -= 1  # today is not done yet
+    end, last = (today - first_day).days + 1 if marks else 0, today
+    if end > len(marks) or (end > 0 and marks[end - 1] in b"xv"):
+        end, last = end - 1, today - _DAY  # today is not in the strip yet, or not done
     if not 0 < end <= len(marks):
         return Streak(0)
     start = _start_of_run(marks, end, _NOT_DONE)
     if start == end:
         return Streak(0)
-    slots, first = end - start, first_day.toordinal() + start
-    return Streak(slots, date.fromordinal(first), date.fromordinal(first + slots - 1), slots)
+    return Streak(end - start, date.fromordinal(first_day.toordinal() + start), last, end - start)
 
 
 def best_run(snapshot: Snapshot) -> Streak:
@@ -224,8 +223,7 @@ def milestones_moved(
     turned_on = is_earned(after, day)
     if turned_on == is_earned(before, day):
         return [], []
-    joined_in = after if turned_on else before
-    first, marks = joined_in[2:4]
+    first, marks = (after if turned_on else before)[2:4]
     at = (day - first).days
     start, end = _run(marks, at, _NOT_EARNED)
     if end == at + 1:  # the common case: it is the last day of the run
@@ -270,7 +268,9 @@ def _start_of_run(marks: bytes, end: int, misses: tuple[int, int]) -> int:
     start = 0
     for miss in misses:
         if miss in marks:  # most strips lack one, and to ask takes a fifth of a search from the end
-            start = max(start, marks.rfind(miss, 0, end) + 1)
+            after = marks.rfind(miss, 0, end) + 1
+            if after > start:
+                start = after
     return start
 
 

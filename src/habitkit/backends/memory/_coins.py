@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from habitkit._values import of_fields
 from habitkit.backends.memory._books import Books, Holds
 from habitkit.backends.memory._tables import Table
 from habitkit.coins.model import Account, Entry
@@ -79,8 +80,8 @@ class Coins:
             if floor is not None and balance + debt < floor:
                 msg = f"account {id_} would fall below its floor"
                 raise IntegrityError(msg)
-            moved_on = Account(id_, owner, role, currency, balance, seq, at, floor, debt, sealed)
-            accounts.put(number, moved_on)
+            moved_on = (id_, owner, role, currency, balance, seq, at, floor, debt, sealed)
+            accounts.put(number, of_fields(Account, moved_on))
             entries.insert((number, seq), move)
             total += amount
         if total:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from habitkit import _codec
+from habitkit._values import of_fields
 from habitkit.backends.memory._tables import Table
 from habitkit.journal.model import Delivery, EventRow, Locked, Message, StoredEvent
 from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
@@ -35,7 +36,8 @@ class Owners:
         """Advance the owner's revision."""
         rev = self._revs.get(owner, 0) + 1
         self._revs.put(owner, rev)
-        return Locked(rev, bool(self._inbox.pending and self._inbox.waiting(owner, 1)))
+        messages = bool(self._inbox.pending and self._inbox.waiting(owner, 1))
+        return of_fields(Locked, (rev, messages))
 
     def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
         """Advance the revisions of many owners."""

@@ -77,7 +77,7 @@ class Habits:
             if days is None:
                 days = self._days[habit] = Table(self._log, "day")
                 self._latest[habit] = fact.day
-            if fact.day > self._latest[habit]:  # noqa: PLR1730 - half the time of max
+            if fact.day > self._latest[habit]:
                 self._latest[habit] = fact.day
             days.put(fact.day, (*days.get(fact.day, ()), fact))
 
