@@ -33,6 +33,7 @@ MAX_MESSAGE_ATTEMPTS = 5
 CLAIM_SECONDS = 60
 """How long a claimed delivery is left to the relay that claimed it."""
 
+_PLAIN = {type(None), str, int}
 _CLOCK_SKEW = timedelta(minutes=15)
 _LONGEST_DELAY_SECONDS = 3600
 
@@ -64,7 +65,7 @@ def fingerprint(request: Mapping[str, object]) -> dict[str, str]:
 
 def _text(value: object) -> str:
     """Return a text that is equal for equal values of one type."""
-    if value is None or isinstance(value, str):  # as most arguments are
+    if type(value) in _PLAIN:  # as most arguments are
         return repr(value)
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return value.astimezone(UTC).isoformat()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select, update
 
 from habitkit import _codec
+from habitkit._values import of_fields
 from habitkit.backends.sqlalchemy._books import Books
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
@@ -166,7 +167,7 @@ class Coins:
             rows = self._link.select(
                 select(accounts).where(theirs, accounts.c.currency == currency)
             )
-        return [Account(*row) for row in rows]
+        return [of_fields(Account, row) for row in rows]
 
     def open(self, accounts: Sequence[Account]) -> None:
         """Add accounts."""

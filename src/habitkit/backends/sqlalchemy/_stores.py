@@ -37,8 +37,8 @@ __all__ = [
     "CAPABILITIES",
     "ROOMS",
     "SqlStores",
+    "driver_of",
     "expect_commits",
-    "in_transaction",
     "run_inside",
     "run_own",
     "set_isolation",
@@ -56,8 +56,28 @@ _HIDDEN = (
 )
 
 
+_PORTS: dict[str, Callable[[Link], object]] = {
+    "owners": Owners,
+    "events": Events,
+    "outbox": Outbox,
+    "inbox": Inbox,
+    "answers": Answers,
+    "habits": Habits,
+    "streaks": Streaks,
+}
+
+
 class SqlStores:
-    """All ports on one connection."""
+    """All ports on one connection; each is made when it is first asked for, as few ever are."""
+
+    owners: Owners
+    events: Events
+    outbox: Outbox
+    inbox: Inbox
+    answers: Answers
+    habits: Habits
+    streaks: Streaks
+    coins: Coins
 
     def __init__(
         self, connection: Connection, schema: str | None, attempts: Attempts | None = None
@@ -72,16 +92,21 @@ class SqlStores:
         link = Link(connection, schema)
         self.connection = connection
         self.whole = True
-        self.owners = Owners(link)
-        self.events = Events(link)
-        self.outbox = Outbox(link)
-        self.inbox = Inbox(link)
-        self.answers = Answers(link)
-        self.habits = Habits(link)
-        self.streaks = Streaks(link)
-        self.coins = _coins_of(link, attempts)
         self.send = link.send
         self.close = link.close
+        self._link = link
+        self._attempts = attempts
+
+    def __getattr__(self, name: str) -> Any:
+        """Make a port."""
+        if name == "coins":
+            port: object = _coins_of(self._link, self._attempts)
+        elif name in _PORTS:
+            port = _PORTS[name](self._link)
+        else:
+            raise AttributeError(name, name=name, obj=self)
+        setattr(self, name, port)
+        return port
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -136,8 +161,9 @@ def run_own(
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
     stores = SqlStores(connection, schema, attempts)
     if _is_sqlite(connection):
-        expect_commits(connection)
-        if in_transaction(connection):
+        driver = driver_of(connection)
+        expect_commits(driver)
+        if driver.in_transaction:
             _begin_sqlite(connection, schema, write=attempts.write)
         else:
             stores.send("BEGIN IMMEDIATE" if attempts.write else "BEGIN")
@@ -194,7 +220,7 @@ def _begin_for_sqlalchemy(connection: Connection) -> None:
         HostTransactionUnsupported: If nothing that the host can roll back is begun by it.
     """
     begun = None if connection.in_transaction() else connection.begin()
-    driver: Any = connection.connection.driver_connection
+    driver = driver_of(connection)
     if _is_sqlite(connection):
         by_itself = driver.isolation_level is None or getattr(driver, "autocommit", None) is True
         autocommit = by_itself and not driver.in_transaction
@@ -213,7 +239,7 @@ def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseExce
     Raises:
         HostTransactionLost: If there is no transaction left to go on with.
     """
-    lost = _is_sqlite(connection) and not in_transaction(connection)
+    lost = _is_sqlite(connection) and not driver_of(connection).in_transaction
     if not lost:
         try:
             savepoint.rollback()
@@ -227,7 +253,7 @@ def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseExce
 
 def _begin_sqlite(connection: Connection, schema: str | None, *, write: bool) -> None:
     """Begin on SQLite, or take the write lock of a transaction that was begun elsewhere."""
-    if in_transaction(connection):
+    if driver_of(connection).in_transaction:
         if write:
             options = {"schema_translate_map": {None: schema}} if schema else {}
             connection.execute(_TAKE_THE_WRITE_LOCK, execution_options=options)
@@ -239,19 +265,17 @@ def _is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 
-def expect_commits(connection: Connection) -> None:
-    """Refuse SQLite's driver in a mode in which its ``commit()`` does nothing, without a word.
+def expect_commits(driver: Any) -> None:
+    """Refuse a connection of SQLite's in a mode in which ``commit()`` does nothing, without a word.
 
     Raises:
         ConfigurationError: If it is in that mode, which exists since Python 3.12.
     """
-    driver: Any = connection.connection.driver_connection
     if getattr(driver, "autocommit", None) is True:
         msg = "expected an engine that commits, got one with connect_args={'autocommit': True}"
         raise ConfigurationError(msg)
 
 
-def in_transaction(connection: Connection) -> bool:
-    """Ask SQLite's driver whether a transaction is open."""
-    driver: Any = connection.connection.driver_connection
-    return bool(driver.in_transaction)
+def driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection."""
+    return connection.connection.driver_connection

@@ -15,7 +15,7 @@ from sqlalchemy import exc, inspect, select, text
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
 from habitkit.backends.sqlalchemy._prepared import Link
-from habitkit.backends.sqlalchemy._stores import expect_commits, in_transaction, set_isolation
+from habitkit.backends.sqlalchemy._stores import driver_of, expect_commits, set_isolation
 from habitkit.backends.sqlalchemy._words import words_on
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated
@@ -192,9 +192,10 @@ def _has_fts5(connection: Connection) -> bool:
 def _begin_alone(connection: Connection) -> None:
     """Begin a transaction that no other upgrade can overlap."""
     if connection.dialect.name == "sqlite":
-        expect_commits(connection)
+        driver = driver_of(connection)
+        expect_commits(driver)
         connection.begin()
-        if in_transaction(connection):  # the host's engine begins by itself, without the write lock
+        if driver.in_transaction:  # the host's engine begins by itself, without the write lock
             connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
