@@ -189,6 +189,8 @@ def excuse(life: Life, version: Version, span: Span) -> str | None:
         return "partial"
     if life.archived and span.last >= life.horizon:
         return "archived"
+    if life.is_over_at_birth(version.schedule, span.last):
+        return "created too late"
     left, why = _needed(version.schedule), None
     day = span.first
     while day <= span.last:

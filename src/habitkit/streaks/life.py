@@ -40,6 +40,7 @@ __all__ = ["Freedom", "Life", "Version"]
 Freedom = Literal["skipped", "paused", "archived", "short day", "out of season"]
 
 _DAY = timedelta(days=1)
+_A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and a bit
 
 
 class Version(NamedTuple):
@@ -94,11 +95,11 @@ class Life:
         self._repairs = sorted(repair.day for repair in kinds[StreakRepaired])
         self._put_away = _put_away([*kinds[Archived], *kinds[Restored]])
         self.archived = bool(self._put_away) and self._put_away[-1][1] == date.max
-        created = self.timeline.label(habit.created_at)
-        self.start = min([created, *self._days[:1]]) if since is None else since.day
+        self.created = self.timeline.label(habit.created_at)
+        self.start = min([self.created, *self._days[:1]]) if since is None else since.day
         self.reach = max([self.timeline.latest_label(now), *self._days[-1:]])
         self.horizon = min(self.reach, self._put_away[-1][0]) if self.archived else self.reach
-        self._versions = _versions(habit, created, kinds[ScheduleChanged])
+        self._versions = _versions(habit, self.created, kinds[ScheduleChanged])
 
     @property
     def ends_when_done(self) -> bool:
@@ -165,6 +166,15 @@ class Life:
         if schedule.window is None:
             return self.timeline.ends(last)
         return self.timeline.window_ends(last, schedule.window)
+
+    def is_over_at_birth(self, schedule: Schedule, last: date) -> bool:
+        """Tell whether a slot that reaches to the day of creation, or beyond, was over by then.
+
+        Only a window can have closed before; of earlier slots is told what was done elsewhere.
+        """
+        if schedule.window is None or not self.created <= last <= self.created + _A_JOURNEY:
+            return False
+        return self.deadline(schedule, last) <= self.habit.created_at
 
     def _is_in(self, record: CheckIn, window: tuple[time, time]) -> bool:
         tz = zone(record.tz)
