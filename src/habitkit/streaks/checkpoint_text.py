@@ -29,8 +29,9 @@ def to_text(checkpoints: Sequence[Checkpoint]) -> str | None:
                 strength,
                 _standing_values(done),
                 _SAME if earned == done else earned and _standing_values(earned),
+                *(() if needs == holds == day else (needs.isoformat(), holds.isoformat())),
             )
-            for day, done, earned, strength in checkpoints
+            for day, done, earned, strength, needs, holds in checkpoints
         ],
         separators=(",", ":"),
     )
@@ -41,10 +42,11 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
     if text is None:
         return ()
     found = []
-    for day, strength, values, others in json.loads(text):
+    for day, strength, values, others, *apart in json.loads(text):
         done = _standing_of(values)
         earned = done if others == _SAME else others and _standing_of(others)
-        found.append(Checkpoint(date.fromisoformat(day), done, earned, strength))
+        needs, holds = map(date.fromisoformat, apart or (day, day))
+        found.append(Checkpoint(date.fromisoformat(day), done, earned, strength, needs, holds))
     return tuple(found)
 
 

@@ -75,7 +75,7 @@ class Life:
             habit: The habit.
             facts: The facts in any order; those of other habits and owners are left out.
             now: The instant, in UTC.
-            since: Where to begin: check-ins of earlier days may be missing.
+            since: Where to begin: check-ins of days before its ``needs_from`` may be missing.
         """
         self.habit = habit
         self.since = since
@@ -86,6 +86,7 @@ class Life:
         self.timeline = Timeline(habit.clock, kinds[ZoneChanged])
         self.week_start = weekday("week_start", habit.clock.week_start)
         self.today = self.timeline.label(now)
+        self.done: dict[Version, list[date]] = {}
         self.automatic: dict[Version, set[date]] = {}
         self.grants: list[FreezeGranted] = kinds[FreezeGranted]
         self._records = _by_day(kinds[CheckIn])
@@ -107,17 +108,14 @@ class Life:
         return any(version.schedule.after_done for _, version in self._versions)
 
     @property
-    def causal_until(self) -> date:
-        """The day before which no slot depends on what is dated after it.
+    def lasting_until(self) -> date:
+        """The day from which on all may still change: that of an archiving that lasts."""
+        return self._put_away[-1][0] if self.archived else date.max
 
-        While a habit is archived, what comes after that may still change; a rolling schedule looks
-        ahead.
-        """
-        rolling = (
-            begins for begins, version in self._versions if version.schedule.kind == "rolling"
-        )
-        put_away = self._put_away[-1][0] if self.archived else date.max
-        return min(next(rolling, date.max), put_away)
+    @property
+    def rolling(self) -> list[tuple[date, Version]]:
+        """The versions whose slots look at later days, each with its first day."""
+        return [found for found in self._versions if found[1].schedule.kind == "rolling"]
 
     def version_on(self, day: date) -> Version:
         """Return what is in force on a day."""
