@@ -64,7 +64,7 @@ def rolling_cases(draw) -> Case:
             if lots.random() >= off
         ]
         case = case._replace(now=max(case.now, habit.created_at + (days - lots.randrange(9)) * DAY))
-    return case._replace(habit=habit, facts=tuple(known))
+    return Case(habit, tuple(known), case.now)
 
 
 rolling = st.builds(
