@@ -68,7 +68,7 @@ def judge(
     voided = tx.habits.voided(habit.id, first)
 
     def derive(facts: Sequence[Fact], at: datetime) -> Derived:
-        return late.derive(habit, facts, at, voided, checkpoints)
+        return late.derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
 
     seen = _last_seen(snapshot, tx.now)
     known = derive(before, tx.now)

@@ -25,6 +25,7 @@ from habitkit.habits.facts import (
 )
 from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.model import Checkpoint
+from habitkit.streaks.strength import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -129,7 +130,7 @@ def at_days(
         level: The strength before the first slot.
         settling: What later days may change, if a schedule looks ahead.
     """
-    levels = {}
+    levels, told_by = {}, name_of(strength)
     for slot in done.slots:
         level = strength(level, slot)
         levels[slot.last + _DAY] = level
@@ -141,6 +142,7 @@ def at_days(
             levels[day],
             day if settling is None else settling.needs_from(day),
             day if settling is None else settling.holds_from(day),
+            told_by,
         )
         for day in days
     ]

@@ -144,6 +144,7 @@ class Checkpoint(NamedTuple):
             rolling schedule.
         holds_from: From which day on facts may change and leave all this as it is; the day itself
             or, under a rolling schedule, a later one.
+        strength_by: The name of the function that told the strength; none for the default.
     """
 
     day: date
@@ -152,6 +153,7 @@ class Checkpoint(NamedTuple):
     strength: float
     needs_from: date
     holds_from: date
+    strength_by: str = ""
 
 
 class Snapshot(NamedTuple):

@@ -46,9 +46,13 @@ def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
 def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
     """Return the checkpoints of a habit that hold whatever changes on a day or later.
 
-    What was final is not to a clock that was set back, so then none does.
+    What was final is not to a clock that was set back, so then none does; nor does one whose
+    strength was told by another function than that of the kit.
     """
-    if snapshot.judged_at is None or snapshot.judged_at > tx.now:
+    if snapshot.judged_at is None or snapshot.judged_at > tx.now or not snapshot.checkpoints:
+        return ()
+    told_by = "" if tx.strength is None else late.name_of(tx.strength)
+    if snapshot.checkpoints[-1].strength_by != told_by:
         return ()
     return late.until(snapshot.checkpoints, day)
 
@@ -80,7 +84,7 @@ def life(
 def lives(
     tx: Transaction, owner: str, habits: Iterable[Habit], snapshots: Mapping[UUID, Snapshot]
 ) -> dict[UUID, Life]:
-    """Return what ``life`` does of what is not final yet, of all habits that are more than plain.
+    """Return what ``life`` does of what is not final yet, of all habits whose strips do not tell.
 
     Args:
         tx: The transaction.
@@ -88,10 +92,11 @@ def lives(
         habits: The habits.
         snapshots: Their snapshots by habit.
     """
+    no_strip_tells = tx.strength is not None
     since = {
         habit_id: _latest(checkpoints(tx, snapshot, date.max))
         for habit_id, snapshot in snapshots.items()
-        if snapshot.judged_at is not None
+        if snapshot.judged_at is not None or no_strip_tells
     }
     if not since:
         return {}

@@ -18,7 +18,6 @@ from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
 from habitkit.streaks.model import Standing
 from habitkit.streaks.settling import Settling
-from habitkit.streaks.strength import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from habitkit.habits.model import Habit
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import Checkpoint, Slot
+    from habitkit.streaks.strength import Strength
 
 __all__ = ["Readings", "read"]
 
@@ -58,6 +58,7 @@ def read(
     voided: Iterable[tuple[CheckIn, datetime]],
     checkpoints: Sequence[Checkpoint],
     keep: Callable[[Sequence[date]], Iterable[date]],
+    strength: Strength,
 ) -> Readings:
     """Read a history twice, from the last of some checkpoints; the arguments are ``derive``'s."""
     known = list(facts)
@@ -93,7 +94,7 @@ def read(
     if earned_life is not life or before != earned_before:
         earned = fold_since(earned_life, earned_slots, earned_before, new)
     there = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
-    added = at_days(new, done, earned, smoothed, strength_before(life), settling)
+    added = at_days(new, done, earned, strength, strength_before(life), settling)
     return Readings(life, done, earned_life, earned, (*there, *added))
 
 

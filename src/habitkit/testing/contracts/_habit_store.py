@@ -43,6 +43,7 @@ CHECKPOINTS = (
         1 / 3,
         date(2020, 2, 29),
         date(2020, 2, 29),
+        "app.in_seven",
     ),
 )
 
