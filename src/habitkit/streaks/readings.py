@@ -84,7 +84,8 @@ def read(
     ]
     settling = None
     if life.rolling:
-        settling = Settling((life, slots), (earned_life, earned_slots))
+        also = () if earned_life is life else ((earned_life, earned_slots),)
+        settling = Settling((life, slots), *also)
         ends = settling.days(ends)
     kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
     new = [day for day in ends if day in kept]
