@@ -33,7 +33,8 @@ __all__ = ["Row", "measure"]
 TODAY = date(2026, 1, 1)
 NOW = datetime.combine(TODAY, time(12), UTC)
 DAY = timedelta(days=1)
-HABIT = Habit(UUID(int=1), "ada", "Run", Schedule.daily(), DayClock(), NOW - 3650 * DAY)
+DAILY = Schedule.daily()
+HABIT = Habit(UUID(int=1), "ada", "Run", DAILY, DayClock(), NOW - 3650 * DAY)
 A_YEAR = 365
 DONE, GOAL = Goal.done(), Goal.at_least(1, "km")
 
@@ -151,13 +152,16 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
 def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
     """A check-in through a kit in memory, with histories of several lengths."""
     return [
-        *_of_lengths("check-in", DONE, size, advance),
-        *_of_lengths("check-in to a daily goal", GOAL, size, advance),
+        *_of_lengths("check-in", DAILY, DONE, size, advance),
+        *_of_lengths("check-in to a daily goal", DAILY, GOAL, size, advance),
+        *_of_lengths("check-in of 3 days in 7", Schedule.rolling(3, 7), DONE, size, advance),
     ]
 
 
-def _of_lengths(name: str, goal: Goal, size: Size, advance: Callable[[], object]) -> list[Row]:
-    kits = [_kit_with(1, years * A_YEAR, goal) for years in size.years]
+def _of_lengths(
+    name: str, schedule: Schedule, goal: Goal, size: Size, advance: Callable[[], object]
+) -> list[Row]:
+    kits = [_kit_with(1, years * A_YEAR, goal, schedule) for years in size.years]
 
     def side(kit: TestKit, habit_id: UUID) -> Side:
         def check_ins(items: Sequence[object]) -> Block:
@@ -229,10 +233,12 @@ def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     ]
 
 
-def _kit_with(habits: int, days: int, goal: Goal) -> tuple[TestKit, list[UUID]]:
+def _kit_with(
+    habits: int, days: int, goal: Goal, schedule: Schedule = DAILY
+) -> tuple[TestKit, list[UUID]]:
     """Return a kit in which an owner has done some habits for so many days."""
     kit = habitkit.testing.kit(NOW)
-    ids = [kit.habits.create("ada", "Run", HABIT.schedule, goal).id for _ in range(habits)]
+    ids = [kit.habits.create("ada", "Run", schedule, goal).id for _ in range(habits)]
     for habit_id in ids:
         kit.habits.backfill(habit_id, _done(days), source="benchmark")
     return kit, ids

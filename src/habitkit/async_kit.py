@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids, plugins
 from habitkit._action import AsyncRoom, AsyncRunner, Life, procedure
+from habitkit.assembly import wire
 from habitkit.coins.actions import CoinActions
 from habitkit.errors import HostTransactionUnsupported, RoomNotStored
 from habitkit.habits.actions import HabitActions
 from habitkit.journal.actions import EventActions, RelayActions
-from habitkit.kit import wire
 from habitkit.reactions import sweep
 from habitkit.store import AsyncHostTransactions
 from habitkit.streaks.actions import StreakActions
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from habitkit.coins.economy import Economy
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import AsyncStore
+    from habitkit.streaks.strength import Strength
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -135,9 +136,10 @@ class AsyncHabitKit(_EveryOwner):
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
         audit_key: bytes | None = None,
+        strength: Strength | None = None,
     ) -> None:
         """Wire the rooms to an async store; arguments and errors as for ``HabitKit``."""
-        wiring = wire(store, clock, economy, reactions, subscribers, audit_key)
+        wiring = wire(store, clock, economy, reactions, subscribers, audit_key, strength)
         super().__init__(AsyncRunner(store, wiring, Life()))
         self._owned_store: AsyncStore | None = None
 
@@ -151,6 +153,7 @@ class AsyncHabitKit(_EveryOwner):
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
         audit_key: bytes | None = None,
+        strength: Strength | None = None,
     ) -> Self:
         """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
         store = await plugins.open_async_store(url)
@@ -162,6 +165,7 @@ class AsyncHabitKit(_EveryOwner):
                 reactions=reactions,
                 subscribers=subscribers,
                 audit_key=audit_key,
+                strength=strength,
             )
         except BaseException:
             await store.close()

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import ids, plugins
 from habitkit._action import Life, SyncRoom, SyncRunner, procedure
-from habitkit.clock import SystemClock
+from habitkit.assembly import wire
 from habitkit.coins.actions import CoinActions
-from habitkit.coins.economy import Economy
-from habitkit.errors import ConfigurationError, HostTransactionUnsupported, RoomNotStored
-from habitkit.events import VOCABULARY, Event, Recorded
+from habitkit.errors import HostTransactionUnsupported, RoomNotStored
 from habitkit.habits.actions import HabitActions
 from habitkit.journal.actions import EventActions, RelayActions
-from habitkit.reactions import default_reactions, sweep
+from habitkit.reactions import sweep
 from habitkit.store import HostTransactions
 from habitkit.streaks.actions import StreakActions
 from habitkit.streaks.rebuilding import rebuild_all as rebuild
-from habitkit.wiring import Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,8 +23,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from habitkit.clock import Clock
+    from habitkit.coins.economy import Economy
     from habitkit.reactions import Reaction, Subscriber
-    from habitkit.store import AsyncStore, Store
+    from habitkit.store import Store
+    from habitkit.streaks.strength import Strength
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -40,12 +39,9 @@ __all__ = [
     "Relay",
     "Rooms",
     "Streaks",
-    "wire",
 ]
 
 R = TypeVar("R")
-
-_SHORTEST_KEY = 16
 
 
 class Habits(HabitActions, SyncRoom):
@@ -161,6 +157,7 @@ class HabitKit(_EveryOwner):
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
         audit_key: bytes | None = None,
+        strength: Strength | None = None,
     ) -> None:
         """Wire the rooms to a store; nothing is read or written yet.
 
@@ -172,12 +169,13 @@ class HabitKit(_EveryOwner):
             reactions: Who else reacts to what, after habitkit's own reactions, in this order.
             subscribers: Who is told what after the commit, by ``kit.relay``.
             audit_key: At least 16 secret bytes that make the ledger's block hashes HMACs.
+            strength: How a slot moves the strength of a habit; ``smoothed`` by default.
 
         Raises:
             RoomNotStored: If an economy is given and the store keeps no coins.
-            ConfigurationError: If a URL is given instead of a store.
+            ConfigurationError: If a URL is given instead of a store, or no function as strength.
         """
-        wiring = wire(store, clock, economy, reactions, subscribers, audit_key)
+        wiring = wire(store, clock, economy, reactions, subscribers, audit_key, strength)
         super().__init__(SyncRunner(store, wiring, Life()))
         self._owned_store: Store | None = None
 
@@ -191,6 +189,7 @@ class HabitKit(_EveryOwner):
         reactions: Iterable[Reaction] = (),
         subscribers: Iterable[Subscriber] = (),
         audit_key: bytes | None = None,
+        strength: Strength | None = None,
     ) -> Self:
         """Open the store behind a URL; closing the kit closes it.
 
@@ -204,6 +203,7 @@ class HabitKit(_EveryOwner):
             reactions: As for the constructor.
             subscribers: As for the constructor.
             audit_key: As for the constructor.
+            strength: As for the constructor.
 
         Raises:
             UnknownScheme: If no installed backend answers to the URL.
@@ -220,6 +220,7 @@ class HabitKit(_EveryOwner):
                 reactions=reactions,
                 subscribers=subscribers,
                 audit_key=audit_key,
+                strength=strength,
             )
         except BaseException:
             store.close()
@@ -272,58 +273,3 @@ class HabitKit(_EveryOwner):
     ) -> None:
         """Close."""
         self.close()
-
-
-def wire(
-    store: Store | AsyncStore,
-    clock: Clock | None,
-    economy: Economy | None,
-    reactions: Iterable[Reaction],
-    subscribers: Iterable[Subscriber],
-    audit_key: bytes | None,
-) -> Wiring:
-    """Put together what a kit, of either colour, gives to its transactions.
-
-    Args:
-        store: Where facts are kept; it says which rooms it keeps.
-        clock: As for ``HabitKit``, like the rest.
-        economy: None for the default, or for none where no ledger is kept.
-        reactions: Those beyond habitkit's own.
-        subscribers: Who is told what after the commit.
-        audit_key: The key of the ledger's block hashes, or None.
-
-    Raises:
-        RoomNotStored: If there is an economy for a store that keeps no ledger.
-        ConfigurationError: If the store is a URL, or the audit key too short.
-    """
-    if isinstance(store, str):
-        msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
-        raise ConfigurationError(msg)
-    given: object = audit_key
-    if given is not None and not (isinstance(given, bytes) and len(given) >= _SHORTEST_KEY):
-        msg = f"audit_key: expected at least {_SHORTEST_KEY} bytes, such as secrets.token_bytes(32)"
-        raise ConfigurationError(msg)
-    has_coins = "coins" in store.rooms
-    if economy is not None and not has_coins:
-        raise RoomNotStored("coins", store.name)
-    rules = Economy.default() if economy is None else economy
-    own = default_reactions(rules) if has_coins else ()
-    all_reactions = (*own, *reactions)
-    all_subscribers = tuple(subscribers)
-    known = {
-        kind.__name__: kind
-        for reaction in all_reactions
-        for kind in reaction.types
-        if kind not in {Event, Recorded}  # they stand for events without a class of their own
-    }
-    return Wiring(
-        clock=SystemClock() if clock is None else clock,
-        economy=rules,
-        reactions=all_reactions,
-        subscribers=all_subscribers,
-        delivered=frozenset().union(*(s.names for s in all_subscribers)),
-        vocabulary={**VOCABULARY, **known},
-        audit_key=audit_key,
-        keeps_coins=has_coins,
-        keeps_habits={"habits", "streaks"} <= set(store.rooms),
-    )

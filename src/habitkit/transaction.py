@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from habitkit.habits.store import HabitStore
     from habitkit.store import Stores
     from habitkit.streaks.store import StreakStore
+    from habitkit.streaks.strength import Strength
     from habitkit.wiring import Wiring
 
 __all__ = ["Transaction"]
@@ -112,6 +113,11 @@ class Transaction:
     def audit_key(self) -> bytes | None:
         """The kit's key for the ledger's block hashes."""
         return self._wiring.audit_key
+
+    @property
+    def strength(self) -> Strength | None:
+        """How a slot moves the strength of a habit; None for the default."""
+        return self._wiring.strength
 
     @property
     def connection(self) -> object | None:
@@ -248,16 +254,9 @@ class Transaction:
         Returns:
             False if the receiver already has a message of this key.
         """
-        return self.stores.inbox.add(
-            Message(
-                id=self.new_id(),
-                owner=event.owner,
-                key=key,
-                type=event.type,
-                at=event.at,
-                fields=_codec.from_json(_codec.to_json(_codec.event_fields(event))),
-            )
-        )
+        fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
+        message = Message(self.new_id(), event.owner, key, event.type, event.at, fields)
+        return self.stores.inbox.add(message)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Stores
+    from habitkit.streaks.strength import Strength
 
 __all__ = ["Wiring", "begin", "refuse_nesting"]
 
@@ -49,6 +50,7 @@ class Wiring:
         delivered: The types of events for which deliveries are kept.
         vocabulary: The known classes of events by name.
         audit_key: Makes the ledger's block hashes ones that cannot be made anew without it.
+        strength: How a slot moves the strength of a habit; None for the default.
         keeps_coins: True if the store keeps a ledger.
         keeps_habits: True if the store keeps habits and streaks.
     """
@@ -61,6 +63,7 @@ class Wiring:
     delivered: frozenset[str] = frozenset()
     vocabulary: Mapping[str, type[Event]] = VOCABULARY
     audit_key: bytes | None = field(default=None, repr=False)
+    strength: Strength | None = None
     keeps_coins: bool = True
     keeps_habits: bool = True
 

@@ -59,6 +59,7 @@ def test_there_is_something_to_mention():
         "economy",
         "reactions",
         "store",
+        "strength",
         "subscribers",
         "url",
     } == KINDS["settings"]

@@ -53,6 +53,7 @@ PURE_OF_STREAKS = (
     "readings",
     "recurring",
     "rolling",
+    "settling",
     "spans",
     "strength",
     "timeline",

@@ -277,7 +277,9 @@ class Reader:
         stands = self.stands(slot, over=over)
         free = [self.free(day, slot.version) for day in slot.days]
         put_away = self.archived_on is not None and slot.last >= min(self.horizon, self.archived_on)
-        if slot.partial or put_away or free.count(False) < slot.needs:
+        # It holds or follows the day of creation, and nobody could be in time any more.
+        unborn = slot.last >= self.created and self.deadline(slot) <= self.habit.created_at
+        if slot.partial or put_away or unborn or free.count(False) < slot.needs:
             always = slot.version.goal.kind in {"avoid", "at_most"}
             return "EXEMPT" if always or stands in {"OPEN", "MISSED"} else stands
         return stands

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from attrs import evolve
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from habitkit.habits.facts import CheckIn, Fact, OtherFact, Void
+from habitkit.habits.facts import CheckIn, Fact, OtherFact, ScheduleChanged, Void
+from habitkit.habits.goal import Goal
+from habitkit.habits.schedule import Schedule
 from habitkit.streaks.checkpoints import first_day_of, thinned, until
 from habitkit.streaks.derived import Derived, derive
 from habitkit.streaks.evaluation import evaluate
@@ -20,6 +23,7 @@ from habitkit.streaks.model import Checkpoint
 from tests.oracle.cases import Case, cases
 
 DAY = timedelta(days=1)
+seeds = st.integers(0, 2**32)  # drawn one by one, their lots would take most of the time
 few = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
@@ -32,9 +36,48 @@ class Told(NamedTuple):
 
 
 @st.composite
-def stories(draw) -> Told:
+def rolling_cases(draw) -> Case:
+    """Return a case in which days look at later ones from the beginning, or from a change on."""
     case = draw(cases())
-    lots = draw(st.randoms(use_true_random=False))
+    plans = draw(st.lists(rolling, min_size=1, max_size=3))
+    lots = Random(draw(seeds))
+    habit = evolve(case.habit, schedule=plans[0], goal=lots.choice([Goal.done(), Goal.at_least(1)]))
+    known = [
+        evolve(fact, schedule=lots.choice(plans), goal=habit.goal)
+        if isinstance(fact, ScheduleChanged) and (lots.random() < 0.5 or fact.goal.turns)
+        else fact
+        for fact in case.facts
+    ]
+    if lots.random() < 0.2:
+        habit = case.habit
+    if lots.random() < 0.5:
+        every, days = lots.choice([1, 2, 3, 4, 7]), lots.choice([60, 150])
+        off = lots.choice([0.0, 0.1, 0.4])
+        known += [
+            CheckIn(
+                *(UUID(int=2 * fact_id), habit.id, habit.owner, at.date(), at, "UTC"),
+                *(None, "full", "app", at),
+            )
+            for fact_id, at in enumerate(
+                case.habit.created_at + n * DAY for n in range(0, days, every)
+            )
+            if lots.random() >= off
+        ]
+        case = case._replace(now=max(case.now, habit.created_at + (days - lots.randrange(9)) * DAY))
+    return Case(habit, tuple(known), case.now)
+
+
+rolling = st.builds(
+    lambda span, n: Schedule.rolling(min(n, span), span),
+    st.sampled_from((1, 2, 3, 4, 5, 7, 7, 9, 14, 30, 31)),
+    st.sampled_from((1, 1, 2, 3, 5)),
+)
+
+
+@st.composite
+def stories(draw) -> Told:
+    case = draw(cases() | rolling_cases() | rolling_cases())
+    lots = Random(draw(seeds))
     late, gone, early = lots.choice([0, 0.2, 0.9]), lots.choice([0, 0, 0.3]), lots.random() < 0.3
     facts: list[Fact] = []
     voided = []
@@ -65,7 +108,7 @@ def stories(draw) -> Told:
 
 def judged(told: Told, checkpoints: tuple[Checkpoint, ...] = ()) -> Derived:
     """Derive what is true, with a checkpoint wherever there can be one."""
-    first = checkpoints[-1].day if checkpoints else date.min
+    first = checkpoints[-1].needs_from if checkpoints else date.min
     return derive(
         told.case.habit,
         [fact for fact in told.facts if not isinstance(fact, CheckIn) or fact.day >= first],

@@ -187,6 +187,15 @@ def test_windows_and_seasons():
     assert statuses(season, [], at(8)) == "xxee"
 
 
+def test_a_window_that_had_closed_when_the_habit_was_created():
+    early, later = (Schedule.daily(window=(time(6), time(hour))) for hour in (8, 9))
+
+    assert statuses(habit(early), [], now=at(7)) == "exx"
+    assert statuses(habit(later), [], now=at(7)) == "xxx"
+    assert statuses(habit(early), [done(5, hour=7)], now=at(7)) == "1xx"
+    assert statuses(habit(early), [done(3, hour=7)], now=at(7)) == "1xexx"
+
+
 def test_flights_over_the_date_line():
     def flight(n: int, tz: str) -> ZoneChanged:
         return ZoneChanged(next(ids), "ada", at(n, 10), tz)

@@ -38,6 +38,7 @@ from habitkit import (
     RelayReport,
     RewardRule,
     Schedule,
+    Slot,
     StoredEvent,
     Streak,
     Subscriber,
@@ -132,6 +133,17 @@ economy = Economy(rules=(RewardRule("book", BookRead, 5),), currencies=frozenset
 assert_type(economy.changed(clock.now(), (RewardRule("book", BookRead, 7, "xp"),)), Economy)
 RewardRule("book", str, 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
+
+def in_seven(previous: float, slot: Slot) -> float:
+    """Move the strength of a habit."""
+    return previous + (1 - previous) / 7 if slot.status == "DONE" else previous
+
+
+def in_words(previous: str, slot: Slot) -> str:
+    """Return no strength."""
+    return previous + slot.why
+
+
 # -- making and opening a kit --------------------------------------------------------------------
 
 kit = HabitKit(
@@ -140,9 +152,13 @@ kit = HabitKit(
     economy=economy,
     reactions=[on(BookRead, praise)],
     subscribers=[subscribe(BookRead, tell)],
+    strength=in_seven,
 )
 assert_type(HabitKit.open("sqlite:///habits.db", clock=clock, economy=economy), HabitKit)
+assert_type(HabitKit.open("sqlite:///habits.db", strength=in_seven), HabitKit)
+HabitKit.open("sqlite:///habits.db", strength=in_words)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 assert_type(kit_for_a_test(), TestKit)
+assert_type(kit_for_a_test(strength=in_seven), TestKit)
 assert_type(kit_for_a_test().clock, FakeClock)
 
 with HabitKit.open("memory://") as opened:
@@ -275,6 +291,7 @@ async def async_host_code() -> None:
         economy=economy,
         reactions=[on(BookRead, praise)],
         subscribers=[subscribe(BookRead, tell_later)],
+        strength=in_seven,
     )
     assert_type(await AsyncHabitKit.open("sqlite:///habits.db", clock=clock), AsyncHabitKit)
     async with await AsyncHabitKit.open("memory://") as opened:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 import habitkit.testing
-from habitkit import ids
+from habitkit import Goal, Schedule, ids
 from habitkit.backends.memory import MemoryStore
+from habitkit.testing.contracts import _fact_laws as laws
 from habitkit.testing.contracts._fact_laws import (
     _STEPS,
     CLOCKS,
-    PLANS,
     Plan,
     Step,
     _create,
@@ -22,6 +22,11 @@ from habitkit.testing.contracts._fact_laws import (
 )
 from habitkit.testing.contracts._facts import days
 
+ROLLING = (
+    *((Schedule.rolling(n, span), Goal.done()) for n, span in ((1, 2), (1, 7), (2, 4), (3, 7))),
+    *((Schedule.rolling(n, span), Goal.at_least(2)) for n, span in ((1, 3), (2, 31), (4, 5))),
+    (Schedule.quota(3), Goal.done()),
+)
 FEW, MANY, STEPS = 12, 400, 60
 OFTEN = ("now", "check_in", "check_in", "edit", "undo", "sweep", "wait", "wait", "weeks")
 
@@ -72,7 +77,7 @@ class Side:
 
 def months(seed: int) -> None:
     lots = Random(seed)
-    plan = Plan(lots.randrange(len(PLANS)), lots.randrange(len(CLOCKS)), lots.random() < 0.5)
+    plan = Plan(lots.randrange(len(laws.PLANS)), lots.randrange(len(CLOCKS)), lots.random() < 0.5)
     sides = [Side(plan, forgets=False), Side(plan, forgets=True)]
     for number in range(STEPS):
         kind = lots.choice([*_STEPS, *OFTEN * 3])
@@ -94,4 +99,18 @@ def test_checkpoints_change_no_answer(seed):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(FEW, MANY))
 def test_checkpoints_change_no_answer_in_many_lives(seed):
+    months(seed)
+
+
+@pytest.mark.parametrize("seed", range(FEW // 3))
+def test_checkpoints_of_rolling_habits_change_no_answer(seed, monkeypatch):
+    monkeypatch.setattr(laws, "PLANS", ROLLING)
+    months(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", range(FEW // 3, MANY))
+def test_checkpoints_of_rolling_habits_change_no_answer_in_many_lives(seed, monkeypatch):
+    monkeypatch.setattr(laws, "PLANS", ROLLING)
     months(seed)

@@ -88,7 +88,7 @@ def create(
         habit = Habit(habit_id, owner, title, schedule, day_clock, tx.now, goal, words, freezes)
         tx.habits.add(habit)
         known = tx.habits.facts(owner, habit_id)
-        if rules.needs_judging(habit, known):
+        if tx.strength is not None or rules.needs_judging(habit, known):
             judge(tx, habit, known)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit

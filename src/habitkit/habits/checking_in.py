@@ -111,7 +111,7 @@ def check_in_now(
     """Add the fact and emit what it changed, under the owner's lock."""
     habit = get(tx, habit_id)
     snapshot = reading.snapshot_of(tx, habit)
-    if snapshot.judged_at is not None:
+    if snapshot.judged_at is not None or tx.strength is not None:
         return check_in_judged(tx, habit, day, at, tz, amount, note, fact_id)
     if not amount:
         rules.amount_for(habit.goal, amount)

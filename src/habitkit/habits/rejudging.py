@@ -61,14 +61,14 @@ def judge(
     snapshot = reading.snapshot_of(tx, habit)
     day = late.first_day_of(habit, [*added, *removed], others)
     checkpoints = reading.checkpoints(tx, snapshot, day)
-    first = checkpoints[-1].day if checkpoints else date.min
+    first = checkpoints[-1].needs_from if checkpoints else date.min
     after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
     new = {fact.id for fact in added}
     before = [*(fact for fact in after if fact.id not in new), *removed]
     voided = tx.habits.voided(habit.id, first)
 
     def derive(facts: Sequence[Fact], at: datetime) -> Derived:
-        return late.derive(habit, facts, at, voided, checkpoints)
+        return late.derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
 
     seen = _last_seen(snapshot, tx.now)
     known = derive(before, tx.now)

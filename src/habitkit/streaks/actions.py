@@ -48,10 +48,9 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
     """
     habit = reading.habit(tx, habit_id)
     snapshot = reading.snapshot_of(tx, habit)
-    if snapshot.judged_at is None:
+    if snapshot.judged_at is None and tx.strength is None:
         return plain.state(habit, snapshot, tx.now)
-    life = reading.life(tx, habit, snapshot)
-    return late.answer(life, late.fold_life(life))
+    return _answer(tx, reading.life(tx, habit, snapshot))
 
 
 def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
@@ -69,6 +68,9 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
     habits = _in_order(tx.habits.of_owner(owner, None, reading.MOST_HABITS))
+    if tx.strength is not None:  # then no strip tells all, not even an empty one
+        empty = {habit.id: rules.empty(habit.id, owner) for habit in habits}
+        snapshots = {**empty, **snapshots}
     judged = reading.lives(tx, owner, habits, snapshots)
     found: list[HabitState] = []
     for habit in habits:
@@ -77,7 +79,7 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
             snapshot = snapshots.get(habit.id) or rules.empty(habit.id, owner)
             found.append(plain.state(habit, snapshot, tx.now))
         elif not life.archived:
-            found.append(late.answer(life, late.fold_life(life)))
+            found.append(_answer(tx, life))
     return found
 
 
@@ -162,8 +164,11 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
     day = late.first_day_of(habit, facts, [*others, *facts])
     if tx.habits.known([fact.id for fact in facts]):  # another form of what is there already
         day = date.min
-    life = reading.life(tx, habit, reading.snapshot_of(tx, habit), day, others, facts)
-    return late.answer(life, late.fold_life(life))
+    return _answer(tx, reading.life(tx, habit, reading.snapshot_of(tx, habit), day, others, facts))
+
+
+def _answer(tx: Transaction, life: Life) -> HabitState:
+    return late.answer(life, late.fold_life(life), tx.strength)
 
 
 def _life(tx: Transaction, habit_id: UUID | str, day: date) -> Life:

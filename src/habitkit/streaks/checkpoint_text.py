@@ -29,8 +29,10 @@ def to_text(checkpoints: Sequence[Checkpoint]) -> str | None:
                 strength,
                 _standing_values(done),
                 _SAME if earned == done else earned and _standing_values(earned),
+                *_rest_of(checkpoint),
             )
-            for day, done, earned, strength in checkpoints
+            for checkpoint in checkpoints
+            for day, done, earned, strength in (checkpoint[:4],)
         ],
         separators=(",", ":"),
     )
@@ -41,11 +43,27 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
     if text is None:
         return ()
     found = []
-    for day, strength, values, others in json.loads(text):
+    for day, strength, values, others, *rest in json.loads(text):
         done = _standing_of(values)
         earned = done if others == _SAME else others and _standing_of(others)
-        found.append(Checkpoint(date.fromisoformat(day), done, earned, strength))
+        needs, holds, told_by = _rest_from(day, rest)
+        known = date.fromisoformat(day)
+        found.append(Checkpoint(known, done, earned, strength, needs, holds, told_by))
     return tuple(found)
+
+
+def _rest_of(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return what is written of few checkpoints only: two days, and the name of a function."""
+    day, needs_from, holds_from, told_by = checkpoint.day, *checkpoint[4:]
+    if needs_from == holds_from == day and not told_by:
+        return ()
+    days = (needs_from.isoformat(), holds_from.isoformat())
+    return (*days, told_by) if told_by else days
+
+
+def _rest_from(day: str, rest: Sequence[str]) -> tuple[date, date, str]:
+    needs, holds, told_by = (*rest, "", "", "")[:3]
+    return date.fromisoformat(needs or day), date.fromisoformat(holds or day), told_by
 
 
 def _standing_values(standing: Standing) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ from habitkit.habits.facts import (
 )
 from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.model import Checkpoint
+from habitkit.streaks.strength import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from habitkit.habits.model import Habit
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import Slot
+    from habitkit.streaks.settling import Settling
     from habitkit.streaks.strength import Strength
 
 __all__ = ["at_days", "boundaries", "first_day_of", "thinned", "until"]
@@ -77,7 +79,7 @@ def _first_day(habit: Habit, fact: Fact, known: Mapping[UUID, Fact]) -> date:
 
 def until(checkpoints: Iterable[Checkpoint], day: date) -> tuple[Checkpoint, ...]:
     """Return the checkpoints that hold whatever changes on a day or later."""
-    return tuple(checkpoint for checkpoint in checkpoints if checkpoint.day <= day)
+    return tuple(checkpoint for checkpoint in checkpoints if checkpoint.holds_from <= day)
 
 
 def boundaries(slots: Iterable[Slot], now: datetime, last: date) -> list[date]:
@@ -111,7 +113,12 @@ def thinned(days: Sequence[date]) -> list[date]:
 
 
 def at_days(
-    days: Iterable[date], done: Folded, earned: Folded, strength: Strength, level: float
+    days: Iterable[date],
+    done: Folded,
+    earned: Folded,
+    strength: Strength,
+    level: float,
+    settling: Settling | None,
 ) -> list[Checkpoint]:
     """Return the checkpoints of some days.
 
@@ -121,11 +128,21 @@ def at_days(
         earned: The slots by what was received in time, which may begin later.
         strength: How a slot moves the strength.
         level: The strength before the first slot.
+        settling: What later days may change, if a schedule looks ahead.
     """
-    levels = {}
+    levels, told_by = {}, name_of(strength)
     for slot in done.slots:
         level = strength(level, slot)
         levels[slot.last + _DAY] = level
     return [
-        Checkpoint(day, done.standings[day], earned.standings.get(day), levels[day]) for day in days
+        Checkpoint(
+            day,
+            done.standings[day],
+            earned.standings.get(day),
+            levels[day],
+            day if settling is None else settling.needs_from(day),
+            day if settling is None else settling.holds_from(day),
+            told_by,
+        )
+        for day in days
     ]

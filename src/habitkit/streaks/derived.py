@@ -11,6 +11,7 @@ from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.evaluation import next_slot, state_before
 from habitkit.streaks.readings import read
 from habitkit.streaks.rules import MILESTONE_SLOTS
+from habitkit.streaks.strength import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.life import Life
     from habitkit.streaks.model import Checkpoint, HabitState, Slot
+    from habitkit.streaks.strength import Strength
 
 __all__ = ["Derived", "derive", "difference"]
 
@@ -61,6 +63,7 @@ def derive(
     voided: Iterable[tuple[CheckIn, datetime]] = (),
     checkpoints: Sequence[Checkpoint] = (),
     keep: Callable[[Sequence[date]], Iterable[date]] = thinned,
+    strength: Strength | None = None,
 ) -> Derived:
     """Return what the facts of a habit come to at an instant.
 
@@ -77,8 +80,13 @@ def derive(
         checkpoints: Those that hold, oldest first; judging begins at the last of them, and of
             earlier days no check-ins are needed.
         keep: Chooses, of the days that could have a checkpoint, those that get one.
+        strength: How a slot moves the strength, as it did for the checkpoints; ``smoothed`` by
+            default.
     """
-    life, folded, earned_life, earned, kept = read(habit, facts, now, voided, checkpoints, keep)
+    strength = strength or smoothed
+    life, folded, earned_life, earned, kept = read(
+        habit, facts, now, voided, checkpoints, keep, strength
+    )
     earned_at = {slot.first: slot for slot in earned.slots if slot.status == "DONE"}
     since = {first: _received(earned_life, slot) for first, slot in earned_at.items()}
     events: dict[str, _Told] = {}
@@ -110,7 +118,7 @@ def derive(
         events,
         sealed,
         paid,
-        state_before(life, folded, ahead),
+        state_before(life, folded, ahead, strength),
         folded.slots,
         _look_at(life, folded, ahead),
         kept,

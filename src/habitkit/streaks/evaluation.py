@@ -59,7 +59,7 @@ def evaluate(
     """
     life = Life(habit, facts, _in_utc(now))
     folded = fold_life(life)
-    return answer(life, folded, strength or smoothed)
+    return answer(life, folded, strength)
 
 
 def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
@@ -165,14 +165,13 @@ def strength_before(life: Life) -> float:
     return 1.0 if life.habit.goal.kind in {"avoid", "at_most"} else 0.0
 
 
-def answer(life: Life, folded: Folded, strength: Strength = smoothed) -> HabitState:
-    """Return how a habit stands, whose slots are folded."""
-    return state_before(life, folded, next_slot(life, folded.slots), strength)
+def answer(life: Life, folded: Folded, strength: Strength | None = None) -> HabitState:
+    """Return how a habit stands, whose slots are folded; by a strength of ``smoothed`` if None."""
+    ahead = next_slot(life, folded.slots)
+    return state_before(life, folded, ahead, strength or smoothed)
 
 
-def state_before(
-    life: Life, folded: Folded, ahead: Ahead | None, strength: Strength = smoothed
-) -> HabitState:
+def state_before(life: Life, folded: Folded, ahead: Ahead | None, strength: Strength) -> HabitState:
     """Return how a habit stands before the slot that has to be done next."""
     streak = folded.streak
     repair_until = None

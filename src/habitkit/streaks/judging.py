@@ -108,8 +108,10 @@ def _automatic(life: Life, version: Version, first: date) -> set[date]:
     """Return the days that a rolling schedule counts as done, asked at its first slot first."""
     found = life.automatic.get(version)
     if found is None:
+        if life.since is not None and first == life.since.day:
+            first = life.since.needs_from
         met = days_met(life, version, first, life.horizon)
-        done = [day for day in met if life.version_on(day) == version]
+        done = life.done[version] = [day for day in met if life.version_on(day) == version]
         found = automatic_days(done, version.schedule.n, version.schedule.span)
         life.automatic[version] = found
     return found
@@ -189,6 +191,8 @@ def excuse(life: Life, version: Version, span: Span) -> str | None:
         return "partial"
     if life.archived and span.last >= life.horizon:
         return "archived"
+    if life.is_over_at_birth(version.schedule, span.last):
+        return "created too late"
     left, why = _needed(version.schedule), None
     day = span.first
     while day <= span.last:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from habitkit.streaks.evaluation import answer, explanation, fold_life
     from habitkit.streaks.life import Life
     from habitkit.streaks.recurring import next_day
+    from habitkit.streaks.strength import name_of, smoothed
     from habitkit.streaks.timeline import Timeline
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "explanation",
     "first_day_of",
     "fold_life",
+    "name_of",
     "next_day",
+    "smoothed",
     "thinned",
     "until",
 ]
@@ -34,6 +37,7 @@ _PAGES = {
     "evaluation": ("answer", "explanation", "fold_life"),
     "life": ("Life",),
     "recurring": ("next_day",),
+    "strength": ("name_of", "smoothed"),
     "timeline": ("Timeline",),
 }
 __getattr__ = loader(globals(), "habitkit.streaks", _PAGES)

@@ -40,6 +40,7 @@ __all__ = ["Freedom", "Life", "Version"]
 Freedom = Literal["skipped", "paused", "archived", "short day", "out of season"]
 
 _DAY = timedelta(days=1)
+_A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and a bit
 
 
 class Version(NamedTuple):
@@ -74,7 +75,7 @@ class Life:
             habit: The habit.
             facts: The facts in any order; those of other habits and owners are left out.
             now: The instant, in UTC.
-            since: Where to begin: check-ins of earlier days may be missing.
+            since: Where to begin: check-ins of days before its ``needs_from`` may be missing.
         """
         self.habit = habit
         self.since = since
@@ -85,6 +86,7 @@ class Life:
         self.timeline = Timeline(habit.clock, kinds[ZoneChanged])
         self.week_start = weekday("week_start", habit.clock.week_start)
         self.today = self.timeline.label(now)
+        self.done: dict[Version, list[date]] = {}
         self.automatic: dict[Version, set[date]] = {}
         self.grants: list[FreezeGranted] = kinds[FreezeGranted]
         self._records = _by_day(kinds[CheckIn])
@@ -94,11 +96,11 @@ class Life:
         self._repairs = sorted(repair.day for repair in kinds[StreakRepaired])
         self._put_away = _put_away([*kinds[Archived], *kinds[Restored]])
         self.archived = bool(self._put_away) and self._put_away[-1][1] == date.max
-        created = self.timeline.label(habit.created_at)
-        self.start = min([created, *self._days[:1]]) if since is None else since.day
+        self.created = self.timeline.label(habit.created_at)
+        self.start = min([self.created, *self._days[:1]]) if since is None else since.day
         self.reach = max([self.timeline.latest_label(now), *self._days[-1:]])
         self.horizon = min(self.reach, self._put_away[-1][0]) if self.archived else self.reach
-        self._versions = _versions(habit, created, kinds[ScheduleChanged])
+        self._versions = _versions(habit, self.created, kinds[ScheduleChanged])
 
     @property
     def ends_when_done(self) -> bool:
@@ -106,17 +108,14 @@ class Life:
         return any(version.schedule.after_done for _, version in self._versions)
 
     @property
-    def causal_until(self) -> date:
-        """The day before which no slot depends on what is dated after it.
+    def lasting_until(self) -> date:
+        """The day from which on all may still change: that of an archiving that lasts."""
+        return self._put_away[-1][0] if self.archived else date.max
 
-        While a habit is archived, what comes after that may still change; a rolling schedule looks
-        ahead.
-        """
-        rolling = (
-            begins for begins, version in self._versions if version.schedule.kind == "rolling"
-        )
-        put_away = self._put_away[-1][0] if self.archived else date.max
-        return min(next(rolling, date.max), put_away)
+    @property
+    def rolling(self) -> list[tuple[date, Version]]:
+        """The versions whose slots look at later days, each with its first day."""
+        return [found for found in self._versions if found[1].schedule.kind == "rolling"]
 
     def version_on(self, day: date) -> Version:
         """Return what is in force on a day."""
@@ -165,6 +164,15 @@ class Life:
         if schedule.window is None:
             return self.timeline.ends(last)
         return self.timeline.window_ends(last, schedule.window)
+
+    def is_over_at_birth(self, schedule: Schedule, last: date) -> bool:
+        """Tell whether a slot that reaches to the day of creation, or beyond, was over by then.
+
+        Only a window can have closed before; of earlier slots is told what was done elsewhere.
+        """
+        if schedule.window is None or not self.created <= last <= self.created + _A_JOURNEY:
+            return False
+        return self.deadline(schedule, last) <= self.habit.created_at
 
     def _is_in(self, record: CheckIn, window: tuple[time, time]) -> bool:
         tz = zone(record.tz)

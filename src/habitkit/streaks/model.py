@@ -140,12 +140,20 @@ class Checkpoint(NamedTuple):
         done: What the slots have come to by all that was recorded.
         earned: What they have come to by what was received in time; None if that begins later.
         strength: How firm the habit was, from 0 to 1.
+        needs_from: From which day on check-ins are needed to go on; the day itself, but under a
+            rolling schedule.
+        holds_from: From which day on facts may change and leave all this as it is; the day itself
+            or, under a rolling schedule, a later one.
+        strength_by: The name of the function that told the strength; none for the default.
     """
 
     day: date
     done: Standing
     earned: Standing | None
     strength: float
+    needs_from: date
+    holds_from: date
+    strength_by: str = ""
 
 
 class Snapshot(NamedTuple):

@@ -46,9 +46,13 @@ def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
 def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
     """Return the checkpoints of a habit that hold whatever changes on a day or later.
 
-    What was final is not to a clock that was set back, so then none does.
+    What was final is not to a clock that was set back, so then none does; nor does one whose
+    strength was told by another function than that of the kit.
     """
-    if snapshot.judged_at is None or snapshot.judged_at > tx.now:
+    if snapshot.judged_at is None or snapshot.judged_at > tx.now or not snapshot.checkpoints:
+        return ()
+    told_by = "" if tx.strength is None else late.name_of(tx.strength)
+    if snapshot.checkpoints[-1].strength_by != told_by:
         return ()
     return late.until(snapshot.checkpoints, day)
 
@@ -73,14 +77,14 @@ def life(
     """
     known = tx.habits.facts(habit.owner, habit.id) if others is None else others
     since = _latest(checkpoints(tx, snapshot, day))
-    recent = tx.habits.live(habit.id, date.min if since is None else since.day)
+    recent = tx.habits.live(habit.id, date.min if since is None else since.needs_from)
     return late.Life(habit, [*recent, *known, *added], tx.now, since)
 
 
 def lives(
     tx: Transaction, owner: str, habits: Iterable[Habit], snapshots: Mapping[UUID, Snapshot]
 ) -> dict[UUID, Life]:
-    """Return what ``life`` does of what is not final yet, of all habits that are more than plain.
+    """Return what ``life`` does of what is not final yet, of all habits whose strips do not tell.
 
     Args:
         tx: The transaction.
@@ -88,14 +92,15 @@ def lives(
         habits: The habits.
         snapshots: Their snapshots by habit.
     """
+    no_strip_tells = tx.strength is not None
     since = {
         habit_id: _latest(checkpoints(tx, snapshot, date.max))
         for habit_id, snapshot in snapshots.items()
-        if snapshot.judged_at is not None
+        if snapshot.judged_at is not None or no_strip_tells
     }
     if not since:
         return {}
-    days = {habit_id: date.min if at is None else at.day for habit_id, at in since.items()}
+    days = {habit_id: date.min if at is None else at.needs_from for habit_id, at in since.items()}
     facts: dict[UUID | None, list[Fact]] = {}
     for fact in (*tx.habits.facts(owner), *tx.habits.recent(days)):
         facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)

@@ -17,7 +17,7 @@ from habitkit.streaks.evaluation import fold_since, strength_before
 from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
 from habitkit.streaks.model import Standing
-from habitkit.streaks.strength import smoothed
+from habitkit.streaks.settling import Settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from habitkit.habits.model import Habit
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import Checkpoint, Slot
+    from habitkit.streaks.strength import Strength
 
 __all__ = ["Readings", "read"]
 
@@ -57,6 +58,7 @@ def read(
     voided: Iterable[tuple[CheckIn, datetime]],
     checkpoints: Sequence[Checkpoint],
     keep: Callable[[Sequence[date]], Iterable[date]],
+    strength: Strength,
 ) -> Readings:
     """Read a history twice, from the last of some checkpoints; the arguments are ``derive``'s."""
     known = list(facts)
@@ -74,12 +76,17 @@ def read(
     if for_good or len(in_time) < len(known) or not begun:
         earned_life = Life(habit, [*in_time, *for_good], now, start if begun else None)
         earned_slots = slots_of(earned_life)
-    of_earned = set(boundaries(earned_slots, now, earned_life.causal_until))
+    of_earned = set(boundaries(earned_slots, now, earned_life.lasting_until))
     ends = [
         day
-        for day in boundaries(slots, now, life.causal_until)
+        for day in boundaries(slots, now, life.lasting_until)
         if day in of_earned or day <= earned_life.start
     ]
+    settling = None
+    if life.rolling:
+        also = () if earned_life is life else ((earned_life, earned_slots),)
+        settling = Settling((life, slots), *also)
+        ends = settling.days(ends)
     kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
     new = [day for day in ends if day in kept]
     before = Standing() if start is None else start.done
@@ -88,7 +95,7 @@ def read(
     if earned_life is not life or before != earned_before:
         earned = fold_since(earned_life, earned_slots, earned_before, new)
     there = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
-    added = at_days(new, done, earned, smoothed, strength_before(life))
+    added = at_days(new, done, earned, strength, strength_before(life), settling)
     return Readings(life, done, earned_life, earned, (*there, *added))
 
 
@@ -129,4 +136,7 @@ class _Places:
         place = bisect_right(self._firsts, day) - 1
         if place >= 0 and day <= self._slots[place].last:
             return self._slots[place].deadline
-        return self._life.timeline.ends(day)
+        life = self._life
+        if life.since is not None and day < life.since.day:  # a day that a rolling schedule needs
+            return life.deadline(life.version_on(day).schedule, day)
+        return life.timeline.ends(day)

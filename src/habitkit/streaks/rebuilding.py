@@ -126,5 +126,6 @@ def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
         stored.judged_at or tx.now,
         tx.habits.voided(habit.id),
         keep=lambda days: [day for day in days if day in wanted] if wanted else late.thinned(days),
+        strength=tx.strength,
     )
     return stored._replace(look_at=fresh.look_at, checkpoints=fresh.checkpoints)

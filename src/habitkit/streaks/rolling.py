@@ -8,6 +8,7 @@ the past, but never so far that it would no longer reach the newest of its own d
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from calendar import monthrange
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["automatic_days"]
+__all__ = ["Chain", "automatic_days", "longest"]
 
 _DAY = timedelta(days=1)
 _A_MONTH = (30, 31)
@@ -40,19 +41,63 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
     return found
 
 
+class Chain:
+    """The spans of a history before any is slid, and how far what comes later may slide them.
+
+    Read from the newest to the oldest, all that a span learns of the later ones is where the next
+    of them begins: it begins its own size before that, but not before it would lose the newest of
+    its own days, and not after the oldest of them. So with each span some of the beginnings that
+    are possible are lost, and as a rule a few spans leave no choice: nothing before them moves.
+    It is not always so: of a habit that asks for one day in seven and was done each Sunday, one
+    more day on a Saturday slides all spans by a day, back to the last week without any.
+    """
+
+    def __init__(self, done: Iterable[date], n: int, span: int) -> None:
+        """Find the spans; the arguments are those of ``automatic_days``."""
+        self._longest = longest(span)
+        self._whole = list(_whole(sorted(set(done), reverse=True), n, span))
+        self._newest = [-newest.toordinal() for newest, _, _ in self._whole]
+
+    def settled(self, day: date) -> date:
+        """Return a day before which all is as it is, whatever is done on a day or later.
+
+        It is never later for an earlier day.
+        """
+        low = begins = day.toordinal() - self._longest + 1  # of what is still to come
+        high, sizes = date.max.toordinal(), 0
+        for newest, oldest, size in self._whole[bisect_right(self._newest, -day.toordinal()) :]:
+            sizes += size
+            least, most = newest.toordinal() - size + 1 + sizes, oldest.toordinal() + sizes
+            low, high = min(max(low, least), most), min(max(high, least), most)
+            if low == high:
+                break
+            begins = newest.toordinal() - self._longest + 1
+        return date.fromordinal(max(begins, 1))
+
+
+def longest(span: int) -> int:
+    """Return how many days a span has at most."""
+    return max(_A_MONTH) if span in _A_MONTH else span
+
+
 def _spans(newest_first: Sequence[date], n: int, span: int) -> Iterator[tuple[date, date]]:
     """Yield the first and the last day of each span that is done as a whole, the newest first."""
     begins_later: date | None = None
-    for newest, oldest in zip(newest_first, newest_first[n - 1 :], strict=False):
-        size = _month_of(oldest) if span in _A_MONTH else span
-        if (newest - oldest).days >= size:
-            continue
+    for newest, oldest, size in _whole(newest_first, n, span):
         first, last = oldest, oldest + _DAY * (size - 1)
         if begins_later is not None and last >= begins_later:
             slid = _DAY * min((last - newest).days, (last - begins_later).days + 1)
             first, last = first - slid, last - slid
         begins_later = first
         yield first, last
+
+
+def _whole(newest_first: Sequence[date], n: int, span: int) -> Iterator[tuple[date, date, int]]:
+    """Yield the newest and the oldest of n days that lie within a span, and how many it has."""
+    for newest, oldest in zip(newest_first, newest_first[n - 1 :], strict=False):
+        size = _month_of(oldest) if span in _A_MONTH else span
+        if (newest - oldest).days < size:
+            yield newest, oldest, size
 
 
 def _month_of(day: date) -> int:

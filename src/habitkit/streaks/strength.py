@@ -8,7 +8,7 @@ from math import exp2, sqrt
 
 from habitkit.streaks.model import Slot
 
-__all__ = ["Strength", "smoothed", "strength_of"]
+__all__ = ["Strength", "name_of", "smoothed", "strength_of"]
 
 Strength = Callable[[float, Slot], float]
 """Takes the strength before a slot and the slot, and returns the strength after it."""
@@ -27,6 +27,14 @@ def smoothed(previous: float, slot: Slot) -> float:
         return previous
     kept = _kept(slot.freq, slot.span_days)
     return previous * kept + slot.progress * (1 - kept)
+
+
+def name_of(strength: Strength) -> str:
+    """Return by which name a checkpoint remembers who told its strength; none for the default."""
+    if strength is smoothed:
+        return ""
+    named = strength if hasattr(strength, "__qualname__") else type(strength)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def strength_of(slots: Iterable[Slot], strength: Strength, start: float) -> float:

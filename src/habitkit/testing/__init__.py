@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from habitkit.coins.economy import Economy
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Store
+    from habitkit.streaks.strength import Strength
 
 __all__ = ["FakeClock", "TestKit", "kit"]
 
@@ -63,6 +64,7 @@ def kit(
     reactions: Iterable[Reaction] = (),
     subscribers: Iterable[Subscriber] = (),
     audit_key: bytes | None = None,
+    strength: Strength | None = None,
 ) -> TestKit:
     """Return a kit for a test: in memory, at a fixed instant, with ``kit.clock`` to turn.
 
@@ -73,6 +75,7 @@ def kit(
         reactions: As for ``HabitKit``.
         subscribers: As for ``HabitKit``.
         audit_key: As for ``HabitKit``.
+        strength: As for ``HabitKit``.
 
     Example:
         >>> import habitkit.testing
@@ -93,6 +96,7 @@ def kit(
         reactions=reactions,
         subscribers=subscribers,
         audit_key=audit_key,
+        strength=strength,
     )
     made.clock = clock
     return made

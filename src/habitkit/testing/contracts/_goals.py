@@ -123,8 +123,8 @@ class GoalCases(RunCases):
     def test_a_window_closes_before_its_day_ends(self, kit: TestKit) -> None:
         clock = DayClock("Europe/Vienna")
         window = Schedule.daily(window=(time(6), time(9)))
-        up = kit.habits.create("ada", "Rise", window, clock=clock)
         kit.clock.set("2026-01-01T05:30Z")
+        up = kit.habits.create("ada", "Rise", window, clock=clock)
         assert kit.habits.check_in(up.id, at=NOW.replace(hour=4, minute=59)).status == "OPEN"
         assert kit.habits.check_in(up.id, at=NOW.replace(hour=5)).status == "DONE"
         kit.clock.set("2026-01-02T07:59Z")
@@ -132,6 +132,16 @@ class GoalCases(RunCases):
         kit.clock.set("2026-01-02T08:00Z")
         assert kit.streaks.state(up.id).risk == "REPAIRABLE"
         assert kit.habits.check_in(up.id).status == "MISSED"
+
+    def test_a_window_that_has_closed_asks_nothing_of_a_new_habit(self, kit: TestKit) -> None:
+        window = Schedule.daily(window=(time(6), time(8)))
+        up = kit.habits.create("ada", "Rise", window)
+
+        first = kit.streaks.explain(up.id, TODAY)
+        assert (first.status, first.why) == ("EXEMPT", "created too late")
+        kit.clock.advance(days=2)
+        assert kit.streaks.explain(up.id, TODAY + days(1)).status == "MISSED"
+        assert kit.habits.check_in(up.id, day=TODAY).status == "DONE"
 
     def test_a_new_schedule_is_in_force_from_its_day_on(
         self, kit: TestKit, store: Store, run: Habit

@@ -34,13 +34,16 @@ NO_ID = UUID(int=1 << 100)
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
 BEST = Standing(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
 CHECKPOINTS = (
-    Checkpoint(date(1926, 1, 2), Standing(), None, 0.0),
-    Checkpoint(date(1926, 1, 9), Standing(), Standing(), 0.5),
+    Checkpoint(date(1926, 1, 2), Standing(), None, 0.0, date(1926, 1, 2), date(1926, 1, 2)),
+    Checkpoint(date(1926, 1, 9), Standing(), Standing(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
     Checkpoint(
         date(2020, 2, 29),
         BEST,
         BEST._replace(used=((UUID(int=1), 3), (UUID(int=2**127), 1000))),
         1 / 3,
+        date(2020, 2, 29),
+        date(2020, 2, 29),
+        "app.in_seven",
     ),
 )
 

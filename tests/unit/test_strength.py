@@ -1,0 +1,181 @@
+"""A strength of the host's own: whatever a kit says of it, ``evaluate`` says of the facts."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from random import Random
+
+import pytest
+
+import habitkit.testing
+from habitkit import AsyncHabitKit, HabitKit, Schedule, ids
+from habitkit.backends.memory import MemoryStore
+from habitkit.errors import ConfigurationError
+from habitkit.streaks import evaluate, smoothed
+from habitkit.streaks.strength import name_of
+from habitkit.testing.contracts import _fact_laws as laws
+from habitkit.testing.contracts._fact_laws import Plan, Step, _create, _Life
+from habitkit.testing.contracts._frame import read
+
+STEPS = ("now", "check_in", "check_in", "edit", "undo", "many", "pause", "change", "backfill")
+
+
+def counted(previous, slot):
+    """Count slots; it can be told from the default after any of them."""
+    return previous + 1 if slot.status == "DONE" else previous / 2 - 0.25
+
+
+def kept_up(previous, slot):
+    return 0.9 * previous + (0.1 if slot.status in {"DONE", "EXEMPT", "FROZEN"} else 0)
+
+
+FUNCTIONS = (None, counted, kept_up, smoothed)
+
+
+@pytest.fixture(autouse=True)
+def lots_of_its_own(monkeypatch):
+    monkeypatch.setattr(ids, "_random", Random(0))
+
+
+def kit_on(store, now="2026-01-05T08:00Z", strength=None):
+    return habitkit.testing.kit(now, store=store, strength=strength)
+
+
+def facts_of(store, habit):
+    return read(
+        store,
+        lambda stores: [
+            *stores.habits.live(habit.id),
+            *stores.habits.facts(habit.owner, habit.id),
+        ],
+    )
+
+
+def snapshot(store, habit):
+    return read(store, lambda stores: stores.streaks.get(habit.id))
+
+
+def weeks(kit, habit, days=40):
+    for day in range(days):
+        kit.clock.advance(days=1)
+        if day % 6:
+            kit.habits.check_in(habit.id)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whoever_looks_sees_the_strength_of_his_own_function(seed):
+    lots, store = Random(seed), MemoryStore()
+    kits = [kit_on(store, strength=strength) for strength in FUNCTIONS]
+    number, clock = lots.randrange(len(laws.PLANS)), lots.randrange(len(laws.CLOCKS))
+    plan = Plan(number, clock, lots.random() < 0.5)
+    habit = _create(kits[lots.randrange(4)], "ada", plan)
+    lives = [_Life(kit, store, habit) for kit in kits]
+    for number in range(40):
+        lives[lots.randrange(4)].take(Step(lots.choice(STEPS), lots.choice((0, 0, 1, 3, 9)), 4))
+        for kit in kits:
+            kit.clock.advance(days=number % 3)
+        if number % 5:
+            continue
+        for kit, strength in zip(kits, FUNCTIONS, strict=True):
+            now, facts = kit.clock.now(), facts_of(store, habit)
+            said = evaluate(habit, facts, now=now, strength=strength)
+            in_list = kit.streaks.today("ada")
+            for state in (kit.streaks.state(habit.id), kit.streaks.simulate(habit.id), *in_list):
+                assert state._replace(strength=0) == said._replace(strength=0)
+                assert state.strength == pytest.approx(said.strength, abs=1e-9)
+
+
+@pytest.mark.parametrize("schedule", [Schedule.daily(), Schedule.quota(3), Schedule.rolling(2, 4)])
+def test_what_one_function_told_is_not_used_by_another_and_is_repaired(schedule):
+    store = MemoryStore()
+    ours, theirs = kit_on(store, strength=counted), kit_on(store, strength=kept_up)
+    habit = ours.habits.create("ada", "Run", schedule)
+    weeks(ours, habit)
+    theirs.clock.set(ours.clock.now())
+    assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(counted)}
+    assert ours.rebuild().repaired == ()
+
+    assert theirs.rebuild().repaired == (habit.id,)
+
+    assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(kept_up)}
+    assert theirs.rebuild().repaired == ()
+    said = evaluate(habit, facts_of(store, habit), now=ours.clock.now(), strength=counted)
+    assert ours.streaks.state(habit.id) == said
+    ours.habits.check_in(habit.id)
+    assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(counted)}
+
+
+def test_a_habit_of_which_the_strip_told_all_takes_the_road_of_the_others():
+    store = MemoryStore()
+    usual, ours = kit_on(store), kit_on(store, strength=counted)
+    habit = usual.habits.create("ada", "Run", Schedule.daily())
+    never = usual.habits.create("ada", "Rest", Schedule.daily())
+    weeks(usual, habit)
+    ours.clock.set(usual.clock.now())
+
+    assert snapshot(store, habit).judged_at is None
+    said = evaluate(habit, facts_of(store, habit), now=ours.clock.now(), strength=counted)
+    of_none = evaluate(never, [], now=ours.clock.now(), strength=counted)
+    assert ours.streaks.state(habit.id) == said
+    assert ours.streaks.state(never.id) == of_none
+    assert ours.streaks.today("ada") == [said, of_none]
+    assert of_none.strength < 0
+
+    ours.clock.advance(days=1)
+    before = ours.coins.balance("ada").available
+    assert ours.habits.check_in(habit.id).coins == 10
+    assert ours.coins.balance("ada").available == before + 10
+    assert snapshot(store, habit).checkpoints
+    assert kit_on(store, ours.clock.now()).streaks.state(habit.id).strength <= 1
+
+
+def test_the_default_by_name_is_the_default():
+    store = MemoryStore()
+    kit = kit_on(store, strength=smoothed)
+    habit = kit.habits.create("ada", "Run", Schedule.daily())
+    kit.habits.check_in(habit.id)
+
+    assert snapshot(store, habit).judged_at is None
+
+
+def test_every_kind_of_kit_takes_one(tmp_path):
+    url = f"sqlite:///{tmp_path}/habits.db"
+    with HabitKit.open(url, strength=counted) as kit:
+        run = kit.habits.create("ada", "Run", Schedule.weekdays("mon", "sun"))
+        kit.habits.check_in(run.id, day=run.created_at.date())
+        alone = kit.owned_by("ada").streaks.state(run.id)
+        assert alone == kit.run(lambda tx: habitkit.streaks.actions.state(tx, run.id))
+        expected = float(alone.status == "DONE")
+
+    async def there():
+        async with await AsyncHabitKit.open(url, strength=counted) as kit:
+            return await kit.streaks.state(run.id)
+
+    assert alone.strength == asyncio.run(there()).strength == expected
+
+
+@pytest.mark.parametrize("wrong", ["smoothed", 0.5])
+def test_what_cannot_be_called_is_refused(wrong):
+    with pytest.raises(ConfigurationError, match="expected a function"):
+        habitkit.testing.kit(strength=wrong)
+
+
+class Steady:
+    """A strength with something to remember."""
+
+    def __call__(self, previous, _):
+        return previous
+
+
+@pytest.mark.parametrize(
+    ("strength", "name"),
+    [
+        (smoothed, ""),
+        (counted, f"{__name__}.counted"),
+        (Steady(), f"{__name__}.Steady"),
+        (partial(counted), "functools.partial"),
+    ],
+)
+def test_functions_have_names(strength, name):
+    assert name_of(strength) == name
