@@ -12,10 +12,11 @@ from sqlalchemy import Connection, create_engine, text
 
 from habitkit.backends.sqlalchemy import metadata, upgrade
 from habitkit.backends.sqlalchemy.tables import schema_version
+from tests.measured import unmeasured
 from tests.services import PostgresServer, ServiceMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 END_OTHERS = text(
     "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
@@ -31,6 +32,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what needs a server, so that ``-m "not postgres"`` leaves it out."""
     if "postgres_server" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.postgres)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run what is marked as ``repeats`` as any test, only unseen by coverage."""
+    if item.get_closest_marker("repeats") is None:
+        return (yield)
+    with unmeasured():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import hypothesis
+import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from habitkit.streaks.derived import Derived, derive
 from habitkit.streaks.evaluation import evaluate
 from habitkit.streaks.model import Checkpoint
 from tests.oracle.cases import Case, cases
+
+pytestmark = pytest.mark.repeats
 
 DAY = timedelta(days=1)
 few = settings(max_examples=150, suppress_health_check=list(HealthCheck))

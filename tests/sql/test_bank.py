@@ -23,6 +23,8 @@ from habitkit.testing.contracts._threads import spawn
 from tests.sql.colours import at_once, awaited
 from tests.sql.ledger import DAY_SECONDS, OWNERS, all_day, assert_sound, tell, total, total_of
 
+pytestmark = pytest.mark.repeats
+
 EACH_HAS = 300
 BATCH = 12
 

@@ -17,6 +17,8 @@ from tests.sql.ledger import OWNERS, assert_sound, figures, step_at_once, tell
 from tests.sql.opened import ASYNC_POSTGRES
 from tests.sql.workers import Colour, Worker, working
 
+pytestmark = pytest.mark.repeats
+
 FEW = 3
 MANY = pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
 NEW_STEPS = 6

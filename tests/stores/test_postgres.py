@@ -63,6 +63,7 @@ class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
         return request.param(engine)
 
 
+@pytest.mark.repeats
 class TestPsycopgAsync(OnPostgres, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
     driver = "psycopg"
 

@@ -68,6 +68,7 @@ class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
         return request.param(engine)
 
 
+@pytest.mark.repeats
 class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
     capabilities = {"host_transactions"}
 
@@ -91,6 +92,7 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
         return request.param(engine)
 
 
+@pytest.mark.repeats
 class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
     @pytest.fixture
     def open_store(self, engine):
