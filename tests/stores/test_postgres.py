@@ -65,6 +65,7 @@ class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
 
 @pytest.mark.repeats
 class TestPsycopgAsync(OnPostgres, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+    share_of_cases = 1 / 3  # the rows of TestPostgres, by other drivers
     driver = "psycopg"
 
     @pytest.fixture

@@ -94,6 +94,8 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
 
 @pytest.mark.repeats
 class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+    share_of_cases = 1 / 3  # the rows of TestSqliteFile, in threads
+
     @pytest.fixture
     def open_store(self, engine):
         return lambda: threaded_sqlite(engine)
