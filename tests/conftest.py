@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import gc
 import os
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
-from habitkit.backends.sqlalchemy import metadata, upgrade
+from habitkit.backends.sqlalchemy import metadata, sqlite_engine, upgrade
 from habitkit.backends.sqlalchemy.tables import schema_version
 from tests.measured import unmeasured
 from tests.services import PostgresServer, ServiceMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
 
 END_OTHERS = text(
     "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
@@ -105,6 +107,33 @@ def ready_postgres_url(_postgres_with_tables: tuple[str, Connection]) -> Iterato
     yield url
     connection.execute(END_OTHERS)
     connection.exec_driver_sql(EMPTY)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in which the tables are made once."""
+    path = tmp_path_factory.mktemp("sqlite") / "habits.db"
+    engine = sqlite_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def ready_sqlite(_sqlite_with_tables: Path) -> Callable[[Engine], None]:
+    """Put empty tables into an engine's new database, for tests that make none themselves.
+
+    They are copied page by page, which takes a tenth of the time.
+    """
+
+    def fill(engine: Engine) -> None:
+        with (
+            closing(sqlite3.connect(_sqlite_with_tables)) as source,
+            closing(engine.raw_connection()) as target,
+        ):
+            source.backup(target.driver_connection)
+
+    return fill
 
 
 def without_service(message: str) -> NoReturn:
