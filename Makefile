@@ -17,6 +17,8 @@ PYTEST := -m pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# The tests start some hundred programs; without Python's caches each would compile the kit anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Two pips must not write into one environment.
 .NOTPARALLEL:
 .PHONY: help demo test test-unit test-plain test-pythons contracts-20 check bench docs clean

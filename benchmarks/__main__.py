@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 from contextlib import ExitStack
 from functools import partial
@@ -25,15 +26,15 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 QUICK = Size(
-    blocks=2,
-    block=20,
-    warm_up=10,
-    metered=10,
-    starts=2,
-    ledgers=(1_000, 10_000),
+    blocks=1,
+    block=4,
+    warm_up=2,
+    metered=2,
+    starts=1,
+    ledgers=(1_000, 2_000),
     years=(1, 2),
-    habits=3,
-    batch=30,
+    habits=2,
+    batch=10,
 )
 
 
@@ -43,6 +44,7 @@ def main() -> None:
     size = QUICK if given.quick else Size()
     figures = Figures(machine(), size)
     check_statements()
+    gc.freeze()  # what is imported stays: the collections before each block need not walk it
     with ExitStack() as resources:
         place, progress = Place(resources), resources.enter_context(_progress())
 

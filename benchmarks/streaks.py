@@ -253,7 +253,7 @@ def _turns(
 
 
 def _shortened(size: Size, block: int) -> Size:
-    return evolve(size, block=block, warm_up=1, metered=0)
+    return evolve(size, block=min(block, size.block), warm_up=1, metered=0)
 
 
 def _nothing(_: object) -> int:

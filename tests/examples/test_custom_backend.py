@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.repeats
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_backend"
 
 

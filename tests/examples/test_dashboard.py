@@ -11,6 +11,8 @@ import pytest
 
 from habitkit import FreezeRule, Goal, HabitKit, Schedule
 
+pytestmark = pytest.mark.repeats
+
 PROGRAM = Path(__file__).parents[2] / "examples" / "dashboard.py"
 DAY_NAMES = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 
@@ -40,9 +42,20 @@ def maps(text: str) -> list[str]:
 # --- the sample ------------------------------------------------------------------------------
 
 
-def test_the_sample_shows_habits_that_stand_differently_and_leaves_nothing_behind(tmp_path):
-    said = dashboard(tmp_path, "--sample").stdout
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """The folder in which the sample was shown."""
+    return tmp_path_factory.mktemp("sample")
 
+
+@pytest.fixture(scope="module")
+def sample(place):
+    """What the sample shows, at a width of 80."""
+    return dashboard(place, "--sample").stdout
+
+
+def test_the_sample_shows_habits_that_stand_differently_and_leaves_nothing_behind(sample, place):
+    said = sample
     assert re.search(
         r"^Meditate +■ done +safe +337 +337 +0 +30 h █████ 100% +2", said, re.MULTILINE
     )
@@ -53,16 +66,13 @@ def test_the_sample_shows_habits_that_stand_differently_and_leaves_nothing_behin
     assert len(drawn) == 8
     assert set("".join(drawn)) == set("■▣·○- \n")
     assert "    best: 337 from 2025-07-01" in said
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_without_arguments_it_shows_the_sample(tmp_path):
-    assert dashboard(tmp_path).stdout == dashboard(tmp_path, "--sample").stdout
+    assert list(place.iterdir()) == []
 
 
 @pytest.mark.parametrize("columns", [80, 130])
-def test_it_stays_within_the_width_and_without_colour_in_a_pipe(tmp_path, columns):
+def test_it_stays_within_the_width_and_without_colour_in_a_pipe(tmp_path, sample, columns):
     said = dashboard(tmp_path, COLUMNS=str(columns)).stdout
+    assert (said == sample) is (columns == 80), "without arguments it shows the sample"
     assert max(map(len, said.splitlines())) <= columns
     assert "…" not in said
     assert "\x1b" not in said

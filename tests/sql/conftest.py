@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
-from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
+from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from tests.sql.opened import ASYNC_POSTGRES, Opened
 from tests.sql.support import DRIVER_MODES, drop_host_tables, host_engine, make_host_tables
 
@@ -26,10 +26,10 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def sqlite(sqlite_url: str) -> Iterator[Engine]:
+def sqlite(sqlite_url: str, ready_sqlite: Callable[[Engine], None]) -> Iterator[Engine]:
     """An engine, as the kit makes one, on a file with the tables of the kit and of the host."""
     engine = sqlite_engine(sqlite_url)
-    upgrade(engine)
+    ready_sqlite(engine)
     with engine.begin() as connection:
         make_host_tables(connection)
     yield engine

@@ -1,80 +1,30 @@
-"""What trials of the ledger share: a plan of keyed steps, and figures of a whole ledger."""
+"""What trials of the ledger share: figures of a whole ledger, and whether it is sound."""
 
 from __future__ import annotations
 
-import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
-from habitkit import AsyncHabitKit
-from habitkit.coins import Posting
 from habitkit.coins.statements import balance
-from habitkit.errors import OutcomeUnknown
 from habitkit.kit import HabitKit
 from habitkit.store import Store, Stores
 from habitkit.testing.contracts._frame import read, transact
 from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
-from tests.sql.colours import Act, at_once, awaited
+from tests.sql.colours import at_once, awaited
+from tests.sql.steps import OWNERS, step
 
 T = TypeVar("T")
 
-OWNERS = ("ada", "bob", "cleo", "dan")
-RICH = 1_000_000
-MOST_TRIES = 20
 DAY_SECONDS = 400.0
-
-
-async def step(kit: AsyncHabitKit, number: int) -> None:
-    """Do one step of the plan. Done again, it changes nothing; none is ever refused."""
-    coins, key = kit.coins, f"step {number}"
-    if number < len(OWNERS):
-        await coins.award(OWNERS[number], RICH, idempotency_key=key, memo="to begin with")
-        return
-    chance = random.Random(number)
-    source, target = chance.sample(OWNERS, 2)
-    amount = chance.randint(1, 100)
-    kind = number % 6
-    if kind == 0:
-        await coins.transfer(source, target, amount, idempotency_key=key)
-    elif kind == 1:
-        given = await coins.award(source, amount, idempotency_key=key, memo=key)
-        await coins.reverse(given.id, idempotency_key=key)
-    elif kind == 2:
-        hold = await coins.reserve(source, amount, idempotency_key=key)
-        await surely(lambda: coins.settle(hold.id, 1))
-    elif kind == 3:
-        hold = await coins.reserve(source, amount, idempotency_key=key, expires_in_seconds=60)
-        await surely(lambda: coins.release(hold.id))
-    elif kind == 4:
-        batch = [
-            Posting.spend(source, amount),
-            Posting.transfer(target, source, amount, memo=key),
-            Posting.award("eve", amount),
-        ]
-        await coins.post_many(batch, idempotency_key=key)
-    else:
-        await coins.spend(source, amount, idempotency_key=key, metadata={"number": number})
-        await surely(kit.sweep)
 
 
 def step_at_once(kit: HabitKit, number: int) -> None:
     """Do one step of the plan by a sync kit."""
     at_once(step, awaited(kit), number)
-
-
-async def surely(act: Act) -> Any:
-    """Do what has no key but may be done again, until the outcome is known."""
-    for _ in range(MOST_TRIES):
-        try:
-            return await act()
-        except OutcomeUnknown:
-            continue
-    msg = "the outcome stays unknown"
-    raise AssertionError(msg)
 
 
 def figures(kit: HabitKit) -> dict[str, Any]:

@@ -21,7 +21,10 @@ from habitkit.errors import BatchRefused, HoldEnded, InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import spawn
 from tests.sql.colours import at_once, awaited
-from tests.sql.ledger import DAY_SECONDS, OWNERS, all_day, assert_sound, tell, total, total_of
+from tests.sql.ledger import DAY_SECONDS, all_day, assert_sound, tell, total, total_of
+from tests.sql.steps import OWNERS
+
+pytestmark = pytest.mark.repeats
 
 EACH_HAS = 300
 BATCH = 12

@@ -13,9 +13,12 @@ from sqlalchemy import Engine
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.testing import TestKit
-from tests.sql.ledger import OWNERS, assert_sound, figures, step_at_once, tell
+from tests.sql.ledger import assert_sound, figures, step_at_once, tell
 from tests.sql.opened import ASYNC_POSTGRES
+from tests.sql.steps import OWNERS
 from tests.sql.workers import Colour, Worker, working
+
+pytestmark = pytest.mark.repeats
 
 FEW = 3
 MANY = pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])

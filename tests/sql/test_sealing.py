@@ -16,7 +16,8 @@ from habitkit.backends.sqlalchemy._books import Books
 from habitkit.coins import Posting
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of, spawn
-from tests.sql.ledger import OWNERS, assert_sound
+from tests.sql.ledger import assert_sound
+from tests.sql.steps import OWNERS
 from tests.sql.support import LIMIT_SECONDS, MOMENT_SECONDS
 
 pytestmark = pytest.mark.postgres

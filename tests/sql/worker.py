@@ -20,7 +20,7 @@ from habitkit import AsyncHabitKit, HabitKit
 from habitkit.testing import FakeClock
 from tests.sql.buying import buy
 from tests.sql.colours import at_once, awaited
-from tests.sql.ledger import step
+from tests.sql.steps import step
 
 
 def say(what: str) -> None:

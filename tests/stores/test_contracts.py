@@ -13,6 +13,8 @@ import pytest
 
 from tests.stores.broken_stores import EXPECTED
 
+pytestmark = pytest.mark.repeats
+
 HERE = Path(__file__).parent
 
 

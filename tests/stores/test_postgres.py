@@ -63,7 +63,9 @@ class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
         return request.param(engine)
 
 
+@pytest.mark.repeats
 class TestPsycopgAsync(OnPostgres, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+    share_of_cases = 1 / 3  # the rows of TestPostgres, by other drivers
     driver = "psycopg"
 
     @pytest.fixture

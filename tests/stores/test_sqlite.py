@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, threaded_sqlite, upgrade
+from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, threaded_sqlite
 from habitkit.testing.contracts import (
     AsyncCoinsContract,
     AsyncHabitsContract,
@@ -34,9 +34,9 @@ class InFile(Contract):
         return f"sqlite:///{tmp_path}/habits.db"
 
     @pytest.fixture
-    def engine(self, url):
+    def engine(self, url, ready_sqlite):
         engine = sqlite_engine(url, synchronous="NORMAL")
-        upgrade(engine)
+        ready_sqlite(engine)
         yield engine
         engine.dispose()
 
@@ -68,13 +68,14 @@ class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
         return request.param(engine)
 
 
+@pytest.mark.repeats
 class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
     capabilities = {"host_transactions"}
 
     @pytest.fixture
-    def engine(self):
+    def engine(self, ready_sqlite):
         engine = sqlite_engine("sqlite://")
-        upgrade(engine)
+        ready_sqlite(engine)
         yield engine
         engine.dispose()
 
@@ -91,7 +92,10 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
         return request.param(engine)
 
 
+@pytest.mark.repeats
 class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+    share_of_cases = 1 / 3  # the rows of TestSqliteFile, in threads
+
     @pytest.fixture
     def open_store(self, engine):
         return lambda: threaded_sqlite(engine)

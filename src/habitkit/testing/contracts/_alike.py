@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import habitkit.testing
@@ -109,7 +109,6 @@ _PAST = st.lists(
     st.tuples(st.sampled_from((0, 0, 1, 2, 3)), st.integers(0, 9), st.sampled_from("cccukw")),
     max_size=10,
 )
-_few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class AlikeCases(Contract):
@@ -131,7 +130,7 @@ class AlikeCases(Contract):
         """Let two worlds live alike, until one gets a batch and the other its items."""
         numbers = count()
 
-        @_few
+        @self.cases(15)
         @given(_PAST, _ITEMS)
         def check(past: list[tuple[int, int, str]], items: list[Item]) -> None:
             number = next(numbers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import habitkit.testing
@@ -31,8 +31,6 @@ __all__ = ["LawCases"]
 TODAY = NOW.date()
 NOBODY = UUID(int=0)
 DAILY = Schedule.daily()
-SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
-few = settings(max_examples=5, deadline=None, suppress_health_check=SLOW)
 
 PLANS: tuple[tuple[Schedule, Goal], ...] = (
     (DAILY, Goal.done()),
@@ -177,7 +175,7 @@ class LawCases(Contract):
     def test_after_any_history_the_kit_says_what_the_facts_say(self, store: Store) -> None:
         owners = count()
 
-        @few
+        @self.cases(5)
         @given(st.lists(_PLANS, min_size=1, max_size=2), _HISTORIES)
         def check(plans: list[Plan], steps: list[Step]) -> None:
             kit, owner = habitkit.testing.kit(store=store), f"law{next(owners)}"
@@ -203,7 +201,7 @@ class LawCases(Contract):
         last = PLANS.index(plans[-1])
         chosen = _PLANS.map(lambda plan: plan._replace(number=last - plan.number % len(plans)))
 
-        @few
+        @self.cases(5)
         @given(chosen, lived, st.sets(st.integers(0, 11)), _orders())
         def check(
             plan: Plan,
@@ -239,7 +237,7 @@ class LawCases(Contract):
         kinds = st.sampled_from(("now", "check_in", "backfill", "undo", "wait", "sweep"))
         step = st.builds(Step, kinds, st.integers(0, 9), st.integers(1, 9))
 
-        @few
+        @self.cases(5)
         @given(st.lists(step, max_size=25))
         def check(steps: list[Step]) -> None:
             ends = []

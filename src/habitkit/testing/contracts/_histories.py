@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import habitkit.testing
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["HistoryCases", "state_of"]
 
 TODAY = NOW.date()
-
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Step(NamedTuple):
@@ -82,7 +80,7 @@ class HistoryCases(Contract):
     ) -> None:
         owners = count()
 
-        @few
+        @self.cases(15)
         @given(histories)
         def check(steps: list[Step]) -> None:
             kit = habitkit.testing.kit(store=store)
@@ -101,7 +99,7 @@ class HistoryCases(Contract):
     def test_the_same_facts_in_any_order_give_one_state_and_one_balance(self, store: Store) -> None:
         owners = count()
 
-        @few
+        @self.cases(15)
         @given(orders())
         def check(both: tuple[list[Fact], list[Fact]]) -> None:
             states = []
