@@ -6,7 +6,7 @@ import gc
 import os
 import sqlite3
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import settings
@@ -131,7 +131,8 @@ def ready_sqlite(_sqlite_with_tables: Path) -> Callable[[Engine], None]:
             closing(sqlite3.connect(_sqlite_with_tables)) as source,
             closing(engine.raw_connection()) as target,
         ):
-            source.backup(target.driver_connection)
+            driver: Any = target.driver_connection
+            source.backup(driver)
 
     return fill
 
