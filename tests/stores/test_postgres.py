@@ -47,12 +47,14 @@ class OnPostgres(Contract):
         return exc.OperationalError("INSERT", {}, psycopg.errors.SerializationFailure())
 
 
+@pytest.mark.repeats  # what is PostgreSQL's own is in tests/sql, and what is not is SQLite's too
 class TestPostgres(OnPostgres, StoreContract, HabitsContract, CoinsContract):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)
 
 
+@pytest.mark.repeats
 class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
     @pytest.fixture
     def store(self, engine):

@@ -75,9 +75,10 @@ class Schedule:
         _one_of("month_end", self.month_end, ("clamp", "skip"))
         if self.kind == "weekdays" and not self.on:
             raise InvalidHabit("weekdays", given=self.on, expected=f"some of {_WEEKDAYS}")
-        most = _MOST_UNITS[_one_of("unit", self.unit, _MOST_UNITS)]
         if self.kind == "quota":
             most = _DAYS_OF_PERIOD[_one_of("per", self.unit, _DAYS_OF_PERIOD)]
+        else:
+            most = _MOST_UNITS[_one_of("unit", self.unit, _MOST_UNITS)]
         if self.kind == "rolling":
             _whole("days", self.span, 3650)
             most = self.span
