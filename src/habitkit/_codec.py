@@ -98,7 +98,7 @@ def plain_object(value: Any, largest_bytes: int) -> dict[str, Any]:
 
 
 def _float_or_whole(text: str) -> float:
-    number = float(text)
+    number = float(text) + 0.0  # of which JSONB keeps no minus before a zero
     return int(number) if abs(number) >= _WHOLE else number
 
 

@@ -352,7 +352,8 @@ class IdempotencyConflict(HabitKitError):
     Attributes:
         operation: The operation the key was used for.
         key: The key.
-        differing: Names of the arguments that differ from the first request.
+        differing: Names of the arguments that differ from the first request; of a transfer's
+            memo and metadata, that there are some or none, and what they say if all else is equal.
     """
 
     def __init__(self, operation: str, key: str, differing: Sequence[str]) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from datetime import date
+from decimal import Decimal
 from functools import partial
 from random import Random
 
@@ -174,8 +177,45 @@ class Steady:
         (smoothed, ""),
         (counted, f"{__name__}.counted"),
         (Steady(), f"{__name__}.Steady"),
-        (partial(counted), "functools.partial"),
+        (partial(counted, 0.5, slot=1), f"{__name__}.counted(0.5,)[('slot', 1)]"),
     ],
 )
 def test_functions_have_names(strength, name):
     assert name_of(strength) == name
+
+
+def test_what_is_still_open_is_not_shown_to_it():
+    def strict(previous, slot):
+        return previous + {"DONE": 0.1, "MISSED": -0.1, "EXEMPT": 0, "FROZEN": 0}[slot.status]
+
+    kit = habitkit.testing.kit(now="2026-01-05T12:00Z", strength=strict)
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    for _ in range(9):
+        kit.habits.check_in(run.id)
+        kit.clock.advance(days=1)
+
+    assert kit.streaks.state(run.id).strength == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("wrong", [None, "x", math.nan, math.inf, Decimal("0.5")])
+def test_what_returns_no_number_is_refused_at_once(wrong):
+    kit = habitkit.testing.kit(now="2026-01-05T12:00Z", strength=lambda _, __: wrong)
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+
+    with pytest.raises(ConfigurationError, match=r"expected a finite number from .*lambda"):
+        kit.habits.check_in(run.id)
+
+    assert kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 1, 31)) == []
+
+
+def test_what_shares_its_name_with_others_may_say_another():
+    def stepping(step):
+        def strength(previous, slot):
+            return previous + step * (slot.status == "DONE")
+
+        return strength
+
+    first, second = stepping(0.1), stepping(0.2)
+    assert name_of(first) == name_of(second)
+    first.name, second.name = "by 0.1", "by 0.2"
+    assert (name_of(first), name_of(second)) == ("by 0.1", "by 0.2")

@@ -25,7 +25,7 @@ from habitkit.habits.facts import (
 )
 from habitkit.streaks.days import LATE_WINDOW
 from habitkit.streaks.model import Checkpoint
-from habitkit.streaks.strength import name_of
+from habitkit.streaks.strength import moved, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -132,7 +132,7 @@ def at_days(
     """
     levels, told_by = {}, name_of(strength)
     for slot in done.slots:
-        level = strength(level, slot)
+        level = moved(strength, level, slot)
         levels[slot.last + _DAY] = level
     return [
         Checkpoint(

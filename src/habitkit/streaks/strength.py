@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from math import exp2, sqrt
+from functools import lru_cache, partial
+from math import exp2, isfinite, sqrt
 
+from habitkit.errors import ConfigurationError
 from habitkit.streaks.model import Slot
 
-__all__ = ["Strength", "name_of", "smoothed", "strength_of"]
+__all__ = ["Strength", "moved", "name_of", "smoothed", "strength_of"]
 
 Strength = Callable[[float, Slot], float]
 """Takes the strength before a slot and the slot, and returns the strength after it."""
@@ -30,11 +31,35 @@ def smoothed(previous: float, slot: Slot) -> float:
 
 
 def name_of(strength: Strength) -> str:
-    """Return by which name a checkpoint remembers who told its strength; none for the default."""
+    """Return by which name a checkpoint remembers who told its strength; none for the default.
+
+    It is what its attribute ``name`` says, or else where it is defined; a ``partial`` is told from
+    others by what it was given.
+    """
     if strength is smoothed:
         return ""
+    if isinstance(strength, partial):
+        return f"{name_of(strength.func)}{strength.args}{sorted(strength.keywords.items())}"
+    own = getattr(strength, "name", None)
+    if isinstance(own, str) and own:
+        return own
     named = strength if hasattr(strength, "__qualname__") else type(strength)
-    return f"{named.__module__}.{named.__qualname__}"
+    return f"{getattr(named, '__module__', '')}.{named.__qualname__}"
+
+
+def moved(strength: Strength, level: float, slot: Slot) -> float:
+    """Return the strength after one more slot; one that is still open leaves it and is not shown.
+
+    Raises:
+        ConfigurationError: If the function returns no finite number.
+    """
+    if slot.status == "OPEN":
+        return level
+    found: object = strength(level, slot)
+    if isinstance(found, int | float) and isfinite(found):
+        return float(found)
+    msg = f"strength: expected a finite number from {name_of(strength)}, got {found!r}"
+    raise ConfigurationError(msg)
 
 
 def strength_of(slots: Iterable[Slot], strength: Strength, start: float) -> float:
@@ -44,11 +69,13 @@ def strength_of(slots: Iterable[Slot], strength: Strength, start: float) -> floa
         slots: The slots in order.
         strength: How one slot moves it.
         start: The strength before the first.
+
+    Raises:
+        ConfigurationError: If the function returns no finite number.
     """
     level = start
     for slot in slots:
-        if slot.status != "OPEN":
-            level = strength(level, slot)
+        level = moved(strength, level, slot)
     return level
 
 

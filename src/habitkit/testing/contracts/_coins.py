@@ -176,15 +176,17 @@ class CoinCases(Contract):
                 kit.coins.award("ada", 1, memo=unfit, idempotency_key="k")
 
     def test_numbers_in_metadata_come_back_as_they_were_said(self, kit: TestKit) -> None:
-        numbers = [0.1, 1.0, -2.5e-7, 1e15, 9e15 + 0.5, 1e16, -2.5e300, 10**30, 5e-324]
+        numbers = [0.1, 1.0, -2.5e-7, 1e15, 9e15 + 0.5, 1e16, -2.5e300, 10**30, 5e-324, -0.0]
 
         said = kit.coins.award("ada", 1, idempotency_key="n", metadata={"n": numbers})
+        again = kit.coins.award("ada", 1, idempotency_key="n", metadata={"n": numbers})
 
+        assert again == said
         (entry,) = kit.coins.history("ada")
         assert entry.metadata == said.metadata == {"n": numbers}
         assert said.metadata is not None
         kinds = [type(number) for number in said.metadata["n"]]
-        assert kinds == [float] * 5 + [int] * 3 + [float]  # from 1e16 on all are whole
+        assert kinds == [float] * 5 + [int] * 3 + [float] * 2  # from 1e16 on all are whole
         assert entry.metadata is not None
         assert [type(number) for number in entry.metadata["n"]] == kinds
 
