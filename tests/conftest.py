@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import os
 import sqlite3
 from contextlib import ExitStack, closing
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -30,6 +32,15 @@ EMPTY = ";".join(
     str(table.delete()) for table in reversed(metadata.sorted_tables) if table is not schema_version
 )
 """In one message: a statement a table would take five times as long."""
+
+IMPORTED_BY_RACES = [
+    "habitkit.testing.contracts._processes",
+    "habitkit.backends.threaded",
+    "habitkit.backends.sqlalchemy",
+    "sqlalchemy.ext.asyncio",
+    *("psycopg", "asyncpg", "aiosqlite", "tests.sql.worker"),
+]
+"""What the process imports from which those of races are forked."""
 
 # A busy machine is not a slow function; pytest's own timeout catches what hangs.
 settings.register_profile("habitkit", deadline=None)
@@ -58,6 +69,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     with unmeasured():
         return (yield)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _server_of_forks() -> None:
+    """Start the process from which the processes of races are forked, unseen by coverage."""
+    multiprocessing.set_forkserver_preload(IMPORTED_BY_RACES)
+    with unmeasured():
+        forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")

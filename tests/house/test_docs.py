@@ -14,6 +14,8 @@ import pytest
 from habitkit import AsyncHabitKit, HabitKit, errors, events, ports
 from tests.house.source import ROOT
 
+pytestmark = pytest.mark.repeats
+
 CODE = re.compile(r"```.*?```|``[^`]+``|`[^`]+`", re.DOTALL)
 
 

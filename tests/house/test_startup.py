@@ -10,6 +10,8 @@ import pytest
 
 from tests.house.source import PACKAGE
 
+pytestmark = pytest.mark.repeats
+
 HEAVY = [
     "aiosqlite",
     "asyncio",

@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.testing import TestKit
+from habitkit.testing.contracts._processes import Worker
 from tests.sql.ledger import assert_sound, figures, step_at_once, tell
 from tests.sql.opened import ASYNC_POSTGRES
 from tests.sql.steps import OWNERS
-from tests.sql.workers import Colour, Worker, working
+from tests.sql.workers import Colour, working
 
 pytestmark = pytest.mark.repeats
 

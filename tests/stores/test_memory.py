@@ -38,6 +38,7 @@ class FewQuestions(_rooms.Habits):
         return [habit for id_ in habit_ids if (habit := self.get(id_)) is not None]
 
 
+@pytest.mark.repeats
 class TestMemoryStoreInBulk(AlikeCases, OfflineCases, LawCases):
     """A store that has just what makes batches ask for all at once."""
 
@@ -47,7 +48,10 @@ class TestMemoryStoreInBulk(AlikeCases, OfflineCases, LawCases):
         return MemoryStore()
 
 
+@pytest.mark.repeats
 class TestThreadedMemoryStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+    share_of_cases = 1 / 3  # the dicts of TestMemoryStore, in threads
+
     @pytest.fixture
     def memory(self):
         return MemoryStore()

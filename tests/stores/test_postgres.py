@@ -49,6 +49,8 @@ class OnPostgres(Contract):
 
 @pytest.mark.repeats  # what is PostgreSQL's own is in tests/sql, and what is not is SQLite's too
 class TestPostgres(OnPostgres, StoreContract, HabitsContract, CoinsContract):
+    share_of_cases = 1 / 2  # where a case costs the most
+
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)

@@ -71,6 +71,7 @@ class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
 @pytest.mark.repeats
 class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
     capabilities = {"host_transactions"}
+    share_of_cases = 1 / 3  # the rows of TestSqliteFile, in memory
 
     @pytest.fixture
     def engine(self, ready_sqlite):

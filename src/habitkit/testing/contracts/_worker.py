@@ -1,15 +1,14 @@
-"""One process of a race: ``python _worker.py URL NOW JOB ...``.
+"""What one process of a race does.
 
-It opens the store, says ``ready``, waits for a line, does its job and prints the result:
+It opens the store, says ``ready``, waits for a word, does its job and says the result:
 
     record OWNER FIRST COUNT       record events numbered FIRST, FIRST + 1, ...
     check-in HABIT FIRST COUNT     check in FIRST, FIRST + 1, ... days ago
-    spend OWNER AMOUNT KEY         spend once; prints "spent" or "refused"
+    spend OWNER AMOUNT KEY         spend once; says "spent" or "refused"
 """
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,10 +19,12 @@ from habitkit.testing import FakeClock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["main"]
+    from habitkit.testing.contracts._processes import Line
+
+__all__ = ["work"]
 
 
-def main(url: str, now: str, job: str, *args: str) -> None:
+def work(line: Line, url: str, now: str, job: str, *args: str) -> None:
     """Do one job on the store behind a URL, at an instant in ISO 8601."""
     jobs: dict[str, Callable[..., str]] = {
         "record": _record,
@@ -31,10 +32,9 @@ def main(url: str, now: str, job: str, *args: str) -> None:
         "spend": _spend,
     }
     with HabitKit.open(url, clock=FakeClock(now)) as kit:
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        sys.stdin.readline()
-        sys.stdout.write(jobs[job](kit, *args))
+        line.say("ready")
+        line.wait()
+        line.say(jobs[job](kit, *args))
 
 
 def _record(kit: HabitKit, owner: str, first: str, count: str) -> str:
@@ -56,7 +56,3 @@ def _spend(kit: HabitKit, owner: str, amount: str, key: str) -> str:
     except InsufficientFunds:
         return "refused"
     return "spent"
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
