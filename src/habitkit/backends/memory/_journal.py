@@ -36,7 +36,7 @@ class Owners:
         """Advance the owner's revision."""
         rev = self._revs.get(owner, 0) + 1
         self._revs.put(owner, rev)
-        messages = bool(self._inbox.pending and self._inbox.waiting(owner, 1))
+        messages = bool(self._inbox.rows and self._inbox.waiting(owner, 1))
         return of_fields(Locked, (rev, messages))
 
     def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
@@ -124,11 +124,7 @@ class Inbox:
     def __init__(self, log: UndoLog) -> None:
         """Make an empty table."""
         self._rows: Table[tuple[str, str], tuple[Message, datetime | None]] = Table(log, "message")
-
-    @property
-    def pending(self) -> bool:
-        """True if there are any messages at all."""
-        return bool(self._rows.rows)
+        self.rows = self._rows.rows  # found without a call: most stores have no message at all
 
     def add(self, message: Message) -> bool:
         """Add a message unless its key is taken."""
