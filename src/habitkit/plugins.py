@@ -4,6 +4,9 @@ An installed package offers a backend in the entry point group ``habitkit.backen
 URL's scheme without any driver (``postgresql`` serves ``postgresql+asyncpg://`` too). It names a
 function ``open_url(url, *, asynchronous)`` that returns a ``Store``, or, if asked for one, an
 ``AsyncStore`` or something to await for one.
+
+For the package's own schemes nothing is looked up: reading the entry points of all that is
+installed takes as long as importing the kit.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import inspect
 import re
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import MissingExtra, UnknownScheme
@@ -21,9 +25,16 @@ if TYPE_CHECKING:
 
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["GROUP", "entry_points", "naming_extras", "open_async_store", "open_store"]
+__all__ = ["GROUP", "OWN", "entry_points", "naming_extras", "open_async_store", "open_store"]
 
 GROUP = "habitkit.backends"
+
+OWN = {
+    "memory": "habitkit.backends.memory",
+    "postgresql": "habitkit.backends.sqlalchemy",
+    "sqlite": "habitkit.backends.sqlalchemy",
+}
+"""The package's own backends by scheme; they are entry points as well, for whoever lists those."""
 
 _EXTRA_OF_MODULE = {
     "asyncpg": "asyncpg",
@@ -81,13 +92,17 @@ def entry_points(*, group: str) -> Iterable[EntryPoint]:
 
 def _open(url: Any, *, asynchronous: bool) -> Any:
     """Find the backend, load it, call it."""
-    installed = {point.name: point for point in entry_points(group=GROUP)}
     found = _SCHEME.match(url) if isinstance(url, str) else None
-    point = installed.get(found[1].lower()) if found else None
-    if point is None:
-        raise UnknownScheme(found[1] if found else _without_user(str(url)), sorted(installed))
+    scheme = found[1].lower() if found else ""
+    if scheme in OWN:
+        with naming_extras():
+            return import_module(OWN[scheme]).open_url(url, asynchronous=asynchronous)
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme not in installed:
+        shown = found[1] if found else _without_user(str(url))
+        raise UnknownScheme(shown, sorted({*OWN, *installed}))
     with naming_extras():
-        return point.load()(url, asynchronous=asynchronous)
+        return installed[scheme].load()(url, asynchronous=asynchronous)
 
 
 def _without_user(url: str) -> str:

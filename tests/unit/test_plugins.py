@@ -46,6 +46,9 @@ def test_the_package_offers_its_backends_under_their_schemes():
     points = declared_entry_points(plugins.GROUP)
 
     assert sorted(point.name for point in points) == SCHEMES
+    assert {point.name: point.value for point in points} == {
+        scheme: f"{module}:open_url" for scheme, module in plugins.OWN.items()
+    }
     assert all(callable(point.load()) for point in points)
 
 
@@ -84,6 +87,12 @@ async def test_an_async_kit_opens_by_url(own_backends):
         run = await kit.habits.create("ada", "Run", Schedule.daily())
 
         assert (await kit.habits.check_in(run.id)).coins == 10
+
+
+def test_the_packages_own_schemes_are_opened_without_a_look_at_what_is_installed(monkeypatch):
+    monkeypatch.delattr(plugins, "entry_points")
+
+    plugins.open_store("memory://").close()
 
 
 def test_memory_has_nothing_beyond_the_scheme(own_backends):
@@ -137,11 +146,14 @@ def test_what_is_almost_a_url_is_refused_without_telling_its_password(own_backen
     assert "hush" not in f"{refusal.value} {refusal.value.scheme}"
 
 
-def test_without_any_backend_the_message_says_so(monkeypatch):
+def test_the_packages_own_schemes_are_known_and_open_where_nothing_is_installed(monkeypatch):
     monkeypatch.setattr(plugins, "entry_points", lambda *, group: [])
 
-    with pytest.raises(UnknownScheme, match="installed: none"):
-        plugins.open_store("memory://")
+    plugins.open_store("memory://").close()
+    with pytest.raises(UnknownScheme) as refusal:
+        plugins.open_store("other://")
+
+    assert refusal.value.known == tuple(SCHEMES)
 
 
 @pytest.mark.parametrize(
