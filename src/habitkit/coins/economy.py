@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field
 
+from habitkit._values import frozen
 from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
 from habitkit.events import Event, HabitCompleted, StreakReached
 

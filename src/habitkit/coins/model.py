@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import field
 
-from habitkit._values import fact
+from habitkit._values import fact, frozen
 from habitkit.journal.model import Answer
 
 __all__ = [

@@ -6,9 +6,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID, uuid5
 
-from attrs import frozen
-
-from habitkit._values import fact
+from habitkit._values import fact, frozen
 from habitkit.errors import InvalidHabit
 from habitkit.habits.goal import Goal
 from habitkit.habits.schedule import Schedule

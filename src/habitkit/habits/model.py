@@ -6,9 +6,9 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
 
-from habitkit._values import fact
+from habitkit._values import fact, frozen
 from habitkit.errors import InvalidHabit
 from habitkit.events import Event
 from habitkit.habits.facts import CheckIn, Credit, Void
@@ -112,7 +112,7 @@ class Habit:
     schedule: Schedule
     clock: DayClock
     created_at: datetime
-    goal: Goal = Goal()  # noqa: RUF009 - frozen
+    goal: Goal = Goal()
     tags: tuple[str, ...] = ()
     freezes: FreezeRule | None = None
     place: int | None = None

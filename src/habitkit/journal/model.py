@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from attrs import frozen
-
+from habitkit._values import frozen
 from habitkit.events import Event
 
 __all__ = [
