@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+from operator import attrgetter, eq
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["fact", "frozen", "of_fields"]
 
@@ -14,32 +19,41 @@ of_fields = tuple.__new__
 less than half the time that the class itself takes, for those made at every action."""
 
 
+@cache
+def _compared(cls: type) -> Callable[[object], tuple[object, ...]]:
+    """Return what reads the class of a value and the fields by which it is compared."""
+    return attrgetter("__class__", *[a.name for a in attrs.fields(cls) if a.eq])
+
+
+@cache
+def _hashed(cls: type) -> Callable[[object], tuple[object, ...]]:
+    """Return what reads the class of a value and the fields by which it is hashed."""
+    names = [a.name for a in attrs.fields(cls) if (a.eq if a.hash is None else a.hash)]
+    return attrgetter("__class__", *names)
+
+
 class _Shared:
-    """What attrs would write and compile for each class anew: half of what a class costs to make.
-
-    It is for all classes alike, slower to run, and no action needs it.
-    """
-
-    __attrs_attrs__: tuple[attrs.Attribute[Any], ...]
+    """What attrs would write and compile for each class anew, which takes half of its making."""
 
     @recursive_repr("...")
     def __repr__(self) -> str:
         """Show the class and the fields, as attrs does."""
-        name = type(self).__qualname__.rsplit(">.", 1)[-1]
-        fields = [f"{a.name}={getattr(self, a.name)!r}" for a in self.__attrs_attrs__ if a.repr]
-        return f"{name}({', '.join(fields)})"
+        cls: Any = type(self)
+        shown = [f"{a.name}={getattr(self, a.name)!r}" for a in attrs.fields(cls) if a.repr]
+        return f"{cls.__qualname__.rsplit('>.', 1)[-1]}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         """Compare the fields of two of the very same class."""
-        if other.__class__ is not self.__class__:
+        if type(other) is not type(self):
             return NotImplemented
-        names = [a.name for a in self.__attrs_attrs__ if a.eq]
-        return all(getattr(self, name) == getattr(other, name) for name in names)
+        cls: Any = type(self)
+        read = _compared(cls)
+        return all(map(eq, read(self), read(other)))
 
     def __hash__(self) -> int:
-        """Hash the fields that are compared, but for those that say they cannot be."""
-        hashed = [a.name for a in self.__attrs_attrs__ if (a.eq if a.hash is None else a.hash)]
-        return hash((type(self), *[getattr(self, name) for name in hashed]))
+        """Hash the class and the fields."""
+        cls: Any = type(self)
+        return hash(_hashed(cls)(self))
 
 
 def _shared(cls: type) -> type:
