@@ -1,7 +1,5 @@
 """Values of the books: block hashes, what they cover, what an audit found, what is exported."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Values of the coins room: accounts, transfers, entries, balances, holds, entitlements."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -152,17 +150,17 @@ class Posting:
     metadata: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @classmethod
-    def award(cls, owner: str, amount: int, **more: Any) -> Posting:
+    def award(cls, owner: str, amount: int, **more: Any) -> "Posting":
         """Coins given to an owner; ``more`` are currency, memo and metadata."""
         return cls("award", owner, owner, amount, **more)
 
     @classmethod
-    def spend(cls, owner: str, amount: int, **more: Any) -> Posting:
+    def spend(cls, owner: str, amount: int, **more: Any) -> "Posting":
         """Coins taken from an owner for good; ``more`` are currency, memo and metadata."""
         return cls("spend", owner, owner, amount, **more)
 
     @classmethod
-    def transfer(cls, source: str, target: str, amount: int, **more: Any) -> Posting:
+    def transfer(cls, source: str, target: str, amount: int, **more: Any) -> "Posting":
         """Coins from one owner to another; ``more`` are currency, memo and metadata."""
         return cls("transfer", source, target, amount, **more)
 

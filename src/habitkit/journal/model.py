@@ -1,7 +1,5 @@
 """Values of the journal: rows of events, deliveries, messages between owners, answers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple

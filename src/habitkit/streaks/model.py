@@ -1,7 +1,5 @@
 """Values of the streaks room."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
