@@ -1,6 +1,10 @@
 """habitkit: habits, streaks and a coin ledger inside your own web app."""
 
-from habitkit.async_kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit._late import loader
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.books import AuditReport, Finding, Head
 from habitkit.coins.economy import Economy, RewardRule
@@ -25,6 +29,9 @@ from habitkit.kit import HabitKit, HostKit, OwnedKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
 from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak
 from habitkit.transaction import Transaction
+
+if TYPE_CHECKING:
+    from habitkit.async_kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit
 
 __all__ = [
     "AsyncHabitKit",
@@ -71,3 +78,6 @@ __all__ = [
     "on",
     "subscribe",
 ]
+
+_PAGES = {"async_kit": ("AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit")}
+__getattr__ = loader(globals(), __name__, _PAGES)

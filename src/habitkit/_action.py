@@ -27,8 +27,6 @@ from typing import (
     overload,
 )
 
-from attrs import define
-
 from habitkit._procedure import drive, drive_async
 from habitkit.errors import KitClosed
 from habitkit.wiring import begin, refuse_nesting
@@ -58,11 +56,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@define
 class Life:
     """Whether a kit, and with it every view of it, is closed."""
 
-    closed: bool = False
+    def __init__(self) -> None:
+        """Begin it."""
+        self.closed = False
 
 
 class _Runner:

@@ -86,7 +86,17 @@ class Void:
 
 
 @frozen
-class Skip:
+class _OfADay:
+    """What is said of one day of a habit: the fields of four facts."""
+
+    id: UUID
+    habit_id: UUID
+    owner: str
+    at: datetime
+    day: date
+
+
+class Skip(_OfADay):
     """The fact that a day does not matter: it is neither done nor missed.
 
     Attributes:
@@ -97,11 +107,7 @@ class Skip:
         day: The habit day.
     """
 
-    id: UUID
-    habit_id: UUID
-    owner: str
-    at: datetime
-    day: date
+    __slots__ = ()
 
 
 @frozen
@@ -159,8 +165,7 @@ class FreezeGranted:
             raise InvalidHabit("count", given=self.count, expected="an int of at least 1")
 
 
-@frozen
-class StreakRepaired:
+class StreakRepaired(_OfADay):
     """The fact that a missed slot was mended: it no longer breaks the streak.
 
     Attributes:
@@ -171,11 +176,7 @@ class StreakRepaired:
         day: A day of the slot.
     """
 
-    id: UUID
-    habit_id: UUID
-    owner: str
-    at: datetime
-    day: date
+    __slots__ = ()
 
 
 @frozen
@@ -205,8 +206,7 @@ class ScheduleChanged:
         self.goal.fit(self.schedule)
 
 
-@frozen
-class Archived:
+class Archived(_OfADay):
     """The fact that a habit was put away: from its day on nothing is due.
 
     Attributes:
@@ -217,15 +217,10 @@ class Archived:
         day: The habit day of that instant.
     """
 
-    id: UUID
-    habit_id: UUID
-    owner: str
-    at: datetime
-    day: date
+    __slots__ = ()
 
 
-@frozen
-class Restored:
+class Restored(_OfADay):
     """The fact that a habit was taken up again: from its day on it is due as before.
 
     Attributes:
@@ -236,11 +231,7 @@ class Restored:
         day: The habit day of that instant.
     """
 
-    id: UUID
-    habit_id: UUID
-    owner: str
-    at: datetime
-    day: date
+    __slots__ = ()
 
 
 @frozen

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from habitkit.errors import InvalidZone
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 __all__ = ["LATE_WINDOW", "day_boundary", "habit_day", "is_sealed", "zone"]
 
@@ -17,7 +20,11 @@ _DAY = timedelta(days=1)
 _MIDNIGHT = time(0)
 
 
-_zone = lru_cache(maxsize=1024)(ZoneInfo)
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - a tenth of an import; coins alone need no zone
+
+    return ZoneInfo(name)
 
 
 def zone(name: str) -> ZoneInfo:
