@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from habitkit._late import loader
 from habitkit.clock import Clock, SystemClock
-from habitkit.coins.books import AuditReport, Finding, Head
 from habitkit.coins.economy import Economy, RewardRule
 from habitkit.coins.model import Balance, Entry, Hold, Posting, Transfer
 from habitkit.errors import HabitKitError
@@ -32,6 +31,7 @@ from habitkit.transaction import Transaction
 
 if TYPE_CHECKING:
     from habitkit.async_kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit
+    from habitkit.coins.books import AuditReport, Finding, Head
 
 __all__ = [
     "AsyncHabitKit",
@@ -79,5 +79,8 @@ __all__ = [
     "subscribe",
 ]
 
-_PAGES = {"async_kit": ("AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit")}
+_PAGES = {
+    "async_kit": ("AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit"),
+    "coins.books": ("AuditReport", "Finding", "Head"),
+}
 __getattr__ = loader(globals(), __name__, _PAGES)

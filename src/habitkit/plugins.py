@@ -43,7 +43,7 @@ _EXTRA_OF_MODULE = {
     "pymemcache": "memcached",
     "redis": "redis",
 }
-_SCHEME = re.compile(r"^([a-z][a-z0-9.-]*)(\+[a-z0-9_]+)?:", re.IGNORECASE)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 
 
 def open_store(url: str) -> Store:

@@ -1,8 +1,15 @@
 """Coins: a double-entry ledger with holds and block hashes, and what facts entitle an owner to."""
 
-from habitkit.coins.books import AuditReport, Block, Finding, Head, LedgerExport, Line
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit._late import loader
 from habitkit.coins.economy import Economy, RewardRule, RuleSet
 from habitkit.coins.model import Account, Balance, Entry, Hold, Posting, Settled, Transfer
+
+if TYPE_CHECKING:
+    from habitkit.coins.books import AuditReport, Block, Finding, Head, LedgerExport, Line
 
 __all__ = [
     "Account",
@@ -22,3 +29,6 @@ __all__ = [
     "Settled",
     "Transfer",
 ]
+
+_PAGES = {"books": ("AuditReport", "Block", "Finding", "Head", "LedgerExport", "Line")}
+__getattr__ = loader(globals(), __name__, _PAGES)

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids
 from habitkit._procedure import Call
-from habitkit.coins import chain
-from habitkit.coins.books import AuditReport, Block, Digest, Finding, Head, LedgerExport
-from habitkit.coins.checking import Checker
+from habitkit.coins import late
 from habitkit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit._procedure import Steps
-    from habitkit.coins.books import Line
+    from habitkit.coins.books import AuditReport, Block, Finding, Head, LedgerExport, Line
     from habitkit.coins.model import Account, Hold, Settled
     from habitkit.transaction import Transaction
 
@@ -57,7 +55,9 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     elif tx.scope is not None:
         raise NotFound("ledger", owner)
     given: object = heads
-    if not isinstance(given, (list, tuple)) or not all(isinstance(each, Head) for each in given):
+    if not isinstance(given, (list, tuple)) or not all(
+        isinstance(each, late.Head) for each in given
+    ):
         raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
     expected: dict[UUID, list[Head]] = {}
     for each in heads:
@@ -66,7 +66,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     counted = entries = sealed = 0
     findings: list[Finding] = [] if owner is not None else _check_sums(tx)
     for account in _accounts(tx, owner):
-        checker = Checker(account, expected.pop(account.id, ()), tx.audit_key)
+        checker = late.Checker(account, expected.pop(account.id, ()), tx.audit_key)
         problem = checker.run(_lines(tx, account.id), _blocks(tx, account.id))
         if problem is None and account.role == "escrow":
             problem = checker.check_holds(tx.coins.books.held(account.owner, account.currency))
@@ -76,10 +76,12 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         entries += checker.entries
         sealed += checker.sealed
     findings += [
-        Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
+        late.Finding(
+            f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency
+        )
         for lost, *_ in expected.values()
     ]
-    return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
+    return late.AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
 
 
 def head(tx: Transaction, owner: str) -> list[Head]:
@@ -93,9 +95,9 @@ def head(tx: Transaction, owner: str) -> list[Head]:
         if account.role == "wallet":
             last = tx.coins.books.last_block(account.id)
             found.append(
-                Head(account.id, owner, account.currency, last.last, last.hash.hex())
+                late.Head(account.id, owner, account.currency, last.last, last.hash.hex())
                 if last
-                else Head(account.id, owner, account.currency, 0, "")
+                else late.Head(account.id, owner, account.currency, 0, "")
             )
     return found
 
@@ -107,7 +109,7 @@ def export(tx: Transaction, owner: str) -> LedgerExport:
     holds: list[Hold] = []
     for currency in sorted({account.currency for account in accounts}):
         holds += _holds(tx, owner, currency)
-    return LedgerExport(
+    return late.LedgerExport(
         owner,
         accounts,
         {account.id: tuple(_lines(tx, account.id)) for account in accounts},
@@ -172,19 +174,19 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
     for line in lines:
         if line.digest is None and (line.memo, line.metadata) != (None, None):
             salt = tx.new_id().bytes
-            fresh.append(Digest(line.transfer_id, salt, chain.words_digest(salt, line)))
+            fresh.append(late.Digest(line.transfer_id, salt, late.words_digest(salt, line)))
     if fresh:
         books.digest(fresh)
         lines = books.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
-    hashes = [chain.line_hash(line) for line in lines]
+    hashes = [late.line_hash(line) for line in lines]
     before = books.last_block(account_id)
-    start = chain.BEGINNING if before is None else before.hash
-    block = Block(
+    start = late.BEGINNING if before is None else before.hash
+    block = late.Block(
         account_id,
         lines[0].seq,
         lines[-1].seq,
-        chain.block_hash(start, hashes, tx.audit_key),
-        chain.marks(hashes),
+        late.block_hash(start, hashes, tx.audit_key),
+        late.marks(hashes),
         tx.now,
     )
     books.seal(block, more=block.last < account.seq)
@@ -197,10 +199,10 @@ def _check_sums(tx: Transaction) -> list[Finding]:
     for currency, balances, amounts, entries, transfers in tx.coins.books.sums():
         if balances or amounts:
             problem = f"balances sum to {balances} and entries to {amounts}, expected 0 and 0"
-            findings.append(Finding(problem, currency=currency))
+            findings.append(late.Finding(problem, currency=currency))
         if entries != 2 * transfers:
             problem = f"{transfers} transfers have {entries} entries, expected two each"
-            findings.append(Finding(problem, currency=currency))
+            findings.append(late.Finding(problem, currency=currency))
     return findings
 
 

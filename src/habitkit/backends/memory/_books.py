@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.books import Line, Sum
+from habitkit.coins import late
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.coins.books import Block, Digest
+    from habitkit.coins.books import Block, Digest, Line, Sum
     from habitkit.coins.model import Account, Hold, Move, Settled, Transfer
 
 __all__ = ["Books", "Holds"]
@@ -138,7 +138,7 @@ class Books:
         moves = [(currencies[move.account_id.int], move.amount) for move in self._entries]
         transfers = [transfer.currency for transfer in self._transfers]
         return [
-            Sum(
+            late.Sum(
                 currency,
                 sum(a.balance for a in self._accounts if a.currency == currency),
                 sum(amount for of, amount in moves if of == currency),
@@ -213,8 +213,10 @@ class Books:
         transfer = self._transfers.get(transfer_id.int)
         salt, digest = self._digests.get(transfer_id.int, (None, None))
         if transfer is None:
-            return Line(*own, None, None, None, None, None, None, None, None, salt, digest, None)
-        return Line(
+            return late.Line(
+                *own, None, None, None, None, None, None, None, None, salt, digest, None
+            )
+        return late.Line(
             *own,
             transfer.kind,
             transfer.source,

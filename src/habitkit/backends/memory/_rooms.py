@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
-from habitkit.habits.words import EVERY_HABIT, matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,6 +106,11 @@ class Habits:
         self, owner: str, words: Sequence[str], after: UUID | None, limit: int
     ) -> list[Habit]:
         """Return a page of the habits in which words are written."""
+        from habitkit.habits.words import (  # noqa: PLC0415 - it knows all alphabets
+            EVERY_HABIT,
+            matching,
+        )
+
         habits = self.of_owner(owner, after, EVERY_HABIT)
         return matching(words, habits, self.notes(owner))[:limit]
 
