@@ -93,7 +93,7 @@ def _lazy(module: Module) -> set[str]:
 def test_the_package_offers_exactly_what_it_imports():
     (package,) = [module for module in PUBLIC if module.name == "habitkit"]
 
-    assert set(habitkit.__all__) == imported(package)
+    assert set(habitkit.__all__) == imported(package) | lazy(package)
     assert not defined(package)
     assert all(getattr(habitkit, name) is not None for name in habitkit.__all__)
 
@@ -163,5 +163,13 @@ def test_a_room_offers_names_of_its_own_pages_alone():
 
 def test_the_package_computes_nothing_at_import():
     (package,) = [module for module in PUBLIC if module.name == "habitkit"]
+    for_types = [node.test for node in package.tree.body if isinstance(node, ast.If)]
+    calls = [node.func for node in ast.walk(package.tree) if isinstance(node, ast.Call)]
 
-    assert {type(node) for node in package.tree.body} == {ast.Expr, ast.ImportFrom, ast.Assign}
+    assert {type(node) for node in package.tree.body if not isinstance(node, ast.If)} == {
+        ast.Expr,
+        ast.ImportFrom,
+        ast.Assign,
+    }
+    assert [ast.unparse(test) for test in for_types] == ["TYPE_CHECKING"]
+    assert {ast.unparse(call) for call in calls} == {"loader", "globals"}

@@ -22,7 +22,9 @@ HEAVY = [
     "fastapi",
     "flask",
     "greenlet",
+    "habitkit.async_kit",
     "habitkit.backends",
+    "habitkit.coins.books",
     "habitkit.contrib",
     "habitkit.importers",
     "habitkit.testing",
@@ -38,6 +40,7 @@ HEAVY = [
     "sqlite3",
     "ssl",
     "urllib.request",
+    "zoneinfo",
 ]
 
 SCRIPT = """
@@ -85,6 +88,12 @@ def imported() -> dict[str, list[str]]:
 @pytest.mark.parametrize("module", HEAVY)
 def test_importing_the_package_does_not_load(module, imported):
     assert not [name for name in imported["modules"] if f"{name}.".startswith(f"{module}.")]
+
+
+def test_opening_a_store_of_the_packages_own_looks_for_no_installed_packages():
+    loaded = run("import habitkit; habitkit.HabitKit.open('memory://')")["modules"]
+
+    assert not {"importlib.metadata", "habitkit.habits.words", "sqlalchemy"} & set(loaded)
 
 
 def test_importing_the_package_loads_the_package(imported):
