@@ -57,8 +57,8 @@ class _Shared:
 
 
 def _shared(cls: type) -> type:
-    """Give a class the methods that attrs then finds there and leaves alone."""
-    for name in ("__repr__", "__eq__", "__hash__"):
+    """Give a class the methods that attrs then finds there and leaves alone, as it does its own."""
+    for name in {"__repr__", "__eq__", "__hash__"} - vars(cls).keys():
         setattr(cls, name, vars(_Shared)[name])
     return cls
 
