@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import (
     ARRAY,
     String,
+    Text,
     bindparam,
+    cast,
     delete,
     exists,
     func,
@@ -21,7 +23,13 @@ from sqlalchemy import (
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._messages import OPEN
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import insert_rows
+from habitkit.backends.sqlalchemy._rowsets import (
+    array_of,
+    insert_columns,
+    instant_array,
+    shared_by_all,
+    text_array,
+)
 from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
 from habitkit.journal.model import Delivery, Locked, StoredEvent
 
@@ -63,7 +71,10 @@ class Owners:
             insert(owners)
             .from_select(
                 ["owner", "rev"],
-                select(func.unnest(bindparam("owners", type_=ARRAY(String))), literal_column("1")),
+                select(
+                    func.unnest(cast(bindparam("owners", type_=Text()), ARRAY(String))),
+                    literal_column("1"),
+                ),
             )
             .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
             .returning(
@@ -92,7 +103,7 @@ class Owners:
     def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
         """Take the locks of many owners; on PostgreSQL by one statement."""
         if self._link.dialect.name == "postgresql":
-            rows = self._link.rows(self._LOCK_ALL, {"owners": list(owners)})
+            rows = self._link.rows(self._LOCK_ALL, {"owners": text_array(owners)})
             return {owner: Locked(rev, messages) for owner, rev, messages in rows}
         return {owner: self.lock(owner) for owner in owners}
 
@@ -105,7 +116,11 @@ class Events:
         kind="event",
     )
     _ADD_MANY = Prepared(
-        lambda insert: insert_rows(insert, "rows", tuple(events.c)), kind="event", only="postgresql"
+        lambda insert: insert_columns(
+            insert, tuple(events.c), shared=("type", "at"), objects=("fields",)
+        ),
+        kind="event",
+        only="postgresql",
     )
     _DELIVER = Prepared(
         lambda insert: insert(outbox).values({c.name: bindparam(c.name) for c in outbox.c}),
@@ -118,27 +133,11 @@ class Events:
 
     def append(self, rows: Sequence[EventRow]) -> None:
         """Add events and the deliveries they ask for."""
-        values: list[dict[str, Any]] = []
-        deliveries: list[dict[str, Any]] = []
-        for rev, position, event, deliver in rows:
-            place = {"owner": event.owner, "rev": rev, "position": position}
-            values.append(
-                {
-                    **place,
-                    "type": event.type,
-                    "at": event.at,
-                    "key": event.key,
-                    "fields": _codec.event_fields(event),
-                }
-            )
-            if deliver:
-                deliveries.append({**place, "available_at": event.at, "attempts": 0})
         if len(rows) > _FEW and self._link.dialect.name == "postgresql":
-            self._link.run(self._ADD_MANY, {"rows": _codec.dump(values)})
+            self._link.run(self._ADD_MANY, _columns(rows))
         else:
-            for value in values:
-                value["fields"] = _codec.to_json(value["fields"])
-            self._link.run_many(self._ADD, values)
+            self._link.run_many(self._ADD, [_values(row) for row in rows])
+        deliveries = [_delivery(row) for row in rows if row.deliver]
         if deliveries:
             self._link.run_many(self._DELIVER, deliveries)
 
@@ -228,6 +227,46 @@ class Outbox:
                 "until": until,
             },
         )
+
+
+def _delivery(row: EventRow) -> dict[str, Any]:
+    """Return the delivery of an event as a row."""
+    rev, position, event, _ = row
+    return {
+        "owner": event.owner,
+        "rev": rev,
+        "position": position,
+        "available_at": event.at,
+        "attempts": 0,
+    }
+
+
+def _values(row: EventRow) -> dict[str, Any]:
+    """Return an event as a row."""
+    rev, position, event, _ = row
+    return {
+        "owner": event.owner,
+        "rev": rev,
+        "position": position,
+        "type": event.type,
+        "at": event.at,
+        "key": event.key,
+        "fields": _codec.to_json(_codec.event_fields(event)),
+    }
+
+
+def _columns(rows: Sequence[EventRow]) -> dict[str, Any]:
+    """Return events column by column."""
+    revs, positions, events, _ = zip(*rows, strict=True)
+    return {
+        "row_owner": text_array([event.owner for event in events]),
+        "row_rev": array_of(revs),
+        "row_position": array_of(positions),
+        **shared_by_all("row_type", [event.type for event in events], text_array),
+        **shared_by_all("row_at", [event.at for event in events], instant_array),
+        "row_key": text_array([event.key for event in events]),
+        "row_fields": _codec.dump([_codec.event_fields(event) for event in events]),
+    }
 
 
 def _due() -> CTE:

@@ -12,9 +12,10 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Column,
-    String,
+    Text,
     any_,
     bindparam,
+    cast,
     column,
     func,
     select,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 )
 
 from habitkit import _codec
+from habitkit._values import of_fields
 from habitkit.backends.sqlalchemy._coins import (
     FACTS,
     FEW,
@@ -36,6 +38,7 @@ from habitkit.backends.sqlalchemy._rowsets import (
     columns_of,
     id_array,
     instant_array,
+    shared_by_all,
     text_array,
 )
 from habitkit.backends.sqlalchemy._steps import steps_of
@@ -45,14 +48,14 @@ from habitkit.backends.sqlalchemy.tables import (
     entries,
     transfers,
 )
-from habitkit.coins.model import Account
+from habitkit.coins.model import Account, Move
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from habitkit.backends.sqlalchemy._steps import Step
-    from habitkit.coins.model import Move, Transfer
+    from habitkit.coins.model import Transfer
 
 __all__ = ["AFTER", "MOVE", "PostgresCoins"]
 
@@ -107,11 +110,14 @@ def _post_many(insert: Callable[..., Any]) -> Any:
     """Return the statement of a batch."""
     made, entered = (
         insert(columns[0].table)
-        .from_select([c.name for c in columns], columns_of(name, columns))
+        .from_select([c.name for c in columns], columns_of(name, columns, shared))
         .cte(name)
-        for name, columns in (("made", FACTS), ("entered", _ENTRY))
+        for name, columns, shared in (
+            ("made", FACTS, ("kind", "currency", "at")),
+            ("entered", _ENTRY, ("at",)),
+        )
     )
-    steps = columns_of("step", _STEP).cte("steps")
+    steps = columns_of("step", _STEP, ("at", "debt")).cte("steps")
     moved = (
         update(accounts)
         .where(
@@ -126,6 +132,15 @@ def _post_many(insert: Callable[..., Any]) -> Any:
     return select(func.count()).select_from(moved).add_cte(made, entered)
 
 
+def _given_once(name: str) -> Any:
+    """Return an array of texts, given as its text: read once, and not for each row of a scan.
+
+    The cast around the subquery changes nothing, but that the subquery is one value to ``ANY``.
+    """
+    given = select(cast(bindparam(name, type_=Text()), ARRAY(Text))).scalar_subquery()
+    return cast(given, ARRAY(Text))
+
+
 class PostgresCoins(Coins):
     """Coins on PostgreSQL: a posting of any size is one statement."""
 
@@ -133,7 +148,7 @@ class PostgresCoins(Coins):
     _POST_MANY = Prepared(_post_many, kind="transfer", only="postgresql")
     _ACCOUNTS_OF_MANY = Prepared(
         lambda _: select(accounts).where(
-            accounts.c.owner == any_(bindparam("owners", type_=ARRAY(String))),
+            accounts.c.owner == any_(_given_once("owners")),
             accounts.c.currency == bindparam("currency"),
         ),
         only="postgresql",
@@ -143,8 +158,9 @@ class PostgresCoins(Coins):
         """Return owners' accounts of a currency."""
         if len(owners) <= FEW:
             return super().accounts(owners, currency)
-        values = {"owners": list(owners), "currency": currency}
-        return [Account(*row) for row in self._link.rows(self._ACCOUNTS_OF_MANY, values)]
+        values = {"owners": text_array(owners), "currency": currency}
+        rows = self._link.rows(self._ACCOUNTS_OF_MANY, values)
+        return [of_fields(Account, row) for row in rows]
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries; each account moves on only from what was read."""
@@ -180,32 +196,46 @@ def _side(name: str, move: Move) -> dict[str, Any]:
 
 def _batch(
     transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[Step]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Return the parameters of a batch: columns, in the order of its rows."""
-    last = [step.last for step in steps]
+    account_ids, seqs, transfer_ids, amounts, balances, ats, _ = _turned(moves)
+    last = _turned([step.last for step in steps])
+    last_ids, last_seqs, _, _, last_balances, last_ats, debts = last
+    return {
+        **_made(transfers),
+        "entered_account_id": id_array(account_ids),
+        "entered_seq": array_of(seqs),
+        "entered_transfer_id": id_array(transfer_ids),
+        "entered_amount": array_of(amounts),
+        "entered_balance": array_of(balances),
+        **shared_by_all("entered_at", ats, instant_array),
+        "step_id": id_array(last_ids),
+        "step_seq_before": array_of([step.seq_before for step in steps]),
+        "step_balance_before": array_of([step.balance_before for step in steps]),
+        "step_seq": array_of(last_seqs),
+        "step_balance": array_of(last_balances),
+        **shared_by_all("step_at", last_ats, instant_array),
+        **shared_by_all("step_debt", debts, array_of),
+    }
+
+
+def _turned(moves: Sequence[Move]) -> Sequence[Sequence[Any]]:
+    """Return moves column by column."""
+    return list(zip(*moves, strict=True)) or [()] * len(Move._fields)
+
+
+def _made(transfers: Sequence[Transfer]) -> dict[str, Any]:
+    """Return the columns of the transfers of a batch."""
     metadata = [None if t.metadata is None else _codec.to_json(t.metadata) for t in transfers]
     return {
         "made_id": id_array([t.id for t in transfers]),
-        "made_kind": text_array([t.kind for t in transfers]),
+        **shared_by_all("made_kind", [t.kind for t in transfers], text_array),
         "made_source": text_array([t.source for t in transfers]),
         "made_target": text_array([t.target for t in transfers]),
-        "made_currency": text_array([t.currency for t in transfers]),
+        **shared_by_all("made_currency", [t.currency for t in transfers], text_array),
         "made_amount": array_of([t.amount for t in transfers]),
         "made_memo": text_array([t.memo for t in transfers]),
-        "made_at": instant_array([t.at for t in transfers]),
+        **shared_by_all("made_at", [t.at for t in transfers], instant_array),
         "made_metadata": text_array(metadata),
         "made_reverses": id_array([t.reverses for t in transfers]),
-        "entered_account_id": id_array([m.account_id for m in moves]),
-        "entered_seq": array_of([m.seq for m in moves]),
-        "entered_transfer_id": id_array([m.transfer_id for m in moves]),
-        "entered_amount": array_of([m.amount for m in moves]),
-        "entered_balance": array_of([m.balance for m in moves]),
-        "entered_at": instant_array([m.at for m in moves]),
-        "step_id": id_array([m.account_id for m in last]),
-        "step_seq_before": array_of([step.seq_before for step in steps]),
-        "step_balance_before": array_of([step.balance_before for step in steps]),
-        "step_seq": array_of([m.seq for m in last]),
-        "step_balance": array_of([m.balance for m in last]),
-        "step_at": instant_array([m.at for m in last]),
-        "step_debt": array_of([m.debt for m in last]),
     }

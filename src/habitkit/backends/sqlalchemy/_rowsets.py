@@ -1,8 +1,8 @@
 """Many rows in one statement on PostgreSQL, which stays the same for any number of them.
 
-So it is compiled and planned once. What a batch of coins writes is given as columns: each is one
-parameter, the text of an array, which is cheap to write here and cheap to read there. Rows that
-hold values of every kind are one parameter together, a JSON array of objects.
+So it is compiled and planned once. What a batch writes is given as columns: each is one parameter,
+the text of an array, which is cheap to write here and cheap to read there. What is JSON itself is
+given as one JSON array.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
-    column,
     func,
     select,
 )
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import Dialect, Select
+    from sqlalchemy import Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = [
@@ -42,10 +41,12 @@ __all__ = [
     "given_texts",
     "id_array",
     "insert_columns",
-    "insert_rows",
     "instant_array",
+    "shared_by_all",
     "text_array",
 ]
+
+_EMPTY = "{}"
 
 
 class among(ColumnElement[bool]):  # noqa: N801 - reads like a function
@@ -87,39 +88,54 @@ def given_texts(dialect: Dialect, texts: Collection[str]) -> str:
     return text_array(texts) if dialect.name == "postgresql" else json.dumps(list(texts))
 
 
-def columns_of(name: str, columns: Sequence[Column[Any]]) -> Select[Any]:
+def columns_of(
+    name: str,
+    columns: Sequence[Column[Any]],
+    shared: Collection[str] = (),
+    objects: Collection[str] = (),
+) -> Any:
     """Return a query of rows that are given column by column.
+
+    Theory of operation. The arrays are unnested side by side, and what is shorter than the others
+    is filled up with NULL. So a column of NULLs is given as an empty array, and one that has the
+    same value in each row as an empty array with that value beside it: PostgreSQL needs most of a
+    microsecond to read an instant from text, and a batch has hundreds of them.
 
     Args:
         name: What the parameters begin with: ``{name}_{column}``, the text of an array each.
         columns: Whose names and types the rows have; texts may be longer, an insert refuses them.
+        shared: Columns without NULLs of which the rows may share a value: they have another
+            parameter, ``{name}_{column}_of_all``; see ``shared_by_all``.
+        objects: JSON columns that are given as the text of one JSON array.
     """
-    given = [
-        cast(bindparam(f"{name}_{c.name}", type_=Text()), ARRAY(_unbounded(c))) for c in columns
-    ]
-    rows = (
-        func.unnest(*given)
-        .table_valued(*(column(c.name, c.type) for c in columns), name=f"{name}_rows")
-        .render_derived()
-    )
-    return select(*rows.c)
+    rows = select(*(_unnested(name, c, objects) for c in columns)).subquery(f"{name}_rows")
+    return select(*(_filled(name, c, rows.c[c.name], shared) for c in columns))
 
 
-def insert_columns(insert: Callable[..., Any], columns: Sequence[Column[Any]]) -> Any:
+def insert_columns(
+    insert: Callable[..., Any],
+    columns: Sequence[Column[Any]],
+    shared: Collection[str] = (),
+    objects: Collection[str] = (),
+) -> Any:
     """Return an insert of rows that are given column by column; see ``columns_of``."""
-    rows = columns_of("row", columns)
+    rows = columns_of("row", columns, shared, objects)
     return insert(columns[0].table).from_select([c.name for c in columns], rows)
 
 
-def insert_rows(insert: Callable[..., Any], name: str, columns: Sequence[Column[Any]]) -> Any:
-    """Return an insert of rows that are given as the JSON text ``name``: objects by column."""
-    given = cast(bindparam(name, type_=Text()), Json())
-    rows = (
-        func.jsonb_to_recordset(given)
-        .table_valued(*(column(c.name, c.type) for c in columns), name=f"{name}_rows")
-        .render_derived(with_types=True)
-    )
-    return insert(columns[0].table).from_select([c.name for c in columns], select(*rows.c))
+def shared_by_all(
+    name: str, values: Sequence[Any], array: Callable[[Sequence[Any]], str]
+) -> dict[str, Any]:
+    """Return both parameters of a column that rows may share; see ``columns_of``.
+
+    Args:
+        name: The column's parameter.
+        values: Its values.
+        array: Makes the text of an array of them, if they differ.
+    """
+    first = values[0] if values else None
+    alike = values.count(first) == len(values)
+    return {name: _EMPTY if alike else array(values), f"{name}_of_all": first}
 
 
 def array_of(values: Iterable[object]) -> str:
@@ -127,21 +143,48 @@ def array_of(values: Iterable[object]) -> str:
     return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
-def id_array(ids: Iterable[UUID | None]) -> str:
-    """Return the text of an array of ids."""
-    return array_of(["NULL" if i is None else i.int.to_bytes(16, "big").hex() for i in ids])
+def id_array(ids: Collection[UUID | None]) -> str:
+    """Return the text of an array of ids; an empty one if all are NULL, see ``columns_of``."""
+    if not any(ids):
+        return _EMPTY
+    texts = ["NULL" if i is None else i.int.to_bytes(16, "big").hex() for i in ids]
+    return f"{{{','.join(texts)}}}"
 
 
 def text_array(texts: Collection[str | None]) -> str:
-    """Return the text of an array of any texts; those that many rows share are quoted once."""
-    quoted = {text: "NULL" if text is None else _quoted(text) for text in set(texts)}
-    return array_of([quoted[text] for text in texts])
+    """Return the text of an array of any texts; those that many rows share are quoted once.
+
+    It is an empty one if all are NULL; see ``columns_of``.
+    """
+    several = set(texts)
+    if several == {None}:
+        return _EMPTY
+    quoted = {text: "NULL" if text is None else _quoted(text) for text in several}
+    return f"{{{','.join([quoted[text] for text in texts])}}}"
 
 
 def instant_array(instants: Collection[datetime | None]) -> str:
     """Return the text of an array of instants, which many rows share."""
     texts = {instant: None if instant is None else instant.isoformat() for instant in set(instants)}
     return array_of([texts[instant] for instant in instants])
+
+
+def _unnested(name: str, of: Column[Any], objects: Collection[str]) -> Any:
+    """Return the values of a column, one a row."""
+    given = bindparam(f"{name}_{of.name}", type_=Text())
+    if of.name in objects:
+        values = func.jsonb_array_elements(cast(given, Json()), type_=of.type)
+    else:
+        values = func.unnest(cast(given, ARRAY(_unbounded(of))), type_=of.type)
+    return values.label(of.name)
+
+
+def _filled(name: str, of: Column[Any], values: Any, shared: Collection[str]) -> Any:
+    """Return the values of a column with what all rows share in their place, if they do."""
+    if of.name not in shared:
+        return values
+    of_all = bindparam(f"{name}_{of.name}_of_all", type_=_unbounded(of))
+    return func.coalesce(values, of_all).label(of.name)
 
 
 def _quoted(text: str) -> str:
