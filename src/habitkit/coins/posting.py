@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _MAX_LAPSED = 1000
+_ALL_IDS = 2**128  # beyond what Python folds into a constant where it is written
 
 
 class Order(NamedTuple):
@@ -144,8 +145,11 @@ class _Draft:
         if len(told) == 1:  # the common case
             tx.emit(told[0].owner, told)
             return
-        for owner in dict.fromkeys(event.owner for event in told):
-            tx.emit(owner, [event for event in told if event.owner == owner])
+        of_owners: dict[str, list[CoinsPosted]] = {}
+        for event in told:
+            of_owners.setdefault(event.owner, []).append(event)
+        for owner, events in of_owners.items():
+            tx.emit(owner, events)
 
     def _tell(self, wallet: Account, event: CoinsPosted) -> None:
         """Keep the event of a wallet's side; note its first entry after its last block to seal."""
@@ -204,7 +208,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
 
 def nth(first_id: UUID, position: int) -> UUID:
     """Return the id of a transfer of a batch by its position."""
-    return ids.uuid_of((first_id.int + position) % 2**128)
+    return ids.uuid_of((first_id.int + position) % _ALL_IDS)
 
 
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:

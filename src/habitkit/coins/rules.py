@@ -169,7 +169,7 @@ def moved(account: Account, move: Move) -> Account:
     """Return an account as a move leaves it."""
     id_, owner, role, currency_, _, _, _, floor_, _, sealed = account
     _, seq, _, _, balance, at, debt = move
-    return Account(id_, owner, role, currency_, balance, seq, at, floor_, debt, sealed)
+    return of_fields(Account, (id_, owner, role, currency_, balance, seq, at, floor_, debt, sealed))
 
 
 def hold_to_end(hold: Hold, now: datetime) -> Hold:

@@ -57,7 +57,7 @@ def _text_to_instant(value: str | None) -> datetime | None:
 
 
 def _to_utc(value: datetime | None) -> datetime | None:
-    return None if value is None else value.astimezone(UTC)
+    return value if value is None or value.tzinfo is UTC else value.astimezone(UTC)
 
 
 class Id(TypeDecorator[UUID]):
