@@ -12,10 +12,12 @@ import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.backends.sqlalchemy._prepared import Link
+from habitkit.coins import Economy, Posting
 from habitkit.events import HabitCompleted, Recorded
 
 TODAY = date(2026, 3, 10)
 HABITS = 10
+TWO = Economy(rules=(), currencies=frozenset({"coin", "gem"}))
 
 
 @pytest.fixture
@@ -104,3 +106,32 @@ def test_a_reaction_that_asks_for_more_sends_the_rest_one_by_one(engine, sent):
     assert len(told) == HABITS
     assert sum(sent.values()) > HABITS * 10
     assert kit.sweep().applied == HABITS
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["alike", "all kinds"])
+def test_a_batch_of_postings_is_read_as_it_was_posted(engine, alike):
+    kit = habitkit.testing.kit("2026-03-10T12:00Z", store=SqlStore(engine), economy=TWO)
+    kit.coins.award("ada", 100, idempotency_key="first")
+    kit.clock.set("2026-03-10T11:00Z")  # put back: ada's next entries are later than bob's
+    postings = [Posting.award(f"owner {number}", 5) for number in range(3)]
+    if not alike:
+        postings += [
+            Posting.award("bob", 7, currency="gem", memo='an "odd" \\ memo, {in} braces'),
+            Posting.transfer("ada", "bob", 9, metadata={"of": ['"', None]}),
+            Posting.spend("ada", 11, memo=""),
+        ]
+
+    posted = kit.coins.post_many(postings, idempotency_key="batch")
+
+    assert [(each.kind, each.memo, each.metadata) for each in posted] == [
+        (each.kind, each.memo, each.metadata) for each in postings
+    ]
+    assert len({each.at for each in posted}) == (1 if alike else 2)
+    assert kit.run(lambda tx: [tx.coins.transfer(each.id) for each in posted]) == posted
+    for each in posted:
+        (entry, *_) = kit.coins.history(each.target, newest_first=False, currency=each.currency)
+        assert entry.at >= kit.clock.now()
+    owners = {each.target for each in posted}
+    told = kit.run(lambda tx: [tx.stores.events.page(owner, None, 10)[0] for owner in owners])
+    assert {(event.owner, event.type) for event in told} == {(o, "CoinsPosted") for o in owners}
+    assert not kit.coins.audit().findings
