@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import ast
 
-import pytest
-
 import habitkit
 from tests.house.source import Definition, Module, modules, rooms
-
-pytestmark = pytest.mark.repeats
 
 PUBLIC = [module for module in modules() if module.name != "habitkit.__main__"]
 MAKES_TYPE_VARIABLES = {"TypeVar", "ParamSpec"}

@@ -30,8 +30,6 @@ from tests.oracle.cases import cases
 from tests.oracle.oracle import automatic, read
 from tests.oracle.timeline import Timeline, instant_of
 
-pytestmark = pytest.mark.repeats
-
 HABIT = UUID(int=1)
 ids = (UUID(int=n) for n in count(100))
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)  # a Monday

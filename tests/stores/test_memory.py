@@ -38,7 +38,6 @@ class FewQuestions(_rooms.Habits):
         return [habit for id_ in habit_ids if (habit := self.get(id_)) is not None]
 
 
-@pytest.mark.repeats
 class TestMemoryStoreInBulk(AlikeCases, OfflineCases, LawCases):
     """A store that has just what makes batches ask for all at once."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import MAXYEAR, date, datetime, timedelta
 
 import pytest
-from dateutil.rrule import rrulestr
+from dateutil.rrule import rrule, rrulestr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +23,7 @@ RULES = (
     "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
     "FREQ=YEARLY;INTERVAL=9",
     "FREQ=YEARLY;COUNT=2;BYMONTH=2;BYMONTHDAY=29",
+    "FREQ=MONTHLY;INTERVAL=7;BYMONTH=2;BYMONTHDAY=29;BYDAY=SU",
 )
 days = st.dates(date(1995, 1, 1), date(2040, 12, 31))
 
@@ -52,18 +53,53 @@ def test_a_rule_is_counted_once_however_often_it_is_asked(monkeypatch):
 
     monkeypatch.setattr(recurring, "recurrence", recurrence)
     recurring._days.cache_clear()
+    recurring._recurs.cache_clear()
 
     for n in range(300):
         recurring.next_day("FREQ=DAILY;COUNT=9", date(2020, 1, 1), date(2020, 1, 1 + n % 9))
 
-    assert len(counted) == 1
+    assert len(counted) == 2, "to see that it recurs, and to count"
     recurring._days.cache_clear()
 
 
-def test_a_rule_that_never_recurs_is_refused(kit):
-    never = Schedule.rrule("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30")
+NEVER = [
+    *(f"FREQ={each};BYMONTH=2;BYMONTHDAY=30" for each in ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")),
+    "FREQ=DAILY;INTERVAL=7;BYDAY=TU",
+    "FREQ=WEEKLY;COUNT=3;BYMONTH=2;BYMONTHDAY=30",
+]
+
+
+@pytest.mark.parametrize("rule", NEVER)
+def test_a_rule_that_never_recurs_is_refused_before_it_is_counted(kit, monkeypatch, rule):
+    monkeypatch.setattr(recurring, "takewhile", None)
+    monkeypatch.setattr(rrule, "after", None)
 
     with pytest.raises(InvalidHabit, match=r"rule: expected one that recurs after 2024-01-01, got"):
-        kit.habits.create("ada", "Leap", never)
+        kit.habits.create("ada", "Leap", Schedule.rrule(rule))
 
     assert kit.habits.list("ada") == []
+
+
+@given(
+    st.sampled_from(("YEARLY", "MONTHLY", "WEEKLY")),
+    st.integers(1, 40),
+    st.lists(
+        st.sampled_from(("BYMONTH=2", "BYMONTHDAY=29,30", "BYDAY=TU", "BYWEEKNO=53")), max_size=3
+    ),
+    st.dates(date(8500, 1, 1), date(9900, 12, 31)),
+)
+def test_a_rule_recurs_if_dateutil_finds_a_day_of_it(frequency, interval, parts, start):
+    rule = ";".join([f"FREQ={frequency};INTERVAL={interval}", *dict.fromkeys(parts)])
+    years = 400 * interval  # if it is not found here, these are too few
+
+    found = next(iter(rrulestr(rule, dtstart=datetime(start.year, start.month, start.day))), None)  # noqa: DTZ001
+
+    if found is not None or start.year + years < MAXYEAR:
+        assert recurring._recurs(rule, start) == (found is not None)
+
+
+def test_a_rule_may_wait_for_centuries():
+    """The 29th of February of a year that is no multiple of 400 but of 100 is none."""
+    rare = "FREQ=YEARLY;INTERVAL=100;BYMONTH=2;BYMONTHDAY=29"
+    assert recurring.next_day(rare, date(2100, 1, 1), date(2100, 1, 1)) == date(2400, 2, 29)
+    assert recurring.next_day(rare, date(2400, 1, 1), date(2401, 1, 1)) == date(2800, 2, 29)

@@ -21,8 +21,6 @@ from habitkit.testing.contracts import _fact_laws as laws
 from habitkit.testing.contracts._fact_laws import Plan, Step, _create, _Life
 from habitkit.testing.contracts._frame import read
 
-pytestmark = pytest.mark.repeats
-
 STEPS = ("now", "check_in", "check_in", "edit", "undo", "many", "pause", "change", "backfill")
 
 

@@ -1,7 +1,8 @@
 """Pure rules of recurrence, as RFC 5545 has them; python-dateutil knows them.
 
-A rule of dateutil counts from its start each time it is asked, and to the end of the calendar if it
-recurs no more. Here its days are counted once.
+A rule of dateutil counts from its start each time it is asked. Here its days are counted once. One
+that never recurs it follows to the end of the calendar, which takes many seconds; here such a rule
+is known beforehand.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from bisect import bisect_left, bisect_right
 from datetime import MAXYEAR, date, datetime, timedelta
 from functools import lru_cache
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from math import gcd
+from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import InvalidHabit, MissingExtra
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["days_in_a_year", "next_day", "recurrence"]
 
 _SOME_DAY = date(2024, 1, 1)
+_STEPS_IN_400_YEARS = (400, 4800, 20_871, 146_097)
+"""Of years, months, weeks and days, in the order of dateutil's frequencies."""
 
 
 @lru_cache(maxsize=128)
@@ -41,13 +45,14 @@ def recurrence(rule: str, start: date) -> rrule:
         found = rrule.rrulestr(rule, dtstart=datetime.combine(start, datetime.min.time()))
     except (ValueError, TypeError, AttributeError, KeyError, IndexError):
         raise InvalidHabit("rule", given=rule, expected=expected) from None
-    if not isinstance(found, rrule.rrule) or _less_than_a_day(rule):
+    if not isinstance(found, rrule.rrule) or _beyond_days(rule):
         raise InvalidHabit("rule", given=rule, expected=expected)
     return found
 
 
-def _less_than_a_day(rule: str) -> bool:
-    parts = ("HOURLY", "MINUTELY", "SECONDLY", "BYHOUR", "BYMINUTE", "BYSECOND")
+def _beyond_days(rule: str) -> bool:
+    """Tell whether a rule speaks of less than a day, or of Easter, which is dateutil's own."""
+    parts = ("EASTER", "HOURLY", "MINUTELY", "SECONDLY", "BYHOUR", "BYMINUTE", "BYSECOND")
     return any(part in rule.upper() for part in parts)
 
 
@@ -69,6 +74,8 @@ def days_in_a_year(rule: str, start: date | None) -> int:
 @lru_cache(maxsize=128)
 def _days(rule: str, start: date, year: int) -> tuple[date, ...]:
     """Return all days of a rule until the end of a year."""
+    if not _recurs(rule, start):
+        return ()
     end = _end_of(year)
     return tuple(at.date() for at in takewhile(end.__ge__, recurrence(rule, start)))
 
@@ -76,8 +83,23 @@ def _days(rule: str, start: date, year: int) -> tuple[date, ...]:
 @lru_cache(maxsize=128)
 def _first_after(rule: str, start: date, year: int) -> date | None:
     """Return the first day of a rule after the end of a year."""
-    found = recurrence(rule, start).after(_end_of(year))
+    found = recurrence(rule, start).after(_end_of(year)) if _recurs(rule, start) else None
     return None if found is None else found.date()
+
+
+@lru_cache(maxsize=128)
+def _recurs(rule: str, start: date) -> bool:
+    """Tell whether a rule recurs at all, if it may do so often enough and for long enough.
+
+    The calendar repeats itself every 400 years, and so does a rule, or after as many times that as
+    its interval takes to fit. It is followed where no more than two such times are left.
+    """
+    counted: Any = recurrence(rule, start)  # which has no other way to ask for these two
+    interval, frequency = counted._interval, counted._freq  # noqa: SLF001
+    years = 400 * interval // gcd(interval, _STEPS_IN_400_YEARS[frequency])
+    later = max((MAXYEAR - start.year) // years - 1, 0) * years
+    day = datetime.combine(start.replace(year=start.year + later), datetime.min.time())
+    return next(iter(counted.replace(dtstart=day, count=None, until=None)), None) is not None
 
 
 def _end_of(year: int) -> datetime:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerCases"]
 
-LIVED = 120
+LIVED = 75
 PLANS: dict[str, dict[str, Any]] = {
     "plain": {"schedule": Schedule.daily()},
     "an amount": {"schedule": Schedule.daily(), "goal": Goal.at_least(2)},
@@ -50,11 +50,11 @@ class AnswerCases(RunCases):
         now, today = kit.clock.now(), kit.clock.now().date()
         known = slots(run, _facts(store, run), now=now)
 
-        for first, last in ((0, 0), (9, 3), (40, 20), (400, 100), (400, 0), (0, -9)):
+        for first, last in ((0, 0), (9, 3), (40, 20), (400, 60), (400, 0), (0, -9)):
             start, end = today - days(first), today - days(last)
             wanted = [slot for slot in known if slot.last >= start and slot.first <= end]
             assert kit.streaks.history(run.id, start, end) == wanted
-        for ago in (0, 1, 7, 30, 77, 119, 300):
+        for ago in (0, 1, 7, 30, 48, 74, 300):
             day = today - days(ago)
             holding = [slot for slot in known if slot.first <= day <= slot.last]
             told = kit.streaks.explain(run.id, day)
@@ -148,12 +148,12 @@ def _lived(kit: TestKit, plan: str) -> Habit:
     run = kit.habits.create("ada", "Run", **PLANS[plan])
     start = kit.clock.now().date()
     for n in range(LIVED):
-        if n % 11 not in {4, 5} and not 60 <= n < 70:
+        if n % 11 not in {4, 5} and not 40 <= n < 50:
             kit.habits.check_in(run.id, amount=1 + n % 3)
-        if plan != "plain" and n == 75:
-            kit.habits.pause(run.id, start + days(60), start + days(69))
-            kit.habits.skip(run.id, start + days(48))
-            kit.habits.grant_freeze(run.id, 2, effective_day=start + days(70))
+        if plan != "plain" and n == 55:
+            kit.habits.pause(run.id, start + days(40), start + days(49))
+            kit.habits.skip(run.id, start + days(28))
+            kit.habits.grant_freeze(run.id, 2, effective_day=start + days(50))
         kit.clock.advance(days=1)
     return run
 
