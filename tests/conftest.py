@@ -8,11 +8,12 @@ import os
 import sqlite3
 from contextlib import ExitStack, closing
 from multiprocessing import forkserver
+from shutil import copyfile
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from habitkit.backends.sqlalchemy import metadata, sqlite_engine, upgrade
 from habitkit.backends.sqlalchemy.tables import schema_version
@@ -138,14 +139,23 @@ def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def do_not_sync(connection: Any, _: object) -> None:
+    """Let SQLite leave it to the system when it writes."""
+    connection.execute("PRAGMA synchronous = OFF")
+
+
 @pytest.fixture
 def ready_sqlite(_sqlite_with_tables: Path) -> Callable[[Engine], None]:
     """Put empty tables into an engine's new database, for tests that make none themselves.
 
-    They are copied page by page, which takes a tenth of the time.
+    A file is copied, which takes a tenth of the time. Nothing here has to survive a power cut.
     """
 
     def fill(engine: Engine) -> None:
+        event.listen(engine, "connect", do_not_sync)
+        if engine.url.database:
+            copyfile(_sqlite_with_tables, engine.url.database)
+            return
         with (
             closing(sqlite3.connect(_sqlite_with_tables)) as source,
             closing(engine.raw_connection()) as target,
