@@ -63,8 +63,7 @@ contracts-20: $(VENV)/.test ## Run the contract tests 20 times in a row (ROUNDS=
 check: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs ## Style, types, docs, and everything the docs and examples show
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/mypy & mypy=$$!; $(BIN)/pyright --pythonpath $(BIN)/python && wait $$mypy
 	@$(MAKE) --no-print-directory docs
 	$(BIN)/python -m pytest -q README.md docs src tests/test_examples.py
 
