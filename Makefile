@@ -65,7 +65,7 @@ check: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs ## Style, types, docs, and ever
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy & mypy=$$!; $(BIN)/pyright --pythonpath $(BIN)/python && wait $$mypy
 	@$(MAKE) --no-print-directory docs
-	$(BIN)/python -m pytest -q README.md docs src tests/test_examples.py
+	$(BIN)/python $(PYTEST) --dist=loadfile README.md docs src tests/test_examples.py
 
 bench: $(VENV)/.bench ## Measure: runs the package benchmarks (BENCH_ARGS=...)
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
