@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 END_OTHERS = text(
-    "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
-    "where datname = current_database() and pid <> pg_backend_pid()"
+    "select pg_terminate_backend(pid, case state when 'idle' then 0 else 10000 end) "
+    "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 )
+"""To wait for one takes 100 ms, and those that are idle hold no lock."""
 
 EMPTY = ";".join(
     str(table.delete()) for table in reversed(metadata.sorted_tables) if table is not schema_version

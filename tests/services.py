@@ -180,7 +180,8 @@ class PostgresServer:
     def _wipe(self, name: str) -> None:
         wait_ms = int(STOP_SECONDS * 1000)
         self._admin.execute(
-            "select pg_terminate_backend(pid, %s) from pg_stat_activity where datname = %s",
+            "select pg_terminate_backend(pid, case state when 'idle' then 0 else %s end)"
+            " from pg_stat_activity where datname = %s",
             (wait_ms, name),
         )
         with self._connect(name) as connection:
