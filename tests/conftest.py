@@ -36,7 +36,7 @@ EMPTY = ";".join(
 """In one message: a statement a table would take five times as long."""
 
 IMPORTED_BY_RACES = [
-    "habitkit.testing.contracts._processes",
+    "habitkit.testing._racing",
     "habitkit.backends.threaded",
     "habitkit.backends.sqlalchemy",
     "sqlalchemy.ext.asyncio",
@@ -73,9 +73,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _server_of_forks() -> None:
-    """Start the process from which the processes of races are forked, unseen by coverage."""
+@pytest.fixture(scope="session")
+def server_of_forks() -> None:
+    """Start the process from which the processes of races are forked, unseen by coverage.
+
+    It imports what they need, which takes a hundred times as long as a fork.
+    """
     multiprocessing.set_forkserver_preload(IMPORTED_BY_RACES)
     with unmeasured():
         forkserver.ensure_running()

@@ -1,4 +1,4 @@
-"""Coverage looks away from tests that run again what others have run.
+"""Coverage looks away from tests that run no line that others leave out.
 
 While coverage looks, all of Python takes two to three times as long, libraries included. A contract
 on a second driver, a law put to thousands of cases or an example of a host runs no line of the kit

@@ -83,4 +83,5 @@ _PAGES = {
     "async_kit": ("AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit"),
     "coins.books": ("AuditReport", "Finding", "Head"),
 }
-__getattr__ = loader(globals(), __name__, _PAGES)
+if not TYPE_CHECKING:  # which would take any name to be there
+    __getattr__, __dir__ = loader(globals(), __name__, _PAGES)

@@ -13,8 +13,8 @@ __all__ = ["loader"]
 
 def loader(
     namespace: dict[str, Any], package: str, pages: Mapping[str, Sequence[str]]
-) -> Callable[[str], object]:
-    """Return the ``__getattr__`` of a module that offers names of pages which are not loaded yet.
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` of a module that offers names of pages not loaded yet.
 
     Args:
         namespace: The module's ``globals()``.
@@ -30,4 +30,7 @@ def loader(
         namespace[name] = found = getattr(import_module(f"{package}.{page_of[name]}"), name)
         return found
 
-    return load
+    def names() -> list[str]:
+        return sorted({*namespace, *page_of})
+
+    return load, names

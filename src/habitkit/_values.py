@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from operator import attrgetter, eq
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any
@@ -19,13 +19,13 @@ of_fields = tuple.__new__
 less than half the time that the class itself takes, for those made at every action."""
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _compared(cls: type) -> Callable[[object], tuple[object, ...]]:
     """Return what reads the class of a value and the fields by which it is compared."""
     return attrgetter("__class__", *[a.name for a in attrs.fields(cls) if a.eq])
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _hashed(cls: type) -> Callable[[object], tuple[object, ...]]:
     """Return what reads the class of a value and the fields by which it is hashed."""
     names = [a.name for a in attrs.fields(cls) if (a.eq if a.hash is None else a.hash)]

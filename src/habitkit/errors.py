@@ -473,7 +473,7 @@ class UnknownScheme(ConfigurationError):
         """Name the scheme and those that are known."""
         self.scheme = scheme
         self.known = tuple(known)
-        super().__init__(f"no backend for {scheme!r}; installed: {', '.join(known)}")
+        super().__init__(f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}")
 
 
 class MissingExtra(ConfigurationError):

@@ -7,8 +7,7 @@ after a serialization failure or a deadlock, so it touches the world only throug
 from __future__ import annotations
 
 from contextlib import contextmanager
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from habitkit import _codec, ids
 from habitkit._values import of_fields
@@ -37,11 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Transaction"]
 
 _MAX_ROUNDS = 16
-
-
-def _port(room: str, doc: str) -> Any:
-    """Return the property for a room's store; Python takes no step of its own when it is asked."""
-    return property(attrgetter(f"stores.{room}"), doc=doc)
 
 
 class Transaction:
@@ -95,9 +89,20 @@ class Transaction:
         self.cause: UUID | None = None
         self.action: Callable[..., object] | None = None
 
-    habits: HabitStore = _port("habits", "The habits' facts.")
-    streaks: StreakStore = _port("streaks", "The streak snapshots.")
-    coins: CoinStore = _port("coins", "The coin ledger's facts.")
+    @property
+    def habits(self) -> HabitStore:
+        """The habits' facts."""
+        return self.stores.habits
+
+    @property
+    def streaks(self) -> StreakStore:
+        """The streak snapshots."""
+        return self.stores.streaks
+
+    @property
+    def coins(self) -> CoinStore:
+        """The coin ledger's facts."""
+        return self.stores.coins
 
     @property
     def vocabulary(self) -> Mapping[str, type[Event]]:

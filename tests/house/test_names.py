@@ -167,5 +167,5 @@ def test_the_package_computes_nothing_at_import():
         ast.ImportFrom,
         ast.Assign,
     }
-    assert [ast.unparse(test) for test in for_types] == ["TYPE_CHECKING"]
+    assert [ast.unparse(test) for test in for_types] == ["TYPE_CHECKING", "not TYPE_CHECKING"]
     assert {ast.unparse(call) for call in calls} == {"loader", "globals"}

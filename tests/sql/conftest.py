@@ -19,6 +19,11 @@ from tests.sql.support import DRIVER_MODES, drop_host_tables, host_engine, make_
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _ready_to_fork(server_of_forks: None) -> None:
+    """Have the processes of races forked."""
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of a file that is not there yet."""

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, event
 
 from habitkit import AsyncHabitKit, HabitKit
 from habitkit.testing import FakeClock
-from habitkit.testing.contracts._processes import Line
+from habitkit.testing._racing import Line
 from tests.sql.buying import buy
 from tests.sql.colours import at_once, awaited
 from tests.sql.steps import step

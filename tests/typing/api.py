@@ -12,6 +12,7 @@ from uuid import UUID
 
 from attrs import frozen
 
+import habitkit
 from habitkit import (
     AsyncHabitKit,
     AsyncHostKit,
@@ -381,3 +382,11 @@ def signature_survives(found: Any) -> None:
 
 
 assert_type(CoinsPosted("ada", clock.now(), UUID(int=1), "award", "coin", 5, 5).amount, int)
+
+
+# -- what is not there -----------------------------------------------------------------------------
+
+
+def names_that_are_none() -> None:
+    _ = habitkit.HabitKitt  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    _ = habitkit.coins.Coin  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

@@ -80,6 +80,22 @@ def test_a_rule_that_never_recurs_is_refused_before_it_is_counted(kit, monkeypat
     assert kit.habits.list("ada") == []
 
 
+@pytest.mark.parametrize("interval", [0, -1])
+@pytest.mark.parametrize("frequency", ["YEARLY", "MONTHLY", "WEEKLY", "DAILY"])
+def test_a_rule_that_does_not_go_on_is_refused(kit, frequency, interval):
+    with pytest.raises(InvalidHabit, match="rule: expected a rule of RFC 5545"):
+        kit.habits.create("ada", "No", Schedule.rrule(f"FREQ={frequency};INTERVAL={interval}"))
+
+    assert kit.habits.list("ada") == []
+
+
+def test_a_rule_by_easter_is_refused(kit):
+    with pytest.raises(InvalidHabit, match="which knows no BYEASTER, got 'FREQ=YEARLY;BYEASTER=1'"):
+        kit.habits.create("ada", "Roast", Schedule.rrule("FREQ=YEARLY;BYEASTER=1"))
+
+    assert kit.habits.list("ada") == []
+
+
 @given(
     st.sampled_from(("YEARLY", "MONTHLY", "WEEKLY")),
     st.integers(1, 40),

@@ -31,4 +31,5 @@ __all__ = [
 ]
 
 _PAGES = {"books": ("AuditReport", "Block", "Finding", "Head", "LedgerExport", "Line")}
-__getattr__ = loader(globals(), __name__, _PAGES)
+if not TYPE_CHECKING:  # which would take any name to be there
+    __getattr__, __dir__ = loader(globals(), __name__, _PAGES)

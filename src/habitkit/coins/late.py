@@ -51,4 +51,5 @@ _PAGES = {
     "chain": ("BEGINNING", "block_hash", "line_hash", "marks", "words_digest"),
     "checking": ("Checker",),
 }
-__getattr__ = loader(globals(), "habitkit.coins", _PAGES)
+if not TYPE_CHECKING:  # which would take any name to be there
+    __getattr__, __dir__ = loader(globals(), "habitkit.coins", _PAGES)

@@ -133,6 +133,9 @@ def possible(schedule: object, goal: object) -> None:
     goal.fit(schedule)
     if schedule.kind == "rrule":
         start = schedule.anchor or _SOME_DAY
+        if "BYEASTER" in schedule.rule.upper():
+            expected = "a rule of RFC 5545, which knows no BYEASTER"
+            raise InvalidHabit("rule", given=schedule.rule, expected=expected)
         if late.next_day(schedule.rule, start, start) is None:
             raise InvalidHabit(
                 "rule", given=schedule.rule, expected=f"one that recurs after {start}"

@@ -32,4 +32,5 @@ _PAGES = {
     "evaluation": ("Explanation", "evaluate", "slots"),
     "strength": ("Strength", "smoothed"),
 }
-__getattr__ = loader(globals(), __name__, _PAGES)
+if not TYPE_CHECKING:  # which would take any name to be there
+    __getattr__, __dir__ = loader(globals(), __name__, _PAGES)

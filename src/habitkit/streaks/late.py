@@ -40,4 +40,5 @@ _PAGES = {
     "strength": ("name_of", "smoothed"),
     "timeline": ("Timeline",),
 }
-__getattr__ = loader(globals(), "habitkit.streaks", _PAGES)
+if not TYPE_CHECKING:  # which would take any name to be there
+    __getattr__, __dir__ = loader(globals(), "habitkit.streaks", _PAGES)

@@ -45,15 +45,20 @@ def recurrence(rule: str, start: date) -> rrule:
         found = rrule.rrulestr(rule, dtstart=datetime.combine(start, datetime.min.time()))
     except (ValueError, TypeError, AttributeError, KeyError, IndexError):
         raise InvalidHabit("rule", given=rule, expected=expected) from None
-    if not isinstance(found, rrule.rrule) or _beyond_days(rule):
+    if not isinstance(found, rrule.rrule) or _interval(found) < 1 or _less_than_a_day(rule):
         raise InvalidHabit("rule", given=rule, expected=expected)
     return found
 
 
-def _beyond_days(rule: str) -> bool:
-    """Tell whether a rule speaks of less than a day, or of Easter, which is dateutil's own."""
-    parts = ("EASTER", "HOURLY", "MINUTELY", "SECONDLY", "BYHOUR", "BYMINUTE", "BYSECOND")
+def _less_than_a_day(rule: str) -> bool:
+    parts = ("HOURLY", "MINUTELY", "SECONDLY", "BYHOUR", "BYMINUTE", "BYSECOND")
     return any(part in rule.upper() for part in parts)
+
+
+def _interval(found: Any) -> int:
+    """Return how many of its steps a rule takes at once; dateutil takes 0 and less as well."""
+    interval: int = found._interval  # noqa: SLF001 - there is no other way to ask
+    return interval
 
 
 def next_day(rule: str, start: date, after: date) -> date | None:
@@ -92,10 +97,13 @@ def _recurs(rule: str, start: date) -> bool:
     """Tell whether a rule recurs at all, if it may do so often enough and for long enough.
 
     The calendar repeats itself every 400 years, and so does a rule, or after as many times that as
-    its interval takes to fit. It is followed where no more than two such times are left.
+    its interval takes to fit. It is followed where no more than two such times are left. Easter,
+    of which dateutil knows, keeps to no such time.
     """
-    counted: Any = recurrence(rule, start)  # which has no other way to ask for these two
-    interval, frequency = counted._interval, counted._freq  # noqa: SLF001
+    if "BYEASTER" in rule.upper():
+        return True
+    counted: Any = recurrence(rule, start)
+    interval, frequency = _interval(counted), counted._freq  # noqa: SLF001 - as above
     years = 400 * interval // gcd(interval, _STEPS_IN_400_YEARS[frequency])
     later = max((MAXYEAR - start.year) // years - 1, 0) * years
     day = datetime.combine(start.replace(year=start.year + later), datetime.min.time())

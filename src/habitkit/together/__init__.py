@@ -17,4 +17,5 @@ if TYPE_CHECKING:
 __all__ = ["Foreseen", "habits_of", "together"]
 
 _PAGES = {"bulk": ("habits_of",), "ports": ("Foreseen",), "stores": ("together",)}
-__getattr__ = loader(globals(), __name__, _PAGES)
+if not TYPE_CHECKING:  # which would take any name to be there
+    __getattr__, __dir__ = loader(globals(), __name__, _PAGES)

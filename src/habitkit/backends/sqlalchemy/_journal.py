@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -35,7 +36,6 @@ from habitkit.journal.model import Delivery, Locked, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sqlalchemy import CTE
 
@@ -229,6 +229,11 @@ class Outbox:
         )
 
 
+def _in_utc(at: datetime) -> datetime:
+    """Return an instant in UTC; in another zone two of them may be equal and an hour apart."""
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
 def _delivery(row: EventRow) -> dict[str, Any]:
     """Return the delivery of an event as a row."""
     rev, position, event, _ = row
@@ -236,7 +241,7 @@ def _delivery(row: EventRow) -> dict[str, Any]:
         "owner": event.owner,
         "rev": rev,
         "position": position,
-        "available_at": event.at,
+        "available_at": _in_utc(event.at),
         "attempts": 0,
     }
 
@@ -249,7 +254,7 @@ def _values(row: EventRow) -> dict[str, Any]:
         "rev": rev,
         "position": position,
         "type": event.type,
-        "at": event.at,
+        "at": _in_utc(event.at),
         "key": event.key,
         "fields": _codec.to_json(_codec.event_fields(event)),
     }
@@ -263,7 +268,7 @@ def _columns(rows: Sequence[EventRow]) -> dict[str, Any]:
         "row_rev": array_of(revs),
         "row_position": array_of(positions),
         **shared_by_all("row_type", [event.type for event in events], text_array),
-        **shared_by_all("row_at", [event.at for event in events], instant_array),
+        **shared_by_all("row_at", [_in_utc(event.at) for event in events], instant_array),
         "row_key": text_array([event.key for event in events]),
         "row_fields": _codec.dump([_codec.event_fields(event) for event in events]),
     }

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -21,7 +22,6 @@ from habitkit.testing.contracts._frame import Contract, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from habitkit.journal.model import Delivery, EventRow, StoredEvent
     from habitkit.store import Store, Stores
@@ -64,6 +64,16 @@ class EventCases(Contract):
 
         assert len(_page(store)) == 2
         assert len(read(store, lambda stores: stores.events.page("bob", None, 10))) == 1
+
+    def test_an_hour_that_the_clocks_show_twice_is_two_hours(self, store: Store) -> None:
+        shown = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+        twice = [shown.replace(fold=n % 2) for n in range(20)]
+
+        _append(store, *(event_row("ada", n + 1, at=at) for n, at in enumerate(twice)))
+
+        found = [event.at.timestamp() for event in _page(store, limit=99)]
+        assert found == [at.timestamp() for at in twice]
+        assert len(set(found)) == 2
 
     def test_appending_nothing_does_nothing(self, store: Store) -> None:
         _append(store)

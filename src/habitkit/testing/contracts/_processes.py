@@ -1,49 +1,33 @@
 """Actions at the same time in several processes, for stores that processes share.
 
-Processes are forked, where the system can, from one that was started afresh: a fork takes a
-hundredth of the time of a program that must import everything first, and no thread or connection
-of the tests is copied into it.
+Processes are forked, where the system can, from one that was started afresh: no thread and no
+connection of the tests is copied into them. They are given the environment of the test, but not
+what its program imports or does.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import traceback
+import os
+import sys
 from contextlib import ExitStack, closing, contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from habitkit.testing.contracts import _worker
+from habitkit.testing import _racing
 from habitkit.testing.contracts._facts import NOW
 from habitkit.testing.contracts._frame import LIMIT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from multiprocessing.connection import Connection
 
-__all__ = ["PROCESSES", "Line", "Worker", "at_once", "in_processes"]
+__all__ = ["PROCESSES", "Worker", "at_once", "in_processes"]
 
 PROCESSES = 3
 """How many processes a race has."""
 
 _HOW = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 _CONTEXT: Any = multiprocessing.get_context(_HOW)
-_CONTEXT.set_forkserver_preload([__name__])
-
-
-class Line:
-    """A worker's end of the line to the process that has started it."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Hold it."""
-        self._connection = connection
-
-    def say(self, what: str) -> None:
-        """Say something; it must not be empty."""
-        self._connection.send((what, ""))
-
-    def wait(self) -> None:
-        """Wait for a word."""
-        self._connection.recv()
 
 
 class Worker:
@@ -57,15 +41,17 @@ class Worker:
             args: What else it is given.
         """
         self._line, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_work, args=(theirs, job, args), daemon=True)
-        self._process.start()
+        given = (theirs, dict(os.environ), job, args)
+        self._process = _CONTEXT.Process(target=_racing.at_work, args=given, daemon=True)
+        with _no_main_module():
+            self._process.start()
         theirs.close()
 
     def hear(self) -> str:
-        """Return what it says next, or nothing if it has ended.
+        """Return what it says next, or nothing if it says no more.
 
         Raises:
-            AssertionError: If it ended with an error, or stands still.
+            AssertionError: If something went wrong with its job, or it stands still.
         """
         if not self._line.poll(LIMIT_SECONDS):
             msg = f"a process has said nothing for {LIMIT_SECONDS:g} s"
@@ -83,14 +69,23 @@ class Worker:
         self._line.send(what)
 
     def end(self) -> list[str]:
-        """Wait for its end and return what it has still said."""
-        return [*iter(self.hear, "")]
+        """Wait for its end and return what it has still said.
+
+        Raises:
+            AssertionError: If it ended otherwise than it should, or does not end.
+        """
+        said = [*iter(self.hear, "")]
+        self._process.join(LIMIT_SECONDS)
+        if self._process.exitcode != 0:
+            msg = f"a process ended with {self._process.exitcode} after it had said {said}"
+            raise AssertionError(msg)
+        return said
 
     def kill(self) -> list[str]:
         """End it at once, as kill -9 does, and return what it had still said."""
         self._process.kill()
         self._process.join()
-        return self.end()
+        return [*iter(self.hear, "")]
 
     def close(self) -> None:
         """Leave nothing of it behind."""
@@ -105,7 +100,7 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
 
     Args:
         url: By which ``HabitKit.open`` reaches the store in each process.
-        jobs: What to do; see ``_worker``.
+        jobs: What to do; see ``habitkit.testing._racing``.
 
     Returns:
         What each process said when it was done.
@@ -113,8 +108,8 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
     Raises:
         AssertionError: If a process ended with an error; the message is what it said.
     """
-    with at_once([(_worker.work, url, NOW.isoformat(), *job) for job in jobs]) as workers:
-        return [worker.hear() for worker in workers]
+    with at_once([(_racing.work, url, NOW.isoformat(), *job) for job in jobs]) as workers:
+        return ["".join(worker.end()) for worker in workers]
 
 
 @contextmanager
@@ -128,6 +123,7 @@ def at_once(jobs: Sequence[tuple[Any, ...]]) -> Iterator[list[Worker]]:
         workers = [stack.enter_context(closing(Worker(*job))) for job in jobs]
         for worker in workers:
             if worker.hear() != "ready":
+                worker.end()
                 msg = "a process ended before it was ready"
                 raise AssertionError(msg)
         for worker in workers:
@@ -135,12 +131,12 @@ def at_once(jobs: Sequence[tuple[Any, ...]]) -> Iterator[list[Worker]]:
         yield workers
 
 
-def _work(  # pragma: no cover - in another process
-    connection: Connection, job: Callable[..., None], args: Sequence[str]
-) -> None:
-    """Do a job, and say what went wrong with it."""
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keep a process that starts from running the program, whose main module it would import."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
     try:
-        job(Line(connection), *args)
-    except BaseException:
-        connection.send(("", traceback.format_exc()))
-        raise
+        yield
+    finally:
+        sys.modules["__main__"] = program

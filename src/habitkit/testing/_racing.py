@@ -5,10 +5,14 @@ It opens the store, says ``ready``, waits for a word, does its job and says the 
     record OWNER FIRST COUNT       record events numbered FIRST, FIRST + 1, ...
     check-in HABIT FIRST COUNT     check in FIRST, FIRST + 1, ... days ago
     spend OWNER AMOUNT KEY         spend once; says "spent" or "refused"
+
+It is no page of the contracts, which would import pytest and hypothesis into each process.
 """
 
 from __future__ import annotations
 
+import os
+import traceback
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,11 +21,42 @@ from habitkit.errors import InsufficientFunds
 from habitkit.testing import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from multiprocessing.connection import Connection
 
-    from habitkit.testing.contracts._processes import Line
+__all__ = ["Line", "at_work", "work"]
 
-__all__ = ["work"]
+
+class Line:
+    """A process's end of the line to the one that has started it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Hold it."""
+        self._connection = connection
+
+    def say(self, what: str) -> None:
+        """Say something; it must not be empty."""
+        self._connection.send((what, ""))
+
+    def wait(self) -> None:
+        """Wait for a word."""
+        self._connection.recv()
+
+
+def at_work(
+    connection: Connection,
+    environment: Mapping[str, str],
+    job: Callable[..., None],
+    args: Sequence[str],
+) -> None:
+    """Do a job in the environment of the process that has given it; say what went wrong with it."""
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        job(Line(connection), *args)
+    except BaseException:
+        connection.send(("", traceback.format_exc()))
+        raise
 
 
 def work(line: Line, url: str, now: str, job: str, *args: str) -> None:
