@@ -85,8 +85,9 @@ def test_one_that_is_killed_has_failed():
 
 
 def test_one_that_is_not_ready_is_none_to_race_with():
-    with pytest.raises(AssertionError), at_once([(tells, "PATH")]):
-        pass
+    refused = pytest.raises(AssertionError, match="ended before it was ready")
+    with refused, at_once([(tells, "PATH")]):
+        pytest.fail("it began")
 
 
 @pytest.mark.parametrize("value", ["one", "another"])
