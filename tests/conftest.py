@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-END_OTHERS = text(
-    "select pg_terminate_backend(pid, case state when 'idle' then 0 else 10000 end) "
-    "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+END_BUSY = text(
+    "select pg_terminate_backend(pid, 10000) from pg_stat_activity "
+    "where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'"
 )
-"""To wait for one takes 100 ms, and those that are idle hold no lock."""
+"""Those that are idle hold no lock, and may be of use to the next test."""
 
 EMPTY = ";".join(
     str(table.delete()) for table in reversed(metadata.sorted_tables) if table is not schema_version
@@ -111,8 +111,8 @@ def fresh_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _postgres_with_tables(postgres_server: PostgresServer) -> Iterator[tuple[str, Connection]]:
-    """A database whose tables are made once, and a connection to empty them."""
+def postgres_with_tables(postgres_server: PostgresServer) -> Iterator[tuple[str, Connection]]:
+    """The URL of a database whose tables are made once, and a connection to empty them."""
     with postgres_server.fresh_database() as url:
         engine = create_engine(url)
         upgrade(engine)
@@ -122,14 +122,14 @@ def _postgres_with_tables(postgres_server: PostgresServer) -> Iterator[tuple[str
 
 
 @pytest.fixture
-def ready_postgres_url(_postgres_with_tables: tuple[str, Connection]) -> Iterator[str]:
+def ready_postgres_url(postgres_with_tables: tuple[str, Connection]) -> Iterator[str]:
     """The URL of a database with empty tables, for tests that make none themselves.
 
     To make the tables takes longer than most tests.
     """
-    url, connection = _postgres_with_tables
+    url, connection = postgres_with_tables
     yield url
-    connection.execute(END_OTHERS)
+    connection.execute(END_BUSY)
     connection.exec_driver_sql(EMPTY)
 
 

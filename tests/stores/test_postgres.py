@@ -17,6 +17,7 @@ from habitkit.testing.contracts import (
     Contract,
     HabitsContract,
     HostTransactionsContract,
+    LoopThread,
     StoreContract,
 )
 from tests.stores.hosts import ASYNC, SYNC
@@ -24,7 +25,11 @@ from tests.stores.tampering import InTables
 
 
 class OnPostgres(Contract):
-    """What the classes below share."""
+    """What the classes below share.
+
+    The tests of a class use one engine, one after the other: a new connection would be a new
+    process, which has to learn all tables and statements again.
+    """
 
     capabilities = {"concurrent_writers", "shared", "host_transactions"}
 
@@ -32,11 +37,18 @@ class OnPostgres(Contract):
     def url(self, ready_postgres_url):
         return ready_postgres_url
 
-    @pytest.fixture
-    def engine(self, url):
-        engine = create_engine(url)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def class_engine(cls, postgres_with_tables):
+        engine = create_engine(postgres_with_tables[0])
         yield engine
         engine.dispose()
+
+    @pytest.fixture
+    def engine(self, class_engine, url):
+        yield class_engine
+        if class_engine.pool.checkedout():
+            class_engine.dispose()  # the next test starts without what this one has left open
 
     @pytest.fixture
     def tamper(self, engine):
@@ -67,35 +79,49 @@ class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
         return request.param(engine)
 
 
-@pytest.mark.repeats
-class TestPsycopgAsync(OnPostgres, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
-    share_of_cases = 1 / 3  # the rows of TestPostgres, by other drivers
+class OnPostgresAsync(OnPostgres):
+    """The same with one event loop and one async engine."""
+
     driver = "psycopg"
 
-    @pytest.fixture
-    def async_engine(self, url):
-        return create_async_engine(url.replace("+psycopg", f"+{self.driver}"))
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loop_thread(cls):
+        with LoopThread() as loop:
+            yield loop
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def class_async_engine(cls, postgres_with_tables, loop_thread):
+        url = postgres_with_tables[0].replace("+psycopg", f"+{cls.driver}")
+        engine = create_async_engine(url)
+        yield engine
+        loop_thread.run(engine.dispose())
 
     @pytest.fixture
-    def open_store(self, async_engine):
-        return lambda: AsyncSqlStore(async_engine)
+    def async_engine(self, class_async_engine, loop_thread, url):
+        yield class_async_engine
+        loop_thread.run(loop_thread.end_tasks())
+        if class_async_engine.pool.checkedout():
+            loop_thread.run(class_async_engine.dispose())
+
+    @pytest.fixture
+    def async_store(self, async_engine):
+        return AsyncSqlStore(async_engine)  # to close it would close the engine
+
+
+@pytest.mark.repeats
+class TestPsycopgAsync(
+    OnPostgresAsync, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract
+):
+    share_of_cases = 1 / 3  # the rows of TestPostgres, by other drivers
 
 
 class TestAsyncpg(TestPsycopgAsync):
     driver = "asyncpg"
 
 
-class TestPsycopgAsyncInHostTransactions(OnPostgres, AsyncHostTransactionsContract):
-    driver = "psycopg"
-
-    @pytest.fixture
-    def async_engine(self, url):
-        return create_async_engine(url.replace("+psycopg", f"+{self.driver}"))
-
-    @pytest.fixture
-    def open_store(self, async_engine):
-        return lambda: AsyncSqlStore(async_engine)
-
+class TestPsycopgAsyncInHostTransactions(OnPostgresAsync, AsyncHostTransactionsContract):
     @pytest.fixture(params=ASYNC, ids=lambda kind: kind.__name__)
     def host(self, request, async_engine):
         return request.param(async_engine)

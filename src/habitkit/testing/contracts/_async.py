@@ -70,11 +70,15 @@ class LoopThread:
 
         return self.run(calling())
 
-    async def _end(self) -> None:
+    async def end_tasks(self) -> None:
+        """Cancel whatever else runs on the loop, and wait for its end."""
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+
+    async def _end(self) -> None:
+        await self.end_tasks()
         await self.loop.shutdown_asyncgens()
         await self.loop.shutdown_default_executor()
 
