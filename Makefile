@@ -93,10 +93,10 @@ $(VENV)/.demo: pyproject.toml $(VENV)/.made
 
 # Dependency groups need pip >= 25.1, and a new environment may hold an older one.
 $(VENV)/.pip: $(VENV)/.made
-	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --no-compile --upgrade 'pip>=25.1'
 	@touch $@
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.bench: $(VENV)/.%: pyproject.toml $(VENV)/.pip
 	@echo "Installing habitkit and what '$*' needs into $(VENV)"
-	@$(PIP) install --editable . --group $*
+	@$(PIP) install --no-compile --editable . --group $*
 	@touch $@

@@ -52,6 +52,7 @@ class InFile(Contract):
         return exc.OperationalError("INSERT", {}, busy)
 
 
+@pytest.mark.repeats  # what is the SQL store's own is in tests/sql
 class TestSqliteFile(InFile, StoreContract, HabitsContract, CoinsContract):
     @pytest.fixture
     def store(self, engine):
