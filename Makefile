@@ -9,6 +9,7 @@ PYTHONS ?= 3.11 3.12 3.13
 WORKERS ?= auto
 ROUNDS ?= 20
 CONTRACTS ?= tests/stores
+GOAL ?= test-plain
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -21,7 +22,8 @@ PYTEST := -m pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 unexport PYTHONDONTWRITEBYTECODE
 # Two pips must not write into one environment.
 .NOTPARALLEL:
-.PHONY: help demo test test-unit test-plain test-pythons contracts-20 check bench docs clean
+.PHONY: help demo test test-unit test-plain test-pythons contracts-20 check bench docs clean \
+	env env-check
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,19 +31,22 @@ help: ## Show this list
 demo: $(VENV)/.demo ## See it work: the guided tour in examples/demo.py
 	@$(BIN)/python examples/demo.py
 
-test: $(VENV)/.test ## Run all tests with coverage, on every backend this machine has
+env: $(VENV)/.test
+env-check: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs
+
+test: env ## Run all tests with coverage, on every backend this machine has
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run $(PYTEST) $(PYTEST_ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-test-unit: $(VENV)/.test ## Run the tests that need no server, without coverage
+test-unit: env ## Run the tests that need no server, without coverage
 	@$(BIN)/python $(PYTEST) -m "not postgres and not slow" $(PYTEST_ARGS)
 
-test-plain: $(VENV)/.test ## Run all tests without coverage
+test-plain: env ## Run all tests without coverage
 	@$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
-test-pythons: $(addprefix test-python-,$(PYTHONS)) ## Run test-plain on each Python here (QUICK=1: only on those that `test` does not use)
+test-pythons: $(addprefix test-python-,$(PYTHONS)) ## Run test-plain, or GOAL=..., on each Python here (QUICK=1: but on that of `test`)
 
 test-python-%:
 	@if ! python=$$(.ci/find-python $*); then \
@@ -50,17 +55,17 @@ test-python-%:
 		echo "Python $*: is what $(VENV) runs on, skipped"; \
 	else \
 		echo "Python $*: $$python"; \
-		$(MAKE) --no-print-directory VENV=.venv-$* PYTHON="$$python" test-plain; \
+		$(MAKE) --no-print-directory VENV=.venv-$* PYTHON="$$python" $(GOAL); \
 	fi
 
-contracts-20: $(VENV)/.test ## Run the contract tests 20 times in a row (ROUNDS=...)
+contracts-20: env ## Run the contract tests 20 times in a row (ROUNDS=...)
 	@round=1; while [ $$round -le $(ROUNDS) ]; do \
 		echo "Round $$round of $(ROUNDS)"; \
 		$(BIN)/python $(PYTEST) $(CONTRACTS) $(PYTEST_ARGS) || exit 1; \
 		round=$$((round + 1)); \
 	done
 
-check: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs ## Style, types, docs, and everything the docs and examples show
+check: env-check ## Style, types, docs, and everything the docs and examples show
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy & mypy=$$!; $(BIN)/pyright --pythonpath $(BIN)/python && wait $$mypy

@@ -65,6 +65,17 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Collect the thousands of tests of the classes unseen by coverage: modules are imported by then."""
+    if not isinstance(collector, pytest.Class):
+        return (yield)
+    with unmeasured():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run what is marked as ``repeats`` as any test, only unseen by coverage."""
     if item.get_closest_marker("repeats") is None:
