@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, event
 from benchmarks import four_statements, spend_by_hand
 from benchmarks._duel import calls
 from benchmarks._ledger_fill import (
-    AWARDED,
+    LEFT,
     OWNERS,
     STATES,
     STATES_OF_THE_KIT,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 THREADS = 8
 BATCH = 100
-_IN_WALLETS = len(OWNERS) * (AWARDED - 1)
+_IN_WALLETS = len(OWNERS) * LEFT
 
 
 @frozen
@@ -83,7 +83,7 @@ def _spends(kit: HabitKit) -> Callable[[Order], Transfer]:
 @contextmanager
 def memory(_: Place, size: Size) -> Iterator[Match]:
     """The memory store against plain dicts."""
-    wallets = Wallets(dict.fromkeys(OWNERS, AWARDED - 1))
+    wallets = Wallets(dict.fromkeys(OWNERS, LEFT))
     with HabitKit(MemoryStore()) as kit:
         fill(kit)
 

@@ -72,6 +72,8 @@ class Place:
             upgrade(engine)
             self._databases[seed] = (name, fill(HabitKit(SqlStore(engine))))
             engine.dispose()
+            with psycopg.connect(self.address(name), autocommit=True) as owner:
+                owner.execute("VACUUM ANALYZE")  # as the server itself does to tables in use
         filled, made = self._databases[seed]
         return self.new_database(filled), self.new_database(filled), made
 
