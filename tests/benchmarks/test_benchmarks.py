@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import batch_by_hand, by_hand, spend_by_hand
-from benchmarks._ledger_fill import AWARDED, OWNERS, drift, fill
+from benchmarks._ledger_fill import LEFT, OWNERS, drift, fill
 from benchmarks._same import check_statements
 from habitkit import HabitKit
 from tests.services import find_postgres
@@ -90,7 +90,7 @@ def test_a_floor_that_sends_something_else_is_found_out(monkeypatch, floor, stat
 
 def test_a_coin_that_a_side_loses_is_drift(tmp_path):
     path = tmp_path / "ledger.db"
-    before = len(OWNERS) * (AWARDED - 1)
+    before = len(OWNERS) * LEFT
     with HabitKit.open(f"sqlite:///{path}") as kit, closing(sqlite3.connect(path)) as raw:
         fill(kit)
         assert not drift(kit, raw.execute, before, 0)
