@@ -128,6 +128,7 @@ def postgres_with_tables(postgres_server: PostgresServer) -> Iterator[tuple[str,
         engine = create_engine(url)
         upgrade(engine)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("SET session_replication_role = replica")  # no foreign keys
             yield url, connection
         engine.dispose()
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from tests.sql.opened import ASYNC_POSTGRES, Opened
-from tests.sql.support import DRIVER_MODES, drop_host_tables, host_engine, make_host_tables
+from tests.sql.support import DRIVER_MODES, empty_host_tables, host_engine, make_host_tables
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
@@ -41,17 +41,21 @@ def sqlite(sqlite_url: str, ready_sqlite: Callable[[Engine], None]) -> Iterator[
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def _host_tables(postgres_with_tables: tuple[str, Connection]) -> Connection:
+    """The tables of the host, made once beside those of the kit, and a connection to empty them."""
+    _, connection = postgres_with_tables
+    make_host_tables(connection)
+    return connection
+
+
 @pytest.fixture
-def postgres(ready_postgres_url: str) -> Iterator[Engine]:
+def postgres(_host_tables: Connection, ready_postgres_url: str) -> Iterator[Engine]:
     """An engine on a PostgreSQL database with the tables of the kit and of the host."""
     engine = create_engine(ready_postgres_url)
-    with engine.begin() as connection:
-        make_host_tables(connection)
     yield engine
     engine.dispose()
-    with engine.begin() as connection:
-        drop_host_tables(connection)
-    engine.dispose()
+    empty_host_tables(_host_tables)
 
 
 @pytest.fixture(params=BOTH)

@@ -58,7 +58,7 @@ plans: Plans = {}
 
 
 class ExplainingCursor(sqlite3.Cursor):
-    """A cursor of SQLite that asks for the plan of each statement first."""
+    """A cursor of SQLite that asks for the plan of each new statement first."""
 
     def execute(self, sql: str, parameters: Any = ()) -> Self:
         self._explain(sql, parameters)
@@ -69,7 +69,7 @@ class ExplainingCursor(sqlite3.Cursor):
         return super().executemany(sql, rows)
 
     def _explain(self, sql: str, parameters: Any) -> None:
-        if "habitkit_" in sql:
+        if "habitkit_" in sql and sql not in plans:
             cursor = sqlite3.Cursor(self.connection)
             plan = cursor.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
             plans[sql] = "\n".join(detail for *_, detail in plan)
@@ -83,7 +83,7 @@ class ExplainingConnection(sqlite3.Connection):
 
 
 def explaining(kind: type[psycopg.Cursor[Any]]) -> type[psycopg.Cursor[Any]]:
-    """Return a kind of cursors of PostgreSQL that ask for the plan of each statement first."""
+    """Return a kind of cursors of PostgreSQL that ask for the plan of each new statement first."""
 
     class Explaining(kind):  # type: ignore[misc, valid-type]
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
@@ -95,7 +95,7 @@ def explaining(kind: type[psycopg.Cursor[Any]]) -> type[psycopg.Cursor[Any]]:
             return super().executemany(query, params_seq, **options)
 
         def _explain(self, query: Any, params: Any) -> None:
-            if "habitkit_" in str(query):
+            if "habitkit_" in str(query) and str(query) not in plans:
                 with kind(self.connection) as cursor:
                     plan = cursor.execute(f"EXPLAIN {query}", params).fetchall()
                 plans[str(query)] = "\n".join(line for (line,) in plan)
@@ -104,6 +104,7 @@ def explaining(kind: type[psycopg.Cursor[Any]]) -> type[psycopg.Cursor[Any]]:
 
 
 REALISTIC = """
+SET LOCAL session_replication_role = replica;
 INSERT INTO habitkit_owners SELECT 'owner' || n, 100 FROM generate_series(1, 1000) n;
 INSERT INTO habitkit_habits
     SELECT md5('habit' || n)::uuid, 'owner' || (1 + mod(n, 1000)), 'Run', '{"kind": "daily"}', NULL,
