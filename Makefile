@@ -9,7 +9,7 @@ PYTHONS ?= 3.11 3.12 3.13
 WORKERS ?= auto
 ROUNDS ?= 20
 CONTRACTS ?= tests/stores
-GOAL ?= test-plain
+GOAL := test-plain
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -46,7 +46,7 @@ test-unit: env ## Run the tests that need no server, without coverage
 test-plain: env ## Run all tests without coverage
 	@$(BIN)/python $(PYTEST) $(PYTEST_ARGS)
 
-test-pythons: $(addprefix test-python-,$(PYTHONS)) ## Run test-plain, or GOAL=..., on each Python here (QUICK=1: but on that of `test`)
+test-pythons: $(addprefix test-python-,$(PYTHONS)) ## Run test-plain on each Python here (QUICK=1: only on those that `test` does not use)
 
 test-python-%:
 	@if ! python=$$(.ci/find-python $*); then \

@@ -17,14 +17,16 @@ from attrs import fields, has
 
 from habitkit._hashing import sha256
 from habitkit._text import storable, text_of
+from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Event, Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cattrs import Converter
 
 __all__ = [
+    "check_events",
     "digest",
     "dump",
     "event_fields",
@@ -39,6 +41,8 @@ T = TypeVar("T")
 _WHOLE = 1e16
 _OF_EVERY_EVENT = ("owner", "at")
 _OWN = frozenset(VOCABULARY.items())
+_OUR_CLASSES = frozenset(VOCABULARY.values())
+_LONGEST_TYPE = 100
 
 
 def event_fields(event: Event) -> dict[str, Any]:
@@ -114,6 +118,45 @@ def _storable(value: object) -> bool:
 def digest(value: object) -> str:
     """Return the SHA-256 of a value as hexadecimal digits: equal for equal values."""
     return sha256(json.dumps(value, sort_keys=True).encode()).hex()
+
+
+def check_events(events: Iterable[Event]) -> None:
+    """Refuse events of a host's own that not every store could keep.
+
+    Raises:
+        InvalidEvent: If the type's name is one of habitkit's own or too long, the instant has no
+            zone, the key is no text, or a field holds what JSON cannot.
+    """
+    for event in events:
+        if type(event) not in _OUR_CLASSES:
+            expected = _missing(event)
+            if expected:
+                raise InvalidEvent("event", given=event, expected=expected)
+
+
+def _missing(event: Event) -> str | None:
+    """Return what an event of a host's own would have to be, or None."""
+    at: object = event.at
+    key: object = event.key
+    if event.type in VOCABULARY:
+        return "a class whose name is none of habitkit's own"
+    if len(event.type) > _LONGEST_TYPE or not storable(event.type):
+        return f"a type of at most {_LONGEST_TYPE} characters"
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        return "`at` to be an aware datetime"
+    if not (key is None or (isinstance(key, str) and storable(key))):
+        return "`key` to be a text, valid UTF-8 without NUL, or None"
+    if not _keepable(event_fields(event)):
+        return "fields that JSON can hold, texts in valid UTF-8 without NUL"
+    return None
+
+
+def _keepable(values: Mapping[str, Any]) -> bool:
+    """Tell whether every store can keep values as JSON."""
+    try:
+        return _storable(json.loads(_encode(values)))
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def restore_event(

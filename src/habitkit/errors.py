@@ -598,4 +598,6 @@ def _shown(value: object) -> str:
         text = repr(value)
     except RecursionError:
         text = f"a {type(value).__name__} nested too deeply to show"
+    except ValueError:  # an int of more digits than Python writes out
+        text = f"a {type(value).__name__} too long to show"
     return text if len(text) <= 80 else f"{text[:76]}...{text[-1]}"  # noqa: PLR2004

@@ -30,6 +30,7 @@ __all__ = [
 
 _NAMESPACE = UUID("6d1f1c4e-6a0f-5c39-9a53-8d5e7f0a4b21")
 _LONGEST_NAME = 200
+_A_NAME = f"a non-empty string of at most {_LONGEST_NAME} characters, valid UTF-8 without NUL"
 _OUR_OWN = "habitkit:"
 _LARGEST_PLACE = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -112,9 +113,7 @@ def owner(value: object) -> str:
         if not value.startswith(_OUR_OWN):
             return value
         raise InvalidOwner("owner", given=value, expected=f"a name that begins without {_OUR_OWN}")
-    raise InvalidOwner(
-        "owner", given=value, expected=f"a non-empty string of at most {_LONGEST_NAME} characters"
-    )
+    raise InvalidOwner("owner", given=value, expected=_A_NAME)
 
 
 def system_owner(name: str) -> str:
@@ -133,7 +132,7 @@ def key(value: object) -> str:
     raise InvalidKey(
         "idempotency_key",
         given=value,
-        expected=f"a non-empty string of at most {_LONGEST_NAME} characters",
+        expected=_A_NAME,
     )
 
 

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 
 from habitkit import _codec, ids
 from habitkit._values import of_fields
-from habitkit.errors import (
-    NotFound,
-    NotLocked,
-    ReactionLoop,
-    ReadOnlyTransaction,
-)
+from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
 from habitkit.journal import rules
 from habitkit.journal.answers import once
 from habitkit.journal.model import EventRow, Failure, Message
@@ -220,12 +215,14 @@ class Transaction:
 
         Raises:
             NotLocked: If the owner's lock is not held.
+            InvalidEvent: If one of the host's own could not be kept.
             ReactionLoop: If reactions cause each other without end.
         """
         if not events:
             return []
         if owner not in self._locked:
             raise NotLocked(owner)
+        _codec.check_events(events)
         emitted, chain = self._emitted, self._chain
         start = len(emitted)
         emitted += events

@@ -115,6 +115,22 @@ def test_a_hold_that_a_full_wallet_has_no_room_for_stops_neither_sweep_nor_other
     assert_sound(kit, "ada", "bob")
 
 
+def test_holds_that_a_full_wallet_has_no_room_for_stop_no_sweep_however_small_its_limit(kit):
+    kit.coins.award("ada", LARGEST, idempotency_key="all there is")
+    for n in range(3):
+        kit.coins.reserve("ada", 5, idempotency_key=f"held {n}", expires_in_seconds=60)
+    kit.coins.award("cleo", 15, idempotency_key="a")
+    kit.coins.transfer("cleo", "ada", 15, idempotency_key="no room any more")
+    kit.coins.award("bob", 5, idempotency_key="a")
+    kit.coins.reserve("bob", 5, idempotency_key="held", expires_in_seconds=61)
+    kit.clock.advance(seconds=61)
+
+    assert [kit.sweep(limit=1).expired for _ in range(2)] == [1, 0]
+
+    assert kit.coins.holds("bob", ended=True)[0].state == "expired"
+    assert_sound(kit, "ada", "bob")
+
+
 def test_a_floor_at_either_end_of_64_bits_is_held(kit):
     kit.coins.open("ada", floor=-(2**63))
     kit.coins.spend("ada", LARGEST, idempotency_key="on credit")

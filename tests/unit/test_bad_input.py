@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 
-from habitkit import DayClock, Schedule
+from habitkit import DayClock, Economy, RewardRule, Schedule
+from habitkit.coins.economy import RuleSet
 from habitkit.errors import (
     BalanceOverflow,
     DayRefused,
@@ -26,7 +28,7 @@ from habitkit.errors import (
     NotFound,
     UnknownCurrency,
 )
-from habitkit.events import VOCABULARY
+from habitkit.events import VOCABULARY, HabitCompleted
 from tests.unit.support import naive, nothing_written
 
 TODAY = date(2026, 3, 10)
@@ -365,6 +367,35 @@ def test_a_currency_must_be_declared(kit, refused):
         lambda: kit.coins.history("ada", currency="gem"),
     ):
         refused(UnknownCurrency, call, "currency: expected one of: coin, got 'gem'")
+
+
+@pytest.mark.parametrize("currencies", ["coin", {""}, {"x" * 51}, {"a\0"}, {5}, None], ids=repr)
+def test_currencies_are_a_set_of_short_texts(refused, currencies):
+    make = partial(Economy, (), currencies=currencies)
+    refused(InvalidInput, make, "currencies: expected a set of texts of 1 to 50 characters")
+
+
+@pytest.mark.parametrize("name", ["", 5, None, "a\0"], ids=repr)
+def test_a_reward_rule_has_a_name(refused, name):
+    refused(InvalidInput, partial(RewardRule, name, HabitCompleted, 1), "name: expected a text")
+
+
+def test_rules_begin_at_an_instant_with_a_zone(refused):
+    refused(
+        InvalidInput,
+        partial(RuleSet, naive("2026-01-01T00:00"), ()),
+        "since: expected an aware",
+    )
+
+
+def test_a_number_too_long_to_write_out_is_refused_like_any_other(kit, refused):
+    call = partial(kit.coins.award, "ada", 10**5000, idempotency_key="a")
+    refused(InvalidAmount, call, "got a int too long to show")
+
+
+def test_a_hold_lasts_a_microsecond_at_least(kit, refused):
+    call = partial(kit.coins.reserve, "ada", 1, idempotency_key="a", expires_in_seconds=1e-9)
+    refused(InvalidInput, call, "expires_in_seconds: expected a number above 0")
 
 
 def test_a_memo_must_be_a_text_that_is_not_too_long(kit, refused):

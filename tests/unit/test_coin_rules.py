@@ -144,7 +144,7 @@ def test_a_memo_is_kept_as_it_is(memo):
 
 @pytest.mark.parametrize("memo", ["x" * 501, "a\x00b", "\ud800", 5, b"book"])
 def test_a_memo_that_cannot_be_stored_is_refused(memo):
-    with pytest.raises(InvalidInput, match="memo: expected at most 500 characters or None"):
+    with pytest.raises(InvalidInput, match="memo: expected at most 500 characters, valid UTF-8"):
         rules.memo(memo)
 
 

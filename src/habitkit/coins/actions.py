@@ -18,6 +18,7 @@ from habitkit.coins.requests import (
     other_words,
     plain_metadata,
     post_once,
+    refuse_again,
     transfer_once,
 )
 from habitkit.coins.statements import balance, history, open_wallet
@@ -86,7 +87,7 @@ def award(
 
     Raises:
         InvalidInput: If an argument is not acceptable; the message names it.
-        BalanceOverflow: If the wallet cannot hold as much.
+        BalanceOverflow: If the wallet, or the owner's mint, would leave 64 bits.
         IdempotencyConflict: If the key was used with other arguments.
     """
     order = Order("award", owner, owner, currency, amount, memo, metadata)
@@ -116,6 +117,7 @@ def spend(
 
     Raises:
         InsufficientFunds: If the wallet would fall below its floor.
+        BalanceOverflow: If the owner's sink would leave 64 bits.
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
@@ -148,6 +150,7 @@ def transfer(
 
     Raises:
         InsufficientFunds: If the source's wallet would fall below its floor.
+        BalanceOverflow: If the target's wallet would leave 64 bits.
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
@@ -198,7 +201,10 @@ def post_many(
     done: list[Transfer] = []
 
     def work(first_id: UUID) -> tuple[UUID, int]:
-        done.extend(post_all(tx, first_id, orders))
+        try:
+            done.extend(post_all(tx, first_id, orders))
+        except BatchRefused as error:
+            refuse_again(tx, "coins.post_many", idempotency_key, first_id, error)
         return first_id, len(orders)
 
     request = {"postings": digest_of(orders)}
@@ -229,6 +235,7 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
             party to it.
         ManagedTransfer: If reconciliation, a hold or a reversal has posted it.
         AlreadyReversed: If it was taken back under another key.
+        BalanceOverflow: If an account, or a wallet's debt, would leave 64 bits.
         AnswerForgotten: If it was taken back under this key more than 30 days ago.
         IdempotencyConflict: If the key was used for another transfer.
     """
@@ -291,14 +298,7 @@ def _checked(tx: Transaction, order: Order) -> Order:
 
 
 def _post_once(tx: Transaction, order: Order, key: str, *, alone: bool) -> Transfer:
-    """Check what a caller gave and post it once a key.
-
-    Args:
-        tx: The transaction.
-        order: What the caller gave.
-        key: The caller's key.
-        alone: True if this is all that the transaction does.
-    """
+    """Check what a caller gave and post it once a key; alone, if that is all there is to do."""
     checked = _checked(tx, order)
     ids.key(key)
     return post_once(tx, key, checked, alone=alone)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from habitkit._procedure import Steps
     from habitkit.coins.books import AuditReport, Block, Finding, Head, LedgerExport, Line
+    from habitkit.coins.checking import Checker
     from habitkit.coins.model import Account, Hold, Settled
+    from habitkit.coins.posting import Place
     from habitkit.transaction import Transaction
 
 __all__ = ["audit", "export", "forget", "head", "seal_entries"]
@@ -24,6 +26,15 @@ Row = TypeVar("Row")
 
 _PAGE = 500
 _MAX_FINDINGS = 1000
+_UNREADABLE = (ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
+"""What it may come to when a row holds what is none of the values of its column."""
+
+
+class _CannotRead(Exception):
+    """The next entry holds what is none of the values of its column."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
 
 
 def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = ()) -> AuditReport:
@@ -33,9 +44,10 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     in ``kit.run`` and in many a host's own: there, ask at REPEATABLE READ or while nobody writes.
 
     Of each account it checks that entries are numbered without gaps, each balance follows from the
-    one before, each entry fits its transfer, the account's own balance is the last one, escrow
-    holds what open holds say, and the chain of block hashes is whole; of the whole ledger also that
-    each currency sums to zero and each transfer has its two entries.
+    one before, each entry fits its transfer, balance, date and debt of the account itself are those
+    of the last one, escrow holds what open holds say, the chain of block hashes is whole, and the
+    accounts on the other side are there; of the whole ledger also that each currency sums to zero,
+    each transfer has its two entries and the sweep knows what is left to seal.
 
     Args:
         tx: The transaction.
@@ -65,16 +77,26 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
             expected.setdefault(each.account_id, []).append(each)
     counted = entries = sealed = 0
     findings: list[Finding] = [] if owner is not None else _check_sums(tx)
+    noted = _noted(tx) if owner is None else None
+    there: set[Place] = set()
+    partners: dict[Place, None] = {}
     for account in _accounts(tx, owner):
         checker = late.Checker(account, expected.pop(account.id, ()), tx.audit_key)
-        problem = checker.run(_lines(tx, account.id), _blocks(tx, account.id))
-        if problem is None and account.role == "escrow":
-            problem = checker.check_holds(tx.coins.books.held(account.owner, account.currency))
+        problem = _check(tx, checker)
+        if problem is None and account.role == "wallet" and noted is not None:
+            problem = checker.check_note(noted=account.id in noted)
         if problem is not None and len(findings) < _MAX_FINDINGS:
             findings.append(problem)
+        there.add(account[1:4])
+        partners |= {(account.owner, r, account.currency): None for r in sorted(checker.partners)}
         counted += 1
         entries += checker.entries
         sealed += checker.sealed
+    findings += [
+        late.Finding("the account is gone", owner=of, currency=currency, role=role)
+        for of, role, currency in partners
+        if (of, role, currency) not in there
+    ]
     findings += [
         late.Finding(
             f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency
@@ -191,6 +213,51 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
     )
     books.seal(block, more=block.last < account.seq)
     return len(lines)
+
+
+def _check(tx: Transaction, checker: Checker) -> Finding | None:
+    """Return the first thing that is wrong with an account, or None."""
+    account = checker.account
+    try:
+        problem = checker.run(_lines_one_by_one(tx, account.id), _blocks(tx, account.id))
+        if problem is None and account.role == "escrow":
+            problem = checker.check_holds(tx.coins.books.held(account.owner, account.currency))
+    except _CannotRead as error:
+        return checker.unreadable(checker.entries + 1, error.reason)
+    except _UNREADABLE as error:
+        return checker.unreadable(checker.entries, error)
+    return problem
+
+
+def _noted(tx: Transaction) -> set[UUID]:
+    """Return which accounts the sweep knows to have something left to seal."""
+    found: set[UUID] = set()
+    after: UUID | None = None
+    while True:
+        page = tx.coins.books.to_seal(after, _PAGE)
+        found.update(account_id for account_id, _ in page)
+        if len(page) < _PAGE:
+            return found
+        after = page[-1][0]
+
+
+def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[Line]:
+    """Read an account's entries page by page; those of a page that cannot be read, one by one."""
+    lines, after = tx.coins.books.lines, 0
+    while True:
+        size = _PAGE
+        try:
+            page = lines(account_id, after, size)
+        except _UNREADABLE:
+            size = 1
+            try:
+                page = lines(account_id, after, size)
+            except _UNREADABLE as error:
+                raise _CannotRead(error) from error
+        yield from page
+        if len(page) < size:
+            return
+        after = page[-1].seq
 
 
 def _check_sums(tx: Transaction) -> list[Finding]:

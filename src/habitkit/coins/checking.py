@@ -5,14 +5,15 @@ from __future__ import annotations
 from itertools import chain as one_after_another
 from typing import TYPE_CHECKING
 
-from habitkit.coins import chain
+from habitkit.coins import chain, rules
 from habitkit.coins.books import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from habitkit.coins.books import Block, Head, Line
-    from habitkit.coins.model import Account
+    from habitkit.coins.model import Account, Role
 
 __all__ = ["Checker"]
 
@@ -23,6 +24,7 @@ class Checker:
     Attributes:
         entries: How many entries were looked at.
         sealed: How many of them lie under block hashes.
+        partners: The other accounts of the same owner that its transfers have moved.
     """
 
     def __init__(self, account: Account, heads: Iterable[Head], key: bytes | None) -> None:
@@ -36,9 +38,14 @@ class Checker:
         self.account = account
         self.entries = 0
         self.sealed = 0
+        self.partners: set[Role] = set()
+        self._at: datetime | None = None
         self._heads: dict[int, set[str]] = {}
+        self._strange: Head | None = None
         for head in heads:
-            if head.seq:
+            if (head.owner, head.currency) != (account.owner, account.currency):
+                self._strange = head
+            elif head.seq:
                 self._heads.setdefault(head.seq, set()).add(head.hash)
         self._key = key
         self._balance = 0
@@ -51,13 +58,16 @@ class Checker:
             lines: The account's entries, by rising number.
             blocks: Its blocks, in order.
         """
+        if self._strange is not None:
+            of = self._strange
+            return self._found(f"the head that was kept is of {of.owner!r}, {of.currency}", None)
         waiting = iter(blocks)
         block = next(waiting, None)
         hashes: list[bytes] = []
         for line in lines:
-            problem = self._check_line(line)
-            if problem:
-                return self._found(problem, self.entries)
+            wrong = self._check_line(line)
+            if wrong:
+                return self._found(wrong, self.entries)
             if block is None:
                 continue
             if line.digest is None and _has_words(line):
@@ -81,12 +91,25 @@ class Checker:
         problem = f"escrow holds {self.account.balance}, open holds are {held}"
         return self._found(problem, None)
 
+    def check_note(self, *, noted: bool) -> Finding | None:
+        """Return what is wrong if the sweep does not know of entries that are left to seal."""
+        account = self.account
+        if noted or account.sealed == account.seq:
+            return None
+        problem = f"entries after {account.sealed} are not sealed, and no sweep knows of it"
+        return self._found(problem, account.sealed + 1)
+
+    def unreadable(self, seq: int, error: Exception) -> Finding:
+        """Return that an entry holds what is none of the values of its column."""
+        return self._found(f"it cannot be read: {type(error).__name__}: {error}", seq)
+
     def _check_line(self, line: Line) -> str | None:
         """Compare an entry with the one before and with its transfer."""
         self.entries += 1
         if line.seq != self.entries:
             return f"entry {self.entries} is missing"
         self._balance += line.amount
+        self._at = line.at
         if line.balance != self._balance:
             return f"the balance after it is {line.balance}, expected {self._balance}"
         if line.kind is None:
@@ -99,8 +122,15 @@ class Checker:
             return f"it does not fit its transfer of {line.total} {line.currency}"
         if line.made_at != line.at:
             return f"it is dated {line.at}, its transfer {line.made_at}"
-        if self.account.owner not in {line.source, line.target}:
-            return f"its transfer is between {line.source!r} and {line.target!r}"
+        gives = line.amount < 0
+        if self.account.owner != (line.source if gives else line.target):
+            return f"its transfer is from {line.source!r} to {line.target!r}"
+        if self.account.role not in rules.roles(line.kind, gives=gives):
+            return f"a {line.kind} {'takes from' if gives else 'gives to'} no {self.account.role}"
+        if line.source == line.target:
+            partners = rules.roles(line.kind, gives=not gives)
+            if len(partners) == 1:  # else it is a reversal's, and does not tell
+                self.partners |= partners
         return None
 
     def _check_block(self, block: Block, hashes: list[bytes]) -> Finding | None:
@@ -124,9 +154,9 @@ class Checker:
         if self.entries != account.seq:
             problem = f"the account counts {account.seq} entries, there are {self.entries}"
             return self._found(problem, min(missing, account.seq + 1))
-        if self._balance != account.balance:
-            problem = f"the account holds {account.balance}, its entries sum to {self._balance}"
-            return self._found(problem, None)
+        wrong = self._check_account()
+        if wrong is not None:
+            return self._found(wrong, None)
         if account.sealed != self.sealed:
             problem = (
                 f"entries up to {account.sealed} were sealed, block hashes reach {self.sealed}"
@@ -138,6 +168,18 @@ class Checker:
                 f"the head that was kept names entry {first}: its block is gone",
                 min(missing, first),
             )
+        return None
+
+    def _check_account(self) -> str | None:
+        """Compare what an account says of itself with what follows from its entries."""
+        account = self.account
+        if self._balance != account.balance:
+            return f"the account holds {account.balance}, its entries sum to {self._balance}"
+        if self._at is not None and self._at != account.at:
+            return f"the account is dated {account.at}, its last entry {self._at}"
+        debt = 0 if account.floor is None else max(account.floor - account.balance, 0)
+        if account.debt != debt:
+            return f"the account owes {account.debt}, by its floor and its balance it is {debt}"
         return None
 
     def _found(self, problem: str, seq: int | None) -> Finding:

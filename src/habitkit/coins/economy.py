@@ -14,12 +14,14 @@ from typing import Any
 
 from attrs import evolve, field
 
+from habitkit._text import storable
 from habitkit._values import frozen
 from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
 from habitkit.events import Event, HabitCompleted, StreakReached
 
 __all__ = ["Economy", "RewardRule", "RuleSet"]
 
+_LONGEST_CURRENCY = 50
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -35,6 +37,32 @@ def _payable(_: object, __: object, value: Any) -> None:
         raise InvalidAmount("give", given=value, expected="an int from 1 to 2**63-1")
 
 
+def _named(_: object, __: object, value: Any) -> None:
+    """It is part of a key that must be found again."""
+    if not isinstance(value, str) or not value or not storable(value):
+        raise InvalidInput("name", given=value, expected="a text, valid UTF-8 without NUL")
+
+
+def _declared(_: object, __: object, value: Any) -> None:
+    """What stands in a column of every database."""
+    if not isinstance(value, (frozenset, set)) or not all(map(_is_currency, value)):
+        raise InvalidInput(
+            "currencies",
+            given=value,
+            expected=f"a set of texts of 1 to {_LONGEST_CURRENCY} characters",
+        )
+
+
+def _is_currency(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_CURRENCY and storable(value)
+
+
+def _from_when(_: object, __: object, value: Any) -> None:
+    """Instants without a zone could not be compared with those of facts."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInput("since", given=value, expected="an aware datetime")
+
+
 @frozen
 class RewardRule:
     """What one type of event entitles its owner to.
@@ -46,7 +74,7 @@ class RewardRule:
         currency: In which currency.
     """
 
-    name: str
+    name: str = field(validator=_named)
     on: type[Event] = field(validator=_derived)
     give: int = field(validator=_payable)
     currency: str = "coin"
@@ -69,7 +97,7 @@ class RuleSet:
         rules: The rules.
     """
 
-    since: datetime
+    since: datetime = field(validator=_from_when)
     rules: tuple[RewardRule, ...]
 
     @cached_property
@@ -99,7 +127,7 @@ class Economy:
     """
 
     rules: tuple[RewardRule, ...]
-    currencies: frozenset[str] = frozenset({"coin"})
+    currencies: frozenset[str] = field(default=frozenset({"coin"}), validator=_declared)
     changes: tuple[RuleSet, ...] = ()
 
     def __attrs_post_init__(self) -> None:

@@ -16,6 +16,7 @@ spend that would not succeed without them, or the sweep.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from attrs import evolve
 
@@ -30,7 +31,6 @@ from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-    from uuid import UUID
 
     from habitkit._procedure import Steps
     from habitkit.coins.model import Transfer
@@ -68,6 +68,7 @@ def reserve(
 
     Raises:
         InsufficientFunds: If the wallet would fall below its floor.
+        BalanceOverflow: If the owner's escrow would leave 64 bits.
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
@@ -111,6 +112,7 @@ def settle(tx: Transaction, hold_id: UUID | str, amount: int | None = None) -> H
     Raises:
         NotFound: If there is no such hold.
         HoldEnded: If it was released, has expired, or was settled for another amount.
+        BalanceOverflow: If the owner's sink or wallet would leave 64 bits.
         InvalidAmount: If it is no amount, or more than is held.
     """
     if amount is not None:
@@ -134,6 +136,7 @@ def release(tx: Transaction, hold_id: UUID | str) -> Hold:
     Raises:
         NotFound: If there is no such hold.
         HoldEnded: If it was settled or has expired.
+        BalanceOverflow: If the owner's wallet would leave 64 bits.
     """
     hold = _locked(tx, hold_id)
     if hold.state == "released":
@@ -187,10 +190,18 @@ def holds(
 
 def expire_holds(limit: int) -> Steps[int]:
     """Write down which holds have expired, up to a limit: a part of the sweep."""
-    overdue: list[Hold] = yield Call(_overdue, (limit,), write=False)
-    count = 0
-    for hold in overdue:
-        count += yield Call(_expire, (hold.id,))
+    count, left_alone = 0, set[UUID]()
+    while not count:  # those for which a wallet has no room stop no others
+        asked = limit + len(left_alone)
+        overdue: list[Hold] = yield Call(_overdue, (asked,), write=False)
+        for hold in overdue:
+            if hold.id not in left_alone:
+                expired: int = yield Call(_expire, (hold.id,))
+                count += expired
+                if not expired:
+                    left_alone.add(hold.id)
+        if len(overdue) < asked:
+            break
     return count
 
 
@@ -206,7 +217,7 @@ def _expire(tx: Transaction, hold_id: UUID) -> int:
     try:
         end_hold(tx, hold, "expired", 0)
     except BalanceOverflow:
-        return 0  # the wallet has no room for them; the others need not wait until it has
+        return 0
     return 1
 
 

@@ -13,13 +13,13 @@ from uuid import UUID
 from habitkit import _codec, ids
 from habitkit.coins.model import PlainOrder, Transfer
 from habitkit.coins.posting import post
-from habitkit.errors import IdempotencyConflict, InvalidInput
+from habitkit.errors import AnswerForgotten, IdempotencyConflict, InvalidInput, Refused
 from habitkit.events import CoinsPosted
 from habitkit.journal.answers import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
     from habitkit.coins.posting import Order
     from habitkit.transaction import Transaction
@@ -31,6 +31,7 @@ __all__ = [
     "other_words",
     "plain_metadata",
     "post_once",
+    "refuse_again",
     "request_of",
     "transfer_once",
 ]
@@ -100,7 +101,10 @@ def transfer_once(
     done: list[Transfer] = []
 
     def keep(transfer_id: UUID) -> UUID:
-        done.append(work(transfer_id))
+        try:
+            done.append(work(transfer_id))
+        except Refused as error:
+            refuse_again(tx, operation, key, transfer_id, error)
         return transfer_id
 
     transfer_id = tx.once(owner, operation, key, request, UUID, keep)
@@ -112,6 +116,20 @@ def transfer_once(
     if others:
         raise IdempotencyConflict(operation, key, others)
     return found
+
+
+def refuse_again(
+    tx: Transaction, operation: str, key: str, transfer_id: UUID, refusal: Refused
+) -> NoReturn:
+    """Raise a refusal, unless what is refused now was done long ago under the same key.
+
+    Raises:
+        AnswerForgotten: If it was.
+        Refused: The refusal otherwise.
+    """
+    if tx.coins.transfer(transfer_id) is not None:
+        raise AnswerForgotten(operation, key) from refusal
+    raise refusal
 
 
 def request_of(order: Order) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
@@ -36,6 +37,7 @@ __all__ = [
     "move",
     "moved",
     "reversal",
+    "roles",
 ]
 
 _LARGEST = 2**63 - 1
@@ -109,7 +111,11 @@ def memo(value: object) -> str | None:
         isinstance(value, str) and len(value) <= _LONGEST_MEMO and storable(value)
     ):
         return value
-    raise InvalidInput("memo", given=value, expected=f"at most {_LONGEST_MEMO} characters or None")
+    raise InvalidInput(
+        "memo",
+        given=value,
+        expected=f"at most {_LONGEST_MEMO} characters, valid UTF-8 without NUL, or None",
+    )
 
 
 def expiry(seconds: object, now: datetime) -> datetime | None:
@@ -122,8 +128,9 @@ def expiry(seconds: object, now: datetime) -> datetime | None:
         return None
     if type(seconds) is int or type(seconds) is float:
         in_range: bool = 0 < seconds <= _LONGEST_HOLD_SECONDS
-        if in_range:
-            return now + timedelta(seconds=seconds)
+        until = now + timedelta(seconds=seconds if in_range else 0)
+        if until > now:  # which it is not for a part of a microsecond
+            return until
     raise InvalidInput(
         "expires_in_seconds",
         given=seconds,
@@ -170,6 +177,13 @@ def moved(account: Account, move: Move) -> Account:
     id_, owner, role, currency_, _, _, _, floor_, _, sealed = account
     _, seq, _, _, balance, at, debt = move
     return of_fields(Account, (id_, owner, role, currency_, balance, seq, at, floor_, debt, sealed))
+
+
+@lru_cache(maxsize=64)
+def roles(kind: str | None, *, gives: bool) -> frozenset[Role]:
+    """Return which accounts a kind of transfer may move on one of its sides; none if unknown."""
+    ways = _BACK.values() if kind == "reversal" else [BETWEEN[k] for k in BETWEEN if k == kind]
+    return frozenset(way[0 if gives else 1] for way in ways)
 
 
 def hold_to_end(hold: Hold, now: datetime) -> Hold:

@@ -52,7 +52,8 @@ def balance(
     wallet = accounts.get("wallet")
     pending = posted_pending = held_by(accounts.get("escrow"))
     if posted_pending:
-        pending -= tx.coins.holds.lapsed(owner, currency, tx.now if at is None else at)
+        instant_of = tx.now if at is None else at
+        pending -= tx.coins.holds.lapsed(owner, currency, instant_of, still_open=at is None)
     floor = _WALLET_FLOOR if wallet is None else wallet.floor or 0
     return Balance(owner, currency, held_by(wallet) + posted_pending, floor, pending)
 

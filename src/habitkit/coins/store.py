@@ -142,10 +142,17 @@ class HoldStore(Protocol):
         """
         ...
 
-    def lapsed(self, owner: str, currency: str, at: datetime) -> int:
+    def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
         """Return the sum of holds that had expired by an instant while escrow still held them.
 
         That is: set aside by then, to expire by then, and not ended by then.
+
+        Args:
+            owner: Whose holds.
+            currency: In which currency.
+            at: The instant.
+            still_open: Of these, only those that are open now. A clock that was set back may show
+                an instant at which a hold had not ended, though its coins have left escrow.
         """
         ...
 

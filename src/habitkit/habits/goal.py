@@ -137,7 +137,7 @@ class Goal:
 
 def _text(what: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > _LONGEST_UNIT or not storable(value):
-        expected = f"a text of at most {_LONGEST_UNIT} characters"
+        expected = f"a text of at most {_LONGEST_UNIT} characters, valid UTF-8 without NUL"
         raise InvalidHabit(what, given=value, expected=expected)
 
 

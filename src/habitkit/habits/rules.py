@@ -65,7 +65,11 @@ def title(value: object) -> str:
         and storable(value)
     ):
         return value
-    raise InvalidHabit("title", given=value, expected=f"1 to {_LONGEST_TITLE} characters")
+    raise InvalidHabit(
+        "title",
+        given=value,
+        expected=f"1 to {_LONGEST_TITLE} characters, not all blank, valid UTF-8 without NUL",
+    )
 
 
 def note(value: object) -> str | None:
@@ -78,7 +82,11 @@ def note(value: object) -> str | None:
         isinstance(value, str) and len(value) <= _LONGEST_NOTE and storable(value)
     ):
         return value
-    raise InvalidHabit("note", given=value, expected=f"at most {_LONGEST_NOTE} characters or None")
+    raise InvalidHabit(
+        "note",
+        given=value,
+        expected=f"at most {_LONGEST_NOTE} characters, valid UTF-8 without NUL, or None",
+    )
 
 
 def amount(value: object) -> float:
@@ -111,7 +119,10 @@ def tags(value: object) -> tuple[str, ...]:
         found = list(dict.fromkeys(value))
         if all(isinstance(tag, str) and _is_tag(tag) for tag in found):
             return tuple(found)
-    expected = f"up to {_MOST_TAGS} texts of 1 to {_LONGEST_TAG} characters"
+    expected = (
+        f"up to {_MOST_TAGS} texts of 1 to {_LONGEST_TAG} characters, not all blank, "
+        "valid UTF-8 without NUL"
+    )
     raise InvalidHabit("tags", given=value, expected=expected)
 
 
@@ -161,7 +172,11 @@ def source(value: object) -> str:
     """
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_SOURCE and storable(value):
         return value
-    raise InvalidHabit("source", given=value, expected=f"1 to {_LONGEST_SOURCE} characters")
+    raise InvalidHabit(
+        "source",
+        given=value,
+        expected=f"1 to {_LONGEST_SOURCE} characters, valid UTF-8 without NUL",
+    )
 
 
 def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time) -> Credit:

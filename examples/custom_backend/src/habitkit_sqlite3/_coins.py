@@ -176,11 +176,11 @@ class Holds(Port):
         )
         return [_hold(*row) for row in rows]
 
-    def lapsed(self, owner: str, currency: str, at: datetime) -> int:
+    def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
         (amount,) = self.execute(
             "SELECT coalesce(sum(amount), 0) FROM holds WHERE owner = ? AND currency = ?"
-            " AND at <= ? AND expires_at <= ? AND coalesce(ended_at > ?, TRUE)",
-            (owner, currency, *[text(at)] * 3),
+            " AND at <= ? AND expires_at <= ? AND coalesce(ended_at > ? AND NOT ?, TRUE)",
+            (owner, currency, *[text(at)] * 3, still_open),
         ).fetchone()
         return int(amount)
 

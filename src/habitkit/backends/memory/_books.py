@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,16 @@ if TYPE_CHECKING:
     from habitkit.coins.books import Block, Digest, Line, Sum
     from habitkit.coins.model import Account, Hold, Move, Settled, Transfer
 
-__all__ = ["Books", "Holds"]
+__all__ = ["Books", "Holds", "apart"]
 
 _by_seq = attrgetter("seq")
+
+
+def apart(transfer: Transfer) -> Transfer:
+    """Return a transfer with metadata of its own: what a caller does to his changes no fact."""
+    if transfer.metadata is None:
+        return transfer
+    return evolve(transfer, metadata=deepcopy(transfer.metadata))
 
 
 class Holds:
@@ -64,7 +72,7 @@ class Holds:
         ]
         return sorted(found, key=_by_seq)[:limit]
 
-    def lapsed(self, owner: str, currency: str, at: datetime) -> int:
+    def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
         """Return the sum of holds that had expired by an instant while escrow still held them."""
         return sum(
             hold.amount
@@ -72,7 +80,7 @@ class Holds:
             if hold.at <= at
             and hold.expires_at is not None
             and hold.expires_at <= at
-            and (hold.ended_at is None or hold.ended_at > at)
+            and (hold.ended_at is None or (hold.ended_at > at and not still_open))
         )
 
     def overdue(
@@ -224,7 +232,7 @@ class Books:
             transfer.currency,
             transfer.amount,
             transfer.memo,
-            transfer.metadata,
+            apart(transfer).metadata,
             transfer.reverses,
             salt,
             digest,

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from habitkit._values import of_fields
-from habitkit.backends.memory._books import Books, Holds
+from habitkit.backends.memory._books import Books, Holds, apart
 from habitkit.backends.memory._tables import Table
 from habitkit.coins.model import Account, Entry
 from habitkit.errors import IntegrityError
@@ -65,7 +65,7 @@ class Coins:
         """Add transfers and their entries."""
         accounts, entries, total = self._accounts, self._entries, 0
         for transfer in transfers:
-            self._transfers.insert(transfer.id.int, transfer)
+            self._transfers.insert(transfer.id.int, apart(transfer))
             if transfer.reverses is not None:
                 self._reversals.insert(transfer.reverses.int, transfer.id)
         for move in moves:
@@ -90,7 +90,8 @@ class Coins:
 
     def transfer(self, transfer_id: UUID) -> Transfer | None:
         """Return a transfer."""
-        return self._transfers.get(transfer_id.int)
+        found = self._transfers.get(transfer_id.int)
+        return None if found is None else apart(found)
 
     def reversal_of(self, transfer_id: UUID) -> UUID | None:
         """Return the id of the transfer that reverses another."""
@@ -129,7 +130,7 @@ class Coins:
     def _entry(self, move: Move) -> Entry:
         """Return a line of a statement."""
         _, seq, transfer_id, amount, balance, at, _ = move
-        transfer = self._transfers.rows[transfer_id.int]
+        transfer = apart(self._transfers.rows[transfer_id.int])
         return Entry(
             seq, transfer_id, transfer.kind, transfer.memo, amount, balance, at, transfer.metadata
         )

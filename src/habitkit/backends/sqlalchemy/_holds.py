@@ -114,13 +114,11 @@ class Holds:
         rows = self._link.select(statement if open_at is None else statement.where(_OPEN))
         return [Hold(*row) for row in rows]
 
-    def lapsed(self, owner: str, currency: str, at: datetime) -> int:
+    def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
         """Return the sum of holds that had expired by an instant while escrow still held them."""
         values = {"owner": owner, "currency": currency, "at": at}
-        found = (
-            self._link.row(statement, values)
-            for statement in (self._LAPSED_OPEN, self._LAPSED_ENDED)
-        )
+        counted = (self._LAPSED_OPEN,) if still_open else (self._LAPSED_OPEN, self._LAPSED_ENDED)
+        found = (self._link.row(statement, values) for statement in counted)
         return sum(int(row[0]) for row in found if row is not None)
 
     def overdue(

@@ -54,6 +54,43 @@ class AuditCases(Contract):
 
         assert crime.found_at() == seq
 
+    # -- the accounts themselves --------------------------------------------------------------
+
+    def test_an_account_that_passes_for_another_is_found(self, crime: Crime) -> None:
+        crime.kit.coins.spend("ada", 5, idempotency_key="s")
+        (sink,) = (a for a in crime.kit.coins.export("ada").accounts if a.role == "sink")
+        crime.tamper.change("accounts", {"id": sink.id}, {"role": "escrow"})
+
+        found = {(each.role, each.seq): each.problem for each in crime.findings()}
+
+        assert found["escrow", 1] == "a spend gives to no escrow"
+        assert found["sink", None] == "the account is gone"
+
+    def test_a_wallet_that_was_given_to_another_owner_is_found(self, crime: Crime) -> None:
+        crime.change_account(owner="eve")
+
+        (without,) = crime.kit.coins.audit("eve").findings
+        (kept, *_) = crime.kit.coins.audit(heads=crime.heads).findings
+
+        assert (without.owner, without.role, without.seq) == ("eve", "wallet", 1)
+        assert kept.problem == "the head that was kept is of 'ada', coin"
+
+    @pytest.mark.parametrize("changes", [{"at": NOW.replace(year=2030)}, {"debt": 5}], ids=str)
+    def test_what_an_account_says_of_itself_is_compared(self, crime: Crime, changes: Row) -> None:
+        crime.change_account(**changes)
+
+        assert [(each.role, each.seq) for each in crime.findings()] == [("wallet", None)]
+
+    def test_an_account_that_is_gone_with_its_entries_is_missed(self, crime: Crime) -> None:
+        crime.kit.coins.reserve("ada", 5, idempotency_key="h")
+        (escrow,) = (a for a in crime.kit.coins.export("ada").accounts if a.role == "escrow")
+        crime.tamper.remove("entries", {"account_id": escrow.id})
+        crime.tamper.remove("accounts", {"id": escrow.id})
+
+        (finding,) = crime.findings()
+        assert (finding.owner, finding.role) == ("ada", "escrow")
+        assert finding.problem == "the account is gone"
+
     # -- under a block hash --------------------------------------------------------------------
 
     @pytest.mark.parametrize("seq", [1, 3, 4])

@@ -221,9 +221,9 @@ class CoinCases(Contract):
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         assert kit.sweep().forgotten == 1
 
-        with pytest.raises(AnswerForgotten):
-            kit.coins.award("ada", 10, idempotency_key="k")
-
+        for amount in (10, LARGEST):  # which there is no room for
+            with pytest.raises(AnswerForgotten):
+                kit.coins.award("ada", amount, idempotency_key="k")
         assert kit.coins.balance("ada").posted == 10
 
     def test_coins_of_another_owner_do_not_exist(self, kit: TestKit) -> None:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from attrs import frozen
 
-from habitkit.errors import Duplicate
+from habitkit.errors import Duplicate, InvalidEvent
+from habitkit.events import Event, Recorded
 from habitkit.testing.contracts._facts import (
     NOW,
     STRANGE_TEXTS,
     days,
     event_row,
     event_rows,
+    events_of,
     numbers,
 )
 from habitkit.testing.contracts._frame import Contract, read, write
@@ -25,10 +28,24 @@ if TYPE_CHECKING:
 
     from habitkit.journal.model import Delivery, EventRow, StoredEvent
     from habitkit.store import Store, Stores
+    from habitkit.testing import TestKit
+    from habitkit.transaction import Transaction
 
 __all__ = ["EventCases", "OutboxCases"]
 
 MINUTE = timedelta(minutes=1)
+
+
+@frozen
+class Keyed(Event):
+    """An event of the host's own with whatever key."""
+
+    place: Any
+
+    @property
+    def key(self) -> Any:
+        """The key."""
+        return self.place
 
 
 class EventCases(Contract):
@@ -74,6 +91,33 @@ class EventCases(Contract):
         found = [event.at.timestamp() for event in _page(store, limit=99)]
         assert found == [at.timestamp() for at in twice]
         assert len(set(found)) == 2
+
+    @pytest.mark.parametrize(
+        ("event", "expected"),
+        [
+            (Recorded("ada", NOW, "n", {"of": {1}}), "fields"),
+            (Recorded("ada", NOW, "n", {"of": float("nan")}), "fields"),
+            (Recorded("ada", NOW, "n", {"of": ["a\0"]}), "fields"),
+            (Recorded("ada", NOW, "n", {"\ud800": 1}), "fields"),
+            (Recorded("ada", NOW.replace(tzinfo=None), "n", {}), "`at`"),
+            (Recorded("ada", NOW, "n" * 101, {}), "type"),
+            (Recorded("ada", NOW, "HabitCompleted", {}), "name"),
+            (Keyed("ada", NOW, 5), "`key`"),
+            (Keyed("ada", NOW, "a\0"), "`key`"),
+        ],
+        ids=["set", "nan", "NUL", "surrogate", "naive", "long", "ours", "number", "NUL in key"],
+    )
+    def test_an_event_that_some_store_could_not_keep_is_refused_by_all(
+        self, kit: TestKit, event: Event, expected: str
+    ) -> None:
+        def work(tx: Transaction) -> None:
+            tx.lock("ada")
+            tx.emit("ada", [event])
+
+        with pytest.raises(InvalidEvent, match=expected):
+            kit.run(work)
+
+        assert events_of(kit, "ada") == []
 
     def test_appending_nothing_does_nothing(self, store: Store) -> None:
         _append(store)

@@ -114,10 +114,18 @@ class HoldStoreCases(Contract):
         _end(escrow, a_hold(22, 3, 100, state="expired", ended_at=NOW + 4 * SECOND))
         _end(escrow, a_hold(24, 5, 10_000, state="settled", settled=1, ended_at=NOW + 5 * SECOND))
 
-        def lapsed(at: datetime, owner: str = "ada", currency: str = "coin") -> int:
-            return read(escrow.store, lambda stores: stores.coins.holds.lapsed(owner, currency, at))
+        def lapsed(
+            at: datetime, owner: str = "ada", currency: str = "coin", *, still_open: bool = False
+        ) -> int:
+            return read(
+                escrow.store,
+                lambda stores: stores.coins.holds.lapsed(
+                    owner, currency, at, still_open=still_open
+                ),
+            )
 
         assert [lapsed(NOW + n * SECOND) for n in range(6)] == [0, 0, 110, 1110, 1010, 1010]
+        assert [lapsed(NOW + n * SECOND, still_open=True) for n in range(4)] == [0, 0, 10, 1010]
         assert lapsed(NOW + 2 * SECOND - timedelta(microseconds=1)) == 0
         assert lapsed(NOW + 99 * SECOND) == 1010
         assert lapsed(NOW + 99 * SECOND, "bob") == lapsed(NOW + 99 * SECOND, "ada", "gem") == 0

@@ -24,6 +24,7 @@ from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS
 from habitkit.testing.contracts._frame import Contract
 
 if TYPE_CHECKING:
+    from habitkit.coins.model import Transfer
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
@@ -260,3 +261,29 @@ class AsOfCases(Contract):
             held = 10 * (NOW <= at < NOW + timedelta(minutes=1)) + 30 * (at == late.at)
             assert found.pending == held, at
         assert kit.coins.audit().ok
+
+    def test_what_callers_do_to_metadata_changes_no_fact(self, kit: TestKit) -> None:
+        def award() -> Transfer:
+            return kit.coins.award("ada", 1, idempotency_key="a", metadata={"from": ["bob"]})
+
+        first = award()
+        kit.sweep()
+        seen: list[Any] = [first, award(), kit.coins.history("ada")[0]]
+        for each in seen:
+            each.metadata["from"].append("eve")
+
+        assert award().metadata == kit.coins.history("ada")[0].metadata == {"from": ["bob"]}
+        assert kit.coins.audit().ok
+
+    def test_a_hold_that_was_ended_is_not_open_because_the_clock_goes_back(
+        self, kit: TestKit
+    ) -> None:
+        kit.coins.award("ada", 100, idempotency_key="a")
+        kit.coins.reserve("ada", 60, expires_in_seconds=10, idempotency_key="h1")
+        kit.coins.reserve("ada", 40, idempotency_key="h2")
+        kit.clock.set(NOW + timedelta(seconds=11))
+        kit.coins.spend("ada", 10, idempotency_key="s")
+
+        kit.clock.set(NOW + timedelta(seconds=10.95))
+
+        assert kit.coins.balance("ada") == Balance("ada", "coin", 90, 0, 40)
