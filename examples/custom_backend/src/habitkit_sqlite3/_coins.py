@@ -179,7 +179,7 @@ class Holds(Port):
     def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
         (amount,) = self.execute(
             "SELECT coalesce(sum(amount), 0) FROM holds WHERE owner = ? AND currency = ?"
-            " AND at <= ? AND expires_at <= ? AND coalesce(ended_at > ? AND NOT ?, TRUE)",
+            " AND at <= ? AND expires_at <= ? AND (ended_at IS NULL OR ended_at > ? AND NOT ?)",
             (owner, currency, *[text(at)] * 3, still_open),
         ).fetchone()
         return int(amount)
