@@ -96,7 +96,9 @@ def open_url(url: str, *, asynchronous: bool) -> Store | Awaitable[AsyncStore]:
     except BaseException:
         engine.dispose()
         raise
-    return SqlStore(engine)
+    store = SqlStore(engine)
+    store.tables.known = True
+    return store
 
 
 def engine_of(url: str) -> Engine:
@@ -159,7 +161,9 @@ async def _open_async(url: URL) -> AsyncStore:
     except BaseException:
         await engine.dispose()
         raise
-    return AsyncSqlStore(engine)
+    store = AsyncSqlStore(engine)
+    store.tables.known = True
+    return store
 
 
 def _parsed(url: str) -> URL:
