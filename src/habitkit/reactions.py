@@ -7,6 +7,8 @@ runs after the commit, outside of any transaction, when the relay delivers the e
 
 from __future__ import annotations
 
+import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from habitkit import ids
@@ -63,7 +65,8 @@ def on(
             ``(tx, owner, events) -> None``.
 
     Raises:
-        TypeError: If the last argument cannot be called or another is no class of events.
+        TypeError: If the last argument cannot be called or is a coroutine function, or another is
+            no class of events.
     """
     *types, run = types_and_run or (None,)
     if not types or not all(isinstance(t, type) and issubclass(t, Event) for t in types):
@@ -71,6 +74,13 @@ def on(
         raise TypeError(msg)
     if not callable(run) or isinstance(run, type):
         msg = f"expected a function (tx, owner, events) last, got {run!r}"
+        raise TypeError(msg)
+    if _is_coroutine_function(run):
+        msg = (
+            f"expected a plain function (tx, owner, events) last, got {run!r}: nobody would await "
+            "it inside the transaction; a subscriber, made by subscribe(...), may be a coroutine "
+            "function in an async kit"
+        )
         raise TypeError(msg)
     return Reaction(tuple(types), run)
 
@@ -91,6 +101,13 @@ def subscribe(*types_and_run: Any) -> Subscriber:
         msg = f"expected subscribe(EventClass | 'type', ..., function), got {types_and_run!r}"
         raise TypeError(msg)
     return Subscriber(frozenset(str(name) for name in names), run)
+
+
+def _is_coroutine_function(run: Any) -> bool:
+    """Tell whether calling it gives a coroutine, as far as that can be known without calling it."""
+    while isinstance(run, partial):
+        run = run.func
+    return inspect.iscoroutinefunction(run) or inspect.iscoroutinefunction(type(run).__call__)
 
 
 def _name(kind: object) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -77,6 +78,45 @@ def test_a_reaction_names_its_events_and_its_function():
 def test_a_reaction_of_anything_else_is_refused(arguments):
     with pytest.raises(TypeError, match="expected"):
         on(*arguments)
+
+
+async def react_later(tx, owner, events, *more):
+    """Do nothing, when awaited."""
+
+
+class Later:
+    """Calling it gives a coroutine."""
+
+    async def __call__(self, tx, owner, events):
+        """Do nothing, when awaited."""
+
+    async def react(self, tx, owner, events):
+        """Do nothing, when awaited."""
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        react_later,
+        partial(react_later),
+        partial(partial(react_later), None),
+        Later(),
+        partial(Later()),
+        Later().react,
+    ],
+)
+def test_a_coroutine_function_is_no_reaction_since_nobody_would_await_it(run):
+    with pytest.raises(TypeError, match=r"expected a plain function(.|\n)*a subscriber, made by"):
+        on(HabitCompleted, run)
+
+
+def test_a_coroutine_function_may_be_a_subscriber():
+    async def tell_later(event):
+        """Do nothing, when awaited."""
+
+    made = subscribe(HabitCompleted, tell_later)
+
+    assert made == Subscriber(frozenset({"HabitCompleted"}), tell_later)
 
 
 def test_a_subscriber_names_its_events_by_class_or_by_type():
