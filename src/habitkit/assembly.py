@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 from habitkit.clock import SystemClock
@@ -33,6 +34,8 @@ def wire(
     subscribers: Iterable[Subscriber],
     audit_key: bytes | None,
     strength: Strength | None,
+    *,
+    asynchronous: bool = False,
 ) -> Wiring:
     """Put together what a kit, of either colour, gives to its transactions.
 
@@ -44,15 +47,17 @@ def wire(
         subscribers: Who is told what after the commit.
         audit_key: The key of the ledger's block hashes, or None.
         strength: How a slot moves the strength, or None for the default.
+        asynchronous: True for a kit whose calls are awaited.
 
     Raises:
         RoomNotStored: If there is an economy for a store that keeps no ledger.
-        ConfigurationError: If the store is a URL, the audit key too short, or the strength no
-            function.
+        ConfigurationError: If the store is a URL or one for a kit of the other colour, the audit
+            key too short, or the strength no function.
     """
     if isinstance(store, str):
         msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
         raise ConfigurationError(msg)
+    _expect_colour(store, asynchronous=asynchronous)
     given: object = audit_key
     if given is not None and not (isinstance(given, bytes) and len(given) >= _SHORTEST_KEY):
         msg = f"audit_key: expected at least {_SHORTEST_KEY} bytes, such as secrets.token_bytes(32)"
@@ -88,3 +93,21 @@ def wire(
         keeps_coins=has_coins,
         keeps_habits={"habits", "streaks"} <= set(store.rooms),
     )
+
+
+def _expect_colour(store: Store | AsyncStore, *, asynchronous: bool) -> None:
+    """Refuse a sync store in an async kit, which would commit before it fails, and the reverse."""
+    awaited = any(inspect.iscoroutinefunction(call) for call in (store.run, store.close))
+    if awaited == asynchronous:
+        return
+    if asynchronous:
+        msg = (
+            f"store: expected an async store, got {store!r}, whose run and close are plain "
+            "functions; wrap it: AsyncHabitKit(habitkit.backends.threaded.ThreadedStore(store))"
+        )
+    else:
+        msg = (
+            f"store: expected a sync store, got {store!r}, whose calls have to be awaited; "
+            "give it to AsyncHabitKit(store)"
+        )
+    raise ConfigurationError(msg)

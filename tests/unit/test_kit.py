@@ -250,6 +250,20 @@ def test_a_url_is_no_store():
         HabitKit("sqlite:///habits.db")  # type: ignore[arg-type]
 
 
+def test_an_async_kit_refuses_a_sync_store_and_says_how_to_wrap_it(store):
+    with nothing_written(store), pytest.raises(ConfigurationError, match=r"\.ThreadedStore\(store"):
+        AsyncHabitKit(store)
+
+
+async def test_a_sync_kit_refuses_an_async_store_and_names_the_kit_for_it(store):
+    threaded = ThreadedStore(store)
+
+    with pytest.raises(ConfigurationError, match=r"give it to AsyncHabitKit\(store\)"):
+        HabitKit(threaded)  # type: ignore[arg-type]
+
+    await threaded.close()
+
+
 def test_several_actions_are_one_transaction(kit, store):
     def work(tx):
         run = habits.create(tx, "ada", "Run", Schedule.daily())
