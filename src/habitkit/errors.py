@@ -469,11 +469,12 @@ class UnknownScheme(ConfigurationError):
         known: The schemes that would have been understood.
     """
 
-    def __init__(self, scheme: str, known: Sequence[str]) -> None:
-        """Name the scheme and those that are known."""
+    def __init__(self, scheme: str, known: Sequence[str], expected: str = "") -> None:
+        """Name the scheme and those that are known, and what a URL looks like if it was none."""
         self.scheme = scheme
         self.known = tuple(known)
-        super().__init__(f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}")
+        installed = f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}"
+        super().__init__(f"{installed}; {expected}" if expected else installed)
 
 
 class MissingExtra(ConfigurationError):
