@@ -151,7 +151,7 @@ class InvalidKey(InvalidInput):
 
 
 class InvalidEvent(InvalidInput):
-    """A host's event whose type or fields cannot be recorded."""
+    """A host's event whose type, fields or class cannot be recorded."""
 
 
 class InvalidAmount(InvalidInput):

@@ -16,11 +16,13 @@ from habitkit.coins import actions as coins
 from habitkit.coins.reconciling import reconcile
 from habitkit.errors import (
     InsufficientFunds,
+    InvalidEvent,
     NotLocked,
     ReactionLoop,
     ReadOnlyTransaction,
 )
 from habitkit.events import (
+    VOCABULARY,
     CoinsPosted,
     HabitCompleted,
     HabitCreated,
@@ -145,6 +147,16 @@ def test_a_subscriber_names_its_events_by_class_or_by_type():
 def test_a_subscriber_of_anything_else_is_refused(arguments):
     with pytest.raises(TypeError, match="expected subscribe"):
         subscribe(*arguments)
+
+
+@pytest.mark.parametrize("name", sorted(VOCABULARY))
+def test_a_class_of_the_hosts_own_with_the_name_of_one_of_habitkits_is_refused(name):
+    namesake = type(name, (BookRead,), {})
+
+    for make in (on, subscribe):
+        with pytest.raises(InvalidEvent, match=f"event class: expected another name than {name},"):
+            make(BookRead, namesake, react)
+        assert make(BookRead, VOCABULARY[name], react).run is react
 
 
 def test_by_default_what_is_done_is_rewarded():
