@@ -314,7 +314,7 @@ class ImportRefused(Refused):
     """A file of another tracker that cannot be read; nothing was imported.
 
     Attributes:
-        file: The file's name inside the export.
+        file: The file's name inside the export; the habit's, where a host made the entry itself.
         line: The line, counted from 1, or None where the whole file is at fault.
         reason: What is wrong and what was expected.
     """
