@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress
 from rich.table import Table
+from sqlalchemy import URL
 
 from habitkit import Clock, Habit, HabitKit, HabitKitError, SystemClock
 from habitkit.errors import ImportRefused, InsufficientFunds
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The export is read before the database is opened, so a broken one leaves nothing behind.
         export = loop_csv.read(options.export)
         clock, why = _clock(options, export)
-        with HabitKit.open(f"sqlite:///{options.db}", clock=clock) as kit:
+        with HabitKit.open(_url(options.db), clock=clock) as kit:
             tour(kit, export, options, why)
     except ImportRefused as refused:
         if is_new:
@@ -66,6 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.print(f"\nAll of it is in {options.db.resolve()}", soft_wrap=True)
     out.print("Run the demo again: it will find everything and double nothing.")
     return 0
+
+
+def _url(file: Path) -> str:
+    """Name a file, in whose name a ? or a % means itself."""
+    return URL.create("sqlite", database=str(file.absolute())).render_as_string()
 
 
 def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: str) -> None:

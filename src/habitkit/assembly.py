@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from habitkit.clock import SystemClock
 from habitkit.coins.economy import Economy
 from habitkit.errors import ConfigurationError, RoomNotStored
 from habitkit.events import VOCABULARY, Event, Recorded
-from habitkit.reactions import default_reactions
+from habitkit.reactions import Reaction, Subscriber, default_reactions
 from habitkit.streaks import late
 from habitkit.wiring import Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from habitkit.clock import Clock
-    from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import AsyncStore, Store
     from habitkit.streaks.strength import Strength
 
 __all__ = ["wire"]
+
+R = TypeVar("R")
 
 _SHORTEST_KEY = 16
 
@@ -33,6 +34,8 @@ def wire(
     subscribers: Iterable[Subscriber],
     audit_key: bytes | None,
     strength: Strength | None,
+    *,
+    asynchronous: bool = False,
 ) -> Wiring:
     """Put together what a kit, of either colour, gives to its transactions.
 
@@ -44,23 +47,20 @@ def wire(
         subscribers: Who is told what after the commit.
         audit_key: The key of the ledger's block hashes, or None.
         strength: How a slot moves the strength, or None for the default.
+        asynchronous: True for a kit whose calls are awaited.
 
     Raises:
         RoomNotStored: If there is an economy for a store that keeps no ledger.
-        ConfigurationError: If the store is a URL, the audit key too short, or the strength no
-            function.
+        ConfigurationError: If an argument is not what is expected: the store a URL or one for a
+            kit of the other colour, say, or the audit key too short.
     """
-    if isinstance(store, str):
-        msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
-        raise ConfigurationError(msg)
-    given: object = audit_key
-    if given is not None and not (isinstance(given, bytes) and len(given) >= _SHORTEST_KEY):
-        msg = f"audit_key: expected at least {_SHORTEST_KEY} bytes, such as secrets.token_bytes(32)"
-        raise ConfigurationError(msg)
-    function: object = strength
-    if function is not None and not callable(function):
-        msg = f"strength: expected a function (previous, slot) -> float, got {function!r}"
-        raise ConfigurationError(msg)
+    _expect_store(store)
+    _expect_colour(store, asynchronous=asynchronous)
+    _expect_rest(clock, economy, audit_key, strength)
+    given_reactions = _all_of(Reaction, reactions, "reactions", "on(HabitCompleted, function)")
+    all_subscribers = _all_of(
+        Subscriber, subscribers, "subscribers", "subscribe(HabitCompleted, function)"
+    )
     if strength is not None and strength is late.smoothed:
         strength = None  # whose shorter roads are for the default
     has_coins = "coins" in store.rooms
@@ -68,8 +68,7 @@ def wire(
         raise RoomNotStored("coins", store.name)
     rules = Economy.default() if economy is None else economy
     own = default_reactions(rules) if has_coins else ()
-    all_reactions = (*own, *reactions)
-    all_subscribers = tuple(subscribers)
+    all_reactions = (*own, *given_reactions)
     known = {
         kind.__name__: kind
         for reaction in all_reactions
@@ -88,3 +87,60 @@ def wire(
         keeps_coins=has_coins,
         keeps_habits={"habits", "streaks"} <= set(store.rooms),
     )
+
+
+def _expect_store(store: object) -> None:
+    """Refuse what is no store."""
+    if isinstance(store, str):
+        msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
+        raise ConfigurationError(msg)
+    parts = ("name", "rooms", "run", "close")
+    if isinstance(store, type) or not all(hasattr(store, part) for part in parts):
+        msg = f"store: expected a store such as MemoryStore() or SqlStore(engine), got {store!r}"
+        raise ConfigurationError(msg)
+
+
+def _expect_rest(clock: object, economy: object, audit_key: object, strength: object) -> None:
+    """Refuse what cannot be what it is given as; None stands for the default."""
+    msg = None
+    if clock is not None and not callable(getattr(clock, "now", None)):
+        msg = f"clock: expected an object with a method now, such as SystemClock(), got {clock!r}"
+    elif economy is not None and not isinstance(economy, Economy):
+        msg = f"economy: expected an Economy, such as Economy.default(), got {economy!r}"
+    elif audit_key is not None and not (
+        isinstance(audit_key, bytes) and len(audit_key) >= _SHORTEST_KEY
+    ):
+        msg = f"audit_key: expected at least {_SHORTEST_KEY} bytes, such as secrets.token_bytes(32)"
+    elif strength is not None and not callable(strength):
+        msg = f"strength: expected a function (previous, slot) -> float, got {strength!r}"
+    if msg is not None:
+        raise ConfigurationError(msg)
+
+
+def _all_of(kind: type[R], given: object, name: str, example: str) -> tuple[R, ...]:
+    """Return what is given as a tuple, all of one kind, which is a tuple itself."""
+    if isinstance(given, Iterable) and not isinstance(given, kind):
+        given = tuple(given)
+        found = tuple(one for one in given if isinstance(one, kind))
+        if len(found) == len(given):
+            return found
+    msg = f"{name}: expected a list such as [{example}], got {given!r}"
+    raise ConfigurationError(msg)
+
+
+def _expect_colour(store: Store | AsyncStore, *, asynchronous: bool) -> None:
+    """Refuse a sync store in an async kit, which would commit before it fails, and the reverse."""
+    awaited = any(inspect.iscoroutinefunction(call) for call in (store.run, store.close))
+    if awaited == asynchronous:
+        return
+    if asynchronous:
+        msg = (
+            f"store: expected an async store, got {store!r}, whose run and close are plain "
+            "functions; wrap it: AsyncHabitKit(habitkit.backends.threaded.ThreadedStore(store))"
+        )
+    else:
+        msg = (
+            f"store: expected a sync store, got {store!r}, whose calls have to be awaited; "
+            "give it to AsyncHabitKit(store)"
+        )
+    raise ConfigurationError(msg)

@@ -139,7 +139,16 @@ class AsyncHabitKit(_EveryOwner):
         strength: Strength | None = None,
     ) -> None:
         """Wire the rooms to an async store; arguments and errors as for ``HabitKit``."""
-        wiring = wire(store, clock, economy, reactions, subscribers, audit_key, strength)
+        wiring = wire(
+            store,
+            clock,
+            economy,
+            reactions,
+            subscribers,
+            audit_key,
+            strength,
+            asynchronous=True,
+        )
         super().__init__(AsyncRunner(store, wiring, Life()))
         self._owned_store: AsyncStore | None = None
 

@@ -151,7 +151,7 @@ class InvalidKey(InvalidInput):
 
 
 class InvalidEvent(InvalidInput):
-    """A host's event whose type or fields cannot be recorded."""
+    """A host's event whose type, fields or class cannot be recorded."""
 
 
 class InvalidAmount(InvalidInput):
@@ -314,7 +314,7 @@ class ImportRefused(Refused):
     """A file of another tracker that cannot be read; nothing was imported.
 
     Attributes:
-        file: The file's name inside the export.
+        file: The file's name inside the export; the habit's, where a host made the entry itself.
         line: The line, counted from 1, or None where the whole file is at fault.
         reason: What is wrong and what was expected.
     """
@@ -469,11 +469,12 @@ class UnknownScheme(ConfigurationError):
         known: The schemes that would have been understood.
     """
 
-    def __init__(self, scheme: str, known: Sequence[str]) -> None:
-        """Name the scheme and those that are known."""
+    def __init__(self, scheme: str, known: Sequence[str], expected: str = "") -> None:
+        """Name the scheme and those that are known, and what a URL looks like if it was none."""
         self.scheme = scheme
         self.known = tuple(known)
-        super().__init__(f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}")
+        installed = f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}"
+        super().__init__(f"{installed}; {expected}" if expected else installed)
 
 
 class MissingExtra(ConfigurationError):

@@ -173,7 +173,8 @@ class HabitKit(_EveryOwner):
 
         Raises:
             RoomNotStored: If an economy is given and the store keeps no coins.
-            ConfigurationError: If a URL is given instead of a store, or no function as strength.
+            ConfigurationError: If an argument is not what is expected, such as a URL or an async
+                store instead of a store; it is named.
         """
         wiring = wire(store, clock, economy, reactions, subscribers, audit_key, strength)
         super().__init__(SyncRunner(store, wiring, Life()))

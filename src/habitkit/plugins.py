@@ -43,6 +43,7 @@ _EXTRA_OF_MODULE = {
     "pymemcache": "memcached",
     "redis": "redis",
 }
+_NO_URL = "expected a URL such as sqlite:///habits.db or postgresql://user@host/database"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 
 
@@ -99,8 +100,10 @@ def _open(url: Any, *, asynchronous: bool) -> Any:
             return import_module(OWN[scheme]).open_url(url, asynchronous=asynchronous)
     installed = {point.name: point for point in entry_points(group=GROUP)}
     if scheme not in installed:
-        shown = found[1] if found else _without_user(str(url))
-        raise UnknownScheme(shown, sorted({*OWN, *installed}))
+        known = sorted({*OWN, *installed})
+        if found:
+            raise UnknownScheme(found[1], known)
+        raise UnknownScheme(_without_user(str(url)), known, _NO_URL)
     with naming_extras():
         return installed[scheme].load()(url, asynchronous=asynchronous)
 

@@ -7,13 +7,16 @@ runs after the commit, outside of any transaction, when the relay delivers the e
 
 from __future__ import annotations
 
+import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from habitkit import ids
 from habitkit.coins.auditing import seal_entries
 from habitkit.coins.holding import expire_holds
 from habitkit.coins.reconciling import reconcile
-from habitkit.events import Event, Recorded, Retracted
+from habitkit.errors import InvalidEvent
+from habitkit.events import VOCABULARY, Event, Recorded, Retracted
 from habitkit.habits.passing import pass_time
 from habitkit.journal.actions import sweep_journal
 
@@ -63,14 +66,25 @@ def on(
             ``(tx, owner, events) -> None``.
 
     Raises:
-        TypeError: If the last argument cannot be called or another is no class of events.
+        TypeError: If the last argument cannot be called or is a coroutine function, or another is
+            no class of events.
+        InvalidEvent: If a class of your own has the name of one of habitkit's.
     """
     *types, run = types_and_run or (None,)
     if not types or not all(isinstance(t, type) and issubclass(t, Event) for t in types):
         msg = f"expected on(EventClass, ..., function), got on{types_and_run!r}"
         raise TypeError(msg)
+    for kind in types:
+        _expect_own_name(kind)
     if not callable(run) or isinstance(run, type):
         msg = f"expected a function (tx, owner, events) last, got {run!r}"
+        raise TypeError(msg)
+    if _is_coroutine_function(run):
+        msg = (
+            f"expected a plain function (tx, owner, events) last, got {run!r}: nobody would await "
+            "it inside the transaction; a subscriber, made by subscribe(...), may be a coroutine "
+            "function in an async kit"
+        )
         raise TypeError(msg)
     return Reaction(tuple(types), run)
 
@@ -84,6 +98,7 @@ def subscribe(*types_and_run: Any) -> Subscriber:
 
     Raises:
         TypeError: If the last argument cannot be called or another is neither class nor name.
+        InvalidEvent: If a class of your own has the name of one of habitkit's.
     """
     *types, run = types_and_run or (None,)
     names = {t if isinstance(t, str) else _name(t) for t in types}
@@ -93,12 +108,32 @@ def subscribe(*types_and_run: Any) -> Subscriber:
     return Subscriber(frozenset(str(name) for name in names), run)
 
 
+def _is_coroutine_function(run: Any) -> bool:
+    """Tell whether calling it gives a coroutine, as far as that can be known without calling it."""
+    while isinstance(run, partial):
+        run = run.func
+    return inspect.iscoroutinefunction(run) or inspect.iscoroutinefunction(type(run).__call__)
+
+
 def _name(kind: object) -> str | None:
     """Return the name of a class of events, or None if it is none."""
     if kind is Recorded:
         msg = "expected the type under which events are recorded, such as 'book.read', got Recorded"
         raise TypeError(msg)
-    return kind.__name__ if isinstance(kind, type) and issubclass(kind, Event) else None
+    if not (isinstance(kind, type) and issubclass(kind, Event)):
+        return None
+    _expect_own_name(kind)
+    return kind.__name__
+
+
+def _expect_own_name(kind: type[Event]) -> None:
+    """Refuse a host's class with the name of one of habitkit's: the journal knows them by that."""
+    if VOCABULARY.get(kind.__name__, kind) is not kind:
+        raise InvalidEvent(
+            "event class",
+            given=kind,
+            expected=f"another name than {kind.__name__}, which is that of an event of habitkit's",
+        )
 
 
 def default_reactions(economy: Economy) -> tuple[Reaction, ...]:

@@ -123,7 +123,10 @@ class Store(Protocol):
 
 
 class AsyncStore(Protocol):
-    """The same for an async host; ``work`` stays a plain function."""
+    """The same for an async host; ``work`` stays a plain function.
+
+    A kit tells it from a ``Store`` by ``run`` or ``close``: one at least is an ``async def``.
+    """
 
     @property
     def name(self) -> str:

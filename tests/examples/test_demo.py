@@ -213,6 +213,18 @@ def test_what_cannot_be_used_is_said_in_a_line_or_two(tmp_path, arguments, said)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["a?b.db", "a%20b.db", "a#b+c d.db", ":memory:"])
+def test_everything_is_in_the_very_file_that_was_named(tmp_path, name):
+    write_export(tmp_path / "mine", "Run", "2026-01-01")
+
+    said = demo(tmp_path, "mine", "--db", name, "--today", "2026-01-02").stdout
+
+    assert f"All of it is in {tmp_path / name}" in said
+    assert {file.name for file in tmp_path.iterdir()} == {"mine", name}
+    again = demo(tmp_path, "mine", "--db", name, "--today", "2026-01-02").stdout
+    assert "0 new days, 1 known." in again
+
+
 # --- interrupted -----------------------------------------------------------------------------
 
 

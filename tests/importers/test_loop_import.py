@@ -291,13 +291,45 @@ def test_an_owned_kit_imports_for_nobody_else(kit):
         (date(1912, 6, 23), "cannot check in for 1912-06-23"),
     ],
 )
-def test_a_day_that_cannot_be_refuses_the_whole_export(kit, day, said):
+def test_a_day_that_cannot_be_refuses_the_whole_export_and_names_a_habit_of_the_hosts_own(
+    kit, day, said
+):
     with pytest.raises(ImportRefused, match=said) as caught:
         loop_csv.import_export(kit, "ada", LoopExport((RUN, habit_of("Read", [day]))))
 
     assert caught.value.file == "Read"
     assert "it is 2026-01-10 in UTC, is that the owner's zone?" in caught.value.reason
     assert kit.habits.list("ada") == []
+
+
+@pytest.mark.parametrize(
+    ("own_file", "file"),
+    [(True, "002 Read/Checkmarks.csv"), (False, "Checkmarks.csv")],
+    ids=["a file of its own", "the table of all"],
+)
+def test_a_day_that_cannot_be_is_named_by_its_file_and_line(kit, tmp_path, own_file, file):
+    (tmp_path / "Habits.csv").write_text(
+        "Position,Name,NumRepetitions,Interval\n001,Run,1,1\n002,Read,1,1\n"
+    )
+    (tmp_path / "001 Run").mkdir()
+    (tmp_path / "001 Run" / "Checkmarks.csv").write_text("2026-01-02,2\n")
+    if own_file:
+        (tmp_path / "002 Read").mkdir()
+        (tmp_path / file).write_text("2026-01-12,0\n2026-01-11,2\n2026-01-02,2\n")
+    else:
+        (tmp_path / file).write_text("Date,Run,Read,\n2026-01-11,0,2,\n2026-01-02,2,2,\n")
+
+    with pytest.raises(ImportRefused, match="cannot check in for 2026-01-11") as caught:
+        loop_csv.import_export(kit, "ada", loop_csv.read(tmp_path))
+
+    assert (caught.value.file, caught.value.line) == (file, 2)
+    assert str(caught.value).startswith(f"{file}, line 2: ")
+
+
+def test_the_place_of_an_entry_makes_it_no_other_entry():
+    entry = LoopEntry(date(2026, 1, 1), LoopValue.NO)
+
+    assert entry == LoopEntry(entry.day, entry.value, file="Checkmarks.csv", line=2)
 
 
 def test_today_where_the_owner_lives_is_fine_if_the_zone_is_named(kit):

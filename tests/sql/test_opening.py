@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, Schedule
+from habitkit.__main__ import main
 from habitkit.backends.sqlalchemy import LATEST, AsyncSqlStore, SqlStore, sqlite_engine, upgrade
 from habitkit.backends.sqlalchemy.schema import version
 from habitkit.backends.sqlalchemy.tables import schema_version
@@ -363,6 +364,25 @@ def test_a_url_that_cannot_be_read_is_refused_without_telling_its_password(url):
 
     shown = f"{caught.value} {caught.value.__cause__} {caught.value.__context__}"
     assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite://habits.db", "sqlite:///habits.db,"),
+        ("SQLite://habits.db", "sqlite:///habits.db,"),
+        ("sqlite://var/lib/habits.db", "sqlite:///var/lib/habits.db,"),
+        ("sqlite://ada:hush@habits.db", "sqlite:///habits.db,"),
+    ],
+)
+def test_a_sqlite_url_with_two_slashes_is_refused_and_told_to_have_three(url, told, capsys):
+    for opened in (open_sync, partial(open_async, driver="")):
+        with pytest.raises(ConfigurationError, match=told) as caught:
+            opened(url)
+        assert "hush" not in str(caught.value)
+
+    assert main(["upgrade", url]) == 1
+    assert told in capsys.readouterr().err
 
 
 def test_a_database_that_has_no_backend_is_refused():

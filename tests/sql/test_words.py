@@ -21,7 +21,7 @@ from habitkit import Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import LATEST, SqlStore, _words, schema, sqlite_engine, upgrade
 from habitkit.backends.sqlalchemy._prepared import Link, Prepared
-from habitkit.backends.sqlalchemy.tables import check_ins, habits
+from habitkit.backends.sqlalchemy.tables import check_ins, habits, schema_version
 from habitkit.habits.facts import CheckIn, Void
 from habitkit.habits.words import matching, words
 from habitkit.store import Store, Stores
@@ -369,6 +369,7 @@ def test_before_a_migration_of_the_hosts_fills_the_index_the_same_is_found(empty
     with empty_engine.begin() as connection:
         for statement in schema.statements(6, empty_engine.dialect.name):
             connection.exec_driver_sql(statement)
+        connection.execute(schema_version.update().values(version=6))
         assert unindexed(connection) == (1, 1101)
 
     is_found(empty_engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from habitkit import (
     SystemClock,
     on,
     plugins,
+    subscribe,
 )
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
@@ -248,6 +250,78 @@ async def test_work_that_returns_a_coroutine_is_refused_and_undone(kit, store):
 def test_a_url_is_no_store():
     with pytest.raises(ConfigurationError, match=r"use HabitKit\.open"):
         HabitKit("sqlite:///habits.db")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"store": None}, r"store: expected a store such as .* got None"),
+        ({"store": MemoryStore}, r"store: expected a store such as .* got <class"),
+        ({"store": 5}, r"store: expected a store such as .* got 5"),
+        ({"clock": 5}, r"clock: expected an object with a method now, .* got 5"),
+        (
+            {"clock": datetime.now},
+            r"clock: expected an object with a method now, .* method now",
+        ),
+        ({"economy": 5}, r"economy: expected an Economy, .* got 5"),
+        ({"economy": Economy}, r"economy: expected an Economy, .* got <class"),
+        ({"reactions": [print]}, r"reactions: expected .*\[on\(.* got \(<built-in function print"),
+        ({"reactions": on(HabitCompleted, print)}, r"reactions: expected .* got Reaction\("),
+        ({"reactions": 5}, r"reactions: expected .* got 5"),
+        ({"reactions": None}, r"reactions: expected .* got None"),
+        ({"reactions": [subscribe("noted", print)]}, r"reactions: expected .* got \(Subscriber\("),
+        ({"subscribers": [print]}, r"subscribers: expected .*\[subscribe\(.* got \(<built-in"),
+        (
+            {"subscribers": [on(HabitCompleted, print)]},
+            r"subscribers: expected .* got \(Reaction\(",
+        ),
+        ({"subscribers": print}, r"subscribers: expected .* got <built-in function print"),
+    ],
+)
+def test_an_argument_that_is_not_what_is_expected_is_refused_by_its_name(given, told):
+    arguments = {"store": MemoryStore(), **given}
+    threaded = ThreadedStore(MemoryStore())
+
+    with pytest.raises(ConfigurationError, match=f"^{told}"):
+        HabitKit(**arguments)
+    with pytest.raises(ConfigurationError, match=f"^{told}"):
+        AsyncHabitKit(**{"store": threaded, **given})
+
+
+def test_reactions_and_subscribers_may_come_from_a_generator_and_a_clock_be_anything_that_tells_now(
+    store,
+):
+    class Noon:
+        def now(self):
+            return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    seen = []
+    kit = HabitKit(
+        store,
+        clock=Noon(),
+        reactions=(on(kind, lambda *_: seen.append(1)) for kind in [HabitCompleted]),
+        subscribers=(subscribe(kind, seen.append) for kind in [HabitCompleted]),
+    )
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+
+    kit.habits.check_in(run.id)
+    kit.relay.run_once()
+
+    assert [getattr(one, "at", one) for one in seen] == [1, Noon().now()]
+
+
+def test_an_async_kit_refuses_a_sync_store_and_says_how_to_wrap_it(store):
+    with nothing_written(store), pytest.raises(ConfigurationError, match=r"\.ThreadedStore\(store"):
+        AsyncHabitKit(store)
+
+
+async def test_a_sync_kit_refuses_an_async_store_and_names_the_kit_for_it(store):
+    threaded = ThreadedStore(store)
+
+    with pytest.raises(ConfigurationError, match=r"give it to AsyncHabitKit\(store\)"):
+        HabitKit(threaded)  # type: ignore[arg-type]
+
+    await threaded.close()
 
 
 def test_several_actions_are_one_transaction(kit, store):

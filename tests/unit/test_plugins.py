@@ -120,10 +120,12 @@ async def test_an_async_kit_refuses_an_unknown_scheme_too(own_backends):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "habits.db", "/var/habits.db", "1db://x", None, 5, b"memory://"]
+    "url", ["", "habits.db", "/var/habits.db", "postgresql", "1db://x", None, 5, b"memory://"]
 )
-def test_what_is_no_url_is_refused(own_backends, url):
-    with pytest.raises(UnknownScheme) as refusal:
+def test_what_is_no_url_is_refused_with_one_that_is(own_backends, url):
+    with pytest.raises(
+        UnknownScheme, match=r"expected a URL such as sqlite:///habits\.db"
+    ) as refusal:
         plugins.open_store(url)
 
     assert refusal.value.scheme == str(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +16,13 @@ from habitkit.coins import actions as coins
 from habitkit.coins.reconciling import reconcile
 from habitkit.errors import (
     InsufficientFunds,
+    InvalidEvent,
     NotLocked,
     ReactionLoop,
     ReadOnlyTransaction,
 )
 from habitkit.events import (
+    VOCABULARY,
     CoinsPosted,
     HabitCompleted,
     HabitCreated,
@@ -79,6 +82,45 @@ def test_a_reaction_of_anything_else_is_refused(arguments):
         on(*arguments)
 
 
+async def react_later(tx, owner, events, *more):
+    """Do nothing, when awaited."""
+
+
+class Later:
+    """Calling it gives a coroutine."""
+
+    async def __call__(self, tx, owner, events):
+        """Do nothing, when awaited."""
+
+    async def react(self, tx, owner, events):
+        """Do nothing, when awaited."""
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        react_later,
+        partial(react_later),
+        partial(partial(react_later), None),
+        Later(),
+        partial(Later()),
+        Later().react,
+    ],
+)
+def test_a_coroutine_function_is_no_reaction_since_nobody_would_await_it(run):
+    with pytest.raises(TypeError, match=r"expected a plain function(.|\n)*a subscriber, made by"):
+        on(HabitCompleted, run)
+
+
+def test_a_coroutine_function_may_be_a_subscriber():
+    async def tell_later(event):
+        """Do nothing, when awaited."""
+
+    made = subscribe(HabitCompleted, tell_later)
+
+    assert made == Subscriber(frozenset({"HabitCompleted"}), tell_later)
+
+
 def test_a_subscriber_names_its_events_by_class_or_by_type():
     assert subscribe(HabitCompleted, "book.read", tell) == Subscriber(
         frozenset({"HabitCompleted", "book.read"}), tell
@@ -105,6 +147,16 @@ def test_a_subscriber_names_its_events_by_class_or_by_type():
 def test_a_subscriber_of_anything_else_is_refused(arguments):
     with pytest.raises(TypeError, match="expected subscribe"):
         subscribe(*arguments)
+
+
+@pytest.mark.parametrize("name", sorted(VOCABULARY))
+def test_a_class_of_the_hosts_own_with_the_name_of_one_of_habitkits_is_refused(name):
+    namesake = type(name, (BookRead,), {})
+
+    for make in (on, subscribe):
+        with pytest.raises(InvalidEvent, match=f"event class: expected another name than {name},"):
+            make(BookRead, namesake, react)
+        assert make(BookRead, VOCABULARY[name], react).run is react
 
 
 def test_by_default_what_is_done_is_rewarded():

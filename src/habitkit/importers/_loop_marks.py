@@ -184,7 +184,10 @@ def _entry(mark: Mark, *, numerical: bool) -> LoopEntry:
         if value in {"NO", "YES_MANUAL"}:
             value = {"NO": "0", "YES_MANUAL": "2"}[value]
         if _WHOLE.fullmatch(value) and known is not LoopValue.SKIP:
-            return LoopEntry(mark.day, LoopValue.AMOUNT, mark.notes, Decimal(f"{value}E-3"))
+            amount = Decimal(f"{value}E-3")
+            return LoopEntry(
+                mark.day, LoopValue.AMOUNT, mark.notes, amount, file=mark.file, line=mark.line
+            )
     if known is None:
         expected = "a whole number of thousandths" if numerical else "YES_MANUAL"
         refuse(
@@ -192,7 +195,7 @@ def _entry(mark: Mark, *, numerical: bool) -> LoopEntry:
             mark.line,
             f"expected a value like {expected}, NO or SKIP, got {quote(mark.value)}",
         )
-    return LoopEntry(mark.day, known, mark.notes)
+    return LoopEntry(mark.day, known, mark.notes, file=mark.file, line=mark.line)
 
 
 def _day(file: str, line: int, cell: str) -> date:

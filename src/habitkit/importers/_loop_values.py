@@ -4,7 +4,7 @@ import enum
 from datetime import date
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class LoopValue(enum.StrEnum):
@@ -34,12 +34,17 @@ class LoopEntry:
         notes: The note of that day, or None.
         amount: The measurement in the habit's own unit (Loop writes thousandths;
             they are already divided); None unless `value` is `LoopValue.AMOUNT`.
+        file: The file of the export that says so, if it was read from one.
+        line: The line of that file. Neither is compared: the same day stays the same
+            wherever it is written.
     """
 
     day: date
     value: LoopValue
     notes: str | None = None
     amount: Decimal | None = None
+    file: str | None = field(default=None, eq=False, kw_only=True)
+    line: int | None = field(default=None, eq=False, kw_only=True)
 
 
 @frozen
@@ -85,7 +90,12 @@ class LoopHabit:
         a positive amount is no success. Days that Loop filled in by itself, skipped
         days and unknown days are never among them.
         """
-        return tuple(entry.day for entry in self.entries if self._is_done(entry))
+        return tuple(entry.day for entry in self.done_entries)
+
+    @property
+    def done_entries(self) -> tuple[LoopEntry, ...]:
+        """The entries of `done_days`, with the places where the export says so."""
+        return tuple(entry for entry in self.entries if self._is_done(entry))
 
     def _is_done(self, entry: LoopEntry) -> bool:
         if entry.amount is None:

@@ -135,7 +135,7 @@ def import_export(
 
     Raises:
         ImportRefused: If a day of the export has not begun or lies more than a hundred years
-            back; nothing was written.
+            back; it names the file and the line, and nothing was written.
         InvalidInput: If the owner or the zone is not acceptable; nothing was written.
 
     Example:
@@ -236,7 +236,8 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
         tz: The IANA zone of new habits; UTC by default.
 
     Raises:
-        ImportRefused: If a day has not begun or lies more than a hundred years back.
+        ImportRefused: If a day has not begun or lies more than a hundred years back; it names the
+            file and the line that say so.
         InvalidInput: If the owner or the zone is not acceptable.
     """
     tx.own(ids.owner(owner))
@@ -246,12 +247,14 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
         clock = DayClock(tz) if known is None else known.clock
         name = clock.tz or "UTC"
         today = habit_day(tx.now, zone(name), clock.day_start)
-        for day in habit.done_days:
+        for entry in habit.done_entries:
             try:
-                rules.credit(day, today, tx.now, zone(name), clock.day_start)
+                rules.credit(entry.day, today, tx.now, zone(name), clock.day_start)
             except DayRefused as error:
                 reason = f"{error}; it is {today} in {name}, is that the owner's zone?"
-                refuse(habit.name, None, reason)
+                if entry.file is None:  # made by the host, who knows it by the habit's name
+                    refuse(habit.name, None, reason)
+                refuse(entry.file, entry.line, reason)
 
 
 def _key(habit: LoopHabit) -> str:

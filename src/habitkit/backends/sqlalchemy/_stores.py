@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import NestedTransaction
 
     from habitkit.backends.sqlalchemy._attempts import Attempts
+    from habitkit.backends.sqlalchemy._version import Tables
     from habitkit.store import Stores
 
 __all__ = [
@@ -145,28 +146,28 @@ def set_isolation(connection: Connection, *, write: bool) -> None:
 
 
 def run_own(
-    connection: Connection,
-    schema: str | None,
-    work: Callable[[Stores], R],
-    attempts: Attempts,
+    connection: Connection, tables: Tables, work: Callable[[Stores], R], attempts: Attempts
 ) -> R:
     """Run ``work`` in a transaction of our own on a fresh connection, and commit.
 
     Raises:
         sqlalchemy.exc.DBAPIError: What the database said, for ``Attempts`` to judge.
         StoreError: If the work has hidden an error after which nothing can be committed.
-        ConfigurationError: If the engine's SQLite connections cannot commit.
+        ConfigurationError: If the engine's SQLite connections cannot commit, or the tables are not
+            those needed.
     """
     set_isolation(connection, write=attempts.write)
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
-    stores = SqlStores(connection, schema, attempts)
+    stores = SqlStores(connection, tables.schema, attempts)
     if _is_sqlite(connection):
         driver = driver_of(connection)
         expect_commits(driver)
         if driver.in_transaction:
-            _begin_sqlite(connection, schema, write=attempts.write)
+            _begin_sqlite(connection, tables.schema, write=attempts.write)
         else:
             stores.send("BEGIN IMMEDIATE" if attempts.write else "BEGIN")
+    if not tables.known:
+        tables.look(connection)
     result = work(stores)
     stores.close()
     if _failures.is_over(connection) or not stores.whole:
@@ -177,7 +178,7 @@ def run_own(
 
 
 def run_inside(
-    connection: Connection, schema: str | None, work: Callable[[Stores], R], *, write: bool
+    connection: Connection, tables: Tables, work: Callable[[Stores], R], *, write: bool
 ) -> R:
     """Run ``work`` in a savepoint of the host's transaction; never commit, never repeat.
 
@@ -191,11 +192,12 @@ def run_inside(
         HostTransactionStale: If SQLite cannot upgrade the host's transaction.
         HostTransactionLost: If the database itself has ended the host's transaction.
         HostTransactionUnsupported: If the host's connection is in autocommit mode.
+        ConfigurationError: If the tables are not those needed.
     """
     try:
         _begin_for_sqlalchemy(connection)
         if write and _is_sqlite(connection):
-            _begin_sqlite(connection, schema, write=True)
+            _begin_sqlite(connection, tables.schema, write=True)
         savepoint = connection.begin_nested()
     except exc.DBAPIError as error:
         meant = _failures.at_the_beginning(error)
@@ -203,7 +205,9 @@ def run_inside(
             raise
         raise meant from error
     try:
-        stores = SqlStores(connection, schema)
+        if not tables.known:
+            tables.look(connection)
+        stores = SqlStores(connection, tables.schema)
         result = work(stores)
         stores.close()
         savepoint.commit()

@@ -16,10 +16,8 @@ from sqlalchemy.ext.asyncio import (
 
 from habitkit.backends.sqlalchemy._attempts import Attempts, Conflict
 from habitkit.backends.sqlalchemy._stores import CAPABILITIES, ROOMS, run_inside, run_own
-from habitkit.backends.sqlalchemy.store import (
-    capabilities_of,
-    connection_of,
-)
+from habitkit.backends.sqlalchemy._version import Tables
+from habitkit.backends.sqlalchemy.store import capabilities_of, connection_of
 from habitkit.errors import HostTransactionUnsupported
 
 if TYPE_CHECKING:
@@ -48,12 +46,14 @@ class AsyncSqlStore:
     def __init__(self, engine: AsyncEngine, *, schema: str | None = None) -> None:
         """Work with an async engine of the host's; the tables must be there.
 
+        The first action or query looks whether they are, and of the version needed.
+
         Args:
             engine: An SQLAlchemy async engine: psycopg, asyncpg or aiosqlite.
             schema: The database schema the tables are in; the connection's own by default.
         """
         self._engine = engine
-        self._schema = schema
+        self.tables = Tables(schema)
         self.name = engine.dialect.name
         self.capabilities = capabilities_of(engine.sync_engine)
 
@@ -63,7 +63,7 @@ class AsyncSqlStore:
 
         def once(connection: Connection) -> R:
             try:
-                return run_own(connection, self._schema, work, attempts)
+                return run_own(connection, self.tables, work, attempts)
             except exc.DBAPIError as error:
                 raise Conflict(error, connection) from error
             except asyncio.CancelledError:
@@ -85,7 +85,7 @@ class AsyncSqlStore:
             HostTransactionUnsupported: If it is neither ``AsyncConnection``, ``AsyncSession`` nor
                 ``async_scoped_session``.
         """
-        return inside(handle, self._schema)
+        return inside(handle, self.tables)
 
     async def close(self) -> None:
         """Close the engine's connections."""
@@ -101,19 +101,19 @@ class AsyncHostSqlStore:
     def __init__(
         self,
         handle: AsyncConnection | AsyncSession | async_scoped_session[AsyncSession],
-        schema: str | None,
+        tables: Tables,
     ) -> None:
         """Keep the handle; its connection is asked for at each action."""
         self.name = "sql"
         self._handle = handle
-        self._schema = schema
+        self._tables = tables
 
     async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
         """Run ``work`` in a savepoint of the host's transaction."""
 
         def within(handle: Connection | Session) -> R:
             connection = connection_of(handle, write=write)
-            return run_inside(connection, self._schema, work, write=write)
+            return run_inside(connection, self._tables, work, write=write)
 
         handle = self._handle() if isinstance(self._handle, async_scoped_session) else self._handle
         return await handle.run_sync(within)
@@ -143,14 +143,14 @@ def _discard(connection: Connection) -> None:
         connection.invalidate()
 
 
-def inside(handle: object, schema: str | None) -> AsyncHostSqlStore:
+def inside(handle: object, tables: Tables) -> AsyncHostSqlStore:
     """Return a store inside the transaction of an async connection or session.
 
     Raises:
         HostTransactionUnsupported: If the handle is none.
     """
     if isinstance(handle, AsyncConnection | AsyncSession | async_scoped_session):
-        return AsyncHostSqlStore(handle, schema)
+        return AsyncHostSqlStore(handle, tables)
     msg = (
         "expected an SQLAlchemy AsyncConnection, AsyncSession or async_scoped_session, "
         f"got {handle!r}"

@@ -96,7 +96,9 @@ def open_url(url: str, *, asynchronous: bool) -> Store | Awaitable[AsyncStore]:
     except BaseException:
         engine.dispose()
         raise
-    return SqlStore(engine)
+    store = SqlStore(engine)
+    store.tables.known = True
+    return store
 
 
 def engine_of(url: str) -> Engine:
@@ -159,7 +161,9 @@ async def _open_async(url: URL) -> AsyncStore:
     except BaseException:
         await engine.dispose()
         raise
-    return AsyncSqlStore(engine)
+    store = AsyncSqlStore(engine)
+    store.tables.known = True
+    return store
 
 
 def _parsed(url: str) -> URL:
@@ -176,7 +180,21 @@ def _parsed(url: str) -> URL:
         raise ConfigurationError(msg)
     if parsed.get_backend_name() not in _BACKENDS:
         raise UnknownScheme(parsed.get_backend_name(), _BACKENDS)
+    if parsed.get_backend_name() == "sqlite":
+        _expect_no_host(parsed)
     return parsed
+
+
+def _expect_no_host(url: URL) -> None:
+    """Refuse a URL of SQLite with a host: it is a file's, short of a slash."""
+    if not (url.host or url.port or url.username or url.password):
+        return
+    file = "/".join(part for part in (url.host, url.database) if part) or "habits.db"
+    msg = (
+        f"expected three slashes before the name of an SQLite file, as in sqlite:///{file}, "
+        "and four before a path from the root, got two"
+    )
+    raise ConfigurationError(msg)
 
 
 def _with_driver(url: URL) -> URL:

@@ -16,17 +16,15 @@ from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._stores import driver_of, expect_commits, set_isolation
+from habitkit.backends.sqlalchemy._version import LATEST, expect
 from habitkit.backends.sqlalchemy._words import words_on
 from habitkit.backends.sqlalchemy.tables import schema_version
-from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated
+from habitkit.errors import ConfigurationError, SchemaOutdated
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 __all__ = ["LATEST", "check", "fill", "statements", "upgrade", "version"]
-
-LATEST = 6
-"""The version this habitkit works with: the number of its last step."""
 
 _INDEXED_SINCE = 6
 _ADVISORY_LOCK = 0x6861_6269_746B_6974
@@ -106,11 +104,7 @@ def check(connection: Connection, schema: str | None = None) -> None:
         SchemaMissing: If there are none.
         SchemaOutdated: If they are older or newer.
     """
-    found = version(connection, schema)
-    if found == 0:
-        raise SchemaMissing(UPGRADE_COMMAND)
-    if found != LATEST:
-        raise SchemaOutdated(found=found, needed=LATEST, command=UPGRADE_COMMAND)
+    expect(version(connection, schema))
 
 
 def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> tuple[int, int]:

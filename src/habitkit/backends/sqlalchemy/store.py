@@ -18,6 +18,7 @@ from habitkit.backends.sqlalchemy._stores import (
     run_inside,
     run_own,
 )
+from habitkit.backends.sqlalchemy._version import Tables
 from habitkit.errors import HostTransactionUnsupported
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ class SqlStore:
     def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
         """Work with an engine of the host's; the tables must be there.
 
+        The first action or query looks whether they are, and of the version needed.
+
         Args:
             engine: An SQLAlchemy engine for SQLite or PostgreSQL.
             schema: The database schema the tables are in; the connection's own by default.
         """
         self._engine = engine
-        self._schema = schema
+        self.tables = Tables(schema)
         self._one_at_a_time: AbstractContextManager[Any] = (
             threading.Lock() if isinstance(engine.pool, StaticPool) else nullcontext()
         )
@@ -67,7 +70,7 @@ class SqlStore:
             try:
                 with self._one_at_a_time, self._engine.connect() as connection:
                     try:
-                        return run_own(connection, self._schema, work, attempts)
+                        return run_own(connection, self.tables, work, attempts)
                     except exc.DBAPIError as error:
                         raise Conflict(error, connection) from error
             except (Conflict, exc.DBAPIError) as failure:
@@ -82,7 +85,7 @@ class SqlStore:
                 ``scoped_session``.
         """
         if isinstance(handle, Connection | Session | scoped_session):
-            return HostSqlStore(self, handle, self._schema)
+            return HostSqlStore(self, handle)
         msg = f"expected an SQLAlchemy Connection, Session or scoped_session, got {handle!r}"
         raise HostTransactionUnsupported(msg)
 
@@ -97,20 +100,17 @@ class HostSqlStore:
     rooms = ROOMS
 
     def __init__(
-        self,
-        store: SqlStore,
-        handle: Connection | Session | scoped_session[Session],
-        schema: str | None,
+        self, store: SqlStore, handle: Connection | Session | scoped_session[Session]
     ) -> None:
         """Keep the handle; its connection is asked for at each action."""
         self.name = store.name
         self.capabilities = store.capabilities
         self._handle = handle
-        self._schema = schema
+        self._tables = store.tables
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
         """Run ``work`` in a savepoint of the host's transaction."""
-        return run_inside(connection_of(self._handle, write=write), self._schema, work, write=write)
+        return run_inside(connection_of(self._handle, write=write), self._tables, work, write=write)
 
     def close(self) -> None:
         """Do nothing: the host opened it."""

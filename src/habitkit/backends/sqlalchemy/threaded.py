@@ -13,6 +13,7 @@ from habitkit.backends.threaded import ThreadedStore
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
+    from habitkit.backends.sqlalchemy._version import Tables
     from habitkit.store import AsyncStore
 
 __all__ = ["open_threaded", "threaded_sqlite"]
@@ -28,9 +29,7 @@ def threaded_sqlite(engine: Engine, *, db_schema: str | None = None) -> Threaded
         engine: A sync engine for SQLite.
         db_schema: The attached database the tables are in; the main one by default.
     """
-    return ThreadedStore(
-        SqlStore(engine, schema=db_schema), on=lambda handle: _inside(handle, db_schema)
-    )
+    return _threaded(SqlStore(engine, schema=db_schema))
 
 
 async def open_threaded(url: URL) -> ThreadedStore:
@@ -41,10 +40,16 @@ async def open_threaded(url: URL) -> ThreadedStore:
     except BaseException:
         engine.dispose()
         raise
-    return threaded_sqlite(engine)
+    store = SqlStore(engine)
+    store.tables.known = True
+    return _threaded(store)
 
 
-def _inside(handle: object, db_schema: str | None) -> AsyncStore:
+def _threaded(store: SqlStore) -> ThreadedStore:
+    return ThreadedStore(store, on=lambda handle: _inside(handle, store.tables))
+
+
+def _inside(handle: object, tables: Tables) -> AsyncStore:
     from habitkit.backends.sqlalchemy.async_store import inside  # noqa: PLC0415 - needs greenlet
 
-    return inside(handle, db_schema)
+    return inside(handle, tables)

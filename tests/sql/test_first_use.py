@@ -1,0 +1,220 @@
+"""The first use of a store looks at the version of the tables, whoever made the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, func, inspect, select, table
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import habitkit.testing
+from habitkit import AsyncHabitKit, HabitKit
+from habitkit.backends.sqlalchemy import LATEST, AsyncSqlStore, SqlStore, threaded_sqlite, upgrade
+from habitkit.backends.sqlalchemy._version import Tables
+from habitkit.backends.sqlalchemy.tables import schema_version
+from habitkit.errors import SchemaOutdated
+from tests.sql.support import make_host_tables, notes_in, write_note
+
+OLDER, NEWER = 4, 99
+
+
+@pytest.fixture(params=[OLDER, NEWER], ids=["older", "newer"])
+def found(request: pytest.FixtureRequest) -> int:
+    """A version that is not the one needed."""
+    version: int = request.param
+    return version
+
+
+@pytest.fixture
+def other(empty_engine: Engine, found: int) -> Engine:
+    """An engine on tables of that version, and on the host's."""
+    upgrade(empty_engine, to=min(found, LATEST))
+    with empty_engine.begin() as connection:
+        connection.execute(schema_version.update().values(version=found))
+        make_host_tables(connection)
+    return empty_engine
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The looks at the tables, as they happen."""
+    seen: list[Any] = []
+    look = Tables.look
+
+    def watched(tables: Tables, connection: Any) -> None:
+        seen.append(connection)
+        look(tables, connection)
+
+    monkeypatch.setattr(Tables, "look", watched)
+    return seen
+
+
+def rows(engine: Engine) -> dict[str, int | None]:
+    """Return how many rows each table holds, of whatever version they are."""
+    plain = create_engine(engine.url)
+    with plain.connect() as connection:
+        counted = {
+            name: connection.scalar(select(func.count()).select_from(table(name)))
+            for name in inspect(plain).get_table_names()
+        }
+    plain.dispose()
+    return counted
+
+
+def uses(rooms: Any) -> Iterator[Any]:
+    """Use the rooms in ways that worked on older tables, and in ways that did not."""
+    yield partial(rooms.coins.award, "ada", 1, idempotency_key="k")
+    yield partial(rooms.events.record, "ada", "noted")
+    yield partial(rooms.coins.balance, "ada")
+    yield partial(rooms.habits.list, "ada")
+
+
+def test_every_use_of_tables_of_another_version_is_refused_before_it_writes(other, found):
+    kit = habitkit.testing.kit(store=SqlStore(other))
+    before = rows(other)
+
+    for use in [*uses(kit), kit.sweep, kit.relay.run_once]:
+        with pytest.raises(SchemaOutdated) as caught:
+            use()
+        assert (caught.value.found, caught.value.needed) == (found, LATEST)
+
+    assert rows(other) == before
+
+
+def test_a_host_transaction_on_tables_of_another_version_is_refused_and_goes_on(other):
+    before = rows(other)
+
+    with other.connect() as connection:
+        kit = habitkit.testing.kit(store=SqlStore(other)).on(connection)
+        for use in uses(kit):
+            with pytest.raises(SchemaOutdated):
+                use()
+            write_note(connection)
+        connection.commit()
+
+    assert notes_in(other) == ["mine"] * 4
+    assert rows(other) == {**before, "notes": 4}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_an_async_store_refuses_tables_of_another_version(fresh_postgres_url, driver):
+    sync = create_engine(fresh_postgres_url)
+    upgrade(sync, to=OLDER)
+    sync.dispose()
+
+    async def refused() -> None:
+        engine = create_async_engine(fresh_postgres_url.replace("psycopg", driver))
+        kit = AsyncHabitKit(AsyncSqlStore(engine))
+        for use in [*uses(kit), kit.sweep]:
+            with pytest.raises(SchemaOutdated):
+                await use()
+        async with engine.connect() as connection:
+            for use in uses(kit.on(connection)):
+                with pytest.raises(SchemaOutdated):
+                    await use()
+        await engine.dispose()
+
+    asyncio.run(refused())
+
+
+async def test_a_threaded_store_refuses_tables_of_another_version(sqlite_url):
+    sync = create_engine(sqlite_url)
+    upgrade(sync, to=OLDER)
+    engine = create_async_engine(sqlite_url.replace("sqlite:", "sqlite+aiosqlite:"))
+    store = threaded_sqlite(sync)
+    kit = AsyncHabitKit(store)
+
+    for use in [*uses(kit), kit.sweep]:
+        with pytest.raises(SchemaOutdated):
+            await use()
+    async with engine.connect() as connection:
+        for use in uses(kit.on(connection)):
+            with pytest.raises(SchemaOutdated):
+                await use()
+
+    assert rows(sync)["habitkit_events"] == 0
+    await engine.dispose()
+    await store.close()
+
+
+def test_tables_that_are_upgraded_after_a_refusal_are_used(empty_engine):
+    upgrade(empty_engine, to=OLDER)
+    kit = habitkit.testing.kit(store=SqlStore(empty_engine))
+    with pytest.raises(SchemaOutdated):
+        kit.coins.award("ada", 1, idempotency_key="k")
+
+    upgrade(empty_engine)
+
+    assert kit.coins.award("ada", 1, idempotency_key="k").amount == 1
+
+
+def test_a_store_looks_once_however_it_is_used(engine, looks):
+    store = SqlStore(engine)
+    kit = habitkit.testing.kit(store=store)
+
+    for connection in (engine.connect(), engine.connect()):
+        with connection:
+            kit.on(connection).coins.balance("ada")
+    kit.coins.award("ada", 1, idempotency_key="k")
+    habitkit.testing.kit(store=store).coins.balance("ada")
+
+    assert len(looks) == 1
+    SqlStore(engine).run(lambda _: None, write=False, keyed=False)
+    assert len(looks) == 2
+
+
+def test_a_database_opened_by_its_url_is_not_looked_at_again(sqlite, looks):
+    url = sqlite.url.render_as_string(hide_password=False)
+
+    async def live() -> None:
+        async with await AsyncHabitKit.open(url) as kit:
+            await kit.coins.award("ada", 1, idempotency_key="k")
+
+    with HabitKit.open(url) as kit, sqlite.connect() as connection:
+        kit.on(connection).coins.balance("ada")
+        kit.coins.balance("ada")
+    asyncio.run(live())
+
+    assert looks == []
+
+
+@pytest.mark.parametrize("first", ["a query", "an action"])
+def test_the_first_look_in_a_host_transaction_lets_it_write_and_roll_back(host, looks, first):
+    kit = habitkit.testing.kit(store=SqlStore(host))
+
+    with host.connect() as connection:
+        rooms = kit.on(connection)
+        if first == "a query":
+            assert rooms.coins.balance("ada").available == 0
+        rooms.coins.award("ada", 5, idempotency_key="gift")
+        assert rooms.coins.balance("ada").available == 5
+        connection.rollback()
+
+    assert len(looks) == 1
+    assert kit.coins.balance("ada").available == 0
+
+
+@pytest.mark.parametrize("write", [True, False], ids=["an action", "a query"])
+def test_the_first_look_comes_after_sqlite_has_begun(sqlite, looks, write):
+    sent: list[str] = []
+    with sqlite.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(sent.append)
+        store = SqlStore(sqlite).on(connection)
+        store.run(lambda _: None, write=write, keyed=False)
+        driver.set_trace_callback(None)
+        connection.rollback()
+
+    begun = ["BEGIN IMMEDIATE"] if write else []
+    assert [" ".join(statement.split()) for statement in sent] == [
+        *begun,
+        "SAVEPOINT sa_savepoint_1",
+        "SELECT habitkit_schema_version.version FROM habitkit_schema_version",
+        "RELEASE SAVEPOINT sa_savepoint_1",
+    ]
+    assert len(looks) == 1
