@@ -159,7 +159,8 @@ def test_what_an_export_says_cannot_steer_the_terminal(tmp_path):
     assert "\x1b" not in said
     assert "check in: [red]?[31mRun, streak 2" in said
     refused = demo(tmp_path, "mine", "--today", "2025-12-31", status=2)
-    assert "[red]?[31mRun: cannot check in for 2026-01-01" in refused.stderr
+    assert "\x1b" not in refused.stderr
+    assert "001 x/Checkmarks.csv, line 1: cannot check in for 2026-01-01" in refused.stderr
 
 
 # --- refused ---------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ def test_a_broken_export_is_refused_by_file_line_and_reason(tmp_path):
 def test_an_export_from_the_future_is_refused_too(tmp_path):
     write_export(tmp_path / "mine", "Run", "2026-01-03")
     run = demo(tmp_path, "mine", "--today", "2026-01-02", status=2)
-    assert "Run: cannot check in for 2026-01-03" in run.stderr
+    assert "001 x/Checkmarks.csv, line 1: cannot check in for 2026-01-03" in run.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]
 
 
