@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 __all__ = [
+    "LONGEST_TYPE",
     "check_events",
     "digest",
     "dump",
@@ -42,7 +43,7 @@ _WHOLE = 1e16
 _OF_EVERY_EVENT = ("owner", "at")
 _OWN = frozenset(VOCABULARY.items())
 _OUR_CLASSES = frozenset(VOCABULARY.values())
-_LONGEST_TYPE = 100
+LONGEST_TYPE = 100
 
 
 def event_fields(event: Event) -> dict[str, Any]:
@@ -140,8 +141,8 @@ def _missing(event: Event) -> str | None:
     key: object = event.key
     if event.type in VOCABULARY:
         return "a class whose name is none of habitkit's own"
-    if len(event.type) > _LONGEST_TYPE or not storable(event.type):
-        return f"a type of at most {_LONGEST_TYPE} characters"
+    if len(event.type) > LONGEST_TYPE or not storable(event.type):
+        return f"a type of at most {LONGEST_TYPE} characters"
     if not isinstance(at, datetime) or at.utcoffset() is None:
         return "`at` to be an aware datetime"
     if not (key is None or (isinstance(key, str) and storable(key))):

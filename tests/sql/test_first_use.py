@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, func, inspect, select, table
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit
@@ -73,6 +73,17 @@ def uses(rooms: Any) -> Iterator[Any]:
     yield partial(rooms.habits.list, "ada")
 
 
+async def expect_refusals(kit: AsyncHabitKit, engine: AsyncEngine) -> None:
+    """Use an async kit, by itself and inside a transaction of the host's."""
+    for use in [*uses(kit), kit.sweep]:
+        with pytest.raises(SchemaOutdated):
+            await use()
+    async with engine.connect() as connection:
+        for use in uses(kit.on(connection)):
+            with pytest.raises(SchemaOutdated):
+                await use()
+
+
 def test_every_use_of_tables_of_another_version_is_refused_before_it_writes(other, found):
     kit = habitkit.testing.kit(store=SqlStore(other))
     before = rows(other)
@@ -110,13 +121,7 @@ def test_an_async_store_refuses_tables_of_another_version(fresh_postgres_url, dr
     async def refused() -> None:
         engine = create_async_engine(fresh_postgres_url.replace("psycopg", driver))
         kit = AsyncHabitKit(AsyncSqlStore(engine))
-        for use in [*uses(kit), kit.sweep]:
-            with pytest.raises(SchemaOutdated):
-                await use()
-        async with engine.connect() as connection:
-            for use in uses(kit.on(connection)):
-                with pytest.raises(SchemaOutdated):
-                    await use()
+        await expect_refusals(kit, engine)
         await engine.dispose()
 
     asyncio.run(refused())
@@ -129,13 +134,7 @@ async def test_a_threaded_store_refuses_tables_of_another_version(sqlite_url):
     store = threaded_sqlite(sync)
     kit = AsyncHabitKit(store)
 
-    for use in [*uses(kit), kit.sweep]:
-        with pytest.raises(SchemaOutdated):
-            await use()
-    async with engine.connect() as connection:
-        for use in uses(kit.on(connection)):
-            with pytest.raises(SchemaOutdated):
-                await use()
+    await expect_refusals(kit, engine)
 
     assert rows(sync)["habitkit_events"] == 0
     await engine.dispose()

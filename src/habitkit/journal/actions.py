@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep_journal"]
 
-_LONGEST_TYPE = 100
 _LARGEST_FIELDS = 64 * 1024
 _LARGEST_NUMBER = 2**63 - 1
 
@@ -195,14 +194,14 @@ def _event_type(value: object) -> str:
     """Return a valid type of a host's own event."""
     if (
         not isinstance(value, str)
-        or not 0 < len(value) <= _LONGEST_TYPE
+        or not 0 < len(value) <= _codec.LONGEST_TYPE
         or not value.isprintable()
         or value in VOCABULARY
     ):
         raise InvalidEvent(
             "type",
             given=value,
-            expected=f"1 to {_LONGEST_TYPE} printable characters, none of habitkit's own types",
+            expected=f"1 to {_codec.LONGEST_TYPE} printable characters, none of habitkit's own types",
         )
     return value
 
