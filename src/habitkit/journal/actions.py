@@ -201,7 +201,9 @@ def _event_type(value: object) -> str:
         raise InvalidEvent(
             "type",
             given=value,
-            expected=f"1 to {_codec.LONGEST_TYPE} printable characters, none of habitkit's own types",
+            expected=(
+                f"1 to {_codec.LONGEST_TYPE} printable characters, none of habitkit's own types"
+            ),
         )
     return value
 
