@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._alike import AlikeCases
 from habitkit.testing.contracts._answers import AnswerCases
 from habitkit.testing.contracts._bulk import HabitsInBulk
 from habitkit.testing.contracts._check_ins import CheckInCases
@@ -34,7 +33,6 @@ class HabitsContract(
     EditCases,
     OfflineCases,
     SearchCases,
-    AlikeCases,
     AnswerCases,
     FreeDayCases,
     ArchiveCases,
