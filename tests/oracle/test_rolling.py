@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from habitkit.streaks.rolling import Chain, automatic_days, longest
 from tests.oracle.oracle import automatic
 
-pytestmark = pytest.mark.repeats
-
 DAY = timedelta(days=1)
 FIRST = date(2023, 12, 3)  # a Sunday
 

@@ -47,7 +47,6 @@ class TestMemoryStoreInBulk(AlikeCases, OfflineCases, LawCases):
         return MemoryStore()
 
 
-@pytest.mark.repeats
 class TestThreadedMemoryStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
     share_of_cases = 1 / 3  # the dicts of TestMemoryStore, in threads
 
