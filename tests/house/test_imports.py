@@ -53,7 +53,6 @@ PURE_OF_STREAKS = (
     "readings",
     "recurring",
     "rolling",
-    "settling",
     "spans",
     "strength",
     "timeline",
