@@ -18,7 +18,6 @@
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |
 | ``HoldStore`` | holds on coins | ``CoinsContract`` |
 | ``BookStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
-| ``PlainPostings`` | optional: a plain transfer in one step | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | tells the time | none: one method |
@@ -36,7 +35,7 @@ What is not declared must not be there: the contracts test that too.
 """
 
 from habitkit.clock import Clock
-from habitkit.coins.store import BookStore, CoinStore, HoldStore, PlainPostings
+from habitkit.coins.store import BookStore, CoinStore, HoldStore
 from habitkit.habits.store import HabitBatches, HabitStore
 from habitkit.journal.store import (
     AnswerBatches,
@@ -71,7 +70,6 @@ __all__ = [
     "InboxStore",
     "OutboxStore",
     "OwnerStore",
-    "PlainPostings",
     "SnapshotBatches",
     "Store",
     "Stores",
