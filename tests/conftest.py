@@ -17,11 +17,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from habitkit.backends.sqlalchemy import metadata, sqlite_engine, upgrade
 from habitkit.backends.sqlalchemy.tables import schema_version
-from tests.measured import unmeasured
 from tests.services import PostgresServer, ServiceMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 END_BUSY = text(
@@ -64,35 +63,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Collect the thousands of tests of the classes unseen by coverage: modules are imported by then."""
-    if not isinstance(collector, pytest.Class):
-        return (yield)
-    with unmeasured():
-        return (yield)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run what is marked as ``repeats`` as any test, only unseen by coverage."""
-    if item.get_closest_marker("repeats") is None:
-        return (yield)
-    with unmeasured():
-        return (yield)
-
-
 @pytest.fixture(scope="session")
 def server_of_forks() -> None:
-    """Start the process from which the processes of races are forked, unseen by coverage.
+    """Start the process from which the processes of races are forked.
 
     It imports what they need, which takes a hundred times as long as a fork.
     """
     multiprocessing.set_forkserver_preload(IMPORTED_BY_RACES)
-    with unmeasured():
-        forkserver.ensure_running()
+    forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")

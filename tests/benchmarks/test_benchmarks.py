@@ -18,8 +18,6 @@ from benchmarks._same import check_statements
 from habitkit import HabitKit
 from tests.services import find_postgres
 
-pytestmark = pytest.mark.repeats
-
 ROOT = Path(__file__).parents[2]
 STORES = {
     "memory",

@@ -11,8 +11,6 @@ import pytest
 
 from habitkit import FreezeRule, Goal, HabitKit, Schedule
 
-pytestmark = pytest.mark.repeats
-
 PROGRAM = Path(__file__).parents[2] / "examples" / "dashboard.py"
 DAY_NAMES = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
 

@@ -14,8 +14,6 @@ import pytest
 
 from habitkit import HabitKit
 
-pytestmark = pytest.mark.repeats
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SAMPLE = EXAMPLES / "data" / "loop-export"
 COMMAND = [sys.executable, "-W", "error", str(EXAMPLES / "demo.py")]

@@ -19,8 +19,6 @@ from sqlalchemy import create_engine
 
 from habitkit.backends.sqlalchemy import upgrade
 
-pytestmark = pytest.mark.repeats
-
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 
 

@@ -20,8 +20,6 @@ from sqlalchemy.orm import Session
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import sqlite_engine
 
-pytestmark = pytest.mark.repeats
-
 APP = Path(__file__).parents[2] / "examples" / "hosts" / "flask_app.py"
 
 

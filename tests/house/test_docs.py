@@ -14,8 +14,6 @@ import pytest
 from habitkit import AsyncHabitKit, HabitKit, errors, events, ports
 from tests.house.source import ROOT
 
-pytestmark = pytest.mark.repeats
-
 CODE = re.compile(r"```.*?```|``[^`]+``|`[^`]+`", re.DOTALL)
 
 

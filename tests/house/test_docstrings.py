@@ -10,12 +10,9 @@ from functools import cache
 from typing import Any
 
 import attrs
-import pytest
 
 from habitkit import errors
 from tests.house.source import Definition, Function, Module, modules
-
-pytestmark = pytest.mark.repeats
 
 SECTION = re.compile(r"^(Args|Returns|Raises|Attributes|Example|Examples|Yields|Note):$")
 ENTRY = re.compile(r"^    \*{0,2}(\w+)(?: \([^)]*\))?: \S")

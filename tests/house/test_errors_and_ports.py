@@ -6,14 +6,10 @@ import ast
 import inspect
 import re
 
-import pytest
-
 from habitkit import errors, ports
 from habitkit.errors import HabitKitError
 from tests.house.source import Module, modules
 from tests.house.test_names import listed
-
-pytestmark = pytest.mark.repeats
 
 ROW = re.compile(
     r"^\| ``(?P<name>\w+)`` \| (?P<what>[^|]+) \| (?P<contract>[^|]+) \|$", re.MULTILINE

@@ -9,8 +9,6 @@ import pytest
 
 from tests.house.source import PACKAGE, Module, modules, strings
 
-pytestmark = pytest.mark.repeats
-
 LONGEST = 330
 LONGER = {
     "errors.py": "one tree, drawn above its classes; each is a few lines",

@@ -5,11 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-import pytest
-
 from tests.house.source import Import, Module, modules, pages, rooms
-
-pytestmark = pytest.mark.repeats
 
 EDGES = {"attrs", "cattrs"}  # what the core needs beyond the standard library
 PURE = {
@@ -57,7 +53,6 @@ PURE_OF_STREAKS = (
     "readings",
     "recurring",
     "rolling",
-    "settling",
     "spans",
     "strength",
     "timeline",

@@ -24,8 +24,6 @@ from habitkit.coins.model import Posting
 from habitkit.errors import InvalidInput, NotFound
 from tests.unit.support import nothing_written
 
-pytestmark = pytest.mark.repeats
-
 DAILY = Schedule.daily()
 TODAY = date(2026, 3, 10)
 DAY = timedelta(days=1)

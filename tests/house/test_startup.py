@@ -10,8 +10,6 @@ import pytest
 
 from tests.house.source import PACKAGE
 
-pytestmark = pytest.mark.repeats
-
 HEAVY = [
     "aiosqlite",
     "asyncio",

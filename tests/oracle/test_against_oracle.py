@@ -15,8 +15,6 @@ from habitkit import streaks
 from tests.oracle.cases import Case, cases
 from tests.oracle.oracle import Reading, Run, read
 
-pytestmark = pytest.mark.repeats
-
 evaluate: Any = getattr(streaks, "evaluate", None)
 slots: Any = getattr(streaks, "slots", None)
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 import hypothesis
-import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,8 +21,6 @@ from habitkit.streaks.derived import Derived, derive
 from habitkit.streaks.evaluation import evaluate
 from habitkit.streaks.model import Checkpoint
 from tests.oracle.cases import Case, cases
-
-pytestmark = pytest.mark.repeats
 
 DAY = timedelta(days=1)
 seeds = st.integers(0, 2**32)  # drawn one by one, their lots would take most of the time

@@ -10,10 +10,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.streaks.rolling import Chain, automatic_days, longest
+from habitkit.streaks.rolling import Spans, automatic_days, longest
 from tests.oracle.oracle import automatic
-
-pytestmark = pytest.mark.repeats
 
 DAY = timedelta(days=1)
 FIRST = date(2023, 12, 3)  # a Sunday
@@ -38,7 +36,7 @@ def test_what_is_settled_stays_whatever_is_done_later(history):
     days, n, span, lots = history
     now = FIRST + lots.randrange(-2, 200) * DAY
     known = [day for day in days if day < now]
-    settled = Chain(known, n, span).settled(now)
+    settled = Spans(known, n, span).settled_before(now)
     as_it_is = {day for day in automatic(known, n, span) if day < settled}
 
     for share in (0.05, 0.3, 1):
@@ -46,14 +44,14 @@ def test_what_is_settled_stays_whatever_is_done_later(history):
         found = automatic([*known, *later], n, span)
         assert {day for day in found if day < settled} == as_it_is
         assert found | {*known, *later} == automatic_days([*known, *later], n, span)
-        assert Chain([*known, *later], n, span).settled(now) == settled
+        assert Spans([*known, *later], n, span).settled_before(now) == settled
 
 
 @hypothesis.given(histories())
 def test_more_is_settled_the_later_it_is(history):
     days, n, span, _ = history
-    chain = Chain(days, n, span)
-    settled = [chain.settled(FIRST + ahead * DAY) for ahead in range(-3, 200)]
+    spans = Spans(days, n, span)
+    settled = [spans.settled_before(FIRST + ahead * DAY) for ahead in range(-3, 200)]
 
     assert all(earlier <= later for earlier, later in pairwise(settled))
 
@@ -77,14 +75,14 @@ def test_one_day_may_slide_all_days_before_it(weeks):
     moved = automatic_days(sundays, 1, 7) ^ automatic_days([*sundays, saturday], 1, 7)
 
     assert min(moved) == FIRST - DAY
-    assert Chain(sundays, 1, 7).settled(saturday) < FIRST
+    assert Spans(sundays, 1, 7).settled_before(saturday) < FIRST
 
 
 def test_a_week_without_any_ends_that():
     sundays = [FIRST + 7 * week * DAY for week in range(500) if week != 450]
     next_one = sundays[-1] + 7 * DAY
 
-    assert Chain(sundays, 1, 7).settled(next_one) > FIRST + 7 * 440 * DAY
+    assert Spans(sundays, 1, 7).settled_before(next_one) > FIRST + 7 * 440 * DAY
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -92,4 +90,4 @@ def test_of_two_days_or_more_little_is_left_open(n):
     often = [FIRST + 2 * number * DAY for number in range(500)]
     next_one = often[-1] + 2 * DAY
 
-    assert Chain(often, n, 7).settled(next_one) > next_one - 3 * 7 * DAY
+    assert Spans(often, n, 7).settled_before(next_one) > next_one - 3 * 7 * DAY

@@ -24,8 +24,6 @@ from tests.sql.colours import at_once, awaited
 from tests.sql.ledger import DAY_SECONDS, all_day, assert_sound, tell, total, total_of
 from tests.sql.steps import OWNERS
 
-pytestmark = pytest.mark.repeats
-
 EACH_HAS = 300
 BATCH = 12
 

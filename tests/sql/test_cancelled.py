@@ -13,8 +13,6 @@ from habitkit.events import Recorded
 from tests.sql.opened import ASYNC_POSTGRES, MOST_AWAITS, cancelled_at
 from tests.sql.support import LIMIT_SECONDS, contents, notes, notes_in, nothing_written
 
-pytestmark = pytest.mark.repeats
-
 # -- cancelled -----------------------------------------------------------------------------------
 
 

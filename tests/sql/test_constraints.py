@@ -32,8 +32,6 @@ from habitkit.store import Stores
 from habitkit.streaks.model import Snapshot
 from tests.sql.support import nothing_written
 
-pytestmark = pytest.mark.repeats
-
 NOW = datetime(2026, 1, 1, 8, tzinfo=UTC)
 LARGEST = 2**63 - 1
 

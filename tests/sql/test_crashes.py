@@ -19,8 +19,6 @@ from tests.sql.opened import ASYNC_POSTGRES
 from tests.sql.steps import OWNERS
 from tests.sql.workers import Colour, working
 
-pytestmark = pytest.mark.repeats
-
 FEW = 3
 MANY = pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
 NEW_STEPS = 6

@@ -18,8 +18,6 @@ from tests.sql.colours import at_once, awaited
 from tests.sql.ledger import assert_sound, tell
 from tests.sql.workers import Colour, working
 
-pytestmark = pytest.mark.repeats
-
 ALL_WAYS = (*((way,) for way in WAYS), WAYS)
 PROCESSES = 4
 

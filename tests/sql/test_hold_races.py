@@ -23,8 +23,6 @@ from tests.sql.colours import Act, at_once, awaited
 from tests.sql.ledger import all_day, assert_sound, escrow, tell
 from tests.sql.opened import Opened
 
-pytestmark = pytest.mark.repeats
-
 HELD = 10
 SOON_SECONDS = 60
 ENDERS = 4

@@ -17,8 +17,6 @@ from tests.sql.ledger import assert_sound
 from tests.sql.opened import MOST_AWAITS, cancelled_at
 from tests.sql.support import contents
 
-pytestmark = pytest.mark.repeats
-
 OWNERS = ("ada", "bob")
 HELD = 5
 

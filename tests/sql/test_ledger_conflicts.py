@@ -19,7 +19,7 @@ from habitkit.testing import TestKit
 from tests.sql.ledger import assert_sound
 from tests.sql.support import notes_in, nothing_written, sqlstate_of, write_note
 
-pytestmark = [pytest.mark.postgres, pytest.mark.repeats]
+pytestmark = pytest.mark.postgres
 
 MAX_ATTEMPTS = _attempts._MAX_ATTEMPTS
 

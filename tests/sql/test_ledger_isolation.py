@@ -20,7 +20,7 @@ from tests.sql.ledger import assert_sound, figures, step_at_once, tell, total
 from tests.sql.steps import OWNERS
 from tests.sql.support import nothing_written, sqlstate_of
 
-pytestmark = [pytest.mark.postgres, pytest.mark.repeats]
+pytestmark = pytest.mark.postgres
 
 EACH_HAS = 100
 MOST_TRIES = 200

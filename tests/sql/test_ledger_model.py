@@ -23,8 +23,6 @@ from habitkit.errors import HabitKitError, InsufficientFunds
 from habitkit.events import HabitCompleted, StreakReached
 from habitkit.testing import TestKit
 
-pytestmark = pytest.mark.repeats
-
 OWNERS = ("ada", "bob", "cleo")
 KEY = b"a key of at least sixteen bytes"
 LARGEST = 2**63 - 1

@@ -24,7 +24,7 @@ from tests.sql.ledger import assert_sound
 from tests.sql.proxy import Proxy, proxy_to
 from tests.sql.support import wait_until
 
-pytestmark = [pytest.mark.postgres, pytest.mark.repeats]
+pytestmark = pytest.mark.postgres
 
 Call = Callable[[Callable[[Any], Any]], Any]
 

@@ -36,8 +36,6 @@ from habitkit.coins import Posting
 from habitkit.events import Recorded
 from habitkit.transaction import Transaction
 
-pytestmark = pytest.mark.repeats
-
 IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
 """The steps in which SQLite posts; PostgreSQL does them in one."""
 

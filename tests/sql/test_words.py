@@ -131,7 +131,6 @@ def differs_nowhere(store: Store) -> Callable[[], None]:
     return holds
 
 
-@pytest.mark.repeats
 def test_whatever_is_written_an_index_finds_what_the_rule_finds(engine):
     differs_nowhere(SqlStore(engine))()
 
@@ -139,7 +138,6 @@ def test_whatever_is_written_an_index_finds_what_the_rule_finds(engine):
         assert unindexed(connection) == (0, 0)
 
 
-@pytest.mark.repeats
 def test_whatever_is_written_memory_finds_what_the_rule_finds():
     differs_nowhere(MemoryStore())()
 

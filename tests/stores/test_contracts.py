@@ -13,8 +13,6 @@ import pytest
 
 from tests.stores.broken_stores import EXPECTED
 
-pytestmark = pytest.mark.repeats
-
 HERE = Path(__file__).parent
 
 

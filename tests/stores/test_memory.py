@@ -27,7 +27,6 @@ class TestMemoryStore(StoreContract, HabitsContract, CoinsContract):
         return InMemory(store)
 
 
-@pytest.mark.repeats
 class TestThreadedMemoryStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
     share_of_cases = 1 / 3  # the dicts of TestMemoryStore, in threads
 

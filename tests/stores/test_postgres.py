@@ -59,7 +59,6 @@ class OnPostgres(Contract):
         return exc.OperationalError("INSERT", {}, psycopg.errors.SerializationFailure())
 
 
-@pytest.mark.repeats  # what is PostgreSQL's own is in tests/sql, and what is not is SQLite's too
 class TestPostgres(OnPostgres, StoreContract, HabitsContract, CoinsContract):
     share_of_cases = 1 / 2  # where a case costs the most
 
@@ -68,7 +67,6 @@ class TestPostgres(OnPostgres, StoreContract, HabitsContract, CoinsContract):
         return SqlStore(engine)
 
 
-@pytest.mark.repeats
 class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
     @pytest.fixture
     def store(self, engine):
@@ -110,7 +108,6 @@ class OnPostgresAsync(OnPostgres):
         return AsyncSqlStore(async_engine)  # to close it would close the engine
 
 
-@pytest.mark.repeats
 class TestPsycopgAsync(
     OnPostgresAsync, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract
 ):

@@ -13,8 +13,6 @@ import pytest
 from habitkit.testing._racing import Line
 from habitkit.testing.contracts._processes import Worker, at_once
 
-pytestmark = pytest.mark.repeats
-
 UNGUARDED = """
 import pytest, sys
 

@@ -52,7 +52,6 @@ class InFile(Contract):
         return exc.OperationalError("INSERT", {}, busy)
 
 
-@pytest.mark.repeats  # what is the SQL store's own is in tests/sql
 class TestSqliteFile(InFile, StoreContract, HabitsContract, CoinsContract):
     @pytest.fixture
     def store(self, engine):
@@ -69,7 +68,6 @@ class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
         return request.param(engine)
 
 
-@pytest.mark.repeats
 class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
     capabilities = {"host_transactions"}
     share_of_cases = 1 / 3  # the rows of TestSqliteFile, in memory
@@ -94,7 +92,6 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
         return request.param(engine)
 
 
-@pytest.mark.repeats
 class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
     share_of_cases = 1 / 3  # the rows of TestSqliteFile, in threads
 

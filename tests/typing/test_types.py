@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.repeats
-
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 MARKS = re.compile(r"# type: ignore\[[\w, -]+\]  # pyright: ignore\[\w+\]$", re.MULTILINE)

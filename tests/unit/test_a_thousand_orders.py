@@ -15,8 +15,6 @@ from habitkit import DayClock, FreezeRule, Goal, HabitKit, Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.testing import TestKit
 
-pytestmark = pytest.mark.repeats
-
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
 DAY = timedelta(days=1)

@@ -25,8 +25,6 @@ from habitkit.coins.economy import Economy, RewardRule
 from habitkit.events import VOCABULARY, Event, HabitCompleted, Recorded
 from habitkit.testing import strategies
 
-pytestmark = pytest.mark.repeats
-
 NO_JSON: dict[type, str] = {
     Economy: "holds classes; it is configuration, not data",
     RewardRule: "holds a class; it is configuration, not data",

@@ -15,8 +15,6 @@ import pytest
 from habitkit.streaks.days import day_boundary, habit_day
 from tests.oracle.timeline import changes, instant_of
 
-pytestmark = pytest.mark.repeats
-
 DAY = timedelta(days=1)
 HALF_AN_HOUR = timedelta(minutes=30)
 TICK = timedelta(microseconds=1)

@@ -22,8 +22,6 @@ from habitkit.testing.contracts._fact_laws import (
 )
 from habitkit.testing.contracts._facts import days
 
-pytestmark = pytest.mark.repeats
-
 ROLLING = (
     *((Schedule.rolling(n, span), Goal.done()) for n, span in ((1, 2), (1, 7), (2, 4), (3, 7))),
     *((Schedule.rolling(n, span), Goal.at_least(2)) for n, span in ((1, 3), (2, 31), (4, 5))),

@@ -15,8 +15,6 @@ from habitkit.errors import InvalidHabit
 from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakBroken, StreakReached
 from habitkit.streaks.days import habit_day, zone
 
-pytestmark = pytest.mark.repeats
-
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
 DAY = timedelta(days=1)

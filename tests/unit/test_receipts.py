@@ -16,8 +16,6 @@ from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.model import Habit
 from habitkit.testing import TestKit
 
-pytestmark = pytest.mark.repeats
-
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAYS = 16

@@ -14,8 +14,6 @@ from habitkit.habits.facts import Fact, Void
 from habitkit.testing.strategies import clocks, facts, habits, instants, plans, zones
 from tests.unit.support import given
 
-pytestmark = pytest.mark.repeats
-
 
 def some(strategy, n=200):
     """Return examples of a strategy, always the same."""

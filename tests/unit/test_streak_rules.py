@@ -15,8 +15,6 @@ from habitkit.streaks import rules
 from habitkit.streaks.model import Snapshot, Streak
 from tests.unit.support import given
 
-pytestmark = pytest.mark.repeats
-
 HABIT = UUID(int=7)
 BASE = date(2026, 2, 20)
 DAY = timedelta(days=1)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from habitkit.habits.model import Habit
     from habitkit.streaks.folding import Folded
     from habitkit.streaks.model import Slot
-    from habitkit.streaks.settling import Settling
+    from habitkit.streaks.rolling import RollingCheckpoints
     from habitkit.streaks.strength import Strength
 
 __all__ = ["at_days", "boundaries", "first_day_of", "thinned", "until"]
@@ -118,7 +118,7 @@ def at_days(
     earned: Folded,
     strength: Strength,
     level: float,
-    settling: Settling | None,
+    rolling: RollingCheckpoints | None,
 ) -> list[Checkpoint]:
     """Return the checkpoints of some days.
 
@@ -128,7 +128,7 @@ def at_days(
         earned: The slots by what was received in time, which may begin later.
         strength: How a slot moves the strength.
         level: The strength before the first slot.
-        settling: What later days may change, if a schedule looks ahead.
+        rolling: What later days may change, if a schedule looks ahead.
     """
     levels, told_by = {}, name_of(strength)
     for slot in done.slots:
@@ -140,8 +140,8 @@ def at_days(
             done.standings[day],
             earned.standings.get(day),
             levels[day],
-            day if settling is None else settling.needs_from(day),
-            day if settling is None else settling.holds_from(day),
+            day if rolling is None else rolling.needs_from(day),
+            day if rolling is None else rolling.holds_from(day),
             told_by,
         )
         for day in days

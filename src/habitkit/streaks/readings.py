@@ -17,7 +17,7 @@ from habitkit.streaks.evaluation import fold_since, strength_before
 from habitkit.streaks.judging import slots as slots_of
 from habitkit.streaks.life import Life
 from habitkit.streaks.model import Standing
-from habitkit.streaks.settling import Settling
+from habitkit.streaks.rolling import RollingCheckpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -82,11 +82,11 @@ def read(
         for day in boundaries(slots, now, life.lasting_until)
         if day in of_earned or day <= earned_life.start
     ]
-    settling = None
+    rolling = None
     if life.rolling:
         also = () if earned_life is life else ((earned_life, earned_slots),)
-        settling = Settling((life, slots), *also)
-        ends = settling.days(ends)
+        rolling = RollingCheckpoints((life, slots), *also)
+        ends = rolling.settled(ends)
     kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
     new = [day for day in ends if day in kept]
     before = Standing() if start is None else start.done
@@ -95,7 +95,7 @@ def read(
     if earned_life is not life or before != earned_before:
         earned = fold_since(earned_life, earned_slots, earned_before, new)
     there = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
-    added = at_days(new, done, earned, strength, strength_before(life), settling)
+    added = at_days(new, done, earned, strength, strength_before(life), rolling)
     return Readings(life, done, earned_life, earned, (*there, *added))
 
 

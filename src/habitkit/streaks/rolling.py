@@ -1,14 +1,16 @@
-"""Pure rule of rolling schedules: which days are done because enough others near them are.
+"""Pure rules of rolling schedules: which days are done because enough others near them are.
 
 The rule is that of Loop Habit Tracker (``EntryList`` in uhabits-core 2.x). Done days are read from
 the newest to the oldest. Wherever n of them lie within one span, the span that begins with the
 oldest of these is done as a whole. Where it would run into the span of later days, it is slid into
 the past, but never so far that it would no longer reach the newest of its own days.
+
+Since a later day may so change earlier ones, checkpoints have a rule of their own.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +18,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Chain", "automatic_days", "longest"]
+    from habitkit.streaks.life import Life, Version
+    from habitkit.streaks.model import Slot
+
+__all__ = ["RollingCheckpoints", "Spans", "automatic_days", "longest"]
 
 _DAY = timedelta(days=1)
 _A_MONTH = (30, 31)
@@ -41,7 +46,7 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
     return found
 
 
-class Chain:
+class Spans:
     """The spans of a history before any is slid, and how far what comes later may slide them.
 
     Read from the newest to the oldest, all that a span learns of the later ones is where the next
@@ -58,7 +63,7 @@ class Chain:
         self._whole = list(_whole(sorted(set(done), reverse=True), n, span))
         self._newest = [-newest.toordinal() for newest, _, _ in self._whole]
 
-    def settled(self, day: date) -> date:
+    def settled_before(self, day: date) -> date:
         """Return a day before which all is as it is, whatever is done on a day or later.
 
         It is never later for an earlier day.
@@ -75,9 +80,79 @@ class Chain:
         return date.fromordinal(max(begins, 1))
 
 
+class RollingCheckpoints:
+    """Where checkpoints may lie under rolling schedules, which look at later days.
+
+    Elsewhere a slot depends on nothing that is dated after it, so a checkpoint holds whatever
+    changes on its day or later. A rolling schedule takes that back by a few spans: a checkpoint
+    holds only if nothing changes before some later day, and to go on from it takes the check-ins of
+    a span before.
+    """
+
+    def __init__(self, *read: tuple[Life, Sequence[Slot]]) -> None:
+        """Take the readings of a history, each with its slots; all of them have to be settled."""
+        self._life = read[0][0]
+        self._spans = [
+            (begins, version, Spans(life.done.get(version, ()), schedule.n, schedule.span))
+            for life, _ in read
+            for begins, version in life.rolling
+            for schedule in (version.schedule,)
+        ]
+        self._too_early = [
+            (begins, slot.last + _DAY * longest(version.schedule.span))
+            for life, slots in read
+            for begins, version in life.rolling
+            for slot in slots
+            if slot.first < begins <= slot.last
+        ]
+        self._latest = self._life.timeline.latest_label(self._life.now)
+
+    def settled(self, days: Iterable[date]) -> list[date]:
+        """Return those of some days before which all is settled by now."""
+        most = self._settled_before(self._latest)
+        return [day for day in days if day <= most and not self._is_too_early(day)]
+
+    def holds_from(self, day: date) -> date:
+        """Return the first day whose changes, and later ones, leave all that lies before a day.
+
+        It is a matter of what was done before it, so it stays as it is while that does.
+        """
+        since = self._life.since
+        first = day if since is None else max(day, since.holds_from)
+        ordinals = range(first.toordinal(), self._latest.toordinal())
+        at = bisect_left(ordinals, day, key=lambda n: self._settled_before(date.fromordinal(n)))
+        return first + _DAY * at
+
+    def needs_from(self, day: date) -> date:
+        """Return from which day on check-ins are needed to judge from a day on."""
+        for begins, version in self._life.rolling:
+            if begins < day and self._life.version_on(day) == version:
+                back = day.toordinal() - longest(version.schedule.span) + 1
+                return max(begins, date.fromordinal(max(back, 1)))
+        return day
+
+    def _settled_before(self, day: date) -> date:
+        """Return a day before which nothing changes, whatever changes on a day or later."""
+        open_still = (
+            max(begins, spans.settled_before(day))
+            for begins, version, spans in self._spans
+            if not _is_closed(version, day)
+        )
+        return min([day, *open_still])
+
+    def _is_too_early(self, day: date) -> bool:
+        """Tell whether days of a slot that runs into a rolling schedule would be taken for its."""
+        return any(begins < day < clear for begins, clear in self._too_early)
+
+
 def longest(span: int) -> int:
     """Return how many days a span has at most."""
     return max(_A_MONTH) if span in _A_MONTH else span
+
+
+def _is_closed(version: Version, day: date) -> bool:
+    """Tell whether a version has ended by a fact that is dated before a day."""
+    return version.until is not None and version.until < day
 
 
 def _spans(newest_first: Sequence[date], n: int, span: int) -> Iterator[tuple[date, date]]:
