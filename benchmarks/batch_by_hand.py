@@ -129,7 +129,7 @@ def check_in_many(batch: Batch, values: Values) -> Steps:
         marks += b"1" if full else b"h"
         credit = "full" if full else "history"
         fact = (of_id(fact_id), subject, owner, of_day(day), at, "UTC", None, credit, "app", at)
-        facts.append((*fact, None, None))
+        facts.append((*fact, None))
         told = _told(habit_id, day, place, len(marks), ago, now)
         if full:
             if not accounts:
@@ -263,7 +263,7 @@ def _pay(
 
 
 TYPES: dict[LiteralString, LiteralString] = {
-    ADD_FACT: "uuid uuid text date timestamptz text text text text timestamptz float8 tsvector",
+    ADD_FACT: "uuid uuid text date timestamptz text text text text timestamptz float8",
     PUT_SNAPSHOT: "uuid text date bytea int8 int8 timestamptz timestamptz text",
     TRANSFER: "uuid text text text text int8 text timestamptz jsonb uuid",
     ENTRY: "uuid int8 uuid int8 int8 timestamptz",

@@ -79,17 +79,6 @@ class HabitStore(Protocol):
         """Return the notes of an owner's check-ins that are not voided, each with its habit."""
         ...
 
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        """Return up to ``limit`` habits of an owner in which words are written, as ``of_owner``.
-
-        What it takes, ``habitkit.habits.words.matching`` says: a store may call it with all habits
-        and notes of the owner, or find the same by an index. The words are at least one, as
-        ``habitkit.habits.words.words`` makes them.
-        """
-        ...
-
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in, or None."""
         ...

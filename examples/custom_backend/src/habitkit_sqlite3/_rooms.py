@@ -10,7 +10,6 @@ from habitkit.errors import IntegrityError
 from habitkit.habits import facts as kinds
 from habitkit.habits.facts import CheckIn
 from habitkit.habits.model import Habit
-from habitkit.habits.words import EVERY_HABIT, matching
 from habitkit.streaks.checkpoint_text import from_text, to_text
 from habitkit.streaks.model import Snapshot
 
@@ -88,12 +87,6 @@ class Habits(Port):
         rows = self.execute("SELECT fact FROM live WHERE owner = ?", (owner,))
         found = [facts.loads(fact, CheckIn) for (fact,) in rows]
         return [(fact.habit_id, fact.note) for fact in found if fact.note is not None]
-
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        habits = self.of_owner(owner, after, EVERY_HABIT)
-        return matching(words, habits, self.notes(owner))[:limit]
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()

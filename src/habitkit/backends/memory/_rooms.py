@@ -102,18 +102,6 @@ class Habits:
             if fact.owner == owner and fact.note is not None and fact.id.int not in self._voids
         ]
 
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        """Return a page of the habits in which words are written."""
-        from habitkit.habits.words import (  # noqa: PLC0415 - it knows all alphabets
-            EVERY_HABIT,
-            matching,
-        )
-
-        habits = self.of_owner(owner, after, EVERY_HABIT)
-        return matching(words, habits, self.notes(owner))[:limit]
-
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in."""
         return self._others.get(fact_id.int)

@@ -25,10 +25,8 @@ from habitkit.backends.sqlalchemy._rowsets import (
     instant_array,
     text_array,
 )
-from habitkit.backends.sqlalchemy._words import words_on
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
-from habitkit.habits.words import EVERY_HABIT, matching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +43,6 @@ __all__ = ["Habits"]
 
 _FEW = 2
 _LARGEST_OR = 100
-_HABIT = [column for column in habits.c if column is not habits.c.words]
-_CHECK_IN = [column for column in check_ins.c if column is not check_ins.c.words]
 _NOT_VOIDED = check_ins.outerjoin(voids, voids.c.fact_id == check_ins.c.id)
 
 
@@ -61,11 +57,11 @@ class Habits:
         lambda _: (
             update(habits)
             .where(habits.c.id == bindparam("id"))
-            .values({name: bindparam(name) for name in ("title", "tags", "place", "words")})
+            .values({name: bindparam(name) for name in ("title", "tags", "place")})
         )
     )
-    _GET = Prepared(lambda _: select(*_HABIT).where(habits.c.id == bindparam("id")))
-    _GET_MANY = Prepared(lambda _: select(*_HABIT).where(among(habits.c.id, "ids")))
+    _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
+    _GET_MANY = Prepared(lambda _: select(habits).where(among(habits.c.id, "ids")))
     _OWNER_OF = Prepared(lambda _: select(habits.c.owner).where(habits.c.id == bindparam("id")))
     _OWNER_OF_FACT = Prepared(
         lambda _: union_all(
@@ -101,7 +97,7 @@ class Habits:
         kind="check-in",
     )
     _ADD_MANY = Prepared(
-        lambda insert: insert_columns(insert, tuple(_CHECK_IN)),
+        lambda insert: insert_columns(insert, tuple(check_ins.c)),
         kind="check-in",
         only="postgresql",
     )
@@ -112,14 +108,14 @@ class Habits:
     )
     _CHECK_IN = Prepared(
         lambda _: (
-            select(*_CHECK_IN, voids.c.fact_id)
+            select(check_ins, voids.c.fact_id)
             .select_from(_NOT_VOIDED)
             .where(check_ins.c.id == bindparam("id"))
         )
     )
     _ON_DAY = Prepared(
         lambda _: (
-            select(*_CHECK_IN)
+            select(check_ins)
             .select_from(_NOT_VOIDED)
             .where(
                 check_ins.c.habit_id == bindparam("habit_id"),
@@ -131,7 +127,7 @@ class Habits:
     )
     _LIVE = Prepared(
         lambda _: (
-            select(*_CHECK_IN)
+            select(check_ins)
             .select_from(_NOT_VOIDED)
             .where(
                 check_ins.c.habit_id == bindparam("habit_id"),
@@ -144,7 +140,7 @@ class Habits:
 
     _VOIDED = Prepared(
         lambda _: (
-            select(*_CHECK_IN, voids.c.received_at)
+            select(check_ins, voids.c.received_at)
             .join(voids, voids.c.fact_id == check_ins.c.id)
             .where(
                 check_ins.c.habit_id == bindparam("habit_id"),
@@ -156,15 +152,14 @@ class Habits:
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
-        self._words = words_on(link)
 
     def add(self, habit: Habit) -> None:
         """Add a habit."""
-        self._words.write(self._ADD, [habit_values(habit)])
+        self._link.run(self._ADD, habit_values(habit))
 
     def put(self, habit: Habit) -> None:
         """Write a habit over the one that is there."""
-        self._words.write(self._PUT, [habit_values(habit)])
+        self._link.run(self._PUT, habit_values(habit))
 
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit."""
@@ -178,27 +173,17 @@ class Habits:
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
-        return self._page(select(*_HABIT).where(habits.c.owner == owner), after, limit)
+        return self._page(select(habits).where(habits.c.owner == owner), after, limit)
 
     def page(self, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of all habits."""
-        return self._page(select(*_HABIT), after, limit)
+        return self._page(select(habits), after, limit)
 
     def _page(self, statement: Select[Any], after: UUID | None, limit: int) -> list[Habit]:
         if after is not None:
             statement = statement.where(habits.c.id > after)
         rows = self._link.select(statement.order_by(habits.c.id).limit(limit))
         return [habit_of(row) for row in rows]
-
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        """Return a page of the habits in which words are written."""
-        matches = self._words.matches(owner, words)
-        if matches is None:
-            every = self.of_owner(owner, after, EVERY_HABIT)
-            return matching(words, every, self.notes(owner))[:limit]
-        return self._page(select(*_HABIT).where(habits.c.owner == owner, matches), after, limit)
 
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit."""
@@ -219,7 +204,7 @@ class Habits:
                 self._link.run(self._ADD_MANY, _columns(bare))
             singly = [fact for fact in facts if fact.note is not None]
         if singly:
-            self._words.write(self._ADD_CHECK_IN, [check_in_values(fact) for fact in singly])
+            self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in singly])
 
     def add_facts(self, facts: Sequence[OtherFact]) -> None:
         """Add facts that are no check-ins."""
@@ -281,7 +266,7 @@ class Habits:
                 for habit_id, day in wanted[start : start + _LARGEST_OR]
             ]
             statement = (
-                select(*_CHECK_IN)
+                select(check_ins)
                 .select_from(_NOT_VOIDED)
                 .where(or_(*some), voids.c.fact_id.is_(None))
             )

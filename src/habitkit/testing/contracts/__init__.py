@@ -79,7 +79,6 @@ pytest.register_assert_rewrite(
             "reversals",
             "rewards",
             "sealing",
-            "searches",
             "statements",
             "store_races",
             "streaks",

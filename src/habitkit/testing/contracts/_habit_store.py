@@ -156,6 +156,24 @@ class HabitStoreCases(Contract):
         assert voided(other.id) == [(4, NOW)]
         assert voided(NO_ID) == []
 
+    def test_the_notes_of_an_owner_are_those_of_check_ins_that_are_not_voided(
+        self, store: Store
+    ) -> None:
+        swim, theirs = evolve(RUN, id=UUID(int=4)), evolve(RUN, id=UUID(int=5), owner="Ada")
+        for habit in (RUN, swim, theirs):
+            _add(store, habit)
+        _put(store, _fact(1), _fact(2, note=None), _fact(3, note=""), _fact(4))
+        _put(store, _fact(5, habit_id=swim.id, note="it's 5 km\n"))
+        _put(store, _fact(6, habit_id=theirs.id, owner="Ada"))
+        _void(store, 4)
+
+        def notes(owner: str) -> list[tuple[UUID, str]]:
+            return sorted(read(store, lambda stores: stores.habits.notes(owner)))
+
+        assert notes("ada") == sorted([(RUN.id, "n1"), (RUN.id, ""), (swim.id, "it's 5 km\n")])
+        assert notes("Ada") == [(theirs.id, "n6")]
+        assert notes("bob") == []
+
     def test_facts_come_in_the_order_of_day_instant_and_id(self, store: Store) -> None:
         late, early = NOW, NOW - timedelta(hours=1)
         facts = [

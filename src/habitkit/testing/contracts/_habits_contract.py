@@ -16,7 +16,6 @@ from habitkit.testing.contracts._habits import HabitCases, WhoseCases
 from habitkit.testing.contracts._histories import HistoryCases
 from habitkit.testing.contracts._mending import BreakCases, MendingCases
 from habitkit.testing.contracts._put_right import EditCases, OfflineCases
-from habitkit.testing.contracts._searches import SearchCases
 from habitkit.testing.contracts._streaks import BackfillCases, StreakCases, UndoCases
 from habitkit.testing.contracts._travels import TravelCases
 
@@ -33,7 +32,6 @@ class HabitsContract(
     HistoryCases,
     EditCases,
     OfflineCases,
-    SearchCases,
     AlikeCases,
     AnswerCases,
     FreeDayCases,
