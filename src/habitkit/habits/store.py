@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.habits.facts import CheckIn, OtherFact, Void
@@ -99,16 +98,26 @@ class HabitStore(Protocol):
         """Return a day's check-ins that are not voided, in the order of ``(at, id)``."""
         ...
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
-        """Return a habit's check-ins from a day on, less those voided, ordered by (day, at, id)."""
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+        """Return a habit's check-ins that are not voided, in the order of ``(day, at, id)``.
+
+        Args:
+            habit_id: The habit.
+            since: Only those of this day and later ones; None for all.
+        """
         ...
 
-    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return what ``live`` does, of many habits at once, each with its day, in any order."""
         ...
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
-        """Return a habit's voided check-ins from a day on, each with when its void was received."""
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins, each with when its void was received.
+
+        Args:
+            habit_id: The habit.
+            since: Only those of this day and later ones; None for all.
+        """
         ...
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:

@@ -91,8 +91,9 @@ class Habits(Port):
         facts = (*self._days.get(place, ()), *self._added_on.get(place, ()))
         return sorted(facts, key=_by_time)
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins from a day on."""
+        since = since or date.min
         number = habit_id.int
         first, facts = self._live.get(number, (date.max, []))
         if since < first:
@@ -105,8 +106,9 @@ class Habits(Port):
             self._put(self._live, number, (since, facts))
         return facts[bisect_left(facts, since, key=_day_of) :]
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins from a day on."""
+        since = since or date.min
         number = habit_id.int
         first, facts = self._voided.get(number, (date.max, []))
         if since < first:

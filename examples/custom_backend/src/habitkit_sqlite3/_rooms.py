@@ -118,21 +118,21 @@ class Habits(Port):
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         rows = self.execute(
             "SELECT fact FROM live WHERE habit_id = ? AND day >= ? ORDER BY day, at, id",
-            (str(habit_id), str(since)),
+            (str(habit_id), str(since or date.min)),
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
 
-    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         rows = self.execute(
             "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id"
             " WHERE habit_id = ? AND day >= ?",
-            (str(habit_id), str(since)),
+            (str(habit_id), str(since or date.min)),
         )
         return [(facts.loads(fact, CheckIn), datetime.fromisoformat(at)) for fact, at in rows]
 

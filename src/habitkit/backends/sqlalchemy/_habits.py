@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, or_, select, union_all, update
@@ -30,10 +29,10 @@ from habitkit.backends.sqlalchemy.tables import facts as others
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.habits.facts import CheckIn, OtherFact, Void
@@ -125,29 +124,10 @@ class Habits:
             .order_by(check_ins.c.at, check_ins.c.id)
         )
     )
-    _LIVE = Prepared(
-        lambda _: (
-            select(check_ins)
-            .select_from(_NOT_VOIDED)
-            .where(
-                check_ins.c.habit_id == bindparam("habit_id"),
-                check_ins.c.day >= bindparam("since"),
-                voids.c.fact_id.is_(None),
-            )
-            .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.id)
-        )
-    )
-
-    _VOIDED = Prepared(
-        lambda _: (
-            select(check_ins, voids.c.received_at)
-            .join(voids, voids.c.fact_id == check_ins.c.id)
-            .where(
-                check_ins.c.habit_id == bindparam("habit_id"),
-                check_ins.c.day >= bindparam("since"),
-            )
-        )
-    )
+    _LIVE = Prepared(lambda _: _live())
+    _LIVE_SINCE = Prepared(lambda _: _live().where(check_ins.c.day >= bindparam("since")))
+    _VOIDED = Prepared(lambda _: _voided())
+    _VOIDED_SINCE = Prepared(lambda _: _voided().where(check_ins.c.day >= bindparam("since")))
 
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
@@ -251,20 +231,18 @@ class Habits:
         rows = self._link.rows(self._ON_DAY, {"habit_id": habit_id, "day": day})
         return [check_in_of(row) for row in rows]
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        rows = self._link.rows(self._LIVE, {"habit_id": habit_id, "since": since})
+        statement = self._LIVE if since is None else self._LIVE_SINCE
+        rows = self._link.rows(statement, {"habit_id": habit_id, "since": since})
         return [check_in_of(row) for row in rows]
 
-    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""
         found: list[CheckIn] = []
         wanted = list(days.items())
         for start in range(0, len(wanted), _LARGEST_OR):
-            some = [
-                and_(check_ins.c.habit_id == habit_id, check_ins.c.day >= day)
-                for habit_id, day in wanted[start : start + _LARGEST_OR]
-            ]
+            some = [_of(habit_id, day) for habit_id, day in wanted[start : start + _LARGEST_OR]]
             statement = (
                 select(check_ins)
                 .select_from(_NOT_VOIDED)
@@ -273,15 +251,41 @@ class Habits:
             found += [check_in_of(row) for row in self._link.select(statement)]
         return found
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
-        rows = self._link.rows(self._VOIDED, {"habit_id": habit_id, "since": since})
+        statement = self._VOIDED if since is None else self._VOIDED_SINCE
+        rows = self._link.rows(statement, {"habit_id": habit_id, "since": since})
         return [(check_in_of(row[:-1]), row[-1]) for row in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
         given = {"ids": given_ids(self._link.dialect, fact_ids)}
         return {row[0] for row in self._link.rows(self._KNOWN, given)}
+
+
+def _live() -> Select[Any]:
+    """Return a query of a habit's live check-ins."""
+    return (
+        select(check_ins)
+        .select_from(_NOT_VOIDED)
+        .where(check_ins.c.habit_id == bindparam("habit_id"), voids.c.fact_id.is_(None))
+        .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.id)
+    )
+
+
+def _voided() -> Select[Any]:
+    """Return a query of a habit's voided check-ins."""
+    return (
+        select(check_ins, voids.c.received_at)
+        .join(voids, voids.c.fact_id == check_ins.c.id)
+        .where(check_ins.c.habit_id == bindparam("habit_id"))
+    )
+
+
+def _of(habit_id: UUID, since: date | None) -> ColumnElement[bool]:
+    """Return a condition on check-ins: of a habit, from a day on if there is one."""
+    of_habit = check_ins.c.habit_id == habit_id
+    return of_habit if since is None else and_(of_habit, check_ins.c.day >= since)
 
 
 def _columns(facts: Sequence[CheckIn]) -> dict[str, str]:

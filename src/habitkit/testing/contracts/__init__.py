@@ -81,6 +81,7 @@ pytest.register_assert_rewrite(
             "sealing",
             "statements",
             "store_races",
+            "streak_store",
             "streaks",
             "tampering",
             "transactions",
