@@ -16,7 +16,8 @@ from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, sqlite_engine,
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import InvalidInstant
 from habitkit.testing import FakeClock
-from tests.sql.extremes import done, live, read_ports, seen, write_ports, written
+from tests.sql.everything import done, live, seen
+from tests.sql.extremes import read_ports, write_ports, written
 
 POSTGRES = ("psycopg", "psycopg async", "asyncpg")
 SQLITE = ("sqlite3", "threads", "aiosqlite")
