@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 if TYPE_CHECKING:
     import asyncio
@@ -53,11 +53,6 @@ class Size:
     def actions(self) -> int:
         """How many actions a side does in all."""
         return self.warm_up + self.blocks * self.block + self.metered
-
-    @property
-    def of_batches(self) -> Size:
-        """As many blocks, of whole batches."""
-        return evolve(self, block=1, warm_up=1, metered=2)
 
 
 class Block(NamedTuple):

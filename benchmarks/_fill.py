@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from habitkit import OfflineCheckIn, Schedule
+from habitkit import Schedule
 from habitkit.habits.actions import check_in, create
 from habitkit.habits.model import CheckIn
 from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from uuid import UUID
 
     from benchmarks.in_dicts import Dicts
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 OWNERS = 50
-HABITS = 10
 MONTH = 30
 
 STATES = {
@@ -54,18 +51,6 @@ STATES = {
     ),
 }
 """Everything a check-in leaves behind but random ids and instants."""
-
-TOLD = {
-    "answers": (
-        "SELECT owner, operation, key, request, result FROM habitkit_answers "
-        "ORDER BY owner, operation, key"
-    ),
-    "events": "SELECT owner, rev, position, fields FROM habitkit_events "
-    "WHERE owner LIKE 'phone%' ORDER BY owner, rev, position",
-}
-"""What a batch tells in JSON."""
-
-_OWN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+\+00:00")
 
 
 def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
@@ -102,39 +87,6 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
     return kit.run(work)
 
 
-def fill_batches(kit: HabitKit, batches: int, *, size: int) -> list[list[OfflineCheckIn]]:
-    """Return what phones have gathered: ten habits on each day until today, an owner a batch.
-
-    Before that each habit was done for a month, and the owner's accounts are open.
-
-    Args:
-        kit: The kit.
-        batches: How many.
-        size: How many check-ins each holds.
-    """
-
-    def work(tx: Transaction) -> list[list[OfflineCheckIn]]:
-        days = [tx.now.date() - timedelta(ago) for ago in reversed(range(size // HABITS))]
-        first, made = days[0] - timedelta(MONTH), []
-        for number in range(batches):
-            owner = f"phone{number}"
-            opener = create(tx, owner, "Open the accounts", Schedule.daily())
-            check_in(tx, opener.id)
-            habits = [create(tx, owner, "Habit", Schedule.daily()).id for _ in range(HABITS)]
-            for habit_id in habits:
-                tx.streaks.put(Snapshot(habit_id, owner, first, b"1" * MONTH, MONTH, tx.rev(owner)))
-            places = [(day, habit_id) for day in days for habit_id in habits]
-            made.append(
-                [
-                    OfflineCheckIn(habit_id, day, idempotency_key=f"phone:{n}")
-                    for n, (day, habit_id) in enumerate(places)
-                ]
-            )
-        return made
-
-    return kit.run(work)
-
-
 def fill_dicts(dicts: Dicts, kit: HabitKit, habits: list[UUID], *, days: int) -> None:
     """Give the dicts what a kit in memory has."""
     for number in range(OWNERS):
@@ -157,29 +109,6 @@ def check_tables(fetch: Callable[[str], Any], fetch_floor: Callable[[str], Any])
         kit, floor = ([tuple(row) for row in side(query)] for side in (fetch, fetch_floor))
         assert kit, f"the kit left no {what}"
         assert kit == floor, f"kit and floor left different {what}"
-
-
-def check_batches(fetch: Callable[[str], Any], fetch_floor: Callable[[str], Any]) -> None:
-    """Compare what both sides left of batches: the rows, and what they tell.
-
-    Raises:
-        AssertionError: If they differ.
-    """
-    check_tables(fetch, fetch_floor)
-    for what, query in TOLD.items():
-        kit, floor = ([_told(row) for row in side(query)] for side in (fetch, fetch_floor))
-        assert kit, f"the kit left no {what}"
-        assert kit == floor, f"kit and floor tell different things in {what}"
-
-
-def _told(row: Sequence[Any]) -> list[Any]:
-    """Return a row with its JSON read and without random ids and instants."""
-    told = []
-    for value in row:
-        text = value if isinstance(value, str) else json.dumps(value)
-        text = _OWN.sub("its own", text)
-        told.append(json.loads(text) if text.startswith("{") else text)
-    return told
 
 
 def check_dicts(kit: HabitKit, dicts: Dicts) -> None:

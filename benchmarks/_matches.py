@@ -16,14 +16,12 @@ from attrs import frozen
 from sqlalchemy import create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from benchmarks import batch_by_hand, by_hand
+from benchmarks import by_hand
 from benchmarks._duel import awaits, calls
 from benchmarks._fill import (
-    check_batches,
     check_dicts,
     check_tables,
     fill,
-    fill_batches,
     fill_dicts,
 )
 from benchmarks._place import MONTH
@@ -58,7 +56,7 @@ class Match:
     """Kit and floor, ready to begin.
 
     Attributes:
-        habits: What to check in for, or whole batches, in this order.
+        habits: What to check in for, in this order.
         floor: By hand.
         kit: Through the kit.
         check: Raises an ``AssertionError`` if they did not do the same.
@@ -147,45 +145,6 @@ def sqlite_threaded(place: Place, size: Size, *, synchronous: Synchronous) -> It
         )
 
 
-@contextmanager
-def sqlite_batches(place: Place, size: Size) -> Iterator[Match]:
-    """Batches into a file in WAL mode against the sqlite3 module."""
-    start = partial(fill_batches, batches=size.actions, size=size.batch)
-    kit_path, floor_path, batches = place.files(("batches", size.batch), start)
-    with ExitStack() as resources:
-        engine = engine_of(resources, kit_path, "NORMAL")
-        raw = resources.enter_context(connected(floor_path, "NORMAL"))
-        kit = HabitKit(SqlStore(engine))
-
-        @contextmanager
-        def metered(stopwatch: Stopwatch) -> Iterator[tuple[Side, Side]]:
-            timed = stopwatch.sqlite()
-            with ExitStack() as resources:
-                engine = engine_of(resources, kit_path, "NORMAL")
-                event.listen(engine, "do_connect", partial(connect_with, timed))
-                raw = resources.enter_context(connected(floor_path, "NORMAL", timed))
-                kit = HabitKit(SqlStore(engine))
-                floor = calls(by_hand.on_sqlite(raw, batch_by_hand.check_in_many), tuple)
-                yield floor, calls(kit.habits.check_in_many, _of_batch)
-
-        def check() -> None:
-            with closing(sqlite3.connect(kit_path)) as filled:
-                check_batches(filled.execute, raw.execute)
-
-        yield Match(
-            batches,
-            calls(by_hand.on_sqlite(raw, batch_by_hand.check_in_many), tuple),
-            calls(kit.habits.check_in_many, _of_batch),
-            check,
-            metered,
-        )
-
-
-def _of_batch(told: list[Any]) -> tuple[int, int]:
-    """Return the coins of a batch and the last streak."""
-    return sum(each.coins for each in told), told[-1].streak.slots
-
-
 def engine_of(resources: ExitStack, path: Path, synchronous: Synchronous) -> Engine:
     engine = sqlite_engine(f"sqlite:///{path}", synchronous=synchronous)
     resources.callback(engine.dispose)
@@ -227,28 +186,6 @@ def psycopg_sync(place: Place, size: Size) -> Iterator[Match]:
         kit = calls(HabitKit(SqlStore(engine)).habits.check_in, _slots)
         check = partial(_check_postgres, place, kit_name, floor_name)
         yield Match(habits, floor, kit, check, partial(_metered, PSYCOPG, floor, kit))
-        engine.dispose()
-
-
-@contextmanager
-def psycopg_batches(place: Place, size: Size) -> Iterator[Match]:
-    """Batches through the sync side of psycopg against itself."""
-    start = partial(fill_batches, batches=size.actions, size=size.batch)
-    kit_name, floor_name, batches = place.databases(("batches", size.batch), start)
-    engine = create_engine(place.address(kit_name, "postgresql+psycopg"))
-    with psycopg.connect(place.address(floor_name)) as raw:
-        raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        floor = calls(batch_by_hand.on_psycopg(raw), tuple)
-        kit = calls(HabitKit(SqlStore(engine)).habits.check_in_many, _of_batch)
-
-        def check() -> None:
-            with (
-                psycopg.connect(place.address(kit_name)) as by_kit,
-                psycopg.connect(place.address(floor_name)) as by_floor,
-            ):
-                check_batches(by_kit.execute, by_floor.execute)
-
-        yield Match(batches, floor, kit, check, partial(_metered, PSYCOPG, floor, kit))
         engine.dispose()
 
 

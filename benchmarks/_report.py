@@ -80,7 +80,7 @@ def markdown(figures: Figures) -> str:
     lines = [machine_line, ""]
     for title, head, rows in (
         (
-            "A check-in, or a batch, in µs, median; in brackets the lowest and highest ratio",
+            "A check-in in µs, median; in brackets the lowest and highest ratio",
             HEAD,
             [_row(result) for result in figures.check_ins],
         ),

@@ -6,8 +6,8 @@ import re
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import batch_by_hand, by_hand, spend_by_hand
-from benchmarks._fill import fill, fill_batches
+from benchmarks import by_hand, spend_by_hand
+from benchmarks._fill import fill
 from benchmarks._ledger_fill import fill as fill_ledger
 from benchmarks._ledger_fill import orders
 from habitkit import HabitKit
@@ -28,7 +28,7 @@ _NOISE = [
 
 
 def check_statements() -> None:
-    """Compare the statements of a check-in, a batch and a spend by the kit and by hand, on SQLite.
+    """Compare the statements of a check-in and a spend by the kit and by hand, on SQLite.
 
     Raises:
         AssertionError: If they differ; the message shows where.
@@ -44,13 +44,6 @@ def check_statements() -> None:
             lambda: kit.habits.check_in(first),
             lambda raw: by_hand.on_sqlite(raw)(second),
             "by_hand.py",
-        )
-        by_phone, by_other = fill_batches(kit, 2, size=60)
-        _compare(
-            engine,
-            lambda: kit.habits.check_in_many(by_phone),
-            lambda raw: by_hand.on_sqlite(raw, batch_by_hand.check_in_many)(by_other),
-            "batch_by_hand.py",
         )
         _compare(
             engine,

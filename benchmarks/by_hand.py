@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Sequence
     from typing import Literal, LiteralString
 
     import psycopg
@@ -92,7 +92,6 @@ class Values(NamedTuple):
     of_instant: Callable[[datetime], Any]
     of_day: Callable[[date], Any]
     to_day: Callable[[Any], date]
-    many: Callable[[Iterable[Any]], Any]
 
 
 def _same(value: Any) -> Any:
@@ -104,9 +103,8 @@ SQLITE = Values(
     of_instant=lambda value: value.isoformat(timespec="microseconds"),
     of_day=date.isoformat,
     to_day=date.fromisoformat,
-    many=lambda values: json.dumps(list(values)),
 )
-POSTGRES = Values(_same, _same, _same, _same, list)
+POSTGRES = Values(_same, _same, _same, _same)
 
 
 def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
@@ -177,16 +175,13 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
 # -- the drivers -----------------------------------------------------------------------------------
 
 
-def on_sqlite(
-    connection: sqlite3.Connection,
-    action: Callable[[Any, Values], Generator[Any, Any, Any]] = check_in,
-) -> Callable[[Any], Any]:
-    """Do an action with the sqlite3 module; the connection is in autocommit mode."""
+def on_sqlite(connection: sqlite3.Connection) -> Callable[[uuid.UUID], int]:
+    """Check in with the sqlite3 module; the connection is in autocommit mode."""
     cursor = connection.cursor()
 
-    def floor(about: Any) -> Any:
+    def floor(habit_id: uuid.UUID) -> int:
         cursor.execute("BEGIN IMMEDIATE")
-        steps, reply = action(about, SQLITE), None
+        steps, reply = check_in(habit_id, SQLITE), None
         try:
             while True:
                 kind, sql, values = steps.send(reply)
@@ -198,7 +193,7 @@ def on_sqlite(
                     cursor.executemany(sql, values)
         except StopIteration as end:
             cursor.execute("COMMIT")
-            return end.value
+            return end.value  # type: ignore[no-any-return]
 
     return floor
 

@@ -3,8 +3,6 @@
 The steady state: the owner's accounts are open, the habit was done each day until yesterday, and
 this is the first check-in of its day; each check-in is another habit's. Kit and floor have a
 database each, one a copy of the other, on one disk or server, and must leave the same rows in it.
-
-A batch of ``check_in_many`` is one action: what a phone has gathered for ten habits of its owner.
 """
 
 from __future__ import annotations
@@ -47,7 +45,6 @@ class Store:
     goal: Goal
     match: Callable[[Place, Size], AbstractContextManager[Match]]
     needs_server: bool = False
-    batches: bool = False
 
 
 class Shares(NamedTuple):
@@ -102,7 +99,6 @@ def measure(store: Store, place: Place, size: Size, advance: Callable[[], object
     Raises:
         AssertionError: If kit and floor did not do the same.
     """
-    size = size.of_batches if store.batches else size
     with store.match(place, size) as match:
         habits = iter(match.habits)
         times = in_turn(size, habits, match.floor, match.kit, advance)
@@ -127,15 +123,7 @@ STORES = [
     Store("SQLite, NORMAL", _TWICE, _NORMAL),
     Store("SQLite, NORMAL, 10-year habit", _TWICE, partial(_NORMAL, days=TEN_YEARS)),
     Store("SQLite, NORMAL, threaded", Goal(), _THREADED),
-    Store("SQLite, NORMAL, check_in_many", _TWICE, _matches.sqlite_batches, batches=True),
     Store("PostgreSQL, psycopg", _HALF_MORE, _matches.psycopg_sync, needs_server=True),
     Store("PostgreSQL, psycopg async", _HALF_MORE, _matches.psycopg_async, needs_server=True),
     Store("PostgreSQL, asyncpg", _HALF_MORE, _matches.asyncpg_async, needs_server=True),
-    Store(
-        "PostgreSQL, check_in_many",
-        _TWICE,
-        _matches.psycopg_batches,
-        needs_server=True,
-        batches=True,
-    ),
 ]

@@ -140,9 +140,7 @@ class AsyncRunner(_Runner):
         write: bool,  # noqa: FBT001 - hot path
     ) -> R:
         """Run one function in one transaction."""
-        # An action of an async kit can be cancelled until it commits, so it is not known for one
-        # that a store may commit by itself.
-        work = self.work(partial(function), args, kwargs, write)
+        work = self.work(function, args, kwargs, write)
         keyed = kwargs.get("idempotency_key") is not None
         return await self.store.run(work, write=write, keyed=keyed)
 

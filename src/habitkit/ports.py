@@ -10,15 +10,11 @@
 | ``OutboxStore`` | deliveries that wait for the relay | ``StoreContract`` |
 | ``InboxStore`` | messages between owners | ``StoreContract`` |
 | ``AnswerStore`` | answers given to idempotency keys | ``StoreContract`` |
-| ``AnswerBatches`` | optional: many answers at once | ``StoreContract`` |
 | ``HabitStore`` | habits and their facts | ``HabitsContract`` |
-| ``HabitBatches`` | optional: many habits at once | ``HabitsContract`` |
 | ``StreakStore`` | streak snapshots | ``HabitsContract`` |
-| ``SnapshotBatches`` | optional: many snapshots at once | ``HabitsContract`` |
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |
 | ``HoldStore`` | holds on coins | ``CoinsContract`` |
 | ``BookStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
-| ``PlainPostings`` | optional: a plain transfer in one step | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | tells the time | none: one method |
@@ -36,10 +32,9 @@ What is not declared must not be there: the contracts test that too.
 """
 
 from habitkit.clock import Clock
-from habitkit.coins.store import BookStore, CoinStore, HoldStore, PlainPostings
-from habitkit.habits.store import HabitBatches, HabitStore
+from habitkit.coins.store import BookStore, CoinStore, HoldStore
+from habitkit.habits.store import HabitStore
 from habitkit.journal.store import (
-    AnswerBatches,
     AnswerStore,
     EventStore,
     InboxStore,
@@ -53,10 +48,9 @@ from habitkit.store import (
     Store,
     Stores,
 )
-from habitkit.streaks.store import SnapshotBatches, StreakStore
+from habitkit.streaks.store import StreakStore
 
 __all__ = [
-    "AnswerBatches",
     "AnswerStore",
     "AsyncHostTransactions",
     "AsyncStore",
@@ -64,15 +58,12 @@ __all__ = [
     "Clock",
     "CoinStore",
     "EventStore",
-    "HabitBatches",
     "HabitStore",
     "HoldStore",
     "HostTransactions",
     "InboxStore",
     "OutboxStore",
     "OwnerStore",
-    "PlainPostings",
-    "SnapshotBatches",
     "Store",
     "Stores",
     "StreakStore",

@@ -17,7 +17,7 @@ from habitkit.journal.answers import once
 from habitkit.journal.model import EventRow, Failure, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from uuid import UUID
 
     from habitkit.coins.store import CoinStore
@@ -39,7 +39,6 @@ class Transaction:
     Attributes:
         now: The instant of everything that happens in it, in UTC.
         economy: What facts entitle to, and the declared currencies.
-        action: The function that all of it is, as a kit was asked for it; None if that is unknown.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
         scope: The only owner whose things exist here, or None for all owners.
         habits: The habits' facts.
@@ -55,7 +54,6 @@ class Transaction:
         "_locked",
         "_wiring",
         "_write",
-        "action",
         "cause",
         "economy",
         "now",
@@ -82,7 +80,6 @@ class Transaction:
         self._chain: list[Event] = []
         self._caused: dict[tuple[int, str], None] = {}
         self.cause: UUID | None = None
-        self.action: Callable[..., object] | None = None
 
     @property
     def habits(self) -> HabitStore:
@@ -193,13 +190,6 @@ class Transaction:
             return self._locked[owner]
         except KeyError:
             raise NotLocked(owner) from None
-
-    def nobody_awaits(self, kind: type[Event]) -> bool:
-        """Tell whether events of a class are written to the journal and nothing more."""
-        wiring = self._wiring
-        return kind.__name__ not in wiring.delivered and not any(
-            issubclass(kind, types) for types, _ in wiring.reactions
-        )
 
     # -- what happened -------------------------------------------------------------------------
 

@@ -89,7 +89,6 @@ def begin(
     token = _inside.set(True)
     try:
         transaction = Transaction(stores, wiring, scope, write)
-        transaction.action = function
         result = function(transaction, *args, **kwargs)
         if isinstance(result, CoroutineType):
             result.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import batch_by_hand, by_hand, spend_by_hand
+from benchmarks import by_hand, spend_by_hand
 from benchmarks._ledger_fill import LEFT, OWNERS, drift, fill
 from benchmarks._same import check_statements
 from habitkit import HabitKit
@@ -28,13 +28,11 @@ STORES = {
     "SQLite, NORMAL",
     "SQLite, NORMAL, 10-year habit",
     "SQLite, NORMAL, threaded",
-    "SQLite, NORMAL, check_in_many",
 }
 ON_POSTGRES = {
     "PostgreSQL, psycopg",
     "PostgreSQL, psycopg async",
     "PostgreSQL, asyncpg",
-    "PostgreSQL, check_in_many",
 }
 SPENDS = {"memory", "SQLite, FULL", "SQLite, NORMAL"}
 SPENDS_ON_POSTGRES = {
@@ -80,7 +78,7 @@ def test_the_floor_sends_what_the_kit_sends():
 
 @pytest.mark.parametrize(
     ("floor", "statement"),
-    [(by_hand, "OWNER_OF"), (batch_by_hand, "KNOWN"), (spend_by_hand, "ANSWER")],
+    [(by_hand, "OWNER_OF"), (spend_by_hand, "ANSWER")],
 )
 def test_a_floor_that_sends_something_else_is_found_out(monkeypatch, floor, statement):
     monkeypatch.setattr(floor, statement, f"{getattr(floor, statement)} LIMIT 1")

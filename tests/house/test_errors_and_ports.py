@@ -20,7 +20,7 @@ ROW = re.compile(
 )
 
 
-INNER = ("backends/", "testing/contracts/", "together/")  # may signal to themselves
+INNER = ("backends/", "testing/contracts/")  # may signal to themselves
 PYTHONS = {"BaseException", "Exception", "LookupError", "RuntimeError", "TypeError", "ValueError"}
 
 

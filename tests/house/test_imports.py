@@ -220,7 +220,6 @@ def test_actions_import_their_own_room_the_frame_and_values_of_others():
         "habitkit.clock",
         "habitkit.ids",
         "habitkit.journal.answers",
-        "habitkit.together",
         "habitkit.transaction",
         "habitkit.wiring",
         "habitkit._procedure",

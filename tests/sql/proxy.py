@@ -16,7 +16,6 @@ from tests.sql.support import LIMIT_SECONDS
 When = Literal["before", "after"]
 
 COMMIT = re.compile(rb"COMMIT(?!TED)")  # the statement, not the isolation level
-PLAIN_OR_COMMIT = re.compile(rb"COMMIT(?!TED)|giver_after")  # the plain road commits by itself
 
 
 class Proxy:
@@ -30,7 +29,6 @@ class Proxy:
         self.cuts = 0
         self._target = target
         self._plan: list[When] = []
-        self._commit = COMMIT
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
@@ -42,17 +40,15 @@ class Proxy:
         port: int = self._listener.getsockname()[1]
         return port
 
-    def cut(self, when: When, times: int = 1, commit: re.Pattern[bytes] = COMMIT) -> None:
+    def cut(self, when: When, times: int = 1) -> None:
         """Cut the next connections that commit.
 
         Args:
             when: ``before`` the server hears of it, or ``after`` it has answered, in which case
                 the answer is lost.
             times: How many.
-            commit: By what a commit is known.
         """
         self._plan += [when] * times
-        self._commit = commit
 
     def refuse_more(self) -> None:
         """Accept no further connections."""
@@ -87,7 +83,7 @@ class Proxy:
         """Pass on what the client says."""
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
-                if self._plan and self._commit.search(data):
+                if self._plan and COMMIT.search(data):
                     self.cuts += 1
                     if self._plan.pop(0) == "before":
                         break

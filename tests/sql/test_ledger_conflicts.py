@@ -1,6 +1,6 @@
 """Serialization failures and deadlocks in the middle of a posting: ours are repeated, a host's not.
 
-A trigger of the database raises them, so that every road of the ledger meets them where it writes.
+A trigger of the database raises them, so that the ledger meets them where it writes.
 """
 
 from __future__ import annotations

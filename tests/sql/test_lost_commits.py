@@ -21,7 +21,7 @@ from habitkit.ids import derived_id
 from habitkit.reactions import subscribe
 from habitkit.testing import FakeClock
 from tests.sql.ledger import assert_sound
-from tests.sql.proxy import PLAIN_OR_COMMIT, Proxy, proxy_to
+from tests.sql.proxy import Proxy, proxy_to
 from tests.sql.support import wait_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.repeats]
@@ -131,7 +131,7 @@ def test_coins_whose_commit_was_cut_have_moved_once(kit, proxy, call, when, act)
         assert each.coins.award("ada", 100, idempotency_key="begin").id == GIVEN
         each.coins.spend("ada", 1, idempotency_key="begin")
         each.coins.transfer("ada", "bob", 1, idempotency_key="begin")
-    proxy.cut(when, times=2, commit=PLAIN_OR_COMMIT)
+    proxy.cut(when, times=2)
 
     done = call(lambda kit: act(kit.coins))
 

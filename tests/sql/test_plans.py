@@ -13,7 +13,6 @@ from uuid import UUID
 import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.dialects import postgresql
 
 import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on, subscribe
@@ -25,7 +24,6 @@ from habitkit.backends.sqlalchemy import (
     _holds,
     _journal,
     _messages,
-    _plain_postings,
     _postgres_coins,
     _streaks,
 )
@@ -41,7 +39,7 @@ IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
 
 MODULES = (
     *(_books, _coins, _habits, _holds, _journal),
-    *(_messages, _plain_postings, _postgres_coins, _streaks),
+    *(_messages, _postgres_coins, _streaks),
 )
 
 Plans = dict[str, str]
@@ -314,16 +312,6 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
     ]
     assert len(pages) >= 3, "two kinds of a statement, and events"
     assert [plan for plan in pages if "TEMP B-TREE" in plan] == [], "in the order of an index"
-
-
-def test_the_plain_road_locks_owners_in_the_order_of_all_others_whatever_the_collation():
-    """Python sorts by code points; a database may sort "ada" before "Bob", and they deadlock."""
-    dialect = postgresql.dialect()
-    statement = _plain_postings.PlainPostgresCoins._POST_PLAIN
-    sql = _Form(statement, dialect, None, numbered=False).sql
-
-    order = sql[sql.index("ORDER BY") :].splitlines()[0]
-    assert 'COLLATE "C"' in order
 
 
 @pytest.mark.parametrize("unlike", ["hashagg", "hashjoin", "material", "nestloop"])

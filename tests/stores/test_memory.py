@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from habitkit.backends.memory import MemoryStore, _rooms
-from habitkit.backends.memory import store as memory_store
+from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.testing.contracts import (
     AsyncCoinsContract,
@@ -15,9 +14,6 @@ from habitkit.testing.contracts import (
     HabitsContract,
     StoreContract,
 )
-from habitkit.testing.contracts._alike import AlikeCases
-from habitkit.testing.contracts._fact_laws import LawCases
-from habitkit.testing.contracts._put_right import OfflineCases
 from tests.stores.tampering import InMemory
 
 
@@ -29,22 +25,6 @@ class TestMemoryStore(StoreContract, HabitsContract, CoinsContract):
     @pytest.fixture
     def tamper(self, store):
         return InMemory(store)
-
-
-class FewQuestions(_rooms.Habits):
-    """Habits of a store that likes few questions."""
-
-    def get_many(self, habit_ids):
-        return [habit for id_ in habit_ids if (habit := self.get(id_)) is not None]
-
-
-class TestMemoryStoreInBulk(AlikeCases, OfflineCases, LawCases):
-    """A store that has just what makes batches ask for all at once."""
-
-    @pytest.fixture
-    def store(self, monkeypatch):
-        monkeypatch.setattr(memory_store, "Habits", FewQuestions)
-        return MemoryStore()
 
 
 @pytest.mark.repeats

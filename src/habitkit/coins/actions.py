@@ -91,7 +91,7 @@ def award(
         IdempotencyConflict: If the key was used with other arguments.
     """
     order = Order("award", owner, owner, currency, amount, memo, metadata)
-    return _post_once(tx, order, idempotency_key, alone=tx.action is award)
+    return _post_once(tx, order, idempotency_key)
 
 
 def spend(
@@ -122,7 +122,7 @@ def spend(
         IdempotencyConflict: If the key was used with other arguments.
     """
     order = Order("spend", owner, owner, currency, amount, memo, metadata)
-    return _post_once(tx, order, idempotency_key, alone=tx.action is spend)
+    return _post_once(tx, order, idempotency_key)
 
 
 def transfer(
@@ -155,7 +155,7 @@ def transfer(
         IdempotencyConflict: If the key was used with other arguments.
     """
     order = Order("transfer", source, target, currency, amount, memo, metadata)
-    return _post_once(tx, order, idempotency_key, alone=tx.action is transfer)
+    return _post_once(tx, order, idempotency_key)
 
 
 def post_many(
@@ -297,11 +297,11 @@ def _checked(tx: Transaction, order: Order) -> Order:
     return order._replace(metadata=plain_metadata(order.metadata))
 
 
-def _post_once(tx: Transaction, order: Order, key: str, *, alone: bool) -> Transfer:
-    """Check what a caller gave and post it once a key; alone, if that is all there is to do."""
+def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:
+    """Check what a caller gave and post it once a key."""
     checked = _checked(tx, order)
     ids.key(key)
-    return post_once(tx, key, checked, alone=alone)
+    return post_once(tx, key, checked)
 
 
 class CoinActions:

@@ -161,14 +161,6 @@ class Economy:
         """The types of events that any rule of any time is on."""
         return {rule.on for rules in self.rules_on.values() for rule in rules}
 
-    def keys_of(self, event: Event) -> list[str]:
-        """Return under which keys an event may be paid for, by any rule of any time."""
-        rules = self.rules_on.get(event.type)
-        if not rules:
-            return []
-        place = event.key
-        return [f"{place}:{rule.name}" for rule in rules]
-
     def rules_at(self, instant: datetime) -> RuleSet:
         """Return the rules in force at an instant."""
         for rule_set in reversed(self.changes):

@@ -8,7 +8,6 @@ from uuid import UUID
 from attrs import field
 
 from habitkit._values import fact, frozen
-from habitkit.journal.model import Answer
 
 __all__ = [
     "Account",
@@ -18,7 +17,6 @@ __all__ = [
     "HoldState",
     "Kind",
     "Move",
-    "PlainOrder",
     "Posting",
     "Role",
     "Settled",
@@ -254,22 +252,6 @@ class Hold:
     def lapsed(self, now: datetime) -> bool:
         """Tell whether it is past its time and nobody has recorded that yet."""
         return self.state == "open" and self.expires_at is not None and self.expires_at <= now
-
-
-class PlainOrder(NamedTuple):
-    """A transfer that may be posted at once, if nothing stands in the way.
-
-    Attributes:
-        transfer: The transfer; its instant is the present one.
-        giver: Which of the source's accounts gives.
-        taker: Which of the target's accounts receives.
-        answer: What to keep under the caller's key.
-    """
-
-    transfer: Transfer
-    giver: Role
-    taker: Role
-    answer: Answer
 
 
 class Settled(NamedTuple):

@@ -1,8 +1,4 @@
-"""How coins are posted: the long road, which every transfer of the room can take.
-
-It reads the accounts of locked owners, lets the rules decide and writes what they say. What a
-caller asks for once a key may go by a shorter one: see ``requests``.
-"""
+"""How coins are posted: read the accounts of locked owners, let the rules decide, write."""
 
 from __future__ import annotations
 

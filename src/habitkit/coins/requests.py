@@ -1,30 +1,21 @@
-"""What callers ask for: a transfer once a key, and what makes two requests the same.
-
-A transfer has two roads. The plain one hands all of it to a store that can do so at once; it is
-taken first where a transaction does nothing else and nobody reacts to the posting, and it ends in
-the same state as the long one (see ``posting``), or leaves no trace.
-"""
+"""What callers ask for: a transfer once a key, and what makes two requests the same."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from habitkit import _codec, ids
-from habitkit.coins.model import PlainOrder, Transfer
+from habitkit import _codec
 from habitkit.coins.posting import post
 from habitkit.errors import AnswerForgotten, IdempotencyConflict, InvalidInput, Refused
-from habitkit.events import CoinsPosted
-from habitkit.journal.answers import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, NoReturn
 
+    from habitkit.coins.model import Transfer
     from habitkit.coins.posting import Order
     from habitkit.transaction import Transaction
-
-    PostPlain = Callable[[PlainOrder], Transfer | None]
 
 __all__ = [
     "digest_of",
@@ -39,14 +30,13 @@ __all__ = [
 _LARGEST_METADATA = 4 * 1024
 
 
-def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transfer:
-    """Post once a key; by the plain road where that is open and the transaction does nothing else.
+def post_once(tx: Transaction, key: str, order: Order) -> Transfer:
+    """Lock both owners and post an order once a key.
 
     Args:
         tx: The transaction; it need not hold the owners' locks.
         key: The caller's key.
         order: What to post.
-        alone: True if this is all that the transaction does.
 
     Raises:
         InsufficientFunds: If a wallet would fall below its floor.
@@ -55,17 +45,6 @@ def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transf
         AnswerForgotten: If it was used so long ago that its answer is gone.
     """
     operation, request = f"coins.{order.kind}", request_of(order)
-    post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None) if alone else None
-    if post_plain is not None and tx.nobody_awaits(CoinsPosted):
-        transfer_id = ids.derived_id(order.source, operation, key)
-        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
-        transfer = Transfer(
-            transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
-        )
-        answer = answer_of(tx, source, operation, key, request, transfer_id)
-        done = post_plain(PlainOrder(transfer, *order.roles, answer))
-        if done is not None:
-            return done
     tx.lock(order.source, order.target)
     return transfer_once(
         tx, order.source, operation, key, request, lambda new_id: post(tx, new_id, order), order

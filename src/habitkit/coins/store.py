@@ -15,12 +15,11 @@ if TYPE_CHECKING:
         Entry,
         Hold,
         Move,
-        PlainOrder,
         Settled,
         Transfer,
     )
 
-__all__ = ["BookStore", "CoinStore", "HoldStore", "PlainPostings"]
+__all__ = ["BookStore", "CoinStore", "HoldStore"]
 
 
 class CoinStore(Protocol):
@@ -239,29 +238,5 @@ class BookStore(Protocol):
 
         Returns:
             How many transfers lost a memo or metadata.
-        """
-        ...
-
-
-class PlainPostings(Protocol):
-    """Optional, for a ``CoinStore``: post a transfer to which nothing special happens, at once.
-
-    Most transfers are plain: the key is new, both accounts are there, the money suffices, nobody
-    waits. A store that can do and commit all of that in one step may offer it; habitkit takes this
-    road first where a transaction does nothing else, and the long one where it is closed. Both end
-    in the same state.
-    """
-
-    def post_plain(self, order: PlainOrder) -> Transfer | None:
-        """Lock the owners, post and commit, if the transfer is plain; else leave no trace.
-
-        It is plain if no message waits in an inbox of the owners, the key has no answer, there is
-        no transfer of the id, both accounts are there, the taker has no later entry than the giver
-        will have, no floor stands against it, no balance leaves 64 bits, and every wallet has been
-        noted as unsealed. Then transfer, entries, balances, answer and events are written as the
-        long road would write them.
-
-        Returns:
-            The transfer with its instant, or None if it is not plain.
         """
         ...

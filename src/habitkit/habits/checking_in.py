@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.transaction import Transaction
 
-__all__ = ["CHECK_IN", "check_in", "check_in_now", "undo"]
+__all__ = ["check_in", "check_in_now", "undo"]
 
-CHECK_IN = "habits.check_in"
 """Under which operation the keys of check-ins are kept."""
 
 
@@ -95,7 +94,7 @@ def check_in(
     }
     if amount != 1:
         request["amount"] = amount
-    return tx.once(owner, CHECK_IN, idempotency_key, request, CheckedIn, work)
+    return tx.once(owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
 
 
 def check_in_now(

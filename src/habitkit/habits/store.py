@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from habitkit.habits.facts import CheckIn, OtherFact, Void
     from habitkit.habits.model import Habit
 
-__all__ = ["HabitBatches", "HabitStore"]
+__all__ = ["HabitStore"]
 
 
 class HabitStore(Protocol):
@@ -122,18 +122,4 @@ class HabitStore(Protocol):
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist, voided or not."""
-        ...
-
-
-@runtime_checkable
-class HabitBatches(Protocol):
-    """Optional, for a ``HabitStore``: return many habits at once.
-
-    A store that has it says that it likes few questions: ``check_in_many`` then reads what it needs
-    in few of them, keeps what it writes until the end, and hands ``add_check_ins``, ``post``,
-    ``settle`` and ``append`` all of it at once. Any other store gets the items one by one.
-    """
-
-    def get_many(self, habit_ids: Sequence[UUID]) -> list[Habit]:
-        """Return the habits of these ids in any order; one that is not there is missing."""
         ...

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from habitkit.transaction import Transaction
 
-__all__ = ["answer_of", "forget_answers", "once"]
+__all__ = ["forget_answers", "once"]
 
 T = TypeVar("T")
 
@@ -61,21 +61,9 @@ def once(
         result = work(ids.derived_id(owner, operation, key))
     except Duplicate as error:
         raise AnswerForgotten(operation, key) from error
-    tx.stores.answers.put(answer_of(tx, owner, operation, key, request, result))
-    return result
-
-
-def answer_of(
-    tx: Transaction,
-    owner: str,
-    operation: str,
-    key: str,
-    request: Mapping[str, object],
-    result: object,
-) -> Answer:
-    """Return what is kept under an idempotency key."""
     prints = rules.fingerprint(request)
-    return Answer(owner, operation, key, prints, _codec.dump(result), tx.now)
+    tx.stores.answers.put(Answer(owner, operation, key, prints, _codec.dump(result), tx.now))
+    return result
 
 
 def forget_answers(tx: Transaction, limit: int) -> int:

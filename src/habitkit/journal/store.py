@@ -5,7 +5,7 @@ All of it happens inside one open transaction of the store.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         StoredEvent,
     )
 
-__all__ = ["AnswerBatches", "AnswerStore", "EventStore", "InboxStore", "OutboxStore", "OwnerStore"]
+__all__ = ["AnswerStore", "EventStore", "InboxStore", "OutboxStore", "OwnerStore"]
 
 
 class OwnerStore(Protocol):
@@ -123,20 +123,4 @@ class AnswerStore(Protocol):
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete up to ``limit`` answers that were given before an instant; count them."""
-        ...
-
-
-@runtime_checkable
-class AnswerBatches(Protocol):
-    """Optional, for an ``AnswerStore``: read and keep many answers at once.
-
-    A batch does so where there are ``HabitBatches``; a store without it is asked one by one.
-    """
-
-    def get_many(self, owner: str, operation: str, keys: Sequence[str]) -> list[Answer]:
-        """Return the answers given under these keys, in any order."""
-        ...
-
-    def put_many(self, answers: Sequence[Answer]) -> None:
-        """Keep answers to different keys, replacing those of the same."""
         ...

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from habitkit.streaks.model import Snapshot
 
-__all__ = ["SnapshotBatches", "StreakStore"]
+__all__ = ["StreakStore"]
 
 
 class StreakStore(Protocol):
@@ -34,25 +33,5 @@ class StreakStore(Protocol):
 
         Raises:
             IntegrityError: If the stored one is of a later revision of the owner.
-        """
-        ...
-
-
-@runtime_checkable
-class SnapshotBatches(Protocol):
-    """Optional, for a ``StreakStore``: read and write many snapshots at once.
-
-    A batch does so where there are ``HabitBatches``; a store without it is asked one by one.
-    """
-
-    def get_many(self, habit_ids: Sequence[UUID]) -> list[Snapshot]:
-        """Return the snapshots of these habits in any order; one that has none is missing."""
-        ...
-
-    def put_many(self, snapshots: Sequence[Snapshot]) -> None:
-        """Write snapshots of different habits, each as ``put`` does.
-
-        Raises:
-            IntegrityError: If a stored one is of a later revision of the owner.
         """
         ...

@@ -11,13 +11,7 @@ from habitkit._values import of_fields
 from habitkit.backends.sqlalchemy._books import Books
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import (
-    among,
-    array_of,
-    given_texts,
-    insert_columns,
-    text_array,
-)
+from habitkit.backends.sqlalchemy._rowsets import among, given_texts
 from habitkit.backends.sqlalchemy._steps import steps_of
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
 from habitkit.coins.model import Account, Entry, Settled, Transfer
@@ -130,9 +124,6 @@ class Coins:
         lambda _: select(entitlements.c.key, entitlements.c.currency, entitlements.c.settled).where(
             entitlements.c.owner == bindparam("owner"), among(entitlements.c.key, "keys")
         )
-    )
-    _SETTLE_MANY = Prepared(
-        lambda insert: _replace(insert_columns(insert, tuple(entitlements.c))), only="postgresql"
     )
     _SETTLE = Prepared(
         lambda insert: _replace(
@@ -248,16 +239,6 @@ class Coins:
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
         """Write what is paid for entitlements now."""
-        if len(rows) > FEW and self._link.dialect.name == "postgresql":
-            keys, currencies, amounts = zip(*rows, strict=True)
-            given = {
-                "row_owner": text_array([owner] * len(rows)),
-                "row_key": text_array(keys),
-                "row_currency": text_array(currencies),
-                "row_settled": array_of(amounts),
-            }
-            self._link.run(self._SETTLE_MANY, given)
-            return
         values = [
             {"owner": owner, "key": key, "currency": currency, "settled": amount}
             for key, currency, amount in rows

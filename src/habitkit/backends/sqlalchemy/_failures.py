@@ -39,7 +39,6 @@ __all__ = [
     "at_the_beginning",
     "give_up",
     "is_conflict",
-    "is_division_by_zero",
     "is_over",
     "lost_connection",
     "meaning",
@@ -52,7 +51,6 @@ _ABORTED = 3  # libpq's PQTRANS_INERROR
 _SERIALIZATION_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
-_DIVISION_BY_ZERO = "22012"
 _SQLITE_BUSY_OR_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _SQLITE_NO_DATABASE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB}
 
@@ -95,11 +93,6 @@ def is_conflict(error: exc.DBAPIError) -> bool:
     if code is not None:
         return code & 0xFF in _SQLITE_BUSY_OR_LOCKED
     return _sqlstate(error) in _SERIALIZATION_OR_DEADLOCK
-
-
-def is_division_by_zero(error: exc.DBAPIError) -> bool:
-    """Tell whether a statement has divided by zero, as one does that must not go on."""
-    return _sqlstate(error) == _DIVISION_BY_ZERO
 
 
 def lost_connection(error: exc.DBAPIError, connection: Connection) -> bool:

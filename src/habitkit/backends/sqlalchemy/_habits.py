@@ -15,15 +15,7 @@ from habitkit.backends.sqlalchemy._habit_rows import (
     habit_values,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import (
-    among,
-    array_of,
-    given_ids,
-    id_array,
-    insert_columns,
-    instant_array,
-    text_array,
-)
+from habitkit.backends.sqlalchemy._rowsets import among, given_ids
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
 
@@ -40,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Habits"]
 
-_FEW = 2
 _LARGEST_OR = 100
 _NOT_VOIDED = check_ins.outerjoin(voids, voids.c.fact_id == check_ins.c.id)
 
@@ -60,7 +51,6 @@ class Habits:
         )
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
-    _GET_MANY = Prepared(lambda _: select(habits).where(among(habits.c.id, "ids")))
     _OWNER_OF = Prepared(lambda _: select(habits.c.owner).where(habits.c.id == bindparam("id")))
     _OWNER_OF_FACT = Prepared(
         lambda _: union_all(
@@ -94,11 +84,6 @@ class Habits:
     _ADD_CHECK_IN = Prepared(
         lambda insert: insert(check_ins).values({c.name: bindparam(c.name) for c in check_ins.c}),
         kind="check-in",
-    )
-    _ADD_MANY = Prepared(
-        lambda insert: insert_columns(insert, tuple(check_ins.c)),
-        kind="check-in",
-        only="postgresql",
     )
     _KNOWN = Prepared(lambda _: select(check_ins.c.id).where(among(check_ins.c.id, "ids")))
     _ADD_VOID = Prepared(
@@ -146,11 +131,6 @@ class Habits:
         row = self._link.row(self._GET, {"id": habit_id})
         return None if row is None else habit_of(row)
 
-    def get_many(self, habit_ids: Sequence[UUID]) -> list[Habit]:
-        """Return the habits of some ids."""
-        given = {"ids": given_ids(self._link.dialect, habit_ids)}
-        return [habit_of(row) for row in self._link.rows(self._GET_MANY, given)]
-
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
         return self._page(select(habits).where(habits.c.owner == owner), after, limit)
@@ -177,14 +157,7 @@ class Habits:
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
         """Add check-ins."""
-        singly = facts
-        if len(facts) > _FEW and self._link.dialect.name == "postgresql":
-            bare = [fact for fact in facts if fact.note is None]
-            if bare:
-                self._link.run(self._ADD_MANY, _columns(bare))
-            singly = [fact for fact in facts if fact.note is not None]
-        if singly:
-            self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in singly])
+        self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
 
     def add_facts(self, facts: Sequence[OtherFact]) -> None:
         """Add facts that are no check-ins."""
@@ -286,20 +259,3 @@ def _of(habit_id: UUID, since: date | None) -> ColumnElement[bool]:
     """Return a condition on check-ins: of a habit, from a day on if there is one."""
     of_habit = check_ins.c.habit_id == habit_id
     return of_habit if since is None else and_(of_habit, check_ins.c.day >= since)
-
-
-def _columns(facts: Sequence[CheckIn]) -> dict[str, str]:
-    """Return check-ins column by column."""
-    return {
-        "row_id": id_array([fact.id for fact in facts]),
-        "row_habit_id": id_array([fact.habit_id for fact in facts]),
-        "row_owner": text_array([fact.owner for fact in facts]),
-        "row_day": array_of([fact.day for fact in facts]),
-        "row_at": instant_array([fact.at for fact in facts]),
-        "row_tz": text_array([fact.tz for fact in facts]),
-        "row_note": text_array([fact.note for fact in facts]),
-        "row_credit": text_array([fact.credit for fact in facts]),
-        "row_source": text_array([fact.source for fact in facts]),
-        "row_received_at": instant_array([fact.received_at for fact in facts]),
-        "row_amount": array_of([None if fact.amount == 1 else fact.amount for fact in facts]),
-    }

@@ -8,19 +8,11 @@ from sqlalchemy import and_, bindparam, delete, select, tuple_, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import (
-    among,
-    given_texts,
-    insert_columns,
-    instant_array,
-    text_array,
-)
 from habitkit.backends.sqlalchemy.tables import answers, inbox
 from habitkit.journal.model import Answer, Message
 from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from habitkit.backends.sqlalchemy._prepared import Link
@@ -149,16 +141,6 @@ class Answers:
             insert(answers).values({c.name: bindparam(c.name) for c in answers.c})
         )
     )
-    _GET_MANY = Prepared(
-        lambda _: select(answers.c.key, answers.c.request, answers.c.result, answers.c.at).where(
-            answers.c.owner == bindparam("owner"),
-            answers.c.operation == bindparam("operation"),
-            among(answers.c.key, "keys"),
-        )
-    )
-    _PUT_MANY = Prepared(
-        lambda insert: _replace(insert_columns(insert, tuple(answers.c))), only="postgresql"
-    )
     _FORGET = Prepared(
         lambda _: delete(answers).where(
             tuple_(answers.c.owner, answers.c.operation, answers.c.key).in_(
@@ -182,27 +164,6 @@ class Answers:
     def put(self, answer: Answer) -> None:
         """Keep an answer."""
         self._link.run(self._PUT, _answer_values(answer))
-
-    def get_many(self, owner: str, operation: str, keys: Sequence[str]) -> list[Answer]:
-        """Return the answers given under some keys."""
-        given = {
-            "owner": owner,
-            "operation": operation,
-            "keys": given_texts(self._link.dialect, keys),
-        }
-        rows = self._link.rows(self._GET_MANY, given)
-        return [Answer(owner, operation, *row) for row in rows]
-
-    def put_many(self, answers: Sequence[Answer]) -> None:
-        """Keep answers."""
-        if self._link.dialect.name == "postgresql":
-            rows = [_answer_values(answer) for answer in answers]
-            names = ("owner", "operation", "key", "request", "result")
-            columns = {f"row_{name}": text_array([row[name] for row in rows]) for name in names}
-            columns["row_at"] = instant_array([answer.at for answer in answers])
-            self._link.run(self._PUT_MANY, columns)
-        else:
-            self._link.run_many(self._PUT, [_answer_values(answer) for answer in answers])
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete answers that were given long ago."""

@@ -1,7 +1,7 @@
-"""The fast roads of coins on PostgreSQL: one statement a posting, one statement a batch.
+"""Coins on PostgreSQL: one statement a posting, one statement a batch.
 
 A statement that changes several tables is written as one ``WITH`` whose parts feed each other; it
-costs one exchange with the server where the portable road takes four or more.
+costs one exchange with the server where the portable statements take four or more.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._steps import Step
     from habitkit.coins.model import Transfer
 
-__all__ = ["AFTER", "MOVE", "PostgresCoins"]
+__all__ = ["PostgresCoins"]
 
-AFTER = (
+_AFTER = (
     accounts.c.id,
     accounts.c.seq,
     accounts.c.balance,
     accounts.c.at,
     accounts.c.debt,
 )
-MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
-_ENTRY = (*MOVE, entries.c.transfer_id)
+_MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
+_ENTRY = (*_MOVE, entries.c.transfer_id)
 _STEP = (
-    *AFTER,
+    *_AFTER,
     Column("seq_before", BigInteger),
     Column("balance_before", BigInteger),
 )
@@ -78,7 +78,7 @@ _STEP = (
 def _post_one(insert: Callable[..., Any]) -> Any:
     """Return the statement of one transfer with its two moves."""
     made = insert(transfers).values({c.name: bindparam(c.name) for c in FACTS}).cte("made")
-    shape = [column(c.name, c.type) for c in (*MOVE, accounts.c.debt)]
+    shape = [column(c.name, c.type) for c in (*_MOVE, accounts.c.debt)]
     sides = [
         tuple(bindparam(f"{side}_{c.name}", type_=c.type) for c in shape)
         for side in ("given", "taken")
@@ -98,8 +98,8 @@ def _post_one(insert: Callable[..., Any]) -> Any:
     entered = (
         insert(entries)
         .from_select(
-            [*(c.name for c in MOVE), "transfer_id"],
-            select(*(moves.c[c.name] for c in MOVE), bindparam("id", type_=Id())),
+            [*(c.name for c in _MOVE), "transfer_id"],
+            select(*(moves.c[c.name] for c in _MOVE), bindparam("id", type_=Id())),
         )
         .cte("entered")
     )

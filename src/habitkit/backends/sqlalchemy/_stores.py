@@ -12,7 +12,6 @@ from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
 from habitkit.backends.sqlalchemy._messages import Answers, Inbox
-from habitkit.backends.sqlalchemy._plain_postings import PlainPostgresCoins
 from habitkit.backends.sqlalchemy._postgres_coins import PostgresCoins
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._streaks import Streaks
@@ -80,15 +79,12 @@ class SqlStores:
     streaks: Streaks
     coins: Coins
 
-    def __init__(
-        self, connection: Connection, schema: str | None, attempts: Attempts | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, schema: str | None) -> None:
         """Take the connection's cursor.
 
         Args:
             connection: An open connection.
             schema: The schema the tables are in.
-            attempts: Given in a transaction of our own.
         """
         link = Link(connection, schema)
         self.connection = connection
@@ -96,12 +92,11 @@ class SqlStores:
         self.send = link.send
         self.close = link.close
         self._link = link
-        self._attempts = attempts
 
     def __getattr__(self, name: str) -> Any:
         """Make a port."""
         if name == "coins":
-            port: object = _coins_of(self._link, self._attempts)
+            port: object = _coins_of(self._link)
         elif name in _PORTS:
             port = _PORTS[name](self._link)
         else:
@@ -112,25 +107,23 @@ class SqlStores:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Undo the writes of the block, and only they, when it ends by an exception."""
-        savepoint = self.connection.begin_nested()
+        # Sent on the cursor: SQLAlchemy's own savepoints take several times as long. One name is
+        # enough, as each is gone again before the one around it ends.
+        self.send("SAVEPOINT habitkit")
         try:
             yield
-            savepoint.commit()
+            self.send("RELEASE SAVEPOINT habitkit")
         except BaseException:
             whole, self.whole = self.whole, False  # unless what the block wrote can be undone
-            savepoint.rollback()
+            self.send("ROLLBACK TO SAVEPOINT habitkit")
+            self.send("RELEASE SAVEPOINT habitkit")
             self.whole = whole
             raise
 
 
-def _coins_of(link: Link, attempts: Attempts | None) -> Coins:
-    """Return the roads that coins can take."""
-    dialect = link.dialect
-    if dialect.name != "postgresql":
-        return Coins(link)
-    if attempts is None or not attempts.write or dialect.driver != "psycopg" or dialect.is_async:
-        return PostgresCoins(link)
-    return PlainPostgresCoins(link, attempts)
+def _coins_of(link: Link) -> Coins:
+    """Return the coins' port for a dialect."""
+    return PostgresCoins(link) if link.dialect.name == "postgresql" else Coins(link)
 
 
 def set_isolation(connection: Connection, *, write: bool) -> None:
@@ -158,7 +151,7 @@ def run_own(
     """
     set_isolation(connection, write=attempts.write)
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
-    stores = SqlStores(connection, tables.schema, attempts)
+    stores = SqlStores(connection, tables.schema)
     if _is_sqlite(connection):
         driver = driver_of(connection)
         expect_commits(driver)

@@ -7,15 +7,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select
 
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import (
-    among,
-    array_of,
-    given_ids,
-    id_array,
-    insert_columns,
-    instant_array,
-    text_array,
-)
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
 from habitkit.streaks.checkpoint_text import from_text, to_text
@@ -45,19 +36,6 @@ class Streaks:
             insert(snapshots).values({c.name: bindparam(c.name) for c in snapshots.c})
         ).returning(snapshots.c.rev)
     )
-    _GET_MANY = Prepared(lambda _: select(snapshots).where(among(snapshots.c.habit_id, "ids")))
-    _PUT_ROWS = Prepared(
-        lambda insert: _replace(
-            insert(snapshots).values({c.name: bindparam(c.name) for c in snapshots.c})
-        ),
-        only="sqlite",
-    )
-    _PUT_MANY = Prepared(
-        lambda insert: _replace(insert_columns(insert, tuple(snapshots.c))).returning(
-            snapshots.c.rev
-        ),
-        only="postgresql",
-    )
     _OF_OWNER = Prepared(lambda _: select(snapshots).where(snapshots.c.owner == bindparam("owner")))
     _TO_LOOK_AT = Prepared(
         lambda _: (
@@ -77,11 +55,6 @@ class Streaks:
         row = self._link.row(self._GET, {"habit_id": habit_id})
         return None if row is None else _snapshot_of(row)
 
-    def get_many(self, habit_ids: Sequence[UUID]) -> list[Snapshot]:
-        """Return the snapshots of habits."""
-        given = {"ids": given_ids(self._link.dialect, habit_ids)}
-        return [_snapshot_of(row) for row in self._link.rows(self._GET_MANY, given)]
-
     def of_owner(self, owner: str) -> list[Snapshot]:
         """Return an owner's snapshots."""
         return [_snapshot_of(row) for row in self._link.rows(self._OF_OWNER, {"owner": owner})]
@@ -95,16 +68,6 @@ class Streaks:
         """Write a snapshot unless a later one is there."""
         if self._link.row(self._PUT, _values(snapshot)) is None:
             msg = f"the snapshot of {snapshot.habit_id} is of a later revision already"
-            raise IntegrityError(msg)
-
-    def put_many(self, snapshots: Sequence[Snapshot]) -> None:
-        """Write snapshots unless later ones are there."""
-        if self._link.dialect.name == "postgresql":
-            written = len(self._link.rows(self._PUT_MANY, _columns(snapshots)))
-        else:
-            written = self._link.run_many(self._PUT_ROWS, [_values(row) for row in snapshots])
-        if written != len(snapshots):
-            msg = "one of the snapshots is of a later revision already"
             raise IntegrityError(msg)
 
 
@@ -135,18 +98,3 @@ def _replace(statement: Any) -> Any:
         set_={name: new[name] for name in _CHANGING},
         where=snapshots.c.rev <= new.rev,
     )
-
-
-def _columns(rows: Sequence[Snapshot]) -> dict[str, str]:
-    """Return snapshots column by column."""
-    return {
-        "row_habit_id": id_array([row.habit_id for row in rows]),
-        "row_owner": text_array([row.owner for row in rows]),
-        "row_first_day": array_of([_first_day(row) for row in rows]),
-        "row_marks": text_array([rf"\x{row.marks.hex()}" for row in rows]),
-        "row_best": array_of([row.best for row in rows]),
-        "row_rev": array_of([row.rev for row in rows]),
-        "row_judged_at": instant_array([row.judged_at for row in rows]),
-        "row_look_at": instant_array([row.look_at for row in rows]),
-        "row_checkpoints": text_array([to_text(row.checkpoints) for row in rows]),
-    }

@@ -1,4 +1,4 @@
-"""Contract of what a batch asks of the bare ports: many rows at once, or one after the other."""
+"""Contract of the bare port of habits: many check-ins at once."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from habitkit.errors import Duplicate, IntegrityError
+from habitkit.errors import Duplicate
 from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule
-from habitkit.streaks.model import Snapshot
-from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, answer, days
+from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, days
 from habitkit.testing.contracts._frame import Contract, read, write
-from habitkit.together import bulk
 
 if TYPE_CHECKING:
     from datetime import date
 
     from habitkit.store import Store, Stores
 
-__all__ = ["AnswersInBulk", "HabitsInBulk"]
+__all__ = ["HabitsInBulk"]
 
 TODAY = NOW.date()
 MANY = 120
@@ -32,48 +30,8 @@ HABITS = [
 NO_ID = UUID(int=1 << 100)
 
 
-class AnswersInBulk(Contract):
-    """Part of ``StoreContract``: many answers at once."""
-
-    def test_many_answers_are_kept_and_found_by_their_keys(self, store: Store) -> None:
-        texts = [f"{text}{n}" for n in range(MANY // 9) for text in STRANGE_TEXTS]
-        kept = [answer(key=text, result=f'"{n}"') for n, text in enumerate(texts)]
-        other = answer("bob", texts[0])
-
-        write(store, lambda stores: bulk.put_answers(stores.answers, kept))
-        write(store, lambda stores: bulk.put_answers(stores.answers, [other]))
-        write(store, lambda stores: bulk.put_answers(stores.answers, []))
-
-        found = read(store, lambda stores: _answers(stores, "ada", [*texts, "unknown"]))
-        assert found == {row.key: row for row in kept}
-        assert read(store, lambda stores: _answers(stores, "ada", texts[:1])) == {texts[0]: kept[0]}
-        assert read(store, lambda stores: _answers(stores, "bob", texts)) == {texts[0]: other}
-        assert read(store, lambda stores: _answers(stores, "ada", [])) == {}
-
-    def test_many_answers_replace_those_of_their_keys(self, store: Store) -> None:
-        first = [answer(key=f"{n}", result="1") for n in range(4)]
-        second = [answer(key=f"{n}", result="2", at=NOW + days(1)) for n in range(2, 6)]
-
-        write(store, lambda stores: bulk.put_answers(stores.answers, first))
-        write(store, lambda stores: bulk.put_answers(stores.answers, second))
-
-        found = read(store, lambda stores: _answers(stores, "ada", [f"{n}" for n in range(6)]))
-        assert found == {row.key: row for row in (*first[:2], *second)}
-
-
 class HabitsInBulk(Contract):
-    """Part of ``HabitsContract``: many habits, facts and snapshots at once."""
-
-    def test_many_habits_are_found_by_their_ids(self, store: Store) -> None:
-        write(store, _add_habits)
-        ids = [habit.id for habit in HABITS]
-
-        def found(stores: Stores, wanted: list[UUID]) -> list[Habit]:
-            return sorted(bulk.habits_of(stores.habits, wanted), key=lambda habit: habit.id)
-
-        assert read(store, lambda stores: found(stores, [*ids, NO_ID])) == HABITS
-        assert read(store, lambda stores: found(stores, ids[3:4])) == HABITS[3:4]
-        assert read(store, lambda stores: found(stores, [])) == []
+    """Part of ``HabitsContract``: many check-ins at once."""
 
     def test_many_check_ins_come_back_as_they_were(self, store: Store) -> None:
         facts = [_fact(n, HABITS[n % 3], TODAY - days(n // 3)) for n in range(MANY)]
@@ -100,42 +58,6 @@ class HabitsInBulk(Contract):
 
         assert read(store, lambda stores: stores.habits.live(HABITS[0].id)) == facts[4:5]
 
-    def test_many_snapshots_are_written_and_found(self, store: Store) -> None:
-        rows = [_snapshot(n) for n in range(MANY)]
-        ids = [row.habit_id for row in rows]
-
-        def work(stores: Stores) -> None:
-            _add_habits(stores)
-            bulk.put_snapshots(stores.streaks, rows[:60])
-            bulk.put_snapshots(stores.streaks, rows[30:])
-            bulk.put_snapshots(stores.streaks, [])
-
-        write(store, work)
-
-        found = read(store, lambda stores: bulk.snapshots_of(stores.streaks, [*ids, NO_ID]))
-        assert sorted(found) == rows
-        assert read(store, lambda stores: bulk.snapshots_of(stores.streaks, ids[:1])) == rows[:1]
-        assert read(store, lambda stores: bulk.snapshots_of(stores.streaks, [])) == []
-
-    def test_of_many_snapshots_none_gives_way_to_one_of_an_earlier_revision(
-        self, store: Store
-    ) -> None:
-        rows = [_snapshot(n) for n in range(5)]
-        later = rows[3]._replace(rev=9)
-        write(store, _add_habits)
-        write(store, lambda stores: bulk.put_snapshots(stores.streaks, [later]))
-
-        with pytest.raises(IntegrityError):
-            write(store, lambda stores: bulk.put_snapshots(stores.streaks, rows))
-
-        ids = [row.habit_id for row in rows]
-        assert read(store, lambda stores: bulk.snapshots_of(stores.streaks, ids)) == [later]
-
-
-def _answers(stores: Stores, owner: str, keys: list[str]) -> dict[str, object]:
-    found = bulk.answers_of(stores.answers, owner, "notes.add", keys)
-    return {row.key: row for row in found}
-
 
 def _add_habits(stores: Stores) -> None:
     stores.owners.lock("ada")
@@ -152,12 +74,3 @@ def _fact(number: int, habit: Habit, day: date) -> CheckIn:
     if number % 3 == 1:
         return evolve(fact, note=None, amount=0.1 * number)
     return evolve(fact, credit="history", amount=2**40) if number % 3 == 2 else fact  # noqa: PLR2004
-
-
-def _snapshot(number: int) -> Snapshot:
-    """Return a snapshot that differs from others where it can."""
-    return Snapshot(
-        *(HABITS[number].id, "ada", TODAY - days(number), b"1xhv" * (number % 3), number, 1),
-        NOW if number % 2 else None,
-        NOW + days(number) if number % 5 else None,
-    )

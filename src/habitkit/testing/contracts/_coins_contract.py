@@ -14,7 +14,6 @@ from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._hold_store import HoldStoreCases
 from habitkit.testing.contracts._holds import HoldCases
 from habitkit.testing.contracts._ledger import LedgerCases
-from habitkit.testing.contracts._plain import PlainCases
 from habitkit.testing.contracts._reversals import ReversalCases
 from habitkit.testing.contracts._rewards import RewardCases
 from habitkit.testing.contracts._sealing import SealingCases
@@ -41,7 +40,6 @@ class CoinsContract(
     SealingCases,
     ErasureCases,
     AuditCases,
-    PlainCases,
     CoinRaces,
 ):
     """What a store must hold that keeps the room ``coins``.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._alike import AlikeCases
 from habitkit.testing.contracts._answers import AnswerCases
 from habitkit.testing.contracts._bulk import HabitsInBulk
 from habitkit.testing.contracts._check_ins import CheckInCases
@@ -33,7 +32,6 @@ class HabitsContract(
     HistoryCases,
     EditCases,
     OfflineCases,
-    AlikeCases,
     AnswerCases,
     FreeDayCases,
     ArchiveCases,

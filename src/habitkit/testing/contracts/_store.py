@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._bulk import AnswersInBulk
 from habitkit.testing.contracts._events import EventCases, OutboxCases
 from habitkit.testing.contracts._inbox import InboxCases, KeptAnswerCases
 from habitkit.testing.contracts._keys import KeyCases
@@ -23,7 +22,6 @@ class StoreContract(
     OutboxCases,
     InboxCases,
     KeptAnswerCases,
-    AnswersInBulk,
     KeyCases,
     ReactionCases,
     MessageCases,
