@@ -46,7 +46,7 @@ SNAPSHOT = (
 )
 ADD_FACT = (
     "INSERT INTO habitkit_check_ins (id, habit_id, owner, day, at, tz, note, credit, source, "
-    "received_at, amount, words) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "received_at, amount) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PUT_SNAPSHOT = (
     "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, marks, best, rev, "
@@ -127,7 +127,7 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     marks = marks.ljust((today - values.to_day(first)).days, b"x") + b"1"
     streak: int = len(marks) - marks.rfind(b"x") - 1
     fact_id, day = values.of_id(uuid.uuid4()), values.of_day(today)
-    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at, None, None)
+    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at, None)
     yield "run", ADD_FACT, fact
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     final = values.of_instant(midnight + timedelta(days=4, microseconds=1))

@@ -17,6 +17,7 @@ from attrs import fields, has
 
 from habitkit._hashing import sha256
 from habitkit._text import storable, text_of
+from habitkit.clock import is_storable
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Event, Recorded
 
@@ -126,7 +127,8 @@ def check_events(events: Iterable[Event]) -> None:
 
     Raises:
         InvalidEvent: If the type's name is one of habitkit's own or too long, the instant has no
-            zone, the key is no text, or a field holds what JSON cannot.
+            zone or no store could give it back, the key is no text, or a field holds what JSON
+            cannot.
     """
     for event in events:
         if type(event) not in _OUR_CLASSES:
@@ -143,8 +145,8 @@ def _missing(event: Event) -> str | None:
         return "a class whose name is none of habitkit's own"
     if len(event.type) > LONGEST_TYPE or not storable(event.type):
         return f"a type of at most {LONGEST_TYPE} characters"
-    if not isinstance(at, datetime) or at.utcoffset() is None:
-        return "`at` to be an aware datetime"
+    if not isinstance(at, datetime) or at.utcoffset() is None or not is_storable(at):
+        return "`at` to be an aware datetime of the years 2 to 9998"
     if not (key is None or (isinstance(key, str) and storable(key))):
         return "`key` to be a text, valid UTF-8 without NUL, or None"
     if not _keepable(event_fields(event)):

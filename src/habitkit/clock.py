@@ -11,7 +11,10 @@ from habitkit.errors import InvalidInstant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "SystemClock", "instant", "stopwatch"]
+__all__ = ["Clock", "SystemClock", "instant", "is_storable", "stopwatch", "storable_instant"]
+
+_FIRST = datetime(2, 1, 1, tzinfo=UTC)
+_AFTER_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -46,6 +49,27 @@ def instant(value: object, what: str = "at") -> datetime:
         except OverflowError:
             pass  # outside of the years 1 to 9999
     raise InvalidInstant(what, given=value, expected="an aware datetime such as datetime.now(UTC)")
+
+
+def storable_instant(value: object, what: str = "at") -> datetime:
+    """Return an aware datetime in UTC that every store can keep and give back.
+
+    Raises:
+        InvalidInstant: If the value is no such datetime.
+    """
+    at = instant(value, what)
+    if is_storable(at):
+        return at
+    raise InvalidInstant(what, given=value, expected="an instant of the years 2 to 9998")
+
+
+def is_storable(at: datetime) -> bool:
+    """Tell whether every store can keep an aware datetime and give it back.
+
+    A driver may read it in a zone of its own, where a day at the end of the calendar is outside of
+    it, and write the last of all instants as infinity.
+    """
+    return _FIRST <= at < _AFTER_LAST
 
 
 def stopwatch() -> Callable[[], float]:

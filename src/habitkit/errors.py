@@ -511,16 +511,24 @@ class SchemaOutdated(ConfigurationError):
     Attributes:
         found: The version of the tables.
         needed: The version this habitkit works with.
-        command: The command that upgrades them.
+        command: The command that upgrades them; None if they were made by an earlier, unreleased
+            habitkit, from which no upgrade leads here.
     """
 
-    def __init__(self, *, found: int, needed: int, command: str) -> None:
+    def __init__(self, *, found: int, needed: int, command: str | None) -> None:
         """Name both versions and the command or step that helps."""
         self.found = found
         self.needed = needed
         self.command = command
-        help_ = f"upgrade with: {command}" if found < needed else "install a newer habitkit"
-        super().__init__(f"the habitkit tables have version {found}, needed is {needed}; {help_}")
+        if command is None:
+            msg = (
+                "these habitkit tables were made by an earlier, unreleased habitkit and cannot be "
+                "upgraded; make a new database"
+            )
+        else:
+            help_ = f"upgrade with: {command}" if found < needed else "install a newer habitkit"
+            msg = f"the habitkit tables have version {found}, needed is {needed}; {help_}"
+        super().__init__(msg)
 
 
 # -- the store ---------------------------------------------------------------------------------

@@ -240,7 +240,11 @@ class Transaction:
 
         Returns:
             False if the receiver already has a message of this key.
+
+        Raises:
+            InvalidEvent: If it is one of the host's own that could not be kept.
         """
+        _codec.check_events([event])
         fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
         message = Message(self.new_id(), event.owner, key, event.type, event.at, fields)
         return self.stores.inbox.add(message)

@@ -6,17 +6,25 @@ import gc
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine
 
 import habitkit.testing
-from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
+from habitkit.backends.sqlalchemy import LATEST, SqlStore, _version, schema, sqlite_engine
 from tests.sql.opened import ASYNC_POSTGRES, Opened
 from tests.sql.support import DRIVER_MODES, empty_host_tables, host_engine, make_host_tables
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+NEXT_STEP = """
+-- A step as a later habitkit may have one.
+ALTER TABLE ${schema}habitkit_owners ADD COLUMN extra TEXT;
+CREATE INDEX ${index_schema}habitkit_owners_extra ON ${same_schema}habitkit_owners (extra);
+"""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -72,6 +80,20 @@ def empty_engine(empty_url: str) -> Iterator[Engine]:
     engine = create_engine(empty_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let habitkit have, and need, one step more than it has, and return its number."""
+    number, folder = LATEST + 1, tmp_path / "steps"
+    copytree(str(schema._STEPS), folder)
+    (folder / f"{number:04}.sql").write_text(NEXT_STEP)
+    monkeypatch.setattr(schema, "_STEPS", folder)
+    for module in (schema, _version):
+        monkeypatch.setattr(module, "LATEST", number)
+    defaults: Any = schema.upgrade.__kwdefaults__
+    monkeypatch.setitem(defaults, "to", number)
+    return number
 
 
 @pytest.fixture(params=BOTH)

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,14 +20,16 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    func,
+    inspect,
     select,
+    table,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.pool import NullPool, StaticPool
 
-from habitkit.backends.sqlalchemy.tables import metadata
-
-HISTORY = Path(__file__).with_name("history_of_step_1.sql")
+from habitkit.backends.sqlalchemy import upgrade
+from habitkit.backends.sqlalchemy.tables import metadata, schema_version
 
 LIMIT_SECONDS = 30.0
 """After this long, what should have happened counts as never happening."""
@@ -63,8 +64,8 @@ def make_host_tables(connection: Connection) -> None:
 def empty_host_tables(connection: Connection) -> None:
     """Leave nothing in them."""
     connection.execute(notes.delete())
-    for table in Base.metadata.sorted_tables:
-        connection.execute(table.delete())
+    for of in Base.metadata.sorted_tables:
+        connection.execute(of.delete())
 
 
 def write_note(connection: Connection, text: str = "mine") -> None:
@@ -83,11 +84,11 @@ def contents(engine: Engine, schema: str | None = None) -> Rows:
     options: Any = {"schema_translate_map": {None: schema}} if schema else {}
     with another(engine) if schema is None else engine.connect() as connection:
         return {
-            table.name: [
+            of.name: [
                 tuple(row)
-                for row in connection.execute(_all_rows(table), None, execution_options=options)
+                for row in connection.execute(_all_rows(of), None, execution_options=options)
             ]
-            for table in metadata.sorted_tables
+            for of in metadata.sorted_tables
         }
 
 
@@ -103,8 +104,8 @@ def another(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _all_rows(table: Table) -> Any:
-    return select(table).order_by(*table.primary_key.columns)
+def _all_rows(of: Table) -> Any:
+    return select(of).order_by(*of.primary_key.columns)
 
 
 @contextmanager
@@ -174,11 +175,37 @@ def sqlstate_of(error: BaseException | None) -> object:
     return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
-def write_history(engine: Engine) -> None:
-    """Fill the tables of the first step as an older release left them."""
-    blob = {"sqlite": "x'", "postgresql": "bytea '\\x"}[engine.dialect.name]
-    code = HISTORY.read_text("utf-8").replace("${blob}'", blob)
-    inserts = code[code.index("INSERT") :].split(";\n")
+UNRELEASED = 6
+"""The version that habitkit's tables had before their version row named a generation."""
+
+UNRELEASED_TABLES = (
+    "CREATE TABLE habitkit_schema_version (version INTEGER PRIMARY KEY)",
+    "INSERT INTO habitkit_schema_version VALUES (6)",
+    "CREATE TABLE habitkit_owners (owner VARCHAR(200) PRIMARY KEY, rev BIGINT NOT NULL)",
+)
+
+GENERATIONS = ["no generation", "another generation"]
+
+
+def make_tables_of(generation: str, engine: Engine) -> None:
+    """Put tables into an empty database that no step leads from."""
+    if generation == "no generation":
+        with engine.begin() as connection:
+            for statement in UNRELEASED_TABLES:
+                connection.exec_driver_sql(statement)
+        return
+    upgrade(engine)
     with engine.begin() as connection:
-        for insert in filter(str.strip, inserts):
-            connection.exec_driver_sql(insert)
+        connection.execute(schema_version.update().values(generation="2020-02-20"))
+
+
+def rows(engine: Engine) -> dict[str, int | None]:
+    """Return how many rows each table holds, of whatever version they are."""
+    plain = create_engine(engine.url)
+    with plain.connect() as connection:
+        counted = {
+            name: connection.scalar(select(func.count()).select_from(table(name)))
+            for name in inspect(plain).get_table_names()
+        }
+    plain.dispose()
+    return counted

@@ -8,33 +8,60 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, func, inspect, select, table
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit
-from habitkit.backends.sqlalchemy import LATEST, AsyncSqlStore, SqlStore, threaded_sqlite, upgrade
+from habitkit.backends.sqlalchemy import (
+    LATEST,
+    AsyncSqlStore,
+    SqlStore,
+    _version,
+    threaded_sqlite,
+    upgrade,
+)
 from habitkit.backends.sqlalchemy._version import Tables
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import SchemaOutdated
-from tests.sql.support import make_host_tables, notes_in, write_note
+from tests.sql.support import (
+    GENERATIONS,
+    UNRELEASED,
+    make_host_tables,
+    make_tables_of,
+    notes_in,
+    rows,
+    write_note,
+)
 
-OLDER, NEWER = 4, 99
+NEWER = 99
 
 
-@pytest.fixture(params=[OLDER, NEWER], ids=["older", "newer"])
-def found(request: pytest.FixtureRequest) -> int:
-    """A version that is not the one needed."""
-    version: int = request.param
-    return version
+@pytest.fixture(params=["older", "newer", *GENERATIONS])
+def kind(request: pytest.FixtureRequest) -> str:
+    """How the tables differ from those needed."""
+    name: str = request.param
+    if name == "older":
+        request.getfixturevalue("next_step")
+    return name
+
+
+def make_other(kind: str, engine: Engine) -> None:
+    """Put such tables into an empty database."""
+    if kind in GENERATIONS:
+        make_tables_of(kind, engine)
+        return
+    upgrade(engine, to=LATEST)
+    if kind == "newer":
+        with engine.begin() as connection:
+            connection.execute(schema_version.update().values(version=NEWER))
 
 
 @pytest.fixture
-def other(empty_engine: Engine, found: int) -> Engine:
-    """An engine on tables of that version, and on the host's."""
-    upgrade(empty_engine, to=min(found, LATEST))
+def other(empty_engine: Engine, kind: str) -> Engine:
+    """An engine on such tables, and on the host's."""
+    make_other(kind, empty_engine)
     with empty_engine.begin() as connection:
-        connection.execute(schema_version.update().values(version=found))
         make_host_tables(connection)
     return empty_engine
 
@@ -53,16 +80,11 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return seen
 
 
-def rows(engine: Engine) -> dict[str, int | None]:
-    """Return how many rows each table holds, of whatever version they are."""
-    plain = create_engine(engine.url)
-    with plain.connect() as connection:
-        counted = {
-            name: connection.scalar(select(func.count()).select_from(table(name)))
-            for name in inspect(plain).get_table_names()
-        }
-    plain.dispose()
-    return counted
+def versions(kind: str) -> tuple[int, int]:
+    """Return the version found and the one needed."""
+    needed = _version.LATEST
+    found = {"newer": NEWER, "no generation": UNRELEASED}
+    return found.get(kind, LATEST), needed
 
 
 def uses(rooms: Any) -> Iterator[Any]:
@@ -84,14 +106,16 @@ async def expect_refusals(kit: AsyncHabitKit, engine: AsyncEngine) -> None:
                 await use()
 
 
-def test_every_use_of_tables_of_another_version_is_refused_before_it_writes(other, found):
+def test_every_use_of_tables_of_another_version_is_refused_before_it_writes(other, kind):
     kit = habitkit.testing.kit(store=SqlStore(other))
     before = rows(other)
 
     for use in [*uses(kit), kit.sweep, kit.relay.run_once]:
         with pytest.raises(SchemaOutdated) as caught:
             use()
-        assert (caught.value.found, caught.value.needed) == (found, LATEST)
+        error = caught.value
+        assert (error.found, error.needed) == versions(kind)
+        assert (error.command is None) == (kind in GENERATIONS)
 
     assert rows(other) == before
 
@@ -113,10 +137,10 @@ def test_a_host_transaction_on_tables_of_another_version_is_refused_and_goes_on(
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
-def test_an_async_store_refuses_tables_of_another_version(fresh_postgres_url, driver):
+def test_an_async_store_refuses_tables_of_another_version(fresh_postgres_url, driver, kind):
     sync = create_engine(fresh_postgres_url)
-    upgrade(sync, to=OLDER)
-    sync.dispose()
+    make_other(kind, sync)
+    before = rows(sync)
 
     async def refused() -> None:
         engine = create_async_engine(fresh_postgres_url.replace("psycopg", driver))
@@ -125,24 +149,28 @@ def test_an_async_store_refuses_tables_of_another_version(fresh_postgres_url, dr
         await engine.dispose()
 
     asyncio.run(refused())
+    assert rows(sync) == before
+    sync.dispose()
 
 
-async def test_a_threaded_store_refuses_tables_of_another_version(sqlite_url):
+async def test_a_threaded_store_refuses_tables_of_another_version(sqlite_url, kind):
     sync = create_engine(sqlite_url)
-    upgrade(sync, to=OLDER)
+    make_other(kind, sync)
+    before = rows(sync)
     engine = create_async_engine(sqlite_url.replace("sqlite:", "sqlite+aiosqlite:"))
     store = threaded_sqlite(sync)
     kit = AsyncHabitKit(store)
 
     await expect_refusals(kit, engine)
+    await expect_refusals(AsyncHabitKit(AsyncSqlStore(engine)), engine)
 
-    assert rows(sync)["habitkit_events"] == 0
+    assert rows(sync) == before
     await engine.dispose()
     await store.close()
 
 
-def test_tables_that_are_upgraded_after_a_refusal_are_used(empty_engine):
-    upgrade(empty_engine, to=OLDER)
+def test_tables_that_are_upgraded_after_a_refusal_are_used(empty_engine, next_step):
+    upgrade(empty_engine, to=next_step - 1)
     kit = habitkit.testing.kit(store=SqlStore(empty_engine))
     with pytest.raises(SchemaOutdated):
         kit.coins.award("ada", 1, idempotency_key="k")
@@ -213,7 +241,7 @@ def test_the_first_look_comes_after_sqlite_has_begun(sqlite, looks, write):
     assert [" ".join(statement.split()) for statement in sent] == [
         *begun,
         "SAVEPOINT sa_savepoint_1",
-        "SELECT habitkit_schema_version.version FROM habitkit_schema_version",
+        "SELECT * FROM habitkit_schema_version",
         "RELEASE SAVEPOINT sa_savepoint_1",
     ]
     assert len(looks) == 1

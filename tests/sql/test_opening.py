@@ -27,9 +27,15 @@ from habitkit.errors import (
     UnknownScheme,
 )
 from habitkit.ids import time_ordered_id
-from habitkit.testing import FakeClock
 from habitkit.testing.contracts._threads import all_of, spawn
-from tests.sql.support import LIMIT_SECONDS, MOMENT_SECONDS, contents, write_history
+from tests.sql.support import (
+    GENERATIONS,
+    LIMIT_SECONDS,
+    MOMENT_SECONDS,
+    contents,
+    make_tables_of,
+    rows,
+)
 
 COMMAND = "python -m habitkit upgrade"
 
@@ -70,7 +76,7 @@ def test_a_server_without_tables_is_refused_with_the_command_that_makes_them(
 
 @pytest.mark.parametrize("opened", OPENERS)
 def test_a_server_with_older_tables_is_refused_with_the_command_that_upgrades_them(
-    fresh_postgres_url, opened
+    fresh_postgres_url, next_step, opened
 ):
     engine = create_engine(fresh_postgres_url)
     upgrade(engine, to=1)
@@ -78,9 +84,25 @@ def test_a_server_with_older_tables_is_refused_with_the_command_that_upgrades_th
     with pytest.raises(SchemaOutdated, match=COMMAND) as caught:
         opened(fresh_postgres_url)
 
-    assert (caught.value.found, caught.value.needed) == (1, LATEST)
+    assert (caught.value.found, caught.value.needed) == (1, next_step)
     with engine.connect() as connection:
         assert version(connection) == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("opened", OPENERS)
+def test_a_server_with_tables_of_another_generation_is_refused(
+    fresh_postgres_url, opened, generation
+):
+    engine = create_engine(fresh_postgres_url)
+    make_tables_of(generation, engine)
+    before = rows(engine)
+
+    with pytest.raises(SchemaOutdated, match="make a new database"):
+        opened(fresh_postgres_url)
+
+    assert rows(engine) == before
     engine.dispose()
 
 
@@ -159,36 +181,31 @@ def test_a_file_is_created_with_all_tables(sqlite_url):
     engine.dispose()
 
 
-def test_a_file_with_older_tables_is_upgraded(sqlite_url):
+def test_a_file_with_older_tables_is_upgraded(sqlite_url, next_step):
     engine = sqlite_engine(sqlite_url)
     upgrade(engine, to=1)
 
     open_sync(sqlite_url)
 
     with engine.connect() as connection:
-        assert version(connection) == LATEST
+        assert version(connection) == next_step
     engine.dispose()
 
 
-@pytest.mark.parametrize("step", range(1, LATEST))
-def test_the_ledger_of_an_older_file_is_sealed_by_the_first_sweep_after_opening_it(
-    sqlite_url, step
-):
-    engine = create_engine(sqlite_url)
-    upgrade(engine, to=1)
-    write_history(engine)
-    upgrade(engine, to=step)
-    engine.dispose()
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_file_with_tables_of_another_generation_is_left_alone(sqlite_url, capsys, generation):
+    engine = sqlite_engine(sqlite_url)
+    make_tables_of(generation, engine)
+    before = rows(engine)
 
-    with HabitKit.open(sqlite_url, clock=FakeClock("2026-01-04T08:00Z")) as kit:
-        assert kit.coins.audit().sealed == 0
-        assert kit.sweep().sealed == 5
-        (report, balance) = kit.coins.audit(), kit.coins.balance("ada")
-    with HabitKit.open(sqlite_url, clock=FakeClock("2026-01-05T08:00Z")) as kit:
-        assert kit.coins.audit() == report
-        assert kit.coins.balance("ada") == balance
-        assert kit.sweep().sealed == 0
-    assert (report.findings, report.sealed, balance.available) == ((), 5, 25)
+    for opened in (open_sync, partial(open_async, driver="")):
+        with pytest.raises(SchemaOutdated, match="make a new database"):
+            opened(sqlite_url)
+    assert main(["upgrade", sqlite_url]) == 1
+
+    assert "make a new database" in capsys.readouterr().err
+    assert rows(engine) == before
+    engine.dispose()
 
 
 def test_a_file_with_newer_tables_is_left_alone(sqlite):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, create_engine, true
+from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on, subscribe
@@ -27,11 +26,8 @@ from habitkit.backends.sqlalchemy import (
     _messages,
     _postgres_coins,
     _streaks,
-    _words,
-    schema,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
-from habitkit.backends.sqlalchemy.tables import check_ins, habits
 from habitkit.coins import Posting
 from habitkit.events import Recorded
 from habitkit.transaction import Transaction
@@ -41,11 +37,8 @@ IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
 
 MODULES = (
     *(_books, _coins, _habits, _holds, _journal),
-    *(_messages, _postgres_coins, _streaks, _words),
+    *(_messages, _postgres_coins, _streaks),
 )
-
-BY_TOKEN = re.compile(r"SCAN habitkit_words VIRTUAL TABLE INDEX \d+:[M=]")
-"""How SQLite tells that it looks a token, or a number, up in its full-text index."""
 
 Plans = dict[str, str]
 
@@ -211,18 +204,6 @@ def use_facts(kit: habitkit.testing.TestKit, habit_id: UUID) -> None:
     kit.habits.undo(skipped.id)
 
 
-def use_the_index(kit: habitkit.testing.TestKit, engine: Engine) -> None:
-    """Let a kit search with an index and without, and fill it."""
-    kit.habits.search("ada", "done", after=UUID(int=1))
-    with engine.begin() as connection:
-        for table, is_text in ((habits, true()), (check_ins, check_ins.c.note.is_not(None))):
-            mine = table.update().where(table.c.owner == "ada", is_text)
-            connection.execute(mine.values(words=None))
-    kit.habits.search("ada", "done")
-    with engine.begin() as connection:
-        schema.fill(connection)
-
-
 def use_batches(kit: habitkit.testing.TestKit) -> None:
     """Let a kit run each of the statements for what a phone has gathered."""
     habits = [kit.habits.create("ada", "Read", Schedule.daily()).id for _ in range(2)]
@@ -264,7 +245,6 @@ def use_everything(engine: Engine) -> None:
     kit.streaks.state(run.id)
     kit.streaks.rebuild(run.id)
     use_facts(kit, run.id)
-    use_the_index(kit, engine)
     use_batches(kit)
     use_coins(kit)
     for refuse_it in (True, False):
@@ -316,7 +296,7 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
     unused = {name for name, sql in statements.items() if sql not in plans}
     assert unused == (IN_STEPS if numbered else set())
     assert len(plans) > len(statements), "those made on the spot were explained as well"
-    scanning = {sql: plan for sql, plan in plans.items() if scan in BY_TOKEN.sub("", plan)}
+    scanning = {sql: plan for sql, plan in plans.items() if scan in plan}
     queue = [sql for sql in scanning if sql.startswith("SELECT habitkit_unsealed.account_id")]
     assert len(queue) <= 1, "what is to be sealed is read from its beginning, up to a limit"
     version = [sql for sql in scanning if "FROM habitkit_schema_version" in sql]

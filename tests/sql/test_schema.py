@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from subprocess import run
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, inspect, select
-from sqlalchemy.types import NullType
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select
 
 import habitkit.testing
-from habitkit import subscribe
+from habitkit import Schedule
 from habitkit.backends.sqlalchemy import LATEST, SqlStore, metadata, sqlite_engine, upgrade
-from habitkit.backends.sqlalchemy.schema import statements, version
-from habitkit.backends.sqlalchemy.tables import accounts, schema_version, unsealed
+from habitkit.backends.sqlalchemy.schema import GENERATION, statements, version
+from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import ConfigurationError, SchemaOutdated
 from habitkit.testing.contracts._threads import all_of, spawn
-from tests.sql.support import LIMIT_SECONDS, wait_until, write_history
+from tests.sql.support import (
+    GENERATIONS,
+    LIMIT_SECONDS,
+    contents,
+    make_tables_of,
+    rows,
+    wait_until,
+)
 
 ROOT = Path(__file__).parents[2]
-RUN = "019b7892-1c00-7870-bebc-830f23f89ba0"
-
-
-def type_of(column: Any, dialect: Dialect) -> str:
-    """Return a column's type; those of SQLite's full-text index have none."""
-    of = column["type"]
-    return "" if isinstance(of, NullType) else of.compile(dialect)
 
 
 def reflected(engine: Engine) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def reflected(engine: Engine) -> dict[str, Any]:
     }
     for (_, table), columns in found.get_multi_columns().items():
         told[f"columns of {table}"] = [
-            {**column, "type": type_of(column, engine.dialect)} for column in columns
+            {**column, "type": column["type"].compile(engine.dialect)} for column in columns
         ]
     told["primary keys"] = found.get_multi_pk_constraint()
     for index in (index for indexes in told["indexes"].values() for index in indexes):
@@ -73,92 +73,51 @@ def test_all_steps_together_lead_to_the_tables_that_the_metadata_describes(
     assert by_steps == reflected(empty_engine)
 
 
-def test_a_history_written_at_the_first_step_reads_right_after_the_upgrade_and_goes_on(
-    empty_engine,
-):
-    assert upgrade(empty_engine, to=1) == (0, 1)
-    write_history(empty_engine)
-
-    assert upgrade(empty_engine) == (1, LATEST)
-
-    told: list[Any] = []
-    kit = habitkit.testing.kit(
-        "2026-01-04T08:00Z",
-        store=SqlStore(empty_engine),
-        subscribers=[subscribe("book.read", told.append)],
-    )
-    (habit,) = kit.habits.list("ada")
-    assert (str(habit.id), habit.title) == (RUN, "Run")
-    assert kit.streaks.done_days(RUN, date(2025, 12, 1), date(2026, 1, 4)) == [
-        date(2026, 1, day) for day in (1, 2, 3)
-    ]
-    assert kit.coins.balance("ada").available == 25
-    assert [entry.amount for entry in kit.coins.history("ada")] == [-5, 10, 10, 10]
-    assert len(kit.events.page("ada")) == 11
-    assert kit.relay.run_once().delivered == 1
-    assert told[0].fields == {"title": "Dune"}
-    assert kit.sweep().applied == 1
-    assert [event.type for event in kit.events.page("bob")] == ["CoinsPosted", "cheered"]
-
-    again = kit.habits.check_in(RUN, note="it's raining; 5 km", idempotency_key="second")
-    assert (again.day, again.coins) == (date(2026, 1, 2), 10)
-    done = kit.habits.check_in(RUN)
-    assert (done.streak.slots, done.coins) == (4, 10)
-    assert kit.coins.balance("ada").available == 35
-    assert kit.streaks.rebuild(RUN).repaired == ()
-
-
-def test_wallets_of_an_older_ledger_are_sealed_by_the_next_sweep_and_the_audit_is_clean(
-    empty_engine,
-):
-    upgrade(empty_engine, to=1)
-    write_history(empty_engine)
-    assert upgrade(empty_engine, to=2) == (1, 2)
-    empty_wallet = (
-        "INSERT INTO habitkit_accounts (id, owner, role, currency, balance, seq, at, floor, debt) "
-        "SELECT {}, 'cleo', role, 'coin', 0, 0, at, floor, 0 FROM habitkit_accounts "
-        "WHERE owner = 'ada' AND role = 'wallet'"
-    )
-    an_id = "'" + "0" * 31 + "1'" + "::uuid" * (empty_engine.dialect.name == "postgresql")
-    with empty_engine.begin() as connection:
-        connection.exec_driver_sql(empty_wallet.format(an_id))
-
-    assert upgrade(empty_engine) == (2, LATEST)
-
-    with empty_engine.connect() as connection:
-        queued = select(accounts.c.owner).join(unsealed, unsealed.c.account_id == accounts.c.id)
-        assert sorted(connection.scalars(queued)) == ["ada", "bob"], "those that have entries"
-    kit = habitkit.testing.kit("2026-01-04T08:00Z", store=SqlStore(empty_engine))
-    before = kit.coins.audit()
-    assert (before.ok, before.accounts, before.entries, before.sealed) == (True, 4, 8, 0)
-    assert kit.sweep().sealed == 5
-    with empty_engine.connect() as connection:
-        assert connection.execute(select(unsealed)).all() == []
-    after = kit.coins.audit()
-    assert (after.ok, after.sealed) == (True, 5)
-    assert kit.sweep().sealed == 0
-
-
-def test_a_ledger_of_an_older_release_takes_part_in_all_that_is_new(empty_engine):
-    upgrade(empty_engine, to=1)
-    write_history(empty_engine)
+def test_what_was_written_before_a_step_is_there_after_it_and_goes_on(empty_engine, request):
     upgrade(empty_engine)
-    kit = habitkit.testing.kit("2026-01-04T08:00Z", store=SqlStore(empty_engine))
-    coins = kit.coins
+    kit = habitkit.testing.kit(store=SqlStore(empty_engine))
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    kit.habits.check_in(run.id, note="it's raining; 5 km")
+    before = contents(empty_engine)
+    number = request.getfixturevalue("next_step")
 
-    assert [hold.amount for hold in coins.holds("ada", ended=True)] == []
-    held = coins.reserve("ada", 20, idempotency_key="held", expires_in_seconds=60)
-    assert coins.balance("ada").available == 5
-    coins.settle(held.id, 2)
-    gift = next(entry for entry in coins.history("bob") if entry.kind == "transfer")
-    coins.reverse(gift.transfer_id, idempotency_key="taken back")
-    assert [coins.balance(owner).posted for owner in ("ada", "bob")] == [28, 0]
-    long_ago = datetime(2026, 1, 2, 9, tzinfo=UTC)
-    assert coins.balance("ada", as_of=long_ago).posted == 20
-    assert coins.forget("ada") == 0
-    kit.sweep()
-    assert coins.audit().findings == ()
-    assert {head.seq for head in coins.head("ada")} == {len(coins.history("ada"))}
+    assert upgrade(empty_engine) == (LATEST, number)
+
+    after = contents(empty_engine)
+    assert after.pop("habitkit_schema_version") == [(number, GENERATION)]
+    assert before.pop("habitkit_schema_version") == [(LATEST, GENERATION)]
+    assert after == before
+    kit = habitkit.testing.kit("2026-01-02T08:00Z", store=SqlStore(empty_engine))
+    assert kit.habits.check_in(run.id).streak.slots == 2
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_tables_of_another_generation_are_left_alone(empty_engine, generation):
+    make_tables_of(generation, empty_engine)
+    before = reflected(empty_engine), rows(empty_engine)
+
+    for take in (upgrade, partial(upgrade, to=1)):
+        with pytest.raises(SchemaOutdated, match=r"unreleased habitkit .* make a new database"):
+            take(empty_engine)
+
+    assert (reflected(empty_engine), rows(empty_engine)) == before
+
+
+def proposed(engine: Engine) -> list[Any]:
+    """Return what Alembic's autogenerate would change in a database."""
+    with engine.connect() as connection:
+        changes: list[Any] = compare_metadata(MigrationContext.configure(connection), metadata)
+    return changes
+
+
+def test_alembic_proposes_no_change(empty_engine):
+    upgrade(empty_engine)
+
+    assert proposed(empty_engine) == []
+
+    with empty_engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX habitkit_snapshots_look")
+    assert proposed(empty_engine) != []
 
 
 def test_an_upgrade_of_tables_that_are_up_to_date_changes_nothing(empty_engine):
@@ -169,12 +128,12 @@ def test_an_upgrade_of_tables_that_are_up_to_date_changes_nothing(empty_engine):
     assert reflected(empty_engine) == before
 
 
-def test_an_upgrade_never_goes_back(empty_engine):
+def test_an_upgrade_never_goes_back(empty_engine, next_step):
     upgrade(empty_engine)
 
-    assert upgrade(empty_engine, to=1) == (LATEST, LATEST)
+    assert upgrade(empty_engine, to=1) == (next_step, next_step)
     with empty_engine.connect() as connection:
-        assert version(connection) == LATEST
+        assert version(connection) == next_step
 
 
 def test_newer_tables_are_left_alone(empty_engine):
@@ -190,8 +149,8 @@ def test_newer_tables_are_left_alone(empty_engine):
     assert reflected(empty_engine) == before
 
 
-@pytest.mark.parametrize("step", range(1, LATEST + 1))
-def test_a_step_that_fails_half_way_leaves_nothing_behind(empty_engine, step):
+@pytest.mark.parametrize("step", range(1, LATEST + 2))
+def test_a_step_that_fails_half_way_leaves_nothing_behind(empty_engine, next_step, step):
     if step > 1:
         upgrade(empty_engine, to=step - 1)
     before = reflected(empty_engine)
@@ -207,20 +166,20 @@ def test_a_step_that_fails_half_way_leaves_nothing_behind(empty_engine, step):
 
     assert reflected(empty_engine) == before
     event.remove(empty_engine, "before_cursor_execute", fail)
-    assert upgrade(empty_engine) == (step - 1, LATEST)
+    assert upgrade(empty_engine) == (step - 1, next_step)
 
 
-@pytest.mark.parametrize("start", range(LATEST))
-def test_threads_that_upgrade_at_once_take_each_step_once(empty_url, start):
+@pytest.mark.parametrize("start", range(LATEST + 1))
+def test_threads_that_upgrade_at_once_take_each_step_once(empty_url, next_step, start):
     engines = [create_engine(empty_url) for _ in range(6)]
     if start:
         upgrade(engines[0], to=start)
 
     outcomes = all_of(partial(upgrade, engine) for engine in engines)
 
-    taken = [outcome for outcome in outcomes if outcome == (start, LATEST)]
+    taken = [outcome for outcome in outcomes if outcome == (start, next_step)]
     assert len(taken) == 1
-    assert sorted({*outcomes} - {*taken}) in ([], [(LATEST, LATEST)])
+    assert sorted({*outcomes} - {*taken}) in ([], [(next_step, next_step)])
     for engine in engines:
         engine.dispose()
 
@@ -289,12 +248,12 @@ def test_no_released_step_is_missing_and_none_is_too_many():
     assert [step.name for step in steps] == [f"{n:04}.sql" for n in range(1, LATEST + 1)]
 
 
-def test_the_version_table_has_one_row(empty_engine):
-    upgrade(empty_engine, to=1)
-    upgrade(empty_engine)
+def test_the_version_table_has_one_row(empty_engine, next_step):
+    assert upgrade(empty_engine, to=1) == (0, 1)
+    assert upgrade(empty_engine) == (1, next_step)
 
     with empty_engine.connect() as connection:
-        assert connection.execute(select(schema_version)).all() == [(LATEST,)]
+        assert connection.execute(select(schema_version)).all() == [(next_step, GENERATION)]
 
 
 def test_a_wheel_contains_the_steps(tmp_path):

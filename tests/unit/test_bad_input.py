@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import partial
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from habitkit.errors import (
     NotFound,
     UnknownCurrency,
 )
-from habitkit.events import VOCABULARY, HabitCompleted
+from habitkit.events import VOCABULARY, HabitCompleted, Recorded
 from tests.unit.support import naive, nothing_written
 
 TODAY = date(2026, 3, 10)
@@ -469,6 +469,27 @@ def test_the_fields_of_an_event_must_be_json_values_by_name(kit, refused, fields
         lambda: kit.events.record("ada", "read", fields),
         "fields: expected JSON values",
     )
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        datetime.min.replace(tzinfo=UTC),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=9))),
+        datetime(1, 12, 31, 23, 59, tzinfo=UTC),
+    ],
+)
+def test_an_event_happened_at_an_instant_that_every_store_gives_back(kit, refused, at):
+    def send(tx):
+        tx.send(Recorded("bob", at, "noted", {}), "key")
+
+    def emit(tx):
+        tx.lock("ada")
+        tx.emit("ada", [Recorded("ada", at, "noted", {})])
+
+    refused(InvalidInstant, lambda: kit.events.record("ada", "noted", at=at))
+    refused(InvalidEvent, lambda: kit.run(send), "years 2 to 9998")
+    refused(InvalidEvent, lambda: kit.run(emit), "years 2 to 9998")
 
 
 @pytest.mark.parametrize("text", [r"\u0000", r"\\u0000", "🏃", "a\\"])

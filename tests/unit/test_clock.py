@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.clock import SystemClock, instant
+from habitkit.clock import SystemClock, instant, storable_instant
 from habitkit.errors import InvalidInput, InvalidInstant
 from tests.unit.support import given, naive
 
@@ -53,6 +53,34 @@ def test_a_naive_datetime_is_refused_as_is_what_is_no_datetime(value):
 def test_an_instant_outside_of_the_calendar_is_refused(value):
     with pytest.raises(InvalidInstant):
         instant(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime.min.replace(tzinfo=UTC),
+        datetime(1, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(2, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+        datetime(9999, 1, 1, tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+    ],
+)
+def test_an_instant_that_a_driver_could_not_read_back_is_not_stored(value):
+    assert instant(value) == value
+    with pytest.raises(InvalidInstant, match="years 2 to 9998"):
+        storable_instant(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2, 1, 1, tzinfo=UTC),
+        datetime(1, 12, 31, 23, tzinfo=timezone(timedelta(hours=-1))),
+        datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+)
+def test_any_other_instant_may_be_stored(value):
+    assert storable_instant(value) == value
 
 
 def test_the_machines_clock_tells_utc():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from uuid import UUID
 
@@ -127,6 +128,17 @@ def test_a_goal_that_does_not_fit_its_schedule_is_refused(kit, goal, schedule, m
     with pytest.raises(InvalidHabit, match=match):
         kit.habits.create("ada", "Run", schedule, goal)
     assert not kit.habits.list("ada")
+
+
+def test_amounts_whose_sum_no_float_holds_meet_a_goal_as_the_largest_would(kit):
+    run = kit.habits.create("ada", "Run", Schedule.daily(), Goal.at_least(1.7e308))
+    for _ in range(2):
+        kit.habits.check_in(run.id, amount=1e308)
+    done = kit.habits.check_in(run.id, amount=1e308)
+
+    assert (done.status, kit.streaks.state(run.id).streak.slots) == ("DONE", 1)
+    (slot,) = kit.streaks.history(run.id, done.day, done.day)
+    assert slot.amount == sys.float_info.max
 
 
 def assert_refused(make, match):

@@ -5,13 +5,13 @@ Judging begins at the latest checkpoint that no changed fact touches.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.habits import rules
 from habitkit.habits.finding import habits_of
 from habitkit.streaks import late, reading
-from habitkit.streaks.model import Snapshot
+from habitkit.streaks.model import NO_DAY, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def judge(
     snapshot = reading.snapshot_of(tx, habit)
     day = late.first_day_of(habit, [*added, *removed], others)
     checkpoints = reading.checkpoints(tx, snapshot, day)
-    first = checkpoints[-1].needs_from if checkpoints else date.min
+    first = checkpoints[-1].needs_from if checkpoints else None
     after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
     new = {fact.id for fact in added}
     before = [*(fact for fact in after if fact.id not in new), *removed]
@@ -79,7 +79,7 @@ def judge(
     rev = tx.rev(habit.owner)
     tx.streaks.put(
         Snapshot(
-            *(habit.id, habit.owner, date.min, b"", 0, rev),
+            *(habit.id, habit.owner, NO_DAY, b"", 0, rev),
             judged_at=tx.now,
             look_at=now.look_at,
             checkpoints=now.checkpoints,

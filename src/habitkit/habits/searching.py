@@ -94,13 +94,20 @@ def _words(text: object) -> list[str]:
 
 def _written(
     tx: Transaction, owner: str, written: list[str] | None, after: UUID | None
-) -> Iterator[Habit]:
-    """Yield an owner's habits after one, those alone in which words are written if there are."""
+) -> Iterable[Habit]:
+    """Return an owner's habits after one, those alone in which words are written if there are."""
+    every = _every(tx, owner, after)
+    if written is None:
+        return every
+    from habitkit.habits.words import matching  # noqa: PLC0415 - it knows all alphabets
+
+    return matching(written, every, tx.habits.notes(owner))
+
+
+def _every(tx: Transaction, owner: str, after: UUID | None) -> Iterator[Habit]:
+    """Yield an owner's habits after one, read page by page."""
     while True:
-        if written is None:
-            page = tx.habits.of_owner(owner, after, _PAGE)
-        else:
-            page = tx.habits.search(owner, written, after, _PAGE)
+        page = tx.habits.of_owner(owner, after, _PAGE)
         yield from page
         if len(page) < _PAGE:
             return

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.habits.facts import CheckIn, OtherFact, Void
@@ -79,17 +78,6 @@ class HabitStore(Protocol):
         """Return the notes of an owner's check-ins that are not voided, each with its habit."""
         ...
 
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        """Return up to ``limit`` habits of an owner in which words are written, as ``of_owner``.
-
-        What it takes, ``habitkit.habits.words.matching`` says: a store may call it with all habits
-        and notes of the owner, or find the same by an index. The words are at least one, as
-        ``habitkit.habits.words.words`` makes them.
-        """
-        ...
-
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in, or None."""
         ...
@@ -110,16 +98,26 @@ class HabitStore(Protocol):
         """Return a day's check-ins that are not voided, in the order of ``(at, id)``."""
         ...
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
-        """Return a habit's check-ins from a day on, less those voided, ordered by (day, at, id)."""
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+        """Return a habit's check-ins that are not voided, in the order of ``(day, at, id)``.
+
+        Args:
+            habit_id: The habit.
+            since: Only those of this day and later ones; None for all.
+        """
         ...
 
-    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return what ``live`` does, of many habits at once, each with its day, in any order."""
         ...
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
-        """Return a habit's voided check-ins from a day on, each with when its void was received."""
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins, each with when its void was received.
+
+        Args:
+            habit_id: The habit.
+            since: Only those of this day and later ones; None for all.
+        """
         ...
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:

@@ -1,8 +1,4 @@
-"""The words by which habits are found: what a text is split into, and what it takes to match.
-
-A store may keep words in an index of its own, but it never splits a text by itself, so that every
-store finds the same.
-"""
+"""The words by which habits are found: what a text is split into, and what it takes to match."""
 
 from __future__ import annotations
 
@@ -17,10 +13,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.model import Habit
 
-__all__ = ["EVERY_HABIT", "matching", "text_of", "words"]
-
-EVERY_HABIT = 2**31 - 1
-"""A limit that no owner's habits reach."""
+__all__ = ["matching", "text_of", "words"]
 
 _LONGEST_WORD = 50
 _ASCII = re.compile("[a-z0-9_]+")

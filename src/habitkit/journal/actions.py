@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from habitkit import _codec, ids
 from habitkit._action import action, procedure, query
 from habitkit._procedure import Call, Outside
-from habitkit.clock import instant
+from habitkit.clock import storable_instant
 from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import VOCABULARY, Recorded
 from habitkit.journal.answers import forget_answers
@@ -54,13 +54,13 @@ def record(
 
     Raises:
         InvalidEvent: If the type or the fields cannot be recorded.
-        InvalidInstant: If ``at`` has no zone or lies in the future.
+        InvalidInstant: If ``at`` has no zone, lies in the future, or before the year 2.
         IdempotencyConflict: If the key was used with other arguments.
     """
     tx.own(ids.owner(unit))
     name = _event_type(type)
     values = _fields({} if fields is None else fields)
-    when = None if at is None else happened(instant(at), tx.now)
+    when = None if at is None else happened(storable_instant(at), tx.now)
     tx.lock(unit)
 
     def work(_: object) -> Recorded:

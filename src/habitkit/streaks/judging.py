@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from math import fsum
+from sys import float_info
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.streaks.model import Slot
@@ -245,7 +246,10 @@ def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
     if len(records) == 1:
         return records[0].amount
     if goal.fold == "sum":
-        return fsum(record.amount for record in records)
+        try:
+            return fsum(record.amount for record in records)
+        except OverflowError:
+            return float_info.max
     if goal.fold == "max":
         return max(record.amount for record in records)
     return max(records, key=lambda record: (record.at, record.id)).amount

@@ -9,6 +9,7 @@ from attrs import Factory, field
 from habitkit._values import fact
 
 __all__ = [
+    "NO_DAY",
     "Checkpoint",
     "HabitState",
     "RebuildReport",
@@ -154,6 +155,10 @@ class Checkpoint(NamedTuple):
     strength_by: str = ""
 
 
+NO_DAY = date.min
+"""In the place of the first day of a strip that is empty; a database keeps NULL."""
+
+
 class Snapshot(NamedTuple):
     """A habit's history as a strip, one byte a day: ``1`` done, ``x`` missed.
 
@@ -162,7 +167,7 @@ class Snapshot(NamedTuple):
     Attributes:
         habit_id: The habit.
         owner: Whose habit.
-        first_day: The day of the first mark; meaningless while the strip is empty.
+        first_day: The day of the first mark; ``NO_DAY`` while the strip is empty.
         marks: The strip.
         best: The length of the longest run.
         rev: The owner's revision that wrote it.

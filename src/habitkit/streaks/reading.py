@@ -77,7 +77,7 @@ def life(
     """
     known = tx.habits.facts(habit.owner, habit.id) if others is None else others
     since = _latest(checkpoints(tx, snapshot, day))
-    recent = tx.habits.live(habit.id, date.min if since is None else since.needs_from)
+    recent = tx.habits.live(habit.id, None if since is None else since.needs_from)
     return late.Life(habit, [*recent, *known, *added], tx.now, since)
 
 
@@ -100,7 +100,7 @@ def lives(
     }
     if not since:
         return {}
-    days = {habit_id: date.min if at is None else at.needs_from for habit_id, at in since.items()}
+    days = {habit_id: None if at is None else at.needs_from for habit_id, at in since.items()}
     facts: dict[UUID | None, list[Fact]] = {}
     for fact in (*tx.habits.facts(owner), *tx.habits.recent(days)):
         facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from habitkit._values import of_fields
 from habitkit.streaks.days import is_sealed
-from habitkit.streaks.model import Snapshot, Streak
+from habitkit.streaks.model import NO_DAY, Snapshot, Streak
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +53,6 @@ MILESTONE_SLOTS = 7
 """At each multiple of this many days in a row a run of earned days reaches a milestone."""
 
 _DAY = timedelta(days=1)
-_NO_DAY = date.min
 
 _MARKS = {(False, False): b"x", (False, True): b"v", (True, False): b"h", (True, True): b"1"}
 _READINGS = {letter[0]: reading for reading, letter in _MARKS.items()}
@@ -64,7 +63,7 @@ _AS_DONE = bytes.maketrans(b"hv", b"1x")
 
 def empty(habit_id: UUID, owner: str) -> Snapshot:
     """Return the snapshot of a habit that was never done."""
-    return Snapshot(habit_id, owner, _NO_DAY, b"", 0, 0)
+    return Snapshot(habit_id, owner, NO_DAY, b"", 0, 0)
 
 
 def build(
@@ -128,7 +127,7 @@ def mark(
         if new == b"x":
             marks = marks.rstrip(b"x")
             kept = marks.lstrip(b"x")
-            first = first + timedelta(days=len(marks) - len(kept)) if kept else _NO_DAY
+            first = first + timedelta(days=len(marks) - len(kept)) if kept else NO_DAY
             marks = kept
     return of_fields(Snapshot, (habit_id, owner, first, marks, best, rev, None, None, ()))
 

@@ -10,7 +10,6 @@ from habitkit.errors import IntegrityError
 from habitkit.habits import facts as kinds
 from habitkit.habits.facts import CheckIn
 from habitkit.habits.model import Habit
-from habitkit.habits.words import EVERY_HABIT, matching
 from habitkit.streaks.checkpoint_text import from_text, to_text
 from habitkit.streaks.model import Snapshot
 
@@ -89,12 +88,6 @@ class Habits(Port):
         found = [facts.loads(fact, CheckIn) for (fact,) in rows]
         return [(fact.habit_id, fact.note) for fact in found if fact.note is not None]
 
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        habits = self.of_owner(owner, after, EVERY_HABIT)
-        return matching(words, habits, self.notes(owner))[:limit]
-
     def fact(self, fact_id: UUID) -> OtherFact | None:
         row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()
         return facts.loads(row[1], KINDS[row[0]]) if row else None
@@ -125,21 +118,21 @@ class Habits(Port):
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         rows = self.execute(
             "SELECT fact FROM live WHERE habit_id = ? AND day >= ? ORDER BY day, at, id",
-            (str(habit_id), str(since)),
+            (str(habit_id), str(since or date.min)),
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
 
-    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         rows = self.execute(
             "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id"
             " WHERE habit_id = ? AND day >= ?",
-            (str(habit_id), str(since)),
+            (str(habit_id), str(since or date.min)),
         )
         return [(facts.loads(fact, CheckIn), datetime.fromisoformat(at)) for fact, at in rows]
 

@@ -102,18 +102,6 @@ class Habits:
             if fact.owner == owner and fact.note is not None and fact.id.int not in self._voids
         ]
 
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        """Return a page of the habits in which words are written."""
-        from habitkit.habits.words import (  # noqa: PLC0415 - it knows all alphabets
-            EVERY_HABIT,
-            matching,
-        )
-
-        habits = self.of_owner(owner, after, EVERY_HABIT)
-        return matching(words, habits, self.notes(owner))[:limit]
-
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in."""
         return self._others.get(fact_id.int)
@@ -137,30 +125,31 @@ class Habits:
         live = [fact for fact in facts or () if fact.id.int not in self._voids]
         return sorted(live, key=lambda fact: (fact.at, fact.id))
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         days = self._days.get(habit_id.int)
         if days is None:
             return []
-        span = (self._latest[habit_id.int] - since).days + 1
+        first = date.min if since is None else since
+        span = (self._latest[habit_id.int] - first).days + 1
         if span < len(days.rows):
-            wanted = [day for n in range(span) if (day := since + n * _DAY) in days]
+            wanted = [day for n in range(span) if (day := first + n * _DAY) in days]
         else:
-            wanted = sorted(day for day in days.rows if day >= since)
+            wanted = sorted(day for day in days.rows if day >= first)
         return [fact for day in wanted for fact in self.on_day(habit_id, day)]
 
-    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
         found = [
             (self._facts.rows[void.fact_id.int], void.received_at)
             for void in self._voids_of.get(habit_id.int, ())
             if void.fact_id.int in self._facts
         ]
-        return [(fact, at) for fact, at in found if fact.day >= since]
+        return [(fact, at) for fact, at in found if since is None or fact.day >= since]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import fields
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._words import tokens
 from habitkit.habits import facts
 from habitkit.habits.facts import CheckIn
 from habitkit.habits.goal import Goal
 from habitkit.habits.model import DayClock, FreezeRule, Habit
 from habitkit.habits.schedule import Schedule
-from habitkit.habits.words import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +57,6 @@ def habit_values(habit: Habit) -> dict[str, Any]:
             None if clock.min_day == _CLOCK.min_day else int(clock.min_day.total_seconds())
         ),
         "place": habit.place,
-        "words": tokens(habit.owner, text_of(habit.title, habit.tags)),
     }
 
 
@@ -95,7 +92,6 @@ def check_in_values(fact: CheckIn) -> dict[str, Any]:
         "source": fact.source,
         "received_at": fact.received_at,
         "amount": None if fact.amount == 1 else fact.amount,
-        "words": None if fact.note is None else tokens(fact.owner, fact.note),
     }
 
 

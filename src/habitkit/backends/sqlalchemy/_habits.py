@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, or_, select, union_all, update
@@ -17,17 +16,15 @@ from habitkit.backends.sqlalchemy._habit_rows import (
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, given_ids
-from habitkit.backends.sqlalchemy._words import words_on
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
-from habitkit.habits.words import EVERY_HABIT, matching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement, Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.habits.facts import CheckIn, OtherFact, Void
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Habits"]
 
 _LARGEST_OR = 100
-_HABIT = [column for column in habits.c if column is not habits.c.words]
-_CHECK_IN = [column for column in check_ins.c if column is not check_ins.c.words]
 _NOT_VOIDED = check_ins.outerjoin(voids, voids.c.fact_id == check_ins.c.id)
 
 
@@ -52,10 +47,10 @@ class Habits:
         lambda _: (
             update(habits)
             .where(habits.c.id == bindparam("id"))
-            .values({name: bindparam(name) for name in ("title", "tags", "place", "words")})
+            .values({name: bindparam(name) for name in ("title", "tags", "place")})
         )
     )
-    _GET = Prepared(lambda _: select(*_HABIT).where(habits.c.id == bindparam("id")))
+    _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
     _OWNER_OF = Prepared(lambda _: select(habits.c.owner).where(habits.c.id == bindparam("id")))
     _OWNER_OF_FACT = Prepared(
         lambda _: union_all(
@@ -97,14 +92,14 @@ class Habits:
     )
     _CHECK_IN = Prepared(
         lambda _: (
-            select(*_CHECK_IN, voids.c.fact_id)
+            select(check_ins, voids.c.fact_id)
             .select_from(_NOT_VOIDED)
             .where(check_ins.c.id == bindparam("id"))
         )
     )
     _ON_DAY = Prepared(
         lambda _: (
-            select(*_CHECK_IN)
+            select(check_ins)
             .select_from(_NOT_VOIDED)
             .where(
                 check_ins.c.habit_id == bindparam("habit_id"),
@@ -114,42 +109,22 @@ class Habits:
             .order_by(check_ins.c.at, check_ins.c.id)
         )
     )
-    _LIVE = Prepared(
-        lambda _: (
-            select(*_CHECK_IN)
-            .select_from(_NOT_VOIDED)
-            .where(
-                check_ins.c.habit_id == bindparam("habit_id"),
-                check_ins.c.day >= bindparam("since"),
-                voids.c.fact_id.is_(None),
-            )
-            .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.id)
-        )
-    )
-
-    _VOIDED = Prepared(
-        lambda _: (
-            select(*_CHECK_IN, voids.c.received_at)
-            .join(voids, voids.c.fact_id == check_ins.c.id)
-            .where(
-                check_ins.c.habit_id == bindparam("habit_id"),
-                check_ins.c.day >= bindparam("since"),
-            )
-        )
-    )
+    _LIVE = Prepared(lambda _: _live())
+    _LIVE_SINCE = Prepared(lambda _: _live().where(check_ins.c.day >= bindparam("since")))
+    _VOIDED = Prepared(lambda _: _voided())
+    _VOIDED_SINCE = Prepared(lambda _: _voided().where(check_ins.c.day >= bindparam("since")))
 
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
-        self._words = words_on(link)
 
     def add(self, habit: Habit) -> None:
         """Add a habit."""
-        self._words.write(self._ADD, [habit_values(habit)])
+        self._link.run(self._ADD, habit_values(habit))
 
     def put(self, habit: Habit) -> None:
         """Write a habit over the one that is there."""
-        self._words.write(self._PUT, [habit_values(habit)])
+        self._link.run(self._PUT, habit_values(habit))
 
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit."""
@@ -158,27 +133,17 @@ class Habits:
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
-        return self._page(select(*_HABIT).where(habits.c.owner == owner), after, limit)
+        return self._page(select(habits).where(habits.c.owner == owner), after, limit)
 
     def page(self, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of all habits."""
-        return self._page(select(*_HABIT), after, limit)
+        return self._page(select(habits), after, limit)
 
     def _page(self, statement: Select[Any], after: UUID | None, limit: int) -> list[Habit]:
         if after is not None:
             statement = statement.where(habits.c.id > after)
         rows = self._link.select(statement.order_by(habits.c.id).limit(limit))
         return [habit_of(row) for row in rows]
-
-    def search(
-        self, owner: str, words: Sequence[str], after: UUID | None, limit: int
-    ) -> list[Habit]:
-        """Return a page of the habits in which words are written."""
-        matches = self._words.matches(owner, words)
-        if matches is None:
-            every = self.of_owner(owner, after, EVERY_HABIT)
-            return matching(words, every, self.notes(owner))[:limit]
-        return self._page(select(*_HABIT).where(habits.c.owner == owner, matches), after, limit)
 
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit."""
@@ -192,7 +157,7 @@ class Habits:
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
         """Add check-ins."""
-        self._words.write(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
+        self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
 
     def add_facts(self, facts: Sequence[OtherFact]) -> None:
         """Add facts that are no check-ins."""
@@ -239,34 +204,58 @@ class Habits:
         rows = self._link.rows(self._ON_DAY, {"habit_id": habit_id, "day": day})
         return [check_in_of(row) for row in rows]
 
-    def live(self, habit_id: UUID, since: date = date.min) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        rows = self._link.rows(self._LIVE, {"habit_id": habit_id, "since": since})
+        statement = self._LIVE if since is None else self._LIVE_SINCE
+        rows = self._link.rows(statement, {"habit_id": habit_id, "since": since})
         return [check_in_of(row) for row in rows]
 
-    def recent(self, days: Mapping[UUID, date]) -> list[CheckIn]:
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""
         found: list[CheckIn] = []
         wanted = list(days.items())
         for start in range(0, len(wanted), _LARGEST_OR):
-            some = [
-                and_(check_ins.c.habit_id == habit_id, check_ins.c.day >= day)
-                for habit_id, day in wanted[start : start + _LARGEST_OR]
-            ]
+            some = [_of(habit_id, day) for habit_id, day in wanted[start : start + _LARGEST_OR]]
             statement = (
-                select(*_CHECK_IN)
+                select(check_ins)
                 .select_from(_NOT_VOIDED)
                 .where(or_(*some), voids.c.fact_id.is_(None))
             )
             found += [check_in_of(row) for row in self._link.select(statement)]
         return found
 
-    def voided(self, habit_id: UUID, since: date = date.min) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
-        rows = self._link.rows(self._VOIDED, {"habit_id": habit_id, "since": since})
+        statement = self._VOIDED if since is None else self._VOIDED_SINCE
+        rows = self._link.rows(statement, {"habit_id": habit_id, "since": since})
         return [(check_in_of(row[:-1]), row[-1]) for row in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
         given = {"ids": given_ids(self._link.dialect, fact_ids)}
         return {row[0] for row in self._link.rows(self._KNOWN, given)}
+
+
+def _live() -> Select[Any]:
+    """Return a query of a habit's live check-ins."""
+    return (
+        select(check_ins)
+        .select_from(_NOT_VOIDED)
+        .where(check_ins.c.habit_id == bindparam("habit_id"), voids.c.fact_id.is_(None))
+        .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.id)
+    )
+
+
+def _voided() -> Select[Any]:
+    """Return a query of a habit's voided check-ins."""
+    return (
+        select(check_ins, voids.c.received_at)
+        .join(voids, voids.c.fact_id == check_ins.c.id)
+        .where(check_ins.c.habit_id == bindparam("habit_id"))
+    )
+
+
+def _of(habit_id: UUID, since: date | None) -> ColumnElement[bool]:
+    """Return a condition on check-ins: of a habit, from a day on if there is one."""
+    of_habit = check_ins.c.habit_id == habit_id
+    return of_habit if since is None else and_(of_habit, check_ins.c.day >= since)

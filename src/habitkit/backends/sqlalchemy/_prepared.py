@@ -9,7 +9,6 @@ SQLAlchemy's own.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import Date
@@ -21,6 +20,7 @@ from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
 
     from sqlalchemy import Connection, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -255,9 +255,13 @@ def _insert_of(dialect: Dialect) -> Callable[..., Any]:
 def _bind_processor(type_: Any, dialect: Dialect) -> Processor:
     """Return what turns a value into what the driver takes, or None."""
     if isinstance(type_, Date) and dialect.name == "sqlite":
-        return date.isoformat  # SQLAlchemy's own fills in a template, which takes thrice as long
+        return _day_to_text  # SQLAlchemy's own fills in a template, which takes thrice as long
     processor: Processor = type_.dialect_impl(dialect).bind_processor(dialect)
     return processor
+
+
+def _day_to_text(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()
 
 
 def _result_processor(type_: Any, dialect: Dialect) -> Processor:

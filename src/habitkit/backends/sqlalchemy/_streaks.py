@@ -10,11 +10,11 @@ from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
 from habitkit.streaks.checkpoint_text import from_text, to_text
-from habitkit.streaks.model import Snapshot
+from habitkit.streaks.model import NO_DAY, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
@@ -74,14 +74,20 @@ class Streaks:
 def _values(snapshot: Snapshot) -> dict[str, Any]:
     """Return a snapshot as a row."""
     values = dict(zip(Snapshot._fields, snapshot, strict=True))
+    values["first_day"] = _first_day(snapshot)
     values["checkpoints"] = to_text(snapshot.checkpoints)
     return values
 
 
+def _first_day(snapshot: Snapshot) -> date | None:
+    """Return the first day, NULL for none: drivers write the ends of the calendar differently."""
+    return None if snapshot.first_day == NO_DAY else snapshot.first_day
+
+
 def _snapshot_of(row: Sequence[Any]) -> Snapshot:
     """Return a row as a snapshot."""
-    *values, text = row
-    return Snapshot._make((*values, from_text(text)))
+    habit_id, owner, first_day, *values, text = row
+    return Snapshot._make((habit_id, owner, first_day or NO_DAY, *values, from_text(text)))
 
 
 def _replace(statement: Any) -> Any:

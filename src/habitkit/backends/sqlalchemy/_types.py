@@ -8,8 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Double, Integer, String, Text, Uuid, func, literal_column
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import DateTime, Double, String, Text, Uuid
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 from habitkit.ids import uuid_of
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Amount", "Id", "Instant", "Json", "Tokens"]
+__all__ = ["Amount", "Id", "Instant", "Json"]
 
 
 class Instant(TypeDecorator[datetime]):
@@ -113,31 +112,6 @@ class Json(TypeDecorator[Any]):
 
 def _decoded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
-
-
-class _Tsvector(TSVECTOR):
-    """PostgreSQL's TSVECTOR, written as tokens with spaces between, which no parser reads."""
-
-    def bind_expression(self, bindvalue: Any) -> Any:
-        """Make a vector of the text."""
-        return func.array_to_tsvector(func.string_to_array(bindvalue, literal_column("' '")))
-
-
-class Tokens(TypeDecorator[Any]):
-    """The tokens of a row's text, or on SQLite, where they are elsewhere, 1 if they are there."""
-
-    impl = Integer
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the column's type."""
-        return dialect.type_descriptor(_Tsvector() if dialect.name == "postgresql" else Integer())
-
-    def bind_processor(self, dialect: Dialect) -> None:
-        """Write a value as it is."""
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> None:
-        """Read a value as it is."""
 
 
 class Amount(TypeDecorator[float]):

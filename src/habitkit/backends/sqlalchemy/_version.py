@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
 from habitkit.backends.sqlalchemy._prepared import Link, Prepared
@@ -12,12 +12,36 @@ from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import SchemaMissing, SchemaOutdated
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Sequence
+    from typing import Any
 
-__all__ = ["LATEST", "Tables", "expect"]
+    from sqlalchemy import Connection, Select
 
-LATEST = 6
+__all__ = ["GENERATION", "LATEST", "ROW", "Tables", "expect", "version_of"]
+
+LATEST = 1
 """The version this habitkit works with: the number of its last step."""
+
+GENERATION = "2026-11-29"
+"""Changes with each rewrite of steps that exist already; no step leads from another one to it."""
+
+ROW: Select[Any] = select(literal_column("*")).select_from(schema_version)
+"""The version and the generation. By their names, tables that have no generation would make the
+database raise an error, after which PostgreSQL refuses what else the transaction does."""
+
+
+def version_of(row: Sequence[Any] | None) -> int:
+    """Return the version in the row of the version table, 0 if there is none.
+
+    Raises:
+        SchemaOutdated: If the row is of another generation.
+    """
+    if row is None:
+        return 0
+    version, *generation = row
+    if generation != [GENERATION]:
+        raise SchemaOutdated(found=version, needed=LATEST, command=None)
+    return int(version)
 
 
 def expect(found: int) -> None:
@@ -46,7 +70,7 @@ class Tables:
 
     __slots__ = ("known", "schema")
 
-    _VERSION = Prepared(lambda _: select(schema_version.c.version))
+    _VERSION = Prepared(lambda _: ROW)
 
     def __init__(self, schema: str | None) -> None:
         """Know nothing of their version yet."""
@@ -61,10 +85,10 @@ class Tables:
 
         Raises:
             SchemaMissing: If there are none.
-            SchemaOutdated: If they are older or newer than this habitkit.
+            SchemaOutdated: If they are older or newer than this habitkit, or of another generation.
         """
         link = Link(connection, self.schema)
         row = link.row(self._VERSION, {})
         link.close()
-        expect(0 if row is None else int(row[0]))
+        expect(version_of(row))
         self.known = True

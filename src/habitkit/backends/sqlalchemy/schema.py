@@ -1,7 +1,8 @@
 """Creating and upgrading the tables, step by numbered step.
 
-Steps are SQL files that are never changed once released; each database remembers the number of the
-last one it has taken. Two programs that upgrade at once take each step once.
+Steps are SQL files that are never changed once released; each database keeps the number of the last
+one it has taken, and the generation of the steps. Two programs that upgrade at once take each step
+once.
 """
 
 from __future__ import annotations
@@ -10,23 +11,23 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exc, inspect, select, text
+from sqlalchemy import exc, inspect, text
 
 from habitkit.backends.sqlalchemy import _failures
 from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
-from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._stores import driver_of, expect_commits, set_isolation
-from habitkit.backends.sqlalchemy._version import LATEST, expect
-from habitkit.backends.sqlalchemy._words import words_on
+from habitkit.backends.sqlalchemy._version import GENERATION, LATEST, ROW, expect, version_of
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import ConfigurationError, SchemaOutdated
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from sqlalchemy import Connection, Engine
 
-__all__ = ["LATEST", "check", "fill", "statements", "upgrade", "version"]
+__all__ = ["GENERATION", "LATEST", "check", "statements", "upgrade", "version"]
 
-_INDEXED_SINCE = 6
+_STEPS: Traversable = resources.files("habitkit.backends.sqlalchemy").joinpath("steps")
 _ADVISORY_LOCK = 0x6861_6269_746B_6974
 _INTEGERS = ("amount", "balance", "debt", "first", "last", "sealed", "seq", "settled")
 _TYPES = {
@@ -36,7 +37,6 @@ _TYPES = {
         "json": "TEXT",
         "bytes": "BLOB",
         "double": "DOUBLE",
-        "words": "INTEGER",
         "without_rowid": " WITHOUT ROWID",
         **{f"integer_{name}": f" CHECK (typeof({name}) = 'integer')" for name in _INTEGERS},
     },
@@ -46,23 +46,19 @@ _TYPES = {
         "json": "JSONB",
         "bytes": "BYTEA",
         "double": "DOUBLE PRECISION",
-        "words": "TSVECTOR",
         "without_rowid": "",
         **{f"integer_{name}": "" for name in _INTEGERS},
     },
 }
 
 
-def statements(
-    step: int, dialect: str, schema: str | None = None, *, fts5: bool = True
-) -> list[str]:
+def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
     """Return the SQL of one step for a dialect.
 
     Args:
         step: The step's number, from 1 to ``LATEST``.
         dialect: ``sqlite`` or ``postgresql``.
         schema: The schema the tables are in, or None.
-        fts5: Whether the SQLite library has FTS5.
 
     Raises:
         ConfigurationError: If the dialect is another.
@@ -70,8 +66,7 @@ def statements(
     if dialect not in _TYPES:
         msg = f"expected SQLite or PostgreSQL, got the dialect {dialect!r}"
         raise ConfigurationError(msg)
-    steps = resources.files("habitkit.backends.sqlalchemy").joinpath("steps")
-    source = steps.joinpath(f"{step:04}.sql").read_text("utf-8")
+    source = _STEPS.joinpath(f"{step:04}.sql").read_text("utf-8")
     prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
     # SQLite wants the schema before an index's own name and nowhere else in such a statement.
     sqlite = dialect == "sqlite"
@@ -80,21 +75,20 @@ def statements(
         schema=prefix,
         index_schema=prefix if sqlite else "",
         same_schema="" if sqlite else prefix,
-        postgresql="-- " if sqlite else "",
-        fts5="" if sqlite and fts5 else "-- ",
     )
     code = "\n".join(line for line in filled.splitlines() if not line.startswith("--"))
     return [statement.strip() for statement in code.split(";") if statement.strip()]
 
 
 def version(connection: Connection, schema: str | None = None) -> int:
-    """Return the version of the tables, 0 if there are none."""
+    """Return the version of the tables, 0 if there are none.
+
+    Raises:
+        SchemaOutdated: If they are of another generation.
+    """
     if not inspect(connection).has_table(schema_version.name, schema=schema):
         return 0
-    found = connection.execute(
-        select(schema_version.c.version), execution_options=_in_schema(schema)
-    ).scalar()
-    return found or 0
+    return version_of(connection.execute(ROW, execution_options=_in_schema(schema)).first())
 
 
 def check(connection: Connection, schema: str | None = None) -> None:
@@ -102,7 +96,7 @@ def check(connection: Connection, schema: str | None = None) -> None:
 
     Raises:
         SchemaMissing: If there are none.
-        SchemaOutdated: If they are older or newer.
+        SchemaOutdated: If they are older or newer, or of another generation.
     """
     expect(version(connection, schema))
 
@@ -119,7 +113,7 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
         The version found and the version left.
 
     Raises:
-        SchemaOutdated: If the tables are newer than this habitkit.
+        SchemaOutdated: If the tables are newer than this habitkit, or of another generation.
         ConfigurationError: If a SQLite file cannot be opened.
         StoreBusy: If a SQLite file stays locked.
     """
@@ -130,21 +124,6 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
         if meant is error:
             raise
         raise meant from error
-
-
-def fill(connection: Connection, schema: str | None = None) -> None:
-    """Put titles, tags and notes that are not there yet into the index that a search uses.
-
-    ``upgrade`` does it, at the sixth step. Until it is done a search finds the same, and takes
-    longer. It may be repeated.
-
-    Args:
-        connection: A connection in a transaction.
-        schema: The schema the tables are in, or None.
-    """
-    link = Link(connection, schema)
-    words_on(link).fill()
-    link.close()
 
 
 def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
@@ -163,24 +142,14 @@ def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
         options = _in_schema(schema)
         if found == 0:
             schema_version.create(connection.execution_options(**options))
-        fts5 = _has_fts5(connection)
         for step in range(found + 1, to + 1):
-            for statement in statements(step, connection.dialect.name, schema, fts5=fts5):
+            for statement in statements(step, connection.dialect.name, schema):
                 connection.exec_driver_sql(statement)
-        if found < _INDEXED_SINCE <= to:
-            fill(connection, schema)
         connection.execute(schema_version.delete(), execution_options=options)
-        connection.execute(schema_version.insert().values(version=to), execution_options=options)
+        row = schema_version.insert().values(version=to, generation=GENERATION)
+        connection.execute(row, execution_options=options)
         connection.commit()
     return found, to
-
-
-def _has_fts5(connection: Connection) -> bool:
-    """Tell whether SQLite's library has FTS5."""
-    if connection.dialect.name != "sqlite":
-        return False
-    asked = "SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"
-    return connection.exec_driver_sql(asked).first() is not None
 
 
 def _begin_alone(connection: Connection) -> None:

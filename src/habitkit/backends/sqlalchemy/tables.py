@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json, Tokens
+from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import SchemaItem
@@ -78,15 +78,11 @@ def _index_where(name: str, *columns: str, where: str, unique: bool = False) -> 
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
-def _gin(name: str, column: str, where: str | None = None) -> Index:
-    """Make PostgreSQL's index of the tokens in a column; SQLite has them in another table."""
-    condition = None if where is None else text(where)
-    index = Index(name, column, postgresql_using="gin", postgresql_where=condition)
-    return index.ddl_if(dialect="postgresql")
-
-
 schema_version = Table(
-    "habitkit_schema_version", metadata, Column("version", Integer, primary_key=True)
+    "habitkit_schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("generation", Text, nullable=False),
 )
 
 # -- the journal ---------------------------------------------------------------------------------
@@ -164,10 +160,7 @@ habits = _table(
     Column("week_start", String(3)),
     Column("min_day_seconds", Integer),
     Column("place", Integer),
-    Column("words", Tokens),
     Index("habitkit_habits_owner", "owner", "id"),
-    _index_where("habitkit_habits_unindexed", "owner", where="words IS NULL"),
-    _gin("habitkit_habits_words", "words"),
 )
 
 check_ins = _table(
@@ -184,12 +177,7 @@ check_ins = _table(
     Column("received_at", Instant, nullable=False),
     Column("amount", Amount),
     Index("habitkit_check_ins_day", "habit_id", "day"),
-    Column("words", Tokens),
     _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
-    _index_where(
-        "habitkit_check_ins_unindexed", "owner", where="note IS NOT NULL AND words IS NULL"
-    ),
-    _gin("habitkit_check_ins_words", "words", where="words IS NOT NULL"),
 )
 
 facts = _table(
@@ -215,7 +203,7 @@ snapshots = _table(
     "snapshots",
     Column("habit_id", Id, ForeignKey(habits.c.id), primary_key=True),
     Column("owner", _NAME, nullable=False),
-    Column("first_day", Date, nullable=False),
+    Column("first_day", Date),
     Column("marks", LargeBinary, nullable=False),
     Column("best", Integer, nullable=False),
     Column("rev", BigInteger, nullable=False),

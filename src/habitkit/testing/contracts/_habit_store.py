@@ -1,4 +1,4 @@
-"""Contract of ``HabitStore`` and ``StreakStore`` on the bare ports."""
+"""Contract of ``HabitStore`` on the bare ports."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from habitkit.errors import Duplicate, IntegrityError
+from habitkit.errors import Duplicate
 from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule, Void
 from habitkit.habits.rules import MAX_BACKDATE_DAYS
-from habitkit.streaks.model import Checkpoint, Snapshot, Standing, Streak
 from habitkit.testing.contracts._facts import NOW, days
 from habitkit.testing.contracts._frame import Contract, read, write
 
@@ -24,28 +23,11 @@ if TYPE_CHECKING:
 
     from habitkit.store import Store, Stores
 
-__all__ = ["HabitStoreCases", "StreakStoreCases"]
+__all__ = ["HabitStoreCases"]
 
 TODAY = NOW.date()
 RUN = Habit(UUID(int=3), "ada", "Run", Schedule.daily(), DayClock("Asia/Tokyo", time(3)), NOW)
 NO_ID = UUID(int=1 << 100)
-
-
-RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
-BEST = Standing(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
-CHECKPOINTS = (
-    Checkpoint(date(1926, 1, 2), Standing(), None, 0.0, date(1926, 1, 2), date(1926, 1, 2)),
-    Checkpoint(date(1926, 1, 9), Standing(), Standing(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
-    Checkpoint(
-        date(2020, 2, 29),
-        BEST,
-        BEST._replace(used=((UUID(int=1), 3), (UUID(int=2**127), 1000))),
-        1 / 3,
-        date(2020, 2, 29),
-        date(2020, 2, 29),
-        "app.in_seven",
-    ),
-)
 
 
 class HabitStoreCases(Contract):
@@ -156,6 +138,24 @@ class HabitStoreCases(Contract):
         assert voided(other.id) == [(4, NOW)]
         assert voided(NO_ID) == []
 
+    def test_the_notes_of_an_owner_are_those_of_check_ins_that_are_not_voided(
+        self, store: Store
+    ) -> None:
+        swim, theirs = evolve(RUN, id=UUID(int=4)), evolve(RUN, id=UUID(int=5), owner="Ada")
+        for habit in (RUN, swim, theirs):
+            _add(store, habit)
+        _put(store, _fact(1), _fact(2, note=None), _fact(3, note=""), _fact(4))
+        _put(store, _fact(5, habit_id=swim.id, note="it's 5 km\n"))
+        _put(store, _fact(6, habit_id=theirs.id, owner="Ada"))
+        _void(store, 4)
+
+        def notes(owner: str) -> list[tuple[UUID, str]]:
+            return sorted(read(store, lambda stores: stores.habits.notes(owner)))
+
+        assert notes("ada") == sorted([(RUN.id, "n1"), (RUN.id, ""), (swim.id, "it's 5 km\n")])
+        assert notes("Ada") == [(theirs.id, "n6")]
+        assert notes("bob") == []
+
     def test_facts_come_in_the_order_of_day_instant_and_id(self, store: Store) -> None:
         late, early = NOW, NOW - timedelta(hours=1)
         facts = [
@@ -192,14 +192,20 @@ class HabitStoreCases(Contract):
         def voided(stores: Stores) -> list[tuple[CheckIn, datetime]]:
             return stores.habits.voided(RUN.id, TODAY - days(4))
 
-        def recent(stores: Stores) -> list[CheckIn]:
-            wanted = {RUN.id: TODAY - days(4), swim.id: TODAY - days(8), none: date.min}
-            return stores.habits.recent(wanted)
+        def recent(days: dict[UUID, date | None]) -> list[int]:
+            found = read(store, lambda stores: stores.habits.recent(days))
+            return sorted(fact.id.int for fact in found)
 
         assert [fact.id.int for fact in read(store, live)] == [3, 1]
         assert [fact.id.int for fact, _ in read(store, voided)] == [2]
-        assert sorted(fact.id.int for fact in read(store, recent)) == [1, 3, 4, 8]
-        assert read(store, lambda stores: stores.habits.recent({})) == []
+        assert recent({RUN.id: TODAY - days(4), swim.id: TODAY - days(8), none: None}) == [
+            1,
+            3,
+            4,
+            8,
+        ]
+        assert recent({RUN.id: None, swim.id: TODAY}) == [1, 3, 4, 6]
+        assert recent({}) == []
 
     def test_the_recent_facts_of_many_habits_come_at_once(self, store: Store) -> None:
         habits = [evolve(RUN, id=UUID(int=100 + n)) for n in range(250)]
@@ -208,7 +214,7 @@ class HabitStoreCases(Contract):
         _put(store, *(evolve(_fact(n), habit_id=habit.id) for n, habit in enumerate(habits, 1)))
 
         def recent(stores: Stores) -> list[CheckIn]:
-            return stores.habits.recent({habit.id: TODAY for habit in habits})
+            return stores.habits.recent(dict.fromkeys([habit.id for habit in habits], TODAY))
 
         assert sorted(fact.id.int for fact in read(store, recent)) == list(range(1, 251))
 
@@ -225,50 +231,6 @@ class HabitStoreCases(Contract):
         _put(store)
 
         assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
-
-
-class StreakStoreCases(Contract):
-    """Part of ``HabitsContract``: what ``StreakStore`` keeps."""
-
-    @pytest.mark.parametrize(
-        "snapshot",
-        [
-            Snapshot(RUN.id, "ada", date.min, b"", 0, 1),
-            Snapshot(RUN.id, "ada", date(1926, 1, 1), b"1" + b"x" * 36_524 + b"1", 1, 2**40),
-            Snapshot(RUN.id, "ada", date.min, b"", 0, 1, NOW, None, CHECKPOINTS),
-        ],
-        ids=["empty", "a hundred years", "checkpoints"],
-    )
-    def test_a_snapshot_comes_back_as_it_was(self, store: Store, snapshot: Snapshot) -> None:
-        _add(store, RUN)
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) is None
-
-        write(store, lambda stores: stores.streaks.put(snapshot))
-
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
-
-    def test_a_snapshot_gives_way_to_one_of_the_same_or_a_later_revision(
-        self, store: Store
-    ) -> None:
-        _add(store, RUN)
-        snapshots = [
-            Snapshot(RUN.id, "ada", TODAY, b"1" * (n + 1), n + 1, rev)
-            for n, rev in enumerate((2, 2, 9))
-        ]
-
-        for snapshot in snapshots:
-            _keep(store, snapshot)
-            assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
-
-    def test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision(self, store: Store) -> None:
-        _add(store, RUN)
-        later = Snapshot(RUN.id, "ada", TODAY, b"11", 2, 3)
-        write(store, lambda stores: stores.streaks.put(later))
-
-        with pytest.raises(IntegrityError):
-            write(store, lambda stores: stores.streaks.put(later._replace(marks=b"1", rev=2)))
-
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) == later
 
 
 def _fact(n: int, *, day: date = TODAY, at: datetime = NOW, **values: Any) -> CheckIn:
@@ -306,7 +268,3 @@ def _void(
 
 def _check_in(fact_id: UUID, stores: Stores) -> tuple[CheckIn, bool] | None:
     return stores.habits.check_in(fact_id)
-
-
-def _keep(store: Store, snapshot: Snapshot) -> None:
-    write(store, lambda stores: stores.streaks.put(snapshot))

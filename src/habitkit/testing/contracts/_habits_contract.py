@@ -10,12 +10,12 @@ from habitkit.testing.contracts._fact_store import FactStoreCases, LookAtCases
 from habitkit.testing.contracts._free_days import ArchiveCases, FreeDayCases
 from habitkit.testing.contracts._goals import GoalCases
 from habitkit.testing.contracts._habit_races import HabitRaces
-from habitkit.testing.contracts._habit_store import HabitStoreCases, StreakStoreCases
+from habitkit.testing.contracts._habit_store import HabitStoreCases
 from habitkit.testing.contracts._habits import HabitCases, WhoseCases
 from habitkit.testing.contracts._histories import HistoryCases
 from habitkit.testing.contracts._mending import BreakCases, MendingCases
 from habitkit.testing.contracts._put_right import EditCases, OfflineCases
-from habitkit.testing.contracts._searches import SearchCases
+from habitkit.testing.contracts._streak_store import StreakStoreCases
 from habitkit.testing.contracts._streaks import BackfillCases, StreakCases, UndoCases
 from habitkit.testing.contracts._travels import TravelCases
 
@@ -32,7 +32,6 @@ class HabitsContract(
     HistoryCases,
     EditCases,
     OfflineCases,
-    SearchCases,
     AnswerCases,
     FreeDayCases,
     ArchiveCases,

@@ -25,6 +25,8 @@ CREATE TABLE ${schema}habitkit_outbox (
     PRIMARY KEY (owner, rev, position)
 )${without_rowid};
 
+CREATE INDEX ${index_schema}habitkit_outbox_available ON ${same_schema}habitkit_outbox (available_at);
+
 CREATE TABLE ${schema}habitkit_inbox (
     id ${uuid} NOT NULL PRIMARY KEY,
     owner VARCHAR(200) NOT NULL,
@@ -34,8 +36,11 @@ CREATE TABLE ${schema}habitkit_inbox (
     fields ${json} NOT NULL,
     attempts INTEGER NOT NULL,
     applied_at ${instant},
+    error TEXT,
     UNIQUE (owner, key)
 )${without_rowid};
+
+CREATE INDEX ${index_schema}habitkit_inbox_applied ON ${same_schema}habitkit_inbox (applied_at, owner);
 
 CREATE TABLE ${schema}habitkit_answers (
     owner VARCHAR(200) NOT NULL,
@@ -47,6 +52,8 @@ CREATE TABLE ${schema}habitkit_answers (
     PRIMARY KEY (owner, operation, key)
 )${without_rowid};
 
+CREATE INDEX ${index_schema}habitkit_answers_at ON ${same_schema}habitkit_answers (at);
+
 CREATE TABLE ${schema}habitkit_habits (
     id ${uuid} NOT NULL PRIMARY KEY,
     owner VARCHAR(200) NOT NULL,
@@ -54,7 +61,13 @@ CREATE TABLE ${schema}habitkit_habits (
     schedule ${json} NOT NULL,
     tz VARCHAR(100),
     day_start TIME NOT NULL,
-    created_at ${instant} NOT NULL
+    created_at ${instant} NOT NULL,
+    goal ${json},
+    tags ${json},
+    freezes ${json},
+    week_start VARCHAR(3),
+    min_day_seconds INTEGER,
+    place INTEGER
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, id);
@@ -69,10 +82,23 @@ CREATE TABLE ${schema}habitkit_check_ins (
     note TEXT,
     credit VARCHAR(10) NOT NULL,
     source VARCHAR(100) NOT NULL,
-    received_at ${instant} NOT NULL
+    received_at ${instant} NOT NULL,
+    amount ${double}
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_check_ins_day ON ${same_schema}habitkit_check_ins (habit_id, day);
+
+CREATE INDEX ${index_schema}habitkit_check_ins_notes ON ${same_schema}habitkit_check_ins (owner) WHERE note IS NOT NULL;
+
+CREATE TABLE ${schema}habitkit_facts (
+    id ${uuid} NOT NULL PRIMARY KEY,
+    owner VARCHAR(200) NOT NULL,
+    habit_id ${uuid} REFERENCES ${same_schema}habitkit_habits (id),
+    kind VARCHAR(50) NOT NULL,
+    fields ${json} NOT NULL
+)${without_rowid};
+
+CREATE INDEX ${index_schema}habitkit_facts_habit ON ${same_schema}habitkit_facts (owner, habit_id);
 
 CREATE TABLE ${schema}habitkit_voids (
     fact_id ${uuid} NOT NULL PRIMARY KEY,
@@ -85,11 +111,18 @@ CREATE TABLE ${schema}habitkit_voids (
 CREATE TABLE ${schema}habitkit_snapshots (
     habit_id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
-    first_day DATE NOT NULL,
+    first_day DATE,
     marks ${bytes} NOT NULL,
     best INTEGER NOT NULL,
-    rev BIGINT NOT NULL
+    rev BIGINT NOT NULL,
+    judged_at ${instant},
+    look_at ${instant},
+    checkpoints TEXT
 )${without_rowid};
+
+CREATE INDEX ${index_schema}habitkit_snapshots_owner ON ${same_schema}habitkit_snapshots (owner);
+
+CREATE INDEX ${index_schema}habitkit_snapshots_look ON ${same_schema}habitkit_snapshots (look_at, habit_id) WHERE look_at IS NOT NULL;
 
 CREATE TABLE ${schema}habitkit_accounts (
     id ${uuid} NOT NULL PRIMARY KEY,
@@ -101,6 +134,7 @@ CREATE TABLE ${schema}habitkit_accounts (
     at ${instant} NOT NULL,
     floor BIGINT,
     debt BIGINT NOT NULL${integer_debt},
+    sealed BIGINT DEFAULT 0 NOT NULL${integer_sealed},
     UNIQUE (owner, currency, role),
     CHECK (debt >= 0),
     CHECK (floor IS NULL OR balance + debt >= floor)
@@ -115,8 +149,14 @@ CREATE TABLE ${schema}habitkit_transfers (
     amount BIGINT NOT NULL${integer_amount},
     memo TEXT,
     at ${instant} NOT NULL,
+    metadata ${json},
+    reverses ${uuid},
+    salt ${bytes},
+    digest ${bytes},
     CHECK (amount > 0)
 )${without_rowid};
+
+CREATE UNIQUE INDEX ${index_schema}habitkit_transfers_reverses ON ${same_schema}habitkit_transfers (reverses) WHERE reverses IS NOT NULL;
 
 CREATE TABLE ${schema}habitkit_entries (
     account_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_accounts (id),
@@ -126,6 +166,47 @@ CREATE TABLE ${schema}habitkit_entries (
     balance BIGINT NOT NULL${integer_balance},
     at ${instant} NOT NULL,
     PRIMARY KEY (account_id, seq)
+)${without_rowid};
+
+CREATE INDEX ${index_schema}habitkit_entries_at ON ${same_schema}habitkit_entries (account_id, at, seq);
+
+CREATE TABLE ${schema}habitkit_holds (
+    id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${same_schema}habitkit_transfers (id),
+    owner VARCHAR(200) NOT NULL,
+    currency VARCHAR(50) NOT NULL,
+    seq BIGINT NOT NULL${integer_seq},
+    amount BIGINT NOT NULL${integer_amount},
+    at ${instant} NOT NULL,
+    expires_at ${instant},
+    state VARCHAR(10) NOT NULL,
+    settled BIGINT NOT NULL${integer_settled},
+    ended_at ${instant},
+    CHECK (settled >= 0 AND settled <= amount),
+    CHECK ((state = 'open') = (ended_at IS NULL))
+)${without_rowid};
+
+CREATE INDEX ${index_schema}habitkit_holds_owner ON ${same_schema}habitkit_holds (owner, currency, seq);
+
+CREATE INDEX ${index_schema}habitkit_holds_open ON ${same_schema}habitkit_holds (owner, currency, expires_at) WHERE state = 'open';
+
+CREATE INDEX ${index_schema}habitkit_holds_waiting ON ${same_schema}habitkit_holds (owner, currency, seq) WHERE state = 'open';
+
+CREATE INDEX ${index_schema}habitkit_holds_ended ON ${same_schema}habitkit_holds (owner, currency, ended_at);
+
+CREATE INDEX ${index_schema}habitkit_holds_overdue ON ${same_schema}habitkit_holds (expires_at, id) WHERE state = 'open';
+
+CREATE TABLE ${schema}habitkit_blocks (
+    account_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_accounts (id),
+    first BIGINT NOT NULL${integer_first},
+    last BIGINT NOT NULL${integer_last},
+    hash ${bytes} NOT NULL,
+    marks ${bytes} NOT NULL,
+    at ${instant} NOT NULL,
+    PRIMARY KEY (account_id, last)
+)${without_rowid};
+
+CREATE TABLE ${schema}habitkit_unsealed (
+    account_id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${same_schema}habitkit_accounts (id)
 )${without_rowid};
 
 CREATE TABLE ${schema}habitkit_entitlements (
