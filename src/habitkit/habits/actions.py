@@ -85,7 +85,17 @@ def create(
     tx.lock(owner)
 
     def work(habit_id: UUID) -> Habit:
-        habit = Habit(habit_id, owner, title, schedule, day_clock, tx.now, goal, words, freezes)
+        habit = Habit(
+            id=habit_id,
+            owner=owner,
+            title=title,
+            schedule=schedule,
+            clock=day_clock,
+            created_at=tx.now,
+            goal=goal,
+            tags=words,
+            freezes=freezes,
+        )
         tx.habits.add(habit)
         known = tx.habits.facts(owner, habit_id)
         if tx.strength is not None or rules.needs_judging(habit, known):

@@ -54,22 +54,32 @@ def check_in_judged(
     if not amount:
         rules.amount_for(goal_on(habit, known, day, tx.now), amount)
     fact = CheckIn(
-        *(fact_id, habit.id, habit.owner, day, when, there, note, worth, "app", tx.now, amount)
+        id=fact_id,
+        habit_id=habit.id,
+        owner=habit.owner,
+        day=day,
+        at=when,
+        tz=there,
+        note=note,
+        credit=worth,
+        source="app",
+        received_at=tx.now,
+        amount=amount,
     )
     tx.habits.add_check_ins((fact,))
     tx.cause = fact_id
     outcome = judge(tx, habit, known, (fact,))
     state = outcome.derived.state
     return CheckedIn(
-        fact_id,
-        habit.id,
-        day,
-        worth,
-        state.streak,
-        coins_moved(outcome.events, habit.owner),
-        tuple(outcome.events),
-        status_on(outcome.derived, day),
-        state.slack,
+        id=fact_id,
+        habit_id=habit.id,
+        day=day,
+        credit=worth,
+        streak=state.streak,
+        coins=coins_moved(outcome.events, habit.owner),
+        events=tuple(outcome.events),
+        status=status_on(outcome.derived, day),
+        slack=state.slack,
     )
 
 

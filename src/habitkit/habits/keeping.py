@@ -72,7 +72,17 @@ def grant_freeze(
         habit, first = life.habit, start or life.today
         if end is not None and end < first:
             raise InvalidHabit("expires_day", given=end, expected=f"a day not before {first}")
-        return (FreezeGranted(fact_id, habit.id, habit.owner, tx.now, first, count, end),)
+        return (
+            FreezeGranted(
+                id=fact_id,
+                habit_id=habit.id,
+                owner=habit.owner,
+                at=tx.now,
+                effective_day=first,
+                count=count,
+                expires_day=end,
+            ),
+        )
 
     request = {"count": count, "effective_day": start, "expires_day": end}
     return add_facts(tx, habit_id, "grant_freeze", idempotency_key, request, facts)

@@ -79,7 +79,12 @@ def judge(
     rev = tx.rev(habit.owner)
     tx.streaks.put(
         Snapshot(
-            *(habit.id, habit.owner, date.min, b"", 0, rev),
+            habit_id=habit.id,
+            owner=habit.owner,
+            first_day=date.min,
+            marks=b"",
+            best=0,
+            rev=rev,
             judged_at=tx.now,
             look_at=now.look_at,
             checkpoints=now.checkpoints,

@@ -4,9 +4,7 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from attrs import Factory, field
-
-from habitkit._values import fact
+from attrs import Factory, field, frozen
 
 __all__ = [
     "Checkpoint",
@@ -24,7 +22,7 @@ Status = Literal["DONE", "MISSED", "EXEMPT", "FROZEN", "OPEN"]
 Risk = Literal["NONE", "SAFE", "AT_RISK", "PROTECTED", "BROKEN", "REPAIRABLE"]
 
 
-@fact
+@frozen
 class Streak:
     """A run of done slots.
 
