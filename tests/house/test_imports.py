@@ -88,7 +88,7 @@ ACTION_PAGES = (
 )
 READING = "habitkit.streaks.reading"
 """How the actions of habits and streaks read what a store knows of a habit."""
-MEANS = {"habitkit._hashing", "habitkit._text", "habitkit._values"}
+MEANS = {"habitkit._text"}
 VALUES = {"habitkit.errors", "habitkit.events"} | MEANS
 
 

@@ -87,7 +87,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
             problem = checker.check_note(noted=account.id in noted)
         if problem is not None and len(findings) < _MAX_FINDINGS:
             findings.append(problem)
-        there.add(account[1:4])
+        there.add((account.owner, account.role, account.currency))
         partners |= {(account.owner, r, account.currency): None for r in sorted(checker.partners)}
         counted += 1
         entries += checker.entries
@@ -263,13 +263,14 @@ def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[Line]:
 def _check_sums(tx: Transaction) -> list[Finding]:
     """Find currencies that do not add up."""
     findings = []
-    for currency, balances, amounts, entries, transfers in tx.coins.books.sums():
-        if balances or amounts:
-            problem = f"balances sum to {balances} and entries to {amounts}, expected 0 and 0"
-            findings.append(late.Finding(problem, currency=currency))
-        if entries != 2 * transfers:
-            problem = f"{transfers} transfers have {entries} entries, expected two each"
-            findings.append(late.Finding(problem, currency=currency))
+    for row in tx.coins.books.sums():
+        if row.balances or row.amounts:
+            sums = f"balances sum to {row.balances} and entries to {row.amounts}"
+            problem = f"{sums}, expected 0 and 0"
+            findings.append(late.Finding(problem, currency=row.currency))
+        if row.entries != 2 * row.transfers:
+            problem = f"{row.transfers} transfers have {row.entries} entries, expected two each"
+            findings.append(late.Finding(problem, currency=row.currency))
     return findings
 
 

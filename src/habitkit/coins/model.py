@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from attrs import field
+from attrs import field, frozen
 
-from habitkit._values import fact, frozen
 from habitkit.journal.model import Answer
 
 __all__ = [
@@ -98,7 +97,7 @@ class Move(NamedTuple):
     debt: int
 
 
-@fact
+@frozen
 class Transfer:
     """Coins that moved from one account to another.
 

@@ -58,11 +58,19 @@ def post_once(tx: Transaction, key: str, order: Order, *, alone: bool) -> Transf
     post_plain: PostPlain | None = getattr(tx.coins, "post_plain", None) if alone else None
     if post_plain is not None and tx.nobody_awaits(CoinsPosted):
         transfer_id = ids.derived_id(order.source, operation, key)
-        kind, source, target, currency, amount, memo, meta, reverses, _, _ = order
         transfer = Transfer(
-            transfer_id, kind, source, target, currency, amount, memo, tx.now, meta, reverses
+            id=transfer_id,
+            kind=order.kind,
+            source=order.source,
+            target=order.target,
+            currency=order.currency,
+            amount=order.amount,
+            memo=order.memo,
+            at=tx.now,
+            metadata=order.metadata,
+            reverses=order.reverses,
         )
-        answer = answer_of(tx, source, operation, key, request, transfer_id)
+        answer = answer_of(tx, order.source, operation, key, request, transfer_id)
         done = post_plain(PlainOrder(transfer, *order.roles, answer))
         if done is not None:
             return done
@@ -149,7 +157,7 @@ def request_of(order: Order) -> dict[str, object]:
 def digest_of(orders: Sequence[Order]) -> str:
     """Return what makes two batches the same, but for words."""
     return _codec.digest(
-        [(*order[:5], _whether(order.memo), _whether(order.metadata)) for order in orders]
+        [{"kind": order.kind, "source": order.source, **request_of(order)} for order in orders]
     )
 
 

@@ -75,7 +75,14 @@ def answer_of(
 ) -> Answer:
     """Return what is kept under an idempotency key."""
     prints = rules.fingerprint(request)
-    return Answer(owner, operation, key, prints, _codec.dump(result), tx.now)
+    return Answer(
+        owner=owner,
+        operation=operation,
+        key=key,
+        request=prints,
+        result=_codec.dump(result),
+        at=tx.now,
+    )
 
 
 def forget_answers(tx: Transaction, limit: int) -> int:

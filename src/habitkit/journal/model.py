@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from habitkit._values import frozen
+from attrs import frozen
+
 from habitkit.events import Event
 
 __all__ = [

@@ -129,14 +129,7 @@ def mark(
             kept = marks.lstrip(b"x")
             first = first + timedelta(days=len(marks) - len(kept)) if kept else _NO_DAY
             marks = kept
-    return Snapshot(
-        habit_id=snapshot.habit_id,
-        owner=snapshot.owner,
-        first_day=first,
-        marks=marks,
-        best=best,
-        rev=rev,
-    )
+    return Snapshot(snapshot.habit_id, snapshot.owner, first, marks, best, rev)
 
 
 def mark_done(snapshot: Snapshot, days: Iterable[date], rev: int) -> Snapshot:

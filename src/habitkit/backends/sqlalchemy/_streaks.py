@@ -22,7 +22,7 @@ from habitkit.streaks.checkpoint_text import from_text, to_text
 from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -74,17 +74,18 @@ class Streaks:
 
     def get(self, habit_id: UUID) -> Snapshot | None:
         """Return the snapshot of a habit."""
-        row = self._link.row(self._GET, {"habit_id": habit_id})
+        row = self._link.record(self._GET, {"habit_id": habit_id})
         return None if row is None else _snapshot_of(row)
 
     def get_many(self, habit_ids: Sequence[UUID]) -> list[Snapshot]:
         """Return the snapshots of habits."""
         given = {"ids": given_ids(self._link.dialect, habit_ids)}
-        return [_snapshot_of(row) for row in self._link.rows(self._GET_MANY, given)]
+        return [_snapshot_of(row) for row in self._link.records(self._GET_MANY, given)]
 
     def of_owner(self, owner: str) -> list[Snapshot]:
         """Return an owner's snapshots."""
-        return [_snapshot_of(row) for row in self._link.rows(self._OF_OWNER, {"owner": owner})]
+        rows = self._link.records(self._OF_OWNER, {"owner": owner})
+        return [_snapshot_of(row) for row in rows]
 
     def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
         """Return what has to be looked at."""
@@ -110,15 +111,12 @@ class Streaks:
 
 def _values(snapshot: Snapshot) -> dict[str, Any]:
     """Return a snapshot as a row."""
-    values = dict(zip(Snapshot._fields, snapshot, strict=True))
-    values["checkpoints"] = to_text(snapshot.checkpoints)
-    return values
+    return {**snapshot._asdict(), "checkpoints": to_text(snapshot.checkpoints)}
 
 
-def _snapshot_of(row: Sequence[Any]) -> Snapshot:
+def _snapshot_of(row: Mapping[str, Any]) -> Snapshot:
     """Return a row as a snapshot."""
-    *values, text = row
-    return Snapshot._make((*values, from_text(text)))
+    return Snapshot(**{**row, "checkpoints": from_text(row["checkpoints"])})
 
 
 def _replace(statement: Any) -> Any:
