@@ -11,8 +11,8 @@ from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged
 from habitkit.habits.finding import get
 from habitkit.habits.model import CheckedIn, Undone
 from habitkit.habits.rejudging import judge, judge_owner
-from habitkit.streaks import late
 from habitkit.streaks.days import habit_day, zone
+from habitkit.streaks.life import Life
 from habitkit.streaks.model import Streak
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def check_in_judged(
 
 def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:
     """Return the goal by which what is recorded on a day is judged."""
-    return late.Life(habit, facts, now).version_on(day).goal
+    return Life(habit, facts, now).version_on(day).goal
 
 
 def status_on(derived: Derived, day: date) -> Status:

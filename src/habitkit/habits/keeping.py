@@ -16,8 +16,9 @@ from habitkit.habits.facts import (
     StreakRepaired,
     ZoneChanged,
 )
-from habitkit.streaks import late, reading
+from habitkit.streaks import reading
 from habitkit.streaks.days import LATE_WINDOW, zone
+from habitkit.streaks.evaluation import fold_life
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ def repair(
         known = reading.life(tx, habit, reading.snapshot_of(tx, habit))
         missed = [
             slot
-            for slot in late.fold_life(known).slots
+            for slot in fold_life(known).slots
             if slot.first <= day <= slot.last
             and slot.status == "MISSED"
             and tx.now - slot.deadline <= LATE_WINDOW
