@@ -164,7 +164,8 @@ class Posting:
         return cls("transfer", source, target, amount, **more)
 
 
-class Entry(NamedTuple):
+@frozen
+class Entry:
     """A line of a wallet's statement.
 
     Attributes:
@@ -188,7 +189,8 @@ class Entry(NamedTuple):
     metadata: Mapping[str, Any] | None = None
 
 
-class Balance(NamedTuple):
+@frozen
+class Balance:
     """What a wallet holds.
 
     Attributes:

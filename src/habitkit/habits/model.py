@@ -166,7 +166,8 @@ class OfflineCheckIn(NamedTuple):
     idempotency_key: str | None = None
 
 
-class Refusal(NamedTuple):
+@frozen
+class Refusal:
     """Why an item of a batch was refused.
 
     Attributes:
@@ -197,7 +198,8 @@ class Changed:
     events: tuple[Event, ...]
 
 
-class Undone(NamedTuple):
+@frozen
+class Undone:
     """What taking a fact back did.
 
     Attributes:

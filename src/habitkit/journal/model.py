@@ -78,7 +78,8 @@ class StoredEvent:
         return f"{self.owner}:{self.rev}:{self.position}"
 
 
-class Delivery(NamedTuple):
+@frozen
+class Delivery:
     """An event that the relay has claimed.
 
     Attributes:
@@ -136,7 +137,8 @@ class Answer:
     at: datetime
 
 
-class Failure(NamedTuple):
+@frozen
+class Failure:
     """A delivery or message that could not be handled.
 
     Attributes:
@@ -150,7 +152,8 @@ class Failure(NamedTuple):
     attempts: int
 
 
-class RelayReport(NamedTuple):
+@frozen
+class RelayReport:
     """What one run of the relay did.
 
     Attributes:
@@ -162,7 +165,8 @@ class RelayReport(NamedTuple):
     failed: tuple[Failure, ...] = ()
 
 
-class SweepReport(NamedTuple):
+@frozen
+class SweepReport:
     """What one sweep did.
 
     Attributes:

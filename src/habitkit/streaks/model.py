@@ -77,7 +77,8 @@ class Slot(NamedTuple):
     span_days: float
 
 
-class HabitState(NamedTuple):
+@frozen
+class HabitState:
     """How a habit stands at an instant.
 
     Attributes:
@@ -181,7 +182,8 @@ class Snapshot(NamedTuple):
     checkpoints: tuple[Checkpoint, ...] = ()
 
 
-class RebuildReport(NamedTuple):
+@frozen
+class RebuildReport:
     """What rebuilding snapshots from facts found.
 
     Attributes:
