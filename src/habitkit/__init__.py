@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from habitkit._late import loader
 from habitkit.clock import Clock, SystemClock
+from habitkit.coins.books import AuditReport, Finding, Head
 from habitkit.coins.economy import Economy, RewardRule
 from habitkit.coins.model import Balance, Entry, Hold, Posting, Transfer
 from habitkit.errors import HabitKitError
@@ -31,7 +31,6 @@ from habitkit.transaction import Transaction
 
 if TYPE_CHECKING:
     from habitkit.async_kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit
-    from habitkit.coins.books import AuditReport, Finding, Head
 
 __all__ = [
     "AsyncHabitKit",
@@ -79,9 +78,13 @@ __all__ = [
     "subscribe",
 ]
 
-_PAGES = {
-    "async_kit": ("AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit"),
-    "coins.books": ("AuditReport", "Finding", "Head"),
-}
-if not TYPE_CHECKING:  # which would take any name to be there
-    __getattr__, __dir__ = loader(globals(), __name__, _PAGES)
+if not TYPE_CHECKING:  # a type checker would take any name to be there
+
+    def __getattr__(name: str) -> Any:
+        """Import the async kit when it is first asked for: most hosts need only one of the two."""
+        if name in {"AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit"}:
+            from habitkit import async_kit  # noqa: PLC0415
+
+            return getattr(async_kit, name)
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)

@@ -6,6 +6,7 @@ results back is rare and uses cattrs, which is imported when it is first needed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
@@ -15,8 +16,7 @@ from uuid import UUID
 
 from attrs import fields, has
 
-from habitkit._hashing import sha256
-from habitkit._text import storable, text_of
+from habitkit._text import storable
 from habitkit.clock import is_storable
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Event, Recorded
@@ -71,8 +71,6 @@ def from_json(text: str) -> Any:
 
 def dump(value: object) -> str:
     """Return any value of the library as JSON text."""
-    if type(value) is UUID:  # what most answers are
-        return f'"{text_of(value)}"'
     return _encode(value)
 
 
@@ -119,7 +117,7 @@ def _storable(value: object) -> bool:
 
 def digest(value: object) -> str:
     """Return the SHA-256 of a value as hexadecimal digits: equal for equal values."""
-    return sha256(json.dumps(value, sort_keys=True).encode()).hex()
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def check_events(events: Iterable[Event]) -> None:
@@ -186,7 +184,7 @@ _own_fields: Callable[[type], tuple[str, ...]] = cache(_names_beyond)
 def _plain(value: object) -> object:
     """Turn what JSON lacks into what it has."""
     if isinstance(value, UUID):
-        return text_of(value)
+        return str(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, timedelta):

@@ -11,7 +11,7 @@ from habitkit.coins.economy import Economy
 from habitkit.errors import ConfigurationError, RoomNotStored
 from habitkit.events import VOCABULARY, Event, Recorded
 from habitkit.reactions import Reaction, Subscriber, default_reactions
-from habitkit.streaks import late
+from habitkit.streaks.strength import smoothed
 from habitkit.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def wire(
     all_subscribers = _all_of(
         Subscriber, subscribers, "subscribers", "subscribe(HabitCompleted, function)"
     )
-    if strength is not None and strength is late.smoothed:
+    if strength is not None and strength is smoothed:
         strength = None  # whose shorter roads are for the default
     has_coins = "coins" in store.rooms
     if economy is not None and not has_coins:

@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from habitkit import ids, plugins
 from habitkit._action import AsyncRoom, AsyncRunner, Life, procedure
 from habitkit.assembly import wire
-from habitkit.coins.actions import CoinActions
 from habitkit.errors import HostTransactionUnsupported, RoomNotStored
-from habitkit.habits.actions import HabitActions
-from habitkit.journal.actions import EventActions, RelayActions
 from habitkit.reactions import sweep
 from habitkit.store import AsyncHostTransactions
-from habitkit.streaks.actions import StreakActions
 from habitkit.streaks.rebuilding import rebuild_all as rebuild
 
 if TYPE_CHECKING:
@@ -23,45 +19,24 @@ if TYPE_CHECKING:
     from typing import Self
 
     from habitkit.clock import Clock
+    from habitkit.coins.actions import AsyncCoins
     from habitkit.coins.economy import Economy
+    from habitkit.habits.actions import AsyncHabits
+    from habitkit.journal.actions import AsyncEvents, AsyncRelay
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import AsyncStore
+    from habitkit.streaks.actions import AsyncStreaks
     from habitkit.streaks.strength import Strength
     from habitkit.transaction import Transaction
 
 __all__ = [
-    "AsyncCoins",
-    "AsyncEvents",
     "AsyncHabitKit",
-    "AsyncHabits",
     "AsyncHostKit",
     "AsyncOwnedKit",
-    "AsyncRelay",
     "AsyncRooms",
-    "AsyncStreaks",
 ]
 
 R = TypeVar("R")
-
-
-class AsyncHabits(HabitActions, AsyncRoom):
-    """``kit.habits`` of an async kit."""
-
-
-class AsyncStreaks(StreakActions, AsyncRoom):
-    """``kit.streaks`` of an async kit."""
-
-
-class AsyncCoins(CoinActions, AsyncRoom):
-    """``kit.coins`` of an async kit."""
-
-
-class AsyncEvents(EventActions, AsyncRoom):
-    """``kit.events`` of an async kit."""
-
-
-class AsyncRelay(RelayActions, AsyncRoom):
-    """``kit.relay`` of an async kit."""
 
 
 class AsyncRooms(AsyncRoom):
@@ -70,21 +45,29 @@ class AsyncRooms(AsyncRoom):
     @cached_property
     def habits(self) -> AsyncHabits:
         """Habits and check-ins."""
+        from habitkit.habits.actions import AsyncHabits  # noqa: PLC0415 - only where it is used
+
         return AsyncHabits(self._stored("habits", "streaks"))
 
     @cached_property
     def streaks(self) -> AsyncStreaks:
         """Current and best streaks."""
+        from habitkit.streaks.actions import AsyncStreaks  # noqa: PLC0415 - only where it is used
+
         return AsyncStreaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> AsyncCoins:
         """The coin ledger."""
+        from habitkit.coins.actions import AsyncCoins  # noqa: PLC0415 - only where it is used
+
         return AsyncCoins(self._stored("coins"))
 
     @cached_property
     def events(self) -> AsyncEvents:
         """The journal of events."""
+        from habitkit.journal.actions import AsyncEvents  # noqa: PLC0415 - only where it is used
+
         return AsyncEvents(self._runner)
 
     def run(self, work: Callable[[Transaction], R]) -> Coroutine[Any, Any, R]:
@@ -185,6 +168,8 @@ class AsyncHabitKit(_EveryOwner):
     @cached_property
     def relay(self) -> AsyncRelay:
         """Delivers committed events to subscribers."""
+        from habitkit.journal.actions import AsyncRelay  # noqa: PLC0415 - only where it is used
+
         return AsyncRelay(self._runner)
 
     sweep = procedure(sweep)

@@ -15,8 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
-from habitkit._text import day_text, text_of
-from habitkit._values import fact
+from attrs import frozen
 
 __all__ = [
     "VOCABULARY",
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-@fact
+@frozen
 class Event:
     """The base of every event.
 
@@ -55,7 +54,7 @@ class Event:
         return type(self).__name__
 
 
-@fact
+@frozen
 class HabitCreated(Event):
     """A habit was created.
 
@@ -68,7 +67,7 @@ class HabitCreated(Event):
     title: str
 
 
-@fact
+@frozen
 class HabitCompleted(Event):
     """A day of a habit is done.
 
@@ -92,10 +91,10 @@ class HabitCompleted(Event):
     @property
     def key(self) -> str:
         """``done:{habit}:{day}``."""
-        return f"done:{text_of(self.habit_id)}:{day_text(self.day)}"
+        return f"done:{self.habit_id}:{self.day.isoformat()}"
 
 
-@fact
+@frozen
 class StreakReached(Event):
     """A run of days that were done in time reached a multiple of seven.
 
@@ -116,10 +115,10 @@ class StreakReached(Event):
     @property
     def key(self) -> str:
         """``streak:{habit}:{day}:{slots}``."""
-        return f"streak:{text_of(self.habit_id)}:{day_text(self.day)}:{self.slots}"
+        return f"streak:{self.habit_id}:{self.day.isoformat()}:{self.slots}"
 
 
-@fact
+@frozen
 class StreakBroken(Event):
     """A streak ended by a missed slot that can no longer be mended.
 
@@ -136,10 +135,10 @@ class StreakBroken(Event):
     @property
     def key(self) -> str:
         """``broken:{habit}:{day}``."""
-        return f"broken:{text_of(self.habit_id)}:{day_text(self.day)}"
+        return f"broken:{self.habit_id}:{self.day.isoformat()}"
 
 
-@fact
+@frozen
 class Retracted(Event):
     """A derived event is no longer true.
 
@@ -159,7 +158,7 @@ class Retracted(Event):
         return self.retracted_key
 
 
-@fact
+@frozen
 class CoinsPosted(Event):
     """A transfer touched a wallet of this owner.
 
@@ -178,7 +177,7 @@ class CoinsPosted(Event):
     balance: int
 
 
-@fact
+@frozen
 class HoldClosed(Event):
     """A hold on coins has ended.
 
@@ -197,7 +196,7 @@ class HoldClosed(Event):
     settled: int
 
 
-@fact
+@frozen
 class Recorded(Event):
     """An event of the host's own that has no class.
 

@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 from habitkit import ids, plugins
 from habitkit._action import Life, SyncRoom, SyncRunner, procedure
 from habitkit.assembly import wire
-from habitkit.coins.actions import CoinActions
 from habitkit.errors import HostTransactionUnsupported, RoomNotStored
-from habitkit.habits.actions import HabitActions
-from habitkit.journal.actions import EventActions, RelayActions
 from habitkit.reactions import sweep
 from habitkit.store import HostTransactions
-from habitkit.streaks.actions import StreakActions
 from habitkit.streaks.rebuilding import rebuild_all as rebuild
 
 if TYPE_CHECKING:
@@ -23,45 +19,24 @@ if TYPE_CHECKING:
     from typing import Self
 
     from habitkit.clock import Clock
+    from habitkit.coins.actions import Coins
     from habitkit.coins.economy import Economy
+    from habitkit.habits.actions import Habits
+    from habitkit.journal.actions import Events, Relay
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Store
+    from habitkit.streaks.actions import Streaks
     from habitkit.streaks.strength import Strength
     from habitkit.transaction import Transaction
 
 __all__ = [
-    "Coins",
-    "Events",
     "HabitKit",
-    "Habits",
     "HostKit",
     "OwnedKit",
-    "Relay",
     "Rooms",
-    "Streaks",
 ]
 
 R = TypeVar("R")
-
-
-class Habits(HabitActions, SyncRoom):
-    """``kit.habits``."""
-
-
-class Streaks(StreakActions, SyncRoom):
-    """``kit.streaks``."""
-
-
-class Coins(CoinActions, SyncRoom):
-    """``kit.coins``."""
-
-
-class Events(EventActions, SyncRoom):
-    """``kit.events``."""
-
-
-class Relay(RelayActions, SyncRoom):
-    """``kit.relay``."""
 
 
 class Rooms(SyncRoom):
@@ -70,21 +45,29 @@ class Rooms(SyncRoom):
     @cached_property
     def habits(self) -> Habits:
         """Habits and check-ins."""
+        from habitkit.habits.actions import Habits  # noqa: PLC0415 - only where it is used
+
         return Habits(self._stored("habits", "streaks"))
 
     @cached_property
     def streaks(self) -> Streaks:
         """Current and best streaks."""
+        from habitkit.streaks.actions import Streaks  # noqa: PLC0415 - only where it is used
+
         return Streaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> Coins:
         """The coin ledger."""
+        from habitkit.coins.actions import Coins  # noqa: PLC0415 - only where it is used
+
         return Coins(self._stored("coins"))
 
     @cached_property
     def events(self) -> Events:
         """The journal of events."""
+        from habitkit.journal.actions import Events  # noqa: PLC0415 - only where it is used
+
         return Events(self._runner)
 
     def run(self, work: Callable[[Transaction], R]) -> R:
@@ -232,6 +215,8 @@ class HabitKit(_EveryOwner):
     @cached_property
     def relay(self) -> Relay:
         """Delivers committed events to subscribers."""
+        from habitkit.journal.actions import Relay  # noqa: PLC0415 - only where it is used
+
         return Relay(self._runner)
 
     sweep = procedure(sweep)

@@ -11,14 +11,11 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from attrs import evolve
+
 from habitkit import ids
-from habitkit.coins.auditing import seal_entries
-from habitkit.coins.holding import expire_holds
-from habitkit.coins.reconciling import reconcile
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Event, Recorded, Retracted
-from habitkit.habits.passing import pass_time
-from habitkit.journal.actions import sweep_journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -138,6 +135,8 @@ def _expect_own_name(kind: type[Event]) -> None:
 
 def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
     """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
+    from habitkit.coins.reconciling import reconcile  # noqa: PLC0415 - only where there is a kit
+
     rewarded = economy.rewarded
     return (on(*rewarded, Retracted, reconcile),) if rewarded else ()
 
@@ -160,15 +159,22 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
     Raises:
         InvalidInput: If the limit is not acceptable.
     """
+    # what only a sweep needs is not loaded by every program that imports habitkit
+    from habitkit.coins.auditing import seal_entries  # noqa: PLC0415
+    from habitkit.coins.holding import expire_holds  # noqa: PLC0415
+    from habitkit.habits.passing import pass_time  # noqa: PLC0415
+    from habitkit.journal.actions import sweep_journal  # noqa: PLC0415
+
     limit = ids.limit(limit)
     report = yield from sweep_journal(limit)
     if wiring.keeps_habits:
         looked_at = yield from pass_time(limit)
-        report = report._replace(habits=looked_at, more=report.more or looked_at >= limit)
+        report = evolve(report, habits=looked_at, more=report.more or looked_at >= limit)
     if wiring.keeps_coins:
         expired = yield from expire_holds(limit)
         sealed, more = yield from seal_entries(limit)
-        report = report._replace(
+        report = evolve(
+            report,
             expired=expired,
             sealed=sealed,
             more=report.more or more or expired >= limit,

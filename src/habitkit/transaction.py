@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from habitkit import _codec, ids
-from habitkit._values import of_fields
 from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
 from habitkit.journal import rules
 from habitkit.journal.answers import once
@@ -78,7 +77,7 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
-        self._caused: dict[tuple[int, str], None] = {}
+        self._caused: dict[tuple[UUID, str], None] = {}
         self.cause: UUID | None = None
 
     @property
@@ -128,7 +127,7 @@ class Transaction:
         cause = self.cause
         if cause is None:
             return self.new_id()
-        asked = (cause.int, name)  # a UUID computes its hash in Python each time
+        asked = (cause, name)
         if asked in self._caused:
             return self.new_id()
         self._caused[asked] = None
@@ -316,5 +315,5 @@ class Transaction:
             position = following.get(owner, 0)
             following[owner] = position + 1
             deliver = event.type in delivered if delivered else False
-            rows.append(of_fields(EventRow, (rev, position, event, deliver)))
+            rows.append(EventRow(rev, position, event, deliver))
         self.stores.events.append(rows)

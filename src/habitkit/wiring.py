@@ -6,10 +6,9 @@ from contextvars import ContextVar
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import field
+from attrs import field, frozen
 
 from habitkit import ids
-from habitkit._values import frozen
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.economy import Economy
 from habitkit.errors import Misuse, NestedTransaction

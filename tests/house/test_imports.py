@@ -83,7 +83,7 @@ ACTION_PAGES = (
 )
 READING = "habitkit.streaks.reading"
 """How the actions of habits and streaks read what a store knows of a habit."""
-MEANS = {"habitkit._hashing", "habitkit._text", "habitkit._values"}
+MEANS = {"habitkit._text"}
 VALUES = {"habitkit.errors", "habitkit.events"} | MEANS
 
 
@@ -137,7 +137,6 @@ def _is_own(page: Module, target: str, kinds: tuple[str, ...]) -> bool:
 def _is_streak_rule(page: Module, target: str) -> bool:
     """A check-in is judged by the rules of streaks."""
     return room_of(page) == "habits" and target in {
-        "habitkit.streaks.late",  # loads them when they are first asked for
         *(f"habitkit.streaks.{name}" for name in ("rules", *PURE_OF_STREAKS)),
     }
 
@@ -152,7 +151,6 @@ def test_the_pages_of_a_second_subject_are_there():
     assert found - {"__init__", "store"} == {
         *(*VALUE_PAGES, *PURE_PAGES, *ACTION_PAGES),
         READING.rpartition(".")[2],
-        "late",
     }
 
 

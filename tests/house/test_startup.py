@@ -16,13 +16,13 @@ HEAVY = [
     "asyncpg",
     "cattrs",
     "concurrent",
+    "dateutil",
     "django",
     "fastapi",
     "flask",
     "greenlet",
     "habitkit.async_kit",
     "habitkit.backends",
-    "habitkit.coins.books",
     "habitkit.contrib",
     "habitkit.importers",
     "habitkit.testing",
@@ -95,7 +95,12 @@ def test_opening_a_store_of_the_packages_own_looks_for_no_installed_packages():
 
 
 def test_importing_the_package_loads_the_package(imported):
-    assert {"habitkit", "habitkit.kit", "habitkit.habits.actions"} <= set(imported["modules"])
+    assert {"habitkit", "habitkit.kit", "habitkit.habits.model"} <= set(imported["modules"])
+
+
+@pytest.mark.parametrize("service", ["habits", "streaks", "coins"])
+def test_a_service_that_nobody_uses_is_not_loaded(service, imported):
+    assert f"habitkit.{service}.actions" not in imported["modules"]
 
 
 def test_importing_the_package_opens_no_connection_and_writes_no_file(imported):

@@ -185,7 +185,7 @@ def makes_coins_of_nothing(_, stores):
 @noticed_by("test_a_hold_is_ended_once")
 def ends_holds_again(_, stores):
     holds = stores.coins.holds
-    holds.end = lambda hold: holds._holds.put(hold.id.int, hold)
+    holds.end = lambda hold: holds._holds.put(hold.id, hold)
 
 
 @noticed_by("test_a_hold_lasts_until_its_time_and_not_an_instant_longer")
@@ -196,7 +196,7 @@ def keeps_what_has_lapsed(_, stores):
 @noticed_by("test_the_balance_at_an_instant_is_that_after_the_last_entry_until_then")
 def knows_no_past(_, stores):
     coins = stores.coins
-    coins.balance_at = lambda account_id, at: coins._accounts.rows[account_id.int].balance
+    coins.balance_at = lambda account_id, at: coins._accounts.rows[account_id].balance
 
 
 @noticed_by("test_old_keys_still_answer_after_the_words_are_gone")
@@ -205,7 +205,7 @@ def forgets_too_much(_, stores):
 
     def forget(account_id, after, last):
         for line in books.lines(account_id, after, last):
-            transfers.delete(line.transfer_id.int)
+            transfers.delete(line.transfer_id)
         return 0
 
     books.forget = forget

@@ -40,9 +40,9 @@ class InMemory:
 
     def insert(self, table, row):
         if table == "entries":
-            self.tables[table][row["account_id"].int, row["seq"]] = Move(**row, debt=0)
+            self.tables[table][row["account_id"], row["seq"]] = Move(**row, debt=0)
         else:
-            self.tables[table][row["id"].int] = Transfer(**row)
+            self.tables[table][row["id"]] = Transfer(**row)
 
 
 class InTables:

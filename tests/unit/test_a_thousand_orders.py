@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 import habitkit.testing
 from habitkit import DayClock, FreezeRule, Goal, HabitKit, Schedule
@@ -112,7 +113,7 @@ def play(plan: dict[str, Any], order: list[Step], lived: set[int]) -> Outcome:
     assert kit.streaks.rebuild(habit).repaired == ()
     rows = store._stores.coins._settled
     return Outcome(
-        str(kit.streaks.state(habit)._replace(habit_id=UUID(int=0))),
+        str(evolve(kit.streaks.state(habit), habit_id=UUID(int=0))),
         frozenset((row.key.replace(str(habit), "run"), row.amount) for row in rows if row.amount),
         kit.coins.balance("ada").posted,
         frozenset((name, key.replace(str(habit), "run")) for name, key in still_true(kit)),

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+import habitkit
 import habitkit.async_kit
-import habitkit.kit
 import habitkit.testing
 from habitkit import AsyncHabitKit, DayClock, HabitKit, Schedule, SweepReport, ids, on, subscribe
 from habitkit._action import Action, Procedure
@@ -60,26 +60,27 @@ def colour(request):
 # -- the same rooms ------------------------------------------------------------------------------
 
 
-def _rooms(module, prefix=""):
-    """Return the actions of every room of a colour, by room and name."""
+def _actions(room):
+    """Return the actions that a room, or a class of rooms, offers by name."""
+    kind = room if isinstance(room, type) else type(room)
     return {
-        cls.__name__.removeprefix(prefix): {
-            name: value.function
-            for name, value in inspect.getmembers(cls)
-            if isinstance(value, Action | Procedure)
-        }
-        for cls in vars(module).values()
-        if isinstance(cls, type)
-        and cls.__module__ == module.__name__
-        and any(isinstance(value, Action | Procedure) for _, value in inspect.getmembers(cls))
+        name: value.function
+        for name, value in inspect.getmembers(kind)
+        if isinstance(value, Action | Procedure)
     }
 
 
-def test_both_colours_have_the_same_rooms_with_the_same_actions():
-    rooms = _rooms(habitkit.kit)
+async def test_both_colours_have_the_same_rooms_with_the_same_actions():
+    threaded = ThreadedStore(MemoryStore())
+    kit, async_kit = HabitKit(MemoryStore()), AsyncHabitKit(threaded)
 
-    assert rooms.keys() >= {"Habits", "Streaks", "Coins", "Events", "Relay", "HabitKit"}
-    assert _rooms(habitkit.async_kit, "Async") == rooms
+    for name in ("habits", "streaks", "coins", "events", "relay"):
+        found = _actions(getattr(kit, name))
+        assert found
+        assert _actions(getattr(async_kit, name)) == found
+    assert _actions(HabitKit).keys() == {"rebuild", "sweep"}
+    assert _actions(AsyncHabitKit) == _actions(HabitKit)
+    await threaded.close()
 
 
 def test_both_kits_have_the_same_methods_with_the_same_arguments():

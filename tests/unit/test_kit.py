@@ -564,7 +564,8 @@ async def test_calls_of_an_async_kit_are_coroutine_functions():
 
 
 def test_on_the_class_an_action_is_itself_with_its_docs():
-    from habitkit.kit import Habits, Relay
+    from habitkit.habits.actions import Habits
+    from habitkit.journal.actions import Relay
 
     assert Habits.check_in.function is habits.check_in
     assert Habits.check_in.__doc__ == habits.check_in.__doc__

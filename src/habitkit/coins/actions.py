@@ -6,8 +6,10 @@ import zlib
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from attrs import asdict
+
 from habitkit import ids
-from habitkit._action import action, query
+from habitkit._action import AsyncRoom, SyncRoom, action, query
 from habitkit.coins import rules
 from habitkit.coins.auditing import audit, export, forget, head
 from habitkit.coins.holding import hold, holds, release, reserve, settle
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 __all__ = [
+    "AsyncCoins",
     "CoinActions",
+    "Coins",
     "audit",
     "award",
     "balance",
@@ -191,7 +195,7 @@ def post_many(
     orders = []
     for index, posting in enumerate(postings):
         try:
-            orders.append(_checked(tx, _order_of(posting)))
+            orders.append(_checked(tx, Order(**asdict(posting, recurse=False))))
         except NotFound:
             raise
         except HabitKitError as error:
@@ -270,14 +274,6 @@ def _keeper(key: str) -> str:
     return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
 
 
-def _order_of(posting: Posting) -> Order:
-    """Return a posting of a batch as an order."""
-    return Order(
-        posting.kind, posting.source, posting.target, posting.currency, posting.amount,
-        posting.memo, posting.metadata,
-    )  # fmt: skip
-
-
 def _checked(tx: Transaction, order: Order) -> Order:
     """Return a valid order of what a caller gave; its metadata are plain JSON values."""
     kind, source, target = order.kind, order.source, order.target
@@ -324,3 +320,11 @@ class CoinActions:
     head = query(head)
     export = query(export)
     forget = action(forget)
+
+
+class Coins(CoinActions, SyncRoom):
+    """``kit.coins``."""
+
+
+class AsyncCoins(CoinActions, AsyncRoom):
+    """``kit.coins`` of an async kit."""

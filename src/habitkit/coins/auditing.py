@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids
 from habitkit._procedure import Call
-from habitkit.coins import late
+from habitkit.coins.books import AuditReport, Block, Digest, Finding, Head, LedgerExport
+from habitkit.coins.chain import BEGINNING, block_hash, line_hash, marks, words_digest
+from habitkit.coins.checking import Checker
 from habitkit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit._procedure import Steps
-    from habitkit.coins.books import AuditReport, Block, Finding, Head, LedgerExport, Line
-    from habitkit.coins.checking import Checker
+    from habitkit.coins.books import Line
     from habitkit.coins.model import Account, Hold, Settled
     from habitkit.coins.posting import Place
     from habitkit.transaction import Transaction
@@ -67,9 +68,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     elif tx.scope is not None:
         raise NotFound("ledger", owner)
     given: object = heads
-    if not isinstance(given, (list, tuple)) or not all(
-        isinstance(each, late.Head) for each in given
-    ):
+    if not isinstance(given, (list, tuple)) or not all(isinstance(each, Head) for each in given):
         raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
     expected: dict[UUID, list[Head]] = {}
     for each in heads:
@@ -81,29 +80,27 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     there: set[Place] = set()
     partners: dict[Place, None] = {}
     for account in _accounts(tx, owner):
-        checker = late.Checker(account, expected.pop(account.id, ()), tx.audit_key)
+        checker = Checker(account, expected.pop(account.id, ()), tx.audit_key)
         problem = _check(tx, checker)
         if problem is None and account.role == "wallet" and noted is not None:
             problem = checker.check_note(noted=account.id in noted)
         if problem is not None and len(findings) < _MAX_FINDINGS:
             findings.append(problem)
-        there.add(account[1:4])
+        there.add((account.owner, account.role, account.currency))
         partners |= {(account.owner, r, account.currency): None for r in sorted(checker.partners)}
         counted += 1
         entries += checker.entries
         sealed += checker.sealed
     findings += [
-        late.Finding("the account is gone", owner=of, currency=currency, role=role)
+        Finding("the account is gone", owner=of, currency=currency, role=role)
         for of, role, currency in partners
         if (of, role, currency) not in there
     ]
     findings += [
-        late.Finding(
-            f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency
-        )
+        Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
         for lost, *_ in expected.values()
     ]
-    return late.AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
+    return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
 
 
 def head(tx: Transaction, owner: str) -> list[Head]:
@@ -117,9 +114,9 @@ def head(tx: Transaction, owner: str) -> list[Head]:
         if account.role == "wallet":
             last = tx.coins.books.last_block(account.id)
             found.append(
-                late.Head(account.id, owner, account.currency, last.last, last.hash.hex())
+                Head(account.id, owner, account.currency, last.last, last.hash.hex())
                 if last
-                else late.Head(account.id, owner, account.currency, 0, "")
+                else Head(account.id, owner, account.currency, 0, "")
             )
     return found
 
@@ -131,7 +128,7 @@ def export(tx: Transaction, owner: str) -> LedgerExport:
     holds: list[Hold] = []
     for currency in sorted({account.currency for account in accounts}):
         holds += _holds(tx, owner, currency)
-    return late.LedgerExport(
+    return LedgerExport(
         owner,
         accounts,
         {account.id: tuple(_lines(tx, account.id)) for account in accounts},
@@ -196,19 +193,19 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
     for line in lines:
         if line.digest is None and (line.memo, line.metadata) != (None, None):
             salt = tx.new_id().bytes
-            fresh.append(late.Digest(line.transfer_id, salt, late.words_digest(salt, line)))
+            fresh.append(Digest(line.transfer_id, salt, words_digest(salt, line)))
     if fresh:
         books.digest(fresh)
         lines = books.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
-    hashes = [late.line_hash(line) for line in lines]
+    hashes = [line_hash(line) for line in lines]
     before = books.last_block(account_id)
-    start = late.BEGINNING if before is None else before.hash
-    block = late.Block(
+    start = BEGINNING if before is None else before.hash
+    block = Block(
         account_id,
         lines[0].seq,
         lines[-1].seq,
-        late.block_hash(start, hashes, tx.audit_key),
-        late.marks(hashes),
+        block_hash(start, hashes, tx.audit_key),
+        marks(hashes),
         tx.now,
     )
     books.seal(block, more=block.last < account.seq)
@@ -263,13 +260,14 @@ def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[Line]:
 def _check_sums(tx: Transaction) -> list[Finding]:
     """Find currencies that do not add up."""
     findings = []
-    for currency, balances, amounts, entries, transfers in tx.coins.books.sums():
-        if balances or amounts:
-            problem = f"balances sum to {balances} and entries to {amounts}, expected 0 and 0"
-            findings.append(late.Finding(problem, currency=currency))
-        if entries != 2 * transfers:
-            problem = f"{transfers} transfers have {entries} entries, expected two each"
-            findings.append(late.Finding(problem, currency=currency))
+    for row in tx.coins.books.sums():
+        if row.balances or row.amounts:
+            sums = f"balances sum to {row.balances} and entries to {row.amounts}"
+            problem = f"{sums}, expected 0 and 0"
+            findings.append(Finding(problem, currency=row.currency))
+        if row.entries != 2 * row.transfers:
+            problem = f"{row.transfers} transfers have {row.entries} entries, expected two each"
+            findings.append(Finding(problem, currency=row.currency))
     return findings
 
 

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from attrs import frozen
+
 from habitkit.coins.model import Account, Hold, Settled
 
 __all__ = ["AuditReport", "Block", "Digest", "Finding", "Head", "LedgerExport", "Line", "Sum"]
@@ -86,7 +88,8 @@ class Block(NamedTuple):
     at: datetime
 
 
-class Head(NamedTuple):
+@frozen
+class Head:
     """The end of a wallet's chain of blocks; keep it elsewhere, and a cut tail is found.
 
     Attributes:
@@ -122,7 +125,8 @@ class Sum(NamedTuple):
     transfers: int
 
 
-class Finding(NamedTuple):
+@frozen
+class Finding:
     """Something that is not as it must be.
 
     Attributes:
@@ -140,7 +144,8 @@ class Finding(NamedTuple):
     seq: int | None = None
 
 
-class AuditReport(NamedTuple):
+@frozen
+class AuditReport:
     """What an audit has looked at and found.
 
     Attributes:
@@ -161,7 +166,8 @@ class AuditReport(NamedTuple):
         return not self.findings
 
 
-class LedgerExport(NamedTuple):
+@frozen
+class LedgerExport:
     """Everything the ledger keeps about one owner.
 
     Attributes:

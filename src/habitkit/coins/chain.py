@@ -8,11 +8,11 @@ hashes are HMAC-SHA256 (RFC 2104), which cannot be made anew without it.
 
 from __future__ import annotations
 
+import hmac
 import json
 from datetime import UTC
+from hashlib import sha256
 from typing import TYPE_CHECKING
-
-from habitkit._hashing import hmac_sha256, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ _MARK_BYTES = 8
 def words_digest(salt: bytes, line: Line) -> bytes:
     """Return the digest of an entry's memo and metadata."""
     words = json.dumps([line.memo, line.metadata], sort_keys=True)
-    return sha256(salt + words.encode())
+    return sha256(salt + words.encode()).digest()
 
 
 def line_hash(line: Line) -> bytes:
@@ -49,7 +49,7 @@ def line_hash(line: Line) -> bytes:
         None if line.reverses is None else str(line.reverses),
         None if line.digest is None else line.digest.hex(),
     ]
-    return sha256(json.dumps(parts).encode())
+    return sha256(json.dumps(parts).encode()).digest()
 
 
 def block_hash(before: bytes, hashes: Sequence[bytes], key: bytes | None) -> bytes:
@@ -61,7 +61,7 @@ def block_hash(before: bytes, hashes: Sequence[bytes], key: bytes | None) -> byt
         key: The audit key, or None.
     """
     content = b"".join((before, *hashes))
-    return sha256(content) if key is None else hmac_sha256(key, content)
+    return sha256(content).digest() if key is None else hmac.digest(key, content, "sha256")
 
 
 def marks(hashes: Sequence[bytes]) -> bytes:

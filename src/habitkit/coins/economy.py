@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from attrs import evolve, field
+from attrs import evolve, field, frozen
 
 from habitkit._text import storable
-from habitkit._values import frozen
 from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
 from habitkit.events import Event, HabitCompleted, StreakReached
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit._values import of_fields
 from habitkit.coins.model import Settled
 from habitkit.events import Retracted
 
@@ -45,10 +44,10 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
         if in_force is not rules:
             for rule in rules:
                 key = f"{place}:{rule.name}"
-                result[key] = of_fields(Settled, (key, rule.currency, 0))
+                result[key] = Settled(key, rule.currency, 0)
         for rule in in_force:
             key = f"{place}:{rule.name}"
-            result[key] = of_fields(Settled, (key, rule.currency, rule.give))
+            result[key] = Settled(key, rule.currency, rule.give)
     return result
 
 

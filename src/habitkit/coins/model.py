@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from attrs import field
-
-from habitkit._values import fact, frozen
+from attrs import field, frozen
 
 __all__ = [
     "Account",
@@ -96,7 +94,7 @@ class Move(NamedTuple):
     debt: int
 
 
-@fact
+@frozen
 class Transfer:
     """Coins that moved from one account to another.
 
@@ -163,7 +161,8 @@ class Posting:
         return cls("transfer", source, target, amount, **more)
 
 
-class Entry(NamedTuple):
+@frozen
+class Entry:
     """A line of a wallet's statement.
 
     Attributes:
@@ -187,7 +186,8 @@ class Entry(NamedTuple):
     metadata: Mapping[str, Any] | None = None
 
 
-class Balance(NamedTuple):
+@frozen
+class Balance:
     """What a wallet holds.
 
     Attributes:

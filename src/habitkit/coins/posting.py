@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
 from attrs import evolve
 
-from habitkit import ids
 from habitkit.coins import rules
 from habitkit.coins.model import Account, Hold, Move, Transfer
 from habitkit.errors import BatchRefused, InsufficientFunds, Refused
@@ -15,7 +15,6 @@ from habitkit.events import CoinsPosted, HoldClosed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
-    from uuid import UUID
 
     from habitkit.coins.model import HoldState, Kind, Role
     from habitkit.transaction import Transaction
@@ -83,7 +82,7 @@ class _Draft:
         """
         self._tx = tx
         self._many = many
-        self._accounts: dict[Place, Account] = {account[1:4]: account for account in accounts}
+        self._accounts: dict[Place, Account] = {_place(account): account for account in accounts}
         self._new: list[Account] = []
         self._moves: list[Move] = []
         self._unsealed: list[UUID] = []
@@ -97,37 +96,38 @@ class _Draft:
             InsufficientFunds: If a wallet would fall below its floor and may not.
             BalanceOverflow: If a balance would leave 64 bits.
         """
-        kind, source, target, currency, amount, memo, meta, reverses, between, may_owe = order
-        giving, taking = between or rules.BETWEEN[kind]
+        giving, taking = order.roles
+        source, target, currency, amount = order.source, order.target, order.currency, order.amount
         accounts, now = self._accounts, self._tx.now
         giving_place: Place = (source, giving, currency)
         taking_place: Place = (target, taking, currency)
         giver = accounts.get(giving_place) or self._opened(giving_place)
         taker = accounts.get(taking_place) or self._opened(taking_place)
-        at = now  # one instant for both sides
-        if giver.at > at:
-            at = giver.at
-        if taker.at > at:
-            at = taker.at
-        given = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe)
-        taken = rules.move(taker, transfer_id, amount, at, may_owe=may_owe)
+        at = max(now, giver.at, taker.at)  # one instant for both sides
+        given = rules.move(giver, transfer_id, -amount, at, may_owe=order.may_owe)
+        taken = rules.move(taker, transfer_id, amount, at, may_owe=order.may_owe)
         if self._many:
             accounts[giving_place] = rules.moved(giver, given)
             accounts[taking_place] = rules.moved(taker, taken)
         self._moves += given, taken
         self.transfers.append(
-            Transfer(transfer_id, kind, source, target, currency, amount, memo, at, meta, reverses)
+            Transfer(
+                id=transfer_id,
+                kind=order.kind,
+                source=source,
+                target=target,
+                currency=currency,
+                amount=amount,
+                memo=order.memo,
+                at=at,
+                metadata=order.metadata,
+                reverses=order.reverses,
+            )
         )
         if giving == "wallet":
-            self._tell(
-                giver,
-                CoinsPosted(source, now, transfer_id, kind, currency, -amount, given.balance),
-            )
+            self._tell(giver, given, order.kind)
         if taking == "wallet":
-            self._tell(
-                taker,
-                CoinsPosted(target, now, transfer_id, kind, currency, amount, taken.balance),
-            )
+            self._tell(taker, taken, order.kind)
 
     def write(self) -> None:
         """Write all of it and tell the wallets' owners."""
@@ -147,9 +147,19 @@ class _Draft:
         for owner, events in of_owners.items():
             tx.emit(owner, events)
 
-    def _tell(self, wallet: Account, event: CoinsPosted) -> None:
+    def _tell(self, wallet: Account, move: Move, kind: Kind) -> None:
         """Keep the event of a wallet's side; note its first entry after its last block to seal."""
-        self._told.append(event)
+        self._told.append(
+            CoinsPosted(
+                wallet.owner,
+                self._tx.now,
+                move.transfer_id,
+                kind,
+                wallet.currency,
+                move.amount,
+                move.balance,
+            )
+        )
         if wallet.seq == wallet.sealed:
             self._unsealed.append(wallet.id)
 
@@ -157,9 +167,22 @@ class _Draft:
         """Return an account that is still to be opened; a wallet may not fall below 0."""
         owner, role, currency = place
         floor = 0 if role == "wallet" else None
-        account = Account(self._tx.new_id(), owner, role, currency, 0, 0, self._tx.now, floor)
+        account = Account(
+            id=self._tx.new_id(),
+            owner=owner,
+            role=role,
+            currency=currency,
+            balance=0,
+            seq=0,
+            at=self._tx.now,
+            floor=floor,
+        )
         self._new.append(account)
         return account
+
+
+def _place(account: Account) -> Place:
+    return (account.owner, account.role, account.currency)
 
 
 def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
@@ -204,7 +227,7 @@ def post_all(tx: Transaction, first_id: UUID, orders: Sequence[Order]) -> list[T
 
 def nth(first_id: UUID, position: int) -> UUID:
     """Return the id of a transfer of a batch by its position."""
-    return ids.uuid_of((first_id.int + position) % _ALL_IDS)
+    return UUID(int=(first_id.int + position) % _ALL_IDS)
 
 
 def end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Hold:
@@ -230,7 +253,15 @@ def _end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Ho
         ended_at = post(tx, ended.return_id, order).at
     ended = evolve(ended, ended_at=ended_at)
     tx.coins.holds.end(ended)
-    event = HoldClosed(hold.owner, tx.now, hold.id, state, hold.currency, hold.amount, settled)
+    event = HoldClosed(
+        owner=hold.owner,
+        at=tx.now,
+        hold_id=hold.id,
+        state=state,
+        currency=hold.currency,
+        amount=hold.amount,
+        settled=settled,
+    )
     tx.emit(hold.owner, (event,))
     return ended
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit._values import of_fields
 from habitkit.coins import entitlements
 from habitkit.coins.posting import Order, post
 
@@ -37,6 +36,5 @@ def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
         sum_due = net[currency]
         if sum_due:
             kind: Kind = "reward" if sum_due > 0 else "correction"
-            bare = (kind, owner, owner, currency, abs(sum_due), None, None, None, None, True)
-            order = of_fields(Order, bare)
+            order = Order(kind, owner, owner, currency, abs(sum_due), may_owe=True)
             post(tx, tx.caused_id(currency), order)

@@ -128,7 +128,7 @@ def request_of(order: Order) -> dict[str, object]:
 def digest_of(orders: Sequence[Order]) -> str:
     """Return what makes two batches the same, but for words."""
     return _codec.digest(
-        [(*order[:5], _whether(order.memo), _whether(order.metadata)) for order in orders]
+        [{"kind": order.kind, "source": order.source, **request_of(order)} for order in orders]
     )
 
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
-from habitkit._values import of_fields
 from habitkit.coins.model import Account, Move
 from habitkit.errors import (
     BalanceOverflow,
@@ -154,29 +153,40 @@ def move(
         InsufficientFunds: If it would fall below its floor and may not.
         BalanceOverflow: If the balance, or the debt, would leave 64 bits.
     """
-    id_, owner, _, currency_, before, seq, at, floor_, _, _ = account
-    balance = before + change
+    balance, floor_ = account.balance + change, account.floor
     if not _SMALLEST <= balance <= _LARGEST:
-        raise BalanceOverflow(owner=owner, amount=change)
+        raise BalanceOverflow(owner=account.owner, amount=change)
     debt = 0
     if floor_ is not None and balance < floor_:
         if change < 0 and not may_owe:
             raise InsufficientFunds(
-                owner=owner, currency=currency_, balance=before, floor=floor_, amount=-change
+                owner=account.owner,
+                currency=account.currency,
+                balance=account.balance,
+                floor=floor_,
+                amount=-change,
             )
         debt = floor_ - balance
         if debt > _LARGEST:
-            raise BalanceOverflow(owner=owner, amount=change)
-    if at < now:
-        at = now
-    return of_fields(Move, (id_, seq + 1, transfer_id, change, balance, at, debt))
+            raise BalanceOverflow(owner=account.owner, amount=change)
+    at = max(account.at, now)
+    return Move(account.id, account.seq + 1, transfer_id, change, balance, at, debt)
 
 
 def moved(account: Account, move: Move) -> Account:
     """Return an account as a move leaves it."""
-    id_, owner, role, currency_, _, _, _, floor_, _, sealed = account
-    _, seq, _, _, balance, at, debt = move
-    return of_fields(Account, (id_, owner, role, currency_, balance, seq, at, floor_, debt, sealed))
+    return Account(
+        account.id,
+        account.owner,
+        account.role,
+        account.currency,
+        balance=move.balance,
+        seq=move.seq,
+        at=move.at,
+        floor=account.floor,
+        debt=move.debt,
+        sealed=account.sealed,
+    )
 
 
 @lru_cache(maxsize=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit._action import action, query
+from habitkit._action import AsyncRoom, SyncRoom, action, query
 from habitkit.errors import InvalidHabit
 from habitkit.events import HabitCreated
 from habitkit.habits import rules
@@ -35,7 +35,17 @@ if TYPE_CHECKING:
 
     from habitkit.transaction import Transaction
 
-__all__ = ["HabitActions", "backfill", "check_in", "create", "get", "of_owner", "undo"]
+__all__ = [
+    "AsyncHabits",
+    "HabitActions",
+    "Habits",
+    "backfill",
+    "check_in",
+    "create",
+    "get",
+    "of_owner",
+    "undo",
+]
 
 
 def create(
@@ -85,7 +95,17 @@ def create(
     tx.lock(owner)
 
     def work(habit_id: UUID) -> Habit:
-        habit = Habit(habit_id, owner, title, schedule, day_clock, tx.now, goal, words, freezes)
+        habit = Habit(
+            id=habit_id,
+            owner=owner,
+            title=title,
+            schedule=schedule,
+            clock=day_clock,
+            created_at=tx.now,
+            goal=goal,
+            tags=words,
+            freezes=freezes,
+        )
         tx.habits.add(habit)
         known = tx.habits.facts(owner, habit_id)
         if tx.strength is not None or rules.needs_judging(habit, known):
@@ -145,3 +165,11 @@ class HabitActions:
     archive = action(archive)
     restore = action(restore)
     travel = action(travel)
+
+
+class Habits(HabitActions, SyncRoom):
+    """``kit.habits``."""
+
+
+class AsyncHabits(HabitActions, AsyncRoom):
+    """``kit.habits`` of an async kit."""

@@ -9,14 +9,13 @@ from habitkit.habits.changes import coins_moved
 from habitkit.habits.finding import get, lock_owner
 from habitkit.habits.model import Changed
 from habitkit.habits.rejudging import judge, judge_owner
-from habitkit.streaks import late
+from habitkit.streaks.life import Life
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from habitkit.habits.facts import OtherFact
-    from habitkit.streaks.life import Life
     from habitkit.transaction import Transaction
 
 __all__ = ["add_facts", "add_own_facts"]
@@ -40,7 +39,7 @@ def add_facts(
     def work(fact_id: UUID) -> Changed:
         habit = get(tx, subject)
         known = tx.habits.facts(owner, subject)
-        added = list(facts(late.Life(habit, known, tx.now), fact_id))
+        added = list(facts(Life(habit, known, tx.now), fact_id))
         if not added:
             return Changed(fact_id, subject, 0, ())
         tx.habits.add_facts(added)

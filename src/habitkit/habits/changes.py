@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from habitkit._values import of_fields
 from habitkit.events import (
     CoinsPosted,
     Event,
@@ -17,13 +16,13 @@ from habitkit.events import (
 from habitkit.streaks import plain
 from habitkit.streaks import rules as streak_rules
 from habitkit.streaks.days import is_sealed, zone
-from habitkit.streaks.model import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
     from habitkit.habits.model import CheckIn, Credit, Habit
+    from habitkit.streaks.model import Snapshot
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -61,7 +60,7 @@ def turn(
         return before, []
     after = streak_rules.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-    after = of_fields(Snapshot, (*after[:7], plain.look_at(habit, after, tx.now), ()))
+    after = after._replace(look_at=plain.look_at(habit, after, tx.now))
     tx.streaks.put(after)
     event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]

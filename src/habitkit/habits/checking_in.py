@@ -124,17 +124,17 @@ def check_in_now(
         today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
     credit = rules.credit(day, today, tx.now, home, day_start)
     fact = CheckIn(
-        fact_id,
-        habit.id,
-        habit.owner,
-        day,
-        when,
-        tz or home_name,
-        note,
-        credit,
-        "app",
-        tx.now,
-        amount,
+        id=fact_id,
+        habit_id=habit.id,
+        owner=habit.owner,
+        day=day,
+        at=when,
+        tz=tz or home_name,
+        note=note,
+        credit=credit,
+        source="app",
+        received_at=tx.now,
+        amount=amount,
     )
     _, earned_before = streak_rules.reading(snapshot, day)
     first = first_received(tx, habit, day) if earned_before else None
@@ -149,13 +149,13 @@ def check_in_now(
     snapshot, turned = turn(tx, habit, snapshot, day, done=True, earned=earned, received_at=first)
     events += turned
     return CheckedIn(
-        fact_id,
-        habit.id,
-        day,
-        credit,
-        streak_rules.current_run(snapshot, max(day, today)),
-        coins_moved(events, habit.owner),
-        tuple(events),
+        id=fact_id,
+        habit_id=habit.id,
+        day=day,
+        credit=credit,
+        streak=streak_rules.current_run(snapshot, max(day, today)),
+        coins=coins_moved(events, habit.owner),
+        events=tuple(events),
     )
 
 
@@ -205,10 +205,10 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
         events += turned
     today = habit_day(tx.now, zone, day_start)
     return Undone(
-        fact.id,
-        habit.id,
-        fact.day,
-        streak_rules.current_run(snapshot, today),
-        coins_moved(events, owner),
-        tuple(events),
+        id=fact.id,
+        habit_id=habit.id,
+        day=fact.day,
+        streak=streak_rules.current_run(snapshot, today),
+        coins=coins_moved(events, owner),
+        events=tuple(events),
     )

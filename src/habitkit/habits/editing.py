@@ -76,19 +76,27 @@ def edit(
     tx.cause = new.id
     if not judged:  # the day stays done, and was received when it was
         state = plain.state(habit, snapshot, tx.now)
-        return CheckedIn(new.id, habit.id, new.day, new.credit, state.streak, 0, ())
+        return CheckedIn(
+            id=new.id,
+            habit_id=habit.id,
+            day=new.day,
+            credit=new.credit,
+            streak=state.streak,
+            coins=0,
+            events=(),
+        )
     outcome = judge(tx, habit, known, (new,), (old,))
     state = outcome.derived.state
     return CheckedIn(
-        new.id,
-        habit.id,
-        new.day,
-        new.credit,
-        state.streak,
-        coins_moved(outcome.events, owner),
-        tuple(outcome.events),
-        status_on(outcome.derived, new.day),
-        state.slack,
+        id=new.id,
+        habit_id=habit.id,
+        day=new.day,
+        credit=new.credit,
+        streak=state.streak,
+        coins=coins_moved(outcome.events, owner),
+        events=tuple(outcome.events),
+        status=status_on(outcome.derived, new.day),
+        slack=state.slack,
     )
 
 

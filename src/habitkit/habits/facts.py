@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID, uuid5
 
-from habitkit._values import fact, frozen
+from attrs import frozen
+
 from habitkit.errors import InvalidHabit
 from habitkit.habits.goal import Goal
 from habitkit.habits.schedule import Schedule
@@ -30,7 +31,7 @@ __all__ = [
 Credit = Literal["full", "history"]
 
 
-@fact
+@frozen
 class CheckIn:
     """The fact that a habit was done; all of it is fixed at capture and never recomputed.
 

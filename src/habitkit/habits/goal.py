@@ -5,8 +5,9 @@ from __future__ import annotations
 from sys import float_info
 from typing import TYPE_CHECKING, Literal
 
+from attrs import frozen
+
 from habitkit._text import storable
-from habitkit._values import frozen
 from habitkit.errors import InvalidHabit
 
 if TYPE_CHECKING:

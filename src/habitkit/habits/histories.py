@@ -72,7 +72,16 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
             at = min(day_boundary(day, zone, day_start), tx.now)
             facts.append(
                 CheckIn(
-                    fact_id, subject, owner, day, at, zone_name, None, "history", source, tx.now
+                    id=fact_id,
+                    habit_id=subject,
+                    owner=owner,
+                    day=day,
+                    at=at,
+                    tz=zone_name,
+                    note=None,
+                    credit="history",
+                    source=source,
+                    received_at=tx.now,
                 )
             )
     _add_history(tx, habit, facts)

@@ -11,8 +11,8 @@ from habitkit.habits.facts import CheckIn, Pause, Void, ZoneChanged
 from habitkit.habits.finding import get
 from habitkit.habits.model import CheckedIn, Undone
 from habitkit.habits.rejudging import judge, judge_owner
-from habitkit.streaks import late
 from habitkit.streaks.days import habit_day, zone
+from habitkit.streaks.life import Life
 from habitkit.streaks.model import Streak
 
 if TYPE_CHECKING:
@@ -54,28 +54,38 @@ def check_in_judged(
     if not amount:
         rules.amount_for(goal_on(habit, known, day, tx.now), amount)
     fact = CheckIn(
-        *(fact_id, habit.id, habit.owner, day, when, there, note, worth, "app", tx.now, amount)
+        id=fact_id,
+        habit_id=habit.id,
+        owner=habit.owner,
+        day=day,
+        at=when,
+        tz=there,
+        note=note,
+        credit=worth,
+        source="app",
+        received_at=tx.now,
+        amount=amount,
     )
     tx.habits.add_check_ins((fact,))
     tx.cause = fact_id
     outcome = judge(tx, habit, known, (fact,))
     state = outcome.derived.state
     return CheckedIn(
-        fact_id,
-        habit.id,
-        day,
-        worth,
-        state.streak,
-        coins_moved(outcome.events, habit.owner),
-        tuple(outcome.events),
-        status_on(outcome.derived, day),
-        state.slack,
+        id=fact_id,
+        habit_id=habit.id,
+        day=day,
+        credit=worth,
+        streak=state.streak,
+        coins=coins_moved(outcome.events, habit.owner),
+        events=tuple(outcome.events),
+        status=status_on(outcome.derived, day),
+        slack=state.slack,
     )
 
 
 def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:
     """Return the goal by which what is recorded on a day is judged."""
-    return late.Life(habit, facts, now).version_on(day).goal
+    return Life(habit, facts, now).version_on(day).goal
 
 
 def status_on(derived: Derived, day: date) -> Status:

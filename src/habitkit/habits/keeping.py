@@ -16,8 +16,9 @@ from habitkit.habits.facts import (
     StreakRepaired,
     ZoneChanged,
 )
-from habitkit.streaks import late, reading
+from habitkit.streaks import reading
 from habitkit.streaks.days import LATE_WINDOW, zone
+from habitkit.streaks.evaluation import fold_life
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +73,17 @@ def grant_freeze(
         habit, first = life.habit, start or life.today
         if end is not None and end < first:
             raise InvalidHabit("expires_day", given=end, expected=f"a day not before {first}")
-        return (FreezeGranted(fact_id, habit.id, habit.owner, tx.now, first, count, end),)
+        return (
+            FreezeGranted(
+                id=fact_id,
+                habit_id=habit.id,
+                owner=habit.owner,
+                at=tx.now,
+                effective_day=first,
+                count=count,
+                expires_day=end,
+            ),
+        )
 
     request = {"count": count, "effective_day": start, "expires_day": end}
     return add_facts(tx, habit_id, "grant_freeze", idempotency_key, request, facts)
@@ -101,7 +112,7 @@ def repair(
         known = reading.life(tx, habit, reading.snapshot_of(tx, habit))
         missed = [
             slot
-            for slot in late.fold_life(known).slots
+            for slot in fold_life(known).slots
             if slot.first <= day <= slot.last
             and slot.status == "MISSED"
             and tx.now - slot.deadline <= LATE_WINDOW

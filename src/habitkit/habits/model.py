@@ -6,9 +6,8 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from attrs import Attribute, field
+from attrs import Attribute, field, frozen
 
-from habitkit._values import fact, frozen
 from habitkit.errors import InvalidHabit
 from habitkit.events import Event
 from habitkit.habits.facts import CheckIn, Credit, Void
@@ -112,13 +111,13 @@ class Habit:
     schedule: Schedule
     clock: DayClock
     created_at: datetime
-    goal: Goal = Goal()
+    goal: Goal = field(factory=Goal)
     tags: tuple[str, ...] = ()
     freezes: FreezeRule | None = None
     place: int | None = None
 
 
-@fact
+@frozen
 class CheckedIn:
     """What a check-in did.
 
@@ -167,7 +166,8 @@ class OfflineCheckIn(NamedTuple):
     idempotency_key: str | None = None
 
 
-class Refusal(NamedTuple):
+@frozen
+class Refusal:
     """Why an item of a batch was refused.
 
     Attributes:
@@ -181,7 +181,7 @@ class Refusal(NamedTuple):
     reason: str
 
 
-@fact
+@frozen
 class Changed:
     """What a fact that is no check-in did.
 
@@ -198,7 +198,8 @@ class Changed:
     events: tuple[Event, ...]
 
 
-class Undone(NamedTuple):
+@frozen
+class Undone:
     """What taking a fact back did.
 
     Attributes:

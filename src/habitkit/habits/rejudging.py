@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.habits import rules
 from habitkit.habits.finding import habits_of
-from habitkit.streaks import late, reading
+from habitkit.streaks import reading
+from habitkit.streaks.checkpoints import first_day_of
+from habitkit.streaks.derived import derive, difference
 from habitkit.streaks.model import NO_DAY, Snapshot
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def judge(
         removed: The check-ins that it took back.
     """
     snapshot = reading.snapshot_of(tx, habit)
-    day = late.first_day_of(habit, [*added, *removed], others)
+    day = first_day_of(habit, [*added, *removed], others)
     checkpoints = reading.checkpoints(tx, snapshot, day)
     first = checkpoints[-1].needs_from if checkpoints else None
     after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
@@ -67,25 +69,30 @@ def judge(
     before = [*(fact for fact in after if fact.id not in new), *removed]
     voided = tx.habits.voided(habit.id, first)
 
-    def derive(facts: Sequence[Fact], at: datetime) -> Derived:
-        return late.derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
+    def derived(facts: Sequence[Fact], at: datetime) -> Derived:
+        return derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
 
     seen = _last_seen(snapshot, tx.now)
-    known = derive(before, tx.now)
+    known = derived(before, tx.now)
     told = known
     if seen < tx.now and snapshot.look_at is not None and snapshot.look_at <= tx.now:
-        told = derive(before, seen)
-    now = derive(after, tx.now) if added or removed else known
+        told = derived(before, seen)
+    now = derived(after, tx.now) if added or removed else known
     rev = tx.rev(habit.owner)
     tx.streaks.put(
         Snapshot(
-            *(habit.id, habit.owner, NO_DAY, b"", 0, rev),
+            habit_id=habit.id,
+            owner=habit.owner,
+            first_day=NO_DAY,
+            marks=b"",
+            best=0,
+            rev=rev,
             judged_at=tx.now,
             look_at=now.look_at,
             checkpoints=now.checkpoints,
         )
     )
-    return Outcome(now, tx.emit(habit.owner, late.difference(told, known, now, tx.now)))
+    return Outcome(now, tx.emit(habit.owner, difference(told, known, now, tx.now)))
 
 
 def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:

@@ -10,8 +10,10 @@ from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
 from habitkit.habits.facts import Void, ZoneChanged
 from habitkit.habits.goal import Goal, number
 from habitkit.habits.schedule import Schedule
-from habitkit.streaks import late, plain
+from habitkit.streaks import plain
 from habitkit.streaks.days import LATE_WINDOW, day_boundary, is_sealed
+from habitkit.streaks.recurring import next_day
+from habitkit.streaks.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from habitkit.habits.facts import Credit, Fact
     from habitkit.habits.model import Habit
-    from habitkit.streaks.timeline import Timeline
 
 __all__ = [
     "MAX_BACKDATE_DAYS",
@@ -147,7 +148,7 @@ def possible(schedule: object, goal: object) -> None:
         if "BYEASTER" in schedule.rule.upper():
             expected = "a rule of RFC 5545, which knows no BYEASTER"
             raise InvalidHabit("rule", given=schedule.rule, expected=expected)
-        if late.next_day(schedule.rule, start, start) is None:
+        if next_day(schedule.rule, start, start) is None:
             raise InvalidHabit(
                 "rule", given=schedule.rule, expected=f"one that recurs after {start}"
             )
@@ -252,4 +253,4 @@ def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     known = list(facts)
     voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
     changes = [fact for fact in known if isinstance(fact, ZoneChanged) and fact.id not in voided]
-    return late.Timeline(habit.clock, changes)
+    return Timeline(habit.clock, changes)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Literal
 
-from habitkit._values import frozen
+from attrs import frozen
+
 from habitkit.errors import InvalidHabit
 
 if TYPE_CHECKING:

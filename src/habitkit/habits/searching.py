@@ -10,7 +10,7 @@ from habitkit import ids
 from habitkit.errors import InvalidHabit
 from habitkit.habits import rules
 from habitkit.habits.facts import Archived, Restored, Void
-from habitkit.streaks import late
+from habitkit.streaks.life import Life
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -64,8 +64,7 @@ def search(
         habit
         for habit in _written(tx, owner, written, start)
         if wanted <= {_plain(tag) for tag in habit.tags}
-        and (habit.id in put_away and late.Life(habit, put_away[habit.id], tx.now).archived)
-        == archived
+        and (habit.id in put_away and Life(habit, put_away[habit.id], tx.now).archived) == archived
     )
     return list(islice(found, most))
 

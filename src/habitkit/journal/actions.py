@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from habitkit import _codec, ids
-from habitkit._action import action, procedure, query
+from habitkit._action import AsyncRoom, SyncRoom, action, procedure, query
 from habitkit._procedure import Call, Outside
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidEvent, InvalidInput
@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.wiring import Wiring
 
-__all__ = ["EventActions", "RelayActions", "page", "record", "run_once", "sweep_journal"]
+__all__ = [
+    "AsyncEvents",
+    "AsyncRelay",
+    "EventActions",
+    "Events",
+    "Relay",
+    "RelayActions",
+    "page",
+    "record",
+    "run_once",
+    "sweep_journal",
+]
 
 _LARGEST_FIELDS = 64 * 1024
 _LARGEST_NUMBER = 2**63 - 1
@@ -216,3 +227,19 @@ def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidEvent(
             "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
         ) from error
+
+
+class Events(EventActions, SyncRoom):
+    """``kit.events``."""
+
+
+class AsyncEvents(EventActions, AsyncRoom):
+    """``kit.events`` of an async kit."""
+
+
+class Relay(RelayActions, SyncRoom):
+    """``kit.relay``."""
+
+
+class AsyncRelay(RelayActions, AsyncRoom):
+    """``kit.relay`` of an async kit."""

@@ -62,7 +62,15 @@ def once(
     except Duplicate as error:
         raise AnswerForgotten(operation, key) from error
     prints = rules.fingerprint(request)
-    tx.stores.answers.put(Answer(owner, operation, key, prints, _codec.dump(result), tx.now))
+    answer = Answer(
+        owner=owner,
+        operation=operation,
+        key=key,
+        request=prints,
+        result=_codec.dump(result),
+        at=tx.now,
+    )
+    tx.stores.answers.put(answer)
     return result
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from habitkit._values import frozen
+from attrs import frozen
+
 from habitkit.events import Event
 
 __all__ = [
@@ -77,7 +78,8 @@ class StoredEvent:
         return f"{self.owner}:{self.rev}:{self.position}"
 
 
-class Delivery(NamedTuple):
+@frozen
+class Delivery:
     """An event that the relay has claimed.
 
     Attributes:
@@ -135,7 +137,8 @@ class Answer:
     at: datetime
 
 
-class Failure(NamedTuple):
+@frozen
+class Failure:
     """A delivery or message that could not be handled.
 
     Attributes:
@@ -149,7 +152,8 @@ class Failure(NamedTuple):
     attempts: int
 
 
-class RelayReport(NamedTuple):
+@frozen
+class RelayReport:
     """What one run of the relay did.
 
     Attributes:
@@ -161,7 +165,8 @@ class RelayReport(NamedTuple):
     failed: tuple[Failure, ...] = ()
 
 
-class SweepReport(NamedTuple):
+@frozen
+class SweepReport:
     """What one sweep did.
 
     Attributes:

@@ -6,11 +6,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
 from habitkit import ids
-from habitkit._action import action, query
+from habitkit._action import AsyncRoom, SyncRoom, action, query
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit
 from habitkit.habits.facts import Fact
-from habitkit.streaks import late, plain, reading, rules
+from habitkit.streaks import plain, reading, rules
+from habitkit.streaks.checkpoints import first_day_of
+from habitkit.streaks.evaluation import answer, explanation, fold_life
 from habitkit.streaks.rebuilding import rebuild
 
 if TYPE_CHECKING:
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 __all__ = [
+    "AsyncStreaks",
     "StreakActions",
+    "Streaks",
     "dashboard",
     "done_days",
     "explain",
@@ -102,7 +106,7 @@ def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> li
         InvalidHabit: If one of the days is none.
     """
     first, last = _day(start, "start"), _day(end, "end")
-    slots = late.fold_life(_life(tx, habit_id, first)).slots
+    slots = fold_life(_life(tx, habit_id, first)).slots
     return [slot for slot in slots if slot.last >= first and slot.first <= last]
 
 
@@ -119,7 +123,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     limit = ids.limit(best)
-    folded = late.fold_life(_life(tx, habit_id, date.min))
+    folded = fold_life(_life(tx, habit_id, date.min))
     found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
     return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
 
@@ -139,7 +143,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
     wanted = _day(day, "day")
     if wanted == date.max:
         raise InvalidHabit("day", given=day, expected=f"a day before {date.max}, the last there is")
-    return late.explanation(_life(tx, habit_id, wanted), wanted)
+    return explanation(_life(tx, habit_id, wanted), wanted)
 
 
 def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
@@ -161,14 +165,14 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
             raise InvalidHabit("facts", given=fact, expected="facts of habitkit.habits.facts")
         instant(getattr(fact, "at", tx.now), "at")
     others = tx.habits.facts(habit.owner, habit.id)
-    day = late.first_day_of(habit, facts, [*others, *facts])
+    day = first_day_of(habit, facts, [*others, *facts])
     if tx.habits.known([fact.id for fact in facts]):  # another form of what is there already
         day = date.min
     return _answer(tx, reading.life(tx, habit, reading.snapshot_of(tx, habit), day, others, facts))
 
 
 def _answer(tx: Transaction, life: Life) -> HabitState:
-    return late.answer(life, late.fold_life(life), tx.strength)
+    return answer(life, fold_life(life), tx.strength)
 
 
 def _life(tx: Transaction, habit_id: UUID | str, day: date) -> Life:
@@ -216,3 +220,11 @@ class StreakActions:
     simulate = query(simulate)
     done_days = query(done_days)
     rebuild = action(rebuild)
+
+
+class Streaks(StreakActions, SyncRoom):
+    """``kit.streaks``."""
+
+
+class AsyncStreaks(StreakActions, AsyncRoom):
+    """``kit.streaks`` of an async kit."""

@@ -25,14 +25,13 @@ def to_text(checkpoints: Sequence[Checkpoint]) -> str | None:
     return json.dumps(
         [
             (
-                day.isoformat(),
-                strength,
-                _standing_values(done),
-                _SAME if earned == done else earned and _standing_values(earned),
+                checkpoint.day.isoformat(),
+                checkpoint.strength,
+                _standing_values(checkpoint.done),
+                _earned_values(checkpoint),
                 *_rest_of(checkpoint),
             )
             for checkpoint in checkpoints
-            for day, done, earned, strength in (checkpoint[:4],)
         ],
         separators=(",", ":"),
     )
@@ -48,17 +47,33 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
         earned = done if others == _SAME else others and _standing_of(others)
         needs, holds, told_by = _rest_from(day, rest)
         known = date.fromisoformat(day)
-        found.append(Checkpoint(known, done, earned, strength, needs, holds, told_by))
+        found.append(
+            Checkpoint(
+                day=known,
+                done=done,
+                earned=earned,
+                strength=strength,
+                needs_from=needs,
+                holds_from=holds,
+                strength_by=told_by,
+            )
+        )
     return tuple(found)
 
 
 def _rest_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return what is written of few checkpoints only: two days, and the name of a function."""
-    day, needs_from, holds_from, told_by = checkpoint.day, *checkpoint[4:]
-    if needs_from == holds_from == day and not told_by:
+    told_by = checkpoint.strength_by
+    if checkpoint.needs_from == checkpoint.holds_from == checkpoint.day and not told_by:
         return ()
-    days = (needs_from.isoformat(), holds_from.isoformat())
+    days = (checkpoint.needs_from.isoformat(), checkpoint.holds_from.isoformat())
     return (*days, told_by) if told_by else days
+
+
+def _earned_values(checkpoint: Checkpoint) -> tuple[Any, ...] | str | None:
+    if checkpoint.earned is None:
+        return None
+    return _SAME if checkpoint.earned == checkpoint.done else _standing_values(checkpoint.earned)
 
 
 def _rest_from(day: str, rest: Sequence[str]) -> tuple[date, date, str]:

@@ -136,13 +136,13 @@ def at_days(
         levels[slot.last + _DAY] = level
     return [
         Checkpoint(
-            day,
-            done.standings[day],
-            earned.standings.get(day),
-            levels[day],
-            day if rolling is None else rolling.needs_from(day),
-            day if rolling is None else rolling.holds_from(day),
-            told_by,
+            day=day,
+            done=done.standings[day],
+            earned=earned.standings.get(day),
+            strength=levels[day],
+            needs_from=day if rolling is None else rolling.needs_from(day),
+            holds_from=day if rolling is None else rolling.holds_from(day),
+            strength_by=told_by,
         )
         for day in days
     ]

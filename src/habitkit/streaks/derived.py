@@ -115,13 +115,13 @@ def derive(
     )
     ahead = next_slot(life, folded.slots)
     return Derived(
-        events,
-        sealed,
-        paid,
-        state_before(life, folded, ahead, strength),
-        folded.slots,
-        _look_at(life, folded, ahead),
-        kept,
+        events=events,
+        sealed=sealed,
+        earned=paid,
+        state=state_before(life, folded, ahead, strength),
+        slots=folded.slots,
+        look_at=_look_at(life, folded, ahead),
+        checkpoints=kept,
     )
 
 

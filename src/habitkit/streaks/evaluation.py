@@ -115,7 +115,15 @@ def explanation(life: Life, day: date) -> Explanation:
     ]
     why = slot.why if slot else life.freedom(day, version.schedule) or "not due"
     status: Status = slot.status if slot else "EXEMPT"
-    return Explanation(day, status, why, slot, version.schedule, version.goal, tuple(seen))
+    return Explanation(
+        day=day,
+        status=status,
+        why=why,
+        slot=slot,
+        schedule=version.schedule,
+        goal=version.goal,
+        facts=tuple(seen),
+    )
 
 
 def _reaches(fact: Fact, first: date, last: date) -> bool:
@@ -180,17 +188,17 @@ def state_before(life: Life, folded: Folded, ahead: Ahead | None, strength: Stre
         repair_until = until if life.now <= until and not life.archived else None
     holding = [slot for slot in folded.slots if slot.first <= life.today <= slot.last]
     return HabitState(
-        life.habit.id,
-        life.today,
-        holding[0].status if holding else "EXEMPT",
-        streak,
-        folded.best,
-        0 if ahead is None else ahead.slack,
-        _risk(life, folded, ahead, repair_until),
-        ahead.slot.deadline if ahead is not None and streak.slots else None,
-        repair_until,
-        strength_of(folded.slots, strength, strength_before(life)),
-        folded.freezes.left(life.today),
+        habit_id=life.habit.id,
+        today=life.today,
+        status=holding[0].status if holding else "EXEMPT",
+        streak=streak,
+        best=folded.best,
+        slack=0 if ahead is None else ahead.slack,
+        risk=_risk(life, folded, ahead, repair_until),
+        expires_at=ahead.slot.deadline if ahead is not None and streak.slots else None,
+        repair_until=repair_until,
+        strength=strength_of(folded.slots, strength, strength_before(life)),
+        freezes=folded.freezes.left(life.today),
     )
 
 

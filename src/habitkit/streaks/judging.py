@@ -81,17 +81,19 @@ def judge(life: Life, version: Version, span: Span, *, open_still: bool = False)
     if status == "MISSED" and life.is_repaired(span.first, span.last):
         status, why = "FROZEN", "repaired"
     progress = 1.0 if status == "DONE" and goal.kind in {"avoid", "at_most"} else tally.progress
+    freq, span_days = frequency(schedule)
     return Slot(
-        span.first,
-        span.last,
-        deadline,
-        status,
-        why,
-        needed,
-        tally.completions,
-        tally.amount,
-        progress,
-        *frequency(schedule),
+        first=span.first,
+        last=span.last,
+        deadline=deadline,
+        status=status,
+        why=why,
+        needed=needed,
+        completions=tally.completions,
+        amount=tally.amount,
+        progress=progress,
+        freq=freq,
+        span_days=span_days,
     )
 
 

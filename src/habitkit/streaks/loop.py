@@ -14,7 +14,8 @@ from itertools import pairwise
 from math import sqrt
 from typing import Literal, NamedTuple
 
-from habitkit._values import frozen
+from attrs import frozen
+
 from habitkit.errors import InvalidHabit
 from habitkit.habits.goal import number
 from habitkit.streaks.rolling import automatic_days

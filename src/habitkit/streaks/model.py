@@ -4,9 +4,7 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from attrs import Factory, field
-
-from habitkit._values import fact
+from attrs import Factory, field, frozen
 
 __all__ = [
     "NO_DAY",
@@ -25,7 +23,7 @@ Status = Literal["DONE", "MISSED", "EXEMPT", "FROZEN", "OPEN"]
 Risk = Literal["NONE", "SAFE", "AT_RISK", "PROTECTED", "BROKEN", "REPAIRABLE"]
 
 
-@fact
+@frozen
 class Streak:
     """A run of done slots.
 
@@ -80,7 +78,8 @@ class Slot(NamedTuple):
     span_days: float
 
 
-class HabitState(NamedTuple):
+@frozen
+class HabitState:
     """How a habit stands at an instant.
 
     Attributes:
@@ -188,7 +187,8 @@ class Snapshot(NamedTuple):
     checkpoints: tuple[Checkpoint, ...] = ()
 
 
-class RebuildReport(NamedTuple):
+@frozen
+class RebuildReport:
     """What rebuilding snapshots from facts found.
 
     Attributes:

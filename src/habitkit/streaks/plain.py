@@ -75,17 +75,17 @@ def state(habit: Habit, snapshot: Snapshot, now: datetime) -> HabitState:
         repair_until = until if now <= until else None
         risk = "BROKEN" if repair_until is None else "REPAIRABLE"
     return HabitState(
-        habit.id,
-        today,
-        "DONE" if done_today else "OPEN",
-        streak,
-        best,
-        0,
-        risk,
-        expires_at,
-        repair_until,
-        _strength(snapshot, today),
-        0,
+        habit_id=habit.id,
+        today=today,
+        status="DONE" if done_today else "OPEN",
+        streak=streak,
+        best=best,
+        slack=0,
+        risk=risk,
+        expires_at=expires_at,
+        repair_until=repair_until,
+        strength=_strength(snapshot, today),
+        freezes=0,
     )
 
 
@@ -97,7 +97,7 @@ def look_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
         snapshot: Its strip.
         now: The instant, in UTC.
     """
-    first, marks = snapshot[2:4]
+    first, marks = snapshot.first_day, snapshot.marks
     recent = marks[-_RECENT:]
     clock = habit.clock
     tz = zone(clock.tz or "UTC")

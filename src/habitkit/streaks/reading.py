@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit.errors import NotFound
-from habitkit.streaks import late, rules
+from habitkit.streaks import rules
+from habitkit.streaks.checkpoints import until
+from habitkit.streaks.life import Life
+from habitkit.streaks.strength import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
 
     from habitkit.habits.facts import Fact, OtherFact
     from habitkit.habits.model import Habit
-    from habitkit.streaks.life import Life
     from habitkit.streaks.model import Checkpoint, Snapshot
     from habitkit.transaction import Transaction
 
@@ -51,10 +53,10 @@ def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpo
     """
     if snapshot.judged_at is None or snapshot.judged_at > tx.now or not snapshot.checkpoints:
         return ()
-    told_by = "" if tx.strength is None else late.name_of(tx.strength)
+    told_by = "" if tx.strength is None else name_of(tx.strength)
     if snapshot.checkpoints[-1].strength_by != told_by:
         return ()
-    return late.until(snapshot.checkpoints, day)
+    return until(snapshot.checkpoints, day)
 
 
 def life(
@@ -78,7 +80,7 @@ def life(
     known = tx.habits.facts(habit.owner, habit.id) if others is None else others
     since = _latest(checkpoints(tx, snapshot, day))
     recent = tx.habits.live(habit.id, None if since is None else since.needs_from)
-    return late.Life(habit, [*recent, *known, *added], tx.now, since)
+    return Life(habit, [*recent, *known, *added], tx.now, since)
 
 
 def lives(
@@ -106,7 +108,7 @@ def lives(
         facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)
     of_all = facts.get(None, [])
     return {
-        habit.id: late.Life(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
+        habit.id: Life(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
         for habit in habits
         if habit.id in since
     }

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from habitkit import ids
 from habitkit._procedure import Call
 from habitkit.errors import InvalidHabit
-from habitkit.streaks import late, plain, reading, rules
+from habitkit.streaks import plain, reading, rules
+from habitkit.streaks.checkpoints import thinned
 from habitkit.streaks.days import zone
+from habitkit.streaks.derived import derive
 from habitkit.streaks.model import RebuildReport
 
 if TYPE_CHECKING:
@@ -120,12 +122,12 @@ def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
     Its checkpoints are computed anew on the days that it has; if it has none, where it could.
     """
     wanted = {checkpoint.day for checkpoint in stored.checkpoints}
-    fresh = late.derive(
+    fresh = derive(
         habit,
         [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
         stored.judged_at or tx.now,
         tx.habits.voided(habit.id),
-        keep=lambda days: [day for day in days if day in wanted] if wanted else late.thinned(days),
+        keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
         strength=tx.strength,
     )
     return stored._replace(look_at=fresh.look_at, checkpoints=fresh.checkpoints)

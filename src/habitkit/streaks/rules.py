@@ -20,7 +20,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit._values import of_fields
 from habitkit.streaks.days import is_sealed
 from habitkit.streaks.model import NO_DAY, Snapshot, Streak
 
@@ -63,7 +62,7 @@ _AS_DONE = bytes.maketrans(b"hv", b"1x")
 
 def empty(habit_id: UUID, owner: str) -> Snapshot:
     """Return the snapshot of a habit that was never done."""
-    return Snapshot(habit_id, owner, NO_DAY, b"", 0, 0)
+    return Snapshot(habit_id, owner, first_day=NO_DAY, marks=b"", best=0, rev=0)
 
 
 def build(
@@ -92,7 +91,7 @@ def build(
     for day in days:
         marks[(day - first).days] = _MARKS[day in is_done, day in is_earned][0]
     strip = bytes(marks)
-    return Snapshot(habit_id, owner, first, strip, _longest(strip), rev)
+    return Snapshot(habit_id, owner, first_day=first, marks=strip, best=_longest(strip), rev=rev)
 
 
 def mark(
@@ -107,7 +106,7 @@ def mark(
         done: True if it is done now.
         earned: True if it is earned now; as ``done`` by default.
     """
-    habit_id, owner, first, marks, best = snapshot[:5]
+    first, marks, best = snapshot.first_day, snapshot.marks, snapshot.best
     new = _MARKS[done, done if earned is None else earned]
     if not marks:
         first = day
@@ -129,7 +128,7 @@ def mark(
             kept = marks.lstrip(b"x")
             first = first + timedelta(days=len(marks) - len(kept)) if kept else NO_DAY
             marks = kept
-    return of_fields(Snapshot, (habit_id, owner, first, marks, best, rev, None, None, ()))
+    return Snapshot(snapshot.habit_id, snapshot.owner, first, marks, best, rev)
 
 
 def mark_done(snapshot: Snapshot, days: Iterable[date], rev: int) -> Snapshot:
@@ -160,7 +159,7 @@ def earned_days(
 
 def reading(snapshot: Snapshot, day: date) -> tuple[bool, bool]:
     """Tell whether a day is done, and whether it is earned."""
-    first, marks = snapshot[2:4]
+    first, marks = snapshot.first_day, snapshot.marks
     at = (day - first).days
     return _READINGS[marks[at]] if 0 <= at < len(marks) else (False, False)
 
@@ -182,7 +181,7 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
 
     Today stays open until it ends, so it never breaks a run.
     """
-    first_day, marks = snapshot[2:4]
+    first_day, marks = snapshot.first_day, snapshot.marks
     end, last = (today - first_day).days + 1 if marks else 0, today
     if end > len(marks) or (end > 0 and marks[end - 1] in b"xv"):
         end, last = end - 1, today - _DAY  # today is not in the strip yet, or not done
@@ -222,7 +221,8 @@ def milestones_moved(
     turned_on = is_earned(after, day)
     if turned_on == is_earned(before, day):
         return [], []
-    first, marks = (after if turned_on else before)[2:4]
+    turned = after if turned_on else before
+    first, marks = turned.first_day, turned.marks
     at = (day - first).days
     start, end = _run(marks, at, _NOT_EARNED)
     if end == at + 1:  # the common case: it is the last day of the run

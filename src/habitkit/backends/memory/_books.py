@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
-from habitkit.coins import late
+from habitkit.coins.books import Line, Sum
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.coins.books import Block, Digest, Line, Sum
+    from habitkit.coins.books import Block, Digest
     from habitkit.coins.model import Account, Hold, Move, Settled, Transfer
 
 __all__ = ["Books", "Holds", "apart"]
@@ -38,27 +38,27 @@ class Holds:
 
     def __init__(self, log: UndoLog) -> None:
         """Make empty tables."""
-        self._holds: Table[int, Hold] = Table(log, "hold")
-        self._places: Table[tuple[str, str], tuple[int, ...]] = Table(log, "hold")
+        self._holds: Table[UUID, Hold] = Table(log, "hold")
+        self._places: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "hold")
 
     def add(self, hold: Hold) -> None:
         """Add an open hold."""
-        self._holds.insert(hold.id.int, hold)
+        self._holds.insert(hold.id, hold)
         place = (hold.owner, hold.currency)
-        self._places.put(place, (*self._places.get(place, ()), hold.id.int))
+        self._places.put(place, (*self._places.get(place, ()), hold.id))
 
     def get(self, hold_id: UUID) -> Hold | None:
         """Return a hold."""
-        return self._holds.get(hold_id.int)
+        return self._holds.get(hold_id)
 
     def end(self, hold: Hold) -> None:
         """Write what has become of an open hold."""
-        before = self._holds.get(hold.id.int)
+        before = self._holds.get(hold.id)
         if before is None or before.state != "open":
             msg = f"the hold {hold.id} is not open"
             raise IntegrityError(msg)
         ended = evolve(before, state=hold.state, settled=hold.settled, ended_at=hold.ended_at)
-        self._holds.put(hold.id.int, ended)
+        self._holds.put(hold.id, ended)
 
     def page(
         self, owner: str, currency: str, after: int | None, limit: int, *, open_at: datetime | None
@@ -106,9 +106,9 @@ class Books:
     def __init__(
         self,
         log: UndoLog,
-        accounts: Table[int, Account],
-        transfers: Table[int, Transfer],
-        entries: Table[tuple[int, int], Move],
+        accounts: Table[UUID, Account],
+        transfers: Table[UUID, Transfer],
+        entries: Table[tuple[UUID, int], Move],
         settled: Table[tuple[str, str], Settled],
         holds: Holds,
     ) -> None:
@@ -118,13 +118,13 @@ class Books:
         self._entries = entries
         self._settled = settled
         self.held = holds.held
-        self._unsealed: Table[int, UUID] = Table(log, "note")
-        self._digests: Table[int, tuple[bytes | None, bytes]] = Table(log, "digest")
-        self._blocks: Table[tuple[int, int], Block] = Table(log, "block")
+        self._unsealed: Table[UUID, UUID] = Table(log, "note")
+        self._digests: Table[UUID, tuple[bytes | None, bytes]] = Table(log, "digest")
+        self._blocks: Table[tuple[UUID, int], Block] = Table(log, "block")
 
     def account(self, account_id: UUID) -> Account | None:
         """Return one account."""
-        return self._accounts.get(account_id.int)
+        return self._accounts.get(account_id)
 
     def accounts(self, after: UUID | None, limit: int, *, owner: str | None) -> list[Account]:
         """Return a page of accounts."""
@@ -133,25 +133,25 @@ class Books:
             for account in self._accounts
             if (owner is None or account.owner == owner) and (after is None or account.id > after)
         ]
-        return sorted(found)[:limit]
+        return sorted(found, key=attrgetter("id"))[:limit]
 
     def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
         """Return a page of entries with their transfers."""
         numbers = sorted(seq for id_, seq in self._of(account_id) if seq > after)
-        return [self._line(self._entries.rows[account_id.int, seq]) for seq in numbers[:limit]]
+        return [self._line(self._entries.rows[account_id, seq]) for seq in numbers[:limit]]
 
     def sums(self) -> list[Sum]:
         """Return each currency in figures."""
         currencies = {id_: account.currency for id_, account in self._accounts.rows.items()}
-        moves = [(currencies[move.account_id.int], move.amount) for move in self._entries]
+        moves = [(currencies[move.account_id], move.amount) for move in self._entries]
         transfers = [transfer.currency for transfer in self._transfers]
         return [
-            late.Sum(
-                currency,
-                sum(a.balance for a in self._accounts if a.currency == currency),
-                sum(amount for of, amount in moves if of == currency),
-                sum(of == currency for of, _ in moves),
-                transfers.count(currency),
+            Sum(
+                currency=currency,
+                balances=sum(a.balance for a in self._accounts if a.currency == currency),
+                amounts=sum(amount for of, amount in moves if of == currency),
+                entries=sum(of == currency for of, _ in moves),
+                transfers=transfers.count(currency),
             )
             for currency in sorted({*currencies.values(), *transfers})
         ]
@@ -159,26 +159,26 @@ class Books:
     def unsealed(self, account_ids: Iterable[UUID]) -> None:
         """Note that accounts have entries that no block covers."""
         for account_id in account_ids:
-            self._unsealed.put(account_id.int, account_id)
+            self._unsealed.put(account_id, account_id)
 
     def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
         """Return accounts so noted."""
         noted = sorted(id_ for id_ in self._unsealed if after is None or id_ > after)[:limit]
-        return [(account_id, self._accounts.rows[account_id.int].owner) for account_id in noted]
+        return [(account_id, self._accounts.rows[account_id].owner) for account_id in noted]
 
     def digest(self, digests: Sequence[Digest]) -> None:
         """Give transfers a digest where they have none."""
-        for transfer_id, salt, digest in digests:
-            if transfer_id.int not in self._digests:
-                self._digests.insert(transfer_id.int, (salt, digest))
+        for row in digests:
+            if row.transfer_id not in self._digests:
+                self._digests.insert(row.transfer_id, (row.salt, row.digest))
 
     def seal(self, block: Block, *, more: bool) -> None:
         """Add a block."""
-        number = block.account_id.int
-        self._blocks.insert((number, block.last), block)
-        self._accounts.put(number, self._accounts.rows[number]._replace(sealed=block.last))
+        account_id = block.account_id
+        self._blocks.insert((account_id, block.last), block)
+        self._accounts.put(account_id, self._accounts.rows[account_id]._replace(sealed=block.last))
         if not more:
-            self._unsealed.delete(number)
+            self._unsealed.delete(account_id)
 
     def blocks(self, account_id: UUID, after: int, limit: int) -> list[Block]:
         """Return a page of blocks."""
@@ -194,47 +194,45 @@ class Books:
         """Return a page of an owner's entitlements."""
         rows = self._settled.rows.items()
         found = [row for (of, key), row in rows if of == owner and (after is None or key > after)]
-        return sorted(found)[:limit]
+        return sorted(found, key=attrgetter("key"))[:limit]
 
     def forget(self, account_id: UUID, after: int, last: int) -> int:
         """Erase memos, metadata and salts."""
         erased = 0
         for _, seq in self._of(account_id):
             if after < seq <= last:
-                number = self._entries.rows[account_id.int, seq].transfer_id.int
-                transfer = self._transfers.rows[number]
+                transfer = self._transfers.rows[self._entries.rows[account_id, seq].transfer_id]
                 if (transfer.memo, transfer.metadata) != (None, None):
-                    self._transfers.put(number, evolve(transfer, memo=None, metadata=None))
+                    self._transfers.put(transfer.id, evolve(transfer, memo=None, metadata=None))
                     erased += 1
-                if number in self._digests:
-                    self._digests.put(number, (None, self._digests.rows[number][1]))
+                if transfer.id in self._digests:
+                    _, digest = self._digests.rows[transfer.id]
+                    self._digests.put(transfer.id, (None, digest))
         return erased
 
-    def _of(self, account_id: UUID) -> list[tuple[int, int]]:
+    def _of(self, account_id: UUID) -> list[tuple[UUID, int]]:
         """Return the places of an account's entries."""
-        return [place for place in self._entries.rows if place[0] == account_id.int]
+        return [place for place in self._entries.rows if place[0] == account_id]
 
     def _line(self, move: Move) -> Line:
         """Return an entry with its transfer."""
-        _, seq, transfer_id, amount, balance, at, _ = move
-        own = (seq, transfer_id, amount, balance, at)
-        transfer = self._transfers.get(transfer_id.int)
-        salt, digest = self._digests.get(transfer_id.int, (None, None))
-        if transfer is None:
-            return late.Line(
-                *own, None, None, None, None, None, None, None, None, salt, digest, None
-            )
-        return late.Line(
-            *own,
-            transfer.kind,
-            transfer.source,
-            transfer.target,
-            transfer.currency,
-            transfer.amount,
-            transfer.memo,
-            apart(transfer).metadata,
-            transfer.reverses,
-            salt,
-            digest,
-            transfer.at,
+        transfer = self._transfers.get(move.transfer_id)
+        salt, digest = self._digests.get(move.transfer_id, (None, None))
+        return Line(
+            seq=move.seq,
+            transfer_id=move.transfer_id,
+            amount=move.amount,
+            balance=move.balance,
+            at=move.at,
+            kind=None if transfer is None else transfer.kind,
+            source=None if transfer is None else transfer.source,
+            target=None if transfer is None else transfer.target,
+            currency=None if transfer is None else transfer.currency,
+            total=None if transfer is None else transfer.amount,
+            memo=None if transfer is None else transfer.memo,
+            metadata=None if transfer is None else apart(transfer).metadata,
+            reverses=None if transfer is None else transfer.reverses,
+            salt=salt,
+            digest=digest,
+            made_at=None if transfer is None else transfer.at,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from habitkit import _codec
-from habitkit._values import of_fields
 from habitkit.backends.memory._tables import Table
+from habitkit.events import VOCABULARY
 from habitkit.journal.model import Delivery, EventRow, Locked, Message, StoredEvent
 from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
 
 Place = tuple[str, int, int]
+_OURS = frozenset(VOCABULARY.values())
 
 
 class Owners:
@@ -37,7 +39,7 @@ class Owners:
         rev = self._revs.get(owner, 0) + 1
         self._revs.put(owner, rev)
         messages = bool(self._inbox.rows and self._inbox.waiting(owner, 1))
-        return of_fields(Locked, (rev, messages))
+        return Locked(rev, messages)
 
     def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
         """Advance the revisions of many owners."""
@@ -56,14 +58,15 @@ class Events:
     def append(self, rows: Sequence[EventRow]) -> None:
         """Add events, and a delivery for each row that asks for one."""
         for row in rows:
-            rev, position, event, deliver = row
-            owner = event.owner
+            owner = row.event.owner
             table = self._logs.get(owner)
             if table is None:
                 table = self._logs[owner] = Table(self._undo, "event")
-            table.insert((rev, position), row)
-            if deliver:
-                self._outbox.add((owner, rev, position), event.at)
+            if type(row.event) not in _OURS:  # a host's own may hold what can be changed
+                row = row._replace(event=deepcopy(row.event))  # noqa: PLW2901
+            table.insert((row.rev, row.position), row)
+            if row.deliver:
+                self._outbox.add((owner, row.rev, row.position), row.event.at)
 
     def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
         """Return a page of an owner's events."""
@@ -196,4 +199,12 @@ def _stored(row: EventRow) -> StoredEvent:
     """Return an event as every store gives it back: its fields are JSON values."""
     event = row.event
     fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
-    return StoredEvent(event.owner, row.rev, row.position, event.type, event.at, event.key, fields)
+    return StoredEvent(
+        owner=event.owner,
+        rev=row.rev,
+        position=row.position,
+        type=event.type,
+        at=event.at,
+        key=event.key,
+        fields=fields,
+    )

@@ -23,31 +23,43 @@ __all__ = ["Habits", "Streaks"]
 _DAY = timedelta(days=1)
 
 
+class _Days(Table[date, "tuple[CheckIn, ...]"]):
+    """A habit's check-ins by day.
+
+    Attributes:
+        latest: No day is later, even if a rollback has removed it.
+    """
+
+    def __init__(self, log: UndoLog, latest: date) -> None:
+        """Make an empty table."""
+        super().__init__(log, "day")
+        self.latest = latest
+
+
 class Habits:
     """Habits and their facts; the facts of a habit lie together, by day."""
 
     def __init__(self, log: UndoLog) -> None:
         """Make empty tables."""
-        self._habits: Table[int, Habit] = Table(log, "habit")
-        self._facts: Table[int, CheckIn] = Table(log, "check-in")
-        self._others: Table[int, OtherFact] = Table(log, "fact")
-        self._voids: Table[int, Void] = Table(log, "void")
-        self._voids_of: dict[int, Table[int, Void]] = {}
-        self._days: dict[int, Table[date, tuple[CheckIn, ...]]] = {}
-        self._latest: dict[int, date] = {}  # no day is later, even if a rollback has removed it
+        self._habits: Table[UUID, Habit] = Table(log, "habit")
+        self._facts: Table[UUID, CheckIn] = Table(log, "check-in")
+        self._others: Table[UUID, OtherFact] = Table(log, "fact")
+        self._voids: Table[UUID, Void] = Table(log, "void")
+        self._voids_of: dict[UUID, Table[UUID, Void]] = {}
+        self._days: dict[UUID, _Days] = {}
         self._log = log
 
     def add(self, habit: Habit) -> None:
         """Add a habit."""
-        self._habits.insert(habit.id.int, habit)
+        self._habits.insert(habit.id, habit)
 
     def put(self, habit: Habit) -> None:
         """Write a habit over the one that is there."""
-        self._habits.put(habit.id.int, habit)
+        self._habits.put(habit.id, habit)
 
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit."""
-        return self._habits.get(habit_id.int)
+        return self._habits.get(habit_id)
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         """Return a page of an owner's habits."""
@@ -59,33 +71,30 @@ class Habits:
 
     def owner_of(self, habit_id: UUID) -> str | None:
         """Return the owner of a habit."""
-        habit = self._habits.get(habit_id.int)
+        habit = self._habits.get(habit_id)
         return None if habit is None else habit.owner
 
     def owner_of_fact(self, fact_id: UUID) -> str | None:
         """Return the owner of a fact."""
-        fact = self._facts.get(fact_id.int) or self._others.get(fact_id.int)
+        fact = self._facts.get(fact_id) or self._others.get(fact_id)
         return None if fact is None else fact.owner
 
     def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
         """Add check-ins."""
         for fact in facts:
-            self._facts.insert(fact.id.int, fact)
-            habit = fact.habit_id.int
-            days = self._days.get(habit)
+            self._facts.insert(fact.id, fact)
+            days = self._days.get(fact.habit_id)
             if days is None:
-                days = self._days[habit] = Table(self._log, "day")
-                self._latest[habit] = fact.day
-            if fact.day > self._latest[habit]:
-                self._latest[habit] = fact.day
+                days = self._days[fact.habit_id] = _Days(self._log, fact.day)
+            days.latest = max(days.latest, fact.day)
             days.put(fact.day, (*days.get(fact.day, ()), fact))
 
     def add_facts(self, facts: Sequence[OtherFact]) -> None:
         """Add facts that are no check-ins."""
         for fact in facts:
-            if fact.id.int in self._facts:
+            if fact.id in self._facts:
                 raise self._others.duplicate()
-            self._others.insert(fact.id.int, fact)
+            self._others.insert(fact.id, fact)
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
@@ -99,39 +108,39 @@ class Habits:
         return [
             (fact.habit_id, fact.note)
             for fact in self._facts
-            if fact.owner == owner and fact.note is not None and fact.id.int not in self._voids
+            if fact.owner == owner and fact.note is not None and fact.id not in self._voids
         ]
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in."""
-        return self._others.get(fact_id.int)
+        return self._others.get(fact_id)
 
     def add_void(self, void: Void) -> None:
         """Take a check-in back."""
-        self._voids.insert(void.fact_id.int, void)
+        self._voids.insert(void.fact_id, void)
         if void.habit_id is not None:
-            voids = self._voids_of.setdefault(void.habit_id.int, Table(self._log, "void"))
-            voids.insert(void.fact_id.int, void)
+            voids = self._voids_of.setdefault(void.habit_id, Table(self._log, "void"))
+            voids.insert(void.fact_id, void)
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         """Return a check-in and whether it is voided."""
-        fact = self._facts.get(fact_id.int)
-        return None if fact is None else (fact, fact_id.int in self._voids)
+        fact = self._facts.get(fact_id)
+        return None if fact is None else (fact, fact_id in self._voids)
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         """Return a day's live check-ins."""
-        days = self._days.get(habit_id.int)
+        days = self._days.get(habit_id)
         facts = days.get(day) if days is not None else None
-        live = [fact for fact in facts or () if fact.id.int not in self._voids]
+        live = [fact for fact in facts or () if fact.id not in self._voids]
         return sorted(live, key=lambda fact: (fact.at, fact.id))
 
     def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        days = self._days.get(habit_id.int)
+        days = self._days.get(habit_id)
         if days is None:
             return []
         first = date.min if since is None else since
-        span = (self._latest[habit_id.int] - first).days + 1
+        span = (days.latest - first).days + 1
         if span < len(days.rows):
             wanted = [day for n in range(span) if (day := first + n * _DAY) in days]
         else:
@@ -145,15 +154,15 @@ class Habits:
     def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
         found = [
-            (self._facts.rows[void.fact_id.int], void.received_at)
-            for void in self._voids_of.get(habit_id.int, ())
-            if void.fact_id.int in self._facts
+            (self._facts.rows[void.fact_id], void.received_at)
+            for void in self._voids_of.get(habit_id, ())
+            if void.fact_id in self._facts
         ]
         return [(fact, at) for fact, at in found if since is None or fact.day >= since]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
-        return {fact_id for fact_id in fact_ids if fact_id.int in self._facts}
+        return {fact_id for fact_id in fact_ids if fact_id in self._facts}
 
 
 def _page(habits: Iterable[Habit], after: UUID | None, limit: int) -> list[Habit]:
@@ -166,11 +175,11 @@ class Streaks:
 
     def __init__(self, log: UndoLog) -> None:
         """Make an empty table."""
-        self._rows: Table[int, Snapshot] = Table(log, "snapshot")
+        self._rows: Table[UUID, Snapshot] = Table(log, "snapshot")
 
     def get(self, habit_id: UUID) -> Snapshot | None:
         """Return the snapshot of a habit."""
-        return self._rows.get(habit_id.int)
+        return self._rows.get(habit_id)
 
     def of_owner(self, owner: str) -> list[Snapshot]:
         """Return an owner's snapshots."""
@@ -184,7 +193,7 @@ class Streaks:
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
-        habit = snapshot.habit_id.int
+        habit = snapshot.habit_id
         stored = self._rows.get(habit)
         if stored is not None and stored.rev > snapshot.rev:
             msg = f"the snapshot of {snapshot.habit_id} is of revision {stored.rev} already"

@@ -1,8 +1,4 @@
-"""Tables of the memory store: dicts whose writes can be undone back to a mark.
-
-What is known by a UUID is kept under its ``int``: a UUID computes its hash in Python each time it
-is looked up.
-"""
+"""Tables of the memory store: dicts whose writes can be undone back to a mark."""
 
 from __future__ import annotations
 
@@ -55,10 +51,11 @@ class Table(Generic[K, V]):
             Duplicate: If there is one of this key.
         """
         rows = self.rows
-        if key in rows:
+        count = len(rows)
+        rows.setdefault(key, row)
+        if len(rows) == count:
             raise self.duplicate()
         self._note((rows, key, _MISSING))
-        rows[key] = row
 
     def duplicate(self) -> Duplicate:
         """Return the error of a second row of one identity."""

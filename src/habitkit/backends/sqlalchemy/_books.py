@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,13 +30,13 @@ from habitkit.coins.books import Block, Line, Sum
 from habitkit.coins.model import Account, Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.coins.books import Digest
 
-__all__ = ["Books"]
+__all__ = ["Books", "settled_of"]
 
 _LINE = (
     entries.c.seq,
@@ -112,8 +112,8 @@ class Books:
 
     def account(self, account_id: UUID) -> Account | None:
         """Return one account."""
-        row = self._link.row(self._ACCOUNT, {"id": account_id})
-        return None if row is None else Account(*row)
+        row = self._link.record(self._ACCOUNT, {"id": account_id})
+        return None if row is None else Account(**row)
 
     def accounts(self, after: UUID | None, limit: int, *, owner: str | None) -> list[Account]:
         """Return a page of accounts."""
@@ -121,7 +121,7 @@ class Books:
         if after is not None:
             wanted.append(accounts.c.id > after)
         statement = select(accounts).where(*wanted).order_by(accounts.c.id).limit(limit)
-        return [Account(*row) for row in self._link.select(statement)]
+        return [Account(**row) for row in self._link.select_records(statement)]
 
     def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
         """Return a page of entries with their transfers."""
@@ -132,7 +132,7 @@ class Books:
             .order_by(entries.c.seq)
             .limit(limit)
         )
-        return [Line(*row) for row in self._link.select(statement)]
+        return [Line(**row) for row in self._link.select_records(statement)]
 
     def sums(self) -> list[Sum]:
         """Return each currency in figures."""
@@ -145,15 +145,25 @@ class Books:
             .group_by(accounts.c.currency)
         )
         made = select(transfers.c.currency, func.count()).group_by(transfers.c.currency)
-        found = {
-            currency: (_whole(high, low), 0, 0, 0)
-            for currency, high, low in self._link.select(balances)
+        balance_of = {c: _whole(high, low) for c, high, low in self._link.select(balances)}
+        entries_of = {
+            currency: (_whole(high, low), count)
+            for currency, high, low, count in self._link.select(counted)
         }
-        for currency, high, low, count in self._link.select(counted):
-            found[currency] = (found[currency][0], _whole(high, low), count, 0)
-        for currency, count in self._link.select(made):
-            found[currency] = (*found.get(currency, (0, 0, 0, 0))[:3], count)
-        return [Sum(currency, *figures) for currency, figures in sorted(found.items())]
+        made_of = {row[0]: row[1] for row in self._link.select(made)}
+        found = []
+        for currency in sorted({*balance_of, *made_of}):
+            amounts, count = entries_of.get(currency, (0, 0))
+            found.append(
+                Sum(
+                    currency=currency,
+                    balances=balance_of.get(currency, 0),
+                    amounts=amounts,
+                    entries=count,
+                    transfers=made_of.get(currency, 0),
+                )
+            )
+        return found
 
     def held(self, owner: str, currency: str) -> int:
         """Return the sum of an owner's open holds."""
@@ -181,8 +191,12 @@ class Books:
         self._link.run_many(
             self._DIGEST,
             [
-                {"transfer_id": transfer_id, "new_salt": salt, "new_digest": digest}
-                for transfer_id, salt, digest in digests
+                {
+                    "transfer_id": row.transfer_id,
+                    "new_salt": row.salt,
+                    "new_digest": row.digest,
+                }
+                for row in digests
             ],
         )
 
@@ -202,21 +216,22 @@ class Books:
             .order_by(blocks.c.last)
             .limit(limit)
         )
-        return [Block(*row) for row in self._link.select(statement)]
+        return [Block(**row) for row in self._link.select_records(statement)]
 
     def last_block(self, account_id: UUID) -> Block | None:
         """Return an account's last block."""
-        row = self._link.row(self._LAST, {"account_id": account_id})
-        return None if row is None else Block(*row)
+        row = self._link.record(self._LAST, {"account_id": account_id})
+        return None if row is None else Block(**row)
 
     def entitlements(self, owner: str, after: str | None, limit: int) -> list[Settled]:
         """Return a page of an owner's entitlements."""
-        statement = select(entitlements.c.key, entitlements.c.currency, entitlements.c.settled)
-        statement = statement.where(entitlements.c.owner == owner)
+        statement = select(
+            entitlements.c.key, entitlements.c.currency, entitlements.c.settled
+        ).where(entitlements.c.owner == owner)
         if after is not None:
             statement = statement.where(entitlements.c.key > after)
-        rows = self._link.select(statement.order_by(entitlements.c.key).limit(limit))
-        return [Settled(*row) for row in rows]
+        rows = self._link.select_records(statement.order_by(entitlements.c.key).limit(limit))
+        return [settled_of(row) for row in rows]
 
     def forget(self, account_id: UUID, after: int, last: int) -> int:
         """Erase memos, metadata and salts."""
@@ -232,6 +247,11 @@ class Books:
             .values(memo=null(), metadata=null(), salt=null())
         )
         return int(erased[0])
+
+
+def settled_of(row: Mapping[str, Any]) -> Settled:
+    """Return a row as what was paid for an entitlement."""
+    return Settled(key=row["key"], currency=row["currency"], amount=row["settled"])
 
 
 def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:

@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select, update
 
 from habitkit import _codec
-from habitkit._values import of_fields
-from habitkit.backends.sqlalchemy._books import Books
+from habitkit.backends.sqlalchemy._books import Books, settled_of
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, given_texts
 from habitkit.backends.sqlalchemy._steps import steps_of
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
-from habitkit.coins.model import Account, Entry, Settled, Transfer
+from habitkit.coins.model import Account, Entry, Transfer
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.coins.model import Move
+    from habitkit.coins.model import Move, Settled
 
 __all__ = ["FACTS", "FEW", "Coins", "check_sum", "transfer_values"]
 
@@ -147,18 +146,17 @@ class Coins:
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""
-        rows: Iterable[Sequence[Any]]
         if len(owners) == 1:
-            rows = self._link.rows(self._ACCOUNTS, {"owner": owners[0], "currency": currency})
+            rows = self._link.records(self._ACCOUNTS, {"owner": owners[0], "currency": currency})
         elif len(owners) == 2:  # noqa: PLR2004 - both sides of a transfer
             values = {"owner": owners[0], "other": owners[1], "currency": currency}
-            rows = self._link.rows(self._ACCOUNTS_OF_TWO, values)
+            rows = self._link.records(self._ACCOUNTS_OF_TWO, values)
         else:
             theirs = accounts.c.owner.in_(owners)
-            rows = self._link.select(
+            rows = self._link.select_records(
                 select(accounts).where(theirs, accounts.c.currency == currency)
             )
-        return [of_fields(Account, row) for row in rows]
+        return [Account(**row) for row in rows]
 
     def open(self, accounts: Sequence[Account]) -> None:
         """Add accounts."""
@@ -176,28 +174,28 @@ class Coins:
         link = self._link
         link.run_many(self._TRANSFER, [transfer_values(transfer) for transfer in transfers])
         for step in steps_of(moves).values():
-            account_id, seq, _, _, balance, at, debt = step.last
+            move = step.last
             moved = link.run(
                 self._MOVE,
                 {
-                    "account_id": account_id,
+                    "account_id": move.account_id,
                     "seq_before": step.seq_before,
                     "balance_before": step.balance_before,
-                    "new_balance": balance,
-                    "new_seq": seq,
-                    "new_at": at,
-                    "new_debt": debt,
+                    "new_balance": move.balance,
+                    "new_seq": move.seq,
+                    "new_at": move.at,
+                    "new_debt": move.debt,
                 },
             )
             if moved != 1:
-                msg = f"account {account_id} has moved on since it was read"
+                msg = f"account {move.account_id} has moved on since it was read"
                 raise IntegrityError(msg)
         link.run_many(self._ENTRY, [move._asdict() for move in moves])
 
     def transfer(self, transfer_id: UUID) -> Transfer | None:
         """Return a transfer."""
-        row = self._link.row(self._GET, {"id": transfer_id})
-        return None if row is None else Transfer(*row)
+        row = self._link.record(self._GET, {"id": transfer_id})
+        return None if row is None else Transfer(**row)
 
     def reversal_of(self, transfer_id: UUID) -> UUID | None:
         """Return the id of the transfer that reverses another."""
@@ -218,7 +216,7 @@ class Coins:
         if after is not None:
             past = entries.c.seq < after if newest_first else entries.c.seq > after
             statement = statement.where(past)
-        return [Entry(*row) for row in self._link.select(statement)]
+        return [Entry(**row) for row in self._link.select_records(statement)]
 
     def balance_at(self, account_id: UUID, at: datetime) -> int:
         """Return an account's balance at an instant."""
@@ -230,18 +228,19 @@ class Coins:
         found: dict[str, Settled] = {}
         if len(keys) > FEW:
             given = {"owner": owner, "keys": given_texts(self._link.dialect, keys)}
-            return {row[0]: Settled(*row) for row in self._link.rows(self._ALL_SETTLED, given)}
+            rows = self._link.records(self._ALL_SETTLED, given)
+            return {row["key"]: settled_of(row) for row in rows}
         for key in keys:
-            row = self._link.row(self._SETTLED, {"owner": owner, "key": key})
+            row = self._link.record(self._SETTLED, {"owner": owner, "key": key})
             if row is not None:
-                found[key] = Settled(*row)
+                found[key] = settled_of(row)
         return found
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
         """Write what is paid for entitlements now."""
         values = [
-            {"owner": owner, "key": key, "currency": currency, "settled": amount}
-            for key, currency, amount in rows
+            {"owner": owner, "key": row.key, "currency": row.currency, "settled": row.amount}
+            for row in rows
         ]
         self._link.run_many(self._SETTLE, values)
 

@@ -17,7 +17,7 @@ from habitkit.habits.model import DayClock, FreezeRule, Habit
 from habitkit.habits.schedule import Schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from datetime import time
 
     from habitkit.habits.facts import OtherFact
@@ -35,6 +35,7 @@ _DAILY = Schedule.daily()
 _DAILY_ROW = {"kind": "daily"}
 _DONE = Goal.done()
 _CLOCK = DayClock()
+_OF_A_CHECK_IN = [field.name for field in fields(CheckIn)]
 _KINDS: dict[str, type] = {name: getattr(facts, name) for name in facts.__all__}
 
 
@@ -60,21 +61,20 @@ def habit_values(habit: Habit) -> dict[str, Any]:
     }
 
 
-def habit_of(row: Sequence[Any]) -> Habit:
+def habit_of(row: Mapping[str, Any]) -> Habit:
     """Return a row as a habit."""
-    habit_id, owner, title, schedule, tz, day_start, created_at, *rest = row
-    goal, tags, freezes, week_start, min_day_seconds, place = rest
+    schedule, goal, freezes = row["schedule"], row["goal"], row["freezes"]
     return Habit(
-        habit_id,
-        owner,
-        title,
-        _DAILY if schedule == _DAILY_ROW else _value(json.dumps(schedule), Schedule),
-        _clock(tz, day_start, week_start, min_day_seconds),
-        created_at,
-        _DONE if goal is None else _value(json.dumps(goal), Goal),
-        tuple(tags or ()),
-        None if freezes is None else FreezeRule(**freezes),
-        place,
+        id=row["id"],
+        owner=row["owner"],
+        title=row["title"],
+        schedule=_DAILY if schedule == _DAILY_ROW else _value(json.dumps(schedule), Schedule),
+        clock=_clock(row["tz"], row["day_start"], row["week_start"], row["min_day_seconds"]),
+        created_at=row["created_at"],
+        goal=_DONE if goal is None else _value(json.dumps(goal), Goal),
+        tags=tuple(row["tags"] or ()),
+        freezes=None if freezes is None else FreezeRule(**freezes),
+        place=row["place"],
     )
 
 
@@ -95,11 +95,12 @@ def check_in_values(fact: CheckIn) -> dict[str, Any]:
     }
 
 
-def check_in_of(row: Sequence[Any]) -> CheckIn:
+def check_in_of(row: Mapping[str, Any]) -> CheckIn:
     """Return a row as a check-in."""
-    *most, amount = row
-    values: list[Any] = [*most, 1 if amount is None else amount]
-    return CheckIn(*values)
+    values = {name: row[name] for name in _OF_A_CHECK_IN}
+    if values["amount"] is None:
+        values["amount"] = 1
+    return CheckIn(**values)
 
 
 def fact_values(fact: OtherFact) -> dict[str, Any]:
@@ -113,10 +114,9 @@ def fact_values(fact: OtherFact) -> dict[str, Any]:
     }
 
 
-def fact_of(row: Sequence[Any]) -> OtherFact:
+def fact_of(row: Mapping[str, Any]) -> OtherFact:
     """Return a row as a fact."""
-    _, _, _, kind, values = row
-    fact: OtherFact = _value(json.dumps(values), _KINDS[kind])
+    fact: OtherFact = _value(json.dumps(row["fields"]), _KINDS[row["kind"]])
     return fact
 
 

@@ -92,7 +92,7 @@ class Habits:
     )
     _CHECK_IN = Prepared(
         lambda _: (
-            select(check_ins, voids.c.fact_id)
+            select(check_ins, voids.c.fact_id.label("voided"))
             .select_from(_NOT_VOIDED)
             .where(check_ins.c.id == bindparam("id"))
         )
@@ -128,7 +128,7 @@ class Habits:
 
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit."""
-        row = self._link.row(self._GET, {"id": habit_id})
+        row = self._link.record(self._GET, {"id": habit_id})
         return None if row is None else habit_of(row)
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
@@ -142,7 +142,7 @@ class Habits:
     def _page(self, statement: Select[Any], after: UUID | None, limit: int) -> list[Habit]:
         if after is not None:
             statement = statement.where(habits.c.id > after)
-        rows = self._link.select(statement.order_by(habits.c.id).limit(limit))
+        rows = self._link.select_records(statement.order_by(habits.c.id).limit(limit))
         return [habit_of(row) for row in rows]
 
     def owner_of(self, habit_id: UUID) -> str | None:
@@ -166,9 +166,9 @@ class Habits:
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
         if habit_id is None:
-            rows = self._link.rows(self._ALL_FACTS, {"owner": owner})
+            rows = self._link.records(self._ALL_FACTS, {"owner": owner})
         else:
-            rows = self._link.rows(self._FACTS, {"owner": owner, "habit_id": habit_id})
+            rows = self._link.records(self._FACTS, {"owner": owner, "habit_id": habit_id})
         return [fact_of(row) for row in rows]
 
     def notes(self, owner: str) -> list[tuple[UUID, str]]:
@@ -178,7 +178,7 @@ class Habits:
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in."""
-        row = self._link.row(self._FACT, {"id": fact_id})
+        row = self._link.record(self._FACT, {"id": fact_id})
         return None if row is None else fact_of(row)
 
     def add_void(self, void: Void) -> None:
@@ -196,18 +196,18 @@ class Habits:
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         """Return a check-in and whether it is voided."""
-        row = self._link.row(self._CHECK_IN, {"id": fact_id})
-        return None if row is None else (check_in_of(row[:-1]), row[-1] is not None)
+        row = self._link.record(self._CHECK_IN, {"id": fact_id})
+        return None if row is None else (check_in_of(row), row["voided"] is not None)
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         """Return a day's live check-ins."""
-        rows = self._link.rows(self._ON_DAY, {"habit_id": habit_id, "day": day})
+        rows = self._link.records(self._ON_DAY, {"habit_id": habit_id, "day": day})
         return [check_in_of(row) for row in rows]
 
     def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         statement = self._LIVE if since is None else self._LIVE_SINCE
-        rows = self._link.rows(statement, {"habit_id": habit_id, "since": since})
+        rows = self._link.records(statement, {"habit_id": habit_id, "since": since})
         return [check_in_of(row) for row in rows]
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
@@ -221,14 +221,14 @@ class Habits:
                 .select_from(_NOT_VOIDED)
                 .where(or_(*some), voids.c.fact_id.is_(None))
             )
-            found += [check_in_of(row) for row in self._link.select(statement)]
+            found += [check_in_of(row) for row in self._link.select_records(statement)]
         return found
 
     def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
         statement = self._VOIDED if since is None else self._VOIDED_SINCE
-        rows = self._link.rows(statement, {"habit_id": habit_id, "since": since})
-        return [(check_in_of(row[:-1]), row[-1]) for row in rows]
+        rows = self._link.records(statement, {"habit_id": habit_id, "since": since})
+        return [(check_in_of(row), row["voided_at"]) for row in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
@@ -249,7 +249,7 @@ def _live() -> Select[Any]:
 def _voided() -> Select[Any]:
     """Return a query of a habit's voided check-ins."""
     return (
-        select(check_ins, voids.c.received_at)
+        select(check_ins, voids.c.received_at.label("voided_at"))
         .join(voids, voids.c.fact_id == check_ins.c.id)
         .where(check_ins.c.habit_id == bindparam("habit_id"))
     )

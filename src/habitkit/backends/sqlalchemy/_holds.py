@@ -82,8 +82,8 @@ class Holds:
 
     def get(self, hold_id: UUID) -> Hold | None:
         """Return a hold."""
-        row = self._link.row(self._GET, {"id": hold_id})
-        return None if row is None else Hold(*row)
+        row = self._link.record(self._GET, {"id": hold_id})
+        return None if row is None else Hold(**row)
 
     def end(self, hold: Hold) -> None:
         """Write what has become of an open hold."""
@@ -111,8 +111,9 @@ class Holds:
             in_time = or_(holds.c.expires_at.is_(None), holds.c.expires_at > open_at)
             wanted.append(in_time)
         statement = select(holds).where(*wanted).order_by(holds.c.seq).limit(limit)
-        rows = self._link.select(statement if open_at is None else statement.where(_OPEN))
-        return [Hold(*row) for row in rows]
+        if open_at is not None:
+            statement = statement.where(_OPEN)
+        return [Hold(**row) for row in self._link.select_records(statement)]
 
     def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
         """Return the sum of holds that had expired by an instant while escrow still held them."""
@@ -127,9 +128,9 @@ class Holds:
         """Return open holds that are past their time."""
         values = {"now": now, "count": limit}
         if owner is None:
-            rows = self._link.rows(self._OVERDUE, values)
+            rows = self._link.records(self._OVERDUE, values)
         else:
-            rows = self._link.rows(
+            rows = self._link.records(
                 self._OVERDUE_OF, {**values, "owner": owner, "currency": currency}
             )
-        return [Hold(*row) for row in rows]
+        return [Hold(**row) for row in rows]

@@ -152,7 +152,7 @@ class Events:
         if after is not None:
             place = tuple_(events.c.rev, events.c.position)
             statement = statement.where(place > tuple_(literal(after[0]), literal(after[1])))
-        return [StoredEvent(*row) for row in self._link.select(statement)]
+        return [StoredEvent(**row) for row in self._link.select_records(statement)]
 
 
 class Outbox:
@@ -203,9 +203,9 @@ class Outbox:
         values = {"now": now, "until": until, "count": limit}
         for owner, rev, position, attempts in self._link.rows(self._CLAIM, values):
             place = {"owner": owner, "rev": rev, "position": position}
-            row = self._link.row(self._EVENT, place)
+            row = self._link.record(self._EVENT, place)
             if row is not None:
-                claimed.append(Delivery(StoredEvent(*row), attempts))
+                claimed.append(Delivery(StoredEvent(**row), attempts))
         return sorted(
             claimed, key=lambda d: (d.event.at, d.event.owner, d.event.rev, d.event.position)
         )
@@ -236,23 +236,22 @@ def _in_utc(at: datetime) -> datetime:
 
 def _delivery(row: EventRow) -> dict[str, Any]:
     """Return the delivery of an event as a row."""
-    rev, position, event, _ = row
     return {
-        "owner": event.owner,
-        "rev": rev,
-        "position": position,
-        "available_at": _in_utc(event.at),
+        "owner": row.event.owner,
+        "rev": row.rev,
+        "position": row.position,
+        "available_at": _in_utc(row.event.at),
         "attempts": 0,
     }
 
 
 def _values(row: EventRow) -> dict[str, Any]:
     """Return an event as a row."""
-    rev, position, event, _ = row
+    event = row.event
     return {
         "owner": event.owner,
-        "rev": rev,
-        "position": position,
+        "rev": row.rev,
+        "position": row.position,
         "type": event.type,
         "at": _in_utc(event.at),
         "key": event.key,
@@ -262,11 +261,11 @@ def _values(row: EventRow) -> dict[str, Any]:
 
 def _columns(rows: Sequence[EventRow]) -> dict[str, Any]:
     """Return events column by column."""
-    revs, positions, events, _ = zip(*rows, strict=True)
+    events = [row.event for row in rows]
     return {
         "row_owner": text_array([event.owner for event in events]),
-        "row_rev": array_of(revs),
-        "row_position": array_of(positions),
+        "row_rev": array_of([row.rev for row in rows]),
+        "row_position": array_of([row.position for row in rows]),
         **shared_by_all("row_type", [event.type for event in events], text_array),
         **shared_by_all("row_at", [_in_utc(event.at) for event in events], instant_array),
         "row_key": text_array([event.key for event in events]),

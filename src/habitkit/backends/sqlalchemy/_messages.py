@@ -106,8 +106,8 @@ class Inbox:
 
     def waiting(self, owner: str, limit: int) -> list[Message]:
         """Return an owner's unapplied messages with attempts left."""
-        rows = self._link.rows(self._READ, {"owner": owner, "count": limit})
-        return [Message(*row) for row in rows]
+        rows = self._link.records(self._READ, {"owner": owner, "count": limit})
+        return [Message(**row) for row in rows]
 
     def owners(self, limit: int) -> list[str]:
         """Return owners who have such messages."""
@@ -158,8 +158,10 @@ class Answers:
     def get(self, owner: str, operation: str, key: str) -> Answer | None:
         """Return the answer given under a key."""
         place = {"owner": owner, "operation": operation, "key": key}
-        row = self._link.row(self._GET, place)
-        return None if row is None else Answer(owner, operation, key, *row)
+        row = self._link.record(self._GET, place)
+        if row is None:
+            return None
+        return Answer(owner=owner, operation=operation, key=key, **row)
 
     def put(self, answer: Answer) -> None:
         """Keep an answer."""

@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 
 from habitkit import _codec
-from habitkit._values import of_fields
 from habitkit.backends.sqlalchemy._coins import (
     FACTS,
     FEW,
@@ -48,14 +47,14 @@ from habitkit.backends.sqlalchemy.tables import (
     entries,
     transfers,
 )
-from habitkit.coins.model import Account, Move
+from habitkit.coins.model import Account
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from habitkit.backends.sqlalchemy._steps import Step
-    from habitkit.coins.model import Transfer
+    from habitkit.coins.model import Move, Transfer
 
 __all__ = ["PostgresCoins"]
 
@@ -159,8 +158,7 @@ class PostgresCoins(Coins):
         if len(owners) <= FEW:
             return super().accounts(owners, currency)
         values = {"owners": text_array(owners), "currency": currency}
-        rows = self._link.rows(self._ACCOUNTS_OF_MANY, values)
-        return [of_fields(Account, row) for row in rows]
+        return [Account(**row) for row in self._link.records(self._ACCOUNTS_OF_MANY, values)]
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries; each account moves on only from what was read."""
@@ -183,14 +181,13 @@ class PostgresCoins(Coins):
 
 def _side(name: str, move: Move) -> dict[str, Any]:
     """Return the parameters of one side of a transfer."""
-    account_id, seq, _, amount, balance, at, debt = move
     return {
-        f"{name}_account_id": account_id,
-        f"{name}_seq": seq,
-        f"{name}_amount": amount,
-        f"{name}_balance": balance,
-        f"{name}_at": at,
-        f"{name}_debt": debt,
+        f"{name}_account_id": move.account_id,
+        f"{name}_seq": move.seq,
+        f"{name}_amount": move.amount,
+        f"{name}_balance": move.balance,
+        f"{name}_at": move.at,
+        f"{name}_debt": move.debt,
     }
 
 
@@ -198,30 +195,23 @@ def _batch(
     transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[Step]
 ) -> dict[str, Any]:
     """Return the parameters of a batch: columns, in the order of its rows."""
-    account_ids, seqs, transfer_ids, amounts, balances, ats, _ = _turned(moves)
-    last = _turned([step.last for step in steps])
-    last_ids, last_seqs, _, _, last_balances, last_ats, debts = last
+    last = [step.last for step in steps]
     return {
         **_made(transfers),
-        "entered_account_id": id_array(account_ids),
-        "entered_seq": array_of(seqs),
-        "entered_transfer_id": id_array(transfer_ids),
-        "entered_amount": array_of(amounts),
-        "entered_balance": array_of(balances),
-        **shared_by_all("entered_at", ats, instant_array),
-        "step_id": id_array(last_ids),
+        "entered_account_id": id_array([move.account_id for move in moves]),
+        "entered_seq": array_of([move.seq for move in moves]),
+        "entered_transfer_id": id_array([move.transfer_id for move in moves]),
+        "entered_amount": array_of([move.amount for move in moves]),
+        "entered_balance": array_of([move.balance for move in moves]),
+        **shared_by_all("entered_at", [move.at for move in moves], instant_array),
+        "step_id": id_array([move.account_id for move in last]),
         "step_seq_before": array_of([step.seq_before for step in steps]),
         "step_balance_before": array_of([step.balance_before for step in steps]),
-        "step_seq": array_of(last_seqs),
-        "step_balance": array_of(last_balances),
-        **shared_by_all("step_at", last_ats, instant_array),
-        **shared_by_all("step_debt", debts, array_of),
+        "step_seq": array_of([move.seq for move in last]),
+        "step_balance": array_of([move.balance for move in last]),
+        **shared_by_all("step_at", [move.at for move in last], instant_array),
+        **shared_by_all("step_debt", [move.debt for move in last], array_of),
     }
-
-
-def _turned(moves: Sequence[Move]) -> Sequence[Sequence[Any]]:
-    """Return moves column by column."""
-    return list(zip(*moves, strict=True)) or [()] * len(Move._fields)
 
 
 def _made(transfers: Sequence[Transfer]) -> dict[str, Any]:

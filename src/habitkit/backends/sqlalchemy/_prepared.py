@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
-    from sqlalchemy import Connection, Dialect
+    from sqlalchemy import Connection, CursorResult, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
     from sqlalchemy.sql.expression import Executable
 
@@ -75,8 +75,10 @@ class _Form:
         self.parameters = _reader(
             names or [], processors, compiled.params, positional=compiled.positional
         )
-        columns = getattr(statement, "exported_columns", ())
-        self.row = _row_reader([_result_processor(column.type, dialect) for column in columns])
+        columns = dict(getattr(statement, "exported_columns", {}))
+        self.names = list(columns)
+        processors_of_row = [_result_processor(c.type, dialect) for c in columns.values()]
+        self.row = _row_reader(processors_of_row)
 
 
 def _row_reader(processors: Sequence[Processor]) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
@@ -158,6 +160,17 @@ class Link:
         rows = self.rows(prepared, values)
         return rows[0] if rows else None
 
+    def records(self, prepared: Prepared, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Run a statement and return all its rows by the names of their columns."""
+        rows = self.rows(prepared, values)
+        names = self._known[prepared].names
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def record(self, prepared: Prepared, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Run a statement and return its first row by the names of its columns, or None."""
+        records = self.records(prepared, values)
+        return records[0] if records else None
+
     def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
         """Run a statement without rows and return how many rows it touched."""
         form = self._known.get(prepared) or self._form(prepared)
@@ -182,6 +195,15 @@ class Link:
 
     def select(self, statement: Executable) -> Iterable[Sequence[Any]]:
         """Run a Core statement the usual way, for what is not prepared."""
+        return self._result(statement)
+
+    def select_records(self, statement: Executable) -> list[dict[str, Any]]:
+        """Run a Core statement the usual way; return its rows by the names of their columns."""
+        result = self._result(statement)
+        names = list(result.keys())
+        return [dict(zip(names, row, strict=True)) for row in result]
+
+    def _result(self, statement: Executable) -> CursorResult[Any]:
         options = {"schema_translate_map": {None: self.schema}} if self.schema else {}
         try:
             return self.connection.execute(statement, execution_options=options)
@@ -193,7 +215,7 @@ class Link:
 
     def execute(self, statement: Executable) -> None:
         """Run a Core statement without rows the usual way."""
-        self.select(statement)
+        self._result(statement)
 
     def send(self, sql: str) -> None:
         """Run a statement that has neither parameters nor rows, such as BEGIN."""

@@ -80,7 +80,7 @@ def _among_array(element: among, compiler: SQLCompiler, **more: Any) -> str:
 
 def given_ids(dialect: Dialect, ids: Iterable[UUID]) -> str:
     """Return ids as ``among`` takes them."""
-    return given_texts(dialect, [id_.int.to_bytes(16, "big").hex() for id_ in ids])
+    return given_texts(dialect, [id_.hex for id_ in ids])
 
 
 def given_texts(dialect: Dialect, texts: Collection[str]) -> str:
@@ -147,7 +147,7 @@ def id_array(ids: Collection[UUID | None]) -> str:
     """Return the text of an array of ids; an empty one if all are NULL, see ``columns_of``."""
     if not any(ids):
         return _EMPTY
-    texts = ["NULL" if i is None else i.int.to_bytes(16, "big").hex() for i in ids]
+    texts = ["NULL" if i is None else i.hex for i in ids]
     return f"{{{','.join(texts)}}}"
 
 

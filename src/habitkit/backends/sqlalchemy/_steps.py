@@ -8,6 +8,7 @@ from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from habitkit.coins.model import Move
 
@@ -38,13 +39,13 @@ class Step:
         self.last = move
 
 
-def steps_of(moves: Sequence[Move]) -> dict[int, Step]:
-    """Return how each account moves; by the number of its id, as a UUID computes its own hash."""
-    steps: dict[int, Step] = {}
+def steps_of(moves: Sequence[Move]) -> dict[UUID, Step]:
+    """Return how each account moves, by its id."""
+    steps: dict[UUID, Step] = {}
     for move in moves:
-        step = steps.get(move.account_id.int)
+        step = steps.get(move.account_id)
         if step is None:
-            steps[move.account_id.int] = Step(move)
+            steps[move.account_id] = Step(move)
         else:
             step.go_on(move)
     return steps

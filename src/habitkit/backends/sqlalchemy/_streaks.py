@@ -13,7 +13,7 @@ from habitkit.streaks.checkpoint_text import from_text, to_text
 from habitkit.streaks.model import NO_DAY, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from datetime import date, datetime
     from uuid import UUID
 
@@ -52,12 +52,13 @@ class Streaks:
 
     def get(self, habit_id: UUID) -> Snapshot | None:
         """Return the snapshot of a habit."""
-        row = self._link.row(self._GET, {"habit_id": habit_id})
+        row = self._link.record(self._GET, {"habit_id": habit_id})
         return None if row is None else _snapshot_of(row)
 
     def of_owner(self, owner: str) -> list[Snapshot]:
         """Return an owner's snapshots."""
-        return [_snapshot_of(row) for row in self._link.rows(self._OF_OWNER, {"owner": owner})]
+        rows = self._link.records(self._OF_OWNER, {"owner": owner})
+        return [_snapshot_of(row) for row in rows]
 
     def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
         """Return what has to be looked at."""
@@ -73,10 +74,11 @@ class Streaks:
 
 def _values(snapshot: Snapshot) -> dict[str, Any]:
     """Return a snapshot as a row."""
-    values = dict(zip(Snapshot._fields, snapshot, strict=True))
-    values["first_day"] = _first_day(snapshot)
-    values["checkpoints"] = to_text(snapshot.checkpoints)
-    return values
+    return {
+        **snapshot._asdict(),
+        "first_day": _first_day(snapshot),
+        "checkpoints": to_text(snapshot.checkpoints),
+    }
 
 
 def _first_day(snapshot: Snapshot) -> date | None:
@@ -84,10 +86,10 @@ def _first_day(snapshot: Snapshot) -> date | None:
     return None if snapshot.first_day == NO_DAY else snapshot.first_day
 
 
-def _snapshot_of(row: Sequence[Any]) -> Snapshot:
+def _snapshot_of(row: Mapping[str, Any]) -> Snapshot:
     """Return a row as a snapshot."""
-    habit_id, owner, first_day, *values, text = row
-    return Snapshot._make((habit_id, owner, first_day or NO_DAY, *values, from_text(text)))
+    first_day = NO_DAY if row["first_day"] is None else row["first_day"]
+    return Snapshot(**{**row, "first_day": first_day, "checkpoints": from_text(row["checkpoints"])})
 
 
 def _replace(statement: Any) -> Any:

@@ -11,8 +11,6 @@ from uuid import UUID
 from sqlalchemy import DateTime, Double, String, Text, Uuid
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
-from habitkit.ids import uuid_of
-
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
@@ -75,12 +73,11 @@ class Id(TypeDecorator[UUID]):
 
 
 def _id_to_text(value: UUID | None) -> str | None:
-    # value.hex takes twice as long
-    return None if value is None else value.int.to_bytes(16, "big").hex()
+    return None if value is None else value.hex
 
 
 def _text_to_id(value: str | None) -> UUID | None:
-    return None if value is None else uuid_of(int(value, 16))
+    return None if value is None else UUID(value)
 
 
 class _Jsonb(UserDefinedType[str]):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -276,7 +277,7 @@ def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
     state = kit.streaks.state(habit.id)
     for given_facts in (facts, facts[::-1]):
         said = evaluate(habit, given_facts, now=kit.clock.now())
-        assert state._replace(strength=0) == said._replace(strength=0)
+        assert evolve(state, strength=0) == evolve(said, strength=0)
         assert state.strength == pytest.approx(said.strength, abs=1e-9)
     assert kit.streaks.rebuild(habit.id).repaired == ()
     assert kit.streaks.state(habit.id) == state
@@ -293,7 +294,7 @@ def _end(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
         elif key:
             told[key] = event.fields.get("credit"), event.fields.get("slots")
     return {
-        "state": state._replace(habit_id=NOBODY, strength=round(state.strength, 9)),
+        "state": evolve(state, habit_id=NOBODY, strength=round(state.strength, 9)),
         "told": told,
         "coins": kit.coins.balance(habit.owner).posted if "coins" in store.rooms else None,
     }

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
 import habitkit.testing
 from habitkit.coins.books import AuditReport, Head
@@ -117,7 +118,7 @@ class SealingCases(Contract):
 
         assert (first.seq, second.seq) == (1, 2)
         assert kit.coins.audit(heads=[second, first, empty]).ok
-        forged = [first._replace(hash="00"), first]
+        forged = [evolve(first, hash="00"), first]
         assert [kit.coins.audit(heads=some).ok for some in (forged, forged[::-1])] == [False] * 2
         assert len(bytes.fromhex(first.hash)) == 32
         assert first.hash != second.hash
