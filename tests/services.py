@@ -68,8 +68,6 @@ FOR_TESTS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
-    # Deadlocks are provoked on purpose; do not wait a second for each.
-    "deadlock_timeout": "100ms",
 }
 
 WIPE = """

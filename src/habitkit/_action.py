@@ -83,7 +83,8 @@ class _Runner:
         refuse_nesting()
         if self.life.closed:
             raise KitClosed
-        return partial(begin, self.wiring, self.scope, function, args, kwargs, write)
+        wanted = set[str]()
+        return partial(begin, self.wiring, self.scope, function, args, kwargs, write, wanted)
 
 
 class SyncRunner(_Runner):

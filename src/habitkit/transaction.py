@@ -51,6 +51,7 @@ class Transaction:
         "_chain",
         "_emitted",
         "_locked",
+        "_wanted",
         "_wiring",
         "_write",
         "cause",
@@ -66,14 +67,19 @@ class Transaction:
         wiring: Wiring,
         scope: str | None,
         write: bool,  # noqa: FBT001 - hot path
+        wanted: set[str],
     ) -> None:
-        """Begin at the wiring clock's present instant."""
+        """Begin at the wiring clock's present instant.
+
+        ``wanted`` collects the owners whose locks are asked for, for the next attempt.
+        """
         self.stores = stores
         self.now = wiring.clock.now()
         self.economy = wiring.economy
         self.scope = scope
         self._wiring = wiring
         self._write = write
+        self._wanted = wanted
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._chain: list[Event] = []
@@ -150,20 +156,24 @@ class Transaction:
     def lock(self, *owners: str) -> None:
         """Take the locks of owners, in the order of their names, until the transaction ends.
 
-        Messages that wait in an inbox are applied at once, before the action goes on. Locking an
-        owner twice is free.
+        Messages that wait in an inbox are applied once all are locked, before the action goes on.
+        Locking an owner twice is free.
 
         Raises:
             ReadOnlyTransaction: Inside a query.
         """
         if not self._write:
             raise ReadOnlyTransaction("tx.lock()")
+        waiting = []
         for owner in sorted(owners) if len(owners) > 1 else owners:
             if owner not in self._locked:
+                self._wanted.add(owner)
                 locked = self.stores.owners.lock(owner)
                 self._locked[owner] = locked.rev
                 if locked.messages:
-                    self.apply_messages(owner, limit=100)
+                    waiting.append(owner)
+        for owner in waiting:  # what they cause may wait for others, who may wait for these locks
+            self.apply_messages(owner, limit=100)
 
     def lock_all(self, owners: Collection[str]) -> None:
         """Take the locks of many owners at once; as ``lock`` otherwise.
@@ -174,8 +184,10 @@ class Transaction:
         if not self._write:
             raise ReadOnlyTransaction("tx.lock_all()")
         missing = sorted(set(owners) - self._locked.keys())
-        for owner, locked in self.stores.owners.lock_all(missing).items():
-            self._locked[owner] = locked.rev
+        self._wanted.update(missing)
+        all_locked = self.stores.owners.lock_all(missing)
+        self._locked.update((owner, locked.rev) for owner, locked in all_locked.items())
+        for owner, locked in all_locked.items():
             if locked.messages:
                 self.apply_messages(owner, limit=100)
 

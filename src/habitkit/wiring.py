@@ -75,19 +75,23 @@ def begin(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     write: bool,  # noqa: FBT001 - hot path
+    wanted: set[str],
     stores: Stores,
 ) -> R:
     """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
 
     While it runs, calling any kit in the same context is refused. The stores come last: the rest
-    makes the work that is given to a store.
+    makes the work that is given to a store. A store that calls it again after a deadlock finds the
+    owners whose locks were ``wanted`` locked first, in order, so that the same does not come again.
 
     Raises:
         Misuse: If the function returns a coroutine: nobody would await it inside the transaction.
     """
     token = _inside.set(True)
     try:
-        transaction = Transaction(stores, wiring, scope, write)
+        transaction = Transaction(stores, wiring, scope, write, wanted)
+        if wanted:
+            transaction.lock(*wanted)
         result = function(transaction, *args, **kwargs)
         if isinstance(result, CoroutineType):
             result.close()

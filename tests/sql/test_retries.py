@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from functools import partial
 
 import pytest
@@ -15,9 +14,7 @@ from habitkit.backends.sqlalchemy import SqlStore, _attempts
 from habitkit.coins.actions import award
 from habitkit.errors import Duplicate, StoreBusy, StoreError
 from habitkit.events import CoinsPosted, Event, Recorded
-from habitkit.testing.contracts._threads import all_of
 from tests.sql.support import (
-    LIMIT_SECONDS,
     notes,
     notes_in,
     nothing_written,
@@ -100,28 +97,6 @@ def test_work_of_several_actions_is_called_again_as_a_whole(postgres, sqlstate):
     types = [event.type for event in kit.events.page("ada")]
     assert types == ["CoinsPosted", "CoinsPosted", "noted"]
     assert kit.coins.balance("ada").available == 15
-
-
-def test_a_real_deadlock_is_untied_and_both_sides_succeed(postgres):
-    kit = habitkit.testing.kit(store=SqlStore(postgres))
-    both_hold_one = threading.Barrier(2)
-    tries = []
-
-    def work(first, second, tx):
-        tries.append(first)
-        tx.lock(first)
-        if tries.count(first) == 1:
-            both_hold_one.wait(LIMIT_SECONDS)
-        tx.lock(second)
-        award(tx, first, 5, idempotency_key="gift")
-        award(tx, second, 6, idempotency_key="from the other")
-
-    all_of(partial(kit.run, partial(work, *owners)) for owners in (("ada", "bob"), ("bob", "ada")))
-
-    assert len(tries) == 3
-    for owner in ("ada", "bob"):
-        assert kit.coins.balance(owner).available == 11
-        assert len(kit.events.page(owner)) == 2
 
 
 @pytest.mark.parametrize("action", ["action", "query"])

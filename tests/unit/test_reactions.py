@@ -457,6 +457,25 @@ def test_a_message_is_applied_under_the_receivers_own_lock_at_its_next_action(fo
     assert posted.type == CoinsPosted.__name__
 
 
+def test_messages_are_applied_when_all_locks_are_taken(store):
+    """What a message causes may wait for others, who may wait for a lock that is not taken yet."""
+    revisions = []
+
+    def note(tx, owner, events):
+        revisions.append((owner, tx.rev("ada"), tx.rev("bob"), tx.rev("cid")))
+
+    kit = habitkit.testing.kit(store=store, reactions=[on(BookRead, note)])
+    kit.run(
+        lambda tx: [
+            tx.send(BookRead(owner, tx.now, "Emma"), key="read") for owner in ("ada", "bob")
+        ]
+    )
+
+    kit.run(lambda tx: tx.lock("cid", "bob", "ada"))
+
+    assert revisions == [("ada", 1, 1, 1), ("bob", 1, 1, 1)]
+
+
 def test_the_sweep_applies_messages_of_owners_who_do_nothing(following):
     following.habits.create("ada", "Emma", Schedule.daily())
 

@@ -148,11 +148,12 @@ def forget(tx: Transaction, owner: str) -> int:
     """
     tx.own(ids.owner(owner))
     tx.lock(owner)
+    wallets = [account for account in _accounts(tx, owner) if account.role == "wallet"]
     erased = 0
-    for account in list(_accounts(tx, owner)):
-        if account.role == "wallet":
-            for start in range(0, account.seq, _PAGE):
-                erased += tx.coins.books.forget(account.id, start, start + _PAGE)
+    # The other party may forget the same transfers now: both take them by currency, oldest first.
+    for account in sorted(wallets, key=lambda wallet: wallet.currency):
+        for start in range(0, account.seq, _PAGE):
+            erased += tx.coins.books.forget(account.id, start, start + _PAGE)
     return erased
 
 

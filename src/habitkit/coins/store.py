@@ -231,6 +231,8 @@ class BookStore(Protocol):
     def forget(self, account_id: UUID, after: int, last: int) -> int:
         """Erase memo, metadata and salt of the transfers of an account's entries.
 
+        The transfers are locked in the order of the entries: another account has some of them too.
+
         Args:
             account_id: The account.
             after: Of the entries after this number,

@@ -86,7 +86,10 @@ class InboxStore(Protocol):
     """Messages between owners."""
 
     def add(self, message: Message) -> bool:
-        """Add a message; return False, and do nothing, if the owner already has one of its key."""
+        """Add a message; return False, and do nothing, if the owner already has one of its key.
+
+        It does not wait for whoever is applying that one, and may be waiting for a lock of ours.
+        """
         ...
 
     def waiting(self, owner: str, limit: int) -> list[Message]:

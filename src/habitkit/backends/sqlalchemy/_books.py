@@ -235,18 +235,22 @@ class Books:
 
     def forget(self, account_id: UUID, after: int, last: int) -> int:
         """Erase memos, metadata and salts."""
-        theirs = transfers.c.id.in_(
-            select(entries.c.transfer_id).where(
-                entries.c.account_id == account_id, entries.c.seq > after, entries.c.seq <= last
-            )
+        locked = (
+            select(transfers.c.id, _WORDY)
+            .join(entries, entries.c.transfer_id == transfers.c.id)
+            .where(entries.c.account_id == account_id, entries.c.seq > after, entries.c.seq <= last)
+            .where(or_(_WORDY, transfers.c.salt.is_not(None)))
+            .order_by(entries.c.seq)
+            .with_for_update(of=transfers)
         )
-        (erased,) = self._link.select(select(func.count()).where(theirs, _WORDY))
+        rows = list(self._link.select(locked))
+        theirs = [row[0] for row in rows]
         self._link.execute(
             update(transfers)
-            .where(theirs, or_(_WORDY, transfers.c.salt.is_not(None)))
+            .where(transfers.c.id.in_(theirs))
             .values(memo=null(), metadata=null(), salt=null())
         )
-        return int(erased[0])
+        return sum(bool(row[1]) for row in rows)
 
 
 def settled_of(row: Mapping[str, Any]) -> Settled:

@@ -15,12 +15,27 @@ from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Column, ColumnElement, Select
+
     from habitkit.backends.sqlalchemy._prepared import Link
 
 __all__ = ["OPEN", "Answers", "Inbox"]
 
 OPEN = and_(inbox.c.applied_at.is_(None), inbox.c.attempts < MAX_MESSAGE_ATTEMPTS)
 """Messages that are not applied and have attempts left."""
+
+_ANSWER_KEY = (answers.c.owner, answers.c.operation, answers.c.key)
+
+
+def _keys_of_old(key: Sequence[Column[Any]], condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the keys of rows to delete, but for those that somebody else has locked.
+
+    To wait for one while others are locked could be a deadlock with an owner who writes them in
+    another order. A CTE locks once, a subquery may be run for each row. It is nested, since of a
+    statement that begins with WITH sqlite3 does not count the rows.
+    """
+    rows = select(*key).where(condition).limit(bindparam("count"))
+    return select(rows.with_for_update(skip_locked=True).cte("old", nesting=True))
 
 
 class Inbox:
@@ -34,6 +49,11 @@ class Inbox:
             .returning(inbox.c.id)
         ),
         kind="message",
+    )
+    _IS_THERE = Prepared(
+        lambda _: select(inbox.c.id).where(
+            inbox.c.owner == bindparam("owner"), inbox.c.key == bindparam("key")
+        )
     )
     _READ = Prepared(
         lambda _: (
@@ -77,11 +97,7 @@ class Inbox:
     )
     _FORGET = Prepared(
         lambda _: delete(inbox).where(
-            inbox.c.id.in_(
-                select(inbox.c.id)
-                .where(inbox.c.applied_at < bindparam("before"))
-                .limit(bindparam("count"))
-            )
+            inbox.c.id.in_(_keys_of_old((inbox.c.id,), inbox.c.applied_at < bindparam("before")))
         )
     )
 
@@ -90,7 +106,13 @@ class Inbox:
         self._link = link
 
     def add(self, message: Message) -> bool:
-        """Add a message unless its key is taken."""
+        """Add a message unless its key is taken.
+
+        It asks first, since an INSERT would wait for whoever is applying the message that has the
+        key, and who may be waiting for a lock of ours.
+        """
+        if self._link.row(self._IS_THERE, {"owner": message.owner, "key": message.key}):
+            return False
         values = {
             "id": message.id,
             "owner": message.owner,
@@ -143,11 +165,7 @@ class Answers:
     )
     _FORGET = Prepared(
         lambda _: delete(answers).where(
-            tuple_(answers.c.owner, answers.c.operation, answers.c.key).in_(
-                select(answers.c.owner, answers.c.operation, answers.c.key)
-                .where(answers.c.at < bindparam("before"))
-                .limit(bindparam("count"))
-            )
+            tuple_(*_ANSWER_KEY).in_(_keys_of_old(_ANSWER_KEY, answers.c.at < bindparam("before")))
         )
     )
 

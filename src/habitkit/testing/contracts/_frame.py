@@ -107,7 +107,7 @@ def read(store: Store, work: Callable[[Stores], R]) -> R:
 def transact(store: Store, work: Callable[[Transaction], R], *, write: bool) -> R:
     """Run work as an action, or as a query, of a kit that nothing is wired to."""
     return store.run(
-        partial(begin, Wiring(), None, work, (), {}, write),
+        partial(begin, Wiring(), None, work, (), {}, write, set()),
         write=write,
         keyed=False,
     )
