@@ -16,7 +16,7 @@ from habitkit.journal.answers import once
 from habitkit.journal.model import EventRow, Failure, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
     from habitkit.coins.store import CoinStore
@@ -164,31 +164,15 @@ class Transaction:
         """
         if not self._write:
             raise ReadOnlyTransaction("tx.lock()")
-        waiting = []
-        for owner in sorted(owners) if len(owners) > 1 else owners:
-            if owner not in self._locked:
-                self._wanted.add(owner)
-                locked = self.stores.owners.lock(owner)
-                self._locked[owner] = locked.rev
-                if locked.messages:
-                    waiting.append(owner)
-        for owner in waiting:  # what they cause may wait for others, who may wait for these locks
-            self.apply_messages(owner, limit=100)
-
-    def lock_all(self, owners: Collection[str]) -> None:
-        """Take the locks of many owners at once; as ``lock`` otherwise.
-
-        Raises:
-            ReadOnlyTransaction: Inside a query.
-        """
-        if not self._write:
-            raise ReadOnlyTransaction("tx.lock_all()")
-        missing = sorted(set(owners) - self._locked.keys())
+        missing = sorted({*owners} - self._locked.keys())
         self._wanted.update(missing)
-        all_locked = self.stores.owners.lock_all(missing)
-        self._locked.update((owner, locked.rev) for owner, locked in all_locked.items())
-        for owner, locked in all_locked.items():
-            if locked.messages:
+        if len(missing) == 1:
+            locked = {missing[0]: self.stores.owners.lock(missing[0])}
+        else:
+            locked = self.stores.owners.lock_all(missing) if missing else {}
+        self._locked.update((owner, row.rev) for owner, row in locked.items())
+        for owner, row in locked.items():  # what this causes may wait for others: lock all first
+            if row.messages:
                 self.apply_messages(owner, limit=100)
 
     def rev(self, owner: str) -> int:

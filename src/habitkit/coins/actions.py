@@ -201,7 +201,7 @@ def post_many(
         except HabitKitError as error:
             raise BatchRefused(index=index, reason=error) from error
     keeper = tx.scope or _keeper(idempotency_key)
-    tx.lock_all({keeper, *(o.source for o in orders), *(o.target for o in orders)})
+    tx.lock(keeper, *(o.source for o in orders), *(o.target for o in orders))
     done: list[Transfer] = []
 
     def work(first_id: UUID) -> tuple[UUID, int]:

@@ -49,7 +49,7 @@ def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[Chec
         raise InvalidHabit("batch", given=batch, expected="OfflineCheckIn items only")
     # All locks are taken before the first item, in sorted order, so that two batches of the same
     # owners never wait for each other.
-    tx.lock_all(_owners(tx, batch))
+    tx.lock(*_owners(tx, batch))
     return [_one(tx, index, item) for index, item in enumerate(batch)]
 
 

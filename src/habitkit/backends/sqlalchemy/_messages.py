@@ -13,6 +13,7 @@ from habitkit.journal.model import Answer, Message
 from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Column, ColumnElement, Select
