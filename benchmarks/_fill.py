@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from habitkit import Schedule
-from habitkit.habits.actions import check_in, create
-from habitkit.habits.model import CheckIn
-from habitkit.streaks.model import Snapshot
+from habitkit.habits.domain.model import CheckIn
+from habitkit.habits.domain.streaks import Snapshot
+from habitkit.habits.service import check_in, create
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,8 +32,8 @@ from benchmarks.in_dicts import Wallets
 from habitkit import HabitKit
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.coins.actions import spend
-from habitkit.coins.model import Posting
+from habitkit.coins.domain.model import Posting
+from habitkit.coins.transfers import spend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from benchmarks._duel import Side, Size
     from benchmarks._place import Place
     from benchmarks._stopwatch import Stopwatch
-    from habitkit.coins.model import Transfer
+    from habitkit.coins.domain.model import Transfer
     from habitkit.transaction import Transaction
 
 THREADS = 8

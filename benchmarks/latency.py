@@ -20,8 +20,8 @@ from sqlalchemy import create_engine
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, upgrade
 from tests.services import PostgresServer
-from tests.sql.colours import at_once, awaited
 from tests.sql.crowd import REACTIONS, begin, do
+from tests.sql.kit_modes import at_once, awaited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

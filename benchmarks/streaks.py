@@ -18,15 +18,16 @@ from attrs import evolve, frozen
 import habitkit.testing
 from benchmarks._duel import Block, calls, take_turns
 from habitkit import DayClock, FreezeRule, Goal, Habit, OfflineCheckIn, Schedule
-from habitkit.habits.actions import check_in
-from habitkit.habits.facts import CheckIn
-from habitkit.streaks import evaluate, plain, rules
+from habitkit.habits import evaluate
+from habitkit.habits.domain import bitmap, bitmap_state
+from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.service import check_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks._duel import Side, Size
-    from habitkit.streaks.model import Snapshot
+    from habitkit.habits.domain.streaks import Snapshot
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
 
@@ -92,7 +93,7 @@ def _done(days: int) -> list[date]:
 
 
 def _snapshot(days: int) -> Snapshot:
-    return rules.build(HABIT.id, "ada", _done(days), 1)
+    return bitmap.build(HABIT.id, "ada", _done(days), 1)
 
 
 def _facts(days: int) -> list[CheckIn]:
@@ -115,7 +116,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     )
 
     def check_in(_: object) -> int:
-        return rules.current_run(rules.mark(strip, TODAY, 2, done=True), TODAY).slots
+        return bitmap.current_run(bitmap.mark(strip, TODAY, 2, done=True), TODAY).slots
 
     def by_loop(_: object) -> int:
         done, day, slots = days | {TODAY}, TODAY, 0
@@ -131,7 +132,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     sides: list[Side] = [
         calls(by_loop, _nothing),
         calls(check_in, _nothing),
-        calls(lambda _: plain.state(HABIT, strip, NOW).best.slots, _nothing),
+        calls(lambda _: bitmap_state.state(HABIT, strip, NOW).best.slots, _nothing),
         calls(lambda _: evaluate(HABIT, facts, now=NOW).best.slots, _nothing),
         calls(lambda _: evaluate(frozen_too, facts, now=NOW).best.slots, _nothing),
     ]

@@ -8,7 +8,7 @@ from importlib.metadata import version as installed
 from typing import Any
 
 from habitkit import async_kit, kit
-from habitkit._action import Action, Procedure
+from habitkit.binding import Action, Procedure
 
 project = "habitkit"
 author = "habitkit contributors"

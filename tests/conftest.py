@@ -35,7 +35,7 @@ EMPTY = ";".join(
 """In one message: a statement a table would take five times as long."""
 
 IMPORTED_BY_RACES = [
-    "habitkit.testing._racing",
+    "habitkit.testing._race_worker",
     "habitkit.backends.threaded",
     "habitkit.backends.sqlalchemy",
     "sqlalchemy.ext.asyncio",
@@ -161,7 +161,8 @@ def ready_sqlite(_sqlite_with_tables: Path) -> Callable[[Engine], None]:
 
 
 def without_service(message: str) -> NoReturn:
-    """Skip the test, or fail it where HABITKIT_REQUIRE_SERVICES=1 says that servers must be there."""
+    """Skip the test, or fail it where HABITKIT_REQUIRE_SERVICES=1 says that servers must be
+    there."""
     if os.environ.get("HABITKIT_REQUIRE_SERVICES") == "1":
         pytest.fail(f"HABITKIT_REQUIRE_SERVICES=1, but {message}", pytrace=False)
     pytest.skip(message)

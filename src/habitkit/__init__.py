@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from habitkit.clock import Clock, SystemClock
-from habitkit.coins.books import AuditReport, Finding, Head
-from habitkit.coins.economy import Economy, RewardRule
-from habitkit.coins.model import Balance, Entry, Hold, Posting, Transfer
+from habitkit.coins.audit.domain.model import AuditReport, Finding, Head
+from habitkit.coins.domain.economy import Economy, RewardRule
+from habitkit.coins.domain.model import Balance, Entry, Hold, Posting, Transfer
 from habitkit.errors import HabitKitError
 from habitkit.events import Event
-from habitkit.habits.model import (
+from habitkit.habits.domain.model import (
     Changed,
     CheckedIn,
     CheckIn,
@@ -23,10 +23,10 @@ from habitkit.habits.model import (
     Schedule,
     Undone,
 )
-from habitkit.journal.model import RelayReport, StoredEvent, SweepReport
+from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
+from habitkit.journal.domain.model import RelayReport, StoredEvent, SweepReport
 from habitkit.kit import HabitKit, HostKit, OwnedKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
-from habitkit.streaks.model import HabitState, RebuildReport, Slot, Streak
 from habitkit.transaction import Transaction
 
 if TYPE_CHECKING:

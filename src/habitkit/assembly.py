@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit.clock import SystemClock
-from habitkit.coins.economy import Economy
+from habitkit.coins.domain.economy import Economy
 from habitkit.errors import ConfigurationError, RoomNotStored
 from habitkit.events import VOCABULARY, Event, Recorded
+from habitkit.habits.domain.strength import smoothed
+from habitkit.options import Wiring
 from habitkit.reactions import Reaction, Subscriber, default_reactions
-from habitkit.streaks.strength import smoothed
-from habitkit.wiring import Wiring
 
 if TYPE_CHECKING:
     from habitkit.clock import Clock
+    from habitkit.habits.domain.strength import Strength
     from habitkit.store import AsyncStore, Store
-    from habitkit.streaks.strength import Strength
 
 __all__ = ["wire"]
 

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids, plugins
-from habitkit._action import AsyncRoom, AsyncRunner, Life, procedure
 from habitkit.assembly import wire
+from habitkit.binding import AsyncRoom, AsyncRunner, Life, procedure
 from habitkit.errors import HostTransactionUnsupported, RoomNotStored
+from habitkit.habits.rebuild import rebuild_all as rebuild
 from habitkit.reactions import sweep
 from habitkit.store import AsyncHostTransactions
-from habitkit.streaks.rebuilding import rebuild_all as rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from habitkit.clock import Clock
-    from habitkit.coins.actions import AsyncCoins
-    from habitkit.coins.economy import Economy
-    from habitkit.habits.actions import AsyncHabits
-    from habitkit.journal.actions import AsyncEvents, AsyncRelay
+    from habitkit.coins.domain.economy import Economy
+    from habitkit.coins.transfers import AsyncCoins
+    from habitkit.habits.domain.strength import Strength
+    from habitkit.habits.queries import AsyncStreaks
+    from habitkit.habits.service import AsyncHabits
+    from habitkit.journal.service import AsyncEvents, AsyncRelay
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import AsyncStore
-    from habitkit.streaks.actions import AsyncStreaks
-    from habitkit.streaks.strength import Strength
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -45,28 +45,28 @@ class AsyncRooms(AsyncRoom):
     @cached_property
     def habits(self) -> AsyncHabits:
         """Habits and check-ins."""
-        from habitkit.habits.actions import AsyncHabits  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.service import AsyncHabits  # noqa: PLC0415 - only where it is used
 
         return AsyncHabits(self._stored("habits", "streaks"))
 
     @cached_property
     def streaks(self) -> AsyncStreaks:
         """Current and best streaks."""
-        from habitkit.streaks.actions import AsyncStreaks  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.queries import AsyncStreaks  # noqa: PLC0415 - only where it is used
 
         return AsyncStreaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> AsyncCoins:
         """The coin ledger."""
-        from habitkit.coins.actions import AsyncCoins  # noqa: PLC0415 - only where it is used
+        from habitkit.coins.transfers import AsyncCoins  # noqa: PLC0415 - only where it is used
 
         return AsyncCoins(self._stored("coins"))
 
     @cached_property
     def events(self) -> AsyncEvents:
         """The journal of events."""
-        from habitkit.journal.actions import AsyncEvents  # noqa: PLC0415 - only where it is used
+        from habitkit.journal.service import AsyncEvents  # noqa: PLC0415 - only where it is used
 
         return AsyncEvents(self._runner)
 
@@ -168,7 +168,7 @@ class AsyncHabitKit(_EveryOwner):
     @cached_property
     def relay(self) -> AsyncRelay:
         """Delivers committed events to subscribers."""
-        from habitkit.journal.actions import AsyncRelay  # noqa: PLC0415 - only where it is used
+        from habitkit.journal.service import AsyncRelay  # noqa: PLC0415 - only where it is used
 
         return AsyncRelay(self._runner)
 

@@ -389,7 +389,7 @@ class NestedTransaction(Misuse):
         """Say what to do instead."""
         super().__init__(
             "a kit was called inside a running transaction; call the action itself with the "
-            "transaction you have, for example habitkit.coins.actions.award(tx, ...)"
+            "transaction you have, for example habitkit.coins.transfers.award(tx, ...)"
         )
 
 

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import ids, plugins
-from habitkit._action import Life, SyncRoom, SyncRunner, procedure
 from habitkit.assembly import wire
+from habitkit.binding import Life, SyncRoom, SyncRunner, procedure
 from habitkit.errors import HostTransactionUnsupported, RoomNotStored
+from habitkit.habits.rebuild import rebuild_all as rebuild
 from habitkit.reactions import sweep
 from habitkit.store import HostTransactions
-from habitkit.streaks.rebuilding import rebuild_all as rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from habitkit.clock import Clock
-    from habitkit.coins.actions import Coins
-    from habitkit.coins.economy import Economy
-    from habitkit.habits.actions import Habits
-    from habitkit.journal.actions import Events, Relay
+    from habitkit.coins.domain.economy import Economy
+    from habitkit.coins.transfers import Coins
+    from habitkit.habits.domain.strength import Strength
+    from habitkit.habits.queries import Streaks
+    from habitkit.habits.service import Habits
+    from habitkit.journal.service import Events, Relay
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Store
-    from habitkit.streaks.actions import Streaks
-    from habitkit.streaks.strength import Strength
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -45,28 +45,28 @@ class Rooms(SyncRoom):
     @cached_property
     def habits(self) -> Habits:
         """Habits and check-ins."""
-        from habitkit.habits.actions import Habits  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.service import Habits  # noqa: PLC0415 - only where it is used
 
         return Habits(self._stored("habits", "streaks"))
 
     @cached_property
     def streaks(self) -> Streaks:
         """Current and best streaks."""
-        from habitkit.streaks.actions import Streaks  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.queries import Streaks  # noqa: PLC0415 - only where it is used
 
         return Streaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> Coins:
         """The coin ledger."""
-        from habitkit.coins.actions import Coins  # noqa: PLC0415 - only where it is used
+        from habitkit.coins.transfers import Coins  # noqa: PLC0415 - only where it is used
 
         return Coins(self._stored("coins"))
 
     @cached_property
     def events(self) -> Events:
         """The journal of events."""
-        from habitkit.journal.actions import Events  # noqa: PLC0415 - only where it is used
+        from habitkit.journal.service import Events  # noqa: PLC0415 - only where it is used
 
         return Events(self._runner)
 
@@ -75,7 +75,7 @@ class Rooms(SyncRoom):
 
         Args:
             work: Calls actions with the transaction it is given, such as
-                ``habitkit.coins.actions.award(tx, ...)``. It may be called again after a conflict
+                ``habitkit.coins.transfers.award(tx, ...)``. It may be called again after a conflict
                 with another writer.
 
         Raises:
@@ -215,7 +215,7 @@ class HabitKit(_EveryOwner):
     @cached_property
     def relay(self) -> Relay:
         """Delivers committed events to subscribers."""
-        from habitkit.journal.actions import Relay  # noqa: PLC0415 - only where it is used
+        from habitkit.journal.service import Relay  # noqa: PLC0415 - only where it is used
 
         return Relay(self._runner)
 

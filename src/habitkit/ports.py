@@ -34,6 +34,7 @@ What is not declared must not be there: the contracts test that too.
 from habitkit.clock import Clock
 from habitkit.coins.store import BookStore, CoinStore, HoldStore
 from habitkit.habits.store import HabitStore
+from habitkit.habits.streak_store import StreakStore
 from habitkit.journal.store import (
     AnswerStore,
     EventStore,
@@ -48,7 +49,6 @@ from habitkit.store import (
     Store,
     Stores,
 )
-from habitkit.streaks.store import StreakStore
 
 __all__ = [
     "AnswerStore",

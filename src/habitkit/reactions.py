@@ -20,11 +20,11 @@ from habitkit.events import VOCABULARY, Event, Recorded, Retracted
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from habitkit._procedure import Steps
-    from habitkit.coins.economy import Economy
-    from habitkit.journal.model import StoredEvent, SweepReport
+    from habitkit.coins.domain.economy import Economy
+    from habitkit.journal.domain.model import StoredEvent, SweepReport
+    from habitkit.options import Wiring
     from habitkit.transaction import Transaction
-    from habitkit.wiring import Wiring
+    from habitkit.workflow import Steps
 
 __all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe", "sweep"]
 
@@ -135,7 +135,7 @@ def _expect_own_name(kind: type[Event]) -> None:
 
 def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
     """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
-    from habitkit.coins.reconciling import reconcile  # noqa: PLC0415 - only where there is a kit
+    from habitkit.coins.rewards import reconcile  # noqa: PLC0415 - only where there is a kit
 
     rewarded = economy.rewarded
     return (on(*rewarded, Retracted, reconcile),) if rewarded else ()
@@ -160,10 +160,10 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
         InvalidInput: If the limit is not acceptable.
     """
     # what only a sweep needs is not loaded by every program that imports habitkit
-    from habitkit.coins.auditing import seal_entries  # noqa: PLC0415
-    from habitkit.coins.holding import expire_holds  # noqa: PLC0415
-    from habitkit.habits.passing import pass_time  # noqa: PLC0415
-    from habitkit.journal.actions import sweep_journal  # noqa: PLC0415
+    from habitkit.coins.audit.audits import seal_entries  # noqa: PLC0415
+    from habitkit.coins.holds import expire_holds  # noqa: PLC0415
+    from habitkit.habits.expiry import pass_time  # noqa: PLC0415
+    from habitkit.journal.service import sweep_journal  # noqa: PLC0415
 
     limit = ids.limit(limit)
     report = yield from sweep_journal(limit)

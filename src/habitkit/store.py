@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from habitkit.coins.store import CoinStore
     from habitkit.habits.store import HabitStore
+    from habitkit.habits.streak_store import StreakStore
     from habitkit.journal.store import (
         AnswerStore,
         EventStore,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         OutboxStore,
         OwnerStore,
     )
-    from habitkit.streaks.store import StreakStore
 
 __all__ = ["AsyncHostTransactions", "AsyncStore", "HostTransactions", "Store", "Stores"]
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from habitkit import _codec, ids
 from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
-from habitkit.journal import rules
-from habitkit.journal.answers import once
-from habitkit.journal.model import EventRow, Failure, Message
+from habitkit.journal.domain import rules
+from habitkit.journal.domain.model import EventRow, Failure, Message
+from habitkit.journal.idempotency import once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from habitkit.coins.store import CoinStore
     from habitkit.events import Event
+    from habitkit.habits.domain.strength import Strength
     from habitkit.habits.store import HabitStore
+    from habitkit.habits.streak_store import StreakStore
+    from habitkit.options import Wiring
     from habitkit.store import Stores
-    from habitkit.streaks.store import StreakStore
-    from habitkit.streaks.strength import Strength
-    from habitkit.wiring import Wiring
 
 __all__ = ["Transaction"]
 

@@ -1,4 +1,5 @@
-"""From a Loop export to facts: every day once, however often and in whatever pieces it is imported."""
+"""From a Loop export to facts: every day once, however often and in whatever pieces it is
+imported."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from habitkit import AsyncHabitKit, HabitKit
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.coins import transfers
 from habitkit.errors import ImportRefused, InvalidOwner, InvalidZone, NotFound
 from habitkit.importers import loop_csv
 from habitkit.importers.loop_csv import LoopEntry, LoopExport, LoopHabit, LoopValue
@@ -379,7 +381,7 @@ def test_in_the_hosts_transaction_it_is_all_or_nothing(tmp_path):
 
 def test_one_habit_composes_with_other_actions(kit):
     def welcome(tx: habitkit.Transaction) -> int:
-        habitkit.coins.actions.award(tx, "ada", 5, idempotency_key="welcome")
+        transfers.award(tx, "ada", 5, idempotency_key="welcome")
         return loop_csv.import_habit(tx, "ada", RUN).days_new
 
     assert kit.run(welcome) == 5

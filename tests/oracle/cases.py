@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from habitkit.habits.facts import Fact
-from habitkit.habits.model import Habit
+from habitkit.habits.domain.facts import Fact
+from habitkit.habits.domain.model import Habit
 from habitkit.testing.strategies import facts, habits, instants
 
 DAYS = 60

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from attrs import define
 
-from habitkit.habits.facts import (
+from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
     FreezeGranted,
@@ -28,9 +28,9 @@ from habitkit.habits.facts import (
     Void,
     ZoneChanged,
 )
-from habitkit.habits.goal import Goal
-from habitkit.habits.model import Habit
-from habitkit.habits.schedule import Schedule
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.schedules import Schedule
 from tests.oracle.timeline import DAY, EVER, Timeline, instant_of, reached, wall
 
 MENDABLE = timedelta(hours=48)

@@ -1,4 +1,4 @@
-"""``habitkit.streaks`` and a naive reading of the laws come to the same, whatever the facts."""
+"""``habitkit.habits`` and a naive reading of the laws come to the same, whatever the facts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from habitkit import streaks
+from habitkit import habits
 from tests.oracle.cases import Case, cases
 from tests.oracle.oracle import Reading, Run, read
 
-evaluate: Any = getattr(streaks, "evaluate", None)
-slots: Any = getattr(streaks, "slots", None)
+evaluate: Any = getattr(habits, "evaluate", None)
+slots: Any = getattr(habits, "slots", None)
 
 SEEDS = 100
 CASES_OF_A_SEED = 1000
 SHUFFLES = 1000
 
 needs_evaluate = pytest.mark.skipif(
-    evaluate is None or slots is None, reason="habitkit.streaks has no evaluate yet"
+    evaluate is None or slots is None, reason="habitkit.habits has no evaluate yet"
 )
 few = settings(max_examples=120, suppress_health_check=list(HealthCheck))
 fewer = settings(few, max_examples=25)

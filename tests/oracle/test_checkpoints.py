@@ -13,13 +13,13 @@ from attrs import evolve
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from habitkit.habits.facts import CheckIn, Fact, OtherFact, ScheduleChanged, Void
-from habitkit.habits.goal import Goal
-from habitkit.habits.schedule import Schedule
-from habitkit.streaks.checkpoints import first_day_of, thinned, until
-from habitkit.streaks.derived import Derived, derive
-from habitkit.streaks.evaluation import evaluate
-from habitkit.streaks.model import Checkpoint
+from habitkit.habits.domain.checkpoints import first_day_of, thinned, until
+from habitkit.habits.domain.derived_events import Derived, derive
+from habitkit.habits.domain.evaluation import evaluate
+from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact, ScheduleChanged, Void
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.streaks import Checkpoint
 from tests.oracle.cases import Case, cases
 
 DAY = timedelta(days=1)

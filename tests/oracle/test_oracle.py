@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, settings
 
-from habitkit.habits.facts import (
+from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
     FreezeGranted,
@@ -23,9 +23,9 @@ from habitkit.habits.facts import (
     Void,
     ZoneChanged,
 )
-from habitkit.habits.goal import Goal
-from habitkit.habits.model import DayClock, FreezeRule, Habit
-from habitkit.habits.schedule import Schedule
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
+from habitkit.habits.domain.schedules import Schedule
 from tests.oracle.cases import cases
 from tests.oracle.oracle import automatic, read
 from tests.oracle.timeline import Timeline, instant_of

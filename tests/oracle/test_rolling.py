@@ -1,4 +1,5 @@
-"""What a rolling schedule leaves alone, whatever is done later; and where it leaves nothing alone."""
+"""What a rolling schedule leaves alone, whatever is done later; and where it leaves nothing
+alone."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.streaks.rolling import Spans, automatic_days, longest
+from habitkit.habits.domain.rolling import Spans, automatic_days, longest
 from tests.oracle.oracle import automatic
 
 DAY = timedelta(days=1)

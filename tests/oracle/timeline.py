@@ -80,7 +80,8 @@ def instant_of(name: str, shown: datetime) -> datetime:
 
 
 def reached(name: str, shown: datetime, since: datetime) -> datetime:
-    """Return the first instant, from one on, at which the clocks show a wall time or a later one."""
+    """Return the first instant, from one on, at which the clocks show a wall time or a later
+    one."""
     if wall(name, since) >= shown:
         return since
     times = [c.at for c in changes(name, shown.year)]
@@ -112,7 +113,8 @@ class Timeline:
         return instant_of(zone, datetime.combine(day, self.day_start))
 
     def _reach(self, day: date) -> None:
-        """Make the list anew, so that it holds all that can bear a day's label or an earlier one."""
+        """Make the list anew, so that it holds all that can bear a day's label or an earlier
+        one."""
         if day <= self.known:
             return
         self.known = day + 100 * DAY

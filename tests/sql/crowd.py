@@ -1,4 +1,5 @@
-"""Actions of six owners who have to do with each other, for trials that many of them run in at once."""
+"""Actions of six owners who have to do with each other, for trials that many of them run in at
+once."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from habitkit import AsyncHabitKit, OfflineCheckIn, Schedule, on
 from habitkit.coins import Posting
-from habitkit.coins import actions as coins
+from habitkit.coins import transfers as coins
 from habitkit.errors import Refused
 from habitkit.events import CoinsPosted, Recorded
 from habitkit.testing import FakeClock

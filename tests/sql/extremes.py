@@ -13,7 +13,7 @@ from attrs import evolve
 from habitkit import DayClock, FreezeRule, Goal, Schedule
 from habitkit._codec import plain_object
 from habitkit.events import Recorded
-from habitkit.habits.facts import (
+from habitkit.habits.domain.facts import (
     CheckIn,
     FreezeGranted,
     Pause,
@@ -22,11 +22,11 @@ from habitkit.habits.facts import (
     Void,
     ZoneChanged,
 )
-from habitkit.habits.model import Habit
-from habitkit.journal.model import Answer, Delivery, EventRow, Message, StoredEvent
+from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.streaks import NO_DAY, Snapshot
+from habitkit.journal.domain.model import Answer, Delivery, EventRow, Message, StoredEvent
 from habitkit.store import Stores
-from habitkit.streaks.model import NO_DAY, Snapshot
-from habitkit.testing.contracts._facts import STRANGE_TEXTS
+from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 from habitkit.testing.contracts._streak_store import CHECKPOINTS
 
 FIRST = datetime(2, 1, 1, tzinfo=UTC)

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from habitkit.coins.statements import balance
 from habitkit.kit import HabitKit
 from habitkit.store import Store, Stores
-from habitkit.testing.contracts._frame import read, transact
+from habitkit.testing.contracts._base import read, transact
 from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
-from tests.sql.colours import at_once, awaited
-from tests.sql.steps import OWNERS, step
+from tests.sql.kit_modes import at_once, awaited
+from tests.sql.migrations import OWNERS, step
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from habitkit import on
-from habitkit.backends.sqlalchemy import _attempts
-from habitkit.coins.actions import award
+from habitkit.backends.sqlalchemy import _retry
+from habitkit.coins.transfers import award
 from habitkit.errors import StoreBusy
 from habitkit.events import Recorded
 from tests.sql.opened import ASYNC_POSTGRES
@@ -94,7 +94,7 @@ async def test_what_does_not_pass_is_a_busy_store_and_nothing_is_written(opened,
     with nothing_written(database), pytest.raises(StoreBusy) as caught:
         await made.kit.events.record("ada", "noted")
 
-    assert caught.value.attempts == len(trouble.transactions) == _attempts._MAX_ATTEMPTS
+    assert caught.value.attempts == len(trouble.transactions) == _retry._MAX_ATTEMPTS
     assert caught.value.__cause__ is not None
     await made.all_are_back()
 

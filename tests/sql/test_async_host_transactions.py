@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import (
 
 from habitkit import AsyncHabitKit, on
 from habitkit.backends.sqlalchemy import AsyncSqlStore, sqlite_engine, threaded_sqlite
-from habitkit.coins.actions import award
+from habitkit.coins.transfers import award
 from habitkit.errors import (
     HostTransactionLost,
     HostTransactionStale,

@@ -16,13 +16,13 @@ import habitkit.testing
 from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from habitkit.coins import Posting
-from habitkit.coins.auditing import audit
+from habitkit.coins.audit.audits import audit
 from habitkit.errors import BatchRefused, HoldEnded, InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import spawn
-from tests.sql.colours import at_once, awaited
+from tests.sql.kit_modes import at_once, awaited
 from tests.sql.ledger import DAY_SECONDS, all_day, assert_sound, tell, total, total_of
-from tests.sql.steps import OWNERS
+from tests.sql.migrations import OWNERS
 
 EACH_HAS = 300
 BATCH = 12

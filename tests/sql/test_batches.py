@@ -1,4 +1,5 @@
-"""Batches on SQL: a batch of check-ins sends what its check-ins send, a batch of postings is read back."""
+"""Batches on SQL: a batch of check-ins sends what its check-ins send, a batch of postings is read
+back."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.coins import Economy, Posting
 from habitkit.events import HabitCompleted, Recorded
-from habitkit.habits.actions import check_in
+from habitkit.habits.service import check_in
 
 TODAY = date(2026, 3, 10)
 HABITS = 10

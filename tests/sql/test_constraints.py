@@ -22,14 +22,14 @@ from habitkit.backends.sqlalchemy.tables import (
     transfers,
     unsealed,
 )
-from habitkit.coins.books import Block
-from habitkit.coins.model import Account, Hold, Move, Transfer
+from habitkit.coins.audit.domain.model import Block
+from habitkit.coins.domain.model import Account, Hold, Move, Transfer
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.events import Recorded
-from habitkit.habits.model import CheckIn, DayClock, Habit, Void
-from habitkit.journal.model import EventRow
+from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Void
+from habitkit.habits.domain.streaks import Snapshot
+from habitkit.journal.domain.model import EventRow
 from habitkit.store import Stores
-from habitkit.streaks.model import Snapshot
 from tests.sql.support import nothing_written
 
 NOW = datetime(2026, 1, 1, 8, tzinfo=UTC)

@@ -15,8 +15,8 @@ from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._processes import Worker
 from tests.sql.ledger import assert_sound, figures, step_at_once, tell
+from tests.sql.migrations import OWNERS
 from tests.sql.opened import ASYNC_POSTGRES
-from tests.sql.steps import OWNERS
 from tests.sql.workers import Colour, working
 
 FEW = 3

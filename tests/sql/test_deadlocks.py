@@ -16,13 +16,13 @@ import habitkit.testing
 from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.coins import Economy, Posting
-from habitkit.coins import actions as coins
+from habitkit.coins import transfers as coins
 from habitkit.events import Recorded
 from habitkit.testing import FakeClock
 from habitkit.testing.contracts._threads import THREADS, all_of, spawn
 from habitkit.transaction import Transaction
-from tests.sql.colours import at_once, awaited
 from tests.sql.crowd import OWNERS, REACTIONS, begin, do_all
+from tests.sql.kit_modes import at_once, awaited
 from tests.sql.ledger import all_day, assert_sound
 from tests.sql.support import LIMIT_SECONDS, wait_until
 

@@ -14,7 +14,7 @@ from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import THREADS, all_of
 from tests.sql.buying import PRICE, WAYS, buy
-from tests.sql.colours import at_once, awaited
+from tests.sql.kit_modes import at_once, awaited
 from tests.sql.ledger import assert_sound, tell
 from tests.sql.workers import Colour, working
 

@@ -15,11 +15,11 @@ from sqlalchemy import Engine, create_engine
 import habitkit.testing
 from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
-from habitkit.coins.model import Hold
+from habitkit.coins.domain.model import Hold
 from habitkit.errors import HoldEnded, InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of
-from tests.sql.colours import Act, at_once, awaited
+from tests.sql.kit_modes import Act, at_once, awaited
 from tests.sql.ledger import all_day, assert_sound, escrow, tell
 from tests.sql.opened import Opened
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 import habitkit.testing
 from habitkit import Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.coins.actions import award
+from habitkit.coins.transfers import award
 from habitkit.errors import HostTransactionLost
 from habitkit.events import CoinsPosted, HabitCreated
 from tests.sql.support import (

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 import habitkit.testing
 from habitkit import Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.coins.actions import award
+from habitkit.coins.transfers import award
 from habitkit.errors import (
     Duplicate,
     InsufficientFunds,

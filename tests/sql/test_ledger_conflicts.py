@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, exc
 
 import habitkit.testing
-from habitkit.backends.sqlalchemy import SqlStore, _attempts
+from habitkit.backends.sqlalchemy import SqlStore, _retry
 from habitkit.coins import Posting
 from habitkit.errors import StoreBusy
 from habitkit.testing import TestKit
@@ -21,7 +21,7 @@ from tests.sql.support import notes_in, nothing_written, sqlstate_of, write_note
 
 pytestmark = pytest.mark.postgres
 
-MAX_ATTEMPTS = _attempts._MAX_ATTEMPTS
+MAX_ATTEMPTS = _retry._MAX_ATTEMPTS
 
 TROUBLE = """
 CREATE SEQUENCE habitkit_trouble;
@@ -128,7 +128,7 @@ def test_a_conflict_in_the_middle_of_a_posting_is_repeated_until_it_works(
 def test_a_conflict_without_end_is_a_busy_store_and_nothing_is_written(
     postgres, kit, trouble, act, monkeypatch
 ):
-    monkeypatch.setattr(_attempts, "_MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(_retry, "_MAX_ATTEMPTS", 3)
     trouble("entries", "40001", times=10**6)
 
     with nothing_written(postgres), pytest.raises(StoreBusy) as caught:

@@ -12,7 +12,7 @@ from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.coins import Balance, Hold, Posting
 from habitkit.errors import BalanceOverflow, BatchRefused, InsufficientFunds, InvalidAmount
 from habitkit.testing import TestKit
-from habitkit.testing.contracts._frame import read
+from habitkit.testing.contracts._base import read
 from tests.sql.conftest import BOTH
 from tests.sql.ledger import assert_sound, drift
 

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import habitkit.testing
 from habitkit import AsyncHabitKit
-from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, _attempts
+from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, _retry
 from habitkit.coins import Posting
-from habitkit.coins.actions import award
+from habitkit.coins.transfers import award
 from habitkit.errors import OutcomeUnknown
 from habitkit.ids import derived_id
 from habitkit.reactions import subscribe
@@ -186,7 +186,7 @@ def test_a_query_is_simply_asked_again(kit, proxy, call, when):
 
 @BOTH_SIDES
 def test_a_key_does_not_help_where_no_answer_ever_comes(kit, proxy, call, when, monkeypatch):
-    monkeypatch.setattr(_attempts, "_MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(_retry, "_MAX_ATTEMPTS", 3)
     proxy.cut(when, times=3)
 
     with pytest.raises(OutcomeUnknown):

@@ -16,7 +16,7 @@ import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, upgrade
 from habitkit.errors import InsufficientFunds
 from habitkit.testing import TestKit
-from tests.house.source import ROOT
+from tests.architecture.source import ROOT
 from tests.sql.test_plans import explaining, plans
 
 PAGE = ROOT / "docs" / "how-to" / "partition-the-entries.md"

@@ -18,12 +18,12 @@ import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on, subscribe
 from habitkit.backends.sqlalchemy import (
     SqlStore,
-    _books,
+    _audit,
     _coins,
     _habits,
     _holds,
+    _inbox,
     _journal,
-    _messages,
     _postgres_coins,
     _streaks,
 )
@@ -36,8 +36,8 @@ IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
 """The steps in which SQLite posts; PostgreSQL does them in one."""
 
 MODULES = (
-    *(_books, _coins, _habits, _holds, _journal),
-    *(_messages, _postgres_coins, _streaks),
+    *(_audit, _coins, _habits, _holds, _journal),
+    *(_inbox, _postgres_coins, _streaks),
 )
 
 Plans = dict[str, str]

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, create_engine, exc, text
 
 import habitkit.testing
 from habitkit import on
-from habitkit.backends.sqlalchemy import SqlStore, _attempts
-from habitkit.coins.actions import award
+from habitkit.backends.sqlalchemy import SqlStore, _retry
+from habitkit.coins.transfers import award
 from habitkit.errors import Duplicate, StoreBusy, StoreError
 from habitkit.events import CoinsPosted, Event, Recorded
 from tests.sql.support import (
@@ -24,7 +24,7 @@ from tests.sql.support import (
 )
 
 CONFLICTS = ["40001", "40P01"]
-MAX_ATTEMPTS = _attempts._MAX_ATTEMPTS
+MAX_ATTEMPTS = _retry._MAX_ATTEMPTS
 
 
 class Trouble:
@@ -275,7 +275,7 @@ def test_a_failure_inside_a_savepoint_hides_nothing(engine):
 
 
 def test_waiting_for_a_lock_ends_after_a_while_however_few_attempts_that_were(sqlite, monkeypatch):
-    monkeypatch.setattr(_attempts, "_MAX_SECONDS", 0.15)
+    monkeypatch.setattr(_retry, "_MAX_SECONDS", 0.15)
     patient = create_engine(sqlite.url, connect_args={"timeout": 0.1})
     kit = habitkit.testing.kit(store=SqlStore(patient))
 

@@ -243,7 +243,7 @@ def test_another_database_is_refused_by_name():
 
 
 def test_no_released_step_is_missing_and_none_is_too_many():
-    steps = sorted(ROOT.glob("src/habitkit/backends/sqlalchemy/steps/*.sql"))
+    steps = sorted(ROOT.glob("src/habitkit/backends/sqlalchemy/migrations/*.sql"))
 
     assert [step.name for step in steps] == [f"{n:04}.sql" for n in range(1, LATEST + 1)]
 
@@ -268,7 +268,7 @@ def test_a_wheel_contains_the_steps(tmp_path):
 
     (wheel,) = tmp_path.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
-    steps = ROOT.glob("src/habitkit/backends/sqlalchemy/steps/*.sql")
+    steps = ROOT.glob("src/habitkit/backends/sqlalchemy/migrations/*.sql")
     assert {str(step.relative_to(ROOT / "src")) for step in steps} <= inside
 
 

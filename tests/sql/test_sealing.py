@@ -1,4 +1,5 @@
-"""Sealing and erasing at the same moment: two wallets share a transfer, and each has its own lock."""
+"""Sealing and erasing at the same moment: two wallets share a transfer, and each has its own
+lock."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ from sqlalchemy import Engine
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.backends.sqlalchemy._books import Books
+from habitkit.backends.sqlalchemy._audit import Books
 from habitkit.coins import Posting
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of, spawn
 from tests.sql.ledger import assert_sound
-from tests.sql.steps import OWNERS
+from tests.sql.migrations import OWNERS
 from tests.sql.support import LIMIT_SECONDS, MOMENT_SECONDS
 
 pytestmark = pytest.mark.postgres

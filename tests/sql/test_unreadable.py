@@ -1,4 +1,5 @@
-"""An audit names what nobody could read, and goes on: a row that holds what its column cannot mean."""
+"""An audit names what nobody could read, and goes on: a row that holds what its column cannot
+mean."""
 
 from __future__ import annotations
 

@@ -18,10 +18,10 @@ from sqlalchemy import Engine, event
 
 from habitkit import AsyncHabitKit, HabitKit
 from habitkit.testing import FakeClock
-from habitkit.testing._racing import Line
+from habitkit.testing._race_worker import Line
 from tests.sql.buying import buy
-from tests.sql.colours import at_once, awaited
-from tests.sql.steps import step
+from tests.sql.kit_modes import at_once, awaited
+from tests.sql.migrations import step
 
 
 def at_work(line: Line, colour: str, url: str, now: str, job: str, *args: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Literal
 
-from habitkit.testing.contracts._facts import NOW
 from habitkit.testing.contracts._processes import Worker, at_once
+from habitkit.testing.contracts._sample_facts import NOW
 from tests.sql.worker import at_work
 
 Colour = Literal["sync", "async"]

@@ -14,7 +14,7 @@ from attrs import evolve
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.errors import IntegrityError
-from habitkit.journal.model import Locked
+from habitkit.journal.domain.model import Locked
 from habitkit.testing.contracts import (
     AsyncStoreContract,
     CoinsContract,

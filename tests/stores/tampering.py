@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from habitkit.backends.sqlalchemy import tables
-from habitkit.coins.books import Block
-from habitkit.coins.model import Account, Move, Transfer
+from habitkit.coins.audit.domain.model import Block
+from habitkit.coins.domain.model import Account, Move, Transfer
 
 
 class InMemory:

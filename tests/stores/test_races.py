@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from habitkit.testing._racing import Line
+from habitkit.testing._race_worker import Line
 from habitkit.testing.contracts._processes import Worker, at_once
 
 UNGUARDED = """

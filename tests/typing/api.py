@@ -54,9 +54,9 @@ from habitkit import (
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import LedgerExport
-from habitkit.coins import actions as coins
+from habitkit.coins import transfers as coins
 from habitkit.events import CoinsPosted, HabitCompleted, Recorded, StreakReached
-from habitkit.habits import actions as habits
+from habitkit.habits import service as habits
 from habitkit.ports import AsyncHostTransactions, AsyncStore, HostTransactions, Store
 from habitkit.testing import FakeClock, TestKit
 from habitkit.testing import kit as kit_for_a_test

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from habitkit import DayClock, Economy, RewardRule, Schedule
-from habitkit.coins.economy import RuleSet
+from habitkit.coins.domain.economy import RuleSet
 from habitkit.errors import (
     BalanceOverflow,
     DayRefused,

@@ -10,8 +10,8 @@ import pytest
 
 import habitkit.testing
 from habitkit import Goal, Schedule
-from habitkit.habits.facts import CheckIn
-from habitkit.streaks import evaluate, slots
+from habitkit.habits import evaluate, slots
+from habitkit.habits.domain.facts import CheckIn
 
 EARLY = (time(6), time(10))
 DAY = timedelta(days=1)

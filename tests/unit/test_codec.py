@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import habitkit
 from habitkit import DayClock, FreezeRule, Goal, Schedule, _codec, events
-from habitkit.coins.economy import Economy, RewardRule
+from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.events import VOCABULARY, Event, HabitCompleted, Recorded
 from habitkit.testing import strategies
 

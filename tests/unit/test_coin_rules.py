@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.coins import rules
-from habitkit.coins.economy import Economy
-from habitkit.coins.model import Account, Balance, Hold, Kind, Move, Transfer
+from habitkit.coins.domain import rules
+from habitkit.coins.domain.economy import Economy
+from habitkit.coins.domain.model import Account, Balance, Hold, Kind, Move, Transfer
 from habitkit.errors import (
     BalanceOverflow,
     HoldEnded,

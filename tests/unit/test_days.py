@@ -11,7 +11,7 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 from habitkit.errors import InvalidZone
-from habitkit.streaks.days import day_boundary, habit_day, zone
+from habitkit.habits.domain.days import day_boundary, habit_day, zone
 from tests.unit.support import given, naive
 
 ZONES = [

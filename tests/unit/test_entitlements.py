@@ -9,9 +9,9 @@ import pytest
 from attrs import evolve
 from hypothesis import strategies as st
 
-from habitkit.coins.economy import Economy, RewardRule
-from habitkit.coins.entitlements import due, outstanding
-from habitkit.coins.model import Settled
+from habitkit.coins.domain.economy import Economy, RewardRule
+from habitkit.coins.domain.entitlements import due, outstanding
+from habitkit.coins.domain.model import Settled
 from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
 from habitkit.events import (
     CoinsPosted,
@@ -39,7 +39,8 @@ economy = Economy(
 
 @st.composite
 def derived_events(draw):
-    """Make the event of one of a few places: it is true, worth less, or taken back, sealed or not."""
+    """Make the event of one of a few places: it is true, worth less, or taken back, sealed or
+    not."""
     day = date(2026, 3, draw(st.integers(1, 3)))
     credit, sealed = draw(st.sampled_from(["full", "history"])), draw(st.booleans())
     event: HabitCompleted | StreakReached

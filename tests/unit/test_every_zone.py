@@ -1,4 +1,5 @@
-"""The habit day across every change of every zone's clocks from 2024 to 2027, and the odd ones before.
+"""The habit day across every change of every zone's clocks from 2024 to 2027, and the odd ones
+before.
 
 Whatever the day's start: each instant has one label, and labels never go back.
 """
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from habitkit.streaks.days import day_boundary, habit_day
+from habitkit.habits.domain.days import day_boundary, habit_day
 from tests.oracle.timeline import changes, instant_of
 
 DAY = timedelta(days=1)
@@ -50,7 +51,8 @@ def transitions(name: str) -> list[datetime]:
 
 
 def around(change: datetime) -> Iterator[datetime]:
-    """Yield instants around a change in order, half an hour apart and at the change itself closer."""
+    """Yield instants around a change in order, half an hour apart and at the change itself
+    closer."""
     step = -AROUND
     while step <= AROUND:
         if not step:

@@ -10,15 +10,15 @@ import attrs
 import pytest
 
 import habitkit
-from habitkit import Posting, Schedule, coins, events, habits, streaks
+from habitkit import Posting, Schedule, coins, events, habits
 from habitkit.events import HabitCreated, Recorded
-from habitkit.habits import facts
-from habitkit.journal import model as journal
+from habitkit.habits.domain import facts
+from habitkit.journal.domain import model as journal
 
 PUBLIC = sorted(
     {
         kind
-        for module in (habitkit, coins, events, habits, facts, journal, streaks)
+        for module in (habitkit, coins, events, habits, facts, journal)
         for kind in (getattr(module, name) for name in module.__all__)
         if isinstance(kind, type) and (attrs.has(kind) or hasattr(kind, "_fields"))
     },

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import strategies as st
 
 from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
-from habitkit.habits import rules
-from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule
-from habitkit.streaks import evaluate
-from habitkit.streaks.days import day_boundary, habit_day, is_sealed
+from habitkit.habits import evaluate
+from habitkit.habits.domain import rules
+from habitkit.habits.domain.days import day_boundary, habit_day, is_sealed
+from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Schedule
 from tests.unit.support import given, naive
 
 VIENNA = ZoneInfo("Europe/Vienna")

@@ -1,4 +1,5 @@
-"""Goals, schedules, clocks, freeze rules and facts that cannot be are refused by what makes them."""
+"""Goals, schedules, clocks, freeze rules and facts that cannot be are refused by what makes
+them."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 
 from habitkit import DayClock, FreezeRule, Goal, Schedule
 from habitkit.errors import InvalidHabit
-from habitkit.habits.facts import FreezeGranted, Pause
+from habitkit.habits.domain.facts import FreezeGranted, Pause
 
 NOW = datetime(2026, 3, 10, 8, tzinfo=UTC)
 TODAY = NOW.date()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from habitkit import DayClock, Schedule
 from habitkit.errors import IdempotencyConflict
-from habitkit.journal import rules
-from habitkit.journal.model import Answer
+from habitkit.journal.domain import rules
+from habitkit.journal.domain.model import Answer
 from tests.unit.support import given, naive
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -24,7 +24,7 @@ from habitkit import (
 )
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.coins import actions as coins
+from habitkit.coins import transfers as coins
 from habitkit.errors import (
     ConfigurationError,
     HabitKitError,
@@ -38,7 +38,7 @@ from habitkit.errors import (
     RoomNotStored,
 )
 from habitkit.events import HabitCompleted
-from habitkit.habits import actions as habits
+from habitkit.habits import service as habits
 from tests.unit.support import dump, nothing_written
 
 
@@ -522,7 +522,7 @@ def test_a_bound_call_looks_like_its_action_without_the_transaction(kit):
     assert check_in.__doc__ == habits.check_in.__doc__
     assert check_in.__name__ == "check_in"
     assert check_in.__qualname__ == "Habits.check_in"
-    assert check_in.__module__ == "habitkit.habits.checking_in"
+    assert check_in.__module__ == "habitkit.habits.check_ins"
 
 
 def test_a_bound_procedure_looks_like_its_function_without_the_wiring(kit):
@@ -564,8 +564,8 @@ async def test_calls_of_an_async_kit_are_coroutine_functions():
 
 
 def test_on_the_class_an_action_is_itself_with_its_docs():
-    from habitkit.habits.actions import Habits
-    from habitkit.journal.actions import Relay
+    from habitkit.habits.service import Habits
+    from habitkit.journal.service import Relay
 
     assert Habits.check_in.function is habits.check_in
     assert Habits.check_in.__doc__ == habits.check_in.__doc__

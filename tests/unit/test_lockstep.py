@@ -10,8 +10,9 @@ import pytest
 import habitkit.testing
 from habitkit import Goal, Schedule, ids
 from habitkit.backends.memory import MemoryStore
-from habitkit.testing.contracts import _fact_laws as laws
-from habitkit.testing.contracts._fact_laws import (
+from habitkit.testing.contracts import _streak_properties as laws
+from habitkit.testing.contracts._sample_facts import days
+from habitkit.testing.contracts._streak_properties import (
     _STEPS,
     CLOCKS,
     Plan,
@@ -20,7 +21,6 @@ from habitkit.testing.contracts._fact_laws import (
     _end,
     _Life,
 )
-from habitkit.testing.contracts._facts import days
 
 ROLLING = (
     *((Schedule.rolling(n, span), Goal.done()) for n, span in ((1, 2), (1, 7), (2, 4), (3, 7))),

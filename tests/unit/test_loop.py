@@ -1,8 +1,8 @@
 """Loop's own results: the figures of its unit tests, and a slow reading of its rules.
 
-The figures are those that uhabits-core 2.x expects of itself in the test that is named (EntryListTest
-at commit 4ffd785, ScoreListTest at 6249a76, StreakListTest at 6156e7f). Loop's tests count days back
-from 2015-01-25, and so does ``ago``.
+The figures are those that uhabits-core 2.x expects of itself in the test that is named
+(EntryListTest at commit 4ffd785, ScoreListTest at 6249a76, StreakListTest at 6156e7f). Loop's tests
+count days back from 2015-01-25, and so does ``ago``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 
 from habitkit.errors import InvalidHabit
-from habitkit.streaks.loop import Frequency, Mark, Run, Target, entries, scores, streaks
+from habitkit.habits.domain.loop import Frequency, Mark, Run, Target, entries, scores, streaks
 
 UNKNOWN, NO, AUTO, DONE, SKIP = Mark
 TODAY = date(2015, 1, 25)
@@ -92,7 +92,8 @@ def test_it_takes_as_many_done_days_within_a_span_as_are_asked_for():
     days = each([8, 15, 18, 22, 23])
     skipped = each([10, 30]) | each([20], SKIP)
 
-    # from 18 to 12; from 22 to 16 and from 23 to 17, which slide as far as their later day lets them
+    # from 18 to 12; from 22 to 16 and from 23 to 17, which slide as far as their later day lets
+    # them
     assert filled_in(days, Frequency(2, 7), ago(0)) == {ago(n) for n in [8, *range(12, 29)]}
     assert filled_in(skipped, Frequency(1, 3), ago(0)) == {ago(n) for n in (8, 9, 10, 28, 29, 30)}
 

@@ -12,10 +12,10 @@ import pytest
 
 import habitkit.testing
 from habitkit import Goal, OfflineCheckIn, Refusal, Schedule, on, plugins
-from habitkit.coins.actions import award
+from habitkit.coins.transfers import award
 from habitkit.errors import HabitKitError, InvalidHabit, Refused
 from habitkit.events import HabitCompleted, Recorded, StreakReached
-from habitkit.habits.actions import check_in
+from habitkit.habits.service import check_in
 from habitkit.store import Store
 from habitkit.testing import TestKit
 

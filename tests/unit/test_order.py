@@ -13,7 +13,7 @@ from habitkit import DayClock, HabitKit, Schedule, StoredEvent, subscribe
 from habitkit.backends.memory import MemoryStore
 from habitkit.errors import InvalidHabit
 from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakBroken, StreakReached
-from habitkit.streaks.days import habit_day, zone
+from habitkit.habits.domain.days import habit_day, zone
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)

@@ -12,8 +12,8 @@ from attrs import frozen
 
 import habitkit.testing
 from habitkit import Economy, Event, Schedule, on, subscribe
-from habitkit.coins import actions as coins
-from habitkit.coins.reconciling import reconcile
+from habitkit.coins import transfers as coins
+from habitkit.coins.rewards import reconcile
 from habitkit.errors import (
     InsufficientFunds,
     InvalidEvent,
@@ -383,7 +383,7 @@ def test_reactions_that_fail_and_are_forgiven_make_no_chain():
 
 
 def test_a_query_cannot_lock(kit, store, run):
-    from habitkit._action import SyncRoom, query
+    from habitkit.binding import SyncRoom, query
 
     class Curious(SyncRoom):
         look = query(lambda tx: tx.lock("ada"))

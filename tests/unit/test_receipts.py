@@ -13,7 +13,7 @@ import habitkit.testing
 from habitkit import Economy, RewardRule, Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.events import HabitCompleted, StreakReached
-from habitkit.habits.model import Habit
+from habitkit.habits.domain.model import Habit
 from habitkit.testing import TestKit
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -15,11 +15,11 @@ from habitkit import OfflineCheckIn, Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from habitkit.errors import InvalidHabit, InvalidId
-from habitkit.habits.words import matching, words
+from habitkit.habits.domain.words import matching, words
 from habitkit.store import Store, Stores
-from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS
-from habitkit.testing.contracts._frame import read, write
+from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._habit_store import RUN
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
 
 DAILY = Schedule.daily()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from habitkit.habits.facts import Fact, Void
+from habitkit.habits.domain.facts import Fact, Void
 from habitkit.testing.strategies import clocks, facts, habits, instants, plans, zones
 from tests.unit.support import given
 

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.habits.model import CheckIn
-from habitkit.streaks import rules
-from habitkit.streaks.model import Snapshot, Streak
+from habitkit.habits.domain import bitmap
+from habitkit.habits.domain.model import CheckIn
+from habitkit.habits.domain.streaks import Snapshot, Streak
 from tests.unit.support import given
 
 HABIT = UUID(int=7)
@@ -75,7 +75,7 @@ def oracle_milestones(earned: Days) -> set[tuple[date, int]]:
 
 def built(history: History, rev: int = 1) -> Snapshot:
     done, earned = history
-    return rules.build(HABIT, "ada", done, rev, earned)
+    return bitmap.build(HABIT, "ada", done, rev, earned)
 
 
 def read(strip: str) -> History:
@@ -98,8 +98,8 @@ def around(history: History) -> list[date]:
 def test_a_strip_holds_the_done_and_the_earned_days_and_nothing_else(history):
     snapshot = built(history)
 
-    assert {day for day in around(history) if rules.is_done(snapshot, day)} == history[0]
-    assert {day for day in around(history) if rules.is_earned(snapshot, day)} == history[1]
+    assert {day for day in around(history) if bitmap.is_done(snapshot, day)} == history[0]
+    assert {day for day in around(history) if bitmap.is_earned(snapshot, day)} == history[1]
     assert snapshot.best == oracle_best(history[0]).slots
 
 
@@ -113,7 +113,7 @@ def test_a_strip_begins_and_ends_with_a_day_that_counts_or_is_empty(history):
         assert len(snapshot.marks) == (max(every) - min(every)).days + 1
         assert ord("x") not in {snapshot.marks[0], snapshot.marks[-1]}
     else:
-        assert snapshot == rules.empty(HABIT, "ada")._replace(rev=1)
+        assert snapshot == bitmap.empty(HABIT, "ada")._replace(rev=1)
 
 
 @given(histories, st.randoms(use_true_random=False))
@@ -122,16 +122,16 @@ def test_a_strip_depends_neither_on_the_order_of_days_nor_on_repetitions(history
     for of in mixed:
         random.shuffle(of)
 
-    assert rules.build(HABIT, "ada", iter(mixed[0]), 1, iter(mixed[1])) == built(history)
+    assert bitmap.build(HABIT, "ada", iter(mixed[0]), 1, iter(mixed[1])) == built(history)
 
 
 @given(st.sets(near))
 def test_done_days_are_earned_if_nothing_else_is_said(done):
-    snapshot = rules.build(HABIT, "ada", done, 1)
+    snapshot = bitmap.build(HABIT, "ada", done, 1)
 
     assert snapshot == built((done, done))
     for day in done:
-        assert rules.mark(snapshot, day, 2, done=False) == built((done - {day}, done - {day}), 2)
+        assert bitmap.mark(snapshot, day, 2, done=False) == built((done - {day}, done - {day}), 2)
         break
 
 
@@ -140,7 +140,7 @@ def test_any_sequence_of_marks_equals_a_strip_built_of_the_outcome(history, sequ
     snapshot, (done, earned) = built(history, rev=0), (set(history[0]), set(history[1]))
 
     for rev, (day, is_done, is_earned) in enumerate(sequence, start=1):
-        snapshot = rules.mark(snapshot, day, rev, done=is_done, earned=is_earned)
+        snapshot = bitmap.mark(snapshot, day, rev, done=is_done, earned=is_earned)
         (done.add if is_done else done.discard)(day)
         (earned.add if is_earned else earned.discard)(day)
 
@@ -151,34 +151,34 @@ def test_any_sequence_of_marks_equals_a_strip_built_of_the_outcome(history, sequ
 def test_many_days_marked_as_done_at_once_earn_nothing(history, more):
     done, earned = history
 
-    assert rules.mark_done(built(history), iter(more), 5) == built((done | {*more}, earned), 5)
+    assert bitmap.mark_done(built(history), iter(more), 5) == built((done | {*more}, earned), 5)
 
 
 @given(st.permutations([BASE + n * DAY for n in range(8)]))
 def test_marking_and_unmarking_every_day_in_any_order_ends_empty(order):
-    snapshot = rules.empty(HABIT, "ada")
+    snapshot = bitmap.empty(HABIT, "ada")
     for day in order:
-        snapshot = rules.mark(snapshot, day, 3, done=True)
+        snapshot = bitmap.mark(snapshot, day, 3, done=True)
     assert snapshot == built((set(order), set(order)), 3)
     for day in reversed(order[3:] + order[:3]):
-        snapshot = rules.mark(snapshot, day, 4, done=False)
+        snapshot = bitmap.mark(snapshot, day, 4, done=False)
 
     assert snapshot == built((set(), set()), 4)
 
 
 @given(histories, days)
 def test_the_current_run_is_found_by_counting_back_from_today_or_yesterday(history, today):
-    assert rules.current_run(built(history), today) == oracle_current(history[0], today)
+    assert bitmap.current_run(built(history), today) == oracle_current(history[0], today)
 
 
 @given(histories)
 def test_the_best_run_is_the_longest_and_of_several_the_latest(history):
-    assert rules.best_run(built(history)) == oracle_best(history[0])
+    assert bitmap.best_run(built(history)) == oracle_best(history[0])
 
 
 @given(histories, days, days)
 def test_the_done_days_of_a_window_are_those_inside_it(history, start, end):
-    assert rules.done_days(built(history), start, end) == [
+    assert bitmap.done_days(built(history), start, end) == [
         day for day in sorted(history[0]) if start <= day <= end
     ]
 
@@ -190,8 +190,8 @@ def test_turning_a_day_moves_exactly_the_milestones_that_differ(history, day, is
     old, new = oracle_milestones(earned), oracle_milestones(other)
 
     before = built(history)
-    after = rules.mark(before, day, 2, done=is_done, earned=is_earned)
-    lost, gained = rules.milestones_moved(before, after, day)
+    after = bitmap.mark(before, day, 2, done=is_done, earned=is_earned)
+    lost, gained = bitmap.milestones_moved(before, after, day)
 
     assert sorted(lost) == sorted(old - new)
     assert sorted(gained) == sorted(new - old)
@@ -203,10 +203,10 @@ def test_every_short_strip_has_the_runs_that_are_counted_day_by_day():
         history = read(strip)
         snapshot = built(history)
 
-        assert rules.best_run(snapshot) == oracle_best(history[0]), strip
+        assert bitmap.best_run(snapshot) == oracle_best(history[0]), strip
         for n in range(-1, 7):
             today = BASE + n * DAY
-            assert rules.current_run(snapshot, today) == oracle_current(history[0], today), strip
+            assert bitmap.current_run(snapshot, today) == oracle_current(history[0], today), strip
 
 
 def test_every_turn_of_a_day_of_a_long_row_with_one_other_day_moves_the_right_milestones():
@@ -216,8 +216,8 @@ def test_every_turn_of_a_day_of_a_long_row_with_one_other_day_moves_the_right_mi
         other = earned | {day} if becomes in "1v" else earned - {day}
 
         before = built((done, earned))
-        after = rules.mark(before, day, 2, done=becomes in "1h", earned=becomes in "1v")
-        lost, gained = rules.milestones_moved(before, after, day)
+        after = bitmap.mark(before, day, 2, done=becomes in "1h", earned=becomes in "1v")
+        lost, gained = bitmap.milestones_moved(before, after, day)
 
         assert {*lost} == oracle_milestones(earned) - oracle_milestones(other), (strip, day)
         assert {*gained} == oracle_milestones(other) - oracle_milestones(earned), (strip, day)
@@ -239,7 +239,7 @@ def test_a_day_is_earned_by_a_check_in_in_time_that_was_not_taken_back_before_th
         if in_time and (hours is None or hours > 0):
             expected.add(day)
 
-    assert rules.earned_days(live, voided, ZoneInfo("UTC"), time(0)) == expected
+    assert bitmap.earned_days(live, voided, ZoneInfo("UTC"), time(0)) == expected
 
 
 # -- examples to read ----------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def row(length: int) -> Days:
 
 
 def moved(before: Days, after: Days, day: date):
-    return rules.milestones_moved(built((before, before)), built((after, after)), day)
+    return bitmap.milestones_moved(built((before, before)), built((after, after)), day)
 
 
 def test_a_week_in_a_row_reaches_the_first_milestone_on_its_seventh_day():
@@ -273,43 +273,43 @@ def test_a_day_that_is_known_too_late_mends_the_streak_and_reaches_no_milestone(
     gap = BASE + 3 * DAY
     before = built((row(7) - {gap}, row(7) - {gap}))
 
-    after = rules.mark(before, gap, 2, done=True, earned=False)
+    after = bitmap.mark(before, gap, 2, done=True, earned=False)
 
-    assert rules.best_run(after).slots == 7
-    assert rules.milestones_moved(before, after, gap) == ([], [])
+    assert bitmap.best_run(after).slots == 7
+    assert bitmap.milestones_moved(before, after, gap) == ([], [])
 
 
 def test_a_day_that_is_taken_back_after_its_seal_breaks_the_streak_and_loses_no_milestone():
     gap = BASE + 3 * DAY
     before = built((row(7), row(7)))
 
-    after = rules.mark(before, gap, 2, done=False, earned=True)
+    after = bitmap.mark(before, gap, 2, done=False, earned=True)
 
-    assert rules.best_run(after) == Streak(3, BASE + 4 * DAY, BASE + 6 * DAY)
-    assert rules.milestones_moved(before, after, gap) == ([], [])
+    assert bitmap.best_run(after) == Streak(3, BASE + 4 * DAY, BASE + 6 * DAY)
+    assert bitmap.milestones_moved(before, after, gap) == ([], [])
 
 
 def test_today_stays_open_until_it_ends():
     yesterday = built(({BASE}, {BASE}))
 
-    assert rules.current_run(yesterday, BASE + DAY) == Streak(1, BASE, BASE)
-    assert rules.current_run(yesterday, BASE + 2 * DAY) == Streak(0)
+    assert bitmap.current_run(yesterday, BASE + DAY) == Streak(1, BASE, BASE)
+    assert bitmap.current_run(yesterday, BASE + 2 * DAY) == Streak(0)
 
 
 @pytest.mark.parametrize("days_before", [1, 2, 5, 30])
 def test_a_day_before_the_first_done_day_has_no_run(days_before):
-    assert rules.current_run(built((row(10), row(10))), BASE - days_before * DAY) == Streak(0)
+    assert bitmap.current_run(built((row(10), row(10))), BASE - days_before * DAY) == Streak(0)
 
 
 def test_a_habit_that_was_never_done_has_no_run_no_best_and_no_days():
-    never = rules.empty(HABIT, "ada")
+    never = bitmap.empty(HABIT, "ada")
 
-    assert rules.current_run(never, BASE) == rules.best_run(never) == Streak(0)
-    assert rules.done_days(never, date.min, date.max) == []
-    assert not rules.is_done(never, date.min)
-    assert not rules.is_earned(never, date.min)
-    assert rules.mark(never, BASE, 5, done=False) == never._replace(rev=5)
-    assert rules.mark_done(never, [], 5) == never._replace(rev=5)
+    assert bitmap.current_run(never, BASE) == bitmap.best_run(never) == Streak(0)
+    assert bitmap.done_days(never, date.min, date.max) == []
+    assert not bitmap.is_done(never, date.min)
+    assert not bitmap.is_earned(never, date.min)
+    assert bitmap.mark(never, BASE, 5, done=False) == never._replace(rev=5)
+    assert bitmap.mark_done(never, [], 5) == never._replace(rev=5)
 
 
 def _fact(number: int, day: date, credit):

@@ -16,11 +16,11 @@ import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, Schedule, ids
 from habitkit.backends.memory import MemoryStore
 from habitkit.errors import ConfigurationError
-from habitkit.streaks import evaluate, smoothed
-from habitkit.streaks.strength import name_of
-from habitkit.testing.contracts import _fact_laws as laws
-from habitkit.testing.contracts._fact_laws import Plan, Step, _create, _Life
-from habitkit.testing.contracts._frame import read
+from habitkit.habits import evaluate, smoothed
+from habitkit.habits.domain.strength import name_of
+from habitkit.testing.contracts import _streak_properties as laws
+from habitkit.testing.contracts._base import read
+from habitkit.testing.contracts._streak_properties import Plan, Step, _create, _Life
 
 STEPS = ("now", "check_in", "check_in", "edit", "undo", "many", "pause", "change", "backfill")
 
@@ -149,7 +149,7 @@ def test_every_kind_of_kit_takes_one(tmp_path):
         run = kit.habits.create("ada", "Run", Schedule.weekdays("mon", "sun"))
         kit.habits.check_in(run.id, day=run.created_at.date())
         alone = kit.owned_by("ada").streaks.state(run.id)
-        assert alone == kit.run(lambda tx: habitkit.streaks.actions.state(tx, run.id))
+        assert alone == kit.run(lambda tx: habitkit.habits.queries.state(tx, run.id))
         expected = float(alone.status == "DONE")
 
     async def there():

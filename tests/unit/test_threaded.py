@@ -11,7 +11,7 @@ from habitkit import AsyncHabitKit, Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.errors import HostTransactionUnsupported
-from habitkit.habits import actions as habits
+from habitkit.habits import service as habits
 from tests.unit.support import dump
 
 SECONDS = 10  # how long a test waits for another thread before it fails

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from habitkit import DayClock, Schedule
-from habitkit.streaks import evaluation, judging
-from habitkit.streaks.timeline import Timeline
+from habitkit.habits.domain import evaluation, slot_status
+from habitkit.habits.domain.timeline import Timeline
 
 LEAPT = date(2011, 12, 30)  # Samoa left it out
 BEFORE, AFTER = date(2011, 12, 29), date(2011, 12, 31)
@@ -35,7 +35,7 @@ def test_a_window_never_closes_before_its_day(day, day_start, closes, expected):
 
 def test_who_is_paused_for_long_waits_no_longer_for_an_answer(kit, monkeypatch):
     judged: list[object] = []
-    judge = judging.judge
+    judge = slot_status.judge
 
     def counting(life, version, span, **open_still):
         judged.append(span)

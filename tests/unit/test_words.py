@@ -8,9 +8,9 @@ import pytest
 from attrs import evolve
 from hypothesis import strategies as st
 
-from habitkit.habits.model import Habit
-from habitkit.habits.schedule import Schedule
-from habitkit.habits.words import matching, text_of, words
+from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.words import matching, text_of, words
 from habitkit.testing.contracts._habit_store import RUN
 from tests.unit.support import given
 

@@ -1,8 +1,8 @@
 """Coins: a double-entry ledger with holds and block hashes, and what facts entitle an owner to."""
 
-from habitkit.coins.books import AuditReport, Block, Finding, Head, LedgerExport, Line
-from habitkit.coins.economy import Economy, RewardRule, RuleSet
-from habitkit.coins.model import Account, Balance, Entry, Hold, Posting, Settled, Transfer
+from habitkit.coins.audit.domain.model import AuditReport, Block, Finding, Head, LedgerExport, Line
+from habitkit.coins.domain.economy import Economy, RewardRule, RuleSet
+from habitkit.coins.domain.model import Account, Balance, Entry, Hold, Posting, Settled, Transfer
 
 __all__ = [
     "Account",

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from attrs import evolve
 
-from habitkit.coins import rules
-from habitkit.coins.model import Account, Hold, Move, Transfer
+from habitkit.coins.domain import rules
+from habitkit.coins.domain.model import Account, Hold, Move, Transfer
 from habitkit.errors import BatchRefused, InsufficientFunds, Refused
 from habitkit.events import CoinsPosted, HoldClosed
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from habitkit.coins.model import HoldState, Kind, Role
+    from habitkit.coins.domain.model import HoldState, Kind, Role
     from habitkit.transaction import Transaction
 
     Place = tuple[str, Role, str]

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit.clock import instant
-from habitkit.coins import rules
-from habitkit.coins.model import Account, Balance
+from habitkit.coins.domain import rules
+from habitkit.coins.domain.model import Account, Balance
 from habitkit.coins.posting import free_lapsed
 from habitkit.errors import InsufficientFunds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from habitkit.coins.model import Entry
+    from habitkit.coins.domain.model import Entry
     from habitkit.transaction import Transaction
 
 __all__ = ["balance", "history", "open_wallet"]

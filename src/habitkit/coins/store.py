@@ -9,15 +9,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.coins.books import Block, Digest, Line, Sum
-    from habitkit.coins.model import (
-        Account,
-        Entry,
-        Hold,
-        Move,
-        Settled,
-        Transfer,
-    )
+    from habitkit.coins.audit.domain.model import Block, Digest, Line, Sum
+    from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
 
 __all__ = ["BookStore", "CoinStore", "HoldStore"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit.errors import NotFound
-from habitkit.streaks.reading import MOST_HABITS
-from habitkit.streaks.reading import habit as get
+from habitkit.habits.lookup import MOST_HABITS
+from habitkit.habits.lookup import habit as get
 
 if TYPE_CHECKING:
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.model import Habit
     from habitkit.transaction import Transaction
 
 __all__ = ["get", "habits_of", "lock_owner"]

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from habitkit.habits.facts import CheckIn, OtherFact, Void
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.model import Habit
 
 __all__ = ["HabitStore"]
 

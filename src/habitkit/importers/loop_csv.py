@@ -23,8 +23,10 @@ from attrs import frozen
 
 from habitkit import ids
 from habitkit.errors import DayRefused
-from habitkit.habits import actions, rules
-from habitkit.habits.model import DayClock, Schedule
+from habitkit.habits import service
+from habitkit.habits.domain import rules
+from habitkit.habits.domain.days import habit_day, zone
+from habitkit.habits.domain.model import DayClock, Schedule
 from habitkit.importers._loop_reader import read
 from habitkit.importers._loop_text import refuse
 from habitkit.importers._loop_values import (
@@ -33,7 +35,6 @@ from habitkit.importers._loop_values import (
     LoopHabit,
     LoopValue,
 )
-from habitkit.streaks.days import habit_day, zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,7 +207,7 @@ def import_habit(
     tx.own(ids.owner(owner))
     tx.lock(owner)
     known = tx.habits.get(_habit_id(owner, habit))
-    there = known or actions.create(
+    there = known or service.create(
         tx,
         owner,
         _title(habit),
@@ -215,7 +216,7 @@ def import_habit(
         idempotency_key=_key(habit),
     )
     days = habit.done_days
-    new = actions.backfill(tx, there.id, days, source=SOURCE)
+    new = service.backfill(tx, there.id, days, source=SOURCE)
     return ImportedHabit(
         id=there.id,
         title=there.title,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from habitkit.journal.model import (
+    from habitkit.journal.domain.model import (
         Answer,
         Delivery,
         EventRow,

@@ -12,10 +12,10 @@ from habitkit.kit import HabitKit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from habitkit.coins.economy import Economy
+    from habitkit.coins.domain.economy import Economy
+    from habitkit.habits.domain.strength import Strength
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Store
-    from habitkit.streaks.strength import Strength
 
 __all__ = ["FakeClock", "TestKit", "kit"]
 

@@ -9,7 +9,8 @@ from uuid import UUID
 from attrs import define, field
 from hypothesis import strategies as st
 
-from habitkit.habits.facts import (
+from habitkit.habits.domain.days import day_boundary, habit_day, zone
+from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
     Fact,
@@ -22,14 +23,13 @@ from habitkit.habits.facts import (
     Void,
     ZoneChanged,
 )
-from habitkit.streaks.days import day_boundary, habit_day, zone
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-    from habitkit.habits.goal import Goal
-    from habitkit.habits.model import Habit
-    from habitkit.habits.schedule import Schedule
+    from habitkit.habits.domain.goals import Goal
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.schedules import Schedule
 
     Plans = SearchStrategy[tuple[Schedule, Goal]]
 

@@ -16,15 +16,15 @@ from zoneinfo import available_timezones
 
 from hypothesis import strategies as st
 
-from habitkit.habits.goal import Goal
-from habitkit.habits.model import DayClock, FreezeRule, Habit
-from habitkit.habits.schedule import Per, Schedule, Unit
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
+from habitkit.habits.domain.schedules import Per, Schedule, Unit
 from habitkit.testing._fact_strategies import facts_of, weighed
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-    from habitkit.habits.facts import Fact
+    from habitkit.habits.domain.facts import Fact
 
 __all__ = ["clocks", "facts", "goals", "habits", "instants", "plans", "schedules", "zones"]
 

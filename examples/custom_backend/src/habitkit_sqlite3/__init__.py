@@ -17,8 +17,8 @@ from habitkit.errors import StoreBusy
 
 from ._coins import Coins
 from ._facts import SCHEMA
+from ._habits import Habits, Streaks
 from ._journal import Answers, Events, Inbox, Outbox, Owners
-from ._rooms import Habits, Streaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from habitkit.coins.books import Block, Line, Sum
-from habitkit.coins.model import Account, Entry, Hold, Settled, Transfer
+from habitkit.coins.audit.domain.model import Block, Line, Sum
+from habitkit.coins.domain.model import Account, Entry, Hold, Settled, Transfer
 from habitkit.errors import IntegrityError
 
 from ._facts import Port, added_once, json_list, text
@@ -19,8 +19,8 @@ from ._facts import Port, added_once, json_list, text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from habitkit.coins.books import Digest
-    from habitkit.coins.model import Kind, Move
+    from habitkit.coins.audit.domain.model import Digest
+    from habitkit.coins.domain.model import Kind, Move
 
 __all__ = ["Coins"]
 

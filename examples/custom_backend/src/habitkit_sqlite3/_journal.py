@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from habitkit.events import Recorded
-from habitkit.journal.model import Answer, Delivery, Locked, Message, StoredEvent
-from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.journal.domain.model import Answer, Delivery, Locked, Message, StoredEvent
+from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
 
 from ._facts import Port, added_once, facts, text
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from habitkit.events import Event
-    from habitkit.journal.model import EventRow
+    from habitkit.journal.domain.model import EventRow
 
 __all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from habitkit.backends.memory._books import Books, Holds, apart
+from habitkit.backends.memory._audit import Books, Holds, apart
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.model import Entry
-from habitkit.coins.rules import moved
+from habitkit.coins.domain.model import Entry
+from habitkit.coins.domain.rules import moved
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.coins.model import Account, Move, Settled, Transfer
+    from habitkit.coins.domain.model import Account, Move, Settled, Transfer
 
 __all__ = ["Coins"]
 

@@ -10,15 +10,15 @@ from attrs import evolve
 from habitkit import _codec
 from habitkit.backends.memory._tables import Table
 from habitkit.events import VOCABULARY
-from habitkit.journal.model import Delivery, EventRow, Locked, Message, StoredEvent
-from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.journal.domain.model import Delivery, EventRow, Locked, Message, StoredEvent
+from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.journal.model import Answer
+    from habitkit.journal.domain.model import Answer
 
 __all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit.backends.memory._coins import Coins
+from habitkit.backends.memory._habits import Habits, Streaks
 from habitkit.backends.memory._journal import Answers, Events, Inbox, Outbox, Owners
-from habitkit.backends.memory._rooms import Habits, Streaks
 from habitkit.backends.memory._tables import UndoLog
 from habitkit.errors import UnknownScheme
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select, update
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._books import Books, settled_of
+from habitkit.backends.sqlalchemy._account_moves import steps_of
+from habitkit.backends.sqlalchemy._audit import Books, settled_of
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, given_texts
-from habitkit.backends.sqlalchemy._steps import steps_of
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
-from habitkit.coins.model import Account, Entry, Transfer
+from habitkit.coins.domain.model import Account, Entry, Transfer
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.coins.model import Move, Settled
+    from habitkit.coins.domain.model import Move, Settled
 
 __all__ = ["FACTS", "FEW", "Coins", "check_sum", "transfer_values"]
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 from attrs import fields
 
 from habitkit import _codec
-from habitkit.habits import facts
-from habitkit.habits.facts import CheckIn
-from habitkit.habits.goal import Goal
-from habitkit.habits.model import DayClock, FreezeRule, Habit
-from habitkit.habits.schedule import Schedule
+from habitkit.habits.domain import facts
+from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
+from habitkit.habits.domain.schedules import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import time
 
-    from habitkit.habits.facts import OtherFact
+    from habitkit.habits.domain.facts import OtherFact
 
 __all__ = [
     "check_in_of",

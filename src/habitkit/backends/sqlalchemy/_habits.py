@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.habits.facts import CheckIn, OtherFact, Void
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.model import Habit
 
 __all__ = ["Habits"]
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, func, or_, select, text, update
 
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import holds
-from habitkit.coins.model import Hold
+from habitkit.coins.domain.model import Hold
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:

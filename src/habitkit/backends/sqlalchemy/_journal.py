@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._messages import OPEN
+from habitkit.backends.sqlalchemy._inbox import OPEN
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import (
     array_of,
@@ -32,7 +32,7 @@ from habitkit.backends.sqlalchemy._rowsets import (
     text_array,
 )
 from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
-from habitkit.journal.model import Delivery, Locked, StoredEvent
+from habitkit.journal.domain.model import Delivery, Locked, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy import CTE
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.journal.model import EventRow
+    from habitkit.journal.domain.model import EventRow
 
 __all__ = ["Events", "Outbox", "Owners"]
 

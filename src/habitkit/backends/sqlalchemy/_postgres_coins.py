@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from habitkit import _codec
+from habitkit.backends.sqlalchemy._account_moves import steps_of
 from habitkit.backends.sqlalchemy._coins import (
     FACTS,
     FEW,
@@ -40,21 +41,20 @@ from habitkit.backends.sqlalchemy._rowsets import (
     shared_by_all,
     text_array,
 )
-from habitkit.backends.sqlalchemy._steps import steps_of
 from habitkit.backends.sqlalchemy._types import Id
 from habitkit.backends.sqlalchemy.tables import (
     accounts,
     entries,
     transfers,
 )
-from habitkit.coins.model import Account
+from habitkit.coins.domain.model import Account
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from habitkit.backends.sqlalchemy._steps import Step
-    from habitkit.coins.model import Move, Transfer
+    from habitkit.backends.sqlalchemy._account_moves import Step
+    from habitkit.coins.domain.model import Move, Transfer
 
 __all__ = ["PostgresCoins"]
 

@@ -15,7 +15,7 @@ from sqlalchemy import Date
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from habitkit.backends.sqlalchemy import _failures
+from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Link:
         try:
             return self.connection.execute(statement, execution_options=options)
         except DBAPIError as error:
-            meant = _failures.meaning(error, "row")
+            meant = _error_mapping.meaning(error, "row")
             if meant is error:
                 raise
             raise meant from error
@@ -246,7 +246,7 @@ class Link:
             dialect=self.dialect,
         )
         if isinstance(wrapped, DBAPIError):
-            raise _failures.meaning(wrapped, kind) from error
+            raise _error_mapping.meaning(wrapped, kind) from error
         raise wrapped from error
 
 

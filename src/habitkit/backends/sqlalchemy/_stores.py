@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete, exc, false
 
-from habitkit.backends.sqlalchemy import _failures
+from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits
+from habitkit.backends.sqlalchemy._inbox import Answers, Inbox
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
-from habitkit.backends.sqlalchemy._messages import Answers, Inbox
 from habitkit.backends.sqlalchemy._postgres_coins import PostgresCoins
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._streaks import Streaks
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.engine import NestedTransaction
 
-    from habitkit.backends.sqlalchemy._attempts import Attempts
+    from habitkit.backends.sqlalchemy._retry import Attempts
     from habitkit.backends.sqlalchemy._version import Tables
     from habitkit.store import Stores
 
@@ -163,7 +163,7 @@ def run_own(
         tables.look(connection)
     result = work(stores)
     stores.close()
-    if _failures.is_over(connection) or not stores.whole:
+    if _error_mapping.is_over(connection) or not stores.whole:
         raise StoreError(_HIDDEN)
     attempts.committing = True
     connection.commit()
@@ -193,7 +193,7 @@ def run_inside(
             _begin_sqlite(connection, tables.schema, write=True)
         savepoint = connection.begin_nested()
     except exc.DBAPIError as error:
-        meant = _failures.at_the_beginning(error)
+        meant = _error_mapping.at_the_beginning(error)
         if meant is error:
             raise
         raise meant from error

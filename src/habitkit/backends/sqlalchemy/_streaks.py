@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, select
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
-from habitkit.streaks.checkpoint_text import from_text, to_text
-from habitkit.streaks.model import NO_DAY, Snapshot
+from habitkit.habits.domain.checkpoint_text import from_text, to_text
+from habitkit.habits.domain.streaks import NO_DAY, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import literal_column, select
 
-from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
+from habitkit.backends.sqlalchemy._error_mapping import UPGRADE_COMMAND
 from habitkit.backends.sqlalchemy._prepared import Link, Prepared
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import SchemaMissing, SchemaOutdated

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import (
     async_scoped_session,
 )
 
-from habitkit.backends.sqlalchemy._attempts import Attempts, Conflict
+from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
 from habitkit.backends.sqlalchemy._stores import CAPABILITIES, ROOMS, run_inside, run_own
 from habitkit.backends.sqlalchemy._version import Tables
 from habitkit.backends.sqlalchemy.store import capabilities_of, connection_of

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import exc, inspect, text
 
-from habitkit.backends.sqlalchemy import _failures
-from habitkit.backends.sqlalchemy._failures import UPGRADE_COMMAND
+from habitkit.backends.sqlalchemy import _error_mapping
+from habitkit.backends.sqlalchemy._error_mapping import UPGRADE_COMMAND
 from habitkit.backends.sqlalchemy._stores import driver_of, expect_commits, set_isolation
 from habitkit.backends.sqlalchemy._version import GENERATION, LATEST, ROW, expect, version_of
 from habitkit.backends.sqlalchemy.tables import schema_version
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GENERATION", "LATEST", "check", "statements", "upgrade", "version"]
 
-_STEPS: Traversable = resources.files("habitkit.backends.sqlalchemy").joinpath("steps")
+_STEPS: Traversable = resources.files("habitkit.backends.sqlalchemy").joinpath("migrations")
 _ADVISORY_LOCK = 0x6861_6269_746B_6974
 _INTEGERS = ("amount", "balance", "debt", "first", "last", "sealed", "seq", "settled")
 _TYPES = {
@@ -120,7 +120,7 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
     try:
         return _upgrade(engine, schema, to)
     except exc.DBAPIError as error:
-        meant = _failures.when_opening(error, engine.url)
+        meant = _error_mapping.when_opening(error, engine.url)
         if meant is error:
             raise
         raise meant from error

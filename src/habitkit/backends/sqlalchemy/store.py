@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import StaticPool
 
-from habitkit.backends.sqlalchemy._attempts import Attempts, Conflict
+from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
 from habitkit.backends.sqlalchemy._stores import (
     CAPABILITIES,
     ROOMS,

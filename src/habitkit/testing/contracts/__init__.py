@@ -97,11 +97,11 @@ from habitkit.testing.contracts._async_contracts import (  # noqa: E402
     AsyncHostTransactionsContract,
     AsyncStoreContract,
 )
+from habitkit.testing.contracts._base import Contract  # noqa: E402
 from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
-from habitkit.testing.contracts._frame import Contract  # noqa: E402
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
-from habitkit.testing.contracts._host import Host, HostTransactionsContract  # noqa: E402
-from habitkit.testing.contracts._store import StoreContract  # noqa: E402
+from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
+from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
 from habitkit.testing.contracts._tampering import Tamper  # noqa: E402
 
 __all__ = [

@@ -13,8 +13,8 @@ import pytest
 from habitkit.async_kit import AsyncHabitKit
 from habitkit.store import AsyncHostTransactions
 from habitkit.testing import FakeClock
-from habitkit.testing.contracts._facts import NOW
-from habitkit.testing.contracts._frame import LIMIT_SECONDS, Contract, missing
+from habitkit.testing.contracts._base import LIMIT_SECONDS, Contract, missing
+from habitkit.testing.contracts._sample_facts import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterator

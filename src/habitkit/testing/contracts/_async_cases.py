@@ -9,19 +9,19 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from habitkit._action import Action, Procedure
 from habitkit.async_kit import AsyncHabitKit
-from habitkit.journal.actions import record
+from habitkit.binding import Action, Procedure
+from habitkit.journal.service import record
 from habitkit.reactions import subscribe
 from habitkit.testing import FakeClock
 from habitkit.testing.contracts._async import AsyncContract
-from habitkit.testing.contracts._facts import NOW, numbers
-from habitkit.testing.contracts._frame import LIMIT_SECONDS, wait_inside
+from habitkit.testing.contracts._base import LIMIT_SECONDS, wait_inside
+from habitkit.testing.contracts._sample_facts import NOW, numbers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-    from habitkit.journal.model import StoredEvent
+    from habitkit.journal.domain.model import StoredEvent
     from habitkit.store import AsyncStore
     from habitkit.testing.contracts._async import LoopThread
     from habitkit.transaction import Transaction

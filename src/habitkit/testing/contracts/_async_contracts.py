@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.habits.model import Schedule
+from habitkit.habits.domain.model import Schedule
 from habitkit.testing.contracts._async import AsyncContract
 from habitkit.testing.contracts._async_cases import (
     AsyncCases,
@@ -16,15 +16,15 @@ from habitkit.testing.contracts._async_cases import (
     cancelled_at_many_points,
 )
 from habitkit.testing.contracts._coins_contract import CoinsContract
-from habitkit.testing.contracts._facts import NOW, days
 from habitkit.testing.contracts._habits_contract import HabitsContract
-from habitkit.testing.contracts._host import Host, HostTransactionsContract
-from habitkit.testing.contracts._store import StoreContract
+from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract
+from habitkit.testing.contracts._sample_facts import NOW, days
+from habitkit.testing.contracts._store_contract import StoreContract
 
 if TYPE_CHECKING:
     from habitkit.async_kit import AsyncHabitKit
-    from habitkit.coins.model import Transfer
-    from habitkit.habits.model import CheckedIn
+    from habitkit.coins.domain.model import Transfer
+    from habitkit.habits.domain.model import CheckedIn
     from habitkit.store import AsyncStore
     from habitkit.testing.contracts._async import LoopThread
 

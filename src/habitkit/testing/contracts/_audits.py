@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from habitkit.testing.contracts._facts import NOW
-from habitkit.testing.contracts._frame import Contract
+from habitkit.testing.contracts._base import Contract
+from habitkit.testing.contracts._sample_facts import NOW
 from habitkit.testing.contracts._tampering import Crime, row_of
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate
-from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule
-from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, days
-from habitkit.testing.contracts._frame import Contract, read, write
+from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Schedule
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 
 if TYPE_CHECKING:
     from datetime import date

@@ -10,14 +10,14 @@ import pytest
 
 from habitkit.errors import DayRefused, IdempotencyConflict, InvalidHabit
 from habitkit.events import HabitCompleted
-from habitkit.habits.model import CheckIn, DayClock, Schedule
-from habitkit.habits.rules import MAX_BACKDATE_DAYS
-from habitkit.streaks.model import Streak
-from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, days, events_of
-from habitkit.testing.contracts._frame import Contract, read
+from habitkit.habits.domain.model import CheckIn, DayClock, Schedule
+from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
+from habitkit.habits.domain.streaks import Streak
+from habitkit.testing.contracts._base import Contract, read
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days, events_of
 
 if TYPE_CHECKING:
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

@@ -7,16 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from habitkit.errors import InsufficientFunds
+from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all
-from habitkit.testing.contracts._facts import revisions
-from habitkit.testing.contracts._frame import Contract
 from habitkit.testing.contracts._processes import PROCESSES, in_processes
+from habitkit.testing.contracts._sample_facts import revisions
 from habitkit.testing.contracts._threads import THREADS, all_of, race
 
 if TYPE_CHECKING:
     import pytest
 
-    from habitkit.coins.model import Transfer
+    from habitkit.coins.domain.model import Transfer
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

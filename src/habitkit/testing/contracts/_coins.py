@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import habitkit.testing
-from habitkit.coins.economy import Economy
-from habitkit.coins.model import Balance, Posting
+from habitkit.coins.domain.economy import Economy
+from habitkit.coins.domain.model import Balance, Posting
 from habitkit.errors import (
     AnswerForgotten,
     BalanceOverflow,
@@ -20,12 +20,12 @@ from habitkit.errors import (
     InvalidKey,
     UnknownCurrency,
 )
-from habitkit.journal.rules import IDEMPOTENCY_DAYS
-from habitkit.testing.contracts._facts import STRANGE_TEXTS, events_of, revisions
-from habitkit.testing.contracts._frame import Contract, assert_hidden, read
+from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
+from habitkit.testing.contracts._base import Contract, assert_hidden, read
+from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS, events_of, revisions
 
 if TYPE_CHECKING:
-    from habitkit.coins.model import Entry
+    from habitkit.coins.domain.model import Entry
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._accounts import AccountCases
+from habitkit.testing.contracts._audit_store import BookStoreCases
 from habitkit.testing.contracts._audits import AuditCases
-from habitkit.testing.contracts._batches import BatchCases
-from habitkit.testing.contracts._book_store import BookStoreCases
 from habitkit.testing.contracts._coin_races import CoinRaces
+from habitkit.testing.contracts._coin_store import LedgerCases
+from habitkit.testing.contracts._coin_store_accounts import AccountCases
 from habitkit.testing.contracts._coins import CoinCases, HistoryOfCoinsCases
 from habitkit.testing.contracts._economies import EconomyCases
 from habitkit.testing.contracts._erasure import ErasureCases
 from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._hold_store import HoldStoreCases
 from habitkit.testing.contracts._holds import HoldCases
-from habitkit.testing.contracts._ledger import LedgerCases
+from habitkit.testing.contracts._post_many import BatchCases
 from habitkit.testing.contracts._reversals import ReversalCases
 from habitkit.testing.contracts._rewards import RewardCases
 from habitkit.testing.contracts._sealing import SealingCases

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import habitkit.testing
-from habitkit.coins.economy import Economy, RewardRule
+from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.events import HabitCompleted, StreakReached
-from habitkit.habits.model import Schedule
-from habitkit.testing.contracts._facts import NOW, events_of
-from habitkit.testing.contracts._frame import Contract, read
+from habitkit.habits.domain.model import Schedule
+from habitkit.testing.contracts._base import Contract, read
+from habitkit.testing.contracts._sample_facts import NOW, events_of
 
 if TYPE_CHECKING:
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

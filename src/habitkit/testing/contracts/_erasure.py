@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.coins.model import Posting
+from habitkit.coins.domain.model import Posting
 from habitkit.errors import IdempotencyConflict
-from habitkit.habits.model import Schedule
-from habitkit.testing.contracts._frame import Contract, read
+from habitkit.habits.domain.model import Schedule
+from habitkit.testing.contracts._base import Contract, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from attrs import frozen
 
 from habitkit.errors import Duplicate, InvalidEvent
 from habitkit.events import Event, Recorded
-from habitkit.testing.contracts._facts import (
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._sample_facts import (
     NOW,
     STRANGE_TEXTS,
     days,
@@ -21,12 +22,11 @@ from habitkit.testing.contracts._facts import (
     events_of,
     numbers,
 )
-from habitkit.testing.contracts._frame import Contract, read, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.journal.model import Delivery, EventRow, StoredEvent
+    from habitkit.journal.domain.model import Delivery, EventRow, StoredEvent
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate
-from habitkit.habits.facts import (
+from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
     FreezeGranted,
@@ -23,17 +23,17 @@ from habitkit.habits.facts import (
     Void,
     ZoneChanged,
 )
-from habitkit.habits.goal import Goal
-from habitkit.habits.model import DayClock, FreezeRule, Habit
-from habitkit.habits.schedule import Schedule
-from habitkit.streaks.model import Snapshot
-from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, days
-from habitkit.testing.contracts._frame import Contract, read, write
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
+from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.streaks import Snapshot
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from habitkit.habits.facts import OtherFact
+    from habitkit.habits.domain.facts import OtherFact
     from habitkit.store import Store, Stores
 
 __all__ = ["FactStoreCases", "LookAtCases"]

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from habitkit.errors import IdempotencyConflict, InvalidHabit
-from habitkit.habits.facts import ScheduleChanged
-from habitkit.habits.model import DayClock, Goal, Schedule
+from habitkit.habits.domain.facts import ScheduleChanged
+from habitkit.habits.domain.model import DayClock, Goal, Schedule
+from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
-from habitkit.testing.contracts._facts import NOW, days, events_of
-from habitkit.testing.contracts._frame import read
-from habitkit.testing.contracts._mending import breaks
+from habitkit.testing.contracts._freezes_and_breaks import breaks
+from habitkit.testing.contracts._sample_facts import NOW, days, events_of
 
 if TYPE_CHECKING:
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import habitkit.testing
 from habitkit.backends.memory import MemoryStore
-from habitkit.habits.model import Schedule
-from habitkit.testing.contracts._facts import NOW, days, events_of, revisions
-from habitkit.testing.contracts._frame import Contract, read
-from habitkit.testing.contracts._histories import state_of
+from habitkit.habits.domain.model import Schedule
+from habitkit.testing.contracts._base import Contract, read
+from habitkit.testing.contracts._derived_state import state_of
 from habitkit.testing.contracts._processes import PROCESSES, in_processes
+from habitkit.testing.contracts._sample_facts import NOW, days, events_of, revisions
 from habitkit.testing.contracts._threads import THREADS, all_of
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate
-from habitkit.habits.model import CheckIn, DayClock, Habit, Schedule, Void
-from habitkit.habits.rules import MAX_BACKDATE_DAYS
-from habitkit.testing.contracts._facts import NOW, days
-from habitkit.testing.contracts._frame import Contract, read, write
+from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Schedule, Void
+from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._sample_facts import NOW, days
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,15 +18,15 @@ from habitkit.errors import (
     InvalidZone,
     NotFound,
 )
-from habitkit.habits.model import DayClock, OfflineCheckIn, Refusal, Schedule
-from habitkit.journal.rules import IDEMPOTENCY_DAYS
-from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS, events_of, revisions
-from habitkit.testing.contracts._frame import Contract, assert_hidden
+from habitkit.habits.domain.model import DayClock, OfflineCheckIn, Refusal, Schedule
+from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
+from habitkit.testing.contracts._base import Contract, assert_hidden
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, events_of, revisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.habits.model import CheckedIn, Habit
+    from habitkit.habits.domain.model import CheckedIn, Habit
     from habitkit.kit import Rooms
     from habitkit.testing import TestKit
 

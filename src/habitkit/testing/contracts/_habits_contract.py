@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._answers import AnswerCases
 from habitkit.testing.contracts._bulk import HabitsInBulk
 from habitkit.testing.contracts._check_ins import CheckInCases
-from habitkit.testing.contracts._fact_laws import LawCases
+from habitkit.testing.contracts._derived_state import HistoryCases
+from habitkit.testing.contracts._edits_and_batches import EditCases, OfflineCases
+from habitkit.testing.contracts._exempt_days import ArchiveCases, FreeDayCases
 from habitkit.testing.contracts._fact_store import FactStoreCases, LookAtCases
-from habitkit.testing.contracts._free_days import ArchiveCases, FreeDayCases
+from habitkit.testing.contracts._freezes_and_breaks import BreakCases, MendingCases
 from habitkit.testing.contracts._goals import GoalCases
 from habitkit.testing.contracts._habit_races import HabitRaces
 from habitkit.testing.contracts._habit_store import HabitStoreCases
 from habitkit.testing.contracts._habits import HabitCases, WhoseCases
-from habitkit.testing.contracts._histories import HistoryCases
-from habitkit.testing.contracts._mending import BreakCases, MendingCases
-from habitkit.testing.contracts._put_right import EditCases, OfflineCases
+from habitkit.testing.contracts._streak_properties import LawCases
+from habitkit.testing.contracts._streak_queries import AnswerCases
 from habitkit.testing.contracts._streak_store import StreakStoreCases
 from habitkit.testing.contracts._streaks import BackfillCases, StreakCases, UndoCases
-from habitkit.testing.contracts._travels import TravelCases
+from habitkit.testing.contracts._travel import TravelCases
 
 __all__ = ["HabitsContract"]
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from habitkit.coins.actions import settle
-from habitkit.coins.model import Hold
+from habitkit.coins.domain.model import Hold
+from habitkit.coins.transfers import settle
 from habitkit.errors import AlreadyReversed, BalanceOverflow, HoldEnded, InsufficientFunds
+from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all
-from habitkit.testing.contracts._facts import events_of
-from habitkit.testing.contracts._frame import Contract
-from habitkit.testing.contracts._ledger_facts import balances_of
+from habitkit.testing.contracts._sample_facts import events_of
+from habitkit.testing.contracts._sample_ledger import balances_of
 from habitkit.testing.contracts._threads import THREADS, all_of, race
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.journal.model import SweepReport
+    from habitkit.journal.domain.model import SweepReport
     from habitkit.store import Store
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction

@@ -10,14 +10,14 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate, IntegrityError
-from habitkit.testing.contracts._facts import NOW
-from habitkit.testing.contracts._frame import Contract, read, write
-from habitkit.testing.contracts._ledger_facts import LARGEST, Book, a_hold, an_account, an_id
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._sample_facts import NOW
+from habitkit.testing.contracts._sample_ledger import LARGEST, Book, a_hold, an_account, an_id
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from habitkit.coins.model import Hold
+    from habitkit.coins.domain.model import Hold
     from habitkit.store import Store, Stores
 
 __all__ = ["HoldStoreCases"]

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from habitkit.coins.model import Balance, Posting
+from habitkit.coins.domain.model import Balance, Posting
 from habitkit.errors import (
     HoldEnded,
     InvalidAmount,
@@ -20,9 +20,9 @@ from habitkit.errors import (
     UnknownCurrency,
 )
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
-from habitkit.testing.contracts._facts import NOW, events_of
-from habitkit.testing.contracts._ledger_facts import balances_of
-from habitkit.testing.contracts._reserving import ReserveCases
+from habitkit.testing.contracts._reserve import ReserveCases
+from habitkit.testing.contracts._sample_facts import NOW, events_of
+from habitkit.testing.contracts._sample_ledger import balances_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,20 +6,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.journal.rules import MAX_MESSAGE_ATTEMPTS
-from habitkit.testing.contracts._facts import (
-    NOW,
-    STRANGE_TEXTS,
-    answer,
-    days,
-    message,
-)
-from habitkit.testing.contracts._frame import Contract, read, write
+from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, answer, days, message
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from habitkit.journal.model import Answer, Message
+    from habitkit.journal.domain.model import Answer, Message
     from habitkit.store import Store, Stores
 
 __all__ = ["InboxCases", "KeptAnswerCases"]

@@ -14,9 +14,9 @@ from contextlib import ExitStack, closing, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from habitkit.testing import _racing
-from habitkit.testing.contracts._facts import NOW
-from habitkit.testing.contracts._frame import LIMIT_SECONDS
+from habitkit.testing import _race_worker
+from habitkit.testing.contracts._base import LIMIT_SECONDS
+from habitkit.testing.contracts._sample_facts import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ class Worker:
         """
         self._line, theirs = _CONTEXT.Pipe()
         given = (theirs, dict(os.environ), job, args)
-        self._process = _CONTEXT.Process(target=_racing.at_work, args=given, daemon=True)
+        self._process = _CONTEXT.Process(target=_race_worker.at_work, args=given, daemon=True)
         with _no_main_module():
             self._process.start()
         theirs.close()
@@ -100,7 +100,7 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
 
     Args:
         url: By which ``HabitKit.open`` reaches the store in each process.
-        jobs: What to do; see ``habitkit.testing._racing``.
+        jobs: What to do; see ``habitkit.testing._race_worker``.
 
     Returns:
         What each process said when it was done.
@@ -108,7 +108,7 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
     Raises:
         AssertionError: If a process ended with an error; the message is what it said.
     """
-    with at_once([(_racing.work, url, NOW.isoformat(), *job) for job in jobs]) as workers:
+    with at_once([(_race_worker.work, url, NOW.isoformat(), *job) for job in jobs]) as workers:
         return ["".join(worker.end()) for worker in workers]
 
 

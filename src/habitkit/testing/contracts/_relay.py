@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import habitkit.testing
-from habitkit.journal.actions import record
-from habitkit.journal.rules import CLAIM_SECONDS
+from habitkit.journal.domain.rules import CLAIM_SECONDS
+from habitkit.journal.service import record
 from habitkit.reactions import subscribe
-from habitkit.testing.contracts._facts import events_of
-from habitkit.testing.contracts._frame import Contract
+from habitkit.testing.contracts._base import Contract
+from habitkit.testing.contracts._sample_facts import events_of
 
 if TYPE_CHECKING:
-    from habitkit.journal.model import StoredEvent
+    from habitkit.journal.domain.model import StoredEvent
     from habitkit.store import Store
     from habitkit.transaction import Transaction
 

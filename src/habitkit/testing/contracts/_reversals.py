@@ -18,12 +18,12 @@ from habitkit.errors import (
     ManagedTransfer,
     NotFound,
 )
-from habitkit.habits.model import Schedule
-from habitkit.journal.rules import IDEMPOTENCY_DAYS
+from habitkit.habits.domain.model import Schedule
+from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
+from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
-from habitkit.testing.contracts._facts import events_of
-from habitkit.testing.contracts._frame import Contract
-from habitkit.testing.contracts._ledger_facts import balances_of
+from habitkit.testing.contracts._sample_facts import events_of
+from habitkit.testing.contracts._sample_ledger import balances_of
 
 if TYPE_CHECKING:
     from typing import Any

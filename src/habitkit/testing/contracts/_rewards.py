@@ -10,14 +10,14 @@ import pytest
 import habitkit.testing
 from habitkit.errors import InsufficientFunds
 from habitkit.events import HabitCompleted
-from habitkit.habits.model import Schedule
+from habitkit.habits.domain.model import Schedule
 from habitkit.reactions import on
+from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
-from habitkit.testing.contracts._facts import NOW, days
-from habitkit.testing.contracts._frame import Contract
+from habitkit.testing.contracts._sample_facts import NOW, days
 
 if TYPE_CHECKING:
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

@@ -9,12 +9,12 @@ import pytest
 from attrs import evolve
 
 import habitkit.testing
-from habitkit.coins.books import AuditReport, Head
-from habitkit.coins.model import Posting
+from habitkit.coins.audit.domain.model import AuditReport, Head
+from habitkit.coins.domain.model import Posting
 from habitkit.errors import InvalidInput
-from habitkit.habits.model import Schedule
-from habitkit.journal.model import SweepReport
-from habitkit.testing.contracts._frame import Contract
+from habitkit.habits.domain.model import Schedule
+from habitkit.journal.domain.model import SweepReport
+from habitkit.testing.contracts._base import Contract
 
 if TYPE_CHECKING:
     from typing import Any

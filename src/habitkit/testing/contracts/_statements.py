@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import habitkit.testing
-from habitkit.coins.economy import Economy
-from habitkit.coins.model import Balance
+from habitkit.coins.domain.economy import Economy
+from habitkit.coins.domain.model import Balance
 from habitkit.errors import (
     IdempotencyConflict,
     InsufficientFunds,
@@ -19,12 +19,12 @@ from habitkit.errors import (
     InvalidInstant,
     UnknownCurrency,
 )
+from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all, traces_of
-from habitkit.testing.contracts._facts import NOW, STRANGE_TEXTS
-from habitkit.testing.contracts._frame import Contract
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
 
 if TYPE_CHECKING:
-    from habitkit.coins.model import Transfer
+    from habitkit.coins.domain.model import Transfer
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

@@ -12,15 +12,7 @@ import pytest
 
 import habitkit.testing
 from habitkit.reactions import on, subscribe
-from habitkit.testing.contracts._facts import (
-    NOW,
-    Cheered,
-    event_row,
-    events_of,
-    numbers,
-    revisions,
-)
-from habitkit.testing.contracts._frame import (
+from habitkit.testing.contracts._base import (
     LIMIT_SECONDS,
     MOMENT_SECONDS,
     Contract,
@@ -29,10 +21,18 @@ from habitkit.testing.contracts._frame import (
     write,
 )
 from habitkit.testing.contracts._processes import PROCESSES, in_processes
+from habitkit.testing.contracts._sample_facts import (
+    NOW,
+    Cheered,
+    event_row,
+    events_of,
+    numbers,
+    revisions,
+)
 from habitkit.testing.contracts._threads import THREADS, all_of, spawn
 
 if TYPE_CHECKING:
-    from habitkit.journal.model import StoredEvent
+    from habitkit.journal.domain.model import StoredEvent
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 
 from habitkit.errors import IntegrityError
-from habitkit.streaks.model import NO_DAY, Checkpoint, Snapshot, Standing, Streak
-from habitkit.testing.contracts._facts import NOW
-from habitkit.testing.contracts._frame import Contract, read, write
+from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Standing, Streak
+from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._habit_store import RUN
+from habitkit.testing.contracts._sample_facts import NOW
 
 if TYPE_CHECKING:
     from habitkit.store import Store, Stores

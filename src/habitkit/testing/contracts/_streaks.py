@@ -9,13 +9,13 @@ import pytest
 
 from habitkit.errors import DayRefused
 from habitkit.events import HabitCompleted, Retracted, StreakReached
-from habitkit.streaks.model import Streak
+from habitkit.habits.domain.streaks import Streak
+from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
-from habitkit.testing.contracts._facts import NOW, days, events_of
-from habitkit.testing.contracts._frame import read
+from habitkit.testing.contracts._sample_facts import NOW, days, events_of
 
 if TYPE_CHECKING:
-    from habitkit.habits.model import Habit
+    from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

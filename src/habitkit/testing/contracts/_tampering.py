@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import habitkit.testing
-from habitkit.coins.model import Posting
-from habitkit.testing.contracts._frame import read
+from habitkit.coins.domain.model import Posting
+from habitkit.testing.contracts._base import read
 
 if TYPE_CHECKING:
-    from habitkit.coins.books import Finding, Head
-    from habitkit.coins.model import Transfer
+    from habitkit.coins.audit.domain.model import Finding, Head
+    from habitkit.coins.domain.model import Transfer
     from habitkit.store import Store
     from habitkit.testing import TestKit
 

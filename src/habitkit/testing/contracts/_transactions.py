@@ -16,8 +16,16 @@ from habitkit.errors import (
     NotLocked,
     ReadOnlyTransaction,
 )
-from habitkit.journal.actions import record
-from habitkit.testing.contracts._facts import (
+from habitkit.journal.service import record
+from habitkit.testing.contracts._base import (
+    MOMENT_SECONDS,
+    Contract,
+    read,
+    transact,
+    wait_inside,
+    write,
+)
+from habitkit.testing.contracts._sample_facts import (
     NOW,
     answer,
     days,
@@ -26,14 +34,6 @@ from habitkit.testing.contracts._facts import (
     message,
     numbers,
     revisions,
-)
-from habitkit.testing.contracts._frame import (
-    MOMENT_SECONDS,
-    Contract,
-    read,
-    transact,
-    wait_inside,
-    write,
 )
 from habitkit.testing.contracts._threads import spawn
 

@@ -1,0 +1,202 @@
+"""Habits and streaks; ``habitkit.ports`` says what each method must do."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from habitkit.errors import IntegrityError
+from habitkit.habits.domain import facts as kinds
+from habitkit.habits.domain.checkpoint_text import from_text, to_text
+from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.streaks import Snapshot
+
+from ._facts import Port, added_once, facts, json_list, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from habitkit.habits.domain.facts import OtherFact, Void
+
+__all__ = ["Habits", "Streaks"]
+
+KINDS = {name: getattr(kinds, name) for name in kinds.__all__}
+
+
+class Habits(Port):
+    """Habits and the facts about them: rows are added, never changed or removed."""
+
+    def add(self, habit: Habit) -> None:
+        with added_once("habit"):
+            row = (str(habit.id), habit.owner, facts.dumps(habit))
+            self.execute("INSERT INTO habits VALUES (?, ?, ?)", row)
+
+    def put(self, habit: Habit) -> None:
+        self.execute(
+            "UPDATE habits SET habit = ? WHERE id = ?", (facts.dumps(habit), str(habit.id))
+        )
+
+    def get(self, habit_id: UUID) -> Habit | None:
+        row = self.execute("SELECT habit FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
+        return facts.loads(row[0], Habit) if row else None
+
+    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
+        rows = self.execute(
+            "SELECT habit FROM habits WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
+            (owner, str(after or ""), limit),
+        )
+        return [facts.loads(habit, Habit) for (habit,) in rows]
+
+    def page(self, after: UUID | None, limit: int) -> list[Habit]:
+        rows = self.execute(
+            "SELECT habit FROM habits WHERE id > ? ORDER BY id LIMIT ?", (str(after or ""), limit)
+        )
+        return [facts.loads(habit, Habit) for (habit,) in rows]
+
+    def owner_of(self, habit_id: UUID) -> str | None:
+        row = self.execute("SELECT owner FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
+        return row[0] if row else None
+
+    def owner_of_fact(self, fact_id: UUID) -> str | None:
+        row = self.execute(
+            "SELECT owner FROM check_ins WHERE id = :id"
+            " UNION ALL SELECT owner FROM facts WHERE id = :id",
+            {"id": str(fact_id)},
+        ).fetchone()
+        return row[0] if row else None
+
+    def add_facts(self, added: Sequence[OtherFact]) -> None:
+        for fact in added:
+            habit_id = getattr(fact, "habit_id", None)
+            keys = (str(fact.id), fact.owner, habit_id and str(habit_id), type(fact).__name__)
+            with added_once("fact"):
+                row = (*keys, facts.dumps(fact))
+                self.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", row)
+
+    def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
+        rows = self.execute(
+            "SELECT kind, fact FROM facts WHERE owner = :owner"
+            " AND (:habit IS NULL OR habit_id = :habit OR habit_id IS NULL)",
+            {"owner": owner, "habit": habit_id and str(habit_id)},
+        )
+        return [facts.loads(fact, KINDS[kind]) for kind, fact in rows]
+
+    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+        rows = self.execute("SELECT fact FROM live WHERE owner = ?", (owner,))
+        found = [facts.loads(fact, CheckIn) for (fact,) in rows]
+        return [(fact.habit_id, fact.note) for fact in found if fact.note is not None]
+
+    def fact(self, fact_id: UUID) -> OtherFact | None:
+        row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()
+        return facts.loads(row[1], KINDS[row[0]]) if row else None
+
+    def add_check_ins(self, added: Sequence[CheckIn]) -> None:
+        for fact in added:
+            keys = (str(fact.id), str(fact.habit_id), fact.owner, str(fact.day), text(fact.at))
+            with added_once("check-in"):
+                row = (*keys, facts.dumps(fact))
+                self.execute("INSERT INTO check_ins VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def add_void(self, void: Void) -> None:
+        with added_once("void"):
+            row = (str(void.fact_id), text(void.received_at), facts.dumps(void))
+            self.execute("INSERT INTO voids VALUES (?, ?, ?)", row)
+
+    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
+        row = self.execute(
+            "SELECT fact, fact_id FROM check_ins LEFT JOIN voids ON fact_id = id WHERE id = ?",
+            (str(fact_id),),
+        ).fetchone()
+        return (facts.loads(row[0], CheckIn), row[1] is not None) if row else None
+
+    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
+        rows = self.execute(
+            "SELECT fact FROM live WHERE habit_id = ? AND day = ? ORDER BY at, id",
+            (str(habit_id), str(day)),
+        )
+        return [facts.loads(fact, CheckIn) for (fact,) in rows]
+
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+        rows = self.execute(
+            "SELECT fact FROM live WHERE habit_id = ? AND day >= ? ORDER BY day, at, id",
+            (str(habit_id), str(since or date.min)),
+        )
+        return [facts.loads(fact, CheckIn) for (fact,) in rows]
+
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
+        return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
+
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+        rows = self.execute(
+            "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id"
+            " WHERE habit_id = ? AND day >= ?",
+            (str(habit_id), str(since or date.min)),
+        )
+        return [(facts.loads(fact, CheckIn), datetime.fromisoformat(at)) for fact, at in rows]
+
+    def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
+        rows = self.execute(
+            "SELECT id FROM check_ins WHERE id IN (SELECT value FROM json_each(?))",
+            (json_list(map(str, fact_ids)),),
+        )
+        return {UUID(fact_id) for (fact_id,) in rows}
+
+
+class Streaks(Port):
+    """Snapshots by habit."""
+
+    def get(self, habit_id: UUID) -> Snapshot | None:
+        row = self.execute(
+            "SELECT * FROM snapshots WHERE habit_id = ?", (str(habit_id),)
+        ).fetchone()
+        return _snapshot(row) if row else None
+
+    def of_owner(self, owner: str) -> list[Snapshot]:
+        return list(
+            map(_snapshot, self.execute("SELECT * FROM snapshots WHERE owner = ?", (owner,)))
+        )
+
+    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        rows = self.execute(
+            "SELECT owner, habit_id FROM snapshots WHERE look_at <= ?"
+            " ORDER BY look_at, habit_id LIMIT ?",
+            (text(now), limit),
+        )
+        return [(owner, UUID(habit_id)) for owner, habit_id in rows]
+
+    def put(self, snapshot: Snapshot) -> None:
+        habit_id, owner, first_day, marks, best, rev, *instants, checkpoints = snapshot
+        values = (str(habit_id), owner, str(first_day), marks, best, rev)
+        written = self.execute(
+            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (habit_id) DO UPDATE SET first_day = excluded.first_day,"
+            " marks = excluded.marks, best = excluded.best, rev = excluded.rev,"
+            " judged_at = excluded.judged_at, look_at = excluded.look_at,"
+            " checkpoints = excluded.checkpoints"
+            " WHERE excluded.rev >= rev",
+            (
+                *values,
+                *(instant and text(instant) for instant in instants),
+                to_text(checkpoints),
+            ),
+        )
+        if written.rowcount != 1:
+            msg = f"a later snapshot of {habit_id} is there already"
+            raise IntegrityError(msg)
+
+
+def _snapshot(row: Sequence[Any]) -> Snapshot:
+    habit_id, owner, first_day, marks, best, rev, judged_at, look_at, checkpoints = row
+    return Snapshot(
+        UUID(habit_id),
+        owner,
+        date.fromisoformat(first_day),
+        marks,
+        best,
+        rev,
+        judged_at and datetime.fromisoformat(judged_at),
+        look_at and datetime.fromisoformat(look_at),
+        from_text(checkpoints),
+    )

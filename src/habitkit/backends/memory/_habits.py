@@ -1,0 +1,201 @@
+"""The ports of habits and streaks in memory."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from habitkit.backends.memory._tables import Table
+from habitkit.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from habitkit.backends.memory._tables import UndoLog
+    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.streaks import Snapshot
+
+__all__ = ["Habits", "Streaks"]
+
+_DAY = timedelta(days=1)
+
+
+class _Days(Table[date, "tuple[CheckIn, ...]"]):
+    """A habit's check-ins by day.
+
+    Attributes:
+        latest: No day is later, even if a rollback has removed it.
+    """
+
+    def __init__(self, log: UndoLog, latest: date) -> None:
+        """Make an empty table."""
+        super().__init__(log, "day")
+        self.latest = latest
+
+
+class Habits:
+    """Habits and their facts; the facts of a habit lie together, by day."""
+
+    def __init__(self, log: UndoLog) -> None:
+        """Make empty tables."""
+        self._habits: Table[UUID, Habit] = Table(log, "habit")
+        self._facts: Table[UUID, CheckIn] = Table(log, "check-in")
+        self._others: Table[UUID, OtherFact] = Table(log, "fact")
+        self._voids: Table[UUID, Void] = Table(log, "void")
+        self._voids_of: dict[UUID, Table[UUID, Void]] = {}
+        self._days: dict[UUID, _Days] = {}
+        self._log = log
+
+    def add(self, habit: Habit) -> None:
+        """Add a habit."""
+        self._habits.insert(habit.id, habit)
+
+    def put(self, habit: Habit) -> None:
+        """Write a habit over the one that is there."""
+        self._habits.put(habit.id, habit)
+
+    def get(self, habit_id: UUID) -> Habit | None:
+        """Return a habit."""
+        return self._habits.get(habit_id)
+
+    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
+        """Return a page of an owner's habits."""
+        return _page((habit for habit in self._habits if habit.owner == owner), after, limit)
+
+    def page(self, after: UUID | None, limit: int) -> list[Habit]:
+        """Return a page of all habits."""
+        return _page(self._habits, after, limit)
+
+    def owner_of(self, habit_id: UUID) -> str | None:
+        """Return the owner of a habit."""
+        habit = self._habits.get(habit_id)
+        return None if habit is None else habit.owner
+
+    def owner_of_fact(self, fact_id: UUID) -> str | None:
+        """Return the owner of a fact."""
+        fact = self._facts.get(fact_id) or self._others.get(fact_id)
+        return None if fact is None else fact.owner
+
+    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
+        """Add check-ins."""
+        for fact in facts:
+            self._facts.insert(fact.id, fact)
+            days = self._days.get(fact.habit_id)
+            if days is None:
+                days = self._days[fact.habit_id] = _Days(self._log, fact.day)
+            days.latest = max(days.latest, fact.day)
+            days.put(fact.day, (*days.get(fact.day, ()), fact))
+
+    def add_facts(self, facts: Sequence[OtherFact]) -> None:
+        """Add facts that are no check-ins."""
+        for fact in facts:
+            if fact.id in self._facts:
+                raise self._others.duplicate()
+            self._others.insert(fact.id, fact)
+
+    def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
+        """Return the facts of habits and of their owner that are no check-ins."""
+        found = [fact for fact in self._others if fact.owner == owner]
+        if habit_id is None:
+            return found
+        return [fact for fact in found if getattr(fact, "habit_id", None) in {habit_id, None}]
+
+    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+        """Return the notes of an owner's live check-ins."""
+        return [
+            (fact.habit_id, fact.note)
+            for fact in self._facts
+            if fact.owner == owner and fact.note is not None and fact.id not in self._voids
+        ]
+
+    def fact(self, fact_id: UUID) -> OtherFact | None:
+        """Return a fact that is no check-in."""
+        return self._others.get(fact_id)
+
+    def add_void(self, void: Void) -> None:
+        """Take a check-in back."""
+        self._voids.insert(void.fact_id, void)
+        if void.habit_id is not None:
+            voids = self._voids_of.setdefault(void.habit_id, Table(self._log, "void"))
+            voids.insert(void.fact_id, void)
+
+    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
+        """Return a check-in and whether it is voided."""
+        fact = self._facts.get(fact_id)
+        return None if fact is None else (fact, fact_id in self._voids)
+
+    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
+        """Return a day's live check-ins."""
+        days = self._days.get(habit_id)
+        facts = days.get(day) if days is not None else None
+        live = [fact for fact in facts or () if fact.id not in self._voids]
+        return sorted(live, key=lambda fact: (fact.at, fact.id))
+
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+        """Return a habit's live check-ins."""
+        days = self._days.get(habit_id)
+        if days is None:
+            return []
+        first = date.min if since is None else since
+        span = (days.latest - first).days + 1
+        if span < len(days.rows):
+            wanted = [day for n in range(span) if (day := first + n * _DAY) in days]
+        else:
+            wanted = sorted(day for day in days.rows if day >= first)
+        return [fact for day in wanted for fact in self.on_day(habit_id, day)]
+
+    def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
+        """Return the live check-ins of many habits."""
+        return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
+
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+        """Return a habit's voided check-ins."""
+        found = [
+            (self._facts.rows[void.fact_id], void.received_at)
+            for void in self._voids_of.get(habit_id, ())
+            if void.fact_id in self._facts
+        ]
+        return [(fact, at) for fact, at in found if since is None or fact.day >= since]
+
+    def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
+        """Return which of these facts exist."""
+        return {fact_id for fact_id in fact_ids if fact_id in self._facts}
+
+
+def _page(habits: Iterable[Habit], after: UUID | None, limit: int) -> list[Habit]:
+    found = [habit for habit in habits if after is None or habit.id > after]
+    return sorted(found, key=lambda habit: habit.id)[:limit]
+
+
+class Streaks:
+    """Snapshots by habit."""
+
+    def __init__(self, log: UndoLog) -> None:
+        """Make an empty table."""
+        self._rows: Table[UUID, Snapshot] = Table(log, "snapshot")
+
+    def get(self, habit_id: UUID) -> Snapshot | None:
+        """Return the snapshot of a habit."""
+        return self._rows.get(habit_id)
+
+    def of_owner(self, owner: str) -> list[Snapshot]:
+        """Return an owner's snapshots."""
+        return [row for row in self._rows if row.owner == owner]
+
+    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return what has to be looked at."""
+        due = [(row.look_at, row) for row in self._rows if row.look_at and row.look_at <= now]
+        due.sort(key=lambda found: (found[0], found[1].habit_id))
+        return [(row.owner, row.habit_id) for _, row in due[:limit]]
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Write a snapshot unless a later one is there."""
+        habit = snapshot.habit_id
+        stored = self._rows.get(habit)
+        if stored is not None and stored.rev > snapshot.rev:
+            msg = f"the snapshot of {snapshot.habit_id} is of revision {stored.rev} already"
+            raise IntegrityError(msg)
+        self._rows.put(habit, snapshot)

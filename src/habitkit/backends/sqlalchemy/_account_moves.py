@@ -1,0 +1,51 @@
+"""How a batch moves accounts: many entries, and one step for each account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from habitkit.coins.domain.model import Move
+
+__all__ = ["Step", "steps_of"]
+
+
+class Step:
+    """How a batch moves an account: from what was read before its first entry to its last one."""
+
+    __slots__ = ("balance_before", "last", "seq_before")
+
+    def __init__(self, first: Move) -> None:
+        """Begin with its first entry."""
+        self.seq_before = first.seq - 1
+        self.balance_before = first.balance - first.amount
+        self.last = first
+
+    def go_on(self, move: Move) -> None:
+        """Take its next entry.
+
+        Raises:
+            IntegrityError: If it does not follow the one before.
+        """
+        last = self.last
+        if (last.seq + 1, last.balance + move.amount) != (move.seq, move.balance):
+            msg = f"entry {move.seq} of account {move.account_id} follows no other"
+            raise IntegrityError(msg)
+        self.last = move
+
+
+def steps_of(moves: Sequence[Move]) -> dict[UUID, Step]:
+    """Return how each account moves, by its id."""
+    steps: dict[UUID, Step] = {}
+    for move in moves:
+        step = steps.get(move.account_id)
+        if step is None:
+            steps[move.account_id] = Step(move)
+        else:
+            step.go_on(move)
+    return steps

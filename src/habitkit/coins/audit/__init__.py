@@ -1,0 +1,1 @@
+"""The audit of the ledger: sealing, checking, export and erasure."""

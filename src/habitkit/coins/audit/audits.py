@@ -1,0 +1,324 @@
+"""The use cases of the books: seal entries, audit, export what is an owner's, erase words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from habitkit import ids
+from habitkit.coins.audit.domain.checker import Checker
+from habitkit.coins.audit.domain.hash_chain import (
+    BEGINNING,
+    block_hash,
+    line_hash,
+    marks,
+    words_digest,
+)
+from habitkit.coins.audit.domain.model import (
+    AuditReport,
+    Block,
+    Digest,
+    Finding,
+    Head,
+    LedgerExport,
+)
+from habitkit.errors import InvalidInput, NotFound
+from habitkit.workflow import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from uuid import UUID
+
+    from habitkit.coins.audit.domain.model import Line
+    from habitkit.coins.domain.model import Account, Hold, Settled
+    from habitkit.coins.posting import Place
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["audit", "export", "forget", "head", "seal_entries"]
+
+Row = TypeVar("Row")
+
+_PAGE = 500
+_MAX_FINDINGS = 1000
+_UNREADABLE = (ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
+"""What it may come to when a row holds what is none of the values of its column."""
+
+
+class _CannotRead(Exception):
+    """The next entry holds what is none of the values of its column."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+
+
+def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = ()) -> AuditReport:
+    """Check that the ledger adds up and that nothing under a block hash was touched.
+
+    All of it is read in one transaction, so it sees one state, unless that is at READ COMMITTED, as
+    in ``kit.run`` and in many a host's own: there, ask at REPEATABLE READ or while nobody writes.
+
+    Of each account it checks that entries are numbered without gaps, each balance follows from the
+    one before, each entry fits its transfer, balance, date and debt of the account itself are those
+    of the last one, escrow holds what open holds say, the chain of block hashes is whole, and the
+    accounts on the other side are there; of the whole ledger also that each currency sums to zero,
+    each transfer has its two entries and the sweep knows what is left to seal.
+
+    Args:
+        tx: The transaction.
+        owner: Whose accounts; the whole ledger by default.
+        heads: What ``head`` returned earlier and was kept elsewhere: then entries that were cut
+            off together with their blocks are missed. Those of other owners say nothing here.
+
+    Returns:
+        What was checked and found.
+
+    Raises:
+        NotFound: In a kit of one owner, if the whole ledger is asked for.
+        InvalidInput: If the heads are no list of what ``head`` returned.
+    """
+    if owner is not None:
+        tx.own(ids.owner(owner))
+    elif tx.scope is not None:
+        raise NotFound("ledger", owner)
+    given: object = heads
+    if not isinstance(given, (list, tuple)) or not all(isinstance(each, Head) for each in given):
+        raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
+    expected: dict[UUID, list[Head]] = {}
+    for each in heads:
+        if owner in {None, each.owner}:
+            expected.setdefault(each.account_id, []).append(each)
+    counted = entries = sealed = 0
+    findings: list[Finding] = [] if owner is not None else _check_sums(tx)
+    noted = _noted(tx) if owner is None else None
+    there: set[Place] = set()
+    partners: dict[Place, None] = {}
+    for account in _accounts(tx, owner):
+        checker = Checker(account, expected.pop(account.id, ()), tx.audit_key)
+        problem = _check(tx, checker)
+        if problem is None and account.role == "wallet" and noted is not None:
+            problem = checker.check_note(noted=account.id in noted)
+        if problem is not None and len(findings) < _MAX_FINDINGS:
+            findings.append(problem)
+        there.add((account.owner, account.role, account.currency))
+        partners |= {(account.owner, r, account.currency): None for r in sorted(checker.partners)}
+        counted += 1
+        entries += checker.entries
+        sealed += checker.sealed
+    findings += [
+        Finding("the account is gone", owner=of, currency=currency, role=role)
+        for of, role, currency in partners
+        if (of, role, currency) not in there
+    ]
+    findings += [
+        Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
+        for lost, *_ in expected.values()
+    ]
+    return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
+
+
+def head(tx: Transaction, owner: str) -> list[Head]:
+    """Return where the chains of an owner's wallets end, one a currency.
+
+    Keep them where whoever can write to the database cannot, and give them to ``audit`` later.
+    """
+    tx.own(ids.owner(owner))
+    found = []
+    for account in _accounts(tx, owner):
+        if account.role == "wallet":
+            last = tx.coins.books.last_block(account.id)
+            found.append(
+                Head(account.id, owner, account.currency, last.last, last.hash.hex())
+                if last
+                else Head(account.id, owner, account.currency, 0, "")
+            )
+    return found
+
+
+def export(tx: Transaction, owner: str) -> LedgerExport:
+    """Return everything the ledger keeps about an owner."""
+    tx.own(ids.owner(owner))
+    accounts = tuple(_accounts(tx, owner))
+    holds: list[Hold] = []
+    for currency in sorted({account.currency for account in accounts}):
+        holds += _holds(tx, owner, currency)
+    return LedgerExport(
+        owner,
+        accounts,
+        {account.id: tuple(_lines(tx, account.id)) for account in accounts},
+        tuple(holds),
+        tuple(_entitlements(tx, owner)),
+        {account.id: tuple(_blocks(tx, account.id)) for account in accounts},
+    )
+
+
+def forget(tx: Transaction, owner: str) -> int:
+    """Erase every memo and all metadata of transfers that an owner is a party to.
+
+    Amounts, balances and block hashes stay as they are, and the audit stays clean.
+
+    Returns:
+        How many transfers had something to erase.
+    """
+    tx.own(ids.owner(owner))
+    tx.lock(owner)
+    wallets = [account for account in _accounts(tx, owner) if account.role == "wallet"]
+    erased = 0
+    # The other party may forget the same transfers now: both take them by currency, oldest first.
+    for account in sorted(wallets, key=lambda wallet: wallet.currency):
+        for start in range(0, account.seq, _PAGE):
+            erased += tx.coins.books.forget(account.id, start, start + _PAGE)
+    return erased
+
+
+def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
+    """Put new entries of wallets under block hashes, up to a number of wallets: for the sweep.
+
+    Returns:
+        How many entries, and whether there is more to seal.
+    """
+    count, more, after = 0, False, None
+    while not count:  # wallets whose entries are gone cannot be sealed, and stop no others
+        waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (after, limit), write=False)
+        for account_id, owner in waiting:
+            sealed: int = yield Call(_seal, (account_id, owner))
+            count += sealed
+            more = more or sealed >= _PAGE
+            after = account_id
+        if len(waiting) < limit:
+            return count, more
+    return count, True
+
+
+def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+    return tx.coins.books.to_seal(after, limit)
+
+
+def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
+    """Seal the next entries of a wallet; return how many."""
+    tx.lock(owner)
+    books = tx.coins.books
+    account = books.account(account_id)
+    if account is None or account.sealed == account.seq:
+        return 0
+    lines = books.lines(account_id, account.sealed, _PAGE)
+    if not lines:
+        return 0  # entries are gone, which is for the audit to say
+    fresh = []
+    for line in lines:
+        if line.digest is None and (line.memo, line.metadata) != (None, None):
+            salt = tx.new_id().bytes
+            fresh.append(Digest(line.transfer_id, salt, words_digest(salt, line)))
+    if fresh:
+        books.digest(fresh)
+        lines = books.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
+    hashes = [line_hash(line) for line in lines]
+    before = books.last_block(account_id)
+    start = BEGINNING if before is None else before.hash
+    block = Block(
+        account_id,
+        lines[0].seq,
+        lines[-1].seq,
+        block_hash(start, hashes, tx.audit_key),
+        marks(hashes),
+        tx.now,
+    )
+    books.seal(block, more=block.last < account.seq)
+    return len(lines)
+
+
+def _check(tx: Transaction, checker: Checker) -> Finding | None:
+    """Return the first thing that is wrong with an account, or None."""
+    account = checker.account
+    try:
+        problem = checker.run(_lines_one_by_one(tx, account.id), _blocks(tx, account.id))
+        if problem is None and account.role == "escrow":
+            problem = checker.check_holds(tx.coins.books.held(account.owner, account.currency))
+    except _CannotRead as error:
+        return checker.unreadable(checker.entries + 1, error.reason)
+    except _UNREADABLE as error:
+        return checker.unreadable(checker.entries, error)
+    return problem
+
+
+def _noted(tx: Transaction) -> set[UUID]:
+    """Return which accounts the sweep knows to have something left to seal."""
+    found: set[UUID] = set()
+    after: UUID | None = None
+    while True:
+        page = tx.coins.books.to_seal(after, _PAGE)
+        found.update(account_id for account_id, _ in page)
+        if len(page) < _PAGE:
+            return found
+        after = page[-1][0]
+
+
+def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[Line]:
+    """Read an account's entries page by page; those of a page that cannot be read, one by one."""
+    lines, after = tx.coins.books.lines, 0
+    while True:
+        size = _PAGE
+        try:
+            page = lines(account_id, after, size)
+        except _UNREADABLE:
+            size = 1
+            try:
+                page = lines(account_id, after, size)
+            except _UNREADABLE as error:
+                raise _CannotRead(error) from error
+        yield from page
+        if len(page) < size:
+            return
+        after = page[-1].seq
+
+
+def _check_sums(tx: Transaction) -> list[Finding]:
+    """Find currencies that do not add up."""
+    findings = []
+    for row in tx.coins.books.sums():
+        if row.balances or row.amounts:
+            sums = f"balances sum to {row.balances} and entries to {row.amounts}"
+            problem = f"{sums}, expected 0 and 0"
+            findings.append(Finding(problem, currency=row.currency))
+        if row.entries != 2 * row.transfers:
+            problem = f"{row.transfers} transfers have {row.entries} entries, expected two each"
+            findings.append(Finding(problem, currency=row.currency))
+    return findings
+
+
+def _accounts(tx: Transaction, owner: str | None) -> Iterator[Account]:
+    """Read accounts page by page."""
+    return _pages(lambda after: tx.coins.books.accounts(after, _PAGE, owner=owner), "id", None)
+
+
+def _lines(tx: Transaction, account_id: UUID) -> Iterator[Line]:
+    """Read an account's entries page by page."""
+    return _pages(lambda after: tx.coins.books.lines(account_id, after, _PAGE), "seq", 0)
+
+
+def _blocks(tx: Transaction, account_id: UUID) -> Iterator[Block]:
+    """Read a wallet's blocks page by page."""
+    return _pages(lambda after: tx.coins.books.blocks(account_id, after, _PAGE), "last", 0)
+
+
+def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
+    """Read an owner's holds page by page."""
+    holds = tx.coins.holds
+    return _pages(
+        lambda after: holds.page(owner, currency, after, _PAGE, open_at=None), "seq", None
+    )
+
+
+def _entitlements(tx: Transaction, owner: str) -> Iterator[Settled]:
+    """Read an owner's entitlements page by page."""
+    return _pages(lambda after: tx.coins.books.entitlements(owner, after, _PAGE), "key", None)
+
+
+def _pages(page: Callable[[Any], Sequence[Row]], place: str, start: object) -> Iterator[Row]:
+    """Read what comes in pages until one is not full; the next one begins after the last row."""
+    after = start
+    while True:
+        rows = page(after)
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        after = getattr(rows[-1], place)

@@ -1,0 +1,1 @@
+"""Pure rules and values of the audit: no I/O, no clock, no randomness."""

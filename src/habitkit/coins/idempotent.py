@@ -1,0 +1,170 @@
+"""What callers ask for: a transfer once a key, and what makes two requests the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from habitkit import _codec
+from habitkit.coins.posting import post
+from habitkit.errors import AnswerForgotten, IdempotencyConflict, InvalidInput, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, NoReturn
+
+    from habitkit.coins.domain.model import Transfer
+    from habitkit.coins.posting import Order
+    from habitkit.transaction import Transaction
+
+__all__ = [
+    "digest_of",
+    "other_words",
+    "plain_metadata",
+    "post_once",
+    "refuse_again",
+    "request_of",
+    "transfer_once",
+]
+
+_LARGEST_METADATA = 4 * 1024
+
+
+def post_once(tx: Transaction, key: str, order: Order) -> Transfer:
+    """Lock both owners and post an order once a key.
+
+    Args:
+        tx: The transaction; it need not hold the owners' locks.
+        key: The caller's key.
+        order: What to post.
+
+    Raises:
+        InsufficientFunds: If a wallet would fall below its floor.
+        BalanceOverflow: If a balance would leave 64 bits.
+        IdempotencyConflict: If the key was used for another request.
+        AnswerForgotten: If it was used so long ago that its answer is gone.
+    """
+    operation, request = f"coins.{order.kind}", request_of(order)
+    tx.lock(order.source, order.target)
+    return transfer_once(
+        tx, order.source, operation, key, request, lambda new_id: post(tx, new_id, order), order
+    )
+
+
+def transfer_once(
+    tx: Transaction,
+    owner: str,
+    operation: str,
+    key: str,
+    request: Mapping[str, object],
+    work: Callable[[UUID], Transfer],
+    order: Order | None = None,
+) -> Transfer:
+    """Let work post a transfer once a key; later, give the transfer again that it has posted.
+
+    Only the transfer's id is kept under the key: a memo stands in one place, and is erased there.
+
+    Args:
+        tx: The transaction.
+        owner: Whose key it is.
+        operation: The operation's name.
+        key: The caller's key.
+        request: The caller's arguments but for their words.
+        work: Posts it.
+        order: With the words that the transfer must have, if the caller gave any.
+
+    Raises:
+        IdempotencyConflict: If the key was used for another request.
+        AnswerForgotten: If it was used so long ago that its answer is gone.
+    """
+    done: list[Transfer] = []
+
+    def keep(transfer_id: UUID) -> UUID:
+        try:
+            done.append(work(transfer_id))
+        except Refused as error:
+            refuse_again(tx, operation, key, transfer_id, error)
+        return transfer_id
+
+    transfer_id = tx.once(owner, operation, key, request, UUID, keep)
+    if done:
+        return done[0]
+    found = tx.coins.transfer(transfer_id)
+    assert found is not None  # noqa: S101 - it was written together with the answer
+    others = other_words(order, found) if order is not None else []
+    if others:
+        raise IdempotencyConflict(operation, key, others)
+    return found
+
+
+def refuse_again(
+    tx: Transaction, operation: str, key: str, transfer_id: UUID, refusal: Refused
+) -> NoReturn:
+    """Raise a refusal, unless what is refused now was done long ago under the same key.
+
+    Raises:
+        AnswerForgotten: If it was.
+        Refused: The refusal otherwise.
+    """
+    if tx.coins.transfer(transfer_id) is not None:
+        raise AnswerForgotten(operation, key) from refusal
+    raise refusal
+
+
+def request_of(order: Order) -> dict[str, object]:
+    """Return what makes two requests the same, but for words: of them, whether there were any.
+
+    Words stand in the transfer alone, where they can be erased; see ``other_words``.
+    """
+    return {
+        "target": order.target,
+        "amount": order.amount,
+        "currency": order.currency,
+        "memo": _whether(order.memo),
+        "metadata": _whether(order.metadata),
+    }
+
+
+def digest_of(orders: Sequence[Order]) -> str:
+    """Return what makes two batches the same, but for words."""
+    return _codec.digest(
+        [{"kind": order.kind, "source": order.source, **request_of(order)} for order in orders]
+    )
+
+
+def other_words(order: Order, first: Transfer) -> list[str]:
+    """Return which words of a request are others than its first transfer has.
+
+    What was erased there can be compared no longer, and counts as the same.
+    """
+    names = []
+    if first.memo is not None and first.memo != order.memo:
+        names.append("memo")
+    if first.metadata is not None and _codec.digest(first.metadata) != _codec.digest(
+        order.metadata
+    ):
+        names.append("metadata")
+    return names
+
+
+def _whether(words: object) -> str | None:
+    """Return what is kept of words under a key: that there were some."""
+    return None if words is None else "given"
+
+
+def plain_metadata(value: object) -> dict[str, Any] | None:
+    """Return valid metadata as plain JSON values, or None.
+
+    Raises:
+        InvalidInput: If they are no JSON values by name, or longer than 4 KiB as text.
+    """
+    if value is None:
+        return None
+    try:
+        return _codec.plain_object(value, _LARGEST_METADATA)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            "metadata",
+            given=value,
+            expected=f"JSON values by name, {_LARGEST_METADATA} bytes at most, or None",
+        ) from error

@@ -1,0 +1,40 @@
+"""Reconciliation: what facts entitle to against what was paid for, as a reaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.coins.domain import entitlements
+from habitkit.coins.posting import Order, post
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from habitkit.coins.domain.model import Kind
+    from habitkit.events import Event
+    from habitkit.transaction import Transaction
+
+__all__ = ["reconcile"]
+
+
+def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
+    """Pay what events entitle to and take back what they no longer do: a reaction.
+
+    It compares what is due with what was paid, for the places these events name only, and posts
+    the difference as one transfer a currency, whose id goes with the fact that caused it. So the
+    outcome does not depend on the order or the number of the steps that led there.
+    """
+    wanted = entitlements.due(events, tx.economy)
+    if not wanted:
+        return
+    coins = tx.coins
+    changed, net = entitlements.outstanding(wanted, coins.settled(owner, list(wanted)))
+    if not changed:
+        return
+    coins.settle(owner, changed)
+    for currency in sorted(net) if len(net) > 1 else net:
+        sum_due = net[currency]
+        if sum_due:
+            kind: Kind = "reward" if sum_due > 0 else "correction"
+            order = Order(kind, owner, owner, currency, abs(sum_due), may_owe=True)
+            post(tx, tx.caused_id(currency), order)

@@ -1,0 +1,330 @@
+"""The coins' use cases: give, take, move and take back; and all that ``kit.coins`` offers."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from attrs import asdict
+
+from habitkit import ids
+from habitkit.binding import AsyncRoom, SyncRoom, action, query
+from habitkit.coins.audit.audits import audit, export, forget, head
+from habitkit.coins.domain import rules
+from habitkit.coins.domain.model import Posting
+from habitkit.coins.holds import hold, holds, release, reserve, settle
+from habitkit.coins.idempotent import (
+    digest_of,
+    other_words,
+    plain_metadata,
+    post_once,
+    refuse_again,
+    transfer_once,
+)
+from habitkit.coins.posting import Order, nth, post, post_all
+from habitkit.coins.statements import balance, history, open_wallet
+from habitkit.errors import (
+    AlreadyReversed,
+    AnswerForgotten,
+    BatchRefused,
+    HabitKitError,
+    IdempotencyConflict,
+    InvalidInput,
+    NotFound,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from habitkit.coins.domain.model import Transfer
+    from habitkit.transaction import Transaction
+
+__all__ = [
+    "AsyncCoins",
+    "CoinActions",
+    "Coins",
+    "audit",
+    "award",
+    "balance",
+    "export",
+    "forget",
+    "head",
+    "history",
+    "hold",
+    "holds",
+    "open_wallet",
+    "post_many",
+    "release",
+    "reserve",
+    "reverse",
+    "settle",
+    "spend",
+    "transfer",
+]
+
+_LARGEST_BATCH = 1000
+_BATCH_SHARDS = 64
+
+
+def award(
+    tx: Transaction,
+    owner: str,
+    amount: int,
+    *,
+    idempotency_key: str,
+    memo: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    currency: str = "coin",
+) -> Transfer:
+    """Give coins to an owner, out of the owner's mint.
+
+    Args:
+        tx: The transaction.
+        owner: Who receives them.
+        amount: How many, an int from 1 to 2**63-1.
+        idempotency_key: The same key with the same arguments awards once.
+        memo: What for, at most 500 characters.
+        metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
+        currency: In which currency.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+        BalanceOverflow: If the wallet, or the owner's mint, would leave 64 bits.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    order = Order("award", owner, owner, currency, amount, memo, metadata)
+    return _post_once(tx, order, idempotency_key)
+
+
+def spend(
+    tx: Transaction,
+    owner: str,
+    amount: int,
+    *,
+    idempotency_key: str,
+    memo: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    currency: str = "coin",
+) -> Transfer:
+    """Take coins from an owner for good, into the owner's sink.
+
+    Args:
+        tx: The transaction.
+        owner: Who pays.
+        amount: How many, an int from 1 to 2**63-1.
+        idempotency_key: The same key with the same arguments spends once.
+        memo: What for, at most 500 characters.
+        metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
+        currency: In which currency.
+
+    Raises:
+        InsufficientFunds: If the wallet would fall below its floor.
+        BalanceOverflow: If the owner's sink would leave 64 bits.
+        InvalidInput: If an argument is not acceptable; the message names it.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    order = Order("spend", owner, owner, currency, amount, memo, metadata)
+    return _post_once(tx, order, idempotency_key)
+
+
+def transfer(
+    tx: Transaction,
+    source: str,
+    target: str,
+    amount: int,
+    *,
+    idempotency_key: str,
+    memo: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    currency: str = "coin",
+) -> Transfer:
+    """Move coins from one owner's wallet to another's.
+
+    Args:
+        tx: The transaction.
+        source: Who pays.
+        target: Who receives; somebody else.
+        amount: How many, an int from 1 to 2**63-1.
+        idempotency_key: A key of the source's: the same key and arguments transfer once.
+        memo: What for, at most 500 characters; the target can read it too.
+        metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
+        currency: In which currency.
+
+    Raises:
+        InsufficientFunds: If the source's wallet would fall below its floor.
+        BalanceOverflow: If the target's wallet would leave 64 bits.
+        InvalidInput: If an argument is not acceptable; the message names it.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    order = Order("transfer", source, target, currency, amount, memo, metadata)
+    return _post_once(tx, order, idempotency_key)
+
+
+def post_many(
+    tx: Transaction, postings: Sequence[Posting], *, idempotency_key: str
+) -> list[Transfer]:
+    """Post a batch of transfers: all of them, or none.
+
+    They are posted in their order, each on what the one before has left.
+
+    Args:
+        tx: The transaction.
+        postings: 1 to 1000 of them, as ``Posting.award``, ``.spend`` and ``.transfer`` make them.
+        idempotency_key: The same key with the same postings posts them once. Batches have keys of
+            their own, whoever the owners are; in a kit of one owner they are that owner's.
+
+    Returns:
+        The transfers, in the same order.
+
+    Raises:
+        BatchRefused: If one is refused: which, and why. Nothing is done.
+        InvalidInput: If it is no sequence of 1 to 1000 postings.
+        IdempotencyConflict: If the key was used with other postings.
+    """
+    if (
+        not isinstance(postings, (list, tuple))
+        or not 0 < len(postings) <= _LARGEST_BATCH
+        or not all(isinstance(posting, Posting) for posting in postings)
+    ):
+        raise InvalidInput(
+            "postings", given=postings, expected=f"a list of 1 to {_LARGEST_BATCH} Postings"
+        )
+    ids.key(idempotency_key)
+    orders = []
+    for index, posting in enumerate(postings):
+        try:
+            orders.append(_checked(tx, Order(**asdict(posting, recurse=False))))
+        except NotFound:
+            raise
+        except HabitKitError as error:
+            raise BatchRefused(index=index, reason=error) from error
+    keeper = tx.scope or _keeper(idempotency_key)
+    tx.lock(keeper, *(o.source for o in orders), *(o.target for o in orders))
+    done: list[Transfer] = []
+
+    def work(first_id: UUID) -> tuple[UUID, int]:
+        try:
+            done.extend(post_all(tx, first_id, orders))
+        except BatchRefused as error:
+            refuse_again(tx, "coins.post_many", idempotency_key, first_id, error)
+        return first_id, len(orders)
+
+    request = {"postings": digest_of(orders)}
+    first_id, count = tx.once(
+        keeper, "coins.post_many", idempotency_key, request, tuple[UUID, int], work
+    )
+    if not done:
+        found = (tx.coins.transfer(nth(first_id, position)) for position in range(count))
+        done.extend(transfer for transfer in found if transfer is not None)
+        if any(map(other_words, orders, done)):
+            raise IdempotencyConflict("coins.post_many", idempotency_key, ["postings"])
+    return done
+
+
+def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -> Transfer:
+    """Take a transfer back by a new one that points to it; each can be taken back once.
+
+    What was spent comes back, what was given is taken away even if it has been spent by now: that
+    may leave a debt, which blocks spending until it is earned back.
+
+    Args:
+        tx: The transaction.
+        transfer_id: An award, a spend, a transfer, or what settled a hold.
+        idempotency_key: A key of the source's: the same key and transfer reverse once.
+
+    Raises:
+        NotFound: If there is no such transfer; in a kit of one owner, also if somebody else is a
+            party to it.
+        ManagedTransfer: If reconciliation, a hold or a reversal has posted it.
+        AlreadyReversed: If it was taken back under another key.
+        BalanceOverflow: If an account, or a wallet's debt, would leave 64 bits.
+        AnswerForgotten: If it was taken back under this key more than 30 days ago.
+        IdempotencyConflict: If the key was used for another transfer.
+    """
+    subject = ids.parse_id(transfer_id, "transfer_id")
+    ids.key(idempotency_key)
+    found = tx.coins.transfer(subject)
+    if found is None:
+        raise NotFound("transfer", transfer_id)
+    for party in (found.source, found.target):
+        tx.own(party, "transfer", transfer_id)
+    between = rules.reversal(found)
+    tx.lock(found.source, found.target)
+
+    def work(new_id: UUID) -> Transfer:
+        before = tx.coins.reversal_of(subject)
+        if before == new_id:
+            raise AnswerForgotten("coins.reverse", idempotency_key)
+        if before is not None:
+            raise AlreadyReversed(transfer_id=subject, reversal_id=before)
+        order = Order(
+            "reversal", found.target, found.source, found.currency, found.amount,
+            reverses=subject, between=between, may_owe=True,
+        )  # fmt: skip
+        return post(tx, new_id, order)
+
+    request = {"transfer_id": subject}
+    return transfer_once(tx, found.source, "coins.reverse", idempotency_key, request, work)
+
+
+def _keeper(key: str) -> str:
+    """Return who keeps the answers to keys of batches: one of some rows that are nobody's."""
+    return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
+
+
+def _checked(tx: Transaction, order: Order) -> Order:
+    """Return a valid order of what a caller gave; its metadata are plain JSON values."""
+    kind, source, target = order.kind, order.source, order.target
+    if kind not in ("award", "spend", "transfer"):
+        raise InvalidInput("kind", given=kind, expected="'award', 'spend' or 'transfer'")
+    tx.own(ids.owner(source))
+    if kind == "transfer":
+        if ids.owner(target) == source:
+            raise InvalidInput("target", given=target, expected="another owner than the source")
+    elif target != source:
+        raise InvalidInput("target", given=target, expected=f"the source itself, to {kind}")
+    rules.amount(order.amount)
+    rules.currency(order.currency, tx.economy)
+    rules.memo(order.memo)
+    if order.metadata is None:
+        return order
+    return order._replace(metadata=plain_metadata(order.metadata))
+
+
+def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:
+    """Check what a caller gave and post it once a key."""
+    checked = _checked(tx, order)
+    ids.key(key)
+    return post_once(tx, key, checked)
+
+
+class CoinActions:
+    """What ``kit.coins`` offers."""
+
+    balance = query(balance)
+    open = action(open_wallet)
+    award = action(award)
+    spend = action(spend)
+    transfer = action(transfer)
+    post_many = action(post_many)
+    reverse = action(reverse)
+    reserve = action(reserve)
+    settle = action(settle)
+    release = action(release)
+    hold = query(hold)
+    holds = query(holds)
+    history = query(history)
+    audit = query(audit)
+    head = query(head)
+    export = query(export)
+    forget = action(forget)
+
+
+class Coins(CoinActions, SyncRoom):
+    """``kit.coins``."""
+
+
+class AsyncCoins(CoinActions, AsyncRoom):
+    """``kit.coins`` of an async kit."""

@@ -1,0 +1,73 @@
+"""Adding facts that are no check-ins, and telling what they changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.habits.bitmap_changes import coins_moved
+from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.model import Changed
+from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.recompute import judge, judge_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from uuid import UUID
+
+    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.transaction import Transaction
+
+__all__ = ["add_facts", "add_own_facts"]
+
+
+def add_facts(
+    tx: Transaction,
+    habit_id: UUID | str,
+    operation: str,
+    idempotency_key: str | None,
+    request: Mapping[str, object],
+    facts: Callable[[Life, UUID], Sequence[OtherFact]],
+) -> Changed:
+    """Add facts about a habit and emit what they changed.
+
+    The ``facts`` are asked for with what is known of the habit beside its check-ins.
+    """
+    subject = ids.parse_id(habit_id, "habit_id")
+    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+
+    def work(fact_id: UUID) -> Changed:
+        habit = get(tx, subject)
+        known = tx.habits.facts(owner, subject)
+        added = list(facts(Life(habit, known, tx.now), fact_id))
+        if not added:
+            return Changed(fact_id, subject, 0, ())
+        tx.habits.add_facts(added)
+        tx.cause = added[0].id
+        events = judge(tx, habit, [*known, *added], added).events
+        return Changed(added[-1].id, subject, coins_moved(events, owner), tuple(events))
+
+    asked = {"habit_id": subject, **request}
+    return tx.once(owner, f"habits.{operation}", idempotency_key, asked, Changed, work)
+
+
+def add_own_facts(
+    tx: Transaction,
+    owner: str,
+    operation: str,
+    idempotency_key: str | None,
+    request: Mapping[str, object],
+    facts: Callable[[UUID], Sequence[OtherFact]],
+) -> Changed:
+    """Add facts about an owner and emit what they changed in all habits."""
+    tx.own(ids.owner(owner))
+    tx.lock(owner)
+
+    def work(fact_id: UUID) -> Changed:
+        added = list(facts(fact_id))
+        tx.habits.add_facts(added)
+        tx.cause = added[0].id
+        events = judge_owner(tx, owner, added)
+        return Changed(added[-1].id, None, coins_moved(events, owner), tuple(events))
+
+    return tx.once(owner, f"habits.{operation}", idempotency_key, request, Changed, work)

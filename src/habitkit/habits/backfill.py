@@ -1,0 +1,108 @@
+"""Histories from elsewhere: days that count for the streak and earn nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.errors import InvalidHabit
+from habitkit.habits import lookup
+from habitkit.habits.bitmap_changes import breaks_moved, completed
+from habitkit.habits.domain import bitmap, bitmap_state, rules
+from habitkit.habits.domain.days import day_boundary, habit_day
+from habitkit.habits.domain.days import zone as zone_of
+from habitkit.habits.domain.model import CheckIn, Habit
+from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.recompute import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+    from uuid import UUID
+
+    from habitkit.transaction import Transaction
+
+__all__ = ["backfill"]
+
+
+def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, source: str) -> int:
+    """Take over a history from elsewhere: each day counts for the streak and earns nothing.
+
+    A day that was taken over before is left alone, so this may be repeated.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        days: The days on which it was done: a list or set, as an action may have to read them
+            twice.
+        source: Where they come from, for example ``"loop-csv"``.
+
+    Returns:
+        How many days are new.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If the days are no collection of dates, or the source is not 1 to 100
+            characters.
+        DayRefused: If a day has not begun or lies more than a hundred years back.
+    """
+    subject = ids.parse_id(habit_id, "habit_id")
+    rules.source(source)
+    if not isinstance(days, Collection):
+        raise InvalidHabit("days", given=days, expected="a list or set of dates")
+    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    habit = get(tx, subject)
+    zone_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
+    if habit.clock.tz is None:
+        here = rules.timeline(habit, tx.habits.facts(owner, subject))
+        zone_name = here.zone_at(tx.now).key
+    zone = zone_of(zone_name)
+    today = habit_day(tx.now, zone, day_start)
+    wanted = {
+        ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day
+        for day in sorted({rules.day(day, "days") for day in days})
+    }
+    known = tx.habits.known(list(wanted))
+    facts = []
+    for fact_id, day in wanted.items():
+        rules.credit(day, today, tx.now, zone, day_start)
+        if fact_id not in known:
+            at = min(day_boundary(day, zone, day_start), tx.now)
+            facts.append(
+                CheckIn(
+                    id=fact_id,
+                    habit_id=subject,
+                    owner=owner,
+                    day=day,
+                    at=at,
+                    tz=zone_name,
+                    note=None,
+                    credit="history",
+                    source=source,
+                    received_at=tx.now,
+                )
+            )
+    _add_history(tx, habit, facts)
+    return len(facts)
+
+
+def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> None:
+    """Add many facts of history credit at once and emit what they changed."""
+    if not facts:
+        return
+    tx.habits.add_check_ins(facts)
+    before = lookup.snapshot_of(tx, habit)
+    if before.judged_at is not None:
+        judge(tx, habit, tx.habits.facts(habit.owner, habit.id), facts)
+        return
+    new_days = sorted({f.day for f in facts if not bitmap.is_done(before, f.day)})
+    after = bitmap.mark_done(before, new_days, tx.rev(habit.owner))
+    tx.streaks.put(after._replace(look_at=bitmap_state.look_at(habit, after, tx.now)))
+    tx.emit(
+        habit.owner,
+        [
+            *(completed(tx, habit, day, bitmap.is_earned(before, day), None) for day in new_days),
+            *breaks_moved(tx, habit, before, after),
+        ],
+    )

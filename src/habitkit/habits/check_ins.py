@@ -1,0 +1,208 @@
+"""Checking in and taking back: the shortest road, on which a plain habit's strip tells all."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.clock import instant
+from habitkit.habits import lookup
+from habitkit.habits.bitmap_changes import coins_moved, first_received, move_receipt, turn
+from habitkit.habits.check_ins_recomputed import check_in_judged, undo_judged, undo_other
+from habitkit.habits.domain import bitmap, rules
+from habitkit.habits.domain.days import habit_day
+from habitkit.habits.domain.days import zone as zone_of
+from habitkit.habits.domain.facts import CheckIn, Void
+from habitkit.habits.domain.model import CheckedIn, Undone
+from habitkit.habits.finding import get, lock_owner
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from habitkit.events import Event
+    from habitkit.transaction import Transaction
+
+__all__ = ["check_in", "check_in_now", "undo"]
+
+"""Under which operation the keys of check-ins are kept."""
+
+
+def check_in(
+    tx: Transaction,
+    habit_id: UUID | str,
+    *,
+    day: date | None = None,
+    at: datetime | None = None,
+    tz: str | None = None,
+    amount: float = 1,
+    note: str | None = None,
+    idempotency_key: str | None = None,
+) -> CheckedIn:
+    """Record that a habit was done.
+
+    The habit day is taken from ``at`` in the zone and fixed for good, or given as ``day`` ("I
+    forgot yesterday"). A second check-in on a day that is done is kept and changes nothing else.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        day: The habit day; by default the day of ``at``.
+        at: When it was done, not later than now (15 minutes of clock skew are forgiven); now by
+            default.
+        tz: The IANA zone the owner is in; the habit's own by default.
+        amount: How much, in the unit of the habit's goal: a finite number of at least 0, and above
+            0 where the goal counts no amounts.
+        note: A remark, at most 2000 characters.
+        idempotency_key: The same key with the same arguments checks in once.
+
+    Returns:
+        The fact's id, the streak, the coins earned and all events.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidInput: If an argument is not acceptable; the message names it.
+        DayRefused: If the day has not begun or lies more than a hundred years back.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    subject = ids.parse_id(habit_id, "habit_id")
+    when = None if at is None else instant(at)
+    if day is not None:
+        rules.day(day, "day")
+    if tz is not None:
+        zone_of(tz)
+    if amount != 1 or type(amount) is not int:
+        rules.amount(amount)
+    rules.note(note)
+    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    if idempotency_key is None:
+        return check_in_now(tx, subject, day, when, tz, amount, note, tx.new_id())
+    work = partial(check_in_now, tx, subject, day, when, tz, amount, note)
+    request: dict[str, object] = {
+        "habit_id": subject,
+        "day": day,
+        "at": when,
+        "tz": tz,
+        "note": note,
+    }
+    if amount != 1:
+        request["amount"] = amount
+    return tx.once(owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
+
+
+def check_in_now(
+    tx: Transaction,
+    habit_id: UUID,
+    day: date | None,
+    at: datetime | None,
+    tz: str | None,
+    amount: float,
+    note: str | None,
+    fact_id: UUID,
+) -> CheckedIn:
+    """Add the fact and emit what it changed, under the owner's lock."""
+    habit = get(tx, habit_id)
+    snapshot = lookup.snapshot_of(tx, habit)
+    if snapshot.judged_at is not None or tx.strength is not None:
+        return check_in_judged(tx, habit, day, at, tz, amount, note, fact_id)
+    if not amount:
+        rules.amount_for(habit.goal, amount)
+    home_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
+    home = zone_of(home_name)  # where a day is sealed does not depend on travels
+    zone = zone_of(tz) if tz else home
+    today = habit_day(tx.now, zone, day_start)
+    when = tx.now if at is None else rules.when_done(at, tx.now)
+    if day is None:
+        day = today if at is None else habit_day(when, zone, day_start)
+        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
+    credit = rules.credit(day, today, tx.now, home, day_start)
+    fact = CheckIn(
+        id=fact_id,
+        habit_id=habit.id,
+        owner=habit.owner,
+        day=day,
+        at=when,
+        tz=tz or home_name,
+        note=note,
+        credit=credit,
+        source="app",
+        received_at=tx.now,
+        amount=amount,
+    )
+    _, earned_before = bitmap.reading(snapshot, day)
+    first = first_received(tx, habit, day) if earned_before else None
+    tx.habits.add_check_ins((fact,))
+    tx.cause = fact_id
+    earned = earned_before or credit == "full"
+    events: list[Event] = []
+    if credit == "full" and (first is None or tx.now < first):
+        if first is not None:
+            events += move_receipt(tx, habit, snapshot, day, tx.now)
+        first = tx.now
+    snapshot, turned = turn(tx, habit, snapshot, day, done=True, earned=earned, received_at=first)
+    events += turned
+    return CheckedIn(
+        id=fact_id,
+        habit_id=habit.id,
+        day=day,
+        credit=credit,
+        streak=bitmap.current_run(snapshot, max(day, today)),
+        coins=coins_moved(events, habit.owner),
+        events=tuple(events),
+    )
+
+
+def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
+    """Take a fact back. What it alone earned is taken back too, until its slot is sealed.
+
+    Undoing what is undone already changes nothing.
+
+    Args:
+        tx: The transaction.
+        fact_id: The fact: a check-in, as ``CheckedIn.id``, or any other, as ``Changed.id``.
+
+    Returns:
+        The streak, the coins that moved and all events.
+
+    Raises:
+        NotFound: If there is no such fact.
+    """
+    subject = ids.parse_id(fact_id, "fact_id")
+    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
+    found = tx.habits.check_in(subject)
+    if found is None:
+        return undo_other(tx, owner, subject)
+    fact, voided = found
+    habit = get(tx, fact.habit_id)
+    zone, day_start = zone_of(fact.tz), habit.clock.day_start
+    snapshot = lookup.snapshot_of(tx, habit)
+    if snapshot.judged_at is not None:
+        return undo_judged(tx, habit, fact, voided=voided)
+    events: list[Event] = []
+    if not voided:
+        tx.cause = tx.new_id()
+        tx.habits.add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
+        remaining = tx.habits.on_day(habit.id, fact.day)
+        first = first_received(tx, habit, fact.day, remaining)
+        if first is not None and fact.credit == "full" and first > fact.received_at:
+            events += move_receipt(tx, habit, snapshot, fact.day, first)
+        snapshot, turned = turn(
+            tx,
+            habit,
+            snapshot,
+            fact.day,
+            done=bool(remaining),
+            earned=first is not None,
+            received_at=first,
+        )
+        events += turned
+    today = habit_day(tx.now, zone, day_start)
+    return Undone(
+        id=fact.id,
+        habit_id=habit.id,
+        day=fact.day,
+        streak=bitmap.current_run(snapshot, today),
+        coins=coins_moved(events, owner),
+        events=tuple(events),
+    )

@@ -1,0 +1,148 @@
+"""Pure rules of checkpoints: from which days on judging may begin, and which of them are kept.
+
+A slot depends on nothing that is dated after it. So what the slots before a day have come to holds
+until a fact of an earlier day comes or goes; and once these slots are final, time changes it no
+more. A habit keeps a few checkpoints, the farther apart the older they are: whatever comes late is
+judged from a day at most twice as old.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from habitkit.habits.domain.days import LATE_WINDOW
+from habitkit.habits.domain.facts import (
+    Archived,
+    CheckIn,
+    FreezeGranted,
+    Pause,
+    Restored,
+    ScheduleChanged,
+    Skip,
+    StreakRepaired,
+    Void,
+    ZoneChanged,
+)
+from habitkit.habits.domain.streaks import Checkpoint
+from habitkit.habits.domain.strength import moved, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from habitkit.habits.domain.facts import Fact
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.rolling import RollingCheckpoints
+    from habitkit.habits.domain.runs import Folded
+    from habitkit.habits.domain.streaks import Slot
+    from habitkit.habits.domain.strength import Strength
+
+__all__ = ["at_days", "boundaries", "first_day_of", "thinned", "until"]
+
+_DAY = timedelta(days=1)
+_A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and a bit
+_NEAR = 8
+
+
+def first_day_of(habit: Habit, facts: Iterable[Fact], others: Iterable[Fact]) -> date:
+    """Return a day such that no slot that ends before it depends on some facts.
+
+    Args:
+        habit: The habit.
+        facts: The facts that come or go.
+        others: All facts that are no check-ins: what the ``facts`` take back or end is among them.
+    """
+    known = {fact.id: fact for fact in others}
+    return min((_first_day(habit, fact, known) for fact in facts), default=date.max)
+
+
+def _first_day(habit: Habit, fact: Fact, known: Mapping[UUID, Fact]) -> date:
+    day = date.min  # before its creation a journey moves the day from which schedules count
+    match fact:
+        case CheckIn() | Skip() | StreakRepaired():
+            day = fact.day
+        case Pause():
+            day = fact.start
+        case FreezeGranted() | ScheduleChanged():
+            day = fact.effective_day
+        case Archived() | Restored():
+            put_away = [other.day for other in known.values() if isinstance(other, Archived)]
+            day = min([fact.day, *put_away])
+        case ZoneChanged() if fact.at > habit.created_at:
+            day = (fact.at - _A_JOURNEY).date()
+        case Void() if fact.fact_id in known:
+            day = _first_day(habit, known[fact.fact_id], known)
+    return day
+
+
+def until(checkpoints: Iterable[Checkpoint], day: date) -> tuple[Checkpoint, ...]:
+    """Return the checkpoints that hold whatever changes on a day or later."""
+    return tuple(checkpoint for checkpoint in checkpoints if checkpoint.holds_from <= day)
+
+
+def boundaries(slots: Iterable[Slot], now: datetime, last: date) -> list[date]:
+    """Return the days before which all slots are over and final, in order.
+
+    Args:
+        slots: The slots in order.
+        now: The instant, in UTC.
+        last: The last day that may be among them.
+    """
+    found = []
+    for slot in slots:
+        if now - slot.deadline <= LATE_WINDOW or slot.last >= last:
+            break
+        found.append(slot.last + _DAY)
+    return found
+
+
+def thinned(days: Sequence[date]) -> list[date]:
+    """Return some of many days: the last, the first, and between them the fewer the older.
+
+    Each of them is at most twice as many days before the last as the next one is, and 8 more, or
+    there is none between them.
+    """
+    kept = list(days[-1:])
+    for at in range(len(days) - 2, -1, -1):
+        most = 2 * (kept[0] - kept[-1]).days + _NEAR
+        if at == 0 or (kept[0] - days[at - 1]).days > most:
+            kept.append(days[at])
+    return kept[::-1]
+
+
+def at_days(
+    days: Iterable[date],
+    done: Folded,
+    earned: Folded,
+    strength: Strength,
+    level: float,
+    rolling: RollingCheckpoints | None,
+) -> list[Checkpoint]:
+    """Return the checkpoints of some days.
+
+    Args:
+        days: The days.
+        done: The slots by all that was recorded.
+        earned: The slots by what was received in time, which may begin later.
+        strength: How a slot moves the strength.
+        level: The strength before the first slot.
+        rolling: What later days may change, if a schedule looks ahead.
+    """
+    levels, told_by = {}, name_of(strength)
+    for slot in done.slots:
+        level = moved(strength, level, slot)
+        levels[slot.last + _DAY] = level
+    return [
+        Checkpoint(
+            day=day,
+            done=done.standings[day],
+            earned=earned.standings.get(day),
+            strength=levels[day],
+            needs_from=day if rolling is None else rolling.needs_from(day),
+            holds_from=day if rolling is None else rolling.holds_from(day),
+            strength_by=told_by,
+        )
+        for day in days
+    ]

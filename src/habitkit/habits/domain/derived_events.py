@@ -1,0 +1,240 @@
+"""Pure rules of derived events: what is true of a habit's history, and what has changed in it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from habitkit.events import HabitCompleted, Retracted, StreakBroken, StreakReached
+from habitkit.habits.domain.bitmap import MILESTONE_SLOTS
+from habitkit.habits.domain.checkpoints import thinned
+from habitkit.habits.domain.credited import read
+from habitkit.habits.domain.days import LATE_WINDOW
+from habitkit.habits.domain.evaluation import next_slot, state_before
+from habitkit.habits.domain.strength import smoothed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date, datetime
+
+    from habitkit.events import Event
+    from habitkit.habits.domain.evaluation import Ahead
+    from habitkit.habits.domain.facts import CheckIn, Fact
+    from habitkit.habits.domain.history import Life
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.runs import Folded
+    from habitkit.habits.domain.streaks import Checkpoint, HabitState, Slot
+    from habitkit.habits.domain.strength import Strength
+
+__all__ = ["Derived", "derive", "difference"]
+
+_A_QUARTER = timedelta(days=91)
+
+_Told = HabitCompleted | StreakReached | StreakBroken
+
+
+class Derived(NamedTuple):
+    """What facts come to, from a checkpoint on.
+
+    Attributes:
+        events: The derived events by key.
+        sealed: The keys of places that are final: nothing more is paid for them or taken back.
+        earned: The keys of slots that are earned, done or, taken back too late, done no longer.
+        state: How the habit stands.
+        slots: Its slots.
+        look_at: When the passing of time may next change an event; in a quarter of a year at the
+            latest, so that judging never begins far back; None if the habit is archived.
+        checkpoints: From where the same facts, and later ones, may be judged.
+    """
+
+    events: Mapping[str, _Told]
+    sealed: frozenset[str]
+    earned: frozenset[str]
+    state: HabitState
+    slots: list[Slot]
+    look_at: datetime | None
+    checkpoints: tuple[Checkpoint, ...]
+
+
+def derive(
+    habit: Habit,
+    facts: Iterable[Fact],
+    now: datetime,
+    voided: Iterable[tuple[CheckIn, datetime]] = (),
+    checkpoints: Sequence[Checkpoint] = (),
+    keep: Callable[[Sequence[date]], Iterable[date]] = thinned,
+    strength: Strength | None = None,
+) -> Derived:
+    """Return what the facts of a habit come to at an instant.
+
+    A slot is done by all that counts; it is *earned* if what was received in time is enough. Earned
+    slots make the milestones.
+
+    Args:
+        habit: The habit.
+        facts: All facts about it and its owner, in any order.
+        now: The instant, in UTC.
+        voided: Check-ins that were taken back, with the instants of their voids: what was taken
+            back when its slot was final has earned what it earned. Those that are among the facts
+            were not taken back yet.
+        checkpoints: Those that hold, oldest first; judging begins at the last of them, and of
+            earlier days no check-ins are needed.
+        keep: Chooses, of the days that could have a checkpoint, those that get one.
+        strength: How a slot moves the strength, as it did for the checkpoints; ``smoothed`` by
+            default.
+    """
+    strength = strength or smoothed
+    life, folded, earned_life, earned, kept = read(
+        habit, facts, now, voided, checkpoints, keep, strength
+    )
+    earned_at = {slot.first: slot for slot in earned.slots if slot.status == "DONE"}
+    since = {first: _received(earned_life, slot) for first, slot in earned_at.items()}
+    events: dict[str, _Told] = {}
+    places: dict[str, Slot] = {}
+    for slot in folded.slots:
+        if slot.status == "DONE":  # what is earned may end earlier, and is final then
+            place = earned_at.get(slot.first, slot)
+            _tell(events, places, place, _completed(life, slot, since))
+    for slot, length in _lengths(earned):
+        if length % MILESTONE_SLOTS == 0:
+            reached = StreakReached(
+                habit.owner, now, habit.id, slot.first, length, since.get(slot.first)
+            )
+            _tell(events, places, slot, reached)
+    for run, slot in folded.runs:
+        if _is_sealed(slot, now):
+            _tell(
+                events,
+                places,
+                slot,
+                StreakBroken(habit.owner, now, habit.id, slot.first, run.slots),
+            )
+    sealed = frozenset(key for key, slot in places.items() if _is_sealed(slot, now))
+    paid = frozenset(
+        _completed(life, slot, since).key for slot in earned.slots if slot.first in since
+    )
+    ahead = next_slot(life, folded.slots)
+    return Derived(
+        events=events,
+        sealed=sealed,
+        earned=paid,
+        state=state_before(life, folded, ahead, strength),
+        slots=folded.slots,
+        look_at=_look_at(life, folded, ahead),
+        checkpoints=kept,
+    )
+
+
+def difference(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
+    """Return the events that tell of a change, what is taken back first.
+
+    What was final when the facts changed stays paid as it is: a slot that comes to be done then
+    earns nothing, and one that no longer is keeps what it earned. What time alone has brought is
+    told as it would have been had somebody looked in time.
+
+    Args:
+        told: What was true when somebody looked last.
+        before: What was true of the same facts when they changed.
+        after: What is true.
+        now: When the facts changed, in UTC.
+    """
+    return [*_taken_back(told, before, after, now), *_come_about(told, before, after)]
+
+
+def _taken_back(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
+    """Return what takes back the events that are true no longer."""
+    news: list[Event] = []
+    for key, event in {**told.events, **before.events}.items():
+        kept = key in before.sealed and not isinstance(event, StreakBroken)
+        if key in after.events or (key not in told.events and not kept):
+            continue
+        if key not in told.events:
+            news.append(event)
+        news.append(Retracted(event.owner, now, event.type, key, kept))
+    return news
+
+
+def _come_about(told: Derived, before: Derived, after: Derived) -> list[Event]:
+    """Return the events that have become true, or are true in another way."""
+    news: list[Event] = []
+    for key, event in after.events.items():
+        known = told.events.get(key)
+        is_final = key in after.sealed and not isinstance(event, StreakBroken)
+        if known is not None:
+            if not is_final and _content(known) != _content(event):
+                news.append(event)
+        elif not is_final or key in before.earned:
+            news.append(before.events.get(key, event) if is_final else event)
+        elif key in before.events:
+            news.append(before.events[key])
+        elif isinstance(event, HabitCompleted):
+            news.append(_as_history(event))
+    return news
+
+
+def _tell(events: dict[str, _Told], places: dict[str, Slot], slot: Slot, event: _Told) -> None:
+    key = event.key
+    events[key] = event
+    places[key] = slot
+
+
+def _completed(life: Life, slot: Slot, since: Mapping[date, datetime | None]) -> HabitCompleted:
+    habit = life.habit
+    if slot.first not in since:
+        return HabitCompleted(habit.owner, life.now, habit.id, slot.first, "history", None)
+    received = since[slot.first]
+    return HabitCompleted(habit.owner, life.now, habit.id, slot.first, "full", received)
+
+
+def _as_history(event: HabitCompleted) -> HabitCompleted:
+    return HabitCompleted(
+        event.owner, event.at, event.habit_id, event.day, "history", None, sealed=True
+    )
+
+
+def _content(event: _Told) -> tuple[object, ...]:
+    """Return what of an event matters beyond its key."""
+    if isinstance(event, HabitCompleted):
+        return event.credit, event.received_at
+    if isinstance(event, StreakReached):
+        return (event.received_at,)
+    return (event.slots,)
+
+
+def _received(life: Life, slot: Slot) -> datetime | None:
+    """Return when the first record of a slot was received."""
+    window = life.version_on(slot.first).schedule.window
+    days = life.days_recorded(slot.first, slot.last)
+    found = [record.received_at for day in days for record in life.records(day, window)]
+    return min(found, default=None)
+
+
+def _lengths(folded: Folded) -> Iterable[tuple[Slot, int]]:
+    """Yield the done slots, each with the length its streak had reached with it."""
+    length = folded.before.run.slots
+    for slot in folded.slots:
+        if slot.status == "DONE":
+            length += 1
+            yield slot, length
+        elif slot.status == "MISSED":
+            length = 0
+
+
+def _is_sealed(slot: Slot, now: datetime) -> bool:
+    return now - slot.deadline > LATE_WINDOW
+
+
+def _look_at(life: Life, folded: Folded, ahead: Ahead | None) -> datetime | None:
+    """Return when time may next change an event, or judging should begin at a later day."""
+    instants = [] if life.archived else [life.now + _A_QUARTER]
+    for _, slot in reversed(folded.runs):
+        if _is_sealed(slot, life.now):
+            break
+        instants.append(slot.deadline + LATE_WINDOW + timedelta.resolution)
+    if ahead is not None:
+        version = life.version_on(ahead.slot.first)
+        if version.goal.turns:
+            instants.append(ahead.slot.deadline)
+        elif folded.streak.slots:
+            instants.append(ahead.slot.deadline + LATE_WINDOW + timedelta.resolution)
+    return min(instants, default=None)

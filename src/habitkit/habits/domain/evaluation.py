@@ -1,0 +1,282 @@
+"""How a habit stands, from its facts alone: the pure function behind all that the kit says."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from habitkit.errors import InvalidInstant
+from habitkit.habits.domain.days import LATE_WINDOW
+from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
+from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.runs import Folded, Freezes, fold
+from habitkit.habits.domain.slot_status import days_met, excuse, is_met, judge, spans
+from habitkit.habits.domain.slot_status import slots as slots_of
+from habitkit.habits.domain.streaks import HabitState, Slot, Standing
+from habitkit.habits.domain.strength import Strength, smoothed, strength_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from habitkit.habits.domain.facts import Fact
+    from habitkit.habits.domain.goals import Goal
+    from habitkit.habits.domain.history import Version
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.schedules import Schedule
+    from habitkit.habits.domain.streaks import Risk, Status
+
+__all__ = [
+    "Ahead",
+    "Explanation",
+    "answer",
+    "evaluate",
+    "explanation",
+    "fold_life",
+    "fold_since",
+    "next_slot",
+    "slots",
+    "state_before",
+    "strength_before",
+]
+
+_DAY = timedelta(days=1)
+_TEN_YEARS = timedelta(days=3653)
+
+
+def evaluate(
+    habit: Habit, facts: Iterable[Fact], *, now: datetime, strength: Strength | None = None
+) -> HabitState:
+    """Return how a habit stands; the same facts in any order give the same answer.
+
+    Args:
+        habit: The habit, as it was created.
+        facts: All facts about it and its owner, in any order.
+        now: The instant, aware.
+        strength: How a slot moves the strength; ``smoothed`` by default.
+
+    Raises:
+        InvalidInstant: If ``now`` has no zone.
+    """
+    life = Life(habit, facts, _in_utc(now))
+    folded = fold_life(life)
+    return answer(life, folded, strength)
+
+
+def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
+    """Return all slots of a habit's history, until today, in order.
+
+    Args:
+        habit: The habit, as it was created.
+        facts: All facts about it and its owner, in any order.
+        now: The instant, aware.
+
+    Raises:
+        InvalidInstant: If ``now`` has no zone.
+    """
+    return fold_life(Life(habit, facts, _in_utc(now))).slots
+
+
+class Explanation(NamedTuple):
+    """Why a day stands as it does.
+
+    Attributes:
+        day: The day.
+        status: How its slot stands; EXEMPT if it lies in none.
+        why: The rule that made it so.
+        slot: The slot, or None.
+        schedule: The schedule by which it is judged.
+        goal: The goal by which it is judged.
+        facts: The facts dated in the slot, and those of the owner and the habit that reach into it.
+    """
+
+    day: date
+    status: Status
+    why: str
+    slot: Slot | None
+    schedule: Schedule
+    goal: Goal
+    facts: tuple[Fact, ...]
+
+
+def explanation(life: Life, day: date) -> Explanation:
+    """Say why a day stands as it does.
+
+    Args:
+        life: What the facts say.
+        day: The habit day.
+    """
+    found = [slot for slot in fold_life(life).slots if slot.first <= day <= slot.last]
+    slot = found[0] if found else None
+    version = life.version_on(slot.first if slot else day)
+    first, last = (slot.first, slot.last) if slot else (day, day)
+    seen = [
+        *(record for at in life.days_recorded(first, last) for record in life.records(at, None)),
+        *(fact for fact in life.others if _reaches(fact, first, last)),
+    ]
+    why = slot.why if slot else life.freedom(day, version.schedule) or "not due"
+    status: Status = slot.status if slot else "EXEMPT"
+    return Explanation(
+        day=day,
+        status=status,
+        why=why,
+        slot=slot,
+        schedule=version.schedule,
+        goal=version.goal,
+        facts=tuple(seen),
+    )
+
+
+def _reaches(fact: Fact, first: date, last: date) -> bool:
+    """Tell whether a fact that is no check-in concerns some days."""
+    if isinstance(fact, Pause):
+        return fact.start <= last and first <= (fact.end or date.max)
+    if isinstance(fact, FreezeGranted):
+        return fact.effective_day <= last <= (fact.expires_day or date.max)
+    if isinstance(fact, ScheduleChanged):
+        return fact.effective_day <= first
+    day = getattr(fact, "day", None)
+    if isinstance(fact, Archived | Restored):
+        return day is not None and day <= last
+    return day is None or first <= day <= last
+
+
+def fold_life(life: Life, marked: Collection[date] = ()) -> Folded:
+    """Return what a habit's slots come to in order.
+
+    Args:
+        life: What the facts say.
+        marked: The days whose standings are wanted.
+    """
+    before = Standing() if life.since is None else life.since.done
+    return fold_since(life, slots_of(life), before, marked)
+
+
+def fold_since(
+    life: Life, slots: Sequence[Slot], before: Standing, marked: Collection[date] = ()
+) -> Folded:
+    """Return what some slots come to in order.
+
+    Args:
+        life: What the facts say.
+        slots: The slots before freezes.
+        before: What had come before them.
+        marked: The days whose standings are wanted.
+    """
+    freezes = Freezes(life.grants, life.habit.freezes, before.earned, before.used)
+    return fold(slots, freezes, life.reach, before, marked)
+
+
+def strength_before(life: Life) -> float:
+    """Return the strength before the first slot."""
+    if life.since is not None:
+        return life.since.strength
+    return 1.0 if life.habit.goal.kind in {"avoid", "at_most"} else 0.0
+
+
+def answer(life: Life, folded: Folded, strength: Strength | None = None) -> HabitState:
+    """Return how a habit stands, whose slots are folded; by a strength of ``smoothed`` if None."""
+    ahead = next_slot(life, folded.slots)
+    return state_before(life, folded, ahead, strength or smoothed)
+
+
+def state_before(life: Life, folded: Folded, ahead: Ahead | None, strength: Strength) -> HabitState:
+    """Return how a habit stands before the slot that has to be done next."""
+    streak = folded.streak
+    repair_until = None
+    if folded.runs and not streak.slots:
+        until = folded.runs[-1][1].deadline + LATE_WINDOW
+        repair_until = until if life.now <= until and not life.archived else None
+    holding = [slot for slot in folded.slots if slot.first <= life.today <= slot.last]
+    return HabitState(
+        habit_id=life.habit.id,
+        today=life.today,
+        status=holding[0].status if holding else "EXEMPT",
+        streak=streak,
+        best=folded.best,
+        slack=0 if ahead is None else ahead.slack,
+        risk=_risk(life, folded, ahead, repair_until),
+        expires_at=ahead.slot.deadline if ahead is not None and streak.slots else None,
+        repair_until=repair_until,
+        strength=strength_of(folded.slots, strength, strength_before(life)),
+        freezes=folded.freezes.left(life.today),
+    )
+
+
+class Ahead(NamedTuple):
+    """The slot that has to be done next.
+
+    Attributes:
+        slot: The slot.
+        slack: How many of its days from today on may still pass undone.
+        asks: True if something needs to be recorded in it.
+    """
+
+    slot: Slot
+    slack: int
+    asks: bool
+
+
+def next_slot(life: Life, known: list[Slot]) -> Ahead | None:
+    """Return the first slot from today on that is still to be decided, within ten years."""
+    if life.archived:
+        return None
+    for slot in known:
+        if slot.last >= life.today and slot.status == "OPEN":
+            return _ahead(life, life.version_on(slot.first), slot)
+    after = known[-1].last + _DAY if known else life.start
+    last = _ten_years_after(life.today)
+    paused = life.paused_until(last)
+    for version, span in spans(life, after, last):
+        if span.first >= paused:
+            return None
+        if span.last < life.today or excuse(life, version, span) is not None:
+            continue
+        slot = judge(life, version, span, open_still=True)
+        if slot.status == "OPEN":
+            return _ahead(life, version, slot)
+    return None
+
+
+def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
+    """Measure how much room a slot leaves."""
+    goal, schedule = version.goal, version.schedule
+    done = days_met(life, version, slot.first, slot.last)
+    wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))
+    asks = goal.kind != "avoid" and not (
+        goal.kind == "at_most" and (slot.completions or goal.unrecorded != "missed")
+    )
+    if goal.turns and not wanting:
+        asks = False
+    if not asks:
+        return Ahead(slot, 0, asks)
+    left = [
+        day
+        for day in _days(max(slot.first, life.today), slot.last)
+        if day not in done and life.freedom(day, schedule) is None
+    ]
+    return Ahead(slot, max(0, len(left) - wanting), asks)
+
+
+def _in_utc(now: object) -> datetime:
+    if not isinstance(now, datetime) or now.tzinfo is None:
+        raise InvalidInstant("now", given=now, expected="an aware datetime")
+    return now.astimezone(UTC)
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + _DAY * at for at in range((last - first).days + 1))
+
+
+def _ten_years_after(day: date) -> date:
+    return day + min(_TEN_YEARS, date.max - day)
+
+
+def _risk(life: Life, folded: Folded, ahead: Ahead | None, repair_until: datetime | None) -> Risk:
+    """Return what threatens the streak."""
+    if life.archived or not folded.best.slots:
+        return "NONE"
+    if not folded.streak.slots:
+        return "BROKEN" if repair_until is None else "REPAIRABLE"
+    if ahead is None or ahead.slot.first > life.today or not ahead.asks or ahead.slack:
+        return "SAFE"
+    return "PROTECTED" if folded.freezes.left(ahead.slot.last) else "AT_RISK"

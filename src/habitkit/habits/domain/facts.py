@@ -1,0 +1,269 @@
+"""The facts about habits: each immutable, with an identity of its own, in a set that only grows."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID, uuid5
+
+from attrs import frozen
+
+from habitkit.errors import InvalidHabit
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.schedules import Schedule
+
+__all__ = [
+    "Archived",
+    "CheckIn",
+    "Credit",
+    "Fact",
+    "FreezeGranted",
+    "OtherFact",
+    "Pause",
+    "Restored",
+    "ScheduleChanged",
+    "Skip",
+    "StreakRepaired",
+    "Void",
+    "ZoneChanged",
+]
+
+Credit = Literal["full", "history"]
+
+
+@frozen
+class CheckIn:
+    """The fact that a habit was done; all of it is fixed at capture and never recomputed.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        day: The habit day it counts for.
+        at: When it was done, in UTC.
+        tz: The zone in which the day was taken.
+        note: What the owner wrote, or None.
+        credit: ``full`` if received in time, else ``history``: a streak, but no coins.
+        source: Where it came from: ``app`` or the importer's name.
+        received_at: When the kit learned of it, in UTC.
+        amount: How much, in the unit of the habit's goal.
+    """
+
+    id: UUID
+    habit_id: UUID
+    owner: str
+    day: date
+    at: datetime
+    tz: str
+    note: str | None
+    credit: Credit
+    source: str
+    received_at: datetime
+    amount: float = 1
+
+    @property
+    def successor(self) -> UUID:
+        """The id of the check-in that takes its place when it is edited."""
+        return uuid5(self.id, "edit")
+
+
+@frozen
+class Void:
+    """The fact that another fact is taken back.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit; None for a fact of the owner.
+        owner: Whose habit.
+        fact_id: The fact that no longer counts.
+        received_at: When the kit learned of it, in UTC.
+    """
+
+    id: UUID
+    habit_id: UUID | None
+    owner: str
+    fact_id: UUID
+    received_at: datetime
+
+
+@frozen
+class _OfADay:
+    """What is said of one day of a habit: the fields of four facts."""
+
+    id: UUID
+    habit_id: UUID
+    owner: str
+    at: datetime
+    day: date
+
+
+class Skip(_OfADay):
+    """The fact that a day does not matter: it is neither done nor missed.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        at: When it was said, in UTC.
+        day: The habit day.
+    """
+
+    __slots__ = ()
+
+
+@frozen
+class Pause:
+    """The fact that some days do not matter: a vacation, an illness.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit, or None for all habits of the owner.
+        owner: Whose.
+        at: When it was said, in UTC.
+        start: The first day.
+        end: The last day; None until it is said.
+    """
+
+    id: UUID
+    habit_id: UUID | None
+    owner: str
+    at: datetime
+    start: date
+    end: date | None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a pause that ends before it starts."""
+        if self.end is not None and self.end < self.start:
+            expected = f"a day not before the start, {self.start}"
+            raise InvalidHabit("end", given=self.end, expected=expected)
+
+
+@frozen
+class FreezeGranted:
+    """The fact that freezes were bought or given: each saves the streak from one missed slot.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        at: When it was said, in UTC.
+        effective_day: The first day whose slot it may save.
+        count: How many.
+        expires_day: The last day whose slot it may save, or None.
+    """
+
+    id: UUID
+    habit_id: UUID
+    owner: str
+    at: datetime
+    effective_day: date
+    count: int
+    expires_day: date | None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse less than one."""
+        if self.count < 1:
+            raise InvalidHabit("count", given=self.count, expected="an int of at least 1")
+
+
+class StreakRepaired(_OfADay):
+    """The fact that a missed slot was mended: it no longer breaks the streak.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        at: When it was said, in UTC.
+        day: A day of the slot.
+    """
+
+    __slots__ = ()
+
+
+@frozen
+class ScheduleChanged:
+    """The fact that from a day on another schedule and goal are in force.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        at: When it was said, in UTC.
+        effective_day: The day from which slots that begin are judged by them.
+        schedule: The schedule.
+        goal: The goal.
+    """
+
+    id: UUID
+    habit_id: UUID
+    owner: str
+    at: datetime
+    effective_day: date
+    schedule: Schedule
+    goal: Goal
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a schedule and a goal that do not go together."""
+        self.goal.fit(self.schedule)
+
+
+class Archived(_OfADay):
+    """The fact that a habit was put away: from its day on nothing is due.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        at: When it was said, in UTC.
+        day: The habit day of that instant.
+    """
+
+    __slots__ = ()
+
+
+class Restored(_OfADay):
+    """The fact that a habit was taken up again: from its day on it is due as before.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        at: When it was said, in UTC.
+        day: The habit day of that instant.
+    """
+
+    __slots__ = ()
+
+
+@frozen
+class ZoneChanged:
+    """The fact that the owner was in another zone from an instant on.
+
+    Attributes:
+        id: Its identity.
+        owner: Who travelled.
+        at: From when on, in UTC.
+        tz: The IANA name of the zone.
+    """
+
+    id: UUID
+    owner: str
+    at: datetime
+    tz: str
+
+
+OtherFact = (
+    Void
+    | Skip
+    | Pause
+    | FreezeGranted
+    | StreakRepaired
+    | ScheduleChanged
+    | Archived
+    | Restored
+    | ZoneChanged
+)
+"""A fact that is no check-in."""
+
+Fact = CheckIn | OtherFact
+"""Any fact from which the state of a habit is computed."""

@@ -1,0 +1,256 @@
+"""Pure rules of habits: what may be said of them, and what a check-in is worth."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from habitkit._text import storable
+from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
+from habitkit.habits.domain import bitmap_state
+from habitkit.habits.domain.days import LATE_WINDOW, day_boundary, is_sealed
+from habitkit.habits.domain.facts import Void, ZoneChanged
+from habitkit.habits.domain.goals import Goal, number
+from habitkit.habits.domain.rrule import next_day
+from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import time
+    from zoneinfo import ZoneInfo
+
+    from habitkit.habits.domain.facts import Credit, Fact
+    from habitkit.habits.domain.model import Habit
+
+__all__ = [
+    "MAX_BACKDATE_DAYS",
+    "amount",
+    "amount_for",
+    "credit",
+    "credit_where",
+    "day",
+    "needs_judging",
+    "note",
+    "possible",
+    "source",
+    "tags",
+    "timeline",
+    "title",
+    "when_done",
+]
+
+MAX_BACKDATE_DAYS = 36_525
+"""How far back a day may be recorded: a hundred years."""
+
+_CLOCK_SKEW = timedelta(minutes=15)
+_LONGEST_TITLE = 200
+_LONGEST_NOTE = 2000
+_LONGEST_SOURCE = 100
+_LONGEST_TAG = 50
+_MOST_TAGS = 50
+_SOME_DAY = date(2024, 1, 1)
+_DAY = timedelta(days=1)
+
+
+def title(value: object) -> str:
+    """Return a valid title.
+
+    Raises:
+        InvalidHabit: If it is no text, blank, or longer than 200 characters.
+    """
+    if (
+        isinstance(value, str)
+        and value.strip()
+        and len(value) <= _LONGEST_TITLE
+        and storable(value)
+    ):
+        return value
+    raise InvalidHabit(
+        "title",
+        given=value,
+        expected=f"1 to {_LONGEST_TITLE} characters, not all blank, valid UTF-8 without NUL",
+    )
+
+
+def note(value: object) -> str | None:
+    """Return a valid note or None.
+
+    Raises:
+        InvalidHabit: If it is no text or longer than 2000 characters.
+    """
+    if value is None or (
+        isinstance(value, str) and len(value) <= _LONGEST_NOTE and storable(value)
+    ):
+        return value
+    raise InvalidHabit(
+        "note",
+        given=value,
+        expected=f"at most {_LONGEST_NOTE} characters, valid UTF-8 without NUL, or None",
+    )
+
+
+def amount(value: object) -> float:
+    """Return a valid amount.
+
+    Raises:
+        InvalidHabit: If it is no finite number of at least 0; a bool is none.
+    """
+    return number("amount", value)
+
+
+def amount_for(goal: Goal, value: float) -> None:
+    """Refuse an amount of nothing where the goal counts no amounts.
+
+    Raises:
+        InvalidHabit: If it is 0 and the goal is ``done`` or ``avoid``.
+    """
+    if not value and goal.kind in {"done", "avoid"}:
+        expected = f"an amount above 0 for a goal of {goal.kind}"
+        raise InvalidHabit("amount", given=value, expected=expected)
+
+
+def tags(value: object) -> tuple[str, ...]:
+    """Return valid tags, each once.
+
+    Raises:
+        InvalidHabit: If they are not up to 50 texts of 1 to 50 characters.
+    """
+    if isinstance(value, (list, tuple, set, frozenset)) and len(value) <= _MOST_TAGS:
+        found = list(dict.fromkeys(value))
+        if all(isinstance(tag, str) and _is_tag(tag) for tag in found):
+            return tuple(found)
+    expected = (
+        f"up to {_MOST_TAGS} texts of 1 to {_LONGEST_TAG} characters, not all blank, "
+        "valid UTF-8 without NUL"
+    )
+    raise InvalidHabit("tags", given=value, expected=expected)
+
+
+def _is_tag(tag: str) -> bool:
+    return 0 < len(tag) <= _LONGEST_TAG and bool(tag.strip()) and storable(tag)
+
+
+def possible(schedule: object, goal: object) -> None:
+    """Refuse a schedule and a goal that do not go together.
+
+    Raises:
+        InvalidHabit: If they are none, or no slot of the schedule could be judged by the goal.
+        MissingExtra: If the schedule needs python-dateutil and it is not installed.
+    """
+    if not isinstance(schedule, Schedule):
+        raise InvalidHabit("schedule", given=schedule, expected="a Schedule, as Schedule.daily()")
+    if not isinstance(goal, Goal):
+        raise InvalidHabit("goal", given=goal, expected="a Goal, as Goal.done()")
+    goal.fit(schedule)
+    if schedule.kind == "rrule":
+        start = schedule.anchor or _SOME_DAY
+        if "BYEASTER" in schedule.rule.upper():
+            expected = "a rule of RFC 5545, which knows no BYEASTER"
+            raise InvalidHabit("rule", given=schedule.rule, expected=expected)
+        if next_day(schedule.rule, start, start) is None:
+            raise InvalidHabit(
+                "rule", given=schedule.rule, expected=f"one that recurs after {start}"
+            )
+
+
+def day(value: object, what: str) -> date:
+    """Return a valid day.
+
+    Raises:
+        InvalidHabit: If it is no date; a datetime is none.
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise InvalidHabit(what, given=value, expected="a date")
+
+
+def source(value: object) -> str:
+    """Return a valid source of a history.
+
+    Raises:
+        InvalidHabit: If it is no text, empty, or longer than 100 characters.
+    """
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_SOURCE and storable(value):
+        return value
+    raise InvalidHabit(
+        "source",
+        given=value,
+        expected=f"1 to {_LONGEST_SOURCE} characters, valid UTF-8 without NUL",
+    )
+
+
+def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time) -> Credit:
+    """Decide once, at receipt, what a check-in for a day is worth.
+
+    ``full`` until 48 h after the day's deadline, then ``history``: it counts for the streak and
+    earns nothing.
+
+    Args:
+        day: The day to check in for.
+        today: The habit day of ``now``.
+        now: When the check-in was received.
+        tz: The zone of the habit's clock.
+        day_start: The wall time at which the day begins.
+
+    Raises:
+        DayRefused: If the day has not begun (15 minutes of clock skew are forgiven), or lies more
+            than a hundred years back.
+    """
+    if day == today:
+        return "full"
+    earliest = today - timedelta(days=MAX_BACKDATE_DAYS)
+    begun = day < today or (
+        day == today + _DAY and day_boundary(day, tz, day_start) - now <= _CLOCK_SKEW
+    )
+    if not begun or day < earliest:
+        raise DayRefused(day=day, earliest=earliest, latest=today)
+    return "history" if is_sealed(day, now, tz, day_start) else "full"
+
+
+def credit_where(days: Timeline, day: date, today: date, now: datetime) -> Credit:
+    """Do what ``credit`` does, for an owner who may have travelled.
+
+    Args:
+        days: The owner's days.
+        day: The day to check in for.
+        today: The latest day that has begun where the owner is.
+        now: When the check-in was received.
+
+    Raises:
+        DayRefused: If the day has not begun (15 minutes of clock skew are forgiven), or lies more
+            than a hundred years back.
+    """
+    earliest = today - timedelta(days=MAX_BACKDATE_DAYS)
+    if day < earliest or (day > today and days.begins(day) - now > _CLOCK_SKEW):
+        raise DayRefused(day=day, earliest=earliest, latest=today)
+    return "history" if now - days.ends(day) > LATE_WINDOW else "full"
+
+
+def when_done(at: datetime, now: datetime) -> datetime:
+    """Return an instant at which something may have been done.
+
+    Raises:
+        InvalidInstant: If it is later than now (15 minutes of clock skew are forgiven) or more than
+            a hundred years ago.
+    """
+    if not -timedelta(days=MAX_BACKDATE_DAYS + 1) <= at - now <= _CLOCK_SKEW:
+        expected = f"an instant not later than now, {now}, and of the last hundred years"
+        raise InvalidInstant("at", given=at, expected=expected)
+    return at
+
+
+def needs_judging(habit: Habit, facts: Iterable[Fact]) -> bool:
+    """Tell whether a habit is more than plain."""
+    pinned = habit.clock.tz is not None
+    return not bitmap_state.is_plain(habit) or any(
+        not (pinned and isinstance(fact, ZoneChanged)) for fact in facts
+    )
+
+
+def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
+    """Return the days of a habit's owner."""
+    known = list(facts)
+    voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
+    changes = [fact for fact in known if isinstance(fact, ZoneChanged) and fact.id not in voided]
+    return Timeline(habit.clock, changes)

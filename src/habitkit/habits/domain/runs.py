@@ -1,0 +1,162 @@
+"""Pure rules of streaks: slots read in order become runs, and freezes save some from ending."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from attrs import define
+
+from habitkit.habits.domain.streaks import Standing, Streak
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    from habitkit.habits.domain.facts import FreezeGranted
+    from habitkit.habits.domain.model import FreezeRule
+    from habitkit.habits.domain.streaks import Slot
+
+__all__ = ["Folded", "Freezes", "fold"]
+
+_DAY = timedelta(days=1)
+
+
+class Freezes:
+    """The freezes that are unused: those granted, and those that the streak has earned."""
+
+    def __init__(
+        self,
+        grants: Iterable[FreezeGranted],
+        rule: FreezeRule | None,
+        earned: int = 0,
+        used: Iterable[tuple[UUID, int]] = (),
+    ) -> None:
+        """Begin with what was granted and earned, less what is used."""
+        gone = dict(used)
+        self._granted = [
+            _Grant(grant.count - gone.get(grant.id, 0), grant)
+            for grant in sorted(grants, key=_in_turn)
+        ]
+        self._rule = rule
+        self.earned = earned
+
+    @property
+    def used(self) -> tuple[tuple[UUID, int], ...]:
+        """How many of which grant are used."""
+        found = [(grant.fact.id, grant.fact.count - grant.left) for grant in self._granted]
+        return tuple(sorted((grant_id, used) for grant_id, used in found if used))
+
+    def earn(self, slots: int) -> None:
+        """Add what a streak of so many slots has earned with its last one."""
+        rule = self._rule
+        if rule is not None and slots % rule.per_slots == 0 and self.earned < rule.most_held:
+            self.earned += 1
+
+    def use(self, day: date) -> bool:
+        """Use one on a slot that ends on a day; False if there is none."""
+        usable = self._usable(day)
+        if self.earned and not any(grant.fact.expires_day for grant in usable):
+            self.earned -= 1
+        elif usable:
+            usable[0].left -= 1
+        else:
+            return False
+        return True
+
+    def left(self, day: date) -> int:
+        """Return how many could be used on a slot that ends on a day."""
+        return self.earned + sum(grant.left for grant in self._usable(day))
+
+    def _usable(self, day: date) -> list[_Grant]:
+        """Return the grants that could be used, the one that expires first first."""
+        return [
+            grant
+            for grant in self._granted
+            if grant.left
+            and grant.fact.effective_day <= day <= (grant.fact.expires_day or date.max)
+        ]
+
+
+def _in_turn(grant: FreezeGranted) -> tuple[date, date, UUID]:
+    return (grant.expires_day or date.max, grant.effective_day, grant.id)
+
+
+@define
+class _Grant:
+    """What is left of a grant."""
+
+    left: int
+    fact: FreezeGranted
+
+
+class Folded(NamedTuple):
+    """What slots in order come to.
+
+    Attributes:
+        slots: The slots, those that a freeze saved as FROZEN.
+        runs: The streaks that ended in them, in order, each with the slot that ended it.
+        streak: The streak that is alive.
+        freezes: What is unused.
+        before: What had come before these slots.
+        standings: How it stood before some days.
+    """
+
+    slots: list[Slot]
+    runs: list[tuple[Streak, Slot]]
+    streak: Streak
+    freezes: Freezes
+    before: Standing
+    standings: Mapping[date, Standing]
+
+    @property
+    def best(self) -> Streak:
+        """The streak of the most slots, the latest of several."""
+        ended = (run for run, _ in reversed(self.runs))
+        return max((self.streak, *ended, self.before.best), key=_length)
+
+
+def fold(
+    slots: Sequence[Slot],
+    freezes: Freezes,
+    horizon: date,
+    before: Standing,
+    marked: Collection[date] = (),
+) -> Folded:
+    """Read slots in order.
+
+    Args:
+        slots: The slots before freezes.
+        freezes: What was granted and can be earned, less what was used before these slots.
+        horizon: The last day a streak may be said to reach to.
+        before: What had come before these slots.
+        marked: The days whose standings are wanted; before each of them a slot ends.
+    """
+    saved: list[Slot] = []
+    runs: list[tuple[Streak, Slot]] = []
+    standings: dict[date, Standing] = {}
+    run, best = before.run, before.best
+    for slot in slots:
+        if slot.status == "DONE":
+            run = Streak(
+                run.slots + 1,
+                run.first or slot.first,
+                min(slot.last, horizon),
+                run.completions + slot.completions,
+            )
+            freezes.earn(run.slots)
+        elif slot.status == "MISSED" and run.slots:
+            if freezes.use(slot.last):
+                slot = slot._replace(status="FROZEN", why="freeze")  # noqa: PLW2901
+            else:
+                runs.append((run, slot))
+                best = max(run, best, key=_length)
+                run = Streak(0)
+        saved.append(slot)
+        if marked and slot.last + _DAY in marked:
+            standings[slot.last + _DAY] = Standing(run, best, freezes.earned, freezes.used)
+    return Folded(saved, runs, run, freezes, before, standings)
+
+
+def _length(streak: Streak) -> int:
+    return streak.slots

@@ -1,0 +1,280 @@
+"""Pure rules of slots: which there are, what was recorded in each, and how each stands."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from math import fsum
+from sys import float_info
+from typing import TYPE_CHECKING, NamedTuple
+
+from habitkit.habits.domain.occurrences import Span, first_span, frequency
+from habitkit.habits.domain.rolling import automatic_days
+from habitkit.habits.domain.streaks import Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from habitkit.habits.domain.facts import CheckIn
+    from habitkit.habits.domain.goals import Goal
+    from habitkit.habits.domain.history import Life, Version
+    from habitkit.habits.domain.schedules import Schedule
+    from habitkit.habits.domain.streaks import Status
+
+__all__ = ["days_met", "excuse", "is_met", "judge", "slots", "spans"]
+
+_DAY = timedelta(days=1)
+
+
+def slots(life: Life) -> list[Slot]:
+    """Return all slots until the horizon as they stand before freezes."""
+    found = spans(life, life.start, life.horizon)
+    return [judge(life, version, span) for version, span in found]
+
+
+def spans(life: Life, first: date, last: date) -> Iterator[tuple[Version, Span]]:
+    """Yield the slots' days in order, each with what is in force when it begins.
+
+    Args:
+        life: What the facts say.
+        first: A day on which a slot may begin, the day after one has ended or of the whole history.
+        last: The last day on which a slot may begin.
+    """
+    day = first
+    while True:
+        version = life.version_on(day)
+        span = first_span(version.schedule, version.origin, life.week_start, day)
+        if version.until is not None and (span is None or span.first >= version.until):
+            day = version.until
+            if day > last:
+                return
+            continue
+        if span is None or span.first > last:
+            return
+        if version.schedule.after_done:
+            span = span._replace(last=_day_done(life, version, span))
+        yield version, span
+        if span.last == date.max:
+            return
+        day = span.last + _DAY
+
+
+def judge(life: Life, version: Version, span: Span, *, open_still: bool = False) -> Slot:
+    """Return how a slot stands before freezes.
+
+    Args:
+        life: What the facts say.
+        version: What was in force when it began.
+        span: Its days.
+        open_still: True to take its deadline as not having come.
+    """
+    schedule, goal = version.schedule, version.goal
+    needed = _needed(schedule)
+    excused = excuse(life, version, span)
+    tally = _tally(life, version, span, needed)
+    deadline = life.deadline(schedule, span.last)
+    is_open = open_still or life.now < deadline
+    status, why = _verdict(goal, tally, is_open=is_open, excused=excused)
+    if schedule.kind == "rolling":
+        near = _automatic(life, version, span.first)
+        if status != "DONE" and span.first in near:
+            status, why = "DONE", "enough days near it"
+    if status == "MISSED" and life.is_repaired(span.first, span.last):
+        status, why = "FROZEN", "repaired"
+    progress = 1.0 if status == "DONE" and goal.kind in {"avoid", "at_most"} else tally.progress
+    freq, span_days = frequency(schedule)
+    return Slot(
+        first=span.first,
+        last=span.last,
+        deadline=deadline,
+        status=status,
+        why=why,
+        needed=needed,
+        completions=tally.completions,
+        amount=tally.amount,
+        progress=progress,
+        freq=freq,
+        span_days=span_days,
+    )
+
+
+def days_met(life: Life, version: Version, first: date, last: date) -> set[date]:
+    """Return on which of some days the goal was met by that day's records."""
+    recorded = _recorded(life, version, first, last)
+    return {
+        day
+        for day, records in recorded.items()
+        if _meets(version.goal, _folded(version.goal, records))
+    }
+
+
+def _automatic(life: Life, version: Version, first: date) -> set[date]:
+    """Return the days that a rolling schedule counts as done, asked at its first slot first."""
+    found = life.automatic.get(version)
+    if found is None:
+        if life.since is not None and first == life.since.day:
+            first = life.since.needs_from
+        met = days_met(life, version, first, life.horizon)
+        done = life.done[version] = [day for day in met if life.version_on(day) == version]
+        found = automatic_days(done, version.schedule.n, version.schedule.span)
+        life.automatic[version] = found
+    return found
+
+
+class _Tally(NamedTuple):
+    """What was recorded in a slot.
+
+    Attributes:
+        completions: On how many days.
+        amount: What the records come to; None without any.
+        met: True if they meet the goal.
+        over: True if they can never meet it again.
+        progress: How far the goal is reached.
+    """
+
+    completions: int
+    amount: float | None
+    met: bool
+    over: bool
+    progress: float
+
+
+def _tally(life: Life, version: Version, span: Span, needed: int) -> _Tally:
+    """Fold what counts of a slot's records."""
+    goal = version.goal
+    days = _recorded(life, version, span.first, span.last)
+    if not days:
+        return _Tally(0, None, met=False, over=False, progress=0.0)
+    amount = _folded(goal, [record for records in days.values() for record in records])
+    if version.schedule.kind == "rolling" or needed == 1:
+        met, over = _meets(goal, amount), _is_over(goal, amount)
+        return _Tally(len(days), amount, met, over, _progress(goal, amount))
+    reached = sum(_meets(goal, _folded(goal, records)) for records in days.values())
+    return _Tally(
+        len(days), amount, reached >= needed, over=False, progress=min(1.0, reached / needed)
+    )
+
+
+def _verdict(
+    goal: Goal, tally: _Tally, *, is_open: bool, excused: str | None
+) -> tuple[Status, str]:
+    """Return how a slot stands, and by which rule."""
+    limits = goal.kind in {"avoid", "at_most"}
+    status, why = _by_records(goal, tally, is_open=is_open, limits=limits)
+    if excused is not None and (limits or status in {"OPEN", "MISSED"}):
+        return "EXEMPT", excused
+    return status, why
+
+
+def _by_records(goal: Goal, tally: _Tally, *, is_open: bool, limits: bool) -> tuple[Status, str]:
+    """Return how a slot stands that is not excused."""
+    if limits and not tally.completions and not is_open:
+        return _UNRECORDED[goal.unrecorded if goal.kind == "at_most" else "done"]
+    if tally.over:
+        return "MISSED", "slipped" if goal.kind == "avoid" else "over the limit"
+    if is_open and (goal.turns or not tally.met):
+        return "OPEN", "not over yet"
+    return ("DONE", "met") if tally.met else ("MISSED", "not met")
+
+
+def is_met(goal: Goal, slot: Slot) -> bool:
+    """Tell whether what was recorded in a slot that needs one day meets the goal so far."""
+    return slot.amount is not None and _meets(goal, slot.amount)
+
+
+_UNRECORDED: dict[str, tuple[Status, str]] = {
+    "missed": ("MISSED", "not recorded"),
+    "done": ("DONE", "not recorded"),
+    "exempt": ("EXEMPT", "not recorded"),
+}
+
+
+def excuse(life: Life, version: Version, span: Span) -> str | None:
+    """Return why a slot need not be done, or None; one that is excused is not open."""
+    if span.partial:
+        return "partial"
+    if life.archived and span.last >= life.horizon:
+        return "archived"
+    if life.is_over_at_birth(version.schedule, span.last):
+        return "created too late"
+    left, why = _needed(version.schedule), None
+    day = span.first
+    while day <= span.last:
+        free = life.freedom(day, version.schedule)
+        if free is None:
+            left -= 1
+            if not left:
+                return None
+        else:
+            why = why or free
+        day += _DAY
+    return why or "too few days"
+
+
+def _needed(schedule: Schedule) -> int:
+    """Return on how many days of a slot it has to be done."""
+    return schedule.n if schedule.kind == "quota" else 1
+
+
+def _recorded(
+    life: Life, version: Version, first: date, last: date
+) -> dict[date, Sequence[CheckIn]]:
+    """Return what counts of the records of some days, by day."""
+    goal, schedule = version.goal, version.schedule
+    found: dict[date, Sequence[CheckIn]] = {}
+    for day in life.days_recorded(first, last):
+        records = life.records(day, schedule.window)
+        if goal.kind in {"done", "avoid"}:
+            records = [record for record in records if record.amount > 0]
+        if not records:
+            continue
+        if goal.kind in {"avoid", "at_most"} and life.freedom(day, schedule) is not None:
+            continue
+        found[day] = records
+    return found
+
+
+def _day_done(life: Life, version: Version, span: Span) -> date:
+    """Return the day on which a slot that ends when it is done ends."""
+    so_far: list[CheckIn] = []
+    for day, records in _recorded(life, version, span.first, span.last).items():
+        so_far += records
+        if _meets(version.goal, _folded(version.goal, so_far)):
+            return day
+    return span.last
+
+
+def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
+    """Return what records come to; sums are exact, so their order does not matter."""
+    if len(records) == 1:
+        return records[0].amount
+    if goal.fold == "sum":
+        try:
+            return fsum(record.amount for record in records)
+        except OverflowError:
+            return float_info.max
+    if goal.fold == "max":
+        return max(record.amount for record in records)
+    return max(records, key=lambda record: (record.at, record.id)).amount
+
+
+def _meets(goal: Goal, amount: float) -> bool:
+    """Tell whether a recorded amount meets a goal."""
+    if goal.low is not None and amount < goal.low:
+        return False
+    return goal.high is None or amount <= goal.high
+
+
+def _is_over(goal: Goal, amount: float) -> bool:
+    """Tell whether a recorded amount is beyond recall."""
+    if goal.kind == "avoid":
+        return True
+    return goal.high is not None and amount > goal.high and goal.fold != "last"
+
+
+def _progress(goal: Goal, amount: float) -> float:
+    """Return how far a goal is reached, from 0 to 1."""
+    if goal.kind == "avoid":
+        return 0.0
+    if goal.high is not None and amount > goal.high:
+        return max(0.0, 1 - (amount - goal.high) / goal.high) if goal.high else 0.0
+    return min(1.0, amount / goal.low) if goal.low else 1.0

@@ -1,0 +1,172 @@
+"""Editing: a check-in's amount or note, a habit's title and tags, the order of the list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import evolve
+
+from habitkit import ids
+from habitkit.errors import InvalidHabit, NotFound
+from habitkit.habits import lookup
+from habitkit.habits.bitmap_changes import coins_moved
+from habitkit.habits.check_ins_recomputed import goal_on, status_on
+from habitkit.habits.domain import bitmap_state, rules
+from habitkit.habits.domain.facts import Void
+from habitkit.habits.domain.model import CheckedIn, Habit
+from habitkit.habits.finding import get, habits_of, lock_owner
+from habitkit.habits.recompute import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
+
+    from habitkit.transaction import Transaction
+
+__all__ = ["edit", "reorder", "update"]
+
+_MOST_PLACES = 1000
+
+
+def edit(
+    tx: Transaction,
+    fact_id: UUID | str,
+    *,
+    amount: float | None = None,
+    note: str | Literal[False] | None = None,
+) -> CheckedIn:
+    """Correct a check-in: it is taken back, and a new one takes its place and its credit.
+
+    Args:
+        tx: The transaction.
+        fact_id: The check-in, as ``CheckedIn.id``.
+        amount: The right amount; as before by default.
+        note: The right note; as before by default, False for none.
+
+    Returns:
+        The new fact's id, the streak, the coins that moved and all events.
+
+    Raises:
+        NotFound: If there is no such check-in, or it was taken back.
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    subject = ids.parse_id(fact_id, "fact_id")
+    if amount is not None:
+        rules.amount(amount)
+    if note is not False:
+        rules.note(note)
+    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
+    found = tx.habits.check_in(subject)
+    if found is None or found[1]:
+        raise NotFound("check-in", fact_id)
+    old, habit = found[0], get(tx, found[0].habit_id)
+    new = evolve(
+        old,
+        id=old.successor,
+        amount=old.amount if amount is None else amount,
+        note=None if note is False else old.note if note is None else note,
+    )
+    snapshot = lookup.snapshot_of(tx, habit)
+    judged = snapshot.judged_at is not None
+    known = tx.habits.facts(owner, habit.id) if judged else []
+    if not new.amount:
+        rules.amount_for(goal_on(habit, known, new.day, tx.now), new.amount)
+    tx.habits.add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
+    tx.habits.add_check_ins((new,))
+    tx.cause = new.id
+    if not judged:  # the day stays done, and was received when it was
+        state = bitmap_state.state(habit, snapshot, tx.now)
+        return CheckedIn(
+            id=new.id,
+            habit_id=habit.id,
+            day=new.day,
+            credit=new.credit,
+            streak=state.streak,
+            coins=0,
+            events=(),
+        )
+    outcome = judge(tx, habit, known, (new,), (old,))
+    state = outcome.derived.state
+    return CheckedIn(
+        id=new.id,
+        habit_id=habit.id,
+        day=new.day,
+        credit=new.credit,
+        streak=state.streak,
+        coins=coins_moved(outcome.events, owner),
+        events=tuple(outcome.events),
+        status=status_on(outcome.derived, new.day),
+        slack=state.slack,
+    )
+
+
+def update(
+    tx: Transaction,
+    habit_id: UUID | str,
+    *,
+    title: str | None = None,
+    tags: Collection[str] | None = None,
+) -> Habit:
+    """Give a habit another title or other tags.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        title: Its title, 1 to 200 characters; as before by default.
+        tags: Its tags, all of them; as before by default.
+
+    Returns:
+        The habit as it is now.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If an argument is not acceptable; the message names it.
+    """
+    subject = ids.parse_id(habit_id, "habit_id")
+    lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    habit = get(tx, subject)
+    new = evolve(
+        habit,
+        title=habit.title if title is None else rules.title(title),
+        tags=habit.tags if tags is None else rules.tags(tags),
+    )
+    if new != habit:
+        tx.habits.put(new)
+    return new
+
+
+def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> None:
+    """Put an owner's habits in an order; those that are not named come after them.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        habit_ids: Up to 1000 habits, each once, in the order wanted.
+
+    Raises:
+        NotFound: If one of them is no habit of the owner.
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    tx.own(ids.owner(owner))
+    if not isinstance(habit_ids, (list, tuple)) or not 0 < len(habit_ids) <= _MOST_PLACES:
+        expected = f"1 to {_MOST_PLACES} ids of habits"
+        raise InvalidHabit("habit_ids", given=habit_ids, expected=expected)
+    wanted = [ids.parse_id(habit_id, "habit_ids") for habit_id in habit_ids]
+    if len(set(wanted)) < len(wanted):
+        raise InvalidHabit("habit_ids", given=habit_ids, expected="each habit once")
+    tx.lock(owner)
+    places = {habit_id: place for place, habit_id in enumerate(wanted)}
+    found = {habit_id: tx.habits.get(habit_id) for habit_id in wanted}
+    for habit_id, habit in found.items():
+        if habit is None or habit.owner != owner:
+            raise NotFound("habit", habit_id)
+    others = [
+        habit
+        for habit in habits_of(tx, owner)
+        if habit.place is not None and habit.id not in places
+    ]
+    others.sort(key=lambda habit: (habit.place, habit.id))
+    places |= {habit.id: len(places) + n for n, habit in enumerate(others)}
+    for habit in (*found.values(), *others):
+        if habit is not None and habit.place != places[habit.id]:
+            tx.habits.put(evolve(habit, place=places[habit.id]))

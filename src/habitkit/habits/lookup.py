@@ -1,0 +1,118 @@
+"""A habit and what a store knows of it, read from the latest checkpoint that will do."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.errors import NotFound
+from habitkit.habits.domain import bitmap
+from habitkit.habits.domain.checkpoints import until
+from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.strength import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    from habitkit.habits.domain.facts import Fact, OtherFact
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.streaks import Checkpoint, Snapshot
+    from habitkit.transaction import Transaction
+
+__all__ = ["MOST_HABITS", "checkpoints", "habit", "life", "lives", "snapshot_of"]
+
+MOST_HABITS = 10_000
+"""How many habits of an owner are looked at together."""
+
+
+def habit(tx: Transaction, habit_id: UUID | str | None) -> Habit:
+    """Return a habit.
+
+    Raises:
+        NotFound: If there is no such habit in scope.
+    """
+    found = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
+    if found is None:
+        raise NotFound("habit", habit_id)
+    tx.own(found.owner, "habit", habit_id)
+    return found
+
+
+def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
+    """Return the stored snapshot of a habit, or an empty one."""
+    return tx.streaks.get(habit.id) or bitmap.empty(habit.id, habit.owner)
+
+
+def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
+    """Return the checkpoints of a habit that hold whatever changes on a day or later.
+
+    What was final is not to a clock that was set back, so then none does; nor does one whose
+    strength was told by another function than that of the kit.
+    """
+    if snapshot.judged_at is None or snapshot.judged_at > tx.now or not snapshot.checkpoints:
+        return ()
+    told_by = "" if tx.strength is None else name_of(tx.strength)
+    if snapshot.checkpoints[-1].strength_by != told_by:
+        return ()
+    return until(snapshot.checkpoints, day)
+
+
+def life(
+    tx: Transaction,
+    habit: Habit,
+    snapshot: Snapshot,
+    day: date = date.max,
+    others: Sequence[OtherFact] | None = None,
+    added: Iterable[Fact] = (),
+) -> Life:
+    """Return what the facts say about a habit, of some days.
+
+    Args:
+        tx: The transaction.
+        habit: The habit.
+        snapshot: Its snapshot.
+        day: The first day that is asked for; without one, what is not final yet.
+        others: Its facts that are no check-ins, if they were read already.
+        added: More facts than the store has.
+    """
+    known = tx.habits.facts(habit.owner, habit.id) if others is None else others
+    since = _latest(checkpoints(tx, snapshot, day))
+    recent = tx.habits.live(habit.id, None if since is None else since.needs_from)
+    return Life(habit, [*recent, *known, *added], tx.now, since)
+
+
+def lives(
+    tx: Transaction, owner: str, habits: Iterable[Habit], snapshots: Mapping[UUID, Snapshot]
+) -> dict[UUID, Life]:
+    """Return what ``life`` does of what is not final yet, of all habits whose strips do not tell.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        habits: The habits.
+        snapshots: Their snapshots by habit.
+    """
+    no_strip_tells = tx.strength is not None
+    since = {
+        habit_id: _latest(checkpoints(tx, snapshot, date.max))
+        for habit_id, snapshot in snapshots.items()
+        if snapshot.judged_at is not None or no_strip_tells
+    }
+    if not since:
+        return {}
+    days = {habit_id: None if at is None else at.needs_from for habit_id, at in since.items()}
+    facts: dict[UUID | None, list[Fact]] = {}
+    for fact in (*tx.habits.facts(owner), *tx.habits.recent(days)):
+        facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)
+    of_all = facts.get(None, [])
+    return {
+        habit.id: Life(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
+        for habit in habits
+        if habit.id in since
+    }
+
+
+def _latest(found: Sequence[Checkpoint]) -> Checkpoint | None:
+    return found[-1] if found else None

@@ -1,0 +1,233 @@
+"""Days that do not matter: skipping and pausing, and what ends it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from habitkit.errors import InvalidHabit, NotFound
+from habitkit.habits.add_facts import add_facts, add_own_facts
+from habitkit.habits.domain import rules
+from habitkit.habits.domain.facts import Pause, Skip, Void
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.habits.domain.history import Life
+    from habitkit.habits.domain.model import Changed, Habit
+    from habitkit.transaction import Transaction
+
+__all__ = ["pause", "pause_all", "resume", "resume_all", "skip", "unskip"]
+
+_DAY = timedelta(days=1)
+
+
+def skip(
+    tx: Transaction,
+    habit_id: UUID | str,
+    day: date | None = None,
+    *,
+    idempotency_key: str | None = None,
+) -> Changed:
+    """Let a day not matter: it is neither done nor missed.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        day: The habit day; today by default.
+        idempotency_key: The same key with the same arguments skips once.
+
+    Returns:
+        The fact's id, for ``undo``, the coins that moved and all events.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidInput: If an argument is not acceptable; the message names it.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    given = None if day is None else rules.day(day, "day")
+
+    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = life.habit
+        return (Skip(fact_id, habit.id, habit.owner, tx.now, given or life.today),)
+
+    return add_facts(tx, habit_id, "skip", idempotency_key, {"day": given}, facts)
+
+
+def unskip(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Changed:
+    """Let a day that was skipped matter again.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        day: The habit day; today by default.
+
+    Raises:
+        NotFound: If there is no such habit, or the day is not skipped.
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    given = None if day is None else rules.day(day, "day")
+
+    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
+        day = given or life.today
+        found = [fact for fact in life.others if isinstance(fact, Skip) and fact.day == day]
+        if not found:
+            raise NotFound("skip", day)
+        return _voids(tx, life.habit, found, fact_id)
+
+    return add_facts(tx, habit_id, "unskip", None, {}, facts)
+
+
+def pause(
+    tx: Transaction,
+    habit_id: UUID | str,
+    start: date,
+    end: date | None = None,
+    *,
+    idempotency_key: str | None = None,
+) -> Changed:
+    """Let some days not matter: a vacation, an illness; also in the past.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        start: The first day.
+        end: The last day; by default the pause lasts until ``resume``.
+        idempotency_key: The same key with the same arguments pauses once.
+
+    Returns:
+        The fact's id, for ``undo``, the coins that moved and all events.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidInput: If an argument is not acceptable, or the end comes before the start.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    first, last = _span(start, end)
+
+    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = life.habit
+        return (Pause(fact_id, habit.id, habit.owner, tx.now, first, last),)
+
+    return add_facts(tx, habit_id, "pause", idempotency_key, {"start": first, "end": last}, facts)
+
+
+def pause_all(
+    tx: Transaction,
+    owner: str,
+    start: date,
+    end: date | None = None,
+    *,
+    idempotency_key: str | None = None,
+) -> Changed:
+    """Pause all habits of an owner, those to come included.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        start: The first day.
+        end: The last day; by default the pause lasts until ``resume_all``.
+        idempotency_key: The same key with the same arguments pauses once.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable, or the end comes before the start.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    first, last = _span(start, end)
+
+    def facts(fact_id: UUID) -> Sequence[OtherFact]:
+        return (Pause(fact_id, None, owner, tx.now, first, last),)
+
+    return add_own_facts(
+        tx, owner, "pause_all", idempotency_key, {"start": first, "end": last}, facts
+    )
+
+
+def resume(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Changed:
+    """End the pauses of a habit: from a day on it is due again.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        day: The first day that matters again; today by default.
+
+    Raises:
+        NotFound: If there is no such habit, or it is not paused on that day.
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    given = None if day is None else rules.day(day, "day")
+
+    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
+        day = given or life.today
+        found = [p for p in _pauses(life.others, day) if p.habit_id is not None]
+        if not found:
+            raise NotFound("pause", day)
+        return (*_voids(tx, life.habit, found, fact_id), *_shortened(tx, found, day))
+
+    return add_facts(tx, habit_id, "resume", None, {}, facts)
+
+
+def resume_all(tx: Transaction, owner: str, day: date) -> Changed:
+    """End the pauses of an owner: from a day on all habits are due again.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        day: The first day that matters again.
+
+    Raises:
+        NotFound: If the owner is not paused on that day.
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    first = rules.day(day, "day")
+
+    def facts(fact_id: UUID) -> Sequence[OtherFact]:  # noqa: ARG001 - each end has its own
+        known = tx.habits.facts(owner)
+        voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
+        of_all = [f for f in known if isinstance(f, Pause) and f.habit_id is None]
+        found = _pauses((fact for fact in of_all if fact.id not in voided), first)
+        if not found:
+            raise NotFound("pause", first)
+        ends = [Void(tx.new_id(), None, owner, fact.id, tx.now) for fact in found]
+        return (*ends, *_shortened(tx, found, first))
+
+    return add_own_facts(tx, owner, "resume_all", None, {}, facts)
+
+
+def _span(start: date, end: date | None) -> tuple[date, date | None]:
+    first = rules.day(start, "start")
+    last = None if end is None else rules.day(end, "end")
+    if last is not None and last < first:
+        raise InvalidHabit("end", given=last, expected=f"a day not before the start, {first}")
+    return first, last
+
+
+def _pauses(facts: Iterable[OtherFact], day: date) -> list[Pause]:
+    """Return the pauses that a day lies in."""
+    return [
+        fact
+        for fact in facts
+        if isinstance(fact, Pause) and fact.start <= day <= (fact.end or date.max)
+    ]
+
+
+def _voids(
+    tx: Transaction, habit: Habit, found: Sequence[OtherFact], fact_id: UUID
+) -> list[OtherFact]:
+    """Return the facts that take facts of a habit back."""
+    new = (fact_id, *(tx.new_id() for _ in found[1:]))
+    return [
+        Void(void_id, habit.id, habit.owner, fact.id, tx.now)
+        for void_id, fact in zip(new, found, strict=True)
+    ]
+
+
+def _shortened(tx: Transaction, found: Sequence[Pause], day: date) -> list[OtherFact]:
+    """Return pauses that end before a day in the place of longer ones."""
+    return [
+        Pause(tx.new_id(), fact.habit_id, fact.owner, tx.now, fact.start, day - _DAY)
+        for fact in found
+        if fact.start < day
+    ]

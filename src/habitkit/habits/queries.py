@@ -1,0 +1,233 @@
+"""The streaks' use cases: how a habit stands, why, and which days are done."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, get_args
+
+from habitkit import ids
+from habitkit.binding import AsyncRoom, SyncRoom, action, query
+from habitkit.clock import instant
+from habitkit.errors import InvalidHabit
+from habitkit.habits import lookup
+from habitkit.habits.domain import bitmap, bitmap_state
+from habitkit.habits.domain.checkpoints import first_day_of
+from habitkit.habits.domain.evaluation import answer, explanation, fold_life
+from habitkit.habits.domain.facts import Fact
+from habitkit.habits.rebuild import rebuild
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from habitkit.habits.domain.evaluation import Explanation
+    from habitkit.habits.domain.history import Life
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.streaks import HabitState, Slot, Streak
+    from habitkit.transaction import Transaction
+
+__all__ = [
+    "AsyncStreaks",
+    "StreakActions",
+    "Streaks",
+    "dashboard",
+    "done_days",
+    "explain",
+    "history",
+    "runs",
+    "simulate",
+    "state",
+]
+
+_FACTS = get_args(Fact)
+
+
+def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
+    """Return how a habit stands now: streak, risk, strength, freezes.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+
+    Raises:
+        NotFound: If there is no such habit.
+    """
+    habit = lookup.habit(tx, habit_id)
+    snapshot = lookup.snapshot_of(tx, habit)
+    if snapshot.judged_at is None and tx.strength is None:
+        return bitmap_state.state(habit, snapshot, tx.now)
+    return _answer(tx, lookup.life(tx, habit, snapshot))
+
+
+def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
+    """Return how all habits of an owner stand now, in the order of the owner's list.
+
+    Habits that are archived are left out.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+
+    Raises:
+        InvalidOwner: If the owner is none.
+    """
+    tx.own(ids.owner(owner))
+    snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
+    habits = _in_order(tx.habits.of_owner(owner, None, lookup.MOST_HABITS))
+    if tx.strength is not None:  # then no strip tells all, not even an empty one
+        empty = {habit.id: bitmap.empty(habit.id, owner) for habit in habits}
+        snapshots = {**empty, **snapshots}
+    judged = lookup.lives(tx, owner, habits, snapshots)
+    found: list[HabitState] = []
+    for habit in habits:
+        life = judged.get(habit.id)
+        if life is None:
+            snapshot = snapshots.get(habit.id) or bitmap.empty(habit.id, owner)
+            found.append(bitmap_state.state(habit, snapshot, tx.now))
+        elif not life.archived:
+            found.append(_answer(tx, life))
+    return found
+
+
+def _in_order(habits: list[Habit]) -> list[Habit]:
+    """Return habits by their place, those without one after the others, oldest first."""
+    return sorted(habits, key=lambda habit: (habit.place is None, habit.place or 0, habit.id))
+
+
+def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[Slot]:
+    """Return the slots of a habit that have a day between two days, oldest first.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        start: The first day.
+        end: The last day.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If one of the days is none.
+    """
+    first, last = _day(start, "start"), _day(end, "end")
+    slots = fold_life(_life(tx, habit_id, first)).slots
+    return [slot for slot in slots if slot.last >= first and slot.first <= last]
+
+
+def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
+    """Return the longest streaks of a habit, the longest first and of equal ones the latest.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        best: How many at most, 1 to 1000.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    limit = ids.limit(best)
+    folded = fold_life(_life(tx, habit_id, date.min))
+    found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
+    return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
+
+
+def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
+    """Say why a day stands as it does: the slot, the rule, and the facts that were looked at.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        day: The habit day.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If the day is none.
+    """
+    wanted = _day(day, "day")
+    if wanted == date.max:
+        raise InvalidHabit("day", given=day, expected=f"a day before {date.max}, the last there is")
+    return explanation(_life(tx, habit_id, wanted), wanted)
+
+
+def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
+    """Return how a habit would stand if some facts were added; nothing is written.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        facts: The facts: a ``Pause`` for a vacation, a ``ScheduleChanged``, check-ins to come.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If one of them is no fact.
+        InvalidInstant: If the instant of one has no zone.
+    """
+    habit = lookup.habit(tx, habit_id)
+    for fact in facts:
+        if not isinstance(fact, _FACTS):
+            raise InvalidHabit(
+                "facts", given=fact, expected="facts of habitkit.habits.domain.facts"
+            )
+        instant(getattr(fact, "at", tx.now), "at")
+    others = tx.habits.facts(habit.owner, habit.id)
+    day = first_day_of(habit, facts, [*others, *facts])
+    if tx.habits.known([fact.id for fact in facts]):  # another form of what is there already
+        day = date.min
+    return _answer(tx, lookup.life(tx, habit, lookup.snapshot_of(tx, habit), day, others, facts))
+
+
+def _answer(tx: Transaction, life: Life) -> HabitState:
+    return answer(life, fold_life(life), tx.strength)
+
+
+def _life(tx: Transaction, habit_id: UUID | str, day: date) -> Life:
+    """Return what the facts say about a habit, from a day on or from an earlier one."""
+    habit = lookup.habit(tx, habit_id)
+    return lookup.life(tx, habit, lookup.snapshot_of(tx, habit), day)
+
+
+def _day(value: object, what: str) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise InvalidHabit(what, given=value, expected="a date")
+
+
+def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[date]:
+    """Return the days on which a habit was done or recorded, oldest first.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+        start: The first day that may be among them.
+        end: The last day that may be among them.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidHabit: If one of the days is none.
+    """
+    first, last = _day(start, "start"), _day(end, "end")
+    habit = lookup.habit(tx, habit_id)
+    snapshot = lookup.snapshot_of(tx, habit)
+    if snapshot.judged_at is None:
+        return bitmap.done_days(snapshot, first, last)
+    facts = tx.habits.live(habit.id, first)
+    return sorted({fact.day for fact in facts if fact.amount and fact.day <= last})
+
+
+class StreakActions:
+    """What ``kit.streaks`` offers."""
+
+    state = query(state)
+    today = query(dashboard)
+    history = query(history)
+    runs = query(runs)
+    explain = query(explain)
+    simulate = query(simulate)
+    done_days = query(done_days)
+    rebuild = action(rebuild)
+
+
+class Streaks(StreakActions, SyncRoom):
+    """``kit.streaks``."""
+
+
+class AsyncStreaks(StreakActions, AsyncRoom):
+    """``kit.streaks`` of an async kit."""

@@ -1,0 +1,136 @@
+"""Computing snapshots from the facts, and replacing stored ones that differ."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.errors import InvalidHabit
+from habitkit.habits import lookup
+from habitkit.habits.domain import bitmap, bitmap_state
+from habitkit.habits.domain.checkpoints import thinned
+from habitkit.habits.domain.days import zone
+from habitkit.habits.domain.derived_events import derive
+from habitkit.habits.domain.streaks import RebuildReport
+from habitkit.workflow import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.streaks import Snapshot
+    from habitkit.options import Wiring
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["rebuild", "rebuild_all"]
+
+_PAGE = 500
+
+
+def rebuild(
+    tx: Transaction, habit_id: UUID | str | None = None, *, owner: str | None = None
+) -> RebuildReport:
+    """Compute snapshots from the facts, and replace those stored ones that differ.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit, or
+        owner: The owner, all of whose habits are looked at.
+
+    Returns:
+        Which habits were repaired.
+
+    Raises:
+        NotFound: If there is no such habit.
+        InvalidInput: If both are given, or what is given is none.
+    """
+    if owner is None:
+        return _rebuild(tx, lookup.habit(tx, habit_id))
+    if habit_id is not None:
+        raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
+    tx.own(ids.owner(owner))
+    return _together(
+        _rebuild(tx, habit) for habit in tx.habits.of_owner(owner, None, lookup.MOST_HABITS)
+    )
+
+
+def rebuild_all(_: Wiring) -> Steps[RebuildReport]:
+    """Compute all snapshots from the facts, and replace those stored ones that differ.
+
+    Each transaction is one owner's; others go on meanwhile.
+
+    Returns:
+        How many habits were looked at, and which were repaired.
+    """
+    reports: list[RebuildReport] = []
+    after: UUID | None = None
+    while True:
+        page: list[Habit] = yield Call(_page, (after,), write=False)
+        for __, habits in groupby(page, key=_owner):
+            reports.append((yield Call(_rebuild_some, (list(habits),))))
+        if len(page) < _PAGE:
+            return _together(reports)
+        after = page[-1].id
+
+
+def _page(tx: Transaction, after: UUID | None) -> list[Habit]:
+    return tx.habits.page(after, _PAGE)
+
+
+def _owner(habit: Habit) -> str:
+    return habit.owner
+
+
+def _rebuild_some(tx: Transaction, habits: Sequence[Habit]) -> RebuildReport:
+    return _together([_rebuild(tx, habit) for habit in habits])
+
+
+def _together(reports: Iterable[RebuildReport]) -> RebuildReport:
+    """Return many reports as one."""
+    found = list(reports)
+    repaired = tuple(habit for report in found for habit in report.repaired)
+    return RebuildReport(sum(report.habits for report in found), repaired)
+
+
+def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:
+    """Compute one habit's snapshot from its facts."""
+    tx.lock(habit.owner)
+    stored = lookup.snapshot_of(tx, habit)
+    fresh = _strip(tx, habit, stored) if stored.judged_at is None else _judged(tx, habit, stored)
+    if fresh == stored:
+        return RebuildReport(habits=1)
+    tx.streaks.put(fresh._replace(rev=tx.rev(habit.owner)))
+    return RebuildReport(habits=1, repaired=(habit.id,))
+
+
+def _strip(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
+    """Return what the snapshot of a plain habit has to be."""
+    live, voided = tx.habits.live(habit.id), tx.habits.voided(habit.id)
+    clock = habit.clock
+    earned = bitmap.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
+    done = {fact.day for fact in live}
+    fresh = bitmap.build(habit.id, habit.owner, done, stored.rev, earned)
+    untold = stored.look_at is not None and stored.look_at <= tx.now
+    return fresh._replace(
+        look_at=stored.look_at if untold else bitmap_state.look_at(habit, fresh, tx.now)
+    )
+
+
+def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
+    """Return what the snapshot of a habit that is more than plain has to be.
+
+    Its checkpoints are computed anew on the days that it has; if it has none, where it could.
+    """
+    wanted = {checkpoint.day for checkpoint in stored.checkpoints}
+    fresh = derive(
+        habit,
+        [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
+        stored.judged_at or tx.now,
+        tx.habits.voided(habit.id),
+        keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
+        strength=tx.strength,
+    )
+    return stored._replace(look_at=fresh.look_at, checkpoints=fresh.checkpoints)

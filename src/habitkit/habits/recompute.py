@@ -1,0 +1,115 @@
+"""The road of habits that are more than plain: facts are judged before and after a change.
+
+Judging begins at the latest checkpoint that no changed fact touches.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from habitkit.habits import lookup
+from habitkit.habits.domain import rules
+from habitkit.habits.domain.checkpoints import first_day_of
+from habitkit.habits.domain.derived_events import derive, difference
+from habitkit.habits.domain.streaks import NO_DAY, Snapshot
+from habitkit.habits.finding import habits_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from habitkit.events import Event
+    from habitkit.habits.domain.derived_events import Derived
+    from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact
+    from habitkit.habits.domain.model import Habit
+    from habitkit.transaction import Transaction
+
+__all__ = [
+    "Outcome",
+    "judge",
+    "judge_owner",
+]
+
+
+class Outcome(NamedTuple):
+    """What a change of the facts did.
+
+    Attributes:
+        derived: What the facts come to now.
+        events: All that happened, causes before effects.
+    """
+
+    derived: Derived
+    events: list[Event]
+
+
+def judge(
+    tx: Transaction,
+    habit: Habit,
+    others: Sequence[OtherFact],
+    added: Sequence[Fact] = (),
+    removed: Sequence[CheckIn] = (),
+) -> Outcome:
+    """Derive a habit's events from its facts before and after a change, and tell the difference.
+
+    Args:
+        tx: The transaction, which holds the owner's lock; the change is written already.
+        habit: The habit.
+        others: Its facts that are no check-ins, those added included.
+        added: The facts that the change added.
+        removed: The check-ins that it took back.
+    """
+    snapshot = lookup.snapshot_of(tx, habit)
+    day = first_day_of(habit, [*added, *removed], others)
+    checkpoints = lookup.checkpoints(tx, snapshot, day)
+    first = checkpoints[-1].needs_from if checkpoints else None
+    after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
+    new = {fact.id for fact in added}
+    before = [*(fact for fact in after if fact.id not in new), *removed]
+    voided = tx.habits.voided(habit.id, first)
+
+    def derived(facts: Sequence[Fact], at: datetime) -> Derived:
+        return derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
+
+    seen = _last_seen(snapshot, tx.now)
+    known = derived(before, tx.now)
+    told = known
+    if seen < tx.now and snapshot.look_at is not None and snapshot.look_at <= tx.now:
+        told = derived(before, seen)
+    now = derived(after, tx.now) if added or removed else known
+    rev = tx.rev(habit.owner)
+    tx.streaks.put(
+        Snapshot(
+            habit_id=habit.id,
+            owner=habit.owner,
+            first_day=NO_DAY,
+            marks=b"",
+            best=0,
+            rev=rev,
+            judged_at=tx.now,
+            look_at=now.look_at,
+            checkpoints=now.checkpoints,
+        )
+    )
+    return Outcome(now, tx.emit(habit.owner, difference(told, known, now, tx.now)))
+
+
+def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
+    """Return when a habit's events were last told."""
+    if snapshot.judged_at is not None:
+        return snapshot.judged_at
+    if snapshot.look_at is not None and snapshot.look_at <= now:
+        return snapshot.look_at - timedelta.resolution
+    return now
+
+
+def judge_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
+    """Judge all habits of an owner anew, for facts of the owner that were added in this action."""
+    known = tx.habits.facts(owner)
+    events: list[Event] = []
+    for habit in habits_of(tx, owner):
+        others = [fact for fact in known if getattr(fact, "habit_id", None) in {None, habit.id}]
+        if rules.needs_judging(habit, others):
+            events += judge(tx, habit, others, added).events
+    return events

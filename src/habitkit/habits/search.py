@@ -1,0 +1,113 @@
+"""Finding an owner's habits by what is written about them."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+
+from habitkit import ids
+from habitkit.errors import InvalidHabit
+from habitkit.habits.domain import rules
+from habitkit.habits.domain.facts import Archived, Restored, Void
+from habitkit.habits.domain.history import Life
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from uuid import UUID
+
+    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.habits.domain.model import Habit
+    from habitkit.transaction import Transaction
+
+__all__ = ["search"]
+
+_LONGEST_TEXT = 200
+_PAGE = 500
+
+
+def search(
+    tx: Transaction,
+    owner: str,
+    text: str | None = None,
+    *,
+    tags: Collection[str] = (),
+    archived: bool = False,
+    after: UUID | str | None = None,
+    limit: int = 50,
+) -> list[Habit]:
+    """Return an owner's habits in which something is written, oldest first.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        text: Up to 200 characters, of which each word is written, or begins a word: all of them in
+            title and tags, or all in the note of one check-in, in capitals or not. A text without
+            a word finds nothing, None everything.
+        tags: Tags that a habit has all of, in capitals or not.
+        archived: True for those that are archived, in the place of the others.
+        after: The id of the last habit already seen.
+        limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    tx.own(ids.owner(owner))
+    wanted = {_plain(tag) for tag in rules.tags(tags)}
+    start = None if after is None else ids.parse_id(after, "after")
+    most = ids.limit(limit)
+    written = None if text is None else _words(text)
+    if written == []:
+        return []
+    put_away = _put_away(tx.habits.facts(owner))
+    found = (
+        habit
+        for habit in _written(tx, owner, written, start)
+        if wanted <= {_plain(tag) for tag in habit.tags}
+        and (habit.id in put_away and Life(habit, put_away[habit.id], tx.now).archived) == archived
+    )
+    return list(islice(found, most))
+
+
+def _put_away(known: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
+    """Return what was said of archiving, by habit."""
+    found: dict[UUID, list[OtherFact]] = {}
+    for fact in known:
+        if isinstance(fact, Archived | Restored | Void) and fact.habit_id is not None:
+            found.setdefault(fact.habit_id, []).append(fact)
+    return found
+
+
+def _plain(tag: str) -> str:
+    return normalize("NFC", tag).casefold()
+
+
+def _words(text: object) -> list[str]:
+    if isinstance(text, str) and len(text) <= _LONGEST_TEXT:
+        from habitkit.habits.domain.words import words  # noqa: PLC0415 - it knows all alphabets
+
+        return words(text)
+    expected = f"a text of at most {_LONGEST_TEXT} characters, or None"
+    raise InvalidHabit("text", given=text, expected=expected)
+
+
+def _written(
+    tx: Transaction, owner: str, written: list[str] | None, after: UUID | None
+) -> Iterable[Habit]:
+    """Return an owner's habits after one, those alone in which words are written if there are."""
+    every = _every(tx, owner, after)
+    if written is None:
+        return every
+    from habitkit.habits.domain.words import matching  # noqa: PLC0415 - it knows all alphabets
+
+    return matching(written, every, tx.habits.notes(owner))
+
+
+def _every(tx: Transaction, owner: str, after: UUID | None) -> Iterator[Habit]:
+    """Yield an owner's habits after one, read page by page."""
+    while True:
+        page = tx.habits.of_owner(owner, after, _PAGE)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        after = page[-1].id

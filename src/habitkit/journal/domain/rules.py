@@ -1,0 +1,99 @@
+"""Rules of the journal: what a key's request is, how long things are kept and tried."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from habitkit.errors import IdempotencyConflict, InvalidInstant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from habitkit.journal.domain.model import Answer
+
+__all__ = [
+    "CLAIM_SECONDS",
+    "IDEMPOTENCY_DAYS",
+    "MAX_MESSAGE_ATTEMPTS",
+    "expired",
+    "fingerprint",
+    "happened",
+    "reason",
+    "retry_delay",
+    "same_request",
+]
+
+IDEMPOTENCY_DAYS = 30
+"""How long the answer to an idempotency key is kept."""
+
+MAX_MESSAGE_ATTEMPTS = 5
+"""How often an inbox message is tried before it is left for a person to look at."""
+
+CLAIM_SECONDS = 60
+"""How long a claimed delivery is left to the relay that claimed it."""
+
+_PLAIN = {type(None), str, int}
+_CLOCK_SKEW = timedelta(minutes=15)
+_LONGEST_DELAY_SECONDS = 3600
+
+
+def expired(answer_at: datetime, now: datetime) -> bool:
+    """Tell whether an answer is too old to be given again."""
+    return now - answer_at > timedelta(days=IDEMPOTENCY_DAYS)
+
+
+def happened(at: datetime, now: datetime) -> datetime:
+    """Return an instant that is not later than now, 15 minutes of clock skew forgiven.
+
+    Raises:
+        InvalidInstant: If it is later.
+    """
+    if at - now > _CLOCK_SKEW:
+        raise InvalidInstant("at", given=at, expected=f"an instant not later than now, {now}")
+    return at
+
+
+def fingerprint(request: Mapping[str, object]) -> dict[str, str]:
+    """Return the request's arguments as texts that are equal for equal arguments.
+
+    An instant counts as the instant, whatever zone it is written in. An argument that the caller
+    left out stays None.
+    """
+    return {name: _text(value) for name, value in request.items()}
+
+
+def _text(value: object) -> str:
+    """Return a text that is equal for equal values of one type."""
+    if type(value) in _PLAIN:  # as most arguments are
+        return repr(value)
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, dict):  # the order of its keys is not part of a JSON object
+        return f"{{{', '.join(sorted(f'{key!r}: {_text(item)}' for key, item in value.items()))}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    return repr(value)
+
+
+def same_request(answer: Answer, request: Mapping[str, str]) -> None:
+    """Accept a request that equals the first one under its key.
+
+    Raises:
+        IdempotencyConflict: If it differs, naming the arguments.
+    """
+    names = sorted(answer.request.keys() | request.keys())
+    differing = [name for name in names if answer.request.get(name) != request.get(name)]
+    if differing:
+        raise IdempotencyConflict(answer.operation, answer.key, differing)
+
+
+def reason(error: Exception) -> str:
+    """Return why something failed, as a text that every store can keep."""
+    text = f"{type(error).__name__}: {error}"
+    return text.encode(errors="backslashreplace").decode().replace("\x00", r"\x00")
+
+
+def retry_delay(attempt: int) -> timedelta:
+    """Return how long to wait after the n-th failed delivery: 2, 4, 8 ... seconds, at most 1 h."""
+    return timedelta(seconds=min(2.0 ** min(attempt, 12), _LONGEST_DELAY_SECONDS))

@@ -1,0 +1,234 @@
+"""Contract of ``BookStore`` on the bare port."""
+# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from habitkit.coins.audit.domain.model import Block, Digest, Line, Sum
+from habitkit.coins.domain.model import Settled
+from habitkit.errors import Duplicate
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._sample_facts import NOW
+from habitkit.testing.contracts._sample_ledger import LARGEST, Book, an_account, an_id
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from habitkit.coins.domain.model import Account, Transfer
+    from habitkit.store import Store, Stores
+
+__all__ = ["BookStoreCases"]
+
+MINT, WALLET = an_account(1, role="mint"), an_account(2, floor=0)
+BOBS = an_account(3, "bob", floor=0)
+GEMS = [an_account(4, role="mint", currency="gem"), an_account(5, currency="gem")]
+
+
+class BookStoreCases(Contract):
+    """Part of ``CoinsContract``: what ``BookStore`` tells and keeps."""
+
+    @pytest.fixture
+    def books(self, store: Store) -> Book:
+        """Ada's mint and wallet, and bob's wallet."""
+        return Book(store, MINT, WALLET, BOBS)
+
+    def test_accounts_come_by_their_id_of_one_owner_or_of_all(self, books: Book) -> None:
+        def accounts(after: int | None, limit: int, owner: str | None = None) -> list[Account]:
+            start = None if after is None else an_id(after)
+            return read(
+                books.store, lambda stores: stores.coins.books.accounts(start, limit, owner=owner)
+            )
+
+        assert accounts(None, 9) == [MINT, WALLET, BOBS]
+        assert accounts(None, 2) == [MINT, WALLET]
+        assert accounts(2, 2) == [BOBS]
+        assert accounts(None, 9, "ada") == [MINT, WALLET]
+        assert accounts(1, 9, "ada") == [WALLET]
+        assert accounts(3, 9) == accounts(None, 9, "cyd") == []
+
+    def test_an_account_is_found_by_its_id(self, books: Book) -> None:
+        books.move(20, MINT, WALLET, 3)
+
+        assert books.found() == books.state
+        assert read(books.store, lambda stores: stores.coins.books.account(an_id(99))) is None
+
+    def test_lines_are_entries_with_all_facts_of_their_transfers(self, books: Book) -> None:
+        award = books.move(20, MINT, WALLET, 5, memo="hi", metadata={"n": [1]})
+        gift = books.move(21, WALLET, BOBS, 3, kind="transfer", target="bob")
+        back = books.move(22, BOBS, WALLET, 3, kind="reversal", source="bob", reverses=gift.id)
+
+        lines = [_line(1, award, 5, 5), _line(2, gift, -3, 2), _line(3, back, 3, 5)]
+        assert _lines(books, WALLET) == lines
+        assert _lines(books, WALLET, 1, 1) == lines[1:2]
+        assert _lines(books, WALLET, 3) == []
+        assert _lines(books, BOBS) == [_line(1, gift, 3, 3), _line(2, back, -3, 0)]
+
+    def test_the_sums_are_those_of_all_accounts_entries_and_transfers(self, books: Book) -> None:
+        assert read(books.store, lambda stores: stores.coins.books.sums())[:1] in (
+            [],
+            [Sum("coin", 0, 0, 0, 0)],
+        )
+        books.move(20, MINT, WALLET, LARGEST)
+        books.move(21, WALLET, BOBS, 1, kind="transfer", target="bob")
+        books.move(22, MINT, WALLET, 1)
+        gems = Book(books.store, *GEMS)
+        gems.move(30, GEMS[0], GEMS[1], 2, currency="gem")
+
+        sums = read(books.store, lambda stores: stores.coins.books.sums())
+
+        assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
+        assert all(type(number) is int for each in sums for number in each[1:])
+
+    def test_accounts_are_noted_as_unsealed_once(self, books: Book) -> None:
+        _unsealed(books, WALLET, BOBS)
+        _unsealed(books, BOBS)
+        _unsealed(books)
+
+        assert _to_seal(books) == {(WALLET.id, "ada"), (BOBS.id, "bob")}
+        assert len(_to_seal(books, 1)) == 1
+
+    def test_a_block_seals_its_account_up_to_its_last_entry(self, books: Book) -> None:
+        for n in range(3):
+            books.move(20 + n, MINT, WALLET)
+        _unsealed(books, WALLET, BOBS)
+        first, second = _block(1, 2), _block(3, 3)
+
+        _seal(books, first, more=True)
+        assert books.found()[WALLET.id].sealed == 2
+        assert (WALLET.id, "ada") in _to_seal(books)
+
+        _seal(books, second, more=False)
+        assert books.found()[WALLET.id].sealed == 3
+        assert _to_seal(books) == {(BOBS.id, "bob")}
+        _unsealed(books, WALLET)
+        assert (WALLET.id, "ada") in _to_seal(books), "it may be noted anew"
+
+    def test_a_posting_leaves_an_account_sealed_as_far_as_it_was(self, books: Book) -> None:
+        books.move(20, MINT, WALLET)
+        _seal(books, _block(1, 1), more=False)
+
+        books.move(21, MINT, WALLET)
+        write(books.store, lambda stores: stores.coins.set_floor(WALLET.id, -1, 0))
+
+        (found,) = (account for account in books.found().values() if account.id == WALLET.id)
+        assert (found.seq, found.sealed) == (2, 1)
+
+    def test_blocks_come_in_order_and_each_is_there_once(self, books: Book) -> None:
+        for n in range(4):
+            books.move(20 + n, MINT, WALLET)
+        blocks = [_block(1, 1), _block(2, 3), _block(4, 4)]
+        for block in blocks:
+            _seal(books, block, more=True)
+
+        with pytest.raises(Duplicate):
+            _seal(books, _block(2, 3), more=False)
+
+        assert _blocks(books) == blocks
+        assert _blocks(books, 1, 1) == blocks[1:2]
+        assert _blocks(books, 4) == []
+        last = partial(_last_block, WALLET.id), partial(_last_block, BOBS.id)
+        assert [read(books.store, query) for query in last] == [blocks[2], None]
+
+    def test_a_transfer_gets_a_digest_once(self, books: Book) -> None:
+        books.move(20, MINT, WALLET, memo="hi")
+        books.move(21, MINT, WALLET, memo="ho")
+        first, other = bytes(range(16)), bytes(16)
+        _digest(books, Digest(an_id(20), first, b"d" * 32))
+
+        _digest(books, Digest(an_id(20), other, b"e" * 32), Digest(an_id(21), other, b"f" * 32))
+
+        found = [(line.salt, line.digest) for line in _lines(books, WALLET)]
+        assert found == [(first, b"d" * 32), (other, b"f" * 32)]
+
+    def test_forgetting_erases_words_and_salts_and_leaves_the_rest(self, books: Book) -> None:
+        said: list[dict[str, Any]] = [
+            {"memo": "hi"},
+            {"metadata": {"n": 1}},
+            {},
+            {"memo": "keep"},
+            {"memo": "as well"},
+        ]
+        for n, words in enumerate(said):
+            books.move(20 + n, MINT, WALLET, **words)
+            _digest(books, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
+        before = _lines(books, WALLET)
+
+        def forget(after: int, last: int) -> int:
+            return write(
+                books.store, lambda stores: stores.coins.books.forget(WALLET.id, after, last)
+            )
+
+        assert forget(0, 3) == 2
+        assert forget(0, 3) == 0
+        assert forget(4, 99) == 1
+
+        erased = [
+            line._replace(memo=None, metadata=None, salt=None) if line.seq != 4 else line
+            for line in before
+        ]
+        assert _lines(books, WALLET) == erased
+        entry = read(
+            books.store,
+            lambda stores: stores.coins.entries(WALLET.id, None, 1, newest_first=False),
+        )[0]
+        assert (entry.memo, entry.metadata, entry.amount) == (None, None, 1)
+
+    def test_entitlements_come_by_their_key(self, books: Book) -> None:
+        rows = [Settled(f"done:{n}", "coin", n) for n in range(5)]
+        write(books.store, lambda stores: stores.coins.settle("ada", rows[::-1]))
+        write(books.store, lambda stores: stores.coins.settle("bob", rows[:1]))
+
+        def page(owner: str, after: str | None, limit: int) -> list[Settled]:
+            return read(
+                books.store, lambda stores: stores.coins.books.entitlements(owner, after, limit)
+            )
+
+        assert page("ada", None, 9) == rows
+        assert page("ada", "done:1", 2) == rows[2:4]
+        assert page("ada", "done:4", 2) == page("cyd", None, 2) == []
+        assert page("bob", None, 9) == rows[:1]
+
+
+def _line(seq: int, of: Transfer, amount: int, balance: int) -> Line:
+    facts = (of.source, of.target, of.currency, of.amount, of.memo, of.metadata, of.reverses)
+    return Line(seq, of.id, amount, balance, of.at, of.kind, *facts, None, None, of.at)
+
+
+def _lines(books: Book, account: Account, after: int = 0, limit: int = 100) -> list[Line]:
+    return read(books.store, lambda stores: stores.coins.books.lines(account.id, after, limit))
+
+
+def _unsealed(books: Book, *accounts: Account) -> None:
+    noted = [account.id for account in accounts]
+    write(books.store, lambda stores: stores.coins.books.unsealed(noted))
+
+
+def _to_seal(books: Book, limit: int = 9) -> set[tuple[UUID, str]]:
+    found = read(books.store, lambda stores: stores.coins.books.to_seal(None, limit))
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
+def _block(first: int, last: int) -> Block:
+    marks = b"12345678" * (last - first + 1)
+    return Block(WALLET.id, first, last, bytes([last] * 32), marks, NOW)
+
+
+def _seal(books: Book, block: Block, *, more: bool) -> None:
+    write(books.store, lambda stores: stores.coins.books.seal(block, more=more))
+
+
+def _blocks(books: Book, after: int = 0, limit: int = 9) -> list[Block]:
+    return read(books.store, lambda stores: stores.coins.books.blocks(WALLET.id, after, limit))
+
+
+def _last_block(account_id: UUID, stores: Stores) -> Block | None:
+    return stores.coins.books.last_block(account_id)
+
+
+def _digest(books: Book, *digests: Digest) -> None:
+    write(books.store, lambda stores: stores.coins.books.digest(digests))

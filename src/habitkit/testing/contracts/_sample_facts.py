@@ -1,0 +1,116 @@
+"""Facts to put into a store: small ones, all of a kind, that differ where a test needs it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID  # noqa: TC003 - cattrs reads the annotations
+
+from attrs import frozen
+
+from habitkit import ids
+from habitkit.events import Event, Recorded
+from habitkit.journal.domain.model import Answer, Delivery, EventRow, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from habitkit.journal.domain.model import StoredEvent
+    from habitkit.kit import Rooms
+
+__all__ = [
+    "NOW",
+    "STRANGE_TEXTS",
+    "Cheered",
+    "answer",
+    "days",
+    "event_row",
+    "event_rows",
+    "events_of",
+    "message",
+    "numbers",
+    "revisions",
+]
+
+NOW = datetime(2026, 1, 1, 8, tzinfo=UTC)
+"""Where the clock of the fixture ``kit`` stands."""
+
+STRANGE_TEXTS = (
+    "naïve café",
+    "今日も走る 🏃‍♀️",
+    "עברית",
+    "e\u0301 is not é",
+    " spaces around ",
+    "quo'te\"s; --",
+    "100%_\\wild*",
+    "a\tb\nc\x7f",
+    "\U0010ffff",
+)
+"""Texts that a store must give back exactly as they were."""
+
+
+@frozen
+class Cheered(Event):
+    """An event of a host's own, with values that JSON lacks."""
+
+    habit_id: UUID
+    day: date
+    until: datetime
+    by: str
+
+
+def days(n: int) -> timedelta:
+    """Return n days."""
+    return timedelta(days=n)
+
+
+def event_row(
+    owner: str,
+    rev: int,
+    position: int = 0,
+    *,
+    deliver: bool = False,
+    at: datetime = NOW,
+    **fields: Any,
+) -> EventRow:
+    """Return an event on its way into the store."""
+    return EventRow(rev, position, Recorded(owner, at, "noted", fields), deliver)
+
+
+def event_rows(owner: str, count: int, *, deliver: bool = False) -> list[EventRow]:
+    """Return events of one owner, numbered from 0 in their field ``n``, one a revision."""
+    return [event_row(owner, n + 1, deliver=deliver, n=n) for n in range(count)]
+
+
+def message(owner: str, key: str, *, at: datetime = NOW, **fields: Any) -> Message:
+    """Return a message for an owner."""
+    return Message(ids.time_ordered_id(at), owner, key, "noted", at, fields)
+
+
+def answer(
+    owner: str = "ada", key: str = "key", *, at: datetime = NOW, result: str = "1"
+) -> Answer:
+    """Return an answer given to an idempotency key."""
+    return Answer(owner, "notes.add", key, {"text": "'é'"}, result, at)
+
+
+def numbers(found: Iterable[StoredEvent | Delivery]) -> list[int]:
+    """Return the fields ``n`` of events or of claimed events."""
+    events = (each.event if isinstance(each, Delivery) else each for each in found)
+    return [event.fields["n"] for event in events]
+
+
+def events_of(kit: Rooms, owner: str) -> list[StoredEvent]:
+    """Return all events of an owner, page by page."""
+    found: list[StoredEvent] = []
+    while True:
+        after = (found[-1].rev, found[-1].position) if found else None
+        page = kit.events.page(owner, after=after, limit=1000)
+        if not page:
+            return found
+        found += page
+
+
+def revisions(kit: Rooms, owner: str) -> list[int]:
+    """Return the revisions in which something happened to an owner, each once, in order."""
+    return list(dict.fromkeys(event.rev for event in events_of(kit, owner)))

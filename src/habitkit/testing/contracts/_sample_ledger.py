@@ -1,0 +1,143 @@
+"""Accounts, transfers and moves to put into a store by hand, and what is found there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from habitkit.coins.domain.model import Account, Hold, Move, Transfer
+from habitkit.testing.contracts._base import read, write
+from habitkit.testing.contracts._sample_facts import NOW, days
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from habitkit.coins.domain.model import Role
+    from habitkit.store import Store, Stores
+
+__all__ = [
+    "LARGEST",
+    "Book",
+    "a_hold",
+    "a_transfer",
+    "an_account",
+    "an_id",
+    "balances_of",
+]
+
+LARGEST = 2**63 - 1
+
+
+def an_id(number: int) -> UUID:
+    """Return an id by its number."""
+    return UUID(int=number)
+
+
+def an_account(
+    number: int,
+    owner: str = "ada",
+    role: Role = "wallet",
+    *,
+    currency: str = "coin",
+    floor: int | None = None,
+) -> Account:
+    """Return an account that nothing was posted to."""
+    return Account(an_id(number), owner, role, currency, 0, 0, NOW - days(1), floor)
+
+
+def a_transfer(number: int, amount: int = 1, **changes: Any) -> Transfer:
+    """Return a transfer of ada's."""
+    given: dict[str, Any] = {
+        "kind": "award",
+        "source": "ada",
+        "target": "ada",
+        "currency": "coin",
+        "memo": None,
+        "at": NOW,
+        **changes,
+    }
+    return Transfer(id=an_id(number), amount=amount, **given)
+
+
+def a_hold(number: int, seq: int, amount: int = 1, **changes: Any) -> Hold:
+    """Return an open hold of ada's; its transfer has the same number."""
+    given: dict[str, Any] = {
+        "owner": "ada",
+        "currency": "coin",
+        "at": NOW,
+        "expires_at": None,
+        **changes,
+    }
+    return Hold(id=an_id(number), seq=seq, amount=amount, **given)
+
+
+class Book:
+    """Opens accounts and posts to them by hand, keeping count of how they stand."""
+
+    def __init__(self, store: Store, *accounts: Account) -> None:
+        """Open accounts."""
+        self.store = store
+        self.state = {account.id: account for account in accounts}
+
+        def work(stores: Stores) -> None:
+            stores.owners.lock_all(sorted({account.owner for account in accounts}))
+            stores.coins.open(accounts)
+
+        write(store, work)
+
+    def moves(
+        self,
+        number: int,
+        *changes: tuple[Account, int],
+        at: datetime = NOW,
+    ) -> list[Move]:
+        """Return the moves of one transfer, and count them."""
+        made = []
+        for account, amount in changes:
+            before = self.state[account.id]
+            balance = before.balance + amount
+            debt = 0 if before.floor is None else max(before.floor - balance, 0)
+            made.append(Move(account.id, before.seq + 1, an_id(number), amount, balance, at, debt))
+            self.state[account.id] = before._replace(
+                balance=balance, seq=before.seq + 1, at=at, debt=debt
+            )
+        return made
+
+    def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
+        """Post in a transaction of its own."""
+        write(self.store, lambda stores: stores.coins.post(transfers, moves))
+
+    def move(
+        self,
+        number: int,
+        giver: Account,
+        taker: Account,
+        amount: int = 1,
+        *,
+        at: datetime = NOW,
+        **changes: Any,
+    ) -> Transfer:
+        """Post one transfer between two accounts."""
+        transfer = a_transfer(number, amount, at=at, **changes)
+        self.post([transfer], self.moves(number, (giver, -amount), (taker, amount), at=at))
+        return transfer
+
+    def found(self) -> dict[UUID, Account]:
+        """Return the accounts as the store has them."""
+
+        def query(stores: Stores) -> dict[UUID, Account]:
+            found = {id_: stores.coins.books.account(id_) for id_ in self.state}
+            return {id_: account for id_, account in found.items() if account is not None}
+
+        return read(self.store, query)
+
+
+def balances_of(store: Store, owner: str, currency: str = "coin") -> dict[str, int]:
+    """Return the balances of an owner's accounts by their role."""
+
+    def query(stores: Stores) -> dict[str, int]:
+        found = stores.coins.accounts((owner,), currency)
+        return {account.role: account.balance for account in found}
+
+    return read(store, query)

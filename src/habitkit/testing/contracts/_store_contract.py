@@ -1,0 +1,35 @@
+"""``StoreContract``: the frame every store must hold, whatever rooms it keeps."""
+
+from __future__ import annotations
+
+from habitkit.testing.contracts._events import EventCases, OutboxCases
+from habitkit.testing.contracts._idempotency import KeyCases
+from habitkit.testing.contracts._inbox import InboxCases, KeptAnswerCases
+from habitkit.testing.contracts._owner_locks import LockCases, SavepointCases
+from habitkit.testing.contracts._reactions import MessageCases, ReactionCases
+from habitkit.testing.contracts._relay import RelayCases
+from habitkit.testing.contracts._store_races import StoreRaces
+from habitkit.testing.contracts._transactions import TransactionCases
+
+__all__ = ["StoreContract"]
+
+
+class StoreContract(
+    TransactionCases,
+    LockCases,
+    SavepointCases,
+    EventCases,
+    OutboxCases,
+    InboxCases,
+    KeptAnswerCases,
+    KeyCases,
+    ReactionCases,
+    MessageCases,
+    RelayCases,
+    StoreRaces,
+):
+    """What every store must hold: transactions, locks, keys, events, messages, races.
+
+    The author's class gives the fixture ``store`` and declares ``capabilities``; with ``shared``
+    also the fixture ``url``.
+    """

@@ -1,0 +1,164 @@
+"""What a module offers stands in its ``__all__``, sorted and complete."""
+
+from __future__ import annotations
+
+import ast
+
+import habitkit
+from tests.architecture.source import Definition, Module, modules, rooms
+
+PUBLIC = [module for module in modules() if module.name != "habitkit.__main__"]
+MAKES_TYPE_VARIABLES = {"TypeVar", "ParamSpec"}
+
+
+def order(name: str) -> tuple[int, str]:
+    """Constants first, then classes, then functions; ruff sorts like this."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def listed(module: Module) -> list[str] | None:
+    """Return a module's ``__all__``, or None."""
+    for node in module.tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return None
+
+
+def defined(module: Module) -> set[str]:
+    """Return the public names that a module defines itself."""
+    names = set()
+    for node in module.tree.body:
+        if isinstance(node, Definition):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and not _is_type_variable(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+LOADING = {"__future__", "typing"}
+
+
+def imported(module: Module) -> set[str]:
+    """Return the public names that a module imports, but not for types alone."""
+    return {
+        alias.asname or alias.name
+        for node in module.tree.body
+        if isinstance(node, ast.ImportFrom) and node.module not in LOADING
+        for alias in node.names
+    }
+
+
+def _is_type_variable(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Call) and ast.unparse(value.func) in MAKES_TYPE_VARIABLES
+
+
+def test_a_module_lists_all_that_it_defines_for_others_sorted():
+    wrong: dict[str, object] = {}
+    for module in PUBLIC:
+        names = listed(module)
+        if module.is_private:  # what it offers is for its neighbours
+            if names is not None and names != sorted(set(names), key=order):
+                wrong[module.place] = names
+            continue
+        there = defined(module) | imported(module) | _lazy(module)
+        problems = {
+            "missing": defined(module) - set(names or []),
+            "not there": set(names or []) - there,
+            "not sorted": names != sorted(set(names or []), key=order),
+        }
+        if any(problems.values()):
+            wrong[module.place] = problems
+
+    assert not wrong
+
+
+def _lazy(module: Module) -> set[str]:
+    """Return the names that a module loads by its ``__getattr__``."""
+    loaded = module.load()
+    if "__getattr__" not in vars(loaded):
+        return set()
+    return {name for name in loaded.__all__ if getattr(loaded, name) is not None}
+
+
+def test_the_package_offers_exactly_what_it_imports():
+    (package,) = [module for module in PUBLIC if module.name == "habitkit"]
+
+    lazy = {"AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit"}
+    assert set(habitkit.__all__) == imported(package) | lazy
+    assert not defined(package)
+    assert all(getattr(habitkit, name) is not None for name in habitkit.__all__)
+
+
+def test_the_names_of_the_package_are_these():
+    """A name that is added or removed is added or removed on purpose."""
+    assert habitkit.__all__ == [
+        "AsyncHabitKit",
+        "AsyncHostKit",
+        "AsyncOwnedKit",
+        "AuditReport",
+        "Balance",
+        "Changed",
+        "CheckIn",
+        "CheckedIn",
+        "Clock",
+        "DayClock",
+        "Economy",
+        "Entry",
+        "Event",
+        "Finding",
+        "FreezeRule",
+        "Goal",
+        "Habit",
+        "HabitKit",
+        "HabitKitError",
+        "HabitState",
+        "Head",
+        "Hold",
+        "HostKit",
+        "OfflineCheckIn",
+        "OwnedKit",
+        "Posting",
+        "Reaction",
+        "RebuildReport",
+        "Refusal",
+        "RelayReport",
+        "RewardRule",
+        "Schedule",
+        "Slot",
+        "StoredEvent",
+        "Streak",
+        "Subscriber",
+        "SweepReport",
+        "SystemClock",
+        "Transaction",
+        "Transfer",
+        "Undone",
+        "on",
+        "subscribe",
+    ]
+
+
+def test_what_a_room_and_the_index_of_ports_import_they_offer():
+    for module in PUBLIC:
+        is_room = module.place.split("/")[0] in rooms() and module.path.name == "__init__.py"
+        if is_room or module.name == "habitkit.ports":
+            assert imported(module) == set(listed(module) or []), module.place
+
+
+def test_a_room_offers_names_of_its_own_pages_alone():
+    for module in PUBLIC:
+        if module.place.split("/")[0] in rooms() and module.path.name == "__init__.py":
+            others = [i.target for i in module.imports() if i.target not in LOADING]
+            assert all(target.startswith(f"{module.name}.") for target in others)
+
+
+def test_the_package_computes_nothing_at_import():
+    (package,) = [module for module in PUBLIC if module.name == "habitkit"]
+    for_types = [node.test for node in package.tree.body if isinstance(node, ast.If)]
+    assert {type(node) for node in package.tree.body if not isinstance(node, ast.If)} == {
+        ast.Expr,
+        ast.ImportFrom,
+        ast.Assign,
+    }
+    assert [ast.unparse(test) for test in for_types] == ["TYPE_CHECKING", "not TYPE_CHECKING"]
