@@ -39,7 +39,7 @@ STATES = {
         "SELECT owner, key, currency, settled FROM habitkit_entitlements ORDER BY owner, key"
     ),
     "snapshots": (
-        "SELECT habit_id, owner, first_day, marks, best, rev FROM habitkit_snapshots "
+        "SELECT habit_id, owner, first_day, bitmap, best, rev FROM habitkit_snapshots "
         "ORDER BY habit_id"
     ),
     "check-ins": (
@@ -67,7 +67,7 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
 
     def work(tx: Transaction) -> list[UUID]:
         today = tx.now.date()
-        yesterday, first, strip = today - timedelta(1), today - timedelta(days), b"1" * days
+        yesterday, first, snapshot_row = today - timedelta(1), today - timedelta(days), b"1" * days
         for number in range(OWNERS):
             opener = create(tx, f"owner{number}", "Open the accounts", Schedule.daily())
             check_in(tx, opener.id)
@@ -75,7 +75,7 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
         for number in range(habits):
             owner = f"owner{number % OWNERS}"
             habit = create(tx, owner, f"Habit {number}", Schedule.daily())
-            tx.streaks.put(Snapshot(habit.id, owner, first, strip, days, tx.rev(owner)))
+            tx.streaks.put(Snapshot(habit.id, owner, first, snapshot_row, days, tx.rev(owner)))
             at = tx.now - timedelta(1)
             fact = CheckIn(
                 tx.new_id(), habit.id, owner, yesterday, at, "UTC", None, "full", "app", at
@@ -117,11 +117,11 @@ def check_dicts(kit: HabitKit, dicts: Dicts) -> None:
     Raises:
         AssertionError: If they differ.
     """
-    for habit_id, (_, marks, best) in dicts.snapshots.items():
+    for habit_id, (_, bitmap, best) in dicts.snapshots.items():
         state = kit.streaks.state(habit_id)
-        assert state.streak.slots == len(marks) - marks.rfind(b"x") - 1
+        assert state.streak.slots == len(bitmap) - bitmap.rfind(b"x") - 1
         assert state.best.slots == best
     for number in range(OWNERS):
         owner = f"owner{number}"
-        newest = kit.coins.history(owner, limit=1)[0]
+        newest = kit.coins.statement(owner, limit=1)[0]
         assert (newest.balance, newest.seq) == dicts.accounts[owner, "wallet"]

@@ -38,7 +38,9 @@ STATES = {
 STATES_OF_THE_KIT = {
     **STATES,
     "owners": "SELECT owner, rev FROM habitkit_owners ORDER BY owner",
-    "answers": "SELECT owner, operation, key FROM habitkit_answers ORDER BY owner, operation, key",
+    "answers": (
+        "SELECT owner, operation, key FROM habitkit_idempotency ORDER BY owner, operation, key"
+    ),
     "events": (
         "SELECT owner, rev, position, type, key FROM habitkit_events ORDER BY owner, rev, position"
     ),

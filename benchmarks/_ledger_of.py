@@ -58,7 +58,7 @@ INSERT INTO habitkit_events (owner, rev, position, type, at, fields)
         "currency": "coin", "amount": 1000, "balance": 1000
     }' AS $json)
     FROM numbers ORDER BY 1, 2;
-INSERT INTO habitkit_answers (owner, operation, key, request, result, at)
+INSERT INTO habitkit_idempotency (owner, operation, key, request, result, at)
     SELECT owner, 'coins.award', 'before ' || step, CAST('{
         "target": "owner", "amount": "1000", "currency": "coin", "memo": "None", "metadata": "None"
     }' AS $json), '"0193b7a0-0000-7000-8000-000000000000"', $instant

@@ -38,10 +38,10 @@ LOCK = (
 )
 HABIT = (
     "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, "
-    "week_start, min_day_seconds, place FROM habitkit_habits WHERE id = ?"
+    "week_start, min_day_seconds, position FROM habitkit_habits WHERE id = ?"
 )
 SNAPSHOT = (
-    "SELECT habit_id, owner, first_day, marks, best, rev, judged_at, look_at, "
+    "SELECT habit_id, owner, first_day, bitmap, best, rev, recomputed_at, sweep_at, "
     "checkpoints FROM habitkit_snapshots WHERE habit_id = ?"
 )
 ADD_FACT = (
@@ -49,11 +49,12 @@ ADD_FACT = (
     "received_at, amount) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PUT_SNAPSHOT = (
-    "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, marks, best, rev, "
-    "judged_at, look_at, checkpoints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) "
+    "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, bitmap, best, rev, "
+    "recomputed_at, sweep_at, checkpoints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
+    "(habit_id) "
     "DO UPDATE SET "
-    "first_day = excluded.first_day, marks = excluded.marks, best = excluded.best, "
-    "rev = excluded.rev, judged_at = excluded.judged_at, look_at = excluded.look_at, "
+    "first_day = excluded.first_day, bitmap = excluded.bitmap, best = excluded.best, "
+    "rev = excluded.rev, recomputed_at = excluded.recomputed_at, sweep_at = excluded.sweep_at, "
     "checkpoints = excluded.checkpoints "
     "WHERE habitkit_snapshots.rev <= excluded.rev RETURNING rev"
 )
@@ -123,15 +124,15 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     ((owner,),) = yield "rows", OWNER_OF, (subject,)
     ((rev, _),) = yield "rows", LOCK, (owner, owner)
     yield "rows", HABIT, (subject,)
-    ((_, _, first, marks, best, *_),) = yield "rows", SNAPSHOT, (subject,)
-    marks = marks.ljust((today - values.to_day(first)).days, b"x") + b"1"
-    streak: int = len(marks) - marks.rfind(b"x") - 1
+    ((_, _, first, bitmap, best, *_),) = yield "rows", SNAPSHOT, (subject,)
+    bitmap = bitmap.ljust((today - values.to_day(first)).days, b"x") + b"1"
+    streak: int = len(bitmap) - bitmap.rfind(b"x") - 1
     fact_id, day = values.of_id(uuid.uuid4()), values.of_day(today)
     fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at, None)
     yield "run", ADD_FACT, fact
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     final = values.of_instant(midnight + timedelta(days=4, microseconds=1))
-    snapshot = (subject, owner, first, marks, max(best, streak), rev, None, final, None)
+    snapshot = (subject, owner, first, bitmap, max(best, streak), rev, None, final, None)
     yield "rows", PUT_SNAPSHOT, snapshot
 
     place = f"done:{habit_id}:{today}"

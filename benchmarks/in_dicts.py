@@ -31,9 +31,9 @@ class Dicts:
         today = now.date()
         owner, _ = self.habits[habit_id]
         rev = self.revs[owner] = self.revs.get(owner, 0) + 1
-        first, marks, best = self.snapshots[habit_id]
-        marks = marks.ljust((today - first).days, b"x") + b"1"
-        streak = len(marks) - marks.rfind(b"x") - 1
+        first, bitmap, best = self.snapshots[habit_id]
+        bitmap = bitmap.ljust((today - first).days, b"x") + b"1"
+        streak = len(bitmap) - bitmap.rfind(b"x") - 1
         fact_id, transfer_id = uuid.uuid4(), uuid.uuid4()
         self.facts[fact_id] = {
             "id": fact_id,
@@ -47,7 +47,7 @@ class Dicts:
             "source": "app",
             "received_at": now,
         }
-        self.snapshots[habit_id] = (first, marks, max(best, streak))
+        self.snapshots[habit_id] = (first, bitmap, max(best, streak))
         place = f"done:{habit_id}:{today}"
         key = (owner, f"{place}:completion")
         if key not in self.settled:
@@ -72,7 +72,7 @@ class Wallets:
         self.balances.update({(owner, "sink"): 0 for owner in balances})
         self.seqs = dict.fromkeys(self.balances, 0)
         self.revs = dict.fromkeys(balances, 0)
-        self.answers: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self.records: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.transfers: dict[uuid.UUID, dict[str, Any]] = {}
         self.entries: dict[tuple[str, str, int], tuple[Any, ...]] = {}
         self.events: dict[tuple[str, int, int], tuple[Any, ...]] = {}
@@ -81,7 +81,7 @@ class Wallets:
         """Spend a coin once a key; return how many were spent."""
         owner, key, now = order.owner, order.key, datetime.now(UTC)
         rev = self.revs[owner] = self.revs[owner] + 1
-        if (owner, key) in self.answers or self.balances[owner, "wallet"] < 1:
+        if (owner, key) in self.records or self.balances[owner, "wallet"] < 1:
             return 0
         transfer_id = uuid.uuid4()
         self.transfers[transfer_id] = {"id": transfer_id, "owner": owner, "amount": 1, "at": now}
@@ -89,7 +89,7 @@ class Wallets:
             balance = self.balances[owner, role] = self.balances[owner, role] + amount
             seq = self.seqs[owner, role] = self.seqs[owner, role] + 1
             self.entries[owner, role, seq] = (transfer_id, amount, balance, now)
-        self.answers[owner, key] = (owner, 1, "coin", None, None, transfer_id, now)
+        self.records[owner, key] = (owner, 1, "coin", None, None, transfer_id, now)
         balance = self.balances[owner, "wallet"]
         self.events[owner, rev, 0] = ("CoinsPosted", now, None, transfer_id, -1, balance)
         return 1

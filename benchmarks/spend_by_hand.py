@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from benchmarks._ledger_fill import Order
 
-ANSWER = (
-    "SELECT request, result, at FROM habitkit_answers WHERE owner = ? AND operation = ? AND key = ?"
+RECORD = (
+    "SELECT request, result, at FROM habitkit_idempotency WHERE owner = ? AND operation = ? AND "
+    "key = ?"
 )
-KEEP_ANSWER = (
-    "INSERT INTO habitkit_answers (owner, operation, key, request, result, at) "
+KEEP_RECORD = (
+    "INSERT INTO habitkit_idempotency (owner, operation, key, request, result, at) "
     "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (owner, operation, key) DO UPDATE SET "
     "request = excluded.request, result = excluded.result, at = excluded.at"
 )
@@ -39,7 +40,7 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[Order], int]:
         at = SQLITE.of_instant(now)
         cursor.execute("BEGIN IMMEDIATE")
         ((rev, _),) = cursor.execute(LOCK, (owner, owner)).fetchall()
-        if cursor.execute(ANSWER, (owner, "coins.spend", key)).fetchall():
+        if cursor.execute(RECORD, (owner, "coins.spend", key)).fetchall():
             cursor.execute("ROLLBACK")
             return 0
         accounts = cursor.execute(ACCOUNTS, (owner, "coin")).fetchall()
@@ -71,7 +72,7 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[Order], int]:
         }
         result = json.dumps(str(transfer_id))
         kept = (owner, "coins.spend", key, json.dumps(request), result, at)
-        cursor.execute(KEEP_ANSWER, kept)
+        cursor.execute(KEEP_RECORD, kept)
         posted = {
             "transfer_id": str(transfer_id),
             "kind": "spend",

@@ -1,7 +1,7 @@
 """What streaks cost: the pure core, histories of several lengths, a dashboard, an offline batch.
 
 All sides take blocks in turn. The loop is the plain reading of a history day by day, which is what
-a library without strips does.
+a library without bitmaps does.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _facts(days: int) -> list[CheckIn]:
 
 def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     """The pure core on ten years of a daily habit, against a loop over its days."""
-    strip, days = _snapshot(10 * A_YEAR), set(_done(10 * A_YEAR))
+    snapshot, days = _snapshot(10 * A_YEAR), set(_done(10 * A_YEAR))
     facts = _facts(10 * A_YEAR)
     rule = FreezeRule(7, 2)
     frozen_too = Habit(
@@ -116,7 +116,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     )
 
     def check_in(_: object) -> int:
-        return bitmap.current_run(bitmap.mark(strip, TODAY, 2, done=True), TODAY).slots
+        return bitmap.current_run(bitmap.set_day(snapshot, TODAY, 2, done=True), TODAY).slots
 
     def by_loop(_: object) -> int:
         done, day, slots = days | {TODAY}, TODAY, 0
@@ -132,7 +132,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     sides: list[Side] = [
         calls(by_loop, _nothing),
         calls(check_in, _nothing),
-        calls(lambda _: bitmap_state.state(HABIT, strip, NOW).best.slots, _nothing),
+        calls(lambda _: bitmap_state.state(HABIT, snapshot, NOW).best.slots, _nothing),
         calls(lambda _: evaluate(HABIT, facts, now=NOW).best.slots, _nothing),
         calls(lambda _: evaluate(frozen_too, facts, now=NOW).best.slots, _nothing),
     ]
@@ -146,7 +146,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
             "the loop",
             _over(checked, loop),
         ),
-        Row("full state from the strip, 10 years", state, 100e-6, "the loop", _over(state, loop)),
+        Row("full state from the bitmap, 10 years", state, 100e-6, "the loop", _over(state, loop)),
         Row("evaluate: all facts, 10 years", judged),
         Row("evaluate: all facts and freezes, 10 years", saved),
     ]

@@ -8,7 +8,7 @@ from importlib.metadata import version as installed
 from typing import Any
 
 from habitkit import async_kit, kit
-from habitkit.binding import Action, Procedure
+from habitkit.binding import Action, Workflow
 
 project = "habitkit"
 author = "habitkit contributors"
@@ -32,25 +32,25 @@ napoleon_use_ivar = True
 
 _STEPS = re.compile(r"^Steps\[(.*)\]$")
 _GIVEN_BY_THE_KIT = re.compile(
-    r"^ +(tx: The transaction|wiring: The kit's wiring).*\n", re.MULTILINE
+    r"^ +(tx: The transaction|settings: The kit's settings).*\n", re.MULTILINE
 )
 
 
-def _as_method(offered: Action[Any, Any] | Procedure[Any, Any], name: str) -> Any:
+def _as_method(offered: Action[Any, Any] | Workflow[Any, Any], name: str) -> Any:
     """Return an action as the method that callers see: without the transaction."""
 
     def method(self: object) -> None:
         """Stand for the bound call."""
 
     signature = inspect.signature(offered.function)
-    room = inspect.signature(method).parameters["self"]
+    service = inspect.signature(method).parameters["self"]
     given = list(signature.parameters.values())[1:]
     result = _STEPS.sub(r"\1", str(signature.return_annotation))
     method.__name__ = name
     method.__doc__ = _GIVEN_BY_THE_KIT.sub("", offered.function.__doc__ or "")
     method.__annotations__ = {**offered.function.__annotations__, "return": result}
     method.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[room, *given], return_annotation=result
+        parameters=[service, *given], return_annotation=result
     )
     return method
 
@@ -60,7 +60,7 @@ def _show_actions_as_methods() -> None:
     classes = [*vars(kit).values(), *vars(async_kit).values()]
     for base in {base for cls in classes if inspect.isclass(cls) for base in cls.__mro__}:
         for name, offered in list(vars(base).items()):
-            if isinstance(offered, Action | Procedure):
+            if isinstance(offered, Action | Workflow):
                 setattr(base, name, _as_method(offered, name))
 
 

@@ -153,7 +153,7 @@ def live_a_day(kit: HabitKit, habit: Habit, today: date) -> None:
     """
     key = f"demo:{today}:{habit.id}"
     purse = Purse(kit)
-    before = kit.coins.history(OWNER, limit=1)
+    before = kit.coins.statement(OWNER, limit=1)
 
     kit.coins.award(OWNER, 40, memo="for a visit", idempotency_key=f"{key}:visit")
     purse.tell("40 coins for a visit")
@@ -174,7 +174,7 @@ def live_a_day(kit: HabitKit, habit: Habit, today: date) -> None:
     undone = kit.habits.undo(done.id)
     purse.tell(f"undo the check-in, streak {undone.streak.slots}")
 
-    if kit.coins.history(OWNER, limit=1) == before:
+    if kit.coins.statement(OWNER, limit=1) == before:
         out.print("\nAll of this was asked for before, with the same keys: nothing happened twice.")
 
 
@@ -199,7 +199,7 @@ def show_ledger(kit: HabitKit) -> None:
     table.add_column("What")
     table.add_column("Coins", justify="right")
     table.add_column("Balance", justify="right")
-    for entry in reversed(kit.coins.history(OWNER, limit=LEDGER_LINES)):
+    for entry in reversed(kit.coins.statement(OWNER, limit=LEDGER_LINES)):
         what = f"{entry.kind}: {entry.memo}" if entry.memo else entry.kind
         table.add_row(f"{entry.seq}", what, f"{entry.amount:+d}", f"{entry.balance}")
     out.print(table)

@@ -19,9 +19,9 @@ from pydantic import BaseModel
 
 from habitkit import AsyncHabitKit, AsyncOwnedKit, CheckedIn, DayClock, Habit, Schedule, Undone
 from habitkit.errors import (
-    AnswerForgotten,
     HabitKitError,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InvalidInput,
     NotFound,
     Refused,
@@ -150,7 +150,7 @@ STATUS: dict[type[HabitKitError], int] = {
     NotFound: 404,
     Refused: 409,  # a rule says no: too few coins, a day that has not begun
     InvalidInput: 422,
-    AnswerForgotten: 409,  # the key is older than 30 days; nothing was done again
+    IdempotencyKeyExpired: 409,  # the key is older than 30 days; nothing was done again
     IdempotencyConflict: 422,  # as draft-ietf-httpapi-idempotency-key-header has it
     StoreBusy: 503,
 }

@@ -17,9 +17,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.errors import (
-    AnswerForgotten,
     HabitKitError,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InsufficientFunds,
     InvalidInput,
 )
@@ -60,7 +60,7 @@ class SoldOutError(Exception):
     """Somebody else got the last one."""
 
 
-Answer = tuple[Mapping[str, Any], int]
+JsonReply = tuple[Mapping[str, Any], int]
 
 
 def create_app(engine: Engine | None = None) -> Flask:
@@ -74,7 +74,7 @@ def create_app(engine: Engine | None = None) -> Flask:
     app.extensions["habitkit"] = kit
 
     @app.post("/orders")
-    def buy() -> Answer:
+    def buy() -> JsonReply:
         owner, wanted = user(), request.get_json()["item"]
         # The client names its order, so that it may ask again when it heard no answer.
         key = request.headers.get("Idempotency-Key", "")
@@ -102,7 +102,7 @@ def create_app(engine: Engine | None = None) -> Flask:
             return {"order": str(paid.id), "item": item.name, "paid": paid.amount}, 201
 
     @app.get("/me")
-    def me() -> Answer:
+    def me() -> JsonReply:
         owner = user()
         with Session(engine) as session, session.begin():
             orders = session.scalars(select(Order.item).where(Order.owner == owner)).all()
@@ -111,13 +111,13 @@ def create_app(engine: Engine | None = None) -> Flask:
         return {"coins": wallet, "orders": list(orders), "wishes": list(wishes)}, 200
 
     @app.errorhandler(SoldOutError)
-    def sold_out(_: SoldOutError) -> Answer:
+    def sold_out(_: SoldOutError) -> JsonReply:
         return problem("SoldOut", "somebody was faster; you keep your coins"), 409
 
-    @app.errorhandler(AnswerForgotten)
+    @app.errorhandler(IdempotencyKeyExpired)
     @app.errorhandler(InvalidInput)
     @app.errorhandler(IdempotencyConflict)
-    def bad_request(error: HabitKitError) -> Answer:
+    def bad_request(error: HabitKitError) -> JsonReply:
         return problem(type(error).__name__, str(error)), 422
 
     return app

@@ -33,8 +33,8 @@ __all__ = [
     "dump",
     "event_fields",
     "from_json",
+    "json_object",
     "load",
-    "plain_object",
     "restore_event",
     "to_json",
 ]
@@ -79,7 +79,7 @@ def load(text: str, kind: type[T], vocabulary: Mapping[str, type[Event]] = VOCAB
     return _converter(frozenset(vocabulary.items())).structure(json.loads(text), kind)
 
 
-def plain_object(value: Any, largest_bytes: int) -> dict[str, Any]:
+def json_object(value: Any, largest_bytes: int) -> dict[str, Any]:
     """Return a caller's mapping as a JSON object that every store can keep.
 
     A float of 1e16 or more is a whole number, and becomes an int: PostgreSQL's JSONB writes no

@@ -1,4 +1,4 @@
-"""What a kit of either colour is given, checked and put together for its transactions."""
+"""What a kit is given, checked and put together for its transactions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from habitkit.clock import SystemClock
 from habitkit.coins.domain.economy import Economy
-from habitkit.errors import ConfigurationError, RoomNotStored
+from habitkit.errors import ConfigurationError, NotSupportedByStore
 from habitkit.events import VOCABULARY, Event, Recorded
 from habitkit.habits.domain.strength import smoothed
-from habitkit.options import Wiring
+from habitkit.options import KitSettings
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.strength import Strength
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["wire"]
+__all__ = ["make_settings"]
 
 R = TypeVar("R")
 
 _SHORTEST_KEY = 16
 
 
-def wire(
+def make_settings(
     store: Store | AsyncStore,
     clock: Clock | None,
     economy: Economy | None,
@@ -36,36 +36,36 @@ def wire(
     strength: Strength | None,
     *,
     asynchronous: bool = False,
-) -> Wiring:
-    """Put together what a kit, of either colour, gives to its transactions.
+) -> KitSettings:
+    """Put together what a kit, of either mode, gives to its transactions.
 
     Args:
-        store: Where facts are kept; it says which rooms it keeps.
+        store: Where facts are kept; it says which modules it supports.
         clock: As for ``HabitKit``, like the rest.
         economy: None for the default, or for none where no ledger is kept.
         reactions: Those beyond habitkit's own.
-        subscribers: Who is told what after the commit.
+        subscribers: Who gets which events after the commit.
         audit_key: The key of the ledger's block hashes, or None.
         strength: How a slot moves the strength, or None for the default.
         asynchronous: True for a kit whose calls are awaited.
 
     Raises:
-        RoomNotStored: If there is an economy for a store that keeps no ledger.
+        NotSupportedByStore: If there is an economy for a store that keeps no ledger.
         ConfigurationError: If an argument is not what is expected: the store a URL or one for a
-            kit of the other colour, say, or the audit key too short.
+            kit of the other mode, say, or the audit key too short.
     """
     _expect_store(store)
-    _expect_colour(store, asynchronous=asynchronous)
+    _expect_mode(store, asynchronous=asynchronous)
     _expect_rest(clock, economy, audit_key, strength)
     given_reactions = _all_of(Reaction, reactions, "reactions", "on(HabitCompleted, function)")
     all_subscribers = _all_of(
         Subscriber, subscribers, "subscribers", "subscribe(HabitCompleted, function)"
     )
     if strength is not None and strength is smoothed:
-        strength = None  # whose shorter roads are for the default
-    has_coins = "coins" in store.rooms
+        strength = None  # whose shorter paths are for the default
+    has_coins = "coins" in store.modules
     if economy is not None and not has_coins:
-        raise RoomNotStored("coins", store.name)
+        raise NotSupportedByStore("coins", store.name)
     rules = Economy.default() if economy is None else economy
     own = default_reactions(rules) if has_coins else ()
     all_reactions = (*own, *given_reactions)
@@ -75,7 +75,7 @@ def wire(
         for kind in reaction.types
         if kind not in {Event, Recorded}  # they stand for events without a class of their own
     }
-    return Wiring(
+    return KitSettings(
         clock=SystemClock() if clock is None else clock,
         economy=rules,
         reactions=all_reactions,
@@ -85,7 +85,7 @@ def wire(
         audit_key=audit_key,
         strength=strength,
         keeps_coins=has_coins,
-        keeps_habits={"habits", "streaks"} <= set(store.rooms),
+        keeps_habits={"habits", "streaks"} <= set(store.modules),
     )
 
 
@@ -94,7 +94,7 @@ def _expect_store(store: object) -> None:
     if isinstance(store, str):
         msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
         raise ConfigurationError(msg)
-    parts = ("name", "rooms", "run", "close")
+    parts = ("name", "modules", "run", "close")
     if isinstance(store, type) or not all(hasattr(store, part) for part in parts):
         msg = f"store: expected a store such as MemoryStore() or SqlStore(engine), got {store!r}"
         raise ConfigurationError(msg)
@@ -128,7 +128,7 @@ def _all_of(kind: type[R], given: object, name: str, example: str) -> tuple[R, .
     raise ConfigurationError(msg)
 
 
-def _expect_colour(store: Store | AsyncStore, *, asynchronous: bool) -> None:
+def _expect_mode(store: Store | AsyncStore, *, asynchronous: bool) -> None:
     """Refuse a sync store in an async kit, which would commit before it fails, and the reverse."""
     awaited = any(inspect.iscoroutinefunction(call) for call in (store.run, store.close))
     if awaited == asynchronous:

@@ -1,4 +1,4 @@
-"""The kit for async hosts: the same rooms and names, awaited."""
+"""The kit for async hosts: the same services and names, awaited."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids, plugins
-from habitkit.assembly import wire
-from habitkit.binding import AsyncRoom, AsyncRunner, Life, procedure
-from habitkit.errors import HostTransactionUnsupported, RoomNotStored
+from habitkit.assembly import make_settings
+from habitkit.binding import AsyncRunner, AsyncService, KitState, workflow
+from habitkit.errors import HostTransactionUnsupported, NotSupportedByStore
 from habitkit.habits.rebuild import rebuild_all as rebuild
 from habitkit.reactions import sweep
 from habitkit.store import AsyncHostTransactions
@@ -33,14 +33,14 @@ __all__ = [
     "AsyncHabitKit",
     "AsyncHostKit",
     "AsyncOwnedKit",
-    "AsyncRooms",
+    "AsyncServices",
 ]
 
 R = TypeVar("R")
 
 
-class AsyncRooms(AsyncRoom):
-    """The rooms on one async store, and the way to compose their actions."""
+class AsyncServices(AsyncService):
+    """The services on one async store, and the way to compose their actions."""
 
     @cached_property
     def habits(self) -> AsyncHabits:
@@ -77,17 +77,17 @@ class AsyncRooms(AsyncRoom):
         """
         return self._runner(work, (), {}, write=True)
 
-    def _stored(self, *rooms: str) -> AsyncRunner:
-        """Return the runner for a room that needs the facts of these."""
+    def _stored(self, *modules: str) -> AsyncRunner:
+        """Return the runner for a service that needs the facts of these."""
         store = self._runner.store
-        for room in rooms:
-            if room not in store.rooms:
-                raise RoomNotStored(room, store.name)
+        for module in modules:
+            if module not in store.modules:
+                raise NotSupportedByStore(module, store.name)
         return self._runner
 
 
-class AsyncOwnedKit(AsyncRooms):
-    """The rooms as one owner may see them: whatever belongs to another does not exist."""
+class AsyncOwnedKit(AsyncServices):
+    """The services as one owner may see them: whatever belongs to another does not exist."""
 
     @property
     def owner(self) -> str:
@@ -95,20 +95,20 @@ class AsyncOwnedKit(AsyncRooms):
         return self._runner.scope or ""
 
 
-class _EveryOwner(AsyncRooms):
-    """The rooms for all owners."""
+class _EveryOwner(AsyncServices):
+    """The services for all owners."""
 
     def owned_by(self, owner: str) -> AsyncOwnedKit:
-        """Return the rooms as one owner may see them; see ``HabitKit.owned_by``."""
+        """Return the services as one owner may see them; see ``HabitKit.owned_by``."""
         return AsyncOwnedKit(self._runner.scoped(ids.owner(owner)))
 
 
 class AsyncHostKit(_EveryOwner):
-    """The rooms inside one transaction of the host, as ``AsyncHabitKit.on`` returns them."""
+    """The services inside one transaction of the host, as ``AsyncHabitKit.on`` returns them."""
 
 
 class AsyncHabitKit(_EveryOwner):
-    """All rooms on one store, for an async host."""
+    """All services on one store, for an async host."""
 
     def __init__(
         self,
@@ -121,8 +121,8 @@ class AsyncHabitKit(_EveryOwner):
         audit_key: bytes | None = None,
         strength: Strength | None = None,
     ) -> None:
-        """Wire the rooms to an async store; arguments and errors as for ``HabitKit``."""
-        wiring = wire(
+        """Put the services on an async store; arguments and errors as for ``HabitKit``."""
+        settings = make_settings(
             store,
             clock,
             economy,
@@ -132,7 +132,7 @@ class AsyncHabitKit(_EveryOwner):
             strength,
             asynchronous=True,
         )
-        super().__init__(AsyncRunner(store, wiring, Life()))
+        super().__init__(AsyncRunner(store, settings, KitState()))
         self._owned_store: AsyncStore | None = None
 
     @classmethod
@@ -172,11 +172,11 @@ class AsyncHabitKit(_EveryOwner):
 
         return AsyncRelay(self._runner)
 
-    sweep = procedure(sweep)
-    rebuild = procedure(rebuild)
+    sweep = workflow(sweep)
+    rebuild = workflow(rebuild)
 
     def on(self, handle: object) -> AsyncHostKit:
-        """Return the rooms inside the host's own transaction; see ``HabitKit.on``.
+        """Return the services inside the host's own transaction; see ``HabitKit.on``.
 
         Args:
             handle: With a SQL store: an SQLAlchemy ``AsyncConnection``, ``AsyncSession`` or
@@ -192,7 +192,7 @@ class AsyncHabitKit(_EveryOwner):
 
     async def close(self) -> None:
         """Close the kit, and the store if the kit opened it. Closing twice is fine."""
-        self._runner.life.closed = True
+        self._runner.state.closed = True
         store, self._owned_store = self._owned_store, None
         if store is not None:
             await store.close()

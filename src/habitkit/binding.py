@@ -1,16 +1,16 @@
-"""The colour binder: one plain function becomes a method of a sync and of an async room.
+"""The binder: one plain function becomes a method of a sync and of an async service.
 
-    class HabitActions:                 the room's table of contents
+    class HabitService:                 the service's table of contents
         create = action(create)         create(tx, owner, ...) -> Habit
         find = query(find)              a read transaction: no lock, no emit
 
-    class Habits(HabitActions, SyncRoom): ...       kit.habits.create("ada", ...)
-    class AsyncHabits(HabitActions, AsyncRoom): ... await kit.habits.create("ada", ...)
+    class Habits(HabitService, SyncService): ...       kit.habits.create("ada", ...)
+    class AsyncHabits(HabitService, AsyncService): ... await kit.habits.create("ada", ...)
 
-``action`` is a non-data descriptor. The first access on a room makes the bound call and leaves it
-in the room's ``__dict__``, where Python finds it before the descriptor from then on.
+``action`` is a non-data descriptor. The first access on a service makes the bound call and leaves
+it in the service's ``__dict__``, where Python finds it before the descriptor from then on.
 
-A ``procedure`` is bound in the same way: work of several transactions, see ``habitkit.workflow``.
+A ``workflow`` is bound in the same way: work of several transactions, see ``habitkit.workflow``.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ from habitkit.workflow import drive, drive_async
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from habitkit.options import Wiring
+    from habitkit.options import KitSettings
     from habitkit.store import AsyncStore, Store, Stores
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
 __all__ = [
     "Action",
-    "AsyncRoom",
     "AsyncRunner",
-    "Life",
-    "Procedure",
-    "SyncRoom",
+    "AsyncService",
+    "KitState",
     "SyncRunner",
+    "SyncService",
+    "Workflow",
     "action",
-    "procedure",
     "query",
+    "workflow",
 ]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Life:
+class KitState:
     """Whether a kit, and with it every view of it, is closed."""
 
     def __init__(self) -> None:
@@ -67,9 +67,9 @@ class Life:
 class _Runner:
     """What both runners share: how a function becomes work on open stores."""
 
-    def __init__(self, wiring: Wiring, life: Life, scope: str | None) -> None:
-        self.wiring = wiring
-        self.life = life
+    def __init__(self, settings: KitSettings, state: KitState, scope: str | None) -> None:
+        self.settings = settings
+        self.state = state
         self.scope = scope
 
     def work(
@@ -81,27 +81,29 @@ class _Runner:
     ) -> Callable[[Stores], R]:
         """Return the work a store runs: a transaction around the function."""
         refuse_nesting()
-        if self.life.closed:
+        if self.state.closed:
             raise KitClosed
         wanted = set[str]()
-        return partial(begin, self.wiring, self.scope, function, args, kwargs, write, wanted)
+        return partial(begin, self.settings, self.scope, function, args, kwargs, write, wanted)
 
 
 class SyncRunner(_Runner):
     """Runs functions of a transaction on a store."""
 
-    def __init__(self, store: Store, wiring: Wiring, life: Life, scope: str | None = None) -> None:
+    def __init__(
+        self, store: Store, settings: KitSettings, state: KitState, scope: str | None = None
+    ) -> None:
         """Keep the store and what its transactions are given."""
-        super().__init__(wiring, life, scope)
+        super().__init__(settings, state, scope)
         self.store = store
 
     def inside(self, store: Store) -> SyncRunner:
         """Return the same on a store inside a transaction of the host."""
-        return SyncRunner(store, self.wiring, self.life)
+        return SyncRunner(store, self.settings, self.state)
 
     def scoped(self, owner: str) -> SyncRunner:
         """Return the same for one owner alone."""
-        return SyncRunner(self.store, self.wiring, self.life, owner)
+        return SyncRunner(self.store, self.settings, self.state, owner)
 
     def __call__(
         self,
@@ -119,19 +121,19 @@ class AsyncRunner(_Runner):
     """Runs functions of a transaction on an async store."""
 
     def __init__(
-        self, store: AsyncStore, wiring: Wiring, life: Life, scope: str | None = None
+        self, store: AsyncStore, settings: KitSettings, state: KitState, scope: str | None = None
     ) -> None:
         """Keep the store and what its transactions are given."""
-        super().__init__(wiring, life, scope)
+        super().__init__(settings, state, scope)
         self.store = store
 
     def inside(self, store: AsyncStore) -> AsyncRunner:
         """Return the same on a store inside a transaction of the host."""
-        return AsyncRunner(store, self.wiring, self.life)
+        return AsyncRunner(store, self.settings, self.state)
 
     def scoped(self, owner: str) -> AsyncRunner:
         """Return the same for one owner alone."""
-        return AsyncRunner(self.store, self.wiring, self.life, owner)
+        return AsyncRunner(self.store, self.settings, self.state, owner)
 
     async def __call__(
         self,
@@ -146,24 +148,24 @@ class AsyncRunner(_Runner):
         return await self.store.run(work, write=write, keyed=keyed)
 
 
-class SyncRoom:
-    """A room whose actions are plain calls."""
+class SyncService:
+    """A service whose actions are plain calls."""
 
     def __init__(self, runner: SyncRunner) -> None:
-        """Bind the room's actions to a runner."""
+        """Bind the service's actions to a runner."""
         self._runner = runner
 
 
-class AsyncRoom:
-    """A room whose actions are awaited."""
+class AsyncService:
+    """A service whose actions are awaited."""
 
     def __init__(self, runner: AsyncRunner) -> None:
-        """Bind the room's actions to a runner."""
+        """Bind the service's actions to a runner."""
         self._runner = runner
 
 
 class Action(Generic[P, R]):
-    """A function ``(tx, ...) -> R`` that a room offers as a method; see the top of this file."""
+    """A function ``(tx, ...) -> R`` that a service offers as a method; see the top of this file."""
 
     def __init__(self, function: Callable[Concatenate[Transaction, P], R], *, write: bool) -> None:
         """Keep the function; ``write`` is False for a query."""
@@ -176,37 +178,37 @@ class Action(Generic[P, R]):
         self.name = name
 
     @overload
-    def __get__(self, room: None, _: type | None = None) -> Action[P, R]: ...
+    def __get__(self, service: None, _: type | None = None) -> Action[P, R]: ...
     @overload
-    def __get__(self, room: SyncRoom, _: type | None = None) -> Callable[P, R]: ...
+    def __get__(self, service: SyncService, _: type | None = None) -> Callable[P, R]: ...
     @overload
     def __get__(
-        self, room: AsyncRoom, _: type | None = None
+        self, service: AsyncService, _: type | None = None
     ) -> Callable[P, Coroutine[Any, Any, R]]: ...
-    def __get__(self, room: SyncRoom | AsyncRoom | None, _: type | None = None) -> Any:
-        """Bind to a room, once."""
-        if room is None:
+    def __get__(self, service: SyncService | AsyncService | None, _: type | None = None) -> Any:
+        """Bind to a service, once."""
+        if service is None:
             return self
         function, write = self.function, self.write
-        if isinstance(room, AsyncRoom):
-            run_async = room._runner  # noqa: SLF001 - the binder and its rooms are one thing
+        if isinstance(service, AsyncService):
+            run_async = service._runner  # noqa: SLF001 - the binder and its services are one thing
 
             async def bound_async(*args: P.args, **kwargs: P.kwargs) -> R:
                 return await run_async(function, args, kwargs, write)
 
-            return _dress(bound_async, function, room, self.name)
-        run = room._runner.__call__  # noqa: SLF001 - found once; calling the runner finds it each time
+            return _describe(bound_async, function, service, self.name)
+        run = service._runner.__call__  # noqa: SLF001 - found once; calling the runner finds it each time
 
         def bound(*args: P.args, **kwargs: P.kwargs) -> R:
             return run(function, args, kwargs, write)
 
-        return _dress(bound, function, room, self.name)
+        return _describe(bound, function, service, self.name)
 
 
-class Procedure(Generic[P, R]):
-    """A generator function ``(wiring, ...) -> steps`` that a room offers as a method."""
+class Workflow(Generic[P, R]):
+    """A generator function ``(settings, ...) -> steps`` that a service offers as a method."""
 
-    def __init__(self, function: Callable[Concatenate[Wiring, P], Steps[R]]) -> None:
+    def __init__(self, function: Callable[Concatenate[KitSettings, P], Steps[R]]) -> None:
         """Keep the generator function."""
         self.function = function
         self.__doc__ = function.__doc__
@@ -216,58 +218,58 @@ class Procedure(Generic[P, R]):
         self.name = name
 
     @overload
-    def __get__(self, room: None, _: type | None = None) -> Procedure[P, R]: ...
+    def __get__(self, service: None, _: type | None = None) -> Workflow[P, R]: ...
     @overload
-    def __get__(self, room: SyncRoom, _: type | None = None) -> Callable[P, R]: ...
+    def __get__(self, service: SyncService, _: type | None = None) -> Callable[P, R]: ...
     @overload
     def __get__(
-        self, room: AsyncRoom, _: type | None = None
+        self, service: AsyncService, _: type | None = None
     ) -> Callable[P, Coroutine[Any, Any, R]]: ...
-    def __get__(self, room: SyncRoom | AsyncRoom | None, _: type | None = None) -> Any:
-        """Bind to a room, once."""
-        if room is None:
+    def __get__(self, service: SyncService | AsyncService | None, _: type | None = None) -> Any:
+        """Bind to a service, once."""
+        if service is None:
             return self
         function = self.function
-        if isinstance(room, AsyncRoom):
-            run_async = room._runner  # noqa: SLF001
+        if isinstance(service, AsyncService):
+            run_async = service._runner  # noqa: SLF001
 
             async def bound_async(*args: P.args, **kwargs: P.kwargs) -> R:
-                return await drive_async(function(run_async.wiring, *args, **kwargs), run_async)
+                return await drive_async(function(run_async.settings, *args, **kwargs), run_async)
 
-            return _dress(bound_async, function, room, self.name)
-        run = room._runner  # noqa: SLF001
+            return _describe(bound_async, function, service, self.name)
+        run = service._runner  # noqa: SLF001
 
         def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-            return drive(function(run.wiring, *args, **kwargs), run)
+            return drive(function(run.settings, *args, **kwargs), run)
 
-        return _dress(bound, function, room, self.name)
+        return _describe(bound, function, service, self.name)
 
 
 def action(function: Callable[Concatenate[Transaction, P], R]) -> Action[P, R]:
-    """Offer a use case that may write as a method of a room."""
+    """Offer a use case that may write as a method of a service."""
     return Action(function, write=True)
 
 
 def query(function: Callable[Concatenate[Transaction, P], R]) -> Action[P, R]:
-    """Offer a use case that only reads as a method of a room."""
+    """Offer a use case that only reads as a method of a service."""
     return Action(function, write=False)
 
 
-def procedure(function: Callable[Concatenate[Wiring, P], Steps[R]]) -> Procedure[P, R]:
-    """Offer work of several transactions as a method of a room."""
-    return Procedure(function)
+def workflow(function: Callable[Concatenate[KitSettings, P], Steps[R]]) -> Workflow[P, R]:
+    """Offer work of several transactions as a method of a service."""
+    return Workflow(function)
 
 
-def _dress(
-    bound: Callable[..., Any], function: Callable[..., Any], room: object, name: str
+def _describe(
+    bound: Callable[..., Any], function: Callable[..., Any], service: object, name: str
 ) -> Callable[..., Any]:
-    """Give a bound call the function's name, docs and signature, and leave it in the room."""
+    """Give a bound call the function's name, docs and signature, and leave it in the service."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
     bound.__name__ = name
-    bound.__qualname__ = f"{type(room).__qualname__}.{name}"
+    bound.__qualname__ = f"{type(service).__qualname__}.{name}"
     bound.__module__ = function.__module__
     bound.__doc__ = function.__doc__
     bound.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    room.__dict__[name] = bound
+    service.__dict__[name] = bound
     return bound

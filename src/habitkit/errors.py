@@ -16,20 +16,20 @@
     │   ├── InsufficientFunds
     │   ├── BalanceOverflow
     │   ├── HoldEnded
-    │   ├── ManagedTransfer
+    │   ├── TransferNotReversible
     │   ├── AlreadyReversed
     │   ├── BatchRefused
-    │   ├── DayRefused
+    │   ├── DayOutOfRange
     │   └── ImportRefused
-    ├── AnswerForgotten          the key's request was carried out too long ago to answer again
+    ├── IdempotencyKeyExpired    the key was used too long ago; its result is gone
     ├── IdempotencyConflict      the key was used for another request
-    ├── Misuse                   the program calls the kit in a way it must not
+    ├── UsageError               the program calls the kit in a way it must not
     │   ├── KitClosed
     │   ├── NestedTransaction
     │   ├── NotLocked
     │   ├── ReadOnlyTransaction
     │   ├── ReactionLoop
-    │   ├── RoomNotStored
+    │   ├── NotSupportedByStore
     │   └── HostTransactionUnsupported
     ├── ConfigurationError       the kit cannot be put together like this
     │   ├── UnknownScheme
@@ -59,11 +59,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyReversed",
-    "AnswerForgotten",
     "BalanceOverflow",
     "BatchRefused",
     "ConfigurationError",
-    "DayRefused",
+    "DayOutOfRange",
     "Duplicate",
     "HabitKitError",
     "HoldEnded",
@@ -71,6 +70,7 @@ __all__ = [
     "HostTransactionStale",
     "HostTransactionUnsupported",
     "IdempotencyConflict",
+    "IdempotencyKeyExpired",
     "ImportRefused",
     "InsufficientFunds",
     "IntegrityError",
@@ -84,23 +84,23 @@ __all__ = [
     "InvalidOwner",
     "InvalidZone",
     "KitClosed",
-    "ManagedTransfer",
     "MissingExtra",
-    "Misuse",
     "NestedTransaction",
     "NotFound",
     "NotLocked",
+    "NotSupportedByStore",
     "OutcomeUnknown",
     "ReactionLoop",
     "ReadOnlyTransaction",
     "Refused",
-    "RoomNotStored",
     "SchemaMissing",
     "SchemaOutdated",
     "StoreBusy",
     "StoreError",
+    "TransferNotReversible",
     "UnknownCurrency",
     "UnknownScheme",
+    "UsageError",
 ]
 
 
@@ -245,7 +245,7 @@ class HoldEnded(Refused):
         super().__init__(f"the hold {hold_id} has ended: it was {what}, and ends once")
 
 
-class ManagedTransfer(Refused):
+class TransferNotReversible(Refused):
     """A transfer that reconciliation, a hold or a reversal has posted, and that alone may undo it.
 
     Attributes:
@@ -293,7 +293,7 @@ class BatchRefused(Refused):
         super().__init__(f"item {index} of the batch, so nothing was done: {reason}")
 
 
-class DayRefused(Refused):
+class DayOutOfRange(Refused):
     """A check-in for a day that has not begun yet or is too far in the past.
 
     Attributes:
@@ -328,8 +328,8 @@ class ImportRefused(Refused):
         super().__init__(f"{where}: {reason}")
 
 
-class AnswerForgotten(HabitKitError):
-    """An idempotency key was answered so long ago that the answer is gone; nothing was done again.
+class IdempotencyKeyExpired(HabitKitError):
+    """An idempotency key was used so long ago that the result is gone; nothing was done again.
 
     Attributes:
         operation: The operation the key was used for.
@@ -341,7 +341,7 @@ class AnswerForgotten(HabitKitError):
         self.operation = operation
         self.key = key
         super().__init__(
-            f"idempotency key {key!r} was used for {operation} more than 30 days ago; its answer "
+            f"idempotency key {key!r} was used for {operation} more than 30 days ago; its result "
             "is no longer kept, and it was not done again"
         )
 
@@ -370,11 +370,11 @@ class IdempotencyConflict(HabitKitError):
 # -- the program's fault -----------------------------------------------------------------------
 
 
-class Misuse(HabitKitError, RuntimeError):
+class UsageError(HabitKitError, RuntimeError):
     """The program calls the kit in a way that it must not."""
 
 
-class KitClosed(Misuse):
+class KitClosed(UsageError):
     """The kit was closed before the call."""
 
     def __init__(self) -> None:
@@ -382,7 +382,7 @@ class KitClosed(Misuse):
         super().__init__("this kit is closed; open a new one with HabitKit.open(url)")
 
 
-class NestedTransaction(Misuse):
+class NestedTransaction(UsageError):
     """The kit was called from inside one of its own transactions."""
 
     def __init__(self) -> None:
@@ -393,7 +393,7 @@ class NestedTransaction(Misuse):
         )
 
 
-class NotLocked(Misuse):
+class NotLocked(UsageError):
     """An action changes an owner's state without holding that owner's lock.
 
     Attributes:
@@ -406,7 +406,7 @@ class NotLocked(Misuse):
         super().__init__(f"the lock of {owner!r} is not held; call tx.lock({owner!r}) first")
 
 
-class ReadOnlyTransaction(Misuse):
+class ReadOnlyTransaction(UsageError):
     """A query tried to lock or to emit."""
 
     def __init__(self, what: str) -> None:
@@ -414,7 +414,7 @@ class ReadOnlyTransaction(Misuse):
         super().__init__(f"{what} inside a query: declare it with action(), not query()")
 
 
-class ReactionLoop(Misuse):
+class ReactionLoop(UsageError):
     """Reactions kept causing events beyond the bound.
 
     Attributes:
@@ -430,22 +430,22 @@ class ReactionLoop(Misuse):
         )
 
 
-class RoomNotStored(Misuse):
-    """The store does not keep the facts of this room.
+class NotSupportedByStore(UsageError):
+    """The store does not keep the facts of this module.
 
     Attributes:
-        room: The room that was asked for.
+        module: The module that was asked for.
         store: The store's name.
     """
 
-    def __init__(self, room: str, store: str) -> None:
-        """Name the room and the store."""
-        self.room = room
+    def __init__(self, module: str, store: str) -> None:
+        """Name the module and the store."""
+        self.module = module
         self.store = store
-        super().__init__(f"the store {store!r} does not keep the room {room!r}")
+        super().__init__(f"the store {store!r} does not support the module {module!r}")
 
 
-class HostTransactionUnsupported(Misuse):
+class HostTransactionUnsupported(UsageError):
     """This store cannot work inside a transaction of the host, or not inside this one."""
 
     @classmethod
@@ -462,7 +462,7 @@ class ConfigurationError(HabitKitError):
 
 
 class UnknownScheme(ConfigurationError):
-    """No installed backend answers to the URL's scheme.
+    """No installed backend is for the URL's scheme.
 
     Attributes:
         scheme: The scheme that was given.

@@ -1,6 +1,6 @@
 """Identifiers: time-ordered for what is new, derived for what must be found again.
 
-Beside them what else callers name things by: owners, keys, and the places of a page.
+Beside them what else callers name things by: owners, keys, and cursors.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from habitkit.errors import InvalidId, InvalidInput, InvalidKey, InvalidOwner
 
 __all__ = [
     "companion",
+    "cursor",
     "derived_id",
     "key",
     "limit",
     "owner",
     "parse_id",
-    "place",
     "system_owner",
     "time_ordered_id",
 ]
@@ -31,7 +31,7 @@ _NAMESPACE = UUID("6d1f1c4e-6a0f-5c39-9a53-8d5e7f0a4b21")
 _LONGEST_NAME = 200
 _A_NAME = f"a non-empty string of at most {_LONGEST_NAME} characters, valid UTF-8 without NUL"
 _OUR_OWN = "habitkit:"
-_LARGEST_PLACE = 2**63 - 1
+_LARGEST_CURSOR = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_7_AND_VARIANT = 0x7 << 76 | 0b10 << 62
 _RANDOM = (0x0FFF << 64) | ((1 << 62) - 1)
@@ -128,12 +128,12 @@ def limit(value: object, largest: int = 1000) -> int:
     raise InvalidInput("limit", given=value, expected=f"an int from 1 to {largest}")
 
 
-def place(value: object) -> int:
-    """Return a valid place in something numbered, after which to go on: an int of 64 bits.
+def cursor(value: object) -> int:
+    """Return a valid cursor, a number after which to go on: an int of 64 bits.
 
     Raises:
         InvalidInput: If it is anything else; True and 1.0 are none.
     """
-    if type(value) is int and 0 <= value <= _LARGEST_PLACE:
+    if type(value) is int and 0 <= value <= _LARGEST_CURSOR:
         return value
     raise InvalidInput("after", given=value, expected="an int from 0 to 2**63-1, or None")

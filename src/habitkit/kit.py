@@ -1,4 +1,4 @@
-"""The kit: rooms wired to a store. It binds actions to a colour and holds no behaviour."""
+"""The kit: services on a store. It binds actions to sync or async calls and holds no behaviour."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import ids, plugins
-from habitkit.assembly import wire
-from habitkit.binding import Life, SyncRoom, SyncRunner, procedure
-from habitkit.errors import HostTransactionUnsupported, RoomNotStored
+from habitkit.assembly import make_settings
+from habitkit.binding import KitState, SyncRunner, SyncService, workflow
+from habitkit.errors import HostTransactionUnsupported, NotSupportedByStore
 from habitkit.habits.rebuild import rebuild_all as rebuild
 from habitkit.reactions import sweep
 from habitkit.store import HostTransactions
@@ -33,14 +33,14 @@ __all__ = [
     "HabitKit",
     "HostKit",
     "OwnedKit",
-    "Rooms",
+    "Services",
 ]
 
 R = TypeVar("R")
 
 
-class Rooms(SyncRoom):
-    """The rooms on one store, and the way to compose their actions."""
+class Services(SyncService):
+    """The services on one store, and the way to compose their actions."""
 
     @cached_property
     def habits(self) -> Habits:
@@ -83,17 +83,17 @@ class Rooms(SyncRoom):
         """
         return self._runner(work, (), {}, write=True)
 
-    def _stored(self, *rooms: str) -> SyncRunner:
-        """Return the runner for a room that needs the facts of these."""
+    def _stored(self, *modules: str) -> SyncRunner:
+        """Return the runner for a service that needs the facts of these."""
         store = self._runner.store
-        for room in rooms:
-            if room not in store.rooms:
-                raise RoomNotStored(room, store.name)
+        for module in modules:
+            if module not in store.modules:
+                raise NotSupportedByStore(module, store.name)
         return self._runner
 
 
-class OwnedKit(Rooms):
-    """The rooms as one owner may see them: whatever belongs to another does not exist."""
+class OwnedKit(Services):
+    """The services as one owner may see them: whatever belongs to another does not exist."""
 
     @property
     def owner(self) -> str:
@@ -101,13 +101,13 @@ class OwnedKit(Rooms):
         return self._runner.scope or ""
 
 
-class _EveryOwner(Rooms):
-    """The rooms for all owners."""
+class _EveryOwner(Services):
+    """The services for all owners."""
 
     def owned_by(self, owner: str) -> OwnedKit:
-        """Return the rooms as one owner may see them; for web handlers.
+        """Return the services as one owner may see them; for web handlers.
 
-        The rooms and their signatures are the same. Whatever belongs to another owner does not
+        The services and their signatures are the same. Whatever belongs to another owner does not
         exist there (``NotFound``), an owner argument other than this one included.
 
         Raises:
@@ -117,11 +117,11 @@ class _EveryOwner(Rooms):
 
 
 class HostKit(_EveryOwner):
-    """The rooms inside one transaction of the host, as ``HabitKit.on`` returns them."""
+    """The services inside one transaction of the host, as ``HabitKit.on`` returns them."""
 
 
 class HabitKit(_EveryOwner):
-    """All rooms on one store.
+    """All services on one store.
 
     Example:
         >>> from habitkit import HabitKit, Schedule
@@ -142,7 +142,7 @@ class HabitKit(_EveryOwner):
         audit_key: bytes | None = None,
         strength: Strength | None = None,
     ) -> None:
-        """Wire the rooms to a store; nothing is read or written yet.
+        """Put the services on a store; nothing is read or written yet.
 
         Args:
             store: Where facts are kept. The kit does not close a store that it was given.
@@ -150,17 +150,17 @@ class HabitKit(_EveryOwner):
             economy: What facts entitle to; 10 coins a done day and 50 at each seventh of a streak
                 by default.
             reactions: Who else reacts to what, after habitkit's own reactions, in this order.
-            subscribers: Who is told what after the commit, by ``kit.relay``.
+            subscribers: Who gets which events after the commit, by ``kit.relay``.
             audit_key: At least 16 secret bytes that make the ledger's block hashes HMACs.
             strength: How a slot moves the strength of a habit; ``smoothed`` by default.
 
         Raises:
-            RoomNotStored: If an economy is given and the store keeps no coins.
+            NotSupportedByStore: If an economy is given and the store keeps no coins.
             ConfigurationError: If an argument is not what is expected, such as a URL or an async
                 store instead of a store; it is named.
         """
-        wiring = wire(store, clock, economy, reactions, subscribers, audit_key, strength)
-        super().__init__(SyncRunner(store, wiring, Life()))
+        settings = make_settings(store, clock, economy, reactions, subscribers, audit_key, strength)
+        super().__init__(SyncRunner(store, settings, KitState()))
         self._owned_store: Store | None = None
 
     @classmethod
@@ -190,7 +190,7 @@ class HabitKit(_EveryOwner):
             strength: As for the constructor.
 
         Raises:
-            UnknownScheme: If no installed backend answers to the URL.
+            UnknownScheme: If no installed backend is for the URL.
             MissingExtra: If the backend's driver is not installed.
             SchemaMissing: If a database server has no habitkit tables; names the command.
             SchemaOutdated: If its tables are of another version; names the command.
@@ -219,11 +219,11 @@ class HabitKit(_EveryOwner):
 
         return Relay(self._runner)
 
-    sweep = procedure(sweep)
-    rebuild = procedure(rebuild)
+    sweep = workflow(sweep)
+    rebuild = workflow(rebuild)
 
     def on(self, handle: object) -> HostKit:
-        """Return the rooms inside the host's own transaction.
+        """Return the services inside the host's own transaction.
 
         They never commit and never retry. Each action runs in a savepoint: a failing one leaves
         nothing behind while the host goes on, and the host's rollback undoes all of it.
@@ -242,7 +242,7 @@ class HabitKit(_EveryOwner):
 
     def close(self) -> None:
         """Close the kit, and the store if the kit opened it. Closing twice is fine."""
-        self._runner.life.closed = True
+        self._runner.state.closed = True
         store, self._owned_store = self._owned_store, None
         if store is not None:
             store.close()

@@ -11,7 +11,7 @@ from attrs import field, frozen
 from habitkit import ids
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.domain.economy import Economy
-from habitkit.errors import Misuse, NestedTransaction
+from habitkit.errors import NestedTransaction, UsageError
 from habitkit.events import VOCABULARY
 from habitkit.transaction import Transaction
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Stores
 
-__all__ = ["Wiring", "begin", "refuse_nesting"]
+__all__ = ["KitSettings", "begin", "refuse_nesting"]
 
 R = TypeVar("R")
 
-_NOT_PLAIN = (
+_NOT_SYNC = (
     "the work of a transaction returned a coroutine, so everything was rolled back; expected a "
     "plain function that calls actions with its transaction, and neither awaits nor calls a kit"
 )
@@ -38,7 +38,7 @@ _inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=Fa
 
 
 @frozen
-class Wiring:
+class KitSettings:
     """What a kit gives to each of its transactions.
 
     Attributes:
@@ -46,7 +46,7 @@ class Wiring:
         new_id: Makes an id of an instant.
         economy: What facts entitle to, and the declared currencies.
         reactions: Who reacts to what, in order.
-        subscribers: Who is told what after the commit, by the relay.
+        subscribers: Who gets which events after the commit, by the relay.
         delivered: The types of events for which deliveries are kept.
         vocabulary: The known classes of events by name.
         audit_key: Makes the ledger's block hashes ones that cannot be made anew without it.
@@ -69,7 +69,7 @@ class Wiring:
 
 
 def begin(
-    wiring: Wiring,
+    settings: KitSettings,
     scope: str | None,
     function: Callable[..., R],
     args: tuple[Any, ...],
@@ -85,17 +85,18 @@ def begin(
     owners whose locks were ``wanted`` locked first, in order, so that the same does not come again.
 
     Raises:
-        Misuse: If the function returns a coroutine: nobody would await it inside the transaction.
+        UsageError: If the function returns a coroutine: nobody would await it inside the
+            transaction.
     """
     token = _inside.set(True)
     try:
-        transaction = Transaction(stores, wiring, scope, write, wanted)
+        transaction = Transaction(stores, settings, scope, write, wanted)
         if wanted:
             transaction.lock(*wanted)
         result = function(transaction, *args, **kwargs)
         if isinstance(result, CoroutineType):
             result.close()
-            raise Misuse(_NOT_PLAIN)
+            raise UsageError(_NOT_SYNC)
         transaction.finish()
     finally:
         _inside.reset(token)

@@ -51,7 +51,7 @@ def open_store(url: str) -> Store:
     """Open the store behind a URL for a sync host.
 
     Raises:
-        UnknownScheme: If no installed backend answers to the URL.
+        UnknownScheme: If no installed backend is for the URL.
         MissingExtra: If the backend's driver is not installed; names the pip command.
     """
     return _open(url, asynchronous=False)  # type: ignore[no-any-return]

@@ -9,17 +9,17 @@
 | ``EventStore`` | the log of events | ``StoreContract`` |
 | ``OutboxStore`` | deliveries that wait for the relay | ``StoreContract`` |
 | ``InboxStore`` | messages between owners | ``StoreContract`` |
-| ``AnswerStore`` | answers given to idempotency keys | ``StoreContract`` |
+| ``IdempotencyStore`` | Records of idempotency keys | ``StoreContract`` |
 | ``HabitStore`` | habits and their facts | ``HabitsContract`` |
 | ``StreakStore`` | streak snapshots | ``HabitsContract`` |
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |
 | ``HoldStore`` | holds on coins | ``CoinsContract`` |
-| ``BookStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
+| ``AuditStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | tells the time | none: one method |
 
-A store says in ``rooms`` which rooms it keeps (``habits``, ``streaks``, ``coins``), and in
+A store says in ``modules`` which modules it supports (``habits``, ``streaks``, ``coins``), and in
 ``capabilities`` what it can do beyond the ports:
 
 | capability | what the contract then expects |
@@ -32,12 +32,12 @@ What is not declared must not be there: the contracts test that too.
 """
 
 from habitkit.clock import Clock
-from habitkit.coins.store import BookStore, CoinStore, HoldStore
+from habitkit.coins.store import AuditStore, CoinStore, HoldStore
 from habitkit.habits.store import HabitStore
 from habitkit.habits.streak_store import StreakStore
 from habitkit.journal.store import (
-    AnswerStore,
     EventStore,
+    IdempotencyStore,
     InboxStore,
     OutboxStore,
     OwnerStore,
@@ -51,16 +51,16 @@ from habitkit.store import (
 )
 
 __all__ = [
-    "AnswerStore",
     "AsyncHostTransactions",
     "AsyncStore",
-    "BookStore",
+    "AuditStore",
     "Clock",
     "CoinStore",
     "EventStore",
     "HabitStore",
     "HoldStore",
     "HostTransactions",
+    "IdempotencyStore",
     "InboxStore",
     "OutboxStore",
     "OwnerStore",

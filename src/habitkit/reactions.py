@@ -1,4 +1,4 @@
-"""Who reacts to what, in stated order, and to time: the only place where rooms meet.
+"""Who reacts to what, in stated order, and to time: the only place where modules meet.
 
 A reaction runs inside the transaction of the action that caused the event and under the lock of the
 event's owner; it never locks a second owner (``tx.send`` leaves a message for one). A subscriber
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from habitkit.coins.domain.economy import Economy
     from habitkit.journal.domain.model import StoredEvent, SweepReport
-    from habitkit.options import Wiring
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
@@ -42,7 +42,7 @@ class Reaction(NamedTuple):
 
 
 class Subscriber(NamedTuple):
-    """A function that is told about events after they are committed, at least once each.
+    """A function that gets events after they are committed, at least once each.
 
     Attributes:
         names: The types of events, by name.
@@ -141,17 +141,18 @@ def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
     return (on(*rewarded, Retracted, reconcile),) if rewarded else ()
 
 
-def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
+def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
     """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
 
-    It applies messages that wait in inboxes, one transaction an owner, tells which slots have ended
+    It applies messages that wait in inboxes, one transaction an owner, emits which slots have ended
     and which streaks can no longer be mended, writes down which holds have expired, puts new
-    entries of wallets under block hashes, and forgets answers to idempotency keys that are older
+    entries of wallets under block hashes, and forgets idempotency keys that are older
     than 30 days. Two sweeps at once do nothing twice.
 
     Args:
-        wiring: The kit's wiring.
-        limit: How many of each at most: messages, habits, holds, wallets, old answers; 1 to 1000.
+        settings: The kit's settings.
+        limit: How many of each at most: messages, habits, holds, wallets, old idempotency records;
+            1 to 1000.
 
     Returns:
         What was done, and whether there is more to do.
@@ -162,15 +163,15 @@ def sweep(wiring: Wiring, limit: int = 100) -> Steps[SweepReport]:
     # what only a sweep needs is not loaded by every program that imports habitkit
     from habitkit.coins.audit.audits import seal_entries  # noqa: PLC0415
     from habitkit.coins.holds import expire_holds  # noqa: PLC0415
-    from habitkit.habits.expiry import pass_time  # noqa: PLC0415
+    from habitkit.habits.expiry import sweep_habits  # noqa: PLC0415
     from habitkit.journal.service import sweep_journal  # noqa: PLC0415
 
     limit = ids.limit(limit)
     report = yield from sweep_journal(limit)
-    if wiring.keeps_habits:
-        looked_at = yield from pass_time(limit)
-        report = evolve(report, habits=looked_at, more=report.more or looked_at >= limit)
-    if wiring.keeps_coins:
+    if settings.keeps_habits:
+        swept = yield from sweep_habits(limit)
+        report = evolve(report, habits=swept, more=report.more or swept >= limit)
+    if settings.keeps_coins:
         expired = yield from expire_holds(limit)
         sealed, more = yield from seal_entries(limit)
         report = evolve(

@@ -1,7 +1,7 @@
 """The port of a whole store: what a backend implements to keep habitkit's facts.
 
 ``Store`` runs actions in transactions; ``Stores`` is what one open transaction offers, the
-journal's ports and one port a room. ``habitkit.ports`` is the index of all of them.
+journal's ports and one port a module. ``habitkit.ports`` is the index of all of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from habitkit.habits.store import HabitStore
     from habitkit.habits.streak_store import StreakStore
     from habitkit.journal.store import (
-        AnswerStore,
         EventStore,
+        IdempotencyStore,
         InboxStore,
         OutboxStore,
         OwnerStore,
@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 class Stores(Protocol):
-    """The fact stores of one open transaction. Rooms that a store lacks may be missing."""
+    """The fact stores of one open transaction. Services that a store lacks may be missing."""
 
     @property
     def owners(self) -> OwnerStore:
@@ -52,8 +52,8 @@ class Stores(Protocol):
         ...
 
     @property
-    def answers(self) -> AnswerStore:
-        """Answers given to idempotency keys."""
+    def idempotency(self) -> IdempotencyStore:
+        """Records of idempotency keys."""
         ...
 
     @property
@@ -90,8 +90,8 @@ class Store(Protocol):
         ...
 
     @property
-    def rooms(self) -> Collection[str]:
-        """The rooms whose facts it keeps, of ``habits``, ``streaks`` and ``coins``.
+    def modules(self) -> Collection[str]:
+        """The modules whose facts it keeps, of ``habits``, ``streaks`` and ``coins``.
 
         Habits need streaks and streaks need habits: a kit offers either only where both are kept.
         """
@@ -134,8 +134,8 @@ class AsyncStore(Protocol):
         ...
 
     @property
-    def rooms(self) -> Collection[str]:
-        """The rooms whose facts it keeps."""
+    def modules(self) -> Collection[str]:
+        """The modules whose facts it keeps."""
         ...
 
     @property

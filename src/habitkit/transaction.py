@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.strength import Strength
     from habitkit.habits.store import HabitStore
     from habitkit.habits.streak_store import StreakStore
-    from habitkit.options import Wiring
+    from habitkit.options import KitSettings
     from habitkit.store import Stores
 
 __all__ = ["Transaction"]
@@ -64,20 +64,20 @@ class Transaction:
     def __init__(
         self,
         stores: Stores,
-        wiring: Wiring,
+        settings: KitSettings,
         scope: str | None,
         write: bool,  # noqa: FBT001 - hot path
         wanted: set[str],
     ) -> None:
-        """Begin at the wiring clock's present instant.
+        """Begin at the settings clock's present instant.
 
         ``wanted`` collects the owners whose locks are asked for, for the next attempt.
         """
         self.stores = stores
-        self.now = wiring.clock.now()
-        self.economy = wiring.economy
+        self.now = settings.clock.now()
+        self.economy = settings.economy
         self.scope = scope
-        self._wiring = wiring
+        self._wiring = settings
         self._write = write
         self._wanted = wanted
         self._locked: dict[str, int] = {}

@@ -1,7 +1,8 @@
 """Work of several transactions with calls to the outside between them.
 
-A procedure is a generator that yields ``Call`` and ``Outside`` steps and is sent their results. It
-knows no colour; the two drivers here are all that differs between a sync and an async kit.
+A workflow is a generator that yields ``Call`` and ``Outside`` steps and is sent their results. It
+is neither sync nor async; the two drivers here are all that differs between a sync and an async
+kit.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ R = TypeVar("R")
 
 
 class Call(NamedTuple):
-    """A step of a procedure: one transaction."""
+    """A step of a workflow: one transaction.
+
+    Attributes:
+        function: A function of a transaction.
+        args: Its other arguments.
+        write: False if it only reads.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -30,9 +37,13 @@ class Call(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """A step of a procedure: a call to the outside, in no transaction.
+    """A step of a workflow: a call to the outside, in no transaction.
 
     Its result is the exception it ended with, or None. In an async kit it may be awaitable.
+
+    Attributes:
+        function: What is called.
+        args: Its arguments.
     """
 
     function: Callable[..., Any]
@@ -40,7 +51,7 @@ class Outside(NamedTuple):
 
 
 def drive(steps: Steps[R], run: SyncRunner) -> R:
-    """Take the steps of a procedure one after the other."""
+    """Take the steps of a workflow one after the other."""
     reply: Any = None
     while True:
         try:
@@ -54,7 +65,7 @@ def drive(steps: Steps[R], run: SyncRunner) -> R:
 
 
 async def drive_async(steps: Steps[R], run: AsyncRunner) -> R:
-    """Take the steps of a procedure one after the other, awaiting each."""
+    """Take the steps of a workflow one after the other, awaiting each."""
     reply: Any = None
     while True:
         try:
@@ -71,7 +82,7 @@ def _outcome(step: Outside) -> Exception | None:
     """Call the outside; a failure is a result."""
     try:
         result = step.function(*step.args)
-    except Exception as error:  # noqa: BLE001 - the procedure decides what a failure means
+    except Exception as error:  # noqa: BLE001 - the workflow decides what a failure means
         return error
     if inspect.iscoroutine(result):
         result.close()
@@ -85,6 +96,6 @@ async def _outcome_async(step: Outside) -> Exception | None:
         result: Awaitable[Any] | Any = step.function(*step.args)
         if inspect.isawaitable(result):
             await result
-    except Exception as error:  # noqa: BLE001 - the procedure decides what a failure means
+    except Exception as error:  # noqa: BLE001 - the workflow decides what a failure means
         return error
     return None

@@ -1,4 +1,4 @@
-"""The package's source as the tests of the house see it: parsed modules and their imports."""
+"""The package's source as the architecture tests see it: parsed modules and their imports."""
 
 from __future__ import annotations
 
@@ -85,15 +85,15 @@ def module_names() -> frozenset[str]:
     return frozenset(module.name for module in modules())
 
 
-def rooms() -> list[str]:
-    """Return the rooms: the packages with a page of values or of actions."""
+def feature_packages() -> list[str]:
+    """Return the services: the packages with a page of values or of actions."""
     return sorted(
         {m.place.split("/")[0] for m in modules() if m.place.endswith(("/model.py", "/actions.py"))}
     )
 
 
 def pages(*names: str) -> list[Module]:
-    """Return the rooms' pages of some names."""
+    """Return the services' pages of some names."""
     return [m for m in modules() if m.place.split("/")[1:] in [[f"{name}.py"] for name in names]]
 
 

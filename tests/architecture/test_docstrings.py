@@ -180,7 +180,7 @@ def test_a_function_of_many_parameters_explains_them():
     wanting = []
     for where, module, node, in_class in functions():
         if module.place.endswith("/actions.py") or module.name in HOST_FACING:
-            names = [p for p in parameters(node, in_class) if p not in {"tx", "wiring"}]
+            names = [p for p in parameters(node, in_class) if p not in {"tx", "settings"}]
             refers = "as for" in (ast.get_docstring(node) or "")
             has_units = all(name.endswith(UNITS) for name in names)
             if len(names) >= 3 and "Args" not in sections(node) and not refers and not has_units:

@@ -75,7 +75,7 @@ def test_every_error_of_the_package_is_in_the_one_tree():
 def test_errors_of_bad_values_are_also_pythons_own():
     assert issubclass(errors.InvalidInput, ValueError)
     assert issubclass(errors.NotFound, LookupError)
-    assert issubclass(errors.Misuse, RuntimeError)
+    assert issubclass(errors.UsageError, RuntimeError)
 
 
 def test_every_error_is_raised_somewhere():

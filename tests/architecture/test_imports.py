@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 
-from tests.architecture.source import Import, Module, modules, pages, rooms
+from tests.architecture.source import Import, Module, feature_packages, modules, pages
 
 EDGES = {"attrs", "cattrs"}  # what the core needs beyond the standard library
 PURE = {
@@ -106,13 +106,18 @@ def broken(found: dict[Module, list[Import]]) -> list[str]:
     ]
 
 
-def room_of(module: Module) -> str:
+def package_of(module: Module) -> str:
     return module.name.split(".")[1]
 
 
-def test_there_are_rooms_with_pages_to_hold_to_the_law():
-    assert {"coins", "habits", "journal", "streaks"} <= set(rooms())
-    assert {room_of(page) for page in pages("rules")} >= {"coins", "habits", "journal", "streaks"}
+def test_there_are_modules_with_pages_to_hold_to_the_law():
+    assert {"coins", "habits", "journal", "streaks"} <= set(feature_packages())
+    assert {package_of(page) for page in pages("rules")} >= {
+        "coins",
+        "habits",
+        "journal",
+        "streaks",
+    }
     assert len(pages("model")) >= 4
     assert len(pages("store")) >= 4
     assert len(pages("actions")) >= 4
@@ -122,8 +127,8 @@ def test_there_are_rooms_with_pages_to_hold_to_the_law():
     )
 
 
-def _page(room: str, name: str) -> Module:
-    (page,) = [page for page in pages(name) if room_of(page) == room]
+def _page(package: str, name: str) -> Module:
+    (page,) = [page for page in pages(name) if package_of(page) == package]
     return page
 
 
@@ -132,12 +137,12 @@ def _is_value(target: str) -> bool:
 
 
 def _is_own(page: Module, target: str, kinds: tuple[str, ...]) -> bool:
-    return target in {f"habitkit.{room_of(page)}.{kind}" for kind in kinds}
+    return target in {f"habitkit.{package_of(page)}.{kind}" for kind in kinds}
 
 
 def _is_streak_rule(page: Module, target: str) -> bool:
     """A check-in is judged by the rules of streaks."""
-    return room_of(page) == "habits" and target in {
+    return package_of(page) == "habits" and target in {
         *(f"habitkit.habits.{name}" for name in ("rules", *PURE_OF_STREAKS)),
     }
 
@@ -198,7 +203,7 @@ def test_events_and_errors_import_nothing_of_the_package_but_what_values_are_mad
         assert not found[name]
 
 
-def test_the_port_of_a_room_imports_the_rooms_own_values_alone():
+def test_the_port_of_a_module_imports_the_modules_own_values_alone():
     assert not broken(
         {
             page: [i for i in own(page) if not _is_own(page, i.target, VALUE_PAGES)]
@@ -207,7 +212,7 @@ def test_the_port_of_a_room_imports_the_rooms_own_values_alone():
     )
 
 
-def test_actions_import_their_own_room_the_frame_and_values_of_others():
+def test_actions_import_their_own_module_the_frame_and_values_of_others():
     frame = VALUES | {
         "habitkit.binding",
         "habitkit._codec",
@@ -222,10 +227,10 @@ def test_actions_import_their_own_room_the_frame_and_values_of_others():
     def allowed(page: Module, target: str) -> bool:
         return (
             target in frame
-            or f"{target}.".startswith(f"habitkit.{room_of(page)}.")
+            or f"{target}.".startswith(f"habitkit.{package_of(page)}.")
             or _is_value(target)
             or _is_streak_rule(page, target)
-            or (room_of(page) == "habits" and target == READING)
+            or (package_of(page) == "habits" and target == READING)
         )
 
     assert not broken(
@@ -236,7 +241,7 @@ def test_actions_import_their_own_room_the_frame_and_values_of_others():
     )
 
 
-def test_only_reactions_the_kits_and_the_outer_packages_import_the_actions_of_several_rooms():
+def test_only_reactions_the_kits_and_the_outer_packages_import_the_actions_of_several_modules():
     free = ("habitkit.reactions", "habitkit.kit", "habitkit.async_kit")
     outer = ("habitkit.testing", "habitkit.importers", "habitkit.contrib")
 
@@ -245,7 +250,7 @@ def test_only_reactions_the_kits_and_the_outer_packages_import_the_actions_of_se
             continue
         targets = {i.target for i in own(module)}
         actions = {target for target in targets if target.rpartition(".")[2] in ACTION_PAGES}
-        if module.place.split("/")[0] in rooms():
+        if module.place.split("/")[0] in feature_packages():
             actions = {t for t in actions if not _is_own(module, t, ACTION_PAGES)}
             assert not actions, f"{module.place} imports {actions}"
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import habitkit
-from tests.architecture.source import Definition, Module, modules, rooms
+from tests.architecture.source import Definition, Module, feature_packages, modules
 
 PUBLIC = [module for module in modules() if module.name != "habitkit.__main__"]
 MAKES_TYPE_VARIABLES = {"TypeVar", "ParamSpec"}
@@ -139,16 +139,18 @@ def test_the_names_of_the_package_are_these():
     ]
 
 
-def test_what_a_room_and_the_index_of_ports_import_they_offer():
+def test_what_a_module_and_the_index_of_ports_import_they_offer():
     for module in PUBLIC:
-        is_room = module.place.split("/")[0] in rooms() and module.path.name == "__init__.py"
-        if is_room or module.name == "habitkit.ports":
+        is_feature = (
+            module.place.split("/")[0] in feature_packages() and module.path.name == "__init__.py"
+        )
+        if is_feature or module.name == "habitkit.ports":
             assert imported(module) == set(listed(module) or []), module.place
 
 
-def test_a_room_offers_names_of_its_own_pages_alone():
+def test_a_module_offers_names_of_its_own_pages_alone():
     for module in PUBLIC:
-        if module.place.split("/")[0] in rooms() and module.path.name == "__init__.py":
+        if module.place.split("/")[0] in feature_packages() and module.path.name == "__init__.py":
             others = [i.target for i in module.imports() if i.target not in LOADING]
             assert all(target.startswith(f"{module.name}.") for target in others)
 

@@ -1,6 +1,6 @@
 """Through ``kit.owned_by("ada")`` whatever belongs to another does not exist, and gives no hint.
 
-The table names every action of every room that such a kit has; an action that is added needs a
+The table names every action of every service that such a kit has; an action that is added needs a
 line in it.
 """
 
@@ -19,7 +19,7 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import AsyncOwnedKit, OfflineCheckIn, OwnedKit, Refusal, Schedule
 from habitkit.backends.memory import MemoryStore
-from habitkit.binding import Action, Procedure
+from habitkit.binding import Action, Workflow
 from habitkit.coins.domain.model import Posting
 from habitkit.errors import InvalidInput, NotFound
 from tests.unit.support import nothing_written
@@ -57,9 +57,9 @@ CASES: dict[str, Call] = {
     "coins.export": lambda call, of: call(of.owner),
     "coins.forget": lambda call, of: call(of.owner),
     "coins.head": lambda call, of: call(of.owner),
-    "coins.history": lambda call, of: call(of.owner),
+    "coins.statement": lambda call, of: call(of.owner),
     "coins.holds": lambda call, of: call(of.owner),
-    "coins.open": lambda call, of: call(of.owner),
+    "coins.set_floor": lambda call, of: call(of.owner),
     "coins.post_many": lambda call, of: call([Posting.award(of.owner, 1)], idempotency_key="k"),
     "coins.hold": lambda call, of: call(of.hold),
     "coins.release": lambda call, of: call(of.hold),
@@ -112,21 +112,21 @@ WITH_ANOTHER_KEY: dict[str, Call] = {
 NOBODY = Things("nobody", UUID(int=7), UUID(int=8), UUID(int=9), UUID(int=10))
 
 
-def rooms(kit: type) -> list[str]:
-    """Return the rooms of a kit."""
+def feature_packages(kit: type) -> list[str]:
+    """Return the services of a kit."""
     return [
         name for name in dir(kit) if isinstance(inspect.getattr_static(kit, name), cached_property)
     ]
 
 
-def actions() -> dict[str, Action[..., Any] | Procedure[..., Any]]:
-    """Return every action of every room of an owned kit."""
+def actions() -> dict[str, Action[..., Any] | Workflow[..., Any]]:
+    """Return every action of every service of an owned kit."""
     kit = habitkit.testing.kit().owned_by("ada")
     return {
-        f"{room}.{name}": value
-        for room in rooms(OwnedKit)
-        for name, value in inspect.getmembers(type(getattr(kit, room)))
-        if isinstance(value, Action | Procedure)
+        f"{package}.{name}": value
+        for package in feature_packages(OwnedKit)
+        for name, value in inspect.getmembers(type(getattr(kit, package)))
+        if isinstance(value, Action | Workflow)
     }
 
 
@@ -164,8 +164,8 @@ def bobs(kit) -> Things:
 
 
 def bound(kit, name: str) -> Callable[..., Any]:
-    room, action = name.split(".")
-    found: Callable[..., Any] = getattr(getattr(kit, room), action)
+    package, action = name.split(".")
+    found: Callable[..., Any] = getattr(getattr(kit, package), action)
     return found
 
 
@@ -176,13 +176,13 @@ def in_a_transaction(kit, name: str) -> Callable[..., Any]:
     return lambda *args, **kwargs: kit.run(lambda tx: action.function(tx, *args, **kwargs))
 
 
-def test_every_action_of_every_room_is_in_the_table():
+def test_every_action_of_every_module_is_in_the_table():
     assert set(CASES) == set(actions())
 
 
-def test_an_owned_kit_has_no_procedures_and_its_async_twin_the_same_rooms():
-    assert not [name for name, value in actions().items() if isinstance(value, Procedure)]
-    assert rooms(AsyncOwnedKit) == rooms(OwnedKit)
+def test_an_owned_kit_has_no_procedures_and_its_async_twin_the_same_modules():
+    assert not [name for name, value in actions().items() if isinstance(value, Workflow)]
+    assert feature_packages(AsyncOwnedKit) == feature_packages(OwnedKit)
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
@@ -279,7 +279,7 @@ def test_a_batch_gives_to_others_and_takes_from_nobody_else(kit, store, adas, bo
     ]
 
 
-def test_bad_input_is_told_before_whose_it_is(kit, store, bobs):
+def test_bad_input_is_delivered_before_whose_it_is(kit, store, bobs):
     """Not found is no answer to what is not even a name."""
     with nothing_written(store), pytest.raises(InvalidInput):
         kit.owned_by("ada").habits.list("")

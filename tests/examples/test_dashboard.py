@@ -68,7 +68,7 @@ def test_the_sample_shows_habits_that_stand_differently_and_leaves_nothing_behin
 
 
 @pytest.mark.parametrize("columns", [80, 130])
-def test_it_stays_within_the_width_and_without_colour_in_a_pipe(tmp_path, sample, columns):
+def test_it_stays_within_the_width_and_without_mode_in_a_pipe(tmp_path, sample, columns):
     said = dashboard(tmp_path, COLUMNS=str(columns)).stdout
     assert (said == sample) is (columns == 80), "without arguments it shows the sample"
     assert max(map(len, said.splitlines())) <= columns

@@ -98,7 +98,7 @@ def test_each_new_day_is_lived_anew(tmp_path):
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_without_a_terminal_it_stays_within_the_width_and_without_colour(tmp_path, columns):
+def test_without_a_terminal_it_stays_within_the_width_and_without_mode(tmp_path, columns):
     said = demo(tmp_path, COLUMNS=str(columns)).stdout
     *lines, place, _ = said.splitlines()
     assert "All of it is in" in place  # a path is never broken

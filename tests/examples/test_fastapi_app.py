@@ -65,9 +65,9 @@ both_stores = pytest.mark.parametrize(
 
 
 async def new_habit(client: httpx.AsyncClient, title: str = "Run", **headers: str) -> str:
-    answer = await client.post("/habits", json={"title": title}, headers=headers)
-    assert answer.status_code == 201, answer.text
-    made: str = answer.json()["id"]
+    response = await client.post("/habits", json={"title": title}, headers=headers)
+    assert response.status_code == 201, response.text
+    made: str = response.json()["id"]
     return made
 
 
@@ -130,12 +130,12 @@ async def test_what_belongs_to_another_user_is_not_found(client):
     done = (await client.post(f"/habits/{habit}/check-ins")).json()["id"]
     eve = {"X-User": "eve"}
 
-    for answer in (
+    for response in (
         await client.post(f"/habits/{habit}/check-ins", headers=eve),
         await client.delete(f"/check-ins/{done}", headers=eve),
     ):
-        assert answer.status_code == 404
-        assert answer.json()["title"] == "NotFound"
+        assert response.status_code == 404
+        assert response.json()["title"] == "NotFound"
     assert (await client.get("/habits", headers=eve)).json() == []
     assert await balance(client, **eve) == 0
     assert await balance(client) == 10
@@ -148,17 +148,17 @@ async def test_what_belongs_to_another_user_is_not_found(client):
         ("/habits", {"title": "Run", "tz": "Mars/Base"}, {}, 422, "InvalidZone"),
         ("/habits", {"title": "Run"}, {"X-User": "u" * 201}, 422, "InvalidOwner"),
         ("/habits", {"title": "Jog"}, {"Idempotency-Key": "used"}, 422, "IdempotencyConflict"),
-        ("/habits/{habit}/check-ins", {"day": "2999-01-01"}, {}, 409, "DayRefused"),
+        ("/habits/{habit}/check-ins", {"day": "2999-01-01"}, {}, 409, "DayOutOfRange"),
         (f"/habits/{UUID(int=7)}/check-ins", None, {}, 404, "NotFound"),
     ],
 )
 async def test_each_refusal_has_its_status_and_says_why(client, path, body, headers, status, title):
     habit = await new_habit(client, **{"Idempotency-Key": "used"})
-    answer = await client.post(path.format(habit=habit), json=body, headers=headers)
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["title"] == title
-    assert len(answer.json()["detail"]) > 20
+    response = await client.post(path.format(habit=habit), json=body, headers=headers)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["title"] == title
+    assert len(response.json()["detail"]) > 20
 
 
 async def test_who_does_not_say_who_asks_is_refused(client):
@@ -213,8 +213,8 @@ async def test_many_clients_of_a_real_server_at_once(tmp_path):
         )
         return {
             "habits": len(set(made)),
-            "statuses": {answer.status_code for answer in done},
-            "facts": len({answer.json()["id"] for answer in done}),
+            "statuses": {response.status_code for response in done},
+            "facts": len({response.json()["id"] for response in done}),
             "listed": len((await client.get("/habits", headers=me)).json()),
             "coins": await balance(client, **me),
         }

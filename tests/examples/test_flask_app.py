@@ -78,10 +78,10 @@ def stock(host: ModuleType, engine: Engine, item: str) -> int:
 
 
 def test_an_order_and_its_payment_commit_together(client, host, engine):
-    answer = order(client, "mug", "order-1")
+    response = order(client, "mug", "order-1")
 
-    assert answer.status_code == 201
-    assert answer.json["paid"] == 30
+    assert response.status_code == 201
+    assert response.json["paid"] == 30
     assert me(client) == {"coins": 70, "orders": ["mug"], "wishes": []}
     assert stock(host, engine, "mug") == 9
 
@@ -91,11 +91,11 @@ def test_too_few_coins_undo_the_payment_alone_and_the_hosts_transaction_goes_on(
 ):
     order(client, "lamp", "order-1")
     order(client, "mug", "order-2")
-    answer = order(client, "mug", "order-3")
+    response = order(client, "mug", "order-3")
 
-    assert answer.status_code == 409
-    assert answer.json["title"] == "InsufficientFunds"
-    assert "'ada' has 20 coin" in answer.json["detail"]
+    assert response.status_code == 409
+    assert response.json["title"] == "InsufficientFunds"
+    assert "'ada' has 20 coin" in response.json["detail"]
     # The wish was written in the transaction in which the payment failed.
     assert me(client) == {"coins": 20, "orders": ["lamp"], "wishes": ["mug"]}
     assert stock(host, engine, "mug") == 10
@@ -113,12 +113,12 @@ def test_a_failure_of_the_host_after_the_payment_gives_the_coins_back(client, ap
     app.extensions["habitkit"].coins.award("bob", 100, idempotency_key="welcome")
     assert order(client, "lamp", "order-1", "bob").status_code == 201
 
-    answer = order(client, "lamp", "order-1")
+    response = order(client, "lamp", "order-1")
 
-    assert answer.status_code == 409
-    assert answer.json["title"] == "SoldOut"
+    assert response.status_code == 409
+    assert response.json["title"] == "SoldOut"
     assert me(client) == {"coins": 100, "orders": [], "wishes": []}
-    assert [entry.kind for entry in app.extensions["habitkit"].coins.history("ada")] == ["award"]
+    assert [entry.kind for entry in app.extensions["habitkit"].coins.statement("ada")] == ["award"]
     assert [event.type for event in app.extensions["habitkit"].events.page("ada")] == [
         "CoinsPosted"
     ]
@@ -126,9 +126,9 @@ def test_a_failure_of_the_host_after_the_payment_gives_the_coins_back(client, ap
 
 
 def test_the_same_order_twice_is_one_order(client, host, engine):
-    answers = [order(client, "mug", "order-1") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [201] * 3
-    assert len({answer.json["order"] for answer in answers}) == 1
+    responses = [order(client, "mug", "order-1") for _ in range(3)]
+    assert [response.status_code for response in responses] == [201] * 3
+    assert len({response.json["order"] for response in responses}) == 1
     assert me(client) == {"coins": 70, "orders": ["mug"], "wishes": []}
     assert stock(host, engine, "mug") == 9
 
@@ -172,15 +172,15 @@ def test_impatient_customers_at_once_buy_what_they_can_pay_and_what_is_there(app
     ],
 )
 def test_what_cannot_be_ordered_is_said(client, item, key, owner, status, title):
-    answer = order(client, item, key, owner)
-    assert answer.status_code == status
-    assert answer.json["title"] == title
+    response = order(client, item, key, owner)
+    assert response.status_code == status
+    assert response.json["title"] == title
 
 
 def test_a_key_used_for_another_item_is_refused(client):
     order(client, "mug", "order-1")
-    answer = order(client, "lamp", "order-1")
-    assert (answer.status_code, answer.json["title"]) == (422, "IdempotencyConflict")
+    response = order(client, "lamp", "order-1")
+    assert (response.status_code, response.json["title"]) == (422, "IdempotencyConflict")
     assert me(client)["orders"] == ["mug"]
 
 
@@ -197,9 +197,9 @@ def test_as_a_real_server_the_shop_is_a_file(tmp_path):
         while found is None and (line := server.stderr.readline()):
             found = re.search(r"Running on (http://127\.0\.0\.1:\d+)", line)
         assert found is not None, f"the server ended by itself: {server.wait(10)}"
-        answer = httpx.get(f"{found[1]}/me", headers={"X-User": "ada"}, timeout=60)
+        response = httpx.get(f"{found[1]}/me", headers={"X-User": "ada"}, timeout=60)
     finally:
         server.terminate()
         server.communicate(timeout=30)
-    assert answer.json() == {"coins": 0, "orders": [], "wishes": []}
+    assert response.json() == {"coins": 0, "orders": [], "wishes": []}
     assert (tmp_path / "shop.db").exists()

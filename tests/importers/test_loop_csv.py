@@ -300,7 +300,7 @@ def test_the_table_stands_in_for_a_missing_folder_file(pack: Pack) -> None:
 
 
 @pytest.mark.parametrize("header", ['Date,"Up, early",', "Date,Up, early,"])
-def test_names_with_commas_are_told_apart_quoted_or_not(pack: Pack, header: str) -> None:
+def test_names_with_commas_are_delivered_apart_quoted_or_not(pack: Pack, header: str) -> None:
     files: Files = {
         "Habits.csv": OLD_HEADER + '001,"Up, early",,,1,1,#000\n002,Up,,,1,1,#000\n',
         "Checkmarks.csv": f"{header}Up,\n2026-01-01,0,2,\n",

@@ -86,7 +86,7 @@ def test_each_habit_gets_its_done_days_and_nothing_is_earned(kit):
     assert kit.streaks.state(read.id).streak.slots == 1
     assert {fact.credit for fact in kit.run(lambda tx: tx.habits.live(run.id))} == {"history"}
     assert kit.coins.balance("ada").posted == 0
-    assert kit.coins.history("ada") == []
+    assert kit.coins.statement("ada") == []
 
 
 def test_what_was_not_done_by_hand_is_not_imported(kit):
@@ -124,23 +124,23 @@ def test_new_habits_are_in_the_zone_that_was_named(kit):
 
 
 def test_it_tells_how_far_it_is(kit):
-    told = []
-    loop_csv.import_export(kit, "ada", BOTH, progress=lambda *step: told.append(step))
-    assert told == [(5, 7), (7, 7)]
+    steps = []
+    loop_csv.import_export(kit, "ada", BOTH, progress=lambda *step: steps.append(step))
+    assert steps == [(5, 7), (7, 7)]
 
 
 async def test_an_async_kit_imports_the_same():
-    clock, told = FakeClock(NOW), []
+    clock, steps = FakeClock(NOW), []
     kit = AsyncHabitKit(ThreadedStore(MemoryStore()), clock=clock)
 
     report = await loop_csv.import_export_async(
-        kit, "ada", BOTH, progress=lambda *step: told.append(step)
+        kit, "ada", BOTH, progress=lambda *step: steps.append(step)
     )
     again = await loop_csv.import_export_async(kit.owned_by("ada"), "ada", BOTH)
 
     assert report == loop_csv.import_export(habitkit.testing.kit(NOW), "ada", BOTH)
     assert (again.created, again.days_new, again.days_known) == (0, 0, 7)
-    assert told == [(5, 7), (7, 7)]
+    assert steps == [(5, 7), (7, 7)]
     await kit.close()
 
 
@@ -445,7 +445,7 @@ def test_the_report_says_what_was_simplified_or_left_behind(make, remarks):
         assert imported.remarks == remarks
 
 
-def test_long_names_are_cut_but_told_apart():
+def test_long_names_are_cut_but_delivered_apart():
     kit = habitkit.testing.kit(NOW)
     names = ["n" * 300 + "1", "n" * 300 + "2", "n" * 200]
     report = loop_csv.import_export(kit, "ada", LoopExport(tuple(habit_of(n, []) for n in names)))

@@ -139,7 +139,7 @@ class Reader:
             )
             for f in sorted(self.of(ScheduleChanged), key=lambda f: (f.effective_day, f.at, f.id))
         ]
-        self.spans: dict[Version, set[date]] = {}
+        self.occurrences_of: dict[Version, set[date]] = {}
         self.free_days: dict[date, bool] = {}
 
     def of(self, kind: Any) -> list[Any]:
@@ -289,7 +289,7 @@ class Reader:
         goal = slot.version.goal
         records = self.recorded(slot)
         is_rolling = slot.version.schedule.kind == "rolling"
-        if is_rolling and (self.is_met(slot) or slot.first in self.spans[slot.version]):
+        if is_rolling and (self.is_met(slot) or slot.first in self.occurrences_of[slot.version]):
             return "DONE"
         if goal.kind == "avoid" and records:
             return "MISSED"
@@ -319,11 +319,13 @@ class Reader:
     def find_spans(self, history: list[Slot]) -> None:
         """Find Loop's automatic spans of each rolling schedule, over the days of its own slots."""
         for version in {slot.version for slot in history} | {v for _, v in self.versions}:
-            self.spans[version] = set()
+            self.occurrences_of[version] = set()
             if version.schedule.kind == "rolling":
                 own = [slot.first for slot in history if slot.version == version]
                 done = [day for day in own if meets(version.goal, self.counted(day, version))]
-                self.spans[version] = automatic(done, version.schedule.n, version.schedule.span)
+                self.occurrences_of[version] = automatic(
+                    done, version.schedule.n, version.schedule.span
+                )
 
     # --- the whole ---
 
@@ -407,7 +409,7 @@ class Reader:
         while slot is not None and slot.first <= limit:
             if forever and slot.first >= min(forever):
                 return None  # every later day is free
-            self.spans.setdefault(slot.version, set())
+            self.occurrences_of.setdefault(slot.version, set())
             if slot.last >= self.today and self.judge(slot, over=False) == "OPEN":
                 return slot
             slot = next(coming, None)
@@ -493,7 +495,7 @@ def meets(goal: Goal, records: list[CheckIn]) -> bool:
 def automatic(done: list[date], num: int, den: int) -> set[date]:
     """Return the days of the spans that Loop fills by itself around done days."""
     newest_first = sorted(done, reverse=True)
-    spans: list[tuple[date, date, date]] = []
+    occurrences_of: list[tuple[date, date, date]] = []
     for index in range(num - 1, len(newest_first)):
         begin, center = newest_first[index], newest_first[index - num + 1]
         size = den
@@ -501,14 +503,14 @@ def automatic(done: list[date], num: int, den: int) -> set[date]:
             tomorrow = begin + DAY
             size = length_of_month(tomorrow if tomorrow.day == 1 else begin)
         if (center - begin).days < size:
-            spans.append((begin, center, begin + (size - 1) * DAY))
-    for index in range(1, len(spans)):
-        begin, center, end = spans[index]
-        overlap = (end - spans[index - 1][0]).days
+            occurrences_of.append((begin, center, begin + (size - 1) * DAY))
+    for index in range(1, len(occurrences_of)):
+        begin, center, end = occurrences_of[index]
+        overlap = (end - occurrences_of[index - 1][0]).days
         if overlap >= 0:
             shift = min((end - center).days, overlap + 1) * DAY
-            spans[index] = (begin - shift, center, end - shift)
-    return {day for begin, _, end in spans for day in days_from(begin, end)}
+            occurrences_of[index] = (begin - shift, center, end - shift)
+    return {day for begin, _, end in occurrences_of for day in days_from(begin, end)}
 
 
 # --- the calendar ---

@@ -27,7 +27,7 @@ seeds = st.integers(0, 2**32)  # drawn one by one, their lots would take most of
 few = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
-class Told(NamedTuple):
+class Story(NamedTuple):
     """A case in which some check-ins came too late and some were taken back."""
 
     case: Case
@@ -75,7 +75,7 @@ rolling = st.builds(
 
 
 @st.composite
-def stories(draw) -> Told:
+def stories(draw) -> Story:
     case = draw(cases() | rolling_cases() | rolling_cases())
     lots = Random(draw(seeds))
     late, gone, early = lots.choice([0, 0.2, 0.9]), lots.choice([0, 0, 0.3]), lots.random() < 0.3
@@ -103,17 +103,17 @@ def stories(draw) -> Told:
             if isinstance(it, CheckIn) and lots.random() < 0.4
         ]
         facts += longer
-    return Told(case, tuple(facts), tuple(voided))
+    return Story(case, tuple(facts), tuple(voided))
 
 
-def judged(told: Told, checkpoints: tuple[Checkpoint, ...] = ()) -> Derived:
+def derived(story: Story, checkpoints: tuple[Checkpoint, ...] = ()) -> Derived:
     """Derive what is true, with a checkpoint wherever there can be one."""
     first = checkpoints[-1].needs_from if checkpoints else date.min
     return derive(
-        told.case.habit,
-        [fact for fact in told.facts if not isinstance(fact, CheckIn) or fact.day >= first],
-        told.case.now,
-        [(fact, at) for fact, at in told.voided if fact.day >= first],
+        story.case.habit,
+        [fact for fact in story.facts if not isinstance(fact, CheckIn) or fact.day >= first],
+        story.case.now,
+        [(fact, at) for fact, at in story.voided if fact.day >= first],
         checkpoints,
         keep=lambda days: days,
     )
@@ -121,17 +121,17 @@ def judged(told: Told, checkpoints: tuple[Checkpoint, ...] = ()) -> Derived:
 
 @few
 @hypothesis.given(stories(), st.randoms(use_true_random=False))
-def test_every_checkpoint_will_do(told, lots):
-    whole = judged(told)
+def test_every_checkpoint_will_do(story, lots):
+    whole = derived(story)
     hypothesis.assume(whole.checkpoints)
     number = lots.randrange(len(whole.checkpoints)) + 1
 
-    part = judged(told, whole.checkpoints[:number])
+    part = derived(story, whole.checkpoints[:number])
 
     day = whole.checkpoints[number - 1].day
-    assert whole.state == evaluate(told.case.habit, told.facts, now=told.case.now)
+    assert whole.state == evaluate(story.case.habit, story.facts, now=story.case.now)
     assert part.state == whole.state
-    assert part.look_at == whole.look_at
+    assert part.sweep_at == whole.sweep_at
     assert part.checkpoints == whole.checkpoints
     assert part.slots == [slot for slot in whole.slots if slot.first >= day]
     assert part.events.items() <= whole.events.items()
@@ -141,25 +141,25 @@ def test_every_checkpoint_will_do(told, lots):
 
 @few
 @hypothesis.given(stories(), st.randoms(use_true_random=False))
-def test_what_lies_before_a_fact_stays_when_it_comes(told, lots):
-    hypothesis.assume(told.facts)
-    late = lots.choice(told.facts)
-    check_ins = {fact.id for fact in told.facts if isinstance(fact, CheckIn)}
+def test_what_lies_before_a_fact_stays_when_it_comes(story, lots):
+    hypothesis.assume(story.facts)
+    late = lots.choice(story.facts)
+    check_ins = {fact.id for fact in story.facts if isinstance(fact, CheckIn)}
     hypothesis.assume(not (isinstance(late, Void) and late.fact_id in check_ins))
-    before = judged(told._replace(facts=tuple(f for f in told.facts if f.id != late.id)))
-    after = judged(told)
+    before = derived(story._replace(facts=tuple(f for f in story.facts if f.id != late.id)))
+    after = derived(story)
 
-    day = first_day_of(told.case.habit, [late], others(told))
+    day = first_day_of(story.case.habit, [late], others(story))
     kept = until(before.checkpoints, day)
 
     assert until(after.checkpoints, day) == kept
-    part = judged(told, kept)
-    assert (part.state, part.look_at) == (after.state, after.look_at)
+    part = derived(story, kept)
+    assert (part.state, part.sweep_at) == (after.state, after.sweep_at)
     assert part.events.items() <= after.events.items()
 
 
-def others(told: Told) -> list[OtherFact]:
-    return [fact for fact in told.facts if not isinstance(fact, CheckIn)]
+def others(story: Story) -> list[OtherFact]:
+    return [fact for fact in story.facts if not isinstance(fact, CheckIn)]
 
 
 @hypothesis.given(st.lists(st.integers(1, 4000), unique=True, min_size=1), st.integers(1, 300))

@@ -55,7 +55,7 @@ def done(n: int, amount: float = 1, hour: int = 12) -> CheckIn:
 
 
 def statuses(it: Habit, facts: list[Any], now: datetime) -> str:
-    """Return the statuses as a strip: done, missed, exempt, frozen, open."""
+    """Return the statuses as a bitmap: done, missed, exempt, frozen, open."""
     marks = {"DONE": "1", "MISSED": "x", "EXEMPT": "e", "FROZEN": "f", "OPEN": "o"}
     return "".join(marks[slot[3]] for slot in read(it, facts, now=now).slots)
 

@@ -51,8 +51,8 @@ def test_what_is_settled_stays_whatever_is_done_later(history):
 @hypothesis.given(histories())
 def test_more_is_settled_the_later_it_is(history):
     days, n, span, _ = history
-    spans = Spans(days, n, span)
-    settled = [spans.settled_before(FIRST + ahead * DAY) for ahead in range(-3, 200)]
+    occurrences_of = Spans(days, n, span)
+    settled = [occurrences_of.settled_before(FIRST + ahead * DAY) for ahead in range(-3, 200)]
 
     assert all(earlier <= later for earlier, later in pairwise(settled))
 

@@ -68,9 +68,9 @@ def instant_of(name: str, shown: datetime) -> datetime:
     near = [c for c in changes(name, shown.year) if abs(c.at - utc) < 4 * DAY]
     if not near:
         return utc - offset(name, utc)
-    spans = [(EVER, near[0].before)] + [(c.at, c.after) for c in near]
+    occurrences_of = [(EVER, near[0].before)] + [(c.at, c.after) for c in near]
     ends = [c.at for c in near] + [utc + 9 * DAY]
-    for (start, of), end in zip(spans, ends, strict=True):
+    for (start, of), end in zip(occurrences_of, ends, strict=True):
         if start <= utc - of < end:
             return utc - of
     for change in near:

@@ -44,7 +44,7 @@ async def live(kit: Any, clock: Any) -> None:
     await done(coins.transfer("ada", "bob", 7, idempotency_key="t", metadata=FIELDS))
     back = await done(coins.award("ada", 3, idempotency_key="wrong"))
     await done(coins.reverse(back.id, idempotency_key="right"))
-    await done(coins.open("bob", floor=-LARGEST - 1))
+    await done(coins.set_floor("bob", floor=-LARGEST - 1))
     for n, seconds in enumerate([None, 366 * 86_400, 0.001, 86_400]):
         key = f"hold {n}"
         held = await done(

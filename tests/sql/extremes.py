@@ -11,7 +11,7 @@ from uuid import UUID
 from attrs import evolve
 
 from habitkit import DayClock, FreezeRule, Goal, Schedule
-from habitkit._codec import plain_object
+from habitkit._codec import json_object
 from habitkit.events import Recorded
 from habitkit.habits.domain.facts import (
     CheckIn,
@@ -24,7 +24,13 @@ from habitkit.habits.domain.facts import (
 )
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
-from habitkit.journal.domain.model import Answer, Delivery, EventRow, Message, StoredEvent
+from habitkit.journal.domain.model import (
+    Delivery,
+    EventRow,
+    IdempotencyRecord,
+    Message,
+    StoredEvent,
+)
 from habitkit.store import Stores
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 from habitkit.testing.contracts._streak_store import CHECKPOINTS
@@ -41,7 +47,7 @@ NUMBERS = [
     *(0.0, -0.0, 0.1, 1 / 3, 5e-324, 2.2250738585072014e-308, 1e15 + 0.5, 1e16, 1e22, 1e308),
     *(1.7976931348623157e308, -1.7976931348623157e308),
 ]
-FIELDS = plain_object(
+FIELDS = json_object(
     {
         "numbers": NUMBERS,
         "texts": list(TEXTS),
@@ -148,11 +154,11 @@ def messages() -> list[Message]:
     ]
 
 
-def answers() -> list[Answer]:
+def records() -> list[IdempotencyRecord]:
     """Return what idempotency keys were answered with, one a text."""
     request = {f"{n}{text}": text for n, text in enumerate(TEXTS)}
     return [
-        Answer("ada", "noted", f"key {text}", request, text, INSTANTS[n % 4])
+        IdempotencyRecord("ada", "noted", f"key {text}", request, text, INSTANTS[n % 4])
         for n, text in enumerate(TEXTS)
     ]
 
@@ -165,8 +171,8 @@ def write_ports(stores: Stores) -> None:
     for message in messages():
         assert stores.inbox.add(message)
         stores.inbox.failed(message, message.key)
-    for answer in answers():
-        stores.answers.put(answer)
+    for record in records():
+        stores.idempotency.put(record)
     for habit in habits():
         stores.habits.add(habit)
     facts = check_ins()
@@ -192,7 +198,7 @@ def written() -> dict[str, Any]:
         "events": stored,
         "deliveries": [Delivery(event, 1) for event in stored],
         "messages": sorted(failed, key=lambda message: (message.at, message.key)),
-        "answers": answers(),
+        "idempotency": records(),
         "habits": sorted(habits(), key=lambda habit: habit.id),
         "live": [fact for fact in facts if fact not in voided],
         "since": [fact for fact in facts if fact not in voided and fact.day >= DAYS[1]],
@@ -224,7 +230,7 @@ def read_ports(stores: Stores) -> dict[str, Any]:
         "events": stores.events.page("ada", None, 100),
         "deliveries": sorted(deliveries, key=lambda each: each.event.rev),
         "messages": stores.inbox.waiting("ada", 100),
-        "answers": [stores.answers.get("ada", "noted", f"key {text}") for text in TEXTS],
+        "idempotency": [stores.idempotency.get("ada", "noted", f"key {text}") for text in TEXTS],
         "habits": stores.habits.of_owner("ada", None, 100),
         "live": every,
         "since": stores.habits.live(LARGEST_ID, DAYS[1]),
@@ -232,7 +238,7 @@ def read_ports(stores: Stores) -> dict[str, Any]:
         "facts": sorted(stores.habits.facts("ada"), key=lambda fact: fact.id),
         "notes": sorted(note for _, note in stores.habits.notes("ada")),
         "snapshots": [stores.streaks.get(snapshot.habit_id) for snapshot in snapshots()],
-        "due": stores.streaks.to_look_at(LAST, 100),
+        "due": stores.streaks.to_sweep(LAST, 100),
     }
 
 

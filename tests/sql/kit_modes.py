@@ -14,7 +14,7 @@ Act = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class _Awaited:
-    """A sync kit, or one of its rooms, whose methods are awaited and have ended by then."""
+    """A sync kit, or one of its services, whose methods are awaited and have ended by then."""
 
     def __init__(self, of: Any) -> None:
         self._of = of

@@ -34,7 +34,7 @@ def figures(kit: HabitKit) -> dict[str, Any]:
         "balances": [kit.coins.balance(owner) for owner in owners],
         "moves": [
             [(entry.kind, entry.amount, entry.balance, entry.memo) for entry in page]
-            for page in (kit.coins.history(owner, limit=1000) for owner in owners)
+            for page in (kit.coins.statement(owner, limit=1000) for owner in owners)
         ],
         "holds": [
             (hold.owner, hold.amount, hold.state, hold.settled)
@@ -60,7 +60,7 @@ def tell(what: str) -> None:
 
 def drift(store: Store) -> dict[str, int]:
     """Return by how much the accounts of each currency fail to sum to zero, in one state."""
-    found = read(store, lambda stores: stores.coins.books.accounts(None, 10**6, owner=None))
+    found = read(store, lambda stores: stores.coins.audit.accounts(None, 10**6, owner=None))
     sums: Counter[str] = Counter()
     for account in found:
         sums[account.currency] += account.balance
@@ -83,7 +83,7 @@ def escrow(store: Store, owner: str) -> tuple[int, int]:
 
     def work(stores: Stores) -> tuple[int, int]:
         accounts = stores.coins.accounts((owner,), "coin")
-        held = stores.coins.books.held(owner, "coin")
+        held = stores.coins.audit.held(owner, "coin")
         return sum(account.balance for account in accounts if account.role == "escrow"), held
 
     return read(store, work)

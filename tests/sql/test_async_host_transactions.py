@@ -309,7 +309,7 @@ async def test_a_connection_that_died_before_an_action_is_lost_too(host, kit, da
 
 
 @pytest.mark.parametrize("driver", ["aiosqlite, begun by an event"])
-async def test_a_transaction_that_read_before_others_wrote_is_told_how_to_begin(host, kit):
+async def test_a_transaction_that_read_before_others_wrote_is_delivered_how_to_begin(host, kit):
     async with host.connect() as connection:
         await connection.execute(select(notes))
         await kit.coins.award("ada", 5, idempotency_key="of another")

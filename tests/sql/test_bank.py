@@ -187,7 +187,7 @@ async def post_batches(kits: Sequence[AsyncHabitKit], number: int, each: int) ->
 def close_branch(kit: TestKit, writers: int, each: int) -> None:
     """Check that everybody has what they began with."""
     assert [kit.coins.balance(owner).posted for owner in PEOPLE] == [EACH_HAS] * len(PEOPLE)
-    entries = [len(kit.coins.history(owner, limit=1000)) for owner in PEOPLE]
+    entries = [len(kit.coins.statement(owner, limit=1000)) for owner in PEOPLE]
     assert entries == [min(1000, 1 + 2 * writers * each)] * len(PEOPLE)
     assert_sound(kit, *PEOPLE)
     tell(f"{writers} writers, {each} batches of {len(PAIRS)} each: no coin lost, nobody refused")

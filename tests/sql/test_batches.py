@@ -54,16 +54,16 @@ def gathered(habits: list[Any], days: int, key: str) -> list[OfflineCheckIn]:
 
 def test_a_batch_sends_no_more_than_the_same_check_ins_in_one_transaction(engine, sent):
     def each(tx: Any, batch: list[OfflineCheckIn]) -> list[Any]:
-        told = []
+        results = []
         for item in batch:
             with tx.savepoint():
                 done = check_in(
                     tx, item.habit_id, day=item.day, idempotency_key=item.idempotency_key
                 )
-            told.append(done)
-        return told
+            results.append(done)
+        return results
 
-    counts, told = [], []
+    counts, results = [], []
     for way in (
         lambda kit, batch: kit.habits.check_in_many(batch),
         lambda kit, batch: kit.run(lambda tx: each(tx, batch)),
@@ -71,10 +71,10 @@ def test_a_batch_sends_no_more_than_the_same_check_ins_in_one_transaction(engine
         kit, habits = make(engine)
         kit.coins.award("ada", 1, idempotency_key="open the accounts")
         sent.clear()
-        told.append(way(kit, gathered(habits, 5, "phone")))
+        results.append(way(kit, gathered(habits, 5, "phone")))
         counts.append(sum(sent.values()))
 
-    assert [(done.day, done.coins) for done in told[0]] == [(d.day, d.coins) for d in told[1]]
+    assert [(done.day, done.coins) for done in results[0]] == [(d.day, d.coins) for d in results[1]]
     assert counts[0] <= counts[1] + HABITS, "and whose each habit is"
 
 
@@ -84,9 +84,9 @@ def test_a_reaction_to_an_item_may_send_a_message(engine):
 
     kit, habits = make(engine, [on(HabitCompleted, tell)])
 
-    told = kit.habits.check_in_many(gathered(habits, 1, "phone"))
+    results = kit.habits.check_in_many(gathered(habits, 1, "phone"))
 
-    assert len(told) == HABITS
+    assert len(results) == HABITS
     assert kit.sweep().applied == HABITS
 
 
@@ -111,9 +111,9 @@ def test_a_batch_of_postings_is_read_as_it_was_posted(engine, alike):
     assert len({each.at for each in posted}) == (1 if alike else 2)
     assert kit.run(lambda tx: [tx.coins.transfer(each.id) for each in posted]) == posted
     for each in posted:
-        (entry, *_) = kit.coins.history(each.target, newest_first=False, currency=each.currency)
+        (entry, *_) = kit.coins.statement(each.target, newest_first=False, currency=each.currency)
         assert entry.at >= kit.clock.now()
     owners = {each.target for each in posted}
-    told = kit.run(lambda tx: [tx.stores.events.page(owner, None, 10)[0] for owner in owners])
-    assert {(event.owner, event.type) for event in told} == {(o, "CoinsPosted") for o in owners}
+    results = kit.run(lambda tx: [tx.stores.events.page(owner, None, 10)[0] for owner in owners])
+    assert {(event.owner, event.type) for event in results} == {(o, "CoinsPosted") for o in owners}
     assert not kit.coins.audit().findings

@@ -51,7 +51,7 @@ async def test_an_action_cancelled_at_any_await_has_happened_wholly_or_not_at_al
         if contents(database) != before:
             kept += 1
             assert (await kit.coins.balance("ada")).posted == expected
-            assert len(await kit.coins.history("ada", limit=1000)) == 1 + kept
+            assert len(await kit.coins.statement("ada", limit=1000)) == 1 + kept
             assert len(await kit.events.page("ada", limit=1000)) == 1 + kept
         if not was_cancelled:
             break

@@ -67,8 +67,8 @@ def store(engine: Engine) -> SqlStore:
         stores.coins.open((WALLET, MINT))
         stores.coins.post((AWARD,), MOVES)
         stores.coins.holds.add(HOLD)
-        stores.coins.books.unsealed((WALLET.id,))
-        stores.coins.books.seal(BLOCK, more=True)
+        stores.coins.audit.unsealed((WALLET.id,))
+        stores.coins.audit.seal(BLOCK, more=True)
         stores.events.append([NOTED])
 
     store.run(fill, write=True, keyed=False)
@@ -95,7 +95,7 @@ DUPLICATES = {
     "transfer": lambda stores: stores.coins.post((AWARD,), ()),
     "event": lambda stores: stores.events.append([NOTED]),
     "hold": lambda stores: stores.coins.holds.add(HOLD),
-    "block": lambda stores: stores.coins.books.seal(BLOCK, more=False),
+    "block": lambda stores: stores.coins.audit.seal(BLOCK, more=False),
 }
 
 
@@ -129,12 +129,12 @@ WRONG_MOVES = {
 }
 
 
-@pytest.mark.parametrize(("wrong", "told"), WRONG_MOVES.values(), ids=WRONG_MOVES)
-def test_a_move_that_no_rule_lets_through_is_refused(engine, store, wrong, told):
+@pytest.mark.parametrize(("wrong", "message"), WRONG_MOVES.values(), ids=WRONG_MOVES)
+def test_a_move_that_no_rule_lets_through_is_refused(engine, store, wrong, message):
     with nothing_written(engine), pytest.raises(IntegrityError) as caught:
         store.run(moved(**wrong), write=True, keyed=False)
 
-    assert told in str(caught.value) or "habitkit_accounts_check" in str(caught.value)
+    assert message in str(caught.value) or "habitkit_accounts_check" in str(caught.value)
     assert not isinstance(caught.value, Duplicate)
 
 
@@ -165,7 +165,7 @@ def test_the_largest_balance_is_kept_to_the_last_coin(engine):
     kit.coins.award("ada", LARGEST, idempotency_key="all there is")
 
     assert kit.coins.balance("ada").available == LARGEST
-    assert kit.coins.history("ada")[0].amount == LARGEST
+    assert kit.coins.statement("ada")[0].amount == LARGEST
 
 
 WRONG_HOLDS: dict[str, dict[str, Any]] = {
@@ -209,7 +209,7 @@ def test_a_block_leaves_the_wallet_in_the_queue_only_if_there_is_more(engine, st
         assert connection.scalars(select(unsealed.c.account_id)).all() == [WALLET.id]
 
     second = BLOCK._replace(first=2, last=2)
-    store.run(lambda s: s.coins.books.seal(second, more=False), write=True, keyed=False)
+    store.run(lambda s: s.coins.audit.seal(second, more=False), write=True, keyed=False)
 
     with engine.connect() as connection:
         assert connection.scalars(select(unsealed.c.account_id)).all() == []
@@ -255,8 +255,8 @@ ORPHANS = {
     "a check-in": lambda s: s.habits.add_check_ins([evolve(FACT, id=an_id(8), habit_id=an_id(99))]),
     "a void": lambda s: s.habits.add_void(evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))),
     "a hold": lambda s: s.coins.holds.add(evolve(HOLD, id=an_id(99))),
-    "a block": lambda s: s.coins.books.seal(BLOCK._replace(account_id=an_id(99)), more=True),
-    "a note of what is to be sealed": lambda s: s.coins.books.unsealed((an_id(99),)),
+    "a block": lambda s: s.coins.audit.seal(BLOCK._replace(account_id=an_id(99)), more=True),
+    "a note of what is to be sealed": lambda s: s.coins.audit.unsealed((an_id(99),)),
     "a snapshot": lambda s: s.streaks.put(Snapshot(an_id(99), "ada", date(2026, 1, 1), b"1", 1, 1)),
 }
 

@@ -17,7 +17,7 @@ from habitkit.testing.contracts._processes import Worker
 from tests.sql.ledger import assert_sound, figures, step_at_once, tell
 from tests.sql.migrations import OWNERS
 from tests.sql.opened import ASYNC_POSTGRES
-from tests.sql.workers import Colour, working
+from tests.sql.workers import Mode, working
 
 FEW = 3
 MANY = pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(600)])
@@ -58,14 +58,14 @@ def done_after(said: list[str], last: int) -> int:
     return max([last, *(int(each.split()[1]) for each in said if each.startswith("done "))])
 
 
-def assert_kills_cost_no_coin(url: str, colour: Colour, kit: TestKit, kills: int) -> None:
-    """Kill workers of a colour while they commit; look at what they leave by a kit of our own."""
+def assert_kills_cost_no_coin(url: str, mode: Mode, kit: TestKit, kills: int) -> None:
+    """Kill workers of a mode while they commit; look at what they leave by a kit of our own."""
     chance = random.Random(kills)
     done = -1
     for _ in range(kills):
         first = max(done - 2, 0)  # the last ones are tried again: nobody knows what became of them
         steps = ("steps", str(first), str(MOST_STEPS))
-        with working(url, steps, colour=colour) as (worker,):
+        with working(url, steps, mode=mode) as (worker,):
             heard = hear(worker, done + chance.randint(1, NEW_STEPS), chance.randint(0, 4))
             time.sleep(chance.choice([0, 0, 0.0003, 0.001, 0.003]))
             done = max(done, done_after(worker.kill(), heard))
@@ -96,14 +96,14 @@ def test_an_async_process_killed_while_it_commits_leaves_the_same(
     assert_kills_cost_no_coin(async_url, "async", kit, kills)
 
 
-def assert_ends_cost_no_coin(url: str, colour: Colour, postgres: Engine, ends: int) -> None:
-    """End the connections of a worker of a colour while it commits, and let it go on."""
+def assert_ends_cost_no_coin(url: str, mode: Mode, postgres: Engine, ends: int) -> None:
+    """End the connections of a worker of a mode while it commits, and let it go on."""
     kit = habitkit.testing.kit(store=SqlStore(postgres))
     steps, chance, ended = 12 * ends, random.Random(ends), set()
     admin_url = url_of(postgres).replace("+psycopg", "")
     with psycopg.connect(admin_url, autocommit=True) as admin:
         ours = [pid for (pid,) in admin.execute("SELECT pid FROM pg_stat_activity").fetchall()]
-        with working(url, ("steps", "0", str(steps)), colour=colour) as (worker,):
+        with working(url, ("steps", "0", str(steps)), mode=mode) as (worker,):
             for round_ in range(ends):
                 hear(worker, 10 * round_, chance.randint(1, 10))
                 time.sleep(chance.choice([0, 0, 0.0003, 0.001]))

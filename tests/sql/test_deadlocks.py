@@ -147,7 +147,7 @@ def test_owners_with_the_same_transfers_forget_them_at_once(working, counted):
     kit = habitkit.testing.kit(store=SqlStore(working), economy=economy)
     for owner, currencies in (("ada", ("coin", "gem")), ("bob", ("gem", "coin"))):
         for currency in currencies:
-            kit.coins.open(owner, currency, floor=-1000)
+            kit.coins.set_floor(owner, currency, floor=-1000)
             kit.clock.advance(seconds=1)  # ids are in the order of instants
     for round_ in range(10):
         batch = [
@@ -168,7 +168,7 @@ def test_what_is_old_is_deleted_around_what_somebody_has_locked(postgres):
     for key in ("one", "two"):
         kit.coins.award("ada", 1, idempotency_key=key)
     kit.clock.advance(days=40)
-    late = text("SELECT 1 FROM habitkit_answers WHERE key = 'one' FOR UPDATE")
+    late = text("SELECT 1 FROM habitkit_idempotency WHERE key = 'one' FOR UPDATE")
 
     with postgres.connect() as other:
         other.execute(late)

@@ -16,7 +16,7 @@ from habitkit.testing.contracts._threads import THREADS, all_of
 from tests.sql.buying import PRICE, WAYS, buy
 from tests.sql.kit_modes import at_once, awaited
 from tests.sql.ledger import assert_sound, tell
-from tests.sql.workers import Colour, working
+from tests.sql.workers import Mode, working
 
 ALL_WAYS = (*((way,) for way in WAYS), WAYS)
 PROCESSES = 4
@@ -35,7 +35,7 @@ def assert_bought_once(kit: TestKit, owner: str, outcomes: list[str]) -> None:
     balance = kit.coins.balance(owner)
     assert balance.available == 0
     assert balance.posted == balance.pending, "it is gone, or held for later"
-    assert len(kit.coins.history(owner)) == 2
+    assert len(kit.coins.statement(owner)) == 2
 
 
 @ROUNDS
@@ -75,13 +75,13 @@ async def test_of_many_tasks_one_buys(opened, database: Engine, ways, rounds):
     tell(f"{rounds} rounds of {THREADS} tasks: one bought each time")
 
 
-def assert_of_processes_one_buys(url: str, colour: Colour, kit: TestKit, rounds: int) -> None:
+def assert_of_processes_one_buys(url: str, mode: Mode, kit: TestKit, rounds: int) -> None:
     for round_ in range(rounds):
         owner = f"ada {round_}"
         kit.coins.award(owner, PRICE, idempotency_key="all there is")
         jobs = [("buy", WAYS[n % len(WAYS)], owner, str(n)) for n in range(PROCESSES)]
 
-        with working(url, *jobs, colour=colour) as workers:
+        with working(url, *jobs, mode=mode) as workers:
             outcomes = [line for worker in workers for line in worker.end()]
 
         assert_bought_once(kit, owner, outcomes)

@@ -87,12 +87,12 @@ def versions(kind: str) -> tuple[int, int]:
     return found.get(kind, LATEST), needed
 
 
-def uses(rooms: Any) -> Iterator[Any]:
-    """Use the rooms in ways that worked on older tables, and in ways that did not."""
-    yield partial(rooms.coins.award, "ada", 1, idempotency_key="k")
-    yield partial(rooms.events.record, "ada", "noted")
-    yield partial(rooms.coins.balance, "ada")
-    yield partial(rooms.habits.list, "ada")
+def uses(services: Any) -> Iterator[Any]:
+    """Use the services in ways that worked on older tables, and in ways that did not."""
+    yield partial(services.coins.award, "ada", 1, idempotency_key="k")
+    yield partial(services.events.record, "ada", "noted")
+    yield partial(services.coins.balance, "ada")
+    yield partial(services.habits.list, "ada")
 
 
 async def expect_refusals(kit: AsyncHabitKit, engine: AsyncEngine) -> None:
@@ -215,11 +215,11 @@ def test_the_first_look_in_a_host_transaction_lets_it_write_and_roll_back(host, 
     kit = habitkit.testing.kit(store=SqlStore(host))
 
     with host.connect() as connection:
-        rooms = kit.on(connection)
+        services = kit.on(connection)
         if first == "a query":
-            assert rooms.coins.balance("ada").available == 0
-        rooms.coins.award("ada", 5, idempotency_key="gift")
-        assert rooms.coins.balance("ada").available == 5
+            assert services.coins.balance("ada").available == 0
+        services.coins.award("ada", 5, idempotency_key="gift")
+        assert services.coins.balance("ada").available == 5
         connection.rollback()
 
     assert len(looks) == 1

@@ -93,7 +93,7 @@ def ways_to_end(hold: Hold, kit: AsyncHabitKit, late: AsyncHabitKit, round_: int
 
 
 def assert_one_won(kit: TestKit, owner: str, outcomes: list[str]) -> str:
-    """Check what became of an owner's hold against what those who tried were told."""
+    """Check what became of an owner's hold against what those who tried were emitted."""
     (ended,) = kit.coins.holds(owner, ended=True)
     won = [o for o in outcomes if o in ("settled", "released", "swept 1")]
     assert won == ["swept 1" if ended.state == "expired" else ended.state]
@@ -164,7 +164,7 @@ def spends_amid_sweeps(late: AsyncHabitKit, owner: str) -> list[Act]:
 
 
 def assert_spent_once(kit: TestKit, owner: str, outcomes: list[Any]) -> None:
-    """Check what became of an owner's coins against what those who tried were told."""
+    """Check what became of an owner's coins against what those who tried were emitted."""
     assert sorted(outcomes[1:4]) == ["refused", "refused", "spent"]
     assert [hold.state for hold in kit.coins.holds(owner, ended=True)] == ["expired"] * 2
     assert kit.coins.balance(owner).posted == 0

@@ -157,7 +157,7 @@ def test_what_is_no_connection_and_no_session_is_refused_by_name(sqlite, handle)
 # -- SQLite: others have written since -----------------------------------------------------------
 
 
-def test_a_transaction_that_read_before_others_wrote_is_told_how_to_begin(sqlite_url, sqlite):
+def test_a_transaction_that_read_before_others_wrote_is_delivered_how_to_begin(sqlite_url, sqlite):
     engine = sqlite_engine(sqlite_url)
     kit = habitkit.testing.kit(store=SqlStore(sqlite))
 

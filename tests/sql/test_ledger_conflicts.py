@@ -88,7 +88,7 @@ ACTIONS: dict[str, Callable[[Any], Any]] = {
     "settle": lambda coins: coins.settle(coins.holds("ada")[0].id, 4),
     "release": lambda coins: coins.release(coins.holds("ada")[0].id),
     "reverse": lambda coins: coins.reverse(
-        coins.history("bob", newest_first=False)[0].transfer_id, idempotency_key="k"
+        coins.statement("bob", newest_first=False)[0].transfer_id, idempotency_key="k"
     ),
 }
 
@@ -99,7 +99,7 @@ EVERY_CONFLICT = pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
 def state(kit: TestKit) -> list[Any]:
     """Return all that an owner would see."""
     return [
-        [kit.coins.balance(owner), len(kit.coins.history(owner)), len(kit.events.page(owner))]
+        [kit.coins.balance(owner), len(kit.coins.statement(owner)), len(kit.events.page(owner))]
         for owner in ("ada", "bob", "cleo")
     ]
 

@@ -104,7 +104,9 @@ def test_hosts_that_transfer_at_the_same_time_lose_nothing(host, kit, level):
     tries = all_of(partial(work, thread) for thread in range(4))
 
     assert total(store, *OWNERS) == EACH_HAS * len(OWNERS)
-    assert sum(len(kit.coins.history(o, limit=1000)) for o in OWNERS) == 4 + 2 * (4 * 6 + 2 * 4 * 2)
+    assert sum(len(kit.coins.statement(o, limit=1000)) for o in OWNERS) == 4 + 2 * (
+        4 * 6 + 2 * 4 * 2
+    )
     assert_sound(kit, *OWNERS)
     tell(f"{level}: {sum(tries)} tries for {4 * 8} transactions")
 
@@ -135,7 +137,7 @@ STALE: dict[str, Callable[[Any], Any]] = {
     "transfer": lambda coins: coins.transfer("bob", "ada", 1, idempotency_key="k"),
     "reserve": lambda coins: coins.reserve("ada", 1, idempotency_key="k"),
     "post_many": lambda coins: coins.post_many([Posting.award("ada", 1)], idempotency_key="k"),
-    "open": lambda coins: coins.open("ada", floor=-1),
+    "set_floor": lambda coins: coins.set_floor("ada", floor=-1),
 }
 
 

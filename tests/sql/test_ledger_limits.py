@@ -62,9 +62,9 @@ def test_an_amount_of_more_than_64_bits_is_refused_before_it_reaches_a_database(
     with pytest.raises(InvalidAmount):
         kit.coins.reserve("ada", amount, idempotency_key="a")
     with pytest.raises(InvalidAmount):
-        kit.coins.open("ada", floor=-amount - 1)
+        kit.coins.set_floor("ada", floor=-amount - 1)
 
-    assert kit.coins.history("ada") == []
+    assert kit.coins.statement("ada") == []
 
 
 def test_a_mint_and_a_sink_that_are_exhausted_refuse_as_well(kit):
@@ -99,7 +99,7 @@ def test_a_ledger_whose_wallets_together_hold_more_than_64_bits_is_audited_all_t
     assert_sound(kit, *owners)
 
 
-def test_a_hold_that_a_full_wallet_has_no_room_for_stops_neither_sweep_nor_others(kit):
+def test_a_hold_that_a_full_wallet_has_no_module_for_stops_neither_sweep_nor_others(kit):
     for owner in ("ada", "bob"):
         kit.coins.award(owner, LARGEST, idempotency_key="all there is")
         kit.coins.reserve(owner, LARGEST, idempotency_key="held", expires_in_seconds=60)
@@ -115,7 +115,7 @@ def test_a_hold_that_a_full_wallet_has_no_room_for_stops_neither_sweep_nor_other
     assert_sound(kit, "ada", "bob")
 
 
-def test_holds_that_a_full_wallet_has_no_room_for_stop_no_sweep_however_small_its_limit(kit):
+def test_holds_that_a_full_wallet_has_no_module_for_stop_no_sweep_however_small_its_limit(kit):
     kit.coins.award("ada", LARGEST, idempotency_key="all there is")
     for n in range(3):
         kit.coins.reserve("ada", 5, idempotency_key=f"held {n}", expires_in_seconds=60)
@@ -132,12 +132,12 @@ def test_holds_that_a_full_wallet_has_no_room_for_stop_no_sweep_however_small_it
 
 
 def test_a_floor_at_either_end_of_64_bits_is_held(kit):
-    kit.coins.open("ada", floor=-(2**63))
+    kit.coins.set_floor("ada", floor=-(2**63))
     kit.coins.spend("ada", LARGEST, idempotency_key="on credit")
     with pytest.raises(BalanceOverflow):
         kit.coins.transfer("ada", "bob", 2, idempotency_key="too much")
     kit.coins.award("bob", LARGEST, idempotency_key="all there is")
-    kit.coins.open("bob", floor=LARGEST)
+    kit.coins.set_floor("bob", floor=LARGEST)
     with pytest.raises(InsufficientFunds):
         kit.coins.spend("bob", 1, idempotency_key="one")
 
@@ -157,7 +157,7 @@ def test_a_batch_and_a_floor_may_use_what_an_expired_hold_gives_back(kit):
 
     batch = [Posting.spend("ada", 4), Posting.transfer("ada", "bob", 6)]
     assert [each.amount for each in kit.coins.post_many(batch, idempotency_key="b")] == [4, 6]
-    assert kit.coins.open("bob", floor=16).available == 0
+    assert kit.coins.set_floor("bob", floor=16).available == 0
 
     assert kit.coins.holds("ada") == kit.coins.holds("bob") == []
     assert [hold.state for hold in kit.coins.holds("ada", ended=True)] == ["expired"]
@@ -202,7 +202,9 @@ def test_at_each_instant_coins_were_in_one_place_though_the_clock_goes_back(kit)
             known = kit.coins.balance(owner, as_of=at)
             assert 0 <= known.pending <= known.posted
     for owner in owners:
-        instants = [entry.at for entry in kit.coins.history(owner, newest_first=False, limit=1000)]
+        instants = [
+            entry.at for entry in kit.coins.statement(owner, newest_first=False, limit=1000)
+        ]
         assert instants == sorted(instants)
     kit.clock.set(latest := start + timedelta(days=1))
     for owner in owners:

@@ -86,8 +86,8 @@ class Ledgers(RuleBasedStateMachine):
     def everywhere(self, act: Callable[[TestKit], Any]) -> Any:
         """Do the same with every kit; return what came of it, or None if all were refused alike."""
         outcomes = [outcome(act, kit) for kit in self.kits]
-        told = [plain(each) for each in outcomes]
-        assert told[1:] == told[:-1]
+        result = [plain(each) for each in outcomes]
+        assert result[1:] == result[:-1]
         return None if isinstance(outcomes[0], HabitKitError) else outcomes[0]
 
     # -- coins -------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(owner=owners, floor=st.integers(-50, 50))
     def open(self, owner, floor):
-        self.everywhere(lambda kit: kit.coins.open(owner, floor=floor))
+        self.everywhere(lambda kit: kit.coins.set_floor(owner, floor=floor))
 
     def note(self, transfer):
         if transfer is not None:
@@ -218,15 +218,22 @@ def outcome(act: Callable[[TestKit], Any], kit: TestKit) -> Any:
         return error
 
 
-def plain(told: Any) -> Any:
+def plain(result: Any) -> Any:
     """Return what must be the same everywhere of an outcome: not the ids that stores make up."""
-    if isinstance(told, InsufficientFunds):
-        return (type(told), told.owner, told.currency, told.balance, told.floor, told.amount)
-    if isinstance(told, HabitKitError):
-        return (type(told), type(getattr(told, "reason", None)), getattr(told, "index", None))
-    if hasattr(told, "events"):
-        return (told.id, told.day, told.streak, getattr(told, "coins", None))
-    return told
+    if isinstance(result, InsufficientFunds):
+        return (
+            type(result),
+            result.owner,
+            result.currency,
+            result.balance,
+            result.floor,
+            result.amount,
+        )
+    if isinstance(result, HabitKitError):
+        return (type(result), type(getattr(result, "reason", None)), getattr(result, "index", None))
+    if hasattr(result, "events"):
+        return (result.id, result.day, result.streak, getattr(result, "coins", None))
+    return result
 
 
 def seen(kit: TestKit, owner: str, start: Any, now: Any) -> Any:
@@ -235,7 +242,7 @@ def seen(kit: TestKit, owner: str, start: Any, now: Any) -> Any:
     statements = [
         [
             (each.seq, each.kind, each.memo, each.amount, each.balance, each.at, each.metadata)
-            for each in coins.history(owner, currency=currency, limit=1000)
+            for each in coins.statement(owner, currency=currency, limit=1000)
         ]
         for currency in ("coin", "gem")
     ]

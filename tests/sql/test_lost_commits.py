@@ -78,7 +78,7 @@ def proxy(proxy_and_url: tuple[Proxy, URL]) -> Proxy:
 
 @pytest.fixture(params=CLIENTS)
 def call(request: pytest.FixtureRequest, proxy_and_url: tuple[Proxy, URL]) -> Iterator[Call]:
-    """Call a function with a kit that reaches the server through the proxy, of each colour."""
+    """Call a function with a kit that reaches the server through the proxy, of each mode."""
     with CLIENTS[request.param](proxy_and_url[1]) as call:
         call(lambda kit: kit.coins.balance("ada"))
         yield call
@@ -140,7 +140,7 @@ def test_coins_whose_commit_was_cut_have_moved_once(kit, proxy, call, when, act)
     assert act(kit.coins) == done
     for owner in ("ada", "bob", "cleo"):
         assert kit.coins.balance(owner) == reference.coins.balance(owner)
-        assert len(kit.coins.history(owner)) == len(reference.coins.history(owner))
+        assert len(kit.coins.statement(owner)) == len(reference.coins.statement(owner))
         assert len(kit.events.page(owner)) == len(reference.events.page(owner))
     assert_sound(kit, "ada")
 
@@ -216,9 +216,11 @@ def test_what_a_relay_could_not_note_is_delivered_again(kit, proxy, call, when):
     with pytest.raises(OutcomeUnknown):
         call(lambda kit: kit.relay.run_once())
 
-    told: list[Any] = []
+    delivered: list[Any] = []
     late = habitkit.testing.kit(
-        "2026-01-01T09:00Z", store=kit._runner.store, subscribers=[subscribe("noted", told.append)]
+        "2026-01-01T09:00Z",
+        store=kit._runner.store,
+        subscribers=[subscribe("noted", delivered.append)],
     )
     wait_until(lambda: late.relay.run_once().delivered)  # once the server has seen the cut
-    assert len(told) == 1
+    assert len(delivered) == 1

@@ -133,15 +133,15 @@ def test_every_use_of_a_database_without_tables_names_the_command(empty_engine):
     kit = habitkit.testing.kit(store=SqlStore(empty_engine))
     some_id = time_ordered_id(kit.clock.now())
 
-    def uses(rooms):
-        yield partial(rooms.habits.create, "ada", "Run", Schedule.daily())
-        yield partial(rooms.habits.list, "ada")
-        yield partial(rooms.habits.get, some_id)
-        yield partial(rooms.habits.check_in, some_id)
-        yield partial(rooms.coins.award, "ada", 1, idempotency_key="k")
-        yield partial(rooms.coins.balance, "ada")
-        yield partial(rooms.events.record, "ada", "noted")
-        yield partial(rooms.events.page, "ada")
+    def uses(services):
+        yield partial(services.habits.create, "ada", "Run", Schedule.daily())
+        yield partial(services.habits.list, "ada")
+        yield partial(services.habits.get, some_id)
+        yield partial(services.habits.check_in, some_id)
+        yield partial(services.coins.award, "ada", 1, idempotency_key="k")
+        yield partial(services.coins.balance, "ada")
+        yield partial(services.events.record, "ada", "noted")
+        yield partial(services.events.page, "ada")
 
     for use in [*uses(kit), kit.sweep, kit.relay.run_once]:
         with pytest.raises(SchemaMissing, match=COMMAND):
@@ -385,7 +385,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_telling_its_password(url):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("sqlite://habits.db", "sqlite:///habits.db,"),
         ("SQLite://habits.db", "sqlite:///habits.db,"),
@@ -393,14 +393,14 @@ def test_a_url_that_cannot_be_read_is_refused_without_telling_its_password(url):
         ("sqlite://ada:hush@habits.db", "sqlite:///habits.db,"),
     ],
 )
-def test_a_sqlite_url_with_two_slashes_is_refused_and_told_to_have_three(url, told, capsys):
+def test_a_sqlite_url_with_two_slashes_is_refused_and_delivered_to_have_three(url, message, capsys):
     for opened in (open_sync, partial(open_async, driver="")):
-        with pytest.raises(ConfigurationError, match=told) as caught:
+        with pytest.raises(ConfigurationError, match=message) as caught:
             opened(url)
         assert "hush" not in str(caught.value)
 
     assert main(["upgrade", url]) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_database_that_has_no_backend_is_refused():

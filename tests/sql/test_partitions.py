@@ -125,9 +125,9 @@ def use(kit: TestKit, name: str) -> None:
         kit.coins.spend("owner2", 10**9, idempotency_key=name)
     assert kit.coins.balance("owner1").posted == before + 40 - 15 - 5 - 4
     assert kit.coins.balance("owner1", as_of=kit.clock.now()).posted == before + 16
-    newest = kit.coins.history("owner1", limit=5)
+    newest = kit.coins.statement("owner1", limit=5)
     assert [line.seq for line in newest] == list(range(newest[0].seq, newest[0].seq - 5, -1))
-    assert kit.coins.history("owner1", after=newest[0].seq) != []
+    assert kit.coins.statement("owner1", after=newest[0].seq) != []
     assert kit.sweep(limit=3).sealed > 0
     for owner in ("owner1", "owner2", "owner3", f"new at {name}"):
         report = kit.coins.audit(owner)

@@ -1,4 +1,4 @@
-"""Every statement that the rooms prepare finds its rows by an index."""
+"""Every statement that the services prepare finds its rows by an index."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ INSERT INTO habitkit_inbox
     SELECT md5('message' || n)::uuid, 'owner' || (1 + mod(n, 1000)), 'key' || n, 'noted', now(), '{}', 0,
            CASE WHEN mod(n, 100) > 0 THEN now() - n * interval '1 minute' END, NULL
     FROM generate_series(1, 5000) n;
-INSERT INTO habitkit_answers
+INSERT INTO habitkit_idempotency
     SELECT 'owner' || (1 + mod(n, 1000)), 'coins.award', 'key' || n, '{}', '{}',
            now() - n * interval '1 minute' FROM generate_series(1, 10000) n;
 ANALYZE;
@@ -165,13 +165,13 @@ def use_coins(kit: habitkit.testing.TestKit) -> None:
         coins.transfer("ada", "bob", 5, idempotency_key=f"gift {n}")
     given = coins.award("ada", 50, idempotency_key="given")
     coins.reverse(given.id, idempotency_key="back")
-    coins.open("bob", floor=-5)
+    coins.set_floor("bob", floor=-5)
     batch = [Posting.transfer("ada", owner, 1) for owner in ("bob", "cleo", "dan")]
     for _ in range(2):
         coins.post_many(batch, idempotency_key="batch")
     for after in (None, 1):
         for newest_first in (True, False):
-            coins.history("ada", after=after, newest_first=newest_first)
+            coins.statement("ada", after=after, newest_first=newest_first)
         for ended in (True, False):
             coins.holds("ada", after=after, ended=ended)
     held = [
@@ -274,13 +274,13 @@ def explained(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
 
 
 def prepared(dialect: str) -> dict[str, Prepared]:
-    """Return every statement that a room prepares for a dialect, by its place."""
+    """Return every statement that a service prepares for a dialect, by its place."""
     return {
-        f"{room.__name__}.{name}": value
+        f"{port.__name__}.{name}": value
         for module in MODULES
-        for room in vars(module).values()
-        if isinstance(room, type) and room.__module__ == module.__name__
-        for name, value in vars(room).items()
+        for port in vars(module).values()
+        if isinstance(port, type) and port.__module__ == module.__name__
+        for name, value in vars(port).items()
         if isinstance(value, Prepared) and value.only in (None, dialect)
     }
 
@@ -317,9 +317,9 @@ def test_a_claim_takes_no_more_than_its_limit_whatever_the_plan(postgres, unlike
     off = {"material", "hashagg", "hashjoin", "mergejoin", "sort", "memoize"} ^ {unlike}
     options = " ".join(f"-c enable_{name}=off" for name in sorted(off))
     engine = create_engine(postgres.url, connect_args={"options": options})
-    told: list[Any] = []
+    delivered: list[Any] = []
     kit = habitkit.testing.kit(
-        store=SqlStore(engine), subscribers=[subscribe("noted", told.append)]
+        store=SqlStore(engine), subscribers=[subscribe("noted", delivered.append)]
     )
     for _ in range(5):
         kit.events.record("ada", "noted")
@@ -329,5 +329,5 @@ def test_a_claim_takes_no_more_than_its_limit_whatever_the_plan(postgres, unlike
     assert kit.relay.run_once(limit=1).delivered == 1
     assert kit.relay.run_once(limit=2).delivered == 2
 
-    assert [event.rev for event in told] == [1, 2, 3]
+    assert [event.rev for event in delivered] == [1, 2, 3]
     engine.dispose()

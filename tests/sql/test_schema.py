@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[2]
 def reflected(engine: Engine) -> dict[str, Any]:
     """Return all that a database says of the kit's tables; names included, order not."""
     found = inspect(engine)
-    told: dict[str, Any] = {
+    delivered: dict[str, Any] = {
         kind: {
             table: sorted(parts, key=repr)
             for (_, table), parts in getattr(found, f"get_multi_{kind}")().items()
@@ -44,18 +44,18 @@ def reflected(engine: Engine) -> dict[str, Any]:
         for kind in ("unique_constraints", "foreign_keys", "check_constraints", "indexes")
     }
     for (_, table), columns in found.get_multi_columns().items():
-        told[f"columns of {table}"] = [
+        delivered[f"columns of {table}"] = [
             {**column, "type": column["type"].compile(engine.dialect)} for column in columns
         ]
-    told["primary keys"] = found.get_multi_pk_constraint()
-    for index in (index for indexes in told["indexes"].values() for index in indexes):
+    delivered["primary keys"] = found.get_multi_pk_constraint()
+    for index in (index for indexes in delivered["indexes"].values() for index in indexes):
         options = index.get("dialect_options", {})
         options.update({name: str(value) for name, value in options.items()})  # texts differ
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             listed = connection.exec_driver_sql("PRAGMA table_list")
-            told["without rowid"] = {row.name: row.wr for row in listed}
-    return told
+            delivered["without rowid"] = {row.name: row.wr for row in listed}
+    return delivered
 
 
 def test_all_steps_together_lead_to_the_tables_that_the_metadata_describes(
@@ -116,7 +116,7 @@ def test_alembic_proposes_no_change(empty_engine):
     assert proposed(empty_engine) == []
 
     with empty_engine.begin() as connection:
-        connection.exec_driver_sql("DROP INDEX habitkit_snapshots_look")
+        connection.exec_driver_sql("DROP INDEX habitkit_snapshots_sweep")
     assert proposed(empty_engine) != []
 
 

@@ -76,13 +76,13 @@ def divided(request: pytest.FixtureRequest) -> Engine:
 
 
 def live(kit) -> None:
-    """Use every room once."""
+    """Use every service once."""
     run = kit.habits.create("ada", "Run", Schedule.daily(), idempotency_key="run")
     kit.habits.check_in(run.id)
     kit.habits.backfill(run.id, [kit.clock.now().date()], source="elsewhere")
     kit.events.record("ada", "noted")
     assert len(kit.habits.list("ada")) == 1
-    assert kit.coins.history("ada")[0].amount == 10
+    assert kit.coins.statement("ada")[0].amount == 10
     assert len(kit.events.page("ada")) == 4
     kit.sweep()
 
@@ -136,7 +136,7 @@ def test_a_host_transaction_works_in_the_stores_schema(divided, begun):
     assert red.coins.balance("ada").available == 7
 
 
-def test_a_stale_host_transaction_is_told_so_in_a_schema_too(attached):
+def test_a_stale_host_transaction_is_delivered_so_in_a_schema_too(attached):
     kit = habitkit.testing.kit(store=SqlStore(attached, schema=SCHEMAS[1]))
 
     with attached.connect() as host:
@@ -180,9 +180,9 @@ def test_commands_started_at_once_take_each_step_once(empty_url):
     command = [sys.executable, "-m", "habitkit", "upgrade", empty_url]
     start = partial(subprocess.Popen, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    told = [process.communicate() for process in [start(text=True) for _ in range(2)]]
+    message = [process.communicate() for process in [start(text=True) for _ in range(2)]]
 
-    assert sorted(told) == [
+    assert sorted(message) == [
         (f"found {was}, {DONE}", "") for was in ("nothing", f"version {LATEST}")
     ]
 
@@ -199,7 +199,7 @@ def test_the_command_puts_tables_into_a_schema(two_schemas, fresh_postgres_url, 
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("habits.db", "cannot read the database's URL"),
         ("mysql://host/database", "no backend for 'mysql'"),
@@ -208,12 +208,12 @@ def test_the_command_puts_tables_into_a_schema(two_schemas, fresh_postgres_url, 
         ("sqlite:////", "cannot open"),
     ],
 )
-def test_a_url_the_command_cannot_use_is_an_exit_status_and_a_sentence(url, told, capsys):
+def test_a_url_the_command_cannot_use_is_an_exit_status_and_a_sentence(url, message, capsys):
     assert main(["upgrade", url]) == 1
 
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert told in captured.err
+    assert message in captured.err
     assert captured.err.count("\n") == 1
 
 
@@ -244,7 +244,7 @@ def test_a_host_that_cannot_be_is_an_exit_status_and_a_sentence(host, capsys):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"password": "s3cret"}, "password authentication failed"),
         ({"username": "stranger", "password": "s3cret"}, "stranger"),
@@ -252,11 +252,11 @@ def test_a_host_that_cannot_be_is_an_exit_status_and_a_sentence(host, capsys):
     ],
 )
 def test_a_server_that_lets_nobody_in_is_an_exit_status_and_a_sentence(
-    fresh_postgres_url, wrong, told, capsys
+    fresh_postgres_url, wrong, message, capsys
 ):
     url = make_url(fresh_postgres_url).set(**wrong).render_as_string(hide_password=False)
 
-    assert told in _one_sentence_without_the_password(url, capsys)
+    assert message in _one_sentence_without_the_password(url, capsys)
 
 
 def test_a_schema_that_does_not_exist_is_an_exit_status_and_a_sentence(fresh_postgres_url, capsys):

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.backends.sqlalchemy._audit import Books
+from habitkit.backends.sqlalchemy._audit import Audit
 from habitkit.coins import Posting
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of, spawn
@@ -41,14 +41,14 @@ def gift(kit: TestKit) -> None:
 
 def once_before(monkeypatch: pytest.MonkeyPatch, method: str, act: Callable[[], Any]) -> None:
     """Let something happen in the middle of sealing, once."""
-    original, todo = getattr(Books, method), [act]
+    original, todo = getattr(Audit, method), [act]
 
-    def first_that(self: Books, *args: Any, **options: Any) -> Any:
+    def first_that(self: Audit, *args: Any, **options: Any) -> Any:
         if todo:
             todo.pop()()
         return original(self, *args, **options)
 
-    monkeypatch.setattr(Books, method, first_that)
+    monkeypatch.setattr(Audit, method, first_that)
 
 
 def words_of(kit: TestKit) -> set[Any]:
@@ -105,6 +105,6 @@ def test_owners_forgotten_and_sealed_by_everyone_at_once_leave_a_clean_audit(kit
         kit.sweep()
         assert_sound(kit, *OWNERS)
         for owner in OWNERS:
-            assert {entry.memo for entry in kit.coins.history(owner, limit=1000)} == {None}
+            assert {entry.memo for entry in kit.coins.statement(owner, limit=1000)} == {None}
     report = kit.coins.audit()
-    assert report.sealed == sum(len(kit.coins.history(o, limit=1000)) for o in OWNERS)
+    assert report.sealed == sum(len(kit.coins.statement(o, limit=1000)) for o in OWNERS)

@@ -18,39 +18,41 @@ from sqlalchemy import Engine, event
 
 from habitkit import AsyncHabitKit, HabitKit
 from habitkit.testing import FakeClock
-from habitkit.testing._race_worker import Line
+from habitkit.testing._race_worker import Channel
 from tests.sql.buying import buy
 from tests.sql.kit_modes import at_once, awaited
 from tests.sql.migrations import step
 
 
-def at_work(line: Line, colour: str, url: str, now: str, job: str, *args: str) -> None:
+def at_work(channel: Channel, mode: str, url: str, now: str, job: str, *args: str) -> None:
     clock = FakeClock(now)
-    if colour == "sync":
+    if mode == "sync":
         with HabitKit.open(url, clock=clock) as kit:
             store: Any = kit._runner.store
-            at_once(work, line, awaited(kit), store._engine, job, args)
+            at_once(work, channel, awaited(kit), store._engine, job, args)
     else:
-        asyncio.run(as_async(line, url, clock, job, args))
+        asyncio.run(as_async(channel, url, clock, job, args))
 
 
-async def as_async(line: Line, url: str, clock: FakeClock, job: str, args: tuple[str, ...]) -> None:
+async def as_async(
+    channel: Channel, url: str, clock: FakeClock, job: str, args: tuple[str, ...]
+) -> None:
     async with await AsyncHabitKit.open(url, clock=clock) as kit:
         store: Any = kit._runner.store
         engine = store._store._engine if url.startswith("sqlite") else store._engine.sync_engine
-        await work(line, kit, engine, job, args)
+        await work(channel, kit, engine, job, args)
 
 
 async def work(
-    line: Line, kit: AsyncHabitKit, engine: Engine, job: str, args: tuple[str, ...]
+    channel: Channel, kit: AsyncHabitKit, engine: Engine, job: str, args: tuple[str, ...]
 ) -> None:
-    line.say("ready")
-    line.wait()
+    channel.say("ready")
+    channel.wait()
     if job == "buy":
-        line.say(await buy(kit, *args))
+        channel.say(await buy(kit, *args))
         return
-    event.listen(engine, "commit", lambda _: line.say("committing"))
+    event.listen(engine, "commit", lambda _: channel.say("committing"))
     first, last = map(int, args)
     for number in range(first, last):
         await step(kit, number)
-        line.say(f"done {number}")
+        channel.say(f"done {number}")

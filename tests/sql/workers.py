@@ -9,11 +9,11 @@ from habitkit.testing.contracts._processes import Worker, at_once
 from habitkit.testing.contracts._sample_facts import NOW
 from tests.sql.worker import at_work
 
-Colour = Literal["sync", "async"]
+Mode = Literal["sync", "async"]
 
 
 def working(
-    url: str, *jobs: tuple[str, ...], colour: Colour = "sync"
+    url: str, *jobs: tuple[str, ...], mode: Mode = "sync"
 ) -> AbstractContextManager[list[Worker]]:
-    """Start a worker a job, with a kit of a colour each; none outlives the block."""
-    return at_once([(at_work, colour, url, NOW.isoformat(), *job) for job in jobs])
+    """Start a worker a job, with a sync or async kit each; none outlives the block."""
+    return at_once([(at_work, mode, url, NOW.isoformat(), *job) for job in jobs])

@@ -56,9 +56,9 @@ def claims_too_much(store, _):
     store.capabilities = frozenset({"shared"})
 
 
-@noticed_by("test_the_store_keeps_exactly_the_rooms_whose_contracts_it_is_put_to")
+@noticed_by("test_the_store_keeps_exactly_the_modules_whose_contracts_it_is_put_to")
 def lacks_a_room(store, _):
-    store.rooms = frozenset({"habits", "streaks"})
+    store.modules = frozenset({"habits", "streaks"})
 
 
 @noticed_by("test_an_exception_undoes_changes_and_deletions_too")
@@ -113,7 +113,7 @@ def undoes_too_much(_, stores):
     stores.savepoint = savepoint
 
 
-@noticed_by("test_owners_are_told_apart_character_by_character")
+@noticed_by("test_owners_are_delivered_apart_character_by_character")
 def ignores_case(_, stores):
     lock = stores.owners.lock
     stores.owners.lock = lambda owner: lock(owner.casefold())
@@ -133,12 +133,12 @@ def lends_forever(_, stores):
 
 @noticed_by("test_an_answer_belongs_to_owner_operation_and_key")
 def mixes_operations_up(_, stores):
-    get, put = stores.answers.get, stores.answers.put
-    stores.answers.get = lambda owner, _operation, key: get(owner, "", key)
-    stores.answers.put = lambda answer: put(evolve(answer, operation=""))
+    get, put = stores.idempotency.get, stores.idempotency.put
+    stores.idempotency.get = lambda owner, _operation, key: get(owner, "", key)
+    stores.idempotency.put = lambda a_record: put(evolve(a_record, operation=""))
 
 
-# -- the rooms ---------------------------------------------------------------------------------
+# -- the services ---------------------------------------------------------------------------------
 
 
 @noticed_by("test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision")
@@ -201,28 +201,28 @@ def knows_no_past(_, stores):
 
 @noticed_by("test_old_keys_still_answer_after_the_words_are_gone")
 def forgets_too_much(_, stores):
-    books, transfers = stores.coins.books, stores.coins._transfers
+    audit, transfers = stores.coins.audit, stores.coins._transfers
 
     def forget(account_id, after, last):
-        for line in books.lines(account_id, after, last):
+        for line in audit.lines(account_id, after, last):
             transfers.delete(line.transfer_id)
         return 0
 
-    books.forget = forget
+    audit.forget = forget
 
 
 @noticed_by("test_forgetting_erases_words_and_salts_and_leaves_the_rest")
 def keeps_salts(_, stores):
-    books = stores.coins.books
-    forget = books.forget
+    audit = stores.coins.audit
+    forget = audit.forget
 
     def lasting(account_id, after, last):
-        before = dict(books._digests.rows)
+        before = dict(audit._digests.rows)
         erased = forget(account_id, after, last)
-        books._digests.rows.update(before)
+        audit._digests.rows.update(before)
         return erased
 
-    books.forget = lasting
+    audit.forget = lasting
 
 
 @noticed_by("test_many_owners_are_locked_at_once")

@@ -18,7 +18,7 @@ class InMemory:
             "accounts": coins._accounts.rows,
             "transfers": coins._transfers.rows,
             "entries": coins._entries.rows,
-            "blocks": coins.books._blocks.rows,
+            "blocks": coins.audit._blocks.rows,
         }
 
     def _found(self, table, where):

@@ -73,7 +73,7 @@ def test_a_broken_store_is_noticed(said, test):
     assert set(outcomes(test, said)) <= {"FAILED", "ERROR"}
 
 
-def test_an_author_who_forgets_a_fixture_is_told_so(said):
+def test_an_author_who_forgets_a_fixture_is_delivered_so(said):
     assert "a subclass of a contract gives the fixture `store`" in said
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from habitkit.testing._race_worker import Line
+from habitkit.testing._race_worker import Channel
 from habitkit.testing.contracts._processes import Worker, at_once
 
 UNGUARDED = """
@@ -40,23 +40,23 @@ class TestStore(StoreRaces):
 """
 
 
-def closes_slowly(line: Line, path: str) -> None:
-    line.say("done")
+def closes_slowly(channel: Channel, path: str) -> None:
+    channel.say("done")
     Path(path).write_text("closed")
 
 
-def fails(line: Line) -> None:
-    line.say("done")
+def fails(channel: Channel) -> None:
+    channel.say("done")
     raise LookupError("lost it")
 
 
-def dies(line: Line) -> None:
-    line.say("done")
+def dies(channel: Channel) -> None:
+    channel.say("done")
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def tells(line: Line, name: str) -> None:
-    line.say(os.environ.get(name, "nothing"))
+def tells(channel: Channel, name: str) -> None:
+    channel.say(os.environ.get(name, "nothing"))
 
 
 def ended(job, *args):

@@ -79,7 +79,7 @@ class NoStore:
     """A third party's store without ``run``."""
 
     name = "nothing"
-    rooms = frozenset[str]()
+    modules = frozenset[str]()
     capabilities = frozenset[str]()
 
     def close(self) -> None:
@@ -171,7 +171,8 @@ HabitKit(store, SystemClock())  # type: ignore[call-arg]  # pyright: ignore[repo
 HabitKit(store, colour="blue")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 HabitKit(store, reactions=[praise])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 
-# -- every call of every room --------------------------------------------------------------------
+# -- every call of every service
+# --------------------------------------------------------------------
 
 run = kit.habits.create("ada", "Run", Schedule.daily(), clock=DayClock("Europe/Vienna"))
 assert_type(run, Habit)
@@ -196,9 +197,9 @@ assert_type(kit.coins.balance("ada").available, int)
 assert_type(kit.coins.award("ada", 5, idempotency_key="k"), Transfer)
 assert_type(kit.coins.spend("ada", 5, idempotency_key="k", memo="book"), Transfer)
 assert_type(kit.coins.transfer("ada", "bob", 5, idempotency_key="k"), Transfer)
-assert_type(kit.coins.history("ada", after=3, newest_first=False), list[Entry])
+assert_type(kit.coins.statement("ada", after=3, newest_first=False), list[Entry])
 assert_type(kit.coins.balance("ada", "xp", as_of=clock.now()), Balance)
-assert_type(kit.coins.open("ada", floor=-50), Balance)
+assert_type(kit.coins.set_floor("ada", floor=-50), Balance)
 batch = [
     Posting.award("ada", 5, memo="book"),
     Posting.spend("ada", 1),
@@ -285,7 +286,7 @@ async def tell_later(event: StoredEvent) -> None:
 
 
 async def async_host_code() -> None:
-    """Use every call of every room of an async kit."""
+    """Use every call of every service of an async kit."""
     kit = AsyncHabitKit(
         async_store,
         clock=clock,
@@ -315,7 +316,7 @@ async def async_host_code() -> None:
     assert_type(await kit.coins.award("ada", 5, idempotency_key="k"), Transfer)
     assert_type(await kit.coins.spend("ada", 5, idempotency_key="k"), Transfer)
     assert_type(await kit.coins.transfer("ada", "bob", 5, idempotency_key="k"), Transfer)
-    assert_type(await kit.coins.history("ada"), list[Entry])
+    assert_type(await kit.coins.statement("ada"), list[Entry])
     assert_type(await kit.events.record("ada", "read"), Recorded)
     assert_type(await kit.events.page("ada"), list[StoredEvent])
     assert_type(await kit.relay.run_once(), RelayReport)
@@ -352,7 +353,7 @@ async def async_host_code() -> None:
 
 async def async_ledger(kit: AsyncHabitKit) -> None:
     """Use the rest of the ledger."""
-    assert_type(await kit.coins.open("ada", floor=-50), Balance)
+    assert_type(await kit.coins.set_floor("ada", floor=-50), Balance)
     assert_type(await kit.coins.post_many([], idempotency_key="k"), list[Transfer])
     assert_type(await kit.coins.reverse(UUID(int=1), idempotency_key="k"), Transfer)
     hold = await kit.coins.reserve("ada", 5, idempotency_key="k", expires_in_seconds=90)

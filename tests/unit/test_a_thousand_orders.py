@@ -121,7 +121,7 @@ def play(plan: dict[str, Any], order: list[Step], lived: set[int]) -> Outcome:
 
 
 def still_true(kit: HabitKit) -> set[tuple[str, str]]:
-    """Return the derived events that were told and not taken back."""
+    """Return the derived events that were emitted and not taken back."""
     true: set[tuple[str, str]] = set()
     for event in kit.events.page("ada", limit=1000):
         if event.type == "Retracted":

@@ -12,7 +12,7 @@ from habitkit import DayClock, Economy, RewardRule, Schedule
 from habitkit.coins.domain.economy import RuleSet
 from habitkit.errors import (
     BalanceOverflow,
-    DayRefused,
+    DayOutOfRange,
     HabitKitError,
     IdempotencyConflict,
     InsufficientFunds,
@@ -74,7 +74,7 @@ def test_an_owner_must_be_a_short_text(kit, refused, owner):
         lambda: kit.habits.create(owner, "Run", DAILY),
         lambda: kit.habits.list(owner),
         lambda: kit.coins.balance(owner),
-        lambda: kit.coins.history(owner),
+        lambda: kit.coins.statement(owner),
         lambda: kit.coins.award(owner, 1, idempotency_key="k"),
         lambda: kit.coins.spend(owner, 1, idempotency_key="k"),
         lambda: kit.coins.transfer(owner, "bob", 1, idempotency_key="k"),
@@ -200,8 +200,8 @@ def test_a_request_that_was_refused_may_be_made_again_under_its_key(kit, refused
 def test_a_limit_must_be_an_int_from_1_to_1000(kit, refused, limit):
     for call in (
         lambda: kit.habits.list("ada", limit=limit),
-        lambda: kit.coins.history("ada", limit=limit),
-        lambda: kit.coins.history("nobody", limit=limit),
+        lambda: kit.coins.statement("ada", limit=limit),
+        lambda: kit.coins.statement("nobody", limit=limit),
         lambda: kit.events.page("ada", limit=limit),
         lambda: kit.relay.run_once(limit),
         lambda: kit.sweep(limit),
@@ -212,7 +212,7 @@ def test_a_limit_must_be_an_int_from_1_to_1000(kit, refused, limit):
 
 def test_a_limit_may_be_the_smallest_and_the_largest(kit):
     for limit, count in ((1, 1), (1000, 2)):
-        assert len(kit.coins.history("ada", limit=limit)) == count
+        assert len(kit.coins.statement("ada", limit=limit)) == count
     for limit in (1, 1000):
         assert kit.relay.run_once(limit).delivered == 0
         assert kit.sweep(limit).applied == 0
@@ -221,7 +221,7 @@ def test_a_limit_may_be_the_smallest_and_the_largest(kit):
 @pytest.mark.parametrize("after", [-1, 2**63, True, 1.0, "1", (1, 0), NOBODY])
 def test_a_statement_goes_on_after_a_number(kit, refused, after):
     for owner in ("ada", "nobody"):
-        call = lambda owner=owner: kit.coins.history(owner, after=after)  # noqa: E731
+        call = lambda owner=owner: kit.coins.statement(owner, after=after)  # noqa: E731
         assert refused(InvalidInput, call, "after: expected an int from 0").given is after
 
 
@@ -245,9 +245,9 @@ def test_a_page_after_the_end_is_empty_and_one_after_the_beginning_is_whole(kit)
 
     assert kit.events.page("ada", after=(last, last)) == []
     assert kit.events.page("ada", after=(0, 0)) == kit.events.page("ada")
-    assert kit.coins.history("ada", after=last, newest_first=False) == []
-    assert kit.coins.history("ada", after=0) == []
-    assert kit.coins.history("ada", after=last) == kit.coins.history("ada")
+    assert kit.coins.statement("ada", after=last, newest_first=False) == []
+    assert kit.coins.statement("ada", after=0) == []
+    assert kit.coins.statement("ada", after=last) == kit.coins.statement("ada")
 
 
 # -- habits --------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_a_day_must_have_begun_and_not_lie_a_century_back(kit, run, refused, day
         lambda: kit.habits.check_in(run.id, day=day),
         lambda: kit.habits.backfill(run.id, [TODAY, day], source="paper"),
     ):
-        error = refused(DayRefused, call, "expected a day from 1926-03-10 to 2026-03-10")
+        error = refused(DayOutOfRange, call, "expected a day from 1926-03-10 to 2026-03-10")
         assert (error.day, error.latest) == (day, TODAY)
 
 
@@ -364,7 +364,7 @@ def test_a_currency_must_be_declared(kit, refused):
         lambda: kit.coins.spend("ada", 1, idempotency_key="k", currency="gem"),
         lambda: kit.coins.transfer("ada", "bob", 1, idempotency_key="k", currency="gem"),
         lambda: kit.coins.balance("ada", "gem"),
-        lambda: kit.coins.history("ada", currency="gem"),
+        lambda: kit.coins.statement("ada", currency="gem"),
     ):
         refused(UnknownCurrency, call, "currency: expected one of: coin, got 'gem'")
 

@@ -79,7 +79,7 @@ def test_the_order_of_the_facts_does_not_matter():
 
     orders = list(permutations(facts))
     states = {evaluate(habit, order, now=now) for order in orders}
-    strips = {tuple(slot.status for slot in slots(habit, order, now=now)) for order in orders}
+    statuses = {tuple(slot.status for slot in slots(habit, order, now=now)) for order in orders}
 
     assert len(states) == 1
-    assert strips == {("DONE", "DONE", "DONE")}
+    assert statuses == {("DONE", "DONE", "DONE")}

@@ -17,7 +17,7 @@ from habitkit.errors import (
     InsufficientFunds,
     InvalidAmount,
     InvalidInput,
-    ManagedTransfer,
+    TransferNotReversible,
     UnknownCurrency,
 )
 from tests.unit.support import given
@@ -224,5 +224,5 @@ def test_coins_go_back_to_where_they_came_from():
     "kind", ["reserve", "release", "expire", "reversal", "reward", "correction"]
 )
 def test_what_is_managed_by_others_is_not_taken_back(kind):
-    with pytest.raises(ManagedTransfer, match=f"of the kind '{kind}'"):
+    with pytest.raises(TransferNotReversible, match=f"of the kind '{kind}'"):
         rules.reversal(a_transfer(kind))

@@ -46,9 +46,9 @@ def test_a_returned_transfer_cannot_change_the_ledger_in_memory(kit):
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         transfer.amount = 7
     transfer.metadata["for"].append("more")
-    kit.coins.history("ada")[0].metadata["for"].append("more")
+    kit.coins.statement("ada")[0].metadata["for"].append("more")
 
-    (entry,) = kit.coins.history("ada")
+    (entry,) = kit.coins.statement("ada")
     assert (entry.amount, entry.metadata) == (5, {"for": ["books"]})
     assert kit.coins.balance("ada").posted == 5
     assert kit.coins.audit().ok

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
+from habitkit.errors import DayOutOfRange, InvalidHabit, InvalidInstant
 from habitkit.habits import evaluate
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import day_boundary, habit_day, is_sealed
@@ -39,7 +39,7 @@ def test_full_credit_lasts_until_48_hours_after_the_day_ended(now, days, tz, sta
 
     try:
         credit: str = rules.credit(day, today, now, tz, start)
-    except DayRefused:
+    except DayOutOfRange:
         credit = "refused"
 
     assert credit == oracle_credit(day, now, tz, start)
@@ -78,7 +78,7 @@ def test_a_clock_may_be_a_quarter_of_an_hour_ahead(now, accepted):
     if accepted:
         assert rules.credit(tomorrow, date(2026, 3, 10), at, VIENNA, MIDNIGHT) == "full"
     else:
-        with pytest.raises(DayRefused, match="2026-03-11"):
+        with pytest.raises(DayOutOfRange, match="2026-03-11"):
             rules.credit(tomorrow, date(2026, 3, 10), at, VIENNA, MIDNIGHT)
 
 
@@ -96,14 +96,14 @@ def test_a_hundred_years_back_are_accepted_and_not_a_day_more():
 
     assert rules.credit(earliest, today, now, VIENNA, MIDNIGHT) == "history"
     for day in (earliest - DAY, date.min):
-        with pytest.raises(DayRefused) as refusal:
+        with pytest.raises(DayOutOfRange) as refusal:
             rules.credit(day, today, now, VIENNA, MIDNIGHT)
         assert refusal.value.earliest == earliest
 
 
 @pytest.mark.parametrize("day", [date.max, date(2026, 3, 12)])
 def test_a_day_that_has_not_begun_is_refused(day):
-    with pytest.raises(DayRefused, match=f"{day}: expected a day from .* to 2026-03-10"):
+    with pytest.raises(DayOutOfRange, match=f"{day}: expected a day from .* to 2026-03-10"):
         rules.credit(day, date(2026, 3, 10), datetime(2026, 3, 10, tzinfo=UTC), VIENNA, MIDNIGHT)
 
 

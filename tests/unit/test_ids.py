@@ -146,12 +146,12 @@ def test_another_limit_is_refused_and_the_largest_is_named(value):
 
 @pytest.mark.parametrize("value", [0, 1, 2**63 - 1])
 def test_a_place_is_a_number_of_64_bits(value):
-    assert ids.place(value) == value
+    assert ids.cursor(value) == value
 
 
 @pytest.mark.parametrize("value", [-1, 2**63, True, 0.0, "0", None, (0, 0)])
 def test_another_place_is_refused(value):
     with pytest.raises(InvalidInput, match="after: expected an int from 0 to") as refusal:
-        ids.place(value)
+        ids.cursor(value)
 
     assert refusal.value.given is value

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from habitkit import DayClock, Schedule
 from habitkit.errors import IdempotencyConflict
 from habitkit.journal.domain import rules
-from habitkit.journal.domain.model import Answer
+from habitkit.journal.domain.model import IdempotencyRecord
 from tests.unit.support import given, naive
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -65,7 +65,7 @@ def test_an_instant_is_the_same_in_whatever_zone_it_is_written(at, quarters):
         (Schedule.daily(), None),
     ],
 )
-def test_values_that_differ_are_told_apart(some, other):
+def test_values_that_differ_are_delivered_apart(some, other):
     assert rules.fingerprint({"value": some}) != rules.fingerprint({"value": other})
 
 
@@ -74,7 +74,7 @@ def test_values_that_differ_are_told_apart(some, other):
     st.dictionaries(st.sampled_from("abc"), st.text(max_size=1)),
 )
 def test_a_request_that_differs_is_refused_and_the_arguments_are_named(first, second):
-    answer = Answer("ada", "habits.create", "k", first, "{}", NOW)
+    a_record = IdempotencyRecord("ada", "habits.create", "k", first, "{}", NOW)
     differing = sorted(
         name
         for name in ("a", "b", "c")
@@ -82,10 +82,10 @@ def test_a_request_that_differs_is_refused_and_the_arguments_are_named(first, se
     )
 
     if not differing:
-        rules.same_request(answer, second)
+        rules.same_request(a_record, second)
     else:
         with pytest.raises(IdempotencyConflict) as conflict:
-            rules.same_request(answer, second)
+            rules.same_request(a_record, second)
         assert conflict.value.differing == tuple(differing)
         assert (conflict.value.operation, conflict.value.key) == ("habits.create", "k")
         assert ", ".join(differing) in str(conflict.value)

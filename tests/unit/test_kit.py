@@ -1,4 +1,4 @@
-"""The kit: what it opens and closes, which rooms it has, how its calls are bound."""
+"""The kit: what it opens and closes, which services it has, how its calls are bound."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from habitkit.errors import (
     InvalidHabit,
     InvalidOwner,
     KitClosed,
-    Misuse,
     NestedTransaction,
     NotFound,
-    RoomNotStored,
+    NotSupportedByStore,
+    UsageError,
 )
 from habitkit.events import HabitCompleted
 from habitkit.habits import service as habits
@@ -173,7 +173,7 @@ async def test_a_closed_async_kit_refuses_every_call_in_every_form():
     await threaded.close()
 
 
-def test_a_room_that_was_taken_before_the_kit_was_closed_is_closed_too(kit):
+def test_a_module_that_was_taken_before_the_kit_was_closed_is_closed_too(kit):
     create = kit.habits.create
     kit.close()
 
@@ -239,10 +239,10 @@ async def test_work_that_returns_a_coroutine_is_refused_and_undone(kit, store):
         return async_kit.coins.balance("ada")
 
     for attempt in (work, later):
-        with pytest.raises(Misuse, match="returned a coroutine"):
+        with pytest.raises(UsageError, match="returned a coroutine"):
             await async_kit.run(attempt)
     assert (await async_kit.coins.balance("ada")).posted == 0
-    with nothing_written(store), pytest.raises(Misuse, match="returned a coroutine"):
+    with nothing_written(store), pytest.raises(UsageError, match="returned a coroutine"):
         kit.run(later)
     await threaded.close()
 
@@ -253,7 +253,7 @@ def test_a_url_is_no_store():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"store": None}, r"store: expected a store such as .* got None"),
         ({"store": MemoryStore}, r"store: expected a store such as .* got <class"),
@@ -278,13 +278,13 @@ def test_a_url_is_no_store():
         ({"subscribers": print}, r"subscribers: expected .* got <built-in function print"),
     ],
 )
-def test_an_argument_that_is_not_what_is_expected_is_refused_by_its_name(given, told):
+def test_an_argument_that_is_not_what_is_expected_is_refused_by_its_name(given, message):
     arguments = {"store": MemoryStore(), **given}
     threaded = ThreadedStore(MemoryStore())
 
-    with pytest.raises(ConfigurationError, match=f"^{told}"):
+    with pytest.raises(ConfigurationError, match=f"^{message}"):
         HabitKit(**arguments)
-    with pytest.raises(ConfigurationError, match=f"^{told}"):
+    with pytest.raises(ConfigurationError, match=f"^{message}"):
         AsyncHabitKit(**{"store": threaded, **given})
 
 
@@ -370,14 +370,15 @@ def test_without_a_clock_a_kit_reads_the_machines():
     assert before <= now <= SystemClock().now()
 
 
-# -- rooms ---------------------------------------------------------------------------------------
+# -- services
+# ---------------------------------------------------------------------------------------
 
 
 class WithoutCoins(MemoryStore):
     """A store that keeps no ledger."""
 
     name = "coinless"
-    rooms = frozenset({"habits", "streaks"})
+    modules = frozenset({"habits", "streaks"})
 
     def __init__(self):
         super().__init__()
@@ -388,7 +389,7 @@ class WithoutRooms(MemoryStore):
     """A store that keeps the journal alone."""
 
     name = "bare"
-    rooms = frozenset()
+    modules = frozenset()
 
 
 def test_without_a_ledger_nothing_is_rewarded_and_the_rest_works():
@@ -405,33 +406,33 @@ def test_without_a_ledger_nothing_is_rewarded_and_the_rest_works():
 
 def test_an_economy_for_a_store_without_a_ledger_is_refused():
     for economy in (Economy.default(), Economy.without_rewards()):
-        with pytest.raises(RoomNotStored) as refusal:
+        with pytest.raises(NotSupportedByStore) as refusal:
             habitkit.testing.kit(store=WithoutCoins(), economy=economy)
 
-        assert (refusal.value.room, refusal.value.store) == ("coins", "coinless")
-        assert "the store 'coinless' does not keep the room 'coins'" in str(refusal.value)
+        assert (refusal.value.module, refusal.value.store) == ("coins", "coinless")
+        assert "the store 'coinless' does not support the module 'coins'" in str(refusal.value)
 
 
-def test_a_room_that_the_store_does_not_keep_is_refused_in_every_form():
+def test_a_module_that_the_store_does_not_keep_is_refused_in_every_form():
     kit = habitkit.testing.kit(store=WithoutCoins())
 
     for form in (kit, kit.owned_by("ada")):
-        with pytest.raises(RoomNotStored, match="'coins'"):
+        with pytest.raises(NotSupportedByStore, match="'coins'"):
             _ = form.coins
         assert form.habits.list("ada") == []
 
 
-@pytest.mark.parametrize("room", ["habits", "streaks", "coins"])
-async def test_without_rooms_the_journal_is_left(room):
+@pytest.mark.parametrize("module", ["habits", "streaks", "coins"])
+async def test_without_modules_the_journal_is_left(module):
     store = WithoutRooms()
     threaded = ThreadedStore(store)
     kit, async_kit = HabitKit(store), AsyncHabitKit(threaded)
 
     for form in (kit, kit.owned_by("ada"), async_kit, async_kit.owned_by("ada")):
         with pytest.raises(
-            RoomNotStored, match=f"the store 'bare' does not keep the room '{room}'"
+            NotSupportedByStore, match=f"the store 'bare' does not support the module '{module}'"
         ):
-            getattr(form, room)
+            getattr(form, module)
     kit.events.record("ada", "read")
     assert [event.type for event in await async_kit.events.page("ada")] == ["read"]
     await threaded.close()
@@ -440,22 +441,22 @@ async def test_without_rooms_the_journal_is_left(room):
 @pytest.mark.parametrize("missing", ["habits", "streaks"])
 async def test_habits_and_streaks_need_each_other_and_are_refused_before_any_action(missing):
     store = WithoutRooms()
-    store.rooms = frozenset({"habits", "streaks", "coins"}) - {missing}
+    store.modules = frozenset({"habits", "streaks", "coins"}) - {missing}
     delattr(store._stores, missing)
     threaded = ThreadedStore(store)
     kit, async_kit = HabitKit(store), AsyncHabitKit(threaded)
 
     for form in (kit, kit.owned_by("ada"), async_kit, async_kit.owned_by("ada")):
-        for room in ("habits", "streaks"):
-            with pytest.raises(RoomNotStored) as refusal:
-                getattr(form, room)
-            assert (refusal.value.room, refusal.value.store) == (missing, "bare")
+        for module in ("habits", "streaks"):
+            with pytest.raises(NotSupportedByStore) as refusal:
+                getattr(form, module)
+            assert (refusal.value.module, refusal.value.store) == (missing, "bare")
     assert kit.coins.award("ada", 5, idempotency_key="gift").amount == 5
     await threaded.close()
 
 
-def test_a_missing_room_is_a_misuse():
-    assert issubclass(RoomNotStored, Misuse)
+def test_a_missing_module_is_a_misuse():
+    assert issubclass(NotSupportedByStore, UsageError)
 
 
 def test_an_economy_of_the_hosts_own_pays_by_its_rules():
@@ -532,9 +533,9 @@ def test_a_bound_procedure_looks_like_its_function_without_the_wiring(kit):
     assert kit.sweep.__qualname__ == "TestKit.sweep"
 
 
-def test_a_call_is_bound_once_and_kept_in_the_room(kit):
-    rooms = (kit.habits, kit.streaks, kit.coins, kit.events, kit.relay)
-    assert all(room.__dict__.keys() == {"_runner"} for room in rooms)
+def test_a_call_is_bound_once_and_kept_in_the_module(kit):
+    modules = (kit.habits, kit.streaks, kit.coins, kit.events, kit.relay)
+    assert all(module.__dict__.keys() == {"_runner"} for module in modules)
 
     first = kit.habits.check_in
 
@@ -545,7 +546,7 @@ def test_a_call_is_bound_once_and_kept_in_the_room(kit):
     assert kit.sweep is kit.__dict__["sweep"]
 
 
-def test_rooms_of_different_kits_share_no_calls(kit, run):
+def test_modules_of_different_kits_share_no_calls(kit, run):
     other = habitkit.testing.kit()
     assert kit.habits.get(run.id) == run
 
@@ -587,15 +588,15 @@ def test_a_whole_dump_is_not_blind(kit, store):
     assert seen[0] == {}
     assert all(before != after for before, after in pairwise(seen))
     tables = "".join(seen[-1])
-    for part in ("owners", "events", "answers", "habits", "streaks", "coins"):
+    for part in ("owners", "events", "idempotency", "habits", "streaks", "coins"):
         assert f".{part}" in tables
     assert "balance=1" in str(seen[-1])
 
 
 def test_all_habits_of_an_owner_are_rebuilt_at_once(kit):
     plain = kit.habits.create("ada", "Run", Schedule.daily())
-    judged = kit.habits.create("ada", "Swim", Schedule.quota(2))
-    for habit in (plain, judged):
+    quota = kit.habits.create("ada", "Swim", Schedule.quota(2))
+    for habit in (plain, quota):
         kit.habits.check_in(habit.id)
     kit.habits.create("bob", "Read", Schedule.daily())
 

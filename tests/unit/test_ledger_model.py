@@ -254,7 +254,7 @@ class Both:
                 if held.owner == owner and held.state == "open"
             ]
             assert [hold.id for hold in open_holds] == expected_ids
-            history = self.kit.coins.history(owner, limit=1000)
+            history = self.kit.coins.statement(owner, limit=1000)
             assert sum(entry.amount for entry in history) == self.model.coins[owner]
 
 

@@ -19,7 +19,7 @@ from habitkit.testing.contracts._streak_properties import (
     Step,
     _create,
     _end,
-    _Life,
+    _Scenario,
 )
 
 ROLLING = (
@@ -46,7 +46,7 @@ class Side:
         self.forgets = forgets
         ids._random.seed(0)
         self.habit = _create(self.kit, "ada", plan)
-        self.life = _Life(self.kit, self.store, self.habit)
+        self.scenario = _Scenario(self.kit, self.store, self.habit)
 
     def take(self, number: int, step: Step) -> None:
         """Take a step with ids that are the same on both sides."""
@@ -62,9 +62,9 @@ class Side:
             zone = ("Asia/Tokyo", "Pacific/Honolulu", "Pacific/Kiritimati", "UTC")[step.m % 4]
             self.kit.habits.travel("ada", zone, at)
         else:
-            self.life.take(step)
+            self.scenario.take(step)
 
-    def told(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """Return all that can be asked."""
         kit, habit = self.kit, self.habit.id
         today = kit.streaks.state(habit).today
@@ -86,7 +86,7 @@ def months(seed: int) -> None:
         for side in sides:
             side.take(number, step)
         if number % 4 == 3:
-            assert sides[0].told() == sides[1].told()
+            assert sides[0].state() == sides[1].state()
             assert sides[0].kit.streaks.rebuild(sides[0].habit.id).repaired == ()
 
 

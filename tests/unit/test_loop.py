@@ -358,7 +358,7 @@ def test_each_amount_must_meet_the_target_by_itself(target, expected):
 def slow_entries(marks: Marks, frequency: Frequency, days: list[date]) -> list[int]:
     """Slide each span day by day; look through all spans for each day."""
     done = sorted(day for day, value in marks.items() if value == DONE)
-    spans: list[list[date]] = []  # the newest first
+    occurrences_of: list[list[date]] = []  # the newest first
     for oldest, newest in reversed(list(zip(done, done[frequency.num - 1 :], strict=False))):
         size = frequency.den
         if size in {30, 31}:
@@ -366,10 +366,10 @@ def slow_entries(marks: Marks, frequency: Frequency, days: list[date]) -> list[i
             size = (next_month - DAY).day
         span = [oldest + n * DAY for n in range(size)]
         if newest in span:
-            while spans and spans[-1][0] <= span[-1] > newest:
+            while occurrences_of and occurrences_of[-1][0] <= span[-1] > newest:
                 span = [day - DAY for day in span]
-            spans.append(span)
-    filled = [any(day in span for span in spans) for day in days]
+            occurrences_of.append(span)
+    filled = [any(day in span for span in occurrences_of) for day in days]
     return [
         AUTO if auto and marks.get(day) not in {DONE, SKIP} else marks.get(day, UNKNOWN)
         for day, auto in zip(days, filled, strict=True)

@@ -49,7 +49,7 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
                 [wallet.balance for wallet in wallets],
                 [habit.title for habit in tx.habits.of_owner(owner, None, 10)],
                 tx.coins.holds.page(owner, "coin", None, 10, open_at=tx.now),
-                tx.coins.books.entitlements(owner, None, 10) != [],
+                tx.coins.audit.entitlements(owner, None, 10) != [],
                 tx.stores.connection is not None,
                 len(tx.stores.events.page(owner, None, 10)),
                 tx.stores.inbox.waiting(owner, 10),
@@ -62,9 +62,11 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
     kit, store = kit_of(urls, on(HabitCompleted, react))
     run = kit.habits.create("ada", "Run", Schedule.daily())
 
-    told: Any = kit.habits.check_in_many([OfflineCheckIn(run.id, TODAY - n * DAY) for n in (1, 0)])
+    emitted: Any = kit.habits.check_in_many(
+        [OfflineCheckIn(run.id, TODAY - n * DAY) for n in (1, 0)]
+    )
 
-    assert [each.coins for each in told] == [10, 10]
+    assert [each.coins for each in emitted] == [10, 10]
     on_sql = store.name != "memory"
     assert seen == [([n], ["Run"], [], True, on_sql, 1, [], 1) for n in (10, 20)]
     cheered = [event.fields for event in kit.events.page("ada") if event.type == "cheered"]
@@ -83,16 +85,16 @@ def test_a_batch_ends_as_the_same_calls_in_savepoints(urls):
         )
         batch = list(sent_by(kit))
         send = partial(send_in_run, kit) if in_run else kit.habits.check_in_many
-        told = [send(batch), send(batch[::2])]
+        emitted = [send(batch), send(batch[::2])]
         assert kit.rebuild().repaired == ()
         assert kit.coins.audit().ok
         kit.sweep()
         left = [kit.events.page(owner, limit=1000) for owner in ("ada", "bob", "eve")]
-        outcomes.append((told, left, kit.coins.balance("ada"), kit.coins.balance("bob")))
+        outcomes.append((emitted, left, kit.coins.balance("ada"), kit.coins.balance("bob")))
 
     assert outcomes[0] == outcomes[1]
     errors = {each.error for each in outcomes[0][0][0] if isinstance(each, Refusal)}
-    assert errors == {"DayRefused", "IdempotencyConflict", "InvalidId", "NotFound", "Refused"}
+    assert errors == {"DayOutOfRange", "IdempotencyConflict", "InvalidId", "NotFound", "Refused"}
 
 
 def sent_by(kit: TestKit) -> Iterator[OfflineCheckIn]:
@@ -118,11 +120,11 @@ def send_in_run(kit: TestKit, batch: list[OfflineCheckIn]) -> list[Any]:
 def check_in_each(tx: Any, batch: list[OfflineCheckIn]) -> list[Any]:
     """Do what a batch does, item by item."""
     tx.lock("ada", "bob")
-    told: list[Any] = []
+    emitted: list[Any] = []
     for place, item in enumerate(batch):
         try:
             with tx.savepoint():
-                told.append(
+                emitted.append(
                     check_in(
                         tx,
                         item.habit_id,
@@ -132,8 +134,8 @@ def check_in_each(tx: Any, batch: list[OfflineCheckIn]) -> list[Any]:
                     )
                 )
         except HabitKitError as error:
-            told.append(Refusal(place, type(error).__name__, str(error)))
-    return told
+            emitted.append(Refusal(place, type(error).__name__, str(error)))
+    return emitted
 
 
 def refuse_mondays(_: Any, owner: str, events: Any) -> None:
@@ -174,7 +176,7 @@ def test_a_batch_locks_its_owners_at_once_and_in_order(kit, store, run, monkeypa
 
     monkeypatch.setattr(owners, "lock", noting)
 
-    told = kit.habits.check_in_many([OfflineCheckIn(i) for i in (*others, run.id, "no id")])
+    emitted = kit.habits.check_in_many([OfflineCheckIn(i) for i in (*others, run.id, "no id")])
 
     assert locked == ["ada", "bob", "cleo"]
-    assert [type(each).__name__ for each in told] == [*["CheckedIn"] * 3, "Refusal"]
+    assert [type(each).__name__ for each in emitted] == [*["CheckedIn"] * 3, "Refusal"]

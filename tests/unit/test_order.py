@@ -129,7 +129,7 @@ def play(script: Script, habit_clock: DayClock | None = None) -> Outcome:
 
 
 def still_true(kit: HabitKit) -> set[tuple[str, str]]:
-    """Return the derived events that were told and not taken back."""
+    """Return the derived events that were emitted and not taken back."""
     true: set[tuple[str, str]] = set()
     for event in kit.events.page("ada", limit=1000):
         key = str(event.key)
@@ -218,7 +218,7 @@ def test_a_day_that_is_done_late_counts_for_the_streak_and_earns_nothing(kit, ru
 
     assert (late.credit, late.coins) == ("history", 0)
     assert kit.streaks.done_days(run.id, date.min, TODAY) == [TODAY - 3 * DAY]
-    assert kit.coins.history("ada") == []
+    assert kit.coins.statement("ada") == []
 
 
 def test_a_day_that_is_sealed_keeps_its_coins_when_it_is_undone(kit, run):
@@ -346,7 +346,7 @@ def test_a_history_that_is_taken_over_counts_for_the_streak_and_earns_nothing(ki
     assert kit.habits.backfill(run.id, days, source="paper") == 30
 
     assert kit.streaks.state(run.id).streak.slots == 30
-    assert kit.coins.history("ada") == []
+    assert kit.coins.statement("ada") == []
     types = [event.type for event in kit.events.page("ada", limit=1000)]
     assert (types.count("HabitCompleted"), types.count("StreakReached")) == (30, 0)
 
@@ -381,20 +381,20 @@ def test_a_history_that_completes_a_run_makes_a_streak_and_no_milestone(kit, run
     assert kit.coins.balance("ada").posted == 10
 
 
-def test_subscribers_are_told_what_was_true_and_what_was_taken_back():
-    told: list[StoredEvent] = []
+def test_subscribers_are_delivered_what_was_true_and_what_was_taken_back():
+    delivered: list[StoredEvent] = []
     kit = habitkit.testing.kit(
-        NOW, subscribers=[subscribe(HabitCompleted, Retracted, CoinsPosted, told.append)]
+        NOW, subscribers=[subscribe(HabitCompleted, Retracted, CoinsPosted, delivered.append)]
     )
     run = kit.habits.create("ada", "Run", Schedule.daily())
     kit.habits.undo(kit.habits.check_in(run.id).id)
 
     kit.relay.run_once()
 
-    assert [(event.type, event.fields.get("amount")) for event in told] == [
+    assert [(event.type, event.fields.get("amount")) for event in delivered] == [
         ("HabitCompleted", None),
         ("CoinsPosted", 10),
         ("Retracted", None),
         ("CoinsPosted", -10),
     ]
-    assert told[0].key == told[2].key == f"done:{run.id}:{TODAY}"
+    assert delivered[0].key == delivered[2].key == f"done:{run.id}:{TODAY}"

@@ -12,7 +12,7 @@ import pytest
 from habitkit import AsyncHabitKit, Economy, HabitKit, Schedule, plugins
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.errors import ConfigurationError, MissingExtra, RoomNotStored, UnknownScheme
+from habitkit.errors import ConfigurationError, MissingExtra, NotSupportedByStore, UnknownScheme
 from tests.unit.support import declared_entry_points
 
 SCHEMES = ["memory", "postgresql", "sqlite"]
@@ -269,7 +269,7 @@ async def test_a_backend_may_return_its_async_store_or_something_to_await_for_it
 class Recording(MemoryStore):
     """A store without coins that knows whether it was closed."""
 
-    rooms = frozenset({"habits", "streaks"})
+    modules = frozenset({"habits", "streaks"})
     closed = 0
 
     def close(self):
@@ -280,7 +280,7 @@ def test_a_kit_that_cannot_be_wired_closes_the_store_that_it_opened(install):
     store = Recording()
     install(lambda url, *, asynchronous: store)
 
-    with pytest.raises(RoomNotStored):
+    with pytest.raises(NotSupportedByStore):
         HabitKit.open("other://", economy=Economy.default())
 
     assert store.closed == 1
@@ -290,7 +290,7 @@ async def test_an_async_kit_that_cannot_be_wired_closes_the_store_that_it_opened
     store = Recording()
     install(lambda url, *, asynchronous: ThreadedStore(store))
 
-    with pytest.raises(RoomNotStored):
+    with pytest.raises(NotSupportedByStore):
         await AsyncHabitKit.open("other://", economy=Economy.default())
 
     assert store.closed == 1

@@ -243,15 +243,17 @@ def test_an_answer_outlives_a_change_of_a_hosts_class(store):
 def test_a_message_without_a_class_of_its_own_reaches_who_reacts_to_all_events_as_it_was_sent(
     kind, sent
 ):
-    told = []
-    kit = habitkit.testing.kit(reactions=[on(kind, lambda tx, owner, events: told.extend(events))])
+    emitted = []
+    kit = habitkit.testing.kit(
+        reactions=[on(kind, lambda tx, owner, events: emitted.extend(events))]
+    )
     kit.run(lambda tx: tx.send(sent, key="once"))
 
     report = kit.sweep()
 
     assert (report.applied, report.failed) == (1, ())
-    assert [(event.type, event.at) for event in told] == [(sent.type, NOW)]
-    assert [getattr(event, "fields", {}) for event in told] == [getattr(sent, "fields", {})]
+    assert [(event.type, event.at) for event in emitted] == [(sent.type, NOW)]
+    assert [getattr(event, "fields", {}) for event in emitted] == [getattr(sent, "fields", {})]
 
 
 # -- letting them act ----------------------------------------------------------------------------
@@ -290,7 +292,7 @@ def test_reactions_act_in_the_order_in_which_they_were_given_after_the_kits_own(
     assert order == [("first", True), ("second", True)]
 
 
-def test_a_reaction_on_the_base_class_is_told_of_everything_in_batches():
+def test_a_reaction_on_the_base_class_is_delivered_of_everything_in_batches():
     batches = []
     kit = habitkit.testing.kit(
         reactions=[on(Event, lambda tx, owner, events: batches.append([e.type for e in events]))]
@@ -383,9 +385,9 @@ def test_reactions_that_fail_and_are_forgiven_make_no_chain():
 
 
 def test_a_query_cannot_lock(kit, store, run):
-    from habitkit.binding import SyncRoom, query
+    from habitkit.binding import SyncService, query
 
-    class Curious(SyncRoom):
+    class Curious(SyncService):
         look = query(lambda tx: tx.lock("ada"))
 
     with nothing_written(store), pytest.raises(ReadOnlyTransaction, match="declare it with action"):

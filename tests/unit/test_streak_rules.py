@@ -23,8 +23,8 @@ Days = set[date]
 History = tuple[Days, Days]
 """Done days and earned days."""
 
-marks = st.sampled_from([*["1"] * 20, "h", "v", "x"])
-histories = st.lists(marks, max_size=45).map(lambda strip: read("".join(strip)))
+some_letters = st.sampled_from([*["1"] * 20, "h", "v", "x"])
+histories = st.lists(some_letters, max_size=45).map(lambda letters: read("".join(letters)))
 days = st.integers(-5, 55).map(lambda n: BASE + n * DAY)
 near = st.integers(0, 20).map(lambda n: BASE + n * DAY)
 turns = st.lists(st.tuples(near, st.booleans(), st.booleans()), max_size=30)
@@ -78,11 +78,11 @@ def built(history: History, rev: int = 1) -> Snapshot:
     return bitmap.build(HABIT, "ada", done, rev, earned)
 
 
-def read(strip: str) -> History:
-    """Return the history that a strip stands for."""
+def read(letters: str) -> History:
+    """Return the history that a bitmap stands for."""
     return (
-        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1h"},
-        {BASE + n * DAY for n, mark in enumerate(strip) if mark in "1v"},
+        {BASE + n * DAY for n, letter in enumerate(letters) if letter in "1h"},
+        {BASE + n * DAY for n, letter in enumerate(letters) if letter in "1v"},
     )
 
 
@@ -95,7 +95,7 @@ def around(history: History) -> list[date]:
 
 
 @given(histories)
-def test_a_strip_holds_the_done_and_the_earned_days_and_nothing_else(history):
+def test_a_bitmap_holds_the_done_and_the_earned_days_and_nothing_else(history):
     snapshot = built(history)
 
     assert {day for day in around(history) if bitmap.is_done(snapshot, day)} == history[0]
@@ -104,20 +104,20 @@ def test_a_strip_holds_the_done_and_the_earned_days_and_nothing_else(history):
 
 
 @given(histories)
-def test_a_strip_begins_and_ends_with_a_day_that_counts_or_is_empty(history):
+def test_a_bitmap_begins_and_ends_with_a_day_that_counts_or_is_empty(history):
     snapshot, every = built(history), history[0] | history[1]
 
-    assert set(snapshot.marks) <= set(b"1hvx")
+    assert set(snapshot.bitmap) <= set(b"1hvx")
     if every:
         assert snapshot.first_day == min(every)
-        assert len(snapshot.marks) == (max(every) - min(every)).days + 1
-        assert ord("x") not in {snapshot.marks[0], snapshot.marks[-1]}
+        assert len(snapshot.bitmap) == (max(every) - min(every)).days + 1
+        assert ord("x") not in {snapshot.bitmap[0], snapshot.bitmap[-1]}
     else:
         assert snapshot == bitmap.empty(HABIT, "ada")._replace(rev=1)
 
 
 @given(histories, st.randoms(use_true_random=False))
-def test_a_strip_depends_neither_on_the_order_of_days_nor_on_repetitions(history, random):
+def test_a_bitmap_depends_neither_on_the_order_of_days_nor_on_repetitions(history, random):
     mixed = [[*of, *of] for of in history]
     for of in mixed:
         random.shuffle(of)
@@ -131,16 +131,18 @@ def test_done_days_are_earned_if_nothing_else_is_said(done):
 
     assert snapshot == built((done, done))
     for day in done:
-        assert bitmap.mark(snapshot, day, 2, done=False) == built((done - {day}, done - {day}), 2)
+        assert bitmap.set_day(snapshot, day, 2, done=False) == built(
+            (done - {day}, done - {day}), 2
+        )
         break
 
 
 @given(histories, turns)
-def test_any_sequence_of_marks_equals_a_strip_built_of_the_outcome(history, sequence):
+def test_any_sequence_of_marks_equals_a_bitmap_built_of_the_outcome(history, sequence):
     snapshot, (done, earned) = built(history, rev=0), (set(history[0]), set(history[1]))
 
     for rev, (day, is_done, is_earned) in enumerate(sequence, start=1):
-        snapshot = bitmap.mark(snapshot, day, rev, done=is_done, earned=is_earned)
+        snapshot = bitmap.set_day(snapshot, day, rev, done=is_done, earned=is_earned)
         (done.add if is_done else done.discard)(day)
         (earned.add if is_earned else earned.discard)(day)
 
@@ -151,17 +153,17 @@ def test_any_sequence_of_marks_equals_a_strip_built_of_the_outcome(history, sequ
 def test_many_days_marked_as_done_at_once_earn_nothing(history, more):
     done, earned = history
 
-    assert bitmap.mark_done(built(history), iter(more), 5) == built((done | {*more}, earned), 5)
+    assert bitmap.set_done(built(history), iter(more), 5) == built((done | {*more}, earned), 5)
 
 
 @given(st.permutations([BASE + n * DAY for n in range(8)]))
 def test_marking_and_unmarking_every_day_in_any_order_ends_empty(order):
     snapshot = bitmap.empty(HABIT, "ada")
     for day in order:
-        snapshot = bitmap.mark(snapshot, day, 3, done=True)
+        snapshot = bitmap.set_day(snapshot, day, 3, done=True)
     assert snapshot == built((set(order), set(order)), 3)
     for day in reversed(order[3:] + order[:3]):
-        snapshot = bitmap.mark(snapshot, day, 4, done=False)
+        snapshot = bitmap.set_day(snapshot, day, 4, done=False)
 
     assert snapshot == built((set(), set()), 4)
 
@@ -190,7 +192,7 @@ def test_turning_a_day_moves_exactly_the_milestones_that_differ(history, day, is
     old, new = oracle_milestones(earned), oracle_milestones(other)
 
     before = built(history)
-    after = bitmap.mark(before, day, 2, done=is_done, earned=is_earned)
+    after = bitmap.set_day(before, day, 2, done=is_done, earned=is_earned)
     lost, gained = bitmap.milestones_moved(before, after, day)
 
     assert sorted(lost) == sorted(old - new)
@@ -198,29 +200,29 @@ def test_turning_a_day_moves_exactly_the_milestones_that_differ(history, day, is
     assert done == history[0]
 
 
-def test_every_short_strip_has_the_runs_that_are_counted_day_by_day():
-    for strip in map("".join, product("1hvx", repeat=5)):
-        history = read(strip)
+def test_every_short_bitmap_has_the_runs_that_are_counted_day_by_day():
+    for letters in map("".join, product("1hvx", repeat=5)):
+        history = read(letters)
         snapshot = built(history)
 
-        assert bitmap.best_run(snapshot) == oracle_best(history[0]), strip
+        assert bitmap.best_run(snapshot) == oracle_best(history[0]), letters
         for n in range(-1, 7):
             today = BASE + n * DAY
-            assert bitmap.current_run(snapshot, today) == oracle_current(history[0], today), strip
+            assert bitmap.current_run(snapshot, today) == oracle_current(history[0], today), letters
 
 
 def test_every_turn_of_a_day_of_a_long_row_with_one_other_day_moves_the_right_milestones():
-    for place, mark, turned, becomes in product(range(15), "1hvx", range(-1, 16), "1hvx"):
-        strip = "1" * place + mark + "1" * (14 - place)
-        day, (done, earned) = BASE + turned * DAY, read(strip)
+    for place, letter, turned, becomes in product(range(15), "1hvx", range(-1, 16), "1hvx"):
+        letters = "1" * place + letter + "1" * (14 - place)
+        day, (done, earned) = BASE + turned * DAY, read(letters)
         other = earned | {day} if becomes in "1v" else earned - {day}
 
         before = built((done, earned))
-        after = bitmap.mark(before, day, 2, done=becomes in "1h", earned=becomes in "1v")
+        after = bitmap.set_day(before, day, 2, done=becomes in "1h", earned=becomes in "1v")
         lost, gained = bitmap.milestones_moved(before, after, day)
 
-        assert {*lost} == oracle_milestones(earned) - oracle_milestones(other), (strip, day)
-        assert {*gained} == oracle_milestones(other) - oracle_milestones(earned), (strip, day)
+        assert {*lost} == oracle_milestones(earned) - oracle_milestones(other), (letters, day)
+        assert {*gained} == oracle_milestones(other) - oracle_milestones(earned), (letters, day)
 
 
 # -- what is earned ------------------------------------------------------------------------------
@@ -273,7 +275,7 @@ def test_a_day_that_is_known_too_late_mends_the_streak_and_reaches_no_milestone(
     gap = BASE + 3 * DAY
     before = built((row(7) - {gap}, row(7) - {gap}))
 
-    after = bitmap.mark(before, gap, 2, done=True, earned=False)
+    after = bitmap.set_day(before, gap, 2, done=True, earned=False)
 
     assert bitmap.best_run(after).slots == 7
     assert bitmap.milestones_moved(before, after, gap) == ([], [])
@@ -283,7 +285,7 @@ def test_a_day_that_is_taken_back_after_its_seal_breaks_the_streak_and_loses_no_
     gap = BASE + 3 * DAY
     before = built((row(7), row(7)))
 
-    after = bitmap.mark(before, gap, 2, done=False, earned=True)
+    after = bitmap.set_day(before, gap, 2, done=False, earned=True)
 
     assert bitmap.best_run(after) == Streak(3, BASE + 4 * DAY, BASE + 6 * DAY)
     assert bitmap.milestones_moved(before, after, gap) == ([], [])
@@ -308,8 +310,8 @@ def test_a_habit_that_was_never_done_has_no_run_no_best_and_no_days():
     assert bitmap.done_days(never, date.min, date.max) == []
     assert not bitmap.is_done(never, date.min)
     assert not bitmap.is_earned(never, date.min)
-    assert bitmap.mark(never, BASE, 5, done=False) == never._replace(rev=5)
-    assert bitmap.mark_done(never, [], 5) == never._replace(rev=5)
+    assert bitmap.set_day(never, BASE, 5, done=False) == never._replace(rev=5)
+    assert bitmap.set_done(never, [], 5) == never._replace(rev=5)
 
 
 def _fact(number: int, day: date, credit):

@@ -20,7 +20,7 @@ from habitkit.habits import evaluate, smoothed
 from habitkit.habits.domain.strength import name_of
 from habitkit.testing.contracts import _streak_properties as laws
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._streak_properties import Plan, Step, _create, _Life
+from habitkit.testing.contracts._streak_properties import Plan, Step, _create, _Scenario
 
 STEPS = ("now", "check_in", "check_in", "edit", "undo", "many", "pause", "change", "backfill")
 
@@ -74,9 +74,9 @@ def test_whoever_looks_sees_the_strength_of_his_own_function(seed):
     number, clock = lots.randrange(len(laws.PLANS)), lots.randrange(len(laws.CLOCKS))
     plan = Plan(number, clock, lots.random() < 0.5)
     habit = _create(kits[lots.randrange(4)], "ada", plan)
-    lives = [_Life(kit, store, habit) for kit in kits]
+    scenarios = [_Scenario(kit, store, habit) for kit in kits]
     for number in range(40):
-        lives[lots.randrange(4)].take(Step(lots.choice(STEPS), lots.choice((0, 0, 1, 3, 9)), 4))
+        scenarios[lots.randrange(4)].take(Step(lots.choice(STEPS), lots.choice((0, 0, 1, 3, 9)), 4))
         for kit in kits:
             kit.clock.advance(days=number % 3)
         if number % 5:
@@ -91,26 +91,26 @@ def test_whoever_looks_sees_the_strength_of_his_own_function(seed):
 
 
 @pytest.mark.parametrize("schedule", [Schedule.daily(), Schedule.quota(3), Schedule.rolling(2, 4)])
-def test_what_one_function_told_is_not_used_by_another_and_is_repaired(schedule):
+def test_what_one_function_delivered_is_not_used_by_another_and_is_repaired(schedule):
     store = MemoryStore()
-    ours, theirs = kit_on(store, strength=counted), kit_on(store, strength=kept_up)
+    ours, other_kit = kit_on(store, strength=counted), kit_on(store, strength=kept_up)
     habit = ours.habits.create("ada", "Run", schedule)
     weeks(ours, habit)
-    theirs.clock.set(ours.clock.now())
+    other_kit.clock.set(ours.clock.now())
     assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(counted)}
     assert ours.rebuild().repaired == ()
 
-    assert theirs.rebuild().repaired == (habit.id,)
+    assert other_kit.rebuild().repaired == (habit.id,)
 
     assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(kept_up)}
-    assert theirs.rebuild().repaired == ()
+    assert other_kit.rebuild().repaired == ()
     said = evaluate(habit, facts_of(store, habit), now=ours.clock.now(), strength=counted)
     assert ours.streaks.state(habit.id) == said
     ours.habits.check_in(habit.id)
     assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(counted)}
 
 
-def test_a_habit_of_which_the_strip_told_all_takes_the_road_of_the_others():
+def test_a_habit_of_which_the_bitmap_delivered_all_takes_the_path_of_the_others():
     store = MemoryStore()
     usual, ours = kit_on(store), kit_on(store, strength=counted)
     habit = usual.habits.create("ada", "Run", Schedule.daily())
@@ -118,7 +118,7 @@ def test_a_habit_of_which_the_strip_told_all_takes_the_road_of_the_others():
     weeks(usual, habit)
     ours.clock.set(usual.clock.now())
 
-    assert snapshot(store, habit).judged_at is None
+    assert snapshot(store, habit).recomputed_at is None
     said = evaluate(habit, facts_of(store, habit), now=ours.clock.now(), strength=counted)
     of_none = evaluate(never, [], now=ours.clock.now(), strength=counted)
     assert ours.streaks.state(habit.id) == said
@@ -140,7 +140,7 @@ def test_the_default_by_name_is_the_default():
     habit = kit.habits.create("ada", "Run", Schedule.daily())
     kit.habits.check_in(habit.id)
 
-    assert snapshot(store, habit).judged_at is None
+    assert snapshot(store, habit).recomputed_at is None
 
 
 def test_every_kind_of_kit_takes_one(tmp_path):

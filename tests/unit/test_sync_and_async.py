@@ -1,4 +1,4 @@
-"""One body, two colours: an async kit does what a sync kit does."""
+"""One body, two modes: an async kit does what a sync kit does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import habitkit.testing
 from habitkit import AsyncHabitKit, DayClock, HabitKit, Schedule, SweepReport, ids, on, subscribe
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.binding import Action, Procedure
+from habitkit.binding import Action, Workflow
 from habitkit.coins import transfers as coins
 from habitkit.errors import HabitKitError, InsufficientFunds, InvalidInput
 from habitkit.events import CoinsPosted, Event, HabitCompleted, HabitCreated
@@ -26,8 +26,8 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
 
 
-class Colour:
-    """A kit of either colour behind one awaited call."""
+class Call:
+    """A kit of either mode behind one awaited call."""
 
     def __init__(self, kit: HabitKit | AsyncHabitKit, store: MemoryStore, clock: FakeClock) -> None:
         self.kit, self.store, self.clock = kit, store, clock
@@ -41,36 +41,37 @@ class Colour:
 
 
 @pytest.fixture(params=["sync", "async"])
-def colour(request):
-    """Return a function that makes a kit of either colour in memory, with a clock to turn."""
+def make_call(request):
+    """Return a function that makes a kit of either mode in memory, with a clock to turn."""
     opened = []
 
-    def make(**settings: Any) -> Colour:
+    def make(**settings: Any) -> Call:
         store, clock = MemoryStore(), FakeClock(NOW)
         if request.param == "sync":
-            return Colour(HabitKit(store, clock=clock, **settings), store, clock)
+            return Call(HabitKit(store, clock=clock, **settings), store, clock)
         opened.append(ThreadedStore(store))
-        return Colour(AsyncHabitKit(opened[-1], clock=clock, **settings), store, clock)
+        return Call(AsyncHabitKit(opened[-1], clock=clock, **settings), store, clock)
 
     yield make
     for threaded in opened:
         threaded._executor.shutdown()
 
 
-# -- the same rooms ------------------------------------------------------------------------------
+# -- the same services
+# ------------------------------------------------------------------------------
 
 
-def _actions(room):
-    """Return the actions that a room, or a class of rooms, offers by name."""
-    kind = room if isinstance(room, type) else type(room)
+def _actions(module):
+    """Return the actions that a service, or a class of services, offers by name."""
+    kind = module if isinstance(module, type) else type(module)
     return {
         name: value.function
         for name, value in inspect.getmembers(kind)
-        if isinstance(value, Action | Procedure)
+        if isinstance(value, Action | Workflow)
     }
 
 
-async def test_both_colours_have_the_same_rooms_with_the_same_actions():
+async def test_both_modes_have_the_same_modules_with_the_same_actions():
     threaded = ThreadedStore(MemoryStore())
     kit, async_kit = HabitKit(MemoryStore()), AsyncHabitKit(threaded)
 
@@ -101,8 +102,8 @@ def test_both_kits_have_the_same_methods_with_the_same_arguments():
 # -- the same behaviour --------------------------------------------------------------------------
 
 
-async def a_few_days(call: Colour) -> list[Any]:
-    """Use every action of every room; return all that comes back, refusals included."""
+async def a_few_days(call: Call) -> list[Any]:
+    """Use every action of every service; return all that comes back, refusals included."""
     seen: list[Any] = []
 
     async def note(path: str, *args: Any, **kwargs: Any) -> Any:
@@ -137,7 +138,7 @@ async def a_few_days(call: Colour) -> list[Any]:
     await note("coins.spend", "ada", 500, idempotency_key="s")
     await note("coins.transfer", "ada", "bob", 3, idempotency_key="t")
     await note("coins.balance", "bob")
-    await note("coins.history", "ada")
+    await note("coins.statement", "ada")
     await note("events.record", "ada", "read", {"pages": 5}, at=NOW)
     await note("events.page", "ada")
     await note("run", lambda tx: coins.award(tx, "cid", 1, idempotency_key="a"))
@@ -164,10 +165,10 @@ async def test_the_same_calls_have_the_same_results_and_leave_the_same_facts(mon
     threaded = ThreadedStore(async_store)
 
     monkeypatch.setattr(ids, "_random", Random(1))
-    seen = await a_few_days(Colour(HabitKit(store, clock=clock, **settings), store, clock))
+    seen = await a_few_days(Call(HabitKit(store, clock=clock, **settings), store, clock))
     monkeypatch.setattr(ids, "_random", Random(1))
     async_kit = AsyncHabitKit(threaded, clock=async_clock, **settings)
-    async_seen = await a_few_days(Colour(async_kit, async_store, async_clock))
+    async_seen = await a_few_days(Call(async_kit, async_store, async_clock))
     await threaded.close()
 
     assert async_seen == seen
@@ -178,46 +179,48 @@ async def test_the_same_calls_have_the_same_results_and_leave_the_same_facts(mon
 # -- the relay -----------------------------------------------------------------------------------
 
 
-async def test_the_relay_delivers_each_event_once_to_each_of_its_subscribers(colour):
-    told: list[Any] = []
-    call = colour(
+async def test_the_relay_delivers_each_event_once_to_each_of_its_subscribers(make_call):
+    received: list[Any] = []
+    call = make_call(
         subscribers=[
-            subscribe(HabitCompleted, lambda event: told.append(("done", event.type))),
-            subscribe("read", HabitCompleted, lambda event: told.append(("both", event.type))),
+            subscribe(HabitCompleted, lambda event: received.append(("done", event.type))),
+            subscribe("read", HabitCompleted, lambda event: received.append(("both", event.type))),
         ]
     )
     run = await call("habits.create", "ada", "Run", Schedule.daily())
     await call("habits.check_in", run.id)
     await call("events.record", "ada", "read")
-    assert told == []  # nothing is told inside the transaction
+    assert received == []  # nothing is delivered inside the transaction
 
     report = await call("relay.run_once")
 
     assert (report.delivered, report.failed) == (2, ())
-    assert told == [("done", "HabitCompleted"), ("both", "HabitCompleted"), ("both", "read")]
+    assert received == [("done", "HabitCompleted"), ("both", "HabitCompleted"), ("both", "read")]
     assert (await call("relay.run_once")).delivered == 0
 
 
-async def test_the_relay_delivers_no_more_than_its_limit(colour):
-    told: list[Any] = []
-    call = colour(subscribers=[subscribe("read", lambda event: told.append(event.fields["n"]))])
+async def test_the_relay_delivers_no_more_than_its_limit(make_call):
+    received: list[Any] = []
+    call = make_call(
+        subscribers=[subscribe("read", lambda event: received.append(event.fields["n"]))]
+    )
     for n in range(5):
         await call("events.record", "ada", "read", {"n": n})
 
     delivered = [(await call("relay.run_once", 2)).delivered for _ in range(4)]
 
     assert delivered == [2, 2, 1, 0]
-    assert told == [0, 1, 2, 3, 4]
+    assert received == [0, 1, 2, 3, 4]
 
 
-async def test_a_delivery_that_fails_is_tried_again_later_and_later(colour):
+async def test_a_delivery_that_fails_is_tried_again_later_and_later(make_call):
     attempts: list[Any] = []
 
     def fail(event):
         attempts.append(call.clock.now())
         raise LookupError("the webhook is down")
 
-    call = colour(subscribers=[subscribe("read", fail)])
+    call = make_call(subscribers=[subscribe("read", fail)])
     await call("events.record", "ada", "read")
 
     (failure,) = (await call("relay.run_once")).failed
@@ -233,41 +236,41 @@ async def test_a_delivery_that_fails_is_tried_again_later_and_later(colour):
     assert [(at - NOW).total_seconds() for at in attempts] == [0, 2, 6, 14]
 
 
-async def test_a_subscriber_that_fails_keeps_the_event_for_all_and_no_other_event(colour):
-    told: list[Any] = []
+async def test_a_subscriber_that_fails_keeps_the_event_for_all_and_no_other_event(make_call):
+    received: list[Any] = []
     broken = [True]
 
     def fragile(event):
         if broken[0] and event.fields["n"] == 0:
             raise OSError
 
-    call = colour(
+    call = make_call(
         subscribers=[
             subscribe("read", fragile),
-            subscribe("read", lambda e: told.append(e.fields["n"])),
+            subscribe("read", lambda e: received.append(e.fields["n"])),
         ]
     )
     for n in range(2):
         await call("events.record", "ada", "read", {"n": n})
 
     report = await call("relay.run_once")
-    assert (report.delivered, len(report.failed), told) == (1, 1, [1])
+    assert (report.delivered, len(report.failed), received) == (1, 1, [1])
     broken[0] = False
     call.clock.advance(seconds=2)
 
     assert (await call("relay.run_once")).delivered == 1
-    assert told == [1, 0]
+    assert received == [1, 0]
 
 
-async def test_a_delivery_whose_relay_died_is_claimed_by_the_next_after_a_minute(colour):
-    told: list[Any] = []
+async def test_a_delivery_whose_relay_died_is_claimed_by_the_next_after_a_minute(make_call):
+    received: list[Any] = []
 
     def die(event):
-        told.append(event.type)
-        if len(told) == 1:
+        received.append(event.type)
+        if len(received) == 1:
             raise KeyboardInterrupt
 
-    call = colour(subscribers=[subscribe("read", die)])
+    call = make_call(subscribers=[subscribe("read", die)])
     await call("events.record", "ada", "read")
     with pytest.raises(KeyboardInterrupt):
         await call("relay.run_once")
@@ -276,15 +279,15 @@ async def test_a_delivery_whose_relay_died_is_claimed_by_the_next_after_a_minute
     assert (await call("relay.run_once")).delivered == 0
     call.clock.advance(seconds=1)
     assert (await call("relay.run_once")).delivered == 1
-    assert told == ["read", "read"]
+    assert received == ["read", "read"]
 
 
-async def test_a_subscriber_may_call_the_kit(colour):
+async def test_a_subscriber_may_call_the_kit(make_call):
     def nested(event):
         calls.append(call("coins.award", "ada", 1, idempotency_key=event.id))
 
     calls: list[Any] = []
-    call = colour(subscribers=[subscribe("read", nested)])
+    call = make_call(subscribers=[subscribe("read", nested)])
     await call("events.record", "ada", "read")
     await call("relay.run_once")
     for pending in calls:
@@ -294,10 +297,10 @@ async def test_a_subscriber_may_call_the_kit(colour):
 
 
 async def test_an_async_kit_awaits_its_subscribers():
-    threaded, told = ThreadedStore(MemoryStore()), []
+    threaded, received = ThreadedStore(MemoryStore()), []
 
     async def later(event):
-        told.append(event.type)
+        received.append(event.type)
 
     async def fail(event):
         raise LookupError("later")
@@ -308,7 +311,7 @@ async def test_an_async_kit_awaits_its_subscribers():
 
     report = await kit.relay.run_once()
 
-    assert (report.delivered, told) == (1, ["read"])
+    assert (report.delivered, received) == (1, ["read"])
     assert report.failed[0].error == "LookupError: later"
     await threaded.close()
 
@@ -327,8 +330,8 @@ def test_a_sync_kit_does_not_count_what_it_cannot_await_as_delivered():
 
 
 @pytest.mark.parametrize("limit", [0, -5, 1001, True, "5"])
-async def test_a_limit_that_is_none_is_refused_before_anything_is_delivered(colour, limit):
-    call = colour(subscribers=[subscribe("read", lambda event: None)])
+async def test_a_limit_that_is_none_is_refused_before_anything_is_delivered(make_call, limit):
+    call = make_call(subscribers=[subscribe("read", lambda event: None)])
     await call("events.record", "ada", "read")
 
     for what in ("relay.run_once", "sweep"):
@@ -340,8 +343,8 @@ async def test_a_limit_that_is_none_is_refused_before_anything_is_delivered(colo
 # -- the sweep -----------------------------------------------------------------------------------
 
 
-async def test_the_sweep_stops_at_its_limit_and_says_whether_there_is_more(colour):
-    call = colour()
+async def test_the_sweep_stops_at_its_limit_and_says_whether_there_is_more(make_call):
+    call = make_call()
 
     def send(tx):
         for owner in ("ada", "bob", "cid"):
@@ -356,8 +359,8 @@ async def test_the_sweep_stops_at_its_limit_and_says_whether_there_is_more(colou
     assert [report.more for report in reports] == [True, True, False, False]
 
 
-async def test_the_sweep_forgets_answers_after_thirty_days_and_no_earlier(colour):
-    call = colour()
+async def test_the_sweep_forgets_answers_after_thirty_days_and_no_earlier(make_call):
+    call = make_call()
     await call("coins.award", "ada", 1, idempotency_key="k")
 
     call.clock.advance(days=30)
@@ -370,8 +373,8 @@ async def test_the_sweep_forgets_answers_after_thirty_days_and_no_earlier(colour
     assert (await call("coins.balance", "ada")).posted == 1
 
 
-async def test_a_key_that_is_forgotten_still_creates_nothing_twice(colour):
-    call = colour()
+async def test_a_key_that_is_forgotten_still_creates_nothing_twice(make_call):
+    call = make_call()
     await call("coins.award", "ada", 1, idempotency_key="k")
     call.clock.advance(days=31)
     await call("sweep")
@@ -380,8 +383,8 @@ async def test_a_key_that_is_forgotten_still_creates_nothing_twice(colour):
         await call("coins.award", "ada", 1, idempotency_key="k")
 
 
-async def test_a_sweep_with_nothing_to_do_writes_nothing(colour):
-    call = colour()
+async def test_a_sweep_with_nothing_to_do_writes_nothing(make_call):
+    call = make_call()
     run = await call("habits.create", "ada", "Run", Schedule.daily())
     await call("habits.check_in", run.id)
     assert (await call("sweep")).sealed == 1
@@ -392,8 +395,8 @@ async def test_a_sweep_with_nothing_to_do_writes_nothing(colour):
     assert report == SweepReport(applied=0)
 
 
-async def test_what_is_refused_in_one_colour_is_refused_in_the_other(colour):
-    call = colour()
+async def test_what_is_refused_in_one_mode_is_refused_in_the_other(make_call):
+    call = make_call()
 
     with nothing_written(call.store), pytest.raises(InsufficientFunds):
         await call("coins.spend", "ada", 1, idempotency_key="k")

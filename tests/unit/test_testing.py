@@ -71,18 +71,18 @@ def test_a_kit_for_a_test_is_in_memory_at_a_fixed_instant():
 
 def test_a_kit_for_a_test_takes_what_a_kit_takes():
     store = MemoryStore()
-    told: list[StoredEvent] = []
+    delivered: list[StoredEvent] = []
     acted: list[str] = []
     kit = habitkit.testing.kit(
         NOON,
         store=store,
         economy=Economy.without_rewards(),
         reactions=[on(HabitCompleted, lambda tx, owner, events: acted.append(owner))],
-        subscribers=[subscribe(HabitCompleted, told.append)],
+        subscribers=[subscribe(HabitCompleted, delivered.append)],
     )
     run = kit.habits.create("ada", "Run", Schedule.daily())
 
     assert kit.habits.check_in(run.id).coins == 0
     assert kit.relay.run_once().delivered == 1
-    assert (acted, [event.owner for event in told]) == (["ada"], ["ada"])
+    assert (acted, [event.owner for event in delivered]) == (["ada"], ["ada"])
     assert kit._runner.store is store

@@ -169,14 +169,14 @@ async def test_several_transactions_at_once_are_all_done(kit):
 
 
 async def test_it_says_of_itself_what_the_store_inside_says(threaded, store):
-    assert (threaded.name, threaded.rooms, threaded.capabilities) == (
+    assert (threaded.name, threaded.modules, threaded.capabilities) == (
         store.name,
-        store.rooms,
+        store.modules,
         store.capabilities,
     )
 
 
-async def test_it_cannot_work_inside_a_hosts_transaction_unless_it_is_told_how(kit, store):
+async def test_it_cannot_work_inside_a_hosts_transaction_unless_it_is_delivered_how(kit, store):
     with pytest.raises(HostTransactionUnsupported, match="'memory'"):
         kit.on(object())
 

@@ -35,13 +35,13 @@ def test_a_window_never_closes_before_its_day(day, day_start, closes, expected):
 
 def test_who_is_paused_for_long_waits_no_longer_for_an_answer(kit, monkeypatch):
     judged: list[object] = []
-    judge = slot_status.judge
+    evaluate_slot = slot_status.evaluate_slot
 
-    def counting(life, version, span, **open_still):
+    def counting(history, version, span, **open_still):
         judged.append(span)
-        return judge(life, version, span, **open_still)
+        return evaluate_slot(history, version, span, **open_still)
 
-    monkeypatch.setattr(evaluation, "judge", counting)
+    monkeypatch.setattr(evaluation, "evaluate_slot", counting)
     read = kit.habits.create("ada", "Read", Schedule.daily(season=((6, 1), (8, 31))))
     kit.habits.check_in(read.id)
     assert kit.streaks.state(read.id).expires_at is not None

@@ -22,7 +22,7 @@ R = TypeVar("R")
 class ThreadedStore:
     """Runs a sync store's transactions in threads, so that the event loop stays alive.
 
-    When the task is cancelled, the transaction is told and refuses to commit; the thread is
+    When the task is cancelled, the transaction learns of it and refuses to commit; the thread is
     awaited, and only then the cancellation goes on. So a cancelled action that has not committed
     leaves nothing behind, and none goes on behind the caller's back.
     """
@@ -51,9 +51,9 @@ class ThreadedStore:
         return self._store.name
 
     @property
-    def rooms(self) -> Collection[str]:
-        """The wrapped store's rooms."""
-        return self._store.rooms
+    def modules(self) -> Collection[str]:
+        """The wrapped store's modules."""
+        return self._store.modules
 
     @property
     def capabilities(self) -> Collection[str]:

@@ -1,6 +1,13 @@
 """Coins: a double-entry ledger with holds and block hashes, and what facts entitle an owner to."""
 
-from habitkit.coins.audit.domain.model import AuditReport, Block, Finding, Head, LedgerExport, Line
+from habitkit.coins.audit.domain.model import (
+    AuditReport,
+    Block,
+    Finding,
+    Head,
+    LedgerExport,
+    LedgerLine,
+)
 from habitkit.coins.domain.economy import Economy, RewardRule, RuleSet
 from habitkit.coins.domain.model import Account, Balance, Entry, Hold, Posting, Settled, Transfer
 
@@ -15,7 +22,7 @@ __all__ = [
     "Head",
     "Hold",
     "LedgerExport",
-    "Line",
+    "LedgerLine",
     "Posting",
     "RewardRule",
     "RuleSet",

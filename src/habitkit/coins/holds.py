@@ -23,7 +23,7 @@ from attrs import evolve
 from habitkit import ids
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Hold
-from habitkit.coins.idempotent import plain_metadata, request_of, transfer_once
+from habitkit.coins.idempotent import json_metadata, request_of, transfer_once
 from habitkit.coins.posting import Order, end_hold, post
 from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
 from habitkit.workflow import Call
@@ -78,7 +78,7 @@ def reserve(
     rules.memo(memo)
     rules.expiry(expires_in_seconds, tx.now)
     ids.key(idempotency_key)
-    words = plain_metadata(metadata)
+    words = json_metadata(metadata)
     order = Order("reserve", owner, owner, currency, amount, memo, words)
     tx.lock(owner)
 
@@ -182,7 +182,7 @@ def holds(
     """
     tx.own(ids.owner(owner))
     rules.currency(currency, tx.economy)
-    start, count = None if after is None else ids.place(after), ids.limit(limit)
+    start, count = None if after is None else ids.cursor(after), ids.limit(limit)
     open_at = None if ended else tx.now
     found = tx.coins.holds.page(owner, currency, start, count, open_at=open_at)
     return [evolve(hold, state="expired") if hold.lapsed(tx.now) else hold for hold in found]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from habitkit import _codec
 from habitkit.coins.posting import post
-from habitkit.errors import AnswerForgotten, IdempotencyConflict, InvalidInput, Refused
+from habitkit.errors import IdempotencyConflict, IdempotencyKeyExpired, InvalidInput, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "digest_of",
+    "json_metadata",
     "other_words",
-    "plain_metadata",
     "post_once",
     "refuse_again",
     "request_of",
@@ -42,7 +42,7 @@ def post_once(tx: Transaction, key: str, order: Order) -> Transfer:
         InsufficientFunds: If a wallet would fall below its floor.
         BalanceOverflow: If a balance would leave 64 bits.
         IdempotencyConflict: If the key was used for another request.
-        AnswerForgotten: If it was used so long ago that its answer is gone.
+        IdempotencyKeyExpired: If it was used so long ago that its result is gone.
     """
     operation, request = f"coins.{order.kind}", request_of(order)
     tx.lock(order.source, order.target)
@@ -75,7 +75,7 @@ def transfer_once(
 
     Raises:
         IdempotencyConflict: If the key was used for another request.
-        AnswerForgotten: If it was used so long ago that its answer is gone.
+        IdempotencyKeyExpired: If it was used so long ago that its result is gone.
     """
     done: list[Transfer] = []
 
@@ -90,7 +90,7 @@ def transfer_once(
     if done:
         return done[0]
     found = tx.coins.transfer(transfer_id)
-    assert found is not None  # noqa: S101 - it was written together with the answer
+    assert found is not None  # noqa: S101 - it was written together with the record
     others = other_words(order, found) if order is not None else []
     if others:
         raise IdempotencyConflict(operation, key, others)
@@ -103,11 +103,11 @@ def refuse_again(
     """Raise a refusal, unless what is refused now was done long ago under the same key.
 
     Raises:
-        AnswerForgotten: If it was.
+        IdempotencyKeyExpired: If it was.
         Refused: The refusal otherwise.
     """
     if tx.coins.transfer(transfer_id) is not None:
-        raise AnswerForgotten(operation, key) from refusal
+        raise IdempotencyKeyExpired(operation, key) from refusal
     raise refusal
 
 
@@ -152,7 +152,7 @@ def _whether(words: object) -> str | None:
     return None if words is None else "given"
 
 
-def plain_metadata(value: object) -> dict[str, Any] | None:
+def json_metadata(value: object) -> dict[str, Any] | None:
     """Return valid metadata as plain JSON values, or None.
 
     Raises:
@@ -161,7 +161,7 @@ def plain_metadata(value: object) -> dict[str, Any] | None:
     if value is None:
         return None
     try:
-        return _codec.plain_object(value, _LARGEST_METADATA)
+        return _codec.json_object(value, _LARGEST_METADATA)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
             "metadata",

@@ -70,7 +70,16 @@ class Order(NamedTuple):
 class _Draft:
     """What is decided and not written yet: transfers, each on what the one before has left."""
 
-    __slots__ = ("_accounts", "_many", "_moves", "_new", "_told", "_tx", "_unsealed", "transfers")
+    __slots__ = (
+        "_accounts",
+        "_emitted",
+        "_many",
+        "_moves",
+        "_new",
+        "_tx",
+        "_unsealed",
+        "transfers",
+    )
 
     def __init__(self, tx: Transaction, accounts: Iterable[Account], *, many: bool) -> None:
         """Begin on accounts of locked owners; what is not among them is opened.
@@ -86,7 +95,7 @@ class _Draft:
         self._new: list[Account] = []
         self._moves: list[Move] = []
         self._unsealed: list[UUID] = []
-        self._told: list[CoinsPosted] = []
+        self._emitted: list[CoinsPosted] = []
         self.transfers: list[Transfer] = []
 
     def add(self, transfer_id: UUID, order: Order) -> None:
@@ -125,9 +134,9 @@ class _Draft:
             )
         )
         if giving == "wallet":
-            self._tell(giver, given, order.kind)
+            self._add_event(giver, given, order.kind)
         if taking == "wallet":
-            self._tell(taker, taken, order.kind)
+            self._add_event(taker, taken, order.kind)
 
     def write(self) -> None:
         """Write all of it and tell the wallets' owners."""
@@ -136,20 +145,20 @@ class _Draft:
             coins.open(self._new)
         coins.post(self.transfers, self._moves)
         if self._unsealed:
-            coins.books.unsealed(self._unsealed)
-        told = self._told
-        if len(told) == 1:  # the common case
-            tx.emit(told[0].owner, told)
+            coins.audit.unsealed(self._unsealed)
+        emitted = self._emitted
+        if len(emitted) == 1:  # the common case
+            tx.emit(emitted[0].owner, emitted)
             return
         of_owners: dict[str, list[CoinsPosted]] = {}
-        for event in told:
+        for event in emitted:
             of_owners.setdefault(event.owner, []).append(event)
         for owner, events in of_owners.items():
             tx.emit(owner, events)
 
-    def _tell(self, wallet: Account, move: Move, kind: Kind) -> None:
+    def _add_event(self, wallet: Account, move: Move, kind: Kind) -> None:
         """Keep the event of a wallet's side; note its first entry after its last block to seal."""
-        self._told.append(
+        self._emitted.append(
             CoinsPosted(
                 wallet.owner,
                 self._tx.now,

@@ -1,4 +1,4 @@
-"""The use cases of a wallet: open it, ask what it holds, read its statement."""
+"""The use cases of a wallet: its floor, its balance, its statement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from habitkit.coins.domain.model import Entry
     from habitkit.transaction import Transaction
 
-__all__ = ["balance", "history", "open_wallet"]
+__all__ = ["balance", "set_floor", "statement"]
 
 _WALLET_FLOOR = 0
 
@@ -58,7 +58,7 @@ def balance(
     return Balance(owner, currency, held_by(wallet) + posted_pending, floor, pending)
 
 
-def open_wallet(tx: Transaction, owner: str, currency: str = "coin", floor: int = 0) -> Balance:
+def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 0) -> Balance:
     """Open a wallet with a floor of its own, or give another floor to one that is there.
 
     A floor below 0 is credit; one above 0 is a reserve that cannot be spent. Doing it twice is
@@ -86,7 +86,7 @@ def open_wallet(tx: Transaction, owner: str, currency: str = "coin", floor: int 
     held = found[0].balance if found else 0
     if held < floor and not (found and floor <= (found[0].floor or 0)):
         if free_lapsed(tx, owner, currency):
-            return open_wallet(tx, owner, currency, floor)
+            return set_floor(tx, owner, currency, floor)
         raise InsufficientFunds(
             owner=owner, currency=currency, balance=held, floor=floor, amount=floor - held
         )
@@ -98,7 +98,7 @@ def open_wallet(tx: Transaction, owner: str, currency: str = "coin", floor: int 
     return balance(tx, owner, currency)
 
 
-def history(
+def statement(
     tx: Transaction,
     owner: str,
     *,
@@ -123,7 +123,7 @@ def history(
     """
     tx.own(ids.owner(owner))
     rules.currency(currency, tx.economy)
-    start, count = None if after is None else ids.place(after), ids.limit(limit)
+    start, count = None if after is None else ids.cursor(after), ids.limit(limit)
     for account in tx.coins.accounts((owner,), currency):
         if account.role == "wallet":
             return tx.coins.entries(account.id, start, count, newest_first=newest_first)

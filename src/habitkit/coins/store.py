@@ -1,4 +1,4 @@
-"""What a store keeps for the coins room: accounts and transfers, holds, the books."""
+"""What a store keeps for the coins module: accounts and transfers, holds, the audit."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.coins.audit.domain.model import Block, Digest, Line, Sum
+    from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
     from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
 
-__all__ = ["BookStore", "CoinStore", "HoldStore"]
+__all__ = ["AuditStore", "CoinStore", "HoldStore"]
 
 
 class CoinStore(Protocol):
@@ -92,7 +92,7 @@ class CoinStore(Protocol):
         ...
 
     @property
-    def books(self) -> BookStore:
+    def audit(self) -> AuditStore:
         """What auditing, sealing, export and erasure need."""
         ...
 
@@ -162,7 +162,7 @@ class HoldStore(Protocol):
         ...
 
 
-class BookStore(Protocol):
+class AuditStore(Protocol):
     """What auditing, sealing, export and erasure need of the ledger; nothing of it is hot."""
 
     def account(self, account_id: UUID) -> Account | None:
@@ -173,7 +173,7 @@ class BookStore(Protocol):
         """Return up to ``limit`` accounts by their id, of one owner or of all."""
         ...
 
-    def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
+    def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         """Return up to ``limit`` entries with their transfers' facts, by rising number."""
         ...
 

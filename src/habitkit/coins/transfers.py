@@ -9,27 +9,27 @@ from uuid import UUID
 from attrs import asdict
 
 from habitkit import ids
-from habitkit.binding import AsyncRoom, SyncRoom, action, query
+from habitkit.binding import AsyncService, SyncService, action, query
 from habitkit.coins.audit.audits import audit, export, forget, head
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Posting
 from habitkit.coins.holds import hold, holds, release, reserve, settle
 from habitkit.coins.idempotent import (
     digest_of,
+    json_metadata,
     other_words,
-    plain_metadata,
     post_once,
     refuse_again,
     transfer_once,
 )
 from habitkit.coins.posting import Order, nth, post, post_all
-from habitkit.coins.statements import balance, history, open_wallet
+from habitkit.coins.statements import balance, set_floor, statement
 from habitkit.errors import (
     AlreadyReversed,
-    AnswerForgotten,
     BatchRefused,
     HabitKitError,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InvalidInput,
     NotFound,
 )
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncCoins",
-    "CoinActions",
+    "CoinService",
     "Coins",
     "audit",
     "award",
@@ -51,14 +51,13 @@ __all__ = [
     "export",
     "forget",
     "head",
-    "history",
     "hold",
     "holds",
-    "open_wallet",
     "post_many",
     "release",
     "reserve",
     "reverse",
+    "set_floor",
     "settle",
     "spend",
     "transfer",
@@ -237,10 +236,10 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     Raises:
         NotFound: If there is no such transfer; in a kit of one owner, also if somebody else is a
             party to it.
-        ManagedTransfer: If reconciliation, a hold or a reversal has posted it.
+        TransferNotReversible: If reconciliation, a hold or a reversal has posted it.
         AlreadyReversed: If it was taken back under another key.
         BalanceOverflow: If an account, or a wallet's debt, would leave 64 bits.
-        AnswerForgotten: If it was taken back under this key more than 30 days ago.
+        IdempotencyKeyExpired: If it was taken back under this key more than 30 days ago.
         IdempotencyConflict: If the key was used for another transfer.
     """
     subject = ids.parse_id(transfer_id, "transfer_id")
@@ -256,7 +255,7 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     def work(new_id: UUID) -> Transfer:
         before = tx.coins.reversal_of(subject)
         if before == new_id:
-            raise AnswerForgotten("coins.reverse", idempotency_key)
+            raise IdempotencyKeyExpired("coins.reverse", idempotency_key)
         if before is not None:
             raise AlreadyReversed(transfer_id=subject, reversal_id=before)
         order = Order(
@@ -270,7 +269,7 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
 
 
 def _keeper(key: str) -> str:
-    """Return who keeps the answers to keys of batches: one of some rows that are nobody's."""
+    """Return who keeps the records of batches: one of some rows that are nobody's."""
     return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
 
 
@@ -290,7 +289,7 @@ def _checked(tx: Transaction, order: Order) -> Order:
     rules.memo(order.memo)
     if order.metadata is None:
         return order
-    return order._replace(metadata=plain_metadata(order.metadata))
+    return order._replace(metadata=json_metadata(order.metadata))
 
 
 def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:
@@ -300,11 +299,11 @@ def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:
     return post_once(tx, key, checked)
 
 
-class CoinActions:
+class CoinService:
     """What ``kit.coins`` offers."""
 
     balance = query(balance)
-    open = action(open_wallet)
+    set_floor = action(set_floor)
     award = action(award)
     spend = action(spend)
     transfer = action(transfer)
@@ -315,16 +314,16 @@ class CoinActions:
     release = action(release)
     hold = query(hold)
     holds = query(holds)
-    history = query(history)
+    statement = query(statement)
     audit = query(audit)
     head = query(head)
     export = query(export)
     forget = action(forget)
 
 
-class Coins(CoinActions, SyncRoom):
+class Coins(CoinService, SyncService):
     """``kit.coins``."""
 
 
-class AsyncCoins(CoinActions, AsyncRoom):
+class AsyncCoins(CoinService, AsyncService):
     """``kit.coins`` of an async kit."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit.habits.bitmap_changes import coins_moved
-from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.history import History
 from habitkit.habits.domain.model import Changed
 from habitkit.habits.finding import get, lock_owner
-from habitkit.habits.recompute import judge, judge_owner
+from habitkit.habits.recompute import recompute, recompute_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ def add_facts(
     operation: str,
     idempotency_key: str | None,
     request: Mapping[str, object],
-    facts: Callable[[Life, UUID], Sequence[OtherFact]],
+    facts: Callable[[History, UUID], Sequence[OtherFact]],
 ) -> Changed:
     """Add facts about a habit and emit what they changed.
 
@@ -39,12 +39,12 @@ def add_facts(
     def work(fact_id: UUID) -> Changed:
         habit = get(tx, subject)
         known = tx.habits.facts(owner, subject)
-        added = list(facts(Life(habit, known, tx.now), fact_id))
+        added = list(facts(History(habit, known, tx.now), fact_id))
         if not added:
             return Changed(fact_id, subject, 0, ())
         tx.habits.add_facts(added)
         tx.cause = added[0].id
-        events = judge(tx, habit, [*known, *added], added).events
+        events = recompute(tx, habit, [*known, *added], added).events
         return Changed(added[-1].id, subject, coins_moved(events, owner), tuple(events))
 
     asked = {"habit_id": subject, **request}
@@ -67,7 +67,7 @@ def add_own_facts(
         added = list(facts(fact_id))
         tx.habits.add_facts(added)
         tx.cause = added[0].id
-        events = judge_owner(tx, owner, added)
+        events = recompute_owner(tx, owner, added)
         return Changed(added[-1].id, None, coins_moved(events, owner), tuple(events))
 
     return tx.once(owner, f"habits.{operation}", idempotency_key, request, Changed, work)

@@ -14,7 +14,7 @@ from habitkit.habits.domain.days import day_boundary, habit_day
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.model import CheckIn, Habit
 from habitkit.habits.finding import get, lock_owner
-from habitkit.habits.recompute import judge
+from habitkit.habits.recompute import recompute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
         NotFound: If there is no such habit.
         InvalidHabit: If the days are no collection of dates, or the source is not 1 to 100
             characters.
-        DayRefused: If a day has not begun or lies more than a hundred years back.
+        DayOutOfRange: If a day has not begun or lies more than a hundred years back.
     """
     subject = ids.parse_id(habit_id, "habit_id")
     rules.source(source)
@@ -93,12 +93,12 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
         return
     tx.habits.add_check_ins(facts)
     before = lookup.snapshot_of(tx, habit)
-    if before.judged_at is not None:
-        judge(tx, habit, tx.habits.facts(habit.owner, habit.id), facts)
+    if before.recomputed_at is not None:
+        recompute(tx, habit, tx.habits.facts(habit.owner, habit.id), facts)
         return
     new_days = sorted({f.day for f in facts if not bitmap.is_done(before, f.day)})
-    after = bitmap.mark_done(before, new_days, tx.rev(habit.owner))
-    tx.streaks.put(after._replace(look_at=bitmap_state.look_at(habit, after, tx.now)))
+    after = bitmap.set_done(before, new_days, tx.rev(habit.owner))
+    tx.streaks.put(after._replace(sweep_at=bitmap_state.sweep_at(habit, after, tx.now)))
     tx.emit(
         habit.owner,
         [

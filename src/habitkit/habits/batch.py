@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit.errors import (
-    AnswerForgotten,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InvalidHabit,
     InvalidInput,
     NotFound,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["check_in_many"]
 
 _MOST_ITEMS = 1_000
-_REFUSALS = (InvalidInput, NotFound, Refused, IdempotencyConflict, AnswerForgotten)
+_REFUSALS = (InvalidInput, NotFound, Refused, IdempotencyConflict, IdempotencyKeyExpired)
 
 
 def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[CheckedIn | Refusal]:

@@ -57,9 +57,9 @@ def turn(
     """
     if bitmap.reading(before, day) == (done, earned):
         return before, []
-    after = bitmap.mark(before, day, tx.rev(habit.owner), done=done, earned=earned)
+    after = bitmap.set_day(before, day, tx.rev(habit.owner), done=done, earned=earned)
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-    after = after._replace(look_at=bitmap_state.look_at(habit, after, tx.now))
+    after = after._replace(sweep_at=bitmap_state.sweep_at(habit, after, tx.now))
     tx.streaks.put(after)
     event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]
@@ -69,26 +69,28 @@ def turn(
         for milestone in gained:
             since = received_at if milestone[0] == day else first_received(tx, habit, milestone[0])
             events.append(_reached(tx, habit, milestone, since))
-    untold = before.look_at is not None and before.look_at <= tx.now
+    untold = before.sweep_at is not None and before.sweep_at <= tx.now
     if untold or is_sealed(day, tx.now, home, day_start):
         events += breaks_moved(tx, habit, before, after)
     return after, tx.emit(habit.owner, events)
 
 
 def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapshot) -> list[Event]:
-    """Tell which ends of streaks that were told are none, and which ones are final now.
+    """Tell which ends of streaks that were emitted are none, and which ones are final now.
 
-    Those that became final before the earlier strip's ``look_at`` were told.
+    Those that became final before the earlier bitmap's ``sweep_at`` were emitted.
     """
-    until = tx.now if before.look_at is None else min(before.look_at - timedelta.resolution, tx.now)
+    until = (
+        tx.now if before.sweep_at is None else min(before.sweep_at - timedelta.resolution, tx.now)
+    )
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
     known, now = (
         {
             day: slots
-            for day, slots in bitmap_state.breaks(strip).items()
+            for day, slots in bitmap_state.breaks(snapshot).items()
             if bitmap_state.final_at(day, home, day_start) <= end
         }
-        for strip, end in ((before, until), (after, tx.now))
+        for snapshot, end in ((before, until), (after, tx.now))
     )
     gone = [StreakBroken(habit.owner, tx.now, habit.id, day, known[day]) for day in known]
     events: list[Event] = [

@@ -1,4 +1,4 @@
-"""Checking in and taking back: the shortest road, on which a plain habit's strip tells all."""
+"""Checking in and taking back: the short path, on which the bitmap of a simple habit suffices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from habitkit import ids
 from habitkit.clock import instant
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved, first_received, move_receipt, turn
-from habitkit.habits.check_ins_recomputed import check_in_judged, undo_judged, undo_other
+from habitkit.habits.check_ins_recomputed import check_in_recomputed, undo_other, undo_recomputed
 from habitkit.habits.domain import bitmap, rules
 from habitkit.habits.domain.days import habit_day
 from habitkit.habits.domain.days import zone as zone_of
@@ -63,7 +63,7 @@ def check_in(
     Raises:
         NotFound: If there is no such habit.
         InvalidInput: If an argument is not acceptable; the message names it.
-        DayRefused: If the day has not begun or lies more than a hundred years back.
+        DayOutOfRange: If the day has not begun or lies more than a hundred years back.
         IdempotencyConflict: If the key was used with other arguments.
     """
     subject = ids.parse_id(habit_id, "habit_id")
@@ -104,8 +104,8 @@ def check_in_now(
     """Add the fact and emit what it changed, under the owner's lock."""
     habit = get(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.judged_at is not None or tx.strength is not None:
-        return check_in_judged(tx, habit, day, at, tz, amount, note, fact_id)
+    if snapshot.recomputed_at is not None or tx.strength is not None:
+        return check_in_recomputed(tx, habit, day, at, tz, amount, note, fact_id)
     if not amount:
         rules.amount_for(habit.goal, amount)
     home_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
@@ -177,8 +177,8 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     habit = get(tx, fact.habit_id)
     zone, day_start = zone_of(fact.tz), habit.clock.day_start
     snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.judged_at is not None:
-        return undo_judged(tx, habit, fact, voided=voided)
+    if snapshot.recomputed_at is not None:
+        return undo_recomputed(tx, habit, fact, voided=voided)
     events: list[Event] = []
     if not voided:
         tx.cause = tx.new_id()

@@ -1,4 +1,4 @@
-"""Checking in and taking back where a habit is more than plain."""
+"""Checking in and taking back where a habit is not simple."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.facts import CheckIn, Pause, Void, ZoneChanged
-from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.history import History
 from habitkit.habits.domain.model import CheckedIn, Undone
 from habitkit.habits.domain.streaks import Streak
 from habitkit.habits.finding import get
-from habitkit.habits.recompute import judge, judge_owner
+from habitkit.habits.recompute import recompute, recompute_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.streaks import Status
     from habitkit.transaction import Transaction
 
-__all__ = ["check_in_judged", "goal_on", "status_on", "undo_judged", "undo_other"]
+__all__ = ["check_in_recomputed", "goal_on", "status_on", "undo_other", "undo_recomputed"]
 
 
-def check_in_judged(
+def check_in_recomputed(
     tx: Transaction,
     habit: Habit,
     day: date | None,
@@ -68,7 +68,7 @@ def check_in_judged(
     )
     tx.habits.add_check_ins((fact,))
     tx.cause = fact_id
-    outcome = judge(tx, habit, known, (fact,))
+    outcome = recompute(tx, habit, known, (fact,))
     state = outcome.derived.state
     return CheckedIn(
         id=fact_id,
@@ -85,7 +85,7 @@ def check_in_judged(
 
 def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:
     """Return the goal by which what is recorded on a day is judged."""
-    return Life(habit, facts, now).version_on(day).goal
+    return History(habit, facts, now).version_on(day).goal
 
 
 def status_on(derived: Derived, day: date) -> Status:
@@ -96,13 +96,13 @@ def status_on(derived: Derived, day: date) -> Status:
     return "EXEMPT"
 
 
-def undo_judged(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -> Undone:
+def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -> Undone:
     """Take a check-in back and emit what that changed, under the owner's lock."""
     if not voided:
         tx.cause = tx.new_id()
         tx.habits.add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
     others = tx.habits.facts(habit.owner, habit.id)
-    outcome = judge(tx, habit, others, removed=() if voided else (fact,))
+    outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
     coins = coins_moved(outcome.events, habit.owner)
     streak = outcome.derived.state.streak
     return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
@@ -123,14 +123,14 @@ def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
     if habit_id is None:
         if not _is_voided(tx.habits.facts(owner), fact_id):
             tx.habits.add_facts((void,))
-        events = judge_owner(tx, owner, (void,))
+        events = recompute_owner(tx, owner, (void,))
         return Undone(fact_id, None, None, Streak(0), coins_moved(events, owner), tuple(events))
     habit = get(tx, habit_id)
     known = tx.habits.facts(owner, habit_id)
     added = () if _is_voided(known, fact_id) else (void,)
     if added:
         tx.habits.add_facts(added)
-    outcome = judge(tx, habit, [*known, *added], added)
+    outcome = recompute(tx, habit, [*known, *added], added)
     coins = coins_moved(outcome.events, owner)
     streak = outcome.derived.state.streak
     return Undone(fact_id, habit_id, _day(fact), streak, coins, tuple(outcome.events))

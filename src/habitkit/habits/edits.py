@@ -15,7 +15,7 @@ from habitkit.habits.domain import bitmap_state, rules
 from habitkit.habits.domain.facts import Void
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.finding import get, habits_of, lock_owner
-from habitkit.habits.recompute import judge
+from habitkit.habits.recompute import recompute
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -67,7 +67,7 @@ def edit(
         note=None if note is False else old.note if note is None else note,
     )
     snapshot = lookup.snapshot_of(tx, habit)
-    judged = snapshot.judged_at is not None
+    judged = snapshot.recomputed_at is not None
     known = tx.habits.facts(owner, habit.id) if judged else []
     if not new.amount:
         rules.amount_for(goal_on(habit, known, new.day, tx.now), new.amount)
@@ -85,7 +85,7 @@ def edit(
             coins=0,
             events=(),
         )
-    outcome = judge(tx, habit, known, (new,), (old,))
+    outcome = recompute(tx, habit, known, (new,), (old,))
     state = outcome.derived.state
     return CheckedIn(
         id=new.id,
@@ -155,7 +155,7 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
     if len(set(wanted)) < len(wanted):
         raise InvalidHabit("habit_ids", given=habit_ids, expected="each habit once")
     tx.lock(owner)
-    places = {habit_id: place for place, habit_id in enumerate(wanted)}
+    positions = {habit_id: position for position, habit_id in enumerate(wanted)}
     found = {habit_id: tx.habits.get(habit_id) for habit_id in wanted}
     for habit_id, habit in found.items():
         if habit is None or habit.owner != owner:
@@ -163,10 +163,10 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
     others = [
         habit
         for habit in habits_of(tx, owner)
-        if habit.place is not None and habit.id not in places
+        if habit.position is not None and habit.id not in positions
     ]
-    others.sort(key=lambda habit: (habit.place, habit.id))
-    places |= {habit.id: len(places) + n for n, habit in enumerate(others)}
+    others.sort(key=lambda habit: (habit.position, habit.id))
+    positions |= {habit.id: len(positions) + n for n, habit in enumerate(others)}
     for habit in (*found.values(), *others):
-        if habit is not None and habit.place != places[habit.id]:
-            tx.habits.put(evolve(habit, place=places[habit.id]))
+        if habit is not None and habit.position != positions[habit.id]:
+            tx.habits.put(evolve(habit, position=positions[habit.id]))

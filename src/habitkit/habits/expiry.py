@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.habits.bitmap_changes import breaks_moved
 from habitkit.habits.domain import bitmap_state
-from habitkit.habits.recompute import judge
+from habitkit.habits.recompute import recompute
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["pass_time"]
+__all__ = ["sweep_habits"]
 
 
-def pass_time(limit: int) -> Steps[int]:
+def sweep_habits(limit: int) -> Steps[int]:
     """Tell what time has changed in habits, up to a limit of habits: a part of the sweep."""
     due: list[tuple[str, UUID]] = yield Call(_due, (limit,), write=False)
     for owner, habit_id in due:
-        yield Call(_pass, (owner, habit_id))
+        yield Call(_sweep_habit, (owner, habit_id))
     return len(due)
 
 
 def _due(tx: Transaction, limit: int) -> list[tuple[str, UUID]]:
-    return tx.streaks.to_look_at(tx.now, limit)
+    return tx.streaks.to_sweep(tx.now, limit)
 
 
-def _pass(tx: Transaction, owner: str, habit_id: UUID) -> None:
-    """Tell what time has changed in a habit; whoever came first may have told it."""
+def _sweep_habit(tx: Transaction, owner: str, habit_id: UUID) -> None:
+    """Tell what time has changed in a habit; whoever came first may have emitted it."""
     tx.lock(owner)
     habit, snapshot = tx.habits.get(habit_id), tx.streaks.get(habit_id)
     if habit is None or snapshot is None:
         return
-    if snapshot.look_at is None or snapshot.look_at > tx.now:
+    if snapshot.sweep_at is None or snapshot.sweep_at > tx.now:
         return
-    if snapshot.judged_at is not None:
-        judge(tx, habit, tx.habits.facts(owner, habit_id))
+    if snapshot.recomputed_at is not None:
+        recompute(tx, habit, tx.habits.facts(owner, habit_id))
         return
     after = snapshot._replace(
-        rev=tx.rev(owner), look_at=bitmap_state.look_at(habit, snapshot, tx.now)
+        rev=tx.rev(owner), sweep_at=bitmap_state.sweep_at(habit, snapshot, tx.now)
     )
     tx.streaks.put(after)
     tx.emit(owner, breaks_moved(tx, habit, snapshot, after))

@@ -9,7 +9,7 @@ from habitkit import ids
 from habitkit.errors import NotFound
 from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.checkpoints import until
-from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.history import History
 from habitkit.habits.domain.strength import name_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.streaks import Checkpoint, Snapshot
     from habitkit.transaction import Transaction
 
-__all__ = ["MOST_HABITS", "checkpoints", "habit", "life", "lives", "snapshot_of"]
+__all__ = ["MOST_HABITS", "checkpoints", "habit", "histories", "history", "snapshot_of"]
 
 MOST_HABITS = 10_000
 """How many habits of an owner are looked at together."""
@@ -49,24 +49,28 @@ def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpo
     """Return the checkpoints of a habit that hold whatever changes on a day or later.
 
     What was final is not to a clock that was set back, so then none does; nor does one whose
-    strength was told by another function than that of the kit.
+    strength was computed by another function than that of the kit.
     """
-    if snapshot.judged_at is None or snapshot.judged_at > tx.now or not snapshot.checkpoints:
+    if (
+        snapshot.recomputed_at is None
+        or snapshot.recomputed_at > tx.now
+        or not snapshot.checkpoints
+    ):
         return ()
-    told_by = "" if tx.strength is None else name_of(tx.strength)
-    if snapshot.checkpoints[-1].strength_by != told_by:
+    computed_by = "" if tx.strength is None else name_of(tx.strength)
+    if snapshot.checkpoints[-1].strength_by != computed_by:
         return ()
     return until(snapshot.checkpoints, day)
 
 
-def life(
+def history(
     tx: Transaction,
     habit: Habit,
     snapshot: Snapshot,
     day: date = date.max,
     others: Sequence[OtherFact] | None = None,
     added: Iterable[Fact] = (),
-) -> Life:
+) -> History:
     """Return what the facts say about a habit, of some days.
 
     Args:
@@ -80,13 +84,13 @@ def life(
     known = tx.habits.facts(habit.owner, habit.id) if others is None else others
     since = _latest(checkpoints(tx, snapshot, day))
     recent = tx.habits.live(habit.id, None if since is None else since.needs_from)
-    return Life(habit, [*recent, *known, *added], tx.now, since)
+    return History(habit, [*recent, *known, *added], tx.now, since)
 
 
-def lives(
+def histories(
     tx: Transaction, owner: str, habits: Iterable[Habit], snapshots: Mapping[UUID, Snapshot]
-) -> dict[UUID, Life]:
-    """Return what ``life`` does of what is not final yet, of all habits whose strips do not tell.
+) -> dict[UUID, History]:
+    """Return what ``history`` does of what is not final yet, of habits without a bitmap.
 
     Args:
         tx: The transaction.
@@ -94,11 +98,11 @@ def lives(
         habits: The habits.
         snapshots: Their snapshots by habit.
     """
-    no_strip_tells = tx.strength is not None
+    no_bitmap = tx.strength is not None
     since = {
         habit_id: _latest(checkpoints(tx, snapshot, date.max))
         for habit_id, snapshot in snapshots.items()
-        if snapshot.judged_at is not None or no_strip_tells
+        if snapshot.recomputed_at is not None or no_bitmap
     }
     if not since:
         return {}
@@ -108,7 +112,7 @@ def lives(
         facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)
     of_all = facts.get(None, [])
     return {
-        habit.id: Life(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
+        habit.id: History(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
         for habit in habits
         if habit.id in since
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.habits.domain.facts import OtherFact
-    from habitkit.habits.domain.history import Life
+    from habitkit.habits.domain.history import History
     from habitkit.habits.domain.model import Changed, Habit
     from habitkit.transaction import Transaction
 
@@ -49,9 +49,9 @@ def skip(
     """
     given = None if day is None else rules.day(day, "day")
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        habit = life.habit
-        return (Skip(fact_id, habit.id, habit.owner, tx.now, given or life.today),)
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = history.habit
+        return (Skip(fact_id, habit.id, habit.owner, tx.now, given or history.today),)
 
     return add_facts(tx, habit_id, "skip", idempotency_key, {"day": given}, facts)
 
@@ -70,12 +70,12 @@ def unskip(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Ch
     """
     given = None if day is None else rules.day(day, "day")
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        day = given or life.today
-        found = [fact for fact in life.others if isinstance(fact, Skip) and fact.day == day]
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        day = given or history.today
+        found = [fact for fact in history.others if isinstance(fact, Skip) and fact.day == day]
         if not found:
             raise NotFound("skip", day)
-        return _voids(tx, life.habit, found, fact_id)
+        return _voids(tx, history.habit, found, fact_id)
 
     return add_facts(tx, habit_id, "unskip", None, {}, facts)
 
@@ -107,8 +107,8 @@ def pause(
     """
     first, last = _span(start, end)
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        habit = life.habit
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = history.habit
         return (Pause(fact_id, habit.id, habit.owner, tx.now, first, last),)
 
     return add_facts(tx, habit_id, "pause", idempotency_key, {"start": first, "end": last}, facts)
@@ -159,12 +159,12 @@ def resume(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Ch
     """
     given = None if day is None else rules.day(day, "day")
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        day = given or life.today
-        found = [p for p in _pauses(life.others, day) if p.habit_id is not None]
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        day = given or history.today
+        found = [p for p in _pauses(history.others, day) if p.habit_id is not None]
         if not found:
             raise NotFound("pause", day)
-        return (*_voids(tx, life.habit, found, fact_id), *_shortened(tx, found, day))
+        return (*_voids(tx, history.habit, found, fact_id), *_shortened(tx, found, day))
 
     return add_facts(tx, habit_id, "resume", None, {}, facts)
 

@@ -6,13 +6,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
 from habitkit import ids
-from habitkit.binding import AsyncRoom, SyncRoom, action, query
+from habitkit.binding import AsyncService, SyncService, action, query
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit
 from habitkit.habits import lookup
 from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.checkpoints import first_day_of
-from habitkit.habits.domain.evaluation import answer, explanation, fold_life
+from habitkit.habits.domain.evaluation import explanation, fold_history, habit_state
 from habitkit.habits.domain.facts import Fact
 from habitkit.habits.rebuild import rebuild
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.habits.domain.evaluation import Explanation
-    from habitkit.habits.domain.history import Life
+    from habitkit.habits.domain.history import History
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import HabitState, Slot, Streak
     from habitkit.transaction import Transaction
 
 __all__ = [
     "AsyncStreaks",
-    "StreakActions",
+    "StreakService",
     "Streaks",
     "dashboard",
     "done_days",
@@ -53,9 +53,9 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
     """
     habit = lookup.habit(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.judged_at is None and tx.strength is None:
+    if snapshot.recomputed_at is None and tx.strength is None:
         return bitmap_state.state(habit, snapshot, tx.now)
-    return _answer(tx, lookup.life(tx, habit, snapshot))
+    return _habit_state(tx, lookup.history(tx, habit, snapshot))
 
 
 def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
@@ -73,24 +73,24 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
     habits = _in_order(tx.habits.of_owner(owner, None, lookup.MOST_HABITS))
-    if tx.strength is not None:  # then no strip tells all, not even an empty one
+    if tx.strength is not None:  # then no bitmap suffices, not even an empty one
         empty = {habit.id: bitmap.empty(habit.id, owner) for habit in habits}
         snapshots = {**empty, **snapshots}
-    judged = lookup.lives(tx, owner, habits, snapshots)
+    histories = lookup.histories(tx, owner, habits, snapshots)
     found: list[HabitState] = []
     for habit in habits:
-        life = judged.get(habit.id)
-        if life is None:
+        history = histories.get(habit.id)
+        if history is None:
             snapshot = snapshots.get(habit.id) or bitmap.empty(habit.id, owner)
             found.append(bitmap_state.state(habit, snapshot, tx.now))
-        elif not life.archived:
-            found.append(_answer(tx, life))
+        elif not history.archived:
+            found.append(_habit_state(tx, history))
     return found
 
 
 def _in_order(habits: list[Habit]) -> list[Habit]:
-    """Return habits by their place, those without one after the others, oldest first."""
-    return sorted(habits, key=lambda habit: (habit.place is None, habit.place or 0, habit.id))
+    """Return habits by their position, those without one after the others, oldest first."""
+    return sorted(habits, key=lambda habit: (habit.position is None, habit.position or 0, habit.id))
 
 
 def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[Slot]:
@@ -107,7 +107,7 @@ def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> li
         InvalidHabit: If one of the days is none.
     """
     first, last = _day(start, "start"), _day(end, "end")
-    slots = fold_life(_life(tx, habit_id, first)).slots
+    slots = fold_history(_history_of(tx, habit_id, first)).slots
     return [slot for slot in slots if slot.last >= first and slot.first <= last]
 
 
@@ -124,7 +124,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     limit = ids.limit(best)
-    folded = fold_life(_life(tx, habit_id, date.min))
+    folded = fold_history(_history_of(tx, habit_id, date.min))
     found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
     return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
 
@@ -144,7 +144,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
     wanted = _day(day, "day")
     if wanted == date.max:
         raise InvalidHabit("day", given=day, expected=f"a day before {date.max}, the last there is")
-    return explanation(_life(tx, habit_id, wanted), wanted)
+    return explanation(_history_of(tx, habit_id, wanted), wanted)
 
 
 def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
@@ -171,17 +171,19 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
     day = first_day_of(habit, facts, [*others, *facts])
     if tx.habits.known([fact.id for fact in facts]):  # another form of what is there already
         day = date.min
-    return _answer(tx, lookup.life(tx, habit, lookup.snapshot_of(tx, habit), day, others, facts))
+    return _habit_state(
+        tx, lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day, others, facts)
+    )
 
 
-def _answer(tx: Transaction, life: Life) -> HabitState:
-    return answer(life, fold_life(life), tx.strength)
+def _habit_state(tx: Transaction, history: History) -> HabitState:
+    return habit_state(history, fold_history(history), tx.strength)
 
 
-def _life(tx: Transaction, habit_id: UUID | str, day: date) -> Life:
+def _history_of(tx: Transaction, habit_id: UUID | str, day: date) -> History:
     """Return what the facts say about a habit, from a day on or from an earlier one."""
     habit = lookup.habit(tx, habit_id)
-    return lookup.life(tx, habit, lookup.snapshot_of(tx, habit), day)
+    return lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day)
 
 
 def _day(value: object, what: str) -> date:
@@ -206,13 +208,13 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
     first, last = _day(start, "start"), _day(end, "end")
     habit = lookup.habit(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.judged_at is None:
+    if snapshot.recomputed_at is None:
         return bitmap.done_days(snapshot, first, last)
     facts = tx.habits.live(habit.id, first)
     return sorted({fact.day for fact in facts if fact.amount and fact.day <= last})
 
 
-class StreakActions:
+class StreakService:
     """What ``kit.streaks`` offers."""
 
     state = query(state)
@@ -225,9 +227,9 @@ class StreakActions:
     rebuild = action(rebuild)
 
 
-class Streaks(StreakActions, SyncRoom):
+class Streaks(StreakService, SyncService):
     """``kit.streaks``."""
 
 
-class AsyncStreaks(StreakActions, AsyncRoom):
+class AsyncStreaks(StreakService, AsyncService):
     """``kit.streaks`` of an async kit."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import Snapshot
-    from habitkit.options import Wiring
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
@@ -38,7 +38,7 @@ def rebuild(
     Args:
         tx: The transaction.
         habit_id: The habit, or
-        owner: The owner, all of whose habits are looked at.
+        owner: The owner, all of whose habits are rebuilt.
 
     Returns:
         Which habits were repaired.
@@ -57,13 +57,13 @@ def rebuild(
     )
 
 
-def rebuild_all(_: Wiring) -> Steps[RebuildReport]:
+def rebuild_all(_: KitSettings) -> Steps[RebuildReport]:
     """Compute all snapshots from the facts, and replace those stored ones that differ.
 
     Each transaction is one owner's; others go on meanwhile.
 
     Returns:
-        How many habits were looked at, and which were repaired.
+        How many habits were rebuilt, and which were repaired.
     """
     reports: list[RebuildReport] = []
     after: UUID | None = None
@@ -99,28 +99,32 @@ def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:
     """Compute one habit's snapshot from its facts."""
     tx.lock(habit.owner)
     stored = lookup.snapshot_of(tx, habit)
-    fresh = _strip(tx, habit, stored) if stored.judged_at is None else _judged(tx, habit, stored)
+    fresh = (
+        _from_check_ins(tx, habit, stored)
+        if stored.recomputed_at is None
+        else _from_facts(tx, habit, stored)
+    )
     if fresh == stored:
         return RebuildReport(habits=1)
     tx.streaks.put(fresh._replace(rev=tx.rev(habit.owner)))
     return RebuildReport(habits=1, repaired=(habit.id,))
 
 
-def _strip(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
-    """Return what the snapshot of a plain habit has to be."""
+def _from_check_ins(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
+    """Return what the snapshot of a simple habit has to be."""
     live, voided = tx.habits.live(habit.id), tx.habits.voided(habit.id)
     clock = habit.clock
     earned = bitmap.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
     done = {fact.day for fact in live}
     fresh = bitmap.build(habit.id, habit.owner, done, stored.rev, earned)
-    untold = stored.look_at is not None and stored.look_at <= tx.now
+    untold = stored.sweep_at is not None and stored.sweep_at <= tx.now
     return fresh._replace(
-        look_at=stored.look_at if untold else bitmap_state.look_at(habit, fresh, tx.now)
+        sweep_at=stored.sweep_at if untold else bitmap_state.sweep_at(habit, fresh, tx.now)
     )
 
 
-def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
-    """Return what the snapshot of a habit that is more than plain has to be.
+def _from_facts(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
+    """Return what the snapshot of a habit that is not simple has to be.
 
     Its checkpoints are computed anew on the days that it has; if it has none, where it could.
     """
@@ -128,9 +132,9 @@ def _judged(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
     fresh = derive(
         habit,
         [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
-        stored.judged_at or tx.now,
+        stored.recomputed_at or tx.now,
         tx.habits.voided(habit.id),
         keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
         strength=tx.strength,
     )
-    return stored._replace(look_at=fresh.look_at, checkpoints=fresh.checkpoints)
+    return stored._replace(sweep_at=fresh.sweep_at, checkpoints=fresh.checkpoints)

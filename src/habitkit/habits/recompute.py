@@ -1,4 +1,4 @@
-"""The road of habits that are more than plain: facts are judged before and after a change.
+"""The path of habits that are not simple: facts are judged before and after a change.
 
 Judging begins at the latest checkpoint that no changed fact touches.
 """
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Outcome",
-    "judge",
-    "judge_owner",
+    "recompute",
+    "recompute_owner",
 ]
 
 
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
     events: list[Event]
 
 
-def judge(
+def recompute(
     tx: Transaction,
     habit: Habit,
     others: Sequence[OtherFact],
@@ -74,9 +74,9 @@ def judge(
 
     seen = _last_seen(snapshot, tx.now)
     known = derived(before, tx.now)
-    told = known
-    if seen < tx.now and snapshot.look_at is not None and snapshot.look_at <= tx.now:
-        told = derived(before, seen)
+    emitted = known
+    if seen < tx.now and snapshot.sweep_at is not None and snapshot.sweep_at <= tx.now:
+        emitted = derived(before, seen)
     now = derived(after, tx.now) if added or removed else known
     rev = tx.rev(habit.owner)
     tx.streaks.put(
@@ -84,32 +84,32 @@ def judge(
             habit_id=habit.id,
             owner=habit.owner,
             first_day=NO_DAY,
-            marks=b"",
+            bitmap=b"",
             best=0,
             rev=rev,
-            judged_at=tx.now,
-            look_at=now.look_at,
+            recomputed_at=tx.now,
+            sweep_at=now.sweep_at,
             checkpoints=now.checkpoints,
         )
     )
-    return Outcome(now, tx.emit(habit.owner, difference(told, known, now, tx.now)))
+    return Outcome(now, tx.emit(habit.owner, difference(emitted, known, now, tx.now)))
 
 
 def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
-    """Return when a habit's events were last told."""
-    if snapshot.judged_at is not None:
-        return snapshot.judged_at
-    if snapshot.look_at is not None and snapshot.look_at <= now:
-        return snapshot.look_at - timedelta.resolution
+    """Return when a habit's events were last emitted."""
+    if snapshot.recomputed_at is not None:
+        return snapshot.recomputed_at
+    if snapshot.sweep_at is not None and snapshot.sweep_at <= now:
+        return snapshot.sweep_at - timedelta.resolution
     return now
 
 
-def judge_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
+def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
     """Judge all habits of an owner anew, for facts of the owner that were added in this action."""
     known = tx.habits.facts(owner)
     events: list[Event] = []
     for habit in habits_of(tx, owner):
         others = [fact for fact in known if getattr(fact, "habit_id", None) in {None, habit.id}]
-        if rules.needs_judging(habit, others):
-            events += judge(tx, habit, others, added).events
+        if rules.needs_recompute(habit, others):
+            events += recompute(tx, habit, others, added).events
     return events

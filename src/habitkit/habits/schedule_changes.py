@@ -10,7 +10,7 @@ from habitkit.habits import lookup
 from habitkit.habits.add_facts import add_facts, add_own_facts
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import LATE_WINDOW, zone
-from habitkit.habits.domain.evaluation import fold_life
+from habitkit.habits.domain.evaluation import fold_history
 from habitkit.habits.domain.facts import (
     Archived,
     FreezeGranted,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import OtherFact
     from habitkit.habits.domain.goals import Goal
-    from habitkit.habits.domain.history import Life
+    from habitkit.habits.domain.history import History
     from habitkit.habits.domain.model import Changed
     from habitkit.habits.domain.schedules import Schedule
     from habitkit.transaction import Transaction
@@ -69,8 +69,8 @@ def grant_freeze(
     start = None if effective_day is None else rules.day(effective_day, "effective_day")
     end = None if expires_day is None else rules.day(expires_day, "expires_day")
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        habit, first = life.habit, start or life.today
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit, first = history.habit, start or history.today
         if end is not None and end < first:
             raise InvalidHabit("expires_day", given=end, expected=f"a day not before {first}")
         return (
@@ -107,12 +107,12 @@ def repair(
     """
     rules.day(day, "day")
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        habit = life.habit
-        known = lookup.life(tx, habit, lookup.snapshot_of(tx, habit))
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = history.habit
+        known = lookup.history(tx, habit, lookup.snapshot_of(tx, habit))
         missed = [
             slot
-            for slot in fold_life(known).slots
+            for slot in fold_history(known).slots
             if slot.first <= day <= slot.last
             and slot.status == "MISSED"
             and tx.now - slot.deadline <= LATE_WINDOW
@@ -157,12 +157,12 @@ def change_schedule(
         raise InvalidHabit("schedule", given=None, expected="a schedule, a goal, or both")
     start = None if effective_day is None else rules.day(effective_day, "effective_day")
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        habit, first = life.habit, start or life.today
-        if first < life.today:
-            expected = f"today, {life.today}, or later: the past is not rewritten"
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit, first = history.habit, start or history.today
+        if first < history.today:
+            expected = f"today, {history.today}, or later: the past is not rewritten"
             raise InvalidHabit("effective_day", given=first, expected=expected)
-        before = life.version_on(first)
+        before = history.version_on(first)
         new = (schedule or before.schedule, goal or before.goal)
         rules.possible(*new)
         return (ScheduleChanged(fact_id, habit.id, habit.owner, tx.now, first, *new),)
@@ -184,10 +184,10 @@ def archive(tx: Transaction, habit_id: UUID | str) -> Changed:
         NotFound: If there is no such habit.
     """
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        habit = life.habit
-        fact = Archived(fact_id, habit.id, habit.owner, tx.now, life.today)
-        return () if life.archived else (fact,)
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = history.habit
+        fact = Archived(fact_id, habit.id, habit.owner, tx.now, history.today)
+        return () if history.archived else (fact,)
 
     return add_facts(tx, habit_id, "archive", None, {}, facts)
 
@@ -205,10 +205,10 @@ def restore(tx: Transaction, habit_id: UUID | str) -> Changed:
         NotFound: If there is no such habit.
     """
 
-    def facts(life: Life, fact_id: UUID) -> Sequence[OtherFact]:
-        habit = life.habit
-        fact = Restored(fact_id, habit.id, habit.owner, tx.now, life.today)
-        return (fact,) if life.archived else ()
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = history.habit
+        fact = Restored(fact_id, habit.id, habit.owner, tx.now, history.today)
+        return (fact,) if history.archived else ()
 
     return add_facts(tx, habit_id, "restore", None, {}, facts)
 

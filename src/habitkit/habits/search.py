@@ -10,7 +10,7 @@ from habitkit import ids
 from habitkit.errors import InvalidHabit
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import Archived, Restored, Void
-from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.history import History
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -59,17 +59,18 @@ def search(
     written = None if text is None else _words(text)
     if written == []:
         return []
-    put_away = _put_away(tx.habits.facts(owner))
+    put_away = _archived_habits(tx.habits.facts(owner))
     found = (
         habit
         for habit in _written(tx, owner, written, start)
         if wanted <= {_plain(tag) for tag in habit.tags}
-        and (habit.id in put_away and Life(habit, put_away[habit.id], tx.now).archived) == archived
+        and (habit.id in put_away and History(habit, put_away[habit.id], tx.now).archived)
+        == archived
     )
     return list(islice(found, most))
 
 
-def _put_away(known: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
+def _archived_habits(known: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
     """Return what was said of archiving, by habit."""
     found: dict[UUID, list[OtherFact]] = {}
     for fact in known:

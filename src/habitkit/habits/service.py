@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit.binding import AsyncRoom, SyncRoom, action, query
+from habitkit.binding import AsyncService, SyncService, action, query
 from habitkit.errors import InvalidHabit
 from habitkit.events import HabitCreated
 from habitkit.habits.backfill import backfill
@@ -18,7 +18,7 @@ from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
 from habitkit.habits.edits import edit, reorder, update
 from habitkit.habits.finding import get
 from habitkit.habits.pauses import pause, pause_all, resume, resume_all, skip, unskip
-from habitkit.habits.recompute import judge
+from habitkit.habits.recompute import recompute
 from habitkit.habits.schedule_changes import (
     archive,
     change_schedule,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncHabits",
-    "HabitActions",
+    "HabitService",
     "Habits",
     "backfill",
     "check_in",
@@ -108,8 +108,8 @@ def create(
         )
         tx.habits.add(habit)
         known = tx.habits.facts(owner, habit_id)
-        if tx.strength is not None or rules.needs_judging(habit, known):
-            judge(tx, habit, known)
+        if tx.strength is not None or rules.needs_recompute(habit, known):
+            recompute(tx, habit, known)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit
 
@@ -139,7 +139,7 @@ def of_owner(
     return tx.habits.of_owner(owner, start, ids.limit(limit))
 
 
-class HabitActions:
+class HabitService:
     """What ``kit.habits`` offers."""
 
     create = action(create)
@@ -167,9 +167,9 @@ class HabitActions:
     travel = action(travel)
 
 
-class Habits(HabitActions, SyncRoom):
+class Habits(HabitService, SyncService):
     """``kit.habits``."""
 
 
-class AsyncHabits(HabitActions, AsyncRoom):
+class AsyncHabits(HabitService, AsyncService):
     """``kit.habits`` of an async kit."""

@@ -1,4 +1,4 @@
-"""What a store keeps for the habits room: habits and a growing set of facts."""
+"""What a store keeps for the habits module: habits and a growing set of facts."""
 
 from __future__ import annotations
 

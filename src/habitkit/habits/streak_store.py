@@ -1,4 +1,4 @@
-"""What a store keeps for the streaks room: one snapshot a habit, a cache of the facts."""
+"""What a store keeps for the streaks module: one snapshot a habit, a cache of the facts."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class StreakStore(Protocol):
         """Return the snapshots of an owner's habits, in any order."""
         ...
 
-    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
-        """Return owners and habits whose ``look_at`` has come, the earliest first."""
+    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return owners and habits whose ``sweep_at`` has come, the earliest first."""
         ...
 
     def put(self, snapshot: Snapshot) -> None:

@@ -22,7 +22,7 @@ from uuid import UUID  # noqa: TC003 - for whoever reads the report's type hints
 from attrs import frozen
 
 from habitkit import ids
-from habitkit.errors import DayRefused
+from habitkit.errors import DayOutOfRange
 from habitkit.habits import service
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import habit_day, zone
@@ -39,8 +39,8 @@ from habitkit.importers._loop_values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.async_kit import AsyncRooms
-    from habitkit.kit import Rooms
+    from habitkit.async_kit import AsyncServices
+    from habitkit.kit import Services
     from habitkit.transaction import Transaction
 
 __all__ = [
@@ -112,7 +112,7 @@ class ImportReport:
 
 
 def import_export(
-    kit: Rooms,
+    kit: Services,
     owner: str,
     export: LoopExport,
     *,
@@ -166,7 +166,7 @@ def import_export(
 
 
 async def import_export_async(
-    kit: AsyncRooms,
+    kit: AsyncServices,
     owner: str,
     export: LoopExport,
     *,
@@ -201,7 +201,7 @@ def import_habit(
         tz: The IANA zone of the habit if it is new; UTC by default.
 
     Raises:
-        DayRefused: If a day has not begun or lies more than a hundred years back.
+        DayOutOfRange: If a day has not begun or lies more than a hundred years back.
         InvalidInput: If the owner, the name or the zone is not acceptable.
     """
     tx.own(ids.owner(owner))
@@ -251,7 +251,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
         for entry in habit.done_entries:
             try:
                 rules.credit(entry.day, today, tx.now, zone(name), clock.day_start)
-            except DayRefused as error:
+            except DayOutOfRange as error:
                 reason = f"{error}; it is {today} in {name}, is that the owner's zone?"
                 if entry.file is None:  # made by the host, who knows it by the habit's name
                     refuse(habit.name, None, reason)

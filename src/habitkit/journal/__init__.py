@@ -1,1 +1,1 @@
-"""The journal: what happened, what is still to be told, and what was already answered."""
+"""The journal: what happened, what is still to be delivered, and what was already done."""

@@ -1,4 +1,4 @@
-"""Work that is done once a key, and the answers that are kept to be given again."""
+"""Work that is done once a key, and the results that are kept to be returned again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import _codec, ids
-from habitkit.errors import AnswerForgotten, Duplicate
+from habitkit.errors import Duplicate, IdempotencyKeyExpired
 from habitkit.journal.domain import rules
-from habitkit.journal.domain.model import Answer
+from habitkit.journal.domain.model import IdempotencyRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from habitkit.transaction import Transaction
 
-__all__ = ["forget_answers", "once"]
+__all__ = ["forget_old_keys", "once"]
 
 T = TypeVar("T")
 
@@ -47,22 +47,22 @@ def once(
 
     Raises:
         IdempotencyConflict: If the key was used for another request.
-        AnswerForgotten: If it was used so long ago that its answer is gone.
+        IdempotencyKeyExpired: If it was used so long ago that its result is gone.
     """
     if key is None:
         return work(tx.new_id())
     ids.key(key)
     tx.rev(owner)
-    answer = tx.stores.answers.get(owner, operation, key)
-    if answer is not None and not rules.expired(answer.at, tx.now):
-        rules.same_request(answer, rules.fingerprint(request))
-        return _codec.load(answer.result, kind, tx.vocabulary)
+    record = tx.stores.idempotency.get(owner, operation, key)
+    if record is not None and not rules.expired(record.at, tx.now):
+        rules.same_request(record, rules.fingerprint(request))
+        return _codec.load(record.result, kind, tx.vocabulary)
     try:
         result = work(ids.derived_id(owner, operation, key))
     except Duplicate as error:
-        raise AnswerForgotten(operation, key) from error
+        raise IdempotencyKeyExpired(operation, key) from error
     prints = rules.fingerprint(request)
-    answer = Answer(
+    record = IdempotencyRecord(
         owner=owner,
         operation=operation,
         key=key,
@@ -70,11 +70,11 @@ def once(
         result=_codec.dump(result),
         at=tx.now,
     )
-    tx.stores.answers.put(answer)
+    tx.stores.idempotency.put(record)
     return result
 
 
-def forget_answers(tx: Transaction, limit: int) -> int:
-    """Delete up to ``limit`` old answers and as many old messages; count them."""
+def forget_old_keys(tx: Transaction, limit: int) -> int:
+    """Delete up to ``limit`` old idempotency records and as many old messages; count them."""
     before = tx.now - timedelta(days=rules.IDEMPOTENCY_DAYS)
-    return tx.stores.answers.forget(before, limit) + tx.stores.inbox.forget(before, limit)
+    return tx.stores.idempotency.forget(before, limit) + tx.stores.inbox.forget(before, limit)

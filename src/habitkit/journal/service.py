@@ -6,30 +6,30 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from habitkit import _codec, ids
-from habitkit.binding import AsyncRoom, SyncRoom, action, procedure, query
+from habitkit.binding import AsyncService, SyncService, action, query, workflow
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import VOCABULARY, Recorded
 from habitkit.journal.domain.model import Failure, RelayReport, SweepReport
 from habitkit.journal.domain.rules import CLAIM_SECONDS, happened, reason, retry_delay
-from habitkit.journal.idempotency import forget_answers
+from habitkit.journal.idempotency import forget_old_keys
 from habitkit.workflow import Call, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from habitkit.journal.domain.model import Delivery, StoredEvent
-    from habitkit.options import Wiring
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
 __all__ = [
     "AsyncEvents",
     "AsyncRelay",
-    "EventActions",
+    "EventService",
     "Events",
     "Relay",
-    "RelayActions",
+    "RelayService",
     "page",
     "record",
     "run_once",
@@ -98,18 +98,18 @@ def page(
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    start = None if after is None else _place(after)
+    start = None if after is None else _cursor(after)
     return tx.stores.events.page(owner, start, ids.limit(limit))
 
 
-def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
+def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
     """Deliver up to ``limit`` waiting events to their subscribers, each at least once.
 
     An event counts as delivered when every subscriber of its type has returned; if one raises, the
     event is tried again later, for all of them. Several relays may run at once.
 
     Args:
-        wiring: The kit's wiring, with the subscribers.
+        settings: The kit's settings, with the subscribers.
         limit: How many events at most, 1 to 1000.
 
     Returns:
@@ -123,7 +123,7 @@ def run_once(wiring: Wiring, limit: int = 100) -> Steps[RelayReport]:
     failures: list[Failure] = []
     for delivery in deliveries:
         error = None
-        for subscriber in wiring.subscribers:
+        for subscriber in settings.subscribers:
             if error is None and delivery.event.type in subscriber.names:
                 error = yield Outside(subscriber.run, (delivery.event,))
         if error is None:
@@ -149,7 +149,7 @@ def _delivered(tx: Transaction, events: Sequence[StoredEvent]) -> None:
 
 
 def sweep_journal(limit: int) -> Steps[SweepReport]:
-    """Apply messages that wait and forget old answers, up to a limit of each: for the sweep."""
+    """Apply messages that wait and forget old keys, up to a limit of each: for the sweep."""
     applied = 0
     failures: list[Failure] = []
     owners: list[str] = yield Call(_owners_with_messages, (limit,), write=False)
@@ -160,7 +160,7 @@ def sweep_journal(limit: int) -> Steps[SweepReport]:
         done, failed = yield Call(_apply_messages, (owner, left))
         applied += done
         failures += failed
-    forgotten: int = yield Call(_forget_answers, (limit,))
+    forgotten: int = yield Call(_forget_old_keys, (limit,))
     more = applied + len(failures) >= limit or forgotten >= limit
     return SweepReport(applied=applied, failed=tuple(failures), forgotten=forgotten, more=more)
 
@@ -173,24 +173,24 @@ def _apply_messages(tx: Transaction, owner: str, limit: int) -> tuple[int, list[
     return tx.apply_messages(owner, limit)
 
 
-def _forget_answers(tx: Transaction, limit: int) -> int:
-    return forget_answers(tx, limit)
+def _forget_old_keys(tx: Transaction, limit: int) -> int:
+    return forget_old_keys(tx, limit)
 
 
-class EventActions:
+class EventService:
     """What ``kit.events`` offers."""
 
     record = action(record)
     page = query(page)
 
 
-class RelayActions:
+class RelayService:
     """What ``kit.relay`` offers."""
 
-    run_once = procedure(run_once)
+    run_once = workflow(run_once)
 
 
-def _place(value: object) -> tuple[int, int]:
+def _cursor(value: object) -> tuple[int, int]:
     """Return a valid (rev, position) of an event."""
     if (
         isinstance(value, tuple)
@@ -222,24 +222,24 @@ def _event_type(value: object) -> str:
 def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields as plain JSON values."""
     try:
-        return _codec.plain_object(value, _LARGEST_FIELDS)
+        return _codec.json_object(value, _LARGEST_FIELDS)
     except (TypeError, ValueError) as error:
         raise InvalidEvent(
             "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
         ) from error
 
 
-class Events(EventActions, SyncRoom):
+class Events(EventService, SyncService):
     """``kit.events``."""
 
 
-class AsyncEvents(EventActions, AsyncRoom):
+class AsyncEvents(EventService, AsyncService):
     """``kit.events`` of an async kit."""
 
 
-class Relay(RelayActions, SyncRoom):
+class Relay(RelayService, SyncService):
     """``kit.relay``."""
 
 
-class AsyncRelay(RelayActions, AsyncRoom):
+class AsyncRelay(RelayService, AsyncService):
     """``kit.relay`` of an async kit."""

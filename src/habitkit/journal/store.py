@@ -1,4 +1,4 @@
-"""What a store keeps for the frame itself: owners' locks, events, deliveries, inbox, answers.
+"""What a store keeps for the frame itself: owners' locks, events, deliveries, inbox, keys.
 
 All of it happens inside one open transaction of the store.
 """
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from habitkit.journal.domain.model import (
-        Answer,
         Delivery,
         EventRow,
+        IdempotencyRecord,
         Locked,
         Message,
         StoredEvent,
     )
 
-__all__ = ["AnswerStore", "EventStore", "InboxStore", "OutboxStore", "OwnerStore"]
+__all__ = ["EventStore", "IdempotencyStore", "InboxStore", "OutboxStore", "OwnerStore"]
 
 
 class OwnerStore(Protocol):
@@ -113,17 +113,17 @@ class InboxStore(Protocol):
         ...
 
 
-class AnswerStore(Protocol):
-    """Answers given to idempotency keys."""
+class IdempotencyStore(Protocol):
+    """Records of idempotency keys."""
 
-    def get(self, owner: str, operation: str, key: str) -> Answer | None:
-        """Return the answer given under a key, or None."""
+    def get(self, owner: str, operation: str, key: str) -> IdempotencyRecord | None:
+        """Return the record of a key, or None."""
         ...
 
-    def put(self, answer: Answer) -> None:
-        """Keep an answer, replacing one of the same key."""
+    def put(self, record: IdempotencyRecord) -> None:
+        """Keep a record, replacing one of the same key."""
         ...
 
     def forget(self, before: datetime, limit: int) -> int:
-        """Delete up to ``limit`` answers that were given before an instant; count them."""
+        """Delete up to ``limit`` records that were made before an instant; count them."""
         ...

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from multiprocessing.connection import Connection
 
-__all__ = ["Line", "at_work", "work"]
+__all__ = ["Channel", "at_work", "work"]
 
 
-class Line:
+class Channel:
     """A process's end of the line to the one that has started it."""
 
     def __init__(self, connection: Connection) -> None:
@@ -53,13 +53,13 @@ def at_work(
     os.environ.clear()
     os.environ.update(environment)
     try:
-        job(Line(connection), *args)
+        job(Channel(connection), *args)
     except BaseException:
         connection.send(("", traceback.format_exc()))
         raise
 
 
-def work(line: Line, url: str, now: str, job: str, *args: str) -> None:
+def work(channel: Channel, url: str, now: str, job: str, *args: str) -> None:
     """Do one job on the store behind a URL, at an instant in ISO 8601."""
     jobs: dict[str, Callable[..., str]] = {
         "record": _record,
@@ -67,9 +67,9 @@ def work(line: Line, url: str, now: str, job: str, *args: str) -> None:
         "spend": _spend,
     }
     with HabitKit.open(url, clock=FakeClock(now)) as kit:
-        line.say("ready")
-        line.wait()
-        line.say(jobs[job](kit, *args))
+        channel.say("ready")
+        channel.wait()
+        channel.say(jobs[job](kit, *args))
 
 
 def _record(kit: HabitKit, owner: str, first: str, count: str) -> str:

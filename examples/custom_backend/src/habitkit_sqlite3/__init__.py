@@ -18,7 +18,7 @@ from habitkit.errors import StoreBusy
 from ._coins import Coins
 from ._facts import SCHEMA
 from ._habits import Habits, Streaks
-from ._journal import Answers, Events, Inbox, Outbox, Owners
+from ._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ BUSY_SECONDS = 30.0
 
 
 class Sqlite3Store:
-    """Keeps every room's facts in one SQLite file.
+    """Keeps the facts of every module in one SQLite file.
 
     This process has one connection and lets one transaction at a time use it. Other processes have
     theirs; SQLite lets one of them write at a time, and the others wait. So several transactions
@@ -42,7 +42,7 @@ class Sqlite3Store:
     """
 
     name = "sqlite3"
-    rooms = frozenset({"habits", "streaks", "coins"})
+    modules = frozenset({"habits", "streaks", "coins"})
     capabilities = frozenset({"shared"})
 
     def __init__(self, path: str) -> None:
@@ -95,7 +95,7 @@ class _Stores:
         self.events = Events(connection)
         self.outbox = Outbox(connection)
         self.inbox = Inbox(connection)
-        self.answers = Answers(connection)
+        self.idempotency = IdempotencyKeys(connection)
         self.habits = Habits(connection)
         self.streaks = Streaks(connection)
         self.coins = Coins(connection)

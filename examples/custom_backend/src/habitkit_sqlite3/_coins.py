@@ -1,4 +1,4 @@
-"""The ledger, its holds and its books; ``habitkit.ports`` says what each method must do."""
+"""The ledger, its holds and its audit; ``habitkit.ports`` says what each method must do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from habitkit.coins.audit.domain.model import Block, Line, Sum
+from habitkit.coins.audit.domain.model import Block, LedgerLine, Sum
 from habitkit.coins.domain.model import Account, Entry, Hold, Settled, Transfer
 from habitkit.errors import IntegrityError
 
@@ -34,7 +34,7 @@ class Coins(Port):
         """Work on the connection whose transaction it is."""
         super().__init__(connection)
         self.holds = Holds(connection)
-        self.books = Books(connection)
+        self.audit = Audit(connection)
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         rows = self.execute(
@@ -195,7 +195,7 @@ class Holds(Port):
         return [_hold(*row) for row in rows]
 
 
-class Books(Port):
+class Audit(Port):
     """What auditing, sealing, export and erasure need."""
 
     def account(self, account_id: UUID) -> Account | None:
@@ -209,7 +209,7 @@ class Books(Port):
         )
         return [_account(*row) for row in rows]
 
-    def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
+    def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         rows = self.execute(
             "SELECT seq, transfer_id, entries.amount, balance, entries.at, kind, source, target,"
             " currency, transfers.amount, memo, metadata, reverses, salt, digest,"
@@ -373,7 +373,7 @@ def _hold(id_: str, owner: str, currency: str, seq: int, amount: int, at: str, *
     )
 
 
-def _line(seq: int, transfer_id: str, amount: int, balance: int, at: str, *of: Any) -> Line:
+def _line(seq: int, transfer_id: str, amount: int, balance: int, at: str, *of: Any) -> LedgerLine:
     *plain, metadata, reverses, salt, digest, made_at = of
     of = (
         *plain,
@@ -383,7 +383,7 @@ def _line(seq: int, transfer_id: str, amount: int, balance: int, at: str, *of: A
         digest,
         made_at and instant(made_at),
     )
-    return Line._make((seq, UUID(transfer_id), amount, balance, instant(at), *of))
+    return LedgerLine._make((seq, UUID(transfer_id), amount, balance, instant(at), *of))
 
 
 def _block(account_id: str, *rest: Any) -> Block:

@@ -29,8 +29,8 @@ CREATE TABLE IF NOT EXISTS inbox
     (owner, key, at, attempts_left, applied, message, PRIMARY KEY (owner, key));
 CREATE VIEW IF NOT EXISTS waiting AS
     SELECT owner, key, at, message FROM inbox WHERE applied IS NULL AND attempts_left > 0;
-CREATE TABLE IF NOT EXISTS answers
-    (owner, operation, key, at, answer, PRIMARY KEY (owner, operation, key));
+CREATE TABLE IF NOT EXISTS idempotency
+    (owner, operation, key, at, record, PRIMARY KEY (owner, operation, key));
 
 CREATE TABLE IF NOT EXISTS habits (id PRIMARY KEY, owner, habit);
 CREATE INDEX IF NOT EXISTS habits_of_owner ON habits (owner, id);
@@ -42,7 +42,8 @@ CREATE VIEW IF NOT EXISTS live AS
 CREATE TABLE IF NOT EXISTS facts (id PRIMARY KEY, owner, habit_id, kind, fact);
 CREATE INDEX IF NOT EXISTS facts_of_habit ON facts (owner, habit_id);
 CREATE TABLE IF NOT EXISTS snapshots
-    (habit_id PRIMARY KEY, owner, first_day, marks, best, rev, judged_at, look_at, checkpoints);
+    (habit_id PRIMARY KEY, owner, first_day, bitmap, best, rev,
+     recomputed_at, sweep_at, checkpoints);
 
 CREATE TABLE IF NOT EXISTS accounts (
     id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt, sealed,
@@ -66,7 +67,7 @@ CREATE INDEX IF NOT EXISTS holds_of_owner ON holds (owner, currency, seq);
 CREATE INDEX IF NOT EXISTS holds_open ON holds (expires_at, id) WHERE state = 'open';
 CREATE TABLE IF NOT EXISTS unsealed (account_id PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS blocks
-    (account_id, first, last, hash, marks, at, PRIMARY KEY (account_id, last));
+    (account_id, first, last, hash, hash_prefixes, at, PRIMARY KEY (account_id, last));
 CREATE TABLE IF NOT EXISTS settled (owner, key, currency, amount, PRIMARY KEY (owner, key));
 """
 

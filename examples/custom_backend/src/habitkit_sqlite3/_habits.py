@@ -158,22 +158,22 @@ class Streaks(Port):
             map(_snapshot, self.execute("SELECT * FROM snapshots WHERE owner = ?", (owner,)))
         )
 
-    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
         rows = self.execute(
-            "SELECT owner, habit_id FROM snapshots WHERE look_at <= ?"
-            " ORDER BY look_at, habit_id LIMIT ?",
+            "SELECT owner, habit_id FROM snapshots WHERE sweep_at <= ?"
+            " ORDER BY sweep_at, habit_id LIMIT ?",
             (text(now), limit),
         )
         return [(owner, UUID(habit_id)) for owner, habit_id in rows]
 
     def put(self, snapshot: Snapshot) -> None:
-        habit_id, owner, first_day, marks, best, rev, *instants, checkpoints = snapshot
-        values = (str(habit_id), owner, str(first_day), marks, best, rev)
+        habit_id, owner, first_day, bitmap, best, rev, *instants, checkpoints = snapshot
+        values = (str(habit_id), owner, str(first_day), bitmap, best, rev)
         written = self.execute(
             "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (habit_id) DO UPDATE SET first_day = excluded.first_day,"
-            " marks = excluded.marks, best = excluded.best, rev = excluded.rev,"
-            " judged_at = excluded.judged_at, look_at = excluded.look_at,"
+            " bitmap = excluded.bitmap, best = excluded.best, rev = excluded.rev,"
+            " recomputed_at = excluded.recomputed_at, sweep_at = excluded.sweep_at,"
             " checkpoints = excluded.checkpoints"
             " WHERE excluded.rev >= rev",
             (
@@ -188,15 +188,15 @@ class Streaks(Port):
 
 
 def _snapshot(row: Sequence[Any]) -> Snapshot:
-    habit_id, owner, first_day, marks, best, rev, judged_at, look_at, checkpoints = row
+    habit_id, owner, first_day, bitmap, best, rev, recomputed_at, sweep_at, checkpoints = row
     return Snapshot(
         UUID(habit_id),
         owner,
         date.fromisoformat(first_day),
-        marks,
+        bitmap,
         best,
         rev,
-        judged_at and datetime.fromisoformat(judged_at),
-        look_at and datetime.fromisoformat(look_at),
+        recomputed_at and datetime.fromisoformat(recomputed_at),
+        sweep_at and datetime.fromisoformat(sweep_at),
         from_text(checkpoints),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from habitkit.events import Recorded
-from habitkit.journal.domain.model import Answer, Delivery, Locked, Message, StoredEvent
+from habitkit.journal.domain.model import Delivery, IdempotencyRecord, Locked, Message, StoredEvent
 from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
 
 from ._facts import Port, added_once, facts, text
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.journal.domain.model import EventRow
 
-__all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
+__all__ = ["Events", "IdempotencyKeys", "Inbox", "Outbox", "Owners"]
 
 
 class Owners(Port):
@@ -137,25 +137,25 @@ class Inbox(Port):
         ).rowcount
 
 
-class Answers(Port):
-    """Answers given to idempotency keys."""
+class IdempotencyKeys(Port):
+    """Records of idempotency keys."""
 
-    def get(self, owner: str, operation: str, key: str) -> Answer | None:
+    def get(self, owner: str, operation: str, key: str) -> IdempotencyRecord | None:
         row = self.execute(
-            "SELECT answer FROM answers WHERE (owner, operation, key) = (?, ?, ?)",
+            "SELECT record FROM idempotency WHERE (owner, operation, key) = (?, ?, ?)",
             (owner, operation, key),
         ).fetchone()
-        return facts.loads(row[0], Answer) if row else None
+        return facts.loads(row[0], IdempotencyRecord) if row else None
 
-    def put(self, answer: Answer) -> None:
-        place = (answer.owner, answer.operation, answer.key)
-        row = (*place, text(answer.at), facts.dumps(answer))
-        self.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+    def put(self, record: IdempotencyRecord) -> None:
+        place = (record.owner, record.operation, record.key)
+        row = (*place, text(record.at), facts.dumps(record))
+        self.execute("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
 
     def forget(self, before: datetime, limit: int) -> int:
         return self.execute(
-            "DELETE FROM answers WHERE (owner, operation, key) IN"
-            " (SELECT owner, operation, key FROM answers WHERE at < ? LIMIT ?)",
+            "DELETE FROM idempotency WHERE (owner, operation, key) IN"
+            " (SELECT owner, operation, key FROM idempotency WHERE at < ? LIMIT ?)",
             (text(before), limit),
         ).rowcount
 

@@ -1,4 +1,4 @@
-"""The ports of holds and of the ledger's books in memory."""
+"""The ports of holds and of the audit in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.audit.domain.model import Line, Sum
+from habitkit.coins.audit.domain.model import LedgerLine, Sum
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from habitkit.coins.audit.domain.model import Block, Digest
     from habitkit.coins.domain.model import Account, Hold, Move, Settled, Transfer
 
-__all__ = ["Books", "Holds", "apart"]
+__all__ = ["Audit", "Holds", "apart"]
 
 _by_seq = attrgetter("seq")
 
@@ -100,7 +100,7 @@ class Holds:
         return [self._holds.rows[id_] for id_ in self._places.get((owner, currency), ())]
 
 
-class Books:
+class Audit:
     """What auditing, sealing, export and erasure need, on the tables of the ledger."""
 
     def __init__(
@@ -135,7 +135,7 @@ class Books:
         ]
         return sorted(found, key=attrgetter("id"))[:limit]
 
-    def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
+    def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         """Return a page of entries with their transfers."""
         numbers = sorted(seq for id_, seq in self._of(account_id) if seq > after)
         return [self._line(self._entries.rows[account_id, seq]) for seq in numbers[:limit]]
@@ -214,11 +214,11 @@ class Books:
         """Return the places of an account's entries."""
         return [place for place in self._entries.rows if place[0] == account_id]
 
-    def _line(self, move: Move) -> Line:
+    def _line(self, move: Move) -> LedgerLine:
         """Return an entry with its transfer."""
         transfer = self._transfers.get(move.transfer_id)
         salt, digest = self._digests.get(move.transfer_id, (None, None))
-        return Line(
+        return LedgerLine(
             seq=move.seq,
             transfer_id=move.transfer_id,
             amount=move.amount,

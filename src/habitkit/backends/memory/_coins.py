@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from habitkit.backends.memory._audit import Books, Holds, apart
+from habitkit.backends.memory._audit import Audit, Holds, apart
 from habitkit.backends.memory._tables import Table
 from habitkit.coins.domain.model import Entry
 from habitkit.coins.domain.rules import moved
@@ -34,7 +34,7 @@ class Coins:
         self._entries: Table[tuple[UUID, int], Move] = Table(log, "entry")
         self._settled: Table[tuple[str, str], Settled] = Table(log, "entitlement")
         self.holds = Holds(log)
-        self.books = Books(
+        self.audit = Audit(
             log, self._accounts, self._transfers, self._entries, self._settled, self.holds
         )
 

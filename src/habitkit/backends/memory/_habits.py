@@ -185,9 +185,9 @@ class Streaks:
         """Return an owner's snapshots."""
         return [row for row in self._rows if row.owner == owner]
 
-    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
-        """Return what has to be looked at."""
-        due = [(row.look_at, row) for row in self._rows if row.look_at and row.look_at <= now]
+    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return what the sweep has to visit."""
+        due = [(row.sweep_at, row) for row in self._rows if row.sweep_at and row.sweep_at <= now]
         due.sort(key=lambda found: (found[0], found[1].habit_id))
         return [(row.owner, row.habit_id) for _, row in due[:limit]]
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.journal.domain.model import Answer
+    from habitkit.journal.domain.model import IdempotencyRecord
 
-__all__ = ["Answers", "Events", "Inbox", "Outbox", "Owners"]
+__all__ = ["Events", "IdempotencyKeys", "Inbox", "Outbox", "Owners"]
 
 Place = tuple[str, int, int]
 _OURS = frozenset(VOCABULARY.values())
@@ -172,23 +172,23 @@ class Inbox:
         return sorted(found, key=lambda message: (message.at, message.key))
 
 
-class Answers:
-    """Answers given to idempotency keys."""
+class IdempotencyKeys:
+    """Records of idempotency keys."""
 
     def __init__(self, log: UndoLog) -> None:
         """Make an empty table."""
-        self._rows: Table[tuple[str, str, str], Answer] = Table(log, "answer")
+        self._rows: Table[tuple[str, str, str], IdempotencyRecord] = Table(log, "idempotency key")
 
-    def get(self, owner: str, operation: str, key: str) -> Answer | None:
-        """Return the answer given under a key."""
+    def get(self, owner: str, operation: str, key: str) -> IdempotencyRecord | None:
+        """Return the record of a key."""
         return self._rows.get((owner, operation, key))
 
-    def put(self, answer: Answer) -> None:
-        """Keep an answer."""
-        self._rows.put((answer.owner, answer.operation, answer.key), answer)
+    def put(self, record: IdempotencyRecord) -> None:
+        """Keep a record."""
+        self._rows.put((record.owner, record.operation, record.key), record)
 
     def forget(self, before: datetime, limit: int) -> int:
-        """Delete answers that were given long ago."""
+        """Delete records that were made long ago."""
         old = [place for place, row in self._rows.rows.items() if row.at < before][:limit]
         for place in old:
             self._rows.delete(place)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from habitkit.backends.memory._coins import Coins
 from habitkit.backends.memory._habits import Habits, Streaks
-from habitkit.backends.memory._journal import Answers, Events, Inbox, Outbox, Owners
+from habitkit.backends.memory._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
 from habitkit.backends.memory._tables import UndoLog
 from habitkit.errors import UnknownScheme
 
@@ -23,13 +23,13 @@ R = TypeVar("R")
 
 
 class MemoryStore:
-    """Keeps every room's facts in this process's memory, until it ends.
+    """Keeps the facts of every module in this process's memory, until it ends.
 
     Transactions run one after the other under one lock. A failing one is undone write by write.
     """
 
     name = "memory"
-    rooms = frozenset({"habits", "streaks", "coins"})
+    modules = frozenset({"habits", "streaks", "coins"})
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class _MemoryStores:
         self.owners = Owners(self.log, self.inbox)
         self.outbox = Outbox(self.log)
         self.events = self.outbox.events = Events(self.log, self.outbox)
-        self.answers = Answers(self.log)
+        self.idempotency = IdempotencyKeys(self.log)
         self.habits = Habits(self.log)
         self.streaks = Streaks(self.log)
         self.coins = Coins(self.log)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from habitkit.coins.domain.model import Move
 
-__all__ = ["Step", "steps_of"]
+__all__ = ["AccountMove", "account_moves"]
 
 
-class Step:
+class AccountMove:
     """How a batch moves an account: from what was read before its first entry to its last one."""
 
     __slots__ = ("balance_before", "last", "seq_before")
@@ -39,13 +39,13 @@ class Step:
         self.last = move
 
 
-def steps_of(moves: Sequence[Move]) -> dict[UUID, Step]:
+def account_moves(moves: Sequence[Move]) -> dict[UUID, AccountMove]:
     """Return how each account moves, by its id."""
-    steps: dict[UUID, Step] = {}
+    steps: dict[UUID, AccountMove] = {}
     for move in moves:
         step = steps.get(move.account_id)
         if step is None:
-            steps[move.account_id] = Step(move)
+            steps[move.account_id] = AccountMove(move)
         else:
             step.go_on(move)
     return steps

@@ -26,7 +26,7 @@ from habitkit.backends.sqlalchemy.tables import (
     transfers,
     unsealed,
 )
-from habitkit.coins.audit.domain.model import Block, Line, Sum
+from habitkit.coins.audit.domain.model import Block, LedgerLine, Sum
 from habitkit.coins.domain.model import Account, Settled
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.coins.audit.domain.model import Digest
 
-__all__ = ["Books", "settled_of"]
+__all__ = ["Audit", "settled_of"]
 
 _LINE = (
     entries.c.seq,
@@ -60,7 +60,7 @@ _WORDY = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
 """It has words: the owner of its other side may erase them while an entry of it is sealed."""
 
 
-class Books:
+class Audit:
     """Whole accounts, their chains of blocks, and what is to be erased."""
 
     _ACCOUNT = Prepared(lambda _: select(accounts).where(accounts.c.id == bindparam("id")))
@@ -123,7 +123,7 @@ class Books:
         statement = select(accounts).where(*wanted).order_by(accounts.c.id).limit(limit)
         return [Account(**row) for row in self._link.select_records(statement)]
 
-    def lines(self, account_id: UUID, after: int, limit: int) -> list[Line]:
+    def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         """Return a page of entries with their transfers."""
         statement = (
             select(*_LINE)
@@ -132,7 +132,7 @@ class Books:
             .order_by(entries.c.seq)
             .limit(limit)
         )
-        return [Line(**row) for row in self._link.select_records(statement)]
+        return [LedgerLine(**row) for row in self._link.select_records(statement)]
 
     def sums(self) -> list[Sum]:
         """Return each currency in figures."""
@@ -244,10 +244,10 @@ class Books:
             .with_for_update(of=transfers)
         )
         rows = list(self._link.select(locked))
-        theirs = [row[0] for row in rows]
+        of_account = [row[0] for row in rows]
         self._link.execute(
             update(transfers)
-            .where(transfers.c.id.in_(theirs))
+            .where(transfers.c.id.in_(of_account))
             .values(memo=null(), metadata=null(), salt=null())
         )
         return sum(bool(row[1]) for row in rows)

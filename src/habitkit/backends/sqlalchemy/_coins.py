@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, select, update
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._account_moves import steps_of
-from habitkit.backends.sqlalchemy._audit import Books, settled_of
+from habitkit.backends.sqlalchemy._account_moves import account_moves
+from habitkit.backends.sqlalchemy._audit import Audit, settled_of
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, given_texts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["FACTS", "FEW", "Coins", "check_sum", "transfer_values"]
 
 FEW = 2
-"""Up to so many rows, the statements for single ones are the faster road."""
+"""Up to so many rows, the statements for single ones are faster."""
 
 FACTS = (
     transfers.c.id,
@@ -140,9 +140,9 @@ class Coins:
         return Holds(self._link)
 
     @property
-    def books(self) -> Books:
+    def audit(self) -> Audit:
         """What auditing, sealing, export and erasure need."""
-        return Books(self._link)
+        return Audit(self._link)
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""
@@ -152,9 +152,9 @@ class Coins:
             values = {"owner": owners[0], "other": owners[1], "currency": currency}
             rows = self._link.records(self._ACCOUNTS_OF_TWO, values)
         else:
-            theirs = accounts.c.owner.in_(owners)
+            of_owners = accounts.c.owner.in_(owners)
             rows = self._link.select_records(
-                select(accounts).where(theirs, accounts.c.currency == currency)
+                select(accounts).where(of_owners, accounts.c.currency == currency)
             )
         return [Account(**row) for row in rows]
 
@@ -173,7 +173,7 @@ class Coins:
         check_sum(transfers, moves)
         link = self._link
         link.run_many(self._TRANSFER, [transfer_values(transfer) for transfer in transfers])
-        for step in steps_of(moves).values():
+        for step in account_moves(moves).values():
             move = step.last
             moved = link.run(
                 self._MOVE,

@@ -57,7 +57,7 @@ def habit_values(habit: Habit) -> dict[str, Any]:
         "min_day_seconds": (
             None if clock.min_day == _CLOCK.min_day else int(clock.min_day.total_seconds())
         ),
-        "place": habit.place,
+        "position": habit.position,
     }
 
 
@@ -74,7 +74,7 @@ def habit_of(row: Mapping[str, Any]) -> Habit:
         goal=_DONE if goal is None else _value(json.dumps(goal), Goal),
         tags=tuple(row["tags"] or ()),
         freezes=None if freezes is None else FreezeRule(**freezes),
-        place=row["place"],
+        position=row["position"],
     )
 
 

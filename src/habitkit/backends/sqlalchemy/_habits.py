@@ -47,7 +47,7 @@ class Habits:
         lambda _: (
             update(habits)
             .where(habits.c.id == bindparam("id"))
-            .values({name: bindparam(name) for name in ("title", "tags", "place")})
+            .values({name: bindparam(name) for name in ("title", "tags", "position")})
         )
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Holds"]
 
 _OPEN = text("state = 'open'")  # as the indexes say it, or they are not used
-_THEIRS = (holds.c.owner == bindparam("owner"), holds.c.currency == bindparam("currency"))
+_OF_OWNER = (holds.c.owner == bindparam("owner"), holds.c.currency == bindparam("currency"))
 
 
 class Holds:
@@ -44,12 +44,12 @@ class Holds:
     )
     _LAPSED_OPEN = Prepared(
         lambda _: select(func.coalesce(func.sum(holds.c.amount), 0)).where(
-            *_THEIRS, _OPEN, holds.c.expires_at <= bindparam("at"), holds.c.at <= bindparam("at")
+            *_OF_OWNER, _OPEN, holds.c.expires_at <= bindparam("at"), holds.c.at <= bindparam("at")
         )
     )
     _LAPSED_ENDED = Prepared(
         lambda _: select(func.coalesce(func.sum(holds.c.amount), 0)).where(
-            *_THEIRS,
+            *_OF_OWNER,
             holds.c.ended_at > bindparam("at"),
             holds.c.expires_at <= bindparam("at"),
             holds.c.at <= bindparam("at"),
@@ -66,7 +66,7 @@ class Holds:
     _OVERDUE_OF = Prepared(
         lambda _: (
             select(holds)
-            .where(*_THEIRS, _OPEN, holds.c.expires_at <= bindparam("now"))
+            .where(*_OF_OWNER, _OPEN, holds.c.expires_at <= bindparam("now"))
             .order_by(holds.c.expires_at, holds.c.id)
             .limit(bindparam("count"))
         )

@@ -1,4 +1,4 @@
-"""Messages between owners, and answers to idempotency keys, on SQL."""
+"""Messages between owners, and idempotency records, on SQL."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from sqlalchemy import and_, bindparam, delete, select, tuple_, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy.tables import answers, inbox
-from habitkit.journal.domain.model import Answer, Message
+from habitkit.backends.sqlalchemy.tables import idempotency, inbox
+from habitkit.journal.domain.model import IdempotencyRecord, Message
 from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     from habitkit.backends.sqlalchemy._prepared import Link
 
-__all__ = ["OPEN", "Answers", "Inbox"]
+__all__ = ["OPEN", "IdempotencyKeys", "Inbox"]
 
 OPEN = and_(inbox.c.applied_at.is_(None), inbox.c.attempts < MAX_MESSAGE_ATTEMPTS)
 """Messages that are not applied and have attempts left."""
 
-_ANSWER_KEY = (answers.c.owner, answers.c.operation, answers.c.key)
+_ANSWER_KEY = (idempotency.c.owner, idempotency.c.operation, idempotency.c.key)
 
 
 def _keys_of_old(key: Sequence[Column[Any]], condition: ColumnElement[bool]) -> Select[Any]:
@@ -149,24 +149,26 @@ class Inbox:
         return self._link.run(self._FORGET, {"before": before, "count": limit})
 
 
-class Answers:
-    """Answers given to idempotency keys."""
+class IdempotencyKeys:
+    """Records of idempotency keys."""
 
     _GET = Prepared(
-        lambda _: select(answers.c.request, answers.c.result, answers.c.at).where(
-            answers.c.owner == bindparam("owner"),
-            answers.c.operation == bindparam("operation"),
-            answers.c.key == bindparam("key"),
+        lambda _: select(idempotency.c.request, idempotency.c.result, idempotency.c.at).where(
+            idempotency.c.owner == bindparam("owner"),
+            idempotency.c.operation == bindparam("operation"),
+            idempotency.c.key == bindparam("key"),
         )
     )
     _PUT = Prepared(
         lambda insert: _replace(
-            insert(answers).values({c.name: bindparam(c.name) for c in answers.c})
+            insert(idempotency).values({c.name: bindparam(c.name) for c in idempotency.c})
         )
     )
     _FORGET = Prepared(
-        lambda _: delete(answers).where(
-            tuple_(*_ANSWER_KEY).in_(_keys_of_old(_ANSWER_KEY, answers.c.at < bindparam("before")))
+        lambda _: delete(idempotency).where(
+            tuple_(*_ANSWER_KEY).in_(
+                _keys_of_old(_ANSWER_KEY, idempotency.c.at < bindparam("before"))
+            )
         )
     )
 
@@ -174,39 +176,39 @@ class Answers:
         """Work on one transaction."""
         self._link = link
 
-    def get(self, owner: str, operation: str, key: str) -> Answer | None:
-        """Return the answer given under a key."""
+    def get(self, owner: str, operation: str, key: str) -> IdempotencyRecord | None:
+        """Return the record of a key."""
         place = {"owner": owner, "operation": operation, "key": key}
         row = self._link.record(self._GET, place)
         if row is None:
             return None
-        return Answer(owner=owner, operation=operation, key=key, **row)
+        return IdempotencyRecord(owner=owner, operation=operation, key=key, **row)
 
-    def put(self, answer: Answer) -> None:
-        """Keep an answer."""
-        self._link.run(self._PUT, _answer_values(answer))
+    def put(self, record: IdempotencyRecord) -> None:
+        """Keep a record."""
+        self._link.run(self._PUT, _record_values(record))
 
     def forget(self, before: datetime, limit: int) -> int:
-        """Delete answers that were given long ago."""
+        """Delete records that were made long ago."""
         return self._link.run(self._FORGET, {"before": before, "count": limit})
 
 
-def _answer_values(answer: Answer) -> dict[str, Any]:
-    """Return an answer as a row."""
+def _record_values(record: IdempotencyRecord) -> dict[str, Any]:
+    """Return a record as a row."""
     return {
-        "owner": answer.owner,
-        "operation": answer.operation,
-        "key": answer.key,
-        "request": _codec.to_json(answer.request),
-        "result": answer.result,
-        "at": answer.at,
+        "owner": record.owner,
+        "operation": record.operation,
+        "key": record.key,
+        "request": _codec.to_json(record.request),
+        "result": record.result,
+        "at": record.at,
     }
 
 
 def _replace(statement: Any) -> Any:
-    """Replace an answer of the same key."""
+    """Replace a record of the same key."""
     new = statement.excluded
     return statement.on_conflict_do_update(
-        index_elements=[answers.c.owner, answers.c.operation, answers.c.key],
+        index_elements=[idempotency.c.owner, idempotency.c.operation, idempotency.c.key],
         set_={"request": new.request, "result": new.result, "at": new.at},
     )

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._account_moves import steps_of
+from habitkit.backends.sqlalchemy._account_moves import account_moves
 from habitkit.backends.sqlalchemy._coins import (
     FACTS,
     FEW,
@@ -53,7 +53,7 @@ from habitkit.errors import IntegrityError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from habitkit.backends.sqlalchemy._account_moves import Step
+    from habitkit.backends.sqlalchemy._account_moves import AccountMove
     from habitkit.coins.domain.model import Move, Transfer
 
 __all__ = ["PostgresCoins"]
@@ -171,7 +171,7 @@ class PostgresCoins(Coins):
             )
             accounts_moved = 2
         else:
-            steps = steps_of(moves)
+            steps = account_moves(moves)
             row = self._link.row(self._POST_MANY, _batch(transfers, moves, steps.values()))
             accounts_moved = len(steps)
         if row is None or row[0] != accounts_moved:
@@ -192,7 +192,7 @@ def _side(name: str, move: Move) -> dict[str, Any]:
 
 
 def _batch(
-    transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[Step]
+    transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[AccountMove]
 ) -> dict[str, Any]:
     """Return the parameters of a batch: columns, in the order of its rows."""
     last = [step.last for step in steps]

@@ -131,7 +131,7 @@ def _reader(
 
 
 class Link:
-    """One transaction's road to the driver: a connection, its cursor, the dialect's forms."""
+    """One transaction's link to the driver: a connection, its cursor, the dialect's forms."""
 
     _forms: dict[tuple[Any, ...], dict[Prepared, _Form]] = {}  # noqa: RUF012 - a cache, shared
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, exc, false
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits
-from habitkit.backends.sqlalchemy._inbox import Answers, Inbox
+from habitkit.backends.sqlalchemy._inbox import IdempotencyKeys, Inbox
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
 from habitkit.backends.sqlalchemy._postgres_coins import PostgresCoins
 from habitkit.backends.sqlalchemy._prepared import Link
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAPABILITIES",
-    "ROOMS",
+    "MODULES",
     "SqlStores",
     "driver_of",
     "expect_commits",
@@ -46,7 +46,7 @@ __all__ = [
 
 R = TypeVar("R")
 
-ROOMS = frozenset({"habits", "streaks", "coins"})
+MODULES = frozenset({"habits", "streaks", "coins"})
 CAPABILITIES = frozenset({"shared", "host_transactions"})
 
 _TAKE_THE_WRITE_LOCK = delete(owners).where(false())
@@ -61,7 +61,7 @@ _PORTS: dict[str, Callable[[Link], object]] = {
     "events": Events,
     "outbox": Outbox,
     "inbox": Inbox,
-    "answers": Answers,
+    "idempotency": IdempotencyKeys,
     "habits": Habits,
     "streaks": Streaks,
 }
@@ -74,7 +74,7 @@ class SqlStores:
     events: Events
     outbox: Outbox
     inbox: Inbox
-    answers: Answers
+    idempotency: IdempotencyKeys
     habits: Habits
     streaks: Streaks
     coins: Coins

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Streaks"]
 
 
-_CHANGING = ("first_day", "marks", "best", "rev", "judged_at", "look_at", "checkpoints")
+_CHANGING = ("first_day", "bitmap", "best", "rev", "recomputed_at", "sweep_at", "checkpoints")
 
 
 class Streaks:
@@ -37,11 +37,11 @@ class Streaks:
         ).returning(snapshots.c.rev)
     )
     _OF_OWNER = Prepared(lambda _: select(snapshots).where(snapshots.c.owner == bindparam("owner")))
-    _TO_LOOK_AT = Prepared(
+    _TO_SWEEP = Prepared(
         lambda _: (
             select(snapshots.c.owner, snapshots.c.habit_id)
-            .where(snapshots.c.look_at.is_not(None), snapshots.c.look_at <= bindparam("now"))
-            .order_by(snapshots.c.look_at, snapshots.c.habit_id)
+            .where(snapshots.c.sweep_at.is_not(None), snapshots.c.sweep_at <= bindparam("now"))
+            .order_by(snapshots.c.sweep_at, snapshots.c.habit_id)
             .limit(bindparam("limit"))
         )
     )
@@ -60,9 +60,9 @@ class Streaks:
         rows = self._link.records(self._OF_OWNER, {"owner": owner})
         return [_snapshot_of(row) for row in rows]
 
-    def to_look_at(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
-        """Return what has to be looked at."""
-        rows = self._link.rows(self._TO_LOOK_AT, {"now": now, "limit": limit})
+    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return what the sweep has to visit."""
+        rows = self._link.rows(self._TO_SWEEP, {"now": now, "limit": limit})
         return [(owner, habit_id) for owner, habit_id in rows]
 
     def put(self, snapshot: Snapshot) -> None:

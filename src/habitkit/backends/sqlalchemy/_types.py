@@ -31,7 +31,7 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(DateTime(timezone=True))
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        """Write an instant; SQLAlchemy's own road for decorated types is four calls longer."""
+        """Write an instant; SQLAlchemy's own way for decorated types is four calls longer."""
         return _instant_to_text if dialect.name == "sqlite" else None
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002

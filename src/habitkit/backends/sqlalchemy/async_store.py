@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
-from habitkit.backends.sqlalchemy._stores import CAPABILITIES, ROOMS, run_inside, run_own
+from habitkit.backends.sqlalchemy._stores import CAPABILITIES, MODULES, run_inside, run_own
 from habitkit.backends.sqlalchemy._version import Tables
 from habitkit.backends.sqlalchemy.store import capabilities_of, connection_of
 from habitkit.errors import HostTransactionUnsupported
@@ -34,14 +34,14 @@ R = TypeVar("R")
 
 
 class AsyncSqlStore:
-    """Keeps every room's facts in a SQL database, on an async engine.
+    """Keeps the facts of every module in a SQL database, on an async engine.
 
     The event loop stays alive while an action waits for the database, and cancelling the task
     rolls back and frees the connection. Made for PostgreSQL; for SQLite, ``threaded_sqlite`` is
     several times faster.
     """
 
-    rooms = ROOMS
+    modules = MODULES
 
     def __init__(self, engine: AsyncEngine, *, schema: str | None = None) -> None:
         """Work with an async engine of the host's; the tables must be there.
@@ -95,7 +95,7 @@ class AsyncSqlStore:
 class AsyncHostSqlStore:
     """A SQL store inside one transaction of an async host."""
 
-    rooms = ROOMS
+    modules = MODULES
     capabilities = CAPABILITIES
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Creating and upgrading the tables, step by numbered step.
+"""Creating and upgrading the tables, migration by numbered migration.
 
 Steps are SQL files that are never changed once released; each database keeps the number of the last
 one it has taken, and the generation of the steps. Two programs that upgrade at once take each step
@@ -52,11 +52,11 @@ _TYPES = {
 }
 
 
-def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
+def statements(migration: int, dialect: str, schema: str | None = None) -> list[str]:
     """Return the SQL of one step for a dialect.
 
     Args:
-        step: The step's number, from 1 to ``LATEST``.
+        migration: The step's number, from 1 to ``LATEST``.
         dialect: ``sqlite`` or ``postgresql``.
         schema: The schema the tables are in, or None.
 
@@ -66,7 +66,7 @@ def statements(step: int, dialect: str, schema: str | None = None) -> list[str]:
     if dialect not in _TYPES:
         msg = f"expected SQLite or PostgreSQL, got the dialect {dialect!r}"
         raise ConfigurationError(msg)
-    source = _STEPS.joinpath(f"{step:04}.sql").read_text("utf-8")
+    source = _STEPS.joinpath(f"{migration:04}.sql").read_text("utf-8")
     prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
     # SQLite wants the schema before an index's own name and nowhere else in such a statement.
     sqlite = dialect == "sqlite"
@@ -142,8 +142,8 @@ def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
         options = _in_schema(schema)
         if found == 0:
             schema_version.create(connection.execution_options(**options))
-        for step in range(found + 1, to + 1):
-            for statement in statements(step, connection.dialect.name, schema):
+        for migration in range(found + 1, to + 1):
+            for statement in statements(migration, connection.dialect.name, schema):
                 connection.exec_driver_sql(statement)
         connection.execute(schema_version.delete(), execution_options=options)
         row = schema_version.insert().values(version=to, generation=GENERATION)

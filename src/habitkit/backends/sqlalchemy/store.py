@@ -14,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
 from habitkit.backends.sqlalchemy._stores import (
     CAPABILITIES,
-    ROOMS,
+    MODULES,
     run_inside,
     run_own,
 )
@@ -38,13 +38,13 @@ R = TypeVar("R")
 
 
 class SqlStore:
-    """Keeps every room's facts in a SQL database.
+    """Keeps the facts of every module in a SQL database.
 
     Each action is one transaction: BEGIN IMMEDIATE on SQLite, READ COMMITTED on PostgreSQL under
     the owner's row lock. Conflicts with other writers are repeated a bounded number of times.
     """
 
-    rooms = ROOMS
+    modules = MODULES
 
     def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
         """Work with an engine of the host's; the tables must be there.
@@ -97,7 +97,7 @@ class SqlStore:
 class HostSqlStore:
     """A SQL store inside one transaction of the host."""
 
-    rooms = ROOMS
+    modules = MODULES
 
     def __init__(
         self, store: SqlStore, handle: Connection | Session | scoped_session[Session]

@@ -1,7 +1,7 @@
 """The tables. A host may attach ``metadata`` to its own migrations; rows become values elsewhere.
 
-Their first form and every later change is a numbered step under ``migrations/``; this page is what
-all steps together lead to, and a test holds the two equal.
+Their first form and every later change is a numbered migration under ``migrations/``; this page is
+what all steps together lead to, and a test holds the two equal.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accounts",
-    "answers",
     "blocks",
     "check_ins",
     "entitlements",
@@ -43,6 +42,7 @@ __all__ = [
     "facts",
     "habits",
     "holds",
+    "idempotency",
     "inbox",
     "metadata",
     "outbox",
@@ -131,8 +131,8 @@ inbox = _table(
     Index("habitkit_inbox_applied", "applied_at", "owner"),
 )
 
-answers = _table(
-    "answers",
+idempotency = _table(
+    "idempotency",
     Column("owner", _NAME, nullable=False),
     Column("operation", String(100), nullable=False),
     Column("key", _NAME, nullable=False),
@@ -140,7 +140,7 @@ answers = _table(
     Column("result", Text, nullable=False),
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("owner", "operation", "key"),
-    Index("habitkit_answers_at", "at"),
+    Index("habitkit_idempotency_at", "at"),
 )
 
 # -- habits and streaks --------------------------------------------------------------------------
@@ -159,7 +159,7 @@ habits = _table(
     Column("freezes", Json),
     Column("week_start", String(3)),
     Column("min_day_seconds", Integer),
-    Column("place", Integer),
+    Column("position", Integer),
     Index("habitkit_habits_owner", "owner", "id"),
 )
 
@@ -204,14 +204,14 @@ snapshots = _table(
     Column("habit_id", Id, ForeignKey(habits.c.id), primary_key=True),
     Column("owner", _NAME, nullable=False),
     Column("first_day", Date),
-    Column("marks", LargeBinary, nullable=False),
+    Column("bitmap", LargeBinary, nullable=False),
     Column("best", Integer, nullable=False),
     Column("rev", BigInteger, nullable=False),
-    Column("judged_at", Instant),
-    Column("look_at", Instant),
+    Column("recomputed_at", Instant),
+    Column("sweep_at", Instant),
     Column("checkpoints", Text),
     Index("habitkit_snapshots_owner", "owner"),
-    _index_where("habitkit_snapshots_look", "look_at", "habit_id", where="look_at IS NOT NULL"),
+    _index_where("habitkit_snapshots_sweep", "sweep_at", "habit_id", where="sweep_at IS NOT NULL"),
 )
 
 # -- coins ---------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ blocks = _table(
     Column("first", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    Column("marks", LargeBinary, nullable=False),
+    Column("hash_prefixes", LargeBinary, nullable=False),
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("account_id", "last"),
     *_integer_on_sqlite("first", "last"),

@@ -1,4 +1,4 @@
-"""The use cases of the books: seal entries, audit, export what is an owner's, erase words."""
+"""The use cases of the audit: seal entries, audit, export what is an owner's, erase words."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from habitkit.coins.audit.domain.checker import Checker
 from habitkit.coins.audit.domain.hash_chain import (
     BEGINNING,
     block_hash,
+    hash_prefixes,
     line_hash,
-    marks,
     words_digest,
 )
 from habitkit.coins.audit.domain.model import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
-    from habitkit.coins.audit.domain.model import Line
+    from habitkit.coins.audit.domain.model import LedgerLine
     from habitkit.coins.domain.model import Account, Hold, Settled
     from habitkit.coins.posting import Place
     from habitkit.transaction import Transaction
@@ -125,7 +125,7 @@ def head(tx: Transaction, owner: str) -> list[Head]:
     found = []
     for account in _accounts(tx, owner):
         if account.role == "wallet":
-            last = tx.coins.books.last_block(account.id)
+            last = tx.coins.audit.last_block(account.id)
             found.append(
                 Head(account.id, owner, account.currency, last.last, last.hash.hex())
                 if last
@@ -166,7 +166,7 @@ def forget(tx: Transaction, owner: str) -> int:
     # The other party may forget the same transfers now: both take them by currency, oldest first.
     for account in sorted(wallets, key=lambda wallet: wallet.currency):
         for start in range(0, account.seq, _PAGE):
-            erased += tx.coins.books.forget(account.id, start, start + _PAGE)
+            erased += tx.coins.audit.forget(account.id, start, start + _PAGE)
     return erased
 
 
@@ -190,17 +190,17 @@ def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
 
 
 def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
-    return tx.coins.books.to_seal(after, limit)
+    return tx.coins.audit.to_seal(after, limit)
 
 
 def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
     """Seal the next entries of a wallet; return how many."""
     tx.lock(owner)
-    books = tx.coins.books
-    account = books.account(account_id)
+    store = tx.coins.audit
+    account = store.account(account_id)
     if account is None or account.sealed == account.seq:
         return 0
-    lines = books.lines(account_id, account.sealed, _PAGE)
+    lines = store.lines(account_id, account.sealed, _PAGE)
     if not lines:
         return 0  # entries are gone, which is for the audit to say
     fresh = []
@@ -209,20 +209,20 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
             salt = tx.new_id().bytes
             fresh.append(Digest(line.transfer_id, salt, words_digest(salt, line)))
     if fresh:
-        books.digest(fresh)
-        lines = books.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
+        store.digest(fresh)
+        lines = store.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
     hashes = [line_hash(line) for line in lines]
-    before = books.last_block(account_id)
+    before = store.last_block(account_id)
     start = BEGINNING if before is None else before.hash
     block = Block(
         account_id,
         lines[0].seq,
         lines[-1].seq,
         block_hash(start, hashes, tx.audit_key),
-        marks(hashes),
+        hash_prefixes(hashes),
         tx.now,
     )
-    books.seal(block, more=block.last < account.seq)
+    store.seal(block, more=block.last < account.seq)
     return len(lines)
 
 
@@ -232,7 +232,7 @@ def _check(tx: Transaction, checker: Checker) -> Finding | None:
     try:
         problem = checker.run(_lines_one_by_one(tx, account.id), _blocks(tx, account.id))
         if problem is None and account.role == "escrow":
-            problem = checker.check_holds(tx.coins.books.held(account.owner, account.currency))
+            problem = checker.check_holds(tx.coins.audit.held(account.owner, account.currency))
     except _CannotRead as error:
         return checker.unreadable(checker.entries + 1, error.reason)
     except _UNREADABLE as error:
@@ -245,16 +245,16 @@ def _noted(tx: Transaction) -> set[UUID]:
     found: set[UUID] = set()
     after: UUID | None = None
     while True:
-        page = tx.coins.books.to_seal(after, _PAGE)
+        page = tx.coins.audit.to_seal(after, _PAGE)
         found.update(account_id for account_id, _ in page)
         if len(page) < _PAGE:
             return found
         after = page[-1][0]
 
 
-def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[Line]:
+def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:
     """Read an account's entries page by page; those of a page that cannot be read, one by one."""
-    lines, after = tx.coins.books.lines, 0
+    lines, after = tx.coins.audit.lines, 0
     while True:
         size = _PAGE
         try:
@@ -274,7 +274,7 @@ def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[Line]:
 def _check_sums(tx: Transaction) -> list[Finding]:
     """Find currencies that do not add up."""
     findings = []
-    for row in tx.coins.books.sums():
+    for row in tx.coins.audit.sums():
         if row.balances or row.amounts:
             sums = f"balances sum to {row.balances} and entries to {row.amounts}"
             problem = f"{sums}, expected 0 and 0"
@@ -287,17 +287,17 @@ def _check_sums(tx: Transaction) -> list[Finding]:
 
 def _accounts(tx: Transaction, owner: str | None) -> Iterator[Account]:
     """Read accounts page by page."""
-    return _pages(lambda after: tx.coins.books.accounts(after, _PAGE, owner=owner), "id", None)
+    return _pages(lambda after: tx.coins.audit.accounts(after, _PAGE, owner=owner), "id", None)
 
 
-def _lines(tx: Transaction, account_id: UUID) -> Iterator[Line]:
+def _lines(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:
     """Read an account's entries page by page."""
-    return _pages(lambda after: tx.coins.books.lines(account_id, after, _PAGE), "seq", 0)
+    return _pages(lambda after: tx.coins.audit.lines(account_id, after, _PAGE), "seq", 0)
 
 
 def _blocks(tx: Transaction, account_id: UUID) -> Iterator[Block]:
     """Read a wallet's blocks page by page."""
-    return _pages(lambda after: tx.coins.books.blocks(account_id, after, _PAGE), "last", 0)
+    return _pages(lambda after: tx.coins.audit.blocks(account_id, after, _PAGE), "last", 0)
 
 
 def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
@@ -310,7 +310,7 @@ def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
 
 def _entitlements(tx: Transaction, owner: str) -> Iterator[Settled]:
     """Read an owner's entitlements page by page."""
-    return _pages(lambda after: tx.coins.books.entitlements(owner, after, _PAGE), "key", None)
+    return _pages(lambda after: tx.coins.audit.entitlements(owner, after, _PAGE), "key", None)
 
 
 def _pages(page: Callable[[Any], Sequence[Row]], place: str, start: object) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Values of the coins room: accounts, transfers, entries, balances, holds, entitlements."""
+"""Values of the coins module: accounts, transfers, entries, balances, holds, entitlements."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ __all__ = [
 Role = Literal["wallet", "mint", "sink", "escrow"]
 """What an account is for. All but ``wallet`` are system accounts, one of each an owner and
 currency: coins come from the owner's mint, spent coins go to the owner's sink, and held ones wait
-in the owner's escrow. The house's total is their sum, and there is no hot row."""
+in the owner's escrow. The total is their sum, and there is no hot row."""
 
 Kind = Literal[
     "award",

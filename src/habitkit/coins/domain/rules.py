@@ -14,7 +14,7 @@ from habitkit.errors import (
     InsufficientFunds,
     InvalidAmount,
     InvalidInput,
-    ManagedTransfer,
+    TransferNotReversible,
     UnknownCurrency,
 )
 
@@ -212,9 +212,9 @@ def reversal(transfer: Transfer) -> tuple[Role, Role]:
     """Return between which accounts, of target and source, a transfer's coins go back.
 
     Raises:
-        ManagedTransfer: If reconciliation, a hold or another reversal has posted it.
+        TransferNotReversible: If reconciliation, a hold or another reversal has posted it.
     """
     try:
         return _BACK[transfer.kind]
     except KeyError:
-        raise ManagedTransfer(transfer_id=transfer.id, kind=transfer.kind) from None
+        raise TransferNotReversible(transfer_id=transfer.id, kind=transfer.kind) from None

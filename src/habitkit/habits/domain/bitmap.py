@@ -1,17 +1,17 @@
-"""Pure rules of streaks, for daily habits: strips of marks, runs and milestones.
+"""Pure rules of streaks, for daily habits: bitmaps, runs and milestones.
 
-A strip has one byte a day, and two readings. What is *done* makes the streak that people see. What
+A bitmap has one byte a day, and two readings. What is *done* makes the streak that people see. What
 is *earned* was done in time and not taken back before its day was sealed; it makes the milestones
 that are paid for, so that correcting an old day, forwards or backwards, moves no coins.
 
-| mark | done | earned | how a day comes to it |
+| byte | done | earned | how a day comes to it |
 |---|---|---|---|
 | ``1`` | yes | yes | checked in for in time |
 | ``h`` | yes | no | known too late, or taken over from elsewhere |
 | ``v`` | no | yes | taken back after it was sealed |
 | ``x`` | no | no | missed |
 
-The strip makes the common questions cheap: the current run is what follows the last miss, found by
+The bitmap makes the common questions cheap: the current run is what follows the last miss, found by
 ``bytes.rfind`` in C instead of a loop over days.
 """
 
@@ -41,11 +41,11 @@ __all__ = [
     "empty",
     "is_done",
     "is_earned",
-    "mark",
-    "mark_done",
     "milestone_on",
     "milestones_moved",
     "reading",
+    "set_day",
+    "set_done",
 ]
 
 MILESTONE_SLOTS = 7
@@ -53,8 +53,8 @@ MILESTONE_SLOTS = 7
 
 _DAY = timedelta(days=1)
 
-_MARKS = {(False, False): b"x", (False, True): b"v", (True, False): b"h", (True, True): b"1"}
-_READINGS = {letter[0]: reading for reading, letter in _MARKS.items()}
+_LETTERS = {(False, False): b"x", (False, True): b"v", (True, False): b"h", (True, True): b"1"}
+_READINGS = {letter[0]: reading for reading, letter in _LETTERS.items()}
 _NOT_DONE = (ord("x"), ord("v"))
 _NOT_EARNED = (ord("x"), ord("h"))
 _AS_DONE = bytes.maketrans(b"hv", b"1x")
@@ -62,7 +62,7 @@ _AS_DONE = bytes.maketrans(b"hv", b"1x")
 
 def empty(habit_id: UUID, owner: str) -> Snapshot:
     """Return the snapshot of a habit that was never done."""
-    return Snapshot(habit_id, owner, first_day=NO_DAY, marks=b"", best=0, rev=0)
+    return Snapshot(habit_id, owner, first_day=NO_DAY, bitmap=b"", best=0, rev=0)
 
 
 def build(
@@ -87,14 +87,14 @@ def build(
     if not days:
         return empty(habit_id, owner)._replace(rev=rev)
     first = min(days)
-    marks = bytearray(b"x" * ((max(days) - first).days + 1))
+    bitmap = bytearray(b"x" * ((max(days) - first).days + 1))
     for day in days:
-        marks[(day - first).days] = _MARKS[day in is_done, day in is_earned][0]
-    strip = bytes(marks)
-    return Snapshot(habit_id, owner, first_day=first, marks=strip, best=_longest(strip), rev=rev)
+        bitmap[(day - first).days] = _LETTERS[day in is_done, day in is_earned][0]
+    whole = bytes(bitmap)
+    return Snapshot(habit_id, owner, first_day=first, bitmap=whole, best=_longest(whole), rev=rev)
 
 
-def mark(
+def set_day(
     snapshot: Snapshot, day: date, rev: int, *, done: bool, earned: bool | None = None
 ) -> Snapshot:
     """Return the snapshot with one day changed.
@@ -106,32 +106,32 @@ def mark(
         done: True if it is done now.
         earned: True if it is earned now; as ``done`` by default.
     """
-    first, marks, best = snapshot.first_day, snapshot.marks, snapshot.best
-    new = _MARKS[done, done if earned is None else earned]
-    if not marks:
+    first, bitmap, best = snapshot.first_day, snapshot.bitmap, snapshot.best
+    new = _LETTERS[done, done if earned is None else earned]
+    if not bitmap:
         first = day
     at = (day - first).days
     if at < 0:
-        marks, first, at = new + b"x" * (-at - 1) + marks, day, 0
-    elif at >= len(marks):
-        marks = marks.ljust(at, b"x") + new
+        bitmap, first, at = new + b"x" * (-at - 1) + bitmap, day, 0
+    elif at >= len(bitmap):
+        bitmap = bitmap.ljust(at, b"x") + new
     else:
-        marks = marks[:at] + new + marks[at + 1 :]
+        bitmap = bitmap[:at] + new + bitmap[at + 1 :]
     if done:
-        start, end = _run(marks, at, _NOT_DONE)
+        start, end = _run(bitmap, at, _NOT_DONE)
         if end - start > best:
             best = end - start
     else:
-        best = _longest(marks)
+        best = _longest(bitmap)
         if new == b"x":
-            marks = marks.rstrip(b"x")
-            kept = marks.lstrip(b"x")
-            first = first + timedelta(days=len(marks) - len(kept)) if kept else NO_DAY
-            marks = kept
-    return Snapshot(snapshot.habit_id, snapshot.owner, first, marks, best, rev)
+            bitmap = bitmap.rstrip(b"x")
+            kept = bitmap.lstrip(b"x")
+            first = first + timedelta(days=len(bitmap) - len(kept)) if kept else NO_DAY
+            bitmap = kept
+    return Snapshot(snapshot.habit_id, snapshot.owner, first, bitmap, best, rev)
 
 
-def mark_done(snapshot: Snapshot, days: Iterable[date], rev: int) -> Snapshot:
+def set_done(snapshot: Snapshot, days: Iterable[date], rev: int) -> Snapshot:
     """Return the snapshot with many days done, earned or not as they were."""
     done = {*done_days(snapshot, date.min, date.max), *days}
     return build(snapshot.habit_id, snapshot.owner, done, rev, _days_earned(snapshot))
@@ -159,21 +159,21 @@ def earned_days(
 
 def reading(snapshot: Snapshot, day: date) -> tuple[bool, bool]:
     """Tell whether a day is done, and whether it is earned."""
-    first, marks = snapshot.first_day, snapshot.marks
+    first, bitmap = snapshot.first_day, snapshot.bitmap
     at = (day - first).days
-    return _READINGS[marks[at]] if 0 <= at < len(marks) else (False, False)
+    return _READINGS[bitmap[at]] if 0 <= at < len(bitmap) else (False, False)
 
 
 def is_done(snapshot: Snapshot, day: date) -> bool:
     """Tell whether a day is done."""
     at = (day - snapshot.first_day).days
-    return 0 <= at < len(snapshot.marks) and snapshot.marks[at] in b"1h"
+    return 0 <= at < len(snapshot.bitmap) and snapshot.bitmap[at] in b"1h"
 
 
 def is_earned(snapshot: Snapshot, day: date) -> bool:
     """Tell whether a day is earned."""
     at = (day - snapshot.first_day).days
-    return 0 <= at < len(snapshot.marks) and snapshot.marks[at] in b"1v"
+    return 0 <= at < len(snapshot.bitmap) and snapshot.bitmap[at] in b"1v"
 
 
 def current_run(snapshot: Snapshot, today: date) -> Streak:
@@ -181,13 +181,13 @@ def current_run(snapshot: Snapshot, today: date) -> Streak:
 
     Today stays open until it ends, so it never breaks a run.
     """
-    first_day, marks = snapshot.first_day, snapshot.marks
-    end, last = (today - first_day).days + 1 if marks else 0, today
-    if end > len(marks) or (end > 0 and marks[end - 1] in b"xv"):
-        end, last = end - 1, today - _DAY  # today is not in the strip yet, or not done
-    if not 0 < end <= len(marks):
+    first_day, bitmap = snapshot.first_day, snapshot.bitmap
+    end, last = (today - first_day).days + 1 if bitmap else 0, today
+    if end > len(bitmap) or (end > 0 and bitmap[end - 1] in b"xv"):
+        end, last = end - 1, today - _DAY  # today is not in the bitmap yet, or not done
+    if not 0 < end <= len(bitmap):
         return Streak(0)
-    start = _start_of_run(marks, end, _NOT_DONE)
+    start = _start_of_run(bitmap, end, _NOT_DONE)
     if start == end:
         return Streak(0)
     return Streak(end - start, date.fromordinal(first_day.toordinal() + start), last, end - start)
@@ -197,7 +197,7 @@ def best_run(snapshot: Snapshot) -> Streak:
     """Return the longest run, the latest of several."""
     if not snapshot.best:
         return Streak(0)
-    start = snapshot.marks.translate(_AS_DONE).rfind(b"1" * snapshot.best)
+    start = snapshot.bitmap.translate(_AS_DONE).rfind(b"1" * snapshot.best)
     first = snapshot.first_day + timedelta(days=start)
     last = first + timedelta(days=snapshot.best - 1)
     return Streak(snapshot.best, first, last, snapshot.best)
@@ -205,7 +205,7 @@ def best_run(snapshot: Snapshot) -> Streak:
 
 def done_days(snapshot: Snapshot, start: date, end: date) -> list[date]:
     """Return the done days from ``start`` to ``end``, both included."""
-    return _days_marked(snapshot, b"1h", start, end)
+    return _days_with(snapshot, b"1h", start, end)
 
 
 def milestones_moved(
@@ -222,9 +222,9 @@ def milestones_moved(
     if turned_on == is_earned(before, day):
         return [], []
     turned = after if turned_on else before
-    first, marks = turned.first_day, turned.marks
+    first, bitmap = turned.first_day, turned.bitmap
     at = (day - first).days
-    start, end = _run(marks, at, _NOT_EARNED)
+    start, end = _run(bitmap, at, _NOT_EARNED)
     if end == at + 1:  # the common case: it is the last day of the run
         joined = [] if (end - start) % MILESTONE_SLOTS else [(day, end - start)]
         return ([], joined) if turned_on else (joined, [])
@@ -238,7 +238,7 @@ def milestone_on(snapshot: Snapshot, day: date) -> int:
     if not is_earned(snapshot, day):
         return 0
     at = (day - snapshot.first_day).days
-    slots = at + 1 - _start_of_run(snapshot.marks, at, _NOT_EARNED)
+    slots = at + 1 - _start_of_run(snapshot.bitmap, at, _NOT_EARNED)
     return 0 if slots % MILESTONE_SLOTS else slots
 
 
@@ -253,41 +253,43 @@ def _milestones(first: date, start: int, end: int, since: int) -> list[tuple[dat
     ]
 
 
-def _run(marks: bytes, at: int, misses: tuple[int, int]) -> tuple[int, int]:
+def _run(bitmap: bytes, at: int, misses: tuple[int, int]) -> tuple[int, int]:
     """Return start and end (exclusive) of the run around a position that is no miss."""
-    start = _start_of_run(marks, at, misses)
-    if at + 1 == len(marks):
+    start = _start_of_run(bitmap, at, misses)
+    if at + 1 == len(bitmap):
         return start, at + 1
-    ends = [end for miss in misses if (end := marks.find(miss, at)) >= 0]
-    return start, min(ends, default=len(marks))
+    ends = [end for miss in misses if (end := bitmap.find(miss, at)) >= 0]
+    return start, min(ends, default=len(bitmap))
 
 
-def _start_of_run(marks: bytes, end: int, misses: tuple[int, int]) -> int:
+def _start_of_run(bitmap: bytes, end: int, misses: tuple[int, int]) -> int:
     """Return where the run that ends before a position begins: after the last miss."""
     start = 0
     for miss in misses:
-        if miss in marks:  # most strips lack one, and to ask takes a fifth of a search from the end
-            after = marks.rfind(miss, 0, end) + 1
+        if (
+            miss in bitmap
+        ):  # most bitmaps lack one, and to ask takes a fifth of a search from the end
+            after = bitmap.rfind(miss, 0, end) + 1
             if after > start:
                 start = after
     return start
 
 
-def _longest(marks: bytes) -> int:
+def _longest(bitmap: bytes) -> int:
     """Return the length of the longest run of done days."""
-    return max(map(len, marks.translate(_AS_DONE).split(b"x")))
+    return max(map(len, bitmap.translate(_AS_DONE).split(b"x")))
 
 
 def _days_earned(snapshot: Snapshot) -> list[date]:
     """Return all earned days."""
-    return _days_marked(snapshot, b"1v", date.min, date.max)
+    return _days_with(snapshot, b"1v", date.min, date.max)
 
 
-def _days_marked(snapshot: Snapshot, letters: bytes, start: date, end: date) -> list[date]:
-    """Return the days from ``start`` to ``end`` that have one of these marks."""
-    marks, first = snapshot.marks, snapshot.first_day
-    if not marks:
+def _days_with(snapshot: Snapshot, letters: bytes, start: date, end: date) -> list[date]:
+    """Return the days from ``start`` to ``end`` that have one of these letters."""
+    bitmap, first = snapshot.bitmap, snapshot.first_day
+    if not bitmap:
         return []
     low = max((start - first).days, 0)
-    high = min((end - first).days + 1, len(marks))
-    return [first + timedelta(days=at) for at in range(low, high) if marks[at] in letters]
+    high = min((end - first).days + 1, len(bitmap))
+    return [first + timedelta(days=at) for at in range(low, high) if bitmap[at] in letters]

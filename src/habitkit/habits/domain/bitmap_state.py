@@ -1,4 +1,4 @@
-"""Pure rules of plain habits: daily, done or not, with no facts but check-ins; the strip tells all.
+"""Pure rules of simple habits: daily, done or not, with no facts but check-ins.
 
 What is said here equals what ``evaluate`` says of the same facts, and takes a fraction of the time.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import Risk, Snapshot
 
-__all__ = ["breaks", "final_at", "is_plain", "last_day", "look_at", "state"]
+__all__ = ["breaks", "final_at", "is_simple", "last_day", "state", "sweep_at"]
 
 _DAY = timedelta(days=1)
 _HALF_A_DAY = timedelta(hours=12)
@@ -30,8 +30,8 @@ _KEPT = exp2(-1 / 13)
 _AS_DONE = bytes.maketrans(b"hv", b"1x")
 
 
-def is_plain(habit: Habit) -> bool:
-    """Tell whether a habit's check-ins alone make its strip, one slot a day and none left out."""
+def is_simple(habit: Habit) -> bool:
+    """Tell whether a habit's check-ins alone make its bitmap, one slot a day and none left out."""
     return (
         habit.schedule.kind == "daily"
         and habit.schedule.window is None
@@ -44,11 +44,11 @@ def is_plain(habit: Habit) -> bool:
 
 
 def state(habit: Habit, snapshot: Snapshot, now: datetime) -> HabitState:
-    """Return how a plain habit stands.
+    """Return how a simple habit stands.
 
     Args:
         habit: The habit.
-        snapshot: Its strip.
+        snapshot: Its bitmap.
         now: The instant, in UTC.
     """
     clock = habit.clock
@@ -89,20 +89,20 @@ def state(habit: Habit, snapshot: Snapshot, now: datetime) -> HabitState:
     )
 
 
-def look_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
+def sweep_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None:
     """Return when the next end of a streak becomes final, should nothing more be done.
 
     Args:
         habit: The habit.
-        snapshot: Its strip.
+        snapshot: Its bitmap.
         now: The instant, in UTC.
     """
-    first, marks = snapshot.first_day, snapshot.marks
-    recent = marks[-_RECENT:]
+    first, bitmap = snapshot.first_day, snapshot.bitmap
+    recent = bitmap[-_RECENT:]
     clock = habit.clock
     tz = zone(clock.tz or "UTC")
     if recent and not recent.strip(b"1h"):  # nothing but done days
-        missed = date.fromordinal(first.toordinal() + len(marks))
+        missed = date.fromordinal(first.toordinal() + len(bitmap))
         final = final_at(missed, tz, clock.day_start)
         return final if final > now else None
     last = last_day(snapshot)
@@ -120,9 +120,9 @@ def final_at(day: date, tz: ZoneInfo, day_start: time) -> datetime:
 
 def breaks(snapshot: Snapshot) -> dict[date, int]:
     """Return which missed days end a run, with the length of the run each ends."""
-    marks = snapshot.marks.translate(_AS_DONE)
+    bitmap = snapshot.bitmap.translate(_AS_DONE)
     found, end = {}, -1
-    for run in marks.split(b"x"):
+    for run in bitmap.split(b"x"):
         end += len(run) + 1
         if run:
             found[snapshot.first_day + _DAY * end] = len(run)
@@ -131,7 +131,7 @@ def breaks(snapshot: Snapshot) -> dict[date, int]:
 
 def last_day(snapshot: Snapshot) -> date | None:
     """Return the last done day."""
-    last = len(snapshot.marks.translate(_AS_DONE).rstrip(b"x"))
+    last = len(snapshot.bitmap.translate(_AS_DONE).rstrip(b"x"))
     return snapshot.first_day + _DAY * (last - 1) if last else None
 
 
@@ -141,12 +141,12 @@ def _ahead(snapshot: Snapshot, today: date) -> Streak:
     Today and the days between are open, so they do not end it.
     """
     here = max((today - snapshot.first_day).days, 0)
-    marks = snapshot.marks.translate(_AS_DONE)
-    before, after = marks[:here], marks[here:].count(b"1")
+    bitmap = snapshot.bitmap.translate(_AS_DONE)
+    before, after = bitmap[:here], bitmap[here:].count(b"1")
     alive = len(before) - before.rfind(b"x") - 1
     slots = alive + after
-    first = here - alive if alive else here + marks[here:].find(b"1")
-    last = len(marks.rstrip(b"x")) - 1
+    first = here - alive if alive else here + bitmap[here:].find(b"1")
+    last = len(bitmap.rstrip(b"x")) - 1
     start = snapshot.first_day
     return Streak(slots, start + _DAY * first, start + _DAY * last, slots)
 
@@ -156,12 +156,12 @@ def _strength(snapshot: Snapshot, today: date) -> float:
 
     A run of days moves it in one step: smoothing is an affine map, and so are many in a row.
     """
-    marks = snapshot.marks.translate(_AS_DONE)
-    here = (today - snapshot.first_day).days if marks else 0
-    if not marks or here < -1:
+    bitmap = snapshot.bitmap.translate(_AS_DONE)
+    here = (today - snapshot.first_day).days if bitmap else 0
+    if not bitmap or here < -1:
         return 0.0
-    over = marks[:here].ljust(here, b"x") if here > 0 else b""
-    rest = marks[max(here, 0) :].replace(b"x", b"")  # days to come, and today, only if done
+    over = bitmap[:here].ljust(here, b"x") if here > 0 else b""
+    rest = bitmap[max(here, 0) :].replace(b"x", b"")  # days to come, and today, only if done
     level, runs = 0.0, (over + rest).split(b"x")
     kept = 1.0
     for run in runs:

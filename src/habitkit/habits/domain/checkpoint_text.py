@@ -45,7 +45,7 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
     for day, strength, values, others, *rest in json.loads(text):
         done = _standing_of(values)
         earned = done if others == _SAME else others and _standing_of(others)
-        needs, holds, told_by = _rest_from(day, rest)
+        needs, holds, computed_by = _rest_from(day, rest)
         known = date.fromisoformat(day)
         found.append(
             Checkpoint(
@@ -55,7 +55,7 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
                 strength=strength,
                 needs_from=needs,
                 holds_from=holds,
-                strength_by=told_by,
+                strength_by=computed_by,
             )
         )
     return tuple(found)
@@ -63,11 +63,11 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
 
 def _rest_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return what is written of few checkpoints only: two days, and the name of a function."""
-    told_by = checkpoint.strength_by
-    if checkpoint.needs_from == checkpoint.holds_from == checkpoint.day and not told_by:
+    computed_by = checkpoint.strength_by
+    if checkpoint.needs_from == checkpoint.holds_from == checkpoint.day and not computed_by:
         return ()
     days = (checkpoint.needs_from.isoformat(), checkpoint.holds_from.isoformat())
-    return (*days, told_by) if told_by else days
+    return (*days, computed_by) if computed_by else days
 
 
 def _earned_values(checkpoint: Checkpoint) -> tuple[Any, ...] | str | None:
@@ -77,8 +77,8 @@ def _earned_values(checkpoint: Checkpoint) -> tuple[Any, ...] | str | None:
 
 
 def _rest_from(day: str, rest: Sequence[str]) -> tuple[date, date, str]:
-    needs, holds, told_by = (*rest, "", "", "")[:3]
-    return date.fromisoformat(needs or day), date.fromisoformat(holds or day), told_by
+    needs, holds, computed_by = (*rest, "", "", "")[:3]
+    return date.fromisoformat(needs or day), date.fromisoformat(holds or day), computed_by
 
 
 def _standing_values(standing: Standing) -> tuple[Any, ...]:

@@ -130,7 +130,7 @@ def at_days(
         level: The strength before the first slot.
         rolling: What later days may change, if a schedule looks ahead.
     """
-    levels, told_by = {}, name_of(strength)
+    levels, computed_by = {}, name_of(strength)
     for slot in done.slots:
         level = moved(strength, level, slot)
         levels[slot.last + _DAY] = level
@@ -142,7 +142,7 @@ def at_days(
             strength=levels[day],
             needs_from=day if rolling is None else rolling.needs_from(day),
             holds_from=day if rolling is None else rolling.holds_from(day),
-            strength_by=told_by,
+            strength_by=computed_by,
         )
         for day in days
     ]

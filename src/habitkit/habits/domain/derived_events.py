@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from habitkit.events import HabitCompleted, Retracted, StreakBroken, StreakReached
 from habitkit.habits.domain.bitmap import MILESTONE_SLOTS
 from habitkit.habits.domain.checkpoints import thinned
-from habitkit.habits.domain.credited import read
+from habitkit.habits.domain.credited import read_both
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.evaluation import next_slot, state_before
 from habitkit.habits.domain.strength import smoothed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from habitkit.events import Event
     from habitkit.habits.domain.evaluation import Ahead
     from habitkit.habits.domain.facts import CheckIn, Fact
-    from habitkit.habits.domain.history import Life
+    from habitkit.habits.domain.history import History
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.runs import Folded
     from habitkit.habits.domain.streaks import Checkpoint, HabitState, Slot
@@ -30,7 +30,7 @@ __all__ = ["Derived", "derive", "difference"]
 
 _A_QUARTER = timedelta(days=91)
 
-_Told = HabitCompleted | StreakReached | StreakBroken
+_Emitted = HabitCompleted | StreakReached | StreakBroken
 
 
 class Derived(NamedTuple):
@@ -42,17 +42,17 @@ class Derived(NamedTuple):
         earned: The keys of slots that are earned, done or, taken back too late, done no longer.
         state: How the habit stands.
         slots: Its slots.
-        look_at: When the passing of time may next change an event; in a quarter of a year at the
+        sweep_at: When the passing of time may next change an event; in a quarter of a year at the
             latest, so that judging never begins far back; None if the habit is archived.
         checkpoints: From where the same facts, and later ones, may be judged.
     """
 
-    events: Mapping[str, _Told]
+    events: Mapping[str, _Emitted]
     sealed: frozenset[str]
     earned: frozenset[str]
     state: HabitState
     slots: list[Slot]
-    look_at: datetime | None
+    sweep_at: datetime | None
     checkpoints: tuple[Checkpoint, ...]
 
 
@@ -84,26 +84,26 @@ def derive(
             default.
     """
     strength = strength or smoothed
-    life, folded, earned_life, earned, kept = read(
+    history, folded, earned_history, earned, kept = read_both(
         habit, facts, now, voided, checkpoints, keep, strength
     )
     earned_at = {slot.first: slot for slot in earned.slots if slot.status == "DONE"}
-    since = {first: _received(earned_life, slot) for first, slot in earned_at.items()}
-    events: dict[str, _Told] = {}
+    since = {first: _received(earned_history, slot) for first, slot in earned_at.items()}
+    events: dict[str, _Emitted] = {}
     places: dict[str, Slot] = {}
     for slot in folded.slots:
         if slot.status == "DONE":  # what is earned may end earlier, and is final then
             place = earned_at.get(slot.first, slot)
-            _tell(events, places, place, _completed(life, slot, since))
+            _put(events, places, place, _completed(history, slot, since))
     for slot, length in _lengths(earned):
         if length % MILESTONE_SLOTS == 0:
             reached = StreakReached(
                 habit.owner, now, habit.id, slot.first, length, since.get(slot.first)
             )
-            _tell(events, places, slot, reached)
+            _put(events, places, slot, reached)
     for run, slot in folded.runs:
         if _is_sealed(slot, now):
-            _tell(
+            _put(
                 events,
                 places,
                 slot,
@@ -111,54 +111,54 @@ def derive(
             )
     sealed = frozenset(key for key, slot in places.items() if _is_sealed(slot, now))
     paid = frozenset(
-        _completed(life, slot, since).key for slot in earned.slots if slot.first in since
+        _completed(history, slot, since).key for slot in earned.slots if slot.first in since
     )
-    ahead = next_slot(life, folded.slots)
+    ahead = next_slot(history, folded.slots)
     return Derived(
         events=events,
         sealed=sealed,
         earned=paid,
-        state=state_before(life, folded, ahead, strength),
+        state=state_before(history, folded, ahead, strength),
         slots=folded.slots,
-        look_at=_look_at(life, folded, ahead),
+        sweep_at=_sweep_at(history, folded, ahead),
         checkpoints=kept,
     )
 
 
-def difference(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
+def difference(emitted: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
     """Return the events that tell of a change, what is taken back first.
 
     What was final when the facts changed stays paid as it is: a slot that comes to be done then
     earns nothing, and one that no longer is keeps what it earned. What time alone has brought is
-    told as it would have been had somebody looked in time.
+    emitted as it would have been in time.
 
     Args:
-        told: What was true when somebody looked last.
+        emitted: What was true when somebody looked last.
         before: What was true of the same facts when they changed.
         after: What is true.
         now: When the facts changed, in UTC.
     """
-    return [*_taken_back(told, before, after, now), *_come_about(told, before, after)]
+    return [*_taken_back(emitted, before, after, now), *_come_about(emitted, before, after)]
 
 
-def _taken_back(told: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
+def _taken_back(emitted: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
     """Return what takes back the events that are true no longer."""
     news: list[Event] = []
-    for key, event in {**told.events, **before.events}.items():
+    for key, event in {**emitted.events, **before.events}.items():
         kept = key in before.sealed and not isinstance(event, StreakBroken)
-        if key in after.events or (key not in told.events and not kept):
+        if key in after.events or (key not in emitted.events and not kept):
             continue
-        if key not in told.events:
+        if key not in emitted.events:
             news.append(event)
         news.append(Retracted(event.owner, now, event.type, key, kept))
     return news
 
 
-def _come_about(told: Derived, before: Derived, after: Derived) -> list[Event]:
+def _come_about(emitted: Derived, before: Derived, after: Derived) -> list[Event]:
     """Return the events that have become true, or are true in another way."""
     news: list[Event] = []
     for key, event in after.events.items():
-        known = told.events.get(key)
+        known = emitted.events.get(key)
         is_final = key in after.sealed and not isinstance(event, StreakBroken)
         if known is not None:
             if not is_final and _content(known) != _content(event):
@@ -172,18 +172,20 @@ def _come_about(told: Derived, before: Derived, after: Derived) -> list[Event]:
     return news
 
 
-def _tell(events: dict[str, _Told], places: dict[str, Slot], slot: Slot, event: _Told) -> None:
+def _put(events: dict[str, _Emitted], places: dict[str, Slot], slot: Slot, event: _Emitted) -> None:
     key = event.key
     events[key] = event
     places[key] = slot
 
 
-def _completed(life: Life, slot: Slot, since: Mapping[date, datetime | None]) -> HabitCompleted:
-    habit = life.habit
+def _completed(
+    history: History, slot: Slot, since: Mapping[date, datetime | None]
+) -> HabitCompleted:
+    habit = history.habit
     if slot.first not in since:
-        return HabitCompleted(habit.owner, life.now, habit.id, slot.first, "history", None)
+        return HabitCompleted(habit.owner, history.now, habit.id, slot.first, "history", None)
     received = since[slot.first]
-    return HabitCompleted(habit.owner, life.now, habit.id, slot.first, "full", received)
+    return HabitCompleted(habit.owner, history.now, habit.id, slot.first, "full", received)
 
 
 def _as_history(event: HabitCompleted) -> HabitCompleted:
@@ -192,7 +194,7 @@ def _as_history(event: HabitCompleted) -> HabitCompleted:
     )
 
 
-def _content(event: _Told) -> tuple[object, ...]:
+def _content(event: _Emitted) -> tuple[object, ...]:
     """Return what of an event matters beyond its key."""
     if isinstance(event, HabitCompleted):
         return event.credit, event.received_at
@@ -201,11 +203,11 @@ def _content(event: _Told) -> tuple[object, ...]:
     return (event.slots,)
 
 
-def _received(life: Life, slot: Slot) -> datetime | None:
+def _received(history: History, slot: Slot) -> datetime | None:
     """Return when the first record of a slot was received."""
-    window = life.version_on(slot.first).schedule.window
-    days = life.days_recorded(slot.first, slot.last)
-    found = [record.received_at for day in days for record in life.records(day, window)]
+    window = history.version_on(slot.first).schedule.window
+    days = history.days_recorded(slot.first, slot.last)
+    found = [record.received_at for day in days for record in history.records(day, window)]
     return min(found, default=None)
 
 
@@ -224,15 +226,15 @@ def _is_sealed(slot: Slot, now: datetime) -> bool:
     return now - slot.deadline > LATE_WINDOW
 
 
-def _look_at(life: Life, folded: Folded, ahead: Ahead | None) -> datetime | None:
+def _sweep_at(history: History, folded: Folded, ahead: Ahead | None) -> datetime | None:
     """Return when time may next change an event, or judging should begin at a later day."""
-    instants = [] if life.archived else [life.now + _A_QUARTER]
+    instants = [] if history.archived else [history.now + _A_QUARTER]
     for _, slot in reversed(folded.runs):
-        if _is_sealed(slot, life.now):
+        if _is_sealed(slot, history.now):
             break
         instants.append(slot.deadline + LATE_WINDOW + timedelta.resolution)
     if ahead is not None:
-        version = life.version_on(ahead.slot.first)
+        version = history.version_on(ahead.slot.first)
         if version.goal.turns:
             instants.append(ahead.slot.deadline)
         elif folded.streak.slots:

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from habitkit.errors import InvalidInstant
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
-from habitkit.habits.domain.history import Life
+from habitkit.habits.domain.history import History
 from habitkit.habits.domain.runs import Folded, Freezes, fold
-from habitkit.habits.domain.slot_status import days_met, excuse, is_met, judge, spans
+from habitkit.habits.domain.slot_status import (
+    days_met,
+    evaluate_slot,
+    excuse,
+    is_met,
+    occurrences_of,
+)
 from habitkit.habits.domain.slot_status import slots as slots_of
 from habitkit.habits.domain.streaks import HabitState, Slot, Standing
 from habitkit.habits.domain.strength import Strength, smoothed, strength_of
@@ -28,11 +34,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Ahead",
     "Explanation",
-    "answer",
     "evaluate",
     "explanation",
-    "fold_life",
+    "fold_history",
     "fold_since",
+    "habit_state",
     "next_slot",
     "slots",
     "state_before",
@@ -57,9 +63,9 @@ def evaluate(
     Raises:
         InvalidInstant: If ``now`` has no zone.
     """
-    life = Life(habit, facts, _in_utc(now))
-    folded = fold_life(life)
-    return answer(life, folded, strength)
+    history = History(habit, facts, _in_utc(now))
+    folded = fold_history(history)
+    return habit_state(history, folded, strength)
 
 
 def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
@@ -73,7 +79,7 @@ def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
     Raises:
         InvalidInstant: If ``now`` has no zone.
     """
-    return fold_life(Life(habit, facts, _in_utc(now))).slots
+    return fold_history(History(habit, facts, _in_utc(now))).slots
 
 
 class Explanation(NamedTuple):
@@ -98,22 +104,26 @@ class Explanation(NamedTuple):
     facts: tuple[Fact, ...]
 
 
-def explanation(life: Life, day: date) -> Explanation:
+def explanation(history: History, day: date) -> Explanation:
     """Say why a day stands as it does.
 
     Args:
-        life: What the facts say.
+        history: What the facts say.
         day: The habit day.
     """
-    found = [slot for slot in fold_life(life).slots if slot.first <= day <= slot.last]
+    found = [slot for slot in fold_history(history).slots if slot.first <= day <= slot.last]
     slot = found[0] if found else None
-    version = life.version_on(slot.first if slot else day)
+    version = history.version_on(slot.first if slot else day)
     first, last = (slot.first, slot.last) if slot else (day, day)
     seen = [
-        *(record for at in life.days_recorded(first, last) for record in life.records(at, None)),
-        *(fact for fact in life.others if _reaches(fact, first, last)),
+        *(
+            record
+            for at in history.days_recorded(first, last)
+            for record in history.records(at, None)
+        ),
+        *(fact for fact in history.others if _reaches(fact, first, last)),
     ]
-    why = slot.why if slot else life.freedom(day, version.schedule) or "not due"
+    why = slot.why if slot else history.exempt_reason(day, version.schedule) or "not due"
     status: Status = slot.status if slot else "EXEMPT"
     return Explanation(
         day=day,
@@ -140,65 +150,67 @@ def _reaches(fact: Fact, first: date, last: date) -> bool:
     return day is None or first <= day <= last
 
 
-def fold_life(life: Life, marked: Collection[date] = ()) -> Folded:
+def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
     """Return what a habit's slots come to in order.
 
     Args:
-        life: What the facts say.
+        history: What the facts say.
         marked: The days whose standings are wanted.
     """
-    before = Standing() if life.since is None else life.since.done
-    return fold_since(life, slots_of(life), before, marked)
+    before = Standing() if history.since is None else history.since.done
+    return fold_since(history, slots_of(history), before, marked)
 
 
 def fold_since(
-    life: Life, slots: Sequence[Slot], before: Standing, marked: Collection[date] = ()
+    history: History, slots: Sequence[Slot], before: Standing, marked: Collection[date] = ()
 ) -> Folded:
     """Return what some slots come to in order.
 
     Args:
-        life: What the facts say.
+        history: What the facts say.
         slots: The slots before freezes.
         before: What had come before them.
         marked: The days whose standings are wanted.
     """
-    freezes = Freezes(life.grants, life.habit.freezes, before.earned, before.used)
-    return fold(slots, freezes, life.reach, before, marked)
+    freezes = Freezes(history.grants, history.habit.freezes, before.earned, before.used)
+    return fold(slots, freezes, history.reach, before, marked)
 
 
-def strength_before(life: Life) -> float:
+def strength_before(history: History) -> float:
     """Return the strength before the first slot."""
-    if life.since is not None:
-        return life.since.strength
-    return 1.0 if life.habit.goal.kind in {"avoid", "at_most"} else 0.0
+    if history.since is not None:
+        return history.since.strength
+    return 1.0 if history.habit.goal.kind in {"avoid", "at_most"} else 0.0
 
 
-def answer(life: Life, folded: Folded, strength: Strength | None = None) -> HabitState:
+def habit_state(history: History, folded: Folded, strength: Strength | None = None) -> HabitState:
     """Return how a habit stands, whose slots are folded; by a strength of ``smoothed`` if None."""
-    ahead = next_slot(life, folded.slots)
-    return state_before(life, folded, ahead, strength or smoothed)
+    ahead = next_slot(history, folded.slots)
+    return state_before(history, folded, ahead, strength or smoothed)
 
 
-def state_before(life: Life, folded: Folded, ahead: Ahead | None, strength: Strength) -> HabitState:
+def state_before(
+    history: History, folded: Folded, ahead: Ahead | None, strength: Strength
+) -> HabitState:
     """Return how a habit stands before the slot that has to be done next."""
     streak = folded.streak
     repair_until = None
     if folded.runs and not streak.slots:
         until = folded.runs[-1][1].deadline + LATE_WINDOW
-        repair_until = until if life.now <= until and not life.archived else None
-    holding = [slot for slot in folded.slots if slot.first <= life.today <= slot.last]
+        repair_until = until if history.now <= until and not history.archived else None
+    holding = [slot for slot in folded.slots if slot.first <= history.today <= slot.last]
     return HabitState(
-        habit_id=life.habit.id,
-        today=life.today,
+        habit_id=history.habit.id,
+        today=history.today,
         status=holding[0].status if holding else "EXEMPT",
         streak=streak,
         best=folded.best,
         slack=0 if ahead is None else ahead.slack,
-        risk=_risk(life, folded, ahead, repair_until),
+        risk=_risk(history, folded, ahead, repair_until),
         expires_at=ahead.slot.deadline if ahead is not None and streak.slots else None,
         repair_until=repair_until,
-        strength=strength_of(folded.slots, strength, strength_before(life)),
-        freezes=folded.freezes.left(life.today),
+        strength=strength_of(folded.slots, strength, strength_before(history)),
+        freezes=folded.freezes.left(history.today),
     )
 
 
@@ -216,31 +228,31 @@ class Ahead(NamedTuple):
     asks: bool
 
 
-def next_slot(life: Life, known: list[Slot]) -> Ahead | None:
+def next_slot(history: History, known: list[Slot]) -> Ahead | None:
     """Return the first slot from today on that is still to be decided, within ten years."""
-    if life.archived:
+    if history.archived:
         return None
     for slot in known:
-        if slot.last >= life.today and slot.status == "OPEN":
-            return _ahead(life, life.version_on(slot.first), slot)
-    after = known[-1].last + _DAY if known else life.start
-    last = _ten_years_after(life.today)
-    paused = life.paused_until(last)
-    for version, span in spans(life, after, last):
+        if slot.last >= history.today and slot.status == "OPEN":
+            return _ahead(history, history.version_on(slot.first), slot)
+    after = known[-1].last + _DAY if known else history.start
+    last = _ten_years_after(history.today)
+    paused = history.paused_until(last)
+    for version, span in occurrences_of(history, after, last):
         if span.first >= paused:
             return None
-        if span.last < life.today or excuse(life, version, span) is not None:
+        if span.last < history.today or excuse(history, version, span) is not None:
             continue
-        slot = judge(life, version, span, open_still=True)
+        slot = evaluate_slot(history, version, span, open_still=True)
         if slot.status == "OPEN":
-            return _ahead(life, version, slot)
+            return _ahead(history, version, slot)
     return None
 
 
-def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
+def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
     """Measure how much room a slot leaves."""
     goal, schedule = version.goal, version.schedule
-    done = days_met(life, version, slot.first, slot.last)
+    done = days_met(history, version, slot.first, slot.last)
     wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))
     asks = goal.kind != "avoid" and not (
         goal.kind == "at_most" and (slot.completions or goal.unrecorded != "missed")
@@ -251,8 +263,8 @@ def _ahead(life: Life, version: Version, slot: Slot) -> Ahead:
         return Ahead(slot, 0, asks)
     left = [
         day
-        for day in _days(max(slot.first, life.today), slot.last)
-        if day not in done and life.freedom(day, schedule) is None
+        for day in _days(max(slot.first, history.today), slot.last)
+        if day not in done and history.exempt_reason(day, schedule) is None
     ]
     return Ahead(slot, max(0, len(left) - wanting), asks)
 
@@ -271,12 +283,14 @@ def _ten_years_after(day: date) -> date:
     return day + min(_TEN_YEARS, date.max - day)
 
 
-def _risk(life: Life, folded: Folded, ahead: Ahead | None, repair_until: datetime | None) -> Risk:
+def _risk(
+    history: History, folded: Folded, ahead: Ahead | None, repair_until: datetime | None
+) -> Risk:
     """Return what threatens the streak."""
-    if life.archived or not folded.best.slots:
+    if history.archived or not folded.best.slots:
         return "NONE"
     if not folded.streak.slots:
         return "BROKEN" if repair_until is None else "REPAIRABLE"
-    if ahead is None or ahead.slot.first > life.today or not ahead.asks or ahead.slack:
+    if ahead is None or ahead.slot.first > history.today or not ahead.asks or ahead.slack:
         return "SAFE"
     return "PROTECTED" if folded.freezes.left(ahead.slot.last) else "AT_RISK"

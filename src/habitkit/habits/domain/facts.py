@@ -208,7 +208,7 @@ class ScheduleChanged:
 
 
 class Archived(_OfADay):
-    """The fact that a habit was put away: from its day on nothing is due.
+    """The fact that a habit was archived: from its day on nothing is due.
 
     Attributes:
         id: Its identity.

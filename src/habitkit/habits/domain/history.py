@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.schedules import Schedule
     from habitkit.habits.domain.streaks import Checkpoint
 
-__all__ = ["Freedom", "Life", "Version"]
+__all__ = ["ExemptReason", "History", "Version"]
 
-Freedom = Literal["skipped", "paused", "archived", "short day", "out of season"]
+ExemptReason = Literal["skipped", "paused", "archived", "short day", "out of season"]
 
 _DAY = timedelta(days=1)
 _A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and a bit
@@ -59,7 +59,7 @@ class Version(NamedTuple):
     until: date | None
 
 
-class Life:
+class History:
     """What the facts say about one habit until now."""
 
     def __init__(
@@ -94,12 +94,12 @@ class Life:
         self._skips = {skip.day for skip in kinds[Skip]}
         self._pauses = [(pause.start, pause.end or date.max) for pause in kinds[Pause]]
         self._repairs = sorted(repair.day for repair in kinds[StreakRepaired])
-        self._put_away = _put_away([*kinds[Archived], *kinds[Restored]])
-        self.archived = bool(self._put_away) and self._put_away[-1][1] == date.max
+        self._archived_spans = _archived_spans([*kinds[Archived], *kinds[Restored]])
+        self.archived = bool(self._archived_spans) and self._archived_spans[-1][1] == date.max
         self.created = self.timeline.label(habit.created_at)
         self.start = min([self.created, *self._days[:1]]) if since is None else since.day
         self.reach = max([self.timeline.latest_label(now), *self._days[-1:]])
-        self.horizon = min(self.reach, self._put_away[-1][0]) if self.archived else self.reach
+        self.horizon = min(self.reach, self._archived_spans[-1][0]) if self.archived else self.reach
         self._versions = _versions(habit, self.created, kinds[ScheduleChanged])
 
     @property
@@ -110,7 +110,7 @@ class Life:
     @property
     def lasting_until(self) -> date:
         """The day from which on all may still change: that of an archiving that lasts."""
-        return self._put_away[-1][0] if self.archived else date.max
+        return self._archived_spans[-1][0] if self.archived else date.max
 
     @property
     def rolling(self) -> list[tuple[date, Version]]:
@@ -136,14 +136,14 @@ class Life:
             return found
         return [record for record in found if self._is_in(record, window)]
 
-    def freedom(self, day: date, schedule: Schedule) -> Freedom | None:
+    def exempt_reason(self, day: date, schedule: Schedule) -> ExemptReason | None:
         """Return why a day does not matter, or None."""
         if day in self._skips:
             return "skipped"
         for start, end in self._pauses:
             if start <= day <= end:
                 return "paused"
-        for start, end in self._put_away:
+        for start, end in self._archived_spans:
             if start <= day <= end:
                 return "archived"
         if self.timeline.is_short(day):
@@ -168,7 +168,7 @@ class Life:
     def is_over_at_birth(self, schedule: Schedule, last: date) -> bool:
         """Tell whether a slot that reaches to the day of creation, or beyond, was over by then.
 
-        Only a window can have closed before; of earlier slots is told what was done elsewhere.
+        Only a window can have closed before; earlier slots are there for what was done elsewhere.
         """
         if schedule.window is None or not self.created <= last <= self.created + _A_JOURNEY:
             return False
@@ -213,17 +213,17 @@ def _by_day(check_ins: list[CheckIn]) -> dict[date, list[CheckIn]]:
     return days
 
 
-def _put_away(changes: list[Archived | Restored]) -> list[tuple[date, date]]:
+def _archived_spans(changes: list[Archived | Restored]) -> list[tuple[date, date]]:
     """Return from which day to which a habit was archived; to the end of time if it still is."""
-    spans: list[tuple[date, date]] = []
+    occurrences_of: list[tuple[date, date]] = []
     since: date | None = None
     for change in sorted(changes, key=lambda change: (change.at, change.id)):
         if isinstance(change, Archived):
             since = change.day if since is None else since
         elif since is not None:
-            spans.append((since, change.day - _DAY))
+            occurrences_of.append((since, change.day - _DAY))
             since = None
-    return spans if since is None else [*spans, (since, date.max)]
+    return occurrences_of if since is None else [*occurrences_of, (since, date.max)]
 
 
 def _versions(

@@ -1,4 +1,4 @@
-"""Values of the habits room."""
+"""Values of the habits module."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Habit:
         goal: What it takes to have done it.
         tags: Words by which it can be found.
         freezes: By which rule its streak earns freezes, or None.
-        place: Its place in the owner's list; those without one come after the others.
+        position: Where it is in the owner's list, from 0; those without one come after the others.
     """
 
     id: UUID
@@ -114,7 +114,7 @@ class Habit:
     goal: Goal = field(factory=Goal)
     tags: tuple[str, ...] = ()
     freezes: FreezeRule | None = None
-    place: int | None = None
+    position: int | None = None
 
 
 @frozen
@@ -171,12 +171,12 @@ class Refusal:
     """Why an item of a batch was refused.
 
     Attributes:
-        place: Its place in the batch, from 0.
+        index: Where it is in the batch, from 0.
         error: The class of the error that the item alone would have raised.
         reason: What was wrong with it.
     """
 
-    place: int
+    index: int
     error: str
     reason: str
 

@@ -11,7 +11,7 @@ from habitkit.habits.domain.rrule import days_in_a_year, next_day
 if TYPE_CHECKING:
     from habitkit.habits.domain.schedules import Schedule
 
-__all__ = ["Span", "first_span", "frequency", "in_season"]
+__all__ = ["Occurrence", "first_occurrence", "frequency", "in_season"]
 
 _DAY = timedelta(days=1)
 _MOST_STEPS = 500
@@ -19,7 +19,7 @@ _PERIOD_DAYS = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "year": 365.25}
 _A_YEAR = 366
 
 
-class Span(NamedTuple):
+class Occurrence(NamedTuple):
     """The days of a slot.
 
     Attributes:
@@ -33,7 +33,9 @@ class Span(NamedTuple):
     partial: bool = False
 
 
-def first_span(schedule: Schedule, origin: date, week_start: int, after: date) -> Span | None:
+def first_occurrence(
+    schedule: Schedule, origin: date, week_start: int, after: date
+) -> Occurrence | None:
     """Return the first slot of a schedule that begins on a day or later, None if there is none.
 
     Args:
@@ -78,35 +80,35 @@ def in_season(schedule: Schedule, day: date) -> bool:
     return first <= of_year <= last if first <= last else of_year >= first or of_year <= last
 
 
-def _daily(_: Schedule, __: date, ___: int, after: date) -> Span:
-    return Span(after, after)
+def _daily(_: Schedule, __: date, ___: int, after: date) -> Occurrence:
+    return Occurrence(after, after)
 
 
-def _weekdays(schedule: Schedule, _: date, __: int, after: date) -> Span:
+def _weekdays(schedule: Schedule, _: date, __: int, after: date) -> Occurrence:
     day = after + _DAY * min((weekday - after.weekday()) % 7 for weekday in schedule.on)
-    return Span(day, day)
+    return Occurrence(day, day)
 
 
-def _every(schedule: Schedule, anchor: date, _: int, after: date) -> Span | None:
+def _every(schedule: Schedule, anchor: date, _: int, after: date) -> Occurrence | None:
     n, unit = schedule.n, schedule.unit
     if schedule.after_done:
         before = after - _DAY
         if unit in {"day", "week"}:
-            return Span(after, before + _DAY * (n if unit == "day" else 7 * n))
-        return Span(after, _months_on(before, n if unit == "month" else 12 * n) or after)
+            return Occurrence(after, before + _DAY * (n if unit == "day" else 7 * n))
+        return Occurrence(after, _months_on(before, n if unit == "month" else 12 * n) or after)
     if unit in {"day", "week"}:
         day = after + _DAY * ((anchor - after).days % (n if unit == "day" else 7 * n))
-        return Span(day, day)
+        return Occurrence(day, day)
     return _every_months(schedule, anchor, n if unit == "month" else 12 * n, after)
 
 
-def _every_months(schedule: Schedule, anchor: date, step: int, after: date) -> Span | None:
+def _every_months(schedule: Schedule, anchor: date, step: int, after: date) -> Occurrence | None:
     between = (after.year - anchor.year) * 12 + after.month - anchor.month
     months = between - between % step
     for _ in range(_MOST_STEPS):
         day = _months_on(anchor, months, clamp=schedule.month_end == "clamp")
         if day is not None and day >= after:
-            return Span(day, day)
+            return Occurrence(day, day)
         months += step
     return None
 
@@ -121,20 +123,20 @@ def _months_on(day: date, months: int, *, clamp: bool = True) -> date | None:
     return None if day.day > last and not clamp else date(year, month, min(day.day, last))
 
 
-def _quota(schedule: Schedule, _: date, week_start: int, after: date) -> Span:
+def _quota(schedule: Schedule, _: date, week_start: int, after: date) -> Occurrence:
     if schedule.unit == "week":
         begins = week_start if schedule.week_start is None else schedule.week_start
         gone = (after.weekday() - begins) % 7
-        return Span(after, after + _DAY * (6 - gone), gone > 0)
+        return Occurrence(after, after + _DAY * (6 - gone), gone > 0)
     if schedule.unit == "month":
         last = after.replace(day=monthrange(after.year, after.month)[1])
-        return Span(after, last, after.day > 1)
-    return Span(after, date(after.year, 12, 31), after > date(after.year, 1, 1))
+        return Occurrence(after, last, after.day > 1)
+    return Occurrence(after, date(after.year, 12, 31), after > date(after.year, 1, 1))
 
 
-def _rrule(schedule: Schedule, anchor: date, _: int, after: date) -> Span | None:
+def _rrule(schedule: Schedule, anchor: date, _: int, after: date) -> Occurrence | None:
     day = next_day(schedule.rule, anchor, after)
-    return None if day is None else Span(day, day)
+    return None if day is None else Occurrence(day, day)
 
 
 _SPANS = {

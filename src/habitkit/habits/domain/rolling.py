@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from habitkit.habits.domain.history import Life, Version
+    from habitkit.habits.domain.history import History, Version
     from habitkit.habits.domain.streaks import Slot
 
 __all__ = ["RollingCheckpoints", "Spans", "automatic_days", "longest"]
@@ -89,23 +89,23 @@ class RollingCheckpoints:
     a span before.
     """
 
-    def __init__(self, *read: tuple[Life, Sequence[Slot]]) -> None:
+    def __init__(self, *read: tuple[History, Sequence[Slot]]) -> None:
         """Take the readings of a history, each with its slots; all of them have to be settled."""
-        self._life = read[0][0]
+        self._history = read[0][0]
         self._spans = [
-            (begins, version, Spans(life.done.get(version, ()), schedule.n, schedule.span))
-            for life, _ in read
-            for begins, version in life.rolling
+            (begins, version, Spans(history.done.get(version, ()), schedule.n, schedule.span))
+            for history, _ in read
+            for begins, version in history.rolling
             for schedule in (version.schedule,)
         ]
         self._too_early = [
             (begins, slot.last + _DAY * longest(version.schedule.span))
-            for life, slots in read
-            for begins, version in life.rolling
+            for history, slots in read
+            for begins, version in history.rolling
             for slot in slots
             if slot.first < begins <= slot.last
         ]
-        self._latest = self._life.timeline.latest_label(self._life.now)
+        self._latest = self._history.timeline.latest_label(self._history.now)
 
     def settled(self, days: Iterable[date]) -> list[date]:
         """Return those of some days before which all is settled by now."""
@@ -117,7 +117,7 @@ class RollingCheckpoints:
 
         It is a matter of what was done before it, so it stays as it is while that does.
         """
-        since = self._life.since
+        since = self._history.since
         first = day if since is None else max(day, since.holds_from)
         ordinals = range(first.toordinal(), self._latest.toordinal())
         at = bisect_left(ordinals, day, key=lambda n: self._settled_before(date.fromordinal(n)))
@@ -125,8 +125,8 @@ class RollingCheckpoints:
 
     def needs_from(self, day: date) -> date:
         """Return from which day on check-ins are needed to judge from a day on."""
-        for begins, version in self._life.rolling:
-            if begins < day and self._life.version_on(day) == version:
+        for begins, version in self._history.rolling:
+            if begins < day and self._history.version_on(day) == version:
                 back = day.toordinal() - longest(version.schedule.span) + 1
                 return max(begins, date.fromordinal(max(back, 1)))
         return day
@@ -134,8 +134,8 @@ class RollingCheckpoints:
     def _settled_before(self, day: date) -> date:
         """Return a day before which nothing changes, whatever changes on a day or later."""
         open_still = (
-            max(begins, spans.settled_before(day))
-            for begins, version, spans in self._spans
+            max(begins, occurrences_of.settled_before(day))
+            for begins, version, occurrences_of in self._spans
             if not _is_closed(version, day)
         )
         return min([day, *open_still])

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
-from habitkit.errors import DayRefused, InvalidHabit, InvalidInstant
+from habitkit.errors import DayOutOfRange, InvalidHabit, InvalidInstant
 from habitkit.habits.domain import bitmap_state
 from habitkit.habits.domain.days import LATE_WINDOW, day_boundary, is_sealed
 from habitkit.habits.domain.facts import Void, ZoneChanged
@@ -30,7 +30,7 @@ __all__ = [
     "credit",
     "credit_where",
     "day",
-    "needs_judging",
+    "needs_recompute",
     "note",
     "possible",
     "source",
@@ -194,8 +194,8 @@ def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time)
         day_start: The wall time at which the day begins.
 
     Raises:
-        DayRefused: If the day has not begun (15 minutes of clock skew are forgiven), or lies more
-            than a hundred years back.
+        DayOutOfRange: If the day has not begun (15 minutes of clock skew are forgiven), or lies
+            more than a hundred years back.
     """
     if day == today:
         return "full"
@@ -204,7 +204,7 @@ def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time)
         day == today + _DAY and day_boundary(day, tz, day_start) - now <= _CLOCK_SKEW
     )
     if not begun or day < earliest:
-        raise DayRefused(day=day, earliest=earliest, latest=today)
+        raise DayOutOfRange(day=day, earliest=earliest, latest=today)
     return "history" if is_sealed(day, now, tz, day_start) else "full"
 
 
@@ -218,12 +218,12 @@ def credit_where(days: Timeline, day: date, today: date, now: datetime) -> Credi
         now: When the check-in was received.
 
     Raises:
-        DayRefused: If the day has not begun (15 minutes of clock skew are forgiven), or lies more
-            than a hundred years back.
+        DayOutOfRange: If the day has not begun (15 minutes of clock skew are forgiven), or lies
+            more than a hundred years back.
     """
     earliest = today - timedelta(days=MAX_BACKDATE_DAYS)
     if day < earliest or (day > today and days.begins(day) - now > _CLOCK_SKEW):
-        raise DayRefused(day=day, earliest=earliest, latest=today)
+        raise DayOutOfRange(day=day, earliest=earliest, latest=today)
     return "history" if now - days.ends(day) > LATE_WINDOW else "full"
 
 
@@ -240,10 +240,10 @@ def when_done(at: datetime, now: datetime) -> datetime:
     return at
 
 
-def needs_judging(habit: Habit, facts: Iterable[Fact]) -> bool:
-    """Tell whether a habit is more than plain."""
+def needs_recompute(habit: Habit, facts: Iterable[Fact]) -> bool:
+    """Tell whether a habit is not simple."""
     pinned = habit.clock.tz is not None
-    return not bitmap_state.is_plain(habit) or any(
+    return not bitmap_state.is_simple(habit) or any(
         not (pinned and isinstance(fact, ZoneChanged)) for fact in facts
     )
 

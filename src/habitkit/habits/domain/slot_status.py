@@ -7,7 +7,7 @@ from math import fsum
 from sys import float_info
 from typing import TYPE_CHECKING, NamedTuple
 
-from habitkit.habits.domain.occurrences import Span, first_span, frequency
+from habitkit.habits.domain.occurrences import Occurrence, first_occurrence, frequency
 from habitkit.habits.domain.rolling import automatic_days
 from habitkit.habits.domain.streaks import Slot
 
@@ -16,33 +16,35 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import CheckIn
     from habitkit.habits.domain.goals import Goal
-    from habitkit.habits.domain.history import Life, Version
+    from habitkit.habits.domain.history import History, Version
     from habitkit.habits.domain.schedules import Schedule
     from habitkit.habits.domain.streaks import Status
 
-__all__ = ["days_met", "excuse", "is_met", "judge", "slots", "spans"]
+__all__ = ["days_met", "evaluate_slot", "excuse", "is_met", "occurrences_of", "slots"]
 
 _DAY = timedelta(days=1)
 
 
-def slots(life: Life) -> list[Slot]:
+def slots(history: History) -> list[Slot]:
     """Return all slots until the horizon as they stand before freezes."""
-    found = spans(life, life.start, life.horizon)
-    return [judge(life, version, span) for version, span in found]
+    found = occurrences_of(history, history.start, history.horizon)
+    return [evaluate_slot(history, version, span) for version, span in found]
 
 
-def spans(life: Life, first: date, last: date) -> Iterator[tuple[Version, Span]]:
+def occurrences_of(
+    history: History, first: date, last: date
+) -> Iterator[tuple[Version, Occurrence]]:
     """Yield the slots' days in order, each with what is in force when it begins.
 
     Args:
-        life: What the facts say.
+        history: What the facts say.
         first: A day on which a slot may begin, the day after one has ended or of the whole history.
         last: The last day on which a slot may begin.
     """
     day = first
     while True:
-        version = life.version_on(day)
-        span = first_span(version.schedule, version.origin, life.week_start, day)
+        version = history.version_on(day)
+        span = first_occurrence(version.schedule, version.origin, history.week_start, day)
         if version.until is not None and (span is None or span.first >= version.until):
             day = version.until
             if day > last:
@@ -51,34 +53,36 @@ def spans(life: Life, first: date, last: date) -> Iterator[tuple[Version, Span]]
         if span is None or span.first > last:
             return
         if version.schedule.after_done:
-            span = span._replace(last=_day_done(life, version, span))
+            span = span._replace(last=_day_done(history, version, span))
         yield version, span
         if span.last == date.max:
             return
         day = span.last + _DAY
 
 
-def judge(life: Life, version: Version, span: Span, *, open_still: bool = False) -> Slot:
+def evaluate_slot(
+    history: History, version: Version, span: Occurrence, *, open_still: bool = False
+) -> Slot:
     """Return how a slot stands before freezes.
 
     Args:
-        life: What the facts say.
+        history: What the facts say.
         version: What was in force when it began.
         span: Its days.
         open_still: True to take its deadline as not having come.
     """
     schedule, goal = version.schedule, version.goal
     needed = _needed(schedule)
-    excused = excuse(life, version, span)
-    tally = _tally(life, version, span, needed)
-    deadline = life.deadline(schedule, span.last)
-    is_open = open_still or life.now < deadline
+    excused = excuse(history, version, span)
+    tally = _tally(history, version, span, needed)
+    deadline = history.deadline(schedule, span.last)
+    is_open = open_still or history.now < deadline
     status, why = _verdict(goal, tally, is_open=is_open, excused=excused)
     if schedule.kind == "rolling":
-        near = _automatic(life, version, span.first)
+        near = _automatic(history, version, span.first)
         if status != "DONE" and span.first in near:
             status, why = "DONE", "enough days near it"
-    if status == "MISSED" and life.is_repaired(span.first, span.last):
+    if status == "MISSED" and history.is_repaired(span.first, span.last):
         status, why = "FROZEN", "repaired"
     progress = 1.0 if status == "DONE" and goal.kind in {"avoid", "at_most"} else tally.progress
     freq, span_days = frequency(schedule)
@@ -97,9 +101,9 @@ def judge(life: Life, version: Version, span: Span, *, open_still: bool = False)
     )
 
 
-def days_met(life: Life, version: Version, first: date, last: date) -> set[date]:
+def days_met(history: History, version: Version, first: date, last: date) -> set[date]:
     """Return on which of some days the goal was met by that day's records."""
-    recorded = _recorded(life, version, first, last)
+    recorded = _recorded(history, version, first, last)
     return {
         day
         for day, records in recorded.items()
@@ -107,16 +111,16 @@ def days_met(life: Life, version: Version, first: date, last: date) -> set[date]
     }
 
 
-def _automatic(life: Life, version: Version, first: date) -> set[date]:
+def _automatic(history: History, version: Version, first: date) -> set[date]:
     """Return the days that a rolling schedule counts as done, asked at its first slot first."""
-    found = life.automatic.get(version)
+    found = history.automatic.get(version)
     if found is None:
-        if life.since is not None and first == life.since.day:
-            first = life.since.needs_from
-        met = days_met(life, version, first, life.horizon)
-        done = life.done[version] = [day for day in met if life.version_on(day) == version]
+        if history.since is not None and first == history.since.day:
+            first = history.since.needs_from
+        met = days_met(history, version, first, history.horizon)
+        done = history.done[version] = [day for day in met if history.version_on(day) == version]
         found = automatic_days(done, version.schedule.n, version.schedule.span)
-        life.automatic[version] = found
+        history.automatic[version] = found
     return found
 
 
@@ -138,10 +142,10 @@ class _Tally(NamedTuple):
     progress: float
 
 
-def _tally(life: Life, version: Version, span: Span, needed: int) -> _Tally:
+def _tally(history: History, version: Version, span: Occurrence, needed: int) -> _Tally:
     """Fold what counts of a slot's records."""
     goal = version.goal
-    days = _recorded(life, version, span.first, span.last)
+    days = _recorded(history, version, span.first, span.last)
     if not days:
         return _Tally(0, None, met=False, over=False, progress=0.0)
     amount = _folded(goal, [record for records in days.values() for record in records])
@@ -188,18 +192,18 @@ _UNRECORDED: dict[str, tuple[Status, str]] = {
 }
 
 
-def excuse(life: Life, version: Version, span: Span) -> str | None:
+def excuse(history: History, version: Version, span: Occurrence) -> str | None:
     """Return why a slot need not be done, or None; one that is excused is not open."""
     if span.partial:
         return "partial"
-    if life.archived and span.last >= life.horizon:
+    if history.archived and span.last >= history.horizon:
         return "archived"
-    if life.is_over_at_birth(version.schedule, span.last):
+    if history.is_over_at_birth(version.schedule, span.last):
         return "created too late"
     left, why = _needed(version.schedule), None
     day = span.first
     while day <= span.last:
-        free = life.freedom(day, version.schedule)
+        free = history.exempt_reason(day, version.schedule)
         if free is None:
             left -= 1
             if not left:
@@ -216,27 +220,27 @@ def _needed(schedule: Schedule) -> int:
 
 
 def _recorded(
-    life: Life, version: Version, first: date, last: date
+    history: History, version: Version, first: date, last: date
 ) -> dict[date, Sequence[CheckIn]]:
     """Return what counts of the records of some days, by day."""
     goal, schedule = version.goal, version.schedule
     found: dict[date, Sequence[CheckIn]] = {}
-    for day in life.days_recorded(first, last):
-        records = life.records(day, schedule.window)
+    for day in history.days_recorded(first, last):
+        records = history.records(day, schedule.window)
         if goal.kind in {"done", "avoid"}:
             records = [record for record in records if record.amount > 0]
         if not records:
             continue
-        if goal.kind in {"avoid", "at_most"} and life.freedom(day, schedule) is not None:
+        if goal.kind in {"avoid", "at_most"} and history.exempt_reason(day, schedule) is not None:
             continue
         found[day] = records
     return found
 
 
-def _day_done(life: Life, version: Version, span: Span) -> date:
+def _day_done(history: History, version: Version, span: Occurrence) -> date:
     """Return the day on which a slot that ends when it is done ends."""
     so_far: list[CheckIn] = []
-    for day, records in _recorded(life, version, span.first, span.last).items():
+    for day, records in _recorded(history, version, span.first, span.last).items():
         so_far += records
         if _meets(version.goal, _folded(version.goal, so_far)):
             return day

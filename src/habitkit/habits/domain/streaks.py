@@ -1,4 +1,4 @@
-"""Values of the streaks room."""
+"""Values of the streaks module."""
 
 from datetime import date, datetime
 from typing import Literal, NamedTuple
@@ -142,7 +142,7 @@ class Checkpoint(NamedTuple):
             rolling schedule.
         holds_from: From which day on facts may change and leave all this as it is; the day itself
             or, under a rolling schedule, a later one.
-        strength_by: The name of the function that told the strength; none for the default.
+        strength_by: The name of the function that computed the strength; none for the default.
     """
 
     day: date
@@ -155,35 +155,36 @@ class Checkpoint(NamedTuple):
 
 
 NO_DAY = date.min
-"""In the place of the first day of a strip that is empty; a database keeps NULL."""
+"""In the place of the first day of a bitmap that is empty; a database keeps NULL."""
 
 
 class Snapshot(NamedTuple):
-    """A habit's history as a strip, one byte a day: ``1`` done, ``x`` missed.
+    """A habit's history as a bitmap, one byte a day: ``1`` done, ``x`` missed.
 
-    A strip begins and ends with a done day, or is empty; so the same facts give the same snapshot.
+    A bitmap begins and ends with a done day, or is empty; so the same facts give the same snapshot.
 
     Attributes:
         habit_id: The habit.
         owner: Whose habit.
-        first_day: The day of the first mark; ``NO_DAY`` while the strip is empty.
-        marks: The strip.
+        first_day: The day of its first byte; ``NO_DAY`` while the bitmap is empty.
+        bitmap: The bitmap.
         best: The length of the longest run.
         rev: The owner's revision that wrote it.
-        judged_at: When the events of the habit were last derived from its facts; None while
-            the strip alone tells how it stands.
-        look_at: When the habit has to be looked at, as time may have changed what has to be told.
-        checkpoints: Where judging may begin, oldest first; none while the strip alone tells.
+        recomputed_at: When the events of the habit were last derived from its facts; None while
+            the bitmap alone says how it stands.
+        sweep_at: When the sweep has to visit the habit, as time may have changed which events have
+            to be emitted.
+        checkpoints: Where judging may begin, oldest first; none while the bitmap alone says.
     """
 
     habit_id: UUID
     owner: str
     first_day: date
-    marks: bytes
+    bitmap: bytes
     best: int
     rev: int
-    judged_at: datetime | None = None
-    look_at: datetime | None = None
+    recomputed_at: datetime | None = None
+    sweep_at: datetime | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
 
 

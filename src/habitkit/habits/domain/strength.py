@@ -31,9 +31,9 @@ def smoothed(previous: float, slot: Slot) -> float:
 
 
 def name_of(strength: Strength) -> str:
-    """Return by which name a checkpoint remembers who told its strength; none for the default.
+    """Return by which name a checkpoint records what computed its strength; none for the default.
 
-    It is what its attribute ``name`` says, or else where it is defined; a ``partial`` is told from
+    It is what its attribute ``name`` says, or else where it is defined; a ``partial`` differs from
     others by what it was given.
     """
     if strength is smoothed:

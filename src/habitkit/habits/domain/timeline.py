@@ -75,8 +75,10 @@ class Timeline:
         if len(self._stretches) == 1:
             return self.ends(day) - self.begins(day)
         parts = zip(self._boundaries(day), self._boundaries(day + _DAY), strict=True)
-        spans = (min(after, end) - max(at, start) for (start, end, at), (_, _, after) in parts)
-        return sum((span for span in spans if span > timedelta(0)), timedelta(0))
+        occurrences_of = (
+            min(after, end) - max(at, start) for (start, end, at), (_, _, after) in parts
+        )
+        return sum((span for span in occurrences_of if span > timedelta(0)), timedelta(0))
 
     def is_short(self, day: date) -> bool:
         """Tell whether a day was lived for less than it takes to be due."""

@@ -66,7 +66,7 @@ def _are_in(wanted: Sequence[str], text: str) -> bool:
 
 def _split(text: str) -> list[str]:
     """Return the words of a text as they stand in it, whatever their length."""
-    if text.isascii():  # the same by a shorter road
+    if text.isascii():  # the same by a shorter path
         return _ASCII.findall(text.lower())
     parted = normalize("NFC", text).translate(_PARTS)  # as NFKC makes marks of some signs
     folded = normalize("NFKC", normalize("NFKC", parted).casefold()).replace("i\u0307", "i")

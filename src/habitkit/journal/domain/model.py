@@ -1,4 +1,4 @@
-"""Values of the journal: rows of events, deliveries, messages between owners, answers."""
+"""Values of the journal: rows of events, deliveries, messages, idempotency records."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,10 +10,10 @@ from attrs import frozen
 from habitkit.events import Event
 
 __all__ = [
-    "Answer",
     "Delivery",
     "EventRow",
     "Failure",
+    "IdempotencyRecord",
     "Locked",
     "Message",
     "RelayReport",
@@ -83,7 +83,7 @@ class Delivery:
     """An event that the relay has claimed.
 
     Attributes:
-        event: What is to be told.
+        event: What is to be delivered.
         attempt: The number of this attempt, from 1.
     """
 
@@ -117,8 +117,8 @@ class Message:
 
 
 @frozen
-class Answer:
-    """What an idempotency key was answered with.
+class IdempotencyRecord:
+    """What was done under an idempotency key.
 
     Attributes:
         owner: Whose key.
@@ -126,7 +126,7 @@ class Answer:
         key: The key.
         request: The caller's arguments, as texts.
         result: The first result, as JSON text.
-        at: When it was answered.
+        at: When it was done.
     """
 
     owner: str
@@ -172,11 +172,11 @@ class SweepReport:
     Attributes:
         applied: How many inbox messages were applied.
         failed: Messages that could not be applied.
-        forgotten: How many answers to old idempotency keys were dropped.
+        forgotten: How many old idempotency records were dropped.
         expired: How many holds were recorded as expired.
         sealed: How many entries of wallets were put under block hashes.
         more: True if the limit was reached, so another sweep has work to do.
-        habits: How many habits were looked at because time had changed something.
+        habits: How many habits were visited because time had changed something.
     """
 
     applied: int

@@ -10,7 +10,7 @@ from habitkit.errors import IdempotencyConflict, InvalidInstant
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from habitkit.journal.domain.model import Answer
+    from habitkit.journal.domain.model import IdempotencyRecord
 
 __all__ = [
     "CLAIM_SECONDS",
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 IDEMPOTENCY_DAYS = 30
-"""How long the answer to an idempotency key is kept."""
+"""How long the record of an idempotency key is kept."""
 
 MAX_MESSAGE_ATTEMPTS = 5
 """How often an inbox message is tried before it is left for a person to look at."""
@@ -38,9 +38,9 @@ _CLOCK_SKEW = timedelta(minutes=15)
 _LONGEST_DELAY_SECONDS = 3600
 
 
-def expired(answer_at: datetime, now: datetime) -> bool:
-    """Tell whether an answer is too old to be given again."""
-    return now - answer_at > timedelta(days=IDEMPOTENCY_DAYS)
+def expired(recorded_at: datetime, now: datetime) -> bool:
+    """Tell whether a record is too old to be used."""
+    return now - recorded_at > timedelta(days=IDEMPOTENCY_DAYS)
 
 
 def happened(at: datetime, now: datetime) -> datetime:
@@ -76,16 +76,16 @@ def _text(value: object) -> str:
     return repr(value)
 
 
-def same_request(answer: Answer, request: Mapping[str, str]) -> None:
+def same_request(record: IdempotencyRecord, request: Mapping[str, str]) -> None:
     """Accept a request that equals the first one under its key.
 
     Raises:
         IdempotencyConflict: If it differs, naming the arguments.
     """
-    names = sorted(answer.request.keys() | request.keys())
-    differing = [name for name in names if answer.request.get(name) != request.get(name)]
+    names = sorted(record.request.keys() | request.keys())
+    differing = [name for name in names if record.request.get(name) != request.get(name)]
     if differing:
-        raise IdempotencyConflict(answer.operation, answer.key, differing)
+        raise IdempotencyConflict(record.operation, record.key, differing)
 
 
 def reason(error: Exception) -> str:

@@ -95,8 +95,8 @@ class _SyncView:
         return self._store.name
 
     @property
-    def rooms(self) -> Collection[str]:
-        return self._store.rooms
+    def modules(self) -> Collection[str]:
+        return self._store.modules
 
     @property
     def capabilities(self) -> Collection[str]:

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from habitkit.async_kit import AsyncHabitKit
-from habitkit.binding import Action, Procedure
+from habitkit.binding import Action, Workflow
 from habitkit.journal.service import record
 from habitkit.reactions import subscribe
 from habitkit.testing import FakeClock
@@ -106,16 +106,16 @@ class AsyncCases(AsyncContract):
     def test_the_relay_awaits_async_subscribers_and_calls_the_others(
         self, async_store: AsyncStore, loop_thread: LoopThread
     ) -> None:
-        told: list[tuple[str, int]] = []
+        delivered: list[tuple[str, int]] = []
 
         async def awaited(event: StoredEvent) -> None:
             await asyncio.sleep(0)
             if event.fields["n"] == 1:
                 raise ValueError
-            told.append(("awaited", event.fields["n"]))
+            delivered.append(("awaited", event.fields["n"]))
 
         def called(event: StoredEvent) -> None:
-            told.append(("called", event.fields["n"]))
+            delivered.append(("called", event.fields["n"]))
 
         kit = AsyncHabitKit(
             async_store,
@@ -131,7 +131,7 @@ class AsyncCases(AsyncContract):
             return first.delivered, len(first.failed), second.delivered
 
         assert loop_thread.run(main()) == (2, 1, 0)
-        assert sorted(told) == [("awaited", 0), ("awaited", 2), ("called", 0), ("called", 2)]
+        assert sorted(delivered) == [("awaited", 0), ("awaited", 2), ("called", 0), ("called", 2)]
 
 
 class CancellationCases(AsyncContract):
@@ -251,10 +251,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def _actions(kit: AsyncHabitKit) -> Iterator[object]:
-    """Return every bound action of a kit and its rooms."""
-    rooms = [kit, kit.events, kit.relay]
-    rooms += [getattr(kit, room) for room in kit._runner.store.rooms]  # noqa: SLF001 - no other way
-    for room in rooms:
-        for name in dir(type(room)):
-            if isinstance(getattr(type(room), name), Action | Procedure):
-                yield getattr(room, name)
+    """Return every bound action of a kit and its services."""
+    services = [kit, kit.events, kit.relay]
+    services += [getattr(kit, service) for service in kit._runner.store.modules]  # noqa: SLF001 - no other way
+    for service in services:
+        for name in dir(type(service)):
+            if isinstance(getattr(type(service), name), Action | Workflow):
+                yield getattr(service, name)

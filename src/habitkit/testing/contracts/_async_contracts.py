@@ -74,7 +74,7 @@ class AsyncHabitsContract(AsyncContract, HabitsContract):
     def test_a_check_in_cancelled_at_any_point_happens_wholly_or_not_at_all(
         self, async_kit: AsyncHabitKit, async_store: AsyncStore, loop_thread: LoopThread
     ) -> None:
-        pays = "coins" in async_store.rooms
+        pays = "coins" in async_store.modules
 
         async def act(owner: str) -> CheckedIn:
             return await async_kit.habits.check_in(habits[owner])

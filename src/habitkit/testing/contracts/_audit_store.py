@@ -1,4 +1,4 @@
-"""Contract of ``BookStore`` on the bare port."""
+"""Contract of ``AuditStore`` on the bare port."""
 # ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.coins.audit.domain.model import Block, Digest, Line, Sum
+from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
 from habitkit.coins.domain.model import Settled
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW
-from habitkit.testing.contracts._sample_ledger import LARGEST, Book, an_account, an_id
+from habitkit.testing.contracts._sample_ledger import LARGEST, SampleLedger, an_account, an_id
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -21,26 +21,29 @@ if TYPE_CHECKING:
     from habitkit.coins.domain.model import Account, Transfer
     from habitkit.store import Store, Stores
 
-__all__ = ["BookStoreCases"]
+__all__ = ["AuditStoreCases"]
 
 MINT, WALLET = an_account(1, role="mint"), an_account(2, floor=0)
 BOBS = an_account(3, "bob", floor=0)
 GEMS = [an_account(4, role="mint", currency="gem"), an_account(5, currency="gem")]
 
 
-class BookStoreCases(Contract):
-    """Part of ``CoinsContract``: what ``BookStore`` tells and keeps."""
+class AuditStoreCases(Contract):
+    """Part of ``CoinsContract``: what ``AuditStore`` tells and keeps."""
 
     @pytest.fixture
-    def books(self, store: Store) -> Book:
+    def audited_ledger(self, store: Store) -> SampleLedger:
         """Ada's mint and wallet, and bob's wallet."""
-        return Book(store, MINT, WALLET, BOBS)
+        return SampleLedger(store, MINT, WALLET, BOBS)
 
-    def test_accounts_come_by_their_id_of_one_owner_or_of_all(self, books: Book) -> None:
+    def test_accounts_come_by_their_id_of_one_owner_or_of_all(
+        self, audited_ledger: SampleLedger
+    ) -> None:
         def accounts(after: int | None, limit: int, owner: str | None = None) -> list[Account]:
             start = None if after is None else an_id(after)
             return read(
-                books.store, lambda stores: stores.coins.books.accounts(start, limit, owner=owner)
+                audited_ledger.store,
+                lambda stores: stores.coins.audit.accounts(start, limit, owner=owner),
             )
 
         assert accounts(None, 9) == [MINT, WALLET, BOBS]
@@ -50,101 +53,121 @@ class BookStoreCases(Contract):
         assert accounts(1, 9, "ada") == [WALLET]
         assert accounts(3, 9) == accounts(None, 9, "cyd") == []
 
-    def test_an_account_is_found_by_its_id(self, books: Book) -> None:
-        books.move(20, MINT, WALLET, 3)
+    def test_an_account_is_found_by_its_id(self, audited_ledger: SampleLedger) -> None:
+        audited_ledger.move(20, MINT, WALLET, 3)
 
-        assert books.found() == books.state
-        assert read(books.store, lambda stores: stores.coins.books.account(an_id(99))) is None
+        assert audited_ledger.found() == audited_ledger.state
+        assert (
+            read(audited_ledger.store, lambda stores: stores.coins.audit.account(an_id(99))) is None
+        )
 
-    def test_lines_are_entries_with_all_facts_of_their_transfers(self, books: Book) -> None:
-        award = books.move(20, MINT, WALLET, 5, memo="hi", metadata={"n": [1]})
-        gift = books.move(21, WALLET, BOBS, 3, kind="transfer", target="bob")
-        back = books.move(22, BOBS, WALLET, 3, kind="reversal", source="bob", reverses=gift.id)
+    def test_lines_are_entries_with_all_facts_of_their_transfers(
+        self, audited_ledger: SampleLedger
+    ) -> None:
+        award = audited_ledger.move(20, MINT, WALLET, 5, memo="hi", metadata={"n": [1]})
+        gift = audited_ledger.move(21, WALLET, BOBS, 3, kind="transfer", target="bob")
+        back = audited_ledger.move(
+            22, BOBS, WALLET, 3, kind="reversal", source="bob", reverses=gift.id
+        )
 
         lines = [_line(1, award, 5, 5), _line(2, gift, -3, 2), _line(3, back, 3, 5)]
-        assert _lines(books, WALLET) == lines
-        assert _lines(books, WALLET, 1, 1) == lines[1:2]
-        assert _lines(books, WALLET, 3) == []
-        assert _lines(books, BOBS) == [_line(1, gift, 3, 3), _line(2, back, -3, 0)]
+        assert _lines(audited_ledger, WALLET) == lines
+        assert _lines(audited_ledger, WALLET, 1, 1) == lines[1:2]
+        assert _lines(audited_ledger, WALLET, 3) == []
+        assert _lines(audited_ledger, BOBS) == [_line(1, gift, 3, 3), _line(2, back, -3, 0)]
 
-    def test_the_sums_are_those_of_all_accounts_entries_and_transfers(self, books: Book) -> None:
-        assert read(books.store, lambda stores: stores.coins.books.sums())[:1] in (
+    def test_the_sums_are_those_of_all_accounts_entries_and_transfers(
+        self, audited_ledger: SampleLedger
+    ) -> None:
+        assert read(audited_ledger.store, lambda stores: stores.coins.audit.sums())[:1] in (
             [],
             [Sum("coin", 0, 0, 0, 0)],
         )
-        books.move(20, MINT, WALLET, LARGEST)
-        books.move(21, WALLET, BOBS, 1, kind="transfer", target="bob")
-        books.move(22, MINT, WALLET, 1)
-        gems = Book(books.store, *GEMS)
+        audited_ledger.move(20, MINT, WALLET, LARGEST)
+        audited_ledger.move(21, WALLET, BOBS, 1, kind="transfer", target="bob")
+        audited_ledger.move(22, MINT, WALLET, 1)
+        gems = SampleLedger(audited_ledger.store, *GEMS)
         gems.move(30, GEMS[0], GEMS[1], 2, currency="gem")
 
-        sums = read(books.store, lambda stores: stores.coins.books.sums())
+        sums = read(audited_ledger.store, lambda stores: stores.coins.audit.sums())
 
         assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
         assert all(type(number) is int for each in sums for number in each[1:])
 
-    def test_accounts_are_noted_as_unsealed_once(self, books: Book) -> None:
-        _unsealed(books, WALLET, BOBS)
-        _unsealed(books, BOBS)
-        _unsealed(books)
+    def test_accounts_are_noted_as_unsealed_once(self, audited_ledger: SampleLedger) -> None:
+        _unsealed(audited_ledger, WALLET, BOBS)
+        _unsealed(audited_ledger, BOBS)
+        _unsealed(audited_ledger)
 
-        assert _to_seal(books) == {(WALLET.id, "ada"), (BOBS.id, "bob")}
-        assert len(_to_seal(books, 1)) == 1
+        assert _to_seal(audited_ledger) == {(WALLET.id, "ada"), (BOBS.id, "bob")}
+        assert len(_to_seal(audited_ledger, 1)) == 1
 
-    def test_a_block_seals_its_account_up_to_its_last_entry(self, books: Book) -> None:
+    def test_a_block_seals_its_account_up_to_its_last_entry(
+        self, audited_ledger: SampleLedger
+    ) -> None:
         for n in range(3):
-            books.move(20 + n, MINT, WALLET)
-        _unsealed(books, WALLET, BOBS)
+            audited_ledger.move(20 + n, MINT, WALLET)
+        _unsealed(audited_ledger, WALLET, BOBS)
         first, second = _block(1, 2), _block(3, 3)
 
-        _seal(books, first, more=True)
-        assert books.found()[WALLET.id].sealed == 2
-        assert (WALLET.id, "ada") in _to_seal(books)
+        _seal(audited_ledger, first, more=True)
+        assert audited_ledger.found()[WALLET.id].sealed == 2
+        assert (WALLET.id, "ada") in _to_seal(audited_ledger)
 
-        _seal(books, second, more=False)
-        assert books.found()[WALLET.id].sealed == 3
-        assert _to_seal(books) == {(BOBS.id, "bob")}
-        _unsealed(books, WALLET)
-        assert (WALLET.id, "ada") in _to_seal(books), "it may be noted anew"
+        _seal(audited_ledger, second, more=False)
+        assert audited_ledger.found()[WALLET.id].sealed == 3
+        assert _to_seal(audited_ledger) == {(BOBS.id, "bob")}
+        _unsealed(audited_ledger, WALLET)
+        assert (WALLET.id, "ada") in _to_seal(audited_ledger), "it may be noted anew"
 
-    def test_a_posting_leaves_an_account_sealed_as_far_as_it_was(self, books: Book) -> None:
-        books.move(20, MINT, WALLET)
-        _seal(books, _block(1, 1), more=False)
+    def test_a_posting_leaves_an_account_sealed_as_far_as_it_was(
+        self, audited_ledger: SampleLedger
+    ) -> None:
+        audited_ledger.move(20, MINT, WALLET)
+        _seal(audited_ledger, _block(1, 1), more=False)
 
-        books.move(21, MINT, WALLET)
-        write(books.store, lambda stores: stores.coins.set_floor(WALLET.id, -1, 0))
+        audited_ledger.move(21, MINT, WALLET)
+        write(audited_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, -1, 0))
 
-        (found,) = (account for account in books.found().values() if account.id == WALLET.id)
+        (found,) = (
+            account for account in audited_ledger.found().values() if account.id == WALLET.id
+        )
         assert (found.seq, found.sealed) == (2, 1)
 
-    def test_blocks_come_in_order_and_each_is_there_once(self, books: Book) -> None:
+    def test_blocks_come_in_order_and_each_is_there_once(
+        self, audited_ledger: SampleLedger
+    ) -> None:
         for n in range(4):
-            books.move(20 + n, MINT, WALLET)
+            audited_ledger.move(20 + n, MINT, WALLET)
         blocks = [_block(1, 1), _block(2, 3), _block(4, 4)]
         for block in blocks:
-            _seal(books, block, more=True)
+            _seal(audited_ledger, block, more=True)
 
         with pytest.raises(Duplicate):
-            _seal(books, _block(2, 3), more=False)
+            _seal(audited_ledger, _block(2, 3), more=False)
 
-        assert _blocks(books) == blocks
-        assert _blocks(books, 1, 1) == blocks[1:2]
-        assert _blocks(books, 4) == []
+        assert _blocks(audited_ledger) == blocks
+        assert _blocks(audited_ledger, 1, 1) == blocks[1:2]
+        assert _blocks(audited_ledger, 4) == []
         last = partial(_last_block, WALLET.id), partial(_last_block, BOBS.id)
-        assert [read(books.store, query) for query in last] == [blocks[2], None]
+        assert [read(audited_ledger.store, query) for query in last] == [blocks[2], None]
 
-    def test_a_transfer_gets_a_digest_once(self, books: Book) -> None:
-        books.move(20, MINT, WALLET, memo="hi")
-        books.move(21, MINT, WALLET, memo="ho")
+    def test_a_transfer_gets_a_digest_once(self, audited_ledger: SampleLedger) -> None:
+        audited_ledger.move(20, MINT, WALLET, memo="hi")
+        audited_ledger.move(21, MINT, WALLET, memo="ho")
         first, other = bytes(range(16)), bytes(16)
-        _digest(books, Digest(an_id(20), first, b"d" * 32))
+        _digest(audited_ledger, Digest(an_id(20), first, b"d" * 32))
 
-        _digest(books, Digest(an_id(20), other, b"e" * 32), Digest(an_id(21), other, b"f" * 32))
+        _digest(
+            audited_ledger, Digest(an_id(20), other, b"e" * 32), Digest(an_id(21), other, b"f" * 32)
+        )
 
-        found = [(line.salt, line.digest) for line in _lines(books, WALLET)]
+        found = [(line.salt, line.digest) for line in _lines(audited_ledger, WALLET)]
         assert found == [(first, b"d" * 32), (other, b"f" * 32)]
 
-    def test_forgetting_erases_words_and_salts_and_leaves_the_rest(self, books: Book) -> None:
+    def test_forgetting_erases_words_and_salts_and_leaves_the_rest(
+        self, audited_ledger: SampleLedger
+    ) -> None:
         said: list[dict[str, Any]] = [
             {"memo": "hi"},
             {"metadata": {"n": 1}},
@@ -153,13 +176,14 @@ class BookStoreCases(Contract):
             {"memo": "as well"},
         ]
         for n, words in enumerate(said):
-            books.move(20 + n, MINT, WALLET, **words)
-            _digest(books, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
-        before = _lines(books, WALLET)
+            audited_ledger.move(20 + n, MINT, WALLET, **words)
+            _digest(audited_ledger, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
+        before = _lines(audited_ledger, WALLET)
 
         def forget(after: int, last: int) -> int:
             return write(
-                books.store, lambda stores: stores.coins.books.forget(WALLET.id, after, last)
+                audited_ledger.store,
+                lambda stores: stores.coins.audit.forget(WALLET.id, after, last),
             )
 
         assert forget(0, 3) == 2
@@ -170,21 +194,22 @@ class BookStoreCases(Contract):
             line._replace(memo=None, metadata=None, salt=None) if line.seq != 4 else line
             for line in before
         ]
-        assert _lines(books, WALLET) == erased
+        assert _lines(audited_ledger, WALLET) == erased
         entry = read(
-            books.store,
+            audited_ledger.store,
             lambda stores: stores.coins.entries(WALLET.id, None, 1, newest_first=False),
         )[0]
         assert (entry.memo, entry.metadata, entry.amount) == (None, None, 1)
 
-    def test_entitlements_come_by_their_key(self, books: Book) -> None:
+    def test_entitlements_come_by_their_key(self, audited_ledger: SampleLedger) -> None:
         rows = [Settled(f"done:{n}", "coin", n) for n in range(5)]
-        write(books.store, lambda stores: stores.coins.settle("ada", rows[::-1]))
-        write(books.store, lambda stores: stores.coins.settle("bob", rows[:1]))
+        write(audited_ledger.store, lambda stores: stores.coins.settle("ada", rows[::-1]))
+        write(audited_ledger.store, lambda stores: stores.coins.settle("bob", rows[:1]))
 
         def page(owner: str, after: str | None, limit: int) -> list[Settled]:
             return read(
-                books.store, lambda stores: stores.coins.books.entitlements(owner, after, limit)
+                audited_ledger.store,
+                lambda stores: stores.coins.audit.entitlements(owner, after, limit),
             )
 
         assert page("ada", None, 9) == rows
@@ -193,42 +218,48 @@ class BookStoreCases(Contract):
         assert page("bob", None, 9) == rows[:1]
 
 
-def _line(seq: int, of: Transfer, amount: int, balance: int) -> Line:
+def _line(seq: int, of: Transfer, amount: int, balance: int) -> LedgerLine:
     facts = (of.source, of.target, of.currency, of.amount, of.memo, of.metadata, of.reverses)
-    return Line(seq, of.id, amount, balance, of.at, of.kind, *facts, None, None, of.at)
+    return LedgerLine(seq, of.id, amount, balance, of.at, of.kind, *facts, None, None, of.at)
 
 
-def _lines(books: Book, account: Account, after: int = 0, limit: int = 100) -> list[Line]:
-    return read(books.store, lambda stores: stores.coins.books.lines(account.id, after, limit))
+def _lines(
+    audited_ledger: SampleLedger, account: Account, after: int = 0, limit: int = 100
+) -> list[LedgerLine]:
+    return read(
+        audited_ledger.store, lambda stores: stores.coins.audit.lines(account.id, after, limit)
+    )
 
 
-def _unsealed(books: Book, *accounts: Account) -> None:
+def _unsealed(audited_ledger: SampleLedger, *accounts: Account) -> None:
     noted = [account.id for account in accounts]
-    write(books.store, lambda stores: stores.coins.books.unsealed(noted))
+    write(audited_ledger.store, lambda stores: stores.coins.audit.unsealed(noted))
 
 
-def _to_seal(books: Book, limit: int = 9) -> set[tuple[UUID, str]]:
-    found = read(books.store, lambda stores: stores.coins.books.to_seal(None, limit))
+def _to_seal(audited_ledger: SampleLedger, limit: int = 9) -> set[tuple[UUID, str]]:
+    found = read(audited_ledger.store, lambda stores: stores.coins.audit.to_seal(None, limit))
     assert len(set(found)) == len(found)
     return set(found)
 
 
 def _block(first: int, last: int) -> Block:
-    marks = b"12345678" * (last - first + 1)
-    return Block(WALLET.id, first, last, bytes([last] * 32), marks, NOW)
+    hash_prefixes = b"12345678" * (last - first + 1)
+    return Block(WALLET.id, first, last, bytes([last] * 32), hash_prefixes, NOW)
 
 
-def _seal(books: Book, block: Block, *, more: bool) -> None:
-    write(books.store, lambda stores: stores.coins.books.seal(block, more=more))
+def _seal(audited_ledger: SampleLedger, block: Block, *, more: bool) -> None:
+    write(audited_ledger.store, lambda stores: stores.coins.audit.seal(block, more=more))
 
 
-def _blocks(books: Book, after: int = 0, limit: int = 9) -> list[Block]:
-    return read(books.store, lambda stores: stores.coins.books.blocks(WALLET.id, after, limit))
+def _blocks(audited_ledger: SampleLedger, after: int = 0, limit: int = 9) -> list[Block]:
+    return read(
+        audited_ledger.store, lambda stores: stores.coins.audit.blocks(WALLET.id, after, limit)
+    )
 
 
 def _last_block(account_id: UUID, stores: Stores) -> Block | None:
-    return stores.coins.books.last_block(account_id)
+    return stores.coins.audit.last_block(account_id)
 
 
-def _digest(books: Book, *digests: Digest) -> None:
-    write(books.store, lambda stores: stores.coins.books.digest(digests))
+def _digest(audited_ledger: SampleLedger, *digests: Digest) -> None:
+    write(audited_ledger.store, lambda stores: stores.coins.audit.digest(digests))

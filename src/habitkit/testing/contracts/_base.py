@@ -10,15 +10,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import habitkit.testing
-from habitkit.binding import Action, Procedure
+from habitkit.binding import Action, Workflow
 from habitkit.errors import NotFound
-from habitkit.options import Wiring, begin
+from habitkit.options import KitSettings, begin
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping
 
-    from habitkit.binding import SyncRoom
+    from habitkit.binding import SyncService
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
@@ -49,7 +49,7 @@ class Contract:
 
     Attributes:
         capabilities: What the store can do beyond the ports; see ``habitkit.ports``.
-        proves: The rooms of which a contract proves that the store keeps them.
+        proves: The modules of which a contract proves that the store keeps them.
         share_of_cases: How many of the usual random cases the laws are put to, for instance 1 / 3.
             The laws are the kit's own, and a case costs the most on a server: a second driver for
             the rows of a store that passes with all cases may do with fewer.
@@ -79,11 +79,11 @@ class Contract:
         if capability not in self.capabilities:
             pytest.skip(f"the store does not declare {capability!r}")
 
-    def skip_without(self, store: Store, *rooms: str) -> None:
-        """Skip a test that needs rooms which the store does not keep."""
-        for room in rooms:
-            if room not in store.rooms:
-                pytest.skip(f"the store does not keep the room {room!r}")
+    def skip_without(self, store: Store, *modules: str) -> None:
+        """Skip a test that needs modules that the store does not support."""
+        for service in modules:
+            if service not in store.modules:
+                pytest.skip(f"the store does not support the module {service!r}")
 
     def cases(self, usual: int) -> settings:
         """Return hypothesis's settings for a law that is usually put to so many random cases."""
@@ -107,7 +107,7 @@ def read(store: Store, work: Callable[[Stores], R]) -> R:
 def transact(store: Store, work: Callable[[Transaction], R], *, write: bool) -> R:
     """Run work as an action, or as a query, of a kit that nothing is wired to."""
     return store.run(
-        partial(begin, Wiring(), None, work, (), {}, write, set()),
+        partial(begin, KitSettings(), None, work, (), {}, write, set()),
         write=write,
         keyed=False,
     )
@@ -128,19 +128,19 @@ def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
     return event.is_set()
 
 
-def assert_hidden(room: SyncRoom, foreign: Mapping[str, Callable[[], object]]) -> None:
-    """Check that every action of an owner's room hides what belongs to another.
+def assert_hidden(service: SyncService, foreign: Mapping[str, Callable[[], object]]) -> None:
+    """Check that every action of an owner's service hides what belongs to another.
 
     Args:
-        room: A room of ``kit.owned_by(...)``.
-        foreign: For each action of the room, by name, a call about another owner's things.
+        service: A service of ``kit.owned_by(...)``.
+        foreign: For each action of the service, by name, a call about another owner's things.
     """
     offered = {
         name
-        for name in dir(type(room))
-        if isinstance(getattr(type(room), name), Action | Procedure)
+        for name in dir(type(service))
+        if isinstance(getattr(type(service), name), Action | Workflow)
     }
-    assert set(foreign) == offered, "there is a case for every action of the room"  # noqa: S101
+    assert set(foreign) == offered, "there is a case for every action of the service"  # noqa: S101
     for call in foreign.values():
         with pytest.raises(NotFound):
             call()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.errors import DayRefused, IdempotencyConflict, InvalidHabit
+from habitkit.errors import DayOutOfRange, IdempotencyConflict, InvalidHabit
 from habitkit.events import HabitCompleted
 from habitkit.habits.domain.model import CheckIn, DayClock, Schedule
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
@@ -112,7 +112,7 @@ class CheckInCases(RunCases):
         assert kit.streaks.done_days(run.id, TODAY - days(9), TODAY) == [TODAY - days(1), TODAY]
 
     def test_a_day_that_has_not_begun_is_refused(self, kit: TestKit, run: Habit) -> None:
-        with pytest.raises(DayRefused) as refused:
+        with pytest.raises(DayOutOfRange) as refused:
             kit.habits.check_in(run.id, day=TODAY + days(1))
 
         assert refused.value.latest == TODAY
@@ -137,7 +137,7 @@ class CheckInCases(RunCases):
     def test_a_day_of_another_century_is_refused(self, kit: TestKit, run: Habit) -> None:
         earliest = TODAY - days(MAX_BACKDATE_DAYS)
 
-        with pytest.raises(DayRefused):
+        with pytest.raises(DayOutOfRange):
             kit.habits.check_in(run.id, day=earliest - days(1))
         assert kit.habits.check_in(run.id, day=earliest).credit == "history"
         assert kit.habits.check_in(run.id).streak == Streak(1, TODAY, TODAY)
@@ -162,7 +162,7 @@ class CheckInCases(RunCases):
     def test_a_check_in_that_was_refused_may_be_made_again_under_its_key(
         self, kit: TestKit, run: Habit
     ) -> None:
-        with pytest.raises(DayRefused):
+        with pytest.raises(DayOutOfRange):
             kit.habits.check_in(run.id, day=TODAY + days(1), idempotency_key="k")
         kit.clock.advance(days=1)
 

@@ -39,7 +39,7 @@ class CoinRaces(Contract):
 
         count = THREADS * EACH
         assert kit.coins.balance("ada").posted == count
-        history = kit.coins.history("ada", newest_first=False, limit=1000)
+        history = kit.coins.statement("ada", newest_first=False, limit=1000)
         assert [entry.seq for entry in history] == list(range(1, count + 1))
         assert [entry.balance for entry in history] == list(range(1, count + 1))
         assert revisions(kit, "ada") == list(range(1, count + 1))
@@ -75,7 +75,7 @@ class CoinRaces(Contract):
 
         for owner in ("ada", "bob"):
             assert kit.coins.balance(owner).posted == 1000
-            seqs = [entry.seq for entry in kit.coins.history(owner, limit=1000)]
+            seqs = [entry.seq for entry in kit.coins.statement(owner, limit=1000)]
             assert seqs == list(range(THREADS * EACH + 1, 0, -1))
         assert sum_of_all(store, "ada", "bob") == 0
 
@@ -91,7 +91,7 @@ class CoinRaces(Contract):
         assert errors == refusals
         assert len(refusals) == THREADS - 1
         assert kit.coins.balance("ada").posted == 0
-        assert len(kit.coins.history("ada")) == 2
+        assert len(kit.coins.statement("ada")) == 2
         assert sum_of_all(store, "ada") == 0
 
     def test_one_key_used_by_many_threads_moves_coins_once(self, kit: TestKit) -> None:
@@ -110,11 +110,11 @@ class CoinRaces(Contract):
         self.skip_unless("shared")
         kit.coins.award("ada", 10, idempotency_key="a")
 
-        answers = in_processes(
+        records = in_processes(
             request.getfixturevalue("url"),
             *(["spend", "ada", "10", f"s{n}"] for n in range(PROCESSES)),
         )
 
-        assert sorted(answers) == ["refused"] * (PROCESSES - 1) + ["spent"]
+        assert sorted(records) == ["refused"] * (PROCESSES - 1) + ["spent"]
         assert kit.coins.balance("ada").posted == 0
         assert sum_of_all(store, "ada") == 0

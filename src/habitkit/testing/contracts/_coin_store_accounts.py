@@ -12,7 +12,13 @@ import pytest
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
-from habitkit.testing.contracts._sample_ledger import LARGEST, Book, a_transfer, an_account, an_id
+from habitkit.testing.contracts._sample_ledger import (
+    LARGEST,
+    SampleLedger,
+    a_transfer,
+    an_account,
+    an_id,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,18 +38,22 @@ class AccountCases(Contract):
     """Part of ``CoinsContract``: what ``CoinStore`` holds of several accounts and transfers."""
 
     @pytest.fixture
-    def book(self, store: Store) -> Book:
+    def sample_ledger(self, store: Store) -> SampleLedger:
         """Ada's mint and wallet, and bob's wallet."""
-        return Book(store, MINT, WALLET, BOBS)
+        return SampleLedger(store, MINT, WALLET, BOBS)
 
     # -- accounts ------------------------------------------------------------------------------
 
-    def test_accounts_of_several_owners_are_found_at_once(self, book: Book) -> None:
+    def test_accounts_of_several_owners_are_found_at_once(
+        self, sample_ledger: SampleLedger
+    ) -> None:
         gems = an_account(4, "cyd", currency="gem", floor=-5)
-        write(book.store, lambda stores: stores.coins.open([gems]))
+        write(sample_ledger.store, lambda stores: stores.coins.open([gems]))
 
         def found(*owners: str, currency: str = "coin") -> list[Account]:
-            return sorted(read(book.store, lambda stores: stores.coins.accounts(owners, currency)))
+            return sorted(
+                read(sample_ledger.store, lambda stores: stores.coins.accounts(owners, currency))
+            )
 
         assert found("ada", "bob", "cyd", "nobody") == [MINT, WALLET, BOBS]
         assert found("bob") == [BOBS]
@@ -59,19 +69,27 @@ class AccountCases(Contract):
 
         assert sorted(found) == accounts
 
-    def test_opening_one_account_twice_among_others_opens_none(self, book: Book) -> None:
+    def test_opening_one_account_twice_among_others_opens_none(
+        self, sample_ledger: SampleLedger
+    ) -> None:
         again = an_account(9, role="mint")
 
         with pytest.raises(Duplicate):
-            write(book.store, lambda stores: stores.coins.open([an_account(8, "cyd"), again]))
+            write(
+                sample_ledger.store, lambda stores: stores.coins.open([an_account(8, "cyd"), again])
+            )
 
-        assert read(book.store, lambda stores: stores.coins.accounts(("cyd",), "coin")) == []
+        assert (
+            read(sample_ledger.store, lambda stores: stores.coins.accounts(("cyd",), "coin")) == []
+        )
 
-    def test_an_account_of_an_id_that_is_taken_is_refused(self, book: Book) -> None:
+    def test_an_account_of_an_id_that_is_taken_is_refused(
+        self, sample_ledger: SampleLedger
+    ) -> None:
         with pytest.raises(Duplicate):
-            write(book.store, lambda stores: stores.coins.open([an_account(2, "cyd")]))
+            write(sample_ledger.store, lambda stores: stores.coins.open([an_account(2, "cyd")]))
 
-    def test_owners_accounts_are_told_apart_character_by_character(self, store: Store) -> None:
+    def test_owners_accounts_are_delivered_apart_character_by_character(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", *STRANGE_TEXTS]
         accounts = [an_account(n, owner) for n, owner in enumerate(owners)]
         write(store, lambda stores: stores.coins.open(accounts))
@@ -81,12 +99,16 @@ class AccountCases(Contract):
 
     # -- floors --------------------------------------------------------------------------------
 
-    def test_a_floor_may_be_changed_as_far_as_balance_and_debt_allow(self, book: Book) -> None:
-        book.move(20, MINT, WALLET, 7)
+    def test_a_floor_may_be_changed_as_far_as_balance_and_debt_allow(
+        self, sample_ledger: SampleLedger
+    ) -> None:
+        sample_ledger.move(20, MINT, WALLET, 7)
 
         def change(floor: int, debt: int = 0) -> tuple[int | None, int, int]:
-            write(book.store, lambda stores: stores.coins.set_floor(WALLET.id, floor, debt))
-            found = book.found()[WALLET.id]
+            write(
+                sample_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, floor, debt)
+            )
+            found = sample_ledger.found()[WALLET.id]
             return found.floor, found.debt, found.balance
 
         assert change(-50) == (-50, 0, 7)
@@ -97,46 +119,52 @@ class AccountCases(Contract):
         assert change(10, 3) == (10, 3, 7)
         assert change(-LARGEST - 1) == (-LARGEST - 1, 0, 7)
 
-    def test_an_account_may_fall_to_the_floor_it_was_given(self, book: Book) -> None:
-        write(book.store, lambda stores: stores.coins.set_floor(WALLET.id, -5, 0))
-        book.state[WALLET.id] = WALLET._replace(floor=-5)
+    def test_an_account_may_fall_to_the_floor_it_was_given(
+        self, sample_ledger: SampleLedger
+    ) -> None:
+        write(sample_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, -5, 0))
+        sample_ledger.state[WALLET.id] = WALLET._replace(floor=-5)
 
-        book.move(20, WALLET, MINT, 5)
-        below = [move._replace(debt=0) for move in book.moves(21, (WALLET, -1), (MINT, 1))]
+        sample_ledger.move(20, WALLET, MINT, 5)
+        below = [move._replace(debt=0) for move in sample_ledger.moves(21, (WALLET, -1), (MINT, 1))]
         with pytest.raises(IntegrityError):
-            book.post([a_transfer(21)], below)
+            sample_ledger.post([a_transfer(21)], below)
 
-        assert book.found()[WALLET.id].balance == -5
+        assert sample_ledger.found()[WALLET.id].balance == -5
 
     # -- many transfers at once ----------------------------------------------------------------
 
-    def test_many_transfers_move_an_account_several_times_at_once(self, book: Book) -> None:
+    def test_many_transfers_move_an_account_several_times_at_once(
+        self, sample_ledger: SampleLedger
+    ) -> None:
         transfers = [a_transfer(20 + n, n + 1, memo=f"m{n}") for n in range(4)]
         moves = [
-            *book.moves(20, (MINT, -1), (WALLET, 1)),
-            *book.moves(21, (MINT, -2), (BOBS, 2)),
-            *book.moves(22, (MINT, -3), (WALLET, 3)),
-            *book.moves(23, (WALLET, -4), (BOBS, 4)),
+            *sample_ledger.moves(20, (MINT, -1), (WALLET, 1)),
+            *sample_ledger.moves(21, (MINT, -2), (BOBS, 2)),
+            *sample_ledger.moves(22, (MINT, -3), (WALLET, 3)),
+            *sample_ledger.moves(23, (WALLET, -4), (BOBS, 4)),
         ]
 
-        book.post(transfers, moves)
+        sample_ledger.post(transfers, moves)
 
-        assert book.found() == book.state
-        assert [(e.seq, e.amount, e.balance, e.memo) for e in _entries(book, WALLET)] == [
+        assert sample_ledger.found() == sample_ledger.state
+        assert [(e.seq, e.amount, e.balance, e.memo) for e in _entries(sample_ledger, WALLET)] == [
             (1, 1, 1, "m0"),
             (2, 3, 4, "m2"),
             (3, -4, 0, "m3"),
         ]
-        assert [(e.seq, e.transfer_id) for e in _entries(book, BOBS)] == [
+        assert [(e.seq, e.transfer_id) for e in _entries(sample_ledger, BOBS)] == [
             (1, an_id(21)),
             (2, an_id(23)),
         ]
-        kept = [read(book.store, partial(_transfer, transfer.id)) for transfer in transfers]
+        kept = [
+            read(sample_ledger.store, partial(_transfer, transfer.id)) for transfer in transfers
+        ]
         assert kept == transfers
 
-    def test_an_account_moves_on_only_from_where_it_is(self, book: Book) -> None:
-        one = book.moves(20, (MINT, -1), (WALLET, 1))
-        two = book.moves(21, (MINT, -2), (WALLET, 2))
+    def test_an_account_moves_on_only_from_where_it_is(self, sample_ledger: SampleLedger) -> None:
+        one = sample_ledger.moves(20, (MINT, -1), (WALLET, 1))
+        two = sample_ledger.moves(21, (MINT, -2), (WALLET, 2))
         wrong = [
             [*one, two[0], two[1]._replace(seq=3)],
             [*one, two[0], two[1]._replace(seq=1)],
@@ -145,74 +173,78 @@ class AccountCases(Contract):
 
         for moves in wrong:
             with pytest.raises(IntegrityError):
-                book.post([a_transfer(20), a_transfer(21, 2)][: len(moves) // 2], moves)
+                sample_ledger.post([a_transfer(20), a_transfer(21, 2)][: len(moves) // 2], moves)
 
-        assert all(account.seq == 0 for account in book.found().values())
-        book.post([a_transfer(20), a_transfer(21, 2)], [*one, *two])
+        assert all(account.seq == 0 for account in sample_ledger.found().values())
+        sample_ledger.post([a_transfer(20), a_transfer(21, 2)], [*one, *two])
 
-    def test_all_moves_together_sum_to_zero(self, book: Book) -> None:
+    def test_all_moves_together_sum_to_zero(self, sample_ledger: SampleLedger) -> None:
         moves = [
-            *book.moves(20, (MINT, -1), (WALLET, 1)),
-            *book.moves(21, (MINT, -2), (WALLET, 3)),
+            *sample_ledger.moves(20, (MINT, -1), (WALLET, 1)),
+            *sample_ledger.moves(21, (MINT, -2), (WALLET, 3)),
         ]
 
         with pytest.raises(IntegrityError):
-            book.post([a_transfer(20), a_transfer(21, 2)], moves)
+            sample_ledger.post([a_transfer(20), a_transfer(21, 2)], moves)
 
-        assert all(account.seq == 0 for account in book.found().values())
-        assert read(book.store, lambda stores: stores.coins.transfer(an_id(20))) is None
+        assert all(account.seq == 0 for account in sample_ledger.found().values())
+        assert read(sample_ledger.store, lambda stores: stores.coins.transfer(an_id(20))) is None
 
-    def test_one_transfer_that_is_there_already_refuses_them_all(self, book: Book) -> None:
-        book.move(20, MINT, WALLET)
-        before = book.found()
+    def test_one_transfer_that_is_there_already_refuses_them_all(
+        self, sample_ledger: SampleLedger
+    ) -> None:
+        sample_ledger.move(20, MINT, WALLET)
+        before = sample_ledger.found()
         moves = [
-            *book.moves(21, (MINT, -1), (WALLET, 1)),
-            *book.moves(20, (MINT, -1), (WALLET, 1)),
+            *sample_ledger.moves(21, (MINT, -1), (WALLET, 1)),
+            *sample_ledger.moves(20, (MINT, -1), (WALLET, 1)),
         ]
 
         with pytest.raises(Duplicate):
-            book.post([a_transfer(21), a_transfer(20)], moves)
+            sample_ledger.post([a_transfer(21), a_transfer(20)], moves)
 
-        assert book.found() == before
+        assert sample_ledger.found() == before
 
-    def test_a_transfer_is_reversed_once(self, book: Book) -> None:
-        book.move(20, MINT, WALLET, 3)
-        back = book.move(21, WALLET, MINT, 3, kind="reversal", reverses=an_id(20))
+    def test_a_transfer_is_reversed_once(self, sample_ledger: SampleLedger) -> None:
+        sample_ledger.move(20, MINT, WALLET, 3)
+        back = sample_ledger.move(21, WALLET, MINT, 3, kind="reversal", reverses=an_id(20))
 
         def reversal_of(number: int) -> object:
-            return read(book.store, lambda stores: stores.coins.reversal_of(an_id(number)))
+            return read(sample_ledger.store, lambda stores: stores.coins.reversal_of(an_id(number)))
 
         assert reversal_of(20) == back.id
         assert reversal_of(21) is reversal_of(99) is None
         with pytest.raises(Duplicate):
-            book.move(22, MINT, WALLET, 3, kind="reversal", reverses=an_id(20))
+            sample_ledger.move(22, MINT, WALLET, 3, kind="reversal", reverses=an_id(20))
         assert reversal_of(20) == back.id
 
-    def test_a_transfer_comes_back_with_all_it_has(self, book: Book) -> None:
+    def test_a_transfer_comes_back_with_all_it_has(self, sample_ledger: SampleLedger) -> None:
         metadata = {"order": 5, "tags": list(STRANGE_TEXTS), "deep": {"é": None}, "x": [1.5, True]}
-        first = book.move(20, MINT, WALLET, 3, memo="", metadata=metadata)
-        empty = book.move(21, MINT, WALLET, 1, metadata={})
+        first = sample_ledger.move(20, MINT, WALLET, 3, memo="", metadata=metadata)
+        empty = sample_ledger.move(21, MINT, WALLET, 1, metadata={})
 
         for given in (first, empty):
-            assert read(book.store, partial(_transfer, given.id)) == given
-        assert [entry.metadata for entry in _entries(book, WALLET)] == [metadata, {}]
-        assert read(book.store, lambda stores: stores.coins.transfer(an_id(99))) is None
+            assert read(sample_ledger.store, partial(_transfer, given.id)) == given
+        assert [entry.metadata for entry in _entries(sample_ledger, WALLET)] == [metadata, {}]
+        assert read(sample_ledger.store, lambda stores: stores.coins.transfer(an_id(99))) is None
 
     # -- instants ------------------------------------------------------------------------------
 
     def test_the_balance_at_an_instant_is_that_after_the_last_entry_until_then(
-        self, book: Book
+        self, sample_ledger: SampleLedger
     ) -> None:
         for n, seconds in enumerate((0, 2, 2, 5)):
-            book.move(20 + n, MINT, WALLET, 10**n, at=NOW + seconds * SECOND)
+            sample_ledger.move(20 + n, MINT, WALLET, 10**n, at=NOW + seconds * SECOND)
 
         def at(instant: datetime) -> int:
-            return read(book.store, lambda stores: stores.coins.balance_at(WALLET.id, instant))
+            return read(
+                sample_ledger.store, lambda stores: stores.coins.balance_at(WALLET.id, instant)
+            )
 
         assert [at(NOW + n * SECOND) for n in range(-1, 7)] == [0, 1, 1, 111, 111, 111, 1111, 1111]
         assert at(NOW + timedelta(seconds=2, microseconds=-1)) == 1
         assert at(NOW + timedelta(seconds=5, microseconds=-1)) == 111
-        assert read(book.store, lambda stores: stores.coins.balance_at(BOBS.id, NOW)) == 0
+        assert read(sample_ledger.store, lambda stores: stores.coins.balance_at(BOBS.id, NOW)) == 0
 
 
 def _accounts(owner: str, stores: Stores) -> list[Account]:
@@ -223,8 +255,8 @@ def _transfer(transfer_id: UUID, stores: Stores) -> Transfer | None:
     return stores.coins.transfer(transfer_id)
 
 
-def _entries(book: Book, account: Account) -> list[Entry]:
+def _entries(sample_ledger: SampleLedger, account: Account) -> list[Entry]:
     return read(
-        book.store,
+        sample_ledger.store,
         lambda stores: stores.coins.entries(account.id, None, 100, newest_first=False),
     )

@@ -11,9 +11,9 @@ import habitkit.testing
 from habitkit.coins.domain.economy import Economy
 from habitkit.coins.domain.model import Balance, Posting
 from habitkit.errors import (
-    AnswerForgotten,
     BalanceOverflow,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InsufficientFunds,
     InvalidAmount,
     InvalidInput,
@@ -39,7 +39,7 @@ class CoinCases(Contract):
 
     def test_a_wallet_that_was_never_used_holds_nothing(self, kit: TestKit) -> None:
         assert kit.coins.balance("ada") == Balance("ada", "coin", 0)
-        assert kit.coins.history("ada") == []
+        assert kit.coins.statement("ada") == []
 
     def test_what_is_awarded_can_be_spent(self, kit: TestKit, store: Store) -> None:
         award = kit.coins.award("ada", 30, memo="welcome", idempotency_key="a")
@@ -48,7 +48,7 @@ class CoinCases(Contract):
         assert (award.kind, award.source, award.target) == ("award", "ada", "ada")
         assert (spend.kind, spend.amount, spend.memo) == ("spend", 20, "hat")
         assert kit.coins.balance("ada").available == 10
-        assert [(e.kind, e.amount, e.balance, e.memo) for e in kit.coins.history("ada")] == [
+        assert [(e.kind, e.amount, e.balance, e.memo) for e in kit.coins.statement("ada")] == [
             ("spend", -20, 10, "hat"),
             ("award", 30, 30, "welcome"),
         ]
@@ -64,7 +64,7 @@ class CoinCases(Contract):
         assert (done.source, done.target, done.amount) == ("ada", "bob", 12)
         assert kit.coins.balance("ada").available == 18
         assert kit.coins.balance("bob").available == 12
-        (entry,) = kit.coins.history("bob")
+        (entry,) = kit.coins.statement("bob")
         assert (entry.transfer_id, entry.kind, entry.seq) == (done.id, "transfer", 1)
         assert [e.type for e in events_of(kit, "bob")] == ["CoinsPosted"]
         assert revisions(kit, "bob") == [1]
@@ -99,7 +99,7 @@ class CoinCases(Contract):
         kit.coins.award("ada", LARGEST, idempotency_key="a")
 
         assert kit.coins.balance("ada").posted == LARGEST
-        assert kit.coins.history("ada")[0].amount == LARGEST
+        assert kit.coins.statement("ada")[0].amount == LARGEST
         assert type(kit.coins.balance("ada").posted) is int
         kit.coins.spend("ada", LARGEST - 1, idempotency_key="s")
         assert kit.coins.balance("ada").posted == 1
@@ -148,7 +148,7 @@ class CoinCases(Contract):
             with pytest.raises(UnknownCurrency):
                 kit.coins.balance("ada", currency)
             with pytest.raises(UnknownCurrency):
-                kit.coins.history("ada", currency=currency)
+                kit.coins.statement("ada", currency=currency)
 
         assert events_of(kit, "ada") == []
 
@@ -160,7 +160,7 @@ class CoinCases(Contract):
 
         assert kit.coins.balance("ada", "gem").available == 2
         assert kit.coins.balance("ada").available == 5
-        assert [entry.seq for entry in kit.coins.history("ada", currency="gem")] == [2, 1]
+        assert [entry.seq for entry in kit.coins.statement("ada", currency="gem")] == [2, 1]
         with pytest.raises(InsufficientFunds):
             kit.coins.spend("ada", 3, currency="gem", idempotency_key="t")
 
@@ -169,7 +169,7 @@ class CoinCases(Contract):
         for n, memo in enumerate(memos):
             kit.coins.award("ada", 1, memo=memo, idempotency_key=f"k{n}")
 
-        kept = kit.coins.history("ada", newest_first=False)
+        kept = kit.coins.statement("ada", newest_first=False)
         assert [entry.memo for entry in kept] == memos
         for unfit in ("x" * 501, "a\x00", "\ud800"):
             with pytest.raises(InvalidInput):
@@ -182,7 +182,7 @@ class CoinCases(Contract):
         again = kit.coins.award("ada", 1, idempotency_key="n", metadata={"n": numbers})
 
         assert again == said
-        (entry,) = kit.coins.history("ada")
+        (entry,) = kit.coins.statement("ada")
         assert entry.metadata == said.metadata == {"n": numbers}
         assert said.metadata is not None
         kinds = [type(number) for number in said.metadata["n"]]
@@ -222,7 +222,7 @@ class CoinCases(Contract):
         assert kit.sweep().forgotten == 1
 
         for amount in (10, LARGEST):  # which there is no room for
-            with pytest.raises(AnswerForgotten):
+            with pytest.raises(IdempotencyKeyExpired):
                 kit.coins.award("ada", amount, idempotency_key="k")
         assert kit.coins.balance("ada").posted == 10
 
@@ -239,8 +239,8 @@ class CoinCases(Contract):
                 "award": lambda: ada.coins.award("bob", 1, idempotency_key="a"),
                 "spend": lambda: ada.coins.spend("bob", 1, idempotency_key="s"),
                 "transfer": lambda: ada.coins.transfer("bob", "ada", 1, idempotency_key="t"),
-                "history": lambda: ada.coins.history("bob"),
-                "open": lambda: ada.coins.open("bob"),
+                "statement": lambda: ada.coins.statement("bob"),
+                "set_floor": lambda: ada.coins.set_floor("bob"),
                 "post_many": lambda: ada.coins.post_many(
                     [Posting.award("ada", 1), Posting.award("bob", 1)], idempotency_key="m"
                 ),
@@ -271,7 +271,7 @@ class HistoryOfCoinsCases(Contract):
             kit.coins.award("ada", n, idempotency_key=f"k{n}")
             kit.coins.award("bob", n, idempotency_key=f"k{n}")
             kit.clock.advance(seconds=1)
-        return kit.coins.history("ada", newest_first=False)
+        return kit.coins.statement("ada", newest_first=False)
 
     def test_entries_are_numbered_from_1_and_carry_the_balance(self, entries: list[Entry]) -> None:
         assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5, 6, 7]
@@ -284,16 +284,16 @@ class HistoryOfCoinsCases(Contract):
     ) -> None:
         backwards = entries[::-1]
 
-        assert kit.coins.history("ada") == backwards
-        assert kit.coins.history("ada", limit=3) == backwards[:3]
-        assert kit.coins.history("ada", after=5, limit=3) == backwards[3:6]
-        assert kit.coins.history("ada", after=2, limit=3) == backwards[6:]
-        assert kit.coins.history("ada", after=1) == []
-        assert kit.coins.history("ada", after=99, limit=2) == backwards[:2]
+        assert kit.coins.statement("ada") == backwards
+        assert kit.coins.statement("ada", limit=3) == backwards[:3]
+        assert kit.coins.statement("ada", after=5, limit=3) == backwards[3:6]
+        assert kit.coins.statement("ada", after=2, limit=3) == backwards[6:]
+        assert kit.coins.statement("ada", after=1) == []
+        assert kit.coins.statement("ada", after=99, limit=2) == backwards[:2]
 
     def test_history_comes_oldest_first_too(self, kit: TestKit, entries: list[Entry]) -> None:
         def page(after: int | None, limit: int) -> list[Entry]:
-            return kit.coins.history("ada", after=after, limit=limit, newest_first=False)
+            return kit.coins.statement("ada", after=after, limit=limit, newest_first=False)
 
         assert page(None, 3) == entries[:3]
         assert page(3, 3) == entries[3:6]
@@ -308,13 +308,13 @@ class HistoryOfCoinsCases(Contract):
 
         kit.coins.award("ada", 1, idempotency_key="k2")
 
-        assert [entry.at for entry in kit.coins.history("ada")] == [first, first]
+        assert [entry.at for entry in kit.coins.statement("ada")] == [first, first]
 
 
 def traces_of(kit: TestKit, store: Store, owner: str) -> tuple[Any, ...]:
     """Return all that moving coins leaves behind with an owner."""
     accounts = read(store, lambda stores: sorted(stores.coins.accounts((owner,), "coin")))
-    return events_of(kit, owner), kit.coins.history(owner, limit=1000), accounts
+    return events_of(kit, owner), kit.coins.statement(owner, limit=1000), accounts
 
 
 def sum_of_all(store: Store, *owners: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._audit_store import BookStoreCases
+from habitkit.testing.contracts._audit_store import AuditStoreCases
 from habitkit.testing.contracts._audits import AuditCases
 from habitkit.testing.contracts._coin_races import CoinRaces
 from habitkit.testing.contracts._coin_store import LedgerCases
@@ -26,7 +26,7 @@ class CoinsContract(
     LedgerCases,
     AccountCases,
     HoldStoreCases,
-    BookStoreCases,
+    AuditStoreCases,
     CoinCases,
     HistoryOfCoinsCases,
     RewardCases,
@@ -42,7 +42,7 @@ class CoinsContract(
     AuditCases,
     CoinRaces,
 ):
-    """What a store must hold that keeps the room ``coins``.
+    """What a store must hold that supports the module ``coins``.
 
     What coins have to do with habits is tested if the store keeps habits too.
     """

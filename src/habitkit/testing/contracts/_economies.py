@@ -160,7 +160,7 @@ class EconomyCases(Contract):
                 kit.habits.undo(facts[undone])
                 kept = read(
                     store,
-                    lambda stores, of=owner: stores.coins.books.entitlements(of, None, 9),  # type: ignore[misc]
+                    lambda stores, of=owner: stores.coins.audit.entitlements(of, None, 9),  # type: ignore[misc]
                 )
                 paid = tuple((row.currency, row.amount) for row in kept if row.amount)
                 outcomes.add((undone, tuple(_held(kit, owner).items()), paid))

@@ -220,21 +220,21 @@ class OfflineCases(RunCases):
             OfflineCheckIn(run.id, at=NOW - days(1), idempotency_key="c"),
         ]
 
-        told = kit.habits.check_in_many(batch)
+        results = kit.habits.check_in_many(batch)
 
-        found = [it.error if isinstance(it, Refusal) else it.day for it in told]
+        found = [it.error if isinstance(it, Refusal) else it.day for it in results]
         yesterday = TODAY - days(1)
-        assert found[:4] == [TODAY, "DayRefused", TODAY, "InvalidHabit"]
+        assert found[:4] == [TODAY, "DayOutOfRange", TODAY, "InvalidHabit"]
         assert found[4:6] == ["NotFound", "InvalidId"]
         assert found[6:] == ["IdempotencyConflict", "InvalidZone", yesterday]
-        assert [it.place for it in told if isinstance(it, Refusal)] == [1, 3, 4, 5, 6, 7]
+        assert [it.index for it in results if isinstance(it, Refusal)] == [1, 3, 4, 5, 6, 7]
         assert [f.day for f in read(store, lambda s: s.habits.live(run.id))] == [yesterday, TODAY]
         assert kit.streaks.state(run.id).streak.slots == 2
         assert kit.streaks.state(bobs.id).streak.slots == 1
 
         before = [events_of(kit, owner) for owner in ("ada", "bob")]
         kit.clock.advance(hours=1)
-        assert kit.habits.check_in_many(batch) == told
+        assert kit.habits.check_in_many(batch) == results
         assert [events_of(kit, owner) for owner in ("ada", "bob")] == before
         assert kit.streaks.rebuild(run.id).repaired == ()
 
@@ -265,9 +265,9 @@ class OfflineCases(RunCases):
         kit = habitkit.testing.kit(store=store, reactions=[on(HabitCompleted, refuse)])
         ada, bob = (kit.habits.create(who, "Run", DAILY) for who in ("ada", "bob"))
 
-        told = kit.habits.check_in_many([OfflineCheckIn(ada.id), OfflineCheckIn(bob.id)])
+        results = kit.habits.check_in_many([OfflineCheckIn(ada.id), OfflineCheckIn(bob.id)])
 
-        assert [type(it) for it in told] == [CheckedIn, Refusal]
+        assert [type(it) for it in results] == [CheckedIn, Refusal]
         assert read(store, lambda s: s.habits.live(bob.id)) == []
         assert [event.type for event in events_of(kit, "bob")] == ["HabitCreated"]
         assert kit.streaks.state(ada.id).streak.slots == 1

@@ -35,9 +35,9 @@ class ErasureCases(Contract):
         assert kit.coins.forget("ada") == 3
         assert kit.coins.forget("ada") == 0
 
-        for entry in kit.coins.history("ada"):
+        for entry in kit.coins.statement("ada"):
             assert (entry.memo, entry.metadata) == (None, None)
-        assert [entry.memo for entry in kit.coins.history("bob")] == ["bob's own", None]
+        assert [entry.memo for entry in kit.coins.statement("bob")] == ["bob's own", None]
         assert [kit.coins.balance(owner) for owner in ("ada", "bob")] == balances
         assert kit.coins.audit().ok
         assert kit.coins.forget("nobody") == 0
@@ -63,7 +63,7 @@ class ErasureCases(Contract):
         kit.coins.post_many(postings, idempotency_key="b")
 
         assert kit.coins.forget("ada") == 501
-        assert {entry.memo for entry in kit.coins.history("ada", limit=1000)} == {None}
+        assert {entry.memo for entry in kit.coins.statement("ada", limit=1000)} == {None}
 
     def test_old_keys_still_answer_after_the_words_are_gone(self, kit: TestKit) -> None:
         def award(memo: str = "hi") -> tuple[object, ...]:
@@ -104,7 +104,7 @@ class ErasureCases(Contract):
         first, second = read(
             store,
             lambda stores: [
-                stores.answers.get("ada", f"coins.{operation}", key) for key in ("hi", "ho")
+                stores.idempotency.get("ada", f"coins.{operation}", key) for key in ("hi", "ho")
             ],
         )
         assert first is not None
@@ -147,7 +147,7 @@ class ErasureCases(Contract):
         gift = kit.coins.transfer("ada", "bob", 10, idempotency_key="t")
         hold = kit.coins.reserve("ada", 5, idempotency_key="h")
         ended = kit.coins.release(kit.coins.reserve("ada", 5, idempotency_key="h2").id)
-        earns = {"habits", "streaks"} <= set(store.rooms)
+        earns = {"habits", "streaks"} <= set(store.modules)
         if earns:
             kit.habits.check_in(kit.habits.create("ada", "Run", Schedule.daily()).id)
         kit.sweep()

@@ -1,4 +1,4 @@
-"""Contract of the log and the outbox: what happened, and what is still to be told."""
+"""Contract of the log and the outbox: what happened, and what is still to be delivered."""
 # ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations

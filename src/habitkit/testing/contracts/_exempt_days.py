@@ -1,4 +1,4 @@
-"""Contract of days that do not matter: skipped, paused, and while a habit is put away."""
+"""Contract of days that do not matter: skipped, paused, and while a habit is archived."""
 # ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ class ArchiveCases(RunCases):
         assert kit.streaks.state(run.id).risk == "AT_RISK"
         assert kit.habits.list("ada") == [run]
 
-    def test_what_is_done_before_the_archiving_is_told_still(
+    def test_what_is_done_before_the_archiving_is_delivered_still(
         self, kit: TestKit, run: Habit
     ) -> None:
         kit.habits.check_in(run.id)

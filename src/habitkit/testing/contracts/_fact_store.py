@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.facts import OtherFact
     from habitkit.store import Store, Stores
 
-__all__ = ["FactStoreCases", "LookAtCases"]
+__all__ = ["FactStoreCases", "SweepOrderCases"]
 
 TODAY = NOW.date()
 ODD = NOW.replace(microsecond=999_999)
@@ -125,7 +125,7 @@ class FactStoreCases(Contract):
         _put(store, ())
         assert _found(store, "ada", None) == [known]
 
-    def test_facts_of_other_owners_are_told_apart(self, store: Store) -> None:
+    def test_facts_of_other_owners_are_delivered_apart(self, store: Store) -> None:
         hers = evolve(RUN, id=UUID(int=5), owner="bob")
         _add(store, RUN, hers)
         _put(store, (Pause(UUID(int=1), None, "ada", NOW, TODAY, None),))
@@ -142,8 +142,8 @@ class FactStoreCases(Contract):
         for new in (
             evolve(RUN, title="Läufe"),
             evolve(RUN, tags=STRANGE_TEXTS),
-            evolve(RUN, tags=(), place=0),
-            evolve(RUN, place=999),
+            evolve(RUN, tags=(), position=0),
+            evolve(RUN, position=999),
             RUN,
         ):
             write(store, lambda stores, new=new: _locked(stores).habits.put(new))  # type: ignore[misc]
@@ -176,7 +176,7 @@ class FactStoreCases(Contract):
             evolve(RUN, id=UUID(int=900), clock=clock),
             evolve(RUN, id=UUID(int=901), clock=DayClock("Pacific/Apia", min_day=timedelta(0))),
             evolve(RUN, id=UUID(int=902), freezes=FreezeRule(7, 1000)),
-            evolve(RUN, id=UUID(int=903), tags=tuple(f"t{n}" for n in range(50)), place=7),
+            evolve(RUN, id=UUID(int=903), tags=tuple(f"t{n}" for n in range(50)), position=7),
         ]
         _add(store, *made)
 
@@ -186,15 +186,15 @@ class FactStoreCases(Contract):
             assert found == habit
 
 
-class LookAtCases(Contract):
+class SweepOrderCases(Contract):
     """Part of ``HabitsContract``: which snapshots there are, and which time is due for."""
 
     def test_snapshots_of_an_owner_are_found_together(self, store: Store) -> None:
         bobs = evolve(RUN, id=UUID(int=9), owner="bob")
         _add(store, RUN, WALK, evolve(RUN, id=UUID(int=5)), bobs)
         kept = [
-            _snapshot(RUN, judged_at=ODD, look_at=NOW + days(9)),
-            _snapshot(WALK)._replace(marks=b"1x1", best=1),
+            _snapshot(RUN, recomputed_at=ODD, sweep_at=NOW + days(9)),
+            _snapshot(WALK)._replace(bitmap=b"1x1", best=1),
         ]
         for snapshot in (*kept, _snapshot(bobs)):
             write(store, lambda stores, it=snapshot: stores.streaks.put(it))  # type: ignore[misc]
@@ -214,18 +214,18 @@ class LookAtCases(Contract):
             evolve(RUN, id=UUID(int=n + 1), owner=f"owner{n % 2}") for n in range(len(instants))
         ]
         _add(store, *habits)
-        for habit, look_at in zip(habits, instants, strict=True):
-            it = _snapshot(habit, look_at=look_at)
+        for habit, sweep_at in zip(habits, instants, strict=True):
+            it = _snapshot(habit, sweep_at=sweep_at)
             write(store, lambda stores, it=it: stores.streaks.put(it))  # type: ignore[misc]
 
         due = [(habits[n].owner, habits[n].id) for n in (1, 0, 5, 2)]
 
-        assert read(store, lambda s: s.streaks.to_look_at(NOW, 10)) == due
-        assert read(store, lambda s: s.streaks.to_look_at(NOW, 2)) == due[:2]
-        assert read(store, lambda s: s.streaks.to_look_at(NOW - days(10), 10)) == []
-        looked_at = _snapshot(habits[1])._replace(rev=2)
-        write(store, lambda stores: stores.streaks.put(looked_at))
-        assert read(store, lambda s: s.streaks.to_look_at(NOW, 10)) == due[1:]
+        assert read(store, lambda s: s.streaks.to_sweep(NOW, 10)) == due
+        assert read(store, lambda s: s.streaks.to_sweep(NOW, 2)) == due[:2]
+        assert read(store, lambda s: s.streaks.to_sweep(NOW - days(10), 10)) == []
+        swept = _snapshot(habits[1])._replace(rev=2)
+        write(store, lambda stores: stores.streaks.put(swept))
+        assert read(store, lambda s: s.streaks.to_sweep(NOW, 10)) == due[1:]
 
 
 def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:

@@ -131,7 +131,7 @@ class MendingCases(RunCases):
         with pytest.raises(InvalidHabit):
             kit.habits.repair(run.id, TODAY + days(4))  # it is mended already
 
-    def test_freezes_and_repairs_are_told_once_under_a_key(
+    def test_freezes_and_repairs_are_delivered_once_under_a_key(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         kit.clock.advance(days=1)
@@ -147,10 +147,10 @@ class MendingCases(RunCases):
 
 
 class BreakCases(RunCases):
-    """Part of ``HabitsContract``: the end of a streak is told once it is final."""
+    """Part of ``HabitsContract``: the end of a streak is emitted once it is final."""
 
     @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["plain", "judged"])
-    def test_the_end_of_a_streak_is_told_when_it_can_no_longer_be_mended(
+    def test_the_end_of_a_streak_is_delivered_when_it_can_no_longer_be_mended(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
         run = kit.habits.create("ada", "Run", schedule)
@@ -187,7 +187,7 @@ class BreakCases(RunCases):
         assert breaks(kit) == [(first, 3)]
 
     @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["plain", "judged"])
-    def test_ends_of_several_streaks_are_each_told_in_time(
+    def test_ends_of_several_streaks_are_each_delivered_in_time(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
         run = kit.habits.create("ada", "Run", schedule)
@@ -195,14 +195,14 @@ class BreakCases(RunCases):
             if done:
                 kit.habits.check_in(run.id)
             kit.clock.advance(days=1)
-        told = []
+        emitted = []
         for _ in range(4):
             kit.sweep()
-            told.append([key[-10:] for key, _ in breaks(kit)])
+            emitted.append([key[-10:] for key, _ in breaks(kit)])
             kit.clock.advance(days=1)
 
         one, two = str(TODAY + days(1)), str(TODAY + days(3))
-        assert told == [[one], [one], [one, two], [one, two]]
+        assert emitted == [[one], [one], [one, two], [one, two]]
 
     def test_a_freeze_or_a_pause_that_mends_what_was_final_takes_its_end_back(
         self, kit: TestKit, run: Habit
@@ -258,11 +258,11 @@ def live(kit: TestKit, run: Habit, number: int) -> None:
 
 
 def breaks(kit: TestKit) -> list[tuple[str, int]]:
-    """Return the ends of ada's streaks that were told and not taken back, with their lengths."""
-    told: dict[str, int] = {}
+    """Return the ends of ada's streaks that were emitted and not taken back, with their lengths."""
+    emitted: dict[str, int] = {}
     for event in events_of(kit, "ada"):
         if event.type == "StreakBroken":
-            told[str(event.key)] = event.fields["slots"]
+            emitted[str(event.key)] = event.fields["slots"]
         elif event.type == "Retracted":
-            told.pop(str(event.key), None)
-    return list(told.items())
+            emitted.pop(str(event.key), None)
+    return list(emitted.items())

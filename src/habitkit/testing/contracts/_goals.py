@@ -1,4 +1,4 @@
-"""Contract of goals and schedules that are more than plain, through the kit."""
+"""Contract of goals and schedules that are not simple, through the kit."""
 # ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
@@ -66,20 +66,20 @@ class GoalCases(RunCases):
         kit.clock.set("2026-01-01T23:59:59.999999Z")
         kit.sweep()
         assert kit.streaks.state(clean.id).status == "OPEN"
-        assert _told(kit) == set()
+        assert _emitted(kit) == set()
 
         kit.clock.set("2026-01-02T00:00Z")
         assert kit.streaks.state(clean.id).streak.slots == 1  # reads need no sweep
         for _ in range(2):
             kit.sweep()
 
-        assert _told(kit) == {f"done:{clean.id}:{TODAY}"}
+        assert _emitted(kit) == {f"done:{clean.id}:{TODAY}"}
         assert _coins(kit, store) == 10
         slip = kit.habits.check_in(clean.id, day=TODAY)
         assert (slip.status, slip.streak.slots) == ("MISSED", 0)
-        assert (_told(kit), _coins(kit, store)) == (set(), 0)
+        assert (_emitted(kit), _coins(kit, store)) == (set(), 0)
         kit.habits.undo(slip.id)
-        assert (_told(kit), _coins(kit, store)) == ({f"done:{clean.id}:{TODAY}"}, 10)
+        assert (_emitted(kit), _coins(kit, store)) == ({f"done:{clean.id}:{TODAY}"}, 10)
 
     @pytest.mark.parametrize("sweeps", ["daily", "once", "never"])
     def test_what_time_brings_is_paid_however_seldom_the_sweep_runs(
@@ -95,7 +95,7 @@ class GoalCases(RunCases):
 
         assert slip.streak.slots == 0
         done = {f"done:{clean.id}:{TODAY + days(n)}" for n in range(10)}
-        assert _told(kit) == {*done, f"streak:{clean.id}:{TODAY + days(6)}:7"}
+        assert _emitted(kit) == {*done, f"streak:{clean.id}:{TODAY + days(6)}:7"}
         assert _coins(kit, store) == 150
 
     def test_what_stays_below_its_limit_is_done_at_its_deadline(
@@ -105,7 +105,7 @@ class GoalCases(RunCases):
         assert kit.habits.check_in(coffee.id, amount=1.5).status == "OPEN"
         kit.clock.advance(days=1)
         kit.sweep()
-        assert (_told(kit), _coins(kit, store)) == ({f"done:{coffee.id}:{TODAY}"}, 10)
+        assert (_emitted(kit), _coins(kit, store)) == ({f"done:{coffee.id}:{TODAY}"}, 10)
 
         assert kit.habits.check_in(coffee.id, amount=3).status == "MISSED"
         kit.clock.advance(days=1)
@@ -113,7 +113,7 @@ class GoalCases(RunCases):
         kit.clock.advance(days=3)
         kit.sweep()
 
-        assert _told(kit) == {
+        assert _emitted(kit) == {
             f"done:{coffee.id}:{TODAY}",
             f"broken:{coffee.id}:{TODAY + days(1)}",
         }
@@ -207,24 +207,24 @@ class GoalCases(RunCases):
         assert len(read(store, lambda s: s.habits.facts("ada", None))) == 1
 
 
-def _told(kit: TestKit) -> set[str]:
-    """Return the keys of ada's derived events that were told and not taken back."""
-    told: set[str] = set()
+def _emitted(kit: TestKit) -> set[str]:
+    """Return the keys of ada's derived events that were emitted and not taken back."""
+    emitted: set[str] = set()
     for event in events_of(kit, "ada"):
         if event.type == "Retracted":
-            told.discard(str(event.key))
+            emitted.discard(str(event.key))
         elif event.key is not None:
-            told.add(event.key)
-    return told
+            emitted.add(event.key)
+    return emitted
 
 
 def _coins(kit: TestKit, store: Store) -> int:
     """Return ada's coins; what she should have where the store keeps none."""
-    return kit.coins.balance("ada").posted if "coins" in store.rooms else 10 * _rewarded(kit)
+    return kit.coins.balance("ada").posted if "coins" in store.modules else 10 * _rewarded(kit)
 
 
 def _rewarded(kit: TestKit) -> int:
-    keys = _told(kit)
+    keys = _emitted(kit)
     return sum(key.startswith("done") for key in keys) + 5 * sum(
         key.startswith("streak") for key in keys
     )

@@ -53,7 +53,7 @@ class HabitRaces(Contract):
         for n in range(count):
             alone.habits.check_in(same.id, day=TODAY - days(n))
         expected = state_of(alone, memory, same)
-        if "coins" not in store.rooms:
+        if "coins" not in store.modules:
             expected["coins"] = None
         assert state_of(kit, store, habit) == expected
 

@@ -120,7 +120,7 @@ class HabitStoreCases(Contract):
         assert read(store, lambda stores: stores.habits.check_in(_fact(1).id)) == (_fact(1), True)
         assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
 
-    def test_voided_facts_are_told_with_the_instant_of_their_void(self, store: Store) -> None:
+    def test_voided_facts_are_delivered_with_the_instant_of_their_void(self, store: Store) -> None:
         other = evolve(RUN, id=UUID(int=4))
         _add(store, RUN)
         _add(store, other)

@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from habitkit.errors import (
-    AnswerForgotten,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InvalidHabit,
     InvalidId,
     InvalidOwner,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from habitkit.habits.domain.model import CheckedIn, Habit
-    from habitkit.kit import Rooms
+    from habitkit.kit import Services
     from habitkit.testing import TestKit
 
 __all__ = ["HabitCases", "WhoseCases"]
@@ -146,9 +146,9 @@ class HabitCases(Contract):
             assert kit.sweep().forgotten == 2
         before = events_of(kit, "ada")
 
-        with pytest.raises(AnswerForgotten):
+        with pytest.raises(IdempotencyKeyExpired):
             kit.habits.create("ada", "Run", DAILY, idempotency_key="k")
-        with pytest.raises(AnswerForgotten):
+        with pytest.raises(IdempotencyKeyExpired):
             kit.habits.check_in(made.id, day=NOW.date(), idempotency_key="k")
 
         assert kit.habits.list("ada") == [made]
@@ -161,15 +161,15 @@ def none_refused(results: list[CheckedIn | Refusal]) -> None:
     for result in results:
         if isinstance(result, Refusal):
             assert result.error == NotFound.__name__
-            raise NotFound("habit", result.place)
+            raise NotFound("habit", result.index)
 
 
 class WhoseCases(Contract):
     """Part of ``HabitsContract``: in a kit bound to an owner, others' habits do not exist."""
 
     def test_what_belongs_to_another_owner_does_not_exist(self, kit: TestKit) -> None:
-        theirs = kit.habits.create("bob", "Run", DAILY)
-        done = kit.habits.check_in(theirs.id)
+        others_habit = kit.habits.create("bob", "Run", DAILY)
+        done = kit.habits.check_in(others_habit.id)
         before = events_of(kit, "bob")
         ada = kit.owned_by("ada")
         day = NOW.date()
@@ -178,65 +178,65 @@ class WhoseCases(Contract):
             ada.habits,
             {
                 "create": lambda: ada.habits.create("bob", "Swim", DAILY),
-                "get": lambda: ada.habits.get(theirs.id),
+                "get": lambda: ada.habits.get(others_habit.id),
                 "list": lambda: ada.habits.list("bob"),
-                "check_in": lambda: ada.habits.check_in(theirs.id),
+                "check_in": lambda: ada.habits.check_in(others_habit.id),
                 "undo": lambda: ada.habits.undo(done.id),
-                "backfill": lambda: ada.habits.backfill(theirs.id, [day], source="s"),
+                "backfill": lambda: ada.habits.backfill(others_habit.id, [day], source="s"),
                 "search": lambda: ada.habits.search("bob"),
-                "update": lambda: ada.habits.update(theirs.id, title="Swim"),
-                "reorder": lambda: ada.habits.reorder("ada", [theirs.id]),
+                "update": lambda: ada.habits.update(others_habit.id, title="Swim"),
+                "reorder": lambda: ada.habits.reorder("ada", [others_habit.id]),
                 "edit": lambda: ada.habits.edit(done.id, note="mine"),
                 "check_in_many": lambda: none_refused(
-                    ada.habits.check_in_many([OfflineCheckIn(theirs.id)])
+                    ada.habits.check_in_many([OfflineCheckIn(others_habit.id)])
                 ),
-                "skip": lambda: ada.habits.skip(theirs.id),
-                "unskip": lambda: ada.habits.unskip(theirs.id),
-                "pause": lambda: ada.habits.pause(theirs.id, day),
+                "skip": lambda: ada.habits.skip(others_habit.id),
+                "unskip": lambda: ada.habits.unskip(others_habit.id),
+                "pause": lambda: ada.habits.pause(others_habit.id, day),
                 "pause_all": lambda: ada.habits.pause_all("bob", day),
-                "resume": lambda: ada.habits.resume(theirs.id),
+                "resume": lambda: ada.habits.resume(others_habit.id),
                 "resume_all": lambda: ada.habits.resume_all("bob", day),
-                "grant_freeze": lambda: ada.habits.grant_freeze(theirs.id),
-                "repair": lambda: ada.habits.repair(theirs.id, day),
-                "change_schedule": lambda: ada.habits.change_schedule(theirs.id, DAILY),
-                "archive": lambda: ada.habits.archive(theirs.id),
-                "restore": lambda: ada.habits.restore(theirs.id),
+                "grant_freeze": lambda: ada.habits.grant_freeze(others_habit.id),
+                "repair": lambda: ada.habits.repair(others_habit.id, day),
+                "change_schedule": lambda: ada.habits.change_schedule(others_habit.id, DAILY),
+                "archive": lambda: ada.habits.archive(others_habit.id),
+                "restore": lambda: ada.habits.restore(others_habit.id),
                 "travel": lambda: ada.habits.travel("bob", "Asia/Tokyo"),
             },
         )
         assert_hidden(
             ada.streaks,
             {
-                "state": lambda: ada.streaks.state(theirs.id),
-                "done_days": lambda: ada.streaks.done_days(theirs.id, day, day),
-                "rebuild": lambda: ada.streaks.rebuild(theirs.id),
+                "state": lambda: ada.streaks.state(others_habit.id),
+                "done_days": lambda: ada.streaks.done_days(others_habit.id, day, day),
+                "rebuild": lambda: ada.streaks.rebuild(others_habit.id),
                 "today": lambda: ada.streaks.today("bob"),
-                "history": lambda: ada.streaks.history(theirs.id, day, day),
-                "runs": lambda: ada.streaks.runs(theirs.id),
-                "explain": lambda: ada.streaks.explain(theirs.id, day),
-                "simulate": lambda: ada.streaks.simulate(theirs.id),
+                "history": lambda: ada.streaks.history(others_habit.id, day, day),
+                "runs": lambda: ada.streaks.runs(others_habit.id),
+                "explain": lambda: ada.streaks.explain(others_habit.id, day),
+                "simulate": lambda: ada.streaks.simulate(others_habit.id),
             },
         )
-        assert kit.habits.list("bob") == [theirs]
+        assert kit.habits.list("bob") == [others_habit]
         assert events_of(kit, "bob") == before
         kit.events.record("bob", "noted")
         assert revisions(kit, "bob") == [1, 2, 3]
 
     def test_what_is_hidden_looks_like_what_does_not_exist(self, kit: TestKit) -> None:
-        theirs = kit.habits.create("bob", "Run", DAILY)
+        others_habit = kit.habits.create("bob", "Run", DAILY)
         ada = kit.owned_by("ada")
 
         with pytest.raises(NotFound) as hidden:
-            ada.habits.check_in(theirs.id)
+            ada.habits.check_in(others_habit.id)
         with pytest.raises(NotFound) as missing:
             ada.habits.check_in(NO_ID)
 
-        assert str(hidden.value).replace(str(theirs.id), "") == str(missing.value).replace(
+        assert str(hidden.value).replace(str(others_habit.id), "") == str(missing.value).replace(
             str(NO_ID), ""
         )
 
     def test_an_owner_does_everything_with_what_is_theirs(self, kit: TestKit) -> None:
-        ada: Rooms = kit.owned_by("ada")
+        ada: Services = kit.owned_by("ada")
         run: Habit = ada.habits.create("ada", "Run", DAILY)
 
         done = ada.habits.check_in(run.id)

@@ -12,7 +12,13 @@ from attrs import evolve
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW
-from habitkit.testing.contracts._sample_ledger import LARGEST, Book, a_hold, an_account, an_id
+from habitkit.testing.contracts._sample_ledger import (
+    LARGEST,
+    SampleLedger,
+    a_hold,
+    an_account,
+    an_id,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,14 +36,14 @@ class HoldStoreCases(Contract):
     """Part of ``CoinsContract``: what ``HoldStore`` keeps."""
 
     @pytest.fixture
-    def escrow(self, store: Store) -> Book:
+    def escrow(self, store: Store) -> SampleLedger:
         """Ada's wallet and escrow, between which ten transfers were posted."""
-        escrow = Book(store, WALLET, ESCROW)
+        escrow = SampleLedger(store, WALLET, ESCROW)
         for n in range(20, 30):
             escrow.move(n, WALLET, ESCROW, kind="reserve")
         return escrow
 
-    def test_a_hold_comes_back_as_it_was_added(self, escrow: Book) -> None:
+    def test_a_hold_comes_back_as_it_was_added(self, escrow: SampleLedger) -> None:
         at = NOW.replace(microsecond=123_456)
         brief = a_hold(20, 1, LARGEST, at=at, expires_at=at + SECOND)
         lasting = a_hold(21, 2)
@@ -45,7 +51,7 @@ class HoldStoreCases(Contract):
 
         assert [_get(escrow, 20), _get(escrow, 21), _get(escrow, 99)] == [brief, lasting, None]
 
-    def test_a_hold_is_added_once(self, escrow: Book) -> None:
+    def test_a_hold_is_added_once(self, escrow: SampleLedger) -> None:
         _add(escrow, a_hold(20, 1))
 
         with pytest.raises(Duplicate):
@@ -53,7 +59,7 @@ class HoldStoreCases(Contract):
 
         assert _get(escrow, 20) == a_hold(20, 1)
 
-    def test_a_hold_is_ended_once(self, escrow: Book) -> None:
+    def test_a_hold_is_ended_once(self, escrow: SampleLedger) -> None:
         _add(escrow, a_hold(20, 1, 5))
         ended = a_hold(20, 1, 5, state="settled", settled=3, ended_at=NOW + SECOND)
         _end(escrow, ended)
@@ -66,7 +72,9 @@ class HoldStoreCases(Contract):
 
         assert _get(escrow, 20) == ended
 
-    def test_holds_come_page_by_page_in_the_order_of_their_numbers(self, escrow: Book) -> None:
+    def test_holds_come_page_by_page_in_the_order_of_their_numbers(
+        self, escrow: SampleLedger
+    ) -> None:
         holds = [a_hold(29 - n, n + 1) for n in range(4)]
         _add(escrow, *holds[::-1])
         _add(escrow, a_hold(20, 1, owner="bob"), a_hold(21, 2, currency="gem"))
@@ -82,7 +90,7 @@ class HoldStoreCases(Contract):
         assert _page(escrow, owner="cyd") == []
 
     def test_a_page_of_open_holds_leaves_out_what_has_ended_or_expired_by_then(
-        self, escrow: Book
+        self, escrow: SampleLedger
     ) -> None:
         _add(
             escrow,
@@ -101,7 +109,7 @@ class HoldStoreCases(Contract):
         assert [hold.seq for hold in _page(escrow, open_at=NOW, after=1, limit=1)] == [2]
 
     def test_what_had_lapsed_at_an_instant_had_expired_and_not_been_ended(
-        self, escrow: Book
+        self, escrow: SampleLedger
     ) -> None:
         _add(
             escrow,
@@ -131,7 +139,9 @@ class HoldStoreCases(Contract):
         assert lapsed(NOW + 99 * SECOND, "bob") == lapsed(NOW + 99 * SECOND, "ada", "gem") == 0
         assert type(lapsed(NOW)) is type(lapsed(NOW + 2 * SECOND)) is int
 
-    def test_what_is_overdue_comes_with_the_longest_past_its_time_first(self, escrow: Book) -> None:
+    def test_what_is_overdue_comes_with_the_longest_past_its_time_first(
+        self, escrow: SampleLedger
+    ) -> None:
         _add(
             escrow,
             a_hold(22, 1, expires_at=NOW + SECOND),
@@ -154,7 +164,7 @@ class HoldStoreCases(Contract):
         assert overdue(3, limit=1, owner="ada", currency="coin") == [21]
         assert overdue(3, owner="bob", currency="gem") == []
 
-    def test_what_is_held_is_the_sum_of_open_holds(self, escrow: Book) -> None:
+    def test_what_is_held_is_the_sum_of_open_holds(self, escrow: SampleLedger) -> None:
         _add(
             escrow,
             a_hold(20, 1, 1),
@@ -166,12 +176,12 @@ class HoldStoreCases(Contract):
         _end(escrow, a_hold(22, 3, 100, state="settled", settled=1, ended_at=NOW))
 
         def held(owner: str, currency: str = "coin") -> int:
-            return read(escrow.store, lambda stores: stores.coins.books.held(owner, currency))
+            return read(escrow.store, lambda stores: stores.coins.audit.held(owner, currency))
 
         assert [held("ada"), held("bob"), held("ada", "gem"), held("cyd")] == [11, 1000, 10_000, 0]
 
 
-def _add(escrow: Book, *holds: Hold) -> None:
+def _add(escrow: SampleLedger, *holds: Hold) -> None:
     def work(stores: Stores) -> None:
         for hold in holds:
             stores.coins.holds.add(hold)
@@ -179,16 +189,16 @@ def _add(escrow: Book, *holds: Hold) -> None:
     write(escrow.store, work)
 
 
-def _end(escrow: Book, hold: Hold) -> None:
+def _end(escrow: SampleLedger, hold: Hold) -> None:
     write(escrow.store, lambda stores: stores.coins.holds.end(hold))
 
 
-def _get(escrow: Book, number: int) -> Hold | None:
+def _get(escrow: SampleLedger, number: int) -> Hold | None:
     return read(escrow.store, lambda stores: stores.coins.holds.get(an_id(number)))
 
 
 def _page(
-    escrow: Book,
+    escrow: SampleLedger,
     *,
     owner: str = "ada",
     currency: str = "coin",

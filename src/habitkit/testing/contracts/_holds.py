@@ -68,7 +68,7 @@ class HoldCases(ReserveCases):
 
         assert (settled.state, settled.settled) == ("settled", 25)
         assert rich.coins.balance("ada") == Balance("ada", "coin", 75)
-        assert [(e.kind, e.amount) for e in rich.coins.history("ada", limit=2)] == [
+        assert [(e.kind, e.amount) for e in rich.coins.statement("ada", limit=2)] == [
             ("release", 35),
             ("reserve", -60),
         ]
@@ -167,7 +167,7 @@ class HoldCases(ReserveCases):
             lambda: rich.coins.transfer("ada", "bob", 100, idempotency_key="t"),
             lambda: rich.coins.reserve("ada", 100, idempotency_key="r"),
             lambda: rich.coins.post_many([Posting.spend("ada", 100)], idempotency_key="m"),
-            lambda: rich.coins.open("ada", floor=100),
+            lambda: rich.coins.set_floor("ada", floor=100),
         ]
         for n, spend in enumerate(spends):
             for part in (60, 40):
@@ -201,7 +201,7 @@ class HoldCases(ReserveCases):
         ended = evolve(brief, state="expired", ended_at=NOW + timedelta(seconds=1))
         assert rich.coins.holds("ada", ended=True) == [ended, lasting]
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 20)
-        assert rich.coins.history("ada")[0].kind == "expire"
+        assert rich.coins.statement("ada")[0].kind == "expire"
         with pytest.raises(HoldEnded):
             rich.coins.release(brief.id)
 

@@ -258,15 +258,15 @@ class HostTransactionsContract(Contract):
         assert numbers(events_of(kit, "ada")) == [1]
 
     def test_what_the_host_commits_is_relayed(self, store: Store, hosting: Host) -> None:
-        told: list[StoredEvent] = []
-        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", told.append)])
+        delivered: list[StoredEvent] = []
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", delivered.append)])
         for end in (hosting.rollback, hosting.commit):
             handle = hosting.begin()
             kit.on(handle).events.record("ada", "noted")
             end(handle)
 
         assert kit.relay.run_once().delivered == 1
-        assert told == events_of(kit, "ada")
+        assert delivered == events_of(kit, "ada")
 
     def test_holds_and_batches_count_only_if_the_host_commits(
         self, kit: TestKit, store: Store, hosting: Host
@@ -286,7 +286,7 @@ class HostTransactionsContract(Contract):
         assert len(kit.coins.holds("ada", ended=True)) == 1
         assert kit.coins.audit().ok
 
-    def test_every_room_the_store_keeps_works_inside(
+    def test_every_module_the_store_keeps_works_inside(
         self, kit: TestKit, store: Store, hosting: Host
     ) -> None:
         self.skip_without(store, "habits", "streaks", "coins")

@@ -1,4 +1,4 @@
-"""Contract of idempotency: one effect a key, told again for as long as the key is kept."""
+"""Contract of idempotency: one effect a key, its result returned for as long as the key is kept."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Contract of the inbox and of kept answers, on the bare ports."""
+"""Contract of the inbox and of idempotency records, on the bare ports."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
 from habitkit.testing.contracts._base import Contract, read, write
-from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, answer, days, message
+from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, a_record, days, message
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from habitkit.journal.domain.model import Answer, Message
+    from habitkit.journal.domain.model import IdempotencyRecord, Message
     from habitkit.store import Store, Stores
 
-__all__ = ["InboxCases", "KeptAnswerCases"]
+__all__ = ["IdempotencyStoreCases", "InboxCases"]
 
 MINUTE = timedelta(minutes=1)
 
@@ -46,7 +46,7 @@ class InboxCases(Contract):
         assert [found.key for found in _waiting(store)] == ["c", "a", "b", "d"]
         assert [found.key for found in _waiting(store, limit=2)] == ["c", "a"]
 
-    def test_owners_with_messages_are_told_each_once_and_sorted(self, store: Store) -> None:
+    def test_owners_with_messages_are_delivered_each_once_and_sorted(self, store: Store) -> None:
         for owner in ("cyd", "ada", "bob", "ada"):
             _add(store, message(owner, f"{owner}{len(_owners(store))}"))
 
@@ -92,18 +92,18 @@ class InboxCases(Contract):
         assert _add(store, message("ada", "k0"))
 
 
-class KeptAnswerCases(Contract):
-    """Part of ``StoreContract``: answers to idempotency keys, on the bare port."""
+class IdempotencyStoreCases(Contract):
+    """Part of ``StoreContract``: idempotency records, on the bare port."""
 
     def test_an_answer_comes_back_as_it_was(self, store: Store) -> None:
-        given = answer(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
+        given = a_record(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
 
         _put(store, given)
 
         assert _get(store, key="ключ 🔑") == given
 
     def test_an_answer_belongs_to_owner_operation_and_key(self, store: Store) -> None:
-        _put(store, answer())
+        _put(store, a_record())
 
         assert _get(store) is not None
         assert _get(store, owner="bob") is None
@@ -111,17 +111,17 @@ class KeptAnswerCases(Contract):
         assert _get(store, key="KEY") is None
 
     def test_a_new_answer_replaces_the_old_one(self, store: Store) -> None:
-        _put(store, answer(result="1"))
-        _put(store, answer(result="2", at=NOW + days(1)))
+        _put(store, a_record(result="1"))
+        _put(store, a_record(result="2", at=NOW + days(1)))
 
-        assert _get(store) == answer(result="2", at=NOW + days(1))
+        assert _get(store) == a_record(result="2", at=NOW + days(1))
 
     def test_answers_that_were_given_long_ago_are_forgotten(self, store: Store) -> None:
         for n in range(4):
-            _put(store, answer(key=f"k{n}", at=NOW + days(n)))
+            _put(store, a_record(key=f"k{n}", at=NOW + days(n)))
 
         def forget(before: datetime, limit: int) -> int:
-            return write(store, lambda stores: stores.answers.forget(before, limit))
+            return write(store, lambda stores: stores.idempotency.forget(before, limit))
 
         assert forget(NOW, 10) == 0
         assert [forget(NOW + days(3), 2), forget(NOW + days(3), 2)] == [2, 1]
@@ -148,15 +148,15 @@ def _owners(store: Store, limit: int = 100) -> list[str]:
     return read(store, lambda stores: stores.inbox.owners(limit))
 
 
-def _put(store: Store, given: Answer) -> None:
+def _put(store: Store, given: IdempotencyRecord) -> None:
     def work(stores: Stores) -> None:
         stores.owners.lock(given.owner)
-        stores.answers.put(given)
+        stores.idempotency.put(given)
 
     write(store, work)
 
 
 def _get(
     store: Store, owner: str = "ada", operation: str = "notes.add", key: str = "key"
-) -> Answer | None:
-    return read(store, lambda stores: stores.answers.get(owner, operation, key))
+) -> IdempotencyRecord | None:
+    return read(store, lambda stores: stores.idempotency.get(owner, operation, key))

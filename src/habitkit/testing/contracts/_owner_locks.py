@@ -13,7 +13,7 @@ from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import (
     NOW,
     STRANGE_TEXTS,
-    answer,
+    a_record,
     event_row,
     message,
     numbers,
@@ -75,7 +75,7 @@ class LockCases(Contract):
         }
         assert write(store, lambda stores: stores.owners.lock("ada").rev) == 2
 
-    def test_owners_are_told_apart_character_by_character(self, store: Store) -> None:
+    def test_owners_are_delivered_apart_character_by_character(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", "\uff41da", "adá", "ada\u0301", *STRANGE_TEXTS, "🏃" * 200]
 
         for owner in owners:
@@ -110,7 +110,7 @@ class SavepointCases(Contract):
             with pytest.raises(Stopped), stores.savepoint():  # noqa: PT012 - it is the block
                 stores.events.append([event_row("ada", 1, 1, n=2, deliver=True)])
                 stores.inbox.add(message("ada", "hello"))
-                stores.answers.put(answer())
+                stores.idempotency.put(a_record())
                 raise Stopped
             stores.events.append([event_row("ada", 1, 1, n=3)])
 

@@ -12,10 +12,10 @@ import habitkit.testing
 from habitkit.coins.domain.economy import Economy
 from habitkit.coins.domain.model import Posting
 from habitkit.errors import (
-    AnswerForgotten,
     BalanceOverflow,
     BatchRefused,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InsufficientFunds,
     InvalidAmount,
     InvalidInput,
@@ -62,7 +62,9 @@ class BatchCases(Contract):
         ]
         assert (done[0].memo, done[0].metadata) == ("hi", {"n": 1})
         assert [kit.coins.balance(owner).posted for owner in ("ada", "bob", "cyd")] == [10, 0, 5]
-        assert [e.transfer_id for e in kit.coins.history("bob")] == [done[n].id for n in (3, 2, 1)]
+        assert [e.transfer_id for e in kit.coins.statement("bob")] == [
+            done[n].id for n in (3, 2, 1)
+        ]
         assert [e.type for e in events_of(kit, "bob")] == ["CoinsPosted"] * 3
         assert revisions(kit, "bob") == [1]
         assert sum_of_all(store, "ada", "bob", "cyd") == 0
@@ -75,7 +77,7 @@ class BatchCases(Contract):
 
         done = kit.coins.post_many(postings, idempotency_key="b")
 
-        history = kit.coins.history("ada", newest_first=False, limit=1000)
+        history = kit.coins.statement("ada", newest_first=False, limit=1000)
         assert [e.seq for e in history] == list(range(1, 101))
         assert [e.transfer_id for e in history] == [each.id for each in done]
         assert len({each.id for each in done}) == 100
@@ -173,7 +175,7 @@ class BatchCases(Contract):
 
         too_much = Posting.spend("ada", 99)  # the answer is not that coins are short now
         for again in ([award("ada", 5)], [award("bob", 5), award("ada", 5)], [too_much]):
-            with pytest.raises(AnswerForgotten):
+            with pytest.raises(IdempotencyKeyExpired):
                 kit.coins.post_many(again, idempotency_key="b")
 
         assert kit.coins.balance("ada").posted == 5

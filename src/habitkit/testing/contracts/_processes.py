@@ -37,15 +37,15 @@ class Worker:
         """Start it.
 
         Args:
-            job: What to do: a function of a module, which is given its ``Line`` first.
+            job: What to do: a function of a module, which is given its ``Channel`` first.
             args: What else it is given.
         """
-        self._line, theirs = _CONTEXT.Pipe()
-        given = (theirs, dict(os.environ), job, args)
+        self._line, worker_end = _CONTEXT.Pipe()
+        given = (worker_end, dict(os.environ), job, args)
         self._process = _CONTEXT.Process(target=_race_worker.at_work, args=given, daemon=True)
         with _no_main_module():
             self._process.start()
-        theirs.close()
+        worker_end.close()
 
     def hear(self) -> str:
         """Return what it says next, or nothing if it says no more.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from habitkit.events import Event
-    from habitkit.kit import Rooms
+    from habitkit.kit import Services
     from habitkit.store import Store
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
@@ -289,7 +289,7 @@ def _listening(store: Store, failing: str | None = None) -> tuple[TestKit, list[
     return habitkit.testing.kit(store=store, reactions=[on(Cheered, listen)]), seen
 
 
-def _send(kit: Rooms, *keys: str) -> list[bool]:
+def _send(kit: Services, *keys: str) -> list[bool]:
     """Let ada pass on cheers to bob, each by somebody named like its key."""
 
     def work(tx: Transaction) -> list[bool]:

@@ -1,4 +1,4 @@
-"""Contract of the relay: what is committed is told to subscribers, each at least once."""
+"""Contract of the relay: what is committed is delivered to subscribers, each at least once."""
 # ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Stopped(BaseException):
 class RelayCases(Contract):
     """Part of ``StoreContract``: the relay."""
 
-    def test_each_subscriber_is_told_what_it_subscribed_to(self, store: Store) -> None:
+    def test_each_subscriber_is_delivered_what_it_subscribed_to(self, store: Store) -> None:
         notes: list[StoredEvent] = []
         marks: list[StoredEvent] = []
         kit = habitkit.testing.kit(
@@ -47,9 +47,9 @@ class RelayCases(Contract):
         assert marks == [stored[1]]
         assert kit.relay.run_once().delivered == 0
 
-    def test_what_was_rolled_back_is_never_told(self, store: Store) -> None:
-        told: list[StoredEvent] = []
-        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", told.append)])
+    def test_what_was_rolled_back_is_never_delivered(self, store: Store) -> None:
+        delivered: list[StoredEvent] = []
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", delivered.append)])
 
         def work(tx: Transaction) -> None:
             record(tx, "ada", "noted")
@@ -59,14 +59,14 @@ class RelayCases(Contract):
             kit.run(work)
 
         assert kit.relay.run_once().delivered == 0
-        assert told == []
+        assert delivered == []
 
-    def test_a_subscriber_that_fails_is_told_again_later(self, store: Store) -> None:
-        told: list[str] = []
+    def test_a_subscriber_that_fails_is_delivered_again_later(self, store: Store) -> None:
+        delivered: list[str] = []
 
         def fragile(event: StoredEvent) -> None:
-            told.append(event.id)
-            if len(told) == 1:
+            delivered.append(event.id)
+            if len(delivered) == 1:
                 msg = "not now"
                 raise ValueError(msg)
 
@@ -85,15 +85,15 @@ class RelayCases(Contract):
             "ValueError: not now",
             1,
         )
-        assert told == ["ada:1:0", "ada:1:0"]
+        assert delivered == ["ada:1:0", "ada:1:0"]
 
     def test_a_failure_holds_up_no_other_event(self, store: Store) -> None:
-        told: list[int] = []
+        delivered: list[int] = []
 
         def picky(event: StoredEvent) -> None:
             if event.fields["n"] == 1:
                 raise ValueError
-            told.append(event.fields["n"])
+            delivered.append(event.fields["n"])
 
         kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", picky)])
         for n in range(3):
@@ -102,14 +102,14 @@ class RelayCases(Contract):
         report = kit.relay.run_once()
 
         assert (report.delivered, len(report.failed)) == (2, 1)
-        assert sorted(told) == [0, 2]
+        assert sorted(delivered) == [0, 2]
 
     def test_a_relay_that_dies_loses_nothing(self, store: Store) -> None:
-        told: list[int] = []
+        delivered: list[int] = []
 
         def deadly(event: StoredEvent) -> None:
-            told.append(event.fields["n"])
-            if len(told) == 2:
+            delivered.append(event.fields["n"])
+            if len(delivered) == 2:
                 raise Stopped
 
         kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", deadly)])
@@ -122,18 +122,18 @@ class RelayCases(Contract):
         kit.clock.advance(seconds=CLAIM_SECONDS)
 
         assert kit.relay.run_once().delivered == 3
-        assert set(told) == {0, 1, 2}
+        assert set(delivered) == {0, 1, 2}
 
     def test_what_one_relay_has_claimed_no_other_relay_gets(self, store: Store) -> None:
-        told: list[tuple[str, int]] = []
+        delivered: list[tuple[str, int]] = []
 
         def second(event: StoredEvent) -> None:
-            told.append(("second", event.fields["n"]))
+            delivered.append(("second", event.fields["n"]))
 
         other = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", second)])
 
         def first(event: StoredEvent) -> None:
-            told.append(("first", event.fields["n"]))
+            delivered.append(("first", event.fields["n"]))
             other.relay.run_once()
 
         kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", first)])
@@ -143,20 +143,20 @@ class RelayCases(Contract):
         report = kit.relay.run_once(limit=2)
 
         assert report.delivered == 2
-        assert sorted(n for _, n in told) == [0, 1, 2, 3, 4]
-        assert [who for who, _ in told].count("first") == 2
+        assert sorted(n for _, n in delivered) == [0, 1, 2, 3, 4]
+        assert [who for who, _ in delivered].count("first") == 2
         assert kit.relay.run_once().delivered == 0
 
     def test_a_relay_takes_no_more_than_it_is_asked_to(self, store: Store) -> None:
-        told: list[StoredEvent] = []
-        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", told.append)])
+        delivered: list[StoredEvent] = []
+        kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", delivered.append)])
         for _ in range(5):
             kit.events.record("ada", "noted")
 
         reports = [kit.relay.run_once(limit=2).delivered for _ in range(4)]
 
         assert reports == [2, 2, 1, 0]
-        assert len({event.id for event in told}) == 5
+        assert len({event.id for event in delivered}) == 5
 
 
 def _place(event: StoredEvent) -> tuple[int, int]:

@@ -54,7 +54,7 @@ class ReserveCases(Contract):
         assert (hold.state, hold.settled, hold.expires_at, hold.ended_at) == ("open", 0, None, None)
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 60)
         assert rich.coins.balance("ada").available == 40
-        entry = rich.coins.history("ada")[0]
+        entry = rich.coins.statement("ada")[0]
         assert (entry.kind, entry.amount, entry.transfer_id) == ("reserve", -60, hold.id)
         assert (entry.memo, entry.metadata) == ("bike", {"n": 1})
         with pytest.raises(InsufficientFunds):

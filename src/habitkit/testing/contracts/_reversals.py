@@ -10,13 +10,13 @@ import pytest
 
 from habitkit.errors import (
     AlreadyReversed,
-    AnswerForgotten,
     IdempotencyConflict,
+    IdempotencyKeyExpired,
     InsufficientFunds,
     InvalidId,
     InvalidKey,
-    ManagedTransfer,
     NotFound,
+    TransferNotReversible,
 )
 from habitkit.habits.domain.model import Schedule
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
@@ -46,7 +46,7 @@ class ReversalCases(Contract):
         assert (back.amount, back.currency, back.reverses) == (30, "coin", award.id)
         assert (back.memo, back.metadata) == (None, None)
         assert balances_of(store, "ada") == {"mint": 0, "wallet": 0}
-        assert [(e.kind, e.amount) for e in kit.coins.history("ada")] == [
+        assert [(e.kind, e.amount) for e in kit.coins.statement("ada")] == [
             ("reversal", -30),
             ("award", 30),
         ]
@@ -98,7 +98,7 @@ class ReversalCases(Contract):
         if swept:
             kit.sweep()
 
-        with pytest.raises(AnswerForgotten):
+        with pytest.raises(IdempotencyKeyExpired):
             kit.coins.reverse(award.id, idempotency_key="r")
         with pytest.raises(AlreadyReversed):
             kit.coins.reverse(award.id, idempotency_key="another")
@@ -116,16 +116,18 @@ class ReversalCases(Contract):
         kit.clock.advance(seconds=1)
         kit.sweep()
         expected = {"reversal", "reserve", "release", "expire"}
-        if {"habits", "streaks"} <= set(store.rooms):
+        if {"habits", "streaks"} <= set(store.modules):
             run = kit.habits.create("ada", "Run", Schedule.daily())
             kit.habits.undo(kit.habits.check_in(run.id).id)
             expected |= {"reward", "correction"}
-        managed = {entry.kind: entry for entry in kit.coins.history("ada") if entry.kind != "award"}
+        managed = {
+            entry.kind: entry for entry in kit.coins.statement("ada") if entry.kind != "award"
+        }
         before = traces_of(kit, store, "ada")
 
         assert set(managed) == expected
         for kind, entry in managed.items():
-            with pytest.raises(ManagedTransfer) as refused:
+            with pytest.raises(TransferNotReversible) as refused:
                 kit.coins.reverse(entry.transfer_id, idempotency_key="k")
             assert (refused.value.kind, refused.value.transfer_id) == (kind, entry.transfer_id)
         assert traces_of(kit, store, "ada") == before

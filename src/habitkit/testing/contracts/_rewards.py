@@ -40,7 +40,7 @@ class RewardCases(Contract):
         assert kit.habits.check_in(run.id).coins == 0
 
         assert kit.coins.balance("ada").available == 10
-        (entry,) = kit.coins.history("ada")
+        (entry,) = kit.coins.statement("ada")
         assert (entry.kind, entry.amount) == ("reward", 10)
         assert sum_of_all(store, "ada") == 0
 
@@ -61,7 +61,7 @@ class RewardCases(Contract):
 
         assert undone.coins == -10
         assert kit.coins.balance("ada").posted == 0
-        assert [e.kind for e in kit.coins.history("ada")] == ["correction", "reward"]
+        assert [e.kind for e in kit.coins.statement("ada")] == ["correction", "reward"]
         assert kit.habits.undo(done.id).coins == 0
         assert sum_of_all(store, "ada") == 0
 
@@ -96,7 +96,7 @@ class RewardCases(Contract):
         assert kit.habits.check_in(run.id).coins == 10
 
         assert kit.coins.balance("ada").posted == 0
-        assert [entry.amount for entry in kit.coins.history("ada")] == [10, -10, -10, 10]
+        assert [entry.amount for entry in kit.coins.statement("ada")] == [10, -10, -10, 10]
 
     def test_undoing_the_seventh_day_takes_the_weeks_reward_back(
         self, kit: TestKit, run: Habit

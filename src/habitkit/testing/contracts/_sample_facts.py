@@ -10,19 +10,19 @@ from attrs import frozen
 
 from habitkit import ids
 from habitkit.events import Event, Recorded
-from habitkit.journal.domain.model import Answer, Delivery, EventRow, Message
+from habitkit.journal.domain.model import Delivery, EventRow, IdempotencyRecord, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from habitkit.journal.domain.model import StoredEvent
-    from habitkit.kit import Rooms
+    from habitkit.kit import Services
 
 __all__ = [
     "NOW",
     "STRANGE_TEXTS",
     "Cheered",
-    "answer",
+    "a_record",
     "days",
     "event_row",
     "event_rows",
@@ -87,11 +87,11 @@ def message(owner: str, key: str, *, at: datetime = NOW, **fields: Any) -> Messa
     return Message(ids.time_ordered_id(at), owner, key, "noted", at, fields)
 
 
-def answer(
+def a_record(
     owner: str = "ada", key: str = "key", *, at: datetime = NOW, result: str = "1"
-) -> Answer:
-    """Return an answer given to an idempotency key."""
-    return Answer(owner, "notes.add", key, {"text": "'é'"}, result, at)
+) -> IdempotencyRecord:
+    """Return the record of an idempotency key."""
+    return IdempotencyRecord(owner, "notes.add", key, {"text": "'é'"}, result, at)
 
 
 def numbers(found: Iterable[StoredEvent | Delivery]) -> list[int]:
@@ -100,7 +100,7 @@ def numbers(found: Iterable[StoredEvent | Delivery]) -> list[int]:
     return [event.fields["n"] for event in events]
 
 
-def events_of(kit: Rooms, owner: str) -> list[StoredEvent]:
+def events_of(kit: Services, owner: str) -> list[StoredEvent]:
     """Return all events of an owner, page by page."""
     found: list[StoredEvent] = []
     while True:
@@ -111,6 +111,6 @@ def events_of(kit: Rooms, owner: str) -> list[StoredEvent]:
         found += page
 
 
-def revisions(kit: Rooms, owner: str) -> list[int]:
+def revisions(kit: Services, owner: str) -> list[int]:
     """Return the revisions in which something happened to an owner, each once, in order."""
     return list(dict.fromkeys(event.rev for event in events_of(kit, owner)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LARGEST",
-    "Book",
+    "SampleLedger",
     "a_hold",
     "a_transfer",
     "an_account",
@@ -72,7 +72,7 @@ def a_hold(number: int, seq: int, amount: int = 1, **changes: Any) -> Hold:
     return Hold(id=an_id(number), seq=seq, amount=amount, **given)
 
 
-class Book:
+class SampleLedger:
     """Opens accounts and posts to them by hand, keeping count of how they stand."""
 
     def __init__(self, store: Store, *accounts: Account) -> None:
@@ -127,7 +127,7 @@ class Book:
         """Return the accounts as the store has them."""
 
         def query(stores: Stores) -> dict[UUID, Account]:
-            found = {id_: stores.coins.books.account(id_) for id_ in self.state}
+            found = {id_: stores.coins.audit.account(id_) for id_ in self.state}
             return {id_: account for id_, account in found.items() if account is not None}
 
         return read(self.store, query)

@@ -40,7 +40,9 @@ class SealingCases(Contract):
 
         bobs = kit.coins.export("bob")
         (wallet,) = (account for account in bobs.accounts if account.role == "wallet")
-        sizes = [(b.first, b.last, len(b.hash), len(b.marks)) for b in bobs.blocks[wallet.id]]
+        sizes = [
+            (b.first, b.last, len(b.hash), len(b.hash_prefixes)) for b in bobs.blocks[wallet.id]
+        ]
         assert sizes == [(1, 1, 32, 8), (2, 2, 32, 8)]
         assert sum(len(blocks) for blocks in bobs.blocks.values()) == 2, "the sink has none"
         assert wallet.sealed == 2
@@ -74,7 +76,7 @@ class SealingCases(Contract):
 
     def test_whatever_happens_the_audit_is_clean(self, kit: TestKit, store: Store) -> None:
         assert kit.coins.audit() == AuditReport(0, 0, 0)
-        kit.coins.open("ada", floor=-100)
+        kit.coins.set_floor("ada", floor=-100)
         gift = kit.coins.transfer("ada", "bob", 90, memo="hi", idempotency_key="t")
         kit.coins.settle(kit.coins.reserve("bob", 20, idempotency_key="h1").id, 5)
         kit.sweep()
@@ -85,7 +87,7 @@ class SealingCases(Contract):
         kit.clock.advance(hours=-1)
         kit.coins.post_many([Posting.award("ada", 1)] * 3, idempotency_key="m")
         kit.clock.advance(hours=2)
-        if {"habits", "streaks"} <= set(store.rooms):
+        if {"habits", "streaks"} <= set(store.modules):
             run = kit.habits.create("ada", "Run", Schedule.daily())
             kit.habits.undo(kit.habits.check_in(run.id).id)
         assert kit.coins.audit().ok

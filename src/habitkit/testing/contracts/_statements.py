@@ -40,7 +40,7 @@ class StatementCases(Contract):
     # -- floors --------------------------------------------------------------------------------
 
     def test_a_wallet_may_have_credit(self, kit: TestKit, store: Store) -> None:
-        assert kit.coins.open("ada", floor=-50) == Balance("ada", "coin", 0, -50)
+        assert kit.coins.set_floor("ada", floor=-50) == Balance("ada", "coin", 0, -50)
         assert kit.coins.balance("ada").available == 50
 
         kit.coins.spend("ada", 30, idempotency_key="s")
@@ -55,7 +55,7 @@ class StatementCases(Contract):
     def test_a_wallet_may_have_a_reserve_that_is_not_spent(self, kit: TestKit) -> None:
         kit.coins.award("ada", 30, idempotency_key="a")
 
-        assert kit.coins.open("ada", floor=20) == Balance("ada", "coin", 30, 20)
+        assert kit.coins.set_floor("ada", floor=20) == Balance("ada", "coin", 30, 20)
 
         assert kit.coins.balance("ada").available == 10
         with pytest.raises(InsufficientFunds):
@@ -66,7 +66,7 @@ class StatementCases(Contract):
 
     def test_a_floor_is_not_raised_above_what_is_there(self, kit: TestKit, store: Store) -> None:
         with pytest.raises(InsufficientFunds) as refused:
-            kit.coins.open("ada", floor=1)
+            kit.coins.set_floor("ada", floor=1)
         assert (refused.value.balance, refused.value.floor, refused.value.amount) == (0, 1, 1)
         assert kit.coins.export("ada").accounts == ()
         kit.coins.award("ada", 30, idempotency_key="a")
@@ -74,17 +74,17 @@ class StatementCases(Contract):
         before = traces_of(kit, store, "ada")
 
         with pytest.raises(InsufficientFunds):
-            kit.coins.open("ada", floor=26)
+            kit.coins.set_floor("ada", floor=26)
 
         assert traces_of(kit, store, "ada") == before
-        assert kit.coins.open("ada", floor=25).available == 0
+        assert kit.coins.set_floor("ada", floor=25).available == 0
 
     def test_a_floor_is_changed_as_often_as_one_likes(self, kit: TestKit) -> None:
         for floor in (0, 0, -50, -50, -10, -(2**63), 0):
-            assert kit.coins.open("ada", floor=floor) == Balance("ada", "coin", 0, floor)
+            assert kit.coins.set_floor("ada", floor=floor) == Balance("ada", "coin", 0, floor)
 
         assert len(kit.coins.export("ada").accounts) == 1
-        assert kit.coins.history("ada") == []
+        assert kit.coins.statement("ada") == []
 
     def test_a_wallet_in_debt_may_have_its_floor_lowered_and_not_raised(self, kit: TestKit) -> None:
         award = kit.coins.award("ada", 30, idempotency_key="a")
@@ -92,19 +92,19 @@ class StatementCases(Contract):
         kit.coins.reverse(award.id, idempotency_key="r")
         assert kit.coins.balance("ada").posted == -30
 
-        assert kit.coins.open("ada", floor=-10).available == 0
+        assert kit.coins.set_floor("ada", floor=-10).available == 0
         with pytest.raises(InsufficientFunds):
-            kit.coins.open("ada", floor=-9)
-        assert kit.coins.open("ada", floor=-40).available == 10
+            kit.coins.set_floor("ada", floor=-9)
+        assert kit.coins.set_floor("ada", floor=-40).available == 10
         kit.coins.spend("ada", 10, idempotency_key="s2")
 
     def test_what_is_no_floor_is_refused(self, kit: TestKit) -> None:
         unfit: list[Any] = [None, True, 1.0, "0", 2**63, -(2**63) - 1]
         for floor in unfit:
             with pytest.raises(InvalidAmount):
-                kit.coins.open("ada", floor=floor)
+                kit.coins.set_floor("ada", floor=floor)
         with pytest.raises(UnknownCurrency):
-            kit.coins.open("ada", "gold")
+            kit.coins.set_floor("ada", "gold")
 
         assert kit.coins.export("ada").accounts == ()
 
@@ -114,7 +114,7 @@ class StatementCases(Contract):
         kit = habitkit.testing.kit(store=store, economy=Economy.without_rewards("xp", "gem"))
         kit.coins.award("ada", 30, idempotency_key="k")
         kit.coins.award("ada", 500, currency="xp", idempotency_key="k2")
-        kit.coins.open("ada", "gem", floor=-3)
+        kit.coins.set_floor("ada", "gem", floor=-3)
 
         hold = kit.coins.reserve("ada", 3, currency="gem", idempotency_key="h")
         kit.coins.settle(hold.id, 2)
@@ -142,9 +142,9 @@ class StatementCases(Contract):
         kit.coins.spend("ada", 5, metadata={}, memo="hat", idempotency_key="s")
         kit.coins.transfer("ada", "bob", 5, metadata={"n": 1}, idempotency_key="t")
 
-        found = [entry.metadata for entry in kit.coins.history("ada")]
+        found = [entry.metadata for entry in kit.coins.statement("ada")]
         assert found == [{"n": 1}, {}, metadata]
-        assert [entry.metadata for entry in kit.coins.history("bob")] == [{"n": 1}]
+        assert [entry.metadata for entry in kit.coins.statement("bob")] == [{"n": 1}]
 
     def test_metadata_are_a_part_of_the_request(self, kit: TestKit) -> None:
         done = kit.coins.award("ada", 1, metadata={"a": 1, "b": 2}, idempotency_key="k")
@@ -268,11 +268,11 @@ class AsOfCases(Contract):
 
         first = award()
         kit.sweep()
-        seen: list[Any] = [first, award(), kit.coins.history("ada")[0]]
+        seen: list[Any] = [first, award(), kit.coins.statement("ada")[0]]
         for each in seen:
             each.metadata["from"].append("eve")
 
-        assert award().metadata == kit.coins.history("ada")[0].metadata == {"from": ["bob"]}
+        assert award().metadata == kit.coins.statement("ada")[0].metadata == {"from": ["bob"]}
         assert kit.coins.audit().ok
 
     def test_a_hold_that_was_ended_is_not_open_because_the_clock_goes_back(

@@ -1,10 +1,10 @@
-"""``StoreContract``: the frame every store must hold, whatever rooms it keeps."""
+"""``StoreContract``: the frame every store must hold, whatever modules it supports."""
 
 from __future__ import annotations
 
 from habitkit.testing.contracts._events import EventCases, OutboxCases
 from habitkit.testing.contracts._idempotency import KeyCases
-from habitkit.testing.contracts._inbox import InboxCases, KeptAnswerCases
+from habitkit.testing.contracts._inbox import IdempotencyStoreCases, InboxCases
 from habitkit.testing.contracts._owner_locks import LockCases, SavepointCases
 from habitkit.testing.contracts._reactions import MessageCases, ReactionCases
 from habitkit.testing.contracts._relay import RelayCases
@@ -21,7 +21,7 @@ class StoreContract(
     EventCases,
     OutboxCases,
     InboxCases,
-    KeptAnswerCases,
+    IdempotencyStoreCases,
     KeyCases,
     ReactionCases,
     MessageCases,

@@ -162,10 +162,10 @@ class StoreRaces(Contract):
             assert kept == ["1", "2"]
 
     def test_two_relays_at_once_deliver_nothing_twice(self, store: Store) -> None:
-        told: list[str] = []
+        delivered: list[str] = []
         kits = [
             habitkit.testing.kit(
-                store=store, subscribers=[subscribe("noted", partial(_tell, told))]
+                store=store, subscribers=[subscribe("noted", partial(_deliver, delivered))]
             )
             for _ in range(2)
         ]
@@ -176,7 +176,7 @@ class StoreRaces(Contract):
             return sum(kit.relay.run_once(limit=5).delivered for _ in range(3 * EACH // 5 + 1))
 
         assert sum(all_of(partial(relay, kit) for kit in kits)) == 3 * EACH
-        assert len(told) == len(set(told)) == 3 * EACH
+        assert len(delivered) == len(set(delivered)) == 3 * EACH
 
     def test_claims_that_overlap_share_nothing(self, store: Store) -> None:
         kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", print)])
@@ -229,6 +229,6 @@ def _cheer_twice(owner: str, tx: Transaction) -> None:
         tx.send(Cheered(owner, NOW, tx.new_id(), NOW.date(), NOW, by), by)
 
 
-def _tell(told: list[str], event: StoredEvent) -> None:
+def _deliver(delivered: list[str], event: StoredEvent) -> None:
     """Take a note of a delivery."""
-    told.append(event.id)
+    delivered.append(event.id)

@@ -72,7 +72,7 @@ def _create(kit: TestKit, owner: str, plan: Plan) -> Habit:
     return kit.habits.create(owner, "Run", schedule, goal, clock=CLOCKS[plan.clock], freezes=rule)
 
 
-class _Life:
+class _Scenario:
     """The random history of one habit: what may be done, and what was."""
 
     def __init__(self, kit: TestKit, store: Store, habit: Habit) -> None:
@@ -121,7 +121,7 @@ class _Life:
         )
 
 
-_STEPS: dict[str, Callable[[_Life, date, int], Any]] = {
+_STEPS: dict[str, Callable[[_Scenario, date, int], Any]] = {
     "check_in": lambda it, day, n: it.kit.habits.check_in(it.habit.id, day=day, amount=n % 4),
     "now": lambda it, _, __: it.kit.habits.check_in(it.habit.id),
     "many": lambda it, day, n: it.check_in_many(day, n),
@@ -182,9 +182,9 @@ class LawCases(Contract):
             kit, owner = habitkit.testing.kit(store=store), f"law{next(owners)}"
             habits = [_create(kit, owner, plan) for plan in plans]
             habits.append(kit.habits.create(owner, "Walk", DAILY))
-            lives = [_Life(kit, store, habit) for habit in habits]
+            scenarios = [_Scenario(kit, store, habit) for habit in habits]
             for number, step in enumerate(steps):
-                lives[number % len(lives)].take(step)
+                scenarios[number % len(scenarios)].take(step)
             for habit in habits:
                 _assert_lawful(kit, store, habit)
             kit.sweep()
@@ -215,14 +215,14 @@ class LawCases(Contract):
             for order in orders:
                 kit = habitkit.testing.kit(store=store)
                 habit = _create(kit, f"order{next(owners)}", plan)
-                life = _Life(kit, store, habit)
+                scenario = _Scenario(kit, store, habit)
                 for number, done in enumerate(marks):
                     if done:
-                        life.take(Step("check_in", 0, 2))
+                        scenario.take(Step("check_in", 0, 2))
                     kit.clock.advance(days=1)
                     if number in swept:
                         kit.sweep()
-                _record(life, steps, order)
+                _record(scenario, steps, order)
                 kit.sweep()
                 _assert_lawful(kit, store, habit)
                 ends.append(_end(kit, store, habit))
@@ -245,9 +245,9 @@ class LawCases(Contract):
             for schedule in (DAILY, long_road):
                 kit = habitkit.testing.kit(store=store)
                 habit = kit.habits.create(f"road{next(owners)}", "Run", schedule)
-                life = _Life(kit, store, habit)
+                scenario = _Scenario(kit, store, habit)
                 for it in steps:
-                    life.take(it)
+                    scenario.take(it)
                 kit.sweep()
                 _assert_lawful(kit, store, habit)
                 ends.append(_end(kit, store, habit))
@@ -256,18 +256,18 @@ class LawCases(Contract):
         check()
 
 
-def _record(life: _Life, steps: Sequence[Step], order: Sequence[int]) -> None:
+def _record(scenario: _Scenario, steps: Sequence[Step], order: Sequence[int]) -> None:
     """Take steps in an order at one instant; what comes a second time is taken back."""
-    told: dict[int, UUID | None] = {}
+    emitted: dict[int, UUID | None] = {}
     for number in order:
-        if number in told:
-            fact_id = told[number]
+        if number in emitted:
+            fact_id = emitted[number]
             if fact_id is not None:
-                life.kit.habits.undo(fact_id)
+                scenario.kit.habits.undo(fact_id)
             continue
-        known = len(life.facts)
-        life.take(steps[number])
-        told[number] = life.facts[-1] if len(life.facts) > known else None
+        known = len(scenario.facts)
+        scenario.take(steps[number])
+        emitted[number] = scenario.facts[-1] if len(scenario.facts) > known else None
 
 
 def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
@@ -285,16 +285,16 @@ def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
 
 def _end(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
     """Return all that the facts of an owner's only habit determine, without its identity."""
-    told: dict[str, Any] = {}
+    emitted: dict[str, Any] = {}
     state = kit.streaks.state(habit.id)
     for event in events_of(kit, habit.owner):
         key = (event.key or "").replace(str(habit.id), "habit")
         if event.type == "Retracted":
-            told.pop(key, None)
+            emitted.pop(key, None)
         elif key:
-            told[key] = event.fields.get("credit"), event.fields.get("slots")
+            emitted[key] = event.fields.get("credit"), event.fields.get("slots")
     return {
         "state": evolve(state, habit_id=NOBODY, strength=round(state.strength, 9)),
-        "told": told,
-        "coins": kit.coins.balance(habit.owner).posted if "coins" in store.rooms else None,
+        "emitted": emitted,
+        "coins": kit.coins.balance(habit.owner).posted if "coins" in store.modules else None,
     }

@@ -1,4 +1,4 @@
-"""Contract of the answers about streaks: each is what the facts say, however long the history."""
+"""Contract of the queries of streaks: each is what the facts say, however long the history."""
 # ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["AnswerCases"]
+__all__ = ["StreakQueryCases"]
 
 LIVED = 75
 PLANS: dict[str, dict[str, Any]] = {
@@ -39,7 +39,7 @@ PLANS: dict[str, dict[str, Any]] = {
 }
 
 
-class AnswerCases(RunCases):
+class StreakQueryCases(RunCases):
     """Part of ``HabitsContract``: ``today``, ``history``, ``runs``, ``explain``, ``simulate``."""
 
     @pytest.mark.parametrize("plan", PLANS)
@@ -57,9 +57,9 @@ class AnswerCases(RunCases):
         for ago in (0, 1, 7, 30, 48, 74, 300):
             day = today - days(ago)
             holding = [slot for slot in known if slot.first <= day <= slot.last]
-            told = kit.streaks.explain(run.id, day)
-            assert told.slot == (holding[0] if holding else None)
-            assert told.status == (holding[0].status if holding else "EXEMPT")
+            explained = kit.streaks.explain(run.id, day)
+            assert explained.slot == (holding[0] if holding else None)
+            assert explained.status == (holding[0].status if holding else "EXEMPT")
         runs = kit.streaks.runs(run.id, best=1000)
         assert sum(it.slots for it in runs) == sum(slot.status == "DONE" for slot in known)
         assert runs == sorted(runs, key=lambda it: (it.slots, it.last), reverse=True)

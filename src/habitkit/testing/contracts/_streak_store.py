@@ -78,7 +78,7 @@ class StreakStoreCases(Contract):
         write(store, lambda stores: stores.streaks.put(later))
 
         with pytest.raises(IntegrityError):
-            write(store, lambda stores: stores.streaks.put(later._replace(marks=b"1", rev=2)))
+            write(store, lambda stores: stores.streaks.put(later._replace(bitmap=b"1", rev=2)))
 
         assert read(store, lambda stores: stores.streaks.get(RUN.id)) == later
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from habitkit.errors import DayRefused
+from habitkit.errors import DayOutOfRange
 from habitkit.events import HabitCompleted, Retracted, StreakReached
 from habitkit.habits.domain.streaks import Streak
 from habitkit.testing.contracts._base import read
@@ -110,7 +110,7 @@ class StreakCases(RunCases):
             three,
         )
 
-    def test_done_days_are_told_for_a_range(self, kit: TestKit, run: Habit) -> None:
+    def test_done_days_are_delivered_for_a_range(self, kit: TestKit, run: Habit) -> None:
         done = [TODAY - days(n) for n in (9, 7, 6, 2, 0)]
         for day in done:
             kit.habits.check_in(run.id, day=day)
@@ -120,7 +120,7 @@ class StreakCases(RunCases):
         assert kit.streaks.done_days(run.id, TODAY - days(5), TODAY - days(3)) == []
         assert kit.streaks.done_days(run.id, TODAY, TODAY - days(3)) == []
 
-    def test_each_seventh_day_of_a_streak_is_told_once(self, kit: TestKit, run: Habit) -> None:
+    def test_each_seventh_day_of_a_streak_is_delivered_once(self, kit: TestKit, run: Habit) -> None:
         reached = []
         for _ in range(15):
             done = kit.habits.check_in(run.id)
@@ -175,7 +175,7 @@ class BackfillCases(RunCases):
     def test_a_history_that_reaches_into_the_future_is_refused_as_a_whole(
         self, kit: TestKit, run: Habit
     ) -> None:
-        with pytest.raises(DayRefused):
+        with pytest.raises(DayOutOfRange):
             kit.habits.backfill(run.id, [TODAY, TODAY + days(1)], source="paper")
 
         assert not kit.streaks.state(run.id).done_today

@@ -102,7 +102,7 @@ class Crime:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the entries of the wallet as rows."""
-        lines = read(self.store, lambda stores: stores.coins.books.lines(self.wallet.id, 0, 100))
+        lines = read(self.store, lambda stores: stores.coins.audit.lines(self.wallet.id, 0, 100))
         names = ("seq", "transfer_id", "amount", "balance", "at")
         return [
             {"account_id": self.wallet.id, **{name: getattr(line, name) for name in names}}

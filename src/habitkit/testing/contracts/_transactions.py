@@ -27,7 +27,7 @@ from habitkit.testing.contracts._base import (
 )
 from habitkit.testing.contracts._sample_facts import (
     NOW,
-    answer,
+    a_record,
     days,
     event_row,
     events_of,
@@ -60,12 +60,12 @@ class TransactionCases(Contract):
         assert set(store.capabilities) == set(self.capabilities)
         assert set(self.capabilities) <= {"concurrent_writers", "shared", "host_transactions"}
 
-    def test_the_store_keeps_exactly_the_rooms_whose_contracts_it_is_put_to(
+    def test_the_store_keeps_exactly_the_modules_whose_contracts_it_is_put_to(
         self, store: Store
     ) -> None:
-        put_to = {room for kind in type(self).__mro__ for room in vars(kind).get("proves", ())}
+        put_to = {module for kind in type(self).__mro__ for module in vars(kind).get("proves", ())}
 
-        assert set(store.rooms) == put_to
+        assert set(store.modules) == put_to
 
     def test_a_url_is_given_exactly_if_the_store_is_shared(self) -> None:
         giver = next(kind for kind in type(self).__mro__ if "url" in vars(kind))
@@ -95,7 +95,7 @@ class TransactionCases(Contract):
             return (
                 len(stores.events.page("ada", None, 10)),
                 len(stores.inbox.waiting("ada", 10)),
-                stores.answers.get("ada", "notes.add", "key") is not None,
+                stores.idempotency.get("ada", "notes.add", "key") is not None,
             )
 
         assert write(store, work) == (1, 1, True)
@@ -119,7 +119,7 @@ class TransactionCases(Contract):
 
         def change(stores: Stores) -> None:
             stores.owners.lock("ada")
-            stores.answers.put(answer(result="2"))
+            stores.idempotency.put(a_record(result="2"))
             stores.inbox.failed(stores.inbox.waiting("ada", 1)[0], "no")
             stores.outbox.claim(NOW, NOW + days(1), 10)
             raise ValueError
@@ -130,7 +130,7 @@ class TransactionCases(Contract):
 
         def delete(stores: Stores) -> None:
             stores.owners.lock("ada")
-            assert stores.answers.forget(NOW + days(1), 10) == 1
+            assert stores.idempotency.forget(NOW + days(1), 10) == 1
             stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW)
             stores.outbox.done(stores.events.page("ada", None, 1))
             raise ValueError
@@ -140,8 +140,8 @@ class TransactionCases(Contract):
                 write(store, work)
 
             assert traces(store) == (1, 1, 1, 1)
-        kept = read(store, lambda stores: stores.answers.get("ada", "notes.add", "key"))
-        assert kept == answer(result="1")
+        kept = read(store, lambda stores: stores.idempotency.get("ada", "notes.add", "key"))
+        assert kept == a_record(result="1")
         (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
         assert (waiting.attempts, waiting.error) == (0, None)
 
@@ -232,11 +232,11 @@ def write_everywhere(stores: Stores) -> None:
     stores.owners.lock("ada")
     stores.events.append([event_row("ada", 1, deliver=True, n=1)])
     stores.inbox.add(message("ada", "hello"))
-    stores.answers.put(answer())
+    stores.idempotency.put(a_record())
 
 
 def traces(store: Store) -> tuple[int, int, int, int]:
-    """Count what ada has: events, messages, answers, deliveries; and leave no trace in doing so."""
+    """Count what ada has: events, messages, records, deliveries; and leave no trace in doing so."""
 
     class Counted(Exception):
         pass
@@ -245,11 +245,11 @@ def traces(store: Store) -> tuple[int, int, int, int]:
         raise Counted(
             len(stores.events.page("ada", None, 10)),
             len(stores.inbox.waiting("ada", 10)),
-            int(stores.answers.get("ada", "notes.add", "key") is not None),
+            int(stores.idempotency.get("ada", "notes.add", "key") is not None),
             len(stores.outbox.claim(NOW, NOW, 10)),
         )
 
     with pytest.raises(Counted) as counted:
         write(store, count)
-    events, messages, answers, deliveries = counted.value.args
-    return events, messages, answers, deliveries
+    events, messages, records, deliveries = counted.value.args
+    return events, messages, records, deliveries

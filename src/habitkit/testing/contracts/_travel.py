@@ -133,7 +133,7 @@ class TravelCases(RunCases):
         assert kit.habits.check_in(run.id).streak.slots == 3
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    def test_a_travel_may_be_told_later(self, kit: TestKit, run: Habit) -> None:
+    def test_a_travel_may_be_delivered_later(self, kit: TestKit, run: Habit) -> None:
         kit.habits.check_in(run.id)
         kit.clock.set("2026-01-02T20:00Z")
         kit.habits.travel("ada", "Asia/Tokyo", NOW + timedelta(hours=2))

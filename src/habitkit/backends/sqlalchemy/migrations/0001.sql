@@ -42,7 +42,7 @@ CREATE TABLE ${schema}habitkit_inbox (
 
 CREATE INDEX ${index_schema}habitkit_inbox_applied ON ${same_schema}habitkit_inbox (applied_at, owner);
 
-CREATE TABLE ${schema}habitkit_answers (
+CREATE TABLE ${schema}habitkit_idempotency (
     owner VARCHAR(200) NOT NULL,
     operation VARCHAR(100) NOT NULL,
     key VARCHAR(200) NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE ${schema}habitkit_answers (
     PRIMARY KEY (owner, operation, key)
 )${without_rowid};
 
-CREATE INDEX ${index_schema}habitkit_answers_at ON ${same_schema}habitkit_answers (at);
+CREATE INDEX ${index_schema}habitkit_idempotency_at ON ${same_schema}habitkit_idempotency (at);
 
 CREATE TABLE ${schema}habitkit_habits (
     id ${uuid} NOT NULL PRIMARY KEY,
@@ -67,7 +67,7 @@ CREATE TABLE ${schema}habitkit_habits (
     freezes ${json},
     week_start VARCHAR(3),
     min_day_seconds INTEGER,
-    place INTEGER
+    position INTEGER
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, id);
@@ -112,17 +112,17 @@ CREATE TABLE ${schema}habitkit_snapshots (
     habit_id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
     first_day DATE,
-    marks ${bytes} NOT NULL,
+    bitmap ${bytes} NOT NULL,
     best INTEGER NOT NULL,
     rev BIGINT NOT NULL,
-    judged_at ${instant},
-    look_at ${instant},
+    recomputed_at ${instant},
+    sweep_at ${instant},
     checkpoints TEXT
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_snapshots_owner ON ${same_schema}habitkit_snapshots (owner);
 
-CREATE INDEX ${index_schema}habitkit_snapshots_look ON ${same_schema}habitkit_snapshots (look_at, habit_id) WHERE look_at IS NOT NULL;
+CREATE INDEX ${index_schema}habitkit_snapshots_sweep ON ${same_schema}habitkit_snapshots (sweep_at, habit_id) WHERE sweep_at IS NOT NULL;
 
 CREATE TABLE ${schema}habitkit_accounts (
     id ${uuid} NOT NULL PRIMARY KEY,
@@ -200,7 +200,7 @@ CREATE TABLE ${schema}habitkit_blocks (
     first BIGINT NOT NULL${integer_first},
     last BIGINT NOT NULL${integer_last},
     hash ${bytes} NOT NULL,
-    marks ${bytes} NOT NULL,
+    hash_prefixes ${bytes} NOT NULL,
     at ${instant} NOT NULL,
     PRIMARY KEY (account_id, last)
 )${without_rowid};

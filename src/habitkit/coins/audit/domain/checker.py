@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from habitkit.coins.audit.domain.model import Block, Head, Line
+    from habitkit.coins.audit.domain.model import Block, Head, LedgerLine
     from habitkit.coins.domain.model import Account, Role
 
 __all__ = ["Checker"]
@@ -52,7 +52,7 @@ class Checker:
         self._balance = 0
         self._block_hash = hash_chain.BEGINNING
 
-    def run(self, lines: Iterable[Line], blocks: Iterable[Block]) -> Finding | None:
+    def run(self, lines: Iterable[LedgerLine], blocks: Iterable[Block]) -> Finding | None:
         """Return the first thing that is wrong, or None.
 
         Args:
@@ -104,7 +104,7 @@ class Checker:
         """Return that an entry holds what is none of the values of its column."""
         return self._found(f"it cannot be read: {type(error).__name__}: {error}", seq)
 
-    def _check_line(self, line: Line) -> str | None:
+    def _check_line(self, line: LedgerLine) -> str | None:
         """Compare an entry with the one before and with its transfer."""
         self.entries += 1
         if line.seq != self.entries:
@@ -117,7 +117,7 @@ class Checker:
             return f"its transfer {line.transfer_id} is missing"
         return self._check_transfer(line) or _words(line)
 
-    def _check_transfer(self, line: Line) -> str | None:
+    def _check_transfer(self, line: LedgerLine) -> str | None:
         """Compare an entry with its transfer."""
         if abs(line.amount) != line.total or line.currency != self.account.currency:
             return f"it does not fit its transfer of {line.total} {line.currency}"
@@ -189,12 +189,12 @@ class Checker:
         return Finding(problem, account.owner, account.currency, account.role, seq)
 
 
-def _has_words(line: Line) -> bool:
+def _has_words(line: LedgerLine) -> bool:
     """Tell whether there is a memo or metadata."""
     return (line.memo, line.metadata) != (None, None)
 
 
-def _words(line: Line) -> str | None:
+def _words(line: LedgerLine) -> str | None:
     """Compare memo and metadata with their digest; what was erased has lost the salt too."""
     if line.digest is None or (line.salt is None and not _has_words(line)):
         return None

@@ -17,23 +17,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.coins.audit.domain.model import Block, Line
+    from habitkit.coins.audit.domain.model import Block, LedgerLine
 
-__all__ = ["BEGINNING", "block_hash", "first_changed", "line_hash", "marks", "words_digest"]
+__all__ = ["BEGINNING", "block_hash", "first_changed", "hash_prefixes", "line_hash", "words_digest"]
 
 BEGINNING = b""
 """What stands for the hash of the block before the first."""
 
-_MARK_BYTES = 8
+_PREFIX_BYTES = 8
 
 
-def words_digest(salt: bytes, line: Line) -> bytes:
+def words_digest(salt: bytes, line: LedgerLine) -> bytes:
     """Return the digest of an entry's memo and metadata."""
     words = json.dumps([line.memo, line.metadata], sort_keys=True)
     return sha256(salt + words.encode()).digest()
 
 
-def line_hash(line: Line) -> bytes:
+def line_hash(line: LedgerLine) -> bytes:
     """Return the hash of an entry and its transfer."""
     parts = [
         line.seq,
@@ -64,18 +64,18 @@ def block_hash(before: bytes, hashes: Sequence[bytes], key: bytes | None) -> byt
     return sha256(content).digest() if key is None else hmac.digest(key, content, "sha256")
 
 
-def marks(hashes: Sequence[bytes]) -> bytes:
+def hash_prefixes(hashes: Sequence[bytes]) -> bytes:
     """Return the beginnings of the entries' hashes, one after the other."""
-    return b"".join(each[:_MARK_BYTES] for each in hashes)
+    return b"".join(each[:_PREFIX_BYTES] for each in hashes)
 
 
 def first_changed(block: Block, hashes: Sequence[bytes]) -> int:
     """Return the number of the first entry of a block whose hash is not what it was.
 
-    If the marks were changed to fit, it is the block's first entry.
+    If the prefixes were changed to fit, it is the block's first entry.
     """
     for position, each in enumerate(hashes):
-        start = position * _MARK_BYTES
-        if block.marks[start : start + _MARK_BYTES] != each[:_MARK_BYTES]:
+        start = position * _PREFIX_BYTES
+        if block.hash_prefixes[start : start + _PREFIX_BYTES] != each[:_PREFIX_BYTES]:
             return block.first + position
     return block.first

@@ -1,4 +1,4 @@
-"""Values of the books: block hashes, what they cover, what an audit found, what is exported."""
+"""Values of the audit: block hashes, what they cover, what an audit found, what is exported."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,10 +9,10 @@ from attrs import frozen
 
 from habitkit.coins.domain.model import Account, Hold, Settled
 
-__all__ = ["AuditReport", "Block", "Digest", "Finding", "Head", "LedgerExport", "Line", "Sum"]
+__all__ = ["AuditReport", "Block", "Digest", "Finding", "Head", "LedgerExport", "LedgerLine", "Sum"]
 
 
-class Line(NamedTuple):
+class LedgerLine(NamedTuple):
     """An entry with its transfer's facts, as they are found now.
 
     Attributes:
@@ -76,7 +76,7 @@ class Block(NamedTuple):
         last: The number of the last one.
         hash: SHA-256, or HMAC-SHA256 with the kit's audit key, of the hash of the block before and
             the hashes of the entries.
-        marks: The first 8 bytes of each entry's hash: they tell which one was changed.
+        hash_prefixes: The first 8 bytes of each entry's hash: they tell which one was changed.
         at: When it was written, in UTC.
     """
 
@@ -84,7 +84,7 @@ class Block(NamedTuple):
     first: int
     last: int
     hash: bytes
-    marks: bytes
+    hash_prefixes: bytes
     at: datetime
 
 
@@ -181,7 +181,7 @@ class LedgerExport:
 
     owner: str
     accounts: tuple[Account, ...]
-    lines: Mapping[UUID, tuple[Line, ...]]
+    lines: Mapping[UUID, tuple[LedgerLine, ...]]
     holds: tuple[Hold, ...]
     entitlements: tuple[Settled, ...]
     blocks: Mapping[UUID, tuple[Block, ...]]
