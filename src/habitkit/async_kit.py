@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids, plugins
-from habitkit.assembly import make_settings
 from habitkit.binding import AsyncRunner, AsyncService, KitState, workflow
 from habitkit.errors import HostTransactionUnsupported, NotSupportedByStore
 from habitkit.habits.rebuild import rebuild_all as rebuild
-from habitkit.reactions import sweep
+from habitkit.maintenance import sweep
+from habitkit.options import make_settings
 from habitkit.store import AsyncHostTransactions
 
 if TYPE_CHECKING:
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
     from habitkit.clock import Clock
     from habitkit.coins.domain.economy import Economy
-    from habitkit.coins.transfers import AsyncCoins
+    from habitkit.coins.service import AsyncCoins
     from habitkit.habits.domain.strength import Strength
-    from habitkit.habits.queries import AsyncStreaks
-    from habitkit.habits.service import AsyncHabits
+    from habitkit.habits.service import AsyncHabits, AsyncStreaks
     from habitkit.journal.service import AsyncEvents, AsyncRelay
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import AsyncStore
@@ -52,14 +51,14 @@ class AsyncServices(AsyncService):
     @cached_property
     def streaks(self) -> AsyncStreaks:
         """Current and best streaks."""
-        from habitkit.habits.queries import AsyncStreaks  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.service import AsyncStreaks  # noqa: PLC0415 - only where it is used
 
         return AsyncStreaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> AsyncCoins:
         """The coin ledger."""
-        from habitkit.coins.transfers import AsyncCoins  # noqa: PLC0415 - only where it is used
+        from habitkit.coins.service import AsyncCoins  # noqa: PLC0415 - only where it is used
 
         return AsyncCoins(self._stored("coins"))
 

@@ -16,19 +16,13 @@ A ``workflow`` is bound in the same way: work of several transactions, see ``hab
 from __future__ import annotations
 
 import inspect
+from contextvars import ContextVar
 from functools import partial
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Concatenate,
-    Generic,
-    ParamSpec,
-    TypeVar,
-    overload,
-)
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from habitkit.errors import KitClosed
-from habitkit.options import begin, refuse_nesting
+from habitkit.errors import KitClosed, NestedTransaction, UsageError
+from habitkit.transaction import Transaction
 from habitkit.workflow import drive, drive_async
 
 if TYPE_CHECKING:
@@ -36,7 +30,6 @@ if TYPE_CHECKING:
 
     from habitkit.options import KitSettings
     from habitkit.store import AsyncStore, Store, Stores
-    from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
 __all__ = [
@@ -48,7 +41,9 @@ __all__ = [
     "SyncService",
     "Workflow",
     "action",
+    "begin",
     "query",
+    "refuse_nesting",
     "workflow",
 ]
 
@@ -273,3 +268,57 @@ def _describe(
     bound.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     service.__dict__[name] = bound
     return bound
+
+
+_NOT_SYNC = (
+    "the work of a transaction returned a coroutine, so everything was rolled back; expected a "
+    "plain function that calls actions with its transaction, and neither awaits nor calls a kit"
+)
+
+
+_inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
+
+
+def begin(
+    settings: KitSettings,
+    scope: str | None,
+    function: Callable[..., R],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    write: bool,  # noqa: FBT001 - hot path
+    wanted: set[str],
+    stores: Stores,
+) -> R:
+    """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
+
+    While it runs, calling any kit in the same context is refused. The stores come last: the rest
+    makes the work that is given to a store. A store that calls it again after a deadlock finds the
+    owners whose locks were ``wanted`` locked first, in order, so that the same does not come again.
+
+    Raises:
+        UsageError: If the function returns a coroutine: nobody would await it inside the
+            transaction.
+    """
+    token = _inside.set(True)
+    try:
+        transaction = Transaction(stores, settings, scope, write, wanted)
+        if wanted:
+            transaction.lock(*wanted)
+        result = function(transaction, *args, **kwargs)
+        if isinstance(result, CoroutineType):
+            result.close()
+            raise UsageError(_NOT_SYNC)
+        transaction.finish()
+    finally:
+        _inside.reset(token)
+    return result
+
+
+def refuse_nesting() -> None:
+    """Refuse to begin a transaction inside another one.
+
+    Raises:
+        NestedTransaction: If a transaction of a kit is running in this context.
+    """
+    if _inside.get():
+        raise NestedTransaction

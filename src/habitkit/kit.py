@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import ids, plugins
-from habitkit.assembly import make_settings
 from habitkit.binding import KitState, SyncRunner, SyncService, workflow
 from habitkit.errors import HostTransactionUnsupported, NotSupportedByStore
 from habitkit.habits.rebuild import rebuild_all as rebuild
-from habitkit.reactions import sweep
+from habitkit.maintenance import sweep
+from habitkit.options import make_settings
 from habitkit.store import HostTransactions
 
 if TYPE_CHECKING:
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
     from habitkit.clock import Clock
     from habitkit.coins.domain.economy import Economy
-    from habitkit.coins.transfers import Coins
+    from habitkit.coins.service import Coins
     from habitkit.habits.domain.strength import Strength
-    from habitkit.habits.queries import Streaks
-    from habitkit.habits.service import Habits
+    from habitkit.habits.service import Habits, Streaks
     from habitkit.journal.service import Events, Relay
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Store
@@ -52,14 +51,14 @@ class Services(SyncService):
     @cached_property
     def streaks(self) -> Streaks:
         """Current and best streaks."""
-        from habitkit.habits.queries import Streaks  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.service import Streaks  # noqa: PLC0415 - only where it is used
 
         return Streaks(self._stored("streaks", "habits"))
 
     @cached_property
     def coins(self) -> Coins:
         """The coin ledger."""
-        from habitkit.coins.transfers import Coins  # noqa: PLC0415 - only where it is used
+        from habitkit.coins.service import Coins  # noqa: PLC0415 - only where it is used
 
         return Coins(self._stored("coins"))
 

@@ -1,40 +1,32 @@
-"""What a kit gives to each of its transactions, and how one begins and ends."""
+"""What a kit is given, checked, and what it gives to each of its transactions."""
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from types import CoroutineType
-from typing import TYPE_CHECKING, Any, TypeVar
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from attrs import field, frozen
 
 from habitkit import ids
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.domain.economy import Economy
-from habitkit.errors import NestedTransaction, UsageError
-from habitkit.events import VOCABULARY
-from habitkit.transaction import Transaction
+from habitkit.errors import ConfigurationError, NotSupportedByStore
+from habitkit.events import VOCABULARY, Event, Recorded
+from habitkit.habits.domain.strength import smoothed
+from habitkit.reactions import Reaction, Subscriber, default_reactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.events import Event
     from habitkit.habits.domain.strength import Strength
-    from habitkit.reactions import Reaction, Subscriber
-    from habitkit.store import Stores
+    from habitkit.store import AsyncStore, Store
 
-__all__ = ["KitSettings", "begin", "refuse_nesting"]
+__all__ = ["KitSettings", "make_settings"]
 
 R = TypeVar("R")
-
-_NOT_SYNC = (
-    "the work of a transaction returned a coroutine, so everything was rolled back; expected a "
-    "plain function that calls actions with its transaction, and neither awaits nor calls a kit"
-)
-
-_inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
 
 
 @frozen
@@ -68,46 +60,124 @@ class KitSettings:
     keeps_habits: bool = True
 
 
-def begin(
-    settings: KitSettings,
-    scope: str | None,
-    function: Callable[..., R],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-    write: bool,  # noqa: FBT001 - hot path
-    wanted: set[str],
-    stores: Stores,
-) -> R:
-    """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
-
-    While it runs, calling any kit in the same context is refused. The stores come last: the rest
-    makes the work that is given to a store. A store that calls it again after a deadlock finds the
-    owners whose locks were ``wanted`` locked first, in order, so that the same does not come again.
-
-    Raises:
-        UsageError: If the function returns a coroutine: nobody would await it inside the
-            transaction.
-    """
-    token = _inside.set(True)
-    try:
-        transaction = Transaction(stores, settings, scope, write, wanted)
-        if wanted:
-            transaction.lock(*wanted)
-        result = function(transaction, *args, **kwargs)
-        if isinstance(result, CoroutineType):
-            result.close()
-            raise UsageError(_NOT_SYNC)
-        transaction.finish()
-    finally:
-        _inside.reset(token)
-    return result
+_SHORTEST_KEY = 16
 
 
-def refuse_nesting() -> None:
-    """Refuse to begin a transaction inside another one.
+def make_settings(
+    store: Store | AsyncStore,
+    clock: Clock | None,
+    economy: Economy | None,
+    reactions: Iterable[Reaction],
+    subscribers: Iterable[Subscriber],
+    audit_key: bytes | None,
+    strength: Strength | None,
+    *,
+    asynchronous: bool = False,
+) -> KitSettings:
+    """Put together what a kit, of either mode, gives to its transactions.
+
+    Args:
+        store: Where facts are kept; it says which modules it supports.
+        clock: As for ``HabitKit``, like the rest.
+        economy: None for the default, or for none where no ledger is kept.
+        reactions: Those beyond habitkit's own.
+        subscribers: Who gets which events after the commit.
+        audit_key: The key of the ledger's block hashes, or None.
+        strength: How a slot moves the strength, or None for the default.
+        asynchronous: True for a kit whose calls are awaited.
 
     Raises:
-        NestedTransaction: If a transaction of a kit is running in this context.
+        NotSupportedByStore: If there is an economy for a store that keeps no ledger.
+        ConfigurationError: If an argument is not what is expected: the store a URL or one for a
+            kit of the other mode, say, or the audit key too short.
     """
-    if _inside.get():
-        raise NestedTransaction
+    _expect_store(store)
+    _expect_mode(store, asynchronous=asynchronous)
+    _expect_rest(clock, economy, audit_key, strength)
+    given_reactions = _all_of(Reaction, reactions, "reactions", "on(HabitCompleted, function)")
+    all_subscribers = _all_of(
+        Subscriber, subscribers, "subscribers", "subscribe(HabitCompleted, function)"
+    )
+    if strength is not None and strength is smoothed:
+        strength = None  # whose shorter paths are for the default
+    has_coins = "coins" in store.modules
+    if economy is not None and not has_coins:
+        raise NotSupportedByStore("coins", store.name)
+    rules = Economy.default() if economy is None else economy
+    own = default_reactions(rules) if has_coins else ()
+    all_reactions = (*own, *given_reactions)
+    own_classes = {
+        kind.__name__: kind
+        for reaction in all_reactions
+        for kind in reaction.types
+        if kind not in {Event, Recorded}  # they stand for events without a class of their own
+    }
+    return KitSettings(
+        clock=SystemClock() if clock is None else clock,
+        economy=rules,
+        reactions=all_reactions,
+        subscribers=all_subscribers,
+        delivered=frozenset().union(*(s.names for s in all_subscribers)),
+        vocabulary={**VOCABULARY, **own_classes},
+        audit_key=audit_key,
+        strength=strength,
+        keeps_coins=has_coins,
+        keeps_habits={"habits", "streaks"} <= set(store.modules),
+    )
+
+
+def _expect_store(store: object) -> None:
+    """Refuse what is no store."""
+    if isinstance(store, str):
+        msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
+        raise ConfigurationError(msg)
+    parts = ("name", "modules", "run", "close")
+    if isinstance(store, type) or not all(hasattr(store, part) for part in parts):
+        msg = f"store: expected a store such as MemoryStore() or SqlStore(engine), got {store!r}"
+        raise ConfigurationError(msg)
+
+
+def _expect_rest(clock: object, economy: object, audit_key: object, strength: object) -> None:
+    """Refuse what cannot be what it is given as; None stands for the default."""
+    msg = None
+    if clock is not None and not callable(getattr(clock, "now", None)):
+        msg = f"clock: expected an object with a method now, such as SystemClock(), got {clock!r}"
+    elif economy is not None and not isinstance(economy, Economy):
+        msg = f"economy: expected an Economy, such as Economy.default(), got {economy!r}"
+    elif audit_key is not None and not (
+        isinstance(audit_key, bytes) and len(audit_key) >= _SHORTEST_KEY
+    ):
+        msg = f"audit_key: expected at least {_SHORTEST_KEY} bytes, such as secrets.token_bytes(32)"
+    elif strength is not None and not callable(strength):
+        msg = f"strength: expected a function (previous, slot) -> float, got {strength!r}"
+    if msg is not None:
+        raise ConfigurationError(msg)
+
+
+def _all_of(kind: type[R], given: object, name: str, example: str) -> tuple[R, ...]:
+    """Return what is given as a tuple, all of one kind, which is a tuple itself."""
+    if isinstance(given, Iterable) and not isinstance(given, kind):
+        given = tuple(given)
+        of_kind = tuple(one for one in given if isinstance(one, kind))
+        if len(of_kind) == len(given):
+            return of_kind
+    msg = f"{name}: expected a list such as [{example}], got {given!r}"
+    raise ConfigurationError(msg)
+
+
+def _expect_mode(store: Store | AsyncStore, *, asynchronous: bool) -> None:
+    """Refuse a sync store in an async kit, which would commit before it fails, and the reverse."""
+    awaited = any(inspect.iscoroutinefunction(call) for call in (store.run, store.close))
+    if awaited == asynchronous:
+        return
+    if asynchronous:
+        msg = (
+            f"store: expected an async store, got {store!r}, whose run and close are plain "
+            "functions; wrap it: AsyncHabitKit(habitkit.backends.threaded.ThreadedStore(store))"
+        )
+    else:
+        msg = (
+            f"store: expected a sync store, got {store!r}, whose calls have to be awaited; "
+            "give it to AsyncHabitKit(store)"
+        )
+    raise ConfigurationError(msg)

@@ -93,17 +93,17 @@ def entry_points(*, group: str) -> Iterable[EntryPoint]:
 
 def _open(url: Any, *, asynchronous: bool) -> Any:
     """Find the backend, load it, call it."""
-    found = _SCHEME.match(url) if isinstance(url, str) else None
-    scheme = found[1].lower() if found else ""
+    match = _SCHEME.match(url) if isinstance(url, str) else None
+    scheme = match[1].lower() if match else ""
     if scheme in OWN:
         with naming_extras():
             return import_module(OWN[scheme]).open_url(url, asynchronous=asynchronous)
     installed = {point.name: point for point in entry_points(group=GROUP)}
     if scheme not in installed:
-        known = sorted({*OWN, *installed})
-        if found:
-            raise UnknownScheme(found[1], known)
-        raise UnknownScheme(_without_user(str(url)), known, _NO_URL)
+        schemes = sorted({*OWN, *installed})
+        if match:
+            raise UnknownScheme(match[1], schemes)
+        raise UnknownScheme(_without_user(str(url)), schemes, _NO_URL)
     with naming_extras():
         return installed[scheme].load()(url, asynchronous=asynchronous)
 

@@ -33,8 +33,7 @@ What is not declared must not be there: the contracts test that too.
 
 from habitkit.clock import Clock
 from habitkit.coins.store import AuditStore, CoinStore, HoldStore
-from habitkit.habits.store import HabitStore
-from habitkit.habits.streak_store import StreakStore
+from habitkit.habits.store import HabitStore, StreakStore
 from habitkit.journal.store import (
     EventStore,
     IdempotencyStore,

@@ -1,4 +1,4 @@
-"""Who reacts to what, in stated order, and to time: the only place where modules meet.
+"""Who reacts to what, in stated order: the only place where modules meet.
 
 A reaction runs inside the transaction of the action that caused the event and under the lock of the
 event's owner; it never locks a second owner (``tx.send`` leaves a message for one). A subscriber
@@ -11,9 +11,6 @@ import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import evolve
-
-from habitkit import ids
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Event, Recorded, Retracted
 
@@ -21,12 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.coins.domain.economy import Economy
-    from habitkit.journal.domain.model import StoredEvent, SweepReport
-    from habitkit.options import KitSettings
+    from habitkit.journal.domain.model import StoredEvent
     from habitkit.transaction import Transaction
-    from habitkit.workflow import Steps
 
-__all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe", "sweep"]
+__all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe"]
 
 
 class Reaction(NamedTuple):
@@ -139,45 +134,3 @@ def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
 
     rewarded = economy.rewarded
     return (on(*rewarded, Retracted, reconcile),) if rewarded else ()
-
-
-def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
-    """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
-
-    It applies messages that wait in inboxes, one transaction an owner, emits which slots have ended
-    and which streaks can no longer be mended, writes down which holds have expired, puts new
-    entries of wallets under block hashes, and forgets idempotency keys that are older
-    than 30 days. Two sweeps at once do nothing twice.
-
-    Args:
-        settings: The kit's settings.
-        limit: How many of each at most: messages, habits, holds, wallets, old idempotency records;
-            1 to 1000.
-
-    Returns:
-        What was done, and whether there is more to do.
-
-    Raises:
-        InvalidInput: If the limit is not acceptable.
-    """
-    # what only a sweep needs is not loaded by every program that imports habitkit
-    from habitkit.coins.audit.audits import seal_entries  # noqa: PLC0415
-    from habitkit.coins.holds import expire_holds  # noqa: PLC0415
-    from habitkit.habits.expiry import sweep_habits  # noqa: PLC0415
-    from habitkit.journal.service import sweep_journal  # noqa: PLC0415
-
-    limit = ids.limit(limit)
-    report = yield from sweep_journal(limit)
-    if settings.keeps_habits:
-        swept = yield from sweep_habits(limit)
-        report = evolve(report, habits=swept, more=report.more or swept >= limit)
-    if settings.keeps_coins:
-        expired = yield from expire_holds(limit)
-        sealed, more = yield from seal_entries(limit)
-        report = evolve(
-            report,
-            expired=expired,
-            sealed=sealed,
-            more=report.more or more or expired >= limit,
-        )
-    return report

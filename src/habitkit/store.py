@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from habitkit.coins.store import CoinStore
-    from habitkit.habits.store import HabitStore
-    from habitkit.habits.streak_store import StreakStore
+    from habitkit.habits.store import HabitStore, StreakStore
     from habitkit.journal.store import (
         EventStore,
         IdempotencyStore,

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from habitkit.coins.store import CoinStore
     from habitkit.events import Event
     from habitkit.habits.domain.strength import Strength
-    from habitkit.habits.store import HabitStore
-    from habitkit.habits.streak_store import StreakStore
+    from habitkit.habits.store import HabitStore, StreakStore
     from habitkit.options import KitSettings
     from habitkit.store import Stores
 

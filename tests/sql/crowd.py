@@ -10,7 +10,7 @@ from uuid import UUID
 
 from habitkit import AsyncHabitKit, OfflineCheckIn, Schedule, on
 from habitkit.coins import Posting
-from habitkit.coins import transfers as coins
+from habitkit.coins import service as coins
 from habitkit.errors import Refused
 from habitkit.events import CoinsPosted, Recorded
 from habitkit.testing import FakeClock

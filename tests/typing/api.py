@@ -54,7 +54,7 @@ from habitkit import (
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import LedgerExport
-from habitkit.coins import transfers as coins
+from habitkit.coins import service as coins
 from habitkit.events import CoinsPosted, HabitCompleted, Recorded, StreakReached
 from habitkit.habits import service as habits
 from habitkit.ports import AsyncHostTransactions, AsyncStore, HostTransactions, Store

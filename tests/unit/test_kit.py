@@ -24,7 +24,7 @@ from habitkit import (
 )
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.coins import transfers as coins
+from habitkit.coins import service as coins
 from habitkit.errors import (
     ConfigurationError,
     HabitKitError,

@@ -12,7 +12,7 @@ from attrs import frozen
 
 import habitkit.testing
 from habitkit import Economy, Event, Schedule, on, subscribe
-from habitkit.coins import transfers as coins
+from habitkit.coins import service as coins
 from habitkit.coins.rewards import reconcile
 from habitkit.errors import (
     InsufficientFunds,

@@ -16,7 +16,7 @@ from habitkit import AsyncHabitKit, DayClock, HabitKit, Schedule, SweepReport, i
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.binding import Action, Workflow
-from habitkit.coins import transfers as coins
+from habitkit.coins import service as coins
 from habitkit.errors import HabitKitError, InsufficientFunds, InvalidInput
 from habitkit.events import CoinsPosted, Event, HabitCompleted, HabitCreated
 from habitkit.testing import FakeClock

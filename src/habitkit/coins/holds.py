@@ -94,9 +94,9 @@ def reserve(
     seconds = None if expires_in_seconds is None else float(expires_in_seconds)
     request = {**request_of(order), "expires_in_seconds": seconds}
     done = transfer_once(tx, owner, "coins.reserve", idempotency_key, request, work, order)
-    found = tx.coins.holds.get(done.id)
-    assert found is not None  # noqa: S101 - it was written together with the transfer
-    return evolve(found, state="open", settled=0, ended_at=None)
+    stored = tx.coins.holds.get(done.id)
+    assert stored is not None  # noqa: S101 - it was written together with the transfer
+    return evolve(stored, state="open", settled=0, ended_at=None)
 
 
 def settle(tx: Transaction, hold_id: UUID | str, amount: int | None = None) -> Hold:
@@ -150,11 +150,11 @@ def hold(tx: Transaction, hold_id: UUID | str) -> Hold:
     Raises:
         NotFound: If there is no such hold.
     """
-    found = tx.coins.holds.get(ids.parse_id(hold_id, "hold_id"))
-    if found is None:
+    stored = tx.coins.holds.get(ids.parse_id(hold_id, "hold_id"))
+    if stored is None:
         raise NotFound("hold", hold_id)
-    tx.own(found.owner, "hold", hold_id)
-    return evolve(found, state="expired") if found.lapsed(tx.now) else found
+    tx.own(stored.owner, "hold", hold_id)
+    return evolve(stored, state="expired") if stored.lapsed(tx.now) else stored
 
 
 def holds(
@@ -184,8 +184,8 @@ def holds(
     rules.currency(currency, tx.economy)
     start, count = None if after is None else ids.cursor(after), ids.limit(limit)
     open_at = None if ended else tx.now
-    found = tx.coins.holds.page(owner, currency, start, count, open_at=open_at)
-    return [evolve(hold, state="expired") if hold.lapsed(tx.now) else hold for hold in found]
+    page = tx.coins.holds.page(owner, currency, start, count, open_at=open_at)
+    return [evolve(hold, state="expired") if hold.lapsed(tx.now) else hold for hold in page]
 
 
 def expire_holds(limit: int) -> Steps[int]:

@@ -89,12 +89,12 @@ def transfer_once(
     transfer_id = tx.once(owner, operation, key, request, UUID, keep)
     if done:
         return done[0]
-    found = tx.coins.transfer(transfer_id)
-    assert found is not None  # noqa: S101 - it was written together with the record
-    others = other_words(order, found) if order is not None else []
+    stored = tx.coins.transfer(transfer_id)
+    assert stored is not None  # noqa: S101 - it was written together with the record
+    others = other_words(order, stored) if order is not None else []
     if others:
         raise IdempotencyConflict(operation, key, others)
-    return found
+    return stored
 
 
 def refuse_again(

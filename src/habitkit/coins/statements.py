@@ -82,16 +82,16 @@ def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 
     rules.currency(currency, tx.economy)
     rules.floor(floor)
     tx.lock(owner)
-    found = [a for a in tx.coins.accounts((owner,), currency) if a.role == "wallet"]
-    held = found[0].balance if found else 0
-    if held < floor and not (found and floor <= (found[0].floor or 0)):
+    wallets = [a for a in tx.coins.accounts((owner,), currency) if a.role == "wallet"]
+    held = wallets[0].balance if wallets else 0
+    if held < floor and not (wallets and floor <= (wallets[0].floor or 0)):
         if free_lapsed(tx, owner, currency):
             return set_floor(tx, owner, currency, floor)
         raise InsufficientFunds(
             owner=owner, currency=currency, balance=held, floor=floor, amount=floor - held
         )
-    if found:
-        tx.coins.set_floor(found[0].id, floor, max(floor - held, 0))
+    if wallets:
+        tx.coins.set_floor(wallets[0].id, floor, max(floor - held, 0))
     else:
         new = Account(tx.new_id(), owner, "wallet", currency, 0, 0, tx.now, floor)
         tx.coins.open((new,))

@@ -1,4 +1,4 @@
-"""The coins' use cases: give, take, move and take back; and all that ``kit.coins`` offers."""
+"""The use cases of transfers: give, take, move and take back."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from uuid import UUID
 from attrs import asdict
 
 from habitkit import ids
-from habitkit.binding import AsyncService, SyncService, action, query
-from habitkit.coins.audit.audits import audit, export, forget, head
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Posting
-from habitkit.coins.holds import hold, holds, release, reserve, settle
 from habitkit.coins.idempotent import (
     digest_of,
     json_metadata,
@@ -23,7 +20,6 @@ from habitkit.coins.idempotent import (
     transfer_once,
 )
 from habitkit.coins.posting import Order, nth, post, post_all
-from habitkit.coins.statements import balance, set_floor, statement
 from habitkit.errors import (
     AlreadyReversed,
     BatchRefused,
@@ -41,27 +37,7 @@ if TYPE_CHECKING:
     from habitkit.coins.domain.model import Transfer
     from habitkit.transaction import Transaction
 
-__all__ = [
-    "AsyncCoins",
-    "CoinService",
-    "Coins",
-    "audit",
-    "award",
-    "balance",
-    "export",
-    "forget",
-    "head",
-    "hold",
-    "holds",
-    "post_many",
-    "release",
-    "reserve",
-    "reverse",
-    "set_floor",
-    "settle",
-    "spend",
-    "transfer",
-]
+__all__ = ["award", "post_many", "reverse", "spend", "transfer"]
 
 _LARGEST_BATCH = 1000
 _BATCH_SHARDS = 64
@@ -215,8 +191,8 @@ def post_many(
         keeper, "coins.post_many", idempotency_key, request, tuple[UUID, int], work
     )
     if not done:
-        found = (tx.coins.transfer(nth(first_id, position)) for position in range(count))
-        done.extend(transfer for transfer in found if transfer is not None)
+        transfers = (tx.coins.transfer(nth(first_id, position)) for position in range(count))
+        done.extend(transfer for transfer in transfers if transfer is not None)
         if any(map(other_words, orders, done)):
             raise IdempotencyConflict("coins.post_many", idempotency_key, ["postings"])
     return done
@@ -244,13 +220,13 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     """
     subject = ids.parse_id(transfer_id, "transfer_id")
     ids.key(idempotency_key)
-    found = tx.coins.transfer(subject)
-    if found is None:
+    original = tx.coins.transfer(subject)
+    if original is None:
         raise NotFound("transfer", transfer_id)
-    for party in (found.source, found.target):
+    for party in (original.source, original.target):
         tx.own(party, "transfer", transfer_id)
-    between = rules.reversal(found)
-    tx.lock(found.source, found.target)
+    between = rules.reversal(original)
+    tx.lock(original.source, original.target)
 
     def work(new_id: UUID) -> Transfer:
         before = tx.coins.reversal_of(subject)
@@ -259,13 +235,13 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
         if before is not None:
             raise AlreadyReversed(transfer_id=subject, reversal_id=before)
         order = Order(
-            "reversal", found.target, found.source, found.currency, found.amount,
+            "reversal", original.target, original.source, original.currency, original.amount,
             reverses=subject, between=between, may_owe=True,
         )  # fmt: skip
         return post(tx, new_id, order)
 
     request = {"transfer_id": subject}
-    return transfer_once(tx, found.source, "coins.reverse", idempotency_key, request, work)
+    return transfer_once(tx, original.source, "coins.reverse", idempotency_key, request, work)
 
 
 def _keeper(key: str) -> str:
@@ -297,33 +273,3 @@ def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:
     checked = _checked(tx, order)
     ids.key(key)
     return post_once(tx, key, checked)
-
-
-class CoinService:
-    """What ``kit.coins`` offers."""
-
-    balance = query(balance)
-    set_floor = action(set_floor)
-    award = action(award)
-    spend = action(spend)
-    transfer = action(transfer)
-    post_many = action(post_many)
-    reverse = action(reverse)
-    reserve = action(reserve)
-    settle = action(settle)
-    release = action(release)
-    hold = query(hold)
-    holds = query(holds)
-    statement = query(statement)
-    audit = query(audit)
-    head = query(head)
-    export = query(export)
-    forget = action(forget)
-
-
-class Coins(CoinService, SyncService):
-    """``kit.coins``."""
-
-
-class AsyncCoins(CoinService, AsyncService):
-    """``kit.coins`` of an async kit."""

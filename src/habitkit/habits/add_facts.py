@@ -8,7 +8,7 @@ from habitkit import ids
 from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.model import Changed
-from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import recompute, recompute_owner
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def add_facts(
 
     def work(fact_id: UUID) -> Changed:
         habit = get(tx, subject)
-        known = tx.habits.facts(owner, subject)
-        added = list(facts(History(habit, known, tx.now), fact_id))
+        facts_before = tx.habits.facts(owner, subject)
+        added = list(facts(History(habit, facts_before, tx.now), fact_id))
         if not added:
             return Changed(fact_id, subject, 0, ())
         tx.habits.add_facts(added)
         tx.cause = added[0].id
-        events = recompute(tx, habit, [*known, *added], added).events
+        events = recompute(tx, habit, [*facts_before, *added], added).events
         return Changed(added[-1].id, subject, coins_moved(events, owner), tuple(events))
 
     asked = {"habit_id": subject, **request}

@@ -13,7 +13,7 @@ from habitkit.habits.domain import bitmap, bitmap_state, rules
 from habitkit.habits.domain.days import day_boundary, habit_day
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.model import CheckIn, Habit
-from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import recompute
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
         ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day
         for day in sorted({rules.day(day, "days") for day in days})
     }
-    known = tx.habits.known(list(wanted))
+    recorded = tx.habits.known(list(wanted))
     facts = []
     for fact_id, day in wanted.items():
         rules.credit(day, today, tx.now, zone, day_start)
-        if fact_id not in known:
+        if fact_id not in recorded:
             at = min(day_boundary(day, zone, day_start), tx.now)
             facts.append(
                 CheckIn(

@@ -84,7 +84,7 @@ def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapsho
         tx.now if before.sweep_at is None else min(before.sweep_at - timedelta.resolution, tx.now)
     )
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-    known, now = (
+    breaks_before, now = (
         {
             day: slots
             for day, slots in bitmap_state.breaks(snapshot).items()
@@ -92,7 +92,10 @@ def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapsho
         }
         for snapshot, end in ((before, until), (after, tx.now))
     )
-    gone = [StreakBroken(habit.owner, tx.now, habit.id, day, known[day]) for day in known]
+    gone = [
+        StreakBroken(habit.owner, tx.now, habit.id, day, breaks_before[day])
+        for day in breaks_before
+    ]
     events: list[Event] = [
         Retracted(event.owner, event.at, event.type, event.key)
         for event in gone
@@ -101,7 +104,7 @@ def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapsho
     events += [
         StreakBroken(habit.owner, tx.now, habit.id, day, now[day])
         for day in sorted(now)
-        if known.get(day) != now[day]
+        if breaks_before.get(day) != now[day]
     ]
     return events
 

@@ -1,4 +1,4 @@
-"""Checking in and taking back: the short path, on which the bitmap of a simple habit suffices."""
+"""Checking in: by the bitmap of a simple habit, or else by recomputing from the facts."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from habitkit import ids
 from habitkit.clock import instant
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved, first_received, move_receipt, turn
-from habitkit.habits.check_ins_recomputed import check_in_recomputed, undo_other, undo_recomputed
 from habitkit.habits.domain import bitmap, rules
-from habitkit.habits.domain.days import habit_day
+from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.days import zone as zone_of
-from habitkit.habits.domain.facts import CheckIn, Void
-from habitkit.habits.domain.model import CheckedIn, Undone
-from habitkit.habits.finding import get, lock_owner
+from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.model import CheckedIn
+from habitkit.habits.lookup import get, lock_owner
+from habitkit.habits.recompute import goal_on, recompute, status_on
 
 if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
     from habitkit.events import Event
+    from habitkit.habits.domain.model import Habit
     from habitkit.transaction import Transaction
 
-__all__ = ["check_in", "check_in_now", "undo"]
+__all__ = ["check_in", "check_in_now", "check_in_recomputed"]
 
 """Under which operation the keys of check-ins are kept."""
 
@@ -153,56 +154,54 @@ def check_in_now(
     )
 
 
-def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
-    """Take a fact back. What it alone earned is taken back too, until its slot is sealed.
-
-    Undoing what is undone already changes nothing.
-
-    Args:
-        tx: The transaction.
-        fact_id: The fact: a check-in, as ``CheckedIn.id``, or any other, as ``Changed.id``.
-
-    Returns:
-        The streak, the coins that moved and all events.
-
-    Raises:
-        NotFound: If there is no such fact.
-    """
-    subject = ids.parse_id(fact_id, "fact_id")
-    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
-    found = tx.habits.check_in(subject)
-    if found is None:
-        return undo_other(tx, owner, subject)
-    fact, voided = found
-    habit = get(tx, fact.habit_id)
-    zone, day_start = zone_of(fact.tz), habit.clock.day_start
-    snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.recomputed_at is not None:
-        return undo_recomputed(tx, habit, fact, voided=voided)
-    events: list[Event] = []
-    if not voided:
-        tx.cause = tx.new_id()
-        tx.habits.add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
-        remaining = tx.habits.on_day(habit.id, fact.day)
-        first = first_received(tx, habit, fact.day, remaining)
-        if first is not None and fact.credit == "full" and first > fact.received_at:
-            events += move_receipt(tx, habit, snapshot, fact.day, first)
-        snapshot, turned = turn(
-            tx,
-            habit,
-            snapshot,
-            fact.day,
-            done=bool(remaining),
-            earned=first is not None,
-            received_at=first,
-        )
-        events += turned
-    today = habit_day(tx.now, zone, day_start)
-    return Undone(
-        id=fact.id,
+def check_in_recomputed(
+    tx: Transaction,
+    habit: Habit,
+    day: date | None,
+    at: datetime | None,
+    tz: str | None,
+    amount: float,
+    note: str | None,
+    fact_id: UUID,
+) -> CheckedIn:
+    """Add a check-in and emit what it changed, under the owner's lock."""
+    other_facts = tx.habits.facts(habit.owner, habit.id)
+    days = rules.timeline(habit, other_facts)
+    when = tx.now if at is None else rules.when_done(at, tx.now)
+    there = days.zone_at(when).key if tz is None else tz
+    here = days.label(tx.now) if tz is None else habit_day(tx.now, zone(tz), habit.clock.day_start)
+    today = max(days.latest_label(tx.now), here)
+    if day is None:
+        day = days.label(when) if tz is None else habit_day(when, zone(tz), habit.clock.day_start)
+        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
+    worth = rules.credit_where(days, day, today, tx.now)
+    if not amount:
+        rules.amount_for(goal_on(habit, other_facts, day, tx.now), amount)
+    fact = CheckIn(
+        id=fact_id,
         habit_id=habit.id,
-        day=fact.day,
-        streak=bitmap.current_run(snapshot, today),
-        coins=coins_moved(events, owner),
-        events=tuple(events),
+        owner=habit.owner,
+        day=day,
+        at=when,
+        tz=there,
+        note=note,
+        credit=worth,
+        source="app",
+        received_at=tx.now,
+        amount=amount,
+    )
+    tx.habits.add_check_ins((fact,))
+    tx.cause = fact_id
+    outcome = recompute(tx, habit, other_facts, (fact,))
+    state = outcome.derived.state
+    return CheckedIn(
+        id=fact_id,
+        habit_id=habit.id,
+        day=day,
+        credit=worth,
+        streak=state.streak,
+        coins=coins_moved(outcome.events, habit.owner),
+        events=tuple(outcome.events),
+        status=status_on(outcome.derived, day),
+        slack=state.slack,
     )

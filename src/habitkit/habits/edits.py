@@ -10,12 +10,11 @@ from habitkit import ids
 from habitkit.errors import InvalidHabit, NotFound
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved
-from habitkit.habits.check_ins_recomputed import goal_on, status_on
 from habitkit.habits.domain import bitmap_state, rules
 from habitkit.habits.domain.facts import Void
 from habitkit.habits.domain.model import CheckedIn, Habit
-from habitkit.habits.finding import get, habits_of, lock_owner
-from habitkit.habits.recompute import recompute
+from habitkit.habits.lookup import get, habits_of, lock_owner
+from habitkit.habits.recompute import goal_on, recompute, status_on
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,10 +55,10 @@ def edit(
     if note is not False:
         rules.note(note)
     owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
-    found = tx.habits.check_in(subject)
-    if found is None or found[1]:
+    stored = tx.habits.check_in(subject)
+    if stored is None or stored[1]:
         raise NotFound("check-in", fact_id)
-    old, habit = found[0], get(tx, found[0].habit_id)
+    old, habit = stored[0], get(tx, stored[0].habit_id)
     new = evolve(
         old,
         id=old.successor,
@@ -68,9 +67,9 @@ def edit(
     )
     snapshot = lookup.snapshot_of(tx, habit)
     judged = snapshot.recomputed_at is not None
-    known = tx.habits.facts(owner, habit.id) if judged else []
+    other_facts = tx.habits.facts(owner, habit.id) if judged else []
     if not new.amount:
-        rules.amount_for(goal_on(habit, known, new.day, tx.now), new.amount)
+        rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
     tx.habits.add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
     tx.habits.add_check_ins((new,))
     tx.cause = new.id
@@ -85,7 +84,7 @@ def edit(
             coins=0,
             events=(),
         )
-    outcome = recompute(tx, habit, known, (new,), (old,))
+    outcome = recompute(tx, habit, other_facts, (new,), (old,))
     state = outcome.derived.state
     return CheckedIn(
         id=new.id,
@@ -156,8 +155,8 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
         raise InvalidHabit("habit_ids", given=habit_ids, expected="each habit once")
     tx.lock(owner)
     positions = {habit_id: position for position, habit_id in enumerate(wanted)}
-    found = {habit_id: tx.habits.get(habit_id) for habit_id in wanted}
-    for habit_id, habit in found.items():
+    habits = {habit_id: tx.habits.get(habit_id) for habit_id in wanted}
+    for habit_id, habit in habits.items():
         if habit is None or habit.owner != owner:
             raise NotFound("habit", habit_id)
     others = [
@@ -167,6 +166,6 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
     ]
     others.sort(key=lambda habit: (habit.position, habit.id))
     positions |= {habit.id: len(positions) + n for n, habit in enumerate(others)}
-    for habit in (*found.values(), *others):
+    for habit in (*habits.values(), *others):
         if habit is not None and habit.position != positions[habit.id]:
             tx.habits.put(evolve(habit, position=positions[habit.id]))

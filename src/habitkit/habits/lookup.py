@@ -1,4 +1,4 @@
-"""A habit and what a store knows of it, read from the latest checkpoint that will do."""
+"""Look up habits and what a store knows of them, from the latest checkpoint that will do."""
 
 from __future__ import annotations
 
@@ -21,23 +21,33 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.streaks import Checkpoint, Snapshot
     from habitkit.transaction import Transaction
 
-__all__ = ["MOST_HABITS", "checkpoints", "habit", "histories", "history", "snapshot_of"]
+__all__ = [
+    "MOST_HABITS",
+    "checkpoints",
+    "get",
+    "habits_of",
+    "histories",
+    "history",
+    "lock_owner",
+    "of_owner",
+    "snapshot_of",
+]
 
 MOST_HABITS = 10_000
 """How many habits of an owner are looked at together."""
 
 
-def habit(tx: Transaction, habit_id: UUID | str | None) -> Habit:
+def get(tx: Transaction, habit_id: UUID | str | None) -> Habit:
     """Return a habit.
 
     Raises:
         NotFound: If there is no such habit in scope.
     """
-    found = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
-    if found is None:
+    stored = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
+    if stored is None:
         raise NotFound("habit", habit_id)
-    tx.own(found.owner, "habit", habit_id)
-    return found
+    tx.own(stored.owner, "habit", habit_id)
+    return stored
 
 
 def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
@@ -81,10 +91,10 @@ def history(
         others: Its facts that are no check-ins, if they were read already.
         added: More facts than the store has.
     """
-    known = tx.habits.facts(habit.owner, habit.id) if others is None else others
+    other_facts = tx.habits.facts(habit.owner, habit.id) if others is None else others
     since = _latest(checkpoints(tx, snapshot, day))
     recent = tx.habits.live(habit.id, None if since is None else since.needs_from)
-    return History(habit, [*recent, *known, *added], tx.now, since)
+    return History(habit, [*recent, *other_facts, *added], tx.now, since)
 
 
 def histories(
@@ -118,5 +128,42 @@ def histories(
     }
 
 
-def _latest(found: Sequence[Checkpoint]) -> Checkpoint | None:
-    return found[-1] if found else None
+def _latest(checkpoints_found: Sequence[Checkpoint]) -> Checkpoint | None:
+    return checkpoints_found[-1] if checkpoints_found else None
+
+
+def lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> str:
+    """Lock the owner of something that exists and is in scope.
+
+    Raises:
+        NotFound: If it does not, or is not.
+    """
+    if owner is None:
+        raise NotFound(kind, given)
+    tx.own(owner, kind, given)
+    tx.lock(owner)
+    return owner
+
+
+def habits_of(tx: Transaction, owner: str) -> list[Habit]:
+    """Return all habits of an owner, in the order of their ids."""
+    return tx.habits.of_owner(owner, None, MOST_HABITS)
+
+
+def of_owner(
+    tx: Transaction, owner: str, *, after: UUID | str | None = None, limit: int = 50
+) -> list[Habit]:
+    """Return an owner's habits, oldest first.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habits.
+        after: The id of the last habit already seen.
+        limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    tx.own(ids.owner(owner))
+    start = None if after is None else ids.parse_id(after, "after")
+    return tx.habits.of_owner(owner, start, ids.limit(limit))

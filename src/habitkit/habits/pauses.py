@@ -72,10 +72,10 @@ def unskip(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Ch
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         day = given or history.today
-        found = [fact for fact in history.others if isinstance(fact, Skip) and fact.day == day]
-        if not found:
+        skips = [fact for fact in history.others if isinstance(fact, Skip) and fact.day == day]
+        if not skips:
             raise NotFound("skip", day)
-        return _voids(tx, history.habit, found, fact_id)
+        return _voids(tx, history.habit, skips, fact_id)
 
     return add_facts(tx, habit_id, "unskip", None, {}, facts)
 
@@ -161,10 +161,10 @@ def resume(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Ch
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         day = given or history.today
-        found = [p for p in _pauses(history.others, day) if p.habit_id is not None]
-        if not found:
+        pauses = [p for p in _pauses(history.others, day) if p.habit_id is not None]
+        if not pauses:
             raise NotFound("pause", day)
-        return (*_voids(tx, history.habit, found, fact_id), *_shortened(tx, found, day))
+        return (*_voids(tx, history.habit, pauses, fact_id), *_shortened(tx, pauses, day))
 
     return add_facts(tx, habit_id, "resume", None, {}, facts)
 
@@ -184,14 +184,14 @@ def resume_all(tx: Transaction, owner: str, day: date) -> Changed:
     first = rules.day(day, "day")
 
     def facts(fact_id: UUID) -> Sequence[OtherFact]:  # noqa: ARG001 - each end has its own
-        known = tx.habits.facts(owner)
-        voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
-        of_all = [f for f in known if isinstance(f, Pause) and f.habit_id is None]
-        found = _pauses((fact for fact in of_all if fact.id not in voided), first)
-        if not found:
+        own_facts = tx.habits.facts(owner)
+        voided = {fact.fact_id for fact in own_facts if isinstance(fact, Void)}
+        of_all = [f for f in own_facts if isinstance(f, Pause) and f.habit_id is None]
+        pauses = _pauses((fact for fact in of_all if fact.id not in voided), first)
+        if not pauses:
             raise NotFound("pause", first)
-        ends = [Void(tx.new_id(), None, owner, fact.id, tx.now) for fact in found]
-        return (*ends, *_shortened(tx, found, first))
+        ends = [Void(tx.new_id(), None, owner, fact.id, tx.now) for fact in pauses]
+        return (*ends, *_shortened(tx, pauses, first))
 
     return add_own_facts(tx, owner, "resume_all", None, {}, facts)
 
@@ -214,20 +214,20 @@ def _pauses(facts: Iterable[OtherFact], day: date) -> list[Pause]:
 
 
 def _voids(
-    tx: Transaction, habit: Habit, found: Sequence[OtherFact], fact_id: UUID
+    tx: Transaction, habit: Habit, pauses: Sequence[OtherFact], fact_id: UUID
 ) -> list[OtherFact]:
     """Return the facts that take facts of a habit back."""
-    new = (fact_id, *(tx.new_id() for _ in found[1:]))
+    new = (fact_id, *(tx.new_id() for _ in pauses[1:]))
     return [
         Void(void_id, habit.id, habit.owner, fact.id, tx.now)
-        for void_id, fact in zip(new, found, strict=True)
+        for void_id, fact in zip(new, pauses, strict=True)
     ]
 
 
-def _shortened(tx: Transaction, found: Sequence[Pause], day: date) -> list[OtherFact]:
+def _shortened(tx: Transaction, pauses: Sequence[Pause], day: date) -> list[OtherFact]:
     """Return pauses that end before a day in the place of longer ones."""
     return [
         Pause(tx.new_id(), fact.habit_id, fact.owner, tx.now, fact.start, day - _DAY)
-        for fact in found
+        for fact in pauses
         if fact.start < day
     ]

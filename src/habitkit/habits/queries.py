@@ -1,4 +1,4 @@
-"""The streaks' use cases: how a habit stands, why, and which days are done."""
+"""The queries of streaks: how a habit stands, why, and which days are done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
 from habitkit import ids
-from habitkit.binding import AsyncService, SyncService, action, query
 from habitkit.clock import instant
 from habitkit.errors import InvalidHabit
 from habitkit.habits import lookup
@@ -14,7 +13,6 @@ from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.evaluation import explanation, fold_history, habit_state
 from habitkit.habits.domain.facts import Fact
-from habitkit.habits.rebuild import rebuild
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
 __all__ = [
-    "AsyncStreaks",
-    "StreakService",
-    "Streaks",
     "dashboard",
     "done_days",
     "explain",
@@ -51,7 +46,7 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
     Raises:
         NotFound: If there is no such habit.
     """
-    habit = lookup.habit(tx, habit_id)
+    habit = lookup.get(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
     if snapshot.recomputed_at is None and tx.strength is None:
         return bitmap_state.state(habit, snapshot, tx.now)
@@ -77,15 +72,15 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
         empty = {habit.id: bitmap.empty(habit.id, owner) for habit in habits}
         snapshots = {**empty, **snapshots}
     histories = lookup.histories(tx, owner, habits, snapshots)
-    found: list[HabitState] = []
+    states: list[HabitState] = []
     for habit in habits:
         history = histories.get(habit.id)
         if history is None:
             snapshot = snapshots.get(habit.id) or bitmap.empty(habit.id, owner)
-            found.append(bitmap_state.state(habit, snapshot, tx.now))
+            states.append(bitmap_state.state(habit, snapshot, tx.now))
         elif not history.archived:
-            found.append(_habit_state(tx, history))
-    return found
+            states.append(_habit_state(tx, history))
+    return states
 
 
 def _in_order(habits: list[Habit]) -> list[Habit]:
@@ -125,8 +120,8 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
     """
     limit = ids.limit(best)
     folded = fold_history(_history_of(tx, habit_id, date.min))
-    found = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
-    return sorted(found, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
+    all_runs = [run for run, _ in folded.runs] + ([folded.streak] if folded.streak.slots else [])
+    return sorted(all_runs, key=lambda run: (run.slots, run.last), reverse=True)[:limit]
 
 
 def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
@@ -160,7 +155,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
         InvalidHabit: If one of them is no fact.
         InvalidInstant: If the instant of one has no zone.
     """
-    habit = lookup.habit(tx, habit_id)
+    habit = lookup.get(tx, habit_id)
     for fact in facts:
         if not isinstance(fact, _FACTS):
             raise InvalidHabit(
@@ -182,7 +177,7 @@ def _habit_state(tx: Transaction, history: History) -> HabitState:
 
 def _history_of(tx: Transaction, habit_id: UUID | str, day: date) -> History:
     """Return what the facts say about a habit, from a day on or from an earlier one."""
-    habit = lookup.habit(tx, habit_id)
+    habit = lookup.get(tx, habit_id)
     return lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day)
 
 
@@ -206,30 +201,9 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
         InvalidHabit: If one of the days is none.
     """
     first, last = _day(start, "start"), _day(end, "end")
-    habit = lookup.habit(tx, habit_id)
+    habit = lookup.get(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
     if snapshot.recomputed_at is None:
         return bitmap.done_days(snapshot, first, last)
     facts = tx.habits.live(habit.id, first)
     return sorted({fact.day for fact in facts if fact.amount and fact.day <= last})
-
-
-class StreakService:
-    """What ``kit.streaks`` offers."""
-
-    state = query(state)
-    today = query(dashboard)
-    history = query(history)
-    runs = query(runs)
-    explain = query(explain)
-    simulate = query(simulate)
-    done_days = query(done_days)
-    rebuild = action(rebuild)
-
-
-class Streaks(StreakService, SyncService):
-    """``kit.streaks``."""
-
-
-class AsyncStreaks(StreakService, AsyncService):
-    """``kit.streaks`` of an async kit."""

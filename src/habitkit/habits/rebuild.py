@@ -48,7 +48,7 @@ def rebuild(
         InvalidInput: If both are given, or what is given is none.
     """
     if owner is None:
-        return _rebuild(tx, lookup.habit(tx, habit_id))
+        return _rebuild(tx, lookup.get(tx, habit_id))
     if habit_id is not None:
         raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
     tx.own(ids.owner(owner))
@@ -90,9 +90,9 @@ def _rebuild_some(tx: Transaction, habits: Sequence[Habit]) -> RebuildReport:
 
 def _together(reports: Iterable[RebuildReport]) -> RebuildReport:
     """Return many reports as one."""
-    found = list(reports)
-    repaired = tuple(habit for report in found for habit in report.repaired)
-    return RebuildReport(sum(report.habits for report in found), repaired)
+    all_reports = list(reports)
+    repaired = tuple(habit for report in all_reports for habit in report.repaired)
+    return RebuildReport(sum(report.habits for report in all_reports), repaired)
 
 
 def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:

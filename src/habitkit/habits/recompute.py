@@ -12,24 +12,23 @@ from habitkit.habits import lookup
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.derived_events import derive, difference
+from habitkit.habits.domain.history import History
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
-from habitkit.habits.finding import habits_of
+from habitkit.habits.lookup import habits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
+    from datetime import date, datetime
 
     from habitkit.events import Event
     from habitkit.habits.domain.derived_events import Derived
     from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact
+    from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.streaks import Status
     from habitkit.transaction import Transaction
 
-__all__ = [
-    "Outcome",
-    "recompute",
-    "recompute_owner",
-]
+__all__ = ["Outcome", "goal_on", "recompute", "recompute_owner", "status_on"]
 
 
 class Outcome(NamedTuple):
@@ -73,11 +72,11 @@ def recompute(
         return derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
 
     seen = _last_seen(snapshot, tx.now)
-    known = derived(before, tx.now)
-    emitted = known
+    derived_before = derived(before, tx.now)
+    emitted = derived_before
     if seen < tx.now and snapshot.sweep_at is not None and snapshot.sweep_at <= tx.now:
         emitted = derived(before, seen)
-    now = derived(after, tx.now) if added or removed else known
+    now = derived(after, tx.now) if added or removed else derived_before
     rev = tx.rev(habit.owner)
     tx.streaks.put(
         Snapshot(
@@ -92,7 +91,7 @@ def recompute(
             checkpoints=now.checkpoints,
         )
     )
-    return Outcome(now, tx.emit(habit.owner, difference(emitted, known, now, tx.now)))
+    return Outcome(now, tx.emit(habit.owner, difference(emitted, derived_before, now, tx.now)))
 
 
 def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
@@ -106,10 +105,23 @@ def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
 
 def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
     """Judge all habits of an owner anew, for facts of the owner that were added in this action."""
-    known = tx.habits.facts(owner)
+    facts = tx.habits.facts(owner)
     events: list[Event] = []
     for habit in habits_of(tx, owner):
-        others = [fact for fact in known if getattr(fact, "habit_id", None) in {None, habit.id}]
+        others = [fact for fact in facts if getattr(fact, "habit_id", None) in {None, habit.id}]
         if rules.needs_recompute(habit, others):
             events += recompute(tx, habit, others, added).events
     return events
+
+
+def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:
+    """Return the goal by which what is recorded on a day is judged."""
+    return History(habit, facts, now).version_on(day).goal
+
+
+def status_on(derived: Derived, day: date) -> Status:
+    """Return how the slot of a day stands; EXEMPT if the day is in none."""
+    for slot in reversed(derived.slots):
+        if slot.first <= day <= slot.last:
+            return slot.status
+    return "EXEMPT"

@@ -60,23 +60,23 @@ def search(
     if written == []:
         return []
     put_away = _archived_habits(tx.habits.facts(owner))
-    found = (
+    habits = (
         habit
         for habit in _written(tx, owner, written, start)
         if wanted <= {_plain(tag) for tag in habit.tags}
         and (habit.id in put_away and History(habit, put_away[habit.id], tx.now).archived)
         == archived
     )
-    return list(islice(found, most))
+    return list(islice(habits, most))
 
 
-def _archived_habits(known: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
+def _archived_habits(facts: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
     """Return what was said of archiving, by habit."""
-    found: dict[UUID, list[OtherFact]] = {}
-    for fact in known:
+    by_habit: dict[UUID, list[OtherFact]] = {}
+    for fact in facts:
         if isinstance(fact, Archived | Restored | Void) and fact.habit_id is not None:
-            found.setdefault(fact.habit_id, []).append(fact)
-    return found
+            by_habit.setdefault(fact.habit_id, []).append(fact)
+    return by_habit
 
 
 def _plain(tag: str) -> str:

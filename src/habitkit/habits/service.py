@@ -1,142 +1,63 @@
-"""The habits' use cases: create, list, update; and all that ``kit.habits`` offers."""
+"""``kit.habits`` and ``kit.streaks``: the table of contents of the use cases."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from habitkit import ids
 from habitkit.binding import AsyncService, SyncService, action, query
-from habitkit.errors import InvalidHabit
-from habitkit.events import HabitCreated
+from habitkit.habits.archive import archive, restore
 from habitkit.habits.backfill import backfill
 from habitkit.habits.batch import check_in_many
-from habitkit.habits.check_ins import check_in, undo
-from habitkit.habits.domain import rules
-from habitkit.habits.domain.days import zone as zone_of
-from habitkit.habits.domain.goals import Goal
-from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
+from habitkit.habits.check_ins import check_in
+from habitkit.habits.create import create
 from habitkit.habits.edits import edit, reorder, update
-from habitkit.habits.finding import get
+from habitkit.habits.freezes import grant_freeze, repair
+from habitkit.habits.lookup import get, of_owner
 from habitkit.habits.pauses import pause, pause_all, resume, resume_all, skip, unskip
-from habitkit.habits.recompute import recompute
-from habitkit.habits.schedule_changes import (
-    archive,
-    change_schedule,
-    grant_freeze,
-    repair,
-    restore,
-    travel,
-)
+from habitkit.habits.queries import dashboard, done_days, explain, history, runs, simulate, state
+from habitkit.habits.rebuild import rebuild
+from habitkit.habits.schedule_changes import change_schedule
 from habitkit.habits.search import search
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from uuid import UUID
-
-    from habitkit.transaction import Transaction
+from habitkit.habits.travel import travel
+from habitkit.habits.undo import undo
 
 __all__ = [
     "AsyncHabits",
+    "AsyncStreaks",
     "HabitService",
     "Habits",
+    "StreakService",
+    "Streaks",
+    "archive",
     "backfill",
+    "change_schedule",
     "check_in",
+    "check_in_many",
     "create",
+    "dashboard",
+    "done_days",
+    "edit",
+    "explain",
     "get",
+    "grant_freeze",
+    "history",
     "of_owner",
+    "pause",
+    "pause_all",
+    "rebuild",
+    "reorder",
+    "repair",
+    "restore",
+    "resume",
+    "resume_all",
+    "runs",
+    "search",
+    "simulate",
+    "skip",
+    "state",
+    "travel",
     "undo",
+    "unskip",
+    "update",
 ]
-
-
-def create(
-    tx: Transaction,
-    owner: str,
-    title: str,
-    schedule: Schedule,
-    goal: Goal | None = None,
-    *,
-    clock: DayClock | None = None,
-    tags: Collection[str] = (),
-    freezes: FreezeRule | None = None,
-    idempotency_key: str | None = None,
-) -> Habit:
-    """Create a habit.
-
-    Args:
-        tx: The transaction.
-        owner: Whose habit it will be, for good.
-        title: What it is called, 1 to 200 characters.
-        schedule: When it is due.
-        goal: What it takes to have done it; ``Goal.done()`` by default.
-        clock: When its day begins and where; midnight where the owner is by default.
-        tags: Words by which it can be found: up to 50 of 1 to 50 characters.
-        freezes: By which rule its streak earns freezes.
-        idempotency_key: The same key with the same arguments creates one habit.
-
-    Returns:
-        The habit.
-
-    Raises:
-        InvalidInput: If an argument is not acceptable; the message names it.
-        IdempotencyConflict: If the key was used with other arguments.
-    """
-    tx.own(ids.owner(owner))
-    rules.title(title)
-    goal = Goal.done() if goal is None else goal
-    rules.possible(schedule, goal)
-    words = rules.tags(tags)
-    if freezes is not None and not isinstance(freezes, FreezeRule):
-        raise InvalidHabit("freezes", given=freezes, expected="a FreezeRule or None")
-    day_clock = DayClock() if clock is None else clock
-    if not isinstance(day_clock, DayClock):
-        raise InvalidHabit("clock", given=clock, expected="a DayClock or None")
-    if day_clock.tz is not None:
-        zone_of(day_clock.tz)
-    tx.lock(owner)
-
-    def work(habit_id: UUID) -> Habit:
-        habit = Habit(
-            id=habit_id,
-            owner=owner,
-            title=title,
-            schedule=schedule,
-            clock=day_clock,
-            created_at=tx.now,
-            goal=goal,
-            tags=words,
-            freezes=freezes,
-        )
-        tx.habits.add(habit)
-        known = tx.habits.facts(owner, habit_id)
-        if tx.strength is not None or rules.needs_recompute(habit, known):
-            recompute(tx, habit, known)
-        tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
-        return habit
-
-    request = {"title": title, "schedule": schedule, "clock": clock}
-    more = {"goal": goal, "tags": words or None, "freezes": freezes}
-    usual = {"goal": Goal.done(), "tags": None, "freezes": None}
-    request |= {name: given for name, given in more.items() if given != usual[name]}
-    return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)
-
-
-def of_owner(
-    tx: Transaction, owner: str, *, after: UUID | str | None = None, limit: int = 50
-) -> list[Habit]:
-    """Return an owner's habits, oldest first.
-
-    Args:
-        tx: The transaction.
-        owner: Whose habits.
-        after: The id of the last habit already seen.
-        limit: How many at most, 1 to 1000.
-
-    Raises:
-        InvalidInput: If an argument is not acceptable; the message names it.
-    """
-    tx.own(ids.owner(owner))
-    start = None if after is None else ids.parse_id(after, "after")
-    return tx.habits.of_owner(owner, start, ids.limit(limit))
 
 
 class HabitService:
@@ -173,3 +94,24 @@ class Habits(HabitService, SyncService):
 
 class AsyncHabits(HabitService, AsyncService):
     """``kit.habits`` of an async kit."""
+
+
+class StreakService:
+    """What ``kit.streaks`` offers."""
+
+    state = query(state)
+    today = query(dashboard)
+    history = query(history)
+    runs = query(runs)
+    explain = query(explain)
+    simulate = query(simulate)
+    done_days = query(done_days)
+    rebuild = action(rebuild)
+
+
+class Streaks(StreakService, SyncService):
+    """``kit.streaks``."""
+
+
+class AsyncStreaks(StreakService, AsyncService):
+    """``kit.streaks`` of an async kit."""

@@ -1,4 +1,4 @@
-"""What a store keeps for the habits module: habits and a growing set of facts."""
+"""What a store keeps for the habits module: habits, a growing set of facts, snapshots."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.streaks import Snapshot
 
-__all__ = ["HabitStore"]
+__all__ = ["HabitStore", "StreakStore"]
 
 
 class HabitStore(Protocol):
@@ -122,4 +123,28 @@ class HabitStore(Protocol):
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist, voided or not."""
+        ...
+
+
+class StreakStore(Protocol):
+    """Snapshots of habits' histories; they can be rebuilt from the facts at any time."""
+
+    def get(self, habit_id: UUID) -> Snapshot | None:
+        """Return the snapshot of a habit, or None if it has none yet."""
+        ...
+
+    def of_owner(self, owner: str) -> list[Snapshot]:
+        """Return the snapshots of an owner's habits, in any order."""
+        ...
+
+    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+        """Return owners and habits whose ``sweep_at`` has come, the earliest first."""
+        ...
+
+    def put(self, snapshot: Snapshot) -> None:
+        """Write a snapshot over the one that is there, if that is of an earlier revision.
+
+        Raises:
+            IntegrityError: If the stored one is of a later revision of the owner.
+        """
         ...

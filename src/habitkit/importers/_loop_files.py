@@ -195,5 +195,5 @@ def _files(label: str, names: Iterable[str], load: Callable[[str, int], bytes]) 
 
 def _number(folder: str) -> int | None:
     """Read the position with which a habit's folder begins; None for other folders."""
-    found = _HABIT_FOLDER.fullmatch(folder)
-    return int(found[1]) or None if found else None
+    match = _HABIT_FOLDER.fullmatch(folder)
+    return int(match[1]) or None if match else None

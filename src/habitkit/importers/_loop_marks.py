@@ -108,17 +108,17 @@ def read_table(
         )
     order = _table_columns(file, line, header[1:], names)
     columns = [(at, name) for at, name in enumerate(order, start=1) if name in wanted]
-    found: dict[str, list[Mark]] = {name: [] for _, name in columns}
+    marks_by_name: dict[str, list[Mark]] = {name: [] for _, name in columns}
     for line, cells in lines:
         check_width(file, line, cells, len(order) + 1)
         day = _day(file, line, cells[0])
         for at, name in columns:
             if _KNOWN.get(cells[at].strip()) is not LoopValue.UNKNOWN:
-                found[name].append(Mark(file, line, day, cells[at]))
+                marks_by_name[name].append(Mark(file, line, day, cells[at]))
                 limit -= 1
         if limit < 0:
             refuse(file, line, "the export holds too many days")
-    return found
+    return marks_by_name
 
 
 def _table_columns(file: str, line: int, header: list[str], names: Iterable[str]) -> list[str]:
@@ -133,14 +133,14 @@ def _table_columns(file: str, line: int, header: list[str], names: Iterable[str]
     order: list[str] = []
     at = 0
     while any(header[at:]):
-        found = next((w for w in widths if tuple(header[at : at + w]) in spellings), None)
-        if found is None:
+        width = next((w for w in widths if tuple(header[at : at + w]) in spellings), None)
+        if width is None:
             refuse(file, line, f"the column {quote(header[at])} is no habit of Habits.csv")
-        name = spellings[tuple(header[at : at + found])]
+        name = spellings[tuple(header[at : at + width])]
         if name in order:
             refuse(file, line, f"the column {quote(name)} appears twice")
         order.append(name)
-        at += found
+        at += width
     return order
 
 
@@ -176,26 +176,26 @@ def _is_only_amount(mark: Mark) -> bool:
 
 def _entry(mark: Mark, *, numerical: bool) -> LoopEntry:
     value = mark.value.strip()
-    known = _KNOWN.get(value)
+    word = _KNOWN.get(value)
     if numerical:
         # Loop names an amount like a tick where the number is the same: 2 thousandths
         # are written YES_MANUAL. The word YES_AUTO is left alone: it is never a
         # measurement worth the name, but some versions fill days in with it.
         if value in {"NO", "YES_MANUAL"}:
             value = {"NO": "0", "YES_MANUAL": "2"}[value]
-        if _WHOLE.fullmatch(value) and known is not LoopValue.SKIP:
+        if _WHOLE.fullmatch(value) and word is not LoopValue.SKIP:
             amount = Decimal(f"{value}E-3")
             return LoopEntry(
                 mark.day, LoopValue.AMOUNT, mark.notes, amount, file=mark.file, line=mark.line
             )
-    if known is None:
+    if word is None:
         expected = "a whole number of thousandths" if numerical else "YES_MANUAL"
         refuse(
             mark.file,
             mark.line,
             f"expected a value like {expected}, NO or SKIP, got {quote(mark.value)}",
         )
-    return LoopEntry(mark.day, known, mark.notes, file=mark.file, line=mark.line)
+    return LoopEntry(mark.day, word, mark.notes, file=mark.file, line=mark.line)
 
 
 def _day(file: str, line: int, cell: str) -> date:

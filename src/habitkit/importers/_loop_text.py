@@ -81,12 +81,12 @@ def header_columns(file: str, line: int, header: list[str]) -> dict[str, int]:
     Raises:
         ImportRefused: Two columns have one name.
     """
-    found: dict[str, int] = {}
+    columns: dict[str, int] = {}
     for index, cell in enumerate(header):
         name = cell.strip().lower()
-        if name and found.setdefault(name, index) != index:
+        if name and columns.setdefault(name, index) != index:
             refuse(file, line, f"the column {quote(cell)} appears twice")
-    return found
+    return columns
 
 
 def check_width(file: str, line: int, cells: list[str], width: int) -> None:

@@ -206,8 +206,8 @@ def import_habit(
     """
     tx.own(ids.owner(owner))
     tx.lock(owner)
-    known = tx.habits.get(_habit_id(owner, habit))
-    there = known or service.create(
+    stored = tx.habits.get(_habit_id(owner, habit))
+    there = stored or service.create(
         tx,
         owner,
         _title(habit),
@@ -220,7 +220,7 @@ def import_habit(
     return ImportedHabit(
         id=there.id,
         title=there.title,
-        created=known is None,
+        created=stored is None,
         days_new=new,
         days_known=len(days) - new,
         remarks=_remarks(habit),
@@ -244,8 +244,8 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
     tx.own(ids.owner(owner))
     zone(tz or "UTC")
     for habit in export.habits:
-        known = tx.habits.get(_habit_id(owner, habit))
-        clock = DayClock(tz) if known is None else known.clock
+        stored = tx.habits.get(_habit_id(owner, habit))
+        clock = DayClock(tz) if stored is None else stored.clock
         name = clock.tz or "UTC"
         today = habit_day(tx.now, zone(name), clock.day_start)
         for entry in habit.done_entries:
@@ -277,20 +277,20 @@ def _title(habit: LoopHabit) -> str:
 
 def _remarks(habit: LoopHabit) -> tuple[str, ...]:
     """Say what an import simplifies or leaves behind."""
-    found = []
+    remarks = []
     if habit.numerator < habit.denominator:
-        found.append(
+        remarks.append(
             f"due on {habit.numerator} of {habit.denominator} days in Loop; "
             "taken as due every day for now"
         )
     if habit.archived:
-        found.append("archived in Loop; active here")
+        remarks.append("archived in Loop; active here")
     if habit.numerical:
-        found.append("measured in Loop; a day is done or not done here, the amounts stay behind")
+        remarks.append("measured in Loop; a day is done or not done here, the amounts stay behind")
     if skipped := sum(entry.value is LoopValue.SKIP for entry in habit.entries):
-        found.append(f"skipped days are taken as not done for now: {skipped}")
+        remarks.append(f"skipped days are taken as not done for now: {skipped}")
     if notes := sum(entry.notes is not None for entry in habit.entries):
-        found.append(f"notes that stay behind: {notes}")
+        remarks.append(f"notes that stay behind: {notes}")
     if len(habit.name) > _LONGEST_TITLE:
-        found.append(f"the name is cut after {_LONGEST_TITLE} characters")
-    return tuple(found)
+        remarks.append(f"the name is cut after {_LONGEST_TITLE} characters")
+    return tuple(remarks)

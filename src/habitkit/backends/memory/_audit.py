@@ -1,4 +1,4 @@
-"""The ports of holds and of the audit in memory."""
+"""The port of the audit in memory."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
 from habitkit.coins.audit.domain.model import LedgerLine, Sum
-from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
     from uuid import UUID
 
+    from habitkit.backends.memory._holds import Holds
     from habitkit.backends.memory._tables import UndoLog
     from habitkit.coins.audit.domain.model import Block, Digest
-    from habitkit.coins.domain.model import Account, Hold, Move, Settled, Transfer
+    from habitkit.coins.domain.model import Account, Move, Settled, Transfer
 
-__all__ = ["Audit", "Holds", "apart"]
-
-_by_seq = attrgetter("seq")
+__all__ = ["Audit", "apart"]
 
 
 def apart(transfer: Transfer) -> Transfer:
@@ -31,73 +28,6 @@ def apart(transfer: Transfer) -> Transfer:
     if transfer.metadata is None:
         return transfer
     return evolve(transfer, metadata=deepcopy(transfer.metadata))
-
-
-class Holds:
-    """Holds, and by owner and currency which there are."""
-
-    def __init__(self, log: UndoLog) -> None:
-        """Make empty tables."""
-        self._holds: Table[UUID, Hold] = Table(log, "hold")
-        self._places: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "hold")
-
-    def add(self, hold: Hold) -> None:
-        """Add an open hold."""
-        self._holds.insert(hold.id, hold)
-        place = (hold.owner, hold.currency)
-        self._places.put(place, (*self._places.get(place, ()), hold.id))
-
-    def get(self, hold_id: UUID) -> Hold | None:
-        """Return a hold."""
-        return self._holds.get(hold_id)
-
-    def end(self, hold: Hold) -> None:
-        """Write what has become of an open hold."""
-        before = self._holds.get(hold.id)
-        if before is None or before.state != "open":
-            msg = f"the hold {hold.id} is not open"
-            raise IntegrityError(msg)
-        ended = evolve(before, state=hold.state, settled=hold.settled, ended_at=hold.ended_at)
-        self._holds.put(hold.id, ended)
-
-    def page(
-        self, owner: str, currency: str, after: int | None, limit: int, *, open_at: datetime | None
-    ) -> list[Hold]:
-        """Return a page of an owner's holds."""
-        found = [
-            hold
-            for hold in self._of(owner, currency)
-            if (after is None or hold.seq > after)
-            and (open_at is None or (hold.state == "open" and not hold.lapsed(open_at)))
-        ]
-        return sorted(found, key=_by_seq)[:limit]
-
-    def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
-        """Return the sum of holds that had expired by an instant while escrow still held them."""
-        return sum(
-            hold.amount
-            for hold in self._of(owner, currency)
-            if hold.at <= at
-            and hold.expires_at is not None
-            and hold.expires_at <= at
-            and (hold.ended_at is None or (hold.ended_at > at and not still_open))
-        )
-
-    def overdue(
-        self, now: datetime, limit: int, *, owner: str | None = None, currency: str | None = None
-    ) -> list[Hold]:
-        """Return open holds that are past their time."""
-        among = self._holds if owner is None or currency is None else self._of(owner, currency)
-        found = [hold for hold in among if hold.lapsed(now)]
-        return sorted(found, key=lambda hold: (hold.expires_at or now, hold.id))[:limit]
-
-    def held(self, owner: str, currency: str) -> int:
-        """Return the sum of an owner's open holds."""
-        return sum(hold.amount for hold in self._of(owner, currency) if hold.state == "open")
-
-    def _of(self, owner: str, currency: str) -> list[Hold]:
-        """Return an owner's holds."""
-        return [self._holds.rows[id_] for id_ in self._places.get((owner, currency), ())]
 
 
 class Audit:
@@ -128,12 +58,12 @@ class Audit:
 
     def accounts(self, after: UUID | None, limit: int, *, owner: str | None) -> list[Account]:
         """Return a page of accounts."""
-        found = [
+        accounts_found = [
             account
             for account in self._accounts
             if (owner is None or account.owner == owner) and (after is None or account.id > after)
         ]
-        return sorted(found, key=attrgetter("id"))[:limit]
+        return sorted(accounts_found, key=attrgetter("id"))[:limit]
 
     def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         """Return a page of entries with their transfers."""
@@ -182,19 +112,21 @@ class Audit:
 
     def blocks(self, account_id: UUID, after: int, limit: int) -> list[Block]:
         """Return a page of blocks."""
-        found = [b for b in self._blocks if b.account_id == account_id and b.last > after]
-        return sorted(found, key=attrgetter("last"))[:limit]
+        blocks = [b for b in self._blocks if b.account_id == account_id and b.last > after]
+        return sorted(blocks, key=attrgetter("last"))[:limit]
 
     def last_block(self, account_id: UUID) -> Block | None:
         """Return an account's last block."""
-        found = self.blocks(account_id, 0, len(self._blocks.rows))
-        return found[-1] if found else None
+        blocks = self.blocks(account_id, 0, len(self._blocks.rows))
+        return blocks[-1] if blocks else None
 
     def entitlements(self, owner: str, after: str | None, limit: int) -> list[Settled]:
         """Return a page of an owner's entitlements."""
         rows = self._settled.rows.items()
-        found = [row for (of, key), row in rows if of == owner and (after is None or key > after)]
-        return sorted(found, key=attrgetter("key"))[:limit]
+        rows_after = [
+            row for (of, key), row in rows if of == owner and (after is None or key > after)
+        ]
+        return sorted(rows_after, key=attrgetter("key"))[:limit]
 
     def forget(self, account_id: UUID, after: int, last: int) -> int:
         """Erase memos, metadata and salts."""

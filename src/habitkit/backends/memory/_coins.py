@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from habitkit.backends.memory._audit import Audit, Holds, apart
+from habitkit.backends.memory._audit import Audit, apart
+from habitkit.backends.memory._holds import Holds
 from habitkit.backends.memory._tables import Table
 from habitkit.coins.domain.model import Entry
 from habitkit.coins.domain.rules import moved
@@ -85,8 +86,8 @@ class Coins:
 
     def transfer(self, transfer_id: UUID) -> Transfer | None:
         """Return a transfer."""
-        found = self._transfers.get(transfer_id)
-        return None if found is None else apart(found)
+        stored = self._transfers.get(transfer_id)
+        return None if stored is None else apart(stored)
 
     def reversal_of(self, transfer_id: UUID) -> UUID | None:
         """Return the id of the transfer that reverses another."""

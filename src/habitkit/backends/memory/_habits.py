@@ -98,10 +98,10 @@ class Habits:
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
-        found = [fact for fact in self._others if fact.owner == owner]
+        facts = [fact for fact in self._others if fact.owner == owner]
         if habit_id is None:
-            return found
-        return [fact for fact in found if getattr(fact, "habit_id", None) in {habit_id, None}]
+            return facts
+        return [fact for fact in facts if getattr(fact, "habit_id", None) in {habit_id, None}]
 
     def notes(self, owner: str) -> list[tuple[UUID, str]]:
         """Return the notes of an owner's live check-ins."""
@@ -153,12 +153,12 @@ class Habits:
 
     def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""
-        found = [
+        voided = [
             (self._facts.rows[void.fact_id], void.received_at)
             for void in self._voids_of.get(habit_id, ())
             if void.fact_id in self._facts
         ]
-        return [(fact, at) for fact, at in found if since is None or fact.day >= since]
+        return [(fact, at) for fact, at in voided if since is None or fact.day >= since]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
@@ -166,8 +166,8 @@ class Habits:
 
 
 def _page(habits: Iterable[Habit], after: UUID | None, limit: int) -> list[Habit]:
-    found = [habit for habit in habits if after is None or habit.id > after]
-    return sorted(found, key=lambda habit: habit.id)[:limit]
+    later = [habit for habit in habits if after is None or habit.id > after]
+    return sorted(later, key=lambda habit: habit.id)[:limit]
 
 
 class Streaks:
@@ -188,7 +188,7 @@ class Streaks:
     def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
         """Return what the sweep has to visit."""
         due = [(row.sweep_at, row) for row in self._rows if row.sweep_at and row.sweep_at <= now]
-        due.sort(key=lambda found: (found[0], found[1].habit_id))
+        due.sort(key=lambda pair: (pair[0], pair[1].habit_id))
         return [(row.owner, row.habit_id) for _, row in due[:limit]]
 
     def put(self, snapshot: Snapshot) -> None:

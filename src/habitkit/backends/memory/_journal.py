@@ -116,9 +116,9 @@ class Outbox:
     def postpone(self, event: StoredEvent, until: datetime) -> None:
         """Make a claimed delivery available again later."""
         place = (event.owner, event.rev, event.position)
-        found = self._waiting.get(place)
-        if found is not None:
-            self._waiting.put(place, (until, found[1]))
+        delivery = self._waiting.get(place)
+        if delivery is not None:
+            self._waiting.put(place, (until, delivery[1]))
 
 
 class Inbox:
@@ -164,12 +164,12 @@ class Inbox:
 
     def _open(self) -> list[Message]:
         """Return all unapplied messages with attempts left, oldest first."""
-        found = [
+        messages = [
             message
             for message, at in self._rows
             if at is None and message.attempts < MAX_MESSAGE_ATTEMPTS
         ]
-        return sorted(found, key=lambda message: (message.at, message.key))
+        return sorted(messages, key=lambda message: (message.at, message.key))
 
 
 class IdempotencyKeys:

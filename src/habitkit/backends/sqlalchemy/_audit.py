@@ -151,10 +151,10 @@ class Audit:
             for currency, high, low, count in self._link.select(counted)
         }
         made_of = {row[0]: row[1] for row in self._link.select(made)}
-        found = []
+        rows = []
         for currency in sorted({*balance_of, *made_of}):
             amounts, count = entries_of.get(currency, (0, 0))
-            found.append(
+            rows.append(
                 Sum(
                     currency=currency,
                     balances=balance_of.get(currency, 0),
@@ -163,7 +163,7 @@ class Audit:
                     transfers=made_of.get(currency, 0),
                 )
             )
-        return found
+        return rows
 
     def held(self, owner: str, currency: str) -> int:
         """Return the sum of an owner's open holds."""

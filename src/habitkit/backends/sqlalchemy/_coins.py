@@ -225,7 +225,7 @@ class Coins:
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         """Return what was paid for entitlements."""
-        found: dict[str, Settled] = {}
+        settled: dict[str, Settled] = {}
         if len(keys) > FEW:
             given = {"owner": owner, "keys": given_texts(self._link.dialect, keys)}
             rows = self._link.records(self._ALL_SETTLED, given)
@@ -233,8 +233,8 @@ class Coins:
         for key in keys:
             row = self._link.record(self._SETTLED, {"owner": owner, "key": key})
             if row is not None:
-                found[key] = settled_of(row)
-        return found
+                settled[key] = settled_of(row)
+        return settled
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
         """Write what is paid for entitlements now."""

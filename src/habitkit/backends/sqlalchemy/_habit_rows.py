@@ -122,9 +122,9 @@ def fact_of(row: Mapping[str, Any]) -> OtherFact:
 
 def _sparse(value: Any) -> dict[str, Any]:
     """Return the fields of a value that are not as usual."""
-    found = {field.name: getattr(value, field.name) for field in fields(type(value))}
+    values = {field.name: getattr(value, field.name) for field in fields(type(value))}
     usual = type(value)()
-    return {name: given for name, given in found.items() if given != getattr(usual, name)}
+    return {name: given for name, given in values.items() if given != getattr(usual, name)}
 
 
 @lru_cache(maxsize=1024)

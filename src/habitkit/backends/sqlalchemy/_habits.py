@@ -212,7 +212,7 @@ class Habits:
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""
-        found: list[CheckIn] = []
+        check_ins_found: list[CheckIn] = []
         wanted = list(days.items())
         for start in range(0, len(wanted), _LARGEST_OR):
             some = [_of(habit_id, day) for habit_id, day in wanted[start : start + _LARGEST_OR]]
@@ -221,8 +221,8 @@ class Habits:
                 .select_from(_NOT_VOIDED)
                 .where(or_(*some), voids.c.fact_id.is_(None))
             )
-            found += [check_in_of(row) for row in self._link.select_records(statement)]
-        return found
+            check_ins_found += [check_in_of(row) for row in self._link.select_records(statement)]
+        return check_ins_found
 
     def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
         """Return a habit's voided check-ins."""

@@ -119,8 +119,8 @@ class Holds:
         """Return the sum of holds that had expired by an instant while escrow still held them."""
         values = {"owner": owner, "currency": currency, "at": at}
         counted = (self._LAPSED_OPEN,) if still_open else (self._LAPSED_OPEN, self._LAPSED_ENDED)
-        found = (self._link.row(statement, values) for statement in counted)
-        return sum(int(row[0]) for row in found if row is not None)
+        rows = (self._link.row(statement, values) for statement in counted)
+        return sum(int(row[0]) for row in rows if row is not None)
 
     def overdue(
         self, now: datetime, limit: int, *, owner: str | None = None, currency: str | None = None

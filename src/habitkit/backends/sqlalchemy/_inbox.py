@@ -1,42 +1,27 @@
-"""Messages between owners, and idempotency records, on SQL."""
+"""The port of messages between owners on SQL."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, delete, select, tuple_, update
+from sqlalchemy import and_, bindparam, delete, select, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy.tables import idempotency, inbox
-from habitkit.journal.domain.model import IdempotencyRecord, Message
+from habitkit.backends.sqlalchemy._rowsets import unlocked_keys
+from habitkit.backends.sqlalchemy.tables import inbox
+from habitkit.journal.domain.model import Message
 from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
-
-    from sqlalchemy import Column, ColumnElement, Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
 
-__all__ = ["OPEN", "IdempotencyKeys", "Inbox"]
+__all__ = ["OPEN", "Inbox"]
 
 OPEN = and_(inbox.c.applied_at.is_(None), inbox.c.attempts < MAX_MESSAGE_ATTEMPTS)
 """Messages that are not applied and have attempts left."""
-
-_ANSWER_KEY = (idempotency.c.owner, idempotency.c.operation, idempotency.c.key)
-
-
-def _keys_of_old(key: Sequence[Column[Any]], condition: ColumnElement[bool]) -> Select[Any]:
-    """Return the keys of rows to delete, but for those that somebody else has locked.
-
-    To wait for one while others are locked could be a deadlock with an owner who writes them in
-    another order. A CTE locks once, a subquery may be run for each row. It is nested, since of a
-    statement that begins with WITH sqlite3 does not count the rows.
-    """
-    rows = select(*key).where(condition).limit(bindparam("count"))
-    return select(rows.with_for_update(skip_locked=True).cte("old", nesting=True))
 
 
 class Inbox:
@@ -98,7 +83,7 @@ class Inbox:
     )
     _FORGET = Prepared(
         lambda _: delete(inbox).where(
-            inbox.c.id.in_(_keys_of_old((inbox.c.id,), inbox.c.applied_at < bindparam("before")))
+            inbox.c.id.in_(unlocked_keys((inbox.c.id,), inbox.c.applied_at < bindparam("before")))
         )
     )
 
@@ -147,68 +132,3 @@ class Inbox:
     def forget(self, before: datetime, limit: int) -> int:
         """Delete messages that were applied long ago."""
         return self._link.run(self._FORGET, {"before": before, "count": limit})
-
-
-class IdempotencyKeys:
-    """Records of idempotency keys."""
-
-    _GET = Prepared(
-        lambda _: select(idempotency.c.request, idempotency.c.result, idempotency.c.at).where(
-            idempotency.c.owner == bindparam("owner"),
-            idempotency.c.operation == bindparam("operation"),
-            idempotency.c.key == bindparam("key"),
-        )
-    )
-    _PUT = Prepared(
-        lambda insert: _replace(
-            insert(idempotency).values({c.name: bindparam(c.name) for c in idempotency.c})
-        )
-    )
-    _FORGET = Prepared(
-        lambda _: delete(idempotency).where(
-            tuple_(*_ANSWER_KEY).in_(
-                _keys_of_old(_ANSWER_KEY, idempotency.c.at < bindparam("before"))
-            )
-        )
-    )
-
-    def __init__(self, link: Link) -> None:
-        """Work on one transaction."""
-        self._link = link
-
-    def get(self, owner: str, operation: str, key: str) -> IdempotencyRecord | None:
-        """Return the record of a key."""
-        place = {"owner": owner, "operation": operation, "key": key}
-        row = self._link.record(self._GET, place)
-        if row is None:
-            return None
-        return IdempotencyRecord(owner=owner, operation=operation, key=key, **row)
-
-    def put(self, record: IdempotencyRecord) -> None:
-        """Keep a record."""
-        self._link.run(self._PUT, _record_values(record))
-
-    def forget(self, before: datetime, limit: int) -> int:
-        """Delete records that were made long ago."""
-        return self._link.run(self._FORGET, {"before": before, "count": limit})
-
-
-def _record_values(record: IdempotencyRecord) -> dict[str, Any]:
-    """Return a record as a row."""
-    return {
-        "owner": record.owner,
-        "operation": record.operation,
-        "key": record.key,
-        "request": _codec.to_json(record.request),
-        "result": record.result,
-        "at": record.at,
-    }
-
-
-def _replace(statement: Any) -> Any:
-    """Replace a record of the same key."""
-    new = statement.excluded
-    return statement.on_conflict_do_update(
-        index_elements=[idempotency.c.owner, idempotency.c.operation, idempotency.c.key],
-        set_={"request": new.request, "result": new.result, "at": new.at},
-    )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import Dialect
+    from sqlalchemy import Dialect, Select
     from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "instant_array",
     "shared_by_all",
     "text_array",
+    "unlocked_keys",
 ]
 
 _EMPTY = "{}"
@@ -167,6 +168,17 @@ def instant_array(instants: Collection[datetime | None]) -> str:
     """Return the text of an array of instants, which many rows share."""
     texts = {instant: None if instant is None else instant.isoformat() for instant in set(instants)}
     return array_of([texts[instant] for instant in instants])
+
+
+def unlocked_keys(key: Sequence[Column[Any]], condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the keys of rows to delete, but for those that somebody else has locked.
+
+    To wait for one while others are locked could be a deadlock with an owner who writes them in
+    another order. A CTE locks once, a subquery may be run for each row. It is nested, since of a
+    statement that begins with WITH sqlite3 does not count the rows.
+    """
+    rows = select(*key).where(condition).limit(bindparam("count"))
+    return select(rows.with_for_update(skip_locked=True).cte("old", nesting=True))
 
 
 def _unnested(name: str, of: Column[Any], objects: Collection[str]) -> Any:

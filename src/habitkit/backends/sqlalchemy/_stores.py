@@ -10,7 +10,8 @@ from sqlalchemy import delete, exc, false
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._coins import Coins
 from habitkit.backends.sqlalchemy._habits import Habits
-from habitkit.backends.sqlalchemy._inbox import IdempotencyKeys, Inbox
+from habitkit.backends.sqlalchemy._idempotency import IdempotencyKeys
+from habitkit.backends.sqlalchemy._inbox import Inbox
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
 from habitkit.backends.sqlalchemy._postgres_coins import PostgresCoins
 from habitkit.backends.sqlalchemy._prepared import Link

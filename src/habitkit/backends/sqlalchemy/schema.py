@@ -130,26 +130,26 @@ def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
     """Take the steps, errors of the database as they are."""
     with engine.connect() as connection:
         set_isolation(connection, write=True)
-        found = version(connection, schema)
-        if found < to:
+        before = version(connection, schema)
+        if before < to:
             connection.rollback()
             _begin_alone(connection)
-            found = version(connection, schema)
-        if found > LATEST:
-            raise SchemaOutdated(found=found, needed=LATEST, command=UPGRADE_COMMAND)
-        if found >= to:
-            return found, found
+            before = version(connection, schema)
+        if before > LATEST:
+            raise SchemaOutdated(found=before, needed=LATEST, command=UPGRADE_COMMAND)
+        if before >= to:
+            return before, before
         options = _in_schema(schema)
-        if found == 0:
+        if before == 0:
             schema_version.create(connection.execution_options(**options))
-        for migration in range(found + 1, to + 1):
+        for migration in range(before + 1, to + 1):
             for statement in statements(migration, connection.dialect.name, schema):
                 connection.exec_driver_sql(statement)
         connection.execute(schema_version.delete(), execution_options=options)
         row = schema_version.insert().values(version=to, generation=GENERATION)
         connection.execute(row, execution_options=options)
         connection.commit()
-    return found, to
+    return before, to
 
 
 def _begin_alone(connection: Connection) -> None:

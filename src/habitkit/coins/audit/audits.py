@@ -1,4 +1,4 @@
-"""The use cases of the audit: seal entries, audit, export what is an owner's, erase words."""
+"""The use cases of the audit: check, export what is an owner's, erase words."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids
 from habitkit.coins.audit.domain.checker import Checker
-from habitkit.coins.audit.domain.hash_chain import (
-    BEGINNING,
-    block_hash,
-    hash_prefixes,
-    line_hash,
-    words_digest,
-)
 from habitkit.coins.audit.domain.model import (
     AuditReport,
     Block,
-    Digest,
     Finding,
     Head,
     LedgerExport,
 )
 from habitkit.errors import InvalidInput, NotFound
-from habitkit.workflow import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,9 +23,8 @@ if TYPE_CHECKING:
     from habitkit.coins.domain.model import Account, Hold, Settled
     from habitkit.coins.posting import Place
     from habitkit.transaction import Transaction
-    from habitkit.workflow import Steps
 
-__all__ = ["audit", "export", "forget", "head", "seal_entries"]
+__all__ = ["audit", "export", "forget", "head"]
 
 Row = TypeVar("Row")
 
@@ -122,16 +112,16 @@ def head(tx: Transaction, owner: str) -> list[Head]:
     Keep them where whoever can write to the database cannot, and give them to ``audit`` later.
     """
     tx.own(ids.owner(owner))
-    found = []
+    heads = []
     for account in _accounts(tx, owner):
         if account.role == "wallet":
             last = tx.coins.audit.last_block(account.id)
-            found.append(
+            heads.append(
                 Head(account.id, owner, account.currency, last.last, last.hash.hex())
                 if last
                 else Head(account.id, owner, account.currency, 0, "")
             )
-    return found
+    return heads
 
 
 def export(tx: Transaction, owner: str) -> LedgerExport:
@@ -170,62 +160,6 @@ def forget(tx: Transaction, owner: str) -> int:
     return erased
 
 
-def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
-    """Put new entries of wallets under block hashes, up to a number of wallets: for the sweep.
-
-    Returns:
-        How many entries, and whether there is more to seal.
-    """
-    count, more, after = 0, False, None
-    while not count:  # wallets whose entries are gone cannot be sealed, and stop no others
-        waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (after, limit), write=False)
-        for account_id, owner in waiting:
-            sealed: int = yield Call(_seal, (account_id, owner))
-            count += sealed
-            more = more or sealed >= _PAGE
-            after = account_id
-        if len(waiting) < limit:
-            return count, more
-    return count, True
-
-
-def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
-    return tx.coins.audit.to_seal(after, limit)
-
-
-def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
-    """Seal the next entries of a wallet; return how many."""
-    tx.lock(owner)
-    store = tx.coins.audit
-    account = store.account(account_id)
-    if account is None or account.sealed == account.seq:
-        return 0
-    lines = store.lines(account_id, account.sealed, _PAGE)
-    if not lines:
-        return 0  # entries are gone, which is for the audit to say
-    fresh = []
-    for line in lines:
-        if line.digest is None and (line.memo, line.metadata) != (None, None):
-            salt = tx.new_id().bytes
-            fresh.append(Digest(line.transfer_id, salt, words_digest(salt, line)))
-    if fresh:
-        store.digest(fresh)
-        lines = store.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
-    hashes = [line_hash(line) for line in lines]
-    before = store.last_block(account_id)
-    start = BEGINNING if before is None else before.hash
-    block = Block(
-        account_id,
-        lines[0].seq,
-        lines[-1].seq,
-        block_hash(start, hashes, tx.audit_key),
-        hash_prefixes(hashes),
-        tx.now,
-    )
-    store.seal(block, more=block.last < account.seq)
-    return len(lines)
-
-
 def _check(tx: Transaction, checker: Checker) -> Finding | None:
     """Return the first thing that is wrong with an account, or None."""
     account = checker.account
@@ -242,13 +176,13 @@ def _check(tx: Transaction, checker: Checker) -> Finding | None:
 
 def _noted(tx: Transaction) -> set[UUID]:
     """Return which accounts the sweep knows to have something left to seal."""
-    found: set[UUID] = set()
+    account_ids: set[UUID] = set()
     after: UUID | None = None
     while True:
         page = tx.coins.audit.to_seal(after, _PAGE)
-        found.update(account_id for account_id, _ in page)
+        account_ids.update(account_id for account_id, _ in page)
         if len(page) < _PAGE:
-            return found
+            return account_ids
         after = page[-1][0]
 
 

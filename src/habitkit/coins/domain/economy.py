@@ -81,10 +81,10 @@ class RewardRule:
 
 def _by_type(rules: Iterable[RewardRule]) -> dict[str, list[RewardRule]]:
     """Return rules by the name of the type of event they are on."""
-    found: dict[str, list[RewardRule]] = {}
+    by_type: dict[str, list[RewardRule]] = {}
     for rule in rules:
-        found.setdefault(rule.on.__name__, []).append(rule)
-    return found
+        by_type.setdefault(rule.on.__name__, []).append(rule)
+    return by_type
 
 
 @frozen

@@ -121,12 +121,12 @@ def final_at(day: date, tz: ZoneInfo, day_start: time) -> datetime:
 def breaks(snapshot: Snapshot) -> dict[date, int]:
     """Return which missed days end a run, with the length of the run each ends."""
     bitmap = snapshot.bitmap.translate(_AS_DONE)
-    found, end = {}, -1
+    lengths, end = {}, -1
     for run in bitmap.split(b"x"):
         end += len(run) + 1
         if run:
-            found[snapshot.first_day + _DAY * end] = len(run)
-    return found
+            lengths[snapshot.first_day + _DAY * end] = len(run)
+    return lengths
 
 
 def last_day(snapshot: Snapshot) -> date | None:

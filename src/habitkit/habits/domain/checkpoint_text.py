@@ -41,15 +41,15 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
     """Read checkpoints that ``to_text`` has written."""
     if text is None:
         return ()
-    found = []
+    checkpoints = []
     for day, strength, values, others, *rest in json.loads(text):
         done = _standing_of(values)
         earned = done if others == _SAME else others and _standing_of(others)
         needs, holds, computed_by = _rest_from(day, rest)
-        known = date.fromisoformat(day)
-        found.append(
+        first_day = date.fromisoformat(day)
+        checkpoints.append(
             Checkpoint(
-                day=known,
+                day=first_day,
                 done=done,
                 earned=earned,
                 strength=strength,
@@ -58,7 +58,7 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
                 strength_by=computed_by,
             )
         )
-    return tuple(found)
+    return tuple(checkpoints)
 
 
 def _rest_of(checkpoint: Checkpoint) -> tuple[str, ...]:

@@ -54,11 +54,11 @@ def first_day_of(habit: Habit, facts: Iterable[Fact], others: Iterable[Fact]) ->
         facts: The facts that come or go.
         others: All facts that are no check-ins: what the ``facts`` take back or end is among them.
     """
-    known = {fact.id: fact for fact in others}
-    return min((_first_day(habit, fact, known) for fact in facts), default=date.max)
+    by_id = {fact.id: fact for fact in others}
+    return min((_first_day(habit, fact, by_id) for fact in facts), default=date.max)
 
 
-def _first_day(habit: Habit, fact: Fact, known: Mapping[UUID, Fact]) -> date:
+def _first_day(habit: Habit, fact: Fact, by_id: Mapping[UUID, Fact]) -> date:
     day = date.min  # before its creation a journey moves the day from which schedules count
     match fact:
         case CheckIn() | Skip() | StreakRepaired():
@@ -68,12 +68,12 @@ def _first_day(habit: Habit, fact: Fact, known: Mapping[UUID, Fact]) -> date:
         case FreezeGranted() | ScheduleChanged():
             day = fact.effective_day
         case Archived() | Restored():
-            put_away = [other.day for other in known.values() if isinstance(other, Archived)]
+            put_away = [other.day for other in by_id.values() if isinstance(other, Archived)]
             day = min([fact.day, *put_away])
         case ZoneChanged() if fact.at > habit.created_at:
             day = (fact.at - _A_JOURNEY).date()
-        case Void() if fact.fact_id in known:
-            day = _first_day(habit, known[fact.fact_id], known)
+        case Void() if fact.fact_id in by_id:
+            day = _first_day(habit, by_id[fact.fact_id], by_id)
     return day
 
 
@@ -90,12 +90,12 @@ def boundaries(slots: Iterable[Slot], now: datetime, last: date) -> list[date]:
         now: The instant, in UTC.
         last: The last day that may be among them.
     """
-    found = []
+    days = []
     for slot in slots:
         if now - slot.deadline <= LATE_WINDOW or slot.last >= last:
             break
-        found.append(slot.last + _DAY)
-    return found
+        days.append(slot.last + _DAY)
+    return days
 
 
 def thinned(days: Sequence[date]) -> list[date]:

@@ -61,19 +61,19 @@ def read_both(
     strength: Strength,
 ) -> DoneAndEarned:
     """Read a history twice, from the last of some checkpoints; the arguments are ``derive``'s."""
-    known = list(facts)
+    all_facts = list(facts)
     start = checkpoints[-1] if checkpoints else None
-    history = History(habit, known, now, start)
+    history = History(habit, all_facts, now, start)
     slots = slots_of(history)
     for_good, too_late = _earned_for_good(history, slots, voided)
     in_time = [
         fact
-        for fact in known
+        for fact in all_facts
         if not isinstance(fact, CheckIn) or (fact.credit == "full" and fact.id not in too_late)
     ]
     begun = start is None or start.earned is not None
     earned_history, earned_slots = history, slots
-    if for_good or len(in_time) < len(known) or not begun:
+    if for_good or len(in_time) < len(all_facts) or not begun:
         earned_history = History(habit, [*in_time, *for_good], now, start if begun else None)
         earned_slots = slots_of(earned_history)
     of_earned = set(boundaries(earned_slots, now, earned_history.lasting_until))

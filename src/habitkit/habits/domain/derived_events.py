@@ -158,10 +158,10 @@ def _come_about(emitted: Derived, before: Derived, after: Derived) -> list[Event
     """Return the events that have become true, or are true in another way."""
     news: list[Event] = []
     for key, event in after.events.items():
-        known = emitted.events.get(key)
+        earlier = emitted.events.get(key)
         is_final = key in after.sealed and not isinstance(event, StreakBroken)
-        if known is not None:
-            if not is_final and _content(known) != _content(event):
+        if earlier is not None:
+            if not is_final and _content(earlier) != _content(event):
                 news.append(event)
         elif not is_final or key in before.earned:
             news.append(before.events.get(key, event) if is_final else event)
@@ -207,8 +207,8 @@ def _received(history: History, slot: Slot) -> datetime | None:
     """Return when the first record of a slot was received."""
     window = history.version_on(slot.first).schedule.window
     days = history.days_recorded(slot.first, slot.last)
-    found = [record.received_at for day in days for record in history.records(day, window)]
-    return min(found, default=None)
+    instants = [record.received_at for day in days for record in history.records(day, window)]
+    return min(instants, default=None)
 
 
 def _lengths(folded: Folded) -> Iterable[tuple[Slot, int]]:

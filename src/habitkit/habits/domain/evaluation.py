@@ -111,8 +111,8 @@ def explanation(history: History, day: date) -> Explanation:
         history: What the facts say.
         day: The habit day.
     """
-    found = [slot for slot in fold_history(history).slots if slot.first <= day <= slot.last]
-    slot = found[0] if found else None
+    holding = [slot for slot in fold_history(history).slots if slot.first <= day <= slot.last]
+    slot = holding[0] if holding else None
     version = history.version_on(slot.first if slot else day)
     first, last = (slot.first, slot.last) if slot else (day, day)
     seen = [
@@ -228,14 +228,14 @@ class Ahead(NamedTuple):
     asks: bool
 
 
-def next_slot(history: History, known: list[Slot]) -> Ahead | None:
+def next_slot(history: History, slots: list[Slot]) -> Ahead | None:
     """Return the first slot from today on that is still to be decided, within ten years."""
     if history.archived:
         return None
-    for slot in known:
+    for slot in slots:
         if slot.last >= history.today and slot.status == "OPEN":
             return _ahead(history, history.version_on(slot.first), slot)
-    after = known[-1].last + _DAY if known else history.start
+    after = slots[-1].last + _DAY if slots else history.start
     last = _ten_years_after(history.today)
     paused = history.paused_until(last)
     for version, span in occurrences_of(history, after, last):

@@ -115,7 +115,7 @@ class History:
     @property
     def rolling(self) -> list[tuple[date, Version]]:
         """The versions whose slots look at later days, each with its first day."""
-        return [found for found in self._versions if found[1].schedule.kind == "rolling"]
+        return [begun for begun in self._versions if begun[1].schedule.kind == "rolling"]
 
     def version_on(self, day: date) -> Version:
         """Return what is in force on a day."""
@@ -131,10 +131,10 @@ class History:
 
     def records(self, day: date, window: tuple[time, time] | None) -> Sequence[CheckIn]:
         """Return a day's check-ins that lie in a window, in the order of ``(at, id)``."""
-        found = self._records.get(day, ())
-        if window is None or not found:
-            return found
-        return [record for record in found if self._is_in(record, window)]
+        of_day = self._records.get(day, ())
+        if window is None or not of_day:
+            return of_day
+        return [record for record in of_day if self._is_in(record, window)]
 
     def exempt_reason(self, day: date, schedule: Schedule) -> ExemptReason | None:
         """Return why a day does not matter, or None."""
@@ -185,10 +185,10 @@ class History:
 
 def _by_kind(habit: Habit, facts: Iterable[Fact]) -> dict[type, list[Any]]:
     """Return the facts that concern a habit and count, by kind."""
-    known = {fact.id: fact for fact in facts}.values()
-    voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
+    unique = {fact.id: fact for fact in facts}.values()
+    voided = {fact.fact_id for fact in unique if isinstance(fact, Void)}
     kinds: dict[type, list[Any]] = {kind: [] for kind in _KINDS}
-    for fact in known:
+    for fact in unique:
         concerned = getattr(fact, "habit_id", None) in {habit.id, None}
         if concerned and fact.owner == habit.owner and fact.id not in voided:
             kinds[type(fact)].append(fact)
@@ -207,9 +207,9 @@ def _by_day(check_ins: list[CheckIn]) -> dict[date, list[CheckIn]]:
     days: dict[date, list[CheckIn]] = {}
     for check_in in check_ins:
         days.setdefault(check_in.day, []).append(check_in)
-    for found in days.values():
-        if len(found) > 1:
-            found.sort(key=lambda check_in: (check_in.at, check_in.id))
+    for of_day in days.values():
+        if len(of_day) > 1:
+            of_day.sort(key=lambda check_in: (check_in.at, check_in.id))
     return days
 
 

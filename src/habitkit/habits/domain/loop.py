@@ -147,16 +147,16 @@ def entries(
             ``start`` is after ``end``.
     """
     _check(marks, frequency=frequency, start=start, end=end, target=target)
-    known = dict(marks)
+    values = dict(marks)
     if target is None:
-        known = {day: Mark(value) for day, value in marks.items() if value != Mark.UNKNOWN}
-        done = [day for day, value in known.items() if value == Mark.YES_MANUAL]
+        values = {day: Mark(value) for day, value in marks.items() if value != Mark.UNKNOWN}
+        done = [day for day, value in values.items() if value == Mark.YES_MANUAL]
         for day in automatic_days(done, frequency.num, frequency.den):
-            if known.get(day) not in {Mark.YES_MANUAL, Mark.SKIP}:
-                known[day] = Mark.YES_AUTO
-    first = min([*known, end]) if start is None else start
+            if values.get(day) not in {Mark.YES_MANUAL, Mark.SKIP}:
+                values[day] = Mark.YES_AUTO
+    first = min([*values, end]) if start is None else start
     days = (first + _DAY * at for at in range((end - first).days + 1))
-    return {day: known.get(day, Mark.UNKNOWN) for day in days}
+    return {day: values.get(day, Mark.UNKNOWN) for day in days}
 
 
 def scores(
@@ -199,14 +199,14 @@ def scores(
     adds = [value == Mark.YES_MANUAL if target is None else max(value, 0) for value in values]
     kept = 0.5 ** (sqrt(frequency.per_day) / 13)
     score = 1.0 if target is not None and target.kind == "at_most" else 0.0
-    total, found = 0, {}
+    total, scores_by_day = 0, {}
     for at, day in enumerate(days):
         total += adds[at] - (adds[at - window] if at >= window else 0)
         if values[at] != Mark.SKIP:
             part = min(1.0, total / asked) if target is None else _part(total, target)
             score = score * kept + part * (1 - kept)
-        found[day] = score
-    return found
+        scores_by_day[day] = score
+    return scores_by_day
 
 
 def streaks(

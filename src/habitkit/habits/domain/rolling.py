@@ -37,13 +37,13 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
             or if that is its last day, the month after it.
     """
     newest_first = sorted(set(done), reverse=True)
-    found = set(newest_first)
+    days = set(newest_first)
     reached = 0
     for first, last in sorted(_spans(newest_first, n, span)):
         known = max(reached - first.toordinal() + 1, 0)  # so that each day is added once
-        found.update(first + _DAY * at for at in range(known, (last - first).days + 1))
+        days.update(first + _DAY * at for at in range(known, (last - first).days + 1))
         reached = max(reached, last.toordinal())
-    return found
+    return days
 
 
 class Spans:

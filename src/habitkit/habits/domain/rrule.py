@@ -42,12 +42,12 @@ def recurrence(rule: str, start: date) -> rrule:
     if "DTSTART" in rule.upper() or "\n" in rule:
         raise InvalidHabit("rule", given=rule, expected=f"{expected}, without DTSTART")
     try:
-        found = rrule.rrulestr(rule, dtstart=datetime.combine(start, datetime.min.time()))
+        parsed = rrule.rrulestr(rule, dtstart=datetime.combine(start, datetime.min.time()))
     except (ValueError, TypeError, AttributeError, KeyError, IndexError):
         raise InvalidHabit("rule", given=rule, expected=expected) from None
-    if not isinstance(found, rrule.rrule) or _interval(found) < 1 or _less_than_a_day(rule):
+    if not isinstance(parsed, rrule.rrule) or _interval(parsed) < 1 or _less_than_a_day(rule):
         raise InvalidHabit("rule", given=rule, expected=expected)
-    return found
+    return parsed
 
 
 def _less_than_a_day(rule: str) -> bool:
@@ -55,25 +55,25 @@ def _less_than_a_day(rule: str) -> bool:
     return any(part in rule.upper() for part in parts)
 
 
-def _interval(found: Any) -> int:
+def _interval(parsed: Any) -> int:
     """Return how many of its steps a rule takes at once; dateutil takes 0 and less as well."""
-    interval: int = found._interval  # noqa: SLF001 - there is no other way to ask
+    interval: int = parsed._interval  # noqa: SLF001 - there is no other way to ask
     return interval
 
 
 def next_day(rule: str, start: date, after: date) -> date | None:
     """Return the first day from ``after`` on, on which a rule recurs that counts from ``start``."""
     year = min(max(start, after).year + 1, MAXYEAR)
-    known = _days(rule, start, year)
-    at = bisect_left(known, after)
-    return known[at] if at < len(known) else _first_after(rule, start, year)
+    days = _days(rule, start, year)
+    at = bisect_left(days, after)
+    return days[at] if at < len(days) else _first_after(rule, start, year)
 
 
 def days_in_a_year(rule: str, start: date | None) -> int:
     """Return on how many days of its first 366 a rule recurs, at least 1."""
     first = start or _SOME_DAY
-    known = _days(rule, first, first.year + 1)
-    return max(bisect_right(known, first + timedelta(days=366)), 1)
+    days = _days(rule, first, first.year + 1)
+    return max(bisect_right(days, first + timedelta(days=366)), 1)
 
 
 @lru_cache(maxsize=128)
@@ -88,8 +88,8 @@ def _days(rule: str, start: date, year: int) -> tuple[date, ...]:
 @lru_cache(maxsize=128)
 def _first_after(rule: str, start: date, year: int) -> date | None:
     """Return the first day of a rule after the end of a year."""
-    found = recurrence(rule, start).after(_end_of(year)) if _recurs(rule, start) else None
-    return None if found is None else found.date()
+    instant = recurrence(rule, start).after(_end_of(year)) if _recurs(rule, start) else None
+    return None if instant is None else instant.date()
 
 
 @lru_cache(maxsize=128)

@@ -117,9 +117,9 @@ def tags(value: object) -> tuple[str, ...]:
         InvalidHabit: If they are not up to 50 texts of 1 to 50 characters.
     """
     if isinstance(value, (list, tuple, set, frozenset)) and len(value) <= _MOST_TAGS:
-        found = list(dict.fromkeys(value))
-        if all(isinstance(tag, str) and _is_tag(tag) for tag in found):
-            return tuple(found)
+        unique = list(dict.fromkeys(value))
+        if all(isinstance(tag, str) and _is_tag(tag) for tag in unique):
+            return tuple(unique)
     expected = (
         f"up to {_MOST_TAGS} texts of 1 to {_LONGEST_TAG} characters, not all blank, "
         "valid UTF-8 without NUL"
@@ -250,7 +250,9 @@ def needs_recompute(habit: Habit, facts: Iterable[Fact]) -> bool:
 
 def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     """Return the days of a habit's owner."""
-    known = list(facts)
-    voided = {fact.fact_id for fact in known if isinstance(fact, Void)}
-    changes = [fact for fact in known if isinstance(fact, ZoneChanged) and fact.id not in voided]
+    all_facts = list(facts)
+    voided = {fact.fact_id for fact in all_facts if isinstance(fact, Void)}
+    changes = [
+        fact for fact in all_facts if isinstance(fact, ZoneChanged) and fact.id not in voided
+    ]
     return Timeline(habit.clock, changes)

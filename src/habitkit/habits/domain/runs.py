@@ -44,8 +44,8 @@ class Freezes:
     @property
     def used(self) -> tuple[tuple[UUID, int], ...]:
         """How many of which grant are used."""
-        found = [(grant.fact.id, grant.fact.count - grant.left) for grant in self._granted]
-        return tuple(sorted((grant_id, used) for grant_id, used in found if used))
+        counts = [(grant.fact.id, grant.fact.count - grant.left) for grant in self._granted]
+        return tuple(sorted((grant_id, used) for grant_id, used in counts if used))
 
     def earn(self, slots: int) -> None:
         """Add what a streak of so many slots has earned with its last one."""

@@ -223,9 +223,9 @@ class Schedule:
         return cls("rrule", anchor=anchor, rule=rule, window=window, season=season)
 
 
-def _one_of(what: str, value: object, known: Collection[str]) -> str:
-    if not isinstance(value, str) or value not in known:
-        raise InvalidHabit(what, given=value, expected=f"one of {', '.join(known)}")
+def _one_of(what: str, value: object, allowed: Collection[str]) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise InvalidHabit(what, given=value, expected=f"one of {', '.join(allowed)}")
     return value
 
 

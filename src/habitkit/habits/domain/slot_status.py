@@ -27,8 +27,8 @@ _DAY = timedelta(days=1)
 
 def slots(history: History) -> list[Slot]:
     """Return all slots until the horizon as they stand before freezes."""
-    found = occurrences_of(history, history.start, history.horizon)
-    return [evaluate_slot(history, version, span) for version, span in found]
+    occurrences = occurrences_of(history, history.start, history.horizon)
+    return [evaluate_slot(history, version, span) for version, span in occurrences]
 
 
 def occurrences_of(
@@ -113,15 +113,15 @@ def days_met(history: History, version: Version, first: date, last: date) -> set
 
 def _automatic(history: History, version: Version, first: date) -> set[date]:
     """Return the days that a rolling schedule counts as done, asked at its first slot first."""
-    found = history.automatic.get(version)
-    if found is None:
+    days = history.automatic.get(version)
+    if days is None:
         if history.since is not None and first == history.since.day:
             first = history.since.needs_from
         met = days_met(history, version, first, history.horizon)
         done = history.done[version] = [day for day in met if history.version_on(day) == version]
-        found = automatic_days(done, version.schedule.n, version.schedule.span)
-        history.automatic[version] = found
-    return found
+        days = automatic_days(done, version.schedule.n, version.schedule.span)
+        history.automatic[version] = days
+    return days
 
 
 class _Tally(NamedTuple):
@@ -224,7 +224,7 @@ def _recorded(
 ) -> dict[date, Sequence[CheckIn]]:
     """Return what counts of the records of some days, by day."""
     goal, schedule = version.goal, version.schedule
-    found: dict[date, Sequence[CheckIn]] = {}
+    by_day: dict[date, Sequence[CheckIn]] = {}
     for day in history.days_recorded(first, last):
         records = history.records(day, schedule.window)
         if goal.kind in {"done", "avoid"}:
@@ -233,8 +233,8 @@ def _recorded(
             continue
         if goal.kind in {"avoid", "at_most"} and history.exempt_reason(day, schedule) is not None:
             continue
-        found[day] = records
-    return found
+        by_day[day] = records
+    return by_day
 
 
 def _day_done(history: History, version: Version, span: Occurrence) -> date:

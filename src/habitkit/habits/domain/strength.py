@@ -55,10 +55,10 @@ def moved(strength: Strength, level: float, slot: Slot) -> float:
     """
     if slot.status == "OPEN":
         return level
-    found: object = strength(level, slot)
-    if isinstance(found, int | float) and isfinite(found):
-        return float(found)
-    msg = f"strength: expected a finite number from {name_of(strength)}, got {found!r}"
+    result: object = strength(level, slot)
+    if isinstance(result, int | float) and isfinite(result):
+        return float(result)
+    msg = f"strength: expected a finite number from {name_of(strength)}, got {result!r}"
     raise ConfigurationError(msg)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.async_kit import AsyncHabitKit
 from habitkit.binding import Action, Workflow
-from habitkit.journal.service import record
+from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe
 from habitkit.testing import FakeClock
 from habitkit.testing.contracts._async import AsyncContract

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import habitkit.testing
-from habitkit.binding import Action, Workflow
+from habitkit.binding import Action, Workflow, begin
 from habitkit.errors import NotFound
-from habitkit.options import KitSettings, begin
+from habitkit.options import KitSettings
 
 if TYPE_CHECKING:
     import threading

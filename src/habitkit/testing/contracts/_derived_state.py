@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import habitkit.testing
+from habitkit.habits.create import create
 from habitkit.habits.domain.model import Schedule
 from habitkit.habits.domain.streaks import RebuildReport
-from habitkit.habits.service import backfill, check_in, create, undo
+from habitkit.habits.service import backfill, check_in, undo
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of, revisions
 

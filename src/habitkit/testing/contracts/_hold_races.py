@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from habitkit.coins.domain.model import Hold
-from habitkit.coins.transfers import settle
+from habitkit.coins.service import settle
 from habitkit.errors import AlreadyReversed, BalanceOverflow, HoldEnded, InsufficientFunds
 from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all

@@ -17,7 +17,7 @@ from habitkit.errors import (
     StoreBusy,
 )
 from habitkit.habits.domain.model import Schedule
-from habitkit.journal.service import record
+from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe
 from habitkit.store import HostTransactions
 from habitkit.testing.contracts._base import Contract, missing

@@ -13,7 +13,7 @@ import habitkit.testing
 from habitkit.errors import InvalidEvent, ReactionLoop
 from habitkit.events import Recorded
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS, MAX_MESSAGE_ATTEMPTS
-from habitkit.journal.service import record
+from habitkit.journal.event_log import record
 from habitkit.reactions import on
 from habitkit.testing.contracts._base import Contract, assert_hidden
 from habitkit.testing.contracts._sample_facts import NOW, Cheered, events_of, revisions

@@ -9,7 +9,7 @@ import pytest
 
 import habitkit.testing
 from habitkit.journal.domain.rules import CLAIM_SECONDS
-from habitkit.journal.service import record
+from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe
 from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._sample_facts import events_of

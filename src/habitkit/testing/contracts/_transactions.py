@@ -16,7 +16,7 @@ from habitkit.errors import (
     NotLocked,
     ReadOnlyTransaction,
 )
-from habitkit.journal.service import record
+from habitkit.journal.event_log import record
 from habitkit.testing.contracts._base import (
     MOMENT_SECONDS,
     Contract,

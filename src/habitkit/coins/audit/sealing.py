@@ -1,0 +1,81 @@
+"""Sealing: new entries of wallets get block hashes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.coins.audit.domain.hash_chain import (
+    BEGINNING,
+    block_hash,
+    hash_prefixes,
+    line_hash,
+    words_digest,
+)
+from habitkit.coins.audit.domain.model import Block, Digest
+from habitkit.workflow import Call
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["seal_entries"]
+
+_PAGE = 500
+
+
+def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
+    """Put new entries of wallets under block hashes, up to a number of wallets: for the sweep.
+
+    Returns:
+        How many entries, and whether there is more to seal.
+    """
+    count, more, after = 0, False, None
+    while not count:  # wallets whose entries are gone cannot be sealed, and stop no others
+        waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (after, limit), write=False)
+        for account_id, owner in waiting:
+            sealed: int = yield Call(_seal, (account_id, owner))
+            count += sealed
+            more = more or sealed >= _PAGE
+            after = account_id
+        if len(waiting) < limit:
+            return count, more
+    return count, True
+
+
+def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+    return tx.coins.audit.to_seal(after, limit)
+
+
+def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
+    """Seal the next entries of a wallet; return how many."""
+    tx.lock(owner)
+    store = tx.coins.audit
+    account = store.account(account_id)
+    if account is None or account.sealed == account.seq:
+        return 0
+    lines = store.lines(account_id, account.sealed, _PAGE)
+    if not lines:
+        return 0  # entries are gone, which is for the audit to say
+    fresh = []
+    for line in lines:
+        if line.digest is None and (line.memo, line.metadata) != (None, None):
+            salt = tx.new_id().bytes
+            fresh.append(Digest(line.transfer_id, salt, words_digest(salt, line)))
+    if fresh:
+        store.digest(fresh)
+        lines = store.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
+    hashes = [line_hash(line) for line in lines]
+    before = store.last_block(account_id)
+    start = BEGINNING if before is None else before.hash
+    block = Block(
+        account_id,
+        lines[0].seq,
+        lines[-1].seq,
+        block_hash(start, hashes, tx.audit_key),
+        hash_prefixes(hashes),
+        tx.now,
+    )
+    store.seal(block, more=block.last < account.seq)
+    return len(lines)

@@ -1,0 +1,62 @@
+"""``kit.coins``: the table of contents of the coins' use cases."""
+
+from __future__ import annotations
+
+from habitkit.binding import AsyncService, SyncService, action, query
+from habitkit.coins.audit.audits import audit, export, forget, head
+from habitkit.coins.holds import hold, holds, release, reserve, settle
+from habitkit.coins.statements import balance, set_floor, statement
+from habitkit.coins.transfers import award, post_many, reverse, spend, transfer
+
+__all__ = [
+    "AsyncCoins",
+    "CoinService",
+    "Coins",
+    "audit",
+    "award",
+    "balance",
+    "export",
+    "forget",
+    "head",
+    "hold",
+    "holds",
+    "post_many",
+    "release",
+    "reserve",
+    "reverse",
+    "set_floor",
+    "settle",
+    "spend",
+    "statement",
+    "transfer",
+]
+
+
+class CoinService:
+    """What ``kit.coins`` offers."""
+
+    balance = query(balance)
+    set_floor = action(set_floor)
+    award = action(award)
+    spend = action(spend)
+    transfer = action(transfer)
+    post_many = action(post_many)
+    reverse = action(reverse)
+    reserve = action(reserve)
+    settle = action(settle)
+    release = action(release)
+    hold = query(hold)
+    holds = query(holds)
+    statement = query(statement)
+    audit = query(audit)
+    head = query(head)
+    export = query(export)
+    forget = action(forget)
+
+
+class Coins(CoinService, SyncService):
+    """``kit.coins``."""
+
+
+class AsyncCoins(CoinService, AsyncService):
+    """``kit.coins`` of an async kit."""

@@ -1,0 +1,61 @@
+"""Archiving a habit, and restoring it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.habits.add_facts import add_facts
+from habitkit.habits.domain.facts import Archived, Restored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.habits.domain.history import History
+    from habitkit.habits.domain.model import Changed
+    from habitkit.transaction import Transaction
+
+__all__ = ["archive", "restore"]
+
+
+def archive(tx: Transaction, habit_id: UUID | str) -> Changed:
+    """Put a habit away: from today on nothing is due, and its state stays as it is.
+
+    Archiving what is archived changes nothing.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+
+    Raises:
+        NotFound: If there is no such habit.
+    """
+
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = history.habit
+        fact = Archived(fact_id, habit.id, habit.owner, tx.now, history.today)
+        return () if history.archived else (fact,)
+
+    return add_facts(tx, habit_id, "archive", None, {}, facts)
+
+
+def restore(tx: Transaction, habit_id: UUID | str) -> Changed:
+    """Take a habit up again: from today on it is due as before, and the days between do not matter.
+
+    Restoring what is not archived changes nothing.
+
+    Args:
+        tx: The transaction.
+        habit_id: The habit.
+
+    Raises:
+        NotFound: If there is no such habit.
+    """
+
+    def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
+        habit = history.habit
+        fact = Restored(fact_id, habit.id, habit.owner, tx.now, history.today)
+        return (fact,) if history.archived else ()
+
+    return add_facts(tx, habit_id, "restore", None, {}, facts)

@@ -1,0 +1,94 @@
+"""Creating a habit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.errors import InvalidHabit
+from habitkit.events import HabitCreated
+from habitkit.habits.domain import rules
+from habitkit.habits.domain.days import zone as zone_of
+from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
+from habitkit.habits.recompute import recompute
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from uuid import UUID
+
+    from habitkit.transaction import Transaction
+
+__all__ = ["create"]
+
+
+def create(
+    tx: Transaction,
+    owner: str,
+    title: str,
+    schedule: Schedule,
+    goal: Goal | None = None,
+    *,
+    clock: DayClock | None = None,
+    tags: Collection[str] = (),
+    freezes: FreezeRule | None = None,
+    idempotency_key: str | None = None,
+) -> Habit:
+    """Create a habit.
+
+    Args:
+        tx: The transaction.
+        owner: Whose habit it will be, for good.
+        title: What it is called, 1 to 200 characters.
+        schedule: When it is due.
+        goal: What it takes to have done it; ``Goal.done()`` by default.
+        clock: When its day begins and where; midnight where the owner is by default.
+        tags: Words by which it can be found: up to 50 of 1 to 50 characters.
+        freezes: By which rule its streak earns freezes.
+        idempotency_key: The same key with the same arguments creates one habit.
+
+    Returns:
+        The habit.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    tx.own(ids.owner(owner))
+    rules.title(title)
+    goal = Goal.done() if goal is None else goal
+    rules.possible(schedule, goal)
+    words = rules.tags(tags)
+    if freezes is not None and not isinstance(freezes, FreezeRule):
+        raise InvalidHabit("freezes", given=freezes, expected="a FreezeRule or None")
+    day_clock = DayClock() if clock is None else clock
+    if not isinstance(day_clock, DayClock):
+        raise InvalidHabit("clock", given=clock, expected="a DayClock or None")
+    if day_clock.tz is not None:
+        zone_of(day_clock.tz)
+    tx.lock(owner)
+
+    def work(habit_id: UUID) -> Habit:
+        habit = Habit(
+            id=habit_id,
+            owner=owner,
+            title=title,
+            schedule=schedule,
+            clock=day_clock,
+            created_at=tx.now,
+            goal=goal,
+            tags=words,
+            freezes=freezes,
+        )
+        tx.habits.add(habit)
+        facts = tx.habits.facts(owner, habit_id)
+        if tx.strength is not None or rules.needs_recompute(habit, facts):
+            recompute(tx, habit, facts)
+        tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
+        return habit
+
+    request = {"title": title, "schedule": schedule, "clock": clock}
+    more = {"goal": goal, "tags": words or None, "freezes": freezes}
+    usual = {"goal": Goal.done(), "tags": None, "freezes": None}
+    request |= {name: given for name, given in more.items() if given != usual[name]}
+    return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)

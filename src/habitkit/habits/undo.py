@@ -1,0 +1,136 @@
+"""Undoing: a fact is taken back, and with it what it alone earned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit import ids
+from habitkit.errors import NotFound
+from habitkit.habits import lookup
+from habitkit.habits.bitmap_changes import coins_moved, first_received, move_receipt, turn
+from habitkit.habits.domain import bitmap
+from habitkit.habits.domain.days import habit_day
+from habitkit.habits.domain.days import zone as zone_of
+from habitkit.habits.domain.facts import CheckIn, Pause, Void, ZoneChanged
+from habitkit.habits.domain.model import Undone
+from habitkit.habits.domain.streaks import Streak
+from habitkit.habits.lookup import get, lock_owner
+from habitkit.habits.recompute import recompute, recompute_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+    from uuid import UUID
+
+    from habitkit.events import Event
+    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.habits.domain.model import Habit
+    from habitkit.transaction import Transaction
+
+__all__ = ["undo", "undo_other", "undo_recomputed"]
+
+
+def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
+    """Take a fact back. What it alone earned is taken back too, until its slot is sealed.
+
+    Undoing what is undone already changes nothing.
+
+    Args:
+        tx: The transaction.
+        fact_id: The fact: a check-in, as ``CheckedIn.id``, or any other, as ``Changed.id``.
+
+    Returns:
+        The streak, the coins that moved and all events.
+
+    Raises:
+        NotFound: If there is no such fact.
+    """
+    subject = ids.parse_id(fact_id, "fact_id")
+    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
+    stored = tx.habits.check_in(subject)
+    if stored is None:
+        return undo_other(tx, owner, subject)
+    fact, voided = stored
+    habit = get(tx, fact.habit_id)
+    zone, day_start = zone_of(fact.tz), habit.clock.day_start
+    snapshot = lookup.snapshot_of(tx, habit)
+    if snapshot.recomputed_at is not None:
+        return undo_recomputed(tx, habit, fact, voided=voided)
+    events: list[Event] = []
+    if not voided:
+        tx.cause = tx.new_id()
+        tx.habits.add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
+        remaining = tx.habits.on_day(habit.id, fact.day)
+        first = first_received(tx, habit, fact.day, remaining)
+        if first is not None and fact.credit == "full" and first > fact.received_at:
+            events += move_receipt(tx, habit, snapshot, fact.day, first)
+        snapshot, turned = turn(
+            tx,
+            habit,
+            snapshot,
+            fact.day,
+            done=bool(remaining),
+            earned=first is not None,
+            received_at=first,
+        )
+        events += turned
+    today = habit_day(tx.now, zone, day_start)
+    return Undone(
+        id=fact.id,
+        habit_id=habit.id,
+        day=fact.day,
+        streak=bitmap.current_run(snapshot, today),
+        coins=coins_moved(events, owner),
+        events=tuple(events),
+    )
+
+
+def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -> Undone:
+    """Take a check-in back and emit what that changed, under the owner's lock."""
+    if not voided:
+        tx.cause = tx.new_id()
+        tx.habits.add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
+    others = tx.habits.facts(habit.owner, habit.id)
+    outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
+    coins = coins_moved(outcome.events, habit.owner)
+    streak = outcome.derived.state.streak
+    return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
+
+
+def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
+    """Take a fact back that is no check-in, and emit what that changed, under the owner's lock.
+
+    Raises:
+        NotFound: If there is no such fact, or it is one that takes another back.
+    """
+    fact = tx.habits.fact(fact_id)
+    if fact is None or isinstance(fact, Void):
+        raise NotFound("check-in", fact_id)
+    tx.cause = tx.new_id()
+    habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
+    void = Void(tx.cause, habit_id, owner, fact.id, tx.now)
+    if habit_id is None:
+        if not _is_voided(tx.habits.facts(owner), fact_id):
+            tx.habits.add_facts((void,))
+        events = recompute_owner(tx, owner, (void,))
+        return Undone(fact_id, None, None, Streak(0), coins_moved(events, owner), tuple(events))
+    habit = get(tx, habit_id)
+    other_facts = tx.habits.facts(owner, habit_id)
+    added = () if _is_voided(other_facts, fact_id) else (void,)
+    if added:
+        tx.habits.add_facts(added)
+    outcome = recompute(tx, habit, [*other_facts, *added], added)
+    coins = coins_moved(outcome.events, owner)
+    streak = outcome.derived.state.streak
+    return Undone(fact_id, habit_id, _day(fact), streak, coins, tuple(outcome.events))
+
+
+def _is_voided(facts: Iterable[OtherFact], fact_id: UUID) -> bool:
+    return any(isinstance(fact, Void) and fact.fact_id == fact_id for fact in facts)
+
+
+def _day(fact: OtherFact) -> date | None:
+    """Return the single day that a fact concerns, if it is one."""
+    if isinstance(fact, Pause):
+        return None
+    return getattr(fact, "day", None) or getattr(fact, "effective_day", None)

@@ -1,0 +1,127 @@
+"""The use cases of the event log: record a host's own event, read the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from habitkit import _codec, ids
+from habitkit.clock import storable_instant
+from habitkit.errors import InvalidEvent, InvalidInput
+from habitkit.events import VOCABULARY, Recorded
+from habitkit.journal.domain.rules import happened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from habitkit.journal.domain.model import StoredEvent
+    from habitkit.transaction import Transaction
+
+__all__ = ["page", "record"]
+
+
+_LARGEST_FIELDS = 64 * 1024
+
+
+_LARGEST_NUMBER = 2**63 - 1
+
+
+def record(
+    tx: Transaction,
+    unit: str,
+    type: str,  # noqa: A002 - the event's type is called type
+    fields: Mapping[str, Any] | None = None,
+    *,
+    at: datetime | None = None,
+    idempotency_key: str | None = None,
+) -> Recorded:
+    """Record an event of the host's own, for reactions, the relay and later analysis.
+
+    Args:
+        tx: The transaction.
+        unit: Whose event it is: an owner, or any other unit such as a visitor.
+        type: The event's type, at most 100 characters; not one of habitkit's own.
+        fields: Its content: JSON values, at most 64 KiB as text.
+        at: When it happened, not later than now (15 minutes of clock skew are forgiven); now by
+            default.
+        idempotency_key: The same key with the same arguments records once.
+
+    Returns:
+        The event.
+
+    Raises:
+        InvalidEvent: If the type or the fields cannot be recorded.
+        InvalidInstant: If ``at`` has no zone, lies in the future, or before the year 2.
+        IdempotencyConflict: If the key was used with other arguments.
+    """
+    tx.own(ids.owner(unit))
+    name = _event_type(type)
+    values = _fields({} if fields is None else fields)
+    when = None if at is None else happened(storable_instant(at), tx.now)
+    tx.lock(unit)
+
+    def work(_: object) -> Recorded:
+        event = Recorded(owner=unit, at=when or tx.now, name=name, fields=values)
+        tx.emit(unit, [event])
+        return event
+
+    request = {"type": name, "fields": values, "at": when}
+    return tx.once(unit, "events.record", idempotency_key, request, Recorded, work)
+
+
+def page(
+    tx: Transaction, owner: str, *, after: tuple[int, int] | None = None, limit: int = 100
+) -> list[StoredEvent]:
+    """Return an owner's events in the order in which they were written.
+
+    Args:
+        tx: The transaction.
+        owner: Whose events.
+        after: The (rev, position) of the last event already seen.
+        limit: How many at most, 1 to 1000.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+    """
+    tx.own(ids.owner(owner))
+    start = None if after is None else _cursor(after)
+    return tx.stores.events.page(owner, start, ids.limit(limit))
+
+
+def _cursor(value: object) -> tuple[int, int]:
+    """Return a valid (rev, position) of an event."""
+    if (
+        isinstance(value, tuple)
+        and [type(number) for number in value] == [int, int]
+        and all(0 <= number <= _LARGEST_NUMBER for number in value)
+    ):
+        return value
+    raise InvalidInput("after", given=value, expected="the (rev, position) of an event, or None")
+
+
+def _event_type(value: object) -> str:
+    """Return a valid type of a host's own event."""
+    if (
+        not isinstance(value, str)
+        or not 0 < len(value) <= _codec.LONGEST_TYPE
+        or not value.isprintable()
+        or value in VOCABULARY
+    ):
+        raise InvalidEvent(
+            "type",
+            given=value,
+            expected=(
+                f"1 to {_codec.LONGEST_TYPE} printable characters, none of habitkit's own types"
+            ),
+        )
+    return value
+
+
+def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields as plain JSON values."""
+    try:
+        return _codec.json_object(value, _LARGEST_FIELDS)
+    except (TypeError, ValueError) as error:
+        raise InvalidEvent(
+            "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
+        ) from error
