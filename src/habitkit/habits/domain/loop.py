@@ -226,9 +226,9 @@ def streaks(
     Args:
         marks: As for `entries`.
         frequency: How often it is to be done.
-        end: The last day that is looked at. Loop looks at 30 days after today, too, so that days
+        end: The last day that is read. Loop reads 30 days after today, too, so that days
             filled in ahead belong to a streak.
-        start: The first day that is looked at; by default as for `entries`.
+        start: The first day that is read; by default as for `entries`.
         target: What each day's amount is to come to; None for a habit that is ticked.
 
     Returns:
@@ -258,7 +258,7 @@ def _part(total: int, target: Target) -> float:
 
 
 def _counts(value: int, target: Target | None) -> bool:
-    """Tell whether a day belongs to a streak."""
+    """Return whether a day belongs to a streak."""
     if target is None:
         return value > 0
     amount = value / _THOUSANDTHS

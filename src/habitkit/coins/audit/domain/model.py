@@ -76,7 +76,7 @@ class Block(NamedTuple):
         last: The number of the last one.
         hash: SHA-256, or HMAC-SHA256 with the kit's audit key, of the hash of the block before and
             the hashes of the entries.
-        hash_prefixes: The first 8 bytes of each entry's hash: they tell which one was changed.
+        hash_prefixes: The first 8 bytes of each entry's hash: they show which one was changed.
         at: When it was written, in UTC.
     """
 
@@ -146,7 +146,7 @@ class Finding:
 
 @frozen
 class AuditReport:
-    """What an audit has looked at and found.
+    """What an audit has read, and its findings.
 
     Attributes:
         accounts: How many accounts were checked.
