@@ -254,7 +254,8 @@ class Hold:
         return self.state == "open" and self.expires_at is not None and self.expires_at <= now
 
 
-class Settled(NamedTuple):
+@frozen
+class Settled:
     """What an owner has received for one entitlement.
 
     Attributes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from attrs import frozen
+
 from habitkit.errors import InvalidInstant
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
@@ -82,7 +84,8 @@ def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
     return fold_history(History(habit, facts, _in_utc(now))).slots
 
 
-class Explanation(NamedTuple):
+@frozen
+class Explanation:
     """Why a day stands as it does.
 
     Attributes:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from itertools import pairwise
 from math import sqrt
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from attrs import frozen
 
@@ -98,7 +98,8 @@ class Target:
             raise InvalidHabit("kind", given=self.kind, expected="'at_least' or 'at_most'")
 
 
-class Run(NamedTuple):
+@frozen(order=True)
+class Run:
     """A streak as Loop counts it: days in a row.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from attrs import frozen
@@ -12,7 +12,8 @@ from habitkit.coins.domain.model import Account, Hold, Settled
 __all__ = ["AuditReport", "Block", "Digest", "Finding", "Head", "LedgerExport", "LedgerLine", "Sum"]
 
 
-class LedgerLine(NamedTuple):
+@frozen
+class LedgerLine:
     """An entry with its transfer's facts, as they are found now.
 
     Attributes:
@@ -52,7 +53,8 @@ class LedgerLine(NamedTuple):
     made_at: datetime | None
 
 
-class Digest(NamedTuple):
+@frozen
+class Digest:
     """What block hashes know of a transfer's memo and metadata.
 
     Attributes:
@@ -67,7 +69,8 @@ class Digest(NamedTuple):
     digest: bytes
 
 
-class Block(NamedTuple):
+@frozen
+class Block:
     """A seal on a wallet's entries: their hash, chained to the block before.
 
     Attributes:
@@ -107,7 +110,8 @@ class Head:
     hash: str
 
 
-class Sum(NamedTuple):
+@frozen
+class Sum:
     """A currency in figures. In a sound ledger both sums are 0 and each transfer has two entries.
 
     Attributes:
