@@ -129,7 +129,10 @@ class Coins(Port):
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
         for row in rows:
-            self.execute("INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)", (owner, *row))
+            self.execute(
+                "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)",
+                (owner, row.key, row.currency, row.amount),
+            )
 
 
 class Holds(Port):
@@ -255,20 +258,28 @@ class Audit(Port):
         return [(UUID(account_id), owner) for account_id, owner in rows]
 
     def digest(self, digests: Sequence[Digest]) -> None:
-        for transfer_id, salt, digest in digests:
+        for row in digests:
             self.execute(
                 "UPDATE transfers SET salt = ?, digest = ? WHERE id = ? AND digest IS NULL",
-                (salt, digest, str(transfer_id)),
+                (row.salt, row.digest, str(row.transfer_id)),
             )
 
     def seal(self, block: Block, *, more: bool) -> None:
-        account_id, *rest, at = block
         with added_once("block"):
-            row = (str(account_id), *rest, text(at))
+            row = (
+                str(block.account_id),
+                block.first,
+                block.last,
+                block.hash,
+                block.hash_prefixes,
+                text(block.at),
+            )
             self.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?)", row)
-        self.execute("UPDATE accounts SET sealed = ? WHERE id = ?", (block.last, str(account_id)))
+        self.execute(
+            "UPDATE accounts SET sealed = ? WHERE id = ?", (block.last, str(block.account_id))
+        )
         if not more:
-            self.execute("DELETE FROM unsealed WHERE account_id = ?", (str(account_id),))
+            self.execute("DELETE FROM unsealed WHERE account_id = ?", (str(block.account_id),))
 
     def blocks(self, account_id: UUID, after: int, limit: int) -> list[Block]:
         rows = self.execute(
@@ -383,8 +394,10 @@ def _line(seq: int, transfer_id: str, amount: int, balance: int, at: str, *of: A
         digest,
         made_at and instant(made_at),
     )
-    return LedgerLine._make((seq, UUID(transfer_id), amount, balance, instant(at), *of))
+    return LedgerLine(seq, UUID(transfer_id), amount, balance, instant(at), *of)
 
 
-def _block(account_id: str, *rest: Any) -> Block:
-    return Block._make((UUID(account_id), *rest[:-1], instant(rest[-1])))
+def _block(
+    account_id: str, first: int, last: int, block_hash: bytes, hash_prefixes: bytes, at: str
+) -> Block:
+    return Block(UUID(account_id), first, last, block_hash, hash_prefixes, instant(at))
