@@ -41,7 +41,7 @@ class Module:
 
     name: str
     path: Path
-    text: str = field(repr=False, eq=False)
+    text: str = field(repr=False)
     tree: ast.Module = field(repr=False, eq=False)
 
     @property
@@ -62,6 +62,17 @@ class Module:
         """Return the names and dotted names in its code, and their lines."""
         return _all_dotted(self)
 
+    @property
+    def package(self) -> str:
+        """Return the folder of the package that it lies in, or an empty text."""
+        first, slash, _ = self.place.partition("/")
+        return first if slash else ""
+
+    @property
+    def role(self) -> str:
+        """Return what it is in its module: a rule of its folder and its name."""
+        return role_of(self.name)
+
     def load(self) -> ModuleType:
         """Import it."""
         return importlib.import_module(self.name)
@@ -70,13 +81,10 @@ class Module:
 @cache
 def modules() -> tuple[Module, ...]:
     """Return every module of the package."""
-    found = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        name = ".".join(parts).removesuffix(".__init__")
-        text = path.read_text("utf-8")
-        found.append(Module(name, path, text, ast.parse(text)))
-    return tuple(found)
+    return tuple(
+        parsed(path.relative_to(PACKAGE).as_posix(), path.read_text("utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    )
 
 
 @cache
@@ -85,16 +93,28 @@ def module_names() -> frozenset[str]:
     return frozenset(module.name for module in modules())
 
 
-def feature_packages() -> list[str]:
-    """Return the services: the packages with a page of values or of actions."""
-    return sorted(
-        {m.place.split("/")[0] for m in modules() if m.place.endswith(("/model.py", "/actions.py"))}
-    )
+@cache
+def module_folders() -> frozenset[str]:
+    """Return the modules of habitkit: the folders with a ``service.py``."""
+    return frozenset(path.parent.name for path in PACKAGE.glob("*/service.py"))
 
 
-def pages(*names: str) -> list[Module]:
-    """Return the services' pages of some names."""
-    return [m for m in modules() if m.place.split("/")[1:] in [[f"{name}.py"] for name in names]]
+def role_of(name: str) -> str:
+    """Return what a file of a module is, by its folder and name; of any other an empty text."""
+    parts = name.split(".")[1:]
+    if not parts or parts[0] not in module_folders():
+        return ""
+    if "domain" in parts:
+        return "domain"
+    if (PACKAGE.joinpath(*parts) / "__init__.py").exists():
+        return "package"
+    return {"store": "store", "port": "store", "service": "service"}.get(parts[-1], "use case")
+
+
+def parsed(place: str, text: str) -> Module:
+    """Return a module of some text, as if it lay in the package."""
+    name = "habitkit." + place.removesuffix(".py").replace("/", ".")
+    return Module(name.removesuffix(".__init__"), PACKAGE / place, text, ast.parse(text))
 
 
 @cache

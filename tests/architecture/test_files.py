@@ -1,4 +1,4 @@
-"""What stands in which file."""
+"""What is in which file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ READS_TIME = re.compile(
     r"|time_ns|monotonic_ns|perf_counter_ns|localtime|gmtime)$|\bloop\.time$"
     r"|\bfunc\.(now|current_timestamp)$"
 )
-DRAWS_LOTS = re.compile(r"\b(uuid[1467]|urandom|getrandbits|token_\w+)$|\b(random|secrets)\.\w+$")
+IS_RANDOM = re.compile(r"\b(uuid[1467]|urandom|getrandbits|token_\w+)$|\b(random|secrets)\.\w+$")
 SQL_TIME = re.compile(
     r"\bCURRENT_TIMESTAMP\b|\bnow\(\)|\bstrftime\(|\bgen_random_uuid\(", re.IGNORECASE
 )
 
 MAY_READ_TIME = {
-    "clock.py": "tells everybody else",
+    "clock.py": "gives everybody else the time",
 }
-MAY_DRAW_LOTS = {
+MAY_BE_RANDOM = {
     "ids.py": "makes ids",
     "backends/sqlalchemy/_retry.py": "spreads the attempts of writers that met",
 }
@@ -56,7 +56,7 @@ def imported(module: Module, *names: str) -> list[str]:
     ]
 
 
-def test_a_file_fits_into_the_head():
+def test_a_file_is_short():
     long = {module.place: len(module.text.splitlines()) for module in modules()}
 
     assert not {place: n for place, n in long.items() if n > LONGEST and place not in LONGER}
@@ -66,7 +66,7 @@ def test_only_files_that_are_longer_are_excused():
     assert all(len((PACKAGE / place).read_text("utf-8").splitlines()) > LONGEST for place in LONGER)
 
 
-def test_sql_stands_with_the_sql_backend_alone():
+def test_only_the_sql_backend_contains_sql():
     found = [
         f"{module.place}:{line} {text[:40]!r}"
         for module in modules()
@@ -86,7 +86,7 @@ def test_sql_would_be_found(statement):
     assert SQL.search(statement)
 
 
-def test_lua_stands_in_lua_files_of_a_backend():
+def test_lua_is_in_lua_files_of_a_backend():
     inside = [
         f"{module.place}:{line}"
         for module in modules()
@@ -115,17 +115,17 @@ def test_only_the_clock_reads_the_time():
     assert used(clock, READS_TIME), "the search is blind"
 
 
-def test_only_ids_are_made_by_drawing_lots():
+def test_only_ids_and_retries_are_random():
     found = [
         hit
-        for module in _core(MAY_DRAW_LOTS)
-        for hit in [*used(module, DRAWS_LOTS), *imported(module, "random", "secrets")]
+        for module in _core(MAY_BE_RANDOM)
+        for hit in [*used(module, IS_RANDOM), *imported(module, "random", "secrets")]
     ]
 
     assert not found
-    for place in MAY_DRAW_LOTS:
+    for place in MAY_BE_RANDOM:
         (module,) = [module for module in modules() if module.place == place]
-        assert used(module, DRAWS_LOTS), f"{place} needs no excuse"
+        assert used(module, IS_RANDOM), f"{place} needs no excuse"
 
 
 def test_no_database_is_asked_for_the_time_or_for_an_id():

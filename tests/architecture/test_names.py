@@ -1,11 +1,14 @@
-"""What a module offers stands in its ``__all__``, sorted and complete."""
+"""``__all__`` is sorted and complete; names are made of the field's words."""
 
 from __future__ import annotations
 
 import ast
+import re
+
+import pytest
 
 import habitkit
-from tests.architecture.source import Definition, Module, feature_packages, modules
+from tests.architecture.source import Definition, Module, module_folders, modules, parsed
 
 PUBLIC = [module for module in modules() if module.name != "habitkit.__main__"]
 MAKES_TYPE_VARIABLES = {"TypeVar", "ParamSpec"}
@@ -141,18 +144,50 @@ def test_the_names_of_the_package_are_these():
 
 def test_what_a_module_and_the_index_of_ports_import_they_offer():
     for module in PUBLIC:
-        is_feature = (
-            module.place.split("/")[0] in feature_packages() and module.path.name == "__init__.py"
-        )
-        if is_feature or module.name == "habitkit.ports":
+        is_module = module.package in module_folders() and module.path.name == "__init__.py"
+        if is_module or module.name == "habitkit.ports":
             assert imported(module) == set(listed(module) or []), module.place
 
 
-def test_a_module_offers_names_of_its_own_pages_alone():
+def test_a_module_offers_names_of_its_own_files_alone():
     for module in PUBLIC:
-        if module.place.split("/")[0] in feature_packages() and module.path.name == "__init__.py":
+        if module.package in module_folders() and module.path.name == "__init__.py":
             others = [i.target for i in module.imports() if i.target not in LOADING]
             assert all(target.startswith(f"{module.name}.") for target in others)
+
+
+UNWANTED = re.compile(r"houses?|rooms?|roads?|colours?|strips?|told|life|remembered|put_away")
+WORD = re.compile(r"put_away|[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+def unwanted(module: Module) -> list[str]:
+    """Return the names that a module defines with a word that is not the field's."""
+    names = [module.path.stem]
+    for node in ast.walk(module.tree):
+        if isinstance(node, Definition):
+            names.append(node.name)
+        elif isinstance(node, ast.arg):
+            names.append(node.arg)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names.append(node.id if isinstance(node, ast.Name) else node.attr)
+    return [n for n in names if any(UNWANTED.fullmatch(w.lower()) for w in WORD.findall(n))]
+
+
+def test_names_are_made_of_the_fields_words():
+    assert not {m.place: names for m in modules() if (names := unwanted(m))}
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "names"),
+    [
+        ("coins/life.py", "", ["life"]),
+        ("coins/x.py", "class RoomNotStored: ...", ["RoomNotStored"]),
+        ("coins/x.py", "def f(put_away): told = 1", ["told", "put_away"]),
+        ("coins/x.py", "text.strip(); lifetime = broad = mushroom = 1", []),
+    ],
+)
+def test_an_unwanted_word_is_found(place, text, names):
+    assert sorted(unwanted(parsed(place, text))) == sorted(names)
 
 
 def test_the_package_computes_nothing_at_import():

@@ -59,12 +59,12 @@ def search(
     written = None if text is None else _words(text)
     if written == []:
         return []
-    put_away = _archived_habits(tx.habits.facts(owner))
+    archive_facts = _archived_habits(tx.habits.facts(owner))
     habits = (
         habit
         for habit in _written(tx, owner, written, start)
         if wanted <= {_plain(tag) for tag in habit.tags}
-        and (habit.id in put_away and History(habit, put_away[habit.id], tx.now).archived)
+        and (habit.id in archive_facts and History(habit, archive_facts[habit.id], tx.now).archived)
         == archived
     )
     return list(islice(habits, most))

@@ -68,8 +68,8 @@ def _first_day(habit: Habit, fact: Fact, by_id: Mapping[UUID, Fact]) -> date:
         case FreezeGranted() | ScheduleChanged():
             day = fact.effective_day
         case Archived() | Restored():
-            put_away = [other.day for other in by_id.values() if isinstance(other, Archived)]
-            day = min([fact.day, *put_away])
+            archived_days = [other.day for other in by_id.values() if isinstance(other, Archived)]
+            day = min([fact.day, *archived_days])
         case ZoneChanged() if fact.at > habit.created_at:
             day = (fact.at - _A_JOURNEY).date()
         case Void() if fact.fact_id in by_id:

@@ -130,7 +130,7 @@ class KeyCases(Contract):
 
         assert events_of(kit, "ada") == []
 
-    def test_a_key_is_remembered_for_thirty_days(self, kit: TestKit) -> None:
+    def test_a_key_is_kept_for_thirty_days(self, kit: TestKit) -> None:
         first = _record(kit, {"n": 1})
         kit.clock.advance(days=IDEMPOTENCY_DAYS)
 

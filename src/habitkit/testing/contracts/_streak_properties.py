@@ -234,7 +234,7 @@ class LawCases(Contract):
         self, store: Store
     ) -> None:
         owners = count()
-        long_road = Schedule.weekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+        all_weekdays = Schedule.weekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun")
         kinds = st.sampled_from(("now", "check_in", "backfill", "undo", "wait", "sweep"))
         step = st.builds(Step, kinds, st.integers(0, 9), st.integers(1, 9))
 
@@ -242,7 +242,7 @@ class LawCases(Contract):
         @given(st.lists(step, max_size=25))
         def check(steps: list[Step]) -> None:
             ends = []
-            for schedule in (DAILY, long_road):
+            for schedule in (DAILY, all_weekdays):
                 kit = habitkit.testing.kit(store=store)
                 habit = kit.habits.create(f"road{next(owners)}", "Run", schedule)
                 scenario = _Scenario(kit, store, habit)

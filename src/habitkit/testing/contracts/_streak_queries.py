@@ -130,7 +130,7 @@ class StreakQueryCases(RunCases):
         said = evaluate(run, [*known, moved], now=kit.clock.now())
         assert evolve(would, strength=0) == evolve(said, strength=0)
 
-    def test_a_dashboard_leaves_out_what_is_put_away(self, kit: TestKit) -> None:
+    def test_a_dashboard_leaves_out_archived_habits(self, kit: TestKit) -> None:
         habits = [kit.habits.create("ada", "Run", **plan) for plan in PLANS.values()]
         kit.habits.create("bob", "Run", Schedule.quota(2))
         kit.habits.reorder("ada", [habit.id for habit in reversed(habits)])
