@@ -248,8 +248,9 @@ class Audit(Port):
     def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         rows = self.execute(
             "SELECT seq, transfer_id, entries.amount AS amount, balance, entries.at AS at,"
-            " kind, source, target, currency, transfers.amount AS total, memo, metadata, reverses, salt, digest,"
-            " transfers.at AS made_at FROM entries LEFT JOIN transfers ON id = transfer_id"
+            " kind, source, target, currency, transfers.amount AS total, memo, metadata, reverses,"
+            " salt, digest, transfers.at AS made_at"
+            " FROM entries LEFT JOIN transfers ON id = transfer_id"
             " WHERE account_id = ? AND seq > ? ORDER BY seq LIMIT ?",
             (str(account_id), after, limit),
         )

@@ -89,8 +89,8 @@ class HistoryCases(Contract):
             _live(kit, store, habit, steps)
 
             done = {fact.day for fact in read(store, lambda stores: stores.habits.live(habit.id))}
-            found = kit.streaks.done_days(habit.id, TODAY - days(99), TODAY + days(99))
-            assert found == sorted(done)
+            done_days = kit.streaks.done_days(habit.id, TODAY - days(99), TODAY + days(99))
+            assert done_days == sorted(done)
             before = state_of(kit, store, habit)
             assert kit.streaks.rebuild(habit.id).repaired == ()
             assert state_of(kit, store, habit) == before
@@ -239,7 +239,7 @@ def _live(kit: TestKit, store: Store, habit: Habit, steps: Sequence[Step]) -> No
 
 
 def _record(kit: TestKit, store: Store, habit: Habit, facts: Sequence[Fact]) -> None:
-    """Tell the facts of a history in this order; what comes a second time is taken back."""
+    """Record the facts of a history in this order; what comes a second time is taken back."""
     known: dict[int, UUID] = {}
     for fact in facts:
         day = TODAY - timedelta(days=fact.days_ago)
@@ -250,14 +250,14 @@ def _record(kit: TestKit, store: Store, habit: Habit, facts: Sequence[Fact]) -> 
         else:
             kit.habits.backfill(habit.id, [day], source=f"paper {fact.number}")
             (known[fact.number],) = (
-                found.id
-                for found in read(store, lambda stores: stores.habits.on_day(habit.id, day))  # noqa: B023
-                if found.source == f"paper {fact.number}"
+                check_in.id
+                for check_in in read(store, lambda stores: stores.habits.on_day(habit.id, day))  # noqa: B023
+                if check_in.source == f"paper {fact.number}"
             )
 
 
 def _snapshot(store: Store, habit: Habit) -> Snapshot:
     """Return the stored snapshot of a habit that has one."""
-    found = read(store, lambda stores: stores.streaks.get(habit.id))
-    assert found is not None
-    return found
+    snapshot = read(store, lambda stores: stores.streaks.get(habit.id))
+    assert snapshot is not None
+    return snapshot

@@ -54,7 +54,7 @@ class KeyCases(Contract):
         assert set(conflict.value.differing) == {"type", "fields"}
         assert numbers(events_of(kit, "ada")) == [1]
 
-    def test_a_conflict_leaves_the_first_answer_in_place(self, kit: TestKit) -> None:
+    def test_a_conflict_leaves_the_first_record_in_place(self, kit: TestKit) -> None:
         first = _record(kit, {"n": 1})
         with pytest.raises(IdempotencyConflict):
             _record(kit, {"n": 2})
@@ -130,7 +130,7 @@ class KeyCases(Contract):
 
         assert events_of(kit, "ada") == []
 
-    def test_a_key_is_remembered_for_thirty_days(self, kit: TestKit) -> None:
+    def test_a_key_is_kept_for_thirty_days(self, kit: TestKit) -> None:
         first = _record(kit, {"n": 1})
         kit.clock.advance(days=IDEMPOTENCY_DAYS)
 

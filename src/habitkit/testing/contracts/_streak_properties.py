@@ -234,7 +234,7 @@ class LawCases(Contract):
         self, store: Store
     ) -> None:
         owners = count()
-        long_road = Schedule.weekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+        weekdays = Schedule.weekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun")
         kinds = st.sampled_from(("now", "check_in", "backfill", "undo", "wait", "sweep"))
         step = st.builds(Step, kinds, st.integers(0, 9), st.integers(1, 9))
 
@@ -242,9 +242,9 @@ class LawCases(Contract):
         @given(st.lists(step, max_size=25))
         def check(steps: list[Step]) -> None:
             ends = []
-            for schedule in (DAILY, long_road):
+            for schedule in (DAILY, weekdays):
                 kit = habitkit.testing.kit(store=store)
-                habit = kit.habits.create(f"road{next(owners)}", "Run", schedule)
+                habit = kit.habits.create(f"owner{next(owners)}", "Run", schedule)
                 scenario = _Scenario(kit, store, habit)
                 for it in steps:
                     scenario.take(it)
@@ -265,9 +265,9 @@ def _record(scenario: _Scenario, steps: Sequence[Step], order: Sequence[int]) ->
             if fact_id is not None:
                 scenario.kit.habits.undo(fact_id)
             continue
-        known = len(scenario.facts)
+        before = len(scenario.facts)
         scenario.take(steps[number])
-        emitted[number] = scenario.facts[-1] if len(scenario.facts) > known else None
+        emitted[number] = scenario.facts[-1] if len(scenario.facts) > before else None
 
 
 def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
