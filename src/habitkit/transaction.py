@@ -138,19 +138,19 @@ class Transaction:
         self._caused[asked] = None
         return ids.companion(cause, name)
 
-    def own(self, owner: str, kind: str = "owner", given: object = None) -> None:
+    def own(self, owner: str, kind: str = "owner", identifier: object = None) -> None:
         """Refuse what belongs to an owner outside the scope, as if it did not exist.
 
         Args:
             owner: To whom the thing belongs.
             kind: What the caller asked for, for the message.
-            given: The identifier the caller gave; the owner itself by default.
+            identifier: What the caller named it by; the owner itself by default.
 
         Raises:
             NotFound: If there is a scope and this is not its owner.
         """
         if self.scope is not None and owner != self.scope:
-            raise NotFound(kind, owner if given is None else given)
+            raise NotFound(kind, owner if identifier is None else identifier)
 
     def lock(self, *owners: str) -> None:
         """Take the locks of owners, in the order of their names, until the transaction ends.
