@@ -208,7 +208,7 @@ def test_a_block_leaves_the_wallet_in_the_queue_only_if_there_is_more(engine, st
         assert connection.scalar(sealed) == 1
         assert connection.scalars(select(unsealed.c.account_id)).all() == [WALLET.id]
 
-    second = BLOCK._replace(first=2, last=2)
+    second = evolve(BLOCK, first=2, last=2)
     store.run(lambda s: s.coins.audit.seal(second, more=False), write=True, keyed=False)
 
     with engine.connect() as connection:
@@ -255,7 +255,7 @@ ORPHANS = {
     "a check-in": lambda s: s.habits.add_check_ins([evolve(FACT, id=an_id(8), habit_id=an_id(99))]),
     "a void": lambda s: s.habits.add_void(evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))),
     "a hold": lambda s: s.coins.holds.add(evolve(HOLD, id=an_id(99))),
-    "a block": lambda s: s.coins.audit.seal(BLOCK._replace(account_id=an_id(99)), more=True),
+    "a block": lambda s: s.coins.audit.seal(evolve(BLOCK, account_id=an_id(99)), more=True),
     "a note of what is to be sealed": lambda s: s.coins.audit.unsealed((an_id(99),)),
     "a snapshot": lambda s: s.streaks.put(Snapshot(an_id(99), "ada", date(2026, 1, 1), b"1", 1, 1)),
 }

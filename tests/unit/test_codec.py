@@ -21,14 +21,19 @@ from hypothesis import strategies as st
 
 import habitkit
 from habitkit import DayClock, FreezeRule, Goal, Schedule, _codec, events
-from habitkit.coins.audit.domain.model import LedgerExport
+from habitkit.coins.audit.domain.model import Block, Digest, LedgerExport, LedgerLine
 from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.events import VOCABULARY, Event, HabitCompleted, Recorded
+from habitkit.habits.domain.model import OfflineCheckIn
 from habitkit.testing import strategies
 
 NO_JSON: dict[type, str] = {
+    Block: "holds bytes; a store keeps it in columns",
+    Digest: "holds bytes; a store keeps it in columns",
     Economy: "holds classes; it is configuration, not data",
     LedgerExport: "has ids as keys; it is for the host to write as it likes",
+    LedgerLine: "holds bytes; a store keeps it in columns",
+    OfflineCheckIn: "is only an argument; its request is kept, and it is no result",
     RewardRule: "holds a class; it is configuration, not data",
 }
 

@@ -145,7 +145,7 @@ def release(tx: Transaction, hold_id: UUID | str) -> Hold:
 
 
 def hold(tx: Transaction, hold_id: UUID | str) -> Hold:
-    """Return a hold as it stands now.
+    """Return a hold as it is now.
 
     Raises:
         NotFound: If there is no such hold.
@@ -191,7 +191,7 @@ def holds(
 def expire_holds(limit: int) -> Steps[int]:
     """Write down which holds have expired, up to a limit: a part of the sweep."""
     count, left_alone = 0, set[UUID]()
-    while not count:  # those for which a wallet has no room stop no others
+    while not count:  # a wallet that cannot take more does not stop the others
         asked = limit + len(left_alone)
         overdue: list[Hold] = yield Call(_overdue, (asked,), write=False)
         for hold in overdue:

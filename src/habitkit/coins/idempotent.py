@@ -62,7 +62,7 @@ def transfer_once(
 ) -> Transfer:
     """Let work post a transfer once a key; later, give the transfer again that it has posted.
 
-    Only the transfer's id is kept under the key: a memo stands in one place, and is erased there.
+    Only the transfer's id is kept under the key: a memo is kept in one place, and is erased there.
 
     Args:
         tx: The transaction.
@@ -114,7 +114,7 @@ def refuse_again(
 def request_of(order: Order) -> dict[str, object]:
     """Return what makes two requests the same, but for words: of them, whether there were any.
 
-    Words stand in the transfer alone, where they can be erased; see ``other_words``.
+    Words are kept in the transfer alone, where they can be erased; see ``other_words``.
     """
     return {
         "target": order.target,

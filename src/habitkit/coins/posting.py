@@ -46,7 +46,7 @@ class Order(NamedTuple):
         memo: What for.
         metadata: The host's own values.
         reverses: The transfer that it takes back.
-        between: The accounts of source and target, where the kind does not tell.
+        between: The accounts of source and target, where the kind does not say.
         may_owe: True if it may leave a debt below a floor.
     """
 
@@ -113,12 +113,12 @@ class _Draft:
         giver = accounts.get(giving_place) or self._opened(giving_place)
         taker = accounts.get(taking_place) or self._opened(taking_place)
         at = max(now, giver.at, taker.at)  # one instant for both sides
-        given = rules.move(giver, transfer_id, -amount, at, may_owe=order.may_owe)
-        taken = rules.move(taker, transfer_id, amount, at, may_owe=order.may_owe)
+        giver_move = rules.move(giver, transfer_id, -amount, at, may_owe=order.may_owe)
+        taker_move = rules.move(taker, transfer_id, amount, at, may_owe=order.may_owe)
         if self._many:
-            accounts[giving_place] = rules.moved(giver, given)
-            accounts[taking_place] = rules.moved(taker, taken)
-        self._moves += given, taken
+            accounts[giving_place] = rules.moved(giver, giver_move)
+            accounts[taking_place] = rules.moved(taker, taker_move)
+        self._moves += giver_move, taker_move
         self.transfers.append(
             Transfer(
                 id=transfer_id,
@@ -134,12 +134,12 @@ class _Draft:
             )
         )
         if giving == "wallet":
-            self._add_event(giver, given, order.kind)
+            self._add_event(giver, giver_move, order.kind)
         if taking == "wallet":
-            self._add_event(taker, taken, order.kind)
+            self._add_event(taker, taker_move, order.kind)
 
     def write(self) -> None:
-        """Write all of it and tell the wallets' owners."""
+        """Write all of it and emit the events of the wallets' owners."""
         tx, coins = self._tx, self._tx.coins
         if self._new:
             coins.open(self._new)
@@ -195,7 +195,7 @@ def _place(account: Account) -> Place:
 
 
 def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
-    """Move coins between two accounts whose owners are locked, and tell both wallets' owners.
+    """Move coins between two accounts whose owners are locked, and emit to both wallets' owners.
 
     Raises:
         InsufficientFunds: If a wallet would fall below its floor and may not.

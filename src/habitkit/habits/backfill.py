@@ -55,8 +55,8 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
     habit = get(tx, subject)
     zone_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
     if habit.clock.tz is None:
-        here = rules.timeline(habit, tx.habits.facts(owner, subject))
-        zone_name = here.zone_at(tx.now).key
+        days_of_habit = rules.timeline(habit, tx.habits.facts(owner, subject))
+        zone_name = days_of_habit.zone_at(tx.now).key
     zone = zone_of(zone_name)
     today = habit_day(tx.now, zone, day_start)
     wanted = {

@@ -38,7 +38,7 @@ def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[Chec
         For each item, in their order, what it did, or why it was refused.
 
     Raises:
-        InvalidHabit: If the batch is none, or too long.
+        InvalidHabit: If the batch is not a list of ``OfflineCheckIn``, or too long.
     """
     if not isinstance(batch, (list, tuple)):
         raise InvalidHabit("batch", given=batch, expected="a list of OfflineCheckIn")

@@ -69,14 +69,14 @@ def turn(
         for milestone in gained:
             since = received_at if milestone[0] == day else first_received(tx, habit, milestone[0])
             events.append(_reached(tx, habit, milestone, since))
-    untold = before.sweep_at is not None and before.sweep_at <= tx.now
-    if untold or is_sealed(day, tx.now, home, day_start):
+    overdue = before.sweep_at is not None and before.sweep_at <= tx.now
+    if overdue or is_sealed(day, tx.now, home, day_start):
         events += breaks_moved(tx, habit, before, after)
     return after, tx.emit(habit.owner, events)
 
 
 def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapshot) -> list[Event]:
-    """Tell which ends of streaks that were emitted are none, and which ones are final now.
+    """Return the events of ends of streaks: what is retracted, and what has become final.
 
     Those that became final before the earlier bitmap's ``sweep_at`` were emitted.
     """
@@ -84,7 +84,7 @@ def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapsho
         tx.now if before.sweep_at is None else min(before.sweep_at - timedelta.resolution, tx.now)
     )
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
-    breaks_before, now = (
+    breaks_before, breaks_now = (
         {
             day: slots
             for day, slots in bitmap_state.breaks(snapshot).items()
@@ -92,19 +92,19 @@ def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapsho
         }
         for snapshot, end in ((before, until), (after, tx.now))
     )
-    gone = [
+    final_before = [
         StreakBroken(habit.owner, tx.now, habit.id, day, breaks_before[day])
         for day in breaks_before
     ]
     events: list[Event] = [
         Retracted(event.owner, event.at, event.type, event.key)
-        for event in gone
-        if event.day not in now
+        for event in final_before
+        if event.day not in breaks_now
     ]
     events += [
-        StreakBroken(habit.owner, tx.now, habit.id, day, now[day])
-        for day in sorted(now)
-        if breaks_before.get(day) != now[day]
+        StreakBroken(habit.owner, tx.now, habit.id, day, breaks_now[day])
+        for day in sorted(breaks_now)
+        if breaks_before.get(day) != breaks_now[day]
     ]
     return events
 
@@ -164,7 +164,7 @@ def _reached(
 
 
 def _retracted(event: HabitCompleted | StreakReached, *, sealed: bool = False) -> Retracted:
-    """Take a derived event back."""
+    """Return the event that retracts a derived event."""
     return Retracted(event.owner, event.at, event.type, event.key, sealed)
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_in", "check_in_now", "check_in_recomputed"]
 
-"""Under which operation the keys of check-ins are kept."""
-
 
 def check_in(
     tx: Transaction,
@@ -168,13 +166,13 @@ def check_in_recomputed(
     other_facts = tx.habits.facts(habit.owner, habit.id)
     days = rules.timeline(habit, other_facts)
     when = tx.now if at is None else rules.when_done(at, tx.now)
-    there = days.zone_at(when).key if tz is None else tz
-    here = days.label(tx.now) if tz is None else habit_day(tx.now, zone(tz), habit.clock.day_start)
-    today = max(days.latest_label(tx.now), here)
+    zone_name = days.zone_at(when).key if tz is None else tz
+    label = days.label(tx.now) if tz is None else habit_day(tx.now, zone(tz), habit.clock.day_start)
+    today = max(days.latest_label(tx.now), label)
     if day is None:
         day = days.label(when) if tz is None else habit_day(when, zone(tz), habit.clock.day_start)
         today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
-    worth = rules.credit_where(days, day, today, tx.now)
+    credit = rules.credit_where(days, day, today, tx.now)
     if not amount:
         rules.amount_for(goal_on(habit, other_facts, day, tx.now), amount)
     fact = CheckIn(
@@ -183,9 +181,9 @@ def check_in_recomputed(
         owner=habit.owner,
         day=day,
         at=when,
-        tz=there,
+        tz=zone_name,
         note=note,
-        credit=worth,
+        credit=credit,
         source="app",
         received_at=tx.now,
         amount=amount,
@@ -198,7 +196,7 @@ def check_in_recomputed(
         id=fact_id,
         habit_id=habit.id,
         day=day,
-        credit=worth,
+        credit=credit,
         streak=state.streak,
         coins=coins_moved(outcome.events, habit.owner),
         events=tuple(outcome.events),

@@ -90,5 +90,5 @@ def create(
     request = {"title": title, "schedule": schedule, "clock": clock}
     more = {"goal": goal, "tags": words or None, "freezes": freezes}
     usual = {"goal": Goal.done(), "tags": None, "freezes": None}
-    request |= {name: given for name, given in more.items() if given != usual[name]}
+    request |= {name: value for name, value in more.items() if value != usual[name]}
     return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)

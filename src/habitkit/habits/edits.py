@@ -66,14 +66,14 @@ def edit(
         note=None if note is False else old.note if note is None else note,
     )
     snapshot = lookup.snapshot_of(tx, habit)
-    judged = snapshot.recomputed_at is not None
-    other_facts = tx.habits.facts(owner, habit.id) if judged else []
+    is_recomputed = snapshot.recomputed_at is not None
+    other_facts = tx.habits.facts(owner, habit.id) if is_recomputed else []
     if not new.amount:
         rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
     tx.habits.add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
     tx.habits.add_check_ins((new,))
     tx.cause = new.id
-    if not judged:  # the day stays done, and was received when it was
+    if not is_recomputed:  # the day stays done, and was received when it was
         state = bitmap_state.state(habit, snapshot, tx.now)
         return CheckedIn(
             id=new.id,

@@ -19,7 +19,7 @@ __all__ = ["sweep_habits"]
 
 
 def sweep_habits(limit: int) -> Steps[int]:
-    """Tell what time has changed in habits, up to a limit of habits: a part of the sweep."""
+    """Emit what time has changed in habits, up to a limit of habits: a part of the sweep."""
     due: list[tuple[str, UUID]] = yield Call(_due, (limit,), write=False)
     for owner, habit_id in due:
         yield Call(_sweep_habit, (owner, habit_id))
@@ -31,7 +31,7 @@ def _due(tx: Transaction, limit: int) -> list[tuple[str, UUID]]:
 
 
 def _sweep_habit(tx: Transaction, owner: str, habit_id: UUID) -> None:
-    """Tell what time has changed in a habit; whoever came first may have emitted it."""
+    """Emit what time has changed in a habit; whoever came first may have emitted it."""
     tx.lock(owner)
     habit, snapshot = tx.habits.get(habit_id), tx.streaks.get(habit_id)
     if habit is None or snapshot is None:

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 MOST_HABITS = 10_000
-"""How many habits of an owner are looked at together."""
+"""How many habits of an owner are read together."""
 
 
 def get(tx: Transaction, habit_id: UUID | str | None) -> Habit:
@@ -128,19 +128,19 @@ def histories(
     }
 
 
-def _latest(checkpoints_found: Sequence[Checkpoint]) -> Checkpoint | None:
-    return checkpoints_found[-1] if checkpoints_found else None
+def _latest(usable: Sequence[Checkpoint]) -> Checkpoint | None:
+    return usable[-1] if usable else None
 
 
-def lock_owner(tx: Transaction, owner: str | None, kind: str, given: object) -> str:
+def lock_owner(tx: Transaction, owner: str | None, kind: str, identifier: object) -> str:
     """Lock the owner of something that exists and is in scope.
 
     Raises:
         NotFound: If it does not, or is not.
     """
     if owner is None:
-        raise NotFound(kind, given)
-    tx.own(owner, kind, given)
+        raise NotFound(kind, identifier)
+    tx.own(owner, kind, identifier)
     tx.lock(owner)
     return owner
 

@@ -47,13 +47,13 @@ def skip(
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
-    given = None if day is None else rules.day(day, "day")
+    checked_day = None if day is None else rules.day(day, "day")
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit = history.habit
-        return (Skip(fact_id, habit.id, habit.owner, tx.now, given or history.today),)
+        return (Skip(fact_id, habit.id, habit.owner, tx.now, checked_day or history.today),)
 
-    return add_facts(tx, habit_id, "skip", idempotency_key, {"day": given}, facts)
+    return add_facts(tx, habit_id, "skip", idempotency_key, {"day": checked_day}, facts)
 
 
 def unskip(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Changed:
@@ -68,10 +68,10 @@ def unskip(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Ch
         NotFound: If there is no such habit, or the day is not skipped.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
-    given = None if day is None else rules.day(day, "day")
+    checked_day = None if day is None else rules.day(day, "day")
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
-        day = given or history.today
+        day = checked_day or history.today
         skips = [fact for fact in history.others if isinstance(fact, Skip) and fact.day == day]
         if not skips:
             raise NotFound("skip", day)
@@ -157,10 +157,10 @@ def resume(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Ch
         NotFound: If there is no such habit, or it is not paused on that day.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
-    given = None if day is None else rules.day(day, "day")
+    checked_day = None if day is None else rules.day(day, "day")
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
-        day = given or history.today
+        day = checked_day or history.today
         pauses = [p for p in _pauses(history.others, day) if p.habit_id is not None]
         if not pauses:
             raise NotFound("pause", day)

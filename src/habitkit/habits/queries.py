@@ -63,7 +63,7 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
         owner: Whose habits.
 
     Raises:
-        InvalidOwner: If the owner is none.
+        InvalidOwner: If the owner is not a valid name.
     """
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
@@ -99,7 +99,7 @@ def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> li
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidHabit: If one of the days is none.
+        InvalidHabit: If one of the days is not a date.
     """
     first, last = _day(start, "start"), _day(end, "end")
     slots = fold_history(_history_of(tx, habit_id, first)).slots
@@ -125,7 +125,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
 
 
 def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
-    """Say why a day stands as it does: the slot, the rule, and the facts that were looked at.
+    """Say why a day stands as it does: the slot, the rule, and the facts that decided it.
 
     Args:
         tx: The transaction.
@@ -134,7 +134,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidHabit: If the day is none.
+        InvalidHabit: If the day is not a date.
     """
     wanted = _day(day, "day")
     if wanted == date.max:
@@ -198,7 +198,7 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidHabit: If one of the days is none.
+        InvalidHabit: If one of the days is not a date.
     """
     first, last = _day(start, "start"), _day(end, "end")
     habit = lookup.get(tx, habit_id)

@@ -45,7 +45,7 @@ def rebuild(
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidInput: If both are given, or what is given is none.
+        InvalidInput: If both are given, or the one given is not valid.
     """
     if owner is None:
         return _rebuild(tx, lookup.get(tx, habit_id))
@@ -117,9 +117,9 @@ def _from_check_ins(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot
     earned = bitmap.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
     done = {fact.day for fact in live}
     fresh = bitmap.build(habit.id, habit.owner, done, stored.rev, earned)
-    untold = stored.sweep_at is not None and stored.sweep_at <= tx.now
+    overdue = stored.sweep_at is not None and stored.sweep_at <= tx.now
     return fresh._replace(
-        sweep_at=stored.sweep_at if untold else bitmap_state.sweep_at(habit, fresh, tx.now)
+        sweep_at=stored.sweep_at if overdue else bitmap_state.sweep_at(habit, fresh, tx.now)
     )
 
 

@@ -1,6 +1,6 @@
-"""The path of habits that are not simple: facts are judged before and after a change.
+"""The path of habits that are not simple: facts are evaluated before and after a change.
 
-Judging begins at the latest checkpoint that no changed fact touches.
+Evaluation begins at the latest checkpoint that no changed fact touches.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def recompute(
     added: Sequence[Fact] = (),
     removed: Sequence[CheckIn] = (),
 ) -> Outcome:
-    """Derive a habit's events from its facts before and after a change, and tell the difference.
+    """Derive a habit's events from its facts before and after a change, and emit the difference.
 
     Args:
         tx: The transaction, which holds the owner's lock; the change is written already.
@@ -104,7 +104,7 @@ def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
 
 
 def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
-    """Judge all habits of an owner anew, for facts of the owner that were added in this action."""
+    """Recompute all habits of an owner, for facts of the owner that were added in this action."""
     facts = tx.habits.facts(owner)
     events: list[Event] = []
     for habit in habits_of(tx, owner):
@@ -115,7 +115,7 @@ def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> 
 
 
 def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Goal:
-    """Return the goal by which what is recorded on a day is judged."""
+    """Return the goal by which what is recorded on a day is evaluated."""
     return History(habit, facts, now).version_on(day).goal
 
 

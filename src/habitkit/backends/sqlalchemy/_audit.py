@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import asdict
 from sqlalchemy import (
     ColumnElement,
     bindparam,
@@ -202,7 +203,7 @@ class Audit:
 
     def seal(self, block: Block, *, more: bool) -> None:
         """Add a block."""
-        self._link.run(self._BLOCK, block._asdict())
+        self._link.run(self._BLOCK, asdict(block, recurse=False))
         values = {"account_id": block.account_id, "new_sealed": block.last}
         self._link.run(self._SEALED, values)
         if not more:

@@ -111,15 +111,16 @@ class SqlStores:
         # Sent on the cursor: SQLAlchemy's own savepoints take several times as long. One name is
         # enough, as each is gone again before the one around it ends.
         self.send("SAVEPOINT habitkit")
+        whole, self.whole = self.whole, False  # until the block is released or undone
         try:
             yield
-            self.send("RELEASE SAVEPOINT habitkit")
         except BaseException:
-            whole, self.whole = self.whole, False  # unless what the block wrote can be undone
             self.send("ROLLBACK TO SAVEPOINT habitkit")
             self.send("RELEASE SAVEPOINT habitkit")
             self.whole = whole
             raise
+        self.send("RELEASE SAVEPOINT habitkit")
+        self.whole = whole
 
 
 def _coins_of(link: Link) -> Coins:

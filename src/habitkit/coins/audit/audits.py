@@ -31,11 +31,11 @@ Row = TypeVar("Row")
 _PAGE = 500
 _MAX_FINDINGS = 1000
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
-"""What it may come to when a row holds what is none of the values of its column."""
+"""What it may come to when a row holds a value that its column cannot have."""
 
 
 class _CannotRead(Exception):
-    """The next entry holds what is none of the values of its column."""
+    """The next entry holds a value that its column cannot have."""
 
     def __init__(self, reason: Exception) -> None:
         self.reason = reason
@@ -70,8 +70,10 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         tx.own(ids.owner(owner))
     elif tx.scope is not None:
         raise NotFound("ledger", owner)
-    given: object = heads
-    if not isinstance(given, (list, tuple)) or not all(isinstance(each, Head) for each in given):
+    untyped: object = heads
+    if not isinstance(untyped, (list, tuple)) or not all(
+        isinstance(each, Head) for each in untyped
+    ):
         raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
     expected: dict[UUID, list[Head]] = {}
     for each in heads:

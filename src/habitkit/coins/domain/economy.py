@@ -1,8 +1,8 @@
 """The economy: which currencies there are, and what facts entitle their owner to.
 
 Rules change while facts keep arriving, late ones too. So an economy has versions, and a fact is
-judged by the version that was in force when it was received: whatever the order in which facts
-arrive, and whenever they are looked at again, the same fact is due the same.
+evaluated by the version that was in force when it was received: whatever the order in which facts
+arrive, and whenever they are evaluated again, the same fact is due the same.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _named(_: object, __: object, value: Any) -> None:
 
 
 def _declared(_: object, __: object, value: Any) -> None:
-    """What stands in a column of every database."""
+    """A currency is kept in a column of every database."""
     if not isinstance(value, (frozenset, set)) or not all(map(_is_currency, value)):
         raise InvalidInput(
             "currencies",
@@ -92,7 +92,7 @@ class RuleSet:
     """The reward rules that are in force from an instant on.
 
     Attributes:
-        since: From when, in UTC; what was received earlier is judged by the set before.
+        since: From when, in UTC; what was received earlier is evaluated by the set before.
         rules: The rules.
     """
 
@@ -172,16 +172,16 @@ class Economy:
 
         Args:
             since: An aware instant, later than every earlier change. Choose one that has not come
-                yet: a change in the past would judge facts again that were paid for already.
+                yet: a change in the past would evaluate facts again that were paid for already.
             rules: The rules from then on.
 
         Raises:
             InvalidInput: If the instant is naive or not later than the last change.
         """
-        given: object = since
-        if not isinstance(given, datetime) or given.utcoffset() is None:
+        untyped: object = since
+        if not isinstance(untyped, datetime) or untyped.utcoffset() is None:
             raise InvalidInput("since", given=since, expected="an aware datetime")
-        return evolve(self, changes=(*self.changes, RuleSet(given.astimezone(UTC), tuple(rules))))
+        return evolve(self, changes=(*self.changes, RuleSet(untyped.astimezone(UTC), tuple(rules))))
 
     @classmethod
     def default(cls) -> Economy:

@@ -20,7 +20,7 @@ def due(events: Iterable[Event], economy: Economy) -> dict[str, Settled]:
     """Return what the events of a derived set entitle to, by entitlement key.
 
     Later events of a key replace earlier ones; what is retracted is due nothing; what is sealed is
-    final and not mentioned. An event with a ``received_at`` is judged by the rules that were in
+    final and not mentioned. An event with a ``received_at`` is evaluated by the rules that were in
     force then, another one by those in force when it happened.
     """
     result: dict[str, Settled] = {}

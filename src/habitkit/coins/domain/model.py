@@ -100,7 +100,7 @@ class Transfer:
 
     Attributes:
         id: Its identity.
-        kind: Why they moved; it also tells between which accounts of source and target.
+        kind: Why they moved; it also says between which accounts of source and target.
         source: The owner whose account gave.
         target: The owner whose account received.
         currency: The currency.
@@ -250,11 +250,12 @@ class Hold:
         return UUID(int=self.id.int ^ 2) if given_back else None
 
     def lapsed(self, now: datetime) -> bool:
-        """Tell whether it is past its time and nobody has recorded that yet."""
+        """Return whether it is past its time and nobody has recorded that yet."""
         return self.state == "open" and self.expires_at is not None and self.expires_at <= now
 
 
-class Settled(NamedTuple):
+@frozen
+class Settled:
     """What an owner has received for one entitlement.
 
     Attributes:

@@ -70,7 +70,7 @@ def amount(value: object, what: str = "amount") -> int:
     """Return a valid amount.
 
     Raises:
-        InvalidAmount: If it is not an int in 1..2**63-1; bool and float are none.
+        InvalidAmount: If it is not an int in 1..2**63-1; bool and float are not.
     """
     if type(value) is int and 0 < value <= _LARGEST:
         return value
@@ -81,7 +81,7 @@ def floor(value: object) -> int:
     """Return a valid floor of a wallet.
 
     Raises:
-        InvalidAmount: If it is not an int of 64 bits; bool and float are none.
+        InvalidAmount: If it is not an int of 64 bits; bool and float are not.
     """
     if type(value) is int and _SMALLEST <= value <= _LARGEST:
         return value

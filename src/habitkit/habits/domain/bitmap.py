@@ -158,20 +158,20 @@ def earned_days(
 
 
 def reading(snapshot: Snapshot, day: date) -> tuple[bool, bool]:
-    """Tell whether a day is done, and whether it is earned."""
+    """Return whether a day is done, and whether it is earned."""
     first, bitmap = snapshot.first_day, snapshot.bitmap
     at = (day - first).days
     return _READINGS[bitmap[at]] if 0 <= at < len(bitmap) else (False, False)
 
 
 def is_done(snapshot: Snapshot, day: date) -> bool:
-    """Tell whether a day is done."""
+    """Return whether a day is done."""
     at = (day - snapshot.first_day).days
     return 0 <= at < len(snapshot.bitmap) and snapshot.bitmap[at] in b"1h"
 
 
 def is_earned(snapshot: Snapshot, day: date) -> bool:
-    """Tell whether a day is earned."""
+    """Return whether a day is earned."""
     at = (day - snapshot.first_day).days
     return 0 <= at < len(snapshot.bitmap) and snapshot.bitmap[at] in b"1v"
 

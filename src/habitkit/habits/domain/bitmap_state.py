@@ -31,7 +31,7 @@ _AS_DONE = bytes.maketrans(b"hv", b"1x")
 
 
 def is_simple(habit: Habit) -> bool:
-    """Tell whether a habit's check-ins alone make its bitmap, one slot a day and none left out."""
+    """Return whether check-ins alone make a habit's bitmap, one slot a day and none left out."""
     return (
         habit.schedule.kind == "daily"
         and habit.schedule.window is None
@@ -174,7 +174,7 @@ def _strength(snapshot: Snapshot, today: date) -> float:
 
 @lru_cache(maxsize=1024)
 def _leaves_days_out(tz: ZoneInfo) -> bool:
-    """Tell whether a zone has moved over the date line: it left a day out, or had one twice."""
+    """Return whether a zone has moved over the date line: it left a day out, or had one twice."""
     offset = None
     for year in range(1890, 2101):
         for month in (1, 7):

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from habitkit.habits.domain.streaks import Checkpoint, Standing, Streak
+from habitkit.habits.domain.streaks import Checkpoint, Streak, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["from_text", "to_text"]
 
 _SAME = "same"
-"""In the place of the second of two equal standings."""
+"""In the place of the second of two equal totals."""
 
 
 def to_text(checkpoints: Sequence[Checkpoint]) -> str | None:
@@ -27,7 +27,7 @@ def to_text(checkpoints: Sequence[Checkpoint]) -> str | None:
             (
                 checkpoint.day.isoformat(),
                 checkpoint.strength,
-                _standing_values(checkpoint.done),
+                _totals_values(checkpoint.done),
                 _earned_values(checkpoint),
                 *_rest_of(checkpoint),
             )
@@ -43,8 +43,8 @@ def from_text(text: str | None) -> tuple[Checkpoint, ...]:
         return ()
     checkpoints = []
     for day, strength, values, others, *rest in json.loads(text):
-        done = _standing_of(values)
-        earned = done if others == _SAME else others and _standing_of(others)
+        done = _totals_of(values)
+        earned = done if others == _SAME else others and _totals_of(others)
         needs, holds, computed_by = _rest_from(day, rest)
         first_day = date.fromisoformat(day)
         checkpoints.append(
@@ -73,7 +73,7 @@ def _rest_of(checkpoint: Checkpoint) -> tuple[str, ...]:
 def _earned_values(checkpoint: Checkpoint) -> tuple[Any, ...] | str | None:
     if checkpoint.earned is None:
         return None
-    return _SAME if checkpoint.earned == checkpoint.done else _standing_values(checkpoint.earned)
+    return _SAME if checkpoint.earned == checkpoint.done else _totals_values(checkpoint.earned)
 
 
 def _rest_from(day: str, rest: Sequence[str]) -> tuple[date, date, str]:
@@ -81,15 +81,15 @@ def _rest_from(day: str, rest: Sequence[str]) -> tuple[date, date, str]:
     return date.fromisoformat(needs or day), date.fromisoformat(holds or day), computed_by
 
 
-def _standing_values(standing: Standing) -> tuple[Any, ...]:
-    used = [(grant_id.hex, count) for grant_id, count in standing.used]
-    return (_run_values(standing.run), _run_values(standing.best), standing.earned, used)
+def _totals_values(totals: Totals) -> tuple[Any, ...]:
+    used = [(grant_id.hex, count) for grant_id, count in totals.used]
+    return (_run_values(totals.run), _run_values(totals.best), totals.earned, used)
 
 
-def _standing_of(values: Sequence[Any]) -> Standing:
+def _totals_of(values: Sequence[Any]) -> Totals:
     run, best, earned, used = values
     grants = tuple((UUID(grant_id), count) for grant_id, count in used)
-    return Standing(_run_of(run), _run_of(best), earned, grants)
+    return Totals(_run_of(run), _run_of(best), earned, grants)
 
 
 def _run_values(run: Streak) -> tuple[Any, ...] | None:

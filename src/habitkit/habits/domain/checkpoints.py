@@ -1,9 +1,9 @@
-"""Pure rules of checkpoints: from which days on judging may begin, and which of them are kept.
+"""Pure rules of checkpoints: from which days on evaluation may begin, and which of them are kept.
 
 A slot depends on nothing that is dated after it. So what the slots before a day have come to holds
 until a fact of an earlier day comes or goes; and once these slots are final, time changes it no
 more. A habit keeps a few checkpoints, the farther apart the older they are: whatever comes late is
-judged from a day at most twice as old.
+evaluated from a day at most twice as old.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ def at_days(
     return [
         Checkpoint(
             day=day,
-            done=done.standings[day],
-            earned=earned.standings.get(day),
+            done=done.totals_before[day],
+            earned=earned.totals_before.get(day),
             strength=levels[day],
             needs_from=day if rolling is None else rolling.needs_from(day),
             holds_from=day if rolling is None else rolling.holds_from(day),

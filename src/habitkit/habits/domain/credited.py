@@ -17,7 +17,7 @@ from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.rolling import RollingCheckpoints
 from habitkit.habits.domain.slot_status import slots as slots_of
-from habitkit.habits.domain.streaks import Standing
+from habitkit.habits.domain.streaks import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -89,14 +89,14 @@ def read_both(
         ends = rolling.settled(ends)
     kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
     new = [day for day in ends if day in kept]
-    before = Standing() if start is None else start.done
-    earned_before = Standing() if start is None else start.earned or Standing()
+    before = Totals() if start is None else start.done
+    earned_before = Totals() if start is None else start.earned or Totals()
     done = earned = fold_since(history, slots, before, new)
     if earned_history is not history or before != earned_before:
         earned = fold_since(earned_history, earned_slots, earned_before, new)
-    there = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
+    usable = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
     added = at_days(new, done, earned, strength, strength_before(history), rolling)
-    return DoneAndEarned(history, done, earned_history, earned, (*there, *added))
+    return DoneAndEarned(history, done, earned_history, earned, (*usable, *added))
 
 
 def _earned_for_good(
@@ -108,11 +108,11 @@ def _earned_for_good(
     edit of what is final changes what is done, and nothing of what is earned.
     """
     live = {fact.id for fact in history.facts if isinstance(fact, CheckIn)}
-    gone = [(fact, at) for fact, at in voided if fact.id not in live]
-    if not gone:
+    taken_back = [(fact, at) for fact, at in voided if fact.id not in live]
+    if not taken_back:
         return [], set()
-    deadlines = _Deadlines(history, slots, gone)
-    final = [fact for fact, at in gone if at - deadlines.deadline(fact.day) > LATE_WINDOW]
+    deadlines = _Deadlines(history, slots, taken_back)
+    final = [fact for fact, at in taken_back if at - deadlines.deadline(fact.day) > LATE_WINDOW]
     too_late = {fact.successor for fact in final}
     kept = [fact for fact in final if fact.credit == "full" and fact.id not in too_late]
     return kept, too_late
@@ -122,11 +122,14 @@ class _Deadlines:
     """In which slots days were while check-ins stood that have been taken back since."""
 
     def __init__(
-        self, history: History, slots: Sequence[Slot], gone: Iterable[tuple[CheckIn, datetime]]
+        self,
+        history: History,
+        slots: Sequence[Slot],
+        taken_back: Iterable[tuple[CheckIn, datetime]],
     ) -> None:
         self._history = history
         if history.ends_when_done:
-            stood = [f for f, at in gone if at - history.timeline.ends(f.day) > LATE_WINDOW]
+            stood = [f for f, at in taken_back if at - history.timeline.ends(f.day) > LATE_WINDOW]
             slots = slots_of(
                 History(history.habit, [*history.facts, *stood], history.now, history.since)
             )
@@ -135,9 +138,9 @@ class _Deadlines:
 
     def deadline(self, day: date) -> datetime:
         """Return when the slot of a day was over, or the day where no slot holds it."""
-        place = bisect_right(self._firsts, day) - 1
-        if place >= 0 and day <= self._slots[place].last:
-            return self._slots[place].deadline
+        index = bisect_right(self._firsts, day) - 1
+        if index >= 0 and day <= self._slots[index].last:
+            return self._slots[index].deadline
         history = self._history
         if (
             history.since is not None and day < history.since.day

@@ -66,5 +66,5 @@ def habit_day(at: datetime, tz: ZoneInfo, day_start: time = _MIDNIGHT) -> date:
 
 
 def is_sealed(day: date, now: datetime, tz: ZoneInfo, day_start: time) -> bool:
-    """Tell whether what a day entitles to is final: 48 h have passed since its deadline."""
+    """Return whether what a day entitles to is final: 48 h have passed since its deadline."""
     return now - day_boundary(day + _DAY, tz, day_start) > LATE_WINDOW

@@ -43,8 +43,8 @@ class Derived(NamedTuple):
         state: How the habit stands.
         slots: Its slots.
         sweep_at: When the passing of time may next change an event; in a quarter of a year at the
-            latest, so that judging never begins far back; None if the habit is archived.
-        checkpoints: From where the same facts, and later ones, may be judged.
+            latest, so that evaluation never begins far back; None if the habit is archived.
+        checkpoints: From where the same facts, and later ones, may be evaluated.
     """
 
     events: Mapping[str, _Emitted]
@@ -77,7 +77,7 @@ def derive(
         voided: Check-ins that were taken back, with the instants of their voids: what was taken
             back when its slot was final has earned what it earned. Those that are among the facts
             were not taken back yet.
-        checkpoints: Those that hold, oldest first; judging begins at the last of them, and of
+        checkpoints: Those that hold, oldest first; evaluation begins at the last of them, and of
             earlier days no check-ins are needed.
         keep: Chooses, of the days that could have a checkpoint, those that get one.
         strength: How a slot moves the strength, as it did for the checkpoints; ``smoothed`` by
@@ -126,7 +126,7 @@ def derive(
 
 
 def difference(emitted: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
-    """Return the events that tell of a change, what is taken back first.
+    """Return the events of a change, what is taken back first.
 
     What was final when the facts changed stays paid as it is: a slot that comes to be done then
     earns nothing, and one that no longer is keeps what it earned. What time alone has brought is
@@ -227,7 +227,7 @@ def _is_sealed(slot: Slot, now: datetime) -> bool:
 
 
 def _sweep_at(history: History, folded: Folded, ahead: Ahead | None) -> datetime | None:
-    """Return when time may next change an event, or judging should begin at a later day."""
+    """Return when time may next change an event, or evaluation should begin at a later day."""
     instants = [] if history.archived else [history.now + _A_QUARTER]
     for _, slot in reversed(folded.runs):
         if _is_sealed(slot, history.now):

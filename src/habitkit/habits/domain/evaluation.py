@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from attrs import frozen
+
 from habitkit.errors import InvalidInstant
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
@@ -18,7 +20,7 @@ from habitkit.habits.domain.slot_status import (
     occurrences_of,
 )
 from habitkit.habits.domain.slot_status import slots as slots_of
-from habitkit.habits.domain.streaks import HabitState, Slot, Standing
+from habitkit.habits.domain.streaks import HabitState, Slot, Totals
 from habitkit.habits.domain.strength import Strength, smoothed, strength_of
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ _TEN_YEARS = timedelta(days=3653)
 def evaluate(
     habit: Habit, facts: Iterable[Fact], *, now: datetime, strength: Strength | None = None
 ) -> HabitState:
-    """Return how a habit stands; the same facts in any order give the same answer.
+    """Return how a habit stands; the same facts in any order give the same result.
 
     Args:
         habit: The habit, as it was created.
@@ -82,7 +84,8 @@ def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
     return fold_history(History(habit, facts, _in_utc(now))).slots
 
 
-class Explanation(NamedTuple):
+@frozen
+class Explanation:
     """Why a day stands as it does.
 
     Attributes:
@@ -90,8 +93,8 @@ class Explanation(NamedTuple):
         status: How its slot stands; EXEMPT if it lies in none.
         why: The rule that made it so.
         slot: The slot, or None.
-        schedule: The schedule by which it is judged.
-        goal: The goal by which it is judged.
+        schedule: The schedule by which it is evaluated.
+        goal: The goal by which it is evaluated.
         facts: The facts dated in the slot, and those of the owner and the habit that reach into it.
     """
 
@@ -137,7 +140,7 @@ def explanation(history: History, day: date) -> Explanation:
 
 
 def _reaches(fact: Fact, first: date, last: date) -> bool:
-    """Tell whether a fact that is no check-in concerns some days."""
+    """Return whether a fact that is no check-in concerns some days."""
     if isinstance(fact, Pause):
         return fact.start <= last and first <= (fact.end or date.max)
     if isinstance(fact, FreezeGranted):
@@ -155,14 +158,14 @@ def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
 
     Args:
         history: What the facts say.
-        marked: The days whose standings are wanted.
+        marked: The days whose totals before them are wanted.
     """
-    before = Standing() if history.since is None else history.since.done
+    before = Totals() if history.since is None else history.since.done
     return fold_since(history, slots_of(history), before, marked)
 
 
 def fold_since(
-    history: History, slots: Sequence[Slot], before: Standing, marked: Collection[date] = ()
+    history: History, slots: Sequence[Slot], before: Totals, marked: Collection[date] = ()
 ) -> Folded:
     """Return what some slots come to in order.
 
@@ -170,7 +173,7 @@ def fold_since(
         history: What the facts say.
         slots: The slots before freezes.
         before: What had come before them.
-        marked: The days whose standings are wanted.
+        marked: The days whose totals before them are wanted.
     """
     freezes = Freezes(history.grants, history.habit.freezes, before.earned, before.used)
     return fold(slots, freezes, history.reach, before, marked)
@@ -250,7 +253,7 @@ def next_slot(history: History, slots: list[Slot]) -> Ahead | None:
 
 
 def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
-    """Measure how much room a slot leaves."""
+    """Measure how much slack a slot leaves."""
     goal, schedule = version.goal, version.schedule
     done = days_met(history, version, slot.first, slot.last)
     wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))

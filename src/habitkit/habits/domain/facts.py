@@ -189,7 +189,7 @@ class ScheduleChanged:
         habit_id: The habit.
         owner: Whose habit.
         at: When it was said, in UTC.
-        effective_day: The day from which slots that begin are judged by them.
+        effective_day: The day from which slots that begin are evaluated by them.
         schedule: The schedule.
         goal: The goal.
     """

@@ -53,11 +53,11 @@ class Goal:
         bounds = {"at_least": (True, False), "at_most": (False, True), "between": (True, True)}
         needed = bounds.get(self.kind, (False, False))
         if (_bound("low", self.low), _bound("high", self.high)) != needed:
-            given = f"low {self.low}, high {self.high}"
-            raise InvalidHabit("goal", given=given, expected=f"the bounds of {self.kind}")
+            both = f"low {self.low}, high {self.high}"
+            raise InvalidHabit("goal", given=both, expected=f"the bounds of {self.kind}")
         if self.low is not None and self.high is not None and self.low > self.high:
-            given = f"{self.low} to {self.high}"
-            raise InvalidHabit("between", given=given, expected="the smaller amount first")
+            both = f"{self.low} to {self.high}"
+            raise InvalidHabit("between", given=both, expected="the smaller amount first")
         if self.kind == "at_least" and not self.low:
             raise InvalidHabit("at_least", given=self.low, expected="an amount above 0")
         _text("unit", self.unit)
@@ -113,7 +113,7 @@ class Goal:
         return cls("avoid")
 
     def fit(self, schedule: Schedule) -> None:
-        """Refuse a schedule no slot of which could be judged by this goal.
+        """Refuse a schedule of which this goal can evaluate no slot.
 
         Raises:
             InvalidHabit: If they do not go together.
@@ -143,7 +143,7 @@ def _text(what: str, value: object) -> None:
 
 
 def _bound(what: str, value: object) -> bool:
-    """Tell whether there is a bound."""
+    """Return whether there is a bound."""
     if value is None:
         return False
     number(what, value)
@@ -154,7 +154,7 @@ def number(what: str, value: object) -> float:
     """Return an amount.
 
     Raises:
-        InvalidHabit: If it is no finite number of at least 0; a bool is none.
+        InvalidHabit: If it is no finite number of at least 0; a bool is not one.
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
         return value

@@ -114,7 +114,7 @@ class History:
 
     @property
     def rolling(self) -> list[tuple[date, Version]]:
-        """The versions whose slots look at later days, each with its first day."""
+        """The versions whose slots depend on later days, each with its first day."""
         return [begun for begun in self._versions if begun[1].schedule.kind == "rolling"]
 
     def version_on(self, day: date) -> Version:
@@ -155,7 +155,7 @@ class History:
         return min((start for start, end in self._pauses if end >= last), default=date.max)
 
     def is_repaired(self, first: date, last: date) -> bool:
-        """Tell whether a slot of these days was repaired."""
+        """Return whether a slot of these days was repaired."""
         at = bisect_left(self._repairs, first)
         return at < len(self._repairs) and self._repairs[at] <= last
 
@@ -166,7 +166,7 @@ class History:
         return self.timeline.window_ends(last, schedule.window)
 
     def is_over_at_birth(self, schedule: Schedule, last: date) -> bool:
-        """Tell whether a slot that reaches to the day of creation, or beyond, was over by then.
+        """Return whether a slot that reaches to the day of creation, or beyond, was over by then.
 
         Only a window can have closed before; earlier slots are there for what was done elsewhere.
         """

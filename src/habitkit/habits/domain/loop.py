@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import IntEnum
 from itertools import pairwise
 from math import sqrt
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from attrs import frozen
 
@@ -98,7 +98,8 @@ class Target:
             raise InvalidHabit("kind", given=self.kind, expected="'at_least' or 'at_most'")
 
 
-class Run(NamedTuple):
+@frozen(order=True)
+class Run:
     """A streak as Loop counts it: days in a row.
 
     Attributes:
@@ -226,9 +227,9 @@ def streaks(
     Args:
         marks: As for `entries`.
         frequency: How often it is to be done.
-        end: The last day that is looked at. Loop looks at 30 days after today, too, so that days
+        end: The last day that is read. Loop reads 30 days after today, too, so that days
             filled in ahead belong to a streak.
-        start: The first day that is looked at; by default as for `entries`.
+        start: The first day that is read; by default as for `entries`.
         target: What each day's amount is to come to; None for a habit that is ticked.
 
     Returns:
@@ -258,7 +259,7 @@ def _part(total: int, target: Target) -> float:
 
 
 def _counts(value: int, target: Target | None) -> bool:
-    """Tell whether a day belongs to a streak."""
+    """Return whether a day belongs to a streak."""
     if target is None:
         return value > 0
     amount = value / _THOUSANDTHS

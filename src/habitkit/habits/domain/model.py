@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from attrs import Attribute, field, frozen
@@ -144,7 +143,8 @@ class CheckedIn:
     slack: int = 0
 
 
-class OfflineCheckIn(NamedTuple):
+@frozen
+class OfflineCheckIn:
     """A check-in that a device recorded while it had no connection.
 
     Attributes:

@@ -72,7 +72,7 @@ def frequency(schedule: Schedule) -> tuple[float, float]:
 
 
 def in_season(schedule: Schedule, day: date) -> bool:
-    """Tell whether a day lies in a schedule's season."""
+    """Return whether a day lies in a schedule's season."""
     if schedule.season is None:
         return True
     first, last = schedule.season

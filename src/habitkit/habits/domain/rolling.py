@@ -40,8 +40,8 @@ def automatic_days(done: Iterable[date], n: int, span: int) -> set[date]:
     days = set(newest_first)
     reached = 0
     for first, last in sorted(_spans(newest_first, n, span)):
-        known = max(reached - first.toordinal() + 1, 0)  # so that each day is added once
-        days.update(first + _DAY * at for at in range(known, (last - first).days + 1))
+        first_new = max(reached - first.toordinal() + 1, 0)  # so that each day is added once
+        days.update(first + _DAY * at for at in range(first_new, (last - first).days + 1))
         reached = max(reached, last.toordinal())
     return days
 
@@ -81,7 +81,7 @@ class Spans:
 
 
 class RollingCheckpoints:
-    """Where checkpoints may lie under rolling schedules, which look at later days.
+    """Where checkpoints may lie under rolling schedules, which depend on later days.
 
     Elsewhere a slot depends on nothing that is dated after it, so a checkpoint holds whatever
     changes on its day or later. A rolling schedule takes that back by a few spans: a checkpoint
@@ -124,7 +124,7 @@ class RollingCheckpoints:
         return first + _DAY * at
 
     def needs_from(self, day: date) -> date:
-        """Return from which day on check-ins are needed to judge from a day on."""
+        """Return from which day on check-ins are needed to evaluate from a day on."""
         for begins, version in self._history.rolling:
             if begins < day and self._history.version_on(day) == version:
                 back = day.toordinal() - longest(version.schedule.span) + 1
@@ -141,7 +141,7 @@ class RollingCheckpoints:
         return min([day, *open_still])
 
     def _is_too_early(self, day: date) -> bool:
-        """Tell whether days of a slot that runs into a rolling schedule would be taken for its."""
+        """Return whether days of a slot before a rolling schedule would be taken for its own."""
         return any(begins < day < clear for begins, clear in self._too_early)
 
 
@@ -151,7 +151,7 @@ def longest(span: int) -> int:
 
 
 def _is_closed(version: Version, day: date) -> bool:
-    """Tell whether a version has ended by a fact that is dated before a day."""
+    """Return whether a version has ended by a fact that is dated before a day."""
     return version.until is not None and version.until < day
 
 

@@ -94,7 +94,7 @@ def _first_after(rule: str, start: date, year: int) -> date | None:
 
 @lru_cache(maxsize=128)
 def _recurs(rule: str, start: date) -> bool:
-    """Tell whether a rule recurs at all, its COUNT and its UNTIL left aside.
+    """Return whether a rule recurs at all, its COUNT and its UNTIL left aside.
 
     The calendar repeats itself every 400 years, and so does a rule, or after as many times that as
     its interval takes to fit. It is followed where no more than two such times are left. Easter,

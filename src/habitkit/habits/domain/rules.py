@@ -94,7 +94,7 @@ def amount(value: object) -> float:
     """Return a valid amount.
 
     Raises:
-        InvalidHabit: If it is no finite number of at least 0; a bool is none.
+        InvalidHabit: If it is no finite number of at least 0; a bool is not one.
     """
     return number("amount", value)
 
@@ -135,7 +135,7 @@ def possible(schedule: object, goal: object) -> None:
     """Refuse a schedule and a goal that do not go together.
 
     Raises:
-        InvalidHabit: If they are none, or no slot of the schedule could be judged by the goal.
+        InvalidHabit: If they are of another type, or the goal can evaluate no slot of the schedule.
         MissingExtra: If the schedule needs python-dateutil and it is not installed.
     """
     if not isinstance(schedule, Schedule):
@@ -158,7 +158,7 @@ def day(value: object, what: str) -> date:
     """Return a valid day.
 
     Raises:
-        InvalidHabit: If it is no date; a datetime is none.
+        InvalidHabit: If it is no date; a datetime is not one.
     """
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
@@ -241,7 +241,7 @@ def when_done(at: datetime, now: datetime) -> datetime:
 
 
 def needs_recompute(habit: Habit, facts: Iterable[Fact]) -> bool:
-    """Tell whether a habit is not simple."""
+    """Return whether a habit is not simple."""
     pinned = habit.clock.tz is not None
     return not bitmap_state.is_simple(habit) or any(
         not (pinned and isinstance(fact, ZoneChanged)) for fact in facts

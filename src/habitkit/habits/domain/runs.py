@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define
 
-from habitkit.habits.domain.streaks import Standing, Streak
+from habitkit.habits.domain.streaks import Streak, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,9 +33,9 @@ class Freezes:
         used: Iterable[tuple[UUID, int]] = (),
     ) -> None:
         """Begin with what was granted and earned, less what is used."""
-        gone = dict(used)
+        used_of = dict(used)
         self._granted = [
-            _Grant(grant.count - gone.get(grant.id, 0), grant)
+            _Grant(grant.count - used_of.get(grant.id, 0), grant)
             for grant in sorted(grants, key=_in_turn)
         ]
         self._rule = rule
@@ -99,15 +99,15 @@ class Folded(NamedTuple):
         streak: The streak that is alive.
         freezes: What is unused.
         before: What had come before these slots.
-        standings: How it stood before some days.
+        totals_before: What the slots before some days have come to.
     """
 
     slots: list[Slot]
     runs: list[tuple[Streak, Slot]]
     streak: Streak
     freezes: Freezes
-    before: Standing
-    standings: Mapping[date, Standing]
+    before: Totals
+    totals_before: Mapping[date, Totals]
 
     @property
     def best(self) -> Streak:
@@ -120,7 +120,7 @@ def fold(
     slots: Sequence[Slot],
     freezes: Freezes,
     horizon: date,
-    before: Standing,
+    before: Totals,
     marked: Collection[date] = (),
 ) -> Folded:
     """Read slots in order.
@@ -130,11 +130,11 @@ def fold(
         freezes: What was granted and can be earned, less what was used before these slots.
         horizon: The last day a streak may be said to reach to.
         before: What had come before these slots.
-        marked: The days whose standings are wanted; before each of them a slot ends.
+        marked: The days whose totals before them are wanted; before each of them a slot ends.
     """
     saved: list[Slot] = []
     runs: list[tuple[Streak, Slot]] = []
-    standings: dict[date, Standing] = {}
+    totals_before: dict[date, Totals] = {}
     run, best = before.run, before.best
     for slot in slots:
         if slot.status == "DONE":
@@ -154,8 +154,8 @@ def fold(
                 run = Streak(0)
         saved.append(slot)
         if marked and slot.last + _DAY in marked:
-            standings[slot.last + _DAY] = Standing(run, best, freezes.earned, freezes.used)
-    return Folded(saved, runs, run, freezes, before, standings)
+            totals_before[slot.last + _DAY] = Totals(run, best, freezes.earned, freezes.used)
+    return Folded(saved, runs, run, freezes, before, totals_before)
 
 
 def _length(streak: Streak) -> int:

@@ -181,7 +181,7 @@ def _by_records(goal: Goal, tally: _Tally, *, is_open: bool, limits: bool) -> tu
 
 
 def is_met(goal: Goal, slot: Slot) -> bool:
-    """Tell whether what was recorded in a slot that needs one day meets the goal so far."""
+    """Return whether what was recorded in a slot that needs one day meets the goal so far."""
     return slot.amount is not None and _meets(goal, slot.amount)
 
 
@@ -262,14 +262,14 @@ def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
 
 
 def _meets(goal: Goal, amount: float) -> bool:
-    """Tell whether a recorded amount meets a goal."""
+    """Return whether a recorded amount meets a goal."""
     if goal.low is not None and amount < goal.low:
         return False
     return goal.high is None or amount <= goal.high
 
 
 def _is_over(goal: Goal, amount: float) -> bool:
-    """Tell whether a recorded amount is beyond recall."""
+    """Return whether a recorded amount is beyond recall."""
     if goal.kind == "avoid":
         return True
     return goal.high is not None and amount > goal.high and goal.fold != "last"

@@ -14,9 +14,9 @@ __all__ = [
     "Risk",
     "Slot",
     "Snapshot",
-    "Standing",
     "Status",
     "Streak",
+    "Totals",
 ]
 
 Status = Literal["DONE", "MISSED", "EXEMPT", "FROZEN", "OPEN"]
@@ -90,7 +90,7 @@ class HabitState:
         best: The longest run ever, the latest of several.
         slack: How many more days may pass undone before the next slot fails.
         risk: What threatens the streak.
-        expires_at: The deadline of the next slot while a streak lives, in UTC, or None.
+        expires_at: The deadline of the next slot while a streak is alive, in UTC, or None.
         repair_until: Until when the slot that ended the last streak may be mended, or None.
         strength: How firm the habit is, from 0 to 1.
         freezes: How many freezes could be used on a slot that ends today.
@@ -114,7 +114,7 @@ class HabitState:
         return self.status == "DONE"
 
 
-class Standing(NamedTuple):
+class Totals(NamedTuple):
     """What the slots before a day have come to, so that the later ones can be read without them.
 
     Attributes:
@@ -146,8 +146,8 @@ class Checkpoint(NamedTuple):
     """
 
     day: date
-    done: Standing
-    earned: Standing | None
+    done: Totals
+    earned: Totals | None
     strength: float
     needs_from: date
     holds_from: date
@@ -174,7 +174,7 @@ class Snapshot(NamedTuple):
             the bitmap alone says how it stands.
         sweep_at: When the sweep has to visit the habit, as time may have changed which events have
             to be emitted.
-        checkpoints: Where judging may begin, oldest first; none while the bitmap alone says.
+        checkpoints: Where evaluation may begin, oldest first; none while the bitmap alone says.
     """
 
     habit_id: UUID

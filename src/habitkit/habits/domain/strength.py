@@ -63,7 +63,7 @@ def moved(strength: Strength, level: float, slot: Slot) -> float:
 
 
 def strength_of(slots: Iterable[Slot], strength: Strength, start: float) -> float:
-    """Return the strength after some slots; those still open are not looked at.
+    """Return the strength after some slots; those still open do not count.
 
     Args:
         slots: The slots in order.

@@ -81,7 +81,7 @@ class Timeline:
         return sum((span for span in occurrences_of if span > timedelta(0)), timedelta(0))
 
     def is_short(self, day: date) -> bool:
-        """Tell whether a day was lived for less than it takes to be due."""
+        """Return whether a day was lived for less than it takes to be due."""
         lived = self.lived(day)
         return lived < self._min_day or not lived
 
@@ -117,14 +117,14 @@ def _until(day_start: time, wall: time) -> timedelta:
 
 def _reached(shown: datetime, tz: ZoneInfo) -> datetime:
     """Return the first instant at which the wall shows a time or, leaping over it, a later one."""
-    late = shown.replace(tzinfo=tz).astimezone(UTC)
-    if late.astimezone(tz).replace(tzinfo=None) == shown:
-        return late
-    early = shown.replace(tzinfo=tz, fold=1).astimezone(UTC)
-    while late - early > timedelta.resolution:
-        middle = early + (late - early) / 2
+    latest = shown.replace(tzinfo=tz).astimezone(UTC)
+    if latest.astimezone(tz).replace(tzinfo=None) == shown:
+        return latest
+    earliest = shown.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    while latest - earliest > timedelta.resolution:
+        middle = earliest + (latest - earliest) / 2
         if middle.astimezone(tz).replace(tzinfo=None) >= shown:
-            late = middle
+            latest = middle
         else:
-            early = middle
-    return late
+            earliest = middle
+    return latest

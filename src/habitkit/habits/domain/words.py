@@ -51,17 +51,17 @@ def matching(
         habits: The habits of an owner.
         notes: Notes, each with its habit.
     """
-    noted = {habit_id for habit_id, note in notes if _are_in(wanted, note)}
+    in_notes = {habit_id for habit_id, note in notes if _are_in(wanted, note)}
     return [
         habit
         for habit in habits
-        if habit.id in noted or _are_in(wanted, text_of(habit.title, habit.tags))
+        if habit.id in in_notes or _are_in(wanted, text_of(habit.title, habit.tags))
     ]
 
 
 def _are_in(wanted: Sequence[str], text: str) -> bool:
-    found = f" {' '.join(_split(text))}"  # long words may stay whole: no beginning is longer
-    return all(f" {beginning}" in found for beginning in wanted)
+    own_words = f" {' '.join(_split(text))}"  # long words may stay whole: no beginning is longer
+    return all(f" {beginning}" in own_words for beginning in wanted)
 
 
 def _split(text: str) -> list[str]:

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Locked(NamedTuple):
-    """What taking an owner's lock tells.
+    """What taking an owner's lock returns.
 
     Attributes:
         rev: The owner's new revision; it grows by one at each lock.

@@ -28,7 +28,7 @@ IDEMPOTENCY_DAYS = 30
 """How long the record of an idempotency key is kept."""
 
 MAX_MESSAGE_ATTEMPTS = 5
-"""How often an inbox message is tried before it is left for a person to look at."""
+"""How often an inbox message is tried before it is left for a person to check."""
 
 CLAIM_SECONDS = 60
 """How long a claimed delivery is left to the relay that claimed it."""
@@ -39,7 +39,7 @@ _LONGEST_DELAY_SECONDS = 3600
 
 
 def expired(recorded_at: datetime, now: datetime) -> bool:
-    """Tell whether a record is too old to be used."""
+    """Return whether a record is too old to be used."""
     return now - recorded_at > timedelta(days=IDEMPOTENCY_DAYS)
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import astuple, evolve
 
 from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
 from habitkit.coins.domain.model import Settled
@@ -92,7 +93,8 @@ class AuditStoreCases(Contract):
         sums = read(audited_ledger.store, lambda stores: stores.coins.audit.sums())
 
         assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
-        assert all(type(number) is int for each in sums for number in each[1:])
+        numbers = [number for each in sums for number in astuple(each)[1:]]
+        assert all(type(number) is int for number in numbers)
 
     def test_accounts_are_noted_as_unsealed_once(self, audited_ledger: SampleLedger) -> None:
         _unsealed(audited_ledger, WALLET, BOBS)
@@ -191,7 +193,7 @@ class AuditStoreCases(Contract):
         assert forget(4, 99) == 1
 
         erased = [
-            line._replace(memo=None, metadata=None, salt=None) if line.seq != 4 else line
+            evolve(line, memo=None, metadata=None, salt=None) if line.seq != 4 else line
             for line in before
         ]
         assert _lines(audited_ledger, WALLET) == erased

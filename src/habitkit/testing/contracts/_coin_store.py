@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from habitkit.coins.domain.model import Account, Entry, Move, Settled, Transfer
 from habitkit.errors import Duplicate, IntegrityError
@@ -140,13 +141,13 @@ class LedgerCases(Contract):
             return read(ledger, lambda stores: stores.coins.settled(owner, asked))
 
         settle("ada", *rows)
-        settle("ada", rows[1]._replace(amount=0))
-        settle("bob", rows[1]._replace(amount=50))
+        settle("ada", evolve(rows[1], amount=0))
+        settle("bob", evolve(rows[1], amount=50))
         settle("ada")
 
         assert settled("ada", keys[:1]) == {keys[0]: rows[0]}
-        assert settled("ada", [keys[1], "unknown"]) == {keys[1]: rows[1]._replace(amount=0)}
-        assert settled("bob", keys) == {keys[1]: rows[1]._replace(amount=50)}
+        assert settled("ada", [keys[1], "unknown"]) == {keys[1]: evolve(rows[1], amount=0)}
+        assert settled("bob", keys) == {keys[1]: evolve(rows[1], amount=50)}
         assert settled("ada", []) == {}
         assert len(settled("ada", keys)) == len(keys)
 

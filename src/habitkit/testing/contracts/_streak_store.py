@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from habitkit.errors import IntegrityError
-from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Standing, Streak
+from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Streak, Totals
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._habit_store import RUN
 from habitkit.testing.contracts._sample_facts import NOW
@@ -23,10 +23,10 @@ __all__ = ["StreakStoreCases"]
 TODAY = NOW.date()
 
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
-BEST = Standing(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
+BEST = Totals(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
 CHECKPOINTS = (
-    Checkpoint(date(1926, 1, 2), Standing(), None, 0.0, date(1926, 1, 2), date(1926, 1, 2)),
-    Checkpoint(date(1926, 1, 9), Standing(), Standing(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
+    Checkpoint(date(1926, 1, 2), Totals(), None, 0.0, date(1926, 1, 2), date(1926, 1, 2)),
+    Checkpoint(date(1926, 1, 9), Totals(), Totals(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
     Checkpoint(
         date(2020, 2, 29),
         BEST,

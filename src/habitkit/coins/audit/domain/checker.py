@@ -23,7 +23,7 @@ class Checker:
     """Goes through one account's entries and blocks and stops at the first thing that is wrong.
 
     Attributes:
-        entries: How many entries were looked at.
+        entries: How many entries were read.
         sealed: How many of them lie under block hashes.
         partners: The other accounts of the same owner that its transfers have moved.
     """
@@ -32,7 +32,7 @@ class Checker:
         """Begin before the first entry.
 
         Args:
-            account: The account as it stands.
+            account: The account as it is now.
             heads: Where its chain ended at some times, as far as that was kept.
             key: The audit key.
         """
@@ -101,7 +101,7 @@ class Checker:
         return self._found(problem, account.sealed + 1)
 
     def unreadable(self, seq: int, error: Exception) -> Finding:
-        """Return that an entry holds what is none of the values of its column."""
+        """Return that an entry holds a value that its column cannot have."""
         return self._found(f"it cannot be read: {type(error).__name__}: {error}", seq)
 
     def _check_line(self, line: LedgerLine) -> str | None:
@@ -130,7 +130,7 @@ class Checker:
             return f"a {line.kind} {'takes from' if gives else 'gives to'} no {self.account.role}"
         if line.source == line.target:
             partners = rules.roles(line.kind, gives=not gives)
-            if len(partners) == 1:  # else it is a reversal's, and does not tell
+            if len(partners) == 1:  # else it is a reversal's, which does not say
                 self.partners |= partners
         return None
 
@@ -190,7 +190,7 @@ class Checker:
 
 
 def _has_words(line: LedgerLine) -> bool:
-    """Tell whether there is a memo or metadata."""
+    """Return whether there is a memo or metadata."""
     return (line.memo, line.metadata) != (None, None)
 
 

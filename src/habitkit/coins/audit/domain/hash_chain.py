@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["BEGINNING", "block_hash", "first_changed", "hash_prefixes", "line_hash", "words_digest"]
 
 BEGINNING = b""
-"""What stands for the hash of the block before the first."""
+"""What takes the place of the hash of the block before the first."""
 
 _PREFIX_BYTES = 8
 

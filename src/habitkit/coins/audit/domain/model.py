@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from attrs import frozen
@@ -12,7 +12,8 @@ from habitkit.coins.domain.model import Account, Hold, Settled
 __all__ = ["AuditReport", "Block", "Digest", "Finding", "Head", "LedgerExport", "LedgerLine", "Sum"]
 
 
-class LedgerLine(NamedTuple):
+@frozen
+class LedgerLine:
     """An entry with its transfer's facts, as they are found now.
 
     Attributes:
@@ -52,7 +53,8 @@ class LedgerLine(NamedTuple):
     made_at: datetime | None
 
 
-class Digest(NamedTuple):
+@frozen
+class Digest:
     """What block hashes know of a transfer's memo and metadata.
 
     Attributes:
@@ -67,7 +69,8 @@ class Digest(NamedTuple):
     digest: bytes
 
 
-class Block(NamedTuple):
+@frozen
+class Block:
     """A seal on a wallet's entries: their hash, chained to the block before.
 
     Attributes:
@@ -76,7 +79,7 @@ class Block(NamedTuple):
         last: The number of the last one.
         hash: SHA-256, or HMAC-SHA256 with the kit's audit key, of the hash of the block before and
             the hashes of the entries.
-        hash_prefixes: The first 8 bytes of each entry's hash: they tell which one was changed.
+        hash_prefixes: The first 8 bytes of each entry's hash: they show which one was changed.
         at: When it was written, in UTC.
     """
 
@@ -107,7 +110,8 @@ class Head:
     hash: str
 
 
-class Sum(NamedTuple):
+@frozen
+class Sum:
     """A currency in figures. In a sound ledger both sums are 0 and each transfer has two entries.
 
     Attributes:
@@ -146,7 +150,7 @@ class Finding:
 
 @frozen
 class AuditReport:
-    """What an audit has looked at and found.
+    """What an audit has read, and its findings.
 
     Attributes:
         accounts: How many accounts were checked.
