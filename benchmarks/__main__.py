@@ -40,8 +40,8 @@ QUICK = Size(
 
 def main() -> None:
     """Measure, with progress on stderr and the tables on stdout."""
-    given = _arguments()
-    size = QUICK if given.quick else Size()
+    options = _arguments()
+    size = QUICK if options.quick else Size()
     figures = Figures(machine(), size)
     check_statements()
     gc.freeze()  # what is imported stays: the collections before each block need not walk it
@@ -52,7 +52,7 @@ def main() -> None:
             name: str, turns: int, work: Callable[[Callable[[], object]], R], *, server: bool
         ) -> list[R]:
             """Measure one thing, if it was asked for and can be had: a list of one, or none."""
-            if given.only.lower() not in name.lower() or (server and figures.missing):
+            if options.only.lower() not in name.lower() or (server and figures.missing):
                 return []
             task = progress.add_task(name, total=turns)
             try:
@@ -81,9 +81,9 @@ def main() -> None:
         started = timed("import habitkit", size.starts + 1, starts, server=False)
         figures.starts = list(chain.from_iterable(started))
     print(markdown(figures))
-    if given.json is not None:
+    if options.json is not None:
         content = json.dumps(as_json(figures), indent=2)
-        given.json.write_text(f"{content}\n", encoding="utf-8")
+        options.json.write_text(f"{content}\n", encoding="utf-8")
 
 
 def _arguments() -> argparse.Namespace:

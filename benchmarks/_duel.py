@@ -132,7 +132,7 @@ def take_turns(
         count = size.block if number else size.warm_up
         some = list(islice(items, count))
         assert len(some) == count, "too few items"
-        found = []
+        by_side = []
         for turn in range(len(sides)):
             place = (number + turn) % len(sides)
             gc.collect()
@@ -141,9 +141,11 @@ def take_turns(
                 block = sides[place](some)
             finally:
                 gc.enable()
-            found.append(block.results)
+            by_side.append(block.results)
             if number:
                 medians[place].append(median(block.seconds))
-        assert all(results == found[0] for results in found), "the sides found different results"
+        assert all(results == by_side[0] for results in by_side), (
+            "the sides found different results"
+        )
         advance()
     return medians

@@ -58,7 +58,7 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
     """Create habits that were done each day until yesterday, of owners whose accounts are open.
 
     Yesterday's check-in is there as a fact; the days before are in the snapshot alone, because a
-    check-in looks at no other fact than its own.
+    check-in reads no other fact than its own.
 
     Args:
         kit: The kit.

@@ -38,7 +38,7 @@ STATES = {
 STATES_OF_THE_KIT = {
     **STATES,
     "owners": "SELECT owner, rev FROM habitkit_owners ORDER BY owner",
-    "answers": (
+    "idempotency": (
         "SELECT owner, operation, key FROM habitkit_idempotency ORDER BY owner, operation, key"
     ),
     "events": (
@@ -122,7 +122,7 @@ def drift(
         kit: A kit on the database, to audit it.
         fetch: Runs SQL on it.
         before: How many coins all wallets held before.
-        spent: How many were spent, by the answers that the callers got.
+        spent: How many were spent, by the results that the callers got.
         audited: Whose accounts are audited; all by default.
     """
     ((held,),) = fetch(_WALLETS)

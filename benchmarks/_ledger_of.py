@@ -1,8 +1,8 @@
 """A ledger of so many entries, by set-based SQL: as if each transfer had come through the kit.
 
 Every owner has got nine awards of a thousand coins and has spent one coin: twenty entries on three
-accounts, ten transfers, ten events and ten answers. Ids of transfers are scattered over their
-index, as those that are derived of a key are.
+accounts, ten transfers, ten events and ten idempotency records. Ids of transfers are scattered
+over their index, as those that are derived of a key are.
 """
 
 from __future__ import annotations

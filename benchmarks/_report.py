@@ -175,7 +175,7 @@ def _row(result: Result) -> list[str]:
 
 
 def _cpu_model() -> str:
-    """Return the processor's name, as far as the system tells it."""
+    """Return the processor's name, as far as the system says."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(errors="replace").splitlines():

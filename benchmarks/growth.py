@@ -96,8 +96,8 @@ def measure(store: Store, place: Place, size: Size, advance: Callable[[], object
             pairs = zip(seconds, times[0], strict=True)
             ratios = [own / smallest for own, smallest in pairs] if rows else None
             before, owners = _ledger_of.coins_in_wallets(entries), _ledger_of.spenders(entries)
-            found = drift(kit, fetch, before, size.actions, owners.values())
-            rows.append(Grown(store.name, entries, seconds, ratios, found))
+            coins_lost = drift(kit, fetch, before, size.actions, owners.values())
+            rows.append(Grown(store.name, entries, seconds, ratios, coins_lost))
             advance()
         return rows
 

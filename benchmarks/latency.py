@@ -59,7 +59,7 @@ def measured(url: str, each: int) -> tuple[Times, int]:
 
     with ThreadPoolExecutor(THREADS) as executor:
         list(executor.map(work, range(THREADS)))
-    engine.dispose()  # by its end a connection has told its share of the counter
+    engine.dispose()  # by its end a connection has reported its share of the counter
     with engine.connect() as connection:
         deadlocks = int(connection.exec_driver_sql(DEADLOCKS).scalar_one())
     engine.dispose()

@@ -90,7 +90,7 @@ class Result:
 
     @property
     def ratios(self) -> list[float]:
-        """The ratio of each pair of blocks, the way round in which the goal is told."""
+        """The ratio of each pair of blocks, the way round in which the goal is stated."""
         if self.row.goal.times_as_fast is not None:
             return [1 / ratio for ratio in self.times.ratios]
         return self.times.ratios

@@ -1,4 +1,4 @@
-"""How long ``import habitkit`` takes: fresh processes, in turn with others that tell what it is."""
+"""How long ``import habitkit`` takes: fresh processes, in turn with others to compare."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
         calls(lambda _: evaluate(HABIT, facts, now=NOW).best.slots, _nothing),
         calls(lambda _: evaluate(frozen_too, facts, now=NOW).best.slots, _nothing),
     ]
-    loop, checked, state, judged, saved = _turns(size, sides, advance, few=5)
+    loop, checked, state, evaluated, saved = _turns(size, sides, advance, few=5)
     return [
         Row("a loop over the days, 10 years", loop),
         Row(
@@ -147,7 +147,7 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
             _over(checked, loop),
         ),
         Row("full state from the bitmap, 10 years", state, 100e-6, "the loop", _over(state, loop)),
-        Row("evaluate: all facts, 10 years", judged),
+        Row("evaluate: all facts, 10 years", evaluated),
         Row("evaluate: all facts and freezes, 10 years", saved),
     ]
 

@@ -17,7 +17,7 @@ LABEL_COLUMNS = 4
 def year_map(done: Collection[date], year_end: date, title: str) -> Text:
     """Draw the last 53 weeks as a map of seven rows, Monday at the top.
 
-    It is 59 columns wide and needs no colour to be read.
+    It is 59 columns wide and needs no color to be read.
 
     Args:
         done: The days on which the habit was done; those outside the weeks are ignored.

@@ -20,14 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     upgrade = commands.add_parser("upgrade", help="create or upgrade the tables of a database")
     upgrade.add_argument("url", metavar="URL", help="for example postgresql://user@host/database")
     upgrade.add_argument("--schema", help="the database schema to put the tables in")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        found, left = _upgrade(given.url, given.schema)
+        before, after = _upgrade(options.url, options.schema)
     except HabitKitError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    was = f"version {found}" if found else "nothing"
-    sys.stdout.write(f"found {was}, the tables have version {left} now\n")
+    was = f"version {before}" if before else "nothing"
+    sys.stdout.write(f"found {was}, the tables have version {after} now\n")
     return 0
 
 

@@ -18,7 +18,7 @@ _AFTER_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """Tells the time. Inject another one to make time a value of your tests."""
+    """Gives the time. Inject another one to make time a value of your tests."""
 
     def now(self) -> datetime:
         """Return the current instant as an aware datetime in UTC."""
@@ -73,6 +73,6 @@ def is_storable(at: datetime) -> bool:
 
 
 def stopwatch() -> Callable[[], float]:
-    """Return a function that tells the seconds since now, for bounding how long something takes."""
+    """Return a function that gives the seconds since now, for bounding how long something takes."""
     began = time.monotonic()
     return lambda: time.monotonic() - began

@@ -211,7 +211,7 @@ class InsufficientFunds(Refused):
 class BalanceOverflow(Refused):
     """A balance would leave the range of a signed 64-bit integer.
 
-    It does not say the balance: that of a transfer's target is none of the source's business.
+    It does not say the balance: that of a transfer's target is not for the source to know.
 
     Attributes:
         owner: Whose account.
@@ -470,7 +470,7 @@ class UnknownScheme(ConfigurationError):
     """
 
     def __init__(self, scheme: str, known: Sequence[str], expected: str = "") -> None:
-        """Name the scheme and those that are known, and what a URL looks like if it was none."""
+        """Name the scheme and those installed; ``expected`` is what a URL looks like."""
         self.scheme = scheme
         self.known = tuple(known)
         installed = f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}"

@@ -145,7 +145,7 @@ class HabitKit(_EveryOwner):
 
         Args:
             store: Where facts are kept. The kit does not close a store that it was given.
-            clock: Tells the time; the machine's clock by default.
+            clock: Gives the time; the machine's clock by default.
             economy: What facts entitle to; 10 coins a done day and 50 at each seventh of a streak
                 by default.
             reactions: Who else reacts to what, after habitkit's own reactions, in this order.

@@ -34,7 +34,7 @@ class KitSettings:
     """What a kit gives to each of its transactions.
 
     Attributes:
-        clock: Tells ``tx.now``.
+        clock: Gives ``tx.now``.
         new_id: Makes an id of an instant.
         economy: What facts entitle to, and the declared currencies.
         reactions: Who reacts to what, in order.
@@ -94,7 +94,7 @@ def make_settings(
     _expect_store(store)
     _expect_mode(store, asynchronous=asynchronous)
     _expect_rest(clock, economy, audit_key, strength)
-    given_reactions = _all_of(Reaction, reactions, "reactions", "on(HabitCompleted, function)")
+    host_reactions = _all_of(Reaction, reactions, "reactions", "on(HabitCompleted, function)")
     all_subscribers = _all_of(
         Subscriber, subscribers, "subscribers", "subscribe(HabitCompleted, function)"
     )
@@ -105,7 +105,7 @@ def make_settings(
         raise NotSupportedByStore("coins", store.name)
     rules = Economy.default() if economy is None else economy
     own = default_reactions(rules) if has_coins else ()
-    all_reactions = (*own, *given_reactions)
+    all_reactions = (*own, *host_reactions)
     own_classes = {
         kind.__name__: kind
         for reaction in all_reactions
@@ -154,14 +154,14 @@ def _expect_rest(clock: object, economy: object, audit_key: object, strength: ob
         raise ConfigurationError(msg)
 
 
-def _all_of(kind: type[R], given: object, name: str, example: str) -> tuple[R, ...]:
-    """Return what is given as a tuple, all of one kind, which is a tuple itself."""
-    if isinstance(given, Iterable) and not isinstance(given, kind):
-        given = tuple(given)
-        of_kind = tuple(one for one in given if isinstance(one, kind))
-        if len(of_kind) == len(given):
+def _all_of(kind: type[R], values: object, name: str, example: str) -> tuple[R, ...]:
+    """Return values as a tuple, all of one kind, which is a tuple itself."""
+    if isinstance(values, Iterable) and not isinstance(values, kind):
+        values = tuple(values)
+        of_kind = tuple(one for one in values if isinstance(one, kind))
+        if len(of_kind) == len(values):
             return of_kind
-    msg = f"{name}: expected a list such as [{example}], got {given!r}"
+    msg = f"{name}: expected a list such as [{example}], got {values!r}"
     raise ConfigurationError(msg)
 
 

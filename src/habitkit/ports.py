@@ -9,7 +9,7 @@
 | ``EventStore`` | the log of events | ``StoreContract`` |
 | ``OutboxStore`` | deliveries that wait for the relay | ``StoreContract`` |
 | ``InboxStore`` | messages between owners | ``StoreContract`` |
-| ``IdempotencyStore`` | Records of idempotency keys | ``StoreContract`` |
+| ``IdempotencyStore`` | records of idempotency keys | ``StoreContract`` |
 | ``HabitStore`` | habits and their facts | ``HabitsContract`` |
 | ``StreakStore`` | streak snapshots | ``HabitsContract`` |
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |
@@ -17,7 +17,7 @@
 | ``AuditStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
-| ``Clock`` | tells the time | none: one method |
+| ``Clock`` | gives the time | none: one method |
 
 A store says in ``modules`` which modules it supports (``habits``, ``streaks``, ``coins``), and in
 ``capabilities`` what it can do beyond the ports:

@@ -108,7 +108,7 @@ def _is_coroutine_function(run: Any) -> bool:
 
 
 def _name(kind: object) -> str | None:
-    """Return the name of a class of events, or None if it is none."""
+    """Return the name of a class of events, or None if it is not one."""
     if kind is Recorded:
         msg = "expected the type under which events are recorded, such as 'book.read', got Recorded"
         raise TypeError(msg)

@@ -124,7 +124,7 @@ class Store(Protocol):
 class AsyncStore(Protocol):
     """The same for an async host; ``work`` stays a plain function.
 
-    A kit tells it from a ``Store`` by ``run`` or ``close``: one at least is an ``async def``.
+    Its ``run`` or ``close`` is an ``async def``: by that a kit distinguishes it from a ``Store``.
     """
 
     @property

@@ -50,8 +50,8 @@ class Transaction:
         "_chain",
         "_emitted",
         "_locked",
+        "_settings",
         "_wanted",
-        "_wiring",
         "_write",
         "cause",
         "economy",
@@ -76,7 +76,7 @@ class Transaction:
         self.now = settings.clock.now()
         self.economy = settings.economy
         self.scope = scope
-        self._wiring = settings
+        self._settings = settings
         self._write = write
         self._wanted = wanted
         self._locked: dict[str, int] = {}
@@ -103,17 +103,17 @@ class Transaction:
     @property
     def vocabulary(self) -> Mapping[str, type[Event]]:
         """The known classes of events by name."""
-        return self._wiring.vocabulary
+        return self._settings.vocabulary
 
     @property
     def audit_key(self) -> bytes | None:
         """The kit's key for the ledger's block hashes."""
-        return self._wiring.audit_key
+        return self._settings.audit_key
 
     @property
     def strength(self) -> Strength | None:
         """How a slot moves the strength of a habit; None for the default."""
-        return self._wiring.strength
+        return self._settings.strength
 
     @property
     def connection(self) -> object | None:
@@ -122,7 +122,7 @@ class Transaction:
 
     def new_id(self) -> UUID:
         """Return a new time-ordered id."""
-        return self._wiring.new_id(self.now)
+        return self._settings.new_id(self.now)
 
     def caused_id(self, name: str) -> UUID:
         """Return the id of what the present cause brings about under a name: always the same.
@@ -138,19 +138,19 @@ class Transaction:
         self._caused[asked] = None
         return ids.companion(cause, name)
 
-    def own(self, owner: str, kind: str = "owner", given: object = None) -> None:
+    def own(self, owner: str, kind: str = "owner", identifier: object = None) -> None:
         """Refuse what belongs to an owner outside the scope, as if it did not exist.
 
         Args:
             owner: To whom the thing belongs.
             kind: What the caller asked for, for the message.
-            given: The identifier the caller gave; the owner itself by default.
+            identifier: What the caller named it by; the owner itself by default.
 
         Raises:
             NotFound: If there is a scope and this is not its owner.
         """
         if self.scope is not None and owner != self.scope:
-            raise NotFound(kind, owner if given is None else given)
+            raise NotFound(kind, owner if identifier is None else identifier)
 
     def lock(self, *owners: str) -> None:
         """Take the locks of owners, in the order of their names, until the transaction ends.
@@ -188,7 +188,7 @@ class Transaction:
     # -- what happened -------------------------------------------------------------------------
 
     def emit(self, owner: str, events: Sequence[Event]) -> list[Event]:
-        """Tell what happened to a locked owner and let every reaction act on it.
+        """Emit what happened to a locked owner and let every reaction act on it.
 
         Args:
             owner: Whose events they are; the lock must be held.
@@ -214,7 +214,7 @@ class Transaction:
         try:
             if len(chain) > _MAX_ROUNDS:
                 raise ReactionLoop([event.type for event in chain])
-            for types, run in self._wiring.reactions:
+            for types, run in self._settings.reactions:
                 if len(events) == 1:  # the common case
                     batch = [*events] if isinstance(events[0], types) else []
                 else:
@@ -229,7 +229,7 @@ class Transaction:
         """Leave an event for another owner; it is emitted under that owner's own lock.
 
         Args:
-            event: What to tell; ``event.owner`` is the receiver.
+            event: What to emit; ``event.owner`` is the receiver.
             key: Unique for the receiver: the same key a second time does nothing.
 
         Returns:
@@ -273,7 +273,7 @@ class Transaction:
             self._locked[owner] = self.stores.owners.lock(owner).rev
         applied, failures = 0, []
         for message in self.stores.inbox.waiting(owner, limit):
-            kind = self._wiring.vocabulary.get(message.type)
+            kind = self._settings.vocabulary.get(message.type)
             try:
                 with self.savepoint():
                     event = _codec.restore_event(
@@ -299,7 +299,7 @@ class Transaction:
         """
         if not self._emitted:
             return
-        locked, delivered = self._locked, self._wiring.delivered
+        locked, delivered = self._locked, self._settings.delivered
         following: dict[str, int] = {}
         rows = []
         for event in self._emitted:

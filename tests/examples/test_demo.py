@@ -54,7 +54,7 @@ def write_export(place: Path, name: str = "Run", *days: str) -> Path:
 # --- the tour --------------------------------------------------------------------------------
 
 
-def test_the_demo_imports_the_sample_and_tells_where_everything_is(tmp_path):
+def test_the_demo_imports_the_sample_and_prints_where_everything_is(tmp_path):
     said = demo(tmp_path).stdout
 
     assert "1675/1675 days" in said
@@ -90,7 +90,7 @@ def test_the_demo_a_second_time_doubles_nothing_and_says_so(tmp_path):
         assert kit.coins.balance("you").posted == 15
 
 
-def test_each_new_day_is_lived_anew(tmp_path):
+def test_each_new_day_begins_anew(tmp_path):
     days = ("2026-11-01", "2026-11-02")
     first, second = [demo(tmp_path, "--today", day).stdout for day in days]
     assert "nothing happened twice" not in first + second

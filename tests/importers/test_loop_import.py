@@ -123,7 +123,7 @@ def test_new_habits_are_in_the_zone_that_was_named(kit):
     assert kit.habits.get(imported.id).clock.tz == "Asia/Tokyo"
 
 
-def test_it_tells_how_far_it_is(kit):
+def test_it_reports_how_far_it_is(kit):
     steps = []
     loop_csv.import_export(kit, "ada", BOTH, progress=lambda *step: steps.append(step))
     assert steps == [(5, 7), (7, 7)]

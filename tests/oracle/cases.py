@@ -25,8 +25,8 @@ class Case(NamedTuple):
 @st.composite
 def cases(draw, days: int = DAYS) -> Case:
     habit = draw(habits())
-    known = draw(facts(habit, days=draw(st.sampled_from((days, days, days, 10)))))
+    all_facts = draw(facts(habit, days=draw(st.sampled_from((days, days, days, 10)))))
     start = habit.created_at + timedelta(
         days=draw(st.sampled_from((days, days, days, 40, 40, 20, 5, -1)))
     )
-    return Case(habit, known, draw(instants(start=start, days=20)))
+    return Case(habit, all_facts, draw(instants(start=start, days=20)))

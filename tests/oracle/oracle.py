@@ -47,7 +47,7 @@ class Version(NamedTuple):
 
 @define
 class Slot:
-    """A slot; its status is filled in when it is judged."""
+    """A slot; its status is filled in when it is evaluated."""
 
     first: date
     last: date
@@ -272,14 +272,14 @@ class Reader:
             day -= DAY
         return check_in.day == day
 
-    def judge(self, slot: Slot, *, over: bool) -> str:
+    def evaluate(self, slot: Slot, *, over: bool) -> str:
         """Return how a slot stands, repairs and freezes left aside."""
         stands = self.stands(slot, over=over)
         free = [self.free(day, slot.version) for day in slot.days]
-        put_away = self.archived_on is not None and slot.last >= min(self.horizon, self.archived_on)
+        archived = self.archived_on is not None and slot.last >= min(self.horizon, self.archived_on)
         # It holds or follows the day of creation, and nobody could be in time any more.
         unborn = slot.last >= self.created and self.deadline(slot) <= self.habit.created_at
-        if slot.partial or put_away or unborn or free.count(False) < slot.needs:
+        if slot.partial or archived or unborn or free.count(False) < slot.needs:
             always = slot.version.goal.kind in {"avoid", "at_most"}
             return "EXEMPT" if always or stands in {"OPEN", "MISSED"} else stands
         return stands
@@ -330,7 +330,7 @@ class Reader:
     # --- the whole ---
 
     def limit(self) -> date:
-        """Return the last day that is looked at: ten years from today, or the horizon."""
+        """Return the last day that is evaluated: ten years from today, or the horizon."""
         limit: date = max(ten_years_after(self.today), self.horizon)
         return limit
 
@@ -345,7 +345,7 @@ class Reader:
         self.find_spans(history)
         for slot in history:
             slot.deadline = self.deadline(slot)
-            slot.status = self.judge(slot, over=self.now >= slot.deadline)
+            slot.status = self.evaluate(slot, over=self.now >= slot.deadline)
         run, best, ended, purse = self.fold_in_order(history)
 
         upcoming = None
@@ -410,7 +410,7 @@ class Reader:
             if forever and slot.first >= min(forever):
                 return None  # every later day is free
             self.occurrences_of.setdefault(slot.version, set())
-            if slot.last >= self.today and self.judge(slot, over=False) == "OPEN":
+            if slot.last >= self.today and self.evaluate(slot, over=False) == "OPEN":
                 return slot
             slot = next(coming, None)
         return None

@@ -1,4 +1,4 @@
-"""What is judged from a checkpoint on is what is judged from the beginning, whatever the facts."""
+"""Evaluation from a checkpoint on equals evaluation from the beginning, whatever the facts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Story(NamedTuple):
 
 @st.composite
 def rolling_cases(draw) -> Case:
-    """Return a case in which days look at later ones from the beginning, or from a change on."""
+    """Return a case in which days depend on later ones from the beginning, or from a change on."""
     case = draw(cases())
     plans = draw(st.lists(rolling, min_size=1, max_size=3))
     lots = Random(draw(seeds))

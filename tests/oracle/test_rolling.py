@@ -36,16 +36,16 @@ def histories(draw) -> tuple[list[date], int, int, Random]:
 def test_what_is_settled_stays_whatever_is_done_later(history):
     days, n, span, lots = history
     now = FIRST + lots.randrange(-2, 200) * DAY
-    known = [day for day in days if day < now]
-    settled = Spans(known, n, span).settled_before(now)
-    as_it_is = {day for day in automatic(known, n, span) if day < settled}
+    past = [day for day in days if day < now]
+    settled = Spans(past, n, span).settled_before(now)
+    as_it_is = {day for day in automatic(past, n, span) if day < settled}
 
     for share in (0.05, 0.3, 1):
         later = [now + ahead * DAY for ahead in range(3 * span) if lots.random() < share]
-        found = automatic([*known, *later], n, span)
+        found = automatic([*past, *later], n, span)
         assert {day for day in found if day < settled} == as_it_is
-        assert found | {*known, *later} == automatic_days([*known, *later], n, span)
-        assert Spans([*known, *later], n, span).settled_before(now) == settled
+        assert found | {*past, *later} == automatic_days([*past, *later], n, span)
+        assert Spans([*past, *later], n, span).settled_before(now) == settled
 
 
 @hypothesis.given(histories())
@@ -58,7 +58,7 @@ def test_more_is_settled_the_later_it_is(history):
 
 
 @hypothesis.given(histories())
-def test_a_span_before_a_day_tells_all_from_that_day_on(history):
+def test_a_span_before_a_day_determines_all_from_that_day_on(history):
     days, n, span, lots = history
     day = FIRST + lots.randrange(150) * DAY
     near = [it for it in days if it > day - longest(span) * DAY]

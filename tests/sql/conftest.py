@@ -20,8 +20,8 @@ from tests.sql.support import DRIVER_MODES, empty_host_tables, host_engine, make
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
-NEXT_STEP = """
--- A step as a later habitkit may have one.
+NEXT_MIGRATION = """
+-- A migration as a later habitkit may have one.
 ALTER TABLE ${schema}habitkit_owners ADD COLUMN extra TEXT;
 CREATE INDEX ${index_schema}habitkit_owners_extra ON ${same_schema}habitkit_owners (extra);
 """
@@ -83,12 +83,12 @@ def empty_engine(empty_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Let habitkit have, and need, one step more than it has, and return its number."""
-    number, folder = LATEST + 1, tmp_path / "steps"
-    copytree(str(schema._STEPS), folder)
-    (folder / f"{number:04}.sql").write_text(NEXT_STEP)
-    monkeypatch.setattr(schema, "_STEPS", folder)
+def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let habitkit have, and need, one migration more than it has, and return its number."""
+    number, folder = LATEST + 1, tmp_path / "migrations"
+    copytree(str(schema._MIGRATIONS), folder)
+    (folder / f"{number:04}.sql").write_text(NEXT_MIGRATION)
+    monkeypatch.setattr(schema, "_MIGRATIONS", folder)
     for module in (schema, _version):
         monkeypatch.setattr(module, "LATEST", number)
     defaults: Any = schema.upgrade.__kwdefaults__
@@ -100,8 +100,8 @@ def next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
 def engine(request: pytest.FixtureRequest) -> Engine:
     """An engine on a database with the tables of the kit and of the host, of each kind in turn."""
     name = {"sqlite": "sqlite", "postgresql": "postgres"}[request.param]
-    found: Engine = request.getfixturevalue(name)
-    return found
+    chosen_engine: Engine = request.getfixturevalue(name)
+    return chosen_engine
 
 
 @pytest.fixture
@@ -132,9 +132,9 @@ def driver(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, driver: str) -> Engine:
-    """A sync engine on the database, to look at what others see."""
-    found: Engine = request.getfixturevalue("sqlite" if driver == "threads" else "postgres")
-    return found
+    """A sync engine on the database, to see what others see."""
+    chosen_engine: Engine = request.getfixturevalue("sqlite" if driver == "threads" else "postgres")
+    return chosen_engine
 
 
 @pytest.fixture

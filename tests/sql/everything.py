@@ -84,9 +84,9 @@ def send(tx: Transaction) -> None:
 async def seen(kit: Any) -> dict[str, Any]:
     """Return all that a kit shows."""
     coins, streaks = kit.coins, kit.streaks
-    found: dict[str, Any] = {"habits": await done(kit.habits.list("ada"))}
-    for habit in found["habits"]:
-        found[habit.title] = [
+    contents: dict[str, Any] = {"habits": await done(kit.habits.list("ada"))}
+    for habit in contents["habits"]:
+        contents[habit.title] = [
             await done(streaks.state(habit.id)),
             await done(streaks.history(habit.id, date.min, date.max)),
             await done(streaks.done_days(habit.id, date.min, date.max)),
@@ -94,16 +94,16 @@ async def seen(kit: Any) -> dict[str, Any]:
             await done(streaks.explain(habit.id, NOW.date())),
         ]
     for owner in ("ada", "bob", "cleo", "dan"):
-        found[f"coins of {owner}"] = [
+        contents[f"coins of {owner}"] = [
             await done(coins.export(owner)),
             await done(coins.balance(owner)),
             *[await done(coins.holds(owner, ended=ended)) for ended in (False, True)],
             await done(coins.head(owner)),
         ]
-        found[f"events of {owner}"] = await done(kit.events.page(owner, limit=1000))
-    found["ends of time"] = [
+        contents[f"events of {owner}"] = await done(kit.events.page(owner, limit=1000))
+    contents["ends of time"] = [
         (await done(coins.balance("ada", as_of=end))).posted for end in ENDS_OF_TIME
     ]
-    found["audit"] = await done(coins.audit())
-    found["search"] = await done(kit.habits.search("ada", "habit"))
-    return found
+    contents["audit"] = await done(coins.audit())
+    contents["search"] = await done(kit.habits.search("ada", "habit"))
+    return contents

@@ -155,7 +155,7 @@ def messages() -> list[Message]:
 
 
 def records() -> list[IdempotencyRecord]:
-    """Return what idempotency keys were answered with, one a text."""
+    """Return the recorded results of idempotency keys, one a text."""
     request = {f"{n}{text}": text for n, text in enumerate(TEXTS)}
     return [
         IdempotencyRecord("ada", "noted", f"key {text}", request, text, INSTANTS[n % 4])

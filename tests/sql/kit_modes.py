@@ -20,12 +20,12 @@ class _Awaited:
         self._of = of
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._of, name)
-        if not callable(found):
-            return _Awaited(found)
+        attribute = getattr(self._of, name)
+        if not callable(attribute):
+            return _Awaited(attribute)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return found(*args, **kwargs)
+            return attribute(*args, **kwargs)
 
         return call
 

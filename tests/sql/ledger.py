@@ -14,8 +14,8 @@ from habitkit.store import Store, Stores
 from habitkit.testing.contracts._base import read, transact
 from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
+from tests.sql.coin_plan import OWNERS, step
 from tests.sql.kit_modes import at_once, awaited
-from tests.sql.migrations import OWNERS, step
 
 T = TypeVar("T")
 
@@ -60,9 +60,9 @@ def tell(what: str) -> None:
 
 def drift(store: Store) -> dict[str, int]:
     """Return by how much the accounts of each currency fail to sum to zero, in one state."""
-    found = read(store, lambda stores: stores.coins.audit.accounts(None, 10**6, owner=None))
+    all_accounts = read(store, lambda stores: stores.coins.audit.accounts(None, 10**6, owner=None))
     sums: Counter[str] = Counter()
-    for account in found:
+    for account in all_accounts:
         sums[account.currency] += account.balance
     return {currency: amount for currency, amount in sums.items() if amount}
 

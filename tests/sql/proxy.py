@@ -19,7 +19,7 @@ COMMIT = re.compile(rb"COMMIT(?!TED)")  # the statement, not the isolation level
 
 
 class Proxy:
-    """Passes bytes on in both directions until it is told to cut.
+    """Passes bytes on in both directions until it is asked to cut.
 
     Attributes:
         cuts: How many connections were cut so far.
@@ -44,8 +44,8 @@ class Proxy:
         """Cut the next connections that commit.
 
         Args:
-            when: ``before`` the server hears of it, or ``after`` it has answered, in which case
-                the answer is lost.
+            when: ``before`` the server hears of it, or ``after`` it has replied, in which case
+                the reply is lost.
             times: How many.
         """
         self._plan += [when] * times
@@ -94,7 +94,7 @@ class Proxy:
             _close(server)
 
     def _down(self, client: socket.socket, server: socket.socket, lost: threading.Event) -> None:
-        """Pass on what the server answers, unless that is to be lost."""
+        """Pass on what the server sends, unless that is to be lost."""
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
                 if lost.is_set():

@@ -188,7 +188,7 @@ GENERATIONS = ["no generation", "another generation"]
 
 
 def make_tables_of(generation: str, engine: Engine) -> None:
-    """Put tables into an empty database that no step leads from."""
+    """Put tables into an empty database that no migration leads from."""
     if generation == "no generation":
         with engine.begin() as connection:
             for statement in UNRELEASED_TABLES:

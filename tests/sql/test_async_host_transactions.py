@@ -50,9 +50,11 @@ def driver(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest, driver: str) -> Engine:
-    """A sync engine on the host's database, to look at what others see."""
-    found: Engine = request.getfixturevalue("sqlite" if "sqlite" in driver else "postgres")
-    return found
+    """A sync engine on the host's database, to see what others see."""
+    observing_engine: Engine = request.getfixturevalue(
+        "sqlite" if "sqlite" in driver else "postgres"
+    )
+    return observing_engine
 
 
 @pytest.fixture

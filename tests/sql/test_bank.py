@@ -20,9 +20,9 @@ from habitkit.coins.audit.audits import audit
 from habitkit.errors import BatchRefused, HoldEnded, InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import spawn
+from tests.sql.coin_plan import OWNERS
 from tests.sql.kit_modes import at_once, awaited
 from tests.sql.ledger import DAY_SECONDS, all_day, assert_sound, tell, total, total_of
-from tests.sql.migrations import OWNERS
 
 EACH_HAS = 300
 BATCH = 12
@@ -76,7 +76,7 @@ async def work_as_teller(kit: AsyncHabitKit, number: int, count: int) -> int:
 
 
 async def read_all_day(kit: AsyncHabitKit, closed: threading.Event) -> tuple[int, set[int]]:
-    """Look at the whole bank until it closes; return how often, and the totals that were seen."""
+    """Read the whole bank until it closes; return how often, and the totals that were seen."""
     seen: set[int] = set()
     for looked in range(1, 10**6):
         seen.add(await in_one_state(kit, partial(total_of, owners=OWNERS)))

@@ -29,9 +29,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     for name in ("rows", "run", "run_many", "select", "send"):
         method = getattr(Link, name)
 
-        def count(link: Link, *given: Any, name: str = name, method: Any = method) -> Any:
+        def count(link: Link, *args: Any, name: str = name, method: Any = method) -> Any:
             counted[name] += 1
-            return method(link, *given)
+            return method(link, *args)
 
         monkeypatch.setattr(Link, name, count)
     return counted

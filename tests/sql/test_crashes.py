@@ -14,8 +14,8 @@ import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._processes import Worker
+from tests.sql.coin_plan import OWNERS
 from tests.sql.ledger import assert_sound, figures, step_at_once, tell
-from tests.sql.migrations import OWNERS
 from tests.sql.opened import ASYNC_POSTGRES
 from tests.sql.workers import Mode, working
 
@@ -59,7 +59,7 @@ def done_after(said: list[str], last: int) -> int:
 
 
 def assert_kills_cost_no_coin(url: str, mode: Mode, kit: TestKit, kills: int) -> None:
-    """Kill workers of a mode while they commit; look at what they leave by a kit of our own."""
+    """Kill workers of a mode while they commit; check what they leave by a kit of our own."""
     chance = random.Random(kills)
     done = -1
     for _ in range(kills):

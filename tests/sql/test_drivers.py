@@ -92,15 +92,17 @@ async def sides(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterat
         yield made
 
 
-def unequal(found: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+def unequal(read_back: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Return what is not as it should be."""
-    assert set(found) == set(right)
-    return {name: (found[name], right[name]) for name in right if found[name] != right[name]}
+    assert set(read_back) == set(right)
+    return {
+        name: (read_back[name], right[name]) for name in right if read_back[name] != right[name]
+    }
 
 
-def unlike(found: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+def unlike(read_back: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Return what is of another type or has another sign, as 1 and 1.0 are, or 0.0 and -0.0."""
-    pairs = {name: (repr(found[name]), repr(right[name])) for name in right}
+    pairs = {name: (repr(read_back[name]), repr(right[name])) for name in right}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
@@ -111,8 +113,8 @@ async def test_every_driver_reads_what_another_wrote_through_the_ports(sides):
     own = await writer.run(read_ports, write=True)
     assert unequal(own, written()) == {}
     for side in readers:
-        found = await side.run(read_ports, write=True)
-        assert unequal(found, own) == unlike(found, own) == {}, side.driver
+        read_back = await side.run(read_ports, write=True)
+        assert unequal(read_back, own) == unlike(read_back, own) == {}, side.driver
 
 
 async def test_every_kit_shows_what_another_one_did_and_goes_on_from_there(sides, clock):
@@ -122,8 +124,8 @@ async def test_every_kit_shows_what_another_one_did_and_goes_on_from_there(sides
     right = await seen(writer.kit)
     assert right["audit"].ok
     for side in readers:
-        found = await seen(side.kit)
-        assert unequal(found, right) == unlike(found, right) == {}, side.driver
+        read_back = await seen(side.kit)
+        assert unequal(read_back, right) == unlike(read_back, right) == {}, side.driver
 
     for side in [*readers, writer]:
         for habit in right["habits"]:
@@ -133,8 +135,11 @@ async def test_every_kit_shows_what_another_one_did_and_goes_on_from_there(sides
         assert (await done(side.kit.relay.run_once(limit=1000))).failed == ()
         right = await seen(side.kit)
         for other in sides:
-            found = await seen(other.kit)
-            assert unequal(found, right) == unlike(found, right) == {}, (side.driver, other.driver)
+            read_back = await seen(other.kit)
+            assert unequal(read_back, right) == unlike(read_back, right) == {}, (
+                side.driver,
+                other.driver,
+            )
         rebuilt = await done(other.kit.streaks.rebuild(right["habits"][0].id))
         assert rebuilt.repaired == ()
         clock.advance(days=1)

@@ -1,4 +1,4 @@
-"""The first use of a store looks at the version of the tables, whoever made the store."""
+"""The first use of a store checks the version of the tables, whoever made the store."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     """How the tables differ from those needed."""
     name: str = request.param
     if name == "older":
-        request.getfixturevalue("next_step")
+        request.getfixturevalue("next_migration")
     return name
 
 
@@ -67,16 +67,16 @@ def other(empty_engine: Engine, kind: str) -> Engine:
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The looks at the tables, as they happen."""
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The checks of the tables, as they happen."""
     seen: list[Any] = []
-    look = Tables.look
+    check = Tables.check
 
     def watched(tables: Tables, connection: Any) -> None:
         seen.append(connection)
-        look(tables, connection)
+        check(tables, connection)
 
-    monkeypatch.setattr(Tables, "look", watched)
+    monkeypatch.setattr(Tables, "check", watched)
     return seen
 
 
@@ -169,8 +169,8 @@ async def test_a_threaded_store_refuses_tables_of_another_version(sqlite_url, ki
     await store.close()
 
 
-def test_tables_that_are_upgraded_after_a_refusal_are_used(empty_engine, next_step):
-    upgrade(empty_engine, to=next_step - 1)
+def test_tables_that_are_upgraded_after_a_refusal_are_used(empty_engine, next_migration):
+    upgrade(empty_engine, to=next_migration - 1)
     kit = habitkit.testing.kit(store=SqlStore(empty_engine))
     with pytest.raises(SchemaOutdated):
         kit.coins.award("ada", 1, idempotency_key="k")
@@ -180,7 +180,7 @@ def test_tables_that_are_upgraded_after_a_refusal_are_used(empty_engine, next_st
     assert kit.coins.award("ada", 1, idempotency_key="k").amount == 1
 
 
-def test_a_store_looks_once_however_it_is_used(engine, looks):
+def test_a_store_looks_once_however_it_is_used(engine, checks):
     store = SqlStore(engine)
     kit = habitkit.testing.kit(store=store)
 
@@ -190,12 +190,12 @@ def test_a_store_looks_once_however_it_is_used(engine, looks):
     kit.coins.award("ada", 1, idempotency_key="k")
     habitkit.testing.kit(store=store).coins.balance("ada")
 
-    assert len(looks) == 1
+    assert len(checks) == 1
     SqlStore(engine).run(lambda _: None, write=False, keyed=False)
-    assert len(looks) == 2
+    assert len(checks) == 2
 
 
-def test_a_database_opened_by_its_url_is_not_looked_at_again(sqlite, looks):
+def test_a_database_opened_by_its_url_is_not_checked_again(sqlite, checks):
     url = sqlite.url.render_as_string(hide_password=False)
 
     async def live() -> None:
@@ -207,11 +207,11 @@ def test_a_database_opened_by_its_url_is_not_looked_at_again(sqlite, looks):
         kit.coins.balance("ada")
     asyncio.run(live())
 
-    assert looks == []
+    assert checks == []
 
 
 @pytest.mark.parametrize("first", ["a query", "an action"])
-def test_the_first_look_in_a_host_transaction_lets_it_write_and_roll_back(host, looks, first):
+def test_the_first_look_in_a_host_transaction_lets_it_write_and_roll_back(host, checks, first):
     kit = habitkit.testing.kit(store=SqlStore(host))
 
     with host.connect() as connection:
@@ -222,12 +222,12 @@ def test_the_first_look_in_a_host_transaction_lets_it_write_and_roll_back(host, 
         assert services.coins.balance("ada").available == 5
         connection.rollback()
 
-    assert len(looks) == 1
+    assert len(checks) == 1
     assert kit.coins.balance("ada").available == 0
 
 
 @pytest.mark.parametrize("write", [True, False], ids=["an action", "a query"])
-def test_the_first_look_comes_after_sqlite_has_begun(sqlite, looks, write):
+def test_the_first_look_comes_after_sqlite_has_begun(sqlite, checks, write):
     sent: list[str] = []
     with sqlite.connect() as connection:
         driver: Any = connection.connection.driver_connection
@@ -244,4 +244,4 @@ def test_the_first_look_comes_after_sqlite_has_begun(sqlite, looks, write):
         "SELECT * FROM habitkit_schema_version",
         "RELEASE SAVEPOINT sa_savepoint_1",
     ]
-    assert len(looks) == 1
+    assert len(checks) == 1

@@ -1,4 +1,4 @@
-"""What goes wrong inside a transaction of the host, and what the host is told."""
+"""What goes wrong inside a transaction of the host, and the errors that the host gets."""
 
 from __future__ import annotations
 

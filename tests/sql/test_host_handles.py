@@ -148,10 +148,10 @@ def test_a_connection_in_autocommit_mode_is_refused(engine, connect, use):
 @pytest.mark.parametrize("handle", ["engine", "sessionmaker", "cursor", None])
 def test_what_is_no_connection_and_no_session_is_refused_by_name(sqlite, handle):
     kit = habitkit.testing.kit(store=SqlStore(sqlite))
-    given = {"engine": sqlite, "sessionmaker": sessionmaker(sqlite)}.get(str(handle), handle)
+    host_handle = {"engine": sqlite, "sessionmaker": sessionmaker(sqlite)}.get(str(handle), handle)
 
     with pytest.raises(HostTransactionUnsupported, match="Connection, Session or scoped_session"):
-        kit.on(given)
+        kit.on(host_handle)
 
 
 # -- SQLite: others have written since -----------------------------------------------------------

@@ -16,8 +16,8 @@ from habitkit.coins import Posting
 from habitkit.errors import InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of
+from tests.sql.coin_plan import OWNERS
 from tests.sql.ledger import assert_sound, figures, step_at_once, tell, total
-from tests.sql.migrations import OWNERS
 from tests.sql.support import nothing_written, sqlstate_of
 
 pytestmark = pytest.mark.postgres

@@ -109,7 +109,7 @@ def test_a_hold_that_a_full_wallet_has_no_module_for_stops_neither_sweep_nor_oth
 
     assert kit.sweep().expired == 1, "bob's"
     assert kit.coins.balance("ada").posted == LARGEST + 5
-    kit.coins.spend("ada", 5, idempotency_key="room")
+    kit.coins.spend("ada", 5, idempotency_key="space")
     assert kit.sweep().expired == 1
     assert kit.coins.balance("ada").available == LARGEST
     assert_sound(kit, "ada", "bob")
@@ -120,7 +120,7 @@ def test_holds_that_a_full_wallet_has_no_module_for_stop_no_sweep_however_small_
     for n in range(3):
         kit.coins.reserve("ada", 5, idempotency_key=f"held {n}", expires_in_seconds=60)
     kit.coins.award("cleo", 15, idempotency_key="a")
-    kit.coins.transfer("cleo", "ada", 15, idempotency_key="no room any more")
+    kit.coins.transfer("cleo", "ada", 15, idempotency_key="no space any more")
     kit.coins.award("bob", 5, idempotency_key="a")
     kit.coins.reserve("bob", 5, idempotency_key="held", expires_in_seconds=61)
     kit.clock.advance(seconds=61)

@@ -1,4 +1,4 @@
-"""One story told to memory, SQLite and PostgreSQL at once: they must agree after every sentence."""
+"""The same actions on memory, SQLite and PostgreSQL at once: they must agree after every one."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ SIZES = [
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_memory_sqlite_and_postgresql_tell_one_story(sqlite, postgres, size):
+def test_memory_sqlite_and_postgresql_agree(sqlite, postgres, size):
     examples, steps = size
     run_state_machine_as_test(
         lambda: Ledgers([sqlite, postgres]),  # type: ignore[arg-type]

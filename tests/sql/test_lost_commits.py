@@ -185,7 +185,7 @@ def test_a_query_is_simply_asked_again(kit, proxy, call, when):
 
 
 @BOTH_SIDES
-def test_a_key_does_not_help_where_no_answer_ever_comes(kit, proxy, call, when, monkeypatch):
+def test_a_key_does_not_help_where_no_reply_ever_comes(kit, proxy, call, when, monkeypatch):
     monkeypatch.setattr(_retry, "_MAX_ATTEMPTS", 3)
     proxy.cut(when, times=3)
 

@@ -76,7 +76,7 @@ def test_a_server_without_tables_is_refused_with_the_command_that_makes_them(
 
 @pytest.mark.parametrize("opened", OPENERS)
 def test_a_server_with_older_tables_is_refused_with_the_command_that_upgrades_them(
-    fresh_postgres_url, next_step, opened
+    fresh_postgres_url, next_migration, opened
 ):
     engine = create_engine(fresh_postgres_url)
     upgrade(engine, to=1)
@@ -84,7 +84,7 @@ def test_a_server_with_older_tables_is_refused_with_the_command_that_upgrades_th
     with pytest.raises(SchemaOutdated, match=COMMAND) as caught:
         opened(fresh_postgres_url)
 
-    assert (caught.value.found, caught.value.needed) == (1, next_step)
+    assert (caught.value.found, caught.value.needed) == (1, next_migration)
     with engine.connect() as connection:
         assert version(connection) == 1
     engine.dispose()
@@ -181,14 +181,14 @@ def test_a_file_is_created_with_all_tables(sqlite_url):
     engine.dispose()
 
 
-def test_a_file_with_older_tables_is_upgraded(sqlite_url, next_step):
+def test_a_file_with_older_tables_is_upgraded(sqlite_url, next_migration):
     engine = sqlite_engine(sqlite_url)
     upgrade(engine, to=1)
 
     open_sync(sqlite_url)
 
     with engine.connect() as connection:
-        assert version(connection) == next_step
+        assert version(connection) == next_migration
     engine.dispose()
 
 
@@ -376,7 +376,7 @@ def test_a_driver_that_does_not_fit_is_named_with_those_that_do(url):
         "postgresql:host",
     ],
 )
-def test_a_url_that_cannot_be_read_is_refused_without_telling_its_password(url):
+def test_a_url_that_cannot_be_read_is_refused_without_its_password(url):
     with pytest.raises(ConfigurationError, match=r"sqlite:///habits\.db") as caught:
         HabitKit.open(url)
 

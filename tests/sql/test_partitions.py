@@ -155,7 +155,7 @@ def explained_use(engine: Engine) -> dict[str, str]:
 
 
 def convert_and_try(run: Run, kit: TestKit, engine: Engine) -> None:
-    """Go through the page as far as the table's new life."""
+    """Go through the page until the table is partitioned."""
     for block in blocks("Convert"):
         timed(" ".join(block.split())[:50] + " ...", partial(run, block))
     spread, plan, drop = blocks("After")

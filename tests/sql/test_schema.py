@@ -1,4 +1,4 @@
-"""The numbered steps: where they lead, what they keep, and two programs taking them at once."""
+"""The numbered migrations: where they lead, what they keep, and two programs applying them at once."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ def reflected(engine: Engine) -> dict[str, Any]:
     return delivered
 
 
-def test_all_steps_together_lead_to_the_tables_that_the_metadata_describes(
+def test_all_migrations_together_lead_to_the_tables_that_the_metadata_describes(
     empty_engine, request, tmp_path
 ):
     upgrade(empty_engine)
-    by_steps = reflected(empty_engine)
+    by_migrations = reflected(empty_engine)
 
     with empty_engine.begin() as connection:
         for name in reversed([table.name for table in metadata.sorted_tables]):
             connection.exec_driver_sql(f"DROP TABLE {name}")
     metadata.create_all(empty_engine)
 
-    assert {f"columns of {name}" for name in metadata.tables} <= set(by_steps)
-    assert by_steps == reflected(empty_engine)
+    assert {f"columns of {name}" for name in metadata.tables} <= set(by_migrations)
+    assert by_migrations == reflected(empty_engine)
 
 
 def test_what_was_written_before_a_step_is_there_after_it_and_goes_on(empty_engine, request):
@@ -79,7 +79,7 @@ def test_what_was_written_before_a_step_is_there_after_it_and_goes_on(empty_engi
     run = kit.habits.create("ada", "Run", Schedule.daily())
     kit.habits.check_in(run.id, note="it's raining; 5 km")
     before = contents(empty_engine)
-    number = request.getfixturevalue("next_step")
+    number = request.getfixturevalue("next_migration")
 
     assert upgrade(empty_engine) == (LATEST, number)
 
@@ -128,12 +128,12 @@ def test_an_upgrade_of_tables_that_are_up_to_date_changes_nothing(empty_engine):
     assert reflected(empty_engine) == before
 
 
-def test_an_upgrade_never_goes_back(empty_engine, next_step):
+def test_an_upgrade_never_goes_back(empty_engine, next_migration):
     upgrade(empty_engine)
 
-    assert upgrade(empty_engine, to=1) == (next_step, next_step)
+    assert upgrade(empty_engine, to=1) == (next_migration, next_migration)
     with empty_engine.connect() as connection:
-        assert version(connection) == next_step
+        assert version(connection) == next_migration
 
 
 def test_newer_tables_are_left_alone(empty_engine):
@@ -149,12 +149,14 @@ def test_newer_tables_are_left_alone(empty_engine):
     assert reflected(empty_engine) == before
 
 
-@pytest.mark.parametrize("step", range(1, LATEST + 2))
-def test_a_step_that_fails_half_way_leaves_nothing_behind(empty_engine, next_step, step):
-    if step > 1:
-        upgrade(empty_engine, to=step - 1)
+@pytest.mark.parametrize("migration", range(1, LATEST + 2))
+def test_a_migration_that_fails_half_way_leaves_nothing_behind(
+    empty_engine, next_migration, migration
+):
+    if migration > 1:
+        upgrade(empty_engine, to=migration - 1)
     before = reflected(empty_engine)
-    last = statements(step, empty_engine.dialect.name)[-1]
+    last = statements(migration, empty_engine.dialect.name)[-1]
 
     @event.listens_for(empty_engine, "before_cursor_execute")
     def fail(*arguments: Any) -> None:
@@ -166,20 +168,20 @@ def test_a_step_that_fails_half_way_leaves_nothing_behind(empty_engine, next_ste
 
     assert reflected(empty_engine) == before
     event.remove(empty_engine, "before_cursor_execute", fail)
-    assert upgrade(empty_engine) == (step - 1, next_step)
+    assert upgrade(empty_engine) == (migration - 1, next_migration)
 
 
 @pytest.mark.parametrize("start", range(LATEST + 1))
-def test_threads_that_upgrade_at_once_take_each_step_once(empty_url, next_step, start):
+def test_threads_that_upgrade_at_once_apply_each_migration_once(empty_url, next_migration, start):
     engines = [create_engine(empty_url) for _ in range(6)]
     if start:
         upgrade(engines[0], to=start)
 
     outcomes = all_of(partial(upgrade, engine) for engine in engines)
 
-    taken = [outcome for outcome in outcomes if outcome == (start, next_step)]
+    taken = [outcome for outcome in outcomes if outcome == (start, next_migration)]
     assert len(taken) == 1
-    assert sorted({*outcomes} - {*taken}) in ([], [(next_step, next_step)])
+    assert sorted({*outcomes} - {*taken}) in ([], [(next_migration, next_migration)])
     for engine in engines:
         engine.dispose()
 
@@ -223,11 +225,11 @@ def test_an_upgrade_waits_for_another_one_whatever_mode_the_host_gave_its_engine
         _emit_begin(second)
     sent: list[str] = []
     others: list[Any] = []
-    event.listen(second, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    event.listen(second, "before_cursor_execute", lambda *args: sent.append(args[2]))
 
     @event.listens_for(first, "before_cursor_execute")
-    def start_the_second(connection: Connection, *given: Any) -> None:
-        if "INSERT INTO habitkit_schema_version" in given[1] and not others:
+    def start_the_second(connection: Connection, *args: Any) -> None:
+        if "INSERT INTO habitkit_schema_version" in args[1] and not others:
             others.append(spawn(partial(upgrade, second)))
             wait_until(lambda: _waits(connection, sent))
 
@@ -243,20 +245,22 @@ def test_another_database_is_refused_by_name():
 
 
 def test_no_released_step_is_missing_and_none_is_too_many():
-    steps = sorted(ROOT.glob("src/habitkit/backends/sqlalchemy/migrations/*.sql"))
+    migrations = sorted(ROOT.glob("src/habitkit/backends/sqlalchemy/migrations/*.sql"))
 
-    assert [step.name for step in steps] == [f"{n:04}.sql" for n in range(1, LATEST + 1)]
+    assert [migration.name for migration in migrations] == [
+        f"{n:04}.sql" for n in range(1, LATEST + 1)
+    ]
 
 
-def test_the_version_table_has_one_row(empty_engine, next_step):
+def test_the_version_table_has_one_row(empty_engine, next_migration):
     assert upgrade(empty_engine, to=1) == (0, 1)
-    assert upgrade(empty_engine) == (1, next_step)
+    assert upgrade(empty_engine) == (1, next_migration)
 
     with empty_engine.connect() as connection:
-        assert connection.execute(select(schema_version)).all() == [(next_step, GENERATION)]
+        assert connection.execute(select(schema_version)).all() == [(next_migration, GENERATION)]
 
 
-def test_a_wheel_contains_the_steps(tmp_path):
+def test_a_wheel_contains_the_migrations(tmp_path):
     pytest.importorskip("hatchling", reason="a wheel is built by hatchling")
 
     run(
@@ -268,8 +272,8 @@ def test_a_wheel_contains_the_steps(tmp_path):
 
     (wheel,) = tmp_path.glob("*.whl")
     inside = set(zipfile.ZipFile(wheel).namelist())
-    steps = ROOT.glob("src/habitkit/backends/sqlalchemy/migrations/*.sql")
-    assert {str(step.relative_to(ROOT / "src")) for step in steps} <= inside
+    migrations = ROOT.glob("src/habitkit/backends/sqlalchemy/migrations/*.sql")
+    assert {str(migration.relative_to(ROOT / "src")) for migration in migrations} <= inside
 
 
 def test_an_engine_of_the_kits_own_upgrades_a_file_of_the_hosts(tmp_path):

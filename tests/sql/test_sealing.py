@@ -17,8 +17,8 @@ from habitkit.backends.sqlalchemy._audit import Audit
 from habitkit.coins import Posting
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of, spawn
+from tests.sql.coin_plan import OWNERS
 from tests.sql.ledger import assert_sound
-from tests.sql.migrations import OWNERS
 from tests.sql.support import LIMIT_SECONDS, MOMENT_SECONDS
 
 pytestmark = pytest.mark.postgres

@@ -21,7 +21,7 @@ BOB_HAS_MORE = """UPDATE habitkit_entries SET balance = 9 WHERE account_id =
 
 @pytest.fixture
 def sqlite_kit(sqlite: Engine) -> TestKit:
-    """A kit whose database holds whatever it is told to: ada has five entries, bob one."""
+    """A kit whose database holds whatever a test puts into it: ada has five entries, bob one."""
     kit = habitkit.testing.kit(store=SqlStore(sqlite))
     for n in range(5):
         kit.coins.award("ada", 1, idempotency_key=f"{n}", memo="well done", metadata={"n": n})

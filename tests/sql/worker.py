@@ -20,8 +20,8 @@ from habitkit import AsyncHabitKit, HabitKit
 from habitkit.testing import FakeClock
 from habitkit.testing._race_worker import Channel
 from tests.sql.buying import buy
+from tests.sql.coin_plan import step
 from tests.sql.kit_modes import at_once, awaited
-from tests.sql.migrations import step
 
 
 def at_work(channel: Channel, mode: str, url: str, now: str, job: str, *args: str) -> None:

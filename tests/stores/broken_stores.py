@@ -57,7 +57,7 @@ def claims_too_much(store, _):
 
 
 @noticed_by("test_the_store_keeps_exactly_the_modules_whose_contracts_it_is_put_to")
-def lacks_a_room(store, _):
+def lacks_a_module(store, _):
     store.modules = frozenset({"habits", "streaks"})
 
 
@@ -131,7 +131,7 @@ def lends_forever(_, stores):
     stores.outbox.claim = lambda now, until, limit: claim(now, until.replace(year=9999), limit)
 
 
-@noticed_by("test_an_answer_belongs_to_owner_operation_and_key")
+@noticed_by("test_a_record_belongs_to_owner_operation_and_key")
 def mixes_operations_up(_, stores):
     get, put = stores.idempotency.get, stores.idempotency.put
     stores.idempotency.get = lambda owner, _operation, key: get(owner, "", key)
@@ -199,7 +199,7 @@ def knows_no_past(_, stores):
     coins.balance_at = lambda account_id, at: coins._accounts.rows[account_id].balance
 
 
-@noticed_by("test_old_keys_still_answer_after_the_words_are_gone")
+@noticed_by("test_old_keys_still_return_their_result_after_the_words_are_gone")
 def forgets_too_much(_, stores):
     audit, transfers = stores.coins.audit, stores.coins._transfers
 

@@ -60,28 +60,30 @@ def steps(lots: Random) -> list[Step]:
     def check_in(on: date, amount: int) -> Callable[[TestKit, UUID], Any]:
         return lambda kit, habit: kit.habits.check_in(habit, day=on, amount=amount)
 
-    found = [Step(f"check-in {n}", check_in(day(), lots.choice([1, 2, 3, 4]))) for n in range(10)]
+    all_steps = [
+        Step(f"check-in {n}", check_in(day(), lots.choice([1, 2, 3, 4]))) for n in range(10)
+    ]
     skipped, paused, away, old = day(), day(), day(), day() - 9 * DAY
-    found += [
+    all_steps += [
         Step("skip", lambda kit, habit: kit.habits.skip(habit, skipped)),
         Step("pause", lambda kit, habit: kit.habits.pause(habit, paused, paused + 2 * DAY)),
         Step("away", lambda kit, _: kit.habits.pause_all("ada", away, away + DAY)),
         Step("freeze", lambda kit, it: kit.habits.grant_freeze(it, 2, effective_day=away)),
         Step("paper", lambda kit, it: kit.habits.backfill(it, [old], source="paper")),
     ]
-    undone = lots.sample([it.name for it in found if it.name != "paper"], 5)
+    undone = lots.sample([it.name for it in all_steps if it.name != "paper"], 5)
     undone += [f"lived {n}" for n in lots.sample(range(LIVED), 4)]
-    return found + [Step(f"undo {name}", _nothing, name) for name in undone]
+    return all_steps + [Step(f"undo {name}", _nothing, name) for name in undone]
 
 
 def _nothing(_: TestKit, __: UUID) -> None:
     """Undoing is done by name."""
 
 
-def shuffled(found: list[Step], lots: Random) -> list[Step]:
+def shuffled(all_steps: list[Step], lots: Random) -> list[Step]:
     """Return steps in any order in which nothing is taken back before it is there."""
-    order = lots.sample(found, len(found))
-    later = [step for step in order if step.undoes in {it.name for it in found}]
+    order = lots.sample(all_steps, len(all_steps))
+    later = [step for step in order if step.undoes in {it.name for it in all_steps}]
     for step in later:
         order.remove(step)
         names: list[str | None] = [it.name for it in order]
@@ -134,9 +136,9 @@ def still_true(kit: HabitKit) -> set[tuple[str, str]]:
 def outcomes(name: str, orders: int) -> set[Outcome]:
     """Return how so many orders of one set of facts end."""
     lots = Random(name)
-    found = steps(lots)
+    all_steps = steps(lots)
     lived = {n for n in range(LIVED) if lots.random() < 0.85}
-    return {play(PLANS[name], shuffled(found, lots), lived) for _ in range(orders)}
+    return {play(PLANS[name], shuffled(all_steps, lots), lived) for _ in range(orders)}
 
 
 @pytest.mark.parametrize("name", PLANS)

@@ -170,7 +170,7 @@ def test_a_key_that_comes_back_with_another_request_is_refused_and_the_differenc
         assert conflict.differing == differing
 
 
-def test_the_same_request_under_its_key_is_answered_again_and_written_once(kit, run, store):
+def test_the_same_request_under_its_key_gets_its_result_again_and_is_written_once(kit, run, store):
     for call in (
         lambda: kit.habits.check_in(str(run.id).upper(), idempotency_key="used"),
         lambda: kit.coins.award("ada", 5, idempotency_key="used", memo="welcome"),

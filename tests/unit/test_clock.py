@@ -83,7 +83,7 @@ def test_any_other_instant_may_be_stored(value):
     assert storable_instant(value) == value
 
 
-def test_the_machines_clock_tells_utc():
+def test_the_machines_clock_returns_utc():
     before = datetime.now(UTC)
     now = SystemClock().now()
 

@@ -66,7 +66,7 @@ def _offset(at: datetime, tz: ZoneInfo) -> timedelta | None:
     return at.astimezone(tz).utcoffset()
 
 
-# -- the oracle: look at a clock on the wall, every quarter of an hour ---------------------------
+# -- the oracle: read a clock on the wall, every quarter of an hour ---------------------------
 
 
 def wall(at: datetime, tz: ZoneInfo) -> datetime:

@@ -55,7 +55,7 @@ def derived_events(draw):
 
 @given(st.lists(derived_events(), max_size=12))
 def test_each_place_is_due_what_the_last_open_event_of_it_says(events):
-    found = due(events, economy)
+    now_due = due(events, economy)
 
     last = {event.key: event for event in events if not getattr(event, "sealed", False)}
     expected = {}
@@ -66,8 +66,8 @@ def test_each_place_is_due_what_the_last_open_event_of_it_says(events):
             expected[f"{key}:karma"] = ("karma", 3 if earns else 0)
         else:
             expected[f"{key}:streak"] = ("coin", 50 if earns else 0)
-    assert {place: (row.currency, row.amount) for place, row in found.items()} == expected
-    assert all(row.key == place for place, row in found.items())
+    assert {place: (row.currency, row.amount) for place, row in now_due.items()} == expected
+    assert all(row.key == place for place, row in now_due.items())
 
 
 @pytest.mark.parametrize("kind", [HabitCreated, CoinsPosted, Event, int, "HabitCompleted"])
@@ -160,18 +160,18 @@ DONE = HabitCompleted("ada", NOW + HOUR, HABIT, date(2026, 3, 10), "full")
         (None, {"completion": ("karma", 12), "extra": ("coin", 0)}),
     ],
 )
-def test_an_event_is_judged_by_the_rules_in_force_when_it_was_received(received_at, paid):
-    found = due([evolve(DONE, received_at=received_at)], changing)
+def test_an_event_follows_the_rules_in_force_when_it_was_received(received_at, paid):
+    now_due = due([evolve(DONE, received_at=received_at)], changing)
 
     assert {
-        name.rpartition(":")[2]: (row.currency, row.amount) for name, row in found.items()
+        name.rpartition(":")[2]: (row.currency, row.amount) for name, row in now_due.items()
     } == paid
 
 
 def test_what_is_taken_back_is_due_nothing_by_the_rules_of_any_time():
-    found = due([DONE, Retracted("ada", NOW, DONE.type, DONE.key)], changing)
+    now_due = due([DONE, Retracted("ada", NOW, DONE.type, DONE.key)], changing)
 
-    assert {name.rpartition(":")[2]: row.amount for name, row in found.items()} == {
+    assert {name.rpartition(":")[2]: row.amount for name, row in now_due.items()} == {
         "completion": 0,
         "extra": 0,
     }

@@ -38,11 +38,12 @@ REGIONS = [
 
 def zones_of(region: str) -> list[str]:
     """Return the zones of a region, or of none of them, that this machine knows."""
-    known = sorted(available_timezones() - {"Factory", "localtime"})
+    zone_names = sorted(available_timezones() - {"Factory", "localtime"})
     places = {
-        name: name.split("/")[0] if name.split("/")[0] in REGIONS else "others" for name in known
+        name: name.split("/")[0] if name.split("/")[0] in REGIONS else "others"
+        for name in zone_names
     }
-    return [name for name in known if places[name] == region]
+    return [name for name in zone_names if places[name] == region]
 
 
 def transitions(name: str) -> list[datetime]:
@@ -98,12 +99,12 @@ def test_every_instant_of_every_zone_has_one_label_whenever_days_begin(region):
                 hold_the_law(name, change, start)
 
 
-def test_there_are_zones_to_be_looked_at():
+def test_there_are_zones_to_test():
     assert {"Europe/Vienna", "America/New_York"} <= {n for r in REGIONS for n in zones_of(r)}
     assert len(transitions("Europe/Vienna")) == 8
 
 
-def known(name: str) -> ZoneInfo:
+def zone_named(name: str) -> ZoneInfo:
     if name not in available_timezones():
         pytest.skip(f"this machine has no {name}; pip install tzdata")
     return ZoneInfo(name)
@@ -111,7 +112,7 @@ def known(name: str) -> ZoneInfo:
 
 def lengths(name: str, first: date, days: int, start: time = time(0)) -> list[float]:
     """Return how many hours each day lasts."""
-    tz = known(name)
+    tz = zone_named(name)
     edges = [day_boundary(first + n * DAY, tz, start) for n in range(days + 1)]
     hours = [(after - before) / timedelta(hours=1) for before, after in pairwise(edges)]
     for n, before in enumerate(edges[:-1]):
@@ -158,7 +159,7 @@ def test_half_an_hour_of_summer_time():
 @pytest.mark.parametrize(
     ("name", "night", "start", "hours"),
     [
-        # 02:30 is skipped: the day begins at 03:30, and the day before is none the shorter
+        # 02:30 is skipped: the day begins at 03:30, and the day before is no shorter
         ("Europe/Vienna", date(2026, 3, 29), time(2, 30), [24, 23, 24]),
         ("Europe/Vienna", date(2026, 3, 29), time(3), [23, 24, 24]),
         # 02:30 occurs twice: the day begins at the first
@@ -181,7 +182,7 @@ def test_a_day_that_begins_in_a_gap_or_in_an_overlap(name, night, start, hours):
 
 
 def test_the_first_of_two_midnights_begins_the_day():
-    havana = known("America/Havana")
+    havana = zone_named("America/Havana")
     first = datetime(2026, 11, 1, 4, tzinfo=UTC)
 
     assert habit_day(first - TICK, havana) == date(2026, 10, 31)

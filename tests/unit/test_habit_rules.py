@@ -149,7 +149,7 @@ def test_a_season_has_days_that_there_are(season):
 
 
 @pytest.mark.parametrize("now", [5, None, datetime(2026, 1, 1)])  # noqa: DTZ001 - naive
-def test_facts_are_judged_at_an_instant(now):
+def test_facts_are_evaluated_at_an_instant(now):
     habit = Habit(
         UUID(int=1), "ada", "Run", Schedule.daily(), DayClock(), datetime(2026, 1, 1, tzinfo=UTC)
     )

@@ -91,7 +91,7 @@ def test_a_request_that_differs_is_refused_and_the_arguments_are_named(first, se
         assert ", ".join(differing) in str(conflict.value)
 
 
-def test_an_answer_is_given_again_for_thirty_days():
+def test_a_result_is_returned_again_for_thirty_days():
     month = timedelta(days=30)
 
     assert not rules.expired(NOW, NOW)

@@ -526,7 +526,7 @@ def test_a_bound_call_looks_like_its_action_without_the_transaction(kit):
     assert check_in.__module__ == "habitkit.habits.check_ins"
 
 
-def test_a_bound_procedure_looks_like_its_function_without_the_wiring(kit):
+def test_a_bound_workflow_looks_like_its_function_without_the_settings(kit):
     assert list(inspect.signature(kit.sweep).parameters) == ["limit"]
     assert list(inspect.signature(kit.relay.run_once).parameters) == ["limit"]
     assert kit.sweep.__doc__.startswith("Do what only the passing of time can cause")

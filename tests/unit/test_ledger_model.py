@@ -203,7 +203,7 @@ class Both:
         number %= len(self.reserved)
         held, hold_id = self.model.holds[number], self.reserved[number]
         if held.state == state:
-            return  # saying the same again is told elsewhere
+            return  # saying the same again is tested elsewhere
         spent = held.amount if amount is None else amount
 
         def expected() -> None:

@@ -1,4 +1,4 @@
-"""Two kits live the same months; one forgets its checkpoints before each step. Nobody can tell."""
+"""Two kits do the same for months; one drops its checkpoints before each step. Both stay equal."""
 
 from __future__ import annotations
 
@@ -91,19 +91,19 @@ def months(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(FEW))
-def test_checkpoints_change_no_answer(seed):
+def test_checkpoints_change_no_result(seed):
     months(seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(FEW, MANY))
-def test_checkpoints_change_no_answer_in_many_lives(seed):
+def test_checkpoints_change_no_result_in_many_scenarios(seed):
     months(seed)
 
 
 @pytest.mark.parametrize("seed", range(FEW // 3))
-def test_checkpoints_of_rolling_habits_change_no_answer(seed, monkeypatch):
+def test_checkpoints_of_rolling_habits_change_no_result(seed, monkeypatch):
     monkeypatch.setattr(laws, "PLANS", ROLLING)
     months(seed)
 
@@ -111,6 +111,6 @@ def test_checkpoints_of_rolling_habits_change_no_answer(seed, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(FEW // 3, MANY))
-def test_checkpoints_of_rolling_habits_change_no_answer_in_many_lives(seed, monkeypatch):
+def test_checkpoints_of_rolling_habits_change_no_result_in_many_scenarios(seed, monkeypatch):
     monkeypatch.setattr(laws, "PLANS", ROLLING)
     months(seed)

@@ -48,15 +48,15 @@ def each(days: range | list[int], value: int = DONE) -> Marks:
     return {ago(n): value for n in days}
 
 
-def newest_first(found: dict[date, float]) -> list[float]:
-    assert list(found) == sorted(found)
-    return [found[day] for day in reversed(found)]
+def newest_first(computed: dict[date, float]) -> list[float]:
+    assert list(computed) == sorted(computed)
+    return [computed[day] for day in reversed(computed)]
 
 
 def filled_in(marks: Marks, frequency: Frequency, end: date) -> set[date]:
     """Return the days that count, ticked or filled in."""
-    found = entries(marks, frequency=frequency, end=end)
-    return {day for day, value in found.items() if value in {AUTO, DONE}}
+    computed = entries(marks, frequency=frequency, end=end)
+    return {day for day, value in computed.items() if value in {AUTO, DONE}}
 
 
 # -- entries -----------------------------------------------------------------------------------
@@ -64,12 +64,12 @@ def filled_in(marks: Marks, frequency: Frequency, end: date) -> set[date]:
 
 def test_a_done_day_fills_in_the_days_around_it():
     """EntryListTest, testComputeBoolean."""
-    found = entries(each([4, 9, 10]), frequency=Frequency(1, 3), end=ago(0))
+    computed = entries(each([4, 9, 10]), frequency=Frequency(1, 3), end=ago(0))
 
-    assert list(found.values()) == [
+    assert list(computed.values()) == [
         AUTO, AUTO, DONE, DONE, AUTO, AUTO, UNKNOWN, UNKNOWN, DONE, AUTO, AUTO, UNKNOWN, UNKNOWN,
     ]  # fmt: skip
-    assert list(found) == [ago(n) for n in range(12, -1, -1)]
+    assert list(computed) == [ago(n) for n in range(12, -1, -1)]
 
 
 def test_spans_of_a_week_begin_with_their_done_day_and_slide_until_they_touch():
@@ -108,9 +108,9 @@ def test_a_no_within_a_span_is_filled_in_and_a_skip_is_not():
     """EntryListTest, testAddFromInterval, whose spans no frequency makes: here one does."""
     marks = each([5]) | each([4, 1], NO) | each([3], SKIP)
 
-    found = entries(marks, frequency=Frequency(1, 4), end=ago(0))
+    computed = entries(marks, frequency=Frequency(1, 4), end=ago(0))
 
-    assert list(found.values()) == [DONE, AUTO, SKIP, AUTO, NO, UNKNOWN]
+    assert list(computed.values()) == [DONE, AUTO, SKIP, AUTO, NO, UNKNOWN]
 
 
 @pytest.mark.parametrize(
@@ -125,25 +125,25 @@ def test_a_no_within_a_span_is_filled_in_and_a_skip_is_not():
 )
 @pytest.mark.parametrize("den", [30, 31])
 def test_a_month_is_as_long_as_that_of_its_first_day(done, last, den):
-    found = filled_in({done: DONE}, Frequency(1, den), date(2017, 1, 1))
+    computed = filled_in({done: DONE}, Frequency(1, den), date(2017, 1, 1))
 
-    assert (min(found), max(found)) == (done, last)
-    assert len(found) == (last - done).days + 1
+    assert (min(computed), max(computed)) == (done, last)
+    assert len(computed) == (last - done).days + 1
 
 
 def test_amounts_are_left_as_they_are():
     """EntryListTest, testComputeNumerical."""
     marks = {ago(4): 100, ago(9): 200, ago(10): 300}
 
-    found = entries(marks, frequency=Frequency(1, 3), end=ago(4), target=Target(2))
+    computed = entries(marks, frequency=Frequency(1, 3), end=ago(4), target=Target(2))
 
-    assert list(found.values()) == [300, 200, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, 100]
+    assert list(computed.values()) == [300, 200, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, 100]
 
 
 def test_days_out_of_sight_fill_in_others_all_the_same():
-    found = entries(each([8]), frequency=WEEKLY, start=ago(6), end=ago(0))
+    computed = entries(each([8]), frequency=WEEKLY, start=ago(6), end=ago(0))
 
-    assert list(found.values()) == [AUTO] * 5 + [UNKNOWN] * 2
+    assert list(computed.values()) == [AUTO] * 5 + [UNKNOWN] * 2
 
 
 def test_where_nothing_is_known_there_is_one_unknown_day():
@@ -254,10 +254,10 @@ def test_a_skipped_day_leaves_the_score_of_amounts():
 def test_a_skipped_day_adds_three_thousandths_to_the_sums_that_follow():
     marks = {ago(1): SKIP, ago(0): 0}
 
-    found = of_amounts(marks, Target(2), Frequency(1, 7))
+    computed = of_amounts(marks, Target(2), Frequency(1, 7))
 
     kept = 0.5 ** (sqrt(1 / 7) / 13)
-    assert found == pytest.approx([0.003 / 2 * (1 - kept), 0])
+    assert computed == pytest.approx([0.003 / 2 * (1 - kept), 0])
 
 
 def test_a_ceiling_begins_with_a_full_score_and_loses_it_at_its_double():
@@ -272,8 +272,8 @@ def test_a_ceiling_begins_with_a_full_score_and_loses_it_at_its_double():
     assert of_amounts(each(range(500), 3500), most)[0] == pytest.approx(0.25, abs=CLOSE)
     assert of_amounts(each([1], 10_000_000), most)[0] == pytest.approx(0.950773, abs=CLOSE)
     for amount in (0, 1000):
-        found = of_amounts({ago(1): amount, ago(0): 5000}, most)
-        assert found[0] == pytest.approx(0.948077, abs=CLOSE)
+        computed = of_amounts({ago(1): amount, ago(0): 5000}, most)
+        assert computed[0] == pytest.approx(0.948077, abs=CLOSE)
 
 
 def test_a_target_of_nothing_is_always_reached_and_a_ceiling_of_nothing_by_nothing_alone():
@@ -294,9 +294,9 @@ def test_ticks_cannot_reach_more_than_once_a_day():
 
 
 def test_scores_begin_where_they_are_asked_to():
-    found = of_amounts(each(range(30), 2000), Target(2), start=ago(19))
+    computed = of_amounts(each(range(30), 2000), Target(2), start=ago(19))
 
-    assert found == close(TWENTY_DAYS)
+    assert computed == close(TWENTY_DAYS)
 
 
 # -- streaks -----------------------------------------------------------------------------------
@@ -348,8 +348,8 @@ def test_each_amount_must_meet_the_target_by_itself(target, expected):
 
     runs = streaks(marks, frequency=WEEKLY, end=TODAY, target=target)
 
-    found = [n for n in range(10) if any(run.first <= ago(n) <= run.last for run in runs)]
-    assert found[::-1] == expected
+    computed = [n for n in range(10) if any(run.first <= ago(n) <= run.last for run in runs)]
+    assert computed[::-1] == expected
 
 
 # -- a slow reading of the rules ---------------------------------------------------------------
@@ -396,14 +396,14 @@ def slow_scores(values: list[int], frequency: Frequency, target: Target | None) 
         else:
             part = max(0, 2 - amount / target.amount) if target.amount else 0
         parts.append(part)
-    found = []
+    computed = []
     for at in range(len(parts)):
         scored = [part for part in parts[: at + 1] if part is not None]
         begun = 1 if target is not None and target.kind == "at_most" else 0
         weights = [(1 - kept) * kept**n for n in reversed(range(len(scored)))]
         past = sum(w * part for w, part in zip(weights, scored, strict=True))
-        found.append(begun * kept ** len(scored) + past)
-    return found
+        computed.append(begun * kept ** len(scored) + past)
+    return computed
 
 
 def slow_streaks(values: list[int], days: list[date], target: Target | None) -> list[Run]:
@@ -463,13 +463,13 @@ def test_all_results_are_those_of_a_slow_reading(history):
     def read(function):
         return function(marks, frequency=frequency, start=start, end=end, target=target)
 
-    found = read(scores)
+    computed = read(scores)
     expected = slow_scores(values, frequency, target)
     assert read(entries) == dict(zip(days, values, strict=True))
-    assert list(found) == days
+    assert list(computed) == days
     assert all(
         isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
-        for one, other in zip(found.values(), expected, strict=True)
+        for one, other in zip(computed.values(), expected, strict=True)
     )
     assert read(streaks) == slow_streaks(values, days, target)
 
@@ -479,14 +479,14 @@ def test_all_results_are_those_of_a_slow_reading(history):
 def test_by_default_all_that_is_known_is_shown(history):
     marks, frequency, target, *_, end = history
 
-    found = entries(marks, frequency=frequency, end=end, target=target)
+    computed = entries(marks, frequency=frequency, end=end, target=target)
 
     long_ago = entries(marks, frequency=frequency, start=date(2022, 1, 1), end=end, target=target)
     known = [day for day, value in long_ago.items() if value != UNKNOWN]
     if target is not None:
         known += [day for day in marks if day <= end]
-    assert min(found) == min(known, default=end)
-    assert max(found) == end
+    assert min(computed) == min(known, default=end)
+    assert max(computed) == end
 
 
 # -- what cannot be ----------------------------------------------------------------------------

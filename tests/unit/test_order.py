@@ -22,7 +22,7 @@ OPEN = {TODAY, TODAY - DAY, TODAY - 2 * DAY}  # the day before them ended more t
 ZONES = [None, "Pacific/Pago_Pago", "Pacific/Kiritimati", "Europe/Vienna"]
 
 
-# -- scripts: weeks lived day by day, then facts in any order while the clock stands still --------
+# -- scripts: weeks day by day, then facts in any order while the clock stands still --------
 
 
 @frozen
@@ -140,7 +140,7 @@ def still_true(kit: HabitKit) -> set[tuple[str, str]]:
     return true
 
 
-# -- the oracle: look at the facts that are left -------------------------------------------------
+# -- the oracle: only the facts that are left -------------------------------------------------
 
 
 def oracle(script: Script) -> tuple[set[date], int, set[tuple[str, str]]]:

@@ -89,7 +89,7 @@ async def test_an_async_kit_opens_by_url(own_backends):
         assert (await kit.habits.check_in(run.id)).coins == 10
 
 
-def test_the_packages_own_schemes_are_opened_without_a_look_at_what_is_installed(monkeypatch):
+def test_the_packages_own_schemes_are_opened_without_reading_what_is_installed(monkeypatch):
     monkeypatch.delattr(plugins, "entry_points")
 
     plugins.open_store("memory://").close()
@@ -141,7 +141,7 @@ def test_what_is_no_url_is_refused_with_one_that_is(own_backends, url):
         b"postgresql://ada:hush@host/db",
     ],
 )
-def test_what_is_almost_a_url_is_refused_without_telling_its_password(own_backends, url):
+def test_what_is_almost_a_url_is_refused_without_its_password(own_backends, url):
     with pytest.raises(UnknownScheme, match=r"no backend for .\*\*\*@host/db") as refusal:
         HabitKit.open(url)
 

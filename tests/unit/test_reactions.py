@@ -167,7 +167,7 @@ def test_by_default_what_is_done_is_rewarded():
     assert default_reactions(Economy.without_rewards()) == ()
 
 
-# -- what a repeated request answers -------------------------------------------------------------
+# -- what a repeated request returns -------------------------------------------------------------
 
 
 @frozen
@@ -185,7 +185,7 @@ def cheer(tx, owner, events):
 
 
 @pytest.mark.parametrize("declared", [(Cheered,), (Cheered, Event), (Event, Recorded, Cheered)])
-def test_a_repeated_answer_holds_a_hosts_events_as_the_classes_that_the_kit_knows(store, declared):
+def test_a_repeated_result_holds_a_hosts_events_as_the_classes_that_the_kit_knows(store, declared):
     reactions = [on(HabitCompleted, cheer), on(*declared, react)]
     kit = habitkit.testing.kit("2026-03-10T12:00Z", store=store, reactions=reactions)
     run = kit.habits.create("ada", "Run", Schedule.daily())
@@ -199,7 +199,7 @@ def test_a_repeated_answer_holds_a_hosts_events_as_the_classes_that_the_kit_know
     assert [type(event) for event in again.events] == [type(event) for event in first.events]
 
 
-def test_each_kit_answers_by_the_classes_that_it_knows_itself(store):
+def test_each_kit_repeats_results_by_the_classes_that_it_knows_itself(store):
     knows = [on(HabitCompleted, cheer), on(Cheered, react)]
     kit = habitkit.testing.kit(store=store, reactions=knows)
     run = kit.habits.create("ada", "Run", Schedule.daily())
@@ -215,7 +215,7 @@ def test_each_kit_answers_by_the_classes_that_it_knows_itself(store):
     assert cheers() == [Recorded]
 
 
-def test_an_answer_outlives_a_change_of_a_hosts_class(store):
+def test_a_record_outlives_a_change_of_a_hosts_class(store):
     kit = habitkit.testing.kit(store=store, reactions=[on(HabitCompleted, cheer)])
     run = kit.habits.create("ada", "Run", Schedule.daily())
     first = kit.habits.check_in(run.id, idempotency_key="tap")
@@ -279,13 +279,13 @@ def test_a_reaction_acts_inside_the_transaction_on_the_events_of_its_types(store
 def test_reactions_act_in_the_order_in_which_they_were_given_after_the_kits_own():
     order = []
 
-    def remember(name):
+    def record(name):
         return lambda tx, owner, events: order.append(
             (name, tx.coins.accounts((owner,), "coin") != [])
         )
 
     kit = habitkit.testing.kit(
-        reactions=[on(HabitCompleted, remember("first")), on(HabitCompleted, remember("second"))]
+        reactions=[on(HabitCompleted, record("first")), on(HabitCompleted, record("second"))]
     )
     kit.habits.check_in(kit.habits.create("ada", "Run", Schedule.daily()).id)
 

@@ -115,7 +115,7 @@ def test_a_rule_recurs_if_dateutil_finds_a_day_of_it(frequency, interval, parts,
 
 
 def test_a_rule_may_wait_for_centuries():
-    """The 29th of February of a year that is no multiple of 400 but of 100 is none."""
+    """The 29th of February of a year that is a multiple of 100 but not of 400 does not exist."""
     rare = "FREQ=YEARLY;INTERVAL=100;BYMONTH=2;BYMONTHDAY=29"
     assert recurrences.next_day(rare, date(2100, 1, 1), date(2100, 1, 1)) == date(2400, 2, 29)
     assert recurrences.next_day(rare, date(2400, 1, 1), date(2401, 1, 1)) == date(2800, 2, 29)

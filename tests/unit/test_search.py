@@ -151,13 +151,13 @@ def test_what_is_undone_by_an_error_is_not_found(kit, store, run):
 
 
 def test_habits_of_others_are_not_found(kit, run):
-    theirs = kit.habits.create("Ada", "Run", DAILY)
-    kit.habits.check_in(theirs.id, note="great")
+    others_habit = kit.habits.create("Ada", "Run", DAILY)
+    kit.habits.check_in(others_habit.id, note="great")
     alike = {"plumless": "plum", "buckeroo": "buck"}  # whose CRC-32 is the same
     made = {owner: kit.habits.create(owner, title, DAILY) for owner, title in alike.items()}
 
     assert kit.habits.search("ada", "run") == [run]
-    assert kit.habits.search("Ada", "run") == kit.habits.search("Ada", "great") == [theirs]
+    assert kit.habits.search("Ada", "run") == kit.habits.search("Ada", "great") == [others_habit]
     assert kit.habits.search("ada", "great") == []
     assert kit.habits.search("plumless", "plum") == [made["plumless"]]
     assert kit.habits.search("plumless", "buck") == []

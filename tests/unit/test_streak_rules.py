@@ -138,7 +138,7 @@ def test_done_days_are_earned_if_nothing_else_is_said(done):
 
 
 @given(histories, turns)
-def test_any_sequence_of_marks_equals_a_bitmap_built_of_the_outcome(history, sequence):
+def test_any_sequence_of_changes_equals_a_bitmap_built_of_the_outcome(history, sequence):
     snapshot, (done, earned) = built(history, rev=0), (set(history[0]), set(history[1]))
 
     for rev, (day, is_done, is_earned) in enumerate(sequence, start=1):
@@ -150,7 +150,7 @@ def test_any_sequence_of_marks_equals_a_bitmap_built_of_the_outcome(history, seq
 
 
 @given(histories, st.lists(days))
-def test_many_days_marked_as_done_at_once_earn_nothing(history, more):
+def test_many_days_set_to_done_at_once_earn_nothing(history, more):
     done, earned = history
 
     assert bitmap.set_done(built(history), iter(more), 5) == built((done | {*more}, earned), 5)

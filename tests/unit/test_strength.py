@@ -26,7 +26,7 @@ STEPS = ("now", "check_in", "check_in", "edit", "undo", "many", "pause", "change
 
 
 def counted(previous, slot):
-    """Count slots; it can be told from the default after any of them."""
+    """Count slots; it differs from the default after any of them."""
     return previous + 1 if slot.status == "DONE" else previous / 2 - 0.25
 
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_called_is_refused(wrong):
 
 
 class Steady:
-    """A strength with something to remember."""
+    """A strength with a state of its own."""
 
     def __call__(self, previous, _):
         return previous

@@ -359,7 +359,7 @@ async def test_the_sweep_stops_at_its_limit_and_says_whether_there_is_more(make_
     assert [report.more for report in reports] == [True, True, False, False]
 
 
-async def test_the_sweep_forgets_answers_after_thirty_days_and_no_earlier(make_call):
+async def test_the_sweep_deletes_idempotency_records_after_thirty_days_and_no_earlier(make_call):
     call = make_call()
     await call("coins.award", "ada", 1, idempotency_key="k")
 

@@ -41,7 +41,7 @@ def test_a_clock_can_be_turned_forth_and_back():
         NOON.astimezone(timezone(timedelta(hours=-5))),
     ],
 )
-def test_a_clock_is_set_to_an_instant_of_any_zone_and_tells_utc(now):
+def test_a_clock_is_set_to_an_instant_of_any_zone_and_returns_utc(now):
     set_at_first, set_later = FakeClock(now), FakeClock()
     set_later.set(now)
 

@@ -33,21 +33,21 @@ def test_a_window_never_closes_before_its_day(day, day_start, closes, expected):
     assert ends.tzinfo is UTC
 
 
-def test_who_is_paused_for_long_waits_no_longer_for_an_answer(kit, monkeypatch):
-    judged: list[object] = []
+def test_who_is_paused_for_long_waits_no_longer_for_a_result(kit, monkeypatch):
+    evaluated: list[object] = []
     evaluate_slot = slot_status.evaluate_slot
 
     def counting(history, version, span, **open_still):
-        judged.append(span)
+        evaluated.append(span)
         return evaluate_slot(history, version, span, **open_still)
 
     monkeypatch.setattr(evaluation, "evaluate_slot", counting)
     read = kit.habits.create("ada", "Read", Schedule.daily(season=((6, 1), (8, 31))))
     kit.habits.check_in(read.id)
     assert kit.streaks.state(read.id).expires_at is not None
-    assert len(judged) < 5
+    assert len(evaluated) < 5
 
     kit.habits.pause(read.id, kit.clock.now().date())
 
     assert kit.streaks.state(read.id).expires_at is None
-    assert len(judged) < 10
+    assert len(evaluated) < 10

@@ -43,8 +43,8 @@ class Tampering:
         self._run(f"INSERT INTO {table} ({names}) VALUES ({places})", row)  # noqa: S608 - as above
 
     def _run(self, statement: str, *values: Mapping[str, Any]) -> None:
-        given = [_stored(value) for each in values for value in each.values()]
-        assert self.connection.execute(statement, given).rowcount == 1
+        parameters = [_stored(value) for each in values for value in each.values()]
+        assert self.connection.execute(statement, parameters).rowcount == 1
 
 
 def _each(values: Mapping[str, Any], between: str = " AND ") -> str:

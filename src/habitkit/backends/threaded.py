@@ -58,8 +58,8 @@ class ThreadedStore:
     @property
     def capabilities(self) -> Collection[str]:
         """The wrapped store's capabilities; host transactions only where ``on`` was given."""
-        given = set(self._store.capabilities)
-        return given if self._on is not None else given - {"host_transactions"}
+        capabilities = set(self._store.capabilities)
+        return capabilities if self._on is not None else capabilities - {"host_transactions"}
 
     async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
         """Run ``work`` in one transaction in a thread."""

@@ -54,7 +54,7 @@ def read_own_file(file: str, text: str) -> Iterator[Mark]:
         Its days, in the order of the file.
 
     Raises:
-        ImportRefused: A column is missing, a row does not fit or a date is none.
+        ImportRefused: A column is missing, a row does not fit or a date cannot be read.
     """
     value_at, notes_at, width = 1, 2, 0
     for line, cells in rows(file, text):
@@ -95,7 +95,7 @@ def read_table(
 
     Raises:
         ImportRefused: A column belongs to no habit or to the same one twice, a row
-            does not fit, a date is none or there are too many.
+            does not fit, a date cannot be read or there are too many.
     """
     # One released version printed its internal record into each cell.
     lines = rows(file, _DEBUG_CELL.sub(r"\1", text), quoted=False)
@@ -122,7 +122,7 @@ def read_table(
 
 
 def _table_columns(file: str, line: int, header: list[str], names: Iterable[str]) -> list[str]:
-    """Tell the names in a header that does not quote them, so commas split them."""
+    """Return the names in a header that does not quote them, so commas split them."""
     spellings: dict[tuple[str, ...], str] = {}
     for name in names:
         escaped = name.replace('"', '""')

@@ -3,7 +3,7 @@
 The files, as the app has written them over the years:
 
 `Habits.csv` lists every habit. Several headers exist; columns are found by name, and
-those that are not needed here (colours, the tags of later versions) are passed over.
+those that are not needed here (colors, the tags of later versions) are ignored.
 
 `001 Wake up early/Checkmarks.csv`, one folder per habit, holds its days, newest first:
 at first `2015-01-25,2` without a header, later `Date,Value,Notes` and words for the

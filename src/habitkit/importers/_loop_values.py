@@ -58,7 +58,7 @@ class LoopHabit:
         numerator: How many times it is due ...
         denominator: ... in how many days; `3` in `7` is three times a week. Loop
             does not forbid a numerator above the denominator.
-        archived: Whether it was put away; older exports never say so.
+        archived: Whether it is archived; older exports never say so.
         entries: At most one per day, oldest first. A day without an entry is
             unknown.
         position: Its place in Loop's list, from 1; also the number of its folder.

@@ -10,7 +10,7 @@ is added. A habit that was renamed in Loop in between is a new one; a day that w
 stays done here.
 
 Not everything has a place here yet. What an import simplifies or leaves behind, it says in
-``ImportedHabit.remarks``; questions, descriptions and colours stay behind without a word.
+``ImportedHabit.remarks``; questions, descriptions and colors are left out without a remark.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
 
 
 def _key(habit: LoopHabit) -> str:
-    """Return what a habit is known by: its name, which is unique in an export."""
+    """Return the idempotency key of a habit: its name, which is unique in an export."""
     return f"{SOURCE}:{ids.derived_id(SOURCE, habit.name)}"
 
 

@@ -218,10 +218,10 @@ class _Story:
         """Take some of the facts back, some of them twice, and one that nobody has seen."""
         numbers = st.integers(0, len(self.facts) + 1)
         for number in self.draw(st.lists(numbers, max_size=4)):
-            found = self.facts[number] if number < len(self.facts) else None
-            habit_id = getattr(found, "habit_id", None)
-            named = self.fact_id(number + 1_000_000) if found is None else found.id
-            if isinstance(found, Void):
+            fact = self.facts[number] if number < len(self.facts) else None
+            habit_id = getattr(fact, "habit_id", None)
+            named = self.fact_id(number + 1_000_000) if fact is None else fact.id
+            if isinstance(fact, Void):
                 continue
             at = self.habit.created_at + self.days * _DAY
             self.facts.append(Void(self.new_id(), habit_id, self.habit.owner, named, at))

@@ -88,8 +88,8 @@ _RULES = (
 def zones() -> SearchStrategy[str]:
     """Return names of zones of the tz database, those with hard days the likelier ones."""
     everywhere = sorted(available_timezones() - _NO_PLACES) or ["UTC"]
-    known = [name for name in _HARD_ZONES if name in everywhere] or ["UTC"]
-    return weighed((3, st.sampled_from(known)), (1, st.sampled_from(everywhere)))
+    hard = [name for name in _HARD_ZONES if name in everywhere] or ["UTC"]
+    return weighed((3, st.sampled_from(hard)), (1, st.sampled_from(everywhere)))
 
 
 def instants(*, start: datetime | None = None, days: int = 90) -> SearchStrategy[datetime]:

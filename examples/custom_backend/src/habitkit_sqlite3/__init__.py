@@ -1,7 +1,7 @@
 """A store for habitkit on the standard library's sqlite3 alone: an example of a backend.
 
-This page opens the database and runs transactions, ``_journal`` keeps what the frame needs,
-``_rooms`` keeps habits and streaks, ``_coins`` the ledger.
+This module opens the database and runs transactions. ``_journal`` holds the ports that every store
+has, ``_habits`` those of habits and streaks, ``_coins`` those of the ledger.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Sqlite3Store:
     """Keeps the facts of every module in one SQLite file.
 
     This process has one connection and lets one transaction at a time use it. Other processes have
-    theirs; SQLite lets one of them write at a time, and the others wait. So several transactions
-    are never open for writing at once (no ``concurrent_writers``), but several processes may work
-    on one file (``shared``).
+    connections of their own; SQLite lets one of them write at a time, and the others wait. So
+    several transactions are never open for writing at once (no ``concurrent_writers``), but several
+    processes may work on one file (``shared``).
     """
 
     name = "sqlite3"
@@ -54,6 +54,7 @@ class Sqlite3Store:
             isolation_level=None,  # we begin and end transactions ourselves
             check_same_thread=False,  # the lock above sees to that
         )
+        self._connection.row_factory = sqlite3.Row  # columns by name
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(SCHEMA)

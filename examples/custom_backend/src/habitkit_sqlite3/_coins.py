@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
+from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,13 @@ from habitkit.coins.audit.domain.model import Block, LedgerLine, Sum
 from habitkit.coins.domain.model import Account, Entry, Hold, Settled, Transfer
 from habitkit.errors import IntegrityError
 
-from ._facts import Port, added_once, json_list, text
+from ._facts import Port, added_once, instant_or_none, json_list, text, text_or_null
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from habitkit.coins.audit.domain.model import Digest
-    from habitkit.coins.domain.model import Kind, Move
+    from habitkit.coins.domain.model import Move
 
 __all__ = ["Coins"]
 
@@ -42,16 +42,27 @@ class Coins(Port):
             " WHERE currency = ? AND owner IN (SELECT value FROM json_each(?))",
             (currency, json_list(owners)),
         )
-        return [_account(*row) for row in rows]
+        return [_account(row) for row in rows]
 
     def open(self, accounts: Sequence[Account]) -> None:
         for account in accounts:
-            row = (str(account.id), *account[1:6], text(account.at), *account[7:])
+            row = {
+                "id": str(account.id),
+                "owner": account.owner,
+                "role": account.role,
+                "currency": account.currency,
+                "balance": account.balance,
+                "seq": account.seq,
+                "at": text(account.at),
+                "floor": account.floor,
+                "debt": account.debt,
+                "sealed": account.sealed,
+            }
             with added_once("account"):
-                self.execute("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self.insert("accounts", row)
 
     def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
-        with _held_true():
+        with _integrity_errors():
             self.execute(
                 "UPDATE accounts SET floor = ?, debt = ? WHERE id = ?",
                 (floor, debt, str(account_id)),
@@ -62,13 +73,26 @@ class Coins(Port):
             raise IntegrityError("the moves do not sum to zero")
         for transfer in transfers:
             with added_once("transfer"):
-                self.execute(
-                    "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-                    _row(transfer),
-                )
-        with _held_true():
+                self._add(transfer)
+        with _integrity_errors():
             for move in moves:
                 self._move(move)
+
+    def _add(self, transfer: Transfer) -> None:
+        metadata = None if transfer.metadata is None else json.dumps(transfer.metadata)
+        row = {
+            "id": str(transfer.id),
+            "kind": transfer.kind,
+            "source": transfer.source,
+            "target": transfer.target,
+            "currency": transfer.currency,
+            "amount": transfer.amount,
+            "memo": transfer.memo,
+            "at": text(transfer.at),
+            "metadata": metadata,
+            "reverses": None if transfer.reverses is None else str(transfer.reverses),
+        }
+        self.insert("transfers", row)
 
     def _move(self, move: Move) -> None:
         account_id, at = str(move.account_id), text(move.at)
@@ -79,8 +103,15 @@ class Coins(Port):
         if moved.rowcount != 1:
             msg = f"account {account_id} has moved on since it was read"
             raise IntegrityError(msg)
-        row = (account_id, move.seq, str(move.transfer_id), move.amount, move.balance, at)
-        self.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = {
+            "account_id": account_id,
+            "seq": move.seq,
+            "transfer_id": str(move.transfer_id),
+            "amount": move.amount,
+            "balance": move.balance,
+            "at": at,
+        }
+        self.insert("entries", row)
 
     def transfer(self, transfer_id: UUID) -> Transfer | None:
         row = self.execute(
@@ -88,28 +119,29 @@ class Coins(Port):
             " FROM transfers WHERE id = ?",
             (str(transfer_id),),
         ).fetchone()
-        return _transfer(*row) if row else None
+        return _transfer(row) if row else None
 
     def reversal_of(self, transfer_id: UUID) -> UUID | None:
         row = self.execute(
             "SELECT id FROM transfers WHERE reverses = ?", (str(transfer_id),)
         ).fetchone()
-        return UUID(row[0]) if row else None
+        return UUID(row["id"]) if row else None
 
     def entries(
         self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
     ) -> list[Entry]:
         if newest_first:
-            query = "SELECT * FROM statements WHERE account_id = ? AND seq < ? ORDER BY seq DESC"
+            wanted = "account_id = ? AND seq < ? ORDER BY seq DESC"
             start = 2**63 - 1 if after is None else after
         else:
-            query = "SELECT * FROM statements WHERE account_id = ? AND seq > ? ORDER BY seq"
+            wanted = "account_id = ? AND seq > ? ORDER BY seq"
             start = 0 if after is None else after
-        rows = self.execute(f"{query} LIMIT ?", (str(account_id), start, limit))
-        return [
-            Entry(seq, UUID(of), kind, memo, amount, balance, instant(at), _json(metadata))
-            for _, seq, of, kind, memo, amount, balance, at, metadata in rows
-        ]
+        rows = self.execute(
+            "SELECT seq, transfer_id, kind, memo, amount, balance, at, metadata"  # noqa: S608 - our own words
+            f" FROM statements WHERE {wanted} LIMIT ?",
+            (str(account_id), start, limit),
+        )
+        return [_entry(row) for row in rows]
 
     def balance_at(self, account_id: UUID, at: datetime) -> int:
         row = self.execute(
@@ -117,7 +149,7 @@ class Coins(Port):
             " ORDER BY seq DESC LIMIT 1",
             (str(account_id), text(at)),
         ).fetchone()
-        return row[0] if row else 0
+        return row["balance"] if row else 0
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         rows = self.execute(
@@ -125,44 +157,45 @@ class Coins(Port):
             " WHERE owner = ? AND key IN (SELECT value FROM json_each(?))",
             (owner, json_list(keys)),
         )
-        return {row[0]: Settled(*row) for row in rows}
+        return {row["key"]: Settled(**row) for row in rows}
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
-        for row in rows:
-            self.execute(
-                "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?)",
-                (owner, row.key, row.currency, row.amount),
-            )
+        for settled in rows:
+            row = {
+                "owner": owner,
+                "key": settled.key,
+                "currency": settled.currency,
+                "amount": settled.amount,
+            }
+            self.insert("settled", row, verb="INSERT OR REPLACE")
 
 
 class Holds(Port):
     """Holds: added open, ended once."""
 
     def add(self, hold: Hold) -> None:
+        row = {
+            "id": str(hold.id),
+            "owner": hold.owner,
+            "currency": hold.currency,
+            "seq": hold.seq,
+            "amount": hold.amount,
+            "at": text(hold.at),
+            "expires_at": text_or_null(hold.expires_at),
+            "state": hold.state,
+            "settled": hold.settled,
+        }
         with added_once("hold"):
-            self.execute(
-                "INSERT INTO holds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                (
-                    str(hold.id),
-                    hold.owner,
-                    hold.currency,
-                    hold.seq,
-                    hold.amount,
-                    text(hold.at),
-                    hold.expires_at and text(hold.expires_at),
-                    hold.state,
-                    hold.settled,
-                ),
-            )
+            self.insert("holds", row)
 
     def get(self, hold_id: UUID) -> Hold | None:
         row = self.execute("SELECT * FROM holds WHERE id = ?", (str(hold_id),)).fetchone()
-        return _hold(*row) if row else None
+        return _hold(row) if row else None
 
     def end(self, hold: Hold) -> None:
         ended = self.execute(
             "UPDATE holds SET state = ?, settled = ?, ended_at = ? WHERE id = ? AND state = 'open'",
-            (hold.state, hold.settled, hold.ended_at and text(hold.ended_at), str(hold.id)),
+            (hold.state, hold.settled, text_or_null(hold.ended_at), str(hold.id)),
         )
         if ended.rowcount != 1:
             msg = f"the hold {hold.id} is not open"
@@ -175,9 +208,9 @@ class Holds(Port):
             "SELECT * FROM holds WHERE owner = ? AND currency = ? AND seq > ?"
             " AND (? IS NULL OR state = 'open' AND coalesce(expires_at > ?, TRUE))"
             " ORDER BY seq LIMIT ?",
-            (owner, currency, after or 0, *[open_at and text(open_at)] * 2, limit),
+            (owner, currency, after or 0, *[text_or_null(open_at)] * 2, limit),
         )
-        return [_hold(*row) for row in rows]
+        return [_hold(row) for row in rows]
 
     def lapsed(self, owner: str, currency: str, at: datetime, *, still_open: bool) -> int:
         (amount,) = self.execute(
@@ -195,7 +228,7 @@ class Holds(Port):
             " AND (? IS NULL OR owner = ? AND currency = ?) ORDER BY expires_at, id LIMIT ?",
             (text(now), owner, owner, currency, limit),
         )
-        return [_hold(*row) for row in rows]
+        return [_hold(row) for row in rows]
 
 
 class Audit(Port):
@@ -203,39 +236,50 @@ class Audit(Port):
 
     def account(self, account_id: UUID) -> Account | None:
         row = self.execute("SELECT * FROM accounts WHERE id = ?", (str(account_id),)).fetchone()
-        return _account(*row) if row else None
+        return _account(row) if row else None
 
     def accounts(self, after: UUID | None, limit: int, *, owner: str | None) -> list[Account]:
         rows = self.execute(
             "SELECT * FROM accounts WHERE id > ? AND coalesce(owner = ?, TRUE) ORDER BY id LIMIT ?",
             (str(after or ""), owner, limit),
         )
-        return [_account(*row) for row in rows]
+        return [_account(row) for row in rows]
 
     def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         rows = self.execute(
-            "SELECT seq, transfer_id, entries.amount, balance, entries.at, kind, source, target,"
-            " currency, transfers.amount, memo, metadata, reverses, salt, digest,"
-            " transfers.at FROM entries LEFT JOIN transfers ON id = transfer_id"
+            "SELECT seq, transfer_id, entries.amount AS amount, balance, entries.at AS at,"
+            " kind, source, target, currency, transfers.amount AS total, memo, metadata, reverses,"
+            " salt, digest, transfers.at AS made_at"
+            " FROM entries LEFT JOIN transfers ON id = transfer_id"
             " WHERE account_id = ? AND seq > ? ORDER BY seq LIMIT ?",
             (str(account_id), after, limit),
         )
-        return [_line(*row) for row in rows]
+        return [_line(row) for row in rows]
 
     def sums(self) -> list[Sum]:
-        found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        balances, amounts = Counter[str](), Counter[str]()
+        entries, transfers = Counter[str](), Counter[str]()
         for currency, balance in self.execute("SELECT currency, balance FROM accounts"):
-            found[currency][0] += balance
+            balances[currency] += balance
         for currency, amount in self.execute(
             "SELECT currency, amount FROM entries JOIN accounts ON id = account_id"
         ):
-            found[currency][1] += amount
-            found[currency][2] += 1
+            amounts[currency] += amount
+            entries[currency] += 1
         for currency, count in self.execute(
             "SELECT currency, count(*) FROM transfers GROUP BY currency"
         ):
-            found[currency][3] = count
-        return [Sum(currency, *found[currency]) for currency in sorted(found)]
+            transfers[currency] = count
+        return [
+            Sum(
+                currency=currency,
+                balances=balances[currency],
+                amounts=amounts[currency],
+                entries=entries[currency],
+                transfers=transfers[currency],
+            )
+            for currency in sorted({*balances, *amounts, *transfers})
+        ]
 
     def held(self, owner: str, currency: str) -> int:
         (amount,) = self.execute(
@@ -258,42 +302,41 @@ class Audit(Port):
         return [(UUID(account_id), owner) for account_id, owner in rows]
 
     def digest(self, digests: Sequence[Digest]) -> None:
-        for row in digests:
+        for each in digests:
             self.execute(
                 "UPDATE transfers SET salt = ?, digest = ? WHERE id = ? AND digest IS NULL",
-                (row.salt, row.digest, str(row.transfer_id)),
+                (each.salt, each.digest, str(each.transfer_id)),
             )
 
     def seal(self, block: Block, *, more: bool) -> None:
+        account_id = str(block.account_id)
+        row = {
+            "account_id": account_id,
+            "first": block.first,
+            "last": block.last,
+            "hash": block.hash,
+            "hash_prefixes": block.hash_prefixes,
+            "at": text(block.at),
+        }
         with added_once("block"):
-            row = (
-                str(block.account_id),
-                block.first,
-                block.last,
-                block.hash,
-                block.hash_prefixes,
-                text(block.at),
-            )
-            self.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?)", row)
-        self.execute(
-            "UPDATE accounts SET sealed = ? WHERE id = ?", (block.last, str(block.account_id))
-        )
+            self.insert("blocks", row)
+        self.execute("UPDATE accounts SET sealed = ? WHERE id = ?", (block.last, account_id))
         if not more:
-            self.execute("DELETE FROM unsealed WHERE account_id = ?", (str(block.account_id),))
+            self.execute("DELETE FROM unsealed WHERE account_id = ?", (account_id,))
 
     def blocks(self, account_id: UUID, after: int, limit: int) -> list[Block]:
         rows = self.execute(
             "SELECT * FROM blocks WHERE account_id = ? AND last > ? ORDER BY last LIMIT ?",
             (str(account_id), after, limit),
         )
-        return [_block(*row) for row in rows]
+        return [_block(row) for row in rows]
 
     def last_block(self, account_id: UUID) -> Block | None:
         row = self.execute(
             "SELECT * FROM blocks WHERE account_id = ? ORDER BY last DESC LIMIT 1",
             (str(account_id),),
         ).fetchone()
-        return _block(*row) if row else None
+        return _block(row) if row else None
 
     def entitlements(self, owner: str, after: str | None, limit: int) -> list[Settled]:
         rows = self.execute(
@@ -301,27 +344,27 @@ class Audit(Port):
             " ORDER BY key LIMIT ?",
             (owner, after or "", limit),
         )
-        return [Settled(*row) for row in rows]
+        return [Settled(**row) for row in rows]
 
     def forget(self, account_id: UUID, after: int, last: int) -> int:
-        place = (str(account_id), after, last)
+        entries = (str(account_id), after, last)
         erased = self.execute(
             "UPDATE transfers SET memo = NULL, metadata = NULL"
             " WHERE (memo IS NOT NULL OR metadata IS NOT NULL) AND id IN"
             " (SELECT transfer_id FROM entries WHERE account_id = ? AND seq > ? AND seq <= ?)",
-            place,
+            entries,
         )
         self.execute(
             "UPDATE transfers SET salt = NULL WHERE id IN"
             " (SELECT transfer_id FROM entries WHERE account_id = ? AND seq > ? AND seq <= ?)",
-            place,
+            entries,
         )
         return erased.rowcount
 
 
 @contextmanager
-def _held_true() -> Iterator[None]:
-    """Say ``IntegrityError`` of habitkit's where SQLite says it of its own."""
+def _integrity_errors() -> Iterator[None]:
+    """Raise habitkit's ``IntegrityError`` where SQLite raises its own."""
     try:
         yield
     except sqlite3.IntegrityError as error:
@@ -332,72 +375,61 @@ def _json(value: str | None) -> Any:
     return None if value is None else json.loads(value)
 
 
-def _row(transfer: Transfer) -> tuple[object, ...]:
-    return (
-        str(transfer.id),
-        transfer.kind,
-        transfer.source,
-        transfer.target,
-        transfer.currency,
-        transfer.amount,
-        transfer.memo,
-        text(transfer.at),
-        None if transfer.metadata is None else json.dumps(transfer.metadata),
-        transfer.reverses and str(transfer.reverses),
-    )
+def _id_or_none(value: str | None) -> UUID | None:
+    return None if value is None else UUID(value)
 
 
-def _transfer(id_: str, kind: Kind, source: str, target: str, currency: str, *of: Any) -> Transfer:
-    amount, memo, at, metadata, reverses = of
+def _account(row: sqlite3.Row) -> Account:
+    return Account(**{**row, "id": UUID(row["id"]), "at": instant(row["at"])})
+
+
+def _transfer(row: sqlite3.Row) -> Transfer:
     return Transfer(
-        UUID(id_),
-        kind,
-        source,
-        target,
-        currency,
-        amount,
-        memo,
-        instant(at),
-        _json(metadata),
-        reverses and UUID(reverses),
+        **{
+            **row,
+            "id": UUID(row["id"]),
+            "at": instant(row["at"]),
+            "metadata": _json(row["metadata"]),
+            "reverses": _id_or_none(row["reverses"]),
+        }
     )
 
 
-def _account(id_: str, *rest: Any) -> Account:
-    *before, at, floor, debt, sealed = rest
-    return Account._make((UUID(id_), *before, instant(at), floor, debt, sealed))
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(
+        **{
+            **row,
+            "transfer_id": UUID(row["transfer_id"]),
+            "at": instant(row["at"]),
+            "metadata": _json(row["metadata"]),
+        }
+    )
 
 
-def _hold(id_: str, owner: str, currency: str, seq: int, amount: int, at: str, *end: Any) -> Hold:
-    expires_at, state, settled, ended_at = end
+def _hold(row: sqlite3.Row) -> Hold:
     return Hold(
-        UUID(id_),
-        owner,
-        currency,
-        seq,
-        amount,
-        instant(at),
-        expires_at and instant(expires_at),
-        state,
-        settled,
-        ended_at and instant(ended_at),
+        **{
+            **row,
+            "id": UUID(row["id"]),
+            "at": instant(row["at"]),
+            "expires_at": instant_or_none(row["expires_at"]),
+            "ended_at": instant_or_none(row["ended_at"]),
+        }
     )
 
 
-def _line(seq: int, transfer_id: str, amount: int, balance: int, at: str, *of: Any) -> LedgerLine:
-    *plain, metadata, reverses, salt, digest, made_at = of
-    of = (
-        *plain,
-        _json(metadata),
-        reverses and UUID(reverses),
-        salt,
-        digest,
-        made_at and instant(made_at),
+def _line(row: sqlite3.Row) -> LedgerLine:
+    return LedgerLine(
+        **{
+            **row,
+            "transfer_id": UUID(row["transfer_id"]),
+            "at": instant(row["at"]),
+            "metadata": _json(row["metadata"]),
+            "reverses": _id_or_none(row["reverses"]),
+            "made_at": instant_or_none(row["made_at"]),
+        }
     )
-    return LedgerLine(seq, UUID(transfer_id), amount, balance, instant(at), *of)
 
 
-def _block(
-    account_id: str, first: int, last: int, block_hash: bytes, hash_prefixes: bytes, at: str
-) -> Block:
-    return Block(UUID(account_id), first, last, block_hash, hash_prefixes, instant(at))
+def _block(row: sqlite3.Row) -> Block:
+    return Block(**{**row, "account_id": UUID(row["account_id"]), "at": instant(row["at"])})

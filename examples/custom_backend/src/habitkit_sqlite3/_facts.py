@@ -14,9 +14,18 @@ from cattrs.preconf.json import make_converter
 from habitkit.errors import Duplicate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["SCHEMA", "Port", "added_once", "facts", "json_list", "text"]
+__all__ = [
+    "SCHEMA",
+    "Port",
+    "added_once",
+    "facts",
+    "instant_or_none",
+    "json_list",
+    "text",
+    "text_or_null",
+]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS owners (owner PRIMARY KEY, rev);
@@ -89,10 +98,26 @@ class Port:
         """Work on the connection whose transaction it is."""
         self.execute = connection.execute
 
+    def insert(self, table: str, values: Mapping[str, object], *, verb: str = "INSERT") -> int:
+        """Add a row of these columns and return how many rows were written."""
+        columns, parameters = ", ".join(values), ", ".join(f":{name}" for name in values)
+        statement = f"{verb} INTO {table} ({columns}) VALUES ({parameters})"
+        return self.execute(statement, values).rowcount
+
 
 def text(at: datetime) -> str:
     """Return an instant as text of one length, so that texts sort as the instants do."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def text_or_null(at: datetime | None) -> str | None:
+    """Return an instant as text; NULL stays NULL."""
+    return None if at is None else text(at)
+
+
+def instant_or_none(value: str | None) -> datetime | None:
+    """Read an instant back; NULL is None."""
+    return None if value is None else datetime.fromisoformat(value)
 
 
 def json_list(values: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from habitkit.errors import IntegrityError
@@ -13,9 +13,10 @@ from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.streaks import Snapshot
 
-from ._facts import Port, added_once, facts, json_list, text
+from ._facts import Port, added_once, facts, instant_or_none, json_list, text, text_or_null
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Mapping, Sequence
 
     from habitkit.habits.domain.facts import OtherFact, Void
@@ -30,8 +31,8 @@ class Habits(Port):
 
     def add(self, habit: Habit) -> None:
         with added_once("habit"):
-            row = (str(habit.id), habit.owner, facts.dumps(habit))
-            self.execute("INSERT INTO habits VALUES (?, ?, ?)", row)
+            row = {"id": str(habit.id), "owner": habit.owner, "habit": facts.dumps(habit)}
+            self.insert("habits", row)
 
     def put(self, habit: Habit) -> None:
         self.execute(
@@ -40,7 +41,7 @@ class Habits(Port):
 
     def get(self, habit_id: UUID) -> Habit | None:
         row = self.execute("SELECT habit FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
-        return facts.loads(row[0], Habit) if row else None
+        return facts.loads(row["habit"], Habit) if row else None
 
     def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
         rows = self.execute(
@@ -57,7 +58,7 @@ class Habits(Port):
 
     def owner_of(self, habit_id: UUID) -> str | None:
         row = self.execute("SELECT owner FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
-        return row[0] if row else None
+        return row["owner"] if row else None
 
     def owner_of_fact(self, fact_id: UUID) -> str | None:
         row = self.execute(
@@ -65,15 +66,20 @@ class Habits(Port):
             " UNION ALL SELECT owner FROM facts WHERE id = :id",
             {"id": str(fact_id)},
         ).fetchone()
-        return row[0] if row else None
+        return row["owner"] if row else None
 
     def add_facts(self, added: Sequence[OtherFact]) -> None:
         for fact in added:
             habit_id = getattr(fact, "habit_id", None)
-            keys = (str(fact.id), fact.owner, habit_id and str(habit_id), type(fact).__name__)
+            row = {
+                "id": str(fact.id),
+                "owner": fact.owner,
+                "habit_id": habit_id and str(habit_id),
+                "kind": type(fact).__name__,
+                "fact": facts.dumps(fact),
+            }
             with added_once("fact"):
-                row = (*keys, facts.dumps(fact))
-                self.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", row)
+                self.insert("facts", row)
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         rows = self.execute(
@@ -85,31 +91,41 @@ class Habits(Port):
 
     def notes(self, owner: str) -> list[tuple[UUID, str]]:
         rows = self.execute("SELECT fact FROM live WHERE owner = ?", (owner,))
-        found = [facts.loads(fact, CheckIn) for (fact,) in rows]
-        return [(fact.habit_id, fact.note) for fact in found if fact.note is not None]
+        check_ins = [facts.loads(fact, CheckIn) for (fact,) in rows]
+        return [(fact.habit_id, fact.note) for fact in check_ins if fact.note is not None]
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()
-        return facts.loads(row[1], KINDS[row[0]]) if row else None
+        return facts.loads(row["fact"], KINDS[row["kind"]]) if row else None
 
     def add_check_ins(self, added: Sequence[CheckIn]) -> None:
         for fact in added:
-            keys = (str(fact.id), str(fact.habit_id), fact.owner, str(fact.day), text(fact.at))
+            row = {
+                "id": str(fact.id),
+                "habit_id": str(fact.habit_id),
+                "owner": fact.owner,
+                "day": str(fact.day),
+                "at": text(fact.at),
+                "fact": facts.dumps(fact),
+            }
             with added_once("check-in"):
-                row = (*keys, facts.dumps(fact))
-                self.execute("INSERT INTO check_ins VALUES (?, ?, ?, ?, ?, ?)", row)
+                self.insert("check_ins", row)
 
     def add_void(self, void: Void) -> None:
+        row = {
+            "fact_id": str(void.fact_id),
+            "voided_at": text(void.received_at),
+            "void": facts.dumps(void),
+        }
         with added_once("void"):
-            row = (str(void.fact_id), text(void.received_at), facts.dumps(void))
-            self.execute("INSERT INTO voids VALUES (?, ?, ?)", row)
+            self.insert("voids", row)
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         row = self.execute(
             "SELECT fact, fact_id FROM check_ins LEFT JOIN voids ON fact_id = id WHERE id = ?",
             (str(fact_id),),
         ).fetchone()
-        return (facts.loads(row[0], CheckIn), row[1] is not None) if row else None
+        return (facts.loads(row["fact"], CheckIn), row["fact_id"] is not None) if row else None
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         rows = self.execute(
@@ -167,36 +183,40 @@ class Streaks(Port):
         return [(owner, UUID(habit_id)) for owner, habit_id in rows]
 
     def put(self, snapshot: Snapshot) -> None:
-        habit_id, owner, first_day, bitmap, best, rev, *instants, checkpoints = snapshot
-        values = (str(habit_id), owner, str(first_day), bitmap, best, rev)
         written = self.execute(
-            "INSERT INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO snapshots VALUES (:habit_id, :owner, :first_day, :bitmap, :best, :rev,"
+            " :recomputed_at, :sweep_at, :checkpoints)"
             " ON CONFLICT (habit_id) DO UPDATE SET first_day = excluded.first_day,"
             " bitmap = excluded.bitmap, best = excluded.best, rev = excluded.rev,"
             " recomputed_at = excluded.recomputed_at, sweep_at = excluded.sweep_at,"
             " checkpoints = excluded.checkpoints"
             " WHERE excluded.rev >= rev",
-            (
-                *values,
-                *(instant and text(instant) for instant in instants),
-                to_text(checkpoints),
-            ),
+            {
+                "habit_id": str(snapshot.habit_id),
+                "owner": snapshot.owner,
+                "first_day": str(snapshot.first_day),
+                "bitmap": snapshot.bitmap,
+                "best": snapshot.best,
+                "rev": snapshot.rev,
+                "recomputed_at": text_or_null(snapshot.recomputed_at),
+                "sweep_at": text_or_null(snapshot.sweep_at),
+                "checkpoints": to_text(snapshot.checkpoints),
+            },
         )
         if written.rowcount != 1:
-            msg = f"a later snapshot of {habit_id} is there already"
+            msg = f"a later snapshot of {snapshot.habit_id} is there already"
             raise IntegrityError(msg)
 
 
-def _snapshot(row: Sequence[Any]) -> Snapshot:
-    habit_id, owner, first_day, bitmap, best, rev, recomputed_at, sweep_at, checkpoints = row
+def _snapshot(row: sqlite3.Row) -> Snapshot:
     return Snapshot(
-        UUID(habit_id),
-        owner,
-        date.fromisoformat(first_day),
-        bitmap,
-        best,
-        rev,
-        recomputed_at and datetime.fromisoformat(recomputed_at),
-        sweep_at and datetime.fromisoformat(sweep_at),
-        from_text(checkpoints),
+        habit_id=UUID(row["habit_id"]),
+        owner=row["owner"],
+        first_day=date.fromisoformat(row["first_day"]),
+        bitmap=row["bitmap"],
+        best=row["best"],
+        rev=row["rev"],
+        recomputed_at=instant_or_none(row["recomputed_at"]),
+        sweep_at=instant_or_none(row["sweep_at"]),
+        checkpoints=from_text(row["checkpoints"]),
     )

@@ -1,4 +1,4 @@
-"""What the frame needs; ``habitkit.ports`` says what each method must do."""
+"""The ports that every store has; ``habitkit.ports`` says what each method must do."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
 from ._facts import Port, added_once, facts, text
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
 
     from habitkit.events import Event
@@ -43,13 +44,17 @@ class Events(Port):
     """The permanent log of events."""
 
     def append(self, rows: Sequence[EventRow]) -> None:
-        for rev, position, event, deliver in rows:
-            place, at = (event.owner, rev, position), text(event.at)
-            rest = (event.type, at, event.key, json.dumps(_fields(event)))
+        for row in rows:
+            event, at = row.event, text(row.event.at)
+            identity = {"owner": event.owner, "rev": row.rev, "position": row.position}
+            fields = json.dumps(_fields(event))
             with added_once("event"):
-                self.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (*place, *rest))
-            if deliver:
-                self.execute("INSERT INTO outbox VALUES (?, ?, ?, ?, 0)", (*place, at))
+                self.insert(
+                    "events",
+                    {**identity, "type": event.type, "at": at, "key": event.key, "fields": fields},
+                )
+            if row.deliver:
+                self.insert("outbox", {**identity, "available": at, "attempts": 0})
 
     def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
         rows = self.execute(
@@ -57,7 +62,7 @@ class Events(Port):
             " ORDER BY rev, position LIMIT ?",
             (owner, *(after or (-1, -1)), limit),
         )
-        return [_stored(*row) for row in rows]
+        return [_stored(row) for row in rows]
 
 
 class Outbox(Port):
@@ -65,7 +70,7 @@ class Outbox(Port):
 
     def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
         due = self.execute(
-            "SELECT attempts + 1, events.*"
+            "SELECT attempts + 1 AS attempt, events.*"
             " FROM outbox JOIN events USING (owner, rev, position)"
             " WHERE available <= ? ORDER BY available LIMIT ?",
             (text(now), limit),
@@ -76,7 +81,7 @@ class Outbox(Port):
             "     WHERE available <= ? ORDER BY available LIMIT ?)",
             (text(until), text(now), limit),
         )
-        return [Delivery(_stored(*event), attempt) for attempt, *event in due]
+        return [Delivery(event=_stored(row), attempt=row["attempt"]) for row in due]
 
     def postpone(self, event: StoredEvent, until: datetime) -> None:
         self.execute(
@@ -96,14 +101,14 @@ class Inbox(Port):
     """Messages between owners."""
 
     def add(self, message: Message) -> bool:
-        row = (message.owner, message.key, text(message.at), MAX_MESSAGE_ATTEMPTS)
-        return (
-            self.execute(
-                "INSERT OR IGNORE INTO inbox VALUES (?, ?, ?, ?, NULL, ?)",
-                (*row, facts.dumps(message)),
-            ).rowcount
-            == 1
-        )
+        row = {
+            "owner": message.owner,
+            "key": message.key,
+            "at": text(message.at),
+            "attempts_left": MAX_MESSAGE_ATTEMPTS,
+            "message": facts.dumps(message),
+        }
+        return self.insert("inbox", row, verb="INSERT OR IGNORE") == 1
 
     def waiting(self, owner: str, limit: int) -> list[Message]:
         rows = self.execute(
@@ -145,12 +150,17 @@ class IdempotencyKeys(Port):
             "SELECT record FROM idempotency WHERE (owner, operation, key) = (?, ?, ?)",
             (owner, operation, key),
         ).fetchone()
-        return facts.loads(row[0], IdempotencyRecord) if row else None
+        return facts.loads(row["record"], IdempotencyRecord) if row else None
 
     def put(self, record: IdempotencyRecord) -> None:
-        place = (record.owner, record.operation, record.key)
-        row = (*place, text(record.at), facts.dumps(record))
-        self.execute("INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)", row)
+        row = {
+            "owner": record.owner,
+            "operation": record.operation,
+            "key": record.key,
+            "at": text(record.at),
+            "record": facts.dumps(record),
+        }
+        self.insert("idempotency", row, verb="INSERT OR REPLACE")
 
     def forget(self, before: datetime, limit: int) -> int:
         return self.execute(
@@ -168,10 +178,14 @@ def _fields(event: Event) -> Any:
     return {name: value for name, value in values.items() if name not in {"owner", "at"}}
 
 
-def _stored(
-    owner: str, rev: int, position: int, kind: str, at: str, key: str | None, fields: str
-) -> StoredEvent:
+def _stored(row: sqlite3.Row) -> StoredEvent:
     """Return a row as an event."""
     return StoredEvent(
-        owner, rev, position, kind, datetime.fromisoformat(at), key, json.loads(fields)
+        owner=row["owner"],
+        rev=row["rev"],
+        position=row["position"],
+        type=row["type"],
+        at=datetime.fromisoformat(row["at"]),
+        key=row["key"],
+        fields=json.loads(row["fields"]),
     )

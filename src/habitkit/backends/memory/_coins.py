@@ -29,7 +29,7 @@ class Coins:
     def __init__(self, log: UndoLog) -> None:
         """Make empty tables."""
         self._accounts: Table[UUID, Account] = Table(log, "account")
-        self._places: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "account")
+        self._of_owner: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "account")
         self._transfers: Table[UUID, Transfer] = Table(log, "transfer")
         self._reversals: Table[UUID, UUID] = Table(log, "reversal")
         self._entries: Table[tuple[UUID, int], Move] = Table(log, "entry")
@@ -41,18 +41,18 @@ class Coins:
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""
-        rows, places = self._accounts.rows, self._places.rows
-        return [rows[id_] for owner in owners for id_ in places.get((owner, currency), ())]
+        rows, of_owner = self._accounts.rows, self._of_owner.rows
+        return [rows[id_] for owner in owners for id_ in of_owner.get((owner, currency), ())]
 
     def open(self, accounts: Sequence[Account]) -> None:
         """Add accounts."""
         for account in accounts:
-            place = (account.owner, account.currency)
-            there = self._places.get(place, ())
+            owner_and_currency = (account.owner, account.currency)
+            there = self._of_owner.get(owner_and_currency, ())
             if any(self._accounts.rows[id_].role == account.role for id_ in there):
                 raise self._accounts.duplicate()
             self._accounts.insert(account.id, account)
-            self._places.put(place, (*there, account.id))
+            self._of_owner.put(owner_and_currency, (*there, account.id))
 
     def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
         """Give a wallet another floor."""

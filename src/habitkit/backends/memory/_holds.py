@@ -29,13 +29,15 @@ class Holds:
     def __init__(self, log: UndoLog) -> None:
         """Make empty tables."""
         self._holds: Table[UUID, Hold] = Table(log, "hold")
-        self._places: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "hold")
+        self._of_owner: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "hold")
 
     def add(self, hold: Hold) -> None:
         """Add an open hold."""
         self._holds.insert(hold.id, hold)
-        place = (hold.owner, hold.currency)
-        self._places.put(place, (*self._places.get(place, ()), hold.id))
+        owner_and_currency = (hold.owner, hold.currency)
+        self._of_owner.put(
+            owner_and_currency, (*self._of_owner.get(owner_and_currency, ()), hold.id)
+        )
 
     def get(self, hold_id: UUID) -> Hold | None:
         """Return a hold."""
@@ -87,4 +89,4 @@ class Holds:
 
     def _of(self, owner: str, currency: str) -> list[Hold]:
         """Return an owner's holds."""
-        return [self._holds.rows[id_] for id_ in self._places.get((owner, currency), ())]
+        return [self._holds.rows[id_] for id_ in self._of_owner.get((owner, currency), ())]

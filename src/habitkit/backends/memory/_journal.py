@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Events", "IdempotencyKeys", "Inbox", "Outbox", "Owners"]
 
-Place = tuple[str, int, int]
+EventKey = tuple[str, int, int]
 _OURS = frozenset(VOCABULARY.values())
 
 
@@ -73,12 +73,12 @@ class Events:
         table = self._logs.get(owner)
         if table is None:
             return []
-        places = sorted(place for place in table.rows if after is None or place > after)
-        return [_stored(table.rows[place]) for place in places[:limit]]
+        row_keys = sorted(row_key for row_key in table.rows if after is None or row_key > after)
+        return [_stored(table.rows[row_key]) for row_key in row_keys[:limit]]
 
-    def stored(self, place: Place) -> StoredEvent:
+    def stored(self, row_key: EventKey) -> StoredEvent:
         """Return one event."""
-        owner, rev, position = place
+        owner, rev, position = row_key
         return _stored(self._logs[owner].rows[rev, position])
 
 
@@ -87,25 +87,25 @@ class Outbox:
 
     def __init__(self, log: UndoLog) -> None:
         """Make an empty table."""
-        self._waiting: Table[Place, tuple[datetime, int]] = Table(log, "delivery")
+        self._waiting: Table[EventKey, tuple[datetime, int]] = Table(log, "delivery")
         self.events: Events
 
-    def add(self, place: Place, at: datetime) -> None:
+    def add(self, row_key: EventKey, at: datetime) -> None:
         """Add a delivery that is available at once."""
-        self._waiting.insert(place, (at, 0))
+        self._waiting.insert(row_key, (at, 0))
 
     def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
         """Claim deliveries that are due, those available longest first."""
         due = sorted(
-            (available, place)
-            for place, (available, _) in self._waiting.rows.items()
+            (available, row_key)
+            for row_key, (available, _) in self._waiting.rows.items()
             if available <= now
         )
         claimed = []
-        for _, place in due[:limit]:
-            attempt = self._waiting.rows[place][1] + 1
-            self._waiting.put(place, (until, attempt))
-            claimed.append(Delivery(self.events.stored(place), attempt))
+        for _, row_key in due[:limit]:
+            attempt = self._waiting.rows[row_key][1] + 1
+            self._waiting.put(row_key, (until, attempt))
+            claimed.append(Delivery(self.events.stored(row_key), attempt))
         return claimed
 
     def done(self, delivered: Sequence[StoredEvent]) -> None:
@@ -115,10 +115,10 @@ class Outbox:
 
     def postpone(self, event: StoredEvent, until: datetime) -> None:
         """Make a claimed delivery available again later."""
-        place = (event.owner, event.rev, event.position)
-        delivery = self._waiting.get(place)
+        row_key = (event.owner, event.rev, event.position)
+        delivery = self._waiting.get(row_key)
         if delivery is not None:
-            self._waiting.put(place, (until, delivery[1]))
+            self._waiting.put(row_key, (until, delivery[1]))
 
 
 class Inbox:
@@ -131,11 +131,11 @@ class Inbox:
 
     def add(self, message: Message) -> bool:
         """Add a message unless its key is taken."""
-        place = (message.owner, message.key)
-        if place in self._rows:
+        row_key = (message.owner, message.key)
+        if row_key in self._rows:
             return False
         fields: dict[str, Any] = _codec.from_json(_codec.to_json(message.fields))
-        self._rows.insert(place, (evolve(message, fields=fields), None))
+        self._rows.insert(row_key, (evolve(message, fields=fields), None))
         return True
 
     def waiting(self, owner: str, limit: int) -> list[Message]:
@@ -157,9 +157,11 @@ class Inbox:
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete messages that were applied long ago."""
-        old = [place for place, (_, at) in self._rows.rows.items() if at and at < before][:limit]
-        for place in old:
-            self._rows.delete(place)
+        old = [row_key for row_key, (_, at) in self._rows.rows.items() if at and at < before][
+            :limit
+        ]
+        for row_key in old:
+            self._rows.delete(row_key)
         return len(old)
 
     def _open(self) -> list[Message]:
@@ -189,9 +191,9 @@ class IdempotencyKeys:
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete records that were made long ago."""
-        old = [place for place, row in self._rows.rows.items() if row.at < before][:limit]
-        for place in old:
-            self._rows.delete(place)
+        old = [row_key for row_key, row in self._rows.rows.items() if row.at < before][:limit]
+        for row_key in old:
+            self._rows.delete(row_key)
         return len(old)
 
 

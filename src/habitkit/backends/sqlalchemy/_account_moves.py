@@ -1,4 +1,4 @@
-"""How a batch moves accounts: many entries, and one step for each account."""
+"""How a batch moves accounts: many entries, and one move of each account."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class AccountMove:
 
 def account_moves(moves: Sequence[Move]) -> dict[UUID, AccountMove]:
     """Return how each account moves, by its id."""
-    steps: dict[UUID, AccountMove] = {}
+    by_account: dict[UUID, AccountMove] = {}
     for move in moves:
-        step = steps.get(move.account_id)
-        if step is None:
-            steps[move.account_id] = AccountMove(move)
+        account_move = by_account.get(move.account_id)
+        if account_move is None:
+            by_account[move.account_id] = AccountMove(move)
         else:
-            step.go_on(move)
-    return steps
+            account_move.go_on(move)
+    return by_account

@@ -11,7 +11,7 @@ from habitkit.backends.sqlalchemy._account_moves import account_moves
 from habitkit.backends.sqlalchemy._audit import Audit, settled_of
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import among, given_texts
+from habitkit.backends.sqlalchemy._rowsets import among, texts_parameter
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
 from habitkit.coins.domain.model import Account, Entry, Transfer
 from habitkit.errors import IntegrityError
@@ -173,14 +173,14 @@ class Coins:
         check_sum(transfers, moves)
         link = self._link
         link.run_many(self._TRANSFER, [transfer_values(transfer) for transfer in transfers])
-        for step in account_moves(moves).values():
-            move = step.last
+        for account_move in account_moves(moves).values():
+            move = account_move.last
             moved = link.run(
                 self._MOVE,
                 {
                     "account_id": move.account_id,
-                    "seq_before": step.seq_before,
-                    "balance_before": step.balance_before,
+                    "seq_before": account_move.seq_before,
+                    "balance_before": account_move.balance_before,
                     "new_balance": move.balance,
                     "new_seq": move.seq,
                     "new_at": move.at,
@@ -227,8 +227,8 @@ class Coins:
         """Return what was paid for entitlements."""
         settled: dict[str, Settled] = {}
         if len(keys) > FEW:
-            given = {"owner": owner, "keys": given_texts(self._link.dialect, keys)}
-            rows = self._link.records(self._ALL_SETTLED, given)
+            parameters = {"owner": owner, "keys": texts_parameter(self._link.dialect, keys)}
+            rows = self._link.records(self._ALL_SETTLED, parameters)
             return {row["key"]: settled_of(row) for row in rows}
         for key in keys:
             row = self._link.record(self._SETTLED, {"owner": owner, "key": key})

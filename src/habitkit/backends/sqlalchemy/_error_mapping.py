@@ -118,14 +118,15 @@ def give_up(connection: Connection) -> None:
 
 
 def is_over(connection: Connection) -> bool:
-    """Tell whether the database has ended a transaction, or will not commit it, as far as it tells.
+    """Tell whether the database has ended a transaction, or will not commit it, as far as it says.
 
-    PostgreSQL answers COMMIT after a failed statement with a ROLLBACK that drivers do not report.
+    After a failed statement PostgreSQL replies to COMMIT with a ROLLBACK, which drivers do not
+    report.
     """
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         return not driver.in_transaction
-    info = getattr(driver, "info", None)  # psycopg's; asyncpg does not tell
+    info = getattr(driver, "info", None)  # psycopg's; asyncpg has none
     return info is not None and int(info.transaction_status) == _ABORTED
 
 

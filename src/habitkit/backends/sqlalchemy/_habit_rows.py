@@ -120,16 +120,16 @@ def fact_of(row: Mapping[str, Any]) -> OtherFact:
     return fact
 
 
-def _sparse(value: Any) -> dict[str, Any]:
+def _sparse(settings: Any) -> dict[str, Any]:
     """Return the fields of a value that are not as usual."""
-    values = {field.name: getattr(value, field.name) for field in fields(type(value))}
-    usual = type(value)()
-    return {name: given for name, given in values.items() if given != getattr(usual, name)}
+    values = {field.name: getattr(settings, field.name) for field in fields(type(settings))}
+    usual = type(settings)()
+    return {name: value for name, value in values.items() if value != getattr(usual, name)}
 
 
 @lru_cache(maxsize=1024)
 def _value(text: str, kind: type[Any]) -> Any:
-    """Read a value back; many habits share theirs, and facts are read again and again."""
+    """Read a value back; many habits share one, and facts are read again and again."""
     return _codec.load(text, kind)
 
 

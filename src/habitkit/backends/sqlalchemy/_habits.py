@@ -15,7 +15,7 @@ from habitkit.backends.sqlalchemy._habit_rows import (
     habit_values,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
-from habitkit.backends.sqlalchemy._rowsets import among, given_ids
+from habitkit.backends.sqlalchemy._rowsets import among, ids_parameter
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
 
@@ -232,8 +232,8 @@ class Habits:
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
-        given = {"ids": given_ids(self._link.dialect, fact_ids)}
-        return {row[0] for row in self._link.rows(self._KNOWN, given)}
+        parameters = {"ids": ids_parameter(self._link.dialect, fact_ids)}
+        return {row[0] for row in self._link.rows(self._KNOWN, parameters)}
 
 
 def _live() -> Select[Any]:

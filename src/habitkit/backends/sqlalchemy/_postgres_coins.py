@@ -67,7 +67,7 @@ _AFTER = (
 )
 _MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
 _ENTRY = (*_MOVE, entries.c.transfer_id)
-_STEP = (
+_ACCOUNT_MOVE = (
     *_AFTER,
     Column("seq_before", BigInteger),
     Column("balance_before", BigInteger),
@@ -80,7 +80,7 @@ def _post_one(insert: Callable[..., Any]) -> Any:
     shape = [column(c.name, c.type) for c in (*_MOVE, accounts.c.debt)]
     sides = [
         tuple(bindparam(f"{side}_{c.name}", type_=c.type) for c in shape)
-        for side in ("given", "taken")
+        for side in ("source", "target")
     ]
     moves = select(*values(*shape, name="sides").data(sides).c).cte("moves")
     moved = (
@@ -116,28 +116,28 @@ def _post_many(insert: Callable[..., Any]) -> Any:
             ("entered", _ENTRY, ("at",)),
         )
     )
-    steps = columns_of("step", _STEP, ("at", "debt")).cte("steps")
+    by_account = columns_of("account_move", _ACCOUNT_MOVE, ("at", "debt")).cte("account_moves")
     moved = (
         update(accounts)
         .where(
-            accounts.c.id == steps.c.id,
-            accounts.c.seq == steps.c.seq_before,
-            accounts.c.balance == steps.c.balance_before,
+            accounts.c.id == by_account.c.id,
+            accounts.c.seq == by_account.c.seq_before,
+            accounts.c.balance == by_account.c.balance_before,
         )
-        .values({name: steps.c[name] for name in ("balance", "seq", "at", "debt")})
+        .values({name: by_account.c[name] for name in ("balance", "seq", "at", "debt")})
         .returning(accounts.c.id)
         .cte("moved")
     )
     return select(func.count()).select_from(moved).add_cte(made, entered)
 
 
-def _given_once(name: str) -> Any:
+def _array_read_once(name: str) -> Any:
     """Return an array of texts, given as its text: read once, and not for each row of a scan.
 
     The cast around the subquery changes nothing, but that the subquery is one value to ``ANY``.
     """
-    given = select(cast(bindparam(name, type_=Text()), ARRAY(Text))).scalar_subquery()
-    return cast(given, ARRAY(Text))
+    array = select(cast(bindparam(name, type_=Text()), ARRAY(Text))).scalar_subquery()
+    return cast(array, ARRAY(Text))
 
 
 class PostgresCoins(Coins):
@@ -147,7 +147,7 @@ class PostgresCoins(Coins):
     _POST_MANY = Prepared(_post_many, kind="transfer", only="postgresql")
     _ACCOUNTS_OF_MANY = Prepared(
         lambda _: select(accounts).where(
-            accounts.c.owner == any_(_given_once("owners")),
+            accounts.c.owner == any_(_array_read_once("owners")),
             accounts.c.currency == bindparam("currency"),
         ),
         only="postgresql",
@@ -164,16 +164,20 @@ class PostgresCoins(Coins):
         """Add transfers and their entries; each account moves on only from what was read."""
         check_sum(transfers, moves)
         if len(transfers) == 1 and len(moves) == 2:  # noqa: PLR2004 - a transfer has two sides
-            given, taken = moves
+            source, target = moves
             row = self._link.row(
                 self._POST_ONE,
-                {**transfer_values(transfers[0]), **_side("given", given), **_side("taken", taken)},
+                {
+                    **transfer_values(transfers[0]),
+                    **_side("source", source),
+                    **_side("target", target),
+                },
             )
             accounts_moved = 2
         else:
-            steps = account_moves(moves)
-            row = self._link.row(self._POST_MANY, _batch(transfers, moves, steps.values()))
-            accounts_moved = len(steps)
+            by_account = account_moves(moves)
+            row = self._link.row(self._POST_MANY, _batch(transfers, moves, by_account.values()))
+            accounts_moved = len(by_account)
         if row is None or row[0] != accounts_moved:
             msg = f"an account of the transfer {transfers[0].id} has moved on since it was read"
             raise IntegrityError(msg)
@@ -192,10 +196,10 @@ def _side(name: str, move: Move) -> dict[str, Any]:
 
 
 def _batch(
-    transfers: Sequence[Transfer], moves: Sequence[Move], steps: Collection[AccountMove]
+    transfers: Sequence[Transfer], moves: Sequence[Move], per_account: Collection[AccountMove]
 ) -> dict[str, Any]:
     """Return the parameters of a batch: columns, in the order of its rows."""
-    last = [step.last for step in steps]
+    last = [each.last for each in per_account]
     return {
         **_made(transfers),
         "entered_account_id": id_array([move.account_id for move in moves]),
@@ -204,13 +208,13 @@ def _batch(
         "entered_amount": array_of([move.amount for move in moves]),
         "entered_balance": array_of([move.balance for move in moves]),
         **shared_by_all("entered_at", [move.at for move in moves], instant_array),
-        "step_id": id_array([move.account_id for move in last]),
-        "step_seq_before": array_of([step.seq_before for step in steps]),
-        "step_balance_before": array_of([step.balance_before for step in steps]),
-        "step_seq": array_of([move.seq for move in last]),
-        "step_balance": array_of([move.balance for move in last]),
-        **shared_by_all("step_at", [move.at for move in last], instant_array),
-        **shared_by_all("step_debt", [move.debt for move in last], array_of),
+        "account_move_id": id_array([move.account_id for move in last]),
+        "account_move_seq_before": array_of([each.seq_before for each in per_account]),
+        "account_move_balance_before": array_of([each.balance_before for each in per_account]),
+        "account_move_seq": array_of([move.seq for move in last]),
+        "account_move_balance": array_of([move.balance for move in last]),
+        **shared_by_all("account_move_at", [move.at for move in last], instant_array),
+        **shared_by_all("account_move_debt", [move.debt for move in last], array_of),
     }
 
 

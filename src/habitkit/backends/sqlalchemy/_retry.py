@@ -23,7 +23,7 @@ _MAX_SECONDS = 30.0
 
 
 class Conflict(Exception):
-    """What the database said to an attempt, to be judged outside of its connection."""
+    """The database error of an attempt, to be handled outside of its connection."""
 
     def __init__(self, error: exc.DBAPIError, connection: Connection) -> None:
         """Keep the error and whether the connection is gone; if so, drop it."""
@@ -44,7 +44,7 @@ class Attempts:
         committing: True if the present attempt has sent COMMIT.
         unknown: True if an earlier attempt may have been committed.
         number: Which attempt this is.
-        seconds: Tells how long it takes by now; a wait for a lock may have been long already.
+        seconds: Returns how long it takes by now; a wait for a lock may have been long already.
     """
 
     write: bool

@@ -37,13 +37,13 @@ __all__ = [
     "among",
     "array_of",
     "columns_of",
-    "given_ids",
-    "given_texts",
     "id_array",
+    "ids_parameter",
     "insert_columns",
     "instant_array",
     "shared_by_all",
     "text_array",
+    "texts_parameter",
     "unlocked_keys",
 ]
 
@@ -55,36 +55,36 @@ class among(ColumnElement[bool]):  # noqa: N801 - reads like a function
 
     Args:
         of: The column.
-        name: The parameter: a text made by ``given_ids`` or ``given_texts``.
+        name: The parameter: a text made by ``ids_parameter`` or ``texts_parameter``.
     """
 
     inherit_cache = False
 
     def __init__(self, of: ColumnElement[Any], name: str) -> None:
-        """Keep both; each dialect has its own words for it."""
+        """Keep both; each dialect has its own SQL for it."""
         self.of = of
-        self.given = bindparam(name, type_=Text())
+        self.parameter = bindparam(name, type_=Text())
 
 
 @compiles(among, "sqlite")
 def _among_json(element: among, compiler: SQLCompiler, **more: Any) -> str:
-    of, given = (compiler.process(part, **more) for part in (element.of, element.given))
-    return f"{of} IN (SELECT value FROM json_each({given}))"  # noqa: S608 - of our own words
+    of, values = (compiler.process(part, **more) for part in (element.of, element.parameter))
+    return f"{of} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - of our own words
 
 
 @compiles(among, "postgresql")
 def _among_array(element: among, compiler: SQLCompiler, **more: Any) -> str:
     # not ``= ANY (array)``, which a scan of a table compares one after the other
-    values = func.unnest(cast(element.given, ARRAY(_unbounded(element.of))))
+    values = func.unnest(cast(element.parameter, ARRAY(_unbounded(element.of))))
     return str(compiler.process(element.of.in_(select(values)), **more))
 
 
-def given_ids(dialect: Dialect, ids: Iterable[UUID]) -> str:
+def ids_parameter(dialect: Dialect, ids: Iterable[UUID]) -> str:
     """Return ids as ``among`` takes them."""
-    return given_texts(dialect, [id_.hex for id_ in ids])
+    return texts_parameter(dialect, [id_.hex for id_ in ids])
 
 
-def given_texts(dialect: Dialect, texts: Collection[str]) -> str:
+def texts_parameter(dialect: Dialect, texts: Collection[str]) -> str:
     """Return texts as ``among`` takes them."""
     return text_array(texts) if dialect.name == "postgresql" else json.dumps(list(texts))
 
@@ -183,11 +183,11 @@ def unlocked_keys(key: Sequence[Column[Any]], condition: ColumnElement[bool]) ->
 
 def _unnested(name: str, of: Column[Any], objects: Collection[str]) -> Any:
     """Return the values of a column, one a row."""
-    given = bindparam(f"{name}_{of.name}", type_=Text())
+    array = bindparam(f"{name}_{of.name}", type_=Text())
     if of.name in objects:
-        values = func.jsonb_array_elements(cast(given, Json()), type_=of.type)
+        values = func.jsonb_array_elements(cast(array, Json()), type_=of.type)
     else:
-        values = func.unnest(cast(given, ARRAY(_unbounded(of))), type_=of.type)
+        values = func.unnest(cast(array, ARRAY(_unbounded(of))), type_=of.type)
     return values.label(of.name)
 
 

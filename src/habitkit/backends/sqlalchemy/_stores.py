@@ -146,7 +146,7 @@ def run_own(
     """Run ``work`` in a transaction of our own on a fresh connection, and commit.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: What the database said, for ``Attempts`` to judge.
+        sqlalchemy.exc.DBAPIError: Whatever the database raised; ``Attempts`` decides about a retry.
         StoreError: If the work has hidden an error after which nothing can be committed.
         ConfigurationError: If the engine's SQLite connections cannot commit, or the tables are not
             those needed.
@@ -161,8 +161,8 @@ def run_own(
             _begin_sqlite(connection, tables.schema, write=attempts.write)
         else:
             stores.send("BEGIN IMMEDIATE" if attempts.write else "BEGIN")
-    if not tables.known:
-        tables.look(connection)
+    if not tables.checked:
+        tables.check(connection)
     result = work(stores)
     stores.close()
     if _error_mapping.is_over(connection) or not stores.whole:
@@ -200,8 +200,8 @@ def run_inside(
             raise
         raise meant from error
     try:
-        if not tables.known:
-            tables.look(connection)
+        if not tables.checked:
+            tables.check(connection)
         stores = SqlStores(connection, tables.schema)
         result = work(stores)
         stores.close()

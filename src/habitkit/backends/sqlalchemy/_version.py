@@ -1,4 +1,4 @@
-"""Which version the tables must have, and a store's look at it before its first work."""
+"""Which version the tables must have, and the check of it before a store's first transaction."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["GENERATION", "LATEST", "ROW", "Tables", "expect", "version_of"]
 
 LATEST = 1
-"""The version this habitkit works with: the number of its last step."""
+"""The version this habitkit works with: the number of its last migration."""
 
 GENERATION = "2026-11-29"
-"""Changes with each rewrite of steps that exist already; no step leads from another one to it."""
+"""Changes with each rewrite of migrations that exist; none leads from another generation to it."""
 
 ROW: Select[Any] = select(literal_column("*")).select_from(schema_version)
 """The version and the generation. By their names, tables that have no generation would make the
@@ -44,20 +44,20 @@ def version_of(row: Sequence[Any] | None) -> int:
     return int(version)
 
 
-def expect(found: int) -> None:
+def expect(version: int) -> None:
     """Refuse tables of another version than this habitkit works with.
 
     Args:
-        found: Their version, 0 if there are none.
+        version: Their version, 0 if there are none.
 
     Raises:
         SchemaMissing: If there are none.
         SchemaOutdated: If they are older or newer.
     """
-    if found == 0:
+    if version == 0:
         raise SchemaMissing(UPGRADE_COMMAND)
-    if found != LATEST:
-        raise SchemaOutdated(found=found, needed=LATEST, command=UPGRADE_COMMAND)
+    if version != LATEST:
+        raise SchemaOutdated(found=version, needed=LATEST, command=UPGRADE_COMMAND)
 
 
 class Tables:
@@ -65,22 +65,22 @@ class Tables:
 
     Attributes:
         schema: The schema they are in; None for the connection's own.
-        known: True once their version has been found to be the one needed; it is asked but once.
+        checked: True once their version was read and is the one needed; it is read but once.
     """
 
-    __slots__ = ("known", "schema")
+    __slots__ = ("checked", "schema")
 
     _VERSION = Prepared(lambda _: ROW)
 
     def __init__(self, schema: str | None) -> None:
-        """Know nothing of their version yet."""
+        """Leave their version unchecked for now."""
         self.schema = schema
-        self.known = False
+        self.checked = False
 
-    def look(self, connection: Connection) -> None:
-        """Look at their version, by one statement, in a transaction that has written nothing.
+    def check(self, connection: Connection) -> None:
+        """Check their version, by one statement, in a transaction that has written nothing.
 
-        On SQLite that has to have begun: one that began by this look could not always be upgraded
+        On SQLite that has to have begun: one that began by this read could not always be upgraded
         to write.
 
         Raises:
@@ -91,4 +91,4 @@ class Tables:
         row = link.row(self._VERSION, {})
         link.close()
         expect(version_of(row))
-        self.known = True
+        self.checked = True

@@ -147,7 +147,7 @@ def inside(handle: object, tables: Tables) -> AsyncHostSqlStore:
     """Return a store inside the transaction of an async connection or session.
 
     Raises:
-        HostTransactionUnsupported: If the handle is none.
+        HostTransactionUnsupported: If the handle is neither connection nor session.
     """
     if isinstance(handle, AsyncConnection | AsyncSession | async_scoped_session):
         return AsyncHostSqlStore(handle, tables)

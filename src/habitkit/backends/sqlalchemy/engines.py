@@ -97,7 +97,7 @@ def open_url(url: str, *, asynchronous: bool) -> Store | Awaitable[AsyncStore]:
         engine.dispose()
         raise
     store = SqlStore(engine)
-    store.tables.known = True
+    store.tables.checked = True
     return store
 
 
@@ -127,8 +127,8 @@ def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
         The version found and the version left.
 
     Raises:
-        StoreError: If the database cannot be reached or says no; it tells why in one line, which
-            holds no password.
+        StoreError: If the database cannot be reached or refuses; the message says why in one
+            line and holds no password.
     """
     engine = engine_of(url)
     try:
@@ -162,14 +162,14 @@ async def _open_async(url: URL) -> AsyncStore:
         await engine.dispose()
         raise
     store = AsyncSqlStore(engine)
-    store.tables.known = True
+    store.tables.checked = True
     return store
 
 
 def _parsed(url: str) -> URL:
     """Read a URL of a database that has a backend here."""
     parsed = None
-    with suppress(exc.ArgumentError, ValueError):  # which would tell the password
+    with suppress(exc.ArgumentError, ValueError):  # whose messages hold the password
         parsed = make_url(url)
         parsed = parsed.set(drivername=parsed.drivername.lower())
     if parsed is None or "@" in (parsed.host or ""):  # what is left of a password with a bare @

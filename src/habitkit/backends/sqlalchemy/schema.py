@@ -1,8 +1,7 @@
 """Creating and upgrading the tables, migration by numbered migration.
 
-Steps are SQL files that are never changed once released; each database keeps the number of the last
-one it has taken, and the generation of the steps. Two programs that upgrade at once take each step
-once.
+Migrations are SQL files that are never changed once released; each database keeps the number of its
+last one, and the generation. Two programs that upgrade at once apply each migration once.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GENERATION", "LATEST", "check", "statements", "upgrade", "version"]
 
-_STEPS: Traversable = resources.files("habitkit.backends.sqlalchemy").joinpath("migrations")
+_MIGRATIONS: Traversable = resources.files("habitkit.backends.sqlalchemy").joinpath("migrations")
 _ADVISORY_LOCK = 0x6861_6269_746B_6974
 _INTEGERS = ("amount", "balance", "debt", "first", "last", "sealed", "seq", "settled")
 _TYPES = {
@@ -53,10 +52,10 @@ _TYPES = {
 
 
 def statements(migration: int, dialect: str, schema: str | None = None) -> list[str]:
-    """Return the SQL of one step for a dialect.
+    """Return the SQL of one migration for a dialect.
 
     Args:
-        migration: The step's number, from 1 to ``LATEST``.
+        migration: The migration's number, from 1 to ``LATEST``.
         dialect: ``sqlite`` or ``postgresql``.
         schema: The schema the tables are in, or None.
 
@@ -66,7 +65,7 @@ def statements(migration: int, dialect: str, schema: str | None = None) -> list[
     if dialect not in _TYPES:
         msg = f"expected SQLite or PostgreSQL, got the dialect {dialect!r}"
         raise ConfigurationError(msg)
-    source = _STEPS.joinpath(f"{migration:04}.sql").read_text("utf-8")
+    source = _MIGRATIONS.joinpath(f"{migration:04}.sql").read_text("utf-8")
     prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
     # SQLite wants the schema before an index's own name and nowhere else in such a statement.
     sqlite = dialect == "sqlite"
@@ -102,7 +101,7 @@ def check(connection: Connection, schema: str | None = None) -> None:
 
 
 def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> tuple[int, int]:
-    """Create the tables, or take the steps they still lack, in one transaction.
+    """Create the tables, or apply the migrations they still lack, in one transaction.
 
     Args:
         engine: For SQLite or PostgreSQL.
@@ -127,7 +126,7 @@ def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> t
 
 
 def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
-    """Take the steps, errors of the database as they are."""
+    """Apply the migrations; errors of the database stay as they are."""
     with engine.connect() as connection:
         set_isolation(connection, write=True)
         before = version(connection, schema)

@@ -1,7 +1,7 @@
 """The tables. A host may attach ``metadata`` to its own migrations; rows become values elsewhere.
 
-Their first form and every later change is a numbered migration under ``migrations/``; this page is
-what all steps together lead to, and a test holds the two equal.
+Their first form and every later change is a numbered migration under ``migrations/``; this module
+is what all migrations together lead to, and a test holds the two equal.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ async def open_threaded(url: URL) -> ThreadedStore:
         engine.dispose()
         raise
     store = SqlStore(engine)
-    store.tables.known = True
+    store.tables.checked = True
     return _threaded(store)
 
 

@@ -134,7 +134,7 @@ class AsyncContract(Contract):
 
     @pytest.fixture
     def loop_thread(self) -> Iterator[LoopThread]:
-        """The event loop on which the store lives."""
+        """The event loop of the store."""
         with LoopThread() as loop:
             yield loop
 

@@ -1,5 +1,5 @@
 """What an async store must hold beyond the sync contracts: many tasks, a loop that stays alive."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 

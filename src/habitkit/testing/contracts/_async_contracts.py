@@ -142,7 +142,7 @@ class AsyncCoinsContract(AsyncContract, CoinsContract):
 class AsyncHostTransactionsContract(AsyncContract, HostTransactionsContract):
     """``HostTransactionsContract`` for an async store: the host's methods are coroutines.
 
-    They are awaited on the loop on which the store lives. What the host opens itself it also
+    They are awaited on the store's loop. What the host opens itself it also
     closes there: ``loop_thread.run(engine.dispose())``.
     """
 

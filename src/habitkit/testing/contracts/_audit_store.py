@@ -1,5 +1,5 @@
 """Contract of ``AuditStore`` on the bare port."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GEMS = [an_account(4, role="mint", currency="gem"), an_account(5, currency="gem"
 
 
 class AuditStoreCases(Contract):
-    """Part of ``CoinsContract``: what ``AuditStore`` tells and keeps."""
+    """Part of ``CoinsContract``: what ``AuditStore`` returns and keeps."""
 
     @pytest.fixture
     def audited_ledger(self, store: Store) -> SampleLedger:
@@ -57,7 +57,7 @@ class AuditStoreCases(Contract):
     def test_an_account_is_found_by_its_id(self, audited_ledger: SampleLedger) -> None:
         audited_ledger.move(20, MINT, WALLET, 3)
 
-        assert audited_ledger.found() == audited_ledger.state
+        assert audited_ledger.stored() == audited_ledger.state
         assert (
             read(audited_ledger.store, lambda stores: stores.coins.audit.account(an_id(99))) is None
         )
@@ -113,11 +113,11 @@ class AuditStoreCases(Contract):
         first, second = _block(1, 2), _block(3, 3)
 
         _seal(audited_ledger, first, more=True)
-        assert audited_ledger.found()[WALLET.id].sealed == 2
+        assert audited_ledger.stored()[WALLET.id].sealed == 2
         assert (WALLET.id, "ada") in _to_seal(audited_ledger)
 
         _seal(audited_ledger, second, more=False)
-        assert audited_ledger.found()[WALLET.id].sealed == 3
+        assert audited_ledger.stored()[WALLET.id].sealed == 3
         assert _to_seal(audited_ledger) == {(BOBS.id, "bob")}
         _unsealed(audited_ledger, WALLET)
         assert (WALLET.id, "ada") in _to_seal(audited_ledger), "it may be noted anew"
@@ -132,7 +132,7 @@ class AuditStoreCases(Contract):
         write(audited_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, -1, 0))
 
         (found,) = (
-            account for account in audited_ledger.found().values() if account.id == WALLET.id
+            account for account in audited_ledger.stored().values() if account.id == WALLET.id
         )
         assert (found.seq, found.sealed) == (2, 1)
 
@@ -164,8 +164,8 @@ class AuditStoreCases(Contract):
             audited_ledger, Digest(an_id(20), other, b"e" * 32), Digest(an_id(21), other, b"f" * 32)
         )
 
-        found = [(line.salt, line.digest) for line in _lines(audited_ledger, WALLET)]
-        assert found == [(first, b"d" * 32), (other, b"f" * 32)]
+        digests = [(line.salt, line.digest) for line in _lines(audited_ledger, WALLET)]
+        assert digests == [(first, b"d" * 32), (other, b"f" * 32)]
 
     def test_forgetting_erases_words_and_salts_and_leaves_the_rest(
         self, audited_ledger: SampleLedger
@@ -239,9 +239,9 @@ def _unsealed(audited_ledger: SampleLedger, *accounts: Account) -> None:
 
 
 def _to_seal(audited_ledger: SampleLedger, limit: int = 9) -> set[tuple[UUID, str]]:
-    found = read(audited_ledger.store, lambda stores: stores.coins.audit.to_seal(None, limit))
-    assert len(set(found)) == len(found)
-    return set(found)
+    to_seal = read(audited_ledger.store, lambda stores: stores.coins.audit.to_seal(None, limit))
+    assert len(set(to_seal)) == len(to_seal)
+    return set(to_seal)
 
 
 def _block(first: int, last: int) -> Block:

@@ -117,7 +117,7 @@ def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
     """Wait for an event inside a transaction, asking the store something all the while.
 
     A store for an async host may run its transactions on the event loop's own thread, where the
-    others get their turn only while this one waits for an answer of the store.
+    others get their turn only while this one waits for the store.
 
     Returns:
         True if the event happened in time.

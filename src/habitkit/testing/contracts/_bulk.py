@@ -43,8 +43,8 @@ class HabitsInBulk(Contract):
         write(store, work)
 
         for number, habit in enumerate(HABITS[:3]):
-            found = read(store, lambda stores, sought=habit.id: stores.habits.live(sought))  # type: ignore[misc]
-            assert found == facts[number::3][::-1]
+            live = read(store, lambda stores, sought=habit.id: stores.habits.live(sought))  # type: ignore[misc]
+            assert live == facts[number::3][::-1]
         ids = [fact.id for fact in facts]
         assert read(store, lambda stores: stores.habits.known([*ids, NO_ID])) == set(ids)
 

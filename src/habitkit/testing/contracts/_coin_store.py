@@ -1,5 +1,5 @@
 """Contract of ``CoinStore`` on the bare port: the facts that the store itself holds true."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ class LedgerCases(Contract):
             _refused(ledger, _moves(7, seq=seq, before=7), IntegrityError)
 
     def test_the_moves_of_a_transfer_sum_to_zero(self, ledger: Store) -> None:
-        given, taken = _moves(7)
+        source, target = _moves(7)
 
-        _refused(ledger, [given._replace(amount=-6, balance=-6), taken], IntegrityError)
-        _refused(ledger, [taken], IntegrityError)
+        _refused(ledger, [source._replace(amount=-6, balance=-6), target], IntegrityError)
+        _refused(ledger, [target], IntegrityError)
 
     def test_no_balance_falls_below_its_floor_unless_the_debt_says_so(self, ledger: Store) -> None:
         below = _moves(-5)
@@ -156,9 +156,9 @@ class LedgerCases(Contract):
         write(ledger, lambda stores: stores.coins.settle("ada", [row]))
         asked = [f"done:{n}" for n in range(2_000)]
 
-        found = read(ledger, lambda stores: stores.coins.settled("ada", asked))
+        settled = read(ledger, lambda stores: stores.coins.settled("ada", asked))
 
-        assert found == {"done:1": row}
+        assert settled == {"done:1": row}
 
 
 def _account(

@@ -1,5 +1,5 @@
 """Contract of ``CoinStore`` on the bare port: many accounts, many transfers, floors, instants."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class AccountCases(Contract):
         accounts = [an_account(100 + n, owner, floor=0) for n, owner in enumerate(owners)]
         write(store, lambda stores: stores.coins.open(accounts))
 
-        found = read(store, lambda stores: stores.coins.accounts(owners, "coin"))
+        stored = read(store, lambda stores: stores.coins.accounts(owners, "coin"))
 
-        assert sorted(found) == accounts
+        assert sorted(stored) == accounts
 
     def test_opening_one_account_twice_among_others_opens_none(
         self, sample_ledger: SampleLedger
@@ -108,8 +108,8 @@ class AccountCases(Contract):
             write(
                 sample_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, floor, debt)
             )
-            found = sample_ledger.found()[WALLET.id]
-            return found.floor, found.debt, found.balance
+            wallet = sample_ledger.stored()[WALLET.id]
+            return wallet.floor, wallet.debt, wallet.balance
 
         assert change(-50) == (-50, 0, 7)
         assert change(7) == (7, 0, 7)
@@ -130,7 +130,7 @@ class AccountCases(Contract):
         with pytest.raises(IntegrityError):
             sample_ledger.post([a_transfer(21)], below)
 
-        assert sample_ledger.found()[WALLET.id].balance == -5
+        assert sample_ledger.stored()[WALLET.id].balance == -5
 
     # -- many transfers at once ----------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class AccountCases(Contract):
 
         sample_ledger.post(transfers, moves)
 
-        assert sample_ledger.found() == sample_ledger.state
+        assert sample_ledger.stored() == sample_ledger.state
         assert [(e.seq, e.amount, e.balance, e.memo) for e in _entries(sample_ledger, WALLET)] == [
             (1, 1, 1, "m0"),
             (2, 3, 4, "m2"),
@@ -175,7 +175,7 @@ class AccountCases(Contract):
             with pytest.raises(IntegrityError):
                 sample_ledger.post([a_transfer(20), a_transfer(21, 2)][: len(moves) // 2], moves)
 
-        assert all(account.seq == 0 for account in sample_ledger.found().values())
+        assert all(account.seq == 0 for account in sample_ledger.stored().values())
         sample_ledger.post([a_transfer(20), a_transfer(21, 2)], [*one, *two])
 
     def test_all_moves_together_sum_to_zero(self, sample_ledger: SampleLedger) -> None:
@@ -187,14 +187,14 @@ class AccountCases(Contract):
         with pytest.raises(IntegrityError):
             sample_ledger.post([a_transfer(20), a_transfer(21, 2)], moves)
 
-        assert all(account.seq == 0 for account in sample_ledger.found().values())
+        assert all(account.seq == 0 for account in sample_ledger.stored().values())
         assert read(sample_ledger.store, lambda stores: stores.coins.transfer(an_id(20))) is None
 
     def test_one_transfer_that_is_there_already_refuses_them_all(
         self, sample_ledger: SampleLedger
     ) -> None:
         sample_ledger.move(20, MINT, WALLET)
-        before = sample_ledger.found()
+        before = sample_ledger.stored()
         moves = [
             *sample_ledger.moves(21, (MINT, -1), (WALLET, 1)),
             *sample_ledger.moves(20, (MINT, -1), (WALLET, 1)),
@@ -203,7 +203,7 @@ class AccountCases(Contract):
         with pytest.raises(Duplicate):
             sample_ledger.post([a_transfer(21), a_transfer(20)], moves)
 
-        assert sample_ledger.found() == before
+        assert sample_ledger.stored() == before
 
     def test_a_transfer_is_reversed_once(self, sample_ledger: SampleLedger) -> None:
         sample_ledger.move(20, MINT, WALLET, 3)
@@ -223,8 +223,8 @@ class AccountCases(Contract):
         first = sample_ledger.move(20, MINT, WALLET, 3, memo="", metadata=metadata)
         empty = sample_ledger.move(21, MINT, WALLET, 1, metadata={})
 
-        for given in (first, empty):
-            assert read(sample_ledger.store, partial(_transfer, given.id)) == given
+        for transfer in (first, empty):
+            assert read(sample_ledger.store, partial(_transfer, transfer.id)) == transfer
         assert [entry.metadata for entry in _entries(sample_ledger, WALLET)] == [metadata, {}]
         assert read(sample_ledger.store, lambda stores: stores.coins.transfer(an_id(99))) is None
 

@@ -1,5 +1,5 @@
 """Contract of the coins' actions: award, spend, transfer, balance, history."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ class CoinCases(Contract):
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         assert kit.sweep().forgotten == 1
 
-        for amount in (10, LARGEST):  # which there is no room for
+        for amount in (10, LARGEST):  # which do not fit any more
             with pytest.raises(IdempotencyKeyExpired):
                 kit.coins.award("ada", amount, idempotency_key="k")
         assert kit.coins.balance("ada").posted == 10

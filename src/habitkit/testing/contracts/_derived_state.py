@@ -86,11 +86,11 @@ class HistoryCases(Contract):
         def check(steps: list[Step]) -> None:
             kit = habitkit.testing.kit(store=store)
             habit = kit.habits.create(f"ada{next(owners)}", "Run", Schedule.daily())
-            _live(kit, store, habit, steps)
+            _take_steps(kit, store, habit, steps)
 
             done = {fact.day for fact in read(store, lambda stores: stores.habits.live(habit.id))}
-            found = kit.streaks.done_days(habit.id, TODAY - days(99), TODAY + days(99))
-            assert found == sorted(done)
+            done_days = kit.streaks.done_days(habit.id, TODAY - days(99), TODAY + days(99))
+            assert done_days == sorted(done)
             before = state_of(kit, store, habit)
             assert kit.streaks.rebuild(habit.id).repaired == ()
             assert state_of(kit, store, habit) == before
@@ -221,8 +221,8 @@ def state_of(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
     }
 
 
-def _live(kit: TestKit, store: Store, habit: Habit, steps: Sequence[Step]) -> None:
-    """Live through a random history."""
+def _take_steps(kit: TestKit, store: Store, habit: Habit, steps: Sequence[Step]) -> None:
+    """Take the steps of a random history."""
     facts: list[UUID] = []
     for step in steps:
         today = kit.clock.now().date()
@@ -239,25 +239,25 @@ def _live(kit: TestKit, store: Store, habit: Habit, steps: Sequence[Step]) -> No
 
 
 def _record(kit: TestKit, store: Store, habit: Habit, facts: Sequence[Fact]) -> None:
-    """Tell the facts of a history in this order; what comes a second time is taken back."""
-    known: dict[int, UUID] = {}
+    """Record the facts of a history in this order; what comes a second time is taken back."""
+    fact_ids: dict[int, UUID] = {}
     for fact in facts:
         day = TODAY - timedelta(days=fact.days_ago)
-        if fact.number in known:
-            kit.habits.undo(known[fact.number])
+        if fact.number in fact_ids:
+            kit.habits.undo(fact_ids[fact.number])
         elif fact.kind == "check_in":
-            known[fact.number] = kit.habits.check_in(habit.id, day=day).id
+            fact_ids[fact.number] = kit.habits.check_in(habit.id, day=day).id
         else:
             kit.habits.backfill(habit.id, [day], source=f"paper {fact.number}")
-            (known[fact.number],) = (
-                found.id
-                for found in read(store, lambda stores: stores.habits.on_day(habit.id, day))  # noqa: B023
-                if found.source == f"paper {fact.number}"
+            (fact_ids[fact.number],) = (
+                check_in.id
+                for check_in in read(store, lambda stores: stores.habits.on_day(habit.id, day))  # noqa: B023
+                if check_in.source == f"paper {fact.number}"
             )
 
 
 def _snapshot(store: Store, habit: Habit) -> Snapshot:
     """Return the stored snapshot of a habit that has one."""
-    found = read(store, lambda stores: stores.streaks.get(habit.id))
-    assert found is not None
-    return found
+    snapshot = read(store, lambda stores: stores.streaks.get(habit.id))
+    assert snapshot is not None
+    return snapshot

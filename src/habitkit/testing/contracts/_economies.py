@@ -1,5 +1,5 @@
-"""Contract of an economy that changes: facts are judged by the rules of when they were received."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+"""Contract of an economy that changes: for a fact the rules at its receipt hold."""
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class EconomyCases(Contract):
         assert changing.habits.undo(second.id).events == ()
         assert _held(changing) == OLD
 
-    def test_a_check_in_received_by_a_clock_that_went_back_is_judged_by_the_old_rules(
+    def test_a_check_in_received_by_a_clock_that_went_back_follows_the_old_rules(
         self, changing: TestKit, swim: Habit
     ) -> None:
         changing.clock.set(CHANGE)

@@ -1,5 +1,5 @@
 """Contract of what is put right or comes late: edits, the order of the list, offline check-ins."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class EditCases(RunCases):
 
         again = kit.habits.check_in(read_5.id, day=TODAY, amount=5)
 
-        given = [e.credit for e in again.events if isinstance(e, HabitCompleted)]
-        assert (again.credit, again.status, given) == ("history", "DONE", ["history"])
+        emitted_credits = [e.credit for e in again.events if isinstance(e, HabitCompleted)]
+        assert (again.credit, again.status, emitted_credits) == ("history", "DONE", ["history"])
         assert edited.coins == undone.coins == again.coins == 0
         assert kit.streaks.rebuild(read_5.id).repaired == ()
 
@@ -115,7 +115,7 @@ class EditCases(RunCases):
             kept += [fact.note for fact in read(store, lambda s: s.habits.live(run.id))]
         assert kept == ["two", "two", "", None, notes[-1]]
 
-    def test_a_corrected_amount_is_judged_anew(self, kit: TestKit) -> None:
+    def test_a_corrected_amount_is_evaluated_anew(self, kit: TestKit) -> None:
         run = kit.habits.create("ada", "Run", DAILY, Goal.at_least(5, "km"))
         done = kit.habits.check_in(run.id, amount=5)
 
@@ -152,9 +152,9 @@ class EditCases(RunCases):
             {"tags": [7]},
             {"tags": [f"{n}" for n in range(51)]},
         ]
-        for given in unfit:
+        for item in unfit:
             with pytest.raises(InvalidHabit):
-                kit.habits.update(run.id, **given)
+                kit.habits.update(run.id, **item)
         with pytest.raises(NotFound):
             kit.habits.update(UUID(int=1), title="Run")
         assert kit.habits.get(run.id) == evolve(run, title="Läufe")
@@ -176,9 +176,9 @@ class EditCases(RunCases):
                 kit.habits.reorder("ada", [made[n] for n in wanted])
             assert order() == shown
         unfit: list[Any] = [[], [made[0], made[0]], "abc", None, 7, iter(made)]
-        for given in unfit:
+        for item in unfit:
             with pytest.raises(InvalidHabit):
-                kit.habits.reorder("ada", given)
+                kit.habits.reorder("ada", item)
         for strange in (other, UUID(int=1)):
             with pytest.raises(NotFound):
                 kit.habits.reorder("ada", [made[0], strange])
@@ -222,11 +222,11 @@ class OfflineCases(RunCases):
 
         results = kit.habits.check_in_many(batch)
 
-        found = [it.error if isinstance(it, Refusal) else it.day for it in results]
+        outcomes = [it.error if isinstance(it, Refusal) else it.day for it in results]
         yesterday = TODAY - days(1)
-        assert found[:4] == [TODAY, "DayOutOfRange", TODAY, "InvalidHabit"]
-        assert found[4:6] == ["NotFound", "InvalidId"]
-        assert found[6:] == ["IdempotencyConflict", "InvalidZone", yesterday]
+        assert outcomes[:4] == [TODAY, "DayOutOfRange", TODAY, "InvalidHabit"]
+        assert outcomes[4:6] == ["NotFound", "InvalidId"]
+        assert outcomes[6:] == ["IdempotencyConflict", "InvalidZone", yesterday]
         assert [it.index for it in results if isinstance(it, Refusal)] == [1, 3, 4, 5, 6, 7]
         assert [f.day for f in read(store, lambda s: s.habits.live(run.id))] == [yesterday, TODAY]
         assert kit.streaks.state(run.id).streak.slots == 2

@@ -1,5 +1,5 @@
 """Contract of erasure and export: words go, sums stay; and everything there is can be had."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ class ErasureCases(Contract):
         assert kit.coins.forget("ada") == 501
         assert {entry.memo for entry in kit.coins.statement("ada", limit=1000)} == {None}
 
-    def test_old_keys_still_answer_after_the_words_are_gone(self, kit: TestKit) -> None:
+    def test_old_keys_still_return_their_result_after_the_words_are_gone(
+        self, kit: TestKit
+    ) -> None:
         def award(memo: str = "hi") -> tuple[object, ...]:
             done = kit.coins.award("ada", 30, memo=memo, metadata={"n": 1}, idempotency_key="a")
             return done.id, done.amount, done.memo, done.metadata
@@ -152,18 +154,18 @@ class ErasureCases(Contract):
             kit.habits.check_in(kit.habits.create("ada", "Run", Schedule.daily()).id)
         kit.sweep()
 
-        found = kit.coins.export("ada")
+        export = kit.coins.export("ada")
 
-        assert found.owner == "ada"
-        accounts = {account.role: account for account in found.accounts}
+        assert export.owner == "ada"
+        accounts = {account.role: account for account in export.accounts}
         assert set(accounts) == {"wallet", "mint", "escrow"}
-        lines = found.lines[accounts["wallet"].id]
+        lines = export.lines[accounts["wallet"].id]
         assert (lines[0].memo, lines[0].metadata, lines[0].kind) == ("hi", {"n": 1}, "award")
         assert (lines[1].transfer_id, lines[1].amount, lines[1].target) == (gift.id, -10, "bob")
         assert len(lines) == accounts["wallet"].seq == 5 + earns
-        assert sum(line.amount for line in found.lines[accounts["escrow"].id]) == 5
-        assert found.holds == (hold, ended)
-        assert [row.amount for row in found.entitlements] == [10] * earns
-        (block,) = found.blocks[accounts["wallet"].id]
+        assert sum(line.amount for line in export.lines[accounts["escrow"].id]) == 5
+        assert export.holds == (hold, ended)
+        assert [row.amount for row in export.entitlements] == [10] * earns
+        (block,) = export.blocks[accounts["wallet"].id]
         assert (block.first, block.last) == (1, 5 + earns)
         assert kit.coins.export("nobody").accounts == ()

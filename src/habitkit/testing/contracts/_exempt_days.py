@@ -1,5 +1,5 @@
 """Contract of days that do not matter: skipped, paused, and while a habit is archived."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class FreeDayCases(RunCases):
         assert kit.streaks.state(run.id).streak.slots == 3
 
         assert kit.habits.check_in(run.id).streak.slots == 4
-        found = [_status(kit, run, TODAY + days(n)) for n in range(2, 7)]
-        assert found == ["DONE", "EXEMPT", "EXEMPT", "EXEMPT", "DONE"]
+        statuses = [_status(kit, run, TODAY + days(n)) for n in range(2, 7)]
+        assert statuses == ["DONE", "EXEMPT", "EXEMPT", "EXEMPT", "DONE"]
 
     def test_a_pause_lasts_until_it_is_ended_by_a_shorter_one(
         self, kit: TestKit, store: Store, run: Habit
@@ -126,8 +126,8 @@ class FreeDayCases(RunCases):
 
         statuses = [kit.streaks.state(h.id).status for h in (run, pinned, later)]
         assert statuses == ["OPEN", "OPEN", "OPEN"]
-        found = read(store, lambda s: s.habits.facts("ada", None))
-        ends = [(p.start, p.end) for p in _of_kind(found, Pause) if p.id != paused.id]
+        facts = read(store, lambda s: s.habits.facts("ada", None))
+        ends = [(p.start, p.end) for p in _of_kind(facts, Pause) if p.id != paused.id]
         assert ends == [(TODAY, TODAY)]
         with pytest.raises(NotFound):
             kit.habits.resume_all("ada", TODAY + days(1))

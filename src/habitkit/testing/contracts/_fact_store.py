@@ -91,9 +91,9 @@ class FactStoreCases(Contract):
         _put(store, (*_facts_of(RUN, 100), *_facts_of_ada()))
 
         for fact in _found(store, "ada", RUN.id):
-            given = next(f for f in (*_facts_of(RUN, 100), *_facts_of_ada()) if f.id == fact.id)
-            assert type(fact) is type(given)
-            assert fact == given
+            added = next(f for f in (*_facts_of(RUN, 100), *_facts_of_ada()) if f.id == fact.id)
+            assert type(fact) is type(added)
+            assert fact == added
 
     def test_check_ins_are_none_of_the_other_facts(self, store: Store) -> None:
         _add(store, RUN)
@@ -111,19 +111,19 @@ class FactStoreCases(Contract):
         self, store: Store
     ) -> None:
         _add(store, RUN)
-        known, new = (
+        stored, new = (
             Skip(UUID(int=1), RUN.id, "ada", NOW, TODAY),
             ZoneChanged(UUID(int=2), "ada", NOW, "Asia/Tokyo"),
         )
-        _put(store, (known,))
+        _put(store, (stored,))
 
-        for again in (known, evolve(known, day=TODAY + days(1)), evolve(new, id=known.id)):
+        for again in (stored, evolve(stored, day=TODAY + days(1)), evolve(new, id=stored.id)):
             with pytest.raises(Duplicate):
                 _put(store, (new, again))
 
-        assert _found(store, "ada", RUN.id) == [known]
+        assert _found(store, "ada", RUN.id) == [stored]
         _put(store, ())
-        assert _found(store, "ada", None) == [known]
+        assert _found(store, "ada", None) == [stored]
 
     def test_facts_of_other_owners_are_delivered_apart(self, store: Store) -> None:
         hers = evolve(RUN, id=UUID(int=5), owner="bob")
@@ -156,13 +156,13 @@ class FactStoreCases(Contract):
         _add(store, RUN)
         _check_in(store, 1, amount)
 
-        found = read(store, lambda s: s.habits.check_in(UUID(int=1)))
+        stored = read(store, lambda s: s.habits.check_in(UUID(int=1)))
 
-        assert found is not None
-        assert found == (_fact(1, amount), False)
+        assert stored is not None
+        assert stored == (_fact(1, amount), False)
         assert read(store, lambda s: s.habits.live(RUN.id)) == [_fact(1, amount)]
         assert read(store, lambda s: s.habits.on_day(RUN.id, TODAY)) == [_fact(1, amount)]
-        assert repr(float(found[0].amount)) == repr(float(amount))
+        assert repr(float(stored[0].amount)) == repr(float(amount))
 
     def test_habits_of_every_kind_come_back_as_they_were(self, store: Store) -> None:
         plans = [(schedule, Goal.done()) for schedule in SCHEDULES]
@@ -182,8 +182,8 @@ class FactStoreCases(Contract):
 
         assert read(store, lambda s: s.habits.of_owner("ada", None, 99)) == made
         for habit in made:
-            found = read(store, lambda s, sought=habit.id: s.habits.get(sought))  # type: ignore[misc]
-            assert found == habit
+            stored = read(store, lambda s, sought=habit.id: s.habits.get(sought))  # type: ignore[misc]
+            assert stored == habit
 
 
 class SweepOrderCases(Contract):
@@ -199,15 +199,13 @@ class SweepOrderCases(Contract):
         for snapshot in (*kept, _snapshot(bobs)):
             write(store, lambda stores, it=snapshot: stores.streaks.put(it))  # type: ignore[misc]
 
-        found = read(store, lambda s: s.streaks.of_owner("ada"))
+        snapshots = read(store, lambda s: s.streaks.of_owner("ada"))
 
-        assert sorted(found, key=lambda it: it.habit_id) == kept
+        assert sorted(snapshots, key=lambda it: it.habit_id) == kept
         assert read(store, lambda s: s.streaks.of_owner("nobody")) == []
         assert read(store, lambda s: s.streaks.get(RUN.id)) == kept[0]
 
-    def test_habits_to_look_at_come_with_the_earliest_first_up_to_a_limit(
-        self, store: Store
-    ) -> None:
+    def test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit(self, store: Store) -> None:
         moment = timedelta(microseconds=1)
         instants = [NOW - days(1), NOW - days(9), NOW, NOW + moment, None, NOW - moment]
         habits = [

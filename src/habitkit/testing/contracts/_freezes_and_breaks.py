@@ -1,5 +1,5 @@
 """Contract of what mends a streak, and of the end of one: freezes, repairs, and the sweep."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MendingCases(RunCases):
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         live(kit, run, 3)
-        given = kit.habits.grant_freeze(run.id, 2, expires_day=TODAY + days(9))
+        granted = kit.habits.grant_freeze(run.id, 2, expires_day=TODAY + days(9))
         assert (kit.streaks.state(run.id).freezes, kit.streaks.state(run.id).risk) == (
             2,
             "PROTECTED",
@@ -49,9 +49,9 @@ class MendingCases(RunCases):
         assert kit.streaks.explain(run.id, TODAY + days(3)).status == "FROZEN"
         kit.clock.advance(days=2)
         assert kit.streaks.state(run.id).streak.slots == 0
-        about = given.id, run.id, "ada", NOW + days(3), TODAY + days(3)
+        about = granted.id, run.id, "ada", NOW + days(3), TODAY + days(3)
         fact = FreezeGranted(*about, 2, TODAY + days(9))
-        assert read(store, lambda s: s.habits.fact(given.id)) == fact
+        assert read(store, lambda s: s.habits.fact(granted.id)) == fact
 
     def test_a_late_check_in_gives_a_freeze_back(self, kit: TestKit, run: Habit) -> None:
         live(kit, run, 3)
@@ -68,10 +68,10 @@ class MendingCases(RunCases):
 
     def test_a_freeze_that_is_taken_back_saves_nothing(self, kit: TestKit, run: Habit) -> None:
         live(kit, run, 3)
-        given = kit.habits.grant_freeze(run.id)
+        granted = kit.habits.grant_freeze(run.id)
         kit.clock.advance(days=1)
 
-        undone = kit.habits.undo(given.id)
+        undone = kit.habits.undo(granted.id)
 
         assert (undone.streak.slots, undone.day) == (0, TODAY + days(3))
         assert kit.streaks.state(run.id).risk == "REPAIRABLE"
@@ -149,7 +149,7 @@ class MendingCases(RunCases):
 class BreakCases(RunCases):
     """Part of ``HabitsContract``: the end of a streak is emitted once it is final."""
 
-    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["plain", "judged"])
+    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
     def test_the_end_of_a_streak_is_delivered_when_it_can_no_longer_be_mended(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
@@ -167,7 +167,7 @@ class BreakCases(RunCases):
         assert kit.streaks.state(run.id).risk == "BROKEN"
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["plain", "judged"])
+    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
     def test_a_check_in_of_long_ago_mends_what_was_final(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
@@ -186,7 +186,7 @@ class BreakCases(RunCases):
         kit.habits.undo(late.id)
         assert breaks(kit) == [(first, 3)]
 
-    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["plain", "judged"])
+    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
     def test_ends_of_several_streaks_are_each_delivered_in_time(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
@@ -219,7 +219,7 @@ class BreakCases(RunCases):
         kit.habits.undo(paused.id)
         assert [key[-10:] for key, _ in breaks(kit)] == [str(TODAY + days(3))]
 
-    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["plain", "judged"])
+    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
     def test_undoing_after_the_seal_moves_no_coins(
         self, kit: TestKit, store: Store, schedule: Schedule
     ) -> None:
@@ -235,7 +235,7 @@ class BreakCases(RunCases):
         assert kit.habits.check_in(run.id, day=TODAY).coins == 0
         assert kit.coins.balance("ada").posted == 10
 
-    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["plain", "judged"])
+    @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
     def test_undoing_what_was_spent_leaves_a_debt(
         self, kit: TestKit, store: Store, schedule: Schedule
     ) -> None:

@@ -1,5 +1,5 @@
 """Contract of goals and schedules that are not simple, through the kit."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -172,11 +172,11 @@ class GoalCases(RunCases):
         kit.clock.advance(seconds=1)
         kit.habits.change_schedule(run.id, Schedule.weekdays("thu"))
 
-        found = kit.streaks.explain(run.id, TODAY)
+        explained = kit.streaks.explain(run.id, TODAY)
 
-        assert (found.schedule, found.goal) == (Schedule.weekdays("thu"), Goal.at_least(2))
+        assert (explained.schedule, explained.goal) == (Schedule.weekdays("thu"), Goal.at_least(2))
 
-    def test_amounts_are_judged_by_the_goal_in_force(self, kit: TestKit, run: Habit) -> None:
+    def test_amounts_are_evaluated_by_the_goal_in_force(self, kit: TestKit, run: Habit) -> None:
         kit.habits.change_schedule(run.id, goal=Goal.at_most(2))
         assert kit.habits.check_in(run.id, amount=0).status == "OPEN"
         kit.clock.advance(seconds=1)

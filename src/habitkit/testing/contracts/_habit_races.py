@@ -1,5 +1,5 @@
 """Contract of habits under load: threads and processes that check in at once."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 

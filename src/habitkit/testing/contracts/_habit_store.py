@@ -93,8 +93,8 @@ class HabitStoreCases(Contract):
         _add(store, RUN)
         _put(store, fact, odd)
 
-        for given in (fact, odd):
-            assert read(store, partial(_check_in, given.id)) == (given, False)
+        for check_in in (fact, odd):
+            assert read(store, partial(_check_in, check_in.id)) == (check_in, False)
         assert read(store, lambda stores: stores.habits.check_in(NO_ID)) is None
 
     def test_a_fact_is_voided_once(self, store: Store) -> None:
@@ -131,8 +131,8 @@ class HabitStoreCases(Contract):
         _void(store, 5)  # of a fact that has not come yet
 
         def voided(habit_id: UUID) -> list[tuple[int, datetime]]:
-            found = read(store, lambda stores: stores.habits.voided(habit_id))
-            return sorted((fact.id.int, at) for fact, at in found)
+            voided = read(store, lambda stores: stores.habits.voided(habit_id))
+            return sorted((fact.id.int, at) for fact, at in voided)
 
         assert voided(RUN.id) == [(1, NOW + timedelta(microseconds=1)), (3, NOW + days(9))]
         assert voided(other.id) == [(4, NOW)]
@@ -141,19 +141,19 @@ class HabitStoreCases(Contract):
     def test_the_notes_of_an_owner_are_those_of_check_ins_that_are_not_voided(
         self, store: Store
     ) -> None:
-        swim, theirs = evolve(RUN, id=UUID(int=4)), evolve(RUN, id=UUID(int=5), owner="Ada")
-        for habit in (RUN, swim, theirs):
+        swim, others_habit = evolve(RUN, id=UUID(int=4)), evolve(RUN, id=UUID(int=5), owner="Ada")
+        for habit in (RUN, swim, others_habit):
             _add(store, habit)
         _put(store, _fact(1), _fact(2, note=None), _fact(3, note=""), _fact(4))
         _put(store, _fact(5, habit_id=swim.id, note="it's 5 km\n"))
-        _put(store, _fact(6, habit_id=theirs.id, owner="Ada"))
+        _put(store, _fact(6, habit_id=others_habit.id, owner="Ada"))
         _void(store, 4)
 
         def notes(owner: str) -> list[tuple[UUID, str]]:
             return sorted(read(store, lambda stores: stores.habits.notes(owner)))
 
         assert notes("ada") == sorted([(RUN.id, "n1"), (RUN.id, ""), (swim.id, "it's 5 km\n")])
-        assert notes("Ada") == [(theirs.id, "n6")]
+        assert notes("Ada") == [(others_habit.id, "n6")]
         assert notes("bob") == []
 
     def test_facts_come_in_the_order_of_day_instant_and_id(self, store: Store) -> None:
@@ -193,8 +193,8 @@ class HabitStoreCases(Contract):
             return stores.habits.voided(RUN.id, TODAY - days(4))
 
         def recent(days: dict[UUID, date | None]) -> list[int]:
-            found = read(store, lambda stores: stores.habits.recent(days))
-            return sorted(fact.id.int for fact in found)
+            recent = read(store, lambda stores: stores.habits.recent(days))
+            return sorted(fact.id.int for fact in recent)
 
         assert [fact.id.int for fact in read(store, live)] == [3, 1]
         assert [fact.id.int for fact, _ in read(store, voided)] == [2]

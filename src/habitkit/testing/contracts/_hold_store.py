@@ -1,5 +1,5 @@
 """Contract of ``HoldStore`` on the bare port."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ class HoldStoreCases(Contract):
 
         def overdue(seconds: int, limit: int = 9, **of: str) -> list[int]:
             at = NOW + seconds * SECOND
-            found = read(escrow.store, lambda stores: stores.coins.holds.overdue(at, limit, **of))
-            return [hold.id.int for hold in found]
+            overdue = read(escrow.store, lambda stores: stores.coins.holds.overdue(at, limit, **of))
+            return [hold.id.int for hold in overdue]
 
         assert [overdue(n) for n in (-1, 0, 1, 3)] == [[], [23], [23, 21, 22], [23, 21, 22, 20]]
         assert overdue(3, limit=2) == [23, 21]

@@ -54,7 +54,7 @@ class KeyCases(Contract):
         assert set(conflict.value.differing) == {"type", "fields"}
         assert numbers(events_of(kit, "ada")) == [1]
 
-    def test_a_conflict_leaves_the_first_answer_in_place(self, kit: TestKit) -> None:
+    def test_a_conflict_leaves_the_first_record_in_place(self, kit: TestKit) -> None:
         first = _record(kit, {"n": 1})
         with pytest.raises(IdempotencyConflict):
             _record(kit, {"n": 2})

@@ -36,15 +36,15 @@ class InboxCases(Contract):
         assert not _add(store, message("ada", "k", n=2))
         assert _add(store, message("bob", "k", n=3))
 
-        assert [found.fields["n"] for found in _waiting(store)] == [1]
-        assert [found.fields["n"] for found in _waiting(store, "bob")] == [3]
+        assert [waiting.fields["n"] for waiting in _waiting(store)] == [1]
+        assert [waiting.fields["n"] for waiting in _waiting(store, "bob")] == [3]
 
     def test_messages_wait_in_the_order_of_instant_and_key(self, store: Store) -> None:
         for key, later in [("b", 1), ("c", 0), ("a", 1), ("d", 2)]:
             _add(store, message("ada", key, at=NOW + later * MINUTE))
 
-        assert [found.key for found in _waiting(store)] == ["c", "a", "b", "d"]
-        assert [found.key for found in _waiting(store, limit=2)] == ["c", "a"]
+        assert [waiting.key for waiting in _waiting(store)] == ["c", "a", "b", "d"]
+        assert [waiting.key for waiting in _waiting(store, limit=2)] == ["c", "a"]
 
     def test_owners_with_messages_are_delivered_each_once_and_sorted(self, store: Store) -> None:
         for owner in ("cyd", "ada", "bob", "ada"):
@@ -55,9 +55,9 @@ class InboxCases(Contract):
 
     def test_an_applied_message_waits_no_longer_and_keeps_its_key(self, store: Store) -> None:
         _add(store, message("ada", "k"))
-        (found,) = _waiting(store)
+        (waiting,) = _waiting(store)
 
-        _apply(store, found, NOW)
+        _apply(store, waiting, NOW)
 
         assert _waiting(store) == []
         assert _owners(store) == []
@@ -67,10 +67,10 @@ class InboxCases(Contract):
         _add(store, message("ada", "k"))
 
         for attempt in range(MAX_MESSAGE_ATTEMPTS):
-            (found,) = _waiting(store)
-            assert found.attempts == attempt
-            assert found.error == (f"no {attempt}" if attempt else None)
-            _fail(store, found, f"no {attempt + 1}")
+            (waiting,) = _waiting(store)
+            assert waiting.attempts == attempt
+            assert waiting.error == (f"no {attempt}" if attempt else None)
+            _fail(store, waiting, f"no {attempt + 1}")
 
         assert _waiting(store) == []
         assert _owners(store) == []
@@ -79,8 +79,8 @@ class InboxCases(Contract):
     def test_messages_that_were_applied_long_ago_are_forgotten(self, store: Store) -> None:
         for n in range(5):
             _add(store, message("ada", f"k{n}"))
-        for n, found in enumerate(_waiting(store)[:4]):
-            _apply(store, found, NOW + days(n))
+        for n, waiting in enumerate(_waiting(store)[:4]):
+            _apply(store, waiting, NOW + days(n))
 
         def forget(before: datetime, limit: int) -> int:
             return write(store, lambda stores: stores.inbox.forget(before, limit))
@@ -88,21 +88,21 @@ class InboxCases(Contract):
         assert forget(NOW, 10) == 0
         assert [forget(NOW + days(3), 2), forget(NOW + days(3), 2)] == [2, 1]
         assert forget(NOW + days(9), 10) == 1
-        assert [found.key for found in _waiting(store)] == ["k4"]
+        assert [waiting.key for waiting in _waiting(store)] == ["k4"]
         assert _add(store, message("ada", "k0"))
 
 
 class IdempotencyStoreCases(Contract):
     """Part of ``StoreContract``: idempotency records, on the bare port."""
 
-    def test_an_answer_comes_back_as_it_was(self, store: Store) -> None:
-        given = a_record(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
+    def test_a_record_comes_back_as_it_was(self, store: Store) -> None:
+        record = a_record(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
 
-        _put(store, given)
+        _put(store, record)
 
-        assert _get(store, key="ключ 🔑") == given
+        assert _get(store, key="ключ 🔑") == record
 
-    def test_an_answer_belongs_to_owner_operation_and_key(self, store: Store) -> None:
+    def test_a_record_belongs_to_owner_operation_and_key(self, store: Store) -> None:
         _put(store, a_record())
 
         assert _get(store) is not None
@@ -110,13 +110,13 @@ class IdempotencyStoreCases(Contract):
         assert _get(store, operation="notes.drop") is None
         assert _get(store, key="KEY") is None
 
-    def test_a_new_answer_replaces_the_old_one(self, store: Store) -> None:
+    def test_a_new_record_replaces_the_old_one(self, store: Store) -> None:
         _put(store, a_record(result="1"))
         _put(store, a_record(result="2", at=NOW + days(1)))
 
         assert _get(store) == a_record(result="2", at=NOW + days(1))
 
-    def test_answers_that_were_given_long_ago_are_forgotten(self, store: Store) -> None:
+    def test_records_of_long_ago_are_forgotten(self, store: Store) -> None:
         for n in range(4):
             _put(store, a_record(key=f"k{n}", at=NOW + days(n)))
 
@@ -128,30 +128,30 @@ class IdempotencyStoreCases(Contract):
         assert [_get(store, key=f"k{n}") is None for n in range(4)] == [True, True, True, False]
 
 
-def _add(store: Store, given: Message) -> bool:
-    return write(store, lambda stores: stores.inbox.add(given))
+def _add(store: Store, message: Message) -> bool:
+    return write(store, lambda stores: stores.inbox.add(message))
 
 
 def _waiting(store: Store, owner: str = "ada", limit: int = 100) -> list[Message]:
     return read(store, lambda stores: stores.inbox.waiting(owner, limit))
 
 
-def _apply(store: Store, given: Message, at: datetime) -> None:
-    write(store, lambda stores: stores.inbox.applied(given, at))
+def _apply(store: Store, message: Message, at: datetime) -> None:
+    write(store, lambda stores: stores.inbox.applied(message, at))
 
 
-def _fail(store: Store, given: Message, error: str) -> None:
-    write(store, lambda stores: stores.inbox.failed(given, error))
+def _fail(store: Store, message: Message, error: str) -> None:
+    write(store, lambda stores: stores.inbox.failed(message, error))
 
 
 def _owners(store: Store, limit: int = 100) -> list[str]:
     return read(store, lambda stores: stores.inbox.owners(limit))
 
 
-def _put(store: Store, given: IdempotencyRecord) -> None:
+def _put(store: Store, record: IdempotencyRecord) -> None:
     def work(stores: Stores) -> None:
-        stores.owners.lock(given.owner)
-        stores.idempotency.put(given)
+        stores.owners.lock(record.owner)
+        stores.idempotency.put(record)
 
     write(store, work)
 

@@ -1,5 +1,5 @@
 """Contract of ``OwnerStore`` and of ``Stores.savepoint``: owners' locks, and part-way undoing."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LockCases(Contract):
 
         assert write(store, lambda stores: stores.owners.lock("ada").rev) == 1
 
-    def test_a_lock_tells_whether_messages_wait(self, store: Store) -> None:
+    def test_a_lock_returns_whether_messages_wait(self, store: Store) -> None:
         def lock(owner: str) -> bool:
             return write(store, lambda stores: stores.owners.lock(owner).messages)
 
@@ -87,8 +87,8 @@ class LockCases(Contract):
 
             assert write(store, work) == 1
         for owner in owners:
-            found = read(store, partial(_page, owner))
-            assert [event.owner for event in found] == [owner]
+            log = read(store, partial(_page, owner))
+            assert [event.owner for event in log] == [owner]
 
 
 class SavepointCases(Contract):

@@ -1,5 +1,5 @@
 """Contract of batches: many postings, all of them or none."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class BatchCases(Contract):
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         assert kit.sweep().forgotten == 1
 
-        too_much = Posting.spend("ada", 99)  # the answer is not that coins are short now
+        too_much = Posting.spend("ada", 99)  # the result is not that coins are short now
         for again in ([award("ada", 5)], [award("bob", 5), award("ada", 5)], [too_much]):
             with pytest.raises(IdempotencyKeyExpired):
                 kit.coins.post_many(again, idempotency_key="b")

@@ -41,8 +41,10 @@ class Worker:
             args: What else it is given.
         """
         self._line, worker_end = _CONTEXT.Pipe()
-        given = (worker_end, dict(os.environ), job, args)
-        self._process = _CONTEXT.Process(target=_race_worker.at_work, args=given, daemon=True)
+        process_args = (worker_end, dict(os.environ), job, args)
+        self._process = _CONTEXT.Process(
+            target=_race_worker.at_work, args=process_args, daemon=True
+        )
         with _no_main_module():
             self._process.start()
         worker_end.close()

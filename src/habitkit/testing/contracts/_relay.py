@@ -1,5 +1,5 @@
 """Contract of the relay: what is committed is delivered to subscribers, each at least once."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["RelayCases"]
 
 
 class Stopped(BaseException):
-    """The process is told to stop in the middle of a delivery."""
+    """The process is asked to stop in the middle of a delivery."""
 
 
 class RelayCases(Contract):

@@ -1,5 +1,5 @@
 """Contract of reserving: coins set aside for something that may still come about."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ class ReserveCases(Contract):
         self, rich: TestKit, store: Store
     ) -> None:
         def reserve(**changes: Any) -> Hold:
-            given = {"amount": 10, "expires_in_seconds": 60, "memo": "bike", **changes}
-            return rich.coins.reserve("ada", **given, idempotency_key="h")
+            request = {"amount": 10, "expires_in_seconds": 60, "memo": "bike", **changes}
+            return rich.coins.reserve("ada", **request, idempotency_key="h")
 
         hold = reserve()
         rich.coins.settle(hold.id, 4)

@@ -1,5 +1,5 @@
 """Contract of reversal: what was posted is taken back by a transfer that points to it."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class ReversalCases(Contract):
         assert kit.coins.reverse(other.id, idempotency_key="r2").amount == 7
 
     @pytest.mark.parametrize("swept", [True, False], ids=["swept", "unswept"])
-    def test_a_reversal_repeated_after_its_answer_was_forgotten_is_not_somebody_elses(
+    def test_a_reversal_repeated_after_its_key_expired_is_not_somebody_elses(
         self, kit: TestKit, *, swept: bool
     ) -> None:
         award = kit.coins.award("ada", 30, idempotency_key="a")

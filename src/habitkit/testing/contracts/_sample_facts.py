@@ -94,21 +94,21 @@ def a_record(
     return IdempotencyRecord(owner, "notes.add", key, {"text": "'é'"}, result, at)
 
 
-def numbers(found: Iterable[StoredEvent | Delivery]) -> list[int]:
+def numbers(records: Iterable[StoredEvent | Delivery]) -> list[int]:
     """Return the fields ``n`` of events or of claimed events."""
-    events = (each.event if isinstance(each, Delivery) else each for each in found)
+    events = (each.event if isinstance(each, Delivery) else each for each in records)
     return [event.fields["n"] for event in events]
 
 
 def events_of(kit: Services, owner: str) -> list[StoredEvent]:
     """Return all events of an owner, page by page."""
-    found: list[StoredEvent] = []
+    log: list[StoredEvent] = []
     while True:
-        after = (found[-1].rev, found[-1].position) if found else None
+        after = (log[-1].rev, log[-1].position) if log else None
         page = kit.events.page(owner, after=after, limit=1000)
         if not page:
-            return found
-        found += page
+            return log
+        log += page
 
 
 def revisions(kit: Services, owner: str) -> list[int]:

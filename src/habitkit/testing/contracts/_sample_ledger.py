@@ -48,7 +48,7 @@ def an_account(
 
 def a_transfer(number: int, amount: int = 1, **changes: Any) -> Transfer:
     """Return a transfer of ada's."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "kind": "award",
         "source": "ada",
         "target": "ada",
@@ -57,19 +57,19 @@ def a_transfer(number: int, amount: int = 1, **changes: Any) -> Transfer:
         "at": NOW,
         **changes,
     }
-    return Transfer(id=an_id(number), amount=amount, **given)
+    return Transfer(id=an_id(number), amount=amount, **fields)
 
 
 def a_hold(number: int, seq: int, amount: int = 1, **changes: Any) -> Hold:
     """Return an open hold of ada's; its transfer has the same number."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "owner": "ada",
         "currency": "coin",
         "at": NOW,
         "expires_at": None,
         **changes,
     }
-    return Hold(id=an_id(number), seq=seq, amount=amount, **given)
+    return Hold(id=an_id(number), seq=seq, amount=amount, **fields)
 
 
 class SampleLedger:
@@ -123,12 +123,12 @@ class SampleLedger:
         self.post([transfer], self.moves(number, (giver, -amount), (taker, amount), at=at))
         return transfer
 
-    def found(self) -> dict[UUID, Account]:
+    def stored(self) -> dict[UUID, Account]:
         """Return the accounts as the store has them."""
 
         def query(stores: Stores) -> dict[UUID, Account]:
-            found = {id_: stores.coins.audit.account(id_) for id_ in self.state}
-            return {id_: account for id_, account in found.items() if account is not None}
+            accounts = {id_: stores.coins.audit.account(id_) for id_ in self.state}
+            return {id_: account for id_, account in accounts.items() if account is not None}
 
         return read(self.store, query)
 
@@ -137,7 +137,7 @@ def balances_of(store: Store, owner: str, currency: str = "coin") -> dict[str, i
     """Return the balances of an owner's accounts by their role."""
 
     def query(stores: Stores) -> dict[str, int]:
-        found = stores.coins.accounts((owner,), currency)
-        return {account.role: account.balance for account in found}
+        accounts = stores.coins.accounts((owner,), currency)
+        return {account.role: account.balance for account in accounts}
 
     return read(store, query)

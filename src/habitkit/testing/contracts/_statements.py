@@ -1,5 +1,5 @@
 """Contract of wallets: opening them, their floors, their statements, and how they once stood."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ class StatementCases(Contract):
         kit.coins.spend("ada", 5, metadata={}, memo="hat", idempotency_key="s")
         kit.coins.transfer("ada", "bob", 5, metadata={"n": 1}, idempotency_key="t")
 
-        found = [entry.metadata for entry in kit.coins.statement("ada")]
-        assert found == [{"n": 1}, {}, metadata]
+        returned = [entry.metadata for entry in kit.coins.statement("ada")]
+        assert returned == [{"n": 1}, {}, metadata]
         assert [entry.metadata for entry in kit.coins.statement("bob")] == [{"n": 1}]
 
     def test_metadata_are_a_part_of_the_request(self, kit: TestKit) -> None:
@@ -216,8 +216,8 @@ class AsOfCases(Contract):
         expected = [(100, 0), (100, 30), (85, 10), (85, 0), (85, 0)]
 
         def stood(hours: float) -> tuple[int, int]:
-            found = kit.coins.balance("ada", as_of=NOW + hours * HOUR)
-            return found.posted, found.pending
+            balance = kit.coins.balance("ada", as_of=NOW + hours * HOUR)
+            return balance.posted, balance.pending
 
         assert [stood(hours) for hours in range(5)] == expected
         kit.sweep()
@@ -234,8 +234,8 @@ class AsOfCases(Contract):
         gift = kit.coins.transfer("bob", "ada", 1, idempotency_key="t")
 
         assert spend.at == gift.at == NOW
-        found = [kit.coins.balance("ada", as_of=NOW + n * HOUR).posted for n in (-1, 0)]
-        assert found == [0, 8]
+        posted = [kit.coins.balance("ada", as_of=NOW + n * HOUR).posted for n in (-1, 0)]
+        assert posted == [0, 8]
         stood = [kit.coins.balance("bob", as_of=NOW + n * HOUR).posted for n in (-1, 0)]
         assert stood == [1, 0], "both sides of a transfer have one instant"
 
@@ -256,10 +256,10 @@ class AsOfCases(Contract):
         assert brief.expires_at == NOW + timedelta(minutes=1)
         for minutes in range(-120, 120, 10):
             at = NOW + timedelta(minutes=minutes)
-            found = kit.coins.balance("ada", as_of=at)
-            assert found.posted == (0 if at < NOW else 95), at
+            balance = kit.coins.balance("ada", as_of=at)
+            assert balance.posted == (0 if at < NOW else 95), at
             held = 10 * (NOW <= at < NOW + timedelta(minutes=1)) + 30 * (at == late.at)
-            assert found.pending == held, at
+            assert balance.pending == held, at
         assert kit.coins.audit().ok
 
     def test_what_callers_do_to_metadata_changes_no_fact(self, kit: TestKit) -> None:

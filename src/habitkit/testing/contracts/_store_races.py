@@ -188,15 +188,15 @@ class StoreRaces(Contract):
             return numbers(stores.outbox.claim(NOW, NOW.replace(year=2027), 2))
 
         def first(stores: Stores) -> list[int]:
-            found = claim(stores)
+            deliveries = claim(stores)
             claimed.set()
             wait_inside(stores, second_done, MOMENT_SECONDS)
-            return found
+            return deliveries
 
         def second() -> list[int]:
-            found = write(store, claim)
+            deliveries = write(store, claim)
             second_done.set()
-            return found
+            return deliveries
 
         one = spawn(lambda: write(store, first))
         assert claimed.wait(LIMIT_SECONDS)
@@ -218,9 +218,9 @@ class StoreRaces(Contract):
             *(["record", "ada", str(n * EACH), str(EACH)] for n in range(PROCESSES)),
         )
 
-        found = read(store, lambda stores: stores.events.page("ada", None, 1000))
-        assert sorted(numbers(found)) == list(range(PROCESSES * EACH))
-        assert [event.rev for event in found] == list(range(2, PROCESSES * EACH + 2))
+        log = read(store, lambda stores: stores.events.page("ada", None, 1000))
+        assert sorted(numbers(log)) == list(range(PROCESSES * EACH))
+        assert [event.rev for event in log] == list(range(2, PROCESSES * EACH + 2))
 
 
 def _cheer_twice(owner: str, tx: Transaction) -> None:

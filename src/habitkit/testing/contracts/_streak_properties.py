@@ -244,7 +244,7 @@ class LawCases(Contract):
             ends = []
             for schedule in (DAILY, all_weekdays):
                 kit = habitkit.testing.kit(store=store)
-                habit = kit.habits.create(f"road{next(owners)}", "Run", schedule)
+                habit = kit.habits.create(f"owner{next(owners)}", "Run", schedule)
                 scenario = _Scenario(kit, store, habit)
                 for it in steps:
                     scenario.take(it)
@@ -265,9 +265,9 @@ def _record(scenario: _Scenario, steps: Sequence[Step], order: Sequence[int]) ->
             if fact_id is not None:
                 scenario.kit.habits.undo(fact_id)
             continue
-        known = len(scenario.facts)
+        before = len(scenario.facts)
         scenario.take(steps[number])
-        emitted[number] = scenario.facts[-1] if len(scenario.facts) > known else None
+        emitted[number] = scenario.facts[-1] if len(scenario.facts) > before else None
 
 
 def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:

@@ -1,5 +1,5 @@
 """Contract of streaks: what is undone, what is reached, what is taken over from elsewhere."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class UndoCases(RunCases):
         assert undone.events[0] == Retracted("ada", NOW, "HabitCompleted", f"done:{run.id}:{TODAY}")
         assert kit.streaks.state(run.id).best == Streak(0)
         assert kit.streaks.rebuild(run.id).repaired == ()
-        found = read(store, lambda stores: stores.habits.check_in(done.id))
-        assert found is not None
-        assert found[1]
+        stored = read(store, lambda stores: stores.habits.check_in(done.id))
+        assert stored is not None
+        assert stored[1]
 
     def test_undoing_twice_changes_nothing_more(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id)
@@ -93,7 +93,7 @@ class UndoCases(RunCases):
 class StreakCases(RunCases):
     """Part of ``HabitsContract``: how a habit stands."""
 
-    def test_a_streak_lives_until_a_day_has_passed_without_it(
+    def test_a_streak_goes_on_until_a_day_has_passed_without_it(
         self, kit: TestKit, run: Habit
     ) -> None:
         for _ in range(3):

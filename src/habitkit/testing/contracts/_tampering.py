@@ -1,5 +1,5 @@
 """A ledger, and somebody who changes it behind its back."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["Crime", "Row", "Tamper", "row_of"]
+__all__ = ["Row", "Tamper", "TamperedLedger", "row_of"]
 
 Row = Mapping[str, Any]
 KEY = b"a secret of 24 bytes ..."
@@ -43,7 +43,7 @@ class Tamper(Protocol):
         ...
 
 
-class Crime:
+class TamperedLedger:
     """A ledger, and means to change it: ada was given 10 coins six times."""
 
     def __init__(self, tamper: Tamper, store: Store) -> None:
@@ -70,19 +70,19 @@ class Crime:
         self, heads: tuple[Head, ...] | None = None, kit: TestKit | None = None
     ) -> list[Finding]:
         """Return what an audit of ada finds."""
-        known = self.heads if heads is None else heads
-        return list((kit or self.kit).coins.audit("ada", heads=known).findings)
+        trusted = self.heads if heads is None else heads
+        return list((kit or self.kit).coins.audit("ada", heads=trusted).findings)
 
     def found_at(
         self, heads: tuple[Head, ...] | None = None, kit: TestKit | None = None
     ) -> int | None:
         """Return the entry of ada's wallet that an audit names, or None if it finds nothing."""
-        found = [each for each in self.findings(heads, kit) if each.role == "wallet"]
-        assert len(found) <= 1, found
-        for each in found:
+        in_wallet = [each for each in self.findings(heads, kit) if each.role == "wallet"]
+        assert len(in_wallet) <= 1, in_wallet
+        for each in in_wallet:
             assert (each.owner, each.currency) == ("ada", "coin")
             assert each.seq is not None, each
-        return found[0].seq if found else None
+        return in_wallet[0].seq if in_wallet else None
 
     def change_entry(self, seq: int, **changes: Any) -> None:
         """Change an entry of the wallet."""

@@ -1,5 +1,5 @@
 """Contract of ``Store``, ``Stores`` and ``OwnerStore``: transactions, savepoints, owners' locks."""
-# ruff: noqa: PLR2004, S101 - numbers are the point of a test, assert is its voice
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = ["Stopped", "TransactionCases", "traces", "write_everywhere"]
 
 
 class Stopped(BaseException):
-    """Not an ``Exception``: as when a process is told to stop."""
+    """Not an ``Exception``: as when a process is asked to stop."""
 
 
 class TransactionCases(Contract):
@@ -79,10 +79,10 @@ class TransactionCases(Contract):
     # -- all or nothing ------------------------------------------------------------------------
 
     def test_run_returns_what_the_work_returns(self, store: Store) -> None:
-        given = object()
+        value = object()
 
-        assert write(store, lambda _: given) is given
-        assert read(store, lambda _: given) is given
+        assert write(store, lambda _: value) is value
+        assert read(store, lambda _: value) is value
 
     def test_what_was_written_is_there_afterwards(self, store: Store) -> None:
         write(store, write_everywhere)

@@ -1,4 +1,4 @@
--- The first form of the tables. Never change a step that was released; add another one.
+-- The first form of the tables. Never change a migration that was released; add another one.
 
 CREATE TABLE ${schema}habitkit_owners (
     owner VARCHAR(200) NOT NULL PRIMARY KEY,

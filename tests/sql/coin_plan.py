@@ -1,6 +1,6 @@
 """A plan of keyed steps that move coins, for trials of the ledger and the processes they start.
 
-It is apart from what looks at a ledger, since that brings pytest and hypothesis with it, and a
+It is apart from what checks a ledger, since that brings pytest and hypothesis with it, and a
 process that only works would take twice as long to start.
 """
 
