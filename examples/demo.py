@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(f"Cannot import {options.export}, nothing was written.\n{refused}")
         return EXIT_REFUSED
     except HabitKitError as error:
-        _complain(f"{error}")
+        _complain(f"{options.db}: {error}")
         return EXIT_REFUSED
     except KeyboardInterrupt:
         err.print("\nStopped. What was done is kept; run it again to go on.")

@@ -46,14 +46,14 @@ class AsyncServices(AsyncService):
         """Habits and check-ins."""
         from habitkit.habits.service import AsyncHabits  # noqa: PLC0415 - only where it is used
 
-        return AsyncHabits(self._stored("habits", "streaks"))
+        return AsyncHabits(self._stored("habits"))
 
     @cached_property
     def streaks(self) -> AsyncStreaks:
         """Current and best streaks."""
         from habitkit.habits.service import AsyncStreaks  # noqa: PLC0415 - only where it is used
 
-        return AsyncStreaks(self._stored("streaks", "habits"))
+        return AsyncStreaks(self._stored("habits"))
 
     @cached_property
     def coins(self) -> AsyncCoins:

@@ -511,7 +511,7 @@ class SchemaOutdated(ConfigurationError):
     Attributes:
         found: The version of the tables.
         needed: The version this habitkit works with.
-        command: The command that upgrades them; None if they were made by an earlier, unreleased
+        command: The command that upgrades them; None if they were made by another, unreleased
             habitkit, from which no upgrade leads here.
     """
 
@@ -522,8 +522,8 @@ class SchemaOutdated(ConfigurationError):
         self.command = command
         if command is None:
             msg = (
-                "these habitkit tables were made by an earlier, unreleased habitkit and cannot be "
-                "upgraded; make a new database"
+                "these habitkit tables were made by another, unreleased habitkit than the one that "
+                "is installed, and no upgrade leads from one to the other; make a new database"
             )
         else:
             help_ = f"upgrade with: {command}" if found < needed else "install a newer habitkit"

@@ -46,14 +46,14 @@ class Services(SyncService):
         """Habits and check-ins."""
         from habitkit.habits.service import Habits  # noqa: PLC0415 - only where it is used
 
-        return Habits(self._stored("habits", "streaks"))
+        return Habits(self._stored("habits"))
 
     @cached_property
     def streaks(self) -> Streaks:
         """Current and best streaks."""
         from habitkit.habits.service import Streaks  # noqa: PLC0415 - only where it is used
 
-        return Streaks(self._stored("streaks", "habits"))
+        return Streaks(self._stored("habits"))
 
     @cached_property
     def coins(self) -> Coins:

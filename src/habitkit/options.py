@@ -122,7 +122,7 @@ def make_settings(
         audit_key=audit_key,
         strength=strength,
         keeps_coins=has_coins,
-        keeps_habits={"habits", "streaks"} <= set(store.modules),
+        keeps_habits="habits" in store.modules,
     )
 
 

@@ -19,7 +19,7 @@
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | gives the time | none: one method |
 
-A store says in ``modules`` which modules it supports (``habits``, ``streaks``, ``coins``), and in
+A store says in ``modules`` which modules it supports (``habits``, ``coins``), and in
 ``capabilities`` what it can do beyond the ports:
 
 | capability | what the contract then expects |

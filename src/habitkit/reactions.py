@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
 
 from habitkit.errors import InvalidEvent
 from habitkit.events import VOCABULARY, Event, Recorded, Retracted
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe"]
 
 
-class Reaction(NamedTuple):
+@frozen
+class Reaction:
     """A function that acts on events inside the transaction that caused them.
 
     Attributes:
@@ -36,7 +39,8 @@ class Reaction(NamedTuple):
     run: Callable[[Transaction, str, Sequence[Any]], object]
 
 
-class Subscriber(NamedTuple):
+@frozen
+class Subscriber:
     """A function that gets events after they are committed, at least once each.
 
     Attributes:

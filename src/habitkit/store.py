@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 
 class Stores(Protocol):
-    """The fact stores of one open transaction. Services that a store lacks may be missing."""
+    """The ports of one open transaction; those of modules that a store lacks may be missing."""
 
     @property
     def owners(self) -> OwnerStore:
@@ -90,9 +90,9 @@ class Store(Protocol):
 
     @property
     def modules(self) -> Collection[str]:
-        """The modules whose facts it keeps, of ``habits``, ``streaks`` and ``coins``.
+        """The modules whose facts it keeps, of ``habits`` and ``coins``.
 
-        Habits need streaks and streaks need habits: a kit offers either only where both are kept.
+        With ``habits`` it offers the ports ``habits`` and ``streaks``.
         """
         ...
 

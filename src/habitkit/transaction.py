@@ -214,13 +214,13 @@ class Transaction:
         try:
             if len(chain) > _MAX_ROUNDS:
                 raise ReactionLoop([event.type for event in chain])
-            for types, run in self._settings.reactions:
+            for reaction in self._settings.reactions:
                 if len(events) == 1:  # the common case
-                    batch = [*events] if isinstance(events[0], types) else []
+                    batch = [*events] if isinstance(events[0], reaction.types) else []
                 else:
-                    batch = [event for event in events if isinstance(event, types)]
+                    batch = [event for event in events if isinstance(event, reaction.types)]
                 if batch:
-                    run(self, owner, batch)
+                    reaction.run(self, owner, batch)
         finally:
             chain.pop()
         return emitted[start:]
@@ -250,6 +250,7 @@ class Transaction:
         Whoever wants to go on after an error puts what may fail into one.
         """
         emitted, locked, caused = len(self._emitted), len(self._locked), len(self._caused)
+        cause = self.cause
         try:
             with self.stores.savepoint():
                 yield
@@ -259,6 +260,7 @@ class Transaction:
                 del self._locked[owner]
             for asked in list(self._caused)[caused:]:
                 del self._caused[asked]
+            self.cause = cause
             raise
 
     def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:

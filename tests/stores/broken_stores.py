@@ -58,7 +58,7 @@ def claims_too_much(store, _):
 
 @noticed_by("test_the_store_keeps_exactly_the_modules_whose_contracts_it_is_put_to")
 def lacks_a_module(store, _):
-    store.modules = frozenset({"habits", "streaks"})
+    store.modules = frozenset({"habits"})
 
 
 @noticed_by("test_an_exception_undoes_changes_and_deletions_too")

@@ -25,6 +25,18 @@ TODAY = date(2026, 3, 10)
 DAY = timedelta(days=1)
 
 
+OPENED: list[Store] = []
+"""The stores that a test has opened."""
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Close what a test has opened."""
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 @pytest.fixture(params=["memory", "sqlite"])
 def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URLs of new stores."""
@@ -36,6 +48,7 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def kit_of(urls: Iterator[str], *reactions: Any) -> tuple[TestKit, Store]:
     """Return a kit on the next store, and the store."""
     store = plugins.open_store(next(urls))
+    OPENED.append(store)
     return habitkit.testing.kit("2026-03-10T12:00Z", store=store, reactions=reactions), store
 
 

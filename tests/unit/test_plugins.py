@@ -269,7 +269,7 @@ async def test_a_backend_may_return_its_async_store_or_something_to_await_for_it
 class Recording(MemoryStore):
     """A store without coins that knows whether it was closed."""
 
-    modules = frozenset({"habits", "streaks"})
+    modules = frozenset({"habits"})
     closed = 0
 
     def close(self):

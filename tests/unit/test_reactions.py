@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from attrs import frozen
 
 import habitkit.testing
-from habitkit import Economy, Event, Schedule, on, subscribe
+from habitkit import Economy, Event, RewardRule, Schedule, on, subscribe
 from habitkit.coins import service as coins
 from habitkit.coins.rewards import reconcile
 from habitkit.errors import (
@@ -30,6 +31,7 @@ from habitkit.events import (
     Retracted,
     StreakReached,
 )
+from habitkit.habits.check_ins import check_in
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from tests.unit.support import nothing_written
 
@@ -41,6 +43,15 @@ class BookRead(Event):
     """A host's own event."""
 
     title: str
+
+
+@frozen
+class BookFinished(BookRead):
+    """One that may be rewarded."""
+
+    @property
+    def key(self):
+        return f"finished:{self.title}"
 
 
 def react(tx, owner, events):
@@ -476,6 +487,27 @@ def test_messages_are_applied_when_all_locks_are_taken(store):
     kit.run(lambda tx: tx.lock("cid", "bob", "ada"))
 
     assert revisions == [("ada", 1, 1, 1), ("bob", 1, 1, 1)]
+
+
+def test_what_a_savepoint_undoes_is_no_cause_of_what_comes_later(store):
+    economy = Economy(
+        (RewardRule("finished", BookFinished, 5), RewardRule("done", HabitCompleted, 7))
+    )
+    kit = habitkit.testing.kit(store=store, economy=economy)
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+
+    def work(tx):
+        with suppress(ZeroDivisionError), tx.savepoint():
+            check_in(tx, run.id, idempotency_key="tap")
+            raise ZeroDivisionError
+        tx.lock("ada")
+        tx.emit("ada", [BookFinished("ada", tx.now, "Emma")])
+
+    kit.run(work)
+    done = kit.habits.check_in(run.id, idempotency_key="tap")
+
+    assert done.streak.slots == 1
+    assert kit.coins.balance("ada").available == 12
 
 
 def test_the_sweep_applies_messages_of_owners_who_do_nothing(following):

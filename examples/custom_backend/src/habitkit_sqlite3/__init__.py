@@ -42,7 +42,7 @@ class Sqlite3Store:
     """
 
     name = "sqlite3"
-    modules = frozenset({"habits", "streaks", "coins"})
+    modules = frozenset({"habits", "coins"})
     capabilities = frozenset({"shared"})
 
     def __init__(self, path: str) -> None:

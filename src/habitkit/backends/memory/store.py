@@ -29,7 +29,7 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "streaks", "coins"})
+    modules = frozenset({"habits", "coins"})
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:

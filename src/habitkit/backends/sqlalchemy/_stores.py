@@ -47,7 +47,7 @@ __all__ = [
 
 R = TypeVar("R")
 
-MODULES = frozenset({"habits", "streaks", "coins"})
+MODULES = frozenset({"habits", "coins"})
 CAPABILITIES = frozenset({"shared", "host_transactions"})
 
 _TAKE_THE_WRITE_LOCK = delete(owners).where(false())

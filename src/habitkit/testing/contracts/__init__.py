@@ -25,7 +25,7 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | contract | for whom | fixtures of the author |
 |---|---|---|
 | ``StoreContract`` | every store | ``store`` |
-| ``HabitsContract`` | stores that keep ``habits`` and ``streaks`` | ``store`` |
+| ``HabitsContract`` | stores that keep ``habits`` | ``store`` |
 | ``CoinsContract`` | stores that keep ``coins`` | ``store``, and may give ``tamper`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``Async...`` of each | the same for an ``AsyncStore`` | ``open_store``, and ``host`` |

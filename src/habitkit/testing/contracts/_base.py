@@ -81,9 +81,9 @@ class Contract:
 
     def skip_without(self, store: Store, *modules: str) -> None:
         """Skip a test that needs modules that the store does not support."""
-        for service in modules:
-            if service not in store.modules:
-                pytest.skip(f"the store does not support the module {service!r}")
+        for module in modules:
+            if module not in store.modules:
+                pytest.skip(f"the store does not support the module {module!r}")
 
     def cases(self, usual: int) -> settings:
         """Return hypothesis's settings for a law that is usually put to so many random cases."""

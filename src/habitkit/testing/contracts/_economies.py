@@ -50,7 +50,7 @@ class EconomyCases(Contract):
     @pytest.fixture
     def changing(self, store: Store) -> TestKit:
         """A kit whose economy changes at nine o'clock."""
-        self.skip_without(store, "habits", "streaks")
+        self.skip_without(store, "habits")
         return habitkit.testing.kit(store=store, economy=ECONOMY)
 
     @pytest.fixture
@@ -144,7 +144,7 @@ class EconomyCases(Contract):
         assert _held(changing) == {"coin": 60, "gem": 12, "xp": 0}
 
     def test_the_order_of_arrival_makes_no_difference(self, store: Store) -> None:
-        self.skip_without(store, "habits", "streaks")
+        self.skip_without(store, "habits")
         arrivals = [NOW, CHANGE, CHANGE + HOUR]
         outcomes = set()
         for number, order in enumerate(permutations(range(3))):

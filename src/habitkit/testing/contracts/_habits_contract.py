@@ -49,4 +49,4 @@ class HabitsContract(
 ):
     """What a store must hold that supports the modules ``habits`` and ``streaks``."""
 
-    proves = frozenset({"habits", "streaks"})
+    proves = frozenset({"habits"})

@@ -289,7 +289,7 @@ class HostTransactionsContract(Contract):
     def test_every_module_the_store_keeps_works_inside(
         self, kit: TestKit, store: Store, hosting: Host
     ) -> None:
-        self.skip_without(store, "habits", "streaks", "coins")
+        self.skip_without(store, "habits", "coins")
         handle = hosting.begin()
         inside = kit.on(handle)
         run = inside.habits.create("ada", "Run", Schedule.daily())

@@ -32,7 +32,7 @@ class RewardCases(Contract):
     @pytest.fixture
     def run(self, kit: TestKit, store: Store) -> Habit:
         """A daily habit of ada's."""
-        self.skip_without(store, "habits", "streaks")
+        self.skip_without(store, "habits")
         return kit.habits.create("ada", "Run", Schedule.daily())
 
     def test_a_done_day_pays_once(self, kit: TestKit, run: Habit, store: Store) -> None:
