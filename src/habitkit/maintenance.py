@@ -19,10 +19,10 @@ __all__ = ["sweep"]
 def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
     """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
 
-    It applies messages that wait in inboxes, one transaction an owner, emits which slots have ended
-    and which streaks can no longer be mended, writes down which holds have expired, puts new
-    entries of wallets under block hashes, and forgets idempotency keys that are older
-    than 30 days. Two sweeps at once do nothing twice.
+    It applies messages that wait in inboxes, one transaction an owner, emits the events of slots
+    that have ended and of streaks that can no longer be mended, records holds that have expired,
+    puts new entries of wallets under block hashes, and deletes idempotency records older than 30
+    days. Two sweeps at once do nothing twice.
 
     Args:
         settings: The kit's settings.

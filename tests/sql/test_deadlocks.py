@@ -204,7 +204,8 @@ def test_a_deadlock_is_untied_and_both_sides_succeed(impatient, counted):
 
     all_of(partial(kit.run, partial(work, *owners)) for owners in (("ada", "bob"), ("bob", "ada")))
 
-    assert len(tries) == 3, "the second time all locks are taken in order"
+    # The victim may lock its first owner again before the other side wakes up, and so once more.
+    assert len(tries) >= 3, "one side was repeated"
     for owner in ("ada", "bob"):
         assert kit.coins.balance(owner).available == 11
         assert len(kit.events.page(owner)) == 2
