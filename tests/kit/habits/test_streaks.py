@@ -1,5 +1,4 @@
-"""Contract of streaks: what is undone, what is reached, what is taken over from elsewhere."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Streaks: what is undone, what is reached, what is taken over from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from habitkit.errors import DayOutOfRange
 from habitkit.events import HabitCompleted, Retracted, StreakReached
 from habitkit.habits.domain.streaks import Streak
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
 
 if TYPE_CHECKING:
@@ -19,13 +17,11 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["BackfillCases", "StreakCases", "UndoCases"]
-
 TODAY = NOW.date()
 
 
-class UndoCases(RunCases):
-    """Part of ``HabitsContract``: taking it back."""
+class TestUndo:
+    """Taking it back."""
 
     def test_an_undone_check_in_counts_no_longer(
         self, kit: TestKit, store: Store, run: Habit
@@ -90,8 +86,8 @@ class UndoCases(RunCases):
         assert taken_back[1:] == [f"streak:{run.id}:{last}:14"]
 
 
-class StreakCases(RunCases):
-    """Part of ``HabitsContract``: how a habit stands."""
+class TestStreaks:
+    """How a habit stands."""
 
     def test_a_streak_goes_on_until_a_day_has_passed_without_it(
         self, kit: TestKit, run: Habit
@@ -135,8 +131,8 @@ class StreakCases(RunCases):
         ]
 
 
-class BackfillCases(RunCases):
-    """Part of ``HabitsContract``: a history from elsewhere."""
+class TestBackfill:
+    """A history from elsewhere."""
 
     def test_a_history_counts_for_the_streak(self, kit: TestKit, run: Habit) -> None:
         history = [TODAY - days(n) for n in range(40, 0, -1)]

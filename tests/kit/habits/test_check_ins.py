@@ -1,5 +1,4 @@
-"""Contract of check-ins: by day, by instant, in a zone."""
-# ruff: noqa: S101 - assert is how a test speaks
+"""Check-ins: by day, by instant, in a zone."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from habitkit.events import HabitCompleted
 from habitkit.habits.domain.model import CheckIn, DayClock, Schedule
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
 from habitkit.habits.domain.streaks import Streak
-from habitkit.testing.contracts._base import Contract, read
+from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days, events_of
 
 if TYPE_CHECKING:
@@ -21,22 +20,11 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["CheckInCases", "RunCases"]
-
 TODAY = NOW.date()
 
 
-class RunCases(Contract):
-    """What the cases below are about: one habit."""
-
-    @pytest.fixture
-    def run(self, kit: TestKit) -> Habit:
-        """A daily habit of ada's."""
-        return kit.habits.create("ada", "Run", Schedule.daily())
-
-
-class CheckInCases(RunCases):
-    """Part of ``HabitsContract``: doing it."""
+class TestCheckIns:
+    """Doing it."""
 
     def test_a_check_in_counts_for_today(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id)

@@ -1,5 +1,4 @@
-"""Contract of the queries of streaks: each is what the facts say, however long the history."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""The queries of streaks: each is what the facts say, however long the history."""
 
 from __future__ import annotations
 
@@ -16,7 +15,6 @@ from habitkit.habits.domain.evaluation import evaluate, slots
 from habitkit.habits.domain.facts import CheckIn, Pause, ScheduleChanged, Skip, ZoneChanged
 from habitkit.habits.domain.model import FreezeRule, Goal, Schedule
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, days
 
 if TYPE_CHECKING:
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
     from habitkit.testing import TestKit
-
-__all__ = ["StreakQueryCases"]
 
 _NO_RULE = InvalidHabit if find_spec("dateutil") else MissingExtra
 """What a rule that is not one raises; only python-dateutil can read it."""
@@ -43,7 +39,7 @@ PLANS: dict[str, dict[str, Any]] = {
 }
 
 
-class StreakQueryCases(RunCases):
+class TestStreakQueries:
     """Part of ``HabitsContract``: ``today``, ``history``, ``runs``, ``explain``, ``simulate``."""
 
     @pytest.mark.parametrize("plan", PLANS)

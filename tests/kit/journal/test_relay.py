@@ -1,5 +1,4 @@
-"""Contract of the relay: what is committed is delivered to subscribers, each at least once."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""The relay: what is committed is delivered to subscribers, each at least once."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ import habitkit.testing
 from habitkit.journal.domain.rules import CLAIM_SECONDS
 from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe
-from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._sample_facts import events_of
 
 if TYPE_CHECKING:
@@ -19,15 +17,13 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.transaction import Transaction
 
-__all__ = ["RelayCases"]
-
 
 class Stopped(BaseException):
     """The process is asked to stop in the middle of a delivery."""
 
 
-class RelayCases(Contract):
-    """Part of ``StoreContract``: the relay."""
+class TestRelay:
+    """The relay."""
 
     def test_each_subscriber_is_delivered_what_it_subscribed_to(self, store: Store) -> None:
         notes: list[StoredEvent] = []
@@ -55,7 +51,7 @@ class RelayCases(Contract):
             record(tx, "ada", "noted")
             raise ValueError
 
-        with pytest.raises(ValueError):  # noqa: PT011 - raised above
+        with pytest.raises(ValueError):
             kit.run(work)
 
         assert kit.relay.run_once().delivered == 0

@@ -1,5 +1,4 @@
-"""Contract of what is put right or comes late: edits, the order of the list, offline check-ins."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""What is put right or comes late: edits, the order of the list, offline check-ins."""
 
 from __future__ import annotations
 
@@ -15,7 +14,6 @@ from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import CheckedIn, Goal, OfflineCheckIn, Refusal, Schedule
 from habitkit.reactions import on
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days, events_of
 
 if TYPE_CHECKING:
@@ -23,14 +21,12 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["EditCases", "OfflineCases"]
-
 TODAY = NOW.date()
 DAILY = Schedule.daily()
 
 
-class EditCases(RunCases):
-    """Part of ``HabitsContract``: correcting a check-in, a habit, and the order of the list."""
+class TestEdits:
+    """Correcting a check-in, a habit, and the order of the list."""
 
     def test_a_corrected_check_in_takes_the_place_of_the_old_one(
         self, kit: TestKit, store: Store, run: Habit
@@ -185,8 +181,8 @@ class EditCases(RunCases):
         assert order() == [1, 4, 3, 2, 0]
 
 
-class OfflineCases(RunCases):
-    """Part of ``HabitsContract``: what a device recorded while it had no connection."""
+class TestOfflineBatches:
+    """What a device recorded while it had no connection."""
 
     def test_items_of_one_instant_are_not_taken_for_each_other(self, kit: TestKit) -> None:
         read_5 = kit.habits.create("ada", "Read", DAILY, Goal.at_least(5))

@@ -1,5 +1,4 @@
-"""Contract of what follows from an event: reactions, messages between owners, the sweep."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""What follows from an event: reactions, messages between owners, the sweep."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ from habitkit.events import Recorded
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS, MAX_MESSAGE_ATTEMPTS
 from habitkit.journal.event_log import record
 from habitkit.reactions import on
-from habitkit.testing.contracts._base import Contract, assert_hidden
 from habitkit.testing.contracts._sample_facts import NOW, Cheered, events_of, revisions
+from tests.kit.support import assert_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +26,11 @@ if TYPE_CHECKING:
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
 
-__all__ = ["MessageCases", "ReactionCases"]
-
 HABIT = UUID(int=7)
 
 
-class ReactionCases(Contract):
-    """Part of ``StoreContract``: reactions, in the transaction of what caused them."""
+class TestReactions:
+    """Reactions, in the transaction of what caused them."""
 
     def test_emit_returns_causes_before_effects_once_nothing_is_left_to_do(
         self, store: Store
@@ -82,7 +79,7 @@ class ReactionCases(Contract):
 
         kit = habitkit.testing.kit(store=store, reactions=[on(Recorded, refuse)])
 
-        with pytest.raises(ValueError):  # noqa: PT011 - raised above
+        with pytest.raises(ValueError):
             kit.events.record("ada", "noted")
 
         assert events_of(kit, "ada") == []
@@ -132,8 +129,8 @@ class ReactionCases(Contract):
         assert events_of(kit, "ada") == []
 
 
-class MessageCases(Contract):
-    """Part of ``StoreContract``: messages to other owners, applied under their own locks."""
+class TestMessages:
+    """Messages to other owners, applied under their own locks."""
 
     def test_a_message_is_applied_at_its_receivers_next_action(self, store: Store) -> None:
         kit, seen = _listening(store)
@@ -183,7 +180,7 @@ class MessageCases(Contract):
             tx.send(_cheer("bob", "ada"), "k")
             raise ValueError
 
-        with pytest.raises(ValueError):  # noqa: PT011 - raised above
+        with pytest.raises(ValueError):
             kit.run(work)
 
         assert kit.sweep().applied == 0

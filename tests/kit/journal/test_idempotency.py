@@ -1,5 +1,4 @@
-"""Contract of idempotency: one effect a key, its result returned for as long as the key is kept."""
-# ruff: noqa: S101 - assert is how a test speaks
+"""Idempotency: one effect a key, its result returned for as long as the key is kept."""
 
 from __future__ import annotations
 
@@ -13,7 +12,6 @@ from habitkit.errors import IdempotencyConflict, InvalidKey
 from habitkit.events import Recorded
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
 from habitkit.reactions import on
-from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._sample_facts import (
     NOW,
     STRANGE_TEXTS,
@@ -26,13 +24,11 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["KeyCases"]
-
 MINUTE = timedelta(minutes=1)
 
 
-class KeyCases(Contract):
-    """Part of ``StoreContract``: idempotency keys, as a kit's callers meet them."""
+class TestIdempotencyKeys:
+    """Idempotency keys, as a kit's callers meet them."""
 
     def test_the_same_request_under_a_key_has_one_effect_and_one_result(self, kit: TestKit) -> None:
         first = _record(kit, {"n": 1})

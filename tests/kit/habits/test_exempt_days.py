@@ -1,5 +1,4 @@
-"""Contract of days that do not matter: skipped, paused, and while a habit is archived."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Days that do not matter: skipped, paused, and while a habit is archived."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ from habitkit.events import HabitCompleted, Retracted
 from habitkit.habits.domain.facts import Archived, Pause, Restored, Skip, Void
 from habitkit.habits.domain.model import Schedule
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
+from tests.kit.support import check_in_daily
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,19 +26,17 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["ArchiveCases", "FreeDayCases"]
-
 TODAY = NOW.date()
 NO_DAYS: list[Any] = ["2026-01-01", datetime(2026, 1, 1), 7]  # noqa: DTZ001 - no date
 
 
-class FreeDayCases(RunCases):
-    """Part of ``HabitsContract``: skipping and pausing."""
+class TestExemptDays:
+    """Skipping and pausing."""
 
     def test_a_skipped_day_is_neither_done_nor_missed(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
-        _live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         skipped = kit.habits.skip(run.id)
         kit.clock.advance(days=1)
         kit.habits.check_in(run.id)
@@ -55,7 +52,7 @@ class FreeDayCases(RunCases):
         assert read(store, lambda s: s.habits.fact(skipped.id)) == fact
 
     def test_a_day_that_was_skipped_matters_again(self, kit: TestKit, run: Habit) -> None:
-        _live(kit, run, 2)
+        check_in_daily(kit, run, 2)
         for _ in range(2):  # both are taken back at once
             kit.habits.skip(run.id, TODAY + days(2))
         assert _status(kit, run, TODAY + days(2)) == "EXEMPT"
@@ -67,7 +64,7 @@ class FreeDayCases(RunCases):
             kit.habits.unskip(run.id)
 
     def test_a_pause_lets_its_days_pass_both_ends_included(self, kit: TestKit, run: Habit) -> None:
-        _live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         kit.habits.pause(run.id, TODAY + days(3), TODAY + days(5))
         kit.clock.advance(days=3)
         assert kit.streaks.state(run.id).streak.slots == 3
@@ -79,7 +76,7 @@ class FreeDayCases(RunCases):
     def test_a_pause_lasts_until_it_is_ended_by_a_shorter_one(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
-        _live(kit, run, 2)
+        check_in_daily(kit, run, 2)
         pause = kit.habits.pause(run.id, TODAY + days(2))
         kit.clock.advance(days=40)
         assert kit.streaks.state(run.id).streak.slots == 2
@@ -212,11 +209,11 @@ class FreeDayCases(RunCases):
         assert [event.type for event in events_of(kit, "ada")] == ["HabitCreated"]
 
 
-class ArchiveCases(RunCases):
-    """Part of ``HabitsContract``: putting a habit away and taking it up again."""
+class TestArchiving:
+    """Putting a habit away and taking it up again."""
 
     def test_an_archived_habit_stands_as_it_stood(self, kit: TestKit, run: Habit) -> None:
-        _live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         kit.habits.archive(run.id)
         stood = kit.streaks.state(run.id)
 
@@ -233,7 +230,7 @@ class ArchiveCases(RunCases):
     def test_what_was_archived_is_taken_up_where_it_was(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
-        _live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         archived = kit.habits.archive(run.id)
         again = kit.habits.archive(run.id)
         kit.clock.advance(days=50)
@@ -250,7 +247,7 @@ class ArchiveCases(RunCases):
         assert [state.habit_id for state in kit.streaks.today("ada")] == [run.id]
 
     def test_undoing_an_archiving_brings_the_habit_back(self, kit: TestKit, run: Habit) -> None:
-        _live(kit, run, 2)
+        check_in_daily(kit, run, 2)
         archived = kit.habits.archive(run.id)
         assert kit.habits.undo(archived.id).streak.slots == 2
         assert kit.streaks.state(run.id).risk == "AT_RISK"
@@ -267,13 +264,6 @@ class ArchiveCases(RunCases):
 
         assert done.streak.slots == 2
         assert [type(event) for event in done.events][:1] == [HabitCompleted]
-
-
-def _live(kit: TestKit, run: Habit, number: int) -> None:
-    """Check in on some days in a row; it is the day after them then."""
-    for _ in range(number):
-        kit.habits.check_in(run.id)
-        kit.clock.advance(days=1)
 
 
 def _status(kit: TestKit, run: Habit, day: date) -> Status:

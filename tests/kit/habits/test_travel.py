@@ -1,5 +1,4 @@
-"""Contract of travels: over the date line, back again, and where a zone left a day out."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Travels: over the date line, back again, and where a zone left a day out."""
 
 from __future__ import annotations
 
@@ -12,7 +11,6 @@ from habitkit.errors import IdempotencyConflict, InvalidInstant, InvalidOwner, I
 from habitkit.habits.domain.facts import ZoneChanged
 from habitkit.habits.domain.model import DayClock, Schedule
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW
 
 if TYPE_CHECKING:
@@ -20,11 +18,9 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["TravelCases"]
 
-
-class TravelCases(RunCases):
-    """Part of ``HabitsContract``: where the owner is."""
+class TestTravels:
+    """Where the owner is."""
 
     def test_a_journey_before_its_creation_moves_the_days_from_which_a_habit_counts(
         self, kit: TestKit

@@ -1,5 +1,4 @@
-"""Contract of goals and schedules that are not simple, through the kit."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Goals and schedules that are not simple, through the kit."""
 
 from __future__ import annotations
 
@@ -12,23 +11,20 @@ from habitkit.errors import IdempotencyConflict, InvalidHabit
 from habitkit.habits.domain.facts import ScheduleChanged
 from habitkit.habits.domain.model import DayClock, Goal, Schedule
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._check_ins import RunCases
-from habitkit.testing.contracts._freezes_and_breaks import breaks
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
+from tests.kit.support import breaks
 
 if TYPE_CHECKING:
     from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["GoalCases"]
-
 TODAY = NOW.date()  # a Thursday
 DAILY = Schedule.daily()
 
 
-class GoalCases(RunCases):
-    """Part of ``HabitsContract``: amounts, quotas, and what turns at its deadline."""
+class TestGoals:
+    """Amounts, quotas, and what turns at its deadline."""
 
     def test_amounts_of_a_day_add_up_to_the_goal(self, kit: TestKit) -> None:
         run = kit.habits.create("ada", "Run", DAILY, Goal.at_least(0.3, "km"))
@@ -74,12 +70,12 @@ class GoalCases(RunCases):
             kit.sweep()
 
         assert _emitted(kit) == {f"done:{clean.id}:{TODAY}"}
-        assert _coins(kit, store) == 10
+        assert _coins(kit) == 10
         slip = kit.habits.check_in(clean.id, day=TODAY)
         assert (slip.status, slip.streak.slots) == ("MISSED", 0)
-        assert (_emitted(kit), _coins(kit, store)) == (set(), 0)
+        assert (_emitted(kit), _coins(kit)) == (set(), 0)
         kit.habits.undo(slip.id)
-        assert (_emitted(kit), _coins(kit, store)) == ({f"done:{clean.id}:{TODAY}"}, 10)
+        assert (_emitted(kit), _coins(kit)) == ({f"done:{clean.id}:{TODAY}"}, 10)
 
     @pytest.mark.parametrize("sweeps", ["daily", "once", "never"])
     def test_what_time_brings_is_paid_however_seldom_the_sweep_runs(
@@ -96,7 +92,7 @@ class GoalCases(RunCases):
         assert slip.streak.slots == 0
         done = {f"done:{clean.id}:{TODAY + days(n)}" for n in range(10)}
         assert _emitted(kit) == {*done, f"streak:{clean.id}:{TODAY + days(6)}:7"}
-        assert _coins(kit, store) == 150
+        assert _coins(kit) == 150
 
     def test_what_stays_below_its_limit_is_done_at_its_deadline(
         self, kit: TestKit, store: Store
@@ -105,7 +101,7 @@ class GoalCases(RunCases):
         assert kit.habits.check_in(coffee.id, amount=1.5).status == "OPEN"
         kit.clock.advance(days=1)
         kit.sweep()
-        assert (_emitted(kit), _coins(kit, store)) == ({f"done:{coffee.id}:{TODAY}"}, 10)
+        assert (_emitted(kit), _coins(kit)) == ({f"done:{coffee.id}:{TODAY}"}, 10)
 
         assert kit.habits.check_in(coffee.id, amount=3).status == "MISSED"
         kit.clock.advance(days=1)
@@ -118,7 +114,7 @@ class GoalCases(RunCases):
             f"broken:{coffee.id}:{TODAY + days(1)}",
         }
         assert breaks(kit) == [(f"broken:{coffee.id}:{TODAY + days(1)}", 1)]
-        assert _coins(kit, store) == 10
+        assert _coins(kit) == 10
 
     def test_a_window_closes_before_its_day_ends(self, kit: TestKit) -> None:
         clock = DayClock("Europe/Vienna")
@@ -218,13 +214,6 @@ def _emitted(kit: TestKit) -> set[str]:
     return emitted
 
 
-def _coins(kit: TestKit, store: Store) -> int:
-    """Return ada's coins; what she should have where the store keeps none."""
-    return kit.coins.balance("ada").posted if "coins" in store.modules else 10 * _rewarded(kit)
-
-
-def _rewarded(kit: TestKit) -> int:
-    keys = _emitted(kit)
-    return sum(key.startswith("done") for key in keys) + 5 * sum(
-        key.startswith("streak") for key in keys
-    )
+def _coins(kit: TestKit) -> int:
+    """Return ada's coins."""
+    return kit.coins.balance("ada").posted

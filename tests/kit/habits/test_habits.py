@@ -1,5 +1,4 @@
-"""Contract of habits: create, get, list, and whose they are."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Habits: create, get, list, and whose they are."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ from habitkit.errors import (
 )
 from habitkit.habits.domain.model import DayClock, OfflineCheckIn, Refusal, Schedule
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
-from habitkit.testing.contracts._base import Contract, assert_hidden
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, events_of, revisions
+from tests.kit.support import assert_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,14 +29,12 @@ if TYPE_CHECKING:
     from habitkit.kit import Services
     from habitkit.testing import TestKit
 
-__all__ = ["HabitCases", "WhoseCases"]
-
 DAILY = Schedule.daily()
 NO_ID = UUID(int=1)
 
 
-class HabitCases(Contract):
-    """Part of ``HabitsContract``: the habits themselves."""
+class TestHabits:
+    """The habits themselves."""
 
     def test_a_habit_comes_back_as_it_was_created(self, kit: TestKit) -> None:
         kit.clock.set("2026-01-01T08:00:00.123457Z")
@@ -164,8 +161,8 @@ def none_refused(results: list[CheckedIn | Refusal]) -> None:
             raise NotFound("habit", result.index)
 
 
-class WhoseCases(Contract):
-    """Part of ``HabitsContract``: in a kit bound to an owner, others' habits do not exist."""
+class TestOwnership:
+    """In a kit bound to an owner, others' habits do not exist."""
 
     def test_what_belongs_to_another_owner_does_not_exist(self, kit: TestKit) -> None:
         others_habit = kit.habits.create("bob", "Run", DAILY)

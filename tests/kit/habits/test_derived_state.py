@@ -1,5 +1,4 @@
-"""Contract of derived state: random histories, rebuilt and in any order, agree with their facts."""
-# ruff: noqa: S101 - assert is how a test speaks
+"""Derived state: random histories, rebuilt and in any order, agree with their facts."""
 
 from __future__ import annotations
 
@@ -16,8 +15,9 @@ from habitkit.habits.create import create
 from habitkit.habits.domain.model import Schedule
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.service import backfill, check_in, undo
-from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of, revisions
+from tests.kit.support import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
-
-__all__ = ["HistoryCases", "state_of"]
 
 TODAY = NOW.date()
 
@@ -73,15 +71,15 @@ def orders(draw: st.DrawFn) -> tuple[list[Fact], list[Fact]]:
     return [*facts, *undone], draw(st.permutations([*facts, *undone]))
 
 
-class HistoryCases(Contract):
-    """Part of ``HabitsContract``: what is derived depends on the facts alone."""
+class TestDerivedState:
+    """What is derived depends on the facts alone."""
 
     def test_after_any_history_what_is_stored_equals_what_the_facts_give(
         self, store: Store
     ) -> None:
         owners = count()
 
-        @self.cases(15)
+        @examples(store, in_memory=40, in_sqlite=10)
         @given(histories)
         def check(steps: list[Step]) -> None:
             kit = habitkit.testing.kit(store=store)
@@ -100,7 +98,7 @@ class HistoryCases(Contract):
     def test_the_same_facts_in_any_order_give_one_state_and_one_balance(self, store: Store) -> None:
         owners = count()
 
-        @self.cases(15)
+        @examples(store, in_memory=40, in_sqlite=10)
         @given(orders())
         def check(both: tuple[list[Fact], list[Fact]]) -> None:
             states = []
@@ -187,7 +185,7 @@ class HistoryCases(Contract):
             raise ValueError
 
         for _ in range(2):
-            with pytest.raises(ValueError):  # noqa: PT011 - raised above
+            with pytest.raises(ValueError):
                 kit.run(work)
 
         assert kit.habits.list("ada") == [run]
@@ -217,7 +215,7 @@ def state_of(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
         "streaks": (stands.today, stands.done_today, stands.streak, stands.best),
         "marks": (snapshot.first_day, snapshot.bitmap, snapshot.best) if snapshot else None,
         "derived": derived,
-        "coins": kit.coins.balance(habit.owner).posted if "coins" in store.modules else None,
+        "coins": kit.coins.balance(habit.owner).posted,
     }
 
 

@@ -1,5 +1,4 @@
-"""Contract of what mends a streak, and of the end of one: freezes, repairs, and the sweep."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""What mends a streak, and of the end of one: freezes, repairs, and the sweep."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ from habitkit.events import Retracted
 from habitkit.habits.domain.facts import FreezeGranted
 from habitkit.habits.domain.model import FreezeRule, Schedule
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._check_ins import RunCases
-from habitkit.testing.contracts._sample_facts import NOW, days, events_of
+from habitkit.testing.contracts._sample_facts import NOW, days
+from tests.kit.support import breaks, check_in_daily
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,20 +22,18 @@ if TYPE_CHECKING:
     from habitkit.store import Store
     from habitkit.testing import TestKit
 
-__all__ = ["BreakCases", "MendingCases"]
-
 TODAY = NOW.date()
 MOMENT = timedelta(microseconds=1)
 WORKDAYS = Schedule.weekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class MendingCases(RunCases):
-    """Part of ``HabitsContract``: freezes and repairs."""
+class TestFreezesAndRepairs:
+    """Freezes and repairs."""
 
     def test_a_freeze_saves_a_streak_from_one_missed_slot(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         granted = kit.habits.grant_freeze(run.id, 2, expires_day=TODAY + days(9))
         assert (kit.streaks.state(run.id).freezes, kit.streaks.state(run.id).risk) == (
             2,
@@ -54,7 +51,7 @@ class MendingCases(RunCases):
         assert read(store, lambda s: s.habits.fact(granted.id)) == fact
 
     def test_a_late_check_in_gives_a_freeze_back(self, kit: TestKit, run: Habit) -> None:
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         kit.habits.grant_freeze(run.id)
         kit.clock.advance(days=1)
         assert kit.streaks.state(run.id).freezes == 0
@@ -67,7 +64,7 @@ class MendingCases(RunCases):
         assert (kit.streaks.state(run.id).streak.slots, kit.streaks.state(run.id).freezes) == (3, 0)
 
     def test_a_freeze_that_is_taken_back_saves_nothing(self, kit: TestKit, run: Habit) -> None:
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         granted = kit.habits.grant_freeze(run.id)
         kit.clock.advance(days=1)
 
@@ -79,7 +76,7 @@ class MendingCases(RunCases):
     def test_a_streak_earns_freezes_by_its_rule(self, kit: TestKit) -> None:
         run = kit.habits.create("ada", "Run", Schedule.daily(), freezes=FreezeRule(3, 1))
         assert kit.habits.get(run.id) == run
-        live(kit, run, 6)
+        check_in_daily(kit, run, 6)
         assert kit.streaks.state(run.id).freezes == 1
         kit.clock.advance(days=1)
         assert (kit.streaks.state(run.id).streak.slots, kit.streaks.state(run.id).freezes) == (6, 0)
@@ -102,7 +99,7 @@ class MendingCases(RunCases):
     def test_a_missed_slot_is_repaired_while_it_can_be_mended(
         self, kit: TestKit, run: Habit
     ) -> None:
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         kit.clock.advance(days=1)
         state = kit.streaks.state(run.id)
         until = datetime(2026, 1, 7, tzinfo=UTC)
@@ -119,7 +116,7 @@ class MendingCases(RunCases):
     def test_what_is_not_missed_or_final_is_not_repaired(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         for day in (TODAY, TODAY + days(3), TODAY + days(4), TODAY - days(1)):
             with pytest.raises(InvalidHabit):
                 kit.habits.repair(run.id, day)
@@ -146,15 +143,15 @@ class MendingCases(RunCases):
         assert len(read(store, lambda s: s.habits.facts("ada", None))) == 2
 
 
-class BreakCases(RunCases):
-    """Part of ``HabitsContract``: the end of a streak is emitted once it is final."""
+class TestBreaks:
+    """The end of a streak is emitted once it is final."""
 
     @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
     def test_the_end_of_a_streak_is_delivered_when_it_can_no_longer_be_mended(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
         run = kit.habits.create("ada", "Run", schedule)
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         kit.clock.set(datetime(2026, 1, 7, tzinfo=UTC))  # 48 hours after the 4th has ended
         kit.sweep()
         assert breaks(kit) == []
@@ -172,7 +169,7 @@ class BreakCases(RunCases):
         self, kit: TestKit, schedule: Schedule
     ) -> None:
         run = kit.habits.create("ada", "Run", schedule)
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         kit.clock.advance(days=9)
         kit.sweep()
         first = f"broken:{run.id}:{TODAY + days(3)}"
@@ -207,7 +204,7 @@ class BreakCases(RunCases):
     def test_a_freeze_or_a_pause_that_mends_what_was_final_takes_its_end_back(
         self, kit: TestKit, run: Habit
     ) -> None:
-        live(kit, run, 3)
+        check_in_daily(kit, run, 3)
         kit.clock.advance(days=9)
         kit.sweep()
         assert len(breaks(kit)) == 1
@@ -223,7 +220,6 @@ class BreakCases(RunCases):
     def test_undoing_after_the_seal_moves_no_coins(
         self, kit: TestKit, store: Store, schedule: Schedule
     ) -> None:
-        self.skip_without(store, "coins")
         run = kit.habits.create("ada", "Run", schedule)
         done = kit.habits.check_in(run.id)
         kit.clock.advance(days=9)
@@ -239,7 +235,6 @@ class BreakCases(RunCases):
     def test_undoing_what_was_spent_leaves_a_debt(
         self, kit: TestKit, store: Store, schedule: Schedule
     ) -> None:
-        self.skip_without(store, "coins")
         run = kit.habits.create("ada", "Run", schedule)
         done = kit.habits.check_in(run.id)
         kit.coins.spend("ada", 10, idempotency_key="hat")
@@ -248,21 +243,3 @@ class BreakCases(RunCases):
         assert kit.coins.balance("ada").posted == -10
         assert kit.habits.check_in(run.id).coins == 10
         assert kit.coins.balance("ada").posted == 0
-
-
-def live(kit: TestKit, run: Habit, number: int) -> None:
-    """Check in on some days in a row; it is the day after them then."""
-    for _ in range(number):
-        kit.habits.check_in(run.id)
-        kit.clock.advance(days=1)
-
-
-def breaks(kit: TestKit) -> list[tuple[str, int]]:
-    """Return the ends of ada's streaks that were emitted and not taken back, with their lengths."""
-    emitted: dict[str, int] = {}
-    for event in events_of(kit, "ada"):
-        if event.type == "StreakBroken":
-            emitted[str(event.key)] = event.fields["slots"]
-        elif event.type == "Retracted":
-            emitted.pop(str(event.key), None)
-    return list(emitted.items())
