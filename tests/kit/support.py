@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from functools import partial
+
 from hypothesis import HealthCheck, settings
 
 from habitkit.backends.memory import MemoryStore
-from habitkit.binding import Action, Workflow
-from habitkit.errors import NotFound
+from habitkit.binding import begin
+from habitkit.options import KitSettings
 from habitkit.testing.contracts._sample_facts import events_of
 
 
@@ -20,22 +21,13 @@ def examples(store, *, in_memory, in_sqlite):
     )
 
 
-def assert_hidden(service, foreign):
-    """Check that every action of an owner's service hides what belongs to another.
-
-    Args:
-        service: A service of ``kit.owned_by(...)``.
-        foreign: For each action of the service, by name, a call about another owner's things.
-    """
-    offered = {
-        name
-        for name in dir(type(service))
-        if isinstance(getattr(type(service), name), Action | Workflow)
-    }
-    assert set(foreign) == offered, "there is a case for every action of the service"
-    for call in foreign.values():
-        with pytest.raises(NotFound):
-            call()
+def transact(store, work, *, write):
+    """Run work as an action, or as a query, of a kit that nothing is wired to."""
+    return store.run(
+        partial(begin, KitSettings(), None, work, (), {}, write, set()),
+        write=write,
+        keyed=False,
+    )
 
 
 def check_in_daily(kit, habit, count):

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from habitkit.coins.statements import balance
 from habitkit.kit import HabitKit
 from habitkit.store import Store, Stores
-from habitkit.testing.contracts._base import read, transact
+from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
+from tests.kit.support import transact
 from tests.sql.coin_plan import OWNERS, step
 from tests.sql.kit_modes import at_once, awaited
 

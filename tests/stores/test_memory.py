@@ -28,7 +28,6 @@ class TestMemoryStore(StoreContract, HabitsContract, CoinsContract):
 
 
 class TestThreadedMemoryStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
-    share_of_cases = 1 / 3  # the dicts of TestMemoryStore, in threads
 
     @pytest.fixture
     def memory(self):

@@ -60,7 +60,6 @@ class OnPostgres(Contract):
 
 
 class TestPostgres(OnPostgres, StoreContract, HabitsContract, CoinsContract):
-    share_of_cases = 1 / 2  # where a case costs the most
 
     @pytest.fixture
     def store(self, engine):
@@ -111,7 +110,6 @@ class OnPostgresAsync(OnPostgres):
 class TestPsycopgAsync(
     OnPostgresAsync, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract
 ):
-    share_of_cases = 1 / 3  # the rows of TestPostgres, by other drivers
 
 
 class TestAsyncpg(TestPsycopgAsync):

@@ -70,7 +70,6 @@ class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
 
 class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
     capabilities = {"host_transactions"}
-    share_of_cases = 1 / 3  # the rows of TestSqliteFile, in memory
 
     @pytest.fixture
     def engine(self, ready_sqlite):
@@ -93,7 +92,6 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
 
 
 class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
-    share_of_cases = 1 / 3  # the rows of TestSqliteFile, in threads
 
     @pytest.fixture
     def open_store(self, engine):
