@@ -28,7 +28,6 @@ class TestMemoryStore(StoreContract, HabitsContract, CoinsContract):
 
 
 class TestThreadedMemoryStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
-
     @pytest.fixture
     def memory(self):
         return MemoryStore()

@@ -92,7 +92,6 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
 
 
 class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
-
     @pytest.fixture
     def open_store(self, engine):
         return lambda: threaded_sqlite(engine)

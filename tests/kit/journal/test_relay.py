@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 import habitkit.testing
+from habitkit import AsyncHabitKit
+from habitkit.backends.threaded import ThreadedStore
 from habitkit.journal.domain.rules import CLAIM_SECONDS
 from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe
-from habitkit.testing.contracts._sample_facts import events_of
+from habitkit.testing import FakeClock
+from habitkit.testing.contracts._sample_facts import NOW, events_of
 
 if TYPE_CHECKING:
     from habitkit.journal.domain.model import StoredEvent
@@ -153,6 +157,34 @@ class TestRelay:
 
         assert reports == [2, 2, 1, 0]
         assert len({event.id for event in delivered}) == 5
+
+    async def test_async_subscribers_are_awaited_and_the_others_called(self, store: Store) -> None:
+        delivered: list[tuple[str, int]] = []
+
+        async def awaited(event: StoredEvent) -> None:
+            await asyncio.sleep(0)
+            if event.fields["n"] == 1:
+                raise ValueError
+            delivered.append(("awaited", event.fields["n"]))
+
+        def called(event: StoredEvent) -> None:
+            delivered.append(("called", event.fields["n"]))
+
+        threaded = ThreadedStore(store)
+        kit = AsyncHabitKit(
+            threaded,
+            clock=FakeClock(NOW),
+            subscribers=[subscribe("noted", awaited), subscribe("noted", called)],
+        )
+        for n in range(3):
+            await kit.events.record("ada", "noted", {"n": n})
+
+        first, second = await kit.relay.run_once(), await kit.relay.run_once()
+
+        await threaded.close()
+        assert (first.delivered, len(first.failed), second.delivered) == (2, 1, 0)
+        expected = [("awaited", 0), ("awaited", 2), ("called", 0), ("called", 2)]
+        assert sorted(delivered) == expected
 
 
 def _place(event: StoredEvent) -> tuple[int, int]:

@@ -35,60 +35,13 @@ facts. Every wait in the contracts has an end; they need pytest and hypothesis, 
 ``pip install 'habitkit[testing]'`` brings.
 """
 
+from pkgutil import iter_modules
+
 import pytest
 
 # Before the modules are imported: then a failing assertion shows its values in any project.
-pytest.register_assert_rewrite(
-    *(
-        f"habitkit.testing.contracts._{name}"
-        for name in (
-            "accounts",
-            "async_cases",
-            "async_contracts",
-            "audits",
-            "batches",
-            "book_store",
-            "check_ins",
-            "coin_races",
-            "coins",
-            "economies",
-            "erasure",
-            "events",
-            "fact_laws",
-            "fact_store",
-            "frame",
-            "free_days",
-            "goals",
-            "habit_races",
-            "habit_store",
-            "habits",
-            "histories",
-            "hold_races",
-            "hold_store",
-            "holds",
-            "host",
-            "inbox",
-            "keys",
-            "ledger",
-            "locks",
-            "mending",
-            "plain",
-            "put_right",
-            "reactions",
-            "relay",
-            "reversals",
-            "rewards",
-            "sealing",
-            "statements",
-            "store_races",
-            "streak_store",
-            "streaks",
-            "tampering",
-            "transactions",
-            "travels",
-        )
-    )
-)
+for _module in iter_modules(__path__, f"{__name__}."):
+    pytest.register_assert_rewrite(_module.name)
 
 from habitkit.testing.contracts._async import AsyncContract, LoopThread  # noqa: E402
 from habitkit.testing.contracts._async_contracts import (  # noqa: E402
