@@ -1,4 +1,4 @@
-"""The SQL store passes every contract on PostgreSQL: psycopg, and for async hosts asyncpg too."""
+"""The SQL store on PostgreSQL: psycopg passes the full contracts, async drivers their cases."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.testing.contracts import (
-    AsyncCoinsContract,
-    AsyncHabitsContract,
     AsyncHostTransactionsContract,
-    AsyncStoreContract,
     CoinsContract,
     Contract,
     HabitsContract,
@@ -20,7 +17,9 @@ from habitkit.testing.contracts import (
     LoopThread,
     StoreContract,
 )
-from tests.stores.hosts import ASYNC, SYNC
+from tests.kit.smoke import KitSmoke
+from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
+from tests.stores.hosts import ASYNC, SYNC, AsyncSessions
 from tests.stores.tampering import InTables
 
 
@@ -59,8 +58,9 @@ class OnPostgres(Contract):
         return exc.OperationalError("INSERT", {}, psycopg.errors.SerializationFailure())
 
 
-class TestPostgres(OnPostgres, StoreContract, HabitsContract, CoinsContract):
-
+class TestPostgres(
+    OnPostgres, StoreContract, HabitsContract, CoinsContract, ExtremeValues, KitSmoke
+):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)
@@ -107,13 +107,8 @@ class OnPostgresAsync(OnPostgres):
         return AsyncSqlStore(async_engine)  # to close it would close the engine
 
 
-class TestPsycopgAsync(
-    OnPostgresAsync, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract
-):
-
-
-class TestAsyncpg(TestPsycopgAsync):
-    driver = "asyncpg"
+class TestPsycopgAsync(OnPostgresAsync, AsyncDriverCases):
+    pass
 
 
 class TestPsycopgAsyncInHostTransactions(OnPostgresAsync, AsyncHostTransactionsContract):
@@ -122,5 +117,9 @@ class TestPsycopgAsyncInHostTransactions(OnPostgresAsync, AsyncHostTransactionsC
         return request.param(async_engine)
 
 
-class TestAsyncpgInHostTransactions(TestPsycopgAsyncInHostTransactions):
+class TestAsyncpg(OnPostgresAsync, AsyncDriverCases, AsyncHostTransactionsContract):
     driver = "asyncpg"
+
+    @pytest.fixture
+    def host(self, async_engine):
+        return AsyncSessions(async_engine)

@@ -1,4 +1,4 @@
-"""The SQL store passes every contract on SQLite: in a file, in memory, and for async hosts."""
+"""The SQL store on SQLite: a file passes the full contracts, the rest the cases of a driver."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, threaded_sqlite
 from habitkit.testing.contracts import (
-    AsyncCoinsContract,
-    AsyncHabitsContract,
     AsyncHostTransactionsContract,
-    AsyncStoreContract,
     CoinsContract,
     Contract,
     HabitsContract,
     HostTransactionsContract,
     StoreContract,
 )
-from tests.stores.hosts import ASYNC, SYNC
+from tests.stores.driver_cases import AsyncDriverCases, DriverCases, ExtremeValues
+from tests.stores.hosts import SYNC, AsyncSessions, Sessions
 from tests.stores.tampering import InTables
 
 
@@ -52,7 +50,7 @@ class InFile(Contract):
         return exc.OperationalError("INSERT", {}, busy)
 
 
-class TestSqliteFile(InFile, StoreContract, HabitsContract, CoinsContract):
+class TestSqliteFile(InFile, StoreContract, HabitsContract, CoinsContract, ExtremeValues):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)
@@ -68,7 +66,7 @@ class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
         return request.param(engine)
 
 
-class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
+class TestSqliteInMemory(DriverCases, HostTransactionsContract):
     capabilities = {"host_transactions"}
 
     @pytest.fixture
@@ -83,27 +81,17 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
         return SqlStore(engine)
 
     @pytest.fixture
-    def tamper(self, engine):
-        return InTables(engine)
-
-    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
-    def host(self, request, engine):
-        return request.param(engine)
+    def host(self, engine):
+        return Sessions(engine)
 
 
-class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+class TestThreadedSqlite(InFile, AsyncDriverCases, AsyncHostTransactionsContract):
     @pytest.fixture
     def open_store(self, engine):
         return lambda: threaded_sqlite(engine)
 
-
-class TestThreadedSqliteInHostTransactions(InFile, AsyncHostTransactionsContract):
     @pytest.fixture
-    def open_store(self, engine):
-        return lambda: threaded_sqlite(engine)
-
-    @pytest.fixture(params=ASYNC, ids=lambda kind: kind.__name__)
-    def host(self, request, url, engine, loop_thread):
+    def host(self, url, engine, loop_thread):
         aiosqlite = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
-        yield request.param(aiosqlite)
+        yield AsyncSessions(aiosqlite)
         loop_thread.run(aiosqlite.dispose())

@@ -8,7 +8,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from habitkit.async_kit import AsyncHabitKit
 from habitkit.journal.event_log import record
 from habitkit.testing.contracts._async import AsyncContract
 from habitkit.testing.contracts._base import LIMIT_SECONDS, wait_inside
@@ -17,6 +16,7 @@ from habitkit.testing.contracts._sample_facts import numbers
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
+    from habitkit.async_kit import AsyncHabitKit
     from habitkit.journal.domain.model import StoredEvent
     from habitkit.testing.contracts._async import LoopThread
     from habitkit.transaction import Transaction
