@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -394,7 +395,7 @@ class SmokeOfJournal:
         assert len(events_of(kit, "bob")) == 1
 
     def test_the_relay_delivers_what_is_committed(self, store):
-        delivered = []
+        delivered: list[Any] = []
 
         def picky(event):
             if len(delivered) == 1:

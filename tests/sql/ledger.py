@@ -71,7 +71,7 @@ def drift(store: Store) -> dict[str, int]:
 def total(store: Store, *owners: str) -> int:
     """Return how much owners have together, in one state of the store."""
 
-    return transact(store, partial(total_of, owners=owners), write=False)
+    return int(transact(store, partial(total_of, owners=owners), write=False))
 
 
 def total_of(tx: Transaction, owners: Iterable[str]) -> int:

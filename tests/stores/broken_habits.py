@@ -5,6 +5,8 @@ pytest does not collect this file by itself; ``test_contracts.py`` runs it.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from attrs import evolve
 
 from habitkit.backends.memory._tables import UndoLog
@@ -94,7 +96,8 @@ def writes_snapshots_for_good(_, stores):
 @noticed_by("test_a_transaction_sees_the_habits_facts_and_snapshots_it_wrote")
 def sees_only_what_was_committed(store, stores):
     habits = stores.habits
-    run, live, added = store.run, habits.live, set()
+    run, live, add = store.run, habits.live, habits.add_check_ins
+    added: set[UUID] = set()
 
     def remember(work, *, write, keyed):
         added.clear()
@@ -103,8 +106,11 @@ def sees_only_what_was_committed(store, stores):
         finally:
             added.clear()
 
-    add = habits.add_check_ins
-    habits.add_check_ins = lambda facts: (added.update(it.id for it in facts), add(facts))
+    def adding(facts):
+        added.update(fact.id for fact in facts)
+        add(facts)
+
+    habits.add_check_ins = adding
     habits.live = lambda *args: [fact for fact in live(*args) if fact.id not in added]
     store.run = remember
 
