@@ -50,6 +50,7 @@ class SmokeOfHabits:
         return kit.habits.create("ada", "Run", DAILY)
 
     def test_habits_are_created_changed_ordered_and_found(self, kit, run):
+        kit.clock.advance(seconds=1)
         read = kit.habits.create("ada", "Read", Schedule.quota(3), Goal.at_least(5), tags=["é"])
         kit.habits.create("bob", "Run", DAILY)
         run = kit.habits.update(run.id, title="Läufe", tags=["out"])
