@@ -10,6 +10,7 @@ import pytest
 import habitkit.testing
 from habitkit.coins.domain.economy import Economy
 from habitkit.coins.domain.model import Balance, Posting
+from habitkit.coins.store import COINS
 from habitkit.errors import (
     BalanceOverflow,
     IdempotencyConflict,
@@ -313,7 +314,7 @@ class HistoryOfCoinsCases(Contract):
 
 def traces_of(kit: TestKit, store: Store, owner: str) -> tuple[Any, ...]:
     """Return all that moving coins leaves behind with an owner."""
-    accounts = read(store, lambda stores: sorted(stores.coins.accounts((owner,), "coin")))
+    accounts = read(store, lambda stores: sorted(stores.port(COINS).accounts((owner,), "coin")))
     return events_of(kit, owner), kit.coins.statement(owner, limit=1000), accounts
 
 
@@ -324,7 +325,7 @@ def sum_of_all(store: Store, *owners: str) -> int:
         return [
             account.balance
             for owner in owners
-            for account in stores.coins.accounts((owner,), "coin")
+            for account in stores.port(COINS).accounts((owner,), "coin")
         ]
 
     return sum(read(store, balances))

@@ -11,6 +11,7 @@ import pytest
 
 import habitkit.testing
 from habitkit.coins.domain.economy import Economy, RewardRule
+from habitkit.coins.store import AUDIT
 from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import Schedule
 from habitkit.testing.contracts._base import Contract, read
@@ -160,7 +161,7 @@ class EconomyCases(Contract):
                 kit.habits.undo(facts[undone])
                 kept = read(
                     store,
-                    lambda stores, of=owner: stores.coins.audit.entitlements(of, None, 9),  # type: ignore[misc]
+                    lambda stores, of=owner: stores.port(AUDIT).entitlements(of, None, 9),  # type: ignore[misc]
                 )
                 paid = tuple((row.currency, row.amount) for row in kept if row.amount)
                 outcomes.add((undone, tuple(_held(kit, owner).items()), paid))

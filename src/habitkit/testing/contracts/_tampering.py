@@ -9,6 +9,7 @@ from uuid import UUID
 
 import habitkit.testing
 from habitkit.coins.domain.model import Posting
+from habitkit.coins.store import AUDIT
 from habitkit.testing.contracts._base import read
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class TamperedLedger:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the entries of the wallet as rows."""
-        lines = read(self.store, lambda stores: stores.coins.audit.lines(self.wallet.id, 0, 100))
+        lines = read(self.store, lambda stores: stores.port(AUDIT).lines(self.wallet.id, 0, 100))
         names = ("seq", "transfer_id", "amount", "balance", "at")
         return [
             {"account_id": self.wallet.id, **{name: getattr(line, name) for name in names}}
