@@ -11,7 +11,7 @@ from attrs import astuple, evolve
 
 from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
 from habitkit.coins.domain.model import Settled
-from habitkit.coins.store import AUDIT, COINS
+from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW
@@ -45,7 +45,7 @@ class AuditStoreCases(Contract):
             start = None if after is None else an_id(after)
             return read(
                 audited_ledger.store,
-                lambda stores: stores.port(AUDIT).accounts(start, limit, owner=owner),
+                lambda stores: stores.port(LEDGER).accounts(start, limit, owner=owner),
             )
 
         assert accounts(None, 9) == [MINT, WALLET, BOBS]
@@ -186,7 +186,7 @@ class AuditStoreCases(Contract):
         def forget(after: int, last: int) -> int:
             return write(
                 audited_ledger.store,
-                lambda stores: stores.port(AUDIT).forget(WALLET.id, after, last),
+                lambda stores: stores.port(LEDGER).erase(WALLET.id, after, last),
             )
 
         assert forget(0, 3) == 2
@@ -212,7 +212,7 @@ class AuditStoreCases(Contract):
         def page(owner: str, after: str | None, limit: int) -> list[Settled]:
             return read(
                 audited_ledger.store,
-                lambda stores: stores.port(AUDIT).entitlements(owner, after, limit),
+                lambda stores: stores.port(LEDGER).entitlements(owner, after, limit),
             )
 
         assert page("ada", None, 9) == rows
@@ -230,7 +230,7 @@ def _lines(
     audited_ledger: SampleLedger, account: Account, after: int = 0, limit: int = 100
 ) -> list[LedgerLine]:
     return read(
-        audited_ledger.store, lambda stores: stores.port(AUDIT).lines(account.id, after, limit)
+        audited_ledger.store, lambda stores: stores.port(LEDGER).lines(account.id, after, limit)
     )
 
 
