@@ -7,7 +7,7 @@ after a serialization failure or a deadlock, so it touches the world only throug
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import _codec, ids
 from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
-    from habitkit.coins.store import CoinStore
     from habitkit.events import Event
-    from habitkit.habits.domain.strength import Strength
-    from habitkit.habits.store import HabitStore, StreakStore
+    from habitkit.module import Module
     from habitkit.options import KitSettings
-    from habitkit.store import Stores
+    from habitkit.store import Port, Stores
 
 __all__ = ["Transaction"]
+
+T = TypeVar("T")
 
 _MAX_ROUNDS = 16
 
@@ -36,13 +36,9 @@ class Transaction:
 
     Attributes:
         now: The instant of everything that happens in it, in UTC.
-        economy: What facts entitle to, and the declared currencies.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
         scope: The only owner whose things exist here, or None for all owners.
-        habits: The habits' facts.
-        streaks: The streak snapshots.
-        coins: The coin ledger's facts.
-        stores: All stores, those of the journal included.
+        stores: The store's side of the transaction: the ports of the journal, and ``port(key)``.
     """
 
     __slots__ = (
@@ -54,7 +50,6 @@ class Transaction:
         "_wanted",
         "_write",
         "cause",
-        "economy",
         "now",
         "scope",
         "stores",
@@ -74,7 +69,6 @@ class Transaction:
         """
         self.stores = stores
         self.now = settings.clock.now()
-        self.economy = settings.economy
         self.scope = scope
         self._settings = settings
         self._write = write
@@ -85,20 +79,21 @@ class Transaction:
         self._caused: dict[tuple[UUID, str], None] = {}
         self.cause: UUID | None = None
 
-    @property
-    def habits(self) -> HabitStore:
-        """The habits' facts."""
-        return self.stores.habits
+    def port(self, port: Port[T]) -> T:
+        """Return a module's port: ``tx.port(HABITS)``.
 
-    @property
-    def streaks(self) -> StreakStore:
-        """The streak snapshots."""
-        return self.stores.streaks
+        Raises:
+            NotSupportedByStore: If the store keeps nothing for it.
+        """
+        return self.stores.port(port)
 
-    @property
-    def coins(self) -> CoinStore:
-        """The coin ledger's facts."""
-        return self.stores.coins
+    def supports(self, port: Port[Any]) -> bool:
+        """Tell whether the store offers a port that is optional."""
+        return port.name in self._settings.supported
+
+    def settings(self, kind: type[T]) -> T:
+        """Return the kit's settings of a module by their class: ``tx.settings(CoinSettings)``."""
+        return self._settings.of(kind)
 
     @property
     def vocabulary(self) -> Mapping[str, type[Event]]:
@@ -106,14 +101,9 @@ class Transaction:
         return self._settings.vocabulary
 
     @property
-    def audit_key(self) -> bytes | None:
-        """The kit's key for the ledger's block hashes."""
-        return self._settings.audit_key
-
-    @property
-    def strength(self) -> Strength | None:
-        """How a slot moves the strength of a habit; None for the default."""
-        return self._settings.strength
+    def modules(self) -> tuple[Module, ...]:
+        """The modules that the store supports."""
+        return self._settings.modules
 
     @property
     def connection(self) -> object | None:

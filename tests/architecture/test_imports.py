@@ -28,7 +28,7 @@ VALUES = {"habitkit.errors", "habitkit.events", "habitkit._text"}
 HELPERS = VALUES | {
     f"habitkit.{name}" for name in ("_codec", "clock", "ids", "options", "transaction", "workflow")
 }
-KITS = ("habitkit.kit", "habitkit.async_kit")
+KITS = ("habitkit.kit", "habitkit.kit")
 OUTER = ("testing", "importers", "contrib")
 VENDORS = ("contrib/", "testing/", "backends/sqlalchemy/", "backends/redis/", "backends/memcached/")
 
@@ -117,7 +117,7 @@ RULES = {
         lambda file, i: (
             not is_ours(i)
             or (is_own(file, i.target) and role_of(i.target) == "domain")
-            or i.target in {"habitkit.errors", "habitkit.ids"}
+            or i.target in {"habitkit.errors", "habitkit.ids", "habitkit.store"}
         ),
         [
             "coins/store.py: import habitkit.journal.domain.model",

@@ -12,15 +12,11 @@ from uuid import UUID
 import pytest
 
 import habitkit.testing
+from habitkit.coins import BatchRefused, InsufficientFunds
 from habitkit.coins.domain.model import Posting
-from habitkit.errors import (
-    BatchRefused,
-    DayOutOfRange,
-    IdempotencyConflict,
-    InsufficientFunds,
-    NotFound,
-)
-from habitkit.events import HabitCompleted, Recorded
+from habitkit.errors import IdempotencyConflict, NotFound
+from habitkit.events import Recorded
+from habitkit.habits import DayOutOfRange, HabitCompleted
 from habitkit.habits.domain.facts import Skip
 from habitkit.habits.domain.model import (
     CheckedIn,
@@ -30,6 +26,7 @@ from habitkit.habits.domain.model import (
     Refusal,
     Schedule,
 )
+from habitkit.habits.store import STREAKS
 from habitkit.importers import loop_csv
 from habitkit.importers.loop_csv import LoopEntry, LoopExport, LoopHabit, LoopValue
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
@@ -229,8 +226,8 @@ class SmokeOfHabits:
 
         def spoil(tx):
             tx.lock("ada")
-            snapshot = tx.streaks.get(run.id)
-            tx.streaks.put(snapshot._replace(bitmap=b"1", best=1))
+            snapshot = tx.port(STREAKS).get(run.id)
+            tx.port(STREAKS).put(snapshot._replace(bitmap=b"1", best=1))
 
         kit.run(spoil)
 
@@ -392,7 +389,7 @@ class SmokeOfJournal:
         for _ in range(2):
             kit.run(lambda tx: tx.send(Recorded("bob", NOW, "cheered", {}), "k"))
 
-        assert [kit.sweep().applied for _ in range(2)] == [1, 0]
+        assert [kit.sweep().counts["messages"] for _ in range(2)] == [1, 0]
         assert len(events_of(kit, "bob")) == 1
 
     def test_the_relay_delivers_what_is_committed(self, store):
@@ -412,7 +409,7 @@ class SmokeOfJournal:
         kit.clock.advance(seconds=60)
         second = kit.relay.run_once()
 
-        assert (first.delivered, len(first.failed), second.delivered) == (2, 1, 1)
+        assert (first.delivered, len(first.failures), second.delivered) == (2, 1, 1)
         assert kit.relay.run_once().delivered == 0
         ids = {event.id for event in delivered if event}
         assert ids == {event.id for event in events_of(kit, "ada")}
@@ -433,7 +430,7 @@ class SmokeOfJournal:
         kit.events.record("ada", "noted", {"n": 1}, idempotency_key="k")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
 
-        assert kit.sweep().forgotten == 1
+        assert kit.sweep().counts["old_keys"] == 1
         kit.events.record("ada", "noted", {"n": 2}, idempotency_key="k")
         assert numbers(events_of(kit, "ada")) == [1, 2]
 
@@ -469,7 +466,7 @@ class SmokeOfJournal:
 
         sweeps = [kit.sweep(2) for _ in range(3)]
 
-        assert [sweep.forgotten for sweep in sweeps] == [2, 2, 1]
+        assert [sweep.counts["old_keys"] for sweep in sweeps] == [2, 2, 1]
         assert [sweep.more for sweep in sweeps] == [True, True, False]
 
 

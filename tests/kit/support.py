@@ -24,7 +24,9 @@ def examples(store, *, in_memory, in_sqlite):
 def transact(store, work, *, write):
     """Run work as an action, or as a query, of a kit that nothing is wired to."""
     return store.run(
-        partial(begin, KitSettings(), None, work, (), {}, write, set()),
+        partial(
+            begin, KitSettings(supported=frozenset(store.modules)), None, work, (), {}, write, set()
+        ),
         write=write,
         keyed=False,
     )

@@ -10,13 +10,10 @@ from sqlalchemy import Connection, Engine
 import habitkit.testing
 from habitkit import Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
+from habitkit.coins import CoinsPosted, InsufficientFunds
+from habitkit.coins.store import COINS
 from habitkit.coins.transfers import award
-from habitkit.errors import (
-    Duplicate,
-    InsufficientFunds,
-    NestedTransaction,
-)
-from habitkit.events import CoinsPosted
+from habitkit.errors import Duplicate, NestedTransaction
 from habitkit.testing import TestKit
 from tests.sql.support import (
     notes,
@@ -196,7 +193,7 @@ def test_a_duplicate_in_an_action_is_delivered_and_the_host_goes_on(host, kit):
     def twice(tx):
         tx.lock("ada")
         transfer = award(tx, "ada", 5, idempotency_key="gift")
-        tx.coins.post((transfer,), ())
+        tx.port(COINS).post((transfer,), ())
 
     with host.begin() as connection:
         with pytest.raises(Duplicate, match="a transfer with this identity exists already"):

@@ -16,6 +16,8 @@ from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import CheckedIn
 from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import goal_on, recompute, status_on
+from habitkit.habits.settings import HabitSettings
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -74,7 +76,7 @@ def check_in(
     if amount != 1 or type(amount) is not int:
         rules.amount(amount)
     rules.note(note)
-    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    owner = lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
     if idempotency_key is None:
         return check_in_now(tx, subject, day, when, tz, amount, note, tx.new_id())
     work = partial(check_in_now, tx, subject, day, when, tz, amount, note)
@@ -103,7 +105,7 @@ def check_in_now(
     """Add the fact and emit what it changed, under the owner's lock."""
     habit = get(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.recomputed_at is not None or tx.strength is not None:
+    if snapshot.recomputed_at is not None or tx.settings(HabitSettings).strength is not None:
         return check_in_recomputed(tx, habit, day, at, tz, amount, note, fact_id)
     if not amount:
         rules.amount_for(habit.goal, amount)
@@ -131,7 +133,7 @@ def check_in_now(
     )
     _, earned_before = bitmap.reading(snapshot, day)
     first = first_received(tx, habit, day) if earned_before else None
-    tx.habits.add_check_ins((fact,))
+    tx.port(HABITS).add_check_ins((fact,))
     tx.cause = fact_id
     earned = earned_before or credit == "full"
     events: list[Event] = []
@@ -163,7 +165,7 @@ def check_in_recomputed(
     fact_id: UUID,
 ) -> CheckedIn:
     """Add a check-in and emit what it changed, under the owner's lock."""
-    other_facts = tx.habits.facts(habit.owner, habit.id)
+    other_facts = tx.port(HABITS).facts(habit.owner, habit.id)
     days = rules.timeline(habit, other_facts)
     when = tx.now if at is None else rules.when_done(at, tx.now)
     zone_name = days.zone_at(when).key if tz is None else tz
@@ -188,7 +190,7 @@ def check_in_recomputed(
         received_at=tx.now,
         amount=amount,
     )
-    tx.habits.add_check_ins((fact,))
+    tx.port(HABITS).add_check_ins((fact,))
     tx.cause = fact_id
     outcome = recompute(tx, habit, other_facts, (fact,))
     state = outcome.derived.state

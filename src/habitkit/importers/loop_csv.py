@@ -22,11 +22,12 @@ from uuid import UUID  # noqa: TC003 - for whoever reads the report's type hints
 from attrs import frozen
 
 from habitkit import ids
-from habitkit.errors import DayOutOfRange
 from habitkit.habits import service
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.model import DayClock, Schedule
+from habitkit.habits.errors import DayOutOfRange
+from habitkit.habits.store import HABITS
 from habitkit.importers._loop_reader import read
 from habitkit.importers._loop_text import refuse
 from habitkit.importers._loop_values import (
@@ -39,7 +40,7 @@ from habitkit.importers._loop_values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.async_kit import AsyncServices
+    from habitkit.binding import Async, Sync
     from habitkit.kit import Services
     from habitkit.transaction import Transaction
 
@@ -112,7 +113,7 @@ class ImportReport:
 
 
 def import_export(
-    kit: Services,
+    kit: Services[Sync],
     owner: str,
     export: LoopExport,
     *,
@@ -166,7 +167,7 @@ def import_export(
 
 
 async def import_export_async(
-    kit: AsyncServices,
+    kit: Services[Async],
     owner: str,
     export: LoopExport,
     *,
@@ -206,7 +207,7 @@ def import_habit(
     """
     tx.own(ids.owner(owner))
     tx.lock(owner)
-    stored = tx.habits.get(_habit_id(owner, habit))
+    stored = tx.port(HABITS).get(_habit_id(owner, habit))
     there = stored or service.create(
         tx,
         owner,
@@ -244,7 +245,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
     tx.own(ids.owner(owner))
     zone(tz or "UTC")
     for habit in export.habits:
-        stored = tx.habits.get(_habit_id(owner, habit))
+        stored = tx.port(HABITS).get(_habit_id(owner, habit))
         clock = DayClock(tz) if stored is None else stored.clock
         name = clock.tz or "UTC"
         today = habit_day(tx.now, zone(name), clock.day_start)

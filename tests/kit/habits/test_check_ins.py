@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.errors import DayOutOfRange, IdempotencyConflict, InvalidHabit
-from habitkit.events import HabitCompleted
+from habitkit.errors import IdempotencyConflict
+from habitkit.habits import DayOutOfRange, HabitCompleted, InvalidHabit
 from habitkit.habits.domain.model import CheckIn, DayClock, Schedule
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
 from habitkit.habits.domain.streaks import Streak
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days, events_of
 
@@ -44,7 +45,7 @@ class TestCheckIns:
         done = kit.habits.check_in(str(run.id), at=at, tz="Asia/Tokyo", note=note)
 
         fact = CheckIn(done.id, run.id, "ada", TODAY, at, "Asia/Tokyo", note, "full", "app", NOW)
-        assert read(store, lambda stores: stores.habits.check_in(done.id)) == (fact, False)
+        assert read(store, lambda stores: stores.port(HABITS).check_in(done.id)) == (fact, False)
 
     def test_a_day_may_be_named(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id, day=TODAY - days(1))
@@ -84,7 +85,7 @@ class TestCheckIns:
         assert (second.events, second.coins) == ((), 0)
         assert second.streak == first.streak
         assert events_of(kit, "ada") == before
-        facts = read(store, lambda stores: stores.habits.live(run.id))
+        facts = read(store, lambda stores: stores.port(HABITS).live(run.id))
         assert [fact.id for fact in facts] == [first.id, second.id]
 
     def test_a_day_earns_full_credit_until_48_hours_after_its_end(

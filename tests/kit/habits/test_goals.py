@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.errors import IdempotencyConflict, InvalidHabit
+from habitkit.errors import IdempotencyConflict
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.facts import ScheduleChanged
 from habitkit.habits.domain.model import DayClock, Goal, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
 from tests.kit.support import breaks
@@ -157,7 +159,7 @@ class TestGoals:
         assert [(slot.first, slot.status) for slot in slots] == [(TODAY, "DONE"), (monday, "DONE")]
         about = changed.id, run.id, "ada", NOW, TODAY + days(1)
         fact = ScheduleChanged(*about, Schedule.weekdays("mon"), Goal.at_least(5, "km"))
-        assert read(store, lambda s: s.habits.fact(changed.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(changed.id)) == fact
         assert kit.habits.get(run.id).schedule == DAILY
         kit.habits.undo(changed.id)
         assert kit.streaks.explain(run.id, monday).goal == Goal.done()
@@ -200,7 +202,7 @@ class TestGoals:
         kit.habits.change_schedule(run.id, DAILY, idempotency_key="k")
         with pytest.raises(IdempotencyConflict):
             kit.habits.change_schedule(run.id, Schedule.quota(2), idempotency_key="k")
-        assert len(read(store, lambda s: s.habits.facts("ada", None))) == 1
+        assert len(read(store, lambda s: s.port(HABITS).facts("ada", None))) == 1
 
 
 def _emitted(kit: TestKit) -> set[str]:

@@ -130,7 +130,7 @@ class TestIdempotencyKeys:
         first = _record(kit, {"n": 1})
         kit.clock.advance(days=IDEMPOTENCY_DAYS)
 
-        assert kit.sweep().forgotten == 0
+        assert kit.sweep().counts["old_keys"] == 0
         assert _record(kit, {"n": 1}) == first
 
     @pytest.mark.parametrize("swept", [False, True], ids=["unswept", "swept"])
@@ -138,7 +138,7 @@ class TestIdempotencyKeys:
         _record(kit, {"n": 1})
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         if swept:
-            assert kit.sweep().forgotten == 1
+            assert kit.sweep().counts["old_keys"] == 1
 
         again = _record(kit, {"n": 2})
 
@@ -153,7 +153,7 @@ class TestIdempotencyKeys:
 
         sweeps = [kit.sweep(2) for _ in range(3)]
 
-        assert [sweep.forgotten for sweep in sweeps] == [2, 2, 1]
+        assert [sweep.counts["old_keys"] for sweep in sweeps] == [2, 2, 1]
         assert [sweep.more for sweep in sweeps] == [True, True, False]
 
 

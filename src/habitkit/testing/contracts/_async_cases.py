@@ -16,8 +16,8 @@ from habitkit.testing.contracts._sample_facts import numbers
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from habitkit.async_kit import AsyncHabitKit
     from habitkit.journal.domain.model import StoredEvent
+    from habitkit.kit import AsyncHabitKit
     from habitkit.testing.contracts._async import LoopThread
     from habitkit.transaction import Transaction
 

@@ -11,6 +11,7 @@ from attrs import astuple, evolve
 
 from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
 from habitkit.coins.domain.model import Settled
+from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW
@@ -44,7 +45,7 @@ class AuditStoreCases(Contract):
             start = None if after is None else an_id(after)
             return read(
                 audited_ledger.store,
-                lambda stores: stores.coins.audit.accounts(start, limit, owner=owner),
+                lambda stores: stores.port(LEDGER).accounts(start, limit, owner=owner),
             )
 
         assert accounts(None, 9) == [MINT, WALLET, BOBS]
@@ -59,7 +60,7 @@ class AuditStoreCases(Contract):
 
         assert audited_ledger.stored() == audited_ledger.state
         assert (
-            read(audited_ledger.store, lambda stores: stores.coins.audit.account(an_id(99))) is None
+            read(audited_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(99))) is None
         )
 
     def test_lines_are_entries_with_all_facts_of_their_transfers(
@@ -80,7 +81,7 @@ class AuditStoreCases(Contract):
     def test_the_sums_are_those_of_all_accounts_entries_and_transfers(
         self, audited_ledger: SampleLedger
     ) -> None:
-        assert read(audited_ledger.store, lambda stores: stores.coins.audit.sums())[:1] in (
+        assert read(audited_ledger.store, lambda stores: stores.port(AUDIT).sums())[:1] in (
             [],
             [Sum("coin", 0, 0, 0, 0)],
         )
@@ -90,7 +91,7 @@ class AuditStoreCases(Contract):
         gems = SampleLedger(audited_ledger.store, *GEMS)
         gems.move(30, GEMS[0], GEMS[1], 2, currency="gem")
 
-        sums = read(audited_ledger.store, lambda stores: stores.coins.audit.sums())
+        sums = read(audited_ledger.store, lambda stores: stores.port(AUDIT).sums())
 
         assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
         numbers = [number for each in sums for number in astuple(each)[1:]]
@@ -129,7 +130,7 @@ class AuditStoreCases(Contract):
         _seal(audited_ledger, _block(1, 1), more=False)
 
         audited_ledger.move(21, MINT, WALLET)
-        write(audited_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, -1, 0))
+        write(audited_ledger.store, lambda stores: stores.port(COINS).set_floor(WALLET.id, -1, 0))
 
         (found,) = (
             account for account in audited_ledger.stored().values() if account.id == WALLET.id
@@ -185,7 +186,7 @@ class AuditStoreCases(Contract):
         def forget(after: int, last: int) -> int:
             return write(
                 audited_ledger.store,
-                lambda stores: stores.coins.audit.forget(WALLET.id, after, last),
+                lambda stores: stores.port(LEDGER).erase(WALLET.id, after, last),
             )
 
         assert forget(0, 3) == 2
@@ -199,19 +200,19 @@ class AuditStoreCases(Contract):
         assert _lines(audited_ledger, WALLET) == erased
         entry = read(
             audited_ledger.store,
-            lambda stores: stores.coins.entries(WALLET.id, None, 1, newest_first=False),
+            lambda stores: stores.port(COINS).entries(WALLET.id, None, 1, newest_first=False),
         )[0]
         assert (entry.memo, entry.metadata, entry.amount) == (None, None, 1)
 
     def test_entitlements_come_by_their_key(self, audited_ledger: SampleLedger) -> None:
         rows = [Settled(f"done:{n}", "coin", n) for n in range(5)]
-        write(audited_ledger.store, lambda stores: stores.coins.settle("ada", rows[::-1]))
-        write(audited_ledger.store, lambda stores: stores.coins.settle("bob", rows[:1]))
+        write(audited_ledger.store, lambda stores: stores.port(COINS).settle("ada", rows[::-1]))
+        write(audited_ledger.store, lambda stores: stores.port(COINS).settle("bob", rows[:1]))
 
         def page(owner: str, after: str | None, limit: int) -> list[Settled]:
             return read(
                 audited_ledger.store,
-                lambda stores: stores.coins.audit.entitlements(owner, after, limit),
+                lambda stores: stores.port(LEDGER).entitlements(owner, after, limit),
             )
 
         assert page("ada", None, 9) == rows
@@ -229,17 +230,17 @@ def _lines(
     audited_ledger: SampleLedger, account: Account, after: int = 0, limit: int = 100
 ) -> list[LedgerLine]:
     return read(
-        audited_ledger.store, lambda stores: stores.coins.audit.lines(account.id, after, limit)
+        audited_ledger.store, lambda stores: stores.port(LEDGER).lines(account.id, after, limit)
     )
 
 
 def _unsealed(audited_ledger: SampleLedger, *accounts: Account) -> None:
     noted = [account.id for account in accounts]
-    write(audited_ledger.store, lambda stores: stores.coins.audit.unsealed(noted))
+    write(audited_ledger.store, lambda stores: stores.port(AUDIT).unsealed(noted))
 
 
 def _to_seal(audited_ledger: SampleLedger, limit: int = 9) -> set[tuple[UUID, str]]:
-    to_seal = read(audited_ledger.store, lambda stores: stores.coins.audit.to_seal(None, limit))
+    to_seal = read(audited_ledger.store, lambda stores: stores.port(AUDIT).to_seal(None, limit))
     assert len(set(to_seal)) == len(to_seal)
     return set(to_seal)
 
@@ -250,18 +251,18 @@ def _block(first: int, last: int) -> Block:
 
 
 def _seal(audited_ledger: SampleLedger, block: Block, *, more: bool) -> None:
-    write(audited_ledger.store, lambda stores: stores.coins.audit.seal(block, more=more))
+    write(audited_ledger.store, lambda stores: stores.port(AUDIT).seal(block, more=more))
 
 
 def _blocks(audited_ledger: SampleLedger, after: int = 0, limit: int = 9) -> list[Block]:
     return read(
-        audited_ledger.store, lambda stores: stores.coins.audit.blocks(WALLET.id, after, limit)
+        audited_ledger.store, lambda stores: stores.port(AUDIT).blocks(WALLET.id, after, limit)
     )
 
 
 def _last_block(account_id: UUID, stores: Stores) -> Block | None:
-    return stores.coins.audit.last_block(account_id)
+    return stores.port(AUDIT).last_block(account_id)
 
 
 def _digest(audited_ledger: SampleLedger, *digests: Digest) -> None:
-    write(audited_ledger.store, lambda stores: stores.coins.audit.digest(digests))
+    write(audited_ledger.store, lambda stores: stores.port(AUDIT).digest(digests))

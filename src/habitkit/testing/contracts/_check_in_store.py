@@ -12,6 +12,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 from habitkit.testing.contracts._sample_habits import (
@@ -49,9 +50,9 @@ class CheckInStoreCases(Contract):
         with pytest.raises(Duplicate):
             check_in(store, TWO, a_check_in(1, note="again"))
 
-        assert read(store, lambda stores: stores.habits.live(RUN.id)) == [ONE]
-        assert read(store, lambda stores: stores.habits.known([TWO.id, ONE.id])) == {ONE.id}
-        assert read(store, lambda stores: stores.habits.check_in(NO_ID)) is None
+        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == [ONE]
+        assert read(store, lambda stores: stores.port(HABITS).known([TWO.id, ONE.id])) == {ONE.id}
+        assert read(store, lambda stores: stores.port(HABITS).check_in(NO_ID)) is None
 
     def test_a_check_in_is_voided_once(self, store: Store) -> None:
         add_habits(store, RUN)
@@ -61,22 +62,22 @@ class CheckInStoreCases(Contract):
         with pytest.raises(Duplicate):
             void(store, 1, void_id=99)
 
-        assert read(store, lambda s: s.habits.check_in(ONE.id)) == (ONE, True)
-        assert read(store, lambda s: s.habits.on_day(RUN.id, TODAY)) == [TWO]
-        assert read(store, lambda s: s.habits.live(RUN.id)) == [TWO]
+        assert read(store, lambda s: s.port(HABITS).check_in(ONE.id)) == (ONE, True)
+        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == [TWO]
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == [TWO]
         both = {ONE.id, TWO.id}
-        assert read(store, lambda s: s.habits.known([*both, NO_ID])) == both
+        assert read(store, lambda s: s.port(HABITS).known([*both, NO_ID])) == both
 
     def test_a_void_may_come_before_what_it_takes_back(self, store: Store) -> None:
         add_habits(store, RUN)
         void(store, 1)
-        assert read(store, lambda stores: stores.habits.voided(RUN.id)) == []
+        assert read(store, lambda stores: stores.port(HABITS).voided(RUN.id)) == []
 
         check_in(store, ONE)
 
-        assert read(store, lambda stores: stores.habits.check_in(ONE.id)) == (ONE, True)
-        assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
-        assert read(store, lambda stores: stores.habits.voided(RUN.id)) == [(ONE, NOW)]
+        assert read(store, lambda stores: stores.port(HABITS).check_in(ONE.id)) == (ONE, True)
+        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []
+        assert read(store, lambda stores: stores.port(HABITS).voided(RUN.id)) == [(ONE, NOW)]
 
     def test_voided_check_ins_come_with_the_instant_of_their_void(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
@@ -86,7 +87,7 @@ class CheckInStoreCases(Contract):
         void(store, 4, habit_id=WALK.id)
 
         def voided(habit_id: UUID) -> list[tuple[int, datetime]]:
-            voided = read(store, lambda stores: stores.habits.voided(habit_id))
+            voided = read(store, lambda stores: stores.port(HABITS).voided(habit_id))
             return sorted((fact.id.int, at) for fact, at in voided)
 
         assert voided(RUN.id) == [(1, NOW + timedelta(microseconds=1)), (3, NOW + days(9))]
@@ -104,7 +105,7 @@ class CheckInStoreCases(Contract):
         void(store, 4)
 
         def notes(owner: str) -> list[tuple[UUID, str]]:
-            return sorted(read(store, lambda stores: stores.habits.notes(owner)))
+            return sorted(read(store, lambda stores: stores.port(HABITS).notes(owner)))
 
         assert notes("ada") == sorted([(RUN.id, "n1"), (RUN.id, ""), (WALK.id, "it's 5 km\n")])
         assert notes("Ada") == [(others_habit.id, "n6")]
@@ -126,9 +127,9 @@ class CheckInStoreCases(Contract):
         def order(query: Callable[[Stores], list[CheckIn]]) -> list[int]:
             return [fact.id.int for fact in read(store, query)]
 
-        assert order(lambda stores: stores.habits.live(RUN.id)) == [2, 1, 5, 3, 4]
-        assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY)) == [5, 3, 4]
-        assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY - days(9))) == []
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id)) == [2, 1, 5, 3, 4]
+        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY)) == [5, 3, 4]
+        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY - days(9))) == []
 
     def test_check_ins_may_be_asked_for_from_a_day_on(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
@@ -139,13 +140,13 @@ class CheckInStoreCases(Contract):
         void(store, 5)
 
         def live(stores: Stores) -> list[CheckIn]:
-            return stores.habits.live(RUN.id, TODAY - days(3))
+            return stores.port(HABITS).live(RUN.id, TODAY - days(3))
 
         def voided(stores: Stores) -> list[tuple[CheckIn, datetime]]:
-            return stores.habits.voided(RUN.id, TODAY - days(4))
+            return stores.port(HABITS).voided(RUN.id, TODAY - days(4))
 
         def recent(days: dict[UUID, date | None]) -> list[int]:
-            recent = read(store, lambda stores: stores.habits.recent(days))
+            recent = read(store, lambda stores: stores.port(HABITS).recent(days))
             return sorted(fact.id.int for fact in recent)
 
         assert [fact.id.int for fact in read(store, live)] == [3, 1]
@@ -161,7 +162,7 @@ class CheckInStoreCases(Contract):
         check_in(store, *(a_check_in(n, habit_id=it.id) for n, it in enumerate(habits, 1)))
 
         def recent(stores: Stores) -> list[CheckIn]:
-            return stores.habits.recent(dict.fromkeys([habit.id for habit in habits], TODAY))
+            return stores.port(HABITS).recent(dict.fromkeys([habit.id for habit in habits], TODAY))
 
         assert sorted(fact.id.int for fact in read(store, recent)) == list(range(1, 251))
 
@@ -176,19 +177,19 @@ class CheckInStoreCases(Contract):
 
         check_in(store, *walks, *runs)
 
-        assert read(store, lambda stores: stores.habits.live(RUN.id)) == runs[::-1]
-        assert read(store, lambda stores: stores.habits.live(WALK.id)) == walks[::-1]
+        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == runs[::-1]
+        assert read(store, lambda stores: stores.port(HABITS).live(WALK.id)) == walks[::-1]
 
     def test_a_hundred_years_of_facts_may_be_asked_for_at_once(self, store: Store) -> None:
         add_habits(store, RUN)
         check_in(store, ONE)
         asked = [UUID(int=n) for n in range(1, MAX_BACKDATE_DAYS + 1)]
 
-        assert read(store, lambda stores: stores.habits.known(asked)) == {ONE.id}
-        assert read(store, lambda stores: stores.habits.known([])) == set()
+        assert read(store, lambda stores: stores.port(HABITS).known(asked)) == {ONE.id}
+        assert read(store, lambda stores: stores.port(HABITS).known([])) == set()
 
     def test_adding_no_check_ins_does_nothing(self, store: Store) -> None:
         add_habits(store, RUN)
         check_in(store)
 
-        assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
+        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []

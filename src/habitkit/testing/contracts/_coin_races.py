@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from habitkit.errors import InsufficientFunds
+from habitkit.coins import InsufficientFunds
 from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all
 from habitkit.testing.contracts._processes import PROCESSES, in_processes

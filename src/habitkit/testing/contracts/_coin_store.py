@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.coins.domain.model import Account, Entry, Move, Settled, Transfer
+from habitkit.coins.store import COINS
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -41,8 +42,8 @@ class LedgerCases(Contract):
             _account(MINT, "mint"),
             _account(WALLET, "wallet", floor=0),
         ]
-        assert read(ledger, lambda stores: stores.coins.accounts(("bob",), "coin")) == []
-        assert read(ledger, lambda stores: stores.coins.accounts(("ada",), "gem")) == []
+        assert read(ledger, lambda stores: stores.port(COINS).accounts(("bob",), "coin")) == []
+        assert read(ledger, lambda stores: stores.port(COINS).accounts(("ada",), "gem")) == []
 
     def test_an_owner_has_one_account_a_role_and_currency(self, ledger: Store) -> None:
         with pytest.raises(Duplicate):
@@ -59,7 +60,7 @@ class LedgerCases(Contract):
         )
         moves = _moves(7)
 
-        write(ledger, lambda stores: stores.coins.post((transfer,), moves))
+        write(ledger, lambda stores: stores.port(COINS).post((transfer,), moves))
 
         mint, wallet = _accounts(ledger)
         assert (mint.balance, mint.seq, mint.at) == (-7, 1, NOW)
@@ -106,8 +107,8 @@ class LedgerCases(Contract):
     ) -> None:
         def work(stores: Stores) -> None:
             with pytest.raises(IntegrityError), stores.savepoint():
-                stores.coins.post((_transfer(UUID(int=8), 5),), _moves(-5))
-            stores.coins.post((_transfer(UUID(int=9), 5),), _moves(5))
+                stores.port(COINS).post((_transfer(UUID(int=8), 5),), _moves(-5))
+            stores.port(COINS).post((_transfer(UUID(int=9), 5),), _moves(5))
 
         write(ledger, work)
 
@@ -119,7 +120,7 @@ class LedgerCases(Contract):
 
         def page(after: int | None, limit: int, *, newest_first: bool) -> list[int]:
             def work(stores: Stores) -> list[Entry]:
-                return stores.coins.entries(WALLET, after, limit, newest_first=newest_first)
+                return stores.port(COINS).entries(WALLET, after, limit, newest_first=newest_first)
 
             return [entry.seq for entry in read(ledger, work)]
 
@@ -135,10 +136,10 @@ class LedgerCases(Contract):
         keys = [row.key for row in rows]
 
         def settle(owner: str, *given: Settled) -> None:
-            write(ledger, lambda stores: stores.coins.settle(owner, given))
+            write(ledger, lambda stores: stores.port(COINS).settle(owner, given))
 
         def settled(owner: str, asked: list[str]) -> dict[str, Settled]:
-            return read(ledger, lambda stores: stores.coins.settled(owner, asked))
+            return read(ledger, lambda stores: stores.port(COINS).settled(owner, asked))
 
         settle("ada", *rows)
         settle("ada", evolve(rows[1], amount=0))
@@ -153,10 +154,10 @@ class LedgerCases(Contract):
 
     def test_many_entitlements_may_be_asked_for_at_once(self, ledger: Store) -> None:
         row = Settled("done:1", "coin", 10)
-        write(ledger, lambda stores: stores.coins.settle("ada", [row]))
+        write(ledger, lambda stores: stores.port(COINS).settle("ada", [row]))
         asked = [f"done:{n}" for n in range(2_000)]
 
-        settled = read(ledger, lambda stores: stores.coins.settled("ada", asked))
+        settled = read(ledger, lambda stores: stores.port(COINS).settled("ada", asked))
 
         assert settled == {"done:1": row}
 
@@ -182,7 +183,7 @@ def _transfer(transfer_id: UUID, amount: int) -> Transfer:
 def _open(store: Store, account: Account) -> None:
     def work(stores: Stores) -> None:
         stores.owners.lock(account.owner)
-        stores.coins.open((account,))
+        stores.port(COINS).open((account,))
 
     write(store, work)
 
@@ -190,7 +191,7 @@ def _open(store: Store, account: Account) -> None:
 def _post(store: Store, moves: list[Move], transfer_id: UUID = UUID(int=9)) -> None:  # noqa: B008
     def work(stores: Stores) -> None:
         stores.owners.lock("ada")
-        stores.coins.post(
+        stores.port(COINS).post(
             (_transfer(transfer_id, abs(moves[-1].amount)),),
             [move._replace(transfer_id=transfer_id) for move in moves],
         )
@@ -217,13 +218,13 @@ def _refused(
 
 def _accounts(store: Store) -> list[Account]:
     def query(stores: Stores) -> list[Account]:
-        return sorted(stores.coins.accounts(("ada",), "coin"))
+        return sorted(stores.port(COINS).accounts(("ada",), "coin"))
 
     return read(store, query)
 
 
 def _entries(store: Store) -> list[Entry]:
-    query: Callable[[Stores], list[Entry]] = lambda stores: stores.coins.entries(  # noqa: E731
+    query: Callable[[Stores], list[Entry]] = lambda stores: stores.port(COINS).entries(  # noqa: E731
         WALLET, None, 100, newest_first=False
     )
     return read(store, query)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import habitkit.testing
+from habitkit.coins import CoinSettings
 from habitkit.coins.domain.economy import Economy, RewardRule
-from habitkit.events import HabitCompleted, StreakReached
+from habitkit.coins.store import LEDGER
+from habitkit.habits import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import Schedule
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, events_of
@@ -51,7 +53,7 @@ class EconomyCases(Contract):
     def changing(self, store: Store) -> TestKit:
         """A kit whose economy changes at nine o'clock."""
         self.skip_without(store, "habits")
-        return habitkit.testing.kit(store=store, economy=ECONOMY)
+        return habitkit.testing.kit(store=store, coins=CoinSettings(ECONOMY))
 
     @pytest.fixture
     def swim(self, changing: TestKit) -> Habit:
@@ -149,7 +151,7 @@ class EconomyCases(Contract):
         outcomes = set()
         for number, order in enumerate(permutations(range(3))):
             for undone in range(3):
-                kit = habitkit.testing.kit(store=store, economy=ECONOMY)
+                kit = habitkit.testing.kit(store=store, coins=CoinSettings(ECONOMY))
                 owner = f"ada{number}/{undone}"
                 habit = kit.habits.create(owner, "Swim", Schedule.daily())
                 facts = {}
@@ -160,7 +162,7 @@ class EconomyCases(Contract):
                 kit.habits.undo(facts[undone])
                 kept = read(
                     store,
-                    lambda stores, of=owner: stores.coins.audit.entitlements(of, None, 9),  # type: ignore[misc]
+                    lambda stores, of=owner: stores.port(LEDGER).entitlements(of, None, 9),  # type: ignore[misc]
                 )
                 paid = tuple((row.currency, row.amount) for row in kept if row.amount)
                 outcomes.add((undone, tuple(_held(kit, owner).items()), paid))

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.facts import Pause, Skip, Void, ZoneChanged
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, days
 from habitkit.testing.contracts._sample_habits import (
@@ -40,11 +41,11 @@ class FactStoreCases(Contract):
         check_in(store, a_check_in(1))
         void = Void(UUID(int=2), RUN.id, "ada", UUID(int=1), NOW)
 
-        write(store, lambda stores: locked(stores).habits.add_void(void))
+        write(store, lambda stores: locked(stores).port(HABITS).add_void(void))
 
-        assert read(store, lambda s: s.habits.fact(UUID(int=1))) is None
+        assert read(store, lambda s: s.port(HABITS).fact(UUID(int=1))) is None
         assert {type(fact) for fact in _found(store, "ada", RUN.id)} <= {Void}
-        assert read(store, lambda s: s.habits.check_in(UUID(int=1))) == (a_check_in(1), True)
+        assert read(store, lambda s: s.port(HABITS).check_in(UUID(int=1))) == (a_check_in(1), True)
 
     def test_a_fact_of_any_kind_is_added_once_and_of_several_none_if_one_is_known(
         self, store: Store
@@ -77,9 +78,9 @@ class FactStoreCases(Contract):
         assert [fact.id.int for fact in _found(store, "ada", RUN.id)] == [1]
         assert [fact.id.int for fact in _found(store, "ada", WALK.id)] == [1, 4]
         assert _found(store, "nobody", None) == []
-        assert read(store, lambda s: s.habits.fact(NO_ID)) is None
+        assert read(store, lambda s: s.port(HABITS).fact(NO_ID)) is None
 
 
 def _found(store: Store, owner: str, habit_id: UUID | None) -> list[OtherFact]:
-    facts = read(store, lambda stores: stores.habits.facts(owner, habit_id))
+    facts = read(store, lambda stores: stores.port(HABITS).facts(owner, habit_id))
     return sorted(facts, key=lambda fact: fact.id)

@@ -24,6 +24,7 @@ from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Streak, Totals
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 from habitkit.testing.contracts._sample_habits import (
@@ -98,9 +99,9 @@ class HabitCodecs(Contract):
         made = _habits()
         add_habits(store, *made)
 
-        assert read(store, lambda s: s.habits.of_owner("ada", None, 99)) == made
+        assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 99)) == made
         for habit in made:
-            assert read(store, lambda s, sought=habit.id: s.habits.get(sought)) == habit  # type: ignore[misc]
+            assert read(store, lambda s, sought=habit.id: s.port(HABITS).get(sought)) == habit  # type: ignore[misc]
 
     def test_facts_of_every_kind_come_back_as_they_were(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
@@ -114,7 +115,7 @@ class HabitCodecs(Contract):
         assert _found(store, NO_ID) == _by_id(of_ada)
         assert _found(store, None) == _by_id((*about_run, *about_walk, *of_ada))
         for fact in (*about_run, *of_ada):
-            stored = read(store, lambda s, sought=fact.id: s.habits.fact(sought))  # type: ignore[misc]
+            stored = read(store, lambda s, sought=fact.id: s.port(HABITS).fact(sought))  # type: ignore[misc]
             assert (type(stored), stored) == (type(fact), fact)
 
     def test_a_check_in_comes_back_as_it_was(self, store: Store) -> None:
@@ -128,7 +129,7 @@ class HabitCodecs(Contract):
         check_in(store, *facts)
 
         for fact in facts:
-            stored = read(store, lambda s, sought=fact.id: s.habits.check_in(sought))  # type: ignore[misc]
+            stored = read(store, lambda s, sought=fact.id: s.port(HABITS).check_in(sought))  # type: ignore[misc]
             assert stored == (fact, False)
 
     def test_amounts_come_back_exactly(self, store: Store) -> None:
@@ -136,8 +137,8 @@ class HabitCodecs(Contract):
         add_habits(store, RUN)
         check_in(store, *facts)
 
-        assert read(store, lambda s: s.habits.on_day(RUN.id, TODAY)) == facts
-        stored = read(store, lambda s: s.habits.live(RUN.id))
+        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == facts
+        stored = read(store, lambda s: s.port(HABITS).live(RUN.id))
         assert [repr(float(fact.amount)) for fact in stored] == [repr(float(n)) for n in AMOUNTS]
 
     def test_a_snapshot_comes_back_as_it_was(self, store: Store) -> None:
@@ -146,8 +147,8 @@ class HabitCodecs(Contract):
         for snapshot in SNAPSHOTS:
             put_snapshots(store, snapshot)
 
-            assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
-            assert read(store, lambda stores: stores.streaks.of_owner("ada")) == [snapshot]
+            assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == snapshot
+            assert read(store, lambda stores: stores.port(STREAKS).of_owner("ada")) == [snapshot]
 
 
 def _habits() -> list[Habit]:
@@ -204,4 +205,4 @@ def _by_id(facts: Iterable[OtherFact]) -> list[OtherFact]:
 
 
 def _found(store: Store, habit_id: UUID | None) -> list[OtherFact]:
-    return _by_id(read(store, lambda stores: stores.habits.facts("ada", habit_id)))
+    return _by_id(read(store, lambda stores: stores.port(HABITS).facts("ada", habit_id)))

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.facts import Skip, Void
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 from habitkit.testing.contracts._sample_habits import (
@@ -45,8 +46,8 @@ class HabitStoreCases(Contract):
         with pytest.raises(Duplicate):
             add_habits(store, evolve(RUN, title="Walk"))
 
-        assert read(store, lambda stores: stores.habits.get(RUN.id)) == RUN
-        assert read(store, lambda stores: stores.habits.get(NO_ID)) is None
+        assert read(store, lambda stores: stores.port(HABITS).get(RUN.id)) == RUN
+        assert read(store, lambda stores: stores.port(HABITS).get(NO_ID)) is None
 
     def test_owners_are_found_by_habit_and_by_fact(self, store: Store) -> None:
         add_habits(store, RUN)
@@ -55,11 +56,11 @@ class HabitStoreCases(Contract):
 
         def owners(stores: Stores) -> list[str | None]:
             return [
-                stores.habits.owner_of(RUN.id),
-                stores.habits.owner_of(NO_ID),
-                stores.habits.owner_of_fact(a_check_in(1).id),
-                stores.habits.owner_of_fact(SKIP.id),
-                stores.habits.owner_of_fact(RUN.id),
+                stores.port(HABITS).owner_of(RUN.id),
+                stores.port(HABITS).owner_of(NO_ID),
+                stores.port(HABITS).owner_of_fact(a_check_in(1).id),
+                stores.port(HABITS).owner_of_fact(SKIP.id),
+                stores.port(HABITS).owner_of_fact(RUN.id),
             ]
 
         assert read(store, owners) == ["ada", None, "ada", "ada", None]
@@ -71,15 +72,15 @@ class HabitStoreCases(Contract):
         ordered = sorted(made, key=lambda habit: habit.id)
 
         def page(after: UUID | None, limit: int) -> list[Habit]:
-            return read(store, lambda stores: stores.habits.of_owner("ada", after, limit))
+            return read(store, lambda stores: stores.port(HABITS).of_owner("ada", after, limit))
 
         assert page(None, 10) == ordered
         assert page(None, 2) == ordered[:2]
         assert page(ordered[1].id, 2) == ordered[2:4]
         assert page(UUID(int=(4 << 64) + 1), 9) == ordered[4:]
-        of_all = read(store, lambda stores: stores.habits.page(ordered[3].id, 9))
+        of_all = read(store, lambda stores: stores.port(HABITS).page(ordered[3].id, 9))
         assert of_all == [ordered[4], bobs]
-        assert read(store, lambda stores: stores.habits.page(None, 3)) == ordered[:3]
+        assert read(store, lambda stores: stores.port(HABITS).page(None, 3)) == ordered[:3]
 
     def test_putting_a_habit_changes_its_title_its_tags_and_its_place(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
@@ -91,10 +92,10 @@ class HabitStoreCases(Contract):
             evolve(RUN, position=999),
             RUN,
         ):
-            write(store, lambda stores, new=new: locked(stores).habits.put(new))  # type: ignore[misc]
+            write(store, lambda stores, new=new: locked(stores).port(HABITS).put(new))  # type: ignore[misc]
 
-            assert read(store, lambda s: s.habits.get(RUN.id)) == new
-            assert read(store, lambda s: s.habits.of_owner("ada", None, 9)) == [new, WALK]
+            assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == new
+            assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 9)) == [new, WALK]
 
 
 class HabitTransactionCases(Contract):
@@ -146,25 +147,25 @@ class HabitTransactionCases(Contract):
 
 def _write_everywhere(stores: Stores) -> None:
     """Write to each of the module's tables, a day that is later than all others among it."""
-    habits = locked(stores).habits
+    habits = locked(stores).port(HABITS)
     habits.add(WALK)
     habits.put(evolve(RUN, title="Läufe"))
     habits.add_check_ins([a_check_in(2), a_check_in(3, day=TODAY + days(1))])
     habits.add_void(Void(UUID(int=1002), RUN.id, "ada", UUID(int=2), NOW))
     habits.add_facts([SKIP])
-    stores.streaks.put(a_snapshot(RUN, rev=2, best=7))
+    stores.port(STREAKS).put(a_snapshot(RUN, rev=2, best=7))
 
 
 def _traces(stores: Stores) -> tuple[object, ...]:
     """Return all that ``_write_everywhere`` may have changed."""
-    habits = stores.habits
+    habits = stores.port(HABITS)
     return (
         habits.of_owner("ada", None, 9),
         [fact for fact in habits.live(RUN.id) if fact.id.int != 1],
         [fact.id for fact, _ in habits.voided(RUN.id)],
         habits.facts("ada"),
         habits.known([UUID(int=2), UUID(int=3)]),
-        stores.streaks.get(RUN.id),
+        stores.port(STREAKS).get(RUN.id),
     )
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from habitkit.coins import AlreadyReversed, BalanceOverflow, HoldEnded, InsufficientFunds
 from habitkit.coins.domain.model import Hold
 from habitkit.coins.service import settle
-from habitkit.errors import AlreadyReversed, BalanceOverflow, HoldEnded, InsufficientFunds
 from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all
 from habitkit.testing.contracts._sample_facts import events_of
@@ -117,7 +117,7 @@ class HoldRaces(Contract):
 
         reports: list[SweepReport] = all_of([kit.sweep] * 3)
 
-        assert sum(report.sealed for report in reports) == 8
+        assert sum(report.counts["sealed_entries"] for report in reports) == 8
         audited = kit.coins.audit()
         assert (audited.ok, audited.sealed) == (True, 8)
 

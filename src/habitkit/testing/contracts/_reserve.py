@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import habitkit.testing
+from habitkit.coins import CoinsPosted, InsufficientFunds, InvalidAmount, UnknownCurrency
 from habitkit.coins.domain.model import Balance
 from habitkit.coins.holds import reserve
-from habitkit.errors import (
-    IdempotencyConflict,
-    InsufficientFunds,
-    InvalidAmount,
-    InvalidInput,
-    UnknownCurrency,
-)
-from habitkit.events import CoinsPosted
+from habitkit.errors import IdempotencyConflict, InvalidInput
 from habitkit.reactions import on
 from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._coins import sum_of_all, traces_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import habitkit.testing
-from habitkit.errors import InsufficientFunds
-from habitkit.events import HabitCompleted
+from habitkit.coins import InsufficientFunds
+from habitkit.habits import HabitCompleted
 from habitkit.habits.domain.model import Schedule
 from habitkit.reactions import on
 from habitkit.testing.contracts._base import Contract

@@ -11,6 +11,7 @@ from attrs import evolve
 from habitkit.habits.domain.facts import CheckIn, Void
 from habitkit.habits.domain.model import DayClock, Habit, Schedule
 from habitkit.habits.domain.streaks import Snapshot
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import write
 from habitkit.testing.contracts._sample_facts import NOW
 
@@ -62,17 +63,17 @@ def locked(stores: Stores, owner: str = "ada") -> Stores:
 def add_habits(store: Store, *habits: Habit) -> None:
     """Add habits, each owner locked."""
     for habit in habits:
-        write(store, lambda stores, it=habit: locked(stores, it.owner).habits.add(it))  # type: ignore[misc]
+        write(store, lambda stores, it=habit: locked(stores, it.owner).port(HABITS).add(it))  # type: ignore[misc]
 
 
 def check_in(store: Store, *facts: CheckIn) -> None:
     """Add check-ins, all at once."""
-    write(store, lambda stores: locked(stores).habits.add_check_ins(facts))
+    write(store, lambda stores: locked(stores).port(HABITS).add_check_ins(facts))
 
 
 def add_facts(store: Store, facts: Sequence[OtherFact], owner: str = "ada") -> None:
     """Add facts that are no check-ins, all at once."""
-    write(store, lambda stores: locked(stores, owner).habits.add_facts(facts))
+    write(store, lambda stores: locked(stores, owner).port(HABITS).add_facts(facts))
 
 
 def void(
@@ -80,10 +81,10 @@ def void(
 ) -> None:
     """Take the check-in back whose id is n."""
     fact = Void(UUID(int=void_id or 1000 + n), habit_id, "ada", UUID(int=n), at)
-    write(store, lambda stores: locked(stores).habits.add_void(fact))
+    write(store, lambda stores: locked(stores).port(HABITS).add_void(fact))
 
 
 def put_snapshots(store: Store, *snapshots: Snapshot) -> None:
     """Write snapshots, one after the other."""
     for snapshot in snapshots:
-        write(store, lambda stores, it=snapshot: locked(stores, it.owner).streaks.put(it))  # type: ignore[misc]
+        write(store, lambda stores, it=snapshot: locked(stores, it.owner).port(STREAKS).put(it))  # type: ignore[misc]

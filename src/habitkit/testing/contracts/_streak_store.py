@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import IntegrityError
+from habitkit.habits.store import STREAKS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, days
 from habitkit.testing.contracts._sample_habits import (
@@ -34,12 +35,12 @@ class StreakStoreCases(Contract):
         self, store: Store
     ) -> None:
         add_habits(store, RUN)
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) is None
+        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) is None
 
         for n, rev in enumerate((2, 2, 9)):
             snapshot = a_snapshot(RUN, bitmap=b"1" * (n + 1), best=n + 1, rev=rev)
             put_snapshots(store, snapshot)
-            assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
+            assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == snapshot
 
     def test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision(self, store: Store) -> None:
         add_habits(store, RUN)
@@ -49,7 +50,7 @@ class StreakStoreCases(Contract):
         with pytest.raises(IntegrityError):
             put_snapshots(store, later._replace(bitmap=b"1", rev=2))
 
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) == later
+        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == later
 
     def test_snapshots_of_an_owner_are_found_together(self, store: Store) -> None:
         bobs = evolve(RUN, id=UUID(int=9), owner="bob")
@@ -60,11 +61,11 @@ class StreakStoreCases(Contract):
         ]
         put_snapshots(store, *kept, a_snapshot(bobs))
 
-        snapshots = read(store, lambda s: s.streaks.of_owner("ada"))
+        snapshots = read(store, lambda s: s.port(STREAKS).of_owner("ada"))
 
         assert sorted(snapshots, key=lambda it: it.habit_id) == kept
-        assert read(store, lambda s: s.streaks.of_owner("nobody")) == []
-        assert read(store, lambda s: s.streaks.get(RUN.id)) == kept[0]
+        assert read(store, lambda s: s.port(STREAKS).of_owner("nobody")) == []
+        assert read(store, lambda s: s.port(STREAKS).get(RUN.id)) == kept[0]
 
     def test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit(self, store: Store) -> None:
         moment = timedelta(microseconds=1)
@@ -78,8 +79,8 @@ class StreakStoreCases(Contract):
 
         due = [(habits[n].owner, habits[n].id) for n in (1, 0, 5, 2)]
 
-        assert read(store, lambda s: s.streaks.to_sweep(NOW, 10)) == due
-        assert read(store, lambda s: s.streaks.to_sweep(NOW, 2)) == due[:2]
-        assert read(store, lambda s: s.streaks.to_sweep(NOW - days(10), 10)) == []
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 10)) == due
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 2)) == due[:2]
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW - days(10), 10)) == []
         put_snapshots(store, a_snapshot(habits[1], rev=2))
-        assert read(store, lambda s: s.streaks.to_sweep(NOW, 10)) == due[1:]
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 10)) == due[1:]
