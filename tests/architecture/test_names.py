@@ -16,7 +16,7 @@ MAKES_TYPE_VARIABLES = {"TypeVar", "ParamSpec"}
 
 def order(name: str) -> tuple[int, str]:
     """Constants first, then classes, then functions; ruff sorts like this."""
-    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[0].isupper() else 2, name)
 
 
 def listed(module: Module) -> list[str] | None:

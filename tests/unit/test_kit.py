@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -39,7 +39,7 @@ from habitkit.errors import (
     NotSupportedByStore,
     UsageError,
 )
-from habitkit.habits import HabitCompleted, HabitSettings, InvalidHabit, smoothed
+from habitkit.habits import HabitCompleted, HabitSettings, InvalidHabit, Strength, smoothed
 from habitkit.habits import service as habits
 from tests.unit.support import dump, nothing_written
 
@@ -295,14 +295,20 @@ def test_an_argument_that_is_not_what_is_expected_is_refused_by_its_name(given, 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: CoinSettings(5), "economy: expected an Economy, .* got 5"),
-        (lambda: CoinSettings(Economy), "economy: expected an Economy, .* got <class"),
+        (lambda: CoinSettings(cast("Economy", 5)), "economy: expected an Economy, .* got 5"),
+        (
+            lambda: CoinSettings(cast("Economy", Economy)),
+            "economy: expected an Economy, .* got <class",
+        ),
         (lambda: CoinSettings(audit_key=b"short"), "audit_key: expected at least 16 bytes"),
         (
             lambda: CoinSettings(audit_key=cast("bytes", "x" * 20)),
             "audit_key: expected at least 16 bytes",
         ),
-        (lambda: HabitSettings(0.5), r"strength: expected a function .* got 0\.5"),
+        (
+            lambda: HabitSettings(cast("Strength", 0.5)),
+            r"strength: expected a function .* got 0\.5",
+        ),
     ],
 )
 def test_settings_of_a_module_that_cannot_be_are_refused(make, message):
@@ -311,10 +317,12 @@ def test_settings_of_a_module_that_cannot_be_are_refused(make, message):
 
 
 def test_an_option_that_does_not_exist_is_refused_with_those_that_do():
+    options: dict[str, Any] = {"economy": Economy.default()}
+
     with pytest.raises(
         TypeError, match="no option 'economy'; expected one of clock, coins, habits"
     ):
-        HabitKit(MemoryStore(), economy=Economy.default())
+        HabitKit(MemoryStore(), **options)
 
 
 def test_reactions_and_subscribers_may_come_from_a_generator_and_a_clock_be_anything_that_tells_now(
