@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from hypothesis import HealthCheck, settings
 
 from habitkit.backends.memory import MemoryStore
-from habitkit.binding import begin
-from habitkit.options import KitSettings
 from habitkit.testing.contracts._sample_facts import events_of
 
 
@@ -18,17 +14,6 @@ def examples(store, *, in_memory, in_sqlite):
         max_examples=in_memory if isinstance(store, MemoryStore) else in_sqlite,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-    )
-
-
-def transact(store, work, *, write):
-    """Run work as an action, or as a query, of a kit that nothing is wired to."""
-    return store.run(
-        partial(
-            begin, KitSettings(supported=frozenset(store.modules)), None, work, (), {}, write, set()
-        ),
-        write=write,
-        keyed=False,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
+import habitkit.testing
 from habitkit.coins.statements import balance
 from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.kit import HabitKit
@@ -15,7 +16,6 @@ from habitkit.store import Store, Stores
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
-from tests.kit.support import transact
 from tests.sql.coin_plan import OWNERS, step
 from tests.sql.kit_modes import at_once, awaited
 
@@ -72,7 +72,7 @@ def drift(store: Store) -> dict[str, int]:
 def total(store: Store, *owners: str) -> int:
     """Return how much owners have together, in one state of the store."""
 
-    return int(transact(store, partial(total_of, owners=owners), write=False))
+    return habitkit.testing.kit(store=store).read(partial(total_of, owners=owners))
 
 
 def total_of(tx: Transaction, owners: Iterable[str]) -> int:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from habitkit.binding import Sync
     from habitkit.habits.domain.model import CheckedIn, Habit
-    from habitkit.kit import Services
+    from habitkit.services import Services
     from habitkit.testing import TestKit
 
 DAILY = Schedule.daily()

@@ -17,7 +17,6 @@ from habitkit.errors import (
 from habitkit.journal.event_log import record
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import event_row, events_of, numbers, revisions
-from tests.kit.support import transact
 
 if TYPE_CHECKING:
     from habitkit.store import Store
@@ -83,8 +82,8 @@ class TestTransactions:
             kit.events.record("ada", "noted")
         assert len(read(store, lambda stores: stores.events.page("ada", None, 10))) == 1
 
-    def test_a_query_may_neither_lock_nor_emit(self, store: Store) -> None:
+    def test_a_query_may_neither_lock_nor_emit(self, kit: TestKit) -> None:
         with pytest.raises(ReadOnlyTransaction):
-            transact(store, lambda tx: tx.lock("ada"), write=False)
+            kit.read(lambda tx: tx.lock("ada"))
         with pytest.raises(NotLocked):
-            transact(store, lambda tx: tx.emit("ada", [event_row("ada", 1).event]), write=False)
+            kit.read(lambda tx: tx.emit("ada", [event_row("ada", 1).event]))
