@@ -24,6 +24,7 @@ __all__ = [
     "an_account",
     "an_id",
     "balances_of",
+    "sum_of_all",
 ]
 
 LARGEST = 2**63 - 1
@@ -141,3 +142,8 @@ def balances_of(store: Store, owner: str, currency: str = "coin") -> dict[str, i
         return {account.role: account.balance for account in accounts}
 
     return read(store, query)
+
+
+def sum_of_all(store: Store, *owners: str) -> int:
+    """Return the sum of all accounts of owners; among all who took part it is zero."""
+    return sum(sum(balances_of(store, owner).values()) for owner in owners)
