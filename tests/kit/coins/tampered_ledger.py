@@ -20,7 +20,7 @@ class TamperedLedger:
         self.store = store
         self.kit = habitkit.testing.kit(store=store, audit_key=KEY)
         self.others = habitkit.testing.kit(store=store)
-        self.transfers: list[Transfer] = []
+        self.transfers = []
         for n in range(3):
             awards = [
                 Posting.award("ada", 10),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
 
 import pytest
@@ -139,7 +140,7 @@ class TestChangedEconomies:
                 kit.habits.undo(facts[undone])
                 kept = read(
                     store,
-                    lambda stores, of=owner: stores.coins.audit.entitlements(of, None, 9),
+                    partial(_entitlements, owner),
                 )
                 paid = tuple((row.currency, row.amount) for row in kept if row.amount)
                 outcomes.add((undone, tuple(_held(kit, owner).items()), paid))
@@ -153,6 +154,10 @@ class TestChangedEconomies:
 
         (completed,) = (e for e in events_of(changing, "ada") if e.type == "HabitCompleted")
         assert completed.fields["received_at"] == CHANGE.isoformat()
+
+
+def _entitlements(owner, stores):
+    return stores.coins.audit.entitlements(owner, None, 9)
 
 
 def _held(kit, owner="ada"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import habitkit.testing
@@ -87,7 +89,7 @@ class TestPostMany:
         kit.coins.award("max", LARGEST, idempotency_key="a")
         owners = ("ada", "bob", "max")
         before = [traces_of(kit, store, owner) for owner in owners]
-        theft = "steal"
+        theft: Any = "steal"
         good, gift = spend("ada", 8), transfer("ada", "bob", 2)
         refused = [
             (spend("ada", 1), InsufficientFunds),
@@ -163,7 +165,7 @@ class TestPostMany:
         assert kit.coins.balance("ada").posted == 5
 
     def test_what_is_no_batch_is_refused(self, kit):
-        unfit = [
+        unfit: list[Any] = [
             [], (), None, "ada", {}, 5, award("ada", 1), ["award"], [None], iter([award("a", 1)]),
             [award("ada", 1)] * 1001,
         ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import habitkit.testing
@@ -54,7 +56,7 @@ class TestReserve:
 
     def test_what_is_no_reservation_is_refused(self, rich, store):
         before = traces_of(rich, store, "ada")
-        unfit = [
+        unfit: list[tuple[int, dict[str, Any], type[Exception]]] = [
             (0, {}, InvalidAmount),
             (1, {"expires_in_seconds": 0}, InvalidInput),
             (1, {"expires_in_seconds": -1}, InvalidInput),

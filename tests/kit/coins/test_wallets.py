@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+from typing import Any
+
 import pytest
 
 import habitkit.testing
@@ -146,7 +148,7 @@ class TestFloorsMetadataAndCurrencies:
 
     def test_what_are_no_metadata_is_refused_and_nothing_is_written(self, kit, store):
         before = traces_of(kit, store, "ada")
-        deep = []
+        deep: list[Any] = []
         for _ in range(5_000):
             deep = [deep]
         unfit = [
