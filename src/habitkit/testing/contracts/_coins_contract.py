@@ -6,8 +6,11 @@ from habitkit.testing.contracts._audit_store import AuditStoreCases
 from habitkit.testing.contracts._coin_races import CoinRaces
 from habitkit.testing.contracts._coin_store import LedgerCases
 from habitkit.testing.contracts._coin_store_accounts import AccountCases
+from habitkit.testing.contracts._coin_store_transfers import TransferCases
+from habitkit.testing.contracts._export_store import ExportCases
 from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._hold_store import HoldStoreCases
+from habitkit.testing.contracts._ledger_transactions import LedgerTransactionCases
 
 __all__ = ["CoinsContract"]
 
@@ -15,8 +18,11 @@ __all__ = ["CoinsContract"]
 class CoinsContract(
     LedgerCases,
     AccountCases,
+    TransferCases,
     HoldStoreCases,
+    ExportCases,
     AuditStoreCases,
+    LedgerTransactionCases,
     CoinRaces,
     HoldRaces,
 ):

@@ -72,6 +72,24 @@ class HoldStoreCases(Contract):
 
         assert _get(escrow, 20) == ended
 
+    def test_ending_a_hold_leaves_what_it_was_and_every_other_hold(
+        self, escrow: SampleLedger
+    ) -> None:
+        at = NOW.replace(microsecond=123_456)
+        holds = [a_hold(20 + n, n + 1, 5, expires_at=at + SECOND) for n in range(4)]
+        ended = [
+            evolve(holds[0], state="settled", settled=5, ended_at=at),
+            evolve(holds[1], state="released", ended_at=at),
+            evolve(holds[2], state="expired", ended_at=at),
+        ]
+        _add(escrow, *holds)
+
+        for hold in ended:
+            _end(escrow, hold)
+
+        assert [_get(escrow, 20 + n) for n in range(4)] == [*ended, holds[3]]
+        assert _page(escrow) == [*ended, holds[3]]
+
     def test_holds_come_page_by_page_in_the_order_of_their_numbers(
         self, escrow: SampleLedger
     ) -> None:
