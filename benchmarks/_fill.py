@@ -10,6 +10,7 @@ from habitkit.habits.create import create
 from habitkit.habits.domain.model import CheckIn
 from habitkit.habits.domain.streaks import Snapshot
 from habitkit.habits.service import check_in
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,12 +77,14 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
         for number in range(habits):
             owner = f"owner{number % OWNERS}"
             habit = create(tx, owner, f"Habit {number}", Schedule.daily())
-            tx.streaks.put(Snapshot(habit.id, owner, first, snapshot_row, days, tx.rev(owner)))
+            tx.port(STREAKS).put(
+                Snapshot(habit.id, owner, first, snapshot_row, days, tx.rev(owner))
+            )
             at = tx.now - timedelta(1)
             fact = CheckIn(
                 tx.new_id(), habit.id, owner, yesterday, at, "UTC", None, "full", "app", at
             )
-            tx.habits.add_check_ins((fact,))
+            tx.port(HABITS).add_check_ins((fact,))
             made.append(habit.id)
         return made
 

@@ -43,6 +43,7 @@ class KitSettings:
         vocabulary: The known classes of events by name.
         audit_key: Makes the ledger's block hashes ones that cannot be made anew without it.
         strength: How a slot moves the strength of a habit; None for the default.
+        supported: The names of the modules and optional ports that the store supports.
         keeps_coins: True if the store keeps a ledger.
         keeps_habits: True if the store keeps habits and streaks.
     """
@@ -56,6 +57,7 @@ class KitSettings:
     vocabulary: Mapping[str, type[Event]] = VOCABULARY
     audit_key: bytes | None = field(default=None, repr=False)
     strength: Strength | None = None
+    supported: frozenset[str] = frozenset()
     keeps_coins: bool = True
     keeps_habits: bool = True
 
@@ -121,6 +123,7 @@ def make_settings(
         vocabulary={**VOCABULARY, **own_classes},
         audit_key=audit_key,
         strength=strength,
+        supported=frozenset(store.modules),
         keeps_coins=has_coins,
         keeps_habits="habits" in store.modules,
     )

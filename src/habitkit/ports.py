@@ -5,6 +5,7 @@
 | ``Store`` | runs actions in transactions | ``StoreContract`` |
 | ``AsyncStore`` | the same for an async host | ``AsyncStoreContract`` |
 | ``Stores`` | the ports of one open transaction | ``StoreContract`` |
+| ``Port`` | the typed key of a module's port | none: a key |
 | ``OwnerStore`` | the owners' locks | ``StoreContract`` |
 | ``EventStore`` | the log of events | ``StoreContract`` |
 | ``OutboxStore`` | deliveries that wait for the relay | ``StoreContract`` |
@@ -45,6 +46,7 @@ from habitkit.store import (
     AsyncHostTransactions,
     AsyncStore,
     HostTransactions,
+    Port,
     Store,
     Stores,
 )
@@ -63,6 +65,7 @@ __all__ = [
     "InboxStore",
     "OutboxStore",
     "OwnerStore",
+    "Port",
     "Store",
     "Stores",
     "StreakStore",

@@ -1,19 +1,23 @@
 """The port of a whole store: what a backend implements to keep habitkit's facts.
 
-``Store`` runs actions in transactions; ``Stores`` is what one open transaction offers, the
-journal's ports and one port a module. ``habitkit.ports`` is the index of all of them.
+``Store`` runs actions in transactions. ``Stores`` is what one open transaction offers: the ports of
+the journal, and those of the modules by their typed keys::
+
+    HABITS: Port[HabitStore] = Port("habits")  # beside the Protocol, in the module's store.py
+
+    tx.port(HABITS).get(habit_id)  # a HabitStore, for type checkers too
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
+
+from attrs import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
     from contextlib import AbstractContextManager
 
-    from habitkit.coins.store import CoinStore
-    from habitkit.habits.store import HabitStore, StreakStore
     from habitkit.journal.store import (
         EventStore,
         IdempotencyStore,
@@ -22,13 +26,31 @@ if TYPE_CHECKING:
         OwnerStore,
     )
 
-__all__ = ["AsyncHostTransactions", "AsyncStore", "HostTransactions", "Store", "Stores"]
+__all__ = ["AsyncHostTransactions", "AsyncStore", "HostTransactions", "Port", "Store", "Stores"]
 
 R = TypeVar("R")
+T = TypeVar("T")
+
+
+@frozen(eq=False)  # there is one of each, and comparing by identity is quick
+class Port(Generic[T]):
+    """The typed key of a port: ``stores.port(HABITS)`` is a ``HabitStore``.
+
+    Attributes:
+        name: The module's name, and for a further port of the module a name after a dot:
+            ``"coins"``, ``"coins.holds"``.
+    """
+
+    name: str
+
+    @property
+    def module(self) -> str:
+        """The module whose port it is."""
+        return self.name.partition(".")[0]
 
 
 class Stores(Protocol):
-    """The ports of one open transaction; those of modules that a store lacks may be missing."""
+    """The ports of one open transaction."""
 
     @property
     def owners(self) -> OwnerStore:
@@ -55,19 +77,12 @@ class Stores(Protocol):
         """Records of idempotency keys."""
         ...
 
-    @property
-    def habits(self) -> HabitStore:
-        """Habits and their facts."""
-        ...
+    def port(self, port: Port[T]) -> T:
+        """Return what the store offers for the port of a module.
 
-    @property
-    def streaks(self) -> StreakStore:
-        """Streak snapshots."""
-        ...
-
-    @property
-    def coins(self) -> CoinStore:
-        """The coin ledger."""
+        Raises:
+            NotSupportedByStore: If it offers nothing for it.
+        """
         ...
 
     @property
@@ -90,10 +105,7 @@ class Store(Protocol):
 
     @property
     def modules(self) -> Collection[str]:
-        """The modules whose facts it keeps, of ``habits`` and ``coins``.
-
-        With ``habits`` it offers the ports ``habits`` and ``streaks``.
-        """
+        """The names of the modules whose facts it keeps, such as ``habits`` and ``coins``."""
         ...
 
     @property

@@ -7,7 +7,7 @@ after a serialization failure or a deadlock, so it touches the world only throug
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import _codec, ids
 from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
-    from habitkit.coins.store import CoinStore
     from habitkit.events import Event
     from habitkit.habits.domain.strength import Strength
-    from habitkit.habits.store import HabitStore, StreakStore
     from habitkit.options import KitSettings
-    from habitkit.store import Stores
+    from habitkit.store import Port, Stores
 
 __all__ = ["Transaction"]
+
+T = TypeVar("T")
 
 _MAX_ROUNDS = 16
 
@@ -39,10 +39,7 @@ class Transaction:
         economy: What facts entitle to, and the declared currencies.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
         scope: The only owner whose things exist here, or None for all owners.
-        habits: The habits' facts.
-        streaks: The streak snapshots.
-        coins: The coin ledger's facts.
-        stores: All stores, those of the journal included.
+        stores: The store's side of the transaction: the ports of the journal, and ``port(key)``.
     """
 
     __slots__ = (
@@ -85,20 +82,17 @@ class Transaction:
         self._caused: dict[tuple[UUID, str], None] = {}
         self.cause: UUID | None = None
 
-    @property
-    def habits(self) -> HabitStore:
-        """The habits' facts."""
-        return self.stores.habits
+    def port(self, port: Port[T]) -> T:
+        """Return a module's port: ``tx.port(HABITS)``.
 
-    @property
-    def streaks(self) -> StreakStore:
-        """The streak snapshots."""
-        return self.stores.streaks
+        Raises:
+            NotSupportedByStore: If the store keeps nothing for it.
+        """
+        return self.stores.port(port)
 
-    @property
-    def coins(self) -> CoinStore:
-        """The coin ledger's facts."""
-        return self.stores.coins
+    def supports(self, port: Port[Any]) -> bool:
+        """Tell whether the store offers a port that is optional."""
+        return port.name in self._settings.supported
 
     @property
     def vocabulary(self) -> Mapping[str, type[Event]]:

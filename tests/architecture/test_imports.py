@@ -117,7 +117,7 @@ RULES = {
         lambda file, i: (
             not is_ours(i)
             or (is_own(file, i.target) and role_of(i.target) == "domain")
-            or i.target in {"habitkit.errors", "habitkit.ids"}
+            or i.target in {"habitkit.errors", "habitkit.ids", "habitkit.store"}
         ),
         [
             "coins/store.py: import habitkit.journal.domain.model",

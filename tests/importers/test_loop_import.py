@@ -19,6 +19,7 @@ from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import transfers
 from habitkit.errors import ImportRefused, InvalidOwner, InvalidZone, NotFound
+from habitkit.habits.store import HABITS
 from habitkit.importers import loop_csv
 from habitkit.importers.loop_csv import LoopEntry, LoopExport, LoopHabit, LoopValue
 from habitkit.testing import FakeClock, TestKit
@@ -50,7 +51,8 @@ def facts(kit: HabitKit, owner: str = "ada") -> int:
     """Count the check-ins of an owner, through the port."""
     return kit.run(
         lambda tx: sum(
-            len(tx.habits.live(habit.id)) for habit in tx.habits.of_owner(owner, None, 100)
+            len(tx.port(HABITS).live(habit.id))
+            for habit in tx.port(HABITS).of_owner(owner, None, 100)
         )
     )
 
@@ -84,7 +86,7 @@ def test_each_habit_gets_its_done_days_and_nothing_is_earned(kit):
     assert done_days(kit, run.id) == january(1, 2, 3, 5, 6)
     assert kit.streaks.state(run.id).best.slots == 3
     assert kit.streaks.state(read.id).streak.slots == 1
-    assert {fact.credit for fact in kit.run(lambda tx: tx.habits.live(run.id))} == {"history"}
+    assert {fact.credit for fact in kit.run(lambda tx: tx.port(HABITS).live(run.id))} == {"history"}
     assert kit.coins.balance("ada").posted == 0
     assert kit.coins.statement("ada") == []
 
@@ -201,7 +203,7 @@ def test_a_day_that_a_later_export_lacks_stays_done(kit):
 
 def test_a_day_that_was_undone_here_stays_undone(kit):
     run, _ = loop_csv.import_export(kit, "ada", BOTH).habits
-    (fact,) = kit.run(lambda tx: tx.habits.on_day(run.id, date(2026, 1, 6)))
+    (fact,) = kit.run(lambda tx: tx.port(HABITS).on_day(run.id, date(2026, 1, 6)))
     kit.habits.undo(fact.id)
 
     report = loop_csv.import_export(kit, "ada", BOTH)

@@ -24,6 +24,7 @@ from habitkit.habits.domain.facts import (
 )
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import (
     Delivery,
     EventRow,
@@ -174,15 +175,17 @@ def write_ports(stores: Stores) -> None:
     for record in records():
         stores.idempotency.put(record)
     for habit in habits():
-        stores.habits.add(habit)
+        stores.port(HABITS).add(habit)
     facts = check_ins()
-    stores.habits.add_check_ins(facts[:2])
-    stores.habits.add_check_ins(facts[2:])
+    stores.port(HABITS).add_check_ins(facts[:2])
+    stores.port(HABITS).add_check_ins(facts[2:])
     for fact, at in zip(facts[::3], INSTANTS, strict=False):
-        stores.habits.add_void(Void(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at))
-    stores.habits.add_facts(other_facts())
+        stores.port(HABITS).add_void(
+            Void(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at)
+        )
+    stores.port(HABITS).add_facts(other_facts())
     for snapshot in snapshots():
-        stores.streaks.put(snapshot)
+        stores.port(STREAKS).put(snapshot)
 
 
 def written() -> dict[str, Any]:
@@ -219,26 +222,26 @@ def read_ports(stores: Stores) -> dict[str, Any]:
     """Read all of it, and leave it as it was."""
     with undone(stores):
         deliveries = stores.outbox.claim(LAST, LAST, 100)
-    voided = stores.habits.voided(LARGEST_ID)
-    assert sorted(stores.habits.voided(LARGEST_ID, EARLIEST), key=by_id) == sorted(
+    voided = stores.port(HABITS).voided(LARGEST_ID)
+    assert sorted(stores.port(HABITS).voided(LARGEST_ID, EARLIEST), key=by_id) == sorted(
         voided, key=by_id
     )
-    every = stores.habits.live(LARGEST_ID)
-    recent = stores.habits.recent({LARGEST_ID: None})
+    every = stores.port(HABITS).live(LARGEST_ID)
+    recent = stores.port(HABITS).recent({LARGEST_ID: None})
     assert sorted(recent, key=lambda fact: fact.id) == sorted(every, key=lambda fact: fact.id)
     return {
         "events": stores.events.page("ada", None, 100),
         "deliveries": sorted(deliveries, key=lambda each: each.event.rev),
         "messages": stores.inbox.waiting("ada", 100),
         "idempotency": [stores.idempotency.get("ada", "noted", f"key {text}") for text in TEXTS],
-        "habits": stores.habits.of_owner("ada", None, 100),
+        "habits": stores.port(HABITS).of_owner("ada", None, 100),
         "live": every,
-        "since": stores.habits.live(LARGEST_ID, DAYS[1]),
+        "since": stores.port(HABITS).live(LARGEST_ID, DAYS[1]),
         "voided": sorted(voided, key=by_id),
-        "facts": sorted(stores.habits.facts("ada"), key=lambda fact: fact.id),
-        "notes": sorted(note for _, note in stores.habits.notes("ada")),
-        "snapshots": [stores.streaks.get(snapshot.habit_id) for snapshot in snapshots()],
-        "due": stores.streaks.to_sweep(LAST, 100),
+        "facts": sorted(stores.port(HABITS).facts("ada"), key=lambda fact: fact.id),
+        "notes": sorted(note for _, note in stores.port(HABITS).notes("ada")),
+        "snapshots": [stores.port(STREAKS).get(snapshot.habit_id) for snapshot in snapshots()],
+        "due": stores.port(STREAKS).to_sweep(LAST, 100),
     }
 
 

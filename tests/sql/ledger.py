@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from habitkit.coins.statements import balance
+from habitkit.coins.store import AUDIT, COINS
 from habitkit.kit import HabitKit
 from habitkit.store import Store, Stores
 from habitkit.testing.contracts._base import read, transact
@@ -60,7 +61,7 @@ def tell(what: str) -> None:
 
 def drift(store: Store) -> dict[str, int]:
     """Return by how much the accounts of each currency fail to sum to zero, in one state."""
-    all_accounts = read(store, lambda stores: stores.coins.audit.accounts(None, 10**6, owner=None))
+    all_accounts = read(store, lambda stores: stores.port(AUDIT).accounts(None, 10**6, owner=None))
     sums: Counter[str] = Counter()
     for account in all_accounts:
         sums[account.currency] += account.balance
@@ -82,8 +83,8 @@ def escrow(store: Store, owner: str) -> tuple[int, int]:
     """Return what an owner's escrow holds, and what the open holds say it should."""
 
     def work(stores: Stores) -> tuple[int, int]:
-        accounts = stores.coins.accounts((owner,), "coin")
-        held = stores.coins.audit.held(owner, "coin")
+        accounts = stores.port(COINS).accounts((owner,), "coin")
+        held = stores.port(AUDIT).held(owner, "coin")
         return sum(account.balance for account in accounts if account.role == "escrow"), held
 
     return read(store, work)

@@ -14,6 +14,7 @@ from habitkit import OfflineCheckIn, Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.coins import Economy, Posting
+from habitkit.coins.store import COINS
 from habitkit.events import HabitCompleted, Recorded
 from habitkit.habits.service import check_in
 
@@ -109,7 +110,7 @@ def test_a_batch_of_postings_is_read_as_it_was_posted(engine, alike):
         (each.kind, each.memo, each.metadata) for each in postings
     ]
     assert len({each.at for each in posted}) == (1 if alike else 2)
-    assert kit.run(lambda tx: [tx.coins.transfer(each.id) for each in posted]) == posted
+    assert kit.run(lambda tx: [tx.port(COINS).transfer(each.id) for each in posted]) == posted
     for each in posted:
         (entry, *_) = kit.coins.statement(each.target, newest_first=False, currency=each.currency)
         assert entry.at >= kit.clock.now()

@@ -24,10 +24,12 @@ from habitkit.backends.sqlalchemy.tables import (
 )
 from habitkit.coins.audit.domain.model import Block
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
+from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.events import Recorded
 from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Void
 from habitkit.habits.domain.streaks import Snapshot
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import EventRow
 from habitkit.store import Stores
 from tests.sql.support import nothing_written
@@ -61,14 +63,14 @@ def store(engine: Engine) -> SqlStore:
     store = SqlStore(engine)
 
     def fill(stores: Stores) -> None:
-        stores.habits.add(HABIT)
-        stores.habits.add_check_ins([FACT])
-        stores.habits.add_void(VOID)
-        stores.coins.open((WALLET, MINT))
-        stores.coins.post((AWARD,), MOVES)
-        stores.coins.holds.add(HOLD)
-        stores.coins.audit.unsealed((WALLET.id,))
-        stores.coins.audit.seal(BLOCK, more=True)
+        stores.port(HABITS).add(HABIT)
+        stores.port(HABITS).add_check_ins([FACT])
+        stores.port(HABITS).add_void(VOID)
+        stores.port(COINS).open((WALLET, MINT))
+        stores.port(COINS).post((AWARD,), MOVES)
+        stores.port(HOLDS).add(HOLD)
+        stores.port(AUDIT).unsealed((WALLET.id,))
+        stores.port(AUDIT).seal(BLOCK, more=True)
         stores.events.append([NOTED])
 
     store.run(fill, write=True, keyed=False)
@@ -82,20 +84,20 @@ def moved(**changes: Any) -> Any:
     transfer = evolve(AWARD, id=an_id(7), amount=abs(amount) or 1)
     wallet = Move(WALLET.id, seq, transfer.id, amount, balance, NOW, debt)
     mint = Move(MINT.id, 2, transfer.id, -amount, -5 - amount, NOW, 0)
-    return lambda stores: stores.coins.post((transfer,), (wallet, mint))
+    return lambda stores: stores.port(COINS).post((transfer,), (wallet, mint))
 
 
 # -- duplicates ----------------------------------------------------------------------------------
 
 DUPLICATES = {
-    "habit": lambda stores: stores.habits.add(HABIT),
-    "check-in": lambda stores: stores.habits.add_check_ins([FACT]),
-    "void": lambda stores: stores.habits.add_void(evolve(VOID, id=an_id(99))),
-    "account": lambda stores: stores.coins.open((WALLET._replace(id=an_id(99)),)),
-    "transfer": lambda stores: stores.coins.post((AWARD,), ()),
+    "habit": lambda stores: stores.port(HABITS).add(HABIT),
+    "check-in": lambda stores: stores.port(HABITS).add_check_ins([FACT]),
+    "void": lambda stores: stores.port(HABITS).add_void(evolve(VOID, id=an_id(99))),
+    "account": lambda stores: stores.port(COINS).open((WALLET._replace(id=an_id(99)),)),
+    "transfer": lambda stores: stores.port(COINS).post((AWARD,), ()),
     "event": lambda stores: stores.events.append([NOTED]),
-    "hold": lambda stores: stores.coins.holds.add(HOLD),
-    "block": lambda stores: stores.coins.audit.seal(BLOCK, more=False),
+    "hold": lambda stores: stores.port(HOLDS).add(HOLD),
+    "block": lambda stores: stores.port(AUDIT).seal(BLOCK, more=False),
 }
 
 
@@ -112,7 +114,7 @@ def test_one_duplicate_among_many_refuses_them_all(engine, store):
     new = evolve(FACT, id=an_id(99))
 
     with nothing_written(engine), pytest.raises(Duplicate, match="check-in"):
-        store.run(lambda s: s.habits.add_check_ins([new, FACT]), write=True, keyed=False)
+        store.run(lambda s: s.port(HABITS).add_check_ins([new, FACT]), write=True, keyed=False)
 
 
 def test_a_second_entry_of_one_number_is_refused(engine, store):
@@ -147,13 +149,13 @@ def test_a_transfer_of_nothing_or_less_is_refused(engine, store, amount):
     transfer = evolve(AWARD, id=an_id(7), amount=amount)
 
     with nothing_written(engine), pytest.raises(IntegrityError, match="amount"):
-        store.run(lambda stores: stores.coins.post((transfer,), ()), write=True, keyed=False)
+        store.run(lambda stores: stores.port(COINS).post((transfer,), ()), write=True, keyed=False)
 
 
 def test_moves_that_do_not_sum_to_zero_are_refused(engine, store):
     with nothing_written(engine), pytest.raises(IntegrityError, match="do not sum to zero"):
         store.run(
-            lambda stores: stores.coins.post((evolve(AWARD, id=an_id(7)),), MOVES[:1]),
+            lambda stores: stores.port(COINS).post((evolve(AWARD, id=an_id(7)),), MOVES[:1]),
             write=True,
             keyed=False,
         )
@@ -184,16 +186,16 @@ def test_a_hold_that_makes_no_sense_is_refused(engine, store, wrong):
 
 def test_a_hold_is_ended_once(engine, store):
     ended = evolve(HOLD, state="settled", settled=5, ended_at=NOW)
-    store.run(lambda stores: stores.coins.holds.end(ended), write=True, keyed=False)
+    store.run(lambda stores: stores.port(HOLDS).end(ended), write=True, keyed=False)
 
     for again in (ended, evolve(ended, state="released", settled=0), evolve(ended, id=an_id(99))):
         with nothing_written(engine), pytest.raises(IntegrityError, match="is not open"):
-            store.run(lambda s, hold=again: s.coins.holds.end(hold), write=True, keyed=False)
+            store.run(lambda s, hold=again: s.port(HOLDS).end(hold), write=True, keyed=False)
 
 
 def test_a_transfer_is_reversed_once(engine, store):
     def reverse(number: int) -> Any:
-        return lambda stores: stores.coins.post(
+        return lambda stores: stores.port(COINS).post(
             (evolve(AWARD, id=an_id(number), kind="reversal", reverses=AWARD.id),), ()
         )
 
@@ -209,7 +211,7 @@ def test_a_block_leaves_the_wallet_in_the_queue_only_if_there_is_more(engine, st
         assert connection.scalars(select(unsealed.c.account_id)).all() == [WALLET.id]
 
     second = evolve(BLOCK, first=2, last=2)
-    store.run(lambda s: s.coins.audit.seal(second, more=False), write=True, keyed=False)
+    store.run(lambda s: s.port(AUDIT).seal(second, more=False), write=True, keyed=False)
 
     with engine.connect() as connection:
         assert connection.scalars(select(unsealed.c.account_id)).all() == []
@@ -252,12 +254,16 @@ def test_an_integer_that_sqlite_would_make_a_real_is_refused(engine, store, colu
 # -- what belongs together -----------------------------------------------------------------------
 
 ORPHANS = {
-    "a check-in": lambda s: s.habits.add_check_ins([evolve(FACT, id=an_id(8), habit_id=an_id(99))]),
-    "a void": lambda s: s.habits.add_void(evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))),
-    "a hold": lambda s: s.coins.holds.add(evolve(HOLD, id=an_id(99))),
-    "a block": lambda s: s.coins.audit.seal(evolve(BLOCK, account_id=an_id(99)), more=True),
-    "a note of what is to be sealed": lambda s: s.coins.audit.unsealed((an_id(99),)),
-    "a snapshot": lambda s: s.streaks.put(Snapshot(an_id(99), "ada", date(2026, 1, 1), b"1", 1, 1)),
+    "a check-in": lambda s: s.port(HABITS).add_check_ins(
+        [evolve(FACT, id=an_id(8), habit_id=an_id(99))]
+    ),
+    "a void": lambda s: s.port(HABITS).add_void(evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))),
+    "a hold": lambda s: s.port(HOLDS).add(evolve(HOLD, id=an_id(99))),
+    "a block": lambda s: s.port(AUDIT).seal(evolve(BLOCK, account_id=an_id(99)), more=True),
+    "a note of what is to be sealed": lambda s: s.port(AUDIT).unsealed((an_id(99),)),
+    "a snapshot": lambda s: s.port(STREAKS).put(
+        Snapshot(an_id(99), "ada", date(2026, 1, 1), b"1", 1, 1)
+    ),
 }
 
 
@@ -285,7 +291,7 @@ def test_an_entry_without_its_transfer_or_account_is_refused(engine, store):
 
 def test_a_snapshot_of_an_earlier_revision_does_not_replace_a_later_one(engine, store):
     def put(rev: int) -> Any:
-        return lambda stores: stores.streaks.put(
+        return lambda stores: stores.port(STREAKS).put(
             Snapshot(HABIT.id, "ada", date(2026, 1, 1), b"1" * rev, rev, rev)
         )
 

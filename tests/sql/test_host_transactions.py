@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 import habitkit.testing
 from habitkit import Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
+from habitkit.coins.store import COINS
 from habitkit.coins.transfers import award
 from habitkit.errors import (
     Duplicate,
@@ -196,7 +197,7 @@ def test_a_duplicate_in_an_action_is_delivered_and_the_host_goes_on(host, kit):
     def twice(tx):
         tx.lock("ada")
         transfer = award(tx, "ada", 5, idempotency_key="gift")
-        tx.coins.post((transfer,), ())
+        tx.port(COINS).post((transfer,), ())
 
     with host.begin() as connection:
         with pytest.raises(Duplicate, match="a transfer with this identity exists already"):

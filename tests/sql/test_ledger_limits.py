@@ -10,6 +10,7 @@ import pytest
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.coins import Balance, Hold, Posting
+from habitkit.coins.store import COINS
 from habitkit.errors import BalanceOverflow, BatchRefused, InsufficientFunds, InvalidAmount
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._base import read
@@ -192,8 +193,8 @@ def test_at_each_instant_coins_were_in_one_place_though_the_clock_goes_back(kit)
     act_in_disorder(kit, owners)
 
     def all_of_it(stores: Any) -> int:
-        accounts = stores.coins.accounts(owners, "coin")
-        return sum(stores.coins.balance_at(account.id, at) for account in accounts)
+        accounts = stores.port(COINS).accounts(owners, "coin")
+        return sum(stores.port(COINS).balance_at(account.id, at) for account in accounts)
 
     for seconds in range(-10, 300, 5):
         at = start + timedelta(seconds=seconds)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, exc, text
 import habitkit.testing
 from habitkit import on
 from habitkit.backends.sqlalchemy import SqlStore, _retry
+from habitkit.coins.store import COINS
 from habitkit.coins.transfers import award
 from habitkit.errors import Duplicate, StoreBusy, StoreError
 from habitkit.events import CoinsPosted, Event, Recorded
@@ -157,7 +158,7 @@ def test_a_duplicate_is_not_repeated(engine):
     def work(tx):
         tries.append(tx)
         transfer = award(tx, "ada", 5, idempotency_key="gift")
-        tx.coins.post((transfer,), ())
+        tx.port(COINS).post((transfer,), ())
 
     with pytest.raises(Duplicate):
         kit.run(work)

@@ -13,7 +13,9 @@ from attrs import evolve
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import IntegrityError
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import Locked
 from habitkit.testing.contracts import (
     AsyncStoreContract,
@@ -143,12 +145,12 @@ def mixes_operations_up(_, stores):
 
 @noticed_by("test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision")
 def goes_back_in_time(_, stores):
-    stores.streaks.put = lambda given: stores.streaks._rows.put(given.habit_id, given)
+    stores.port(STREAKS).put = lambda given: stores.port(STREAKS)._rows.put(given.habit_id, given)
 
 
 @noticed_by("test_an_undone_check_in_counts_no_longer")
 def never_forgives(_, stores):
-    habits, on_day = stores.habits, stores.habits.on_day
+    habits, on_day = stores.port(HABITS), stores.port(HABITS).on_day
     habits.on_day = lambda habit, day: [
         *on_day(habit, day),
         *(fact for fact, _ in habits.voided(habit) if fact.day == day),
@@ -157,20 +159,20 @@ def never_forgives(_, stores):
 
 @noticed_by("test_no_balance_falls_below_its_floor_unless_the_debt_says_so")
 def has_no_floor(_, stores):
-    post = stores.coins.post
-    stores.coins.post = lambda transfer, moves: post(
+    post = stores.port(COINS).post
+    stores.port(COINS).post = lambda transfer, moves: post(
         transfer, [move._replace(debt=10**6) for move in moves]
     )
 
 
 @noticed_by("test_a_transfer_is_reversed_once")
 def takes_back_twice(_, stores):
-    stores.coins._reversals.insert = stores.coins._reversals.put
+    stores.port(COINS)._reversals.insert = stores.port(COINS)._reversals.put
 
 
 @noticed_by("test_all_moves_together_sum_to_zero")
 def makes_coins_of_nothing(_, stores):
-    post = stores.coins.post
+    post = stores.port(COINS).post
 
     def lenient(transfers, moves):
         try:
@@ -179,29 +181,29 @@ def makes_coins_of_nothing(_, stores):
             if "sum to zero" not in str(error):
                 raise
 
-    stores.coins.post = lenient
+    stores.port(COINS).post = lenient
 
 
 @noticed_by("test_a_hold_is_ended_once")
 def ends_holds_again(_, stores):
-    holds = stores.coins.holds
+    holds = stores.port(HOLDS)
     holds.end = lambda hold: holds._holds.put(hold.id, hold)
 
 
 @noticed_by("test_a_hold_lasts_until_its_time_and_not_an_instant_longer")
 def keeps_what_has_lapsed(_, stores):
-    stores.coins.holds.lapsed = lambda owner, currency, at: 0
+    stores.port(HOLDS).lapsed = lambda owner, currency, at: 0
 
 
 @noticed_by("test_the_balance_at_an_instant_is_that_after_the_last_entry_until_then")
 def knows_no_past(_, stores):
-    coins = stores.coins
+    coins = stores.port(COINS)
     coins.balance_at = lambda account_id, at: coins._accounts.rows[account_id].balance
 
 
 @noticed_by("test_old_keys_still_return_their_result_after_the_words_are_gone")
 def forgets_too_much(_, stores):
-    audit, transfers = stores.coins.audit, stores.coins._transfers
+    audit, transfers = stores.port(AUDIT), stores.port(COINS)._transfers
 
     def forget(account_id, after, last):
         for line in audit.lines(account_id, after, last):
@@ -213,7 +215,7 @@ def forgets_too_much(_, stores):
 
 @noticed_by("test_forgetting_erases_words_and_salts_and_leaves_the_rest")
 def keeps_salts(_, stores):
-    audit = stores.coins.audit
+    audit = stores.port(AUDIT)
     forget = audit.forget
 
     def lasting(account_id, after, last):
@@ -233,8 +235,8 @@ def locks_only_the_first(_, stores):
 
 @noticed_by("test_the_largest_amount_is_kept_to_the_last_coin")
 def counts_in_floats(_, stores):
-    accounts = stores.coins.accounts
-    stores.coins.accounts = lambda owner, currency: [
+    accounts = stores.port(COINS).accounts
+    stores.port(COINS).accounts = lambda owner, currency: [
         account._replace(balance=int(float(account.balance)))
         for account in accounts(owner, currency)
     ]
@@ -242,8 +244,8 @@ def counts_in_floats(_, stores):
 
 @noticed_by("test_checking_in_again_pays_again")
 def settles_once(_, stores):
-    settle, settled = stores.coins.settle, stores.coins.settled
-    stores.coins.settle = lambda owner, rows: settle(
+    settle, settled = stores.port(COINS).settle, stores.port(COINS).settled
+    stores.port(COINS).settle = lambda owner, rows: settle(
         owner, [row for row in rows if row.key not in settled(owner, [row.key])]
     )
 

@@ -7,13 +7,14 @@ import json
 from habitkit.backends.sqlalchemy import tables
 from habitkit.coins.audit.domain.model import Block
 from habitkit.coins.domain.model import Account, Move, Transfer
+from habitkit.coins.store import COINS
 
 
 class InMemory:
     """Somebody with a debugger in a memory store."""
 
     def __init__(self, store):
-        coins = store._stores.coins
+        coins = store._stores.port(COINS)
         self.tables = {
             "accounts": coins._accounts.rows,
             "transfers": coins._transfers.rows,

@@ -14,6 +14,7 @@ from attrs import evolve
 import habitkit.testing
 from habitkit import DayClock, FreezeRule, Goal, HabitKit, Schedule
 from habitkit.backends.memory import MemoryStore
+from habitkit.coins.store import COINS
 from habitkit.testing import TestKit
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -113,7 +114,7 @@ def play(plan: dict[str, Any], order: list[Step], lived: set[int]) -> Outcome:
             kit.habits.undo(fact)
     kit.sweep()
     assert kit.streaks.rebuild(habit).repaired == ()
-    rows = store._stores.coins._settled
+    rows = store._stores._ports[COINS]._settled
     return Outcome(
         str(evolve(kit.streaks.state(habit), habit_id=UUID(int=0))),
         frozenset((row.key.replace(str(habit), "run"), row.amount) for row in rows if row.amount),

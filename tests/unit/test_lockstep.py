@@ -10,6 +10,7 @@ import pytest
 import habitkit.testing
 from habitkit import Goal, Schedule, ids
 from habitkit.backends.memory import MemoryStore
+from habitkit.habits.store import STREAKS
 from habitkit.testing.contracts import _streak_properties as laws
 from habitkit.testing.contracts._sample_facts import days
 from habitkit.testing.contracts._streak_properties import (
@@ -51,7 +52,7 @@ class Side:
     def take(self, number: int, step: Step) -> None:
         """Take a step with ids that are the same on both sides."""
         if self.forgets:
-            rows = self.store._stores.streaks._rows
+            rows = self.store._stores._ports[STREAKS]._rows
             for key, row in list(rows.rows.items()):
                 rows.rows[key] = row._replace(checkpoints=())
         ids._random.seed(number + 1)

@@ -12,10 +12,12 @@ import pytest
 
 import habitkit.testing
 from habitkit import Goal, OfflineCheckIn, Refusal, Schedule, on, plugins
+from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.coins.transfers import award
 from habitkit.errors import HabitKitError, InvalidHabit, Refused
 from habitkit.events import HabitCompleted, Recorded, StreakReached
 from habitkit.habits.service import check_in
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.store import Store
 from habitkit.testing import TestKit
 
@@ -56,17 +58,17 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
     seen: list[Any] = []
 
     def react(tx: Any, owner: str, events: Any) -> None:
-        wallets = [it for it in tx.coins.accounts((owner,), "coin") if it.role == "wallet"]
+        wallets = [it for it in tx.port(COINS).accounts((owner,), "coin") if it.role == "wallet"]
         seen.append(
             (
                 [wallet.balance for wallet in wallets],
-                [habit.title for habit in tx.habits.of_owner(owner, None, 10)],
-                tx.coins.holds.page(owner, "coin", None, 10, open_at=tx.now),
-                tx.coins.audit.entitlements(owner, None, 10) != [],
+                [habit.title for habit in tx.port(HABITS).of_owner(owner, None, 10)],
+                tx.port(HOLDS).page(owner, "coin", None, 10, open_at=tx.now),
+                tx.port(AUDIT).entitlements(owner, None, 10) != [],
                 tx.stores.connection is not None,
                 len(tx.stores.events.page(owner, None, 10)),
                 tx.stores.inbox.waiting(owner, 10),
-                len(tx.streaks.of_owner(owner)),
+                len(tx.port(STREAKS).of_owner(owner)),
             )
         )
         tx.emit(owner, [Recorded(owner, tx.now, "cheered", {"day": str(events[0].day)})])

@@ -11,6 +11,7 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import DayClock, HabitKit, Schedule, StoredEvent, subscribe
 from habitkit.backends.memory import MemoryStore
+from habitkit.coins.store import COINS
 from habitkit.errors import InvalidHabit
 from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakBroken, StreakReached
 from habitkit.habits.domain.days import habit_day, zone
@@ -118,7 +119,7 @@ def play(script: Script, habit_clock: DayClock | None = None) -> Outcome:
     kit.sweep()
     assert kit.streaks.rebuild(run.id).repaired == ()
     state = kit.streaks.state(run.id)
-    settled = {row.key: row.amount for row in store._stores.coins._settled if row.amount}
+    settled = {row.key: row.amount for row in store._stores._ports[COINS]._settled if row.amount}
     return Outcome(
         days=kit.streaks.done_days(run.id, date.min, date.max),
         state=(state.today, state.done_today, state.streak, state.best),

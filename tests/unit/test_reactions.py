@@ -15,6 +15,7 @@ import habitkit.testing
 from habitkit import Economy, Event, RewardRule, Schedule, on, subscribe
 from habitkit.coins import service as coins
 from habitkit.coins.rewards import reconcile
+from habitkit.coins.store import COINS
 from habitkit.errors import (
     InsufficientFunds,
     InvalidEvent,
@@ -292,7 +293,7 @@ def test_reactions_act_in_the_order_in_which_they_were_given_after_the_kits_own(
 
     def record(name):
         return lambda tx, owner, events: order.append(
-            (name, tx.coins.accounts((owner,), "coin") != [])
+            (name, tx.port(COINS).accounts((owner,), "coin") != [])
         )
 
     kit = habitkit.testing.kit(

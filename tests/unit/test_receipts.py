@@ -12,6 +12,7 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import Economy, RewardRule, Schedule
 from habitkit.backends.memory import MemoryStore
+from habitkit.coins.store import COINS
 from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import Habit
 from habitkit.testing import TestKit
@@ -107,7 +108,7 @@ def outcome(kit: TestKit, store: MemoryStore, run: Habit) -> Outcome:
     assert kit.coins.audit().findings == ()
     settled = frozenset(
         (row.key.replace(str(run.id), ""), row.currency, row.amount)
-        for row in store._stores.coins._settled
+        for row in store._stores._ports[COINS]._settled
         if row.amount
     )
     wanted = tuple(

@@ -16,6 +16,7 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from habitkit.errors import InvalidHabit, InvalidId
 from habitkit.habits.domain.words import matching, words
+from habitkit.habits.store import HABITS
 from habitkit.store import Store, Stores
 from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._habit_store import RUN
@@ -134,8 +135,8 @@ def test_notes_of_a_batch_are_found(kit, run):
 def test_what_is_undone_by_an_error_is_not_found(kit, store, run):
     def fail(stores: Stores) -> None:
         stores.owners.lock("ada")
-        stores.habits.put(evolve(run, title="Walk"))
-        stores.habits.add(evolve(run, id=UUID(int=1), title="Swim"))
+        stores.port(HABITS).put(evolve(run, title="Walk"))
+        stores.port(HABITS).add(evolve(run, id=UUID(int=1), title="Swim"))
         raise ZeroDivisionError
 
     def fail_inside(stores: Stores) -> None:
@@ -216,7 +217,7 @@ def test_what_is_found_is_what_the_rule_finds_in_any_text(kit, store):
     for text in WRITTEN:
         kit.habits.check_in(plain.id, day=NOW.date(), note=text)
     every = kit.habits.list("ada", limit=1000)
-    notes = read(store, lambda stores: stores.habits.notes("ada"))
+    notes = read(store, lambda stores: stores.port(HABITS).notes("ada"))
 
     for text in ASKED:
         right = matching(words(text), every, notes) if words(text) else []
@@ -229,7 +230,7 @@ def test_an_owner_with_more_habits_than_are_read_at_once_finds_all_of_them(kit, 
     def add(stores: Stores) -> None:
         stores.owners.lock("ada")
         for habit in made:
-            stores.habits.add(habit)
+            stores.port(HABITS).add(habit)
 
     write(store, add)
 

@@ -18,6 +18,7 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.errors import ConfigurationError
 from habitkit.habits import evaluate, smoothed
 from habitkit.habits.domain.strength import name_of
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts import _streak_properties as laws
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._streak_properties import Plan, Step, _create, _Scenario
@@ -50,14 +51,14 @@ def facts_of(store, habit):
     return read(
         store,
         lambda stores: [
-            *stores.habits.live(habit.id),
-            *stores.habits.facts(habit.owner, habit.id),
+            *stores.port(HABITS).live(habit.id),
+            *stores.port(HABITS).facts(habit.owner, habit.id),
         ],
     )
 
 
 def snapshot(store, habit):
-    return read(store, lambda stores: stores.streaks.get(habit.id))
+    return read(store, lambda stores: stores.port(STREAKS).get(habit.id))
 
 
 def weeks(kit, habit, days=40):

@@ -25,6 +25,7 @@ from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Hold
 from habitkit.coins.idempotent import json_metadata, request_of, transfer_once
 from habitkit.coins.posting import Order, end_hold, post
+from habitkit.coins.store import COINS, HOLDS
 from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
 from habitkit.workflow import Call
 
@@ -84,17 +85,19 @@ def reserve(
 
     def work(hold_id: UUID) -> Transfer:
         done = post(tx, hold_id, order)
-        (escrow,) = (a for a in tx.coins.accounts((owner,), currency) if a.role == "escrow")
-        newest = tx.coins.entries(escrow.id, None, 100, newest_first=True)  # reactions may reserve
+        (escrow,) = (a for a in tx.port(COINS).accounts((owner,), currency) if a.role == "escrow")
+        newest = tx.port(COINS).entries(
+            escrow.id, None, 100, newest_first=True
+        )  # reactions may reserve
         seq = next(entry.seq for entry in newest if entry.transfer_id == hold_id)
         until = rules.expiry(expires_in_seconds, done.at)  # a hold is never over before it began
-        tx.coins.holds.add(Hold(hold_id, owner, currency, seq, amount, done.at, until))
+        tx.port(HOLDS).add(Hold(hold_id, owner, currency, seq, amount, done.at, until))
         return done
 
     seconds = None if expires_in_seconds is None else float(expires_in_seconds)
     request = {**request_of(order), "expires_in_seconds": seconds}
     done = transfer_once(tx, owner, "coins.reserve", idempotency_key, request, work, order)
-    stored = tx.coins.holds.get(done.id)
+    stored = tx.port(HOLDS).get(done.id)
     assert stored is not None  # noqa: S101 - it was written together with the transfer
     return evolve(stored, state="open", settled=0, ended_at=None)
 
@@ -150,7 +153,7 @@ def hold(tx: Transaction, hold_id: UUID | str) -> Hold:
     Raises:
         NotFound: If there is no such hold.
     """
-    stored = tx.coins.holds.get(ids.parse_id(hold_id, "hold_id"))
+    stored = tx.port(HOLDS).get(ids.parse_id(hold_id, "hold_id"))
     if stored is None:
         raise NotFound("hold", hold_id)
     tx.own(stored.owner, "hold", hold_id)
@@ -184,7 +187,7 @@ def holds(
     rules.currency(currency, tx.economy)
     start, count = None if after is None else ids.cursor(after), ids.limit(limit)
     open_at = None if ended else tx.now
-    page = tx.coins.holds.page(owner, currency, start, count, open_at=open_at)
+    page = tx.port(HOLDS).page(owner, currency, start, count, open_at=open_at)
     return [evolve(hold, state="expired") if hold.lapsed(tx.now) else hold for hold in page]
 
 
@@ -206,7 +209,7 @@ def expire_holds(limit: int) -> Steps[int]:
 
 
 def _overdue(tx: Transaction, limit: int) -> list[Hold]:
-    return tx.coins.holds.overdue(tx.now, limit)
+    return tx.port(HOLDS).overdue(tx.now, limit)
 
 
 def _expire(tx: Transaction, hold_id: UUID) -> int:
@@ -224,9 +227,9 @@ def _expire(tx: Transaction, hold_id: UUID) -> int:
 def _locked(tx: Transaction, hold_id: UUID | str) -> Hold:
     """Return a hold as it is under its owner's lock."""
     subject = ids.parse_id(hold_id, "hold_id")
-    hold = tx.coins.holds.get(subject)
+    hold = tx.port(HOLDS).get(subject)
     if hold is None:
         raise NotFound("hold", hold_id)
     tx.own(hold.owner, "hold", hold_id)
     tx.lock(hold.owner)
-    return tx.coins.holds.get(subject) or hold
+    return tx.port(HOLDS).get(subject) or hold

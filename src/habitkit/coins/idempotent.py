@@ -7,6 +7,7 @@ from uuid import UUID
 
 from habitkit import _codec
 from habitkit.coins.posting import post
+from habitkit.coins.store import COINS
 from habitkit.errors import IdempotencyConflict, IdempotencyKeyExpired, InvalidInput, Refused
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def transfer_once(
     transfer_id = tx.once(owner, operation, key, request, UUID, keep)
     if done:
         return done[0]
-    stored = tx.coins.transfer(transfer_id)
+    stored = tx.port(COINS).transfer(transfer_id)
     assert stored is not None  # noqa: S101 - it was written together with the record
     others = other_words(order, stored) if order is not None else []
     if others:
@@ -106,7 +107,7 @@ def refuse_again(
         IdempotencyKeyExpired: If it was.
         Refused: The refusal otherwise.
     """
-    if tx.coins.transfer(transfer_id) is not None:
+    if tx.port(COINS).transfer(transfer_id) is not None:
         raise IdempotencyKeyExpired(operation, key) from refusal
     raise refusal
 

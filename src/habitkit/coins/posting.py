@@ -9,6 +9,7 @@ from attrs import evolve
 
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
+from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import BatchRefused, InsufficientFunds, Refused
 from habitkit.events import CoinsPosted, HoldClosed
 
@@ -140,12 +141,12 @@ class _Draft:
 
     def write(self) -> None:
         """Write all of it and emit the events of the wallets' owners."""
-        tx, coins = self._tx, self._tx.coins
+        tx, coins = self._tx, self._tx.port(COINS)
         if self._new:
             coins.open(self._new)
         coins.post(self.transfers, self._moves)
-        if self._unsealed:
-            coins.audit.unsealed(self._unsealed)
+        if self._unsealed and tx.supports(AUDIT):
+            tx.port(AUDIT).unsealed(self._unsealed)
         emitted = self._emitted
         if len(emitted) == 1:  # the common case
             tx.emit(emitted[0].owner, emitted)
@@ -203,7 +204,7 @@ def post(tx: Transaction, transfer_id: UUID, order: Order) -> Transfer:
     """
     source, target, currency = order.source, order.target, order.currency
     owners = (source,) if source == target else (source, target)
-    draft = _Draft(tx, tx.coins.accounts(owners, currency), many=False)
+    draft = _Draft(tx, tx.port(COINS).accounts(owners, currency), many=False)
     try:
         draft.add(transfer_id, order)
     except InsufficientFunds:
@@ -261,7 +262,7 @@ def _end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Ho
         order = Order(kind, owner, owner, currency, hold.amount - settled)
         ended_at = post(tx, ended.return_id, order).at
     ended = evolve(ended, ended_at=ended_at)
-    tx.coins.holds.end(ended)
+    tx.port(HOLDS).end(ended)
     event = HoldClosed(
         owner=hold.owner,
         at=tx.now,
@@ -277,7 +278,7 @@ def _end_hold(tx: Transaction, hold: Hold, state: HoldState, settled: int) -> Ho
 
 def free_lapsed(tx: Transaction, owner: str, currency: str) -> bool:
     """End a locked owner's holds that are past their time, so that their coins can be spent."""
-    overdue = tx.coins.holds.overdue(tx.now, _MAX_LAPSED, owner=owner, currency=currency)
+    overdue = tx.port(HOLDS).overdue(tx.now, _MAX_LAPSED, owner=owner, currency=currency)
     for hold in overdue:
         end_hold(tx, hold, "expired", 0)
     return bool(overdue)
@@ -297,4 +298,4 @@ def _accounts_of(tx: Transaction, orders: Sequence[Order]) -> Iterator[Account]:
         of_currency = owners.setdefault(order.currency, {})
         of_currency[order.source] = of_currency[order.target] = None
     for currency, of_currency in owners.items():
-        yield from tx.coins.accounts(list(of_currency), currency)
+        yield from tx.port(COINS).accounts(list(of_currency), currency)

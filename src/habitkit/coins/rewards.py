@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.coins.domain import entitlements
 from habitkit.coins.posting import Order, post
+from habitkit.coins.store import COINS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     wanted = entitlements.due(events, tx.economy)
     if not wanted:
         return
-    coins = tx.coins
+    coins = tx.port(COINS)
     changed, net = entitlements.outstanding(wanted, coins.settled(owner, list(wanted)))
     if not changed:
         return

@@ -9,6 +9,7 @@ from habitkit.clock import instant
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Account, Balance
 from habitkit.coins.posting import free_lapsed
+from habitkit.coins.store import COINS, HOLDS
 from habitkit.errors import InsufficientFunds
 
 if TYPE_CHECKING:
@@ -42,18 +43,18 @@ def balance(
     tx.own(ids.owner(owner))
     rules.currency(currency, tx.economy)
     at = None if as_of is None else instant(as_of, "as_of")
-    accounts = {account.role: account for account in tx.coins.accounts((owner,), currency)}
+    accounts = {account.role: account for account in tx.port(COINS).accounts((owner,), currency)}
 
     def held_by(account: Account | None) -> int:
         if account is None:
             return 0
-        return account.balance if at is None else tx.coins.balance_at(account.id, at)
+        return account.balance if at is None else tx.port(COINS).balance_at(account.id, at)
 
     wallet = accounts.get("wallet")
     pending = posted_pending = held_by(accounts.get("escrow"))
     if posted_pending:
         instant_of = tx.now if at is None else at
-        pending -= tx.coins.holds.lapsed(owner, currency, instant_of, still_open=at is None)
+        pending -= tx.port(HOLDS).lapsed(owner, currency, instant_of, still_open=at is None)
     floor = _WALLET_FLOOR if wallet is None else wallet.floor or 0
     return Balance(owner, currency, held_by(wallet) + posted_pending, floor, pending)
 
@@ -82,7 +83,7 @@ def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 
     rules.currency(currency, tx.economy)
     rules.floor(floor)
     tx.lock(owner)
-    wallets = [a for a in tx.coins.accounts((owner,), currency) if a.role == "wallet"]
+    wallets = [a for a in tx.port(COINS).accounts((owner,), currency) if a.role == "wallet"]
     held = wallets[0].balance if wallets else 0
     if held < floor and not (wallets and floor <= (wallets[0].floor or 0)):
         if free_lapsed(tx, owner, currency):
@@ -91,10 +92,10 @@ def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 
             owner=owner, currency=currency, balance=held, floor=floor, amount=floor - held
         )
     if wallets:
-        tx.coins.set_floor(wallets[0].id, floor, max(floor - held, 0))
+        tx.port(COINS).set_floor(wallets[0].id, floor, max(floor - held, 0))
     else:
         new = Account(tx.new_id(), owner, "wallet", currency, 0, 0, tx.now, floor)
-        tx.coins.open((new,))
+        tx.port(COINS).open((new,))
     return balance(tx, owner, currency)
 
 
@@ -124,7 +125,7 @@ def statement(
     tx.own(ids.owner(owner))
     rules.currency(currency, tx.economy)
     start, count = None if after is None else ids.cursor(after), ids.limit(limit)
-    for account in tx.coins.accounts((owner,), currency):
+    for account in tx.port(COINS).accounts((owner,), currency):
         if account.role == "wallet":
-            return tx.coins.entries(account.id, start, count, newest_first=newest_first)
+            return tx.port(COINS).entries(account.id, start, count, newest_first=newest_first)
     return []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from habitkit.store import Port
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
     from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
 
-__all__ = ["AuditStore", "CoinStore", "HoldStore"]
+__all__ = ["AUDIT", "COINS", "HOLDS", "AuditStore", "CoinStore", "HoldStore"]
 
 
 class CoinStore(Protocol):
@@ -84,16 +86,6 @@ class CoinStore(Protocol):
 
     def settle(self, owner: str, rows: Sequence[Settled]) -> None:
         """Write what is paid for entitlements now."""
-        ...
-
-    @property
-    def holds(self) -> HoldStore:
-        """The holds."""
-        ...
-
-    @property
-    def audit(self) -> AuditStore:
-        """What auditing, sealing, export and erasure need."""
         ...
 
 
@@ -235,3 +227,8 @@ class AuditStore(Protocol):
             How many transfers lost a memo or metadata.
         """
         ...
+
+
+COINS: Port[CoinStore] = Port("coins")
+HOLDS: Port[HoldStore] = Port("coins.holds")
+AUDIT: Port[AuditStore] = Port("coins.audit")

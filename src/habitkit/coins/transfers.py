@@ -20,6 +20,7 @@ from habitkit.coins.idempotent import (
     transfer_once,
 )
 from habitkit.coins.posting import Order, nth, post, post_all
+from habitkit.coins.store import COINS
 from habitkit.errors import (
     AlreadyReversed,
     BatchRefused,
@@ -191,7 +192,7 @@ def post_many(
         keeper, "coins.post_many", idempotency_key, request, tuple[UUID, int], work
     )
     if not done:
-        transfers = (tx.coins.transfer(nth(first_id, position)) for position in range(count))
+        transfers = (tx.port(COINS).transfer(nth(first_id, position)) for position in range(count))
         done.extend(transfer for transfer in transfers if transfer is not None)
         if any(map(other_words, orders, done)):
             raise IdempotencyConflict("coins.post_many", idempotency_key, ["postings"])
@@ -220,7 +221,7 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     """
     subject = ids.parse_id(transfer_id, "transfer_id")
     ids.key(idempotency_key)
-    original = tx.coins.transfer(subject)
+    original = tx.port(COINS).transfer(subject)
     if original is None:
         raise NotFound("transfer", transfer_id)
     for party in (original.source, original.target):
@@ -229,7 +230,7 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     tx.lock(original.source, original.target)
 
     def work(new_id: UUID) -> Transfer:
-        before = tx.coins.reversal_of(subject)
+        before = tx.port(COINS).reversal_of(subject)
         if before == new_id:
             raise IdempotencyKeyExpired("coins.reverse", idempotency_key)
         if before is not None:

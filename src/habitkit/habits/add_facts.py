@@ -10,6 +10,7 @@ from habitkit.habits.domain.history import History
 from habitkit.habits.domain.model import Changed
 from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import recompute, recompute_owner
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,15 +35,15 @@ def add_facts(
     The ``facts`` are asked for with what is known of the habit beside its check-ins.
     """
     subject = ids.parse_id(habit_id, "habit_id")
-    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    owner = lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
 
     def work(fact_id: UUID) -> Changed:
         habit = get(tx, subject)
-        facts_before = tx.habits.facts(owner, subject)
+        facts_before = tx.port(HABITS).facts(owner, subject)
         added = list(facts(History(habit, facts_before, tx.now), fact_id))
         if not added:
             return Changed(fact_id, subject, 0, ())
-        tx.habits.add_facts(added)
+        tx.port(HABITS).add_facts(added)
         tx.cause = added[0].id
         events = recompute(tx, habit, [*facts_before, *added], added).events
         return Changed(added[-1].id, subject, coins_moved(events, owner), tuple(events))
@@ -65,7 +66,7 @@ def add_own_facts(
 
     def work(fact_id: UUID) -> Changed:
         added = list(facts(fact_id))
-        tx.habits.add_facts(added)
+        tx.port(HABITS).add_facts(added)
         tx.cause = added[0].id
         events = recompute_owner(tx, owner, added)
         return Changed(added[-1].id, None, coins_moved(events, owner), tuple(events))

@@ -15,6 +15,7 @@ from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.model import CheckIn, Habit
 from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import recompute
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,11 +52,11 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
     rules.source(source)
     if not isinstance(days, Collection):
         raise InvalidHabit("days", given=days, expected="a list or set of dates")
-    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    owner = lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
     habit = get(tx, subject)
     zone_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
     if habit.clock.tz is None:
-        days_of_habit = rules.timeline(habit, tx.habits.facts(owner, subject))
+        days_of_habit = rules.timeline(habit, tx.port(HABITS).facts(owner, subject))
         zone_name = days_of_habit.zone_at(tx.now).key
     zone = zone_of(zone_name)
     today = habit_day(tx.now, zone, day_start)
@@ -63,7 +64,7 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
         ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day
         for day in sorted({rules.day(day, "days") for day in days})
     }
-    recorded = tx.habits.known(list(wanted))
+    recorded = tx.port(HABITS).known(list(wanted))
     facts = []
     for fact_id, day in wanted.items():
         rules.credit(day, today, tx.now, zone, day_start)
@@ -91,14 +92,14 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     """Add many facts of history credit at once and emit what they changed."""
     if not facts:
         return
-    tx.habits.add_check_ins(facts)
+    tx.port(HABITS).add_check_ins(facts)
     before = lookup.snapshot_of(tx, habit)
     if before.recomputed_at is not None:
-        recompute(tx, habit, tx.habits.facts(habit.owner, habit.id), facts)
+        recompute(tx, habit, tx.port(HABITS).facts(habit.owner, habit.id), facts)
         return
     new_days = sorted({f.day for f in facts if not bitmap.is_done(before, f.day)})
     after = bitmap.set_done(before, new_days, tx.rev(habit.owner))
-    tx.streaks.put(after._replace(sweep_at=bitmap_state.sweep_at(habit, after, tx.now)))
+    tx.port(STREAKS).put(after._replace(sweep_at=bitmap_state.sweep_at(habit, after, tx.now)))
     tx.emit(
         habit.owner,
         [

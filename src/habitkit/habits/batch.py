@@ -15,6 +15,7 @@ from habitkit.errors import (
 )
 from habitkit.habits.check_ins import check_in
 from habitkit.habits.domain.model import CheckedIn, OfflineCheckIn, Refusal
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +62,7 @@ def _owners(tx: Transaction, batch: Iterable[OfflineCheckIn]) -> set[str]:
             habit_ids.add(ids.parse_id(item.habit_id, "habit_id"))
         except InvalidInput:
             continue
-    owners = {tx.habits.owner_of(habit_id) for habit_id in habit_ids}
+    owners = {tx.port(HABITS).owner_of(habit_id) for habit_id in habit_ids}
     return {owner for owner in owners if owner is not None and tx.scope in {None, owner}}
 
 

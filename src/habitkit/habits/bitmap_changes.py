@@ -15,6 +15,7 @@ from habitkit.events import (
 )
 from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.days import is_sealed, zone
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def turn(
     after = bitmap.set_day(before, day, tx.rev(habit.owner), done=done, earned=earned)
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
     after = after._replace(sweep_at=bitmap_state.sweep_at(habit, after, tx.now))
-    tx.streaks.put(after)
+    tx.port(STREAKS).put(after)
     event = completed(tx, habit, day, earned, received_at)
     events: list[Event] = [event if done else _retracted(event, sealed=earned)]
     lost, gained = bitmap.milestones_moved(before, after, day)
@@ -134,11 +135,11 @@ def first_received(
         day: The day.
         live: The day's check-ins that count, if they were read already.
     """
-    live = tx.habits.on_day(habit.id, day) if live is None else live
+    live = tx.port(HABITS).on_day(habit.id, day) if live is None else live
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
     kept = [
         fact
-        for fact, voided_at in tx.habits.voided(habit.id)
+        for fact, voided_at in tx.port(HABITS).voided(habit.id)
         if fact.day == day and is_sealed(day, voided_at, home, day_start)
     ]
     return min((fact.received_at for fact in (*live, *kept) if fact.credit == "full"), default=None)

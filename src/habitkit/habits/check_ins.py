@@ -16,6 +16,7 @@ from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import CheckedIn
 from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import goal_on, recompute, status_on
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -74,7 +75,7 @@ def check_in(
     if amount != 1 or type(amount) is not int:
         rules.amount(amount)
     rules.note(note)
-    owner = lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    owner = lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
     if idempotency_key is None:
         return check_in_now(tx, subject, day, when, tz, amount, note, tx.new_id())
     work = partial(check_in_now, tx, subject, day, when, tz, amount, note)
@@ -131,7 +132,7 @@ def check_in_now(
     )
     _, earned_before = bitmap.reading(snapshot, day)
     first = first_received(tx, habit, day) if earned_before else None
-    tx.habits.add_check_ins((fact,))
+    tx.port(HABITS).add_check_ins((fact,))
     tx.cause = fact_id
     earned = earned_before or credit == "full"
     events: list[Event] = []
@@ -163,7 +164,7 @@ def check_in_recomputed(
     fact_id: UUID,
 ) -> CheckedIn:
     """Add a check-in and emit what it changed, under the owner's lock."""
-    other_facts = tx.habits.facts(habit.owner, habit.id)
+    other_facts = tx.port(HABITS).facts(habit.owner, habit.id)
     days = rules.timeline(habit, other_facts)
     when = tx.now if at is None else rules.when_done(at, tx.now)
     zone_name = days.zone_at(when).key if tz is None else tz
@@ -188,7 +189,7 @@ def check_in_recomputed(
         received_at=tx.now,
         amount=amount,
     )
-    tx.habits.add_check_ins((fact,))
+    tx.port(HABITS).add_check_ins((fact,))
     tx.cause = fact_id
     outcome = recompute(tx, habit, other_facts, (fact,))
     state = outcome.derived.state

@@ -12,6 +12,7 @@ from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
 from habitkit.habits.recompute import recompute
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -80,8 +81,8 @@ def create(
             tags=words,
             freezes=freezes,
         )
-        tx.habits.add(habit)
-        facts = tx.habits.facts(owner, habit_id)
+        tx.port(HABITS).add(habit)
+        facts = tx.port(HABITS).facts(owner, habit_id)
         if tx.strength is not None or rules.needs_recompute(habit, facts):
             recompute(tx, habit, facts)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])

@@ -15,6 +15,7 @@ from habitkit.habits.domain.facts import Void
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.lookup import get, habits_of, lock_owner
 from habitkit.habits.recompute import goal_on, recompute, status_on
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -54,8 +55,8 @@ def edit(
         rules.amount(amount)
     if note is not False:
         rules.note(note)
-    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
-    stored = tx.habits.check_in(subject)
+    owner = lock_owner(tx, tx.port(HABITS).owner_of_fact(subject), "check-in", fact_id)
+    stored = tx.port(HABITS).check_in(subject)
     if stored is None or stored[1]:
         raise NotFound("check-in", fact_id)
     old, habit = stored[0], get(tx, stored[0].habit_id)
@@ -67,11 +68,11 @@ def edit(
     )
     snapshot = lookup.snapshot_of(tx, habit)
     is_recomputed = snapshot.recomputed_at is not None
-    other_facts = tx.habits.facts(owner, habit.id) if is_recomputed else []
+    other_facts = tx.port(HABITS).facts(owner, habit.id) if is_recomputed else []
     if not new.amount:
         rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
-    tx.habits.add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
-    tx.habits.add_check_ins((new,))
+    tx.port(HABITS).add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
+    tx.port(HABITS).add_check_ins((new,))
     tx.cause = new.id
     if not is_recomputed:  # the day stays done, and was received when it was
         state = bitmap_state.state(habit, snapshot, tx.now)
@@ -122,7 +123,7 @@ def update(
         InvalidHabit: If an argument is not acceptable; the message names it.
     """
     subject = ids.parse_id(habit_id, "habit_id")
-    lock_owner(tx, tx.habits.owner_of(subject), "habit", habit_id)
+    lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
     habit = get(tx, subject)
     new = evolve(
         habit,
@@ -130,7 +131,7 @@ def update(
         tags=habit.tags if tags is None else rules.tags(tags),
     )
     if new != habit:
-        tx.habits.put(new)
+        tx.port(HABITS).put(new)
     return new
 
 
@@ -155,7 +156,7 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
         raise InvalidHabit("habit_ids", given=habit_ids, expected="each habit once")
     tx.lock(owner)
     positions = {habit_id: position for position, habit_id in enumerate(wanted)}
-    habits = {habit_id: tx.habits.get(habit_id) for habit_id in wanted}
+    habits = {habit_id: tx.port(HABITS).get(habit_id) for habit_id in wanted}
     for habit_id, habit in habits.items():
         if habit is None or habit.owner != owner:
             raise NotFound("habit", habit_id)
@@ -168,4 +169,4 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
     positions |= {habit.id: len(positions) + n for n, habit in enumerate(others)}
     for habit in (*habits.values(), *others):
         if habit is not None and habit.position != positions[habit.id]:
-            tx.habits.put(evolve(habit, position=positions[habit.id]))
+            tx.port(HABITS).put(evolve(habit, position=positions[habit.id]))

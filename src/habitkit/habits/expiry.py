@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from habitkit.habits.bitmap_changes import breaks_moved
 from habitkit.habits.domain import bitmap_state
 from habitkit.habits.recompute import recompute
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -27,22 +28,22 @@ def sweep_habits(limit: int) -> Steps[int]:
 
 
 def _due(tx: Transaction, limit: int) -> list[tuple[str, UUID]]:
-    return tx.streaks.to_sweep(tx.now, limit)
+    return tx.port(STREAKS).to_sweep(tx.now, limit)
 
 
 def _sweep_habit(tx: Transaction, owner: str, habit_id: UUID) -> None:
     """Emit what time has changed in a habit; whoever came first may have emitted it."""
     tx.lock(owner)
-    habit, snapshot = tx.habits.get(habit_id), tx.streaks.get(habit_id)
+    habit, snapshot = tx.port(HABITS).get(habit_id), tx.port(STREAKS).get(habit_id)
     if habit is None or snapshot is None:
         return
     if snapshot.sweep_at is None or snapshot.sweep_at > tx.now:
         return
     if snapshot.recomputed_at is not None:
-        recompute(tx, habit, tx.habits.facts(owner, habit_id))
+        recompute(tx, habit, tx.port(HABITS).facts(owner, habit_id))
         return
     after = snapshot._replace(
         rev=tx.rev(owner), sweep_at=bitmap_state.sweep_at(habit, snapshot, tx.now)
     )
-    tx.streaks.put(after)
+    tx.port(STREAKS).put(after)
     tx.emit(owner, breaks_moved(tx, habit, snapshot, after))

@@ -11,6 +11,7 @@ from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.checkpoints import until
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.strength import name_of
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +44,7 @@ def get(tx: Transaction, habit_id: UUID | str | None) -> Habit:
     Raises:
         NotFound: If there is no such habit in scope.
     """
-    stored = tx.habits.get(ids.parse_id(habit_id, "habit_id"))
+    stored = tx.port(HABITS).get(ids.parse_id(habit_id, "habit_id"))
     if stored is None:
         raise NotFound("habit", habit_id)
     tx.own(stored.owner, "habit", habit_id)
@@ -52,7 +53,7 @@ def get(tx: Transaction, habit_id: UUID | str | None) -> Habit:
 
 def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
     """Return the stored snapshot of a habit, or an empty one."""
-    return tx.streaks.get(habit.id) or bitmap.empty(habit.id, habit.owner)
+    return tx.port(STREAKS).get(habit.id) or bitmap.empty(habit.id, habit.owner)
 
 
 def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
@@ -91,9 +92,9 @@ def history(
         others: Its facts that are no check-ins, if they were read already.
         added: More facts than the store has.
     """
-    other_facts = tx.habits.facts(habit.owner, habit.id) if others is None else others
+    other_facts = tx.port(HABITS).facts(habit.owner, habit.id) if others is None else others
     since = _latest(checkpoints(tx, snapshot, day))
-    recent = tx.habits.live(habit.id, None if since is None else since.needs_from)
+    recent = tx.port(HABITS).live(habit.id, None if since is None else since.needs_from)
     return History(habit, [*recent, *other_facts, *added], tx.now, since)
 
 
@@ -118,7 +119,7 @@ def histories(
         return {}
     days = {habit_id: None if at is None else at.needs_from for habit_id, at in since.items()}
     facts: dict[UUID | None, list[Fact]] = {}
-    for fact in (*tx.habits.facts(owner), *tx.habits.recent(days)):
+    for fact in (*tx.port(HABITS).facts(owner), *tx.port(HABITS).recent(days)):
         facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)
     of_all = facts.get(None, [])
     return {
@@ -147,7 +148,7 @@ def lock_owner(tx: Transaction, owner: str | None, kind: str, identifier: object
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:
     """Return all habits of an owner, in the order of their ids."""
-    return tx.habits.of_owner(owner, None, MOST_HABITS)
+    return tx.port(HABITS).of_owner(owner, None, MOST_HABITS)
 
 
 def of_owner(
@@ -166,4 +167,4 @@ def of_owner(
     """
     tx.own(ids.owner(owner))
     start = None if after is None else ids.parse_id(after, "after")
-    return tx.habits.of_owner(owner, start, ids.limit(limit))
+    return tx.port(HABITS).of_owner(owner, start, ids.limit(limit))

@@ -9,6 +9,7 @@ from habitkit.errors import InvalidHabit, NotFound
 from habitkit.habits.add_facts import add_facts, add_own_facts
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import Pause, Skip, Void
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -184,7 +185,7 @@ def resume_all(tx: Transaction, owner: str, day: date) -> Changed:
     first = rules.day(day, "day")
 
     def facts(fact_id: UUID) -> Sequence[OtherFact]:  # noqa: ARG001 - each end has its own
-        own_facts = tx.habits.facts(owner)
+        own_facts = tx.port(HABITS).facts(owner)
         voided = {fact.fact_id for fact in own_facts if isinstance(fact, Void)}
         of_all = [f for f in own_facts if isinstance(f, Pause) and f.habit_id is None]
         pauses = _pauses((fact for fact in of_all if fact.id not in voided), first)

@@ -13,6 +13,7 @@ from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.evaluation import explanation, fold_history, habit_state
 from habitkit.habits.domain.facts import Fact
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -66,8 +67,8 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
         InvalidOwner: If the owner is not a valid name.
     """
     tx.own(ids.owner(owner))
-    snapshots = {snapshot.habit_id: snapshot for snapshot in tx.streaks.of_owner(owner)}
-    habits = _in_order(tx.habits.of_owner(owner, None, lookup.MOST_HABITS))
+    snapshots = {snapshot.habit_id: snapshot for snapshot in tx.port(STREAKS).of_owner(owner)}
+    habits = _in_order(tx.port(HABITS).of_owner(owner, None, lookup.MOST_HABITS))
     if tx.strength is not None:  # then no bitmap suffices, not even an empty one
         empty = {habit.id: bitmap.empty(habit.id, owner) for habit in habits}
         snapshots = {**empty, **snapshots}
@@ -162,9 +163,9 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
                 "facts", given=fact, expected="facts of habitkit.habits.domain.facts"
             )
         instant(getattr(fact, "at", tx.now), "at")
-    others = tx.habits.facts(habit.owner, habit.id)
+    others = tx.port(HABITS).facts(habit.owner, habit.id)
     day = first_day_of(habit, facts, [*others, *facts])
-    if tx.habits.known([fact.id for fact in facts]):  # another form of what is there already
+    if tx.port(HABITS).known([fact.id for fact in facts]):  # another form of what is there already
         day = date.min
     return _habit_state(
         tx, lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day, others, facts)
@@ -205,5 +206,5 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
     snapshot = lookup.snapshot_of(tx, habit)
     if snapshot.recomputed_at is None:
         return bitmap.done_days(snapshot, first, last)
-    facts = tx.habits.live(habit.id, first)
+    facts = tx.port(HABITS).live(habit.id, first)
     return sorted({fact.day for fact in facts if fact.amount and fact.day <= last})

@@ -13,6 +13,7 @@ from habitkit.habits.domain.checkpoints import thinned
 from habitkit.habits.domain.days import zone
 from habitkit.habits.domain.derived_events import derive
 from habitkit.habits.domain.streaks import RebuildReport
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def rebuild(
         raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
     tx.own(ids.owner(owner))
     return _together(
-        _rebuild(tx, habit) for habit in tx.habits.of_owner(owner, None, lookup.MOST_HABITS)
+        _rebuild(tx, habit) for habit in tx.port(HABITS).of_owner(owner, None, lookup.MOST_HABITS)
     )
 
 
@@ -77,7 +78,7 @@ def rebuild_all(_: KitSettings) -> Steps[RebuildReport]:
 
 
 def _page(tx: Transaction, after: UUID | None) -> list[Habit]:
-    return tx.habits.page(after, _PAGE)
+    return tx.port(HABITS).page(after, _PAGE)
 
 
 def _owner(habit: Habit) -> str:
@@ -106,13 +107,13 @@ def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:
     )
     if fresh == stored:
         return RebuildReport(habits=1)
-    tx.streaks.put(fresh._replace(rev=tx.rev(habit.owner)))
+    tx.port(STREAKS).put(fresh._replace(rev=tx.rev(habit.owner)))
     return RebuildReport(habits=1, repaired=(habit.id,))
 
 
 def _from_check_ins(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
     """Return what the snapshot of a simple habit has to be."""
-    live, voided = tx.habits.live(habit.id), tx.habits.voided(habit.id)
+    live, voided = tx.port(HABITS).live(habit.id), tx.port(HABITS).voided(habit.id)
     clock = habit.clock
     earned = bitmap.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
     done = {fact.day for fact in live}
@@ -131,9 +132,9 @@ def _from_facts(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
     wanted = {checkpoint.day for checkpoint in stored.checkpoints}
     fresh = derive(
         habit,
-        [*tx.habits.live(habit.id), *tx.habits.facts(habit.owner, habit.id)],
+        [*tx.port(HABITS).live(habit.id), *tx.port(HABITS).facts(habit.owner, habit.id)],
         stored.recomputed_at or tx.now,
-        tx.habits.voided(habit.id),
+        tx.port(HABITS).voided(habit.id),
         keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
         strength=tx.strength,
     )

@@ -15,6 +15,7 @@ from habitkit.habits.domain.derived_events import derive, difference
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
 from habitkit.habits.lookup import habits_of
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,10 +64,10 @@ def recompute(
     day = first_day_of(habit, [*added, *removed], others)
     checkpoints = lookup.checkpoints(tx, snapshot, day)
     first = checkpoints[-1].needs_from if checkpoints else None
-    after: list[Fact] = [*tx.habits.live(habit.id, first), *others]
+    after: list[Fact] = [*tx.port(HABITS).live(habit.id, first), *others]
     new = {fact.id for fact in added}
     before = [*(fact for fact in after if fact.id not in new), *removed]
-    voided = tx.habits.voided(habit.id, first)
+    voided = tx.port(HABITS).voided(habit.id, first)
 
     def derived(facts: Sequence[Fact], at: datetime) -> Derived:
         return derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
@@ -78,7 +79,7 @@ def recompute(
         emitted = derived(before, seen)
     now = derived(after, tx.now) if added or removed else derived_before
     rev = tx.rev(habit.owner)
-    tx.streaks.put(
+    tx.port(STREAKS).put(
         Snapshot(
             habit_id=habit.id,
             owner=habit.owner,
@@ -105,7 +106,7 @@ def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
 
 def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
     """Recompute all habits of an owner, for facts of the owner that were added in this action."""
-    facts = tx.habits.facts(owner)
+    facts = tx.port(HABITS).facts(owner)
     events: list[Event] = []
     for habit in habits_of(tx, owner):
         others = [fact for fact in facts if getattr(fact, "habit_id", None) in {None, habit.id}]

@@ -11,6 +11,7 @@ from habitkit.errors import InvalidHabit
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import Archived, Restored, Void
 from habitkit.habits.domain.history import History
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -59,7 +60,7 @@ def search(
     written = None if text is None else _words(text)
     if written == []:
         return []
-    archive_facts = _archived_habits(tx.habits.facts(owner))
+    archive_facts = _archived_habits(tx.port(HABITS).facts(owner))
     habits = (
         habit
         for habit in _written(tx, owner, written, start)
@@ -101,13 +102,13 @@ def _written(
         return every
     from habitkit.habits.domain.words import matching  # noqa: PLC0415 - it knows all alphabets
 
-    return matching(written, every, tx.habits.notes(owner))
+    return matching(written, every, tx.port(HABITS).notes(owner))
 
 
 def _every(tx: Transaction, owner: str, after: UUID | None) -> Iterator[Habit]:
     """Yield an owner's habits after one, read page by page."""
     while True:
-        page = tx.habits.of_owner(owner, after, _PAGE)
+        page = tx.port(HABITS).of_owner(owner, after, _PAGE)
         yield from page
         if len(page) < _PAGE:
             return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from habitkit.store import Port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import Snapshot
 
-__all__ = ["HabitStore", "StreakStore"]
+__all__ = ["HABITS", "STREAKS", "HabitStore", "StreakStore"]
 
 
 class HabitStore(Protocol):
@@ -148,3 +150,7 @@ class StreakStore(Protocol):
             IntegrityError: If the stored one is of a later revision of the owner.
         """
         ...
+
+
+HABITS: Port[HabitStore] = Port("habits")
+STREAKS: Port[StreakStore] = Port("habits.streaks")

@@ -16,6 +16,7 @@ from habitkit.habits.domain.model import Undone
 from habitkit.habits.domain.streaks import Streak
 from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import recompute, recompute_owner
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,8 +47,8 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
         NotFound: If there is no such fact.
     """
     subject = ids.parse_id(fact_id, "fact_id")
-    owner = lock_owner(tx, tx.habits.owner_of_fact(subject), "check-in", fact_id)
-    stored = tx.habits.check_in(subject)
+    owner = lock_owner(tx, tx.port(HABITS).owner_of_fact(subject), "check-in", fact_id)
+    stored = tx.port(HABITS).check_in(subject)
     if stored is None:
         return undo_other(tx, owner, subject)
     fact, voided = stored
@@ -59,8 +60,8 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     events: list[Event] = []
     if not voided:
         tx.cause = tx.new_id()
-        tx.habits.add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
-        remaining = tx.habits.on_day(habit.id, fact.day)
+        tx.port(HABITS).add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
+        remaining = tx.port(HABITS).on_day(habit.id, fact.day)
         first = first_received(tx, habit, fact.day, remaining)
         if first is not None and fact.credit == "full" and first > fact.received_at:
             events += move_receipt(tx, habit, snapshot, fact.day, first)
@@ -89,8 +90,8 @@ def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: boo
     """Take a check-in back and emit what that changed, under the owner's lock."""
     if not voided:
         tx.cause = tx.new_id()
-        tx.habits.add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
-    others = tx.habits.facts(habit.owner, habit.id)
+        tx.port(HABITS).add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
+    others = tx.port(HABITS).facts(habit.owner, habit.id)
     outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
     coins = coins_moved(outcome.events, habit.owner)
     streak = outcome.derived.state.streak
@@ -103,22 +104,22 @@ def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
     Raises:
         NotFound: If there is no such fact, or it is one that takes another back.
     """
-    fact = tx.habits.fact(fact_id)
+    fact = tx.port(HABITS).fact(fact_id)
     if fact is None or isinstance(fact, Void):
         raise NotFound("check-in", fact_id)
     tx.cause = tx.new_id()
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
     void = Void(tx.cause, habit_id, owner, fact.id, tx.now)
     if habit_id is None:
-        if not _is_voided(tx.habits.facts(owner), fact_id):
-            tx.habits.add_facts((void,))
+        if not _is_voided(tx.port(HABITS).facts(owner), fact_id):
+            tx.port(HABITS).add_facts((void,))
         events = recompute_owner(tx, owner, (void,))
         return Undone(fact_id, None, None, Streak(0), coins_moved(events, owner), tuple(events))
     habit = get(tx, habit_id)
-    other_facts = tx.habits.facts(owner, habit_id)
+    other_facts = tx.port(HABITS).facts(owner, habit_id)
     added = () if _is_voided(other_facts, fact_id) else (void,)
     if added:
-        tx.habits.add_facts(added)
+        tx.port(HABITS).add_facts(added)
     outcome = recompute(tx, habit, [*other_facts, *added], added)
     coins = coins_moved(outcome.events, owner)
     streak = outcome.derived.state.streak

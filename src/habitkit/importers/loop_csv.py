@@ -27,6 +27,7 @@ from habitkit.habits import service
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.model import DayClock, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.importers._loop_reader import read
 from habitkit.importers._loop_text import refuse
 from habitkit.importers._loop_values import (
@@ -206,7 +207,7 @@ def import_habit(
     """
     tx.own(ids.owner(owner))
     tx.lock(owner)
-    stored = tx.habits.get(_habit_id(owner, habit))
+    stored = tx.port(HABITS).get(_habit_id(owner, habit))
     there = stored or service.create(
         tx,
         owner,
@@ -244,7 +245,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
     tx.own(ids.owner(owner))
     zone(tz or "UTC")
     for habit in export.habits:
-        stored = tx.habits.get(_habit_id(owner, habit))
+        stored = tx.port(HABITS).get(_habit_id(owner, habit))
         clock = DayClock(tz) if stored is None else stored.clock
         name = clock.tz or "UTC"
         today = habit_day(tx.now, zone(name), clock.day_start)

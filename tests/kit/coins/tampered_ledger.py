@@ -6,6 +6,7 @@ from uuid import UUID
 
 import habitkit.testing
 from habitkit.coins.domain.model import Posting
+from habitkit.coins.store import AUDIT
 from habitkit.testing.contracts._base import read
 
 KEY = b"a secret of 24 bytes ..."
@@ -66,7 +67,7 @@ class TamperedLedger:
 
     def rows(self):
         """Return the entries of the wallet as rows."""
-        lines = read(self.store, lambda stores: stores.coins.audit.lines(self.wallet.id, 0, 100))
+        lines = read(self.store, lambda stores: stores.port(AUDIT).lines(self.wallet.id, 0, 100))
         names = ("seq", "transfer_id", "amount", "balance", "at")
         return [
             {"account_id": self.wallet.id, **{name: getattr(line, name) for name in names}}

@@ -10,6 +10,7 @@ import pytest
 
 import habitkit.testing
 from habitkit.coins.domain.economy import Economy, RewardRule
+from habitkit.coins.store import AUDIT
 from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import Schedule
 from habitkit.testing.contracts._base import read
@@ -157,7 +158,7 @@ class TestChangedEconomies:
 
 
 def _entitlements(owner, stores):
-    return stores.coins.audit.entitlements(owner, None, 9)
+    return stores.port(AUDIT).entitlements(owner, None, 9)
 
 
 def _held(kit, owner="ada"):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.errors import StoreBusy
+from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.errors import NotSupportedByStore, StoreBusy
+from habitkit.habits.store import HABITS, STREAKS
 
 from ._coins import Coins
 from ._facts import SCHEMA
@@ -23,11 +25,12 @@ from ._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from habitkit.ports import AsyncStore, Store, Stores
+    from habitkit.ports import AsyncStore, Port, Store, Stores
 
 __all__ = ["Sqlite3Store", "open_url"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
 
@@ -42,7 +45,7 @@ class Sqlite3Store:
     """
 
     name = "sqlite3"
-    modules = frozenset({"habits", "coins"})
+    modules = frozenset({"habits", "coins", "coins.audit"})
     capabilities = frozenset({"shared"})
 
     def __init__(self, path: str) -> None:
@@ -97,9 +100,20 @@ class _Stores:
         self.outbox = Outbox(connection)
         self.inbox = Inbox(connection)
         self.idempotency = IdempotencyKeys(connection)
-        self.habits = Habits(connection)
-        self.streaks = Streaks(connection)
-        self.coins = Coins(connection)
+        coins = Coins(connection)
+        self._ports: dict[Port[Any], Any] = {
+            HABITS: Habits(connection),
+            STREAKS: Streaks(connection),
+            COINS: coins,
+            HOLDS: coins.holds,
+            AUDIT: coins.audit,
+        }
+
+    def port(self, port: Port[T]) -> T:
+        """Return a module's port."""
+        if port not in self._ports:
+            raise NotSupportedByStore(port.module, Sqlite3Store.name)
+        return cast("T", self._ports[port])
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit.backends.memory._coins import Coins
 from habitkit.backends.memory._habits import Habits, Streaks
 from habitkit.backends.memory._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
 from habitkit.backends.memory._tables import UndoLog
-from habitkit.errors import UnknownScheme
+from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.errors import NotSupportedByStore, UnknownScheme
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from habitkit.store import AsyncStore, Store, Stores
+    from habitkit.store import AsyncStore, Port, Store, Stores
 
 __all__ = ["MemoryStore", "open_url"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 class MemoryStore:
@@ -29,7 +32,7 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "coins"})
+    modules = frozenset({"habits", "coins", "coins.audit"})
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -65,9 +68,25 @@ class _MemoryStores:
         self.outbox = Outbox(self.log)
         self.events = self.outbox.events = Events(self.log, self.outbox)
         self.idempotency = IdempotencyKeys(self.log)
-        self.habits = Habits(self.log)
-        self.streaks = Streaks(self.log)
-        self.coins = Coins(self.log)
+        coins = Coins(self.log)
+        self._ports: dict[Port[Any], Any] = {
+            HABITS: Habits(self.log),
+            STREAKS: Streaks(self.log),
+            COINS: coins,
+            HOLDS: coins.holds,
+            AUDIT: coins.audit,
+        }
+
+    def port(self, port: Port[T]) -> T:
+        """Return a module's port.
+
+        Raises:
+            NotSupportedByStore: If this store keeps nothing for it.
+        """
+        try:
+            return self._ports[port]  # type: ignore[no-any-return]
+        except KeyError:
+            raise NotSupportedByStore(port.module, MemoryStore.name) from None
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -8,8 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._account_moves import account_moves
-from habitkit.backends.sqlalchemy._audit import Audit, settled_of
-from habitkit.backends.sqlalchemy._holds import Holds
+from habitkit.backends.sqlalchemy._audit import settled_of
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, texts_parameter
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
@@ -133,16 +132,6 @@ class Coins:
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
-
-    @property
-    def holds(self) -> Holds:
-        """The holds."""
-        return Holds(self._link)
-
-    @property
-    def audit(self) -> Audit:
-        """What auditing, sealing, export and erasure need."""
-        return Audit(self._link)
 
     def accounts(self, owners: Sequence[str], currency: str) -> list[Account]:
         """Return owners' accounts of a currency."""

@@ -54,9 +54,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from habitkit.backends.sqlalchemy._account_moves import AccountMove
+    from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.coins.domain.model import Move, Transfer
 
-__all__ = ["PostgresCoins"]
+__all__ = ["PostgresCoins", "coins_of"]
 
 _AFTER = (
     accounts.c.id,
@@ -233,3 +234,8 @@ def _made(transfers: Sequence[Transfer]) -> dict[str, Any]:
         "made_metadata": text_array(metadata),
         "made_reverses": id_array([t.reverses for t in transfers]),
     }
+
+
+def coins_of(link: Link) -> Coins:
+    """Return the coins' port for a dialect."""
+    return PostgresCoins(link) if link.dialect.name == "postgresql" else Coins(link)

@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import delete, exc, false
 
 from habitkit.backends.sqlalchemy import _error_mapping
-from habitkit.backends.sqlalchemy._coins import Coins
+from habitkit.backends.sqlalchemy._audit import Audit
 from habitkit.backends.sqlalchemy._habits import Habits
+from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._idempotency import IdempotencyKeys
 from habitkit.backends.sqlalchemy._inbox import Inbox
 from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
-from habitkit.backends.sqlalchemy._postgres_coins import PostgresCoins
+from habitkit.backends.sqlalchemy._postgres_coins import coins_of
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._streaks import Streaks
 from habitkit.backends.sqlalchemy.tables import owners
+from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import (
     ConfigurationError,
     HostTransactionLost,
     HostTransactionUnsupported,
+    NotSupportedByStore,
     StoreError,
 )
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
     from habitkit.backends.sqlalchemy._retry import Attempts
     from habitkit.backends.sqlalchemy._version import Tables
-    from habitkit.store import Stores
+    from habitkit.store import Port, Stores
 
 __all__ = [
     "CAPABILITIES",
@@ -46,8 +50,9 @@ __all__ = [
 ]
 
 R = TypeVar("R")
+T = TypeVar("T")
 
-MODULES = frozenset({"habits", "coins"})
+MODULES = frozenset({"habits", "coins", "coins.audit"})
 CAPABILITIES = frozenset({"shared", "host_transactions"})
 
 _TAKE_THE_WRITE_LOCK = delete(owners).where(false())
@@ -57,14 +62,19 @@ _HIDDEN = (
 )
 
 
-_PORTS: dict[str, Callable[[Link], object]] = {
+_JOURNAL: dict[str, Callable[[Link], object]] = {
     "owners": Owners,
     "events": Events,
     "outbox": Outbox,
     "inbox": Inbox,
     "idempotency": IdempotencyKeys,
-    "habits": Habits,
-    "streaks": Streaks,
+}
+_PORTS: dict[Port[Any], Callable[[Link], object]] = {
+    HABITS: Habits,
+    STREAKS: Streaks,
+    COINS: coins_of,
+    HOLDS: Holds,
+    AUDIT: Audit,
 }
 
 
@@ -76,9 +86,6 @@ class SqlStores:
     outbox: Outbox
     inbox: Inbox
     idempotency: IdempotencyKeys
-    habits: Habits
-    streaks: Streaks
-    coins: Coins
 
     def __init__(self, connection: Connection, schema: str | None) -> None:
         """Take the connection's cursor.
@@ -93,17 +100,28 @@ class SqlStores:
         self.send = link.send
         self.close = link.close
         self._link = link
+        self._ports: dict[Port[Any], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
-        """Make a port."""
-        if name == "coins":
-            port: object = _coins_of(self._link)
-        elif name in _PORTS:
-            port = _PORTS[name](self._link)
-        else:
+        """Make a port of the journal."""
+        if name not in _JOURNAL:
             raise AttributeError(name, name=name, obj=self)
+        port = _JOURNAL[name](self._link)
         setattr(self, name, port)
         return port
+
+    def port(self, port: Port[T]) -> T:
+        """Return a module's port.
+
+        Raises:
+            NotSupportedByStore: If this store keeps nothing for it.
+        """
+        made: Any = self._ports.get(port)
+        if made is None:
+            if port not in _PORTS:
+                raise NotSupportedByStore(port.module, self.connection.dialect.name)
+            made = self._ports[port] = _PORTS[port](self._link)
+        return made  # type: ignore[no-any-return]
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -121,11 +139,6 @@ class SqlStores:
             raise
         self.send("RELEASE SAVEPOINT habitkit")
         self.whole = whole
-
-
-def _coins_of(link: Link) -> Coins:
-    """Return the coins' port for a dialect."""
-    return PostgresCoins(link) if link.dialect.name == "postgresql" else Coins(link)
 
 
 def set_isolation(connection: Connection, *, write: bool) -> None:

@@ -13,6 +13,7 @@ from habitkit.coins.audit.domain.model import (
     Head,
     LedgerExport,
 )
+from habitkit.coins.store import AUDIT, HOLDS
 from habitkit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def head(tx: Transaction, owner: str) -> list[Head]:
     heads = []
     for account in _accounts(tx, owner):
         if account.role == "wallet":
-            last = tx.coins.audit.last_block(account.id)
+            last = tx.port(AUDIT).last_block(account.id)
             heads.append(
                 Head(account.id, owner, account.currency, last.last, last.hash.hex())
                 if last
@@ -158,7 +159,7 @@ def forget(tx: Transaction, owner: str) -> int:
     # The other party may forget the same transfers now: both take them by currency, oldest first.
     for account in sorted(wallets, key=lambda wallet: wallet.currency):
         for start in range(0, account.seq, _PAGE):
-            erased += tx.coins.audit.forget(account.id, start, start + _PAGE)
+            erased += tx.port(AUDIT).forget(account.id, start, start + _PAGE)
     return erased
 
 
@@ -168,7 +169,7 @@ def _check(tx: Transaction, checker: Checker) -> Finding | None:
     try:
         problem = checker.run(_lines_one_by_one(tx, account.id), _blocks(tx, account.id))
         if problem is None and account.role == "escrow":
-            problem = checker.check_holds(tx.coins.audit.held(account.owner, account.currency))
+            problem = checker.check_holds(tx.port(AUDIT).held(account.owner, account.currency))
     except _CannotRead as error:
         return checker.unreadable(checker.entries + 1, error.reason)
     except _UNREADABLE as error:
@@ -181,7 +182,7 @@ def _noted(tx: Transaction) -> set[UUID]:
     account_ids: set[UUID] = set()
     after: UUID | None = None
     while True:
-        page = tx.coins.audit.to_seal(after, _PAGE)
+        page = tx.port(AUDIT).to_seal(after, _PAGE)
         account_ids.update(account_id for account_id, _ in page)
         if len(page) < _PAGE:
             return account_ids
@@ -190,7 +191,7 @@ def _noted(tx: Transaction) -> set[UUID]:
 
 def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:
     """Read an account's entries page by page; those of a page that cannot be read, one by one."""
-    lines, after = tx.coins.audit.lines, 0
+    lines, after = tx.port(AUDIT).lines, 0
     while True:
         size = _PAGE
         try:
@@ -210,7 +211,7 @@ def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]
 def _check_sums(tx: Transaction) -> list[Finding]:
     """Find currencies that do not add up."""
     findings = []
-    for row in tx.coins.audit.sums():
+    for row in tx.port(AUDIT).sums():
         if row.balances or row.amounts:
             sums = f"balances sum to {row.balances} and entries to {row.amounts}"
             problem = f"{sums}, expected 0 and 0"
@@ -223,22 +224,22 @@ def _check_sums(tx: Transaction) -> list[Finding]:
 
 def _accounts(tx: Transaction, owner: str | None) -> Iterator[Account]:
     """Read accounts page by page."""
-    return _pages(lambda after: tx.coins.audit.accounts(after, _PAGE, owner=owner), "id", None)
+    return _pages(lambda after: tx.port(AUDIT).accounts(after, _PAGE, owner=owner), "id", None)
 
 
 def _lines(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:
     """Read an account's entries page by page."""
-    return _pages(lambda after: tx.coins.audit.lines(account_id, after, _PAGE), "seq", 0)
+    return _pages(lambda after: tx.port(AUDIT).lines(account_id, after, _PAGE), "seq", 0)
 
 
 def _blocks(tx: Transaction, account_id: UUID) -> Iterator[Block]:
     """Read a wallet's blocks page by page."""
-    return _pages(lambda after: tx.coins.audit.blocks(account_id, after, _PAGE), "last", 0)
+    return _pages(lambda after: tx.port(AUDIT).blocks(account_id, after, _PAGE), "last", 0)
 
 
 def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
     """Read an owner's holds page by page."""
-    holds = tx.coins.holds
+    holds = tx.port(HOLDS)
     return _pages(
         lambda after: holds.page(owner, currency, after, _PAGE, open_at=None), "seq", None
     )
@@ -246,7 +247,7 @@ def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
 
 def _entitlements(tx: Transaction, owner: str) -> Iterator[Settled]:
     """Read an owner's entitlements page by page."""
-    return _pages(lambda after: tx.coins.audit.entitlements(owner, after, _PAGE), "key", None)
+    return _pages(lambda after: tx.port(AUDIT).entitlements(owner, after, _PAGE), "key", None)
 
 
 def _pages(page: Callable[[Any], Sequence[Row]], place: str, start: object) -> Iterator[Row]:

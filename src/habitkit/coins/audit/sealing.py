@@ -12,6 +12,7 @@ from habitkit.coins.audit.domain.hash_chain import (
     words_digest,
 )
 from habitkit.coins.audit.domain.model import Block, Digest
+from habitkit.coins.store import AUDIT
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
 
 
 def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
-    return tx.coins.audit.to_seal(after, limit)
+    return tx.port(AUDIT).to_seal(after, limit)
 
 
 def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
     """Seal the next entries of a wallet; return how many."""
     tx.lock(owner)
-    store = tx.coins.audit
+    store = tx.port(AUDIT)
     account = store.account(account_id)
     if account is None or account.sealed == account.seq:
         return 0

@@ -253,7 +253,9 @@ async def until(condition: Callable[[], bool]) -> None:
 def _actions(kit: AsyncHabitKit) -> Iterator[object]:
     """Return every bound action of a kit and its services."""
     services = [kit, kit.events, kit.relay]
-    services += [getattr(kit, service) for service in kit._runner.store.modules]  # noqa: SLF001 - no other way
+    services += [
+        getattr(kit, service) for service in kit._runner.store.modules if service.isidentifier()
+    ]  # noqa: SLF001 - no other way
     for service in services:
         for name in dir(type(service)):
             if isinstance(getattr(type(service), name), Action | Workflow):

@@ -10,6 +10,7 @@ import pytest
 from attrs import astuple
 
 from habitkit.coins.audit.domain.model import Block, Digest, Sum
+from habitkit.coins.store import AUDIT, COINS
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._sample_facts import NOW
@@ -42,7 +43,7 @@ class AuditStoreCases(LedgerFixture):
     def test_the_sums_are_those_of_all_accounts_entries_and_transfers(
         self, sample_ledger: SampleLedger
     ) -> None:
-        assert read(sample_ledger.store, lambda stores: stores.coins.audit.sums())[:1] in (
+        assert read(sample_ledger.store, lambda stores: stores.port(AUDIT).sums())[:1] in (
             [],
             [Sum("coin", 0, 0, 0, 0)],
         )
@@ -52,7 +53,7 @@ class AuditStoreCases(LedgerFixture):
         gems = SampleLedger(sample_ledger.store, *GEMS)
         gems.move(30, GEMS[0], GEMS[1], 2, currency="gem")
 
-        sums = read(sample_ledger.store, lambda stores: stores.coins.audit.sums())
+        sums = read(sample_ledger.store, lambda stores: stores.port(AUDIT).sums())
 
         assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
         numbers = [number for each in sums for number in astuple(each)[1:]]
@@ -91,7 +92,7 @@ class AuditStoreCases(LedgerFixture):
         _seal(sample_ledger, _block(1, 1), more=False)
 
         sample_ledger.move(21, MINT, WALLET)
-        write(sample_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, -1, 0))
+        write(sample_ledger.store, lambda stores: stores.port(COINS).set_floor(WALLET.id, -1, 0))
 
         (found,) = (
             account for account in sample_ledger.stored().values() if account.id == WALLET.id
@@ -135,7 +136,7 @@ class AuditStoreCases(LedgerFixture):
         def page(after: Account | None, limit: int) -> list[tuple[UUID, str]]:
             start = None if after is None else after.id
             return read(
-                sample_ledger.store, lambda stores: stores.coins.audit.to_seal(start, limit)
+                sample_ledger.store, lambda stores: stores.port(AUDIT).to_seal(start, limit)
             )
 
         assert page(None, 2) == [(MINT.id, "ada"), (WALLET.id, "ada")]
@@ -147,7 +148,7 @@ class AuditStoreCases(LedgerFixture):
             sample_ledger.move(20 + n, MINT, WALLET, memo=memo)
             _digest(sample_ledger, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
 
-        write(sample_ledger.store, lambda stores: stores.coins.audit.forget(WALLET.id, 0, 1))
+        write(sample_ledger.store, lambda stores: stores.port(AUDIT).forget(WALLET.id, 0, 1))
 
         assert [(line.salt, line.digest) for line in lines_of(sample_ledger, WALLET)] == [
             (None, bytes(32)),
@@ -164,11 +165,11 @@ class AuditStoreCases(LedgerFixture):
 
 def _unsealed(sample_ledger: SampleLedger, *accounts: Account) -> None:
     noted = [account.id for account in accounts]
-    write(sample_ledger.store, lambda stores: stores.coins.audit.unsealed(noted))
+    write(sample_ledger.store, lambda stores: stores.port(AUDIT).unsealed(noted))
 
 
 def _to_seal(sample_ledger: SampleLedger, limit: int = 9) -> set[tuple[UUID, str]]:
-    to_seal = read(sample_ledger.store, lambda stores: stores.coins.audit.to_seal(None, limit))
+    to_seal = read(sample_ledger.store, lambda stores: stores.port(AUDIT).to_seal(None, limit))
     assert len(set(to_seal)) == len(to_seal)
     return set(to_seal)
 
@@ -179,18 +180,18 @@ def _block(first: int, last: int) -> Block:
 
 
 def _seal(sample_ledger: SampleLedger, block: Block, *, more: bool) -> None:
-    write(sample_ledger.store, lambda stores: stores.coins.audit.seal(block, more=more))
+    write(sample_ledger.store, lambda stores: stores.port(AUDIT).seal(block, more=more))
 
 
 def _blocks(sample_ledger: SampleLedger, after: int = 0, limit: int = 9) -> list[Block]:
     return read(
-        sample_ledger.store, lambda stores: stores.coins.audit.blocks(WALLET.id, after, limit)
+        sample_ledger.store, lambda stores: stores.port(AUDIT).blocks(WALLET.id, after, limit)
     )
 
 
 def _last_block(account_id: UUID, stores: Stores) -> Block | None:
-    return stores.coins.audit.last_block(account_id)
+    return stores.port(AUDIT).last_block(account_id)
 
 
 def _digest(sample_ledger: SampleLedger, *digests: Digest) -> None:
-    write(sample_ledger.store, lambda stores: stores.coins.audit.digest(digests))
+    write(sample_ledger.store, lambda stores: stores.port(AUDIT).digest(digests))

@@ -107,7 +107,9 @@ def read(store: Store, work: Callable[[Stores], R]) -> R:
 def transact(store: Store, work: Callable[[Transaction], R], *, write: bool) -> R:
     """Run work as an action, or as a query, of a kit that nothing is wired to."""
     return store.run(
-        partial(begin, KitSettings(), None, work, (), {}, write, set()),
+        partial(
+            begin, KitSettings(supported=frozenset(store.modules)), None, work, (), {}, write, set()
+        ),
         write=write,
         keyed=False,
     )

@@ -13,6 +13,7 @@ from habitkit.events import HabitCompleted
 from habitkit.habits.domain.model import CheckIn, DayClock, Schedule
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
 from habitkit.habits.domain.streaks import Streak
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days, events_of
 
@@ -56,7 +57,7 @@ class CheckInCases(RunCases):
         done = kit.habits.check_in(str(run.id), at=at, tz="Asia/Tokyo", note=note)
 
         fact = CheckIn(done.id, run.id, "ada", TODAY, at, "Asia/Tokyo", note, "full", "app", NOW)
-        assert read(store, lambda stores: stores.habits.check_in(done.id)) == (fact, False)
+        assert read(store, lambda stores: stores.port(HABITS).check_in(done.id)) == (fact, False)
 
     def test_a_day_may_be_named(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id, day=TODAY - days(1))
@@ -96,7 +97,7 @@ class CheckInCases(RunCases):
         assert (second.events, second.coins) == ((), 0)
         assert second.streak == first.streak
         assert events_of(kit, "ada") == before
-        facts = read(store, lambda stores: stores.habits.live(run.id))
+        facts = read(store, lambda stores: stores.port(HABITS).live(run.id))
         assert [fact.id for fact in facts] == [first.id, second.id]
 
     def test_a_day_earns_full_credit_until_48_hours_after_its_end(

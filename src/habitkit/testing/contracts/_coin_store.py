@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.coins.domain.model import Account, Entry, Move, Settled, Transfer
+from habitkit.coins.store import COINS
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -41,8 +42,8 @@ class LedgerCases(Contract):
             _account(MINT, "mint"),
             _account(WALLET, "wallet", floor=0),
         ]
-        assert read(ledger, lambda stores: stores.coins.accounts(("bob",), "coin")) == []
-        assert read(ledger, lambda stores: stores.coins.accounts(("ada",), "gem")) == []
+        assert read(ledger, lambda stores: stores.port(COINS).accounts(("bob",), "coin")) == []
+        assert read(ledger, lambda stores: stores.port(COINS).accounts(("ada",), "gem")) == []
 
     def test_an_owner_has_one_account_a_role_and_currency(self, ledger: Store) -> None:
         with pytest.raises(Duplicate):
@@ -55,7 +56,7 @@ class LedgerCases(Contract):
     def test_opening_no_account_opens_none(self, ledger: Store) -> None:
         before = _accounts(ledger)
 
-        write(ledger, lambda stores: stores.coins.open([]))
+        write(ledger, lambda stores: stores.port(COINS).open([]))
 
         assert _accounts(ledger) == before
 
@@ -66,7 +67,7 @@ class LedgerCases(Contract):
         )
         moves = _moves(7)
 
-        write(ledger, lambda stores: stores.coins.post((transfer,), moves))
+        write(ledger, lambda stores: stores.port(COINS).post((transfer,), moves))
 
         mint, wallet = _accounts(ledger)
         assert (mint.balance, mint.seq, mint.at) == (-7, 1, NOW)
@@ -113,8 +114,8 @@ class LedgerCases(Contract):
     ) -> None:
         def work(stores: Stores) -> None:
             with pytest.raises(IntegrityError), stores.savepoint():
-                stores.coins.post((_transfer(UUID(int=8), 5),), _moves(-5))
-            stores.coins.post((_transfer(UUID(int=9), 5),), _moves(5))
+                stores.port(COINS).post((_transfer(UUID(int=8), 5),), _moves(-5))
+            stores.port(COINS).post((_transfer(UUID(int=9), 5),), _moves(5))
 
         write(ledger, work)
 
@@ -126,7 +127,7 @@ class LedgerCases(Contract):
 
         def page(after: int | None, limit: int, *, newest_first: bool) -> list[int]:
             def work(stores: Stores) -> list[Entry]:
-                return stores.coins.entries(WALLET, after, limit, newest_first=newest_first)
+                return stores.port(COINS).entries(WALLET, after, limit, newest_first=newest_first)
 
             return [entry.seq for entry in read(ledger, work)]
 
@@ -144,10 +145,10 @@ class LedgerCases(Contract):
         keys = [row.key for row in rows]
 
         def settle(owner: str, *given: Settled) -> None:
-            write(ledger, lambda stores: stores.coins.settle(owner, given))
+            write(ledger, lambda stores: stores.port(COINS).settle(owner, given))
 
         def settled(owner: str, asked: list[str]) -> dict[str, Settled]:
-            return read(ledger, lambda stores: stores.coins.settled(owner, asked))
+            return read(ledger, lambda stores: stores.port(COINS).settled(owner, asked))
 
         settle("ada", *rows)
         settle("ada", evolve(rows[1], amount=0))
@@ -163,17 +164,17 @@ class LedgerCases(Contract):
     def test_many_entitlements_are_settled_and_asked_for_at_once(self, ledger: Store) -> None:
         rows = {f"done:{n}": Settled(f"done:{n}", "coin", n) for n in range(2_000)}
         kept = dict(list(rows.items())[::2])
-        write(ledger, lambda stores: stores.coins.settle("ada", list(kept.values())))
+        write(ledger, lambda stores: stores.port(COINS).settle("ada", list(kept.values())))
 
-        settled = read(ledger, lambda stores: stores.coins.settled("ada", list(rows)))
+        settled = read(ledger, lambda stores: stores.port(COINS).settled("ada", list(rows)))
 
         assert settled == kept
 
     def test_an_entitlement_may_be_paid_in_another_currency(self, ledger: Store) -> None:
         for row in (Settled("done:1", "coin", 10), Settled("done:1", "xp", -7)):
-            write(ledger, lambda stores, row=row: stores.coins.settle("ada", [row]))  # type: ignore[misc]
+            write(ledger, lambda stores, row=row: stores.port(COINS).settle("ada", [row]))  # type: ignore[misc]
 
-            settled = read(ledger, lambda stores: stores.coins.settled("ada", ["done:1"]))
+            settled = read(ledger, lambda stores: stores.port(COINS).settled("ada", ["done:1"]))
             assert settled == {"done:1": row}
 
     def test_a_debt_is_what_the_last_move_says(self, ledger: Store) -> None:
@@ -209,7 +210,7 @@ def _transfer(transfer_id: UUID, amount: int) -> Transfer:
 def _open(store: Store, account: Account) -> None:
     def work(stores: Stores) -> None:
         stores.owners.lock(account.owner)
-        stores.coins.open((account,))
+        stores.port(COINS).open((account,))
 
     write(store, work)
 
@@ -217,7 +218,7 @@ def _open(store: Store, account: Account) -> None:
 def _post(store: Store, moves: list[Move], transfer_id: UUID = UUID(int=9)) -> None:  # noqa: B008
     def work(stores: Stores) -> None:
         stores.owners.lock("ada")
-        stores.coins.post(
+        stores.port(COINS).post(
             (_transfer(transfer_id, abs(moves[-1].amount)),),
             [move._replace(transfer_id=transfer_id) for move in moves],
         )
@@ -244,13 +245,13 @@ def _refused(
 
 def _accounts(store: Store) -> list[Account]:
     def query(stores: Stores) -> list[Account]:
-        return sorted(stores.coins.accounts(("ada",), "coin"))
+        return sorted(stores.port(COINS).accounts(("ada",), "coin"))
 
     return read(store, query)
 
 
 def _entries(store: Store) -> list[Entry]:
-    query: Callable[[Stores], list[Entry]] = lambda stores: stores.coins.entries(  # noqa: E731
+    query: Callable[[Stores], list[Entry]] = lambda stores: stores.port(COINS).entries(  # noqa: E731
         WALLET, None, 100, newest_first=False
     )
     return read(store, query)

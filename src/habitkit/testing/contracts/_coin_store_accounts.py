@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from habitkit.coins.store import COINS
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
@@ -44,11 +45,14 @@ class AccountCases(LedgerFixture):
         self, sample_ledger: SampleLedger
     ) -> None:
         gems = an_account(4, "cyd", currency="gem", floor=-5)
-        write(sample_ledger.store, lambda stores: stores.coins.open([gems]))
+        write(sample_ledger.store, lambda stores: stores.port(COINS).open([gems]))
 
         def found(*owners: str, currency: str = "coin") -> list[Account]:
             return sorted(
-                read(sample_ledger.store, lambda stores: stores.coins.accounts(owners, currency))
+                read(
+                    sample_ledger.store,
+                    lambda stores: stores.port(COINS).accounts(owners, currency),
+                )
             )
 
         assert found("ada", "bob", "cyd", "nobody") == [MINT, WALLET, BOBS]
@@ -59,9 +63,9 @@ class AccountCases(LedgerFixture):
     def test_accounts_of_a_thousand_owners_are_found_at_once(self, store: Store) -> None:
         owners = [f"owner{n}" for n in range(1000)]
         accounts = [an_account(100 + n, owner, floor=0) for n, owner in enumerate(owners)]
-        write(store, lambda stores: stores.coins.open(accounts))
+        write(store, lambda stores: stores.port(COINS).open(accounts))
 
-        stored = read(store, lambda stores: stores.coins.accounts(owners, "coin"))
+        stored = read(store, lambda stores: stores.port(COINS).accounts(owners, "coin"))
 
         assert sorted(stored) == accounts
 
@@ -72,23 +76,27 @@ class AccountCases(LedgerFixture):
 
         with pytest.raises(Duplicate):
             write(
-                sample_ledger.store, lambda stores: stores.coins.open([an_account(8, "cyd"), again])
+                sample_ledger.store,
+                lambda stores: stores.port(COINS).open([an_account(8, "cyd"), again]),
             )
 
         assert (
-            read(sample_ledger.store, lambda stores: stores.coins.accounts(("cyd",), "coin")) == []
+            read(sample_ledger.store, lambda stores: stores.port(COINS).accounts(("cyd",), "coin"))
+            == []
         )
 
     def test_an_account_of_an_id_that_is_taken_is_refused(
         self, sample_ledger: SampleLedger
     ) -> None:
         with pytest.raises(Duplicate):
-            write(sample_ledger.store, lambda stores: stores.coins.open([an_account(2, "cyd")]))
+            write(
+                sample_ledger.store, lambda stores: stores.port(COINS).open([an_account(2, "cyd")])
+            )
 
     def test_owners_accounts_are_delivered_apart_character_by_character(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", *STRANGE_TEXTS]
         accounts = [an_account(n, owner) for n, owner in enumerate(owners)]
-        write(store, lambda stores: stores.coins.open(accounts))
+        write(store, lambda stores: stores.port(COINS).open(accounts))
 
         for account in accounts:
             assert read(store, partial(_accounts, account.owner)) == [account]
@@ -102,7 +110,8 @@ class AccountCases(LedgerFixture):
 
         def change(floor: int, debt: int = 0) -> tuple[int | None, int, int]:
             write(
-                sample_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, floor, debt)
+                sample_ledger.store,
+                lambda stores: stores.port(COINS).set_floor(WALLET.id, floor, debt),
             )
             wallet = sample_ledger.stored()[WALLET.id]
             return wallet.floor, wallet.debt, wallet.balance
@@ -118,7 +127,7 @@ class AccountCases(LedgerFixture):
     def test_an_account_may_fall_to_the_floor_it_was_given(
         self, sample_ledger: SampleLedger
     ) -> None:
-        write(sample_ledger.store, lambda stores: stores.coins.set_floor(WALLET.id, -5, 0))
+        write(sample_ledger.store, lambda stores: stores.port(COINS).set_floor(WALLET.id, -5, 0))
         sample_ledger.state[WALLET.id] = WALLET._replace(floor=-5)
 
         sample_ledger.move(20, WALLET, MINT, 5)
@@ -184,7 +193,9 @@ class AccountCases(LedgerFixture):
             sample_ledger.post([a_transfer(20), a_transfer(21, 2)], moves)
 
         assert all(account.seq == 0 for account in sample_ledger.stored().values())
-        assert read(sample_ledger.store, lambda stores: stores.coins.transfer(an_id(20))) is None
+        assert (
+            read(sample_ledger.store, lambda stores: stores.port(COINS).transfer(an_id(20))) is None
+        )
 
     def test_one_transfer_that_is_there_already_refuses_them_all(
         self, sample_ledger: SampleLedger
@@ -203,15 +214,15 @@ class AccountCases(LedgerFixture):
 
 
 def _accounts(owner: str, stores: Stores) -> list[Account]:
-    return stores.coins.accounts((owner,), "coin")
+    return stores.port(COINS).accounts((owner,), "coin")
 
 
 def _transfer(transfer_id: UUID, stores: Stores) -> Transfer | None:
-    return stores.coins.transfer(transfer_id)
+    return stores.port(COINS).transfer(transfer_id)
 
 
 def _entries(sample_ledger: SampleLedger, account: Account) -> list[Entry]:
     return read(
         sample_ledger.store,
-        lambda stores: stores.coins.entries(account.id, None, 100, newest_first=False),
+        lambda stores: stores.port(COINS).entries(account.id, None, 100, newest_first=False),
     )

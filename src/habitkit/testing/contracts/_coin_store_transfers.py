@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from habitkit.coins.store import AUDIT, COINS
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
@@ -43,7 +44,9 @@ class TransferCases(LedgerFixture):
         back = sample_ledger.move(21, WALLET, MINT, 3, kind="reversal", reverses=an_id(20))
 
         def reversal_of(number: int) -> object:
-            return read(sample_ledger.store, lambda stores: stores.coins.reversal_of(an_id(number)))
+            return read(
+                sample_ledger.store, lambda stores: stores.port(COINS).reversal_of(an_id(number))
+            )
 
         assert reversal_of(20) == back.id
         assert reversal_of(21) is reversal_of(99) is None
@@ -59,7 +62,9 @@ class TransferCases(LedgerFixture):
         for transfer in (first, empty):
             assert read(sample_ledger.store, partial(_transfer, transfer.id)) == transfer
         assert [entry.metadata for entry in _entries(sample_ledger, WALLET)] == [metadata, {}]
-        assert read(sample_ledger.store, lambda stores: stores.coins.transfer(an_id(99))) is None
+        assert (
+            read(sample_ledger.store, lambda stores: stores.port(COINS).transfer(an_id(99))) is None
+        )
 
     def test_memos_come_back_as_they_were_given(self, sample_ledger: SampleLedger) -> None:
         memos = [*STRANGE_TEXTS, "", None, "🪙" * 500]
@@ -90,10 +95,10 @@ class TransferCases(LedgerFixture):
         given["from"].append("eve")
 
         def returned(stores: Stores) -> list[Any]:
-            transfer = stores.coins.transfer(an_id(20))
+            transfer = stores.port(COINS).transfer(an_id(20))
             assert transfer is not None
-            (entry,) = stores.coins.entries(WALLET.id, None, 9, newest_first=True)
-            (line,) = stores.coins.audit.lines(WALLET.id, 0, 9)
+            (entry,) = stores.port(COINS).entries(WALLET.id, None, 9, newest_first=True)
+            (line,) = stores.port(AUDIT).lines(WALLET.id, 0, 9)
             return [transfer.metadata, entry.metadata, line.metadata]
 
         for metadata in read(sample_ledger.store, returned):
@@ -143,13 +148,17 @@ class TransferCases(LedgerFixture):
 
         def at(instant: datetime) -> int:
             return read(
-                sample_ledger.store, lambda stores: stores.coins.balance_at(WALLET.id, instant)
+                sample_ledger.store,
+                lambda stores: stores.port(COINS).balance_at(WALLET.id, instant),
             )
 
         assert [at(NOW + n * SECOND) for n in range(-1, 7)] == [0, 1, 1, 111, 111, 111, 1111, 1111]
         assert at(NOW + timedelta(seconds=2, microseconds=-1)) == 1
         assert at(NOW + timedelta(seconds=5, microseconds=-1)) == 111
-        assert read(sample_ledger.store, lambda stores: stores.coins.balance_at(BOBS.id, NOW)) == 0
+        assert (
+            read(sample_ledger.store, lambda stores: stores.port(COINS).balance_at(BOBS.id, NOW))
+            == 0
+        )
 
     def test_a_balance_may_be_asked_for_at_any_instant(self, sample_ledger: SampleLedger) -> None:
         sample_ledger.move(20, MINT, WALLET, 5)
@@ -159,18 +168,19 @@ class TransferCases(LedgerFixture):
 
         def at(instant: datetime) -> int:
             return read(
-                sample_ledger.store, lambda stores: stores.coins.balance_at(WALLET.id, instant)
+                sample_ledger.store,
+                lambda stores: stores.port(COINS).balance_at(WALLET.id, instant),
             )
 
         assert [at(instant) for instant in (*ends, elsewhere)] == [0, 7, 5]
 
 
 def _transfer(transfer_id: UUID, stores: Stores) -> Transfer | None:
-    return stores.coins.transfer(transfer_id)
+    return stores.port(COINS).transfer(transfer_id)
 
 
 def _entries(sample_ledger: SampleLedger, account: Account, limit: int = 100) -> list[Entry]:
     return read(
         sample_ledger.store,
-        lambda stores: stores.coins.entries(account.id, None, limit, newest_first=False),
+        lambda stores: stores.port(COINS).entries(account.id, None, limit, newest_first=False),
     )

@@ -16,6 +16,7 @@ from habitkit.habits.create import create
 from habitkit.habits.domain.model import Schedule
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.service import backfill, check_in, undo
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of, revisions
 
@@ -88,7 +89,9 @@ class HistoryCases(Contract):
             habit = kit.habits.create(f"ada{next(owners)}", "Run", Schedule.daily())
             _take_steps(kit, store, habit, steps)
 
-            done = {fact.day for fact in read(store, lambda stores: stores.habits.live(habit.id))}
+            done = {
+                fact.day for fact in read(store, lambda stores: stores.port(HABITS).live(habit.id))
+            }
             done_days = kit.streaks.done_days(habit.id, TODAY - days(99), TODAY + days(99))
             assert done_days == sorted(done)
             before = state_of(kit, store, habit)
@@ -118,7 +121,7 @@ class HistoryCases(Contract):
         kit.habits.backfill(habit.id, [TODAY - days(n) for n in (1, 2, 3)], source="s")
         right = _snapshot(store, habit)
         wrong = right._replace(bitmap=b"1x1", best=1)
-        write(store, lambda stores: stores.streaks.put(wrong))
+        write(store, lambda stores: stores.port(STREAKS).put(wrong))
         assert kit.streaks.state(habit.id).best.slots == 1
 
         report = kit.streaks.rebuild(habit.id)
@@ -145,7 +148,7 @@ class HistoryCases(Contract):
         wrong = right[1]._replace(checkpoints=(first._replace(strength=2.0), *others))
         none = right[0]._replace(checkpoints=())
         for snapshot in (none, wrong, right[4]._replace(sweep_at=None)):
-            write(store, lambda stores, it=snapshot: stores.streaks.put(it))  # type: ignore[misc]
+            write(store, lambda stores, it=snapshot: stores.port(STREAKS).put(it))  # type: ignore[misc]
 
         report = kit.rebuild()
 
@@ -191,7 +194,7 @@ class HistoryCases(Contract):
                 kit.run(work)
 
         assert kit.habits.list("ada") == [run]
-        facts = read(store, lambda stores: stores.habits.live(run.id))
+        facts = read(store, lambda stores: stores.port(HABITS).live(run.id))
         assert [fact.id for fact in facts] == [done.id]
         assert state_of(kit, store, run) == before
         assert kit.streaks.rebuild(run.id).repaired == ()
@@ -205,7 +208,7 @@ def state_of(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
     The owner must have no other habit, and coins only from this one.
     """
     stands = kit.streaks.state(habit.id)
-    snapshot = read(store, lambda stores: stores.streaks.get(habit.id))
+    snapshot = read(store, lambda stores: stores.port(STREAKS).get(habit.id))
     derived: dict[str, Any] = {}
     for event in events_of(kit, habit.owner):
         key = (event.key or "").replace(str(habit.id), "habit")
@@ -233,7 +236,7 @@ def _take_steps(kit: TestKit, store: Store, habit: Habit, steps: Sequence[Step])
         elif step.kind == "backfill":
             some = [today - days(step.n + 2 * n) for n in range(4)]
             kit.habits.backfill(habit.id, some, source="paper")
-            facts += [f.id for f in read(store, lambda stores: stores.habits.live(habit.id))]
+            facts += [f.id for f in read(store, lambda stores: stores.port(HABITS).live(habit.id))]
         elif facts:
             kit.habits.undo(facts[step.n % len(facts)])
 
@@ -251,13 +254,13 @@ def _record(kit: TestKit, store: Store, habit: Habit, facts: Sequence[Fact]) -> 
             kit.habits.backfill(habit.id, [day], source=f"paper {fact.number}")
             (fact_ids[fact.number],) = (
                 check_in.id
-                for check_in in read(store, lambda stores: stores.habits.on_day(habit.id, day))  # noqa: B023
+                for check_in in read(store, lambda s: s.port(HABITS).on_day(habit.id, day))  # noqa: B023
                 if check_in.source == f"paper {fact.number}"
             )
 
 
 def _snapshot(store: Store, habit: Habit) -> Snapshot:
     """Return the stored snapshot of a habit that has one."""
-    snapshot = read(store, lambda stores: stores.streaks.get(habit.id))
+    snapshot = read(store, lambda stores: stores.port(STREAKS).get(habit.id))
     assert snapshot is not None
     return snapshot

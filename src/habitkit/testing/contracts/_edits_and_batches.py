@@ -13,6 +13,7 @@ import habitkit.testing
 from habitkit.errors import InvalidHabit, NotFound, Refused
 from habitkit.events import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import CheckedIn, Goal, OfflineCheckIn, Refusal, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.reactions import on
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
@@ -36,7 +37,7 @@ class EditCases(RunCases):
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         done = kit.habits.check_in(run.id, amount=2, note="two")
-        was = read(store, lambda s: s.habits.live(run.id))[0]
+        was = read(store, lambda s: s.port(HABITS).live(run.id))[0]
         before = events_of(kit, "ada")
         kit.clock.advance(days=9)
 
@@ -45,9 +46,9 @@ class EditCases(RunCases):
         assert (edited.day, edited.credit, edited.coins) == (TODAY, "full", 0)
         assert edited.events == ()
         assert edited.status == "DONE"
-        live = read(store, lambda s: s.habits.live(run.id))
+        live = read(store, lambda s: s.port(HABITS).live(run.id))
         assert live == [evolve(was, id=edited.id, amount=2.5)]
-        assert read(store, lambda s: s.habits.check_in(done.id)) == (was, True)
+        assert read(store, lambda s: s.port(HABITS).check_in(done.id)) == (was, True)
         assert events_of(kit, "ada") == before
         assert kit.streaks.rebuild(run.id).repaired == ()
         with pytest.raises(NotFound):
@@ -112,7 +113,7 @@ class EditCases(RunCases):
         kept = []
         for note in notes:
             fact_id = kit.habits.edit(fact_id, note=note).id
-            kept += [fact.note for fact in read(store, lambda s: s.habits.live(run.id))]
+            kept += [fact.note for fact in read(store, lambda s: s.port(HABITS).live(run.id))]
         assert kept == ["two", "two", "", None, notes[-1]]
 
     def test_a_corrected_amount_is_evaluated_anew(self, kit: TestKit) -> None:
@@ -136,7 +137,7 @@ class EditCases(RunCases):
             kit.habits.edit(done.id, note="x" * 2001)
         with pytest.raises(NotFound):
             kit.habits.edit(kit.habits.skip(run.id).id, amount=2)
-        assert [f.id for f in read(store, lambda s: s.habits.live(run.id))] == [done.id]
+        assert [f.id for f in read(store, lambda s: s.port(HABITS).live(run.id))] == [done.id]
 
     def test_a_habit_gets_another_title_and_other_tags(self, kit: TestKit, run: Habit) -> None:
         new = kit.habits.update(run.id, title="Läufe", tags=["b", "a", "b"])
@@ -228,7 +229,10 @@ class OfflineCases(RunCases):
         assert outcomes[4:6] == ["NotFound", "InvalidId"]
         assert outcomes[6:] == ["IdempotencyConflict", "InvalidZone", yesterday]
         assert [it.index for it in results if isinstance(it, Refusal)] == [1, 3, 4, 5, 6, 7]
-        assert [f.day for f in read(store, lambda s: s.habits.live(run.id))] == [yesterday, TODAY]
+        assert [f.day for f in read(store, lambda s: s.port(HABITS).live(run.id))] == [
+            yesterday,
+            TODAY,
+        ]
         assert kit.streaks.state(run.id).streak.slots == 2
         assert kit.streaks.state(bobs.id).streak.slots == 1
 
@@ -268,7 +272,7 @@ class OfflineCases(RunCases):
         results = kit.habits.check_in_many([OfflineCheckIn(ada.id), OfflineCheckIn(bob.id)])
 
         assert [type(it) for it in results] == [CheckedIn, Refusal]
-        assert read(store, lambda s: s.habits.live(bob.id)) == []
+        assert read(store, lambda s: s.port(HABITS).live(bob.id)) == []
         assert [event.type for event in events_of(kit, "bob")] == ["HabitCreated"]
         assert kit.streaks.state(ada.id).streak.slots == 1
         assert kit.streaks.rebuild(bob.id).repaired == ()

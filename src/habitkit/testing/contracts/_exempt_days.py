@@ -13,6 +13,7 @@ from habitkit.errors import IdempotencyConflict, InvalidHabit, InvalidId, NotFou
 from habitkit.events import HabitCompleted, Retracted
 from habitkit.habits.domain.facts import Archived, Pause, Restored, Skip, Void
 from habitkit.habits.domain.model import Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
@@ -52,7 +53,7 @@ class FreeDayCases(RunCases):
         assert _status(kit, run, day) == "EXEMPT"
         assert kit.streaks.explain(run.id, day).why == "skipped"
         fact = Skip(skipped.id, run.id, "ada", NOW + days(3), day)
-        assert read(store, lambda s: s.habits.fact(skipped.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(skipped.id)) == fact
 
     def test_a_day_that_was_skipped_matters_again(self, kit: TestKit, run: Habit) -> None:
         _live(kit, run, 2)
@@ -88,7 +89,7 @@ class FreeDayCases(RunCases):
 
         assert _status(kit, run, TODAY + days(41)) == "EXEMPT"
         assert _status(kit, run, TODAY + days(42)) == "OPEN"
-        facts = read(store, lambda s: s.habits.facts("ada", run.id))
+        facts = read(store, lambda s: s.port(HABITS).facts("ada", run.id))
         now = NOW + days(42)
         (void,) = _of_kind(facts, Void)
         assert (void.habit_id, void.fact_id, void.received_at) == (run.id, pause.id, now)
@@ -105,7 +106,7 @@ class FreeDayCases(RunCases):
         kit.habits.resume(run.id, TODAY)
 
         assert _status(kit, run, TODAY) == "OPEN"
-        assert len(_of_kind(read(store, lambda s: s.habits.facts("ada", run.id)), Pause)) == 1
+        assert len(_of_kind(read(store, lambda s: s.port(HABITS).facts("ada", run.id)), Pause)) == 1
 
     def test_all_habits_of_an_owner_are_paused_those_to_come_included(
         self, kit: TestKit, store: Store, run: Habit
@@ -126,7 +127,7 @@ class FreeDayCases(RunCases):
 
         statuses = [kit.streaks.state(h.id).status for h in (run, pinned, later)]
         assert statuses == ["OPEN", "OPEN", "OPEN"]
-        facts = read(store, lambda s: s.habits.facts("ada", None))
+        facts = read(store, lambda s: s.port(HABITS).facts("ada", None))
         ends = [(p.start, p.end) for p in _of_kind(facts, Pause) if p.id != paused.id]
         assert ends == [(TODAY, TODAY)]
         with pytest.raises(NotFound):
@@ -181,7 +182,7 @@ class FreeDayCases(RunCases):
             assert call(TODAY) == first
             with pytest.raises(IdempotencyConflict):
                 call(TODAY + days(1))
-        assert len(read(store, lambda s: s.habits.facts("ada", None))) == 3
+        assert len(read(store, lambda s: s.port(HABITS).facts("ada", None))) == 3
 
     def test_days_that_are_none_are_refused_and_nothing_is_written(
         self, kit: TestKit, store: Store, run: Habit
@@ -208,7 +209,7 @@ class FreeDayCases(RunCases):
         with pytest.raises(InvalidId):
             kit.habits.skip("run")
 
-        assert read(store, lambda s: s.habits.facts("ada", None)) == []
+        assert read(store, lambda s: s.port(HABITS).facts("ada", None)) == []
         assert [event.type for event in events_of(kit, "ada")] == ["HabitCreated"]
 
 
@@ -242,7 +243,7 @@ class ArchiveCases(RunCases):
 
         assert kit.habits.check_in(run.id).streak.slots == 4
         assert again.events == ()
-        facts = read(store, lambda s: s.habits.facts("ada", run.id))
+        facts = read(store, lambda s: s.port(HABITS).facts("ada", run.id))
         assert sorted(facts, key=lambda fact: fact.id) == [
             Archived(archived.id, run.id, "ada", NOW + days(3), TODAY + days(3)),
             Restored(restored.id, run.id, "ada", NOW + days(53), TODAY + days(53)),

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from habitkit.coins.audit.domain.model import LedgerLine
 from habitkit.coins.domain.model import Settled
+from habitkit.coins.store import AUDIT, COINS
 from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 from habitkit.testing.contracts._sample_ledger import (
@@ -41,7 +42,7 @@ class ExportCases(LedgerFixture):
             start = None if after is None else an_id(after)
             return read(
                 sample_ledger.store,
-                lambda stores: stores.coins.audit.accounts(start, limit, owner=owner),
+                lambda stores: stores.port(AUDIT).accounts(start, limit, owner=owner),
             )
 
         assert accounts(None, 9) == [MINT, WALLET, BOBS]
@@ -56,7 +57,7 @@ class ExportCases(LedgerFixture):
 
         assert sample_ledger.stored() == sample_ledger.state
         assert (
-            read(sample_ledger.store, lambda stores: stores.coins.audit.account(an_id(99))) is None
+            read(sample_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(99))) is None
         )
 
     def test_lines_are_entries_with_all_facts_of_their_transfers(
@@ -76,13 +77,13 @@ class ExportCases(LedgerFixture):
 
     def test_entitlements_come_by_their_key(self, sample_ledger: SampleLedger) -> None:
         rows = [Settled(f"done:{n}", "coin", n) for n in range(5)]
-        write(sample_ledger.store, lambda stores: stores.coins.settle("ada", rows[::-1]))
-        write(sample_ledger.store, lambda stores: stores.coins.settle("bob", rows[:1]))
+        write(sample_ledger.store, lambda stores: stores.port(COINS).settle("ada", rows[::-1]))
+        write(sample_ledger.store, lambda stores: stores.port(COINS).settle("bob", rows[:1]))
 
         def page(owner: str, after: str | None, limit: int) -> list[Settled]:
             return read(
                 sample_ledger.store,
-                lambda stores: stores.coins.audit.entitlements(owner, after, limit),
+                lambda stores: stores.port(AUDIT).entitlements(owner, after, limit),
             )
 
         assert page("ada", None, 9) == rows
@@ -95,11 +96,11 @@ class ExportCases(LedgerFixture):
     ) -> None:
         keys = sorted(["done:1", "Done:1", "done:10", "done:2", "~", *STRANGE_TEXTS])
         rows = [Settled(key, "coin", 1) for key in keys]
-        write(sample_ledger.store, lambda stores: stores.coins.settle("ada", rows[::-1]))
+        write(sample_ledger.store, lambda stores: stores.port(COINS).settle("ada", rows[::-1]))
 
         def paged(stores: Stores) -> list[Settled]:
-            paged = stores.coins.audit.entitlements("ada", None, 2)
-            while page := stores.coins.audit.entitlements("ada", paged[-1].key, 2):
+            paged = stores.port(AUDIT).entitlements("ada", None, 2)
+            while page := stores.port(AUDIT).entitlements("ada", paged[-1].key, 2):
                 paged += page
             return paged
 
@@ -133,8 +134,8 @@ class ExportCases(LedgerFixture):
         entries, transfer = read(
             sample_ledger.store,
             lambda stores: (
-                stores.coins.entries(WALLET.id, None, 1, newest_first=False),
-                stores.coins.transfer(an_id(20)),
+                stores.port(COINS).entries(WALLET.id, None, 1, newest_first=False),
+                stores.port(COINS).transfer(an_id(20)),
             ),
         )
         assert (entries[0].memo, entries[0].metadata, entries[0].amount) == (None, None, 1)
@@ -148,7 +149,7 @@ class ExportCases(LedgerFixture):
 
         assert [line.memo for line in lines_of(sample_ledger, BOBS)] == [None]
         forget_bobs = write(
-            sample_ledger.store, lambda stores: stores.coins.audit.forget(BOBS.id, 0, 99)
+            sample_ledger.store, lambda stores: stores.port(AUDIT).forget(BOBS.id, 0, 99)
         )
         assert forget_bobs == 0
 
@@ -176,5 +177,5 @@ def _line(seq: int, of: Transfer, amount: int, balance: int) -> LedgerLine:
 
 def _forget(sample_ledger: SampleLedger, after: int, last: int) -> int:
     return write(
-        sample_ledger.store, lambda stores: stores.coins.audit.forget(WALLET.id, after, last)
+        sample_ledger.store, lambda stores: stores.port(AUDIT).forget(WALLET.id, after, last)
     )

@@ -27,6 +27,7 @@ from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.streaks import Snapshot
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 
@@ -82,9 +83,10 @@ class FactStoreCases(Contract):
         assert _found(store, "ada", None) == _by_id((*about_run, *about_walk, *of_ada))
         assert _found(store, "bob", None) == []
         for fact in (*about_run, *of_ada):
-            assert read(store, lambda s, sought=fact.id: s.habits.fact(sought)) == fact  # type: ignore[misc]
-            assert read(store, lambda s, sought=fact.id: s.habits.owner_of_fact(sought)) == "ada"  # type: ignore[misc]
-        assert read(store, lambda s: s.habits.fact(NO_ID)) is None
+            assert read(store, lambda s, sought=fact.id: s.port(HABITS).fact(sought)) == fact  # type: ignore[misc]
+            owner = read(store, lambda s, sought=fact.id: s.port(HABITS).owner_of_fact(sought))  # type: ignore[misc]
+            assert owner == "ada"
+        assert read(store, lambda s: s.port(HABITS).fact(NO_ID)) is None
 
     def test_facts_come_back_with_the_types_they_had(self, store: Store) -> None:
         _add(store, RUN)
@@ -100,12 +102,12 @@ class FactStoreCases(Contract):
         _check_in(store, 1, 1)
         void = Void(UUID(int=2), RUN.id, "ada", UUID(int=1), NOW)
 
-        write(store, lambda stores: _locked(stores).habits.add_void(void))
+        write(store, lambda stores: _locked(stores).port(HABITS).add_void(void))
 
-        assert read(store, lambda s: s.habits.fact(UUID(int=1))) is None
+        assert read(store, lambda s: s.port(HABITS).fact(UUID(int=1))) is None
         kinds = {type(fact) for fact in _found(store, "ada", RUN.id)}
         assert kinds <= {Void}
-        assert read(store, lambda s: s.habits.check_in(UUID(int=1))) == (_fact(1, 1), True)
+        assert read(store, lambda s: s.port(HABITS).check_in(UUID(int=1))) == (_fact(1, 1), True)
 
     def test_a_fact_of_any_kind_is_added_once_and_of_several_none_if_one_is_known(
         self, store: Store
@@ -146,22 +148,22 @@ class FactStoreCases(Contract):
             evolve(RUN, position=999),
             RUN,
         ):
-            write(store, lambda stores, new=new: _locked(stores).habits.put(new))  # type: ignore[misc]
+            write(store, lambda stores, new=new: _locked(stores).port(HABITS).put(new))  # type: ignore[misc]
 
-            assert read(store, lambda s: s.habits.get(RUN.id)) == new
-            assert read(store, lambda s: s.habits.of_owner("ada", None, 9)) == [new, WALK]
+            assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == new
+            assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 9)) == [new, WALK]
 
     @pytest.mark.parametrize("amount", [5, 2.5, 0.1, 1, 0, 1e-300, 1e300, 0.1 + 0.2, 2**53])
     def test_amounts_come_back_exactly(self, store: Store, amount: float) -> None:
         _add(store, RUN)
         _check_in(store, 1, amount)
 
-        stored = read(store, lambda s: s.habits.check_in(UUID(int=1)))
+        stored = read(store, lambda s: s.port(HABITS).check_in(UUID(int=1)))
 
         assert stored is not None
         assert stored == (_fact(1, amount), False)
-        assert read(store, lambda s: s.habits.live(RUN.id)) == [_fact(1, amount)]
-        assert read(store, lambda s: s.habits.on_day(RUN.id, TODAY)) == [_fact(1, amount)]
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == [_fact(1, amount)]
+        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == [_fact(1, amount)]
         assert repr(float(stored[0].amount)) == repr(float(amount))
 
     def test_habits_of_every_kind_come_back_as_they_were(self, store: Store) -> None:
@@ -180,9 +182,9 @@ class FactStoreCases(Contract):
         ]
         _add(store, *made)
 
-        assert read(store, lambda s: s.habits.of_owner("ada", None, 99)) == made
+        assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 99)) == made
         for habit in made:
-            stored = read(store, lambda s, sought=habit.id: s.habits.get(sought))  # type: ignore[misc]
+            stored = read(store, lambda s, sought=habit.id: s.port(HABITS).get(sought))  # type: ignore[misc]
             assert stored == habit
 
 
@@ -197,13 +199,13 @@ class SweepOrderCases(Contract):
             _snapshot(WALK)._replace(bitmap=b"1x1", best=1),
         ]
         for snapshot in (*kept, _snapshot(bobs)):
-            write(store, lambda stores, it=snapshot: stores.streaks.put(it))  # type: ignore[misc]
+            write(store, lambda stores, it=snapshot: stores.port(STREAKS).put(it))  # type: ignore[misc]
 
-        snapshots = read(store, lambda s: s.streaks.of_owner("ada"))
+        snapshots = read(store, lambda s: s.port(STREAKS).of_owner("ada"))
 
         assert sorted(snapshots, key=lambda it: it.habit_id) == kept
-        assert read(store, lambda s: s.streaks.of_owner("nobody")) == []
-        assert read(store, lambda s: s.streaks.get(RUN.id)) == kept[0]
+        assert read(store, lambda s: s.port(STREAKS).of_owner("nobody")) == []
+        assert read(store, lambda s: s.port(STREAKS).get(RUN.id)) == kept[0]
 
     def test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit(self, store: Store) -> None:
         moment = timedelta(microseconds=1)
@@ -214,16 +216,16 @@ class SweepOrderCases(Contract):
         _add(store, *habits)
         for habit, sweep_at in zip(habits, instants, strict=True):
             it = _snapshot(habit, sweep_at=sweep_at)
-            write(store, lambda stores, it=it: stores.streaks.put(it))  # type: ignore[misc]
+            write(store, lambda stores, it=it: stores.port(STREAKS).put(it))  # type: ignore[misc]
 
         due = [(habits[n].owner, habits[n].id) for n in (1, 0, 5, 2)]
 
-        assert read(store, lambda s: s.streaks.to_sweep(NOW, 10)) == due
-        assert read(store, lambda s: s.streaks.to_sweep(NOW, 2)) == due[:2]
-        assert read(store, lambda s: s.streaks.to_sweep(NOW - days(10), 10)) == []
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 10)) == due
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 2)) == due[:2]
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW - days(10), 10)) == []
         swept = _snapshot(habits[1])._replace(rev=2)
-        write(store, lambda stores: stores.streaks.put(swept))
-        assert read(store, lambda s: s.streaks.to_sweep(NOW, 10)) == due[1:]
+        write(store, lambda stores: stores.port(STREAKS).put(swept))
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 10)) == due[1:]
 
 
 def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
@@ -262,7 +264,7 @@ def _by_id(facts: Iterable[OtherFact]) -> list[OtherFact]:
 
 
 def _found(store: Store, owner: str, habit_id: UUID | None) -> list[OtherFact]:
-    return _by_id(read(store, lambda stores: stores.habits.facts(owner, habit_id)))
+    return _by_id(read(store, lambda stores: stores.port(HABITS).facts(owner, habit_id)))
 
 
 def _fact(n: int, amount: float) -> CheckIn:
@@ -271,7 +273,7 @@ def _fact(n: int, amount: float) -> CheckIn:
 
 
 def _check_in(store: Store, n: int, amount: float) -> None:
-    write(store, lambda stores: _locked(stores).habits.add_check_ins((_fact(n, amount),)))
+    write(store, lambda stores: _locked(stores).port(HABITS).add_check_ins((_fact(n, amount),)))
 
 
 def _snapshot(habit: Habit, **values: Any) -> Snapshot:
@@ -285,8 +287,8 @@ def _locked(stores: Stores, owner: str = "ada") -> Stores:
 
 def _add(store: Store, *habits: Habit) -> None:
     for habit in habits:
-        write(store, lambda stores, it=habit: _locked(stores, it.owner).habits.add(it))  # type: ignore[misc]
+        write(store, lambda stores, it=habit: _locked(stores, it.owner).port(HABITS).add(it))  # type: ignore[misc]
 
 
 def _put(store: Store, facts: Sequence[OtherFact], owner: str = "ada") -> None:
-    write(store, lambda stores: _locked(stores, owner).habits.add_facts(facts))
+    write(store, lambda stores: _locked(stores, owner).port(HABITS).add_facts(facts))

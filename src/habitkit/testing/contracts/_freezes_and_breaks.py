@@ -12,6 +12,7 @@ from habitkit.errors import IdempotencyConflict, InvalidHabit
 from habitkit.events import Retracted
 from habitkit.habits.domain.facts import FreezeGranted
 from habitkit.habits.domain.model import FreezeRule, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
@@ -51,7 +52,7 @@ class MendingCases(RunCases):
         assert kit.streaks.state(run.id).streak.slots == 0
         about = granted.id, run.id, "ada", NOW + days(3), TODAY + days(3)
         fact = FreezeGranted(*about, 2, TODAY + days(9))
-        assert read(store, lambda s: s.habits.fact(granted.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(granted.id)) == fact
 
     def test_a_late_check_in_gives_a_freeze_back(self, kit: TestKit, run: Habit) -> None:
         live(kit, run, 3)
@@ -97,7 +98,7 @@ class MendingCases(RunCases):
             kit.habits.grant_freeze(run.id, expires_day=TODAY - days(1))
         with pytest.raises(InvalidHabit):
             kit.habits.grant_freeze(run.id, effective_day=TODAY + days(2), expires_day=TODAY)
-        assert read(store, lambda s: s.habits.facts("ada", None)) == []
+        assert read(store, lambda s: s.port(HABITS).facts("ada", None)) == []
 
     def test_a_missed_slot_is_repaired_while_it_can_be_mended(
         self, kit: TestKit, run: Habit
@@ -126,7 +127,7 @@ class MendingCases(RunCases):
         kit.clock.set(datetime(2026, 1, 7, tzinfo=UTC) + MOMENT)
         with pytest.raises(InvalidHabit):
             kit.habits.repair(run.id, TODAY + days(3))
-        assert read(store, lambda s: s.habits.facts("ada", None)) == []
+        assert read(store, lambda s: s.port(HABITS).facts("ada", None)) == []
         kit.habits.repair(run.id, TODAY + days(4))
         with pytest.raises(InvalidHabit):
             kit.habits.repair(run.id, TODAY + days(4))  # it is mended already
@@ -143,7 +144,7 @@ class MendingCases(RunCases):
             assert call(1) == call(1)
             with pytest.raises(IdempotencyConflict):
                 call(2)
-        assert len(read(store, lambda s: s.habits.facts("ada", None))) == 2
+        assert len(read(store, lambda s: s.port(HABITS).facts("ada", None))) == 2
 
 
 class BreakCases(RunCases):

@@ -11,6 +11,7 @@ import pytest
 from habitkit.errors import IdempotencyConflict, InvalidHabit
 from habitkit.habits.domain.facts import ScheduleChanged
 from habitkit.habits.domain.model import DayClock, Goal, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._freezes_and_breaks import breaks
@@ -161,7 +162,7 @@ class GoalCases(RunCases):
         assert [(slot.first, slot.status) for slot in slots] == [(TODAY, "DONE"), (monday, "DONE")]
         about = changed.id, run.id, "ada", NOW, TODAY + days(1)
         fact = ScheduleChanged(*about, Schedule.weekdays("mon"), Goal.at_least(5, "km"))
-        assert read(store, lambda s: s.habits.fact(changed.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(changed.id)) == fact
         assert kit.habits.get(run.id).schedule == DAILY
         kit.habits.undo(changed.id)
         assert kit.streaks.explain(run.id, monday).goal == Goal.done()
@@ -204,7 +205,7 @@ class GoalCases(RunCases):
         kit.habits.change_schedule(run.id, DAILY, idempotency_key="k")
         with pytest.raises(IdempotencyConflict):
             kit.habits.change_schedule(run.id, Schedule.quota(2), idempotency_key="k")
-        assert len(read(store, lambda s: s.habits.facts("ada", None))) == 1
+        assert len(read(store, lambda s: s.port(HABITS).facts("ada", None))) == 1
 
 
 def _emitted(kit: TestKit) -> set[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import habitkit.testing
 from habitkit.backends.memory import MemoryStore
 from habitkit.habits.domain.model import Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._derived_state import state_of
 from habitkit.testing.contracts._processes import PROCESSES, in_processes
@@ -42,7 +43,7 @@ class HabitRaces(Contract):
         all_of(partial(work, thread) for thread in range(THREADS))
 
         count = THREADS * EACH
-        assert len(read(store, lambda stores: stores.habits.live(habit.id))) == count
+        assert len(read(store, lambda stores: stores.port(HABITS).live(habit.id))) == count
         assert kit.streaks.state(habit.id).streak.slots == count
         assert kit.streaks.rebuild(habit.id).repaired == ()
         assert revisions(kit, "ada") == list(range(1, count + 2))
@@ -66,7 +67,7 @@ class HabitRaces(Contract):
 
         assert len({done.id for done in results}) == THREADS
         assert sum(bool(done.events) for done in results) == 1
-        assert len(read(store, lambda stores: stores.habits.live(habit.id))) == THREADS
+        assert len(read(store, lambda stores: stores.port(HABITS).live(habit.id))) == THREADS
         assert [e.type for e in events_of(kit, "ada")].count("HabitCompleted") == 1
 
     def test_one_key_used_by_many_threads_checks_in_once(self, kit: TestKit, store: Store) -> None:
@@ -75,7 +76,7 @@ class HabitRaces(Contract):
         results = all_of([partial(kit.habits.check_in, habit.id, idempotency_key="k")] * THREADS)
 
         assert results == [results[0]] * THREADS
-        assert len(read(store, lambda stores: stores.habits.live(habit.id))) == 1
+        assert len(read(store, lambda stores: stores.port(HABITS).live(habit.id))) == 1
 
     def test_one_check_in_undone_by_many_threads_is_undone_once(self, kit: TestKit) -> None:
         habit = kit.habits.create("ada", "Run", Schedule.daily())
@@ -96,7 +97,7 @@ class HabitRaces(Contract):
         counts = all_of([partial(kit.habits.backfill, habit.id, history, source="s")] * THREADS)
 
         assert sorted(counts) == [0] * (THREADS - 1) + [30]
-        assert len(read(store, lambda stores: stores.habits.live(habit.id))) == 30
+        assert len(read(store, lambda stores: stores.port(HABITS).live(habit.id))) == 30
 
     def test_check_ins_of_many_processes_are_all_there(
         self, kit: TestKit, store: Store, request: pytest.FixtureRequest
@@ -110,7 +111,7 @@ class HabitRaces(Contract):
         )
 
         count = PROCESSES * EACH
-        assert len(read(store, lambda stores: stores.habits.live(habit.id))) == count
+        assert len(read(store, lambda stores: stores.port(HABITS).live(habit.id))) == count
         assert kit.streaks.state(habit.id).streak.slots == count
         assert kit.streaks.rebuild(habit.id).repaired == ()
         assert revisions(kit, "ada") == list(range(1, count + 2))

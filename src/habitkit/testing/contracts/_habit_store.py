@@ -14,6 +14,7 @@ from attrs import evolve
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Schedule, Void
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, days
 
@@ -39,8 +40,8 @@ class HabitStoreCases(Contract):
         with pytest.raises(Duplicate):
             _add(store, evolve(RUN, title="Walk"))
 
-        assert read(store, lambda stores: stores.habits.get(RUN.id)) == RUN
-        assert read(store, lambda stores: stores.habits.get(NO_ID)) is None
+        assert read(store, lambda stores: stores.port(HABITS).get(RUN.id)) == RUN
+        assert read(store, lambda stores: stores.port(HABITS).get(NO_ID)) is None
 
     def test_owners_are_found_by_habit_and_by_fact(self, store: Store) -> None:
         _add(store, RUN)
@@ -48,10 +49,10 @@ class HabitStoreCases(Contract):
 
         def owners(stores: Stores) -> list[str | None]:
             return [
-                stores.habits.owner_of(RUN.id),
-                stores.habits.owner_of(NO_ID),
-                stores.habits.owner_of_fact(_fact(1).id),
-                stores.habits.owner_of_fact(RUN.id),
+                stores.port(HABITS).owner_of(RUN.id),
+                stores.port(HABITS).owner_of(NO_ID),
+                stores.port(HABITS).owner_of_fact(_fact(1).id),
+                stores.port(HABITS).owner_of_fact(RUN.id),
             ]
 
         assert read(store, owners) == ["ada", None, "ada", None]
@@ -65,15 +66,15 @@ class HabitStoreCases(Contract):
         ordered = sorted(made, key=lambda habit: habit.id)
 
         def page(after: UUID | None, limit: int) -> list[Habit]:
-            return read(store, lambda stores: stores.habits.of_owner("ada", after, limit))
+            return read(store, lambda stores: stores.port(HABITS).of_owner("ada", after, limit))
 
         assert page(None, 10) == ordered
         assert page(None, 2) == ordered[:2]
         assert page(ordered[1].id, 2) == ordered[2:4]
         assert page(UUID(int=(4 << 64) + 1), 9) == ordered[4:]
-        of_all = read(store, lambda stores: stores.habits.page(ordered[3].id, 9))
+        of_all = read(store, lambda stores: stores.port(HABITS).page(ordered[3].id, 9))
         assert of_all == [ordered[4], bobs]
-        assert read(store, lambda stores: stores.habits.page(None, 3)) == ordered[:3]
+        assert read(store, lambda stores: stores.port(HABITS).page(None, 3)) == ordered[:3]
 
     def test_a_fact_is_added_once_and_of_several_none_if_one_is_known(self, store: Store) -> None:
         _add(store, RUN)
@@ -82,8 +83,10 @@ class HabitStoreCases(Contract):
         with pytest.raises(Duplicate):
             _put(store, _fact(2), _fact(1, note="again"))
 
-        assert read(store, lambda stores: stores.habits.live(RUN.id)) == [_fact(1)]
-        assert read(store, lambda s: s.habits.known([_fact(2).id, _fact(1).id])) == {_fact(1).id}
+        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == [_fact(1)]
+        assert read(store, lambda s: s.port(HABITS).known([_fact(2).id, _fact(1).id])) == {
+            _fact(1).id
+        }
 
     def test_a_fact_comes_back_as_it_was(self, store: Store) -> None:
         fact = _fact(1, note=None)
@@ -95,7 +98,7 @@ class HabitStoreCases(Contract):
 
         for check_in in (fact, odd):
             assert read(store, partial(_check_in, check_in.id)) == (check_in, False)
-        assert read(store, lambda stores: stores.habits.check_in(NO_ID)) is None
+        assert read(store, lambda stores: stores.port(HABITS).check_in(NO_ID)) is None
 
     def test_a_fact_is_voided_once(self, store: Store) -> None:
         _add(store, RUN)
@@ -105,11 +108,11 @@ class HabitStoreCases(Contract):
         with pytest.raises(Duplicate):
             _void(store, 1, void_id=99)
 
-        assert read(store, lambda s: s.habits.check_in(_fact(1).id)) == (_fact(1), True)
-        assert read(store, lambda s: s.habits.on_day(RUN.id, TODAY)) == [_fact(2)]
-        assert read(store, lambda s: s.habits.live(RUN.id)) == [_fact(2)]
+        assert read(store, lambda s: s.port(HABITS).check_in(_fact(1).id)) == (_fact(1), True)
+        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == [_fact(2)]
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == [_fact(2)]
         both = {_fact(1).id, _fact(2).id}
-        assert read(store, lambda s: s.habits.known([*both, NO_ID])) == both
+        assert read(store, lambda s: s.port(HABITS).known([*both, NO_ID])) == both
 
     def test_a_void_may_come_before_what_it_takes_back(self, store: Store) -> None:
         _add(store, RUN)
@@ -117,8 +120,11 @@ class HabitStoreCases(Contract):
 
         _put(store, _fact(1))
 
-        assert read(store, lambda stores: stores.habits.check_in(_fact(1).id)) == (_fact(1), True)
-        assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
+        assert read(store, lambda stores: stores.port(HABITS).check_in(_fact(1).id)) == (
+            _fact(1),
+            True,
+        )
+        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []
 
     def test_voided_facts_are_delivered_with_the_instant_of_their_void(self, store: Store) -> None:
         other = evolve(RUN, id=UUID(int=4))
@@ -131,7 +137,7 @@ class HabitStoreCases(Contract):
         _void(store, 5)  # of a fact that has not come yet
 
         def voided(habit_id: UUID) -> list[tuple[int, datetime]]:
-            voided = read(store, lambda stores: stores.habits.voided(habit_id))
+            voided = read(store, lambda stores: stores.port(HABITS).voided(habit_id))
             return sorted((fact.id.int, at) for fact, at in voided)
 
         assert voided(RUN.id) == [(1, NOW + timedelta(microseconds=1)), (3, NOW + days(9))]
@@ -150,7 +156,7 @@ class HabitStoreCases(Contract):
         _void(store, 4)
 
         def notes(owner: str) -> list[tuple[UUID, str]]:
-            return sorted(read(store, lambda stores: stores.habits.notes(owner)))
+            return sorted(read(store, lambda stores: stores.port(HABITS).notes(owner)))
 
         assert notes("ada") == sorted([(RUN.id, "n1"), (RUN.id, ""), (swim.id, "it's 5 km\n")])
         assert notes("Ada") == [(others_habit.id, "n6")]
@@ -173,9 +179,9 @@ class HabitStoreCases(Contract):
         def order(query: Callable[[Stores], list[CheckIn]]) -> list[int]:
             return [fact.id.int for fact in read(store, query)]
 
-        assert order(lambda stores: stores.habits.live(RUN.id)) == [2, 1, 5, 3, 4]
-        assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY)) == [5, 3, 4]
-        assert order(lambda stores: stores.habits.on_day(RUN.id, TODAY - days(9))) == []
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id)) == [2, 1, 5, 3, 4]
+        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY)) == [5, 3, 4]
+        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY - days(9))) == []
 
     def test_facts_may_be_asked_for_from_a_day_on(self, store: Store) -> None:
         swim, none = evolve(RUN, id=UUID(int=4)), UUID(int=5)
@@ -187,13 +193,13 @@ class HabitStoreCases(Contract):
         _void(store, 5)
 
         def live(stores: Stores) -> list[CheckIn]:
-            return stores.habits.live(RUN.id, TODAY - days(3))
+            return stores.port(HABITS).live(RUN.id, TODAY - days(3))
 
         def voided(stores: Stores) -> list[tuple[CheckIn, datetime]]:
-            return stores.habits.voided(RUN.id, TODAY - days(4))
+            return stores.port(HABITS).voided(RUN.id, TODAY - days(4))
 
         def recent(days: dict[UUID, date | None]) -> list[int]:
-            recent = read(store, lambda stores: stores.habits.recent(days))
+            recent = read(store, lambda stores: stores.port(HABITS).recent(days))
             return sorted(fact.id.int for fact in recent)
 
         assert [fact.id.int for fact in read(store, live)] == [3, 1]
@@ -214,7 +220,7 @@ class HabitStoreCases(Contract):
         _put(store, *(evolve(_fact(n), habit_id=habit.id) for n, habit in enumerate(habits, 1)))
 
         def recent(stores: Stores) -> list[CheckIn]:
-            return stores.habits.recent(dict.fromkeys([habit.id for habit in habits], TODAY))
+            return stores.port(HABITS).recent(dict.fromkeys([habit.id for habit in habits], TODAY))
 
         assert sorted(fact.id.int for fact in read(store, recent)) == list(range(1, 251))
 
@@ -223,14 +229,14 @@ class HabitStoreCases(Contract):
         _put(store, _fact(1))
         asked = [UUID(int=n) for n in range(1, MAX_BACKDATE_DAYS + 1)]
 
-        assert read(store, lambda stores: stores.habits.known(asked)) == {_fact(1).id}
-        assert read(store, lambda stores: stores.habits.known([])) == set()
+        assert read(store, lambda stores: stores.port(HABITS).known(asked)) == {_fact(1).id}
+        assert read(store, lambda stores: stores.port(HABITS).known([])) == set()
 
     def test_adding_no_facts_does_nothing(self, store: Store) -> None:
         _add(store, RUN)
         _put(store)
 
-        assert read(store, lambda stores: stores.habits.live(RUN.id)) == []
+        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []
 
 
 def _fact(n: int, *, day: date = TODAY, at: datetime = NOW, **values: Any) -> CheckIn:
@@ -241,7 +247,7 @@ def _fact(n: int, *, day: date = TODAY, at: datetime = NOW, **values: Any) -> Ch
 def _add(store: Store, habit: Habit) -> None:
     def work(stores: Stores) -> None:
         stores.owners.lock(habit.owner)
-        stores.habits.add(habit)
+        stores.port(HABITS).add(habit)
 
     write(store, work)
 
@@ -249,7 +255,7 @@ def _add(store: Store, habit: Habit) -> None:
 def _put(store: Store, *facts: CheckIn) -> None:
     def work(stores: Stores) -> None:
         stores.owners.lock("ada")
-        stores.habits.add_check_ins(facts)
+        stores.port(HABITS).add_check_ins(facts)
 
     write(store, work)
 
@@ -261,10 +267,10 @@ def _void(
 
     def work(stores: Stores) -> None:
         stores.owners.lock("ada")
-        stores.habits.add_void(void)
+        stores.port(HABITS).add_void(void)
 
     write(store, work)
 
 
 def _check_in(fact_id: UUID, stores: Stores) -> tuple[CheckIn, bool] | None:
-    return stores.habits.check_in(fact_id)
+    return stores.port(HABITS).check_in(fact_id)

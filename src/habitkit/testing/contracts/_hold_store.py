@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
+from habitkit.coins.store import AUDIT, HOLDS
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW
@@ -145,7 +146,7 @@ class HoldStoreCases(Contract):
         ) -> int:
             return read(
                 escrow.store,
-                lambda stores: stores.coins.holds.lapsed(
+                lambda stores: stores.port(HOLDS).lapsed(
                     owner, currency, at, still_open=still_open
                 ),
             )
@@ -173,7 +174,7 @@ class HoldStoreCases(Contract):
 
         def overdue(seconds: int, limit: int = 9, **of: str) -> list[int]:
             at = NOW + seconds * SECOND
-            overdue = read(escrow.store, lambda stores: stores.coins.holds.overdue(at, limit, **of))
+            overdue = read(escrow.store, lambda stores: stores.port(HOLDS).overdue(at, limit, **of))
             return [hold.id.int for hold in overdue]
 
         assert [overdue(n) for n in (-1, 0, 1, 3)] == [[], [23], [23, 21, 22], [23, 21, 22, 20]]
@@ -194,7 +195,7 @@ class HoldStoreCases(Contract):
         _end(escrow, a_hold(22, 3, 100, state="settled", settled=1, ended_at=NOW))
 
         def held(owner: str, currency: str = "coin") -> int:
-            return read(escrow.store, lambda stores: stores.coins.audit.held(owner, currency))
+            return read(escrow.store, lambda stores: stores.port(AUDIT).held(owner, currency))
 
         assert [held("ada"), held("bob"), held("ada", "gem"), held("cyd")] == [11, 1000, 10_000, 0]
 
@@ -202,17 +203,17 @@ class HoldStoreCases(Contract):
 def _add(escrow: SampleLedger, *holds: Hold) -> None:
     def work(stores: Stores) -> None:
         for hold in holds:
-            stores.coins.holds.add(hold)
+            stores.port(HOLDS).add(hold)
 
     write(escrow.store, work)
 
 
 def _end(escrow: SampleLedger, hold: Hold) -> None:
-    write(escrow.store, lambda stores: stores.coins.holds.end(hold))
+    write(escrow.store, lambda stores: stores.port(HOLDS).end(hold))
 
 
 def _get(escrow: SampleLedger, number: int) -> Hold | None:
-    return read(escrow.store, lambda stores: stores.coins.holds.get(an_id(number)))
+    return read(escrow.store, lambda stores: stores.port(HOLDS).get(an_id(number)))
 
 
 def _page(
@@ -226,5 +227,5 @@ def _page(
 ) -> list[Hold]:
     return read(
         escrow.store,
-        lambda stores: stores.coins.holds.page(owner, currency, after, limit, open_at=open_at),
+        lambda stores: stores.port(HOLDS).page(owner, currency, after, limit, open_at=open_at),
     )

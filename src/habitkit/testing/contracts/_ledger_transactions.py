@@ -10,6 +10,7 @@ import pytest
 
 from habitkit.coins.audit.domain.model import Block, Digest
 from habitkit.coins.domain.model import Settled
+from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW
@@ -47,8 +48,10 @@ class LedgerTransactionCases(Contract):
         posted.move(21, MINT, WALLET, 5, memo="ho")
         for number in (22, 23):
             posted.move(number, WALLET, ESCROW, kind="reserve")
-            write(store, lambda stores, n=number: stores.coins.holds.add(a_hold(n, n)))  # type: ignore[misc]
-        write(store, lambda stores: stores.coins.settle("ada", [Settled("done:1", "coin", 10)]))
+            write(store, lambda stores, n=number: stores.port(HOLDS).add(a_hold(n, n)))  # type: ignore[misc]
+        write(
+            store, lambda stores: stores.port(COINS).settle("ada", [Settled("done:1", "coin", 10)])
+        )
         return posted
 
     def test_a_transaction_sees_what_it_has_posted(self, store: Store) -> None:
@@ -59,14 +62,14 @@ class LedgerTransactionCases(Contract):
 
         def work(stores: Stores) -> list[object]:
             stores.owners.lock("ada")
-            stores.coins.open([WALLET])
-            stores.coins.post([a_transfer(20, 7)], moves)
-            entries = stores.coins.entries(WALLET.id, None, 9, newest_first=True)
+            stores.port(COINS).open([WALLET])
+            stores.port(COINS).post([a_transfer(20, 7)], moves)
+            entries = stores.port(COINS).entries(WALLET.id, None, 9, newest_first=True)
             return [
-                sorted(stores.coins.accounts(("ada",), "coin")),
+                sorted(stores.port(COINS).accounts(("ada",), "coin")),
                 [(entry.seq, entry.balance) for entry in entries],
-                stores.coins.balance_at(WALLET.id, NOW),
-                stores.coins.transfer(an_id(20)),
+                stores.port(COINS).balance_at(WALLET.id, NOW),
+                stores.port(COINS).transfer(an_id(20)),
             ]
 
         accounts, *others = write(store, work)
@@ -79,8 +82,8 @@ class LedgerTransactionCases(Contract):
 
         def work(stores: Stores) -> None:
             stores.owners.lock("ada")
-            stores.coins.post([a_transfer(30)], first)
-            stores.coins.post([a_transfer(31, 2)], second)
+            stores.port(COINS).post([a_transfer(30)], first)
+            stores.port(COINS).post([a_transfer(31, 2)], second)
 
         write(posted.store, work)
 
@@ -91,14 +94,14 @@ class LedgerTransactionCases(Contract):
 
         def work(stores: Stores) -> list[object]:
             stores.owners.lock("ada")
-            stores.coins.holds.add(a_hold(20, 30, 7, expires_at=NOW))
-            stores.coins.holds.end(released)
+            stores.port(HOLDS).add(a_hold(20, 30, 7, expires_at=NOW))
+            stores.port(HOLDS).end(released)
             return [
-                [hold.seq for hold in stores.coins.holds.page("ada", "coin", None, 9, open_at=NOW)],
-                stores.coins.holds.get(an_id(22)),
-                [hold.seq for hold in stores.coins.holds.overdue(NOW, 9)],
-                stores.coins.holds.lapsed("ada", "coin", NOW, still_open=True),
-                stores.coins.audit.held("ada", "coin"),
+                [hold.seq for hold in stores.port(HOLDS).page("ada", "coin", None, 9, open_at=NOW)],
+                stores.port(HOLDS).get(an_id(22)),
+                [hold.seq for hold in stores.port(HOLDS).overdue(NOW, 9)],
+                stores.port(HOLDS).lapsed("ada", "coin", NOW, still_open=True),
+                stores.port(AUDIT).held("ada", "coin"),
             ]
 
         assert write(posted.store, work) == [[23], released, [30], 7, 8]
@@ -111,13 +114,15 @@ class LedgerTransactionCases(Contract):
         moves = posted.moves(30, (WALLET, -5), (MINT, 5))
 
         def change(stores: Stores) -> None:
-            stores.coins.open([BOBS])
-            stores.coins.post([back], moves)
-            stores.coins.set_floor(WALLET.id, -9, 0)
-            stores.coins.settle("ada", [Settled("done:1", "coin", 0), Settled("new", "coin", 1)])
-            stores.coins.holds.add(a_hold(21, 99))
-            stores.coins.holds.end(a_hold(22, 22, state="released", ended_at=NOW))
-            stores.coins.audit.forget(WALLET.id, 0, 9)
+            stores.port(COINS).open([BOBS])
+            stores.port(COINS).post([back], moves)
+            stores.port(COINS).set_floor(WALLET.id, -9, 0)
+            stores.port(COINS).settle(
+                "ada", [Settled("done:1", "coin", 0), Settled("new", "coin", 1)]
+            )
+            stores.port(HOLDS).add(a_hold(21, 99))
+            stores.port(HOLDS).end(a_hold(22, 22, state="released", ended_at=NOW))
+            stores.port(AUDIT).forget(WALLET.id, 0, 9)
 
         _undone_and_done(posted.store, _ledger, change, end)
 
@@ -125,26 +130,26 @@ class LedgerTransactionCases(Contract):
     def test_what_is_undone_leaves_nothing_under_a_block_hash(
         self, posted: SampleLedger, end: str
     ) -> None:
-        write(posted.store, lambda stores: stores.coins.audit.unsealed([WALLET.id, MINT.id]))
+        write(posted.store, lambda stores: stores.port(AUDIT).unsealed([WALLET.id, MINT.id]))
 
         def change(stores: Stores) -> None:
-            stores.coins.audit.unsealed([ESCROW.id])
-            stores.coins.audit.digest([Digest(an_id(20), bytes(16), bytes(32))])
-            stores.coins.audit.seal(_block(1), more=True)
-            stores.coins.audit.seal(_block(2), more=False)
+            stores.port(AUDIT).unsealed([ESCROW.id])
+            stores.port(AUDIT).digest([Digest(an_id(20), bytes(16), bytes(32))])
+            stores.port(AUDIT).seal(_block(1), more=True)
+            stores.port(AUDIT).seal(_block(2), more=False)
 
         _undone_and_done(posted.store, _chain, change, end)
 
     def test_what_is_refused_inside_a_savepoint_leaves_the_transaction_usable(
         self, posted: SampleLedger
     ) -> None:
-        write(posted.store, lambda stores: stores.coins.audit.seal(_block(1), more=True))
+        write(posted.store, lambda stores: stores.port(AUDIT).seal(_block(1), more=True))
         refused: list[tuple[type[Exception], Callable[[Stores], None]]] = [
-            (Duplicate, lambda stores: stores.coins.open([BOBS, an_account(9, role="mint")])),
-            (IntegrityError, lambda stores: stores.coins.set_floor(WALLET.id, 99, 0)),
-            (Duplicate, lambda stores: stores.coins.holds.add(a_hold(22, 99))),
-            (IntegrityError, lambda stores: stores.coins.holds.end(a_hold(21, 1, state="expired"))),
-            (Duplicate, lambda stores: stores.coins.audit.seal(_block(1), more=False)),
+            (Duplicate, lambda stores: stores.port(COINS).open([BOBS, an_account(9, role="mint")])),
+            (IntegrityError, lambda stores: stores.port(COINS).set_floor(WALLET.id, 99, 0)),
+            (Duplicate, lambda stores: stores.port(HOLDS).add(a_hold(22, 99))),
+            (IntegrityError, lambda stores: stores.port(HOLDS).end(a_hold(21, 1, state="expired"))),
+            (Duplicate, lambda stores: stores.port(AUDIT).seal(_block(1), more=False)),
         ]
         before = read(posted.store, _ledger), read(posted.store, _chain)
 
@@ -153,7 +158,7 @@ class LedgerTransactionCases(Contract):
             for error, call in refused:
                 with pytest.raises(error), stores.savepoint():
                     call(stores)
-            stores.coins.settle("ada", [Settled("last", "coin", 1)])
+            stores.port(COINS).settle("ada", [Settled("last", "coin", 1)])
 
         write(posted.store, work)
 
@@ -191,7 +196,7 @@ def _undone_and_done(
 
 def _ledger(stores: Stores) -> dict[str, Any]:
     """Return what the ledger holds of ada, and of bob's accounts."""
-    coins = stores.coins
+    coins = stores.port(COINS)
     return {
         "accounts": sorted(coins.accounts(("ada",), "coin")),
         "bobs": coins.accounts(("bob",), "coin"),
@@ -199,15 +204,15 @@ def _ledger(stores: Stores) -> dict[str, Any]:
         "transfer": coins.transfer(an_id(30)),
         "reversal": coins.reversal_of(an_id(20)),
         "settled": coins.settled("ada", ["done:1", "new", "last"]),
-        "holds": coins.holds.page("ada", "coin", None, 99, open_at=None),
-        "open": coins.holds.page("ada", "coin", None, 99, open_at=NOW),
-        "lines": coins.audit.lines(MINT.id, 0, 99),
+        "holds": stores.port(HOLDS).page("ada", "coin", None, 99, open_at=None),
+        "open": stores.port(HOLDS).page("ada", "coin", None, 99, open_at=NOW),
+        "lines": stores.port(AUDIT).lines(MINT.id, 0, 99),
     }
 
 
 def _chain(stores: Stores) -> dict[str, Any]:
     """Return what is sealed of ada's wallet, and what is not yet."""
-    audit = stores.coins.audit
+    audit = stores.port(AUDIT)
     wallet = audit.account(WALLET.id)
     return {
         "sealed": None if wallet is None else wallet.sealed,

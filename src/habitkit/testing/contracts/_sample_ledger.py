@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
+from habitkit.coins.store import AUDIT, COINS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, days
 
@@ -91,7 +92,7 @@ class SampleLedger:
 
         def work(stores: Stores) -> None:
             stores.owners.lock_all(sorted({account.owner for account in accounts}))
-            stores.coins.open(accounts)
+            stores.port(COINS).open(accounts)
 
         write(store, work)
 
@@ -115,7 +116,7 @@ class SampleLedger:
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Post in a transaction of its own."""
-        write(self.store, lambda stores: stores.coins.post(transfers, moves))
+        write(self.store, lambda stores: stores.port(COINS).post(transfers, moves))
 
     def move(
         self,
@@ -136,7 +137,7 @@ class SampleLedger:
         """Return the accounts as the store has them."""
 
         def query(stores: Stores) -> dict[UUID, Account]:
-            accounts = {id_: stores.coins.audit.account(id_) for id_ in self.state}
+            accounts = {id_: stores.port(AUDIT).account(id_) for id_ in self.state}
             return {id_: account for id_, account in accounts.items() if account is not None}
 
         return read(self.store, query)
@@ -162,7 +163,7 @@ def balances_of(store: Store, owner: str, currency: str = "coin") -> dict[str, i
     """Return the balances of an owner's accounts by their role."""
 
     def query(stores: Stores) -> dict[str, int]:
-        accounts = stores.coins.accounts((owner,), currency)
+        accounts = stores.port(COINS).accounts((owner,), currency)
         return {account.role: account.balance for account in accounts}
 
     return read(store, query)
@@ -172,7 +173,7 @@ def lines_of(
     ledger: SampleLedger, account: Account, after: int = 0, limit: int = 100
 ) -> list[LedgerLine]:
     """Return a page of an account's entries with their transfers."""
-    return read(ledger.store, lambda stores: stores.coins.audit.lines(account.id, after, limit))
+    return read(ledger.store, lambda stores: stores.port(AUDIT).lines(account.id, after, limit))
 
 
 def sum_of_all(store: Store, *owners: str) -> int:

@@ -17,6 +17,7 @@ import habitkit.testing
 from habitkit.errors import InvalidInput, NotFound, Refused
 from habitkit.habits.domain.evaluation import evaluate
 from habitkit.habits.domain.model import DayClock, FreezeRule, Goal, OfflineCheckIn, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
 
@@ -105,7 +106,7 @@ class _Scenario:
 
     def edit(self, n: int) -> object:
         """Correct a check-in."""
-        live = read(self.store, lambda stores: stores.habits.live(self.habit.id))
+        live = read(self.store, lambda stores: stores.port(HABITS).live(self.habit.id))
         return self.kit.habits.edit(live[n % len(live)].id, amount=n) if live else None
 
     def backfill(self, day: date, n: int) -> None:
@@ -272,7 +273,8 @@ def _record(scenario: _Scenario, steps: Sequence[Step], order: Sequence[int]) ->
 
 def _assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
     facts = read(
-        store, lambda s: [*s.habits.live(habit.id), *s.habits.facts(habit.owner, habit.id)]
+        store,
+        lambda s: [*s.port(HABITS).live(habit.id), *s.port(HABITS).facts(habit.owner, habit.id)],
     )
     state = kit.streaks.state(habit.id)
     for given_facts in (facts, facts[::-1]):

@@ -15,6 +15,7 @@ from habitkit.errors import InvalidHabit, InvalidInstant, MissingExtra
 from habitkit.habits.domain.evaluation import evaluate, slots
 from habitkit.habits.domain.facts import CheckIn, Pause, ScheduleChanged, Skip, ZoneChanged
 from habitkit.habits.domain.model import FreezeRule, Goal, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, days
@@ -163,7 +164,10 @@ def _lived(kit: TestKit, plan: str) -> Habit:
 
 
 def _facts(store: Store, habit: Habit) -> list[Fact]:
-    return read(store, lambda s: [*s.habits.live(habit.id), *s.habits.facts(habit.owner, habit.id)])
+    return read(
+        store,
+        lambda s: [*s.port(HABITS).live(habit.id), *s.port(HABITS).facts(habit.owner, habit.id)],
+    )
 
 
 def _check_in(habit: Habit, n: int, day: date, at: datetime = NOW) -> CheckIn:

@@ -11,6 +11,7 @@ import pytest
 
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Streak, Totals
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._habit_store import RUN
 from habitkit.testing.contracts._sample_facts import NOW
@@ -53,11 +54,11 @@ class StreakStoreCases(Contract):
     )
     def test_a_snapshot_comes_back_as_it_was(self, store: Store, snapshot: Snapshot) -> None:
         _add_habit(store)
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) is None
+        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) is None
 
-        write(store, lambda stores: stores.streaks.put(snapshot))
+        write(store, lambda stores: stores.port(STREAKS).put(snapshot))
 
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
+        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == snapshot
 
     def test_a_snapshot_gives_way_to_one_of_the_same_or_a_later_revision(
         self, store: Store
@@ -70,26 +71,28 @@ class StreakStoreCases(Contract):
 
         for snapshot in snapshots:
             _keep(store, snapshot)
-            assert read(store, lambda stores: stores.streaks.get(RUN.id)) == snapshot
+            assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == snapshot
 
     def test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision(self, store: Store) -> None:
         _add_habit(store)
         later = Snapshot(RUN.id, "ada", TODAY, b"11", 2, 3)
-        write(store, lambda stores: stores.streaks.put(later))
+        write(store, lambda stores: stores.port(STREAKS).put(later))
 
         with pytest.raises(IntegrityError):
-            write(store, lambda stores: stores.streaks.put(later._replace(bitmap=b"1", rev=2)))
+            write(
+                store, lambda stores: stores.port(STREAKS).put(later._replace(bitmap=b"1", rev=2))
+            )
 
-        assert read(store, lambda stores: stores.streaks.get(RUN.id)) == later
+        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == later
 
 
 def _add_habit(store: Store) -> None:
     def work(stores: Stores) -> None:
         stores.owners.lock(RUN.owner)
-        stores.habits.add(RUN)
+        stores.port(HABITS).add(RUN)
 
     write(store, work)
 
 
 def _keep(store: Store, snapshot: Snapshot) -> None:
-    write(store, lambda stores: stores.streaks.put(snapshot))
+    write(store, lambda stores: stores.port(STREAKS).put(snapshot))

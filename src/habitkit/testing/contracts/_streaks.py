@@ -10,6 +10,7 @@ import pytest
 from habitkit.errors import DayOutOfRange
 from habitkit.events import HabitCompleted, Retracted, StreakReached
 from habitkit.habits.domain.streaks import Streak
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
@@ -38,7 +39,7 @@ class UndoCases(RunCases):
         assert undone.events[0] == Retracted("ada", NOW, "HabitCompleted", f"done:{run.id}:{TODAY}")
         assert kit.streaks.state(run.id).best == Streak(0)
         assert kit.streaks.rebuild(run.id).repaired == ()
-        stored = read(store, lambda stores: stores.habits.check_in(done.id))
+        stored = read(store, lambda stores: stores.port(HABITS).check_in(done.id))
         assert stored is not None
         assert stored[1]
 
@@ -159,13 +160,13 @@ class BackfillCases(RunCases):
         assert kit.habits.backfill(run.id, [], source="paper") == 0
         assert events_of(kit, "ada") == before
         assert kit.habits.backfill(run.id, [*first, TODAY - days(4)], source="paper") == 1
-        assert len(read(store, lambda stores: stores.habits.live(run.id))) == 4
+        assert len(read(store, lambda stores: stores.port(HABITS).live(run.id))) == 4
 
     def test_what_was_undone_stays_undone_when_the_history_comes_again(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         kit.habits.backfill(run.id, [TODAY], source="paper")
-        (fact,) = read(store, lambda stores: stores.habits.live(run.id))
+        (fact,) = read(store, lambda stores: stores.port(HABITS).live(run.id))
         assert (fact.credit, fact.source) == ("history", "paper")
         kit.habits.undo(fact.id)
 

@@ -11,6 +11,7 @@ import pytest
 from habitkit.errors import IdempotencyConflict, InvalidInstant, InvalidOwner, InvalidZone
 from habitkit.habits.domain.facts import ZoneChanged
 from habitkit.habits.domain.model import DayClock, Schedule
+from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._check_ins import RunCases
 from habitkit.testing.contracts._sample_facts import NOW
@@ -58,7 +59,7 @@ class TravelCases(RunCases):
         later = kit.habits.create("ada", "Walk", Schedule.daily())
         assert kit.habits.check_in(later.id).day == date(2026, 1, 2)
         fact = ZoneChanged(travelled.id, "ada", kit.clock.now(), "Asia/Tokyo")
-        assert read(store, lambda s: s.habits.fact(travelled.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(travelled.id)) == fact
         undone = kit.habits.undo(travelled.id)
         assert (undone.habit_id, undone.day) == (None, None)
         assert kit.streaks.state(run.id).today == date(2026, 1, 1)
@@ -162,9 +163,9 @@ class TravelCases(RunCases):
                 kit.habits.travel("ada", "UTC", at)
         with pytest.raises(InvalidOwner):
             kit.habits.travel("", "UTC")
-        assert read(store, lambda s: s.habits.facts("ada", None)) == []
+        assert read(store, lambda s: s.port(HABITS).facts("ada", None)) == []
         first = kit.habits.travel("ada", "Asia/Tokyo", idempotency_key="k")
         assert kit.habits.travel("ada", "Asia/Tokyo", idempotency_key="k") == first
         with pytest.raises(IdempotencyConflict):
             kit.habits.travel("ada", "UTC", idempotency_key="k")
-        assert len(read(store, lambda s: s.habits.facts("ada", None))) == 1
+        assert len(read(store, lambda s: s.port(HABITS).facts("ada", None))) == 1
