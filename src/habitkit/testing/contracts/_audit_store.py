@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.coins.domain.model import Account
-    from habitkit.store import Stores
+    from habitkit.store import Store, Stores
 
 __all__ = ["AuditStoreCases"]
 
@@ -38,138 +38,143 @@ GEMS = [an_account(4, role="mint", currency="gem"), an_account(5, currency="gem"
 
 
 class AuditStoreCases(LedgerFixture):
-    """Part of ``CoinsContract``: what the sweep seals and the audit checks."""
+    """Part of ``CoinsContract``: what the sweep seals and the audit checks.
+
+    It is optional: a store that offers it has ``coins.audit`` among its modules.
+    """
+
+    @pytest.fixture
+    def audited_ledger(self, store: Store, sample_ledger: SampleLedger) -> SampleLedger:
+        """The same accounts, in a store that can be audited."""
+        self.skip_without(store, "coins.audit")
+        return sample_ledger
 
     def test_the_sums_are_those_of_all_accounts_entries_and_transfers(
-        self, sample_ledger: SampleLedger
+        self, audited_ledger: SampleLedger
     ) -> None:
-        assert read(sample_ledger.store, lambda stores: stores.port(AUDIT).sums())[:1] in (
+        assert read(audited_ledger.store, lambda stores: stores.port(AUDIT).sums())[:1] in (
             [],
             [Sum("coin", 0, 0, 0, 0)],
         )
-        sample_ledger.move(20, MINT, WALLET, LARGEST)
-        sample_ledger.move(21, WALLET, BOBS, 1, kind="transfer", target="bob")
-        sample_ledger.move(22, MINT, WALLET, 1)
-        gems = SampleLedger(sample_ledger.store, *GEMS)
+        audited_ledger.move(20, MINT, WALLET, LARGEST)
+        audited_ledger.move(21, WALLET, BOBS, 1, kind="transfer", target="bob")
+        audited_ledger.move(22, MINT, WALLET, 1)
+        gems = SampleLedger(audited_ledger.store, *GEMS)
         gems.move(30, GEMS[0], GEMS[1], 2, currency="gem")
 
-        sums = read(sample_ledger.store, lambda stores: stores.port(AUDIT).sums())
+        sums = read(audited_ledger.store, lambda stores: stores.port(AUDIT).sums())
 
         assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
         numbers = [number for each in sums for number in astuple(each)[1:]]
         assert all(type(number) is int for number in numbers)
 
-    def test_accounts_are_noted_as_unsealed_once(self, sample_ledger: SampleLedger) -> None:
-        _unsealed(sample_ledger, WALLET, BOBS)
-        _unsealed(sample_ledger, BOBS)
-        _unsealed(sample_ledger)
+    def test_accounts_are_noted_as_unsealed_once(self, audited_ledger: SampleLedger) -> None:
+        _unsealed(audited_ledger, WALLET, BOBS)
+        _unsealed(audited_ledger, BOBS)
+        _unsealed(audited_ledger)
 
-        assert _to_seal(sample_ledger) == {(WALLET.id, "ada"), (BOBS.id, "bob")}
-        assert len(_to_seal(sample_ledger, 1)) == 1
+        assert _to_seal(audited_ledger) == {(WALLET.id, "ada"), (BOBS.id, "bob")}
+        assert len(_to_seal(audited_ledger, 1)) == 1
 
     def test_a_block_seals_its_account_up_to_its_last_entry(
-        self, sample_ledger: SampleLedger
+        self, audited_ledger: SampleLedger
     ) -> None:
         for n in range(3):
-            sample_ledger.move(20 + n, MINT, WALLET)
-        _unsealed(sample_ledger, WALLET, BOBS)
+            audited_ledger.move(20 + n, MINT, WALLET)
+        _unsealed(audited_ledger, WALLET, BOBS)
         first, second = _block(1, 2), _block(3, 3)
 
-        _seal(sample_ledger, first, more=True)
-        assert sample_ledger.stored()[WALLET.id].sealed == 2
-        assert (WALLET.id, "ada") in _to_seal(sample_ledger)
+        _seal(audited_ledger, first, more=True)
+        assert audited_ledger.stored()[WALLET.id].sealed == 2
+        assert (WALLET.id, "ada") in _to_seal(audited_ledger)
 
-        _seal(sample_ledger, second, more=False)
-        assert sample_ledger.stored()[WALLET.id].sealed == 3
-        assert _to_seal(sample_ledger) == {(BOBS.id, "bob")}
-        _unsealed(sample_ledger, WALLET)
-        assert (WALLET.id, "ada") in _to_seal(sample_ledger), "it may be noted anew"
+        _seal(audited_ledger, second, more=False)
+        assert audited_ledger.stored()[WALLET.id].sealed == 3
+        assert _to_seal(audited_ledger) == {(BOBS.id, "bob")}
+        _unsealed(audited_ledger, WALLET)
+        assert (WALLET.id, "ada") in _to_seal(audited_ledger), "it may be noted anew"
 
     def test_a_posting_leaves_an_account_sealed_as_far_as_it_was(
-        self, sample_ledger: SampleLedger
+        self, audited_ledger: SampleLedger
     ) -> None:
-        sample_ledger.move(20, MINT, WALLET)
-        _seal(sample_ledger, _block(1, 1), more=False)
+        audited_ledger.move(20, MINT, WALLET)
+        _seal(audited_ledger, _block(1, 1), more=False)
 
-        sample_ledger.move(21, MINT, WALLET)
-        write(sample_ledger.store, lambda stores: stores.port(COINS).set_floor(WALLET.id, -1, 0))
+        audited_ledger.move(21, MINT, WALLET)
+        write(audited_ledger.store, lambda stores: stores.port(COINS).set_floor(WALLET.id, -1, 0))
 
         (found,) = (
-            account for account in sample_ledger.stored().values() if account.id == WALLET.id
+            account for account in audited_ledger.stored().values() if account.id == WALLET.id
         )
         assert (found.seq, found.sealed) == (2, 1)
 
-    def test_blocks_come_in_order_and_each_is_there_once(self, sample_ledger: SampleLedger) -> None:
+    def test_blocks_come_in_order_and_each_is_there_once(
+        self, audited_ledger: SampleLedger
+    ) -> None:
         for n in range(4):
-            sample_ledger.move(20 + n, MINT, WALLET)
+            audited_ledger.move(20 + n, MINT, WALLET)
         blocks = [_block(1, 1), _block(2, 3), _block(4, 4)]
         for block in blocks:
-            _seal(sample_ledger, block, more=True)
+            _seal(audited_ledger, block, more=True)
 
         with pytest.raises(Duplicate):
-            _seal(sample_ledger, _block(2, 3), more=False)
+            _seal(audited_ledger, _block(2, 3), more=False)
 
-        assert _blocks(sample_ledger) == blocks
-        assert _blocks(sample_ledger, 1, 1) == blocks[1:2]
-        assert _blocks(sample_ledger, 4) == []
+        assert _blocks(audited_ledger) == blocks
+        assert _blocks(audited_ledger, 1, 1) == blocks[1:2]
+        assert _blocks(audited_ledger, 4) == []
         last = partial(_last_block, WALLET.id), partial(_last_block, BOBS.id)
-        assert [read(sample_ledger.store, query) for query in last] == [blocks[2], None]
+        assert [read(audited_ledger.store, query) for query in last] == [blocks[2], None]
 
-    def test_a_transfer_gets_a_digest_once(self, sample_ledger: SampleLedger) -> None:
-        sample_ledger.move(20, MINT, WALLET, memo="hi")
-        sample_ledger.move(21, MINT, WALLET, memo="ho")
+    def test_a_transfer_gets_a_digest_once(self, audited_ledger: SampleLedger) -> None:
+        audited_ledger.move(20, MINT, WALLET, memo="hi")
+        audited_ledger.move(21, MINT, WALLET, memo="ho")
         first, other = bytes(range(16)), bytes(16)
-        _digest(sample_ledger, Digest(an_id(20), first, b"d" * 32))
+        _digest(audited_ledger, Digest(an_id(20), first, b"d" * 32))
+        _digest(audited_ledger)
 
         _digest(
-            sample_ledger, Digest(an_id(20), other, b"e" * 32), Digest(an_id(21), other, b"f" * 32)
+            audited_ledger, Digest(an_id(20), other, b"e" * 32), Digest(an_id(21), other, b"f" * 32)
         )
 
-        digests = [(line.salt, line.digest) for line in lines_of(sample_ledger, WALLET)]
+        digests = [(line.salt, line.digest) for line in lines_of(audited_ledger, WALLET)]
         assert digests == [(first, b"d" * 32), (other, b"f" * 32)]
 
     def test_what_is_to_be_sealed_comes_page_by_page_in_the_order_of_ids(
-        self, sample_ledger: SampleLedger
+        self, audited_ledger: SampleLedger
     ) -> None:
-        _unsealed(sample_ledger, BOBS, MINT, WALLET)
+        _unsealed(audited_ledger, BOBS, MINT, WALLET)
 
         def page(after: Account | None, limit: int) -> list[tuple[UUID, str]]:
             start = None if after is None else after.id
             return read(
-                sample_ledger.store, lambda stores: stores.port(AUDIT).to_seal(start, limit)
+                audited_ledger.store, lambda stores: stores.port(AUDIT).to_seal(start, limit)
             )
 
         assert page(None, 2) == [(MINT.id, "ada"), (WALLET.id, "ada")]
         assert page(WALLET, 2) == [(BOBS.id, "bob")]
         assert page(BOBS, 2) == []
 
-    def test_forgetting_erases_salts_and_leaves_digests(self, sample_ledger: SampleLedger) -> None:
+    def test_forgetting_erases_salts_and_leaves_digests(self, audited_ledger: SampleLedger) -> None:
         for n, memo in enumerate(("hi", "ho")):
-            sample_ledger.move(20 + n, MINT, WALLET, memo=memo)
-            _digest(sample_ledger, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
+            audited_ledger.move(20 + n, MINT, WALLET, memo=memo)
+            _digest(audited_ledger, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
 
-        write(sample_ledger.store, lambda stores: stores.port(AUDIT).forget(WALLET.id, 0, 1))
+        write(audited_ledger.store, lambda stores: stores.port(AUDIT).forget(WALLET.id, 0, 1))
 
-        assert [(line.salt, line.digest) for line in lines_of(sample_ledger, WALLET)] == [
+        assert [(line.salt, line.digest) for line in lines_of(audited_ledger, WALLET)] == [
             (None, bytes(32)),
             (bytes(16), bytes([1] * 32)),
         ]
 
-    def test_giving_no_digest_is_fine(self, sample_ledger: SampleLedger) -> None:
-        sample_ledger.move(20, MINT, WALLET, memo="hi")
 
-        _digest(sample_ledger)
-
-        assert [line.digest for line in lines_of(sample_ledger, WALLET)] == [None]
-
-
-def _unsealed(sample_ledger: SampleLedger, *accounts: Account) -> None:
+def _unsealed(audited_ledger: SampleLedger, *accounts: Account) -> None:
     noted = [account.id for account in accounts]
-    write(sample_ledger.store, lambda stores: stores.port(AUDIT).unsealed(noted))
+    write(audited_ledger.store, lambda stores: stores.port(AUDIT).unsealed(noted))
 
 
-def _to_seal(sample_ledger: SampleLedger, limit: int = 9) -> set[tuple[UUID, str]]:
-    to_seal = read(sample_ledger.store, lambda stores: stores.port(AUDIT).to_seal(None, limit))
+def _to_seal(audited_ledger: SampleLedger, limit: int = 9) -> set[tuple[UUID, str]]:
+    to_seal = read(audited_ledger.store, lambda stores: stores.port(AUDIT).to_seal(None, limit))
     assert len(set(to_seal)) == len(to_seal)
     return set(to_seal)
 
@@ -179,13 +184,13 @@ def _block(first: int, last: int) -> Block:
     return Block(WALLET.id, first, last, bytes([last] * 32), hash_prefixes, NOW)
 
 
-def _seal(sample_ledger: SampleLedger, block: Block, *, more: bool) -> None:
-    write(sample_ledger.store, lambda stores: stores.port(AUDIT).seal(block, more=more))
+def _seal(audited_ledger: SampleLedger, block: Block, *, more: bool) -> None:
+    write(audited_ledger.store, lambda stores: stores.port(AUDIT).seal(block, more=more))
 
 
-def _blocks(sample_ledger: SampleLedger, after: int = 0, limit: int = 9) -> list[Block]:
+def _blocks(audited_ledger: SampleLedger, after: int = 0, limit: int = 9) -> list[Block]:
     return read(
-        sample_ledger.store, lambda stores: stores.port(AUDIT).blocks(WALLET.id, after, limit)
+        audited_ledger.store, lambda stores: stores.port(AUDIT).blocks(WALLET.id, after, limit)
     )
 
 
@@ -193,5 +198,5 @@ def _last_block(account_id: UUID, stores: Stores) -> Block | None:
     return stores.port(AUDIT).last_block(account_id)
 
 
-def _digest(sample_ledger: SampleLedger, *digests: Digest) -> None:
-    write(sample_ledger.store, lambda stores: stores.port(AUDIT).digest(digests))
+def _digest(audited_ledger: SampleLedger, *digests: Digest) -> None:
+    write(audited_ledger.store, lambda stores: stores.port(AUDIT).digest(digests))

@@ -55,10 +55,13 @@ class ExportCases(LedgerFixture):
     def test_an_account_is_found_by_its_id(self, sample_ledger: SampleLedger) -> None:
         sample_ledger.move(20, MINT, WALLET, 3)
 
-        assert sample_ledger.stored() == sample_ledger.state
-        assert (
-            read(sample_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(99))) is None
-        )
+        def account(number: int) -> Account | None:
+            return read(
+                sample_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(number))
+            )
+
+        assert account(2) == sample_ledger.state[WALLET.id]
+        assert account(99) is None
 
     def test_lines_are_entries_with_all_facts_of_their_transfers(
         self, sample_ledger: SampleLedger

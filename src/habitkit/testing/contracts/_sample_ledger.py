@@ -137,8 +137,14 @@ class SampleLedger:
         """Return the accounts as the store has them."""
 
         def query(stores: Stores) -> dict[UUID, Account]:
-            accounts = {id_: stores.port(AUDIT).account(id_) for id_ in self.state}
-            return {id_: account for id_, account in accounts.items() if account is not None}
+            owners = sorted({account.owner for account in self.state.values()})
+            currencies = {account.currency for account in self.state.values()}
+            found = [
+                each
+                for currency in currencies
+                for each in stores.port(COINS).accounts(owners, currency)
+            ]
+            return {account.id: account for account in found if account.id in self.state}
 
         return read(self.store, query)
 
