@@ -13,8 +13,6 @@ from attrs import evolve
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.coins.store import AUDIT, COINS, HOLDS
-from habitkit.errors import IntegrityError
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import Locked
 from habitkit.testing.contracts import (
@@ -157,97 +155,10 @@ def never_forgives(_, stores):
     ]
 
 
-@noticed_by("test_no_balance_falls_below_its_floor_unless_the_debt_says_so")
-def has_no_floor(_, stores):
-    post = stores.port(COINS).post
-    stores.port(COINS).post = lambda transfer, moves: post(
-        transfer, [move._replace(debt=10**6) for move in moves]
-    )
-
-
-@noticed_by("test_a_transfer_is_reversed_once")
-def takes_back_twice(_, stores):
-    stores.port(COINS)._reversals.insert = stores.port(COINS)._reversals.put
-
-
-@noticed_by("test_all_moves_together_sum_to_zero")
-def makes_coins_of_nothing(_, stores):
-    post = stores.port(COINS).post
-
-    def lenient(transfers, moves):
-        try:
-            post(transfers, moves)
-        except IntegrityError as error:
-            if "sum to zero" not in str(error):
-                raise
-
-    stores.port(COINS).post = lenient
-
-
-@noticed_by("test_a_hold_is_ended_once")
-def ends_holds_again(_, stores):
-    holds = stores.port(HOLDS)
-    holds.end = lambda hold: holds._holds.put(hold.id, hold)
-
-
-@noticed_by("test_a_hold_lasts_until_its_time_and_not_an_instant_longer")
-def keeps_what_has_lapsed(_, stores):
-    stores.port(HOLDS).lapsed = lambda owner, currency, at: 0
-
-
-@noticed_by("test_the_balance_at_an_instant_is_that_after_the_last_entry_until_then")
-def knows_no_past(_, stores):
-    coins = stores.port(COINS)
-    coins.balance_at = lambda account_id, at: coins._accounts.rows[account_id].balance
-
-
-@noticed_by("test_old_keys_still_return_their_result_after_the_words_are_gone")
-def forgets_too_much(_, stores):
-    audit, transfers = stores.port(AUDIT), stores.port(COINS)._transfers
-
-    def forget(account_id, after, last):
-        for line in audit.lines(account_id, after, last):
-            transfers.delete(line.transfer_id)
-        return 0
-
-    audit.forget = forget
-
-
-@noticed_by("test_forgetting_erases_words_and_salts_and_leaves_the_rest")
-def keeps_salts(_, stores):
-    audit = stores.port(AUDIT)
-    forget = audit.forget
-
-    def lasting(account_id, after, last):
-        before = dict(audit._digests.rows)
-        erased = forget(account_id, after, last)
-        audit._digests.rows.update(before)
-        return erased
-
-    audit.forget = lasting
-
-
 @noticed_by("test_many_owners_are_locked_at_once")
 def locks_only_the_first(_, stores):
     owners = stores.owners
     owners.lock_all = lambda names: {name: owners.lock(names[0]) for name in names}
-
-
-@noticed_by("test_the_largest_amount_is_kept_to_the_last_coin")
-def counts_in_floats(_, stores):
-    accounts = stores.port(COINS).accounts
-    stores.port(COINS).accounts = lambda owner, currency: [
-        account._replace(balance=int(float(account.balance)))
-        for account in accounts(owner, currency)
-    ]
-
-
-@noticed_by("test_checking_in_again_pays_again")
-def settles_once(_, stores):
-    settle, settled = stores.port(COINS).settle, stores.port(COINS).settled
-    stores.port(COINS).settle = lambda owner, rows: settle(
-        owner, [row for row in rows if row.key not in settled(owner, [row.key])]
-    )
 
 
 # -- async hosts -------------------------------------------------------------------------------
@@ -281,3 +192,7 @@ class Forgetful(StoreContract):
 
 
 expect("Test_gives_no_store", Forgetful, "test_run_returns_what_the_work_returns")
+
+# -- coins -------------------------------------------------------------------------------------
+
+from tests.stores import broken_holds, broken_ledgers  # noqa: E402, F401 - they expect theirs

@@ -94,7 +94,7 @@ class ExportCases(LedgerFixture):
         assert page("ada", "done:4", 2) == page("cyd", None, 2) == []
         assert page("bob", None, 9) == rows[:1]
 
-    def test_entitlements_come_in_the_order_of_their_keys_whatever_these_are(
+    def test_entitlements_come_in_the_order_of_their_keys(
         self, sample_ledger: SampleLedger
     ) -> None:
         keys = sorted(["done:1", "Done:1", "done:10", "done:2", "~", *STRANGE_TEXTS])

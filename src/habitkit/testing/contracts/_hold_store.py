@@ -126,6 +126,7 @@ class HoldStoreCases(Contract):
         assert [open_at(n) for n in range(4)] == [[1, 2, 3], [1, 3], [1], [1]]
         assert [hold.seq for hold in _page(escrow)] == [1, 2, 3, 4]
         assert [hold.seq for hold in _page(escrow, open_at=NOW, after=1, limit=1)] == [2]
+        assert [hold.seq for hold in _page(escrow, open_at=NOW + SECOND, after=1, limit=1)] == [3]
 
     def test_what_had_lapsed_at_an_instant_had_expired_and_not_been_ended(
         self, escrow: SampleLedger
