@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from habitkit.backends.memory import MemoryStore
 from habitkit.clock import instant
 from habitkit.kit import HabitKit
+from habitkit.testing.mirror import MirrorStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from habitkit.reactions import Reaction, Subscriber
     from habitkit.store import Store
 
-__all__ = ["FakeClock", "TestKit", "kit"]
+__all__ = ["FakeClock", "MirrorStore", "TestKit", "kit"]
 
 
 class FakeClock:
