@@ -26,7 +26,7 @@ owners, which = st.sampled_from(OWNERS), st.integers(0, 30)
 amounts = st.integers(1, 40) | st.sampled_from((1, 2**63 - 1))
 currencies = st.sampled_from(("coin", "coin", "coin", *CURRENCIES))
 ago = st.integers(-1, 20)
-texts = st.none() | st.sampled_from(("", "hi", *STRANGE_TEXTS))
+texts = st.none() | st.sampled_from(("", "hi", "🪙" * 500, *STRANGE_TEXTS))
 metadata = st.none() | st.fixed_dictionaries({"b": st.integers() | st.floats(-9, 9), "a": texts})
 plans = strategies.plans(anchor=NOW.date())
 postings = st.one_of(
@@ -58,14 +58,15 @@ steps = st.one_of(
     _step("update", which, texts),
     _step("travel", owners, strategies.zones()),
     *[_step("post_many", st.lists(postings, min_size=1, max_size=4))] * 3,
-    *[_step("reserve", owners, amounts, currencies, st.sampled_from((None, 1, 60, 86_400)))] * 3,
+    *[_step("reserve", owners, amounts, currencies, st.sampled_from((None, 1, 60, 60, 86_400)))]
+    * 3,
     _step("settle", which, st.none() | st.integers(1, 10)),
     _step("release", which),
     _step("reverse", which),
     _step("set_floor", owners, st.integers(-50, 50)),
     _step("forget", owners),
     _step("record", owners, texts),
-    *[_step("wait", st.sampled_from((1, 60, 3_600, 86_400, 3 * 86_400)))] * 4,
+    *[_step("wait", st.sampled_from((1, 60, 60, 60, 3_600, 86_400, 3 * 86_400)))] * 5,
     *[_step("sweep", st.sampled_from((1, 3, 100)))] * 2,
     _step("relay"),
 )
@@ -88,7 +89,7 @@ class Actor:
             subscribers=[subscribe(HabitCompleted, CoinsPosted, self.delivered.append)],
         )
         self.habits, self.check_ins, self.facts, self.transfers, self.holds = [], [], [], [], []
-        self.keys = iter(range(10**6))
+        self.keys, self.seen = iter(range(10**6)), []
         for owner in OWNERS:
             self.post_many([Posting.award(owner, 60)])
             self.reserve(owner, 10, "coin", None)
@@ -96,6 +97,7 @@ class Actor:
     def live(self, history):
         """Do all steps; whoever refuses one has at least been asked."""
         for name, *arguments in history:
+            self.seen.append(self.kit.clock.now())
             try:
                 getattr(self, name)(*arguments)
             except HabitKitError:
@@ -218,25 +220,56 @@ class Actor:
         self.kit.relay.run_once()
 
     def read_everything(self):
-        kit, now = self.kit, self.kit.clock.now()
-        for owner in OWNERS:
-            kit.habits.list(owner)
-            kit.habits.search(owner, "hi")
-            kit.streaks.today(owner)
-            kit.events.page(owner, limit=1000)
-            kit.coins.export(owner)
-            kit.coins.head(owner)
-            for currency in CURRENCIES:
-                kit.coins.balance(owner, currency)
-                kit.coins.balance(owner, currency, as_of=now - timedelta(days=2))
-                kit.coins.statement(owner, currency=currency, limit=5)
-                kit.coins.holds(owner, currency=currency)
-        for habit in self.habits:
+        for _ in range(2):
+            for owner in OWNERS:
+                self.read_habits(owner)
+                for currency in CURRENCIES:
+                    self.read_wallet(owner, currency)
+                self.kit.coins.export(owner)
+                self.kit.coins.head(owner)
+            while self.kit.sweep().more:
+                pass
+        assert self.kit.rebuild().repaired == ()
+        assert self.kit.coins.audit().findings == ()
+
+    def read_habits(self, owner):
+        kit = self.kit
+        kit.habits.search(owner, "hi")
+        kit.streaks.today(owner)
+        for habit in _pages(lambda after: kit.habits.list(owner, after=after, limit=1), "id"):
             kit.streaks.history(habit.id, self.day(30), self.day(0))
-        while kit.sweep().more:
-            pass
-        assert kit.rebuild().repaired == ()
-        assert kit.coins.audit().findings == ()
+        events = kit.events.page(owner, limit=5)
+        while events:
+            events = kit.events.page(owner, after=(events[-1].rev, events[-1].position), limit=50)
+
+    def read_wallet(self, owner, currency):
+        coins, of = self.kit.coins, {"currency": currency}
+        coins.balance(owner, **of)
+        for at in set(self.seen):
+            coins.balance(owner, as_of=at, **of)
+        for first in (True, False):
+            _pages(
+                lambda after, first=first: coins.statement(
+                    owner, after=after, limit=3, newest_first=first, **of
+                ),
+                "seq",
+            )
+        for ended in (True, False):
+            _pages(
+                lambda after, ended=ended: coins.holds(
+                    owner, after=after, limit=2, ended=ended, **of
+                ),
+                "seq",
+            )
+
+
+def _pages(read, name):
+    """Read page by page to the end, and return what is there."""
+    things = page = read(None)
+    while page:
+        page = read(getattr(page[-1], name))
+        things = things + page
+    return things
 
 
 def _pick(things, number):
