@@ -25,8 +25,9 @@ from rich.table import Table
 from sqlalchemy import URL
 
 from habitkit import Clock, Habit, HabitKit, HabitKitError, SystemClock
-from habitkit.errors import ImportRefused, InsufficientFunds
+from habitkit.coins import InsufficientFunds
 from habitkit.importers import loop_csv
+from habitkit.importers.errors import ImportRefused
 from habitkit.importers.loop_csv import LoopExport
 from habitkit.testing import FakeClock
 

@@ -16,13 +16,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
-from habitkit.errors import (
-    HabitKitError,
-    IdempotencyConflict,
-    IdempotencyKeyExpired,
-    InsufficientFunds,
-    InvalidInput,
-)
+from habitkit.coins import InsufficientFunds
+from habitkit.errors import HabitKitError, IdempotencyConflict, IdempotencyKeyExpired, InvalidInput
 
 
 class Base(DeclarativeBase):

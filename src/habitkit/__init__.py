@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from habitkit.clock import Clock, SystemClock
 from habitkit.coins.audit.domain.model import AuditReport, Finding, Head
 from habitkit.coins.domain.economy import Economy, RewardRule
@@ -25,12 +23,9 @@ from habitkit.habits.domain.model import (
 )
 from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
 from habitkit.journal.domain.model import RelayReport, StoredEvent, SweepReport
-from habitkit.kit import HabitKit, HostKit, OwnedKit
+from habitkit.kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit, HabitKit, HostKit, OwnedKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
 from habitkit.transaction import Transaction
-
-if TYPE_CHECKING:
-    from habitkit.async_kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit
 
 __all__ = [
     "AsyncHabitKit",
@@ -77,14 +72,3 @@ __all__ = [
     "on",
     "subscribe",
 ]
-
-if not TYPE_CHECKING:  # a type checker would take any name to be there
-
-    def __getattr__(name: str) -> Any:
-        """Import the async kit when it is first asked for: most hosts need only one of the two."""
-        if name in {"AsyncHabitKit", "AsyncHostKit", "AsyncOwnedKit"}:
-            from habitkit import async_kit  # noqa: PLC0415
-
-            return getattr(async_kit, name)
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)

@@ -19,7 +19,8 @@ from attrs import fields, has
 from habitkit._text import storable
 from habitkit.clock import is_storable
 from habitkit.errors import InvalidEvent
-from habitkit.events import VOCABULARY, Event, Recorded
+from habitkit.events import Event, Recorded
+from habitkit.module import own_events, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,8 +43,6 @@ __all__ = [
 T = TypeVar("T")
 _WHOLE = 1e16
 _OF_EVERY_EVENT = ("owner", "at")
-_OWN = frozenset(VOCABULARY.items())
-_OUR_CLASSES = frozenset(VOCABULARY.values())
 LONGEST_TYPE = 100
 
 
@@ -74,9 +73,10 @@ def dump(value: object) -> str:
     return _encode(value)
 
 
-def load(text: str, kind: type[T], vocabulary: Mapping[str, type[Event]] = VOCABULARY) -> T:
-    """Read a value of a known type back; events inside it become the classes of a vocabulary."""
-    return _converter(frozenset(vocabulary.items())).structure(json.loads(text), kind)
+def load(text: str, kind: type[T], known: Mapping[str, type[Event]] | None = None) -> T:
+    """Read a value of a known type back; events inside it become the classes known by name."""
+    classes = vocabulary() if known is None else known
+    return _converter(frozenset(classes.items())).structure(json.loads(text), kind)
 
 
 def json_object(value: Any, largest_bytes: int) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def check_events(events: Iterable[Event]) -> None:
             cannot.
     """
     for event in events:
-        if type(event) not in _OUR_CLASSES:
+        if type(event) not in own_events():
             expected = _missing(event)
             if expected:
                 raise InvalidEvent("event", given=event, expected=expected)
@@ -139,7 +139,7 @@ def _missing(event: Event) -> str | None:
     """Return what an event of a host's own would have to be, or None."""
     at: object = event.at
     key: object = event.key
-    if event.type in VOCABULARY:
+    if event.type in vocabulary():
         return "a class whose name is none of habitkit's own"
     if len(event.type) > LONGEST_TYPE or not storable(event.type):
         return f"a type of at most {LONGEST_TYPE} characters"
@@ -166,7 +166,9 @@ def restore_event(
     """Make an event of its stored parts; without a class it becomes ``Recorded``."""
     if kind is None:
         return Recorded(owner=owner, at=at, name=name, fields=dict(values))
-    return _converter(_OWN).structure({"owner": owner, "at": at, **values}, kind)
+    return _converter(frozenset(vocabulary().items())).structure(
+        {"owner": owner, "at": at, **values}, kind
+    )
 
 
 def _names(kind: type) -> tuple[str, ...]:
@@ -202,7 +204,7 @@ _encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":"
 
 
 @lru_cache(maxsize=16)  # one for each set of classes that a host's kits know
-def _converter(vocabulary: frozenset[tuple[str, type[Event]]]) -> Converter:
+def _converter(known: frozenset[tuple[str, type[Event]]]) -> Converter:
     from cattrs import Converter  # noqa: PLC0415 - costs 50 ms and is rarely needed
 
     converter = Converter()
@@ -215,8 +217,8 @@ def _converter(vocabulary: frozenset[tuple[str, type[Event]]]) -> Converter:
         lambda value, _: value if isinstance(value, datetime) else datetime.fromisoformat(value),
     )
 
-    own = {**VOCABULARY, Recorded.__name__: Recorded}
-    of_hosts = {name: kind for name, kind in vocabulary if name not in own}
+    own = {**vocabulary(), Recorded.__name__: Recorded}
+    of_hosts = {name: kind for name, kind in known if name not in own}
 
     def event(value: dict[str, Any], _: type) -> Event:
         values = dict(value)

@@ -1,11 +1,11 @@
 """The binder: one plain function becomes a method of a sync and of an async service.
 
-    class HabitService:                 the service's table of contents
+    class HabitService(Service[M]):     the service's table of contents
         create = action(create)         create(tx, owner, ...) -> Habit
-        find = query(find)              a read transaction: no lock, no emit
+        get = query(get)                a read transaction: no lock, no emit
 
-    class Habits(HabitService, SyncService): ...       kit.habits.create("ada", ...)
-    class AsyncHabits(HabitService, AsyncService): ... await kit.habits.create("ada", ...)
+    HabitService[Sync]                  kit.habits.create("ada", ...)
+    HabitService[Async]                 await kit.habits.create("ada", ...)
 
 ``action`` is a non-data descriptor. The first access on a service makes the bound call and leaves
 it in the service's ``__dict__``, where Python finds it before the descriptor from then on.
@@ -19,7 +19,7 @@ import inspect
 from contextvars import ContextVar
 from functools import partial
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 
 from habitkit.errors import KitClosed, NestedTransaction, UsageError
 from habitkit.transaction import Transaction
@@ -34,16 +34,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "Async",
     "AsyncRunner",
-    "AsyncService",
     "KitState",
+    "M",
+    "Runner",
+    "Service",
+    "Sync",
     "SyncRunner",
-    "SyncService",
     "Workflow",
     "action",
     "begin",
     "query",
     "refuse_nesting",
+    "rehearsal",
     "workflow",
 ]
 
@@ -51,11 +55,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class Sync:
+    """The mode of services whose calls return when they are done."""
+
+
+class Async:
+    """The mode of services whose calls are awaited."""
+
+
+M = TypeVar("M", Sync, Async)
+
+
 class KitState:
     """Whether a kit, and with it every view of it, is closed."""
 
     def __init__(self) -> None:
-        """Begin it."""
+        """Begin open."""
         self.closed = False
 
 
@@ -111,6 +126,32 @@ class SyncRunner(_Runner):
         work = self.work(function, args, kwargs, write)
         return self.store.run(work, write=write, keyed=kwargs.get("idempotency_key") is not None)
 
+    def bind(self, function: Callable[..., R], *, write: bool) -> Callable[..., R]:
+        """Return the method of a service that runs a function."""
+        run = self.__call__  # found once; calling the runner finds it each time
+
+        def bound(*args: Any, **kwargs: Any) -> R:
+            return run(function, args, kwargs, write)
+
+        return bound
+
+    def bind_workflow(self, function: Callable[..., Steps[R]]) -> Callable[..., R]:
+        """Return the method of a service that takes the steps of a workflow."""
+
+        def bound(*args: Any, **kwargs: Any) -> R:
+            return drive(function(self.settings, *args, **kwargs), self)
+
+        return bound
+
+    def rehearse(self, work: Callable[[Transaction], R]) -> R:
+        """Run work in a transaction, undo it and return the result."""
+        try:
+            self(rehearsal, (work,), {}, write=True)
+        except _Rehearsed as rehearsed:
+            result: R = rehearsed.result
+            return result
+        raise AssertionError  # pragma: no cover - a rehearsal always raises
+
 
 class AsyncRunner(_Runner):
     """Runs functions of a transaction on an async store."""
@@ -142,24 +183,80 @@ class AsyncRunner(_Runner):
         keyed = kwargs.get("idempotency_key") is not None
         return await self.store.run(work, write=write, keyed=keyed)
 
+    def bind(
+        self, function: Callable[..., R], *, write: bool
+    ) -> Callable[..., Coroutine[Any, Any, R]]:
+        """Return the method of a service that runs a function."""
 
-class SyncService:
-    """A service whose actions are plain calls."""
+        async def bound(*args: Any, **kwargs: Any) -> R:
+            return await self(function, args, kwargs, write)
 
-    def __init__(self, runner: SyncRunner) -> None:
+        return bound
+
+    def bind_workflow(
+        self, function: Callable[..., Steps[R]]
+    ) -> Callable[..., Coroutine[Any, Any, R]]:
+        """Return the method of a service that takes the steps of a workflow."""
+
+        async def bound(*args: Any, **kwargs: Any) -> R:
+            return await drive_async(function(self.settings, *args, **kwargs), self)
+
+        return bound
+
+    async def rehearse(self, work: Callable[[Transaction], R]) -> R:
+        """Run work in a transaction, undo it and return the result."""
+        try:
+            await self(rehearsal, (work,), {}, write=True)
+        except _Rehearsed as rehearsed:
+            result: R = rehearsed.result
+            return result
+        raise AssertionError  # pragma: no cover - a rehearsal always raises
+
+
+Runner: TypeAlias = SyncRunner | AsyncRunner
+
+
+class Service(Generic[M]):
+    """A service of either mode, whose actions are bound to a runner of that mode."""
+
+    def __init__(self, runner: Runner) -> None:
         """Bind the service's actions to a runner."""
-        self._runner = runner
+        self._runner: Any = runner
 
 
-class AsyncService:
-    """A service whose actions are awaited."""
+class _Descriptor(Generic[P, R]):
+    """A function that a service offers as a method, bound when it is first asked for."""
 
-    def __init__(self, runner: AsyncRunner) -> None:
-        """Bind the service's actions to a runner."""
-        self._runner = runner
+    function: Callable[..., Any]
+    name: str
+
+    def __set_name__(self, _: type, name: str) -> None:
+        """Learn the name under which the bound call is kept."""
+        self.name = name
+
+    @overload
+    def __get__(self, service: None, _: type | None = None) -> _Descriptor[P, R]: ...
+    @overload
+    def __get__(self, service: Service[Sync], _: type | None = None) -> Callable[P, R]: ...
+    @overload
+    def __get__(
+        self, service: Service[Async], _: type | None = None
+    ) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    def __get__(self, service: Service[Any] | None, _: type | None = None) -> Any:
+        """Bind to a service, once."""
+        if service is None:
+            return self
+        bound = self._bind(service._runner)  # noqa: SLF001 - the binder and its services are one thing
+        _describe(bound, self.function, service, self.name)
+        service.__dict__[self.name] = bound
+        return bound
+
+    def _bind(self, runner: Runner) -> Callable[..., Any]:
+        """Return the bound call."""
+        raise NotImplementedError
 
 
-class Action(Generic[P, R]):
+class Action(_Descriptor[P, R]):
     """A function ``(tx, ...) -> R`` that a service offers as a method; see the top of this file."""
 
     def __init__(self, function: Callable[Concatenate[Transaction, P], R], *, write: bool) -> None:
@@ -168,39 +265,11 @@ class Action(Generic[P, R]):
         self.write = write
         self.__doc__ = function.__doc__
 
-    def __set_name__(self, _: type, name: str) -> None:
-        """Learn the name under which the bound call is kept."""
-        self.name = name
-
-    @overload
-    def __get__(self, service: None, _: type | None = None) -> Action[P, R]: ...
-    @overload
-    def __get__(self, service: SyncService, _: type | None = None) -> Callable[P, R]: ...
-    @overload
-    def __get__(
-        self, service: AsyncService, _: type | None = None
-    ) -> Callable[P, Coroutine[Any, Any, R]]: ...
-    def __get__(self, service: SyncService | AsyncService | None, _: type | None = None) -> Any:
-        """Bind to a service, once."""
-        if service is None:
-            return self
-        function, write = self.function, self.write
-        if isinstance(service, AsyncService):
-            run_async = service._runner  # noqa: SLF001 - the binder and its services are one thing
-
-            async def bound_async(*args: P.args, **kwargs: P.kwargs) -> R:
-                return await run_async(function, args, kwargs, write)
-
-            return _describe(bound_async, function, service, self.name)
-        run = service._runner.__call__  # noqa: SLF001 - found once; calling the runner finds it each time
-
-        def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-            return run(function, args, kwargs, write)
-
-        return _describe(bound, function, service, self.name)
+    def _bind(self, runner: Runner) -> Callable[..., Any]:
+        return runner.bind(self.function, write=self.write)
 
 
-class Workflow(Generic[P, R]):
+class Workflow(_Descriptor[P, R]):
     """A generator function ``(settings, ...) -> steps`` that a service offers as a method."""
 
     def __init__(self, function: Callable[Concatenate[KitSettings, P], Steps[R]]) -> None:
@@ -208,36 +277,8 @@ class Workflow(Generic[P, R]):
         self.function = function
         self.__doc__ = function.__doc__
 
-    def __set_name__(self, _: type, name: str) -> None:
-        """Learn the name under which the bound call is kept."""
-        self.name = name
-
-    @overload
-    def __get__(self, service: None, _: type | None = None) -> Workflow[P, R]: ...
-    @overload
-    def __get__(self, service: SyncService, _: type | None = None) -> Callable[P, R]: ...
-    @overload
-    def __get__(
-        self, service: AsyncService, _: type | None = None
-    ) -> Callable[P, Coroutine[Any, Any, R]]: ...
-    def __get__(self, service: SyncService | AsyncService | None, _: type | None = None) -> Any:
-        """Bind to a service, once."""
-        if service is None:
-            return self
-        function = self.function
-        if isinstance(service, AsyncService):
-            run_async = service._runner  # noqa: SLF001
-
-            async def bound_async(*args: P.args, **kwargs: P.kwargs) -> R:
-                return await drive_async(function(run_async.settings, *args, **kwargs), run_async)
-
-            return _describe(bound_async, function, service, self.name)
-        run = service._runner  # noqa: SLF001
-
-        def bound(*args: P.args, **kwargs: P.kwargs) -> R:
-            return drive(function(run.settings, *args, **kwargs), run)
-
-        return _describe(bound, function, service, self.name)
+    def _bind(self, runner: Runner) -> Callable[..., Any]:
+        return runner.bind_workflow(self.function)
 
 
 def action(function: Callable[Concatenate[Transaction, P], R]) -> Action[P, R]:
@@ -257,8 +298,8 @@ def workflow(function: Callable[Concatenate[KitSettings, P], Steps[R]]) -> Workf
 
 def _describe(
     bound: Callable[..., Any], function: Callable[..., Any], service: object, name: str
-) -> Callable[..., Any]:
-    """Give a bound call the function's name, docs and signature, and leave it in the service."""
+) -> None:
+    """Give a bound call the function's name, docs and signature."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[1:]
     bound.__name__ = name
@@ -266,8 +307,6 @@ def _describe(
     bound.__module__ = function.__module__
     bound.__doc__ = function.__doc__
     bound.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    service.__dict__[name] = bound
-    return bound
 
 
 _NOT_SYNC = (
@@ -305,13 +344,37 @@ def begin(
         if wanted:
             transaction.lock(*wanted)
         result = function(transaction, *args, **kwargs)
-        if isinstance(result, CoroutineType):
-            result.close()
-            raise UsageError(_NOT_SYNC)
+        _expect_plain(result)
         transaction.finish()
     finally:
         _inside.reset(token)
     return result
+
+
+class _Rehearsed(Exception):
+    """The work of a rehearsal is done and its transaction is to be undone."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+def rehearsal(tx: Transaction, work: Callable[[Transaction], Any]) -> None:
+    """Run work and write its events, then undo all of it: what ``kit.rehearse`` runs."""
+    result = work(tx)
+    _expect_plain(result)
+    tx.finish()
+    raise _Rehearsed(result)
+
+
+def _expect_plain(result: object) -> None:
+    """Refuse the coroutine of an async function, which nobody would await.
+
+    Raises:
+        UsageError: If it is one.
+    """
+    if isinstance(result, CoroutineType):
+        result.close()
+        raise UsageError(_NOT_SYNC)
 
 
 def refuse_nesting() -> None:

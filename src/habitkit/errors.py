@@ -5,22 +5,10 @@
     │   ├── InvalidOwner
     │   ├── InvalidId
     │   ├── InvalidInstant
-    │   ├── InvalidZone
-    │   ├── InvalidHabit
     │   ├── InvalidKey
     │   ├── InvalidEvent
-    │   ├── InvalidAmount
-    │   └── UnknownCurrency
     ├── NotFound                 no such thing, or it belongs to another owner
     ├── Refused                  well formed, but a rule says no
-    │   ├── InsufficientFunds
-    │   ├── BalanceOverflow
-    │   ├── HoldEnded
-    │   ├── TransferNotReversible
-    │   ├── AlreadyReversed
-    │   ├── BatchRefused
-    │   ├── DayOutOfRange
-    │   └── ImportRefused
     ├── IdempotencyKeyExpired    the key was used too long ago; its result is gone
     ├── IdempotencyConflict      the key was used for another request
     ├── UsageError               the program calls the kit in a way it must not
@@ -54,35 +42,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
-    from uuid import UUID
 
 __all__ = [
-    "AlreadyReversed",
-    "BalanceOverflow",
-    "BatchRefused",
     "ConfigurationError",
-    "DayOutOfRange",
     "Duplicate",
     "HabitKitError",
-    "HoldEnded",
     "HostTransactionLost",
     "HostTransactionStale",
     "HostTransactionUnsupported",
     "IdempotencyConflict",
     "IdempotencyKeyExpired",
-    "ImportRefused",
-    "InsufficientFunds",
     "IntegrityError",
-    "InvalidAmount",
     "InvalidEvent",
-    "InvalidHabit",
     "InvalidId",
     "InvalidInput",
     "InvalidInstant",
     "InvalidKey",
     "InvalidOwner",
-    "InvalidZone",
     "KitClosed",
     "MissingExtra",
     "NestedTransaction",
@@ -97,8 +73,6 @@ __all__ = [
     "SchemaOutdated",
     "StoreBusy",
     "StoreError",
-    "TransferNotReversible",
-    "UnknownCurrency",
     "UnknownScheme",
     "UsageError",
 ]
@@ -138,28 +112,12 @@ class InvalidInstant(InvalidInput):
     """No moment, one without a zone (naive datetime), or one that cannot be: in the future, say."""
 
 
-class InvalidZone(InvalidInput):
-    """A time zone that the tz database does not know."""
-
-
-class InvalidHabit(InvalidInput):
-    """A habit, check-in or schedule that cannot exist: title, note, clock, schedule."""
-
-
 class InvalidKey(InvalidInput):
     """An idempotency key that is not a short, non-empty string."""
 
 
 class InvalidEvent(InvalidInput):
     """A host's event whose type, fields or class cannot be recorded."""
-
-
-class InvalidAmount(InvalidInput):
-    """An amount of coins that is not an int in 1..2**63-1."""
-
-
-class UnknownCurrency(InvalidInput):
-    """A currency that the economy does not declare."""
 
 
 class NotFound(HabitKitError, LookupError):
@@ -182,150 +140,6 @@ class NotFound(HabitKitError, LookupError):
 
 class Refused(HabitKitError):
     """A well-formed request that a rule forbids; nothing was written."""
-
-
-class InsufficientFunds(Refused):
-    """A wallet would fall below its floor.
-
-    Attributes:
-        owner: Whose wallet.
-        currency: In which currency.
-        balance: What it holds.
-        floor: The lowest balance it may have.
-        amount: What was asked for.
-    """
-
-    def __init__(self, *, owner: str, currency: str, balance: int, floor: int, amount: int) -> None:
-        """Say what is there, what may not be undercut and what was asked."""
-        self.owner = owner
-        self.currency = currency
-        self.balance = balance
-        self.floor = floor
-        self.amount = amount
-        super().__init__(
-            f"{owner!r} has {balance} {currency}, may not fall below {floor}, "
-            f"so {amount} cannot be taken"
-        )
-
-
-class BalanceOverflow(Refused):
-    """A balance would leave the range of a signed 64-bit integer.
-
-    It does not say the balance: that of a transfer's target is not for the source to know.
-
-    Attributes:
-        owner: Whose account.
-        amount: What was to be added (negative when taken).
-    """
-
-    def __init__(self, *, owner: str, amount: int) -> None:
-        """Say which account would overflow, and by what."""
-        self.owner = owner
-        self.amount = amount
-        super().__init__(
-            f"adding {amount} to an account of {owner!r} leaves the range -2**63..2**63-1"
-        )
-
-
-class HoldEnded(Refused):
-    """A hold cannot be settled or released any more.
-
-    Attributes:
-        hold_id: The hold.
-        state: What has become of it: ``settled``, ``released`` or ``expired``.
-        settled: How many of its coins were spent.
-    """
-
-    def __init__(self, *, hold_id: UUID, state: str, settled: int) -> None:
-        """Name the hold and what has become of it."""
-        self.hold_id = hold_id
-        self.state = state
-        self.settled = settled
-        what = f"settled for {settled}" if state == "settled" else state
-        super().__init__(f"the hold {hold_id} has ended: it was {what}, and ends once")
-
-
-class TransferNotReversible(Refused):
-    """A transfer that reconciliation, a hold or a reversal has posted, and that alone may undo it.
-
-    Attributes:
-        transfer_id: The transfer.
-        kind: Its kind.
-    """
-
-    def __init__(self, *, transfer_id: UUID, kind: str) -> None:
-        """Name the transfer and its kind."""
-        self.transfer_id = transfer_id
-        self.kind = kind
-        super().__init__(
-            f"the transfer {transfer_id} is of the kind {kind!r}, which is not reversed by hand; "
-            "expected an award, a spend, a transfer or what settled a hold"
-        )
-
-
-class AlreadyReversed(Refused):
-    """A transfer was taken back before.
-
-    Attributes:
-        transfer_id: The transfer.
-        reversal_id: The transfer that took it back.
-    """
-
-    def __init__(self, *, transfer_id: UUID, reversal_id: UUID) -> None:
-        """Name the transfer and what took it back."""
-        self.transfer_id = transfer_id
-        self.reversal_id = reversal_id
-        super().__init__(f"the transfer {transfer_id} was reversed before, by {reversal_id}")
-
-
-class BatchRefused(Refused):
-    """One item of a batch was refused, so none was carried out.
-
-    Attributes:
-        index: Which item, from 0; the first that was refused.
-        reason: Why.
-    """
-
-    def __init__(self, *, index: int, reason: HabitKitError) -> None:
-        """Name the item and the reason."""
-        self.index = index
-        self.reason = reason
-        super().__init__(f"item {index} of the batch, so nothing was done: {reason}")
-
-
-class DayOutOfRange(Refused):
-    """A check-in for a day that has not begun yet or is too far in the past.
-
-    Attributes:
-        day: The day that was asked for.
-        earliest: The earliest day that would be accepted.
-        latest: The latest day that would be accepted.
-    """
-
-    def __init__(self, *, day: date, earliest: date, latest: date) -> None:
-        """Say which days would have been accepted."""
-        self.day = day
-        self.earliest = earliest
-        self.latest = latest
-        super().__init__(f"cannot check in for {day}: expected a day from {earliest} to {latest}")
-
-
-class ImportRefused(Refused):
-    """A file of another tracker that cannot be read; nothing was imported.
-
-    Attributes:
-        file: The file's name inside the export; the habit's, where a host made the entry itself.
-        line: The line, counted from 1, or None where the whole file is at fault.
-        reason: What is wrong and what was expected.
-    """
-
-    def __init__(self, *, file: str, line: int | None, reason: str) -> None:
-        """Name the file, the line and the reason."""
-        self.file = file
-        self.line = line
-        self.reason = reason
-        where = file if line is None else f"{file}, line {line}"
-        super().__init__(f"{where}: {reason}")
 
 
 class IdempotencyKeyExpired(HabitKitError):

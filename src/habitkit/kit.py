@@ -1,34 +1,48 @@
-"""The kit: services on a store. It binds actions to sync or async calls and holds no behaviour."""
+"""The kits: services on a store. They bind actions to sync or async calls and hold no behaviour."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from habitkit import ids, plugins
-from habitkit.binding import KitState, SyncRunner, SyncService, workflow
+from habitkit.binding import (
+    Async,
+    AsyncRunner,
+    KitState,
+    M,
+    Service,
+    Sync,
+    SyncRunner,
+    action,
+    query,
+    workflow,
+)
+from habitkit.erasure import export, forget
 from habitkit.errors import HostTransactionUnsupported, NotSupportedByStore
 from habitkit.habits.rebuild import rebuild_all as rebuild
 from habitkit.maintenance import sweep
 from habitkit.options import make_settings
-from habitkit.store import HostTransactions
+from habitkit.residents import AsyncBackground, Background, refresh
+from habitkit.store import AsyncHostTransactions, HostTransactions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Coroutine
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
-    from habitkit.clock import Clock
-    from habitkit.coins.domain.economy import Economy
-    from habitkit.coins.service import Coins
-    from habitkit.habits.domain.strength import Strength
-    from habitkit.habits.service import Habits, Streaks
-    from habitkit.journal.service import Events, Relay
-    from habitkit.reactions import Reaction, Subscriber
-    from habitkit.store import Store
+    from habitkit.binding import Runner
+    from habitkit.coins.service import CoinService
+    from habitkit.habits.service import HabitService, StreakService
+    from habitkit.journal.service import EventService, RelayService
+    from habitkit.options import KitOptions
+    from habitkit.store import AsyncStore, Store
     from habitkit.transaction import Transaction
 
 __all__ = [
+    "AsyncHabitKit",
+    "AsyncHostKit",
+    "AsyncOwnedKit",
     "HabitKit",
     "HostKit",
     "OwnedKit",
@@ -38,60 +52,103 @@ __all__ = [
 R = TypeVar("R")
 
 
-class Services(SyncService):
-    """The services on one store, and the way to compose their actions."""
+class Services(Service[M]):
+    """The one list of services, and the ways to compose their actions."""
 
     @cached_property
-    def habits(self) -> Habits:
+    def habits(self) -> HabitService[M]:
         """Habits and check-ins."""
-        from habitkit.habits.service import Habits  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.service import HabitService  # noqa: PLC0415 - only where it is used
 
-        return Habits(self._stored("habits"))
+        return HabitService(self._supporting("habits"))
 
     @cached_property
-    def streaks(self) -> Streaks:
+    def streaks(self) -> StreakService[M]:
         """Current and best streaks."""
-        from habitkit.habits.service import Streaks  # noqa: PLC0415 - only where it is used
+        from habitkit.habits.service import StreakService  # noqa: PLC0415 - only where it is used
 
-        return Streaks(self._stored("habits"))
+        return StreakService(self._supporting("habits"))
 
     @cached_property
-    def coins(self) -> Coins:
+    def coins(self) -> CoinService[M]:
         """The coin ledger."""
-        from habitkit.coins.service import Coins  # noqa: PLC0415 - only where it is used
+        from habitkit.coins.service import CoinService  # noqa: PLC0415 - only where it is used
 
-        return Coins(self._stored("coins"))
+        return CoinService(self._supporting("coins"))
 
     @cached_property
-    def events(self) -> Events:
+    def events(self) -> EventService[M]:
         """The journal of events."""
-        from habitkit.journal.service import Events  # noqa: PLC0415 - only where it is used
+        from habitkit.journal.service import EventService  # noqa: PLC0415 - only where it is used
 
-        return Events(self._runner)
+        return EventService(self._runner)
 
-    def run(self, work: Callable[[Transaction], R]) -> R:
+    export = query(export)
+    forget = action(forget)
+
+    @overload
+    def run(self: Services[Sync], work: Callable[[Transaction], R]) -> R: ...
+    @overload
+    def run(self: Services[Async], work: Callable[[Transaction], R]) -> Coroutine[Any, Any, R]: ...
+    def run(self, work: Callable[[Transaction], R]) -> Any:
         """Compose several actions in one transaction: ``kit.run(lambda tx: ...)``.
 
         Args:
-            work: Calls actions with the transaction it is given, such as
-                ``habitkit.coins.transfers.award(tx, ...)``. It may be called again after a conflict
-                with another writer.
+            work: A plain function, for async kits too. It calls actions with the transaction it is
+                given, such as ``coins.award(tx, ...)`` after ``from habitkit import coins``. It may
+                be called again after a conflict with another writer.
 
         Raises:
             NestedTransaction: If ``work`` calls a kit.
         """
         return self._runner(work, (), {}, write=True)
 
-    def _stored(self, *modules: str) -> SyncRunner:
-        """Return the runner for a service that needs the facts of these."""
+    @overload
+    def read(self: Services[Sync], work: Callable[[Transaction], R]) -> R: ...
+    @overload
+    def read(self: Services[Async], work: Callable[[Transaction], R]) -> Coroutine[Any, Any, R]: ...
+    def read(self, work: Callable[[Transaction], R]) -> Any:
+        """Compose several queries in one transaction, which sees one consistent state.
+
+        Args:
+            work: As for ``run``, but it only reads.
+
+        Raises:
+            ReadOnlyTransaction: If ``work`` calls an action.
+            NestedTransaction: If ``work`` calls a kit.
+        """
+        return self._runner(work, (), {}, write=False)
+
+    @overload
+    def rehearse(self: Services[Sync], work: Callable[[Transaction], R]) -> R: ...
+    @overload
+    def rehearse(
+        self: Services[Async], work: Callable[[Transaction], R]
+    ) -> Coroutine[Any, Any, R]: ...
+    def rehearse(self, work: Callable[[Transaction], R]) -> Any:
+        """Do all that ``run`` does, reactions and events included, undo it and return the result.
+
+        Args:
+            work: As for ``run``.
+
+        Raises:
+            NestedTransaction: If ``work`` calls a kit.
+        """
+        return self._runner.rehearse(work)
+
+    def _supporting(self, module: str) -> Runner:
+        """Return the runner for a service, if the store supports its module.
+
+        Raises:
+            NotSupportedByStore: If it does not.
+        """
         store = self._runner.store
-        for module in modules:
-            if module not in store.modules:
-                raise NotSupportedByStore(module, store.name)
-        return self._runner
+        if module not in store.modules:
+            raise NotSupportedByStore(module, store.name)
+        return self._runner  # type: ignore[no-any-return]
 
 
-class OwnedKit(Services):
+class _Owned(Services[M]):
     """The services as one owner may see them: whatever belongs to another does not exist."""
 
     @property
@@ -100,10 +157,22 @@ class OwnedKit(Services):
         return self._runner.scope or ""
 
 
-class _EveryOwner(Services):
+class OwnedKit(_Owned[Sync]):
+    """The services as one owner may see them: whatever belongs to another does not exist."""
+
+
+class AsyncOwnedKit(_Owned[Async]):
+    """The same, awaited."""
+
+
+class _EveryOwner(Services[M]):
     """The services for all owners."""
 
-    def owned_by(self, owner: str) -> OwnedKit:
+    @overload
+    def owned_by(self: _EveryOwner[Sync], owner: str) -> OwnedKit: ...
+    @overload
+    def owned_by(self: _EveryOwner[Async], owner: str) -> AsyncOwnedKit: ...
+    def owned_by(self, owner: str) -> OwnedKit | AsyncOwnedKit:
         """Return the services as one owner may see them; for web handlers.
 
         The services and their signatures are the same. Whatever belongs to another owner does not
@@ -112,14 +181,34 @@ class _EveryOwner(Services):
         Raises:
             InvalidOwner: If the owner is no short, non-empty string.
         """
-        return OwnedKit(self._runner.scoped(ids.owner(owner)))
+        runner = self._runner.scoped(ids.owner(owner))
+        return OwnedKit(runner) if isinstance(runner, SyncRunner) else AsyncOwnedKit(runner)
 
 
-class HostKit(_EveryOwner):
+class HostKit(_EveryOwner[Sync]):
     """The services inside one transaction of the host, as ``HabitKit.on`` returns them."""
 
 
-class HabitKit(_EveryOwner):
+class AsyncHostKit(_EveryOwner[Async]):
+    """The services inside one transaction of the host, as ``AsyncHabitKit.on`` returns them."""
+
+
+class _Kit(_EveryOwner[M]):
+    """What only the kit itself offers, and no view of it."""
+
+    @cached_property
+    def relay(self) -> RelayService[M]:
+        """Delivers committed events to subscribers."""
+        from habitkit.journal.service import RelayService  # noqa: PLC0415 - only where it is used
+
+        return RelayService(self._runner)
+
+    sweep = workflow(sweep)
+    rebuild = workflow(rebuild)
+    refresh = workflow(refresh)
+
+
+class HabitKit(_Kit[Sync]):
     """All services on one store.
 
     Example:
@@ -130,50 +219,25 @@ class HabitKit(_EveryOwner):
         10
     """
 
-    def __init__(
-        self,
-        store: Store,
-        *,
-        clock: Clock | None = None,
-        economy: Economy | None = None,
-        reactions: Iterable[Reaction] = (),
-        subscribers: Iterable[Subscriber] = (),
-        audit_key: bytes | None = None,
-        strength: Strength | None = None,
-    ) -> None:
+    def __init__(self, store: Store, **options: Unpack[KitOptions]) -> None:
         """Put the services on a store; nothing is read or written yet.
 
         Args:
             store: Where facts are kept. The kit does not close a store that it was given.
-            clock: Gives the time; the machine's clock by default.
-            economy: What facts entitle to; 10 coins a done day and 50 at each seventh of a streak
-                by default.
-            reactions: Who else reacts to what, after habitkit's own reactions, in this order.
-            subscribers: Who gets which events after the commit, by ``kit.relay``.
-            audit_key: At least 16 secret bytes that make the ledger's block hashes HMACs.
-            strength: How a slot moves the strength of a habit; ``smoothed`` by default.
+            options: ``clock``, ``reactions``, ``subscribers``, and the settings of modules:
+                ``habits=HabitSettings(...)``, ``coins=CoinSettings(...)``; see ``KitOptions``.
 
         Raises:
-            NotSupportedByStore: If an economy is given and the store keeps no coins.
+            NotSupportedByStore: If there are settings for a module that the store does not support.
             ConfigurationError: If an argument is not what is expected, such as a URL or an async
                 store instead of a store; it is named.
         """
-        settings = make_settings(store, clock, economy, reactions, subscribers, audit_key, strength)
+        settings = make_settings(store, options)
         super().__init__(SyncRunner(store, settings, KitState()))
         self._owned_store: Store | None = None
 
     @classmethod
-    def open(
-        cls,
-        url: str,
-        *,
-        clock: Clock | None = None,
-        economy: Economy | None = None,
-        reactions: Iterable[Reaction] = (),
-        subscribers: Iterable[Subscriber] = (),
-        audit_key: bytes | None = None,
-        strength: Strength | None = None,
-    ) -> Self:
+    def open(cls, url: str, *, schema: str | None = None, **options: Unpack[KitOptions]) -> Self:
         """Open the store behind a URL; closing the kit closes it.
 
         On SQLite and in memory the tables are created or upgraded; on a database server they must
@@ -181,12 +245,8 @@ class HabitKit(_EveryOwner):
 
         Args:
             url: For example ``"sqlite:///habits.db"``, ``"postgresql://..."``, ``"memory://"``.
-            clock: As for the constructor.
-            economy: As for the constructor.
-            reactions: As for the constructor.
-            subscribers: As for the constructor.
-            audit_key: As for the constructor.
-            strength: As for the constructor.
+            schema: The database schema of the tables, on a database server that has schemas.
+            options: As for the constructor.
 
         Raises:
             UnknownScheme: If no installed backend is for the URL.
@@ -194,32 +254,14 @@ class HabitKit(_EveryOwner):
             SchemaMissing: If a database server has no habitkit tables; names the command.
             SchemaOutdated: If its tables are of another version; names the command.
         """
-        store = plugins.open_store(url)
+        store = plugins.open_store(url, schema=schema)
         try:
-            kit = cls(
-                store,
-                clock=clock,
-                economy=economy,
-                reactions=reactions,
-                subscribers=subscribers,
-                audit_key=audit_key,
-                strength=strength,
-            )
+            kit = cls(store, **options)
         except BaseException:
             store.close()
             raise
         kit._owned_store = store
         return kit
-
-    @cached_property
-    def relay(self) -> Relay:
-        """Delivers committed events to subscribers."""
-        from habitkit.journal.service import Relay  # noqa: PLC0415 - only where it is used
-
-        return Relay(self._runner)
-
-    sweep = workflow(sweep)
-    rebuild = workflow(rebuild)
 
     def on(self, handle: object) -> HostKit:
         """Return the services inside the host's own transaction.
@@ -239,9 +281,17 @@ class HabitKit(_EveryOwner):
             raise HostTransactionUnsupported.by(store.name)
         return HostKit(self._runner.inside(store.on(handle)))
 
+    def background(self) -> Background:
+        """Return a context in which a thread refreshes, at its interval, what has to be refreshed.
+
+        Nothing of it starts by itself: ``with kit.background(): serve()``.
+        """
+        return Background(self._runner)
+
     def close(self) -> None:
         """Close the kit, and the store if the kit opened it. Closing twice is fine."""
         self._runner.state.closed = True
+        self._runner.settings.residents.close()
         store, self._owned_store = self._owned_store, None
         if store is not None:
             store.close()
@@ -258,3 +308,70 @@ class HabitKit(_EveryOwner):
     ) -> None:
         """Close."""
         self.close()
+
+
+class AsyncHabitKit(_Kit[Async]):
+    """All services on one store, for an async host."""
+
+    def __init__(self, store: AsyncStore, **options: Unpack[KitOptions]) -> None:
+        """Put the services on an async store; arguments and errors as for ``HabitKit``."""
+        settings = make_settings(store, options, asynchronous=True)
+        super().__init__(AsyncRunner(store, settings, KitState()))
+        self._owned_store: AsyncStore | None = None
+
+    @classmethod
+    async def open(
+        cls, url: str, *, schema: str | None = None, **options: Unpack[KitOptions]
+    ) -> Self:
+        """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
+        store = await plugins.open_async_store(url, schema=schema)
+        try:
+            kit = cls(store, **options)
+        except BaseException:
+            await store.close()
+            raise
+        kit._owned_store = store
+        return kit
+
+    def on(self, handle: object) -> AsyncHostKit:
+        """Return the services inside the host's own transaction; see ``HabitKit.on``.
+
+        Args:
+            handle: With a SQL store: an SQLAlchemy ``AsyncConnection``, ``AsyncSession`` or
+                ``async_scoped_session``.
+
+        Raises:
+            HostTransactionUnsupported: If the store cannot do that, or not with this handle.
+        """
+        store = self._runner.store
+        if not isinstance(store, AsyncHostTransactions):
+            raise HostTransactionUnsupported.by(store.name)
+        return AsyncHostKit(self._runner.inside(store.on(handle)))
+
+    def background(self) -> AsyncBackground:
+        """Return a context in which a task refreshes, at its interval, what has to be refreshed.
+
+        Nothing of it starts by itself: ``async with kit.background(): await serve()``.
+        """
+        return AsyncBackground(self._runner)
+
+    async def close(self) -> None:
+        """Close the kit, and the store if the kit opened it. Closing twice is fine."""
+        self._runner.state.closed = True
+        self._runner.settings.residents.close()
+        store, self._owned_store = self._owned_store, None
+        if store is not None:
+            await store.close()
+
+    async def __aenter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()

@@ -2,57 +2,102 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from attrs import evolve
+from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import ids
+from habitkit.errors import ConfigurationError, UsageError
+from habitkit.journal.domain.model import Failure, SweepReport, Swept
+from habitkit.journal.domain.rules import reason
+from habitkit.workflow import Call
 
 if TYPE_CHECKING:
-    from habitkit.journal.domain.model import SweepReport
+    from collections.abc import Callable, Sequence
+
     from habitkit.options import KitSettings
+    from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["sweep"]
+__all__ = ["sweep", "sweep_items"]
+
+T = TypeVar("T")
 
 
 def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
     """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
 
-    It applies messages that wait in inboxes, one transaction an owner, emits the events of slots
-    that have ended and of streaks that can no longer be mended, records holds that have expired,
-    puts new entries of wallets under block hashes, and deletes idempotency records older than 30
-    days. Two sweeps at once do nothing twice.
+    Every module does its own part, one after the other: messages that wait in inboxes are applied,
+    old idempotency records deleted, the events of slots that have ended and of streaks that can no
+    longer be mended emitted, holds that have expired recorded, new entries of wallets sealed. An
+    item that fails stops nothing else. Two sweeps at once do nothing twice.
 
     Args:
         settings: The kit's settings.
-        limit: How many of each at most: messages, habits, holds, wallets, old idempotency records;
-            1 to 1000.
+        limit: How many of each at most, 1 to 1000.
 
     Returns:
-        What was done, and whether there is more to do.
+        What was done, what failed, and whether there is more to do.
 
     Raises:
         InvalidInput: If the limit is not acceptable.
     """
-    # what only a sweep needs is not loaded by every program that imports habitkit
-    from habitkit.coins.audit.sealing import seal_entries  # noqa: PLC0415
-    from habitkit.coins.holds import expire_holds  # noqa: PLC0415
-    from habitkit.habits.expiry import sweep_habits  # noqa: PLC0415
-    from habitkit.journal.sweep import sweep_journal  # noqa: PLC0415
-
     limit = ids.limit(limit)
-    report = yield from sweep_journal(limit)
-    if settings.keeps_habits:
-        swept = yield from sweep_habits(limit)
-        report = evolve(report, habits=swept, more=report.more or swept >= limit)
-    if settings.keeps_coins:
-        expired = yield from expire_holds(limit)
-        sealed, more = yield from seal_entries(limit)
-        report = evolve(
-            report,
-            expired=expired,
-            sealed=sealed,
-            more=report.more or more or expired >= limit,
-        )
-    return report
+    counts: dict[str, int] = {}
+    failures: list[Failure] = []
+    errors: list[Exception] = []
+    more = False
+    for module in settings.modules:
+        for name, sweeper in module.sweepers().items():
+            try:
+                swept = yield from sweeper(settings, limit)
+            except (UsageError, ConfigurationError):
+                raise
+            except Exception as error:  # noqa: BLE001 - one sweeper must not stop the others
+                errors.append(error)
+                failures.append(Failure(name, reason(error)))
+                counts[name] = 0
+                continue
+            counts[name] = swept.count
+            failures += swept.failures
+            more = more or swept.more
+    if errors and len(errors) == len(counts):
+        raise errors[0]  # the store itself cannot be reached
+    return SweepReport(counts=counts, failures=tuple(failures), more=more)
+
+
+def sweep_items(
+    find: Callable[[Transaction, int], Sequence[T]],
+    handle: Callable[[Transaction, T], int],
+    name: Callable[[T], str],
+    limit: int,
+) -> Steps[Swept]:
+    """Handle what is due, each item in a transaction of its own, up to a limit.
+
+    Items that fail or cannot be handled stay due, so more are asked for until one was handled.
+
+    Args:
+        find: ``(tx, limit) -> items``: what is due, in a stable order.
+        handle: ``(tx, item) -> count``: does it; 0 if there was nothing to do.
+        name: The identity of an item, for the report of a failure.
+        limit: How many at most.
+    """
+    count = asked = 0
+    failures: list[Failure] = []
+    tried: set[str] = set()
+    items: Sequence[T] = ()
+    while not count and len(items) >= asked and asked <= _MOST_TRIED:
+        asked += limit
+        items = yield Call(find, (asked,), write=False)
+        for item in items:
+            if name(item) in tried:
+                continue
+            tried.add(name(item))
+            try:
+                count += yield Call(handle, (item,))
+            except (UsageError, ConfigurationError):
+                raise
+            except Exception as error:  # noqa: BLE001 - one item must not stop the others
+                failures.append(Failure(name(item), reason(error)))
+    return Swept(count, tuple(failures), more=len(items) >= asked)
+
+
+_MOST_TRIED = 10_000

@@ -3,130 +3,169 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from habitkit import ids
 from habitkit.clock import Clock, SystemClock
-from habitkit.coins.domain.economy import Economy
 from habitkit.errors import ConfigurationError, NotSupportedByStore
-from habitkit.events import VOCABULARY, Event, Recorded
-from habitkit.habits.domain.strength import smoothed
+from habitkit.events import Event, Recorded
+from habitkit.module import Module, all_modules, vocabulary
 from habitkit.reactions import Reaction, Subscriber, default_reactions
+from habitkit.residents import Residents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.habits.domain.strength import Strength
+    from habitkit.coins.settings import CoinSettings
+    from habitkit.habits.settings import HabitSettings
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["KitSettings", "make_settings"]
+__all__ = ["KitOptions", "KitSettings", "make_settings"]
 
 R = TypeVar("R")
 
 
-@frozen
+class KitOptions(TypedDict, total=False):
+    """The options of both kits; whatever is left out, or None, has its default.
+
+    Attributes:
+        clock: Gives the time; the machine's clock by default.
+        reactions: Who else reacts to what, after habitkit's own reactions, in this order.
+        subscribers: Who gets which events after the commit, by ``kit.relay``.
+        habits: How habits are computed.
+        coins: What facts entitle to, and the key of the audit.
+    """
+
+    clock: Clock | None
+    reactions: Iterable[Reaction]
+    subscribers: Iterable[Subscriber]
+    habits: HabitSettings | None
+    coins: CoinSettings | None
+
+
+_FRAME = ("clock", "reactions", "subscribers")
+
+
+@frozen(slots=False)  # cached properties need a __dict__
 class KitSettings:
     """What a kit gives to each of its transactions.
 
     Attributes:
         clock: Gives ``tx.now``.
         new_id: Makes an id of an instant.
-        economy: What facts entitle to, and the declared currencies.
         reactions: Who reacts to what, in order.
         subscribers: Who gets which events after the commit, by the relay.
         delivered: The types of events for which deliveries are kept.
-        vocabulary: The known classes of events by name.
-        audit_key: Makes the ledger's block hashes ones that cannot be made anew without it.
-        strength: How a slot moves the strength of a habit; None for the default.
+        own_events: The host's classes of events by name, as far as its reactions name them.
+        of_modules: The settings of modules, by their class; one that is missing has its default.
         supported: The names of the modules and optional ports that the store supports.
-        keeps_coins: True if the store keeps a ledger.
-        keeps_habits: True if the store keeps habits and streaks.
+        residents: What lives as long as the kit.
     """
 
     clock: Clock = field(factory=SystemClock)
     new_id: Callable[[datetime], UUID] = ids.time_ordered_id
-    economy: Economy = field(factory=Economy.default)
     reactions: tuple[Reaction, ...] = ()
     subscribers: tuple[Subscriber, ...] = ()
     delivered: frozenset[str] = frozenset()
-    vocabulary: Mapping[str, type[Event]] = VOCABULARY
-    audit_key: bytes | None = field(default=None, repr=False)
-    strength: Strength | None = None
+    own_events: Mapping[str, type[Event]] = field(factory=dict)
+    of_modules: dict[type[Any], Any] = field(factory=dict, repr=False)
     supported: frozenset[str] = frozenset()
-    keeps_coins: bool = True
-    keeps_habits: bool = True
+    residents: Residents = field(factory=Residents, repr=False)
 
+    def of(self, kind: type[R]) -> R:
+        """Return the settings of a module by their class."""
+        found = self.of_modules.get(kind)
+        if found is None:
+            found = self.of_modules[kind] = kind()
+        return found
 
-_SHORTEST_KEY = 16
+    @cached_property
+    def modules(self) -> tuple[Module, ...]:
+        """The modules that the store supports, in the order of the sweep."""
+        return tuple(it for it in all_modules() if it.supported_by(self.supported))
+
+    @cached_property
+    def vocabulary(self) -> Mapping[str, type[Event]]:
+        """The known classes of events by name."""
+        return {**vocabulary(), **self.own_events}
 
 
 def make_settings(
-    store: Store | AsyncStore,
-    clock: Clock | None,
-    economy: Economy | None,
-    reactions: Iterable[Reaction],
-    subscribers: Iterable[Subscriber],
-    audit_key: bytes | None,
-    strength: Strength | None,
-    *,
-    asynchronous: bool = False,
+    store: Store | AsyncStore, options: KitOptions, *, asynchronous: bool = False
 ) -> KitSettings:
     """Put together what a kit, of either mode, gives to its transactions.
 
     Args:
         store: Where facts are kept; it says which modules it supports.
-        clock: As for ``HabitKit``, like the rest.
-        economy: None for the default, or for none where no ledger is kept.
-        reactions: Those beyond habitkit's own.
-        subscribers: Who gets which events after the commit.
-        audit_key: The key of the ledger's block hashes, or None.
-        strength: How a slot moves the strength, or None for the default.
+        options: What the host gave.
         asynchronous: True for a kit whose calls are awaited.
 
     Raises:
-        NotSupportedByStore: If there is an economy for a store that keeps no ledger.
-        ConfigurationError: If an argument is not what is expected: the store a URL or one for a
-            kit of the other mode, say, or the audit key too short.
+        TypeError: If there is no option of a name.
+        NotSupportedByStore: If there are settings for a module that the store does not support.
+        ConfigurationError: If an option is not what is expected: the store a URL or one for a
+            kit of the other mode, say.
     """
     _expect_store(store)
     _expect_mode(store, asynchronous=asynchronous)
-    _expect_rest(clock, economy, audit_key, strength)
-    host_reactions = _all_of(Reaction, reactions, "reactions", "on(HabitCompleted, function)")
-    all_subscribers = _all_of(
-        Subscriber, subscribers, "subscribers", "subscribe(HabitCompleted, function)"
+    of_modules = _settings_of_modules(store, options)
+    clock: object = options.get("clock")
+    if clock is not None and not callable(getattr(clock, "now", None)):
+        msg = f"clock: expected an object with a method now, such as SystemClock(), got {clock!r}"
+        raise ConfigurationError(msg)
+    host_reactions = _all_of(
+        Reaction, options.get("reactions", ()), "reactions", "on(HabitCompleted, function)"
     )
-    if strength is not None and strength is smoothed:
-        strength = None  # whose shorter paths are for the default
-    has_coins = "coins" in store.modules
-    if economy is not None and not has_coins:
-        raise NotSupportedByStore("coins", store.name)
-    rules = Economy.default() if economy is None else economy
-    own = default_reactions(rules) if has_coins else ()
-    all_reactions = (*own, *host_reactions)
-    own_classes = {
-        kind.__name__: kind
-        for reaction in all_reactions
-        for kind in reaction.types
-        if kind not in {Event, Recorded}  # they stand for events without a class of their own
-    }
-    return KitSettings(
-        clock=SystemClock() if clock is None else clock,
-        economy=rules,
-        reactions=all_reactions,
-        subscribers=all_subscribers,
-        delivered=frozenset().union(*(s.names for s in all_subscribers)),
-        vocabulary={**VOCABULARY, **own_classes},
-        audit_key=audit_key,
-        strength=strength,
-        supported=frozenset(store.modules),
-        keeps_coins=has_coins,
-        keeps_habits="habits" in store.modules,
+    subscribers = _all_of(
+        Subscriber,
+        options.get("subscribers", ()),
+        "subscribers",
+        "subscribe(HabitCompleted, function)",
     )
+    supported = frozenset(store.modules)
+    settings = KitSettings(
+        clock=options.get("clock") or SystemClock(),
+        subscribers=subscribers,
+        delivered=frozenset().union(*(s.names for s in subscribers)),
+        of_modules=of_modules,
+        supported=supported,
+    )
+    not_own = {Event, Recorded, *vocabulary().values()}  # two stand for events without a class
+    kinds = {kind for reaction in host_reactions for kind in reaction.types} - not_own
+    return evolve(
+        settings,
+        reactions=(*default_reactions(settings), *host_reactions),
+        own_events={kind.__name__: kind for kind in kinds},
+    )
+
+
+def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict[type[Any], Any]:
+    """Return the settings that were given for modules, by their class."""
+    taken = {it.name: it for it in all_modules() if it.settings is not None}
+    found: dict[type[Any], Any] = {}
+    for name, value in options.items():
+        if name in _FRAME:
+            continue
+        if name not in taken:
+            expected = ", ".join(sorted({*_FRAME, *taken}))
+            msg = f"no option {name!r}; expected one of {expected}"
+            raise TypeError(msg)
+        kind = taken[name].settings
+        if value is None or kind is None:
+            continue
+        if not isinstance(value, kind):
+            msg = f"{name}: expected a {kind.__name__}, such as {kind.__name__}(), got {value!r}"
+            raise ConfigurationError(msg)
+        if not taken[name].supported_by(frozenset(store.modules)):
+            raise NotSupportedByStore(name, store.name)
+        found[kind] = value
+    return found
 
 
 def _expect_store(store: object) -> None:
@@ -137,23 +176,6 @@ def _expect_store(store: object) -> None:
     parts = ("name", "modules", "run", "close")
     if isinstance(store, type) or not all(hasattr(store, part) for part in parts):
         msg = f"store: expected a store such as MemoryStore() or SqlStore(engine), got {store!r}"
-        raise ConfigurationError(msg)
-
-
-def _expect_rest(clock: object, economy: object, audit_key: object, strength: object) -> None:
-    """Refuse what cannot be what it is given as; None stands for the default."""
-    msg = None
-    if clock is not None and not callable(getattr(clock, "now", None)):
-        msg = f"clock: expected an object with a method now, such as SystemClock(), got {clock!r}"
-    elif economy is not None and not isinstance(economy, Economy):
-        msg = f"economy: expected an Economy, such as Economy.default(), got {economy!r}"
-    elif audit_key is not None and not (
-        isinstance(audit_key, bytes) and len(audit_key) >= _SHORTEST_KEY
-    ):
-        msg = f"audit_key: expected at least {_SHORTEST_KEY} bytes, such as secrets.token_bytes(32)"
-    elif strength is not None and not callable(strength):
-        msg = f"strength: expected a function (previous, slot) -> float, got {strength!r}"
-    if msg is not None:
         raise ConfigurationError(msg)
 
 

@@ -47,22 +47,22 @@ _NO_URL = "expected a URL such as sqlite:///habits.db or postgresql://user@host/
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, schema: str | None = None) -> Store:
     """Open the store behind a URL for a sync host.
 
     Raises:
         UnknownScheme: If no installed backend is for the URL.
         MissingExtra: If the backend's driver is not installed; names the pip command.
     """
-    return _open(url, asynchronous=False)  # type: ignore[no-any-return]
+    return _open(url, schema, asynchronous=False)  # type: ignore[no-any-return]
 
 
-async def open_async_store(url: str) -> AsyncStore:
+async def open_async_store(url: str, *, schema: str | None = None) -> AsyncStore:
     """Open the store behind a URL for an async host; errors as ``open_store``.
 
     A backend may return its store at once or something to await.
     """
-    opened = _open(url, asynchronous=True)
+    opened = _open(url, schema, asynchronous=True)
     with naming_extras():
         return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
 
@@ -91,13 +91,16 @@ def entry_points(*, group: str) -> Iterable[EntryPoint]:
     return metadata.entry_points(group=group)
 
 
-def _open(url: Any, *, asynchronous: bool) -> Any:
-    """Find the backend, load it, call it."""
+def _open(url: Any, schema: str | None, *, asynchronous: bool) -> Any:
+    """Find the backend, load it, call it; only a backend that is given a schema has to know it."""
+    options: dict[str, Any] = {"asynchronous": asynchronous}
+    if schema is not None:
+        options["schema"] = schema
     match = _SCHEME.match(url) if isinstance(url, str) else None
     scheme = match[1].lower() if match else ""
     if scheme in OWN:
         with naming_extras():
-            return import_module(OWN[scheme]).open_url(url, asynchronous=asynchronous)
+            return import_module(OWN[scheme]).open_url(url, **options)
     installed = {point.name: point for point in entry_points(group=GROUP)}
     if scheme not in installed:
         schemes = sorted({*OWN, *installed})
@@ -105,7 +108,7 @@ def _open(url: Any, *, asynchronous: bool) -> Any:
             raise UnknownScheme(match[1], schemes)
         raise UnknownScheme(_without_user(str(url)), schemes, _NO_URL)
     with naming_extras():
-        return installed[scheme].load()(url, asynchronous=asynchronous)
+        return installed[scheme].load()(url, **options)
 
 
 def _without_user(url: str) -> str:

@@ -7,20 +7,20 @@ runs after the commit, outside of any transaction, when the relay delivers the e
 
 from __future__ import annotations
 
-import inspect
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from habitkit.errors import InvalidEvent
-from habitkit.events import VOCABULARY, Event, Recorded, Retracted
+from habitkit.events import Event, Recorded, Retracted
+from habitkit.module import vocabulary
+from habitkit.workflow import is_coroutine_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from habitkit.coins.domain.economy import Economy
     from habitkit.journal.domain.model import StoredEvent
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
 
 __all__ = ["Reaction", "Subscriber", "default_reactions", "on", "subscribe"]
@@ -75,7 +75,7 @@ def on(
     if not callable(run) or isinstance(run, type):
         msg = f"expected a function (tx, owner, events) last, got {run!r}"
         raise TypeError(msg)
-    if _is_coroutine_function(run):
+    if is_coroutine_function(run):
         msg = (
             f"expected a plain function (tx, owner, events) last, got {run!r}: nobody would await "
             "it inside the transaction; a subscriber, made by subscribe(...), may be a coroutine "
@@ -104,13 +104,6 @@ def subscribe(*types_and_run: Any) -> Subscriber:
     return Subscriber(frozenset(str(name) for name in names), run)
 
 
-def _is_coroutine_function(run: Any) -> bool:
-    """Tell whether calling it gives a coroutine, as far as that can be known without calling it."""
-    while isinstance(run, partial):
-        run = run.func
-    return inspect.iscoroutinefunction(run) or inspect.iscoroutinefunction(type(run).__call__)
-
-
 def _name(kind: object) -> str | None:
     """Return the name of a class of events, or None if it is not one."""
     if kind is Recorded:
@@ -124,7 +117,7 @@ def _name(kind: object) -> str | None:
 
 def _expect_own_name(kind: type[Event]) -> None:
     """Refuse a host's class with the name of one of habitkit's: the journal knows them by that."""
-    if VOCABULARY.get(kind.__name__, kind) is not kind:
+    if vocabulary().get(kind.__name__, kind) is not kind:
         raise InvalidEvent(
             "event class",
             given=kind,
@@ -132,9 +125,13 @@ def _expect_own_name(kind: type[Event]) -> None:
         )
 
 
-def default_reactions(economy: Economy) -> tuple[Reaction, ...]:
+def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
     """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
-    from habitkit.coins.rewards import reconcile  # noqa: PLC0415 - only where there is a kit
+    from habitkit.coins.settings import CoinSettings  # noqa: PLC0415 - only where there is a kit
 
-    rewarded = economy.rewarded
-    return (on(*rewarded, Retracted, reconcile),) if rewarded else ()
+    rewarded = settings.of(CoinSettings).economy.rewarded
+    if not rewarded or "coins" not in settings.supported:
+        return ()
+    from habitkit.coins.rewards import reconcile  # noqa: PLC0415
+
+    return (on(*rewarded, Retracted, reconcile),)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.events import Event
-    from habitkit.habits.domain.strength import Strength
+    from habitkit.module import Module
     from habitkit.options import KitSettings
     from habitkit.store import Port, Stores
 
@@ -36,7 +36,6 @@ class Transaction:
 
     Attributes:
         now: The instant of everything that happens in it, in UTC.
-        economy: What facts entitle to, and the declared currencies.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
         scope: The only owner whose things exist here, or None for all owners.
         stores: The store's side of the transaction: the ports of the journal, and ``port(key)``.
@@ -51,7 +50,6 @@ class Transaction:
         "_wanted",
         "_write",
         "cause",
-        "economy",
         "now",
         "scope",
         "stores",
@@ -71,7 +69,6 @@ class Transaction:
         """
         self.stores = stores
         self.now = settings.clock.now()
-        self.economy = settings.economy
         self.scope = scope
         self._settings = settings
         self._write = write
@@ -94,20 +91,19 @@ class Transaction:
         """Tell whether the store offers a port that is optional."""
         return port.name in self._settings.supported
 
+    def settings(self, kind: type[T]) -> T:
+        """Return the kit's settings of a module by their class: ``tx.settings(CoinSettings)``."""
+        return self._settings.of(kind)
+
     @property
     def vocabulary(self) -> Mapping[str, type[Event]]:
         """The known classes of events by name."""
         return self._settings.vocabulary
 
     @property
-    def audit_key(self) -> bytes | None:
-        """The kit's key for the ledger's block hashes."""
-        return self._settings.audit_key
-
-    @property
-    def strength(self) -> Strength | None:
-        """How a slot moves the strength of a habit; None for the default."""
-        return self._settings.strength
+    def modules(self) -> tuple[Module, ...]:
+        """The modules that the store supports."""
+        return self._settings.modules
 
     @property
     def connection(self) -> object | None:

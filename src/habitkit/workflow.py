@@ -1,23 +1,24 @@
 """Work of several transactions with calls to the outside between them.
 
-A workflow is a generator that yields ``Call`` and ``Outside`` steps and is sent their results. It
-is neither sync nor async; the two drivers here are all that differs between a sync and an async
-kit.
+A workflow is a generator that yields ``Call`` and ``Outside`` steps. Each ``yield`` returns what
+the step returned, or raises what it raised. A workflow is neither sync nor async; the two drivers
+here are all that differs between a sync and an async kit.
 """
 
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator
+    from collections.abc import Callable, Generator
 
     from habitkit.binding import AsyncRunner, SyncRunner
 
     Steps = Generator["Call | Outside", Any, "R"]
 
-__all__ = ["Call", "Outside", "drive", "drive_async"]
+__all__ = ["Call", "Outside", "drive", "drive_async", "is_coroutine_function"]
 
 R = TypeVar("R")
 
@@ -37,9 +38,10 @@ class Call(NamedTuple):
 
 
 class Outside(NamedTuple):
-    """A step of a workflow: a call to the outside, in no transaction.
+    """A step of a workflow: a call to the outside, in no transaction; it may block.
 
-    Its result is the exception it ended with, or None. In an async kit it may be awaitable.
+    In an async kit a plain function runs in a thread, so that it does not block the event loop, and
+    what it returns may be awaitable; a coroutine function is awaited on the loop.
 
     Attributes:
         function: What is called.
@@ -52,50 +54,68 @@ class Outside(NamedTuple):
 
 def drive(steps: Steps[R], run: SyncRunner) -> R:
     """Take the steps of a workflow one after the other."""
-    reply: Any = None
-    while True:
-        try:
-            step = steps.send(reply)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        if isinstance(step, Call):
-            reply = run(step.function, step.args, {}, step.write)
-        else:
-            reply = _outcome(step)
+    try:
+        step = next(steps)
+        while True:
+            try:
+                if isinstance(step, Call):
+                    reply = run(step.function, step.args, {}, step.write)
+                else:
+                    reply = _call(step)
+            except Exception as error:  # noqa: BLE001 - the workflow decides what it means
+                step = steps.throw(error)
+            else:
+                step = steps.send(reply)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
 
 
 async def drive_async(steps: Steps[R], run: AsyncRunner) -> R:
     """Take the steps of a workflow one after the other, awaiting each."""
-    reply: Any = None
-    while True:
-        try:
-            step = steps.send(reply)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-        if isinstance(step, Call):
-            reply = await run(step.function, step.args, {}, step.write)
-        else:
-            reply = await _outcome_async(step)
-
-
-def _outcome(step: Outside) -> Exception | None:
-    """Call the outside; a failure is a result."""
     try:
-        result = step.function(*step.args)
-    except Exception as error:  # noqa: BLE001 - the workflow decides what a failure means
-        return error
+        step = next(steps)
+        while True:
+            try:
+                if isinstance(step, Call):
+                    reply = await run(step.function, step.args, {}, step.write)
+                else:
+                    reply = await _call_async(step)
+            except Exception as error:  # noqa: BLE001 - the workflow decides what it means
+                step = steps.throw(error)
+            else:
+                step = steps.send(reply)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Tell whether calling it gives a coroutine, as far as that can be known without calling it."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        type(function).__call__
+    )
+
+
+def _call(step: Outside) -> object:
+    """Call the outside.
+
+    Raises:
+        TypeError: If it returns a coroutine, which nobody would await here.
+    """
+    result = step.function(*step.args)
     if inspect.iscoroutine(result):
         result.close()
-        return TypeError(f"{step.function!r} must be awaited, which needs an AsyncHabitKit")
-    return None
+        msg = f"{step.function!r} must be awaited, which needs an AsyncHabitKit"
+        raise TypeError(msg)
+    return result
 
 
-async def _outcome_async(step: Outside) -> Exception | None:
-    """Call the outside, waiting for it where it is awaitable; a failure is a result."""
-    try:
-        result: Awaitable[Any] | Any = step.function(*step.args)
-        if inspect.isawaitable(result):
-            await result
-    except Exception as error:  # noqa: BLE001 - the workflow decides what a failure means
-        return error
-    return None
+async def _call_async(step: Outside) -> object:
+    """Call the outside without blocking the event loop, and wait for it."""
+    import asyncio  # noqa: PLC0415 - the sync kit never loads it
+
+    if is_coroutine_function(step.function):
+        return await step.function(*step.args)
+    result = await asyncio.to_thread(step.function, *step.args)
+    return await result if inspect.isawaitable(result) else result

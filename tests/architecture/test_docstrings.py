@@ -195,7 +195,7 @@ ACTIONS = {
     if module.role == "service"
     for name in re.findall(r"= \w+\(([\w.]+)[,)]", module.text)
 }
-HOST_FACING = {"habitkit.kit", "habitkit.async_kit", "habitkit.testing"}
+HOST_FACING = {"habitkit.kit", "habitkit.testing"}
 UNITS = ("days", "hours", "minutes", "seconds")
 
 

@@ -28,7 +28,7 @@ VALUES = {"habitkit.errors", "habitkit.events", "habitkit._text"}
 HELPERS = VALUES | {
     f"habitkit.{name}" for name in ("_codec", "clock", "ids", "options", "transaction", "workflow")
 }
-KITS = ("habitkit.kit", "habitkit.async_kit")
+KITS = ("habitkit.kit", "habitkit.kit")
 OUTER = ("testing", "importers", "contrib")
 VENDORS = ("contrib/", "testing/", "backends/sqlalchemy/", "backends/redis/", "backends/memcached/")
 

@@ -21,7 +21,7 @@ HEAVY = [
     "fastapi",
     "flask",
     "greenlet",
-    "habitkit.async_kit",
+    "habitkit.kit",
     "habitkit.backends",
     "habitkit.contrib",
     "habitkit.importers",

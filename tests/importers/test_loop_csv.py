@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from habitkit.errors import ImportRefused
 from habitkit.importers import _loop_files, _loop_reader, _loop_text
+from habitkit.importers.errors import ImportRefused
 from habitkit.importers.loop_csv import LoopEntry, LoopExport, LoopHabit, LoopValue, read
 
 Files = dict[str, str | bytes]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from habitkit import AsyncHabitKit
-from habitkit.coins import Posting
-from habitkit.errors import BatchRefused, InsufficientFunds
+from habitkit.coins import BatchRefused, InsufficientFunds, Posting
 
 PRICE = 10
 WAYS = ("spend", "transfer", "reserve", "batch")

@@ -9,10 +9,10 @@ from contextlib import suppress
 from uuid import UUID
 
 from habitkit import AsyncHabitKit, OfflineCheckIn, Schedule, on
-from habitkit.coins import Posting
+from habitkit.coins import CoinsPosted, Posting
 from habitkit.coins import service as coins
 from habitkit.errors import Refused
-from habitkit.events import CoinsPosted, Recorded
+from habitkit.events import Recorded
 from habitkit.testing import FakeClock
 from habitkit.transaction import Transaction
 

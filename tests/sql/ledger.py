@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from habitkit.coins.statements import balance
-from habitkit.coins.store import AUDIT, COINS
+from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.kit import HabitKit
 from habitkit.store import Store, Stores
 from habitkit.testing.contracts._base import read, transact
@@ -61,7 +61,7 @@ def tell(what: str) -> None:
 
 def drift(store: Store) -> dict[str, int]:
     """Return by how much the accounts of each currency fail to sum to zero, in one state."""
-    all_accounts = read(store, lambda stores: stores.port(AUDIT).accounts(None, 10**6, owner=None))
+    all_accounts = read(store, lambda stores: stores.port(LEDGER).accounts(None, 10**6, owner=None))
     sums: Counter[str] = Counter()
     for account in all_accounts:
         sums[account.currency] += account.balance

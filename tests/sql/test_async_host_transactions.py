@@ -18,15 +18,14 @@ from sqlalchemy.ext.asyncio import (
 
 from habitkit import AsyncHabitKit, on
 from habitkit.backends.sqlalchemy import AsyncSqlStore, sqlite_engine, threaded_sqlite
+from habitkit.coins import CoinsPosted, InsufficientFunds
 from habitkit.coins.transfers import award
 from habitkit.errors import (
     HostTransactionLost,
     HostTransactionStale,
     HostTransactionUnsupported,
-    InsufficientFunds,
     NestedTransaction,
 )
-from habitkit.events import CoinsPosted
 from habitkit.testing import FakeClock
 from tests.sql.opened import ASYNC_POSTGRES
 from tests.sql.support import (

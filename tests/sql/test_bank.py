@@ -15,9 +15,8 @@ from sqlalchemy import Engine, create_engine
 import habitkit.testing
 from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
-from habitkit.coins import Posting
+from habitkit.coins import BatchRefused, HoldEnded, InsufficientFunds, Posting
 from habitkit.coins.audit.audits import audit
-from habitkit.errors import BatchRefused, HoldEnded, InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import spawn
 from tests.sql.coin_plan import OWNERS

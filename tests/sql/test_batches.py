@@ -13,9 +13,10 @@ import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
 from habitkit.backends.sqlalchemy._prepared import Link
-from habitkit.coins import Economy, Posting
+from habitkit.coins import CoinSettings, Economy, Posting
 from habitkit.coins.store import COINS
-from habitkit.events import HabitCompleted, Recorded
+from habitkit.events import Recorded
+from habitkit.habits import HabitCompleted
 from habitkit.habits.service import check_in
 
 TODAY = date(2026, 3, 10)
@@ -88,12 +89,12 @@ def test_a_reaction_to_an_item_may_send_a_message(engine):
     results = kit.habits.check_in_many(gathered(habits, 1, "phone"))
 
     assert len(results) == HABITS
-    assert kit.sweep().applied == HABITS
+    assert kit.sweep().counts["messages"] == HABITS
 
 
 @pytest.mark.parametrize("alike", [True, False], ids=["alike", "all kinds"])
 def test_a_batch_of_postings_is_read_as_it_was_posted(engine, alike):
-    kit = habitkit.testing.kit("2026-03-10T12:00Z", store=SqlStore(engine), economy=TWO)
+    kit = habitkit.testing.kit("2026-03-10T12:00Z", store=SqlStore(engine), coins=CoinSettings(TWO))
     kit.coins.award("ada", 100, idempotency_key="first")
     kit.clock.set("2026-03-10T11:00Z")  # put back: ada's next entries are later than bob's
     postings = [Posting.award(f"owner {number}", 5) for number in range(3)]

@@ -131,7 +131,7 @@ async def test_every_kit_shows_what_another_one_did_and_goes_on_from_there(sides
         for habit in right["habits"]:
             await done(side.kit.habits.check_in(habit.id, amount=1e308, note=side.driver))
         report = await done(side.kit.sweep())
-        assert report.failed == ()
+        assert report.failures == ()
         assert (await done(side.kit.relay.run_once(limit=1000))).failed == ()
         right = await seen(side.kit)
         for other in sides:

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, create_engine
 import habitkit.testing
 from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
+from habitkit.coins import HoldEnded, InsufficientFunds
 from habitkit.coins.domain.model import Hold
-from habitkit.errors import HoldEnded, InsufficientFunds
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of
 from tests.sql.kit_modes import Act, at_once, awaited

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 import habitkit.testing
 from habitkit import Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
+from habitkit.coins import CoinsPosted
 from habitkit.coins.transfers import award
 from habitkit.errors import HostTransactionLost
-from habitkit.events import CoinsPosted, HabitCreated
+from habitkit.habits import HabitCreated
 from tests.sql.support import (
     Order,
     contents,

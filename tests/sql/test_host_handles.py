@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
-from habitkit.errors import HostTransactionStale, HostTransactionUnsupported, InsufficientFunds
+from habitkit.coins import InsufficientFunds
+from habitkit.errors import HostTransactionStale, HostTransactionUnsupported
 from habitkit.testing import TestKit
 from tests.sql.support import Order, notes, notes_in, nothing_written, write_note
 

@@ -10,14 +10,10 @@ from sqlalchemy import Connection, Engine
 import habitkit.testing
 from habitkit import Schedule, on
 from habitkit.backends.sqlalchemy import SqlStore
+from habitkit.coins import CoinsPosted, InsufficientFunds
 from habitkit.coins.store import COINS
 from habitkit.coins.transfers import award
-from habitkit.errors import (
-    Duplicate,
-    InsufficientFunds,
-    NestedTransaction,
-)
-from habitkit.events import CoinsPosted
+from habitkit.errors import Duplicate, NestedTransaction
 from habitkit.testing import TestKit
 from tests.sql.support import (
     notes,

@@ -9,10 +9,9 @@ import pytest
 from sqlalchemy import Engine
 
 import habitkit.testing
-from habitkit.async_kit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.coins import Posting
-from habitkit.errors import HoldEnded
+from habitkit.coins import HoldEnded, Posting
+from habitkit.kit import AsyncHabitKit
 from tests.sql.ledger import assert_sound
 from tests.sql.opened import MOST_AWAITS, cancelled_at
 from tests.sql.support import contents

@@ -12,8 +12,7 @@ from sqlalchemy import Engine, create_engine, exc, text
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.coins import Posting
-from habitkit.errors import InsufficientFunds
+from habitkit.coins import InsufficientFunds, Posting
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import all_of
 from tests.sql.coin_plan import OWNERS

@@ -9,9 +9,16 @@ import pytest
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore
-from habitkit.coins import Balance, Hold, Posting
+from habitkit.coins import (
+    Balance,
+    BalanceOverflow,
+    BatchRefused,
+    Hold,
+    InsufficientFunds,
+    InvalidAmount,
+    Posting,
+)
 from habitkit.coins.store import COINS
-from habitkit.errors import BalanceOverflow, BatchRefused, InsufficientFunds, InvalidAmount
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._base import read
 from tests.sql.conftest import BOTH
@@ -96,7 +103,7 @@ def test_a_ledger_whose_wallets_together_hold_more_than_64_bits_is_audited_all_t
     assert drift(kit._runner.store) == {}
     kit.clock.advance(seconds=60)
     assert kit.coins.balance("owner0").available == LARGEST
-    assert kit.sweep().expired == len(owners)
+    assert kit.sweep().counts["expired_holds"] == len(owners)
     assert_sound(kit, *owners)
 
 
@@ -108,10 +115,10 @@ def test_a_hold_that_a_full_wallet_has_no_module_for_stops_neither_sweep_nor_oth
     kit.coins.transfer("cleo", "ada", 5, idempotency_key="more")
     kit.clock.advance(seconds=60)
 
-    assert kit.sweep().expired == 1, "bob's"
+    assert kit.sweep().counts["expired_holds"] == 1, "bob's"
     assert kit.coins.balance("ada").posted == LARGEST + 5
     kit.coins.spend("ada", 5, idempotency_key="space")
-    assert kit.sweep().expired == 1
+    assert kit.sweep().counts["expired_holds"] == 1
     assert kit.coins.balance("ada").available == LARGEST
     assert_sound(kit, "ada", "bob")
 
@@ -126,7 +133,7 @@ def test_holds_that_a_full_wallet_has_no_module_for_stop_no_sweep_however_small_
     kit.coins.reserve("bob", 5, idempotency_key="held", expires_in_seconds=61)
     kit.clock.advance(seconds=61)
 
-    assert [kit.sweep(limit=1).expired for _ in range(2)] == [1, 0]
+    assert [kit.sweep(limit=1).counts["expired_holds"] for _ in range(2)] == [1, 0]
 
     assert kit.coins.holds("bob", ended=True)[0].state == "expired"
     assert_sound(kit, "ada", "bob")

@@ -18,9 +18,9 @@ import habitkit.testing
 from habitkit import Economy, RewardRule, Schedule
 from habitkit.backends.sqlalchemy import SqlStore, metadata
 from habitkit.backends.sqlalchemy.tables import schema_version
-from habitkit.coins import Posting
-from habitkit.errors import HabitKitError, InsufficientFunds
-from habitkit.events import HabitCompleted, StreakReached
+from habitkit.coins import CoinSettings, InsufficientFunds, Posting
+from habitkit.errors import HabitKitError
+from habitkit.habits import HabitCompleted, StreakReached
 from habitkit.testing import TestKit
 
 OWNERS = ("ada", "bob", "cleo")
@@ -73,7 +73,8 @@ class Ledgers(RuleBasedStateMachine):
             empty(engine)
         stores: list[Any] = [None, *(SqlStore(engine) for engine in engines)]
         self.kits = [
-            habitkit.testing.kit(store=store, economy=economy(), audit_key=KEY) for store in stores
+            habitkit.testing.kit(store=store, coins=CoinSettings(economy(), audit_key=KEY))
+            for store in stores
         ]
         self.start = self.kits[0].clock.now()
         self.transfers: list[Any] = []

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import SqlStore, upgrade
-from habitkit.errors import InsufficientFunds
+from habitkit.coins import InsufficientFunds
 from habitkit.testing import TestKit
 from tests.architecture.source import ROOT
 from tests.sql.test_plans import explaining, plans
@@ -128,7 +128,7 @@ def use(kit: TestKit, name: str) -> None:
     newest = kit.coins.statement("owner1", limit=5)
     assert [line.seq for line in newest] == list(range(newest[0].seq, newest[0].seq - 5, -1))
     assert kit.coins.statement("owner1", after=newest[0].seq) != []
-    assert kit.sweep(limit=3).sealed > 0
+    assert kit.sweep(limit=3).counts["sealed_entries"] > 0
     for owner in ("owner1", "owner2", "owner3", f"new at {name}"):
         report = kit.coins.audit(owner)
         assert report.ok, report.findings

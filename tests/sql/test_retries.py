@@ -11,10 +11,11 @@ from sqlalchemy import Engine, create_engine, exc, text
 import habitkit.testing
 from habitkit import on
 from habitkit.backends.sqlalchemy import SqlStore, _retry
+from habitkit.coins import CoinsPosted
 from habitkit.coins.store import COINS
 from habitkit.coins.transfers import award
 from habitkit.errors import Duplicate, StoreBusy, StoreError
-from habitkit.events import CoinsPosted, Event, Recorded
+from habitkit.events import Event, Recorded
 from tests.sql.support import (
     notes,
     notes_in,

@@ -62,7 +62,7 @@ def test_a_wallet_that_the_sweep_was_made_to_forget_is_found(engine: Engine, kit
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM habitkit_unsealed"))
     kit.coins.award("ada", 1, idempotency_key="b")
-    assert kit.sweep().sealed == 0
+    assert kit.sweep().counts["sealed_entries"] == 0
 
     (finding,) = kit.coins.audit().findings
 

@@ -6,7 +6,7 @@ from operator import attrgetter
 
 from attrs import evolve
 
-from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from tests.stores.broken_ledgers import MOST_ROWS, around, not_undone
 from tests.stores.broken_stores import noticed_by
 
@@ -173,7 +173,7 @@ def exports_no_reversals(_, stores):
 @noticed_by("test_entitlements_come_in_the_order_of_their_keys")
 def sorts_as_a_dictionary_does(_, stores):
     coins = stores.port(COINS)
-    stores.port(AUDIT).entitlements = lambda owner, after, limit: sorted(
+    stores.port(LEDGER).entitlements = lambda owner, after, limit: sorted(
         (
             row
             for (of, key), row in coins._settled.rows.items()
@@ -213,7 +213,7 @@ def counts_what_it_has_seen(_, stores):
     @around(stores.port(AUDIT), "forget")
     def wrong(call, account_id, after, last):
         call(account_id, after, last)
-        return len(stores.port(AUDIT).lines(account_id, after, last - after))
+        return len(stores.port(LEDGER).lines(account_id, after, last - after))
 
 
 @noticed_by("test_what_is_forgotten_is_gone_for_both_accounts")

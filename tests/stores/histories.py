@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 import habitkit.testing
 from habitkit import Economy, FreezeRule, OfflineCheckIn, Posting
+from habitkit.coins import CoinSettings, CoinsPosted
 from habitkit.errors import HabitKitError
-from habitkit.events import CoinsPosted, HabitCompleted
+from habitkit.habits import HabitCompleted
 from habitkit.reactions import subscribe
 from habitkit.testing import strategies
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
@@ -81,11 +82,11 @@ class Actor:
     """Does the steps of a history through a kit, and has everything returned that it keeps."""
 
     def __init__(self, store):
-        self.delivered = []
+        self.delivered: list[object] = []
         self.kit = habitkit.testing.kit(
             NOW,
             store=store,
-            economy=ECONOMY,
+            coins=CoinSettings(ECONOMY),
             subscribers=[subscribe(HabitCompleted, CoinsPosted, self.delivered.append)],
         )
         self.habits, self.check_ins, self.facts, self.transfers, self.holds = [], [], [], [], []

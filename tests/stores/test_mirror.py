@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
 from habitkit.backends.memory import MemoryStore
@@ -46,7 +46,8 @@ def mirrored(new_store, examples, **more):
 
 
 def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite):
-    numbers, engines = count(), []
+    numbers = count()
+    engines: list[Engine] = []
 
     def new_store():
         while engines:
@@ -61,7 +62,7 @@ def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite):
 
 
 def test_sqlite_in_memory_does_what_memory_does(ready_sqlite):
-    engines = []
+    engines: list[Engine] = []
 
     def new_store():
         while engines:

@@ -53,9 +53,10 @@ from habitkit import (
 )
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.coins import LedgerExport
+from habitkit.coins import CoinSettings, CoinsPosted, LedgerExport
 from habitkit.coins import service as coins
-from habitkit.events import CoinsPosted, HabitCompleted, Recorded, StreakReached
+from habitkit.events import Recorded
+from habitkit.habits import HabitCompleted, HabitSettings, StreakReached
 from habitkit.habits import service as habits
 from habitkit.ports import AsyncHostTransactions, AsyncStore, HostTransactions, Store
 from habitkit.testing import FakeClock, TestKit
@@ -102,7 +103,7 @@ def praise(tx: Transaction, owner: str, events: Sequence[BookRead]) -> None:
     """Give coins for books."""
     assert_type(tx.now, datetime)
     assert_type(tx.new_id(), UUID)
-    assert_type(tx.economy, Economy)
+    assert_type(tx.settings(CoinSettings).economy, Economy)
     for event in events:
         assert_type(event.title, str)
         assert_type(
@@ -150,16 +151,18 @@ def in_words(previous: str, slot: Slot) -> str:
 kit = HabitKit(
     store,
     clock=clock,
-    economy=economy,
+    coins=CoinSettings(economy),
     reactions=[on(BookRead, praise)],
     subscribers=[subscribe(BookRead, tell)],
-    strength=in_seven,
+    habits=HabitSettings(in_seven),
 )
-assert_type(HabitKit.open("sqlite:///habits.db", clock=clock, economy=economy), HabitKit)
-assert_type(HabitKit.open("sqlite:///habits.db", strength=in_seven), HabitKit)
-HabitKit.open("sqlite:///habits.db", strength=in_words)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+assert_type(
+    HabitKit.open("sqlite:///habits.db", clock=clock, coins=CoinSettings(economy)), HabitKit
+)
+assert_type(HabitKit.open("sqlite:///habits.db", habits=HabitSettings(in_seven)), HabitKit)
+HabitKit.open("sqlite:///habits.db", habits=HabitSettings(in_words))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 assert_type(kit_for_a_test(), TestKit)
-assert_type(kit_for_a_test(strength=in_seven), TestKit)
+assert_type(kit_for_a_test(habits=HabitSettings(in_seven)), TestKit)
 assert_type(kit_for_a_test().clock, FakeClock)
 
 with HabitKit.open("memory://") as opened:
@@ -290,10 +293,10 @@ async def async_host_code() -> None:
     kit = AsyncHabitKit(
         async_store,
         clock=clock,
-        economy=economy,
+        coins=CoinSettings(economy),
         reactions=[on(BookRead, praise)],
         subscribers=[subscribe(BookRead, tell_later)],
-        strength=in_seven,
+        habits=HabitSettings(in_seven),
     )
     assert_type(await AsyncHabitKit.open("sqlite:///habits.db", clock=clock), AsyncHabitKit)
     async with await AsyncHabitKit.open("memory://") as opened:

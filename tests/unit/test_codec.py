@@ -23,8 +23,10 @@ import habitkit
 from habitkit import DayClock, FreezeRule, Goal, Schedule, _codec, events
 from habitkit.coins.audit.domain.model import Block, Digest, LedgerExport, LedgerLine
 from habitkit.coins.domain.economy import Economy, RewardRule
-from habitkit.events import VOCABULARY, Event, HabitCompleted, Recorded
+from habitkit.events import Event, Recorded
+from habitkit.habits import HabitCompleted
 from habitkit.habits.domain.model import OfflineCheckIn
+from habitkit.module import vocabulary
 from habitkit.testing import strategies
 
 NO_JSON: dict[type, str] = {
@@ -114,7 +116,7 @@ def built(kind: type) -> st.SearchStrategy[Any]:
 
 
 def test_there_are_events_and_values_to_test():
-    assert {VOCABULARY[name] for name in VOCABULARY} | {Event, Recorded} == set(EVENTS)
+    assert {vocabulary()[name] for name in vocabulary()} | {Event, Recorded} == set(EVENTS)
     assert {"CheckedIn", "Habit", "Transfer", "Hold"} <= {kind.__name__ for kind in VALUES}
 
 
@@ -148,7 +150,7 @@ def test_an_event_comes_back_from_the_row_that_a_store_keeps(kind):
     @given(built(kind))
     def comes_back(event):
         stored = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
-        known = None if kind is Recorded else VOCABULARY[event.type]
+        known = None if kind is Recorded else vocabulary()[event.type]
 
         restored = _codec.restore_event(known, event.type, event.owner, event.at, stored)
 

@@ -8,18 +8,18 @@ from uuid import UUID
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.coins.domain import rules
-from habitkit.coins.domain.economy import Economy
-from habitkit.coins.domain.model import Account, Balance, Hold, Kind, Move, Transfer
-from habitkit.errors import (
+from habitkit.coins import (
     BalanceOverflow,
     HoldEnded,
     InsufficientFunds,
     InvalidAmount,
-    InvalidInput,
     TransferNotReversible,
     UnknownCurrency,
 )
+from habitkit.coins.domain import rules
+from habitkit.coins.domain.economy import Economy
+from habitkit.coins.domain.model import Account, Balance, Hold, Kind, Move, Transfer
+from habitkit.errors import InvalidInput
 from tests.unit.support import given
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

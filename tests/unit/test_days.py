@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
-from habitkit.errors import InvalidZone
+from habitkit.habits import InvalidZone
 from habitkit.habits.domain.days import day_boundary, habit_day, zone
 from tests.unit.support import given, naive
 

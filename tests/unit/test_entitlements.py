@@ -9,18 +9,13 @@ import pytest
 from attrs import evolve
 from hypothesis import strategies as st
 
+from habitkit.coins import CoinsPosted, InvalidAmount, UnknownCurrency
 from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.coins.domain.entitlements import due, outstanding
 from habitkit.coins.domain.model import Settled
-from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
-from habitkit.events import (
-    CoinsPosted,
-    Event,
-    HabitCompleted,
-    HabitCreated,
-    Retracted,
-    StreakReached,
-)
+from habitkit.errors import InvalidEvent, InvalidInput
+from habitkit.events import Event, Retracted
+from habitkit.habits import HabitCompleted, HabitCreated, StreakReached
 from tests.unit.support import given
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

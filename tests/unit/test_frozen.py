@@ -11,7 +11,8 @@ import pytest
 
 import habitkit
 from habitkit import Posting, Schedule, coins, events, habits
-from habitkit.events import HabitCreated, Recorded
+from habitkit.events import Recorded
+from habitkit.habits import HabitCreated
 from habitkit.habits.domain import facts
 from habitkit.journal.domain import model as journal
 

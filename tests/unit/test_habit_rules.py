@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.errors import DayOutOfRange, InvalidHabit, InvalidInstant
-from habitkit.habits import evaluate
+from habitkit.errors import InvalidInstant
+from habitkit.habits import DayOutOfRange, InvalidHabit, evaluate
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import day_boundary, habit_day, is_sealed
 from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Schedule

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from habitkit import DayClock, FreezeRule, Goal, Schedule
-from habitkit.errors import InvalidHabit
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.facts import FreezeGranted, Pause
 
 NOW = datetime(2026, 3, 10, 8, tzinfo=UTC)

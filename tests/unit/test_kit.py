@@ -24,13 +24,13 @@ from habitkit import (
 )
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.coins import CoinSettings
 from habitkit.coins import service as coins
 from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import (
     ConfigurationError,
     HabitKitError,
     HostTransactionUnsupported,
-    InvalidHabit,
     InvalidOwner,
     KitClosed,
     NestedTransaction,
@@ -38,7 +38,7 @@ from habitkit.errors import (
     NotSupportedByStore,
     UsageError,
 )
-from habitkit.events import HabitCompleted
+from habitkit.habits import HabitCompleted, InvalidHabit
 from habitkit.habits import service as habits
 from tests.unit.support import dump, nothing_written
 
@@ -409,7 +409,7 @@ def test_without_a_ledger_nothing_is_rewarded_and_the_rest_works():
 def test_an_economy_for_a_store_without_a_ledger_is_refused():
     for economy in (Economy.default(), Economy.without_rewards()):
         with pytest.raises(NotSupportedByStore) as refusal:
-            habitkit.testing.kit(store=WithoutCoins(), economy=economy)
+            habitkit.testing.kit(store=WithoutCoins(), coins=CoinSettings(economy))
 
         assert (refusal.value.module, refusal.value.store) == ("coins", "coinless")
         assert "the store 'coinless' does not support the module 'coins'" in str(refusal.value)
@@ -451,7 +451,7 @@ def test_an_economy_of_the_hosts_own_pays_by_its_rules():
         (RewardRule("done", HabitCompleted, 7, "gem"), RewardRule("tip", HabitCompleted, 1)),
         frozenset({"coin", "gem"}),
     )
-    kit = habitkit.testing.kit(economy=economy)
+    kit = habitkit.testing.kit(coins=CoinSettings(economy))
     run = kit.habits.create("ada", "Run", Schedule.daily())
 
     assert kit.habits.check_in(run.id).coins == 1  # counts the currency "coin" only
@@ -471,7 +471,7 @@ def test_a_view_inside_a_hosts_transaction_has_the_kits_clock_economy_and_reacti
     store = HostStore()
     kit = habitkit.testing.kit(
         store=store,
-        economy=Economy.without_rewards(),
+        coins=CoinSettings(Economy.without_rewards()),
         reactions=[on(HabitCompleted, lambda tx, owner, events: seen.append(tx.now))],
     )
     view = kit.on("a connection")
@@ -552,12 +552,12 @@ async def test_calls_of_an_async_kit_are_coroutine_functions():
 
 
 def test_on_the_class_an_action_is_itself_with_its_docs():
-    from habitkit.habits.service import Habits
-    from habitkit.journal.service import Relay
+    from habitkit.habits.service import HabitService
+    from habitkit.journal.service import RelayService
 
-    assert Habits.check_in.function is habits.check_in
-    assert Habits.check_in.__doc__ == habits.check_in.__doc__
-    assert Relay.run_once.function.__name__ == "run_once"
+    assert HabitService.check_in.function is habits.check_in
+    assert HabitService.check_in.__doc__ == habits.check_in.__doc__
+    assert RelayService.run_once.function.__name__ == "run_once"
 
 
 def test_a_whole_dump_is_not_blind(kit, store):

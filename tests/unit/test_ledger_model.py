@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 import habitkit.testing
 from habitkit import Posting
-from habitkit.errors import (
+from habitkit.coins import (
     AlreadyReversed,
     BatchRefused,
     HoldEnded,
     InsufficientFunds,
     InvalidAmount,
-    Refused,
 )
+from habitkit.errors import Refused
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from habitkit.errors import InvalidHabit
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.loop import Frequency, Mark, Run, Target, entries, scores, streaks
 
 UNKNOWN, NO, AUTO, DONE, SKIP = Mark

@@ -12,10 +12,11 @@ import pytest
 
 import habitkit.testing
 from habitkit import Goal, OfflineCheckIn, Refusal, Schedule, on, plugins
-from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.coins.store import COINS, HOLDS, LEDGER
 from habitkit.coins.transfers import award
-from habitkit.errors import HabitKitError, InvalidHabit, Refused
-from habitkit.events import HabitCompleted, Recorded, StreakReached
+from habitkit.errors import HabitKitError, Refused
+from habitkit.events import Recorded
+from habitkit.habits import HabitCompleted, InvalidHabit, StreakReached
 from habitkit.habits.service import check_in
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.store import Store
@@ -64,7 +65,7 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
                 [wallet.balance for wallet in wallets],
                 [habit.title for habit in tx.port(HABITS).of_owner(owner, None, 10)],
                 tx.port(HOLDS).page(owner, "coin", None, 10, open_at=tx.now),
-                tx.port(AUDIT).entitlements(owner, None, 10) != [],
+                tx.port(LEDGER).entitlements(owner, None, 10) != [],
                 tx.stores.connection is not None,
                 len(tx.stores.events.page(owner, None, 10)),
                 tx.stores.inbox.waiting(owner, 10),
@@ -86,7 +87,7 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
     assert seen == [([n], ["Run"], [], True, on_sql, 1, [], 1) for n in (10, 20)]
     cheered = [event.fields for event in kit.events.page("ada") if event.type == "cheered"]
     assert cheered == [{"day": "2026-03-09"}, {"day": "2026-03-10"}]
-    assert kit.sweep().applied == 2
+    assert kit.sweep().counts["messages"] == 2
 
 
 def test_a_batch_ends_as_the_same_calls_in_savepoints(urls):

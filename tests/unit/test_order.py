@@ -11,9 +11,10 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import DayClock, HabitKit, Schedule, StoredEvent, subscribe
 from habitkit.backends.memory import MemoryStore
+from habitkit.coins import CoinsPosted
 from habitkit.coins.store import COINS
-from habitkit.errors import InvalidHabit
-from habitkit.events import CoinsPosted, HabitCompleted, Retracted, StreakBroken, StreakReached
+from habitkit.events import Retracted
+from habitkit.habits import HabitCompleted, InvalidHabit, StreakBroken, StreakReached
 from habitkit.habits.domain.days import habit_day, zone
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -12,6 +12,7 @@ import pytest
 from habitkit import AsyncHabitKit, Economy, HabitKit, Schedule, plugins
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.coins import CoinSettings
 from habitkit.errors import ConfigurationError, MissingExtra, NotSupportedByStore, UnknownScheme
 from tests.unit.support import declared_entry_points
 
@@ -281,7 +282,7 @@ def test_a_kit_that_cannot_be_wired_closes_the_store_that_it_opened(install):
     install(lambda url, *, asynchronous: store)
 
     with pytest.raises(NotSupportedByStore):
-        HabitKit.open("other://", economy=Economy.default())
+        HabitKit.open("other://", coins=CoinSettings(Economy.default()))
 
     assert store.closed == 1
 
@@ -291,7 +292,7 @@ async def test_an_async_kit_that_cannot_be_wired_closes_the_store_that_it_opened
     install(lambda url, *, asynchronous: ThreadedStore(store))
 
     with pytest.raises(NotSupportedByStore):
-        await AsyncHabitKit.open("other://", economy=Economy.default())
+        await AsyncHabitKit.open("other://", coins=CoinSettings(Economy.default()))
 
     assert store.closed == 1
 

@@ -13,26 +13,17 @@ from attrs import frozen
 
 import habitkit.testing
 from habitkit import Economy, Event, RewardRule, Schedule, on, subscribe
+from habitkit.backends.memory import MemoryStore
+from habitkit.coins import CoinSettings, CoinsPosted, InsufficientFunds
 from habitkit.coins import service as coins
 from habitkit.coins.rewards import reconcile
 from habitkit.coins.store import COINS
-from habitkit.errors import (
-    InsufficientFunds,
-    InvalidEvent,
-    NotLocked,
-    ReactionLoop,
-    ReadOnlyTransaction,
-)
-from habitkit.events import (
-    VOCABULARY,
-    CoinsPosted,
-    HabitCompleted,
-    HabitCreated,
-    Recorded,
-    Retracted,
-    StreakReached,
-)
+from habitkit.errors import InvalidEvent, NotLocked, ReactionLoop, ReadOnlyTransaction
+from habitkit.events import Recorded, Retracted
+from habitkit.habits import HabitCompleted, HabitCreated, StreakReached
 from habitkit.habits.check_ins import check_in
+from habitkit.module import vocabulary
+from habitkit.options import make_settings
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from tests.unit.support import nothing_written
 
@@ -161,22 +152,26 @@ def test_a_subscriber_of_anything_else_is_refused(arguments):
         subscribe(*arguments)
 
 
-@pytest.mark.parametrize("name", sorted(VOCABULARY))
+@pytest.mark.parametrize("name", sorted(vocabulary()))
 def test_a_class_of_the_hosts_own_with_the_name_of_one_of_habitkits_is_refused(name):
     namesake = type(name, (BookRead,), {})
 
     for make in (on, subscribe):
         with pytest.raises(InvalidEvent, match=f"event class: expected another name than {name},"):
             make(BookRead, namesake, react)
-        assert make(BookRead, VOCABULARY[name], react).run is react
+        assert make(BookRead, vocabulary()[name], react).run is react
+
+
+def settings_of(economy):
+    return make_settings(MemoryStore(), {"coins": CoinSettings(economy)})
 
 
 def test_by_default_what_is_done_is_rewarded():
-    (reward,) = default_reactions(Economy.default())
+    (reward,) = default_reactions(settings_of(Economy.default()))
 
     assert reward.run is reconcile
     assert set(reward.types) == {HabitCompleted, StreakReached, Retracted}
-    assert default_reactions(Economy.without_rewards()) == ()
+    assert default_reactions(settings_of(Economy.without_rewards())) == ()
 
 
 # -- what a repeated request returns -------------------------------------------------------------
@@ -263,7 +258,7 @@ def test_a_message_without_a_class_of_its_own_reaches_who_reacts_to_all_events_a
 
     report = kit.sweep()
 
-    assert (report.applied, report.failed) == (1, ())
+    assert (report.counts["messages"], report.failures) == (1, ())
     assert [(event.type, event.at) for event in emitted] == [(sent.type, NOW)]
     assert [getattr(event, "fields", {}) for event in emitted] == [getattr(sent, "fields", {})]
 
@@ -397,9 +392,9 @@ def test_reactions_that_fail_and_are_forgiven_make_no_chain():
 
 
 def test_a_query_cannot_lock(kit, store, run):
-    from habitkit.binding import SyncService, query
+    from habitkit.binding import Service, Sync, query
 
-    class Curious(SyncService):
+    class Curious(Service[Sync]):
         look = query(lambda tx: tx.lock("ada"))
 
     with nothing_written(store), pytest.raises(ReadOnlyTransaction, match="declare it with action"):
@@ -454,7 +449,7 @@ def following(store):
     return habitkit.testing.kit(
         "2026-03-10T12:00Z",
         store=store,
-        economy=Economy.without_rewards(),
+        coins=CoinSettings(Economy.without_rewards()),
         reactions=[on(HabitCreated, follow), on(BookRead, give)],
     )
 
@@ -494,7 +489,7 @@ def test_what_a_savepoint_undoes_is_no_cause_of_what_comes_later(store):
     economy = Economy(
         (RewardRule("finished", BookFinished, 5), RewardRule("done", HabitCompleted, 7))
     )
-    kit = habitkit.testing.kit(store=store, economy=economy)
+    kit = habitkit.testing.kit(store=store, coins=CoinSettings(economy))
     run = kit.habits.create("ada", "Run", Schedule.daily())
 
     def work(tx):
@@ -516,9 +511,9 @@ def test_the_sweep_applies_messages_of_owners_who_do_nothing(following):
 
     report = following.sweep()
 
-    assert (report.applied, report.failed, report.more) == (1, (), False)
+    assert (report.counts["messages"], report.failures, report.more) == (1, (), False)
     assert following.coins.balance("bob").posted == 1
-    assert following.sweep().applied == 0
+    assert following.sweep().counts["messages"] == 0
     assert following.coins.balance("bob").posted == 1
 
 
@@ -547,8 +542,8 @@ def test_a_message_that_cannot_be_applied_stops_neither_the_receiver_nor_the_oth
 
     report = following.sweep()
 
-    assert report.applied == 2
-    (failure,) = report.failed
+    assert report.counts["messages"] == 2
+    (failure,) = report.failures
     assert failure.error.startswith("InvalidKey: ")
     assert failure.attempts == 1
     assert following.coins.balance("bob").posted == 2
@@ -582,6 +577,6 @@ def test_what_a_failing_message_has_written_is_undone_and_nothing_else(store):
 def test_a_message_is_given_up_after_five_attempts(following):
     following.run(lambda tx: tx.send(BookRead("bob", tx.now, "x" * 201), key="bad"))
 
-    attempts = [[failure.attempts for failure in following.sweep().failed] for _ in range(7)]
+    attempts = [[failure.attempts for failure in following.sweep().failures] for _ in range(7)]
 
     assert attempts == [[1], [2], [3], [4], [5], [], []]

@@ -12,8 +12,9 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import Economy, RewardRule, Schedule
 from habitkit.backends.memory import MemoryStore
+from habitkit.coins import CoinSettings
 from habitkit.coins.store import COINS
-from habitkit.events import HabitCompleted, StreakReached
+from habitkit.habits import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import Habit
 from habitkit.testing import TestKit
 
@@ -87,7 +88,7 @@ Outcome = tuple[frozenset[tuple[str, str, int]], tuple[int, ...], list[date], ob
 def play(order: list[tuple[Fact, bool]], economy: Economy) -> Outcome:
     """Let everything arrive, each at its instant, and return what was paid for what."""
     store = MemoryStore()
-    kit = habitkit.testing.kit(START, store=store, economy=economy)
+    kit = habitkit.testing.kit(START, store=store, coins=CoinSettings(economy))
     run = kit.habits.create("ada", "Run", Schedule.daily())
     ids: dict[int, UUID] = {}
     for fact, back in order:
@@ -114,7 +115,7 @@ def outcome(kit: TestKit, store: MemoryStore, run: Habit) -> Outcome:
     wanted = tuple(
         kit.coins.balance("ada", currency).posted
         for currency in CURRENCIES
-        if currency in kit.run(lambda tx: tx.economy.currencies)
+        if currency in kit.run(lambda tx: tx.settings(CoinSettings).economy.currencies)
     )
     done = kit.streaks.done_days(run.id, START.date(), START.date() + timedelta(days=DAYS))
     return settled, wanted, done, kit.streaks.state(run.id).best

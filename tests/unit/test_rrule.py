@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from habitkit import Schedule
-from habitkit.errors import InvalidHabit
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain import rrule as recurrences
 
 RULES = (

@@ -14,7 +14,8 @@ import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
-from habitkit.errors import InvalidHabit, InvalidId
+from habitkit.errors import InvalidId
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.words import matching, words
 from habitkit.habits.store import HABITS
 from habitkit.store import Store, Stores

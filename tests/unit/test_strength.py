@@ -16,7 +16,7 @@ import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, Schedule, ids
 from habitkit.backends.memory import MemoryStore
 from habitkit.errors import ConfigurationError
-from habitkit.habits import evaluate, smoothed
+from habitkit.habits import HabitSettings, evaluate, smoothed
 from habitkit.habits.domain.strength import name_of
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts import _streak_properties as laws
@@ -44,7 +44,7 @@ def lots_of_its_own(monkeypatch):
 
 
 def kit_on(store, now="2026-01-05T08:00Z", strength=None):
-    return habitkit.testing.kit(now, store=store, strength=strength)
+    return habitkit.testing.kit(now, store=store, habits=HabitSettings(strength))
 
 
 def facts_of(store, habit):
@@ -146,7 +146,7 @@ def test_the_default_by_name_is_the_default():
 
 def test_every_kind_of_kit_takes_one(tmp_path):
     url = f"sqlite:///{tmp_path}/habits.db"
-    with HabitKit.open(url, strength=counted) as kit:
+    with HabitKit.open(url, habits=HabitSettings(counted)) as kit:
         run = kit.habits.create("ada", "Run", Schedule.weekdays("mon", "sun"))
         kit.habits.check_in(run.id, day=run.created_at.date())
         alone = kit.owned_by("ada").streaks.state(run.id)
@@ -154,7 +154,7 @@ def test_every_kind_of_kit_takes_one(tmp_path):
         expected = float(alone.status == "DONE")
 
     async def there():
-        async with await AsyncHabitKit.open(url, strength=counted) as kit:
+        async with await AsyncHabitKit.open(url, habits=HabitSettings(counted)) as kit:
             return await kit.streaks.state(run.id)
 
     assert alone.strength == asyncio.run(there()).strength == expected
@@ -163,7 +163,7 @@ def test_every_kind_of_kit_takes_one(tmp_path):
 @pytest.mark.parametrize("wrong", ["smoothed", 0.5])
 def test_what_cannot_be_called_is_refused(wrong):
     with pytest.raises(ConfigurationError, match="expected a function"):
-        habitkit.testing.kit(strength=wrong)
+        habitkit.testing.kit(habits=HabitSettings(wrong))
 
 
 class Steady:
@@ -190,7 +190,7 @@ def test_what_is_still_open_is_not_shown_to_it():
     def strict(previous, slot):
         return previous + {"DONE": 0.1, "MISSED": -0.1, "EXEMPT": 0, "FROZEN": 0}[slot.status]
 
-    kit = habitkit.testing.kit(now="2026-01-05T12:00Z", strength=strict)
+    kit = habitkit.testing.kit(now="2026-01-05T12:00Z", habits=HabitSettings(strict))
     run = kit.habits.create("ada", "Run", Schedule.daily())
     for _ in range(9):
         kit.habits.check_in(run.id)
@@ -201,7 +201,7 @@ def test_what_is_still_open_is_not_shown_to_it():
 
 @pytest.mark.parametrize("wrong", [None, "x", math.nan, math.inf, Decimal("0.5")])
 def test_what_returns_no_number_is_refused_at_once(wrong):
-    kit = habitkit.testing.kit(now="2026-01-05T12:00Z", strength=lambda _, __: wrong)
+    kit = habitkit.testing.kit(now="2026-01-05T12:00Z", habits=HabitSettings(lambda _, __: wrong))
     run = kit.habits.create("ada", "Run", Schedule.daily())
 
     with pytest.raises(ConfigurationError, match=r"expected a finite number from .*lambda"):

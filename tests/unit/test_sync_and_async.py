@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 import habitkit
-import habitkit.async_kit
+import habitkit.kit
 import habitkit.testing
-from habitkit import AsyncHabitKit, DayClock, HabitKit, Schedule, SweepReport, ids, on, subscribe
+from habitkit import AsyncHabitKit, DayClock, HabitKit, Schedule, ids, on, subscribe
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.binding import Action, Workflow
+from habitkit.coins import CoinsPosted, InsufficientFunds
 from habitkit.coins import service as coins
-from habitkit.errors import HabitKitError, InsufficientFunds, InvalidInput
-from habitkit.events import CoinsPosted, Event, HabitCompleted, HabitCreated
+from habitkit.errors import HabitKitError, InvalidInput
+from habitkit.events import Event
+from habitkit.habits import HabitCompleted, HabitCreated
 from habitkit.testing import FakeClock
 from tests.unit.support import dump, nothing_written
 
@@ -194,7 +196,7 @@ async def test_the_relay_delivers_each_event_once_to_each_of_its_subscribers(mak
 
     report = await call("relay.run_once")
 
-    assert (report.delivered, report.failed) == (2, ())
+    assert (report.delivered, report.failures) == (2, ())
     assert received == [("done", "HabitCompleted"), ("both", "HabitCompleted"), ("both", "read")]
     assert (await call("relay.run_once")).delivered == 0
 
@@ -254,7 +256,7 @@ async def test_a_subscriber_that_fails_keeps_the_event_for_all_and_no_other_even
         await call("events.record", "ada", "read", {"n": n})
 
     report = await call("relay.run_once")
-    assert (report.delivered, len(report.failed), received) == (1, 1, [1])
+    assert (report.delivered, len(report.failures), received) == (1, 1, [1])
     broken[0] = False
     call.clock.advance(seconds=2)
 
@@ -312,7 +314,7 @@ async def test_an_async_kit_awaits_its_subscribers():
     report = await kit.relay.run_once()
 
     assert (report.delivered, received) == (1, ["read"])
-    assert report.failed[0].error == "LookupError: later"
+    assert report.failures[0].error == "LookupError: later"
     await threaded.close()
 
 
@@ -326,7 +328,7 @@ def test_a_sync_kit_does_not_count_what_it_cannot_await_as_delivered():
     report = kit.relay.run_once()
 
     assert report.delivered == 0
-    assert "needs an AsyncHabitKit" in report.failed[0].error
+    assert "needs an AsyncHabitKit" in report.failures[0].error
 
 
 @pytest.mark.parametrize("limit", [0, -5, 1001, True, "5"])
@@ -355,7 +357,7 @@ async def test_the_sweep_stops_at_its_limit_and_says_whether_there_is_more(make_
 
     reports = [await call("sweep", 4) for _ in range(4)]
 
-    assert [report.applied for report in reports] == [4, 4, 1, 0]
+    assert [report.counts["messages"] for report in reports] == [4, 4, 1, 0]
     assert [report.more for report in reports] == [True, True, False, False]
 
 
@@ -387,12 +389,13 @@ async def test_a_sweep_with_nothing_to_do_writes_nothing(make_call):
     call = make_call()
     run = await call("habits.create", "ada", "Run", Schedule.daily())
     await call("habits.check_in", run.id)
-    assert (await call("sweep")).sealed == 1
+    assert (await call("sweep")).counts["sealed_entries"] == 1
 
     with nothing_written(call.store):
         report = await call("sweep")
 
-    assert report == SweepReport(applied=0)
+    assert not any(report.counts.values())
+    assert not report.more
 
 
 async def test_what_is_refused_in_one_mode_is_refused_in_the_other(make_call):

@@ -9,8 +9,9 @@ import pytest
 import habitkit.testing
 from habitkit import Clock, Economy, HabitKit, Schedule, StoredEvent, on, subscribe
 from habitkit.backends.memory import MemoryStore
+from habitkit.coins import CoinSettings
 from habitkit.errors import InvalidInstant
-from habitkit.events import HabitCompleted
+from habitkit.habits import HabitCompleted
 from habitkit.testing import FakeClock
 from tests.unit.support import naive
 
@@ -76,7 +77,7 @@ def test_a_kit_for_a_test_takes_what_a_kit_takes():
     kit = habitkit.testing.kit(
         NOON,
         store=store,
-        economy=Economy.without_rewards(),
+        coins=CoinSettings(Economy.without_rewards()),
         reactions=[on(HabitCompleted, lambda tx, owner, events: acted.append(owner))],
         subscribers=[subscribe(HabitCompleted, delivered.append)],
     )

@@ -16,24 +16,28 @@ spend that would not succeed without them, or the sweep.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from attrs import evolve
 
 from habitkit import ids
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Hold
+from habitkit.coins.errors import BalanceOverflow, InvalidAmount
 from habitkit.coins.idempotent import json_metadata, request_of, transfer_once
 from habitkit.coins.posting import Order, end_hold, post
+from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS, HOLDS
-from habitkit.errors import BalanceOverflow, InvalidAmount, NotFound
-from habitkit.workflow import Call
+from habitkit.errors import NotFound
+from habitkit.maintenance import sweep_items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
+    from uuid import UUID
 
     from habitkit.coins.domain.model import Transfer
+    from habitkit.journal.domain.model import Swept
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
@@ -75,7 +79,7 @@ def reserve(
     """
     tx.own(ids.owner(owner))
     rules.amount(amount)
-    rules.currency(currency, tx.economy)
+    rules.currency(currency, tx.settings(CoinSettings).economy)
     rules.memo(memo)
     rules.expiry(expires_in_seconds, tx.now)
     ids.key(idempotency_key)
@@ -184,37 +188,25 @@ def holds(
         InvalidInput: If another argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    rules.currency(currency, tx.economy)
+    rules.currency(currency, tx.settings(CoinSettings).economy)
     start, count = None if after is None else ids.cursor(after), ids.limit(limit)
     open_at = None if ended else tx.now
     page = tx.port(HOLDS).page(owner, currency, start, count, open_at=open_at)
     return [evolve(hold, state="expired") if hold.lapsed(tx.now) else hold for hold in page]
 
 
-def expire_holds(limit: int) -> Steps[int]:
+def expire_holds(_: KitSettings, limit: int) -> Steps[Swept]:
     """Write down which holds have expired, up to a limit: a part of the sweep."""
-    count, left_alone = 0, set[UUID]()
-    while not count:  # a wallet that cannot take more does not stop the others
-        asked = limit + len(left_alone)
-        overdue: list[Hold] = yield Call(_overdue, (asked,), write=False)
-        for hold in overdue:
-            if hold.id not in left_alone:
-                expired: int = yield Call(_expire, (hold.id,))
-                count += expired
-                if not expired:
-                    left_alone.add(hold.id)
-        if len(overdue) < asked:
-            break
-    return count
+    return sweep_items(_overdue, _expire, lambda hold: str(hold.id), limit)
 
 
 def _overdue(tx: Transaction, limit: int) -> list[Hold]:
     return tx.port(HOLDS).overdue(tx.now, limit)
 
 
-def _expire(tx: Transaction, hold_id: UUID) -> int:
+def _expire(tx: Transaction, overdue: Hold) -> int:
     """End one hold if it is still open; whoever came first may have ended it."""
-    hold = _locked(tx, hold_id)
+    hold = _locked(tx, overdue.id)
     if not hold.lapsed(tx.now):
         return 0
     try:

@@ -9,9 +9,10 @@ from attrs import evolve
 
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
+from habitkit.coins.errors import BatchRefused, InsufficientFunds
+from habitkit.coins.events import CoinsPosted, HoldClosed
 from habitkit.coins.store import AUDIT, COINS, HOLDS
-from habitkit.errors import BatchRefused, InsufficientFunds, Refused
-from habitkit.events import CoinsPosted, HoldClosed
+from habitkit.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.coins.domain import entitlements
 from habitkit.coins.posting import Order, post
+from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
     the difference as one transfer a currency, whose id goes with the fact that caused it. So the
     outcome does not depend on the order or the number of the steps that led there.
     """
-    wanted = entitlements.due(events, tx.economy)
+    wanted = entitlements.due(events, tx.settings(CoinSettings).economy)
     if not wanted:
         return
     coins = tx.port(COINS)

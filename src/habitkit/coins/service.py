@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from habitkit.binding import AsyncService, SyncService, action, query
-from habitkit.coins.audit.audits import audit, export, forget, head
+from habitkit.binding import M, Service, action, query
+from habitkit.coins.audit.audits import audit, head
+from habitkit.coins.erasure import export, forget
 from habitkit.coins.holds import hold, holds, release, reserve, settle
 from habitkit.coins.statements import balance, set_floor, statement
 from habitkit.coins.transfers import award, post_many, reverse, spend, transfer
 
 __all__ = [
-    "AsyncCoins",
     "CoinService",
-    "Coins",
     "audit",
     "award",
     "balance",
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-class CoinService:
+class CoinService(Service[M]):
     """What ``kit.coins`` offers."""
 
     balance = query(balance)
@@ -52,11 +51,3 @@ class CoinService:
     head = query(head)
     export = query(export)
     forget = action(forget)
-
-
-class Coins(CoinService, SyncService):
-    """``kit.coins``."""
-
-
-class AsyncCoins(CoinService, AsyncService):
-    """``kit.coins`` of an async kit."""

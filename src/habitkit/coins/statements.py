@@ -8,9 +8,10 @@ from habitkit import ids
 from habitkit.clock import instant
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Account, Balance
+from habitkit.coins.errors import InsufficientFunds
 from habitkit.coins.posting import free_lapsed
+from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS, HOLDS
-from habitkit.errors import InsufficientFunds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +42,7 @@ def balance(
         UnknownCurrency: If the economy does not declare the currency.
     """
     tx.own(ids.owner(owner))
-    rules.currency(currency, tx.economy)
+    rules.currency(currency, tx.settings(CoinSettings).economy)
     at = None if as_of is None else instant(as_of, "as_of")
     accounts = {account.role: account for account in tx.port(COINS).accounts((owner,), currency)}
 
@@ -80,7 +81,7 @@ def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 
         UnknownCurrency: If the economy does not declare the currency.
     """
     tx.own(ids.owner(owner))
-    rules.currency(currency, tx.economy)
+    rules.currency(currency, tx.settings(CoinSettings).economy)
     rules.floor(floor)
     tx.lock(owner)
     wallets = [a for a in tx.port(COINS).accounts((owner,), currency) if a.role == "wallet"]
@@ -123,7 +124,7 @@ def statement(
         InvalidInput: If another argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    rules.currency(currency, tx.economy)
+    rules.currency(currency, tx.settings(CoinSettings).economy)
     start, count = None if after is None else ids.cursor(after), ids.limit(limit)
     for account in tx.port(COINS).accounts((owner,), currency):
         if account.role == "wallet":

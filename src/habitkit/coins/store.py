@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
     from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
 
-__all__ = ["AUDIT", "COINS", "HOLDS", "AuditStore", "CoinStore", "HoldStore"]
+__all__ = [
+    "AUDIT",
+    "COINS",
+    "HOLDS",
+    "LEDGER",
+    "AuditStore",
+    "CoinStore",
+    "HoldStore",
+    "LedgerStore",
+]
 
 
 class CoinStore(Protocol):
@@ -154,12 +163,8 @@ class HoldStore(Protocol):
         ...
 
 
-class AuditStore(Protocol):
-    """What auditing, sealing, export and erasure need of the ledger; nothing of it is hot."""
-
-    def account(self, account_id: UUID) -> Account | None:
-        """Return one account."""
-        ...
+class LedgerStore(Protocol):
+    """What export and erasure need of the ledger; nothing of it is hot."""
 
     def accounts(self, after: UUID | None, limit: int, *, owner: str | None) -> list[Account]:
         """Return up to ``limit`` accounts by their id, of one owner or of all."""
@@ -167,6 +172,36 @@ class AuditStore(Protocol):
 
     def lines(self, account_id: UUID, after: int, limit: int) -> list[LedgerLine]:
         """Return up to ``limit`` entries with their transfers' facts, by rising number."""
+        ...
+
+    def entitlements(self, owner: str, after: str | None, limit: int) -> list[Settled]:
+        """Return up to ``limit`` of an owner's entitlements by their key."""
+        ...
+
+    def erase(self, account_id: UUID, after: int, last: int) -> int:
+        """Erase memo, metadata and salt of the transfers of an account's entries.
+
+        The transfers are locked in the order of the entries: another account has some of them too.
+
+        Args:
+            account_id: The account.
+            after: Of the entries after this number,
+            last: up to this one.
+
+        Returns:
+            How many transfers lost a memo or metadata.
+        """
+        ...
+
+
+class AuditStore(Protocol):
+    """Optional: what auditing and sealing need of the ledger; nothing of it is hot.
+
+    A store that offers it names ``coins.audit`` in ``modules``.
+    """
+
+    def account(self, account_id: UUID) -> Account | None:
+        """Return one account."""
         ...
 
     def sums(self) -> list[Sum]:
@@ -209,26 +244,8 @@ class AuditStore(Protocol):
         """Return an account's last block."""
         ...
 
-    def entitlements(self, owner: str, after: str | None, limit: int) -> list[Settled]:
-        """Return up to ``limit`` of an owner's entitlements by their key."""
-        ...
-
-    def forget(self, account_id: UUID, after: int, last: int) -> int:
-        """Erase memo, metadata and salt of the transfers of an account's entries.
-
-        The transfers are locked in the order of the entries: another account has some of them too.
-
-        Args:
-            account_id: The account.
-            after: Of the entries after this number,
-            last: up to this one.
-
-        Returns:
-            How many transfers lost a memo or metadata.
-        """
-        ...
-
 
 COINS: Port[CoinStore] = Port("coins")
 HOLDS: Port[HoldStore] = Port("coins.holds")
+LEDGER: Port[LedgerStore] = Port("coins.ledger")
 AUDIT: Port[AuditStore] = Port("coins.audit")

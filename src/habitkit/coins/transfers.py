@@ -11,6 +11,7 @@ from attrs import asdict
 from habitkit import ids
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Posting
+from habitkit.coins.errors import AlreadyReversed, BatchRefused
 from habitkit.coins.idempotent import (
     digest_of,
     json_metadata,
@@ -20,10 +21,9 @@ from habitkit.coins.idempotent import (
     transfer_once,
 )
 from habitkit.coins.posting import Order, nth, post, post_all
+from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS
 from habitkit.errors import (
-    AlreadyReversed,
-    BatchRefused,
     HabitKitError,
     IdempotencyConflict,
     IdempotencyKeyExpired,
@@ -262,7 +262,7 @@ def _checked(tx: Transaction, order: Order) -> Order:
     elif target != source:
         raise InvalidInput("target", given=target, expected=f"the source itself, to {kind}")
     rules.amount(order.amount)
-    rules.currency(order.currency, tx.economy)
+    rules.currency(order.currency, tx.settings(CoinSettings).economy)
     rules.memo(order.memo)
     if order.metadata is None:
         return order

@@ -1,26 +1,133 @@
-"""Habits and streaks: what somebody wants to do, and what the facts of having done it say."""
+"""Habits and streaks: what somebody wants to do, and what the facts of having done it say.
 
-from habitkit.habits.domain.days import habit_day
-from habitkit.habits.domain.evaluation import Explanation, evaluate, slots
-from habitkit.habits.domain.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
-from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
-from habitkit.habits.domain.strength import Strength, smoothed
+The use cases are those of ``kit.habits`` and ``kit.streaks``, for ``kit.run`` and reactions:
+``habits.check_in(tx, ...)``.
+"""
+
+from typing import TYPE_CHECKING
+
+from habitkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from habitkit.habits.domain.days import habit_day
+    from habitkit.habits.domain.evaluation import Explanation, evaluate, slots
+    from habitkit.habits.domain.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
+    from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
+    from habitkit.habits.domain.strength import Strength, smoothed
+    from habitkit.habits.errors import DayOutOfRange, InvalidHabit, InvalidZone
+    from habitkit.habits.events import HabitCompleted, HabitCreated, StreakBroken, StreakReached
+    from habitkit.habits.service import (
+        archive,
+        backfill,
+        change_schedule,
+        check_in,
+        check_in_many,
+        create,
+        dashboard,
+        done_days,
+        edit,
+        explain,
+        get,
+        grant_freeze,
+        history,
+        of_owner,
+        pause,
+        pause_all,
+        rebuild,
+        reorder,
+        repair,
+        restore,
+        resume,
+        resume_all,
+        runs,
+        search,
+        simulate,
+        skip,
+        state,
+        travel,
+        undo,
+        unskip,
+        update,
+    )
+    from habitkit.habits.settings import HabitSettings
+    from habitkit.habits.store import HABITS, STREAKS, HabitStore, StreakStore
 
 __all__ = [
+    "HABITS",
+    "STREAKS",
     "CheckIn",
     "CheckedIn",
     "DayClock",
+    "DayOutOfRange",
     "Explanation",
     "Habit",
+    "HabitCompleted",
+    "HabitCreated",
+    "HabitSettings",
     "HabitState",
+    "HabitStore",
+    "InvalidHabit",
+    "InvalidZone",
     "RebuildReport",
     "Schedule",
     "Slot",
     "Streak",
+    "StreakBroken",
+    "StreakReached",
+    "StreakStore",
     "Strength",
     "Undone",
+    "archive",
+    "backfill",
+    "change_schedule",
+    "check_in",
+    "check_in_many",
+    "create",
+    "dashboard",
+    "done_days",
+    "edit",
     "evaluate",
+    "explain",
+    "get",
+    "grant_freeze",
     "habit_day",
+    "history",
+    "of_owner",
+    "pause",
+    "pause_all",
+    "rebuild",
+    "reorder",
+    "repair",
+    "restore",
+    "resume",
+    "resume_all",
+    "runs",
+    "search",
+    "simulate",
+    "skip",
     "slots",
     "smoothed",
+    "state",
+    "travel",
+    "undo",
+    "unskip",
+    "update",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(
+        __name__,
+        __all__,
+        [
+            "domain.model",
+            "domain.days",
+            "domain.streaks",
+            "domain.strength",
+            "domain.evaluation",
+            "errors",
+            "events",
+            "settings",
+            "store",
+            "service",
+        ],
+    )

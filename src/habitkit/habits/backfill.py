@@ -6,13 +6,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit.errors import InvalidHabit
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import breaks_moved, completed
 from habitkit.habits.domain import bitmap, bitmap_state, rules
 from habitkit.habits.domain.days import day_boundary, habit_day
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.model import CheckIn, Habit
+from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import recompute
 from habitkit.habits.store import HABITS, STREAKS

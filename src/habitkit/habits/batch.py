@@ -8,13 +8,13 @@ from habitkit import ids
 from habitkit.errors import (
     IdempotencyConflict,
     IdempotencyKeyExpired,
-    InvalidHabit,
     InvalidInput,
     NotFound,
     Refused,
 )
 from habitkit.habits.check_ins import check_in
 from habitkit.habits.domain.model import CheckedIn, OfflineCheckIn, Refusal
+from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:

@@ -5,16 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.events import (
-    CoinsPosted,
-    Event,
-    HabitCompleted,
-    Retracted,
-    StreakBroken,
-    StreakReached,
-)
+from habitkit.coins.events import CoinsPosted
+from habitkit.events import Event, Retracted
 from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.days import is_sealed, zone
+from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:

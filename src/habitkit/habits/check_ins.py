@@ -16,6 +16,7 @@ from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import CheckedIn
 from habitkit.habits.lookup import get, lock_owner
 from habitkit.habits.recompute import goal_on, recompute, status_on
+from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def check_in_now(
     """Add the fact and emit what it changed, under the owner's lock."""
     habit = get(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.recomputed_at is not None or tx.strength is not None:
+    if snapshot.recomputed_at is not None or tx.settings(HabitSettings).strength is not None:
         return check_in_recomputed(tx, habit, day, at, tz, amount, note, fact_id)
     if not amount:
         rules.amount_for(habit.goal, amount)

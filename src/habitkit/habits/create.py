@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit.errors import InvalidHabit
-from habitkit.events import HabitCreated
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
+from habitkit.habits.errors import InvalidHabit
+from habitkit.habits.events import HabitCreated
 from habitkit.habits.recompute import recompute
+from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def create(
         )
         tx.port(HABITS).add(habit)
         facts = tx.port(HABITS).facts(owner, habit_id)
-        if tx.strength is not None or rules.needs_recompute(habit, facts):
+        if tx.settings(HabitSettings).strength is not None or rules.needs_recompute(habit, facts):
             recompute(tx, habit, facts)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve
 
 from habitkit import ids
-from habitkit.errors import InvalidHabit, NotFound
+from habitkit.errors import NotFound
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain import bitmap_state, rules
 from habitkit.habits.domain.facts import Void
 from habitkit.habits.domain.model import CheckedIn, Habit
+from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.lookup import get, habits_of, lock_owner
 from habitkit.habits.recompute import goal_on, recompute, status_on
 from habitkit.habits.store import HABITS

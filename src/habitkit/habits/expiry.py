@@ -8,42 +8,43 @@ from habitkit.habits.bitmap_changes import breaks_moved
 from habitkit.habits.domain import bitmap_state
 from habitkit.habits.recompute import recompute
 from habitkit.habits.store import HABITS, STREAKS
-from habitkit.workflow import Call
+from habitkit.maintenance import sweep_items
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from habitkit.journal.domain.model import Swept
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
 __all__ = ["sweep_habits"]
 
 
-def sweep_habits(limit: int) -> Steps[int]:
+def sweep_habits(_: KitSettings, limit: int) -> Steps[Swept]:
     """Emit what time has changed in habits, up to a limit of habits: a part of the sweep."""
-    due: list[tuple[str, UUID]] = yield Call(_due, (limit,), write=False)
-    for owner, habit_id in due:
-        yield Call(_sweep_habit, (owner, habit_id))
-    return len(due)
+    return sweep_items(_due, _sweep_habit, lambda due: str(due[1]), limit)
 
 
 def _due(tx: Transaction, limit: int) -> list[tuple[str, UUID]]:
     return tx.port(STREAKS).to_sweep(tx.now, limit)
 
 
-def _sweep_habit(tx: Transaction, owner: str, habit_id: UUID) -> None:
+def _sweep_habit(tx: Transaction, due: tuple[str, UUID]) -> int:
     """Emit what time has changed in a habit; whoever came first may have emitted it."""
+    owner, habit_id = due
     tx.lock(owner)
     habit, snapshot = tx.port(HABITS).get(habit_id), tx.port(STREAKS).get(habit_id)
     if habit is None or snapshot is None:
-        return
+        return 0
     if snapshot.sweep_at is None or snapshot.sweep_at > tx.now:
-        return
+        return 0
     if snapshot.recomputed_at is not None:
         recompute(tx, habit, tx.port(HABITS).facts(owner, habit_id))
-        return
+        return 1
     after = snapshot._replace(
         rev=tx.rev(owner), sweep_at=bitmap_state.sweep_at(habit, snapshot, tx.now)
     )
     tx.port(STREAKS).put(after)
     tx.emit(owner, breaks_moved(tx, habit, snapshot, after))
+    return 1

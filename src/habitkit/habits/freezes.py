@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.errors import InvalidHabit
 from habitkit.habits import lookup
 from habitkit.habits.add_facts import add_facts
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.evaluation import fold_history
 from habitkit.habits.domain.facts import FreezeGranted, StreakRepaired
+from habitkit.habits.errors import InvalidHabit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

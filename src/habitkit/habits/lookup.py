@@ -11,6 +11,7 @@ from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.checkpoints import until
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.strength import name_of
+from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpo
         or not snapshot.checkpoints
     ):
         return ()
-    computed_by = "" if tx.strength is None else name_of(tx.strength)
+    strength = tx.settings(HabitSettings).strength
+    computed_by = "" if strength is None else name_of(strength)
     if snapshot.checkpoints[-1].strength_by != computed_by:
         return ()
     return until(snapshot.checkpoints, day)
@@ -109,7 +111,7 @@ def histories(
         habits: The habits.
         snapshots: Their snapshots by habit.
     """
-    no_bitmap = tx.strength is not None
+    no_bitmap = tx.settings(HabitSettings).strength is not None
     since = {
         habit_id: _latest(checkpoints(tx, snapshot, date.max))
         for habit_id, snapshot in snapshots.items()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.errors import InvalidHabit, NotFound
+from habitkit.errors import NotFound
 from habitkit.habits.add_facts import add_facts, add_own_facts
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import Pause, Skip, Void
+from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:

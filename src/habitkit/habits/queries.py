@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, get_args
 
 from habitkit import ids
 from habitkit.clock import instant
-from habitkit.errors import InvalidHabit
 from habitkit.habits import lookup
 from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.evaluation import explanation, fold_history, habit_state
 from habitkit.habits.domain.facts import Fact
+from habitkit.habits.errors import InvalidHabit
+from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
     """
     habit = lookup.get(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.recomputed_at is None and tx.strength is None:
+    if snapshot.recomputed_at is None and tx.settings(HabitSettings).strength is None:
         return bitmap_state.state(habit, snapshot, tx.now)
     return _habit_state(tx, lookup.history(tx, habit, snapshot))
 
@@ -69,7 +70,9 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.port(STREAKS).of_owner(owner)}
     habits = _in_order(tx.port(HABITS).of_owner(owner, None, lookup.MOST_HABITS))
-    if tx.strength is not None:  # then no bitmap suffices, not even an empty one
+    if (
+        tx.settings(HabitSettings).strength is not None
+    ):  # then no bitmap suffices, not even an empty one
         empty = {habit.id: bitmap.empty(habit.id, owner) for habit in habits}
         snapshots = {**empty, **snapshots}
     histories = lookup.histories(tx, owner, habits, snapshots)
@@ -173,7 +176,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
 
 
 def _habit_state(tx: Transaction, history: History) -> HabitState:
-    return habit_state(history, fold_history(history), tx.strength)
+    return habit_state(history, fold_history(history), tx.settings(HabitSettings).strength)
 
 
 def _history_of(tx: Transaction, habit_id: UUID | str, day: date) -> History:

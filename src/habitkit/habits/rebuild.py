@@ -6,13 +6,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit.errors import InvalidHabit
 from habitkit.habits import lookup
 from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.checkpoints import thinned
 from habitkit.habits.domain.days import zone
 from habitkit.habits.domain.derived_events import derive
 from habitkit.habits.domain.streaks import RebuildReport
+from habitkit.habits.errors import InvalidHabit
+from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.workflow import Call
 
@@ -136,6 +137,6 @@ def _from_facts(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
         stored.recomputed_at or tx.now,
         tx.port(HABITS).voided(habit.id),
         keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
-        strength=tx.strength,
+        strength=tx.settings(HabitSettings).strength,
     )
     return stored._replace(sweep_at=fresh.sweep_at, checkpoints=fresh.checkpoints)

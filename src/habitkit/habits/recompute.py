@@ -15,6 +15,7 @@ from habitkit.habits.domain.derived_events import derive, difference
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
 from habitkit.habits.lookup import habits_of
+from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def recompute(
     voided = tx.port(HABITS).voided(habit.id, first)
 
     def derived(facts: Sequence[Fact], at: datetime) -> Derived:
-        return derive(habit, facts, at, voided, checkpoints, strength=tx.strength)
+        return derive(
+            habit, facts, at, voided, checkpoints, strength=tx.settings(HabitSettings).strength
+        )
 
     seen = _last_seen(snapshot, tx.now)
     derived_before = derived(before, tx.now)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.errors import InvalidHabit
 from habitkit.habits.add_facts import add_facts
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import (
     ScheduleChanged,
 )
+from habitkit.habits.errors import InvalidHabit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from habitkit import ids
-from habitkit.errors import InvalidHabit
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import Archived, Restored, Void
 from habitkit.habits.domain.history import History
+from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from habitkit.binding import AsyncService, SyncService, action, query
+from habitkit.binding import M, Service, action, query
 from habitkit.habits.archive import archive, restore
 from habitkit.habits.backfill import backfill
 from habitkit.habits.batch import check_in_many
@@ -20,12 +20,8 @@ from habitkit.habits.travel import travel
 from habitkit.habits.undo import undo
 
 __all__ = [
-    "AsyncHabits",
-    "AsyncStreaks",
     "HabitService",
-    "Habits",
     "StreakService",
-    "Streaks",
     "archive",
     "backfill",
     "change_schedule",
@@ -60,7 +56,7 @@ __all__ = [
 ]
 
 
-class HabitService:
+class HabitService(Service[M]):
     """What ``kit.habits`` offers."""
 
     create = action(create)
@@ -88,15 +84,7 @@ class HabitService:
     travel = action(travel)
 
 
-class Habits(HabitService, SyncService):
-    """``kit.habits``."""
-
-
-class AsyncHabits(HabitService, AsyncService):
-    """``kit.habits`` of an async kit."""
-
-
-class StreakService:
+class StreakService(Service[M]):
     """What ``kit.streaks`` offers."""
 
     state = query(state)
@@ -107,11 +95,3 @@ class StreakService:
     simulate = query(simulate)
     done_days = query(done_days)
     rebuild = action(rebuild)
-
-
-class Streaks(StreakService, SyncService):
-    """``kit.streaks``."""
-
-
-class AsyncStreaks(StreakService, AsyncService):
-    """``kit.streaks`` of an async kit."""

@@ -127,6 +127,15 @@ class HabitStore(Protocol):
         """Return which of these facts exist, voided or not."""
         ...
 
+    def erase(self, owner: str, title: str) -> int:
+        """Give all habits of an owner this title and no tags, and erase the notes of check-ins.
+
+        Returns:
+            How many habits and check-ins were changed: those that had another title, tags or a
+            note.
+        """
+        ...
+
 
 class StreakStore(Protocol):
     """Snapshots of habits' histories; they can be rebuilt from the facts at any time."""

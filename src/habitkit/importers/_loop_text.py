@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
-from habitkit.errors import ImportRefused
+from habitkit.importers.errors import ImportRefused
 
 MAX_ROWS: Final = 40_000
 """Lines in one file; a century of days is 36,525."""

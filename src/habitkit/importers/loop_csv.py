@@ -22,11 +22,11 @@ from uuid import UUID  # noqa: TC003 - for whoever reads the report's type hints
 from attrs import frozen
 
 from habitkit import ids
-from habitkit.errors import DayOutOfRange
 from habitkit.habits import service
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.model import DayClock, Schedule
+from habitkit.habits.errors import DayOutOfRange
 from habitkit.habits.store import HABITS
 from habitkit.importers._loop_reader import read
 from habitkit.importers._loop_text import refuse
@@ -40,7 +40,7 @@ from habitkit.importers._loop_values import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.async_kit import AsyncServices
+    from habitkit.binding import Async, Sync
     from habitkit.kit import Services
     from habitkit.transaction import Transaction
 
@@ -113,7 +113,7 @@ class ImportReport:
 
 
 def import_export(
-    kit: Services,
+    kit: Services[Sync],
     owner: str,
     export: LoopExport,
     *,
@@ -167,7 +167,7 @@ def import_export(
 
 
 async def import_export_async(
-    kit: AsyncServices,
+    kit: Services[Async],
     owner: str,
     export: LoopExport,
     *,

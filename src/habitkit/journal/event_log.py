@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from habitkit import _codec, ids
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidEvent, InvalidInput
-from habitkit.events import VOCABULARY, Recorded
+from habitkit.events import Recorded
 from habitkit.journal.domain.rules import happened
+from habitkit.module import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +106,7 @@ def _event_type(value: object) -> str:
         not isinstance(value, str)
         or not 0 < len(value) <= _codec.LONGEST_TYPE
         or not value.isprintable()
-        or value in VOCABULARY
+        or value in vocabulary()
     ):
         raise InvalidEvent(
             "type",

@@ -41,18 +41,18 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
     delivered: list[StoredEvent] = []
     failures: list[Failure] = []
     for delivery in deliveries:
-        error = None
-        for subscriber in settings.subscribers:
-            if error is None and delivery.event.type in subscriber.names:
-                error = yield Outside(subscriber.run, (delivery.event,))
-        if error is None:
-            delivered.append(delivery.event)
-        else:
+        try:
+            for subscriber in settings.subscribers:
+                if delivery.event.type in subscriber.names:
+                    yield Outside(subscriber.run, (delivery.event,))
+        except Exception as error:  # noqa: BLE001 - a failed delivery stops no other
             failures.append(Failure(delivery.event.id, reason(error), delivery.attempt))
             yield Call(_postpone, (delivery,))
+        else:
+            delivered.append(delivery.event)
     if delivered:
         yield Call(_delivered, (delivered,))
-    return RelayReport(delivered=len(delivered), failed=tuple(failures))
+    return RelayReport(delivered=len(delivered), failures=tuple(failures))
 
 
 def _claim(tx: Transaction, limit: int) -> list[Delivery]:

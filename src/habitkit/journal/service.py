@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from habitkit.binding import AsyncService, SyncService, action, query, workflow
+from habitkit.binding import M, Service, action, query, workflow
 from habitkit.journal.event_log import page, record
 from habitkit.journal.relay import run_once
 
 __all__ = [
-    "AsyncEvents",
-    "AsyncRelay",
     "EventService",
-    "Events",
-    "Relay",
     "RelayService",
     "page",
     "record",
@@ -19,30 +15,14 @@ __all__ = [
 ]
 
 
-class EventService:
+class EventService(Service[M]):
     """What ``kit.events`` offers."""
 
     record = action(record)
     page = query(page)
 
 
-class RelayService:
+class RelayService(Service[M]):
     """What ``kit.relay`` offers."""
 
     run_once = workflow(run_once)
-
-
-class Events(EventService, SyncService):
-    """``kit.events``."""
-
-
-class AsyncEvents(EventService, AsyncService):
-    """``kit.events`` of an async kit."""
-
-
-class Relay(RelayService, SyncService):
-    """``kit.relay``."""
-
-
-class AsyncRelay(RelayService, AsyncService):
-    """``kit.relay`` of an async kit."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from habitkit.journal.domain.model import (
@@ -57,6 +57,19 @@ class EventStore(Protocol):
             owner: Whose events.
             after: Only those after this (rev, position); None for the beginning.
             limit: How many at most.
+        """
+        ...
+
+    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+        """Erase the words in an owner's events.
+
+        Args:
+            owner: Whose events.
+            words: The fields that hold words, by type: they become empty texts. Of events of all
+                other types every field goes.
+
+        Returns:
+            How many events were changed.
         """
         ...
 
@@ -112,6 +125,14 @@ class InboxStore(Protocol):
         """Delete up to ``limit`` messages that were applied before an instant; count them."""
         ...
 
+    def erase(self, owner: str, at: datetime) -> int:
+        """Erase the fields of an owner's messages, and mark those not applied as applied.
+
+        Returns:
+            How many messages had fields, or were not applied.
+        """
+        ...
+
 
 class IdempotencyStore(Protocol):
     """Records of idempotency keys."""
@@ -126,4 +147,8 @@ class IdempotencyStore(Protocol):
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete up to ``limit`` records that were made before an instant; count them."""
+        ...
+
+    def erase(self, owner: str) -> int:
+        """Delete an owner's records; count them."""
         ...

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.journal.domain.model import Failure, SweepReport
-from habitkit.journal.idempotency import forget_old_keys
+from habitkit.journal import idempotency
+from habitkit.journal.domain.model import Failure, Swept
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["sweep_journal"]
+__all__ = ["apply_messages", "forget_old_keys"]
 
 
-def sweep_journal(limit: int) -> Steps[SweepReport]:
-    """Apply messages that wait and forget old keys, up to a limit of each: for the sweep."""
+def apply_messages(_: KitSettings, limit: int) -> Steps[Swept]:
+    """Apply messages that wait in inboxes, one transaction an owner, up to a limit."""
     applied = 0
     failures: list[Failure] = []
     owners: list[str] = yield Call(_owners_with_messages, (limit,), write=False)
@@ -27,9 +28,13 @@ def sweep_journal(limit: int) -> Steps[SweepReport]:
         done, failed = yield Call(_apply_messages, (owner, left))
         applied += done
         failures += failed
-    forgotten: int = yield Call(_forget_old_keys, (limit,))
-    more = applied + len(failures) >= limit or forgotten >= limit
-    return SweepReport(applied=applied, failed=tuple(failures), forgotten=forgotten, more=more)
+    return Swept(applied, tuple(failures), more=applied + len(failures) >= limit)
+
+
+def forget_old_keys(_: KitSettings, limit: int) -> Steps[Swept]:
+    """Delete idempotency records and applied messages that are too old, up to a limit."""
+    forgotten: int = yield Call(idempotency.forget_old_keys, (limit,))
+    return Swept(forgotten, more=forgotten >= limit)
 
 
 def _owners_with_messages(tx: Transaction, limit: int) -> list[str]:
@@ -38,7 +43,3 @@ def _owners_with_messages(tx: Transaction, limit: int) -> list[str]:
 
 def _apply_messages(tx: Transaction, owner: str, limit: int) -> tuple[int, list[Failure]]:
     return tx.apply_messages(owner, limit)
-
-
-def _forget_old_keys(tx: Transaction, limit: int) -> int:
-    return forget_old_keys(tx, limit)

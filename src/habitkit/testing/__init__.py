@@ -11,11 +11,9 @@ from habitkit.kit import HabitKit
 from habitkit.testing.mirror import MirrorStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from typing import Unpack
 
-    from habitkit.coins.domain.economy import Economy
-    from habitkit.habits.domain.strength import Strength
-    from habitkit.reactions import Reaction, Subscriber
+    from habitkit.options import KitOptions
     from habitkit.store import Store
 
 __all__ = ["FakeClock", "MirrorStore", "TestKit", "kit"]
@@ -61,22 +59,14 @@ def kit(
     now: datetime | str = "2026-01-01T08:00Z",
     *,
     store: Store | None = None,
-    economy: Economy | None = None,
-    reactions: Iterable[Reaction] = (),
-    subscribers: Iterable[Subscriber] = (),
-    audit_key: bytes | None = None,
-    strength: Strength | None = None,
+    **options: Unpack[KitOptions],
 ) -> TestKit:
     """Return a kit for a test: in memory, at a fixed instant, with ``kit.clock`` to turn.
 
     Args:
         now: Where its clock stands at first.
         store: Another store than a new one in memory.
-        economy: As for ``HabitKit``.
-        reactions: As for ``HabitKit``.
-        subscribers: As for ``HabitKit``.
-        audit_key: As for ``HabitKit``.
-        strength: As for ``HabitKit``.
+        options: As for ``HabitKit``.
 
     Example:
         >>> import habitkit.testing
@@ -90,14 +80,7 @@ def kit(
         120
     """
     clock = FakeClock(now)
-    made = TestKit(
-        MemoryStore() if store is None else store,
-        clock=clock,
-        economy=economy,
-        reactions=reactions,
-        subscribers=subscribers,
-        audit_key=audit_key,
-        strength=strength,
-    )
+    options.setdefault("clock", clock)
+    made = TestKit(MemoryStore() if store is None else store, **options)
     made.clock = clock
     return made

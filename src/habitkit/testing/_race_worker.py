@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from habitkit import HabitKit
-from habitkit.errors import InsufficientFunds
+from habitkit.coins import InsufficientFunds
 from habitkit.testing import FakeClock
 
 if TYPE_CHECKING:

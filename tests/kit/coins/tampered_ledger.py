@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 import habitkit.testing
+from habitkit.coins import CoinSettings
 from habitkit.coins.domain.model import Posting
-from habitkit.coins.store import AUDIT
+from habitkit.coins.store import LEDGER
 from habitkit.testing.contracts._base import read
 
 KEY = b"a secret of 24 bytes ..."
@@ -19,7 +20,7 @@ class TamperedLedger:
         """Post six awards; two blocks hold two entries each, the last two are not sealed."""
         self.tamper = tamper
         self.store = store
-        self.kit = habitkit.testing.kit(store=store, audit_key=KEY)
+        self.kit = habitkit.testing.kit(store=store, coins=CoinSettings(audit_key=KEY))
         self.others = habitkit.testing.kit(store=store)
         self.transfers = []
         for n in range(3):
@@ -67,7 +68,7 @@ class TamperedLedger:
 
     def rows(self):
         """Return the entries of the wallet as rows."""
-        lines = read(self.store, lambda stores: stores.port(AUDIT).lines(self.wallet.id, 0, 100))
+        lines = read(self.store, lambda stores: stores.port(LEDGER).lines(self.wallet.id, 0, 100))
         names = ("seq", "transfer_id", "amount", "balance", "at")
         return [
             {"account_id": self.wallet.id, **{name: getattr(line, name) for name in names}}

@@ -5,18 +5,16 @@ from __future__ import annotations
 import pytest
 
 import habitkit.testing
-from habitkit.coins.domain.economy import Economy
-from habitkit.coins.domain.model import Balance, Posting
-from habitkit.errors import (
+from habitkit.coins import (
     BalanceOverflow,
-    IdempotencyConflict,
-    IdempotencyKeyExpired,
+    CoinSettings,
     InsufficientFunds,
     InvalidAmount,
-    InvalidInput,
-    InvalidKey,
     UnknownCurrency,
 )
+from habitkit.coins.domain.economy import Economy
+from habitkit.coins.domain.model import Balance, Posting
+from habitkit.errors import IdempotencyConflict, IdempotencyKeyExpired, InvalidInput, InvalidKey
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
 from habitkit.testing.contracts._base import assert_hidden
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS, events_of, revisions
@@ -135,7 +133,7 @@ class TestCoins:
         assert events_of(kit, "ada") == []
 
     def test_currencies_are_kept_apart(self, store):
-        kit = habitkit.testing.kit(store=store, economy=Economy.without_rewards("gem"))
+        kit = habitkit.testing.kit(store=store, coins=CoinSettings(Economy.without_rewards("gem")))
         kit.coins.award("ada", 3, currency="gem", idempotency_key="g")
         kit.coins.award("ada", 5, idempotency_key="c")
         kit.coins.spend("ada", 1, currency="gem", idempotency_key="s")
@@ -201,7 +199,7 @@ class TestCoins:
     def test_a_key_that_is_forgotten_never_moves_the_same_coins_twice(self, kit):
         kit.coins.award("ada", 10, idempotency_key="k")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
-        assert kit.sweep().forgotten == 1
+        assert kit.sweep().counts["old_keys"] == 1
 
         for amount in (10, LARGEST):  # which do not fit any more
             with pytest.raises(IdempotencyKeyExpired):

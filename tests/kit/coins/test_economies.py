@@ -9,9 +9,10 @@ from itertools import permutations
 import pytest
 
 import habitkit.testing
+from habitkit.coins import CoinSettings
 from habitkit.coins.domain.economy import Economy, RewardRule
-from habitkit.coins.store import AUDIT
-from habitkit.events import HabitCompleted, StreakReached
+from habitkit.coins.store import LEDGER
+from habitkit.habits import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import Schedule
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, events_of
@@ -41,7 +42,7 @@ class TestChangedEconomies:
     @pytest.fixture
     def changing(self, store):
         """A kit whose economy changes at nine o'clock."""
-        return habitkit.testing.kit(store=store, economy=ECONOMY)
+        return habitkit.testing.kit(store=store, coins=CoinSettings(ECONOMY))
 
     @pytest.fixture
     def swim(self, changing):
@@ -130,7 +131,7 @@ class TestChangedEconomies:
         outcomes = set()
         for number, order in enumerate(permutations(range(3))):
             for undone in range(3):
-                kit = habitkit.testing.kit(store=store, economy=ECONOMY)
+                kit = habitkit.testing.kit(store=store, coins=CoinSettings(ECONOMY))
                 owner = f"ada{number}/{undone}"
                 habit = kit.habits.create(owner, "Swim", Schedule.daily())
                 facts = {}
@@ -158,7 +159,7 @@ class TestChangedEconomies:
 
 
 def _entitlements(owner, stores):
-    return stores.port(AUDIT).entitlements(owner, None, 9)
+    return stores.port(LEDGER).entitlements(owner, None, 9)
 
 
 def _held(kit, owner="ada"):

@@ -8,17 +8,10 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
+from habitkit.coins import BalanceOverflow, HoldEnded, InvalidAmount, UnknownCurrency
 from habitkit.coins.domain.model import Balance, Posting
 from habitkit.coins.service import settle
-from habitkit.errors import (
-    BalanceOverflow,
-    HoldEnded,
-    InvalidAmount,
-    InvalidId,
-    NotFound,
-    Refused,
-    UnknownCurrency,
-)
+from habitkit.errors import InvalidId, NotFound, Refused
 from habitkit.testing.contracts._sample_facts import NOW, events_of
 from habitkit.testing.contracts._sample_ledger import balances_of, sum_of_all
 from tests.kit.coins.support import traces_of
@@ -163,7 +156,7 @@ class TestHolds:
             spend()
 
             assert rich.coins.balance("ada").available == 0
-            assert rich.sweep().expired == 0, "the spend has written it down"
+            assert rich.sweep().counts["expired_holds"] == 0, "the spend has written it down"
             rich.coins.award("ada", 100, idempotency_key=f"{n}")
             for hold in rich.coins.holds("ada"):
                 rich.coins.settle(hold.id)
@@ -173,11 +166,11 @@ class TestHolds:
     def test_as_few_holds_are_left_to_the_sweep_as_there_are(self, rich):
         brief = rich.coins.reserve("ada", 10, expires_in_seconds=1, idempotency_key="h1")
         lasting = rich.coins.reserve("ada", 20, idempotency_key="h2")
-        assert rich.sweep().expired == 0
+        assert rich.sweep().counts["expired_holds"] == 0
         rich.clock.advance(seconds=1)
 
-        assert rich.sweep().expired == 1
-        assert rich.sweep().expired == 0
+        assert rich.sweep().counts["expired_holds"] == 1
+        assert rich.sweep().counts["expired_holds"] == 0
 
         ended = evolve(brief, state="expired", ended_at=NOW + timedelta(seconds=1))
         assert rich.coins.holds("ada", ended=True) == [ended, lasting]

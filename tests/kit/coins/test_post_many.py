@@ -7,19 +7,22 @@ from typing import Any
 import pytest
 
 import habitkit.testing
+from habitkit.coins import (
+    BalanceOverflow,
+    BatchRefused,
+    CoinSettings,
+    InsufficientFunds,
+    InvalidAmount,
+    UnknownCurrency,
+)
 from habitkit.coins.domain.economy import Economy
 from habitkit.coins.domain.model import Posting
 from habitkit.errors import (
-    BalanceOverflow,
-    BatchRefused,
     IdempotencyConflict,
     IdempotencyKeyExpired,
-    InsufficientFunds,
-    InvalidAmount,
     InvalidInput,
     InvalidKey,
     InvalidOwner,
-    UnknownCurrency,
 )
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
 from habitkit.testing.contracts._sample_facts import events_of, revisions
@@ -155,7 +158,7 @@ class TestPostMany:
     def test_a_batch_whose_key_is_forgotten_is_not_posted_again(self, kit):
         kit.coins.post_many([award("ada", 5)], idempotency_key="b")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
-        assert kit.sweep().forgotten == 1
+        assert kit.sweep().counts["old_keys"] == 1
 
         too_much = Posting.spend("ada", 99)  # the result is not that coins are short now
         for again in ([award("ada", 5)], [award("bob", 5), award("ada", 5)], [too_much]):
@@ -179,7 +182,9 @@ class TestPostMany:
         assert events_of(kit, "ada") == []
 
     def test_a_batch_may_be_in_several_currencies(self, store):
-        kit = habitkit.testing.kit(store=store, economy=Economy.without_rewards("xp", "gem"))
+        kit = habitkit.testing.kit(
+            store=store, coins=CoinSettings(Economy.without_rewards("xp", "gem"))
+        )
 
         kit.coins.post_many(
             [award("ada", 5, currency="xp"), award("ada", 7), award("ada", 9, currency="gem")],

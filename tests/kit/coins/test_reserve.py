@@ -7,16 +7,10 @@ from typing import Any
 import pytest
 
 import habitkit.testing
+from habitkit.coins import CoinsPosted, InsufficientFunds, InvalidAmount, UnknownCurrency
 from habitkit.coins.domain.model import Balance
 from habitkit.coins.holds import reserve
-from habitkit.errors import (
-    IdempotencyConflict,
-    InsufficientFunds,
-    InvalidAmount,
-    InvalidInput,
-    UnknownCurrency,
-)
-from habitkit.events import CoinsPosted
+from habitkit.errors import IdempotencyConflict, InvalidInput
 from habitkit.reactions import on
 from habitkit.testing.contracts._sample_facts import NOW
 from habitkit.testing.contracts._sample_ledger import sum_of_all

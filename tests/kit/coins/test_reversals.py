@@ -6,15 +6,13 @@ from uuid import UUID
 
 import pytest
 
+from habitkit.coins import AlreadyReversed, InsufficientFunds, TransferNotReversible
 from habitkit.errors import (
-    AlreadyReversed,
     IdempotencyConflict,
     IdempotencyKeyExpired,
-    InsufficientFunds,
     InvalidId,
     InvalidKey,
     NotFound,
-    TransferNotReversible,
 )
 from habitkit.habits.domain.model import Schedule
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS

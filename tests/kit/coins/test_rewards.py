@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import habitkit.testing
-from habitkit.errors import InsufficientFunds
-from habitkit.events import HabitCompleted
+from habitkit.coins import InsufficientFunds
+from habitkit.habits import HabitCompleted
 from habitkit.habits.domain.model import Schedule
 from habitkit.reactions import on
 from habitkit.testing.contracts._sample_facts import NOW, days

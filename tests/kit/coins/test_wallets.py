@@ -8,16 +8,10 @@ from typing import Any
 import pytest
 
 import habitkit.testing
+from habitkit.coins import CoinSettings, InsufficientFunds, InvalidAmount, UnknownCurrency
 from habitkit.coins.domain.economy import Economy
 from habitkit.coins.domain.model import Balance
-from habitkit.errors import (
-    IdempotencyConflict,
-    InsufficientFunds,
-    InvalidAmount,
-    InvalidInput,
-    InvalidInstant,
-    UnknownCurrency,
-)
+from habitkit.errors import IdempotencyConflict, InvalidInput, InvalidInstant
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
 from habitkit.testing.contracts._sample_ledger import sum_of_all
 from tests.kit.coins.support import traces_of
@@ -101,7 +95,9 @@ class TestFloorsMetadataAndCurrencies:
     # -- currencies ----------------------------------------------------------------------------
 
     def test_experience_and_gems_are_currencies_like_any_other(self, store):
-        kit = habitkit.testing.kit(store=store, economy=Economy.without_rewards("xp", "gem"))
+        kit = habitkit.testing.kit(
+            store=store, coins=CoinSettings(Economy.without_rewards("xp", "gem"))
+        )
         kit.coins.award("ada", 30, idempotency_key="k")
         kit.coins.award("ada", 500, currency="xp", idempotency_key="k2")
         kit.coins.set_floor("ada", "gem", floor=-3)

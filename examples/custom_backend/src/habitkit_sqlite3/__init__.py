@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, StoreBusy
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -106,6 +106,7 @@ class _Stores:
             STREAKS: Streaks(connection),
             COINS: coins,
             HOLDS: coins.holds,
+            LEDGER: coins.audit,
             AUDIT: coins.audit,
         }
 

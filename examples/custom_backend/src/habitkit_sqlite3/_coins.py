@@ -346,7 +346,7 @@ class Audit(Port):
         )
         return [Settled(**row) for row in rows]
 
-    def forget(self, account_id: UUID, after: int, last: int) -> int:
+    def erase(self, account_id: UUID, after: int, last: int) -> int:
         entries = (str(account_id), after, last)
         erased = self.execute(
             "UPDATE transfers SET memo = NULL, metadata = NULL"

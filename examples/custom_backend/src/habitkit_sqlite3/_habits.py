@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from attrs import evolve
+
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain import facts as kinds
 from habitkit.habits.domain.checkpoint_text import from_text, to_text
@@ -158,6 +160,21 @@ class Habits(Port):
             (json_list(map(str, fact_ids)),),
         )
         return {UUID(fact_id) for (fact_id,) in rows}
+
+    def erase(self, owner: str, title: str) -> int:
+        erased = 0
+        for habit in self.of_owner(owner, None, limit=-1):
+            if habit.title != title or habit.tags:
+                self.put(evolve(habit, title=title, tags=()))
+                erased += 1
+        return (
+            erased
+            + self.execute(
+                "UPDATE check_ins SET fact = json_set(fact, '$.note', NULL)"
+                " WHERE owner = ? AND json_extract(fact, '$.note') IS NOT NULL",
+                (owner,),
+            ).rowcount
+        )
 
 
 class Streaks(Port):

@@ -16,7 +16,7 @@ from ._facts import Port, added_once, facts, text
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from habitkit.events import Event
     from habitkit.journal.domain.model import EventRow
@@ -63,6 +63,19 @@ class Events(Port):
             (owner, *(after or (-1, -1)), limit),
         )
         return [_stored(row) for row in rows]
+
+    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+        erased = 0
+        for event in self.page(owner, None, limit=-1):
+            names = words.get(event.type)
+            fields = {} if names is None else {**event.fields, **dict.fromkeys(names, "")}
+            if fields != event.fields:
+                self.execute(
+                    "UPDATE events SET fields = ? WHERE (owner, rev, position) = (?, ?, ?)",
+                    (json.dumps(fields), owner, event.rev, event.position),
+                )
+                erased += 1
+        return erased
 
 
 class Outbox(Port):
@@ -141,6 +154,14 @@ class Inbox(Port):
             (text(before), limit),
         ).rowcount
 
+    def erase(self, owner: str, at: datetime) -> int:
+        return self.execute(
+            "UPDATE inbox SET message = json_set(message, '$.fields', json('{}')),"
+            " applied = coalesce(applied, ?) WHERE owner = ?"
+            " AND (applied IS NULL OR json_extract(message, '$.fields') <> '{}')",
+            (text(at), owner),
+        ).rowcount
+
 
 class IdempotencyKeys(Port):
     """Records of idempotency keys."""
@@ -168,6 +189,9 @@ class IdempotencyKeys(Port):
             " (SELECT owner, operation, key FROM idempotency WHERE at < ? LIMIT ?)",
             (text(before), limit),
         ).rowcount
+
+    def erase(self, owner: str) -> int:
+        return self.execute("DELETE FROM idempotency WHERE owner = ?", (owner,)).rowcount
 
 
 def _fields(event: Event) -> Any:

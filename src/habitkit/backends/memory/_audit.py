@@ -128,7 +128,7 @@ class Audit:
         ]
         return sorted(rows_after, key=attrgetter("key"))[:limit]
 
-    def forget(self, account_id: UUID, after: int, last: int) -> int:
+    def erase(self, account_id: UUID, after: int, last: int) -> int:
         """Erase memos, metadata and salts."""
         erased = 0
         for _, seq in self._of(account_id):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
 
@@ -163,6 +165,21 @@ class Habits:
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
         return {fact_id for fact_id in fact_ids if fact_id in self._facts}
+
+    def erase(self, owner: str, title: str) -> int:
+        """Erase the words of an owner's habits and check-ins."""
+        habits = [habit for habit in self._habits if habit.owner == owner]
+        changed = [habit for habit in habits if habit.title != title or habit.tags]
+        for habit in changed:
+            self._habits.put(habit.id, evolve(habit, title=title, tags=()))
+        noted = [fact for fact in self._facts if fact.owner == owner and fact.note is not None]
+        for fact in noted:
+            erased = evolve(fact, note=None)
+            self._facts.put(fact.id, erased)
+            days = self._days[fact.habit_id]
+            of_day = days.get(fact.day, ())
+            days.put(fact.day, tuple(erased if it.id == fact.id else it for it in of_day))
+        return len(changed) + len(noted)
 
 
 def _page(habits: Iterable[Habit], after: UUID | None, limit: int) -> list[Habit]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from habitkit import _codec
 from habitkit.backends.memory._tables import Table
-from habitkit.events import VOCABULARY
+from habitkit.events import Recorded
 from habitkit.journal.domain.model import Delivery, EventRow, Locked, Message, StoredEvent
 from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.module import own_events
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from habitkit.backends.memory._tables import UndoLog
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["Events", "IdempotencyKeys", "Inbox", "Outbox", "Owners"]
 
 EventKey = tuple[str, int, int]
-_OURS = frozenset(VOCABULARY.values())
+
+
+@frozen
+class _Erased(Recorded):
+    """An event whose words were erased."""
+
+    erased_key: str | None
+
+    @property
+    def key(self) -> str | None:
+        return self.erased_key
 
 
 class Owners:
@@ -62,7 +73,7 @@ class Events:
             table = self._logs.get(owner)
             if table is None:
                 table = self._logs[owner] = Table(self._undo, "event")
-            if type(row.event) not in _OURS:  # a host's own may hold what can be changed
+            if type(row.event) not in own_events():  # a host's own may hold what can be changed
                 row = row._replace(event=deepcopy(row.event))  # noqa: PLW2901
             table.insert((row.rev, row.position), row)
             if row.deliver:
@@ -75,6 +86,20 @@ class Events:
             return []
         row_keys = sorted(row_key for row_key in table.rows if after is None or row_key > after)
         return [_stored(table.rows[row_key]) for row_key in row_keys[:limit]]
+
+    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+        """Erase the words in an owner's events."""
+        table = self._logs.get(owner)
+        erased = 0
+        for place, row in list(table.rows.items()) if table is not None else ():
+            event = _stored(row)
+            names = words.get(event.type)
+            fields = {} if names is None else {**event.fields, **dict.fromkeys(names, "")}
+            if table is not None and fields != event.fields:
+                after = _Erased(owner, event.at, event.type, fields, event.key)
+                table.put(place, row._replace(event=after))
+                erased += 1
+        return erased
 
     def stored(self, row_key: EventKey) -> StoredEvent:
         """Return one event."""
@@ -164,6 +189,15 @@ class Inbox:
             self._rows.delete(row_key)
         return len(old)
 
+    def erase(self, owner: str, at: datetime) -> int:
+        """Erase the fields of an owner's messages, and mark those not applied as applied."""
+        erased = 0
+        for place, (message, applied_at) in list(self._rows.rows.items()):
+            if message.owner == owner and (message.fields or applied_at is None):
+                self._rows.put(place, (evolve(message, fields={}), applied_at or at))
+                erased += 1
+        return erased
+
     def _open(self) -> list[Message]:
         """Return all unapplied messages with attempts left, oldest first."""
         messages = [
@@ -195,6 +229,13 @@ class IdempotencyKeys:
         for row_key in old:
             self._rows.delete(row_key)
         return len(old)
+
+    def erase(self, owner: str) -> int:
+        """Delete an owner's records."""
+        of_owner = [row_key for row_key in self._rows.rows if row_key[0] == owner]
+        for row_key in of_owner:
+            self._rows.delete(row_key)
+        return len(of_owner)
 
 
 def _stored(row: EventRow) -> StoredEvent:

@@ -10,7 +10,7 @@ from habitkit.backends.memory._coins import Coins
 from habitkit.backends.memory._habits import Habits, Streaks
 from habitkit.backends.memory._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
 from habitkit.backends.memory._tables import UndoLog
-from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -74,6 +74,7 @@ class _MemoryStores:
             STREAKS: Streaks(self.log),
             COINS: coins,
             HOLDS: coins.holds,
+            LEDGER: coins.audit,
             AUDIT: coins.audit,
         }
 

@@ -234,7 +234,7 @@ class Audit:
         rows = self._link.select_records(statement.order_by(entitlements.c.key).limit(limit))
         return [settled_of(row) for row in rows]
 
-    def forget(self, account_id: UUID, after: int, last: int) -> int:
+    def erase(self, account_id: UUID, after: int, last: int) -> int:
         """Erase memos, metadata and salts."""
         locked = (
             select(transfers.c.id, _WORDY)

@@ -112,6 +112,23 @@ class Habits:
     _LIVE = Prepared(lambda _: _live())
     _LIVE_SINCE = Prepared(lambda _: _live().where(check_ins.c.day >= bindparam("since")))
     _VOIDED = Prepared(lambda _: _voided())
+    _ERASE_HABITS = Prepared(
+        lambda _: (
+            update(habits)
+            .where(
+                habits.c.owner == bindparam("of_owner"),
+                or_(habits.c.title != bindparam("erased"), habits.c.tags.is_not(None)),
+            )
+            .values(title=bindparam("erased"), tags=None)
+        )
+    )
+    _ERASE_NOTES = Prepared(
+        lambda _: (
+            update(check_ins)
+            .where(check_ins.c.owner == bindparam("of_owner"), check_ins.c.note.is_not(None))
+            .values(note=None)
+        )
+    )
     _VOIDED_SINCE = Prepared(lambda _: _voided().where(check_ins.c.day >= bindparam("since")))
 
     def __init__(self, link: Link) -> None:
@@ -234,6 +251,11 @@ class Habits:
         """Return which of these facts exist."""
         parameters = {"ids": ids_parameter(self._link.dialect, fact_ids)}
         return {row[0] for row in self._link.rows(self._KNOWN, parameters)}
+
+    def erase(self, owner: str, title: str) -> int:
+        """Erase the words of an owner's habits and check-ins."""
+        habits_erased = self._link.run(self._ERASE_HABITS, {"of_owner": owner, "erased": title})
+        return habits_erased + self._link.run(self._ERASE_NOTES, {"of_owner": owner})
 
 
 def _live() -> Select[Any]:

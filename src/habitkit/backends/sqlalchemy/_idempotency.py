@@ -43,6 +43,10 @@ class IdempotencyKeys:
         )
     )
 
+    _ERASE = Prepared(
+        lambda _: delete(idempotency).where(idempotency.c.owner == bindparam("owner"))
+    )
+
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
@@ -62,6 +66,10 @@ class IdempotencyKeys:
     def forget(self, before: datetime, limit: int) -> int:
         """Delete records that were made long ago."""
         return self._link.run(self._FORGET, {"before": before, "count": limit})
+
+    def erase(self, owner: str) -> int:
+        """Delete an owner's records."""
+        return self._link.run(self._ERASE, {"owner": owner})
 
 
 def _record_values(record: IdempotencyRecord) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, delete, select, update
+from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import unlocked_keys
+from habitkit.backends.sqlalchemy._types import Instant, Json
 from habitkit.backends.sqlalchemy.tables import inbox
 from habitkit.journal.domain.model import Message
 from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
@@ -87,6 +88,20 @@ class Inbox:
         )
     )
 
+    _ERASE = Prepared(
+        lambda _: (
+            update(inbox)
+            .where(
+                inbox.c.owner == bindparam("of_owner"),
+                or_(inbox.c.applied_at.is_(None), inbox.c.fields != bindparam("empty", type_=Json)),
+            )
+            .values(
+                fields=bindparam("empty", type_=Json),
+                applied_at=func.coalesce(inbox.c.applied_at, bindparam("now", type_=Instant)),
+            )
+        )
+    )
+
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
@@ -132,3 +147,7 @@ class Inbox:
     def forget(self, before: datetime, limit: int) -> int:
         """Delete messages that were applied long ago."""
         return self._link.run(self._FORGET, {"before": before, "count": limit})
+
+    def erase(self, owner: str, at: datetime) -> int:
+        """Erase the fields of an owner's messages."""
+        return self._link.run(self._ERASE, {"of_owner": owner, "empty": "{}", "now": at})

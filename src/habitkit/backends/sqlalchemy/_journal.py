@@ -35,7 +35,7 @@ from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
 from habitkit.journal.domain.model import Delivery, Locked, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import CTE
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Events", "Outbox", "Owners"]
 
 _FEW = 2
+_ERASED_AT_ONCE = 500
 
 
 class Owners:
@@ -127,6 +128,18 @@ class Events:
         kind="delivery",
     )
 
+    _ERASE = Prepared(
+        lambda _: (
+            update(events)
+            .where(
+                events.c.owner == bindparam("of_owner"),
+                events.c.rev == bindparam("of_rev"),
+                events.c.position == bindparam("of_position"),
+            )
+            .values(fields=bindparam("rest"))
+        )
+    )
+
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
@@ -153,6 +166,27 @@ class Events:
             place = tuple_(events.c.rev, events.c.position)
             statement = statement.where(place > tuple_(literal(after[0]), literal(after[1])))
         return [StoredEvent(**row) for row in self._link.select_records(statement)]
+
+    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+        """Erase the words in an owner's events."""
+        erased = 0
+        after: tuple[int, int] | None = None
+        while page := self.page(owner, after, _ERASED_AT_ONCE):
+            rows = [
+                {
+                    "of_owner": owner,
+                    "of_rev": event.rev,
+                    "of_position": event.position,
+                    "rest": _codec.to_json(rest),
+                }
+                for event in page
+                if (rest := _without_words(event, words)) != event.fields
+            ]
+            if rows:
+                self._link.run_many(self._ERASE, rows)
+            erased += len(rows)
+            after = (page[-1].rev, page[-1].position)
+        return erased
 
 
 class Outbox:
@@ -288,3 +322,9 @@ def _due() -> CTE:
         .with_for_update(skip_locked=True)
         .cte("due")
     )
+
+
+def _without_words(event: StoredEvent, words: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """Return the fields of an event without the words in them."""
+    names = words.get(event.type)
+    return {} if names is None else {**event.fields, **dict.fromkeys(names, "")}

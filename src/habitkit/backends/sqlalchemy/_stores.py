@@ -18,7 +18,7 @@ from habitkit.backends.sqlalchemy._postgres_coins import coins_of
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._streaks import Streaks
 from habitkit.backends.sqlalchemy.tables import owners
-from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import (
     ConfigurationError,
     HostTransactionLost,
@@ -74,6 +74,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     STREAKS: Streaks,
     COINS: coins_of,
     HOLDS: Holds,
+    LEDGER: Audit,
     AUDIT: Audit,
 }
 

@@ -1,4 +1,4 @@
-"""The use cases of the audit: check, export what is an owner's, erase words."""
+"""The use cases of the audit: check the ledger, and name where its chains end."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from habitkit.coins.audit.domain.model import (
     Block,
     Finding,
     Head,
-    LedgerExport,
 )
-from habitkit.coins.store import AUDIT, HOLDS
+from habitkit.coins.settings import CoinSettings
+from habitkit.coins.store import AUDIT, LEDGER
 from habitkit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.coins.audit.domain.model import LedgerLine
-    from habitkit.coins.domain.model import Account, Hold, Settled
+    from habitkit.coins.domain.model import Account
     from habitkit.coins.posting import Place
     from habitkit.transaction import Transaction
 
-__all__ = ["audit", "export", "forget", "head"]
+__all__ = ["accounts_of", "audit", "blocks_of", "head", "lines_of", "pages"]
 
 Row = TypeVar("Row")
 
@@ -85,8 +85,10 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     noted = _noted(tx) if owner is None else None
     there: set[Place] = set()
     partners: dict[Place, None] = {}
-    for account in _accounts(tx, owner):
-        checker = Checker(account, expected.pop(account.id, ()), tx.audit_key)
+    for account in accounts_of(tx, owner):
+        checker = Checker(
+            account, expected.pop(account.id, ()), tx.settings(CoinSettings).audit_key
+        )
         problem = _check(tx, checker)
         if problem is None and account.role == "wallet" and noted is not None:
             problem = checker.check_note(noted=account.id in noted)
@@ -116,7 +118,7 @@ def head(tx: Transaction, owner: str) -> list[Head]:
     """
     tx.own(ids.owner(owner))
     heads = []
-    for account in _accounts(tx, owner):
+    for account in accounts_of(tx, owner):
         if account.role == "wallet":
             last = tx.port(AUDIT).last_block(account.id)
             heads.append(
@@ -127,47 +129,11 @@ def head(tx: Transaction, owner: str) -> list[Head]:
     return heads
 
 
-def export(tx: Transaction, owner: str) -> LedgerExport:
-    """Return everything the ledger keeps about an owner."""
-    tx.own(ids.owner(owner))
-    accounts = tuple(_accounts(tx, owner))
-    holds: list[Hold] = []
-    for currency in sorted({account.currency for account in accounts}):
-        holds += _holds(tx, owner, currency)
-    return LedgerExport(
-        owner,
-        accounts,
-        {account.id: tuple(_lines(tx, account.id)) for account in accounts},
-        tuple(holds),
-        tuple(_entitlements(tx, owner)),
-        {account.id: tuple(_blocks(tx, account.id)) for account in accounts},
-    )
-
-
-def forget(tx: Transaction, owner: str) -> int:
-    """Erase every memo and all metadata of transfers that an owner is a party to.
-
-    Amounts, balances and block hashes stay as they are, and the audit stays clean.
-
-    Returns:
-        How many transfers had something to erase.
-    """
-    tx.own(ids.owner(owner))
-    tx.lock(owner)
-    wallets = [account for account in _accounts(tx, owner) if account.role == "wallet"]
-    erased = 0
-    # The other party may forget the same transfers now: both take them by currency, oldest first.
-    for account in sorted(wallets, key=lambda wallet: wallet.currency):
-        for start in range(0, account.seq, _PAGE):
-            erased += tx.port(AUDIT).forget(account.id, start, start + _PAGE)
-    return erased
-
-
 def _check(tx: Transaction, checker: Checker) -> Finding | None:
     """Return the first thing that is wrong with an account, or None."""
     account = checker.account
     try:
-        problem = checker.run(_lines_one_by_one(tx, account.id), _blocks(tx, account.id))
+        problem = checker.run(_lines_one_by_one(tx, account.id), blocks_of(tx, account.id))
         if problem is None and account.role == "escrow":
             problem = checker.check_holds(tx.port(AUDIT).held(account.owner, account.currency))
     except _CannotRead as error:
@@ -191,7 +157,7 @@ def _noted(tx: Transaction) -> set[UUID]:
 
 def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:
     """Read an account's entries page by page; those of a page that cannot be read, one by one."""
-    lines, after = tx.port(AUDIT).lines, 0
+    lines, after = tx.port(LEDGER).lines, 0
     while True:
         size = _PAGE
         try:
@@ -222,35 +188,22 @@ def _check_sums(tx: Transaction) -> list[Finding]:
     return findings
 
 
-def _accounts(tx: Transaction, owner: str | None) -> Iterator[Account]:
+def accounts_of(tx: Transaction, owner: str | None) -> Iterator[Account]:
     """Read accounts page by page."""
-    return _pages(lambda after: tx.port(AUDIT).accounts(after, _PAGE, owner=owner), "id", None)
+    return pages(lambda after: tx.port(LEDGER).accounts(after, _PAGE, owner=owner), "id", None)
 
 
-def _lines(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:
+def lines_of(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:
     """Read an account's entries page by page."""
-    return _pages(lambda after: tx.port(AUDIT).lines(account_id, after, _PAGE), "seq", 0)
+    return pages(lambda after: tx.port(LEDGER).lines(account_id, after, _PAGE), "seq", 0)
 
 
-def _blocks(tx: Transaction, account_id: UUID) -> Iterator[Block]:
+def blocks_of(tx: Transaction, account_id: UUID) -> Iterator[Block]:
     """Read a wallet's blocks page by page."""
-    return _pages(lambda after: tx.port(AUDIT).blocks(account_id, after, _PAGE), "last", 0)
+    return pages(lambda after: tx.port(AUDIT).blocks(account_id, after, _PAGE), "last", 0)
 
 
-def _holds(tx: Transaction, owner: str, currency: str) -> Iterator[Hold]:
-    """Read an owner's holds page by page."""
-    holds = tx.port(HOLDS)
-    return _pages(
-        lambda after: holds.page(owner, currency, after, _PAGE, open_at=None), "seq", None
-    )
-
-
-def _entitlements(tx: Transaction, owner: str) -> Iterator[Settled]:
-    """Read an owner's entitlements page by page."""
-    return _pages(lambda after: tx.port(AUDIT).entitlements(owner, after, _PAGE), "key", None)
-
-
-def _pages(page: Callable[[Any], Sequence[Row]], place: str, start: object) -> Iterator[Row]:
+def pages(page: Callable[[Any], Sequence[Row]], place: str, start: object) -> Iterator[Row]:
     """Read what comes in pages until one is not full; the next one begins after the last row."""
     after = start
     while True:

@@ -12,12 +12,17 @@ from habitkit.coins.audit.domain.hash_chain import (
     words_digest,
 )
 from habitkit.coins.audit.domain.model import Block, Digest
-from habitkit.coins.store import AUDIT
+from habitkit.coins.settings import CoinSettings
+from habitkit.coins.store import AUDIT, LEDGER
+from habitkit.errors import ConfigurationError, UsageError
+from habitkit.journal.domain.model import Failure, Swept
+from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
@@ -26,23 +31,26 @@ __all__ = ["seal_entries"]
 _PAGE = 500
 
 
-def seal_entries(limit: int) -> Steps[tuple[int, bool]]:
-    """Put new entries of wallets under block hashes, up to a number of wallets: for the sweep.
-
-    Returns:
-        How many entries, and whether there is more to seal.
-    """
+def seal_entries(_: KitSettings, limit: int) -> Steps[Swept]:
+    """Put new entries of wallets under block hashes, up to a number of wallets: for the sweep."""
     count, more, after = 0, False, None
+    failures: list[Failure] = []
     while not count:  # wallets whose entries are gone cannot be sealed, and stop no others
         waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (after, limit), write=False)
         for account_id, owner in waiting:
-            sealed: int = yield Call(_seal, (account_id, owner))
+            after = account_id
+            try:
+                sealed: int = yield Call(_seal, (account_id, owner))
+            except (UsageError, ConfigurationError):
+                raise
+            except Exception as error:  # noqa: BLE001 - one wallet must not stop the others
+                failures.append(Failure(str(account_id), reason(error)))
+                continue
             count += sealed
             more = more or sealed >= _PAGE
-            after = account_id
         if len(waiting) < limit:
-            return count, more
-    return count, True
+            return Swept(count, tuple(failures), more)
+    return Swept(count, tuple(failures), more=True)
 
 
 def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
@@ -56,7 +64,7 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
     account = store.account(account_id)
     if account is None or account.sealed == account.seq:
         return 0
-    lines = store.lines(account_id, account.sealed, _PAGE)
+    lines = tx.port(LEDGER).lines(account_id, account.sealed, _PAGE)
     if not lines:
         return 0  # entries are gone, which is for the audit to say
     fresh = []
@@ -66,7 +74,9 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
             fresh.append(Digest(line.transfer_id, salt, words_digest(salt, line)))
     if fresh:
         store.digest(fresh)
-        lines = store.lines(account_id, account.sealed, _PAGE)  # another wallet may have come first
+        lines = tx.port(LEDGER).lines(
+            account_id, account.sealed, _PAGE
+        )  # another wallet may have come first
     hashes = [line_hash(line) for line in lines]
     before = store.last_block(account_id)
     start = BEGINNING if before is None else before.hash
@@ -74,7 +84,7 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
         account_id,
         lines[0].seq,
         lines[-1].seq,
-        block_hash(start, hashes, tx.audit_key),
+        block_hash(start, hashes, tx.settings(CoinSettings).audit_key),
         hash_prefixes(hashes),
         tx.now,
     )

@@ -15,8 +15,10 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from habitkit._text import storable
-from habitkit.errors import InvalidAmount, InvalidEvent, InvalidInput, UnknownCurrency
-from habitkit.events import Event, HabitCompleted, StreakReached
+from habitkit.coins.errors import InvalidAmount, UnknownCurrency
+from habitkit.errors import InvalidEvent, InvalidInput
+from habitkit.events import Event
+from habitkit.habits.events import HabitCompleted, StreakReached
 
 __all__ = ["Economy", "RewardRule", "RuleSet"]
 

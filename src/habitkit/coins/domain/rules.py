@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from habitkit._text import storable
 from habitkit.coins.domain.model import Account, Move
-from habitkit.errors import (
+from habitkit.coins.errors import (
     BalanceOverflow,
     HoldEnded,
     InsufficientFunds,
     InvalidAmount,
-    InvalidInput,
     TransferNotReversible,
     UnknownCurrency,
 )
+from habitkit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from habitkit.errors import InvalidZone
+from habitkit.habits.errors import InvalidZone
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

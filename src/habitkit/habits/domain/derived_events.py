@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from habitkit.events import HabitCompleted, Retracted, StreakBroken, StreakReached
+from habitkit.events import Retracted
 from habitkit.habits.domain.bitmap import MILESTONE_SLOTS
 from habitkit.habits.domain.checkpoints import thinned
 from habitkit.habits.domain.credited import read_both
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.evaluation import next_slot, state_before
 from habitkit.habits.domain.strength import smoothed
+from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -8,9 +8,9 @@ from uuid import UUID, uuid5
 
 from attrs import frozen
 
-from habitkit.errors import InvalidHabit
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.errors import InvalidHabit
 
 __all__ = [
     "Archived",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from attrs import frozen
 
 from habitkit._text import storable
-from habitkit.errors import InvalidHabit
+from habitkit.habits.errors import InvalidHabit
 
 if TYPE_CHECKING:
     from habitkit.habits.domain.schedules import Schedule

@@ -16,9 +16,9 @@ from typing import Literal
 
 from attrs import frozen
 
-from habitkit.errors import InvalidHabit
 from habitkit.habits.domain.goals import number
 from habitkit.habits.domain.rolling import automatic_days
+from habitkit.habits.errors import InvalidHabit
 
 __all__ = ["Frequency", "Mark", "Run", "Target", "entries", "scores", "streaks"]
 

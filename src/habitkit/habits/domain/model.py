@@ -7,12 +7,12 @@ from uuid import UUID
 
 from attrs import Attribute, field, frozen
 
-from habitkit.errors import InvalidHabit
 from habitkit.events import Event
 from habitkit.habits.domain.facts import CheckIn, Credit, Void
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.schedules import Schedule, weekday
 from habitkit.habits.domain.streaks import Status, Streak
+from habitkit.habits.errors import InvalidHabit
 
 __all__ = [
     "Changed",

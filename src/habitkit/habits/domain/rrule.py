@@ -14,7 +14,8 @@ from itertools import takewhile
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
-from habitkit.errors import InvalidHabit, MissingExtra
+from habitkit.errors import MissingExtra
+from habitkit.habits.errors import InvalidHabit
 
 if TYPE_CHECKING:
     from dateutil.rrule import rrule

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
-from habitkit.errors import DayOutOfRange, InvalidHabit, InvalidInstant
+from habitkit.errors import InvalidInstant
 from habitkit.habits.domain import bitmap_state
 from habitkit.habits.domain.days import LATE_WINDOW, day_boundary, is_sealed
 from habitkit.habits.domain.facts import Void, ZoneChanged
@@ -14,6 +14,7 @@ from habitkit.habits.domain.goals import Goal, number
 from habitkit.habits.domain.rrule import next_day
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.timeline import Timeline
+from habitkit.habits.errors import DayOutOfRange, InvalidHabit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from habitkit.errors import InvalidHabit
+from habitkit.habits.errors import InvalidHabit
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -19,6 +19,7 @@ __all__ = [
     "RelayReport",
     "StoredEvent",
     "SweepReport",
+    "Swept",
 ]
 
 
@@ -139,17 +140,17 @@ class IdempotencyRecord:
 
 @frozen
 class Failure:
-    """A delivery or message that could not be handled.
+    """An item that could not be handled: a delivery, a message, what a sweep found.
 
     Attributes:
-        id: The event's or message's identity.
+        id: The item's identity.
         error: Why, in words.
-        attempts: How often it has failed so far.
+        attempts: How often it has failed so far, where that is counted.
     """
 
     id: str
     error: str
-    attempts: int
+    attempts: int = 1
 
 
 @frozen
@@ -158,11 +159,26 @@ class RelayReport:
 
     Attributes:
         delivered: How many events every subscriber has accepted.
-        failed: Those that will be tried again later.
+        failures: Those that will be tried again later.
     """
 
     delivered: int
-    failed: tuple[Failure, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+@frozen
+class Swept:
+    """What one sweeper did.
+
+    Attributes:
+        count: How many items it handled.
+        failures: Those that it could not handle; nothing was written for them.
+        more: True if the limit was reached, so another sweep has work to do.
+    """
+
+    count: int
+    failures: tuple[Failure, ...] = ()
+    more: bool = False
 
 
 @frozen
@@ -170,19 +186,12 @@ class SweepReport:
     """What one sweep did.
 
     Attributes:
-        applied: How many inbox messages were applied.
-        failed: Messages that could not be applied.
-        forgotten: How many old idempotency records were dropped.
-        expired: How many holds were recorded as expired.
-        sealed: How many entries of wallets were put under block hashes.
-        more: True if the limit was reached, so another sweep has work to do.
-        habits: How many habits were visited because time had changed something.
+        counts: How many items were handled, by name: ``messages``, ``old_keys``, ``habits``,
+            ``expired_holds``, ``sealed_entries``.
+        failures: Those that could not be handled; nothing was written for them.
+        more: True if a limit was reached, so another sweep has work to do.
     """
 
-    applied: int
-    failed: tuple[Failure, ...] = ()
-    forgotten: int = 0
-    expired: int = 0
-    sealed: int = 0
+    counts: Mapping[str, int]
+    failures: tuple[Failure, ...] = ()
     more: bool = False
-    habits: int = 0

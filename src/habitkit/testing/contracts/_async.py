@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from habitkit.async_kit import AsyncHabitKit
+from habitkit.kit import AsyncHabitKit
 from habitkit.store import AsyncHostTransactions
 from habitkit.testing import FakeClock
 from habitkit.testing.contracts._base import LIMIT_SECONDS, Contract, missing

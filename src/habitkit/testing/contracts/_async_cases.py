@@ -9,9 +9,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from habitkit.async_kit import AsyncHabitKit
 from habitkit.binding import Action, Workflow
 from habitkit.journal.event_log import record
+from habitkit.kit import AsyncHabitKit
 from habitkit.reactions import subscribe
 from habitkit.testing import FakeClock
 from habitkit.testing.contracts._async import AsyncContract
@@ -128,7 +128,7 @@ class AsyncCases(AsyncContract):
                 await kit.events.record("ada", "noted", {"n": n})
             first = await kit.relay.run_once()
             second = await kit.relay.run_once()
-            return first.delivered, len(first.failed), second.delivered
+            return first.delivered, len(first.failures), second.delivered
 
         assert loop_thread.run(main()) == (2, 1, 0)
         assert sorted(delivered) == [("awaited", 0), ("awaited", 2), ("called", 0), ("called", 2)]
@@ -253,9 +253,8 @@ async def until(condition: Callable[[], bool]) -> None:
 def _actions(kit: AsyncHabitKit) -> Iterator[object]:
     """Return every bound action of a kit and its services."""
     services = [kit, kit.events, kit.relay]
-    services += [
-        getattr(kit, service) for service in kit._runner.store.modules if service.isidentifier()
-    ]  # noqa: SLF001 - no other way
+    modules = kit._runner.store.modules  # noqa: SLF001 - no other way
+    services += [getattr(kit, module) for module in modules if "." not in module]
     for service in services:
         for name in dir(type(service)):
             if isinstance(getattr(type(service), name), Action | Workflow):

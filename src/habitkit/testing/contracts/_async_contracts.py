@@ -22,9 +22,9 @@ from habitkit.testing.contracts._sample_facts import NOW, days
 from habitkit.testing.contracts._store_contract import StoreContract
 
 if TYPE_CHECKING:
-    from habitkit.async_kit import AsyncHabitKit
     from habitkit.coins.domain.model import Transfer
     from habitkit.habits.domain.model import CheckedIn
+    from habitkit.kit import AsyncHabitKit
     from habitkit.store import AsyncStore
     from habitkit.testing.contracts._async import LoopThread
 

@@ -1,4 +1,4 @@
-"""Contract of what sealing and auditing need of ``AuditStore``, on the bare port."""
+"""Contract of ``AuditStore`` on the bare port: what sealing and auditing need."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pytest
 from attrs import astuple
 
 from habitkit.coins.audit.domain.model import Block, Digest, Sum
-from habitkit.coins.store import AUDIT, COINS
+from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._sample_facts import NOW
@@ -48,6 +48,17 @@ class AuditStoreCases(LedgerFixture):
         """The same accounts, in a store that can be audited."""
         self.skip_without(store, "coins.audit")
         return sample_ledger
+
+    def test_an_account_is_found_by_its_id(self, audited_ledger: SampleLedger) -> None:
+        audited_ledger.move(20, MINT, WALLET, 3)
+
+        def account(number: int) -> Account | None:
+            return read(
+                audited_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(number))
+            )
+
+        assert account(2) == audited_ledger.state[WALLET.id]
+        assert account(99) is None
 
     def test_the_sums_are_those_of_all_accounts_entries_and_transfers(
         self, audited_ledger: SampleLedger
@@ -160,7 +171,7 @@ class AuditStoreCases(LedgerFixture):
             audited_ledger.move(20 + n, MINT, WALLET, memo=memo)
             _digest(audited_ledger, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
 
-        write(audited_ledger.store, lambda stores: stores.port(AUDIT).forget(WALLET.id, 0, 1))
+        write(audited_ledger.store, lambda stores: stores.port(LEDGER).erase(WALLET.id, 0, 1))
 
         assert [(line.salt, line.digest) for line in lines_of(audited_ledger, WALLET)] == [
             (None, bytes(32)),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Mapping
 
-    from habitkit.binding import SyncService
+    from habitkit.binding import Service, Sync
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
@@ -130,7 +130,7 @@ def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
     return event.is_set()
 
 
-def assert_hidden(service: SyncService, foreign: Mapping[str, Callable[[], object]]) -> None:
+def assert_hidden(service: Service[Sync], foreign: Mapping[str, Callable[[], object]]) -> None:
     """Check that every action of an owner's service hides what belongs to another.
 
     Args:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.errors import DayOutOfRange, IdempotencyConflict, InvalidHabit
-from habitkit.events import HabitCompleted
+from habitkit.errors import IdempotencyConflict
+from habitkit.habits import DayOutOfRange, HabitCompleted, InvalidHabit
 from habitkit.habits.domain.model import CheckIn, DayClock, Schedule
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
 from habitkit.habits.domain.streaks import Streak

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from habitkit.coins import InsufficientFunds
 from habitkit.coins.domain.model import Posting
-from habitkit.errors import InsufficientFunds
 from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._processes import PROCESSES, in_processes
 from habitkit.testing.contracts._sample_facts import revisions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.coins.store import AUDIT, COINS
+from habitkit.coins.store import COINS, LEDGER
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
@@ -98,7 +98,7 @@ class TransferCases(LedgerFixture):
             transfer = stores.port(COINS).transfer(an_id(20))
             assert transfer is not None
             (entry,) = stores.port(COINS).entries(WALLET.id, None, 9, newest_first=True)
-            (line,) = stores.port(AUDIT).lines(WALLET.id, 0, 9)
+            (line,) = stores.port(LEDGER).lines(WALLET.id, 0, 9)
             return [transfer.metadata, entry.metadata, line.metadata]
 
         for metadata in read(sample_ledger.store, returned):

@@ -10,8 +10,8 @@ import pytest
 from attrs import evolve
 
 import habitkit.testing
-from habitkit.errors import InvalidHabit, NotFound, Refused
-from habitkit.events import HabitCompleted, StreakReached
+from habitkit.errors import NotFound, Refused
+from habitkit.habits import HabitCompleted, InvalidHabit, StreakReached
 from habitkit.habits.domain.model import CheckedIn, Goal, OfflineCheckIn, Refusal, Schedule
 from habitkit.habits.store import HABITS
 from habitkit.reactions import on

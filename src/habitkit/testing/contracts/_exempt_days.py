@@ -9,8 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from habitkit.errors import IdempotencyConflict, InvalidHabit, InvalidId, NotFound
-from habitkit.events import HabitCompleted, Retracted
+from habitkit.errors import IdempotencyConflict, InvalidId, NotFound
+from habitkit.events import Retracted
+from habitkit.habits import HabitCompleted, InvalidHabit
 from habitkit.habits.domain.facts import Archived, Pause, Restored, Skip, Void
 from habitkit.habits.domain.model import Schedule
 from habitkit.habits.store import HABITS

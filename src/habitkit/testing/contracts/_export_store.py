@@ -1,4 +1,4 @@
-"""Contract of what export and erasure read and erase of the ledger, on the bare port."""
+"""Contract of ``LedgerStore`` on the bare port: what export and erasure need."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from attrs import evolve
 
 from habitkit.coins.audit.domain.model import LedgerLine
 from habitkit.coins.domain.model import Settled
-from habitkit.coins.store import AUDIT, COINS
+from habitkit.coins.store import COINS, LEDGER
 from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 from habitkit.testing.contracts._sample_ledger import (
@@ -42,7 +42,7 @@ class ExportCases(LedgerFixture):
             start = None if after is None else an_id(after)
             return read(
                 sample_ledger.store,
-                lambda stores: stores.port(AUDIT).accounts(start, limit, owner=owner),
+                lambda stores: stores.port(LEDGER).accounts(start, limit, owner=owner),
             )
 
         assert accounts(None, 9) == [MINT, WALLET, BOBS]
@@ -51,17 +51,6 @@ class ExportCases(LedgerFixture):
         assert accounts(None, 9, "ada") == [MINT, WALLET]
         assert accounts(1, 9, "ada") == [WALLET]
         assert accounts(3, 9) == accounts(None, 9, "cyd") == []
-
-    def test_an_account_is_found_by_its_id(self, sample_ledger: SampleLedger) -> None:
-        sample_ledger.move(20, MINT, WALLET, 3)
-
-        def account(number: int) -> Account | None:
-            return read(
-                sample_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(number))
-            )
-
-        assert account(2) == sample_ledger.state[WALLET.id]
-        assert account(99) is None
 
     def test_lines_are_entries_with_all_facts_of_their_transfers(
         self, sample_ledger: SampleLedger
@@ -86,7 +75,7 @@ class ExportCases(LedgerFixture):
         def page(owner: str, after: str | None, limit: int) -> list[Settled]:
             return read(
                 sample_ledger.store,
-                lambda stores: stores.port(AUDIT).entitlements(owner, after, limit),
+                lambda stores: stores.port(LEDGER).entitlements(owner, after, limit),
             )
 
         assert page("ada", None, 9) == rows
@@ -102,8 +91,8 @@ class ExportCases(LedgerFixture):
         write(sample_ledger.store, lambda stores: stores.port(COINS).settle("ada", rows[::-1]))
 
         def paged(stores: Stores) -> list[Settled]:
-            paged = stores.port(AUDIT).entitlements("ada", None, 2)
-            while page := stores.port(AUDIT).entitlements("ada", paged[-1].key, 2):
+            paged = stores.port(LEDGER).entitlements("ada", None, 2)
+            while page := stores.port(LEDGER).entitlements("ada", paged[-1].key, 2):
                 paged += page
             return paged
 
@@ -125,8 +114,8 @@ class ExportCases(LedgerFixture):
         before = lines_of(sample_ledger, WALLET)
         bobs = lines_of(sample_ledger, BOBS)
 
-        assert [_forget(sample_ledger, 0, 3) for _ in range(2)] == [2, 0]
-        assert _forget(sample_ledger, 4, 99) == 1
+        assert [_erase(sample_ledger, 0, 3) for _ in range(2)] == [2, 0]
+        assert _erase(sample_ledger, 4, 99) == 1
 
         erased = [
             evolve(line, memo=None, metadata=None) if line.seq != 4 else line for line in before
@@ -148,11 +137,11 @@ class ExportCases(LedgerFixture):
         sample_ledger.move(20, MINT, WALLET, 5, memo="hi")
         sample_ledger.move(21, WALLET, BOBS, 3, kind="transfer", target="bob", memo="for bob")
 
-        assert _forget(sample_ledger, 0, 99) == 2
+        assert _erase(sample_ledger, 0, 99) == 2
 
         assert [line.memo for line in lines_of(sample_ledger, BOBS)] == [None]
         forget_bobs = write(
-            sample_ledger.store, lambda stores: stores.port(AUDIT).forget(BOBS.id, 0, 99)
+            sample_ledger.store, lambda stores: stores.port(LEDGER).erase(BOBS.id, 0, 99)
         )
         assert forget_bobs == 0
 
@@ -169,7 +158,7 @@ class ExportCases(LedgerFixture):
 
         lines = lines_of(sample_ledger, WALLET, 0, MANY)
         assert [line.memo for line in lines] == [each.memo for each in transfers]
-        assert _forget(sample_ledger, 0, MANY) == MANY
+        assert _erase(sample_ledger, 0, MANY) == MANY
         assert {line.memo for line in lines_of(sample_ledger, WALLET, 0, MANY)} == {None}
 
 
@@ -178,7 +167,7 @@ def _line(seq: int, of: Transfer, amount: int, balance: int) -> LedgerLine:
     return LedgerLine(seq, of.id, amount, balance, of.at, of.kind, *facts, None, None, of.at)
 
 
-def _forget(sample_ledger: SampleLedger, after: int, last: int) -> int:
+def _erase(sample_ledger: SampleLedger, after: int, last: int) -> int:
     return write(
-        sample_ledger.store, lambda stores: stores.port(AUDIT).forget(WALLET.id, after, last)
+        sample_ledger.store, lambda stores: stores.port(LEDGER).erase(WALLET.id, after, last)
     )

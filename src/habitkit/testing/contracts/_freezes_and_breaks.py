@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.errors import IdempotencyConflict, InvalidHabit
+from habitkit.errors import IdempotencyConflict
 from habitkit.events import Retracted
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.facts import FreezeGranted
 from habitkit.habits.domain.model import FreezeRule, Schedule
 from habitkit.habits.store import HABITS

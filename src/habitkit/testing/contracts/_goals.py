@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.errors import IdempotencyConflict, InvalidHabit
+from habitkit.errors import IdempotencyConflict
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.facts import ScheduleChanged
 from habitkit.habits.domain.model import DayClock, Goal, Schedule
 from habitkit.habits.store import HABITS

@@ -6,8 +6,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from habitkit.coins import AlreadyReversed, HoldEnded, InsufficientFunds
 from habitkit.coins.domain.model import Hold
-from habitkit.errors import AlreadyReversed, HoldEnded, InsufficientFunds
 from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._sample_facts import events_of
 from habitkit.testing.contracts._sample_ledger import sum_of_all
@@ -112,6 +112,6 @@ class HoldRaces(Contract):
 
         reports: list[SweepReport] = all_of([kit.sweep] * 3)
 
-        assert sum(report.sealed for report in reports) == 8
+        assert sum(report.counts["sealed_entries"] for report in reports) == 8
         audited = kit.coins.audit()
         assert (audited.ok, audited.sealed) == (True, 8)

@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 import habitkit.testing
+from habitkit.coins import InsufficientFunds
 from habitkit.coins.domain.model import Posting
-from habitkit.errors import (
-    HostTransactionUnsupported,
-    InsufficientFunds,
-    KitClosed,
-    NestedTransaction,
-    StoreBusy,
-)
+from habitkit.errors import HostTransactionUnsupported, KitClosed, NestedTransaction, StoreBusy
 from habitkit.habits.domain.model import Schedule
 from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe

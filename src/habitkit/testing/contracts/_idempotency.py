@@ -134,7 +134,7 @@ class KeyCases(Contract):
         first = _record(kit, {"n": 1})
         kit.clock.advance(days=IDEMPOTENCY_DAYS)
 
-        assert kit.sweep().forgotten == 0
+        assert kit.sweep().counts["old_keys"] == 0
         assert _record(kit, {"n": 1}) == first
 
     @pytest.mark.parametrize("swept", [False, True], ids=["unswept", "swept"])
@@ -142,7 +142,7 @@ class KeyCases(Contract):
         _record(kit, {"n": 1})
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         if swept:
-            assert kit.sweep().forgotten == 1
+            assert kit.sweep().counts["old_keys"] == 1
 
         again = _record(kit, {"n": 2})
 
@@ -157,7 +157,7 @@ class KeyCases(Contract):
 
         sweeps = [kit.sweep(2) for _ in range(3)]
 
-        assert [sweep.forgotten for sweep in sweeps] == [2, 2, 1]
+        assert [sweep.counts["old_keys"] for sweep in sweeps] == [2, 2, 1]
         assert [sweep.more for sweep in sweeps] == [True, True, False]
 
 

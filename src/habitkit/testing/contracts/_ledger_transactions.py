@@ -10,7 +10,7 @@ import pytest
 
 from habitkit.coins.audit.domain.model import Block, Digest
 from habitkit.coins.domain.model import Settled
-from habitkit.coins.store import AUDIT, COINS, HOLDS
+from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW
@@ -101,10 +101,9 @@ class LedgerTransactionCases(Contract):
                 stores.port(HOLDS).get(an_id(22)),
                 [hold.seq for hold in stores.port(HOLDS).overdue(NOW, 9)],
                 stores.port(HOLDS).lapsed("ada", "coin", NOW, still_open=True),
-                stores.port(AUDIT).held("ada", "coin"),
             ]
 
-        assert write(posted.store, work) == [[23], released, [30], 7, 8]
+        assert write(posted.store, work) == [[23], released, [30], 7]
 
     @pytest.mark.parametrize("end", ["transaction", "savepoint"])
     def test_what_is_undone_leaves_nothing_in_the_ledger(
@@ -122,7 +121,7 @@ class LedgerTransactionCases(Contract):
             )
             stores.port(HOLDS).add(a_hold(21, 99))
             stores.port(HOLDS).end(a_hold(22, 22, state="released", ended_at=NOW))
-            stores.port(AUDIT).forget(WALLET.id, 0, 9)
+            stores.port(LEDGER).erase(WALLET.id, 0, 9)
 
         _undone_and_done(posted.store, _ledger, change, end)
 
@@ -233,7 +232,7 @@ def _chain(stores: Stores) -> dict[str, Any]:
         "to seal": audit.to_seal(None, 99),
         "blocks": audit.blocks(WALLET.id, 0, 99),
         "last": audit.last_block(WALLET.id),
-        "lines": audit.lines(WALLET.id, 0, 99),
+        "lines": stores.port(LEDGER).lines(WALLET.id, 0, 99),
     }
 
 

@@ -21,6 +21,7 @@ from habitkit.testing.contracts._sample_facts import NOW, Cheered, events_of, re
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from habitkit.binding import Sync
     from habitkit.events import Event
     from habitkit.kit import Services
     from habitkit.store import Store
@@ -160,9 +161,9 @@ class MessageCases(Contract):
 
         report = kit.sweep()
 
-        assert (report.applied, report.failed, report.more) == (2, (), False)
+        assert (report.counts["messages"], report.failures, report.more) == (2, (), False)
         assert len(seen) == 2
-        assert kit.sweep().applied == 0
+        assert kit.sweep().counts["messages"] == 0
         assert len(events_of(kit, "bob")) == 2
 
     def test_a_message_is_sent_once_a_key(self, store: Store) -> None:
@@ -186,7 +187,7 @@ class MessageCases(Contract):
         with pytest.raises(ValueError):  # noqa: PT011 - raised above
             kit.run(work)
 
-        assert kit.sweep().applied == 0
+        assert kit.sweep().counts["messages"] == 0
         assert seen == []
 
     def test_a_message_that_fails_stands_in_nobodys_way(self, store: Store) -> None:
@@ -204,12 +205,12 @@ class MessageCases(Contract):
 
         reports = [kit.sweep() for _ in range(MAX_MESSAGE_ATTEMPTS + 1)]
 
-        failures = [failure for report in reports for failure in report.failed]
+        failures = [failure for report in reports for failure in report.failures]
         assert [failure.attempts for failure in failures] == list(
             range(1, MAX_MESSAGE_ATTEMPTS + 1)
         )
         assert failures[0].error == "ValueError: k"
-        assert reports[-1].failed == ()
+        assert reports[-1].failures == ()
         assert events_of(kit, "bob") == []
 
     def test_a_message_may_fail_for_a_reason_that_no_database_can_hold(self, store: Store) -> None:
@@ -220,7 +221,7 @@ class MessageCases(Contract):
         _send(kit, "k")
 
         kit.events.record("bob", "noted")  # applies what waits, which must not stop bob
-        (failure,) = kit.sweep().failed
+        (failure,) = kit.sweep().failures
 
         assert failure.attempts == 2
         assert failure.error == r"ValueError: \x00 and \ud800"
@@ -248,7 +249,7 @@ class MessageCases(Contract):
 
         reports = [kit.sweep(4), kit.sweep(4), kit.sweep(4)]
 
-        assert [report.applied for report in reports] == [4, 2, 0]
+        assert [report.counts["messages"] for report in reports] == [4, 2, 0]
         assert [report.more for report in reports] == [True, False, False]
         assert len(seen) == 6
 
@@ -258,7 +259,7 @@ class MessageCases(Contract):
         kit.sweep()
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
 
-        assert kit.sweep().forgotten == 1
+        assert kit.sweep().counts["old_keys"] == 1
         assert _send(kit, "k") == [True]
 
 
@@ -289,7 +290,7 @@ def _listening(store: Store, failing: str | None = None) -> tuple[TestKit, list[
     return habitkit.testing.kit(store=store, reactions=[on(Cheered, listen)]), seen
 
 
-def _send(kit: Services, *keys: str) -> list[bool]:
+def _send(kit: Services[Sync], *keys: str) -> list[bool]:
     """Let ada pass on cheers to bob, each by somebody named like its key."""
 
     def work(tx: Transaction) -> list[bool]:

@@ -42,7 +42,7 @@ class RelayCases(Contract):
         report = kit.relay.run_once()
 
         stored = events_of(kit, "ada")
-        assert (report.delivered, report.failed) == (3, ())
+        assert (report.delivered, report.failures) == (3, ())
         assert sorted(notes, key=_place) == [stored[0], stored[3]]
         assert marks == [stored[1]]
         assert kit.relay.run_once().delivered == 0
@@ -79,7 +79,7 @@ class RelayCases(Contract):
         later = kit.relay.run_once()
 
         assert (first.delivered, at_once.delivered, later.delivered) == (0, 0, 1)
-        (failure,) = first.failed
+        (failure,) = first.failures
         assert (failure.id, failure.error, failure.attempts) == (
             "ada:1:0",
             "ValueError: not now",
@@ -101,7 +101,7 @@ class RelayCases(Contract):
 
         report = kit.relay.run_once()
 
-        assert (report.delivered, len(report.failed)) == (2, 1)
+        assert (report.delivered, len(report.failures)) == (2, 1)
         assert sorted(delivered) == [0, 2]
 
     def test_a_relay_that_dies_loses_nothing(self, store: Store) -> None:

@@ -15,6 +15,7 @@ from habitkit.journal.domain.model import Delivery, EventRow, IdempotencyRecord,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from habitkit.binding import Sync
     from habitkit.journal.domain.model import StoredEvent
     from habitkit.kit import Services
 
@@ -100,7 +101,7 @@ def numbers(records: Iterable[StoredEvent | Delivery]) -> list[int]:
     return [event.fields["n"] for event in events]
 
 
-def events_of(kit: Services, owner: str) -> list[StoredEvent]:
+def events_of(kit: Services[Sync], owner: str) -> list[StoredEvent]:
     """Return all events of an owner, page by page."""
     log: list[StoredEvent] = []
     while True:
@@ -111,6 +112,6 @@ def events_of(kit: Services, owner: str) -> list[StoredEvent]:
         log += page
 
 
-def revisions(kit: Services, owner: str) -> list[int]:
+def revisions(kit: Services[Sync], owner: str) -> list[int]:
     """Return the revisions in which something happened to an owner, each once, in order."""
     return list(dict.fromkeys(event.rev for event in events_of(kit, owner)))

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
-from habitkit.coins.store import AUDIT, COINS
+from habitkit.coins.store import COINS, LEDGER
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, days
 
@@ -179,7 +179,7 @@ def lines_of(
     ledger: SampleLedger, account: Account, after: int = 0, limit: int = 100
 ) -> list[LedgerLine]:
     """Return a page of an account's entries with their transfers."""
-    return read(ledger.store, lambda stores: stores.port(AUDIT).lines(account.id, after, limit))
+    return read(ledger.store, lambda stores: stores.port(LEDGER).lines(account.id, after, limit))
 
 
 def sum_of_all(store: Store, *owners: str) -> int:

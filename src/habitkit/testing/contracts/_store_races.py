@@ -156,7 +156,7 @@ class StoreRaces(Contract):
 
         reports = all_of(partial(kit.sweep, 1000) for kit in kits)
 
-        assert sum(report.applied for report in reports) == 2 * EACH
+        assert sum(report.counts["messages"] for report in reports) == 2 * EACH
         for owner in owners:
             kept = [event.fields["by"] for event in events_of(kits[0], owner)]
             assert kept == ["1", "2"]

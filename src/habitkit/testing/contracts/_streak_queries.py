@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 from attrs import evolve
 
-from habitkit.errors import InvalidHabit, InvalidInstant, MissingExtra
+from habitkit.errors import InvalidInstant, MissingExtra
+from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.evaluation import evaluate, slots
 from habitkit.habits.domain.facts import CheckIn, Pause, ScheduleChanged, Skip, ZoneChanged
 from habitkit.habits.domain.model import FreezeRule, Goal, Schedule

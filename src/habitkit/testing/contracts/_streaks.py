@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from habitkit.errors import DayOutOfRange
-from habitkit.events import HabitCompleted, Retracted, StreakReached
+from habitkit.events import Retracted
+from habitkit.habits import DayOutOfRange, HabitCompleted, StreakReached
 from habitkit.habits.domain.streaks import Streak
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read

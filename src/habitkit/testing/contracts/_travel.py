@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.errors import IdempotencyConflict, InvalidInstant, InvalidOwner, InvalidZone
+from habitkit.errors import IdempotencyConflict, InvalidInstant, InvalidOwner
+from habitkit.habits import InvalidZone
 from habitkit.habits.domain.facts import ZoneChanged
 from habitkit.habits.domain.model import DayClock, Schedule
 from habitkit.habits.store import HABITS

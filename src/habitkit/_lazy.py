@@ -1,0 +1,32 @@
+"""Names of a package that are imported when they are first asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["lazy_names"]
+
+
+def lazy_names(package: str, names: Sequence[str], modules: Sequence[str]) -> Callable[[str], Any]:
+    """Return a ``__getattr__`` for a package.
+
+    Args:
+        package: The package's name.
+        names: The names that it offers.
+        modules: The modules inside it that have them; they are searched in this order.
+    """
+
+    def __getattr__(name: str) -> Any:  # noqa: N807 - it is what a module calls for a missing name
+        if name in names:
+            for module in modules:
+                found = import_module(f"{package}.{module}")
+                if name in found.__all__:
+                    return getattr(found, name)
+        msg = f"module {package!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+
+    return __getattr__

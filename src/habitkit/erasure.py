@@ -1,0 +1,46 @@
+"""What habitkit keeps of one owner: all of it exported, the words of it erased."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from habitkit import _codec, ids
+
+if TYPE_CHECKING:
+    from habitkit.transaction import Transaction
+
+__all__ = ["export", "forget"]
+
+
+def export(tx: Transaction, owner: str) -> dict[str, Any]:
+    """Return everything that is kept of an owner, as values that JSON can hold.
+
+    Args:
+        tx: The transaction.
+        owner: Whose data.
+
+    Returns:
+        One entry a module: ``{"habits": {...}, "coins": {...}, ...}``.
+    """
+    tx.own(ids.owner(owner))
+    found = {it.name: dict(it.export(tx, owner)) for it in tx.modules}
+    plain: dict[str, Any] = _codec.from_json(_codec.dump(found))
+    return plain
+
+
+def forget(tx: Transaction, owner: str) -> dict[str, int]:
+    """Erase the words that are kept of an owner: titles, notes, memos, recorded fields.
+
+    The rest stays as it is: days, streaks, amounts and balances, and the audit stays clean. What
+    was done under an idempotency key can no longer be asked for with it.
+
+    Args:
+        tx: The transaction.
+        owner: Whose words.
+
+    Returns:
+        How many things of each module had something to erase.
+    """
+    tx.own(ids.owner(owner))
+    tx.lock(owner)
+    return {it.name: it.forget(tx, owner) for it in tx.modules}

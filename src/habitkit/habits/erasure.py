@@ -1,0 +1,53 @@
+"""What habits keep of an owner: exported, and its words erased."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from habitkit.habits.store import HABITS, STREAKS
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from habitkit.habits.domain.model import Habit
+    from habitkit.transaction import Transaction
+
+__all__ = ["ERASED_TITLE", "export", "forget"]
+
+ERASED_TITLE = "(erased)"
+_PAGE = 500
+
+
+def export(tx: Transaction, owner: str) -> dict[str, Any]:
+    """Return an owner's habits and all facts about them, those taken back included."""
+    habits: list[Habit] = []
+    after: UUID | None = None
+    store = tx.port(HABITS)
+    while True:
+        page = store.of_owner(owner, after, _PAGE)
+        habits += page
+        if len(page) < _PAGE:
+            break
+        after = page[-1].id
+    return {
+        "habits": habits,
+        "check_ins": [fact for habit in habits for fact in store.live(habit.id)],
+        "voided_check_ins": [
+            {"check_in": fact, "voided_at": voided_at}
+            for habit in habits
+            for fact, voided_at in store.voided(habit.id)
+        ],
+        "facts": store.facts(owner),
+        "best_streaks": {
+            str(snapshot.habit_id): snapshot.best for snapshot in tx.port(STREAKS).of_owner(owner)
+        },
+    }
+
+
+def forget(tx: Transaction, owner: str) -> int:
+    """Erase the titles and tags of an owner's habits and the notes of check-ins.
+
+    Returns:
+        How many habits and check-ins there were to erase words of.
+    """
+    return tx.port(HABITS).erase(owner, ERASED_TITLE)

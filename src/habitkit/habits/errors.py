@@ -1,0 +1,48 @@
+"""The errors of habits.
+
+InvalidInput
+├── InvalidZone
+└── InvalidHabit
+Refused
+└── DayOutOfRange
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.errors import InvalidInput, Refused
+
+if TYPE_CHECKING:
+    from datetime import date
+
+__all__ = [
+    "DayOutOfRange",
+    "InvalidHabit",
+    "InvalidZone",
+]
+
+
+class InvalidZone(InvalidInput):
+    """A time zone that the tz database does not know."""
+
+
+class InvalidHabit(InvalidInput):
+    """A habit, check-in or schedule that cannot exist: title, note, clock, schedule."""
+
+
+class DayOutOfRange(Refused):
+    """A check-in for a day that has not begun yet or is too far in the past.
+
+    Attributes:
+        day: The day that was asked for.
+        earliest: The earliest day that would be accepted.
+        latest: The latest day that would be accepted.
+    """
+
+    def __init__(self, *, day: date, earliest: date, latest: date) -> None:
+        """Say which days would have been accepted."""
+        self.day = day
+        self.earliest = earliest
+        self.latest = latest
+        super().__init__(f"cannot check in for {day}: expected a day from {earliest} to {latest}")

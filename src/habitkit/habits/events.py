@@ -1,0 +1,101 @@
+"""The events of habits and streaks; their keys name a place, never a run."""
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from attrs import frozen
+
+from habitkit.events import Event
+
+__all__ = [
+    "HabitCompleted",
+    "HabitCreated",
+    "StreakBroken",
+    "StreakReached",
+]
+
+
+@frozen
+class HabitCreated(Event):
+    """A habit was created.
+
+    Attributes:
+        habit_id: The habit.
+        title: What it is called.
+    """
+
+    words = ("title",)
+    habit_id: UUID
+    title: str
+
+
+@frozen
+class HabitCompleted(Event):
+    """A day of a habit is done.
+
+    Attributes:
+        habit_id: The habit.
+        day: The habit day that is done.
+        credit: ``full`` if the day is earned, by a check-in that was received in time, else
+            ``history``.
+        received_at: When the first of the check-ins that count for it was received, in UTC: what
+            it earns is decided by the rules of that time.
+        sealed: True if it came to be done when that was final: it earns nothing, and what was paid
+            before stays.
+    """
+
+    habit_id: UUID
+    day: date
+    credit: Literal["full", "history"]
+    received_at: datetime | None = None
+    sealed: bool = False
+
+    @property
+    def key(self) -> str:
+        """``done:{habit}:{day}``."""
+        return f"done:{self.habit_id}:{self.day.isoformat()}"
+
+
+@frozen
+class StreakReached(Event):
+    """A run of days that were done in time reached a multiple of seven.
+
+    Days that became known too late make a streak longer, but no milestone.
+
+    Attributes:
+        habit_id: The habit.
+        day: The day on which the run reached that length.
+        slots: The length.
+        received_at: When the first of the check-ins that count for that day was received, in UTC.
+    """
+
+    habit_id: UUID
+    day: date
+    slots: int
+    received_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """``streak:{habit}:{day}:{slots}``."""
+        return f"streak:{self.habit_id}:{self.day.isoformat()}:{self.slots}"
+
+
+@frozen
+class StreakBroken(Event):
+    """A streak ended by a missed slot that can no longer be mended.
+
+    Attributes:
+        habit_id: The habit.
+        day: The first day of the missed slot.
+        slots: How many slots the streak had.
+    """
+
+    habit_id: UUID
+    day: date
+    slots: int
+
+    @property
+    def key(self) -> str:
+        """``broken:{habit}:{day}``."""
+        return f"broken:{self.habit_id}:{self.day.isoformat()}"

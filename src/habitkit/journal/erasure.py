@@ -1,0 +1,44 @@
+"""What the journal keeps of an owner: exported, and its words erased."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from habitkit.module import vocabulary
+
+if TYPE_CHECKING:
+    from habitkit.journal.domain.model import StoredEvent
+    from habitkit.transaction import Transaction
+
+__all__ = ["export", "forget"]
+
+_PAGE = 500
+
+
+def export(tx: Transaction, owner: str) -> dict[str, Any]:
+    """Return an owner's events."""
+    events: list[StoredEvent] = []
+    after: tuple[int, int] | None = None
+    while True:
+        page = tx.stores.events.page(owner, after, _PAGE)
+        events += page
+        if len(page) < _PAGE:
+            return {"events": events}
+        after = (page[-1].rev, page[-1].position)
+
+
+def forget(tx: Transaction, owner: str) -> int:
+    """Erase the fields of recorded events and messages, titles in events, idempotency records.
+
+    A message that could not be applied until now never will be.
+
+    Returns:
+        How many of them there were.
+    """
+    words = {name: kind.words for name, kind in vocabulary().items()}
+    stores = tx.stores
+    return (
+        stores.events.erase(owner, words)
+        + stores.inbox.erase(owner, tx.now)
+        + stores.idempotency.erase(owner)
+    )

@@ -1,0 +1,90 @@
+"""What a module of habitkit says about itself, and the list of all of them.
+
+A module is a folder with a ``module.py`` that holds its description, ``MODULE``. From the
+descriptions a kit collects the classes of events it knows, what a sweep does, what is exported and
+erased of an owner, and which settings it takes.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from habitkit.events import Event
+    from habitkit.journal.domain.model import Swept
+    from habitkit.options import KitSettings
+    from habitkit.residents import Resident
+    from habitkit.store import Port
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["Module", "Sweeper", "all_modules", "own_events", "vocabulary"]
+
+_NAMES = ("journal", "habits", "coins")
+"""The modules, in the order in which a sweep visits them."""
+
+
+Sweeper: TypeAlias = "Callable[[KitSettings, int], Steps[Swept]]"
+"""Does what the passing of time causes: ``(settings, limit) -> steps`` of bounded work."""
+
+
+class Module:
+    """The description of a module; each overrides what it has.
+
+    What needs the module's use cases is a method, which imports them when it is called: a kit does
+    not load what nobody uses.
+
+    Attributes:
+        name: The folder's name, and that of the kit's option with the module's settings.
+        ports: The keys of the ports that a store must offer to support the module.
+        events: The module's own classes of events.
+        settings: The class of the module's settings, which are all optional; None if it has none.
+    """
+
+    name: ClassVar[str]
+    ports: ClassVar[tuple[Port[Any], ...]] = ()
+    events: ClassVar[tuple[type[Event], ...]] = ()
+    settings: ClassVar[type[Any] | None] = None
+
+    def sweepers(self) -> Mapping[str, Sweeper]:
+        """Return what the sweep does for the module, by the name under which it is counted."""
+        return {}
+
+    def resident(self, settings: KitSettings) -> Resident | None:  # noqa: ARG002
+        """Make what lives as long as the kit, such as a snapshot that is polled from the store."""
+        return None
+
+    def forget(self, tx: Transaction, owner: str) -> int:  # noqa: ARG002
+        """Erase the words that the module keeps of a locked owner; count what had some."""
+        return 0
+
+    def export(self, tx: Transaction, owner: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """Return what the module keeps of an owner, by name."""
+        return {}
+
+    def supported_by(self, names: frozenset[str]) -> bool:
+        """Tell whether a store that supports modules of these names supports this one."""
+        return not self.ports or self.name in names
+
+
+@cache
+def all_modules() -> tuple[Module, ...]:
+    """Return the description of every module, in the order of the sweep."""
+    return tuple(import_module(f"habitkit.{name}.module").MODULE for name in _NAMES)
+
+
+@cache
+def vocabulary() -> Mapping[str, type[Event]]:
+    """Return the classes of events of habitkit's own, by name."""
+    return MappingProxyType({kind.__name__: kind for it in all_modules() for kind in it.events})
+
+
+@cache
+def own_events() -> frozenset[type[Event]]:
+    """Return the same classes."""
+    return frozenset(vocabulary().values())
