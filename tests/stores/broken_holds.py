@@ -151,21 +151,21 @@ def holds_what_has_ended(_, stores):
 
 @noticed_by("test_accounts_come_by_their_id_of_one_owner_or_of_all")
 def exports_everybodys_accounts(_, stores):
-    @around(stores.port(AUDIT), "accounts")
+    @around(stores.port(LEDGER), "accounts")
     def wrong(call, after, limit, *, owner):
         return call(after, limit, owner=None)
 
 
 @noticed_by("test_accounts_come_by_their_id_of_one_owner_or_of_all")
 def exports_accounts_as_they_were_opened(_, stores):
-    @around(stores.port(AUDIT), "accounts")
+    @around(stores.port(LEDGER), "accounts")
     def wrong(call, after, limit, *, owner):
         return call(after, limit, owner=owner)[::-1]
 
 
 @noticed_by("test_lines_are_entries_with_all_facts_of_their_transfers")
 def exports_no_reversals(_, stores):
-    @around(stores.port(AUDIT), "lines")
+    @around(stores.port(LEDGER), "lines")
     def wrong(call, account_id, after, limit):
         return [evolve(line, reverses=None) for line in call(account_id, after, limit)]
 
@@ -185,21 +185,21 @@ def sorts_as_a_dictionary_does(_, stores):
 
 @noticed_by("test_forgetting_erases_memos_and_metadata_and_leaves_the_rest")
 def forgets_too_much(_, stores):
-    audit, transfers = stores.port(AUDIT), stores.port(COINS)._transfers
+    ledger, transfers = stores.port(LEDGER), stores.port(COINS)._transfers
 
-    def forget(account_id, after, last):
-        for line in audit.lines(account_id, after, last):
+    def erase(account_id, after, last):
+        for line in ledger.lines(account_id, after, last):
             transfers.delete(line.transfer_id)
         return 0
 
-    audit.forget = forget
+    ledger.erase = erase
 
 
 @noticed_by("test_forgetting_erases_memos_and_metadata_and_leaves_the_rest")
 def forgets_memos_alone(_, stores):
     transfers = stores.port(COINS)._transfers
 
-    @around(stores.port(AUDIT), "forget")
+    @around(stores.port(LEDGER), "erase")
     def wrong(call, account_id, after, last):
         before = dict(transfers.rows)
         erased = call(account_id, after, last)
@@ -210,7 +210,7 @@ def forgets_memos_alone(_, stores):
 
 @noticed_by("test_forgetting_erases_memos_and_metadata_and_leaves_the_rest")
 def counts_what_it_has_seen(_, stores):
-    @around(stores.port(AUDIT), "forget")
+    @around(stores.port(LEDGER), "erase")
     def wrong(call, account_id, after, last):
         call(account_id, after, last)
         return len(stores.port(LEDGER).lines(account_id, after, last - after))
@@ -218,7 +218,7 @@ def counts_what_it_has_seen(_, stores):
 
 @noticed_by("test_what_is_forgotten_is_gone_for_both_accounts")
 def keeps_a_memo_a_side(_, stores):
-    audit, memos = stores.port(AUDIT), {}
+    ledger, memos = stores.port(LEDGER), {}
 
     @around(stores.port(COINS), "post")
     def posting(call, transfers, moves):
@@ -227,12 +227,12 @@ def keeps_a_memo_a_side(_, stores):
             (memo,) = (row.memo for row in transfers if row.id == move.transfer_id)
             memos[move.account_id, move.seq] = memo
 
-    @around(audit, "forget")
+    @around(ledger, "erase")
     def forgetting(call, account_id, after, last):
         memos.update({(account_id, seq): None for seq in range(after + 1, last + 1)})
         return call(account_id, after, last)
 
-    @around(audit, "lines")
+    @around(ledger, "lines")
     def wrong(call, account_id, after, limit):
         lines = call(account_id, after, limit)
         return [evolve(line, memo=memos.get((account_id, line.seq))) for line in lines]
@@ -240,14 +240,14 @@ def keeps_a_memo_a_side(_, stores):
 
 @noticed_by("test_a_thousand_transfers_are_listed_and_forgotten_at_once")
 def forgets_few_at_once(_, stores):
-    @around(stores.port(AUDIT), "forget")
+    @around(stores.port(LEDGER), "erase")
     def wrong(call, account_id, after, last):
         return call(account_id, after, min(last, after + MOST_ROWS))
 
 
 @noticed_by("test_what_is_undone_leaves_nothing_in_the_ledger")
 def forgets_for_good(_, stores):
-    @around(stores.port(AUDIT), "forget")
+    @around(stores.port(LEDGER), "erase")
     def wrong(call, account_id, after, last):
         with not_undone(stores):
             return call(account_id, after, last)
@@ -260,7 +260,7 @@ def forgets_for_good(_, stores):
 def keeps_salts(_, stores):
     audit = stores.port(AUDIT)
 
-    @around(audit, "forget")
+    @around(stores.port(LEDGER), "erase")
     def wrong(call, account_id, after, last):
         before = dict(audit._digests.rows)
         erased = call(account_id, after, last)
