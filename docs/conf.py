@@ -7,7 +7,7 @@ import re
 from importlib.metadata import version as installed
 from typing import Any
 
-from habitkit import async_kit, kit
+from habitkit import kit, services
 from habitkit.binding import Action, Workflow
 
 project = "habitkit"
@@ -57,7 +57,7 @@ def _as_method(offered: Action[Any, Any] | Workflow[Any, Any], name: str) -> Any
 
 def _show_actions_as_methods() -> None:
     """Undo what `create = action(create)` hides from autodoc: the call that readers make."""
-    classes = [*vars(kit).values(), *vars(async_kit).values()]
+    classes = [*vars(kit).values(), *vars(services).values()]
     for base in {base for cls in classes if inspect.isclass(cls) for base in cls.__mro__}:
         for name, offered in list(vars(base).items()):
             if isinstance(offered, Action | Workflow):

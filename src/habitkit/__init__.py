@@ -23,8 +23,9 @@ from habitkit.habits.domain.model import (
 )
 from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
 from habitkit.journal.domain.model import RelayReport, StoredEvent, SweepReport
-from habitkit.kit import AsyncHabitKit, AsyncHostKit, AsyncOwnedKit, HabitKit, HostKit, OwnedKit
+from habitkit.kit import AsyncHabitKit, HabitKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
+from habitkit.services import AsyncHostKit, AsyncOwnedKit, HostKit, OwnedKit
 from habitkit.transaction import Transaction
 
 __all__ = [

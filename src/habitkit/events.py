@@ -29,10 +29,11 @@ class Event:
     Attributes:
         owner: Whose event it is.
         at: When it happened: an aware datetime in UTC.
-        words: Which fields hold words of a person, which ``kit.forget`` erases.
     """
 
     words: ClassVar[tuple[str, ...]] = ()
+    """The fields that hold words of a person, which ``kit.forget`` erases."""
+
     owner: str
     at: datetime
 

@@ -3,197 +3,31 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING
 
-from habitkit import ids, plugins
-from habitkit.binding import (
-    Async,
-    AsyncRunner,
-    KitState,
-    M,
-    Service,
-    Sync,
-    SyncRunner,
-    action,
-    query,
-    workflow,
-)
-from habitkit.erasure import export, forget
-from habitkit.errors import HostTransactionUnsupported, NotSupportedByStore
+from habitkit import plugins
+from habitkit.binding import Async, M, Sync, workflow
+from habitkit.errors import HostTransactionUnsupported
 from habitkit.habits.rebuild import rebuild_all as rebuild
 from habitkit.maintenance import sweep
 from habitkit.options import make_settings
 from habitkit.residents import AsyncBackground, Background, refresh
+from habitkit.runner import AsyncRunner, KitState, SyncRunner
+from habitkit.services import AsyncHostKit, EveryOwner, HostKit
 from habitkit.store import AsyncHostTransactions, HostTransactions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
     from types import TracebackType
     from typing import Self, Unpack
 
-    from habitkit.binding import Runner
-    from habitkit.coins.service import CoinService
-    from habitkit.habits.service import HabitService, StreakService
-    from habitkit.journal.service import EventService, RelayService
+    from habitkit.journal.service import RelayService
     from habitkit.options import KitOptions
     from habitkit.store import AsyncStore, Store
-    from habitkit.transaction import Transaction
 
-__all__ = [
-    "AsyncHabitKit",
-    "AsyncHostKit",
-    "AsyncOwnedKit",
-    "HabitKit",
-    "HostKit",
-    "OwnedKit",
-    "Services",
-]
-
-R = TypeVar("R")
+__all__ = ["AsyncHabitKit", "HabitKit"]
 
 
-class Services(Service[M]):
-    """The one list of services, and the ways to compose their actions."""
-
-    @cached_property
-    def habits(self) -> HabitService[M]:
-        """Habits and check-ins."""
-        from habitkit.habits.service import HabitService  # noqa: PLC0415 - only where it is used
-
-        return HabitService(self._supporting("habits"))
-
-    @cached_property
-    def streaks(self) -> StreakService[M]:
-        """Current and best streaks."""
-        from habitkit.habits.service import StreakService  # noqa: PLC0415 - only where it is used
-
-        return StreakService(self._supporting("habits"))
-
-    @cached_property
-    def coins(self) -> CoinService[M]:
-        """The coin ledger."""
-        from habitkit.coins.service import CoinService  # noqa: PLC0415 - only where it is used
-
-        return CoinService(self._supporting("coins"))
-
-    @cached_property
-    def events(self) -> EventService[M]:
-        """The journal of events."""
-        from habitkit.journal.service import EventService  # noqa: PLC0415 - only where it is used
-
-        return EventService(self._runner)
-
-    export = query(export)
-    forget = action(forget)
-
-    @overload
-    def run(self: Services[Sync], work: Callable[[Transaction], R]) -> R: ...
-    @overload
-    def run(self: Services[Async], work: Callable[[Transaction], R]) -> Coroutine[Any, Any, R]: ...
-    def run(self, work: Callable[[Transaction], R]) -> Any:
-        """Compose several actions in one transaction: ``kit.run(lambda tx: ...)``.
-
-        Args:
-            work: A plain function, for async kits too. It calls actions with the transaction it is
-                given, such as ``coins.award(tx, ...)`` after ``from habitkit import coins``. It may
-                be called again after a conflict with another writer.
-
-        Raises:
-            NestedTransaction: If ``work`` calls a kit.
-        """
-        return self._runner(work, (), {}, write=True)
-
-    @overload
-    def read(self: Services[Sync], work: Callable[[Transaction], R]) -> R: ...
-    @overload
-    def read(self: Services[Async], work: Callable[[Transaction], R]) -> Coroutine[Any, Any, R]: ...
-    def read(self, work: Callable[[Transaction], R]) -> Any:
-        """Compose several queries in one transaction, which sees one consistent state.
-
-        Args:
-            work: As for ``run``, but it only reads.
-
-        Raises:
-            ReadOnlyTransaction: If ``work`` calls an action.
-            NestedTransaction: If ``work`` calls a kit.
-        """
-        return self._runner(work, (), {}, write=False)
-
-    @overload
-    def rehearse(self: Services[Sync], work: Callable[[Transaction], R]) -> R: ...
-    @overload
-    def rehearse(
-        self: Services[Async], work: Callable[[Transaction], R]
-    ) -> Coroutine[Any, Any, R]: ...
-    def rehearse(self, work: Callable[[Transaction], R]) -> Any:
-        """Do all that ``run`` does, reactions and events included, undo it and return the result.
-
-        Args:
-            work: As for ``run``.
-
-        Raises:
-            NestedTransaction: If ``work`` calls a kit.
-        """
-        return self._runner.rehearse(work)
-
-    def _supporting(self, module: str) -> Runner:
-        """Return the runner for a service, if the store supports its module.
-
-        Raises:
-            NotSupportedByStore: If it does not.
-        """
-        store = self._runner.store
-        if module not in store.modules:
-            raise NotSupportedByStore(module, store.name)
-        return self._runner  # type: ignore[no-any-return]
-
-
-class _Owned(Services[M]):
-    """The services as one owner may see them: whatever belongs to another does not exist."""
-
-    @property
-    def owner(self) -> str:
-        """Whose kit it is."""
-        return self._runner.scope or ""
-
-
-class OwnedKit(_Owned[Sync]):
-    """The services as one owner may see them: whatever belongs to another does not exist."""
-
-
-class AsyncOwnedKit(_Owned[Async]):
-    """The same, awaited."""
-
-
-class _EveryOwner(Services[M]):
-    """The services for all owners."""
-
-    @overload
-    def owned_by(self: _EveryOwner[Sync], owner: str) -> OwnedKit: ...
-    @overload
-    def owned_by(self: _EveryOwner[Async], owner: str) -> AsyncOwnedKit: ...
-    def owned_by(self, owner: str) -> OwnedKit | AsyncOwnedKit:
-        """Return the services as one owner may see them; for web handlers.
-
-        The services and their signatures are the same. Whatever belongs to another owner does not
-        exist there (``NotFound``), an owner argument other than this one included.
-
-        Raises:
-            InvalidOwner: If the owner is no short, non-empty string.
-        """
-        runner = self._runner.scoped(ids.owner(owner))
-        return OwnedKit(runner) if isinstance(runner, SyncRunner) else AsyncOwnedKit(runner)
-
-
-class HostKit(_EveryOwner[Sync]):
-    """The services inside one transaction of the host, as ``HabitKit.on`` returns them."""
-
-
-class AsyncHostKit(_EveryOwner[Async]):
-    """The services inside one transaction of the host, as ``AsyncHabitKit.on`` returns them."""
-
-
-class _Kit(_EveryOwner[M]):
+class _Kit(EveryOwner[M]):
     """What only the kit itself offers, and no view of it."""
 
     @cached_property

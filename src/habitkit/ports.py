@@ -5,7 +5,6 @@
 | ``Store`` | runs actions in transactions | ``StoreContract`` |
 | ``AsyncStore`` | the same for an async host | ``AsyncStoreContract`` |
 | ``Stores`` | the ports of one open transaction | ``StoreContract`` |
-| ``Port`` | the typed key of a module's port | none: a key |
 | ``OwnerStore`` | the owners' locks | ``StoreContract`` |
 | ``EventStore`` | the log of events | ``StoreContract`` |
 | ``OutboxStore`` | deliveries that wait for the relay | ``StoreContract`` |
@@ -15,13 +14,14 @@
 | ``StreakStore`` | streak snapshots | ``HabitsContract`` |
 | ``CoinStore`` | the coin ledger | ``CoinsContract`` |
 | ``HoldStore`` | holds on coins | ``CoinsContract`` |
-| ``AuditStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
+| ``LedgerStore`` | what export and erasure need of the ledger | ``CoinsContract`` |
+| ``AuditStore`` | optional: what audit and sealing need | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | gives the time | none: one method |
 
-A store says in ``modules`` which modules it supports (``habits``, ``coins``), and in
-``capabilities`` what it can do beyond the ports:
+A store says in ``modules`` which modules it supports (``habits``, ``coins``) and which optional
+ports it offers (``coins.audit``), and in ``capabilities`` what it can do beyond the ports:
 
 | capability | what the contract then expects |
 |---|---|
@@ -33,7 +33,7 @@ What is not declared must not be there: the contracts test that too.
 """
 
 from habitkit.clock import Clock
-from habitkit.coins.store import AuditStore, CoinStore, HoldStore
+from habitkit.coins.store import AuditStore, CoinStore, HoldStore, LedgerStore
 from habitkit.habits.store import HabitStore, StreakStore
 from habitkit.journal.store import (
     EventStore,
@@ -46,7 +46,6 @@ from habitkit.store import (
     AsyncHostTransactions,
     AsyncStore,
     HostTransactions,
-    Port,
     Store,
     Stores,
 )
@@ -63,9 +62,9 @@ __all__ = [
     "HostTransactions",
     "IdempotencyStore",
     "InboxStore",
+    "LedgerStore",
     "OutboxStore",
     "OwnerStore",
-    "Port",
     "Store",
     "Stores",
     "StreakStore",

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from habitkit.binding import AsyncRunner, SyncRunner
     from habitkit.options import KitSettings
+    from habitkit.runner import AsyncRunner, SyncRunner
     from habitkit.workflow import Steps
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from habitkit.binding import AsyncRunner, SyncRunner
+    from habitkit.runner import AsyncRunner, SyncRunner
 
     Steps = Generator["Call | Outside", Any, "R"]
 

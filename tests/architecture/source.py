@@ -99,6 +99,17 @@ def module_folders() -> frozenset[str]:
     return frozenset(path.parent.name for path in PACKAGE.glob("*/service.py"))
 
 
+_ROLES = {
+    "errors": "domain",
+    "events": "domain",
+    "settings": "domain",
+    "store": "store",
+    "port": "store",
+    "service": "service",
+    "module": "module",
+}
+
+
 def role_of(name: str) -> str:
     """Return what a file of a module is, by its folder and name; of any other an empty text."""
     parts = name.split(".")[1:]
@@ -108,7 +119,7 @@ def role_of(name: str) -> str:
         return "domain"
     if (PACKAGE.joinpath(*parts) / "__init__.py").exists():
         return "package"
-    return {"store": "store", "port": "store", "service": "service"}.get(parts[-1], "use case")
+    return _ROLES.get(parts[-1], "use case")
 
 
 def parsed(place: str, text: str) -> Module:

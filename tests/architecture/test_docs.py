@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
 
 import pytest
+from attrs import fields
 
-from habitkit import AsyncHabitKit, HabitKit, errors, events, ports
+from habitkit import AsyncHabitKit, HabitKit, events, ports
+from habitkit.module import all_modules, vocabulary
+from habitkit.options import KitOptions
 from tests.architecture.source import ROOT
+from tests.architecture.test_docstrings import ERRORS
 
 CODE = re.compile(r"```.*?```|``[^`]+``|`[^`]+`", re.DOTALL)
 
@@ -27,20 +30,21 @@ def mentioned() -> set[str]:
 
 def settings() -> set[str]:
     """Return what may be said about a kit when it is made or opened."""
-    functions: list[Callable[..., object]] = [
-        HabitKit.__init__,
-        HabitKit.open,
-        AsyncHabitKit.__init__,
-        AsyncHabitKit.open,
-    ]
+    functions = (HabitKit.__init__, HabitKit.open, AsyncHabitKit.__init__, AsyncHabitKit.open)
     names = {name for function in functions for name in inspect.signature(function).parameters}
-    return names - {"self", "cls"}
+    of_modules = {
+        field.name
+        for module in all_modules()
+        if module.settings is not None
+        for field in fields(module.settings)
+    }
+    return names - {"self", "cls"} | KitOptions.__annotations__.keys() | of_modules
 
 
 KINDS = {
     "ports": set(ports.__all__),
-    "events": set(events.__all__) - {"VOCABULARY"},
-    "errors": set(errors.__all__),
+    "events": set(events.__all__) | set(vocabulary()),
+    "errors": set(ERRORS),
     "settings": settings(),
 }
 
@@ -54,13 +58,7 @@ def test_the_docs_mention_all(kind):
 
 def test_there_is_something_to_mention():
     assert {
-        "audit_key",
-        "clock",
-        "economy",
-        "reactions",
-        "store",
-        "strength",
-        "subscribers",
-        "url",
+        *("audit_key", "clock", "coins", "economy", "habits", "options", "reactions", "schema"),
+        *("store", "strength", "subscribers", "url"),
     } == KINDS["settings"]
     assert all(KINDS.values())

@@ -11,7 +11,6 @@ from typing import Any
 
 import attrs
 
-from habitkit import errors
 from tests.architecture.source import Definition, Function, Module, modules
 
 SECTION = re.compile(r"^(Args|Returns|Raises|Attributes|Example|Examples|Yields|Note):$")
@@ -85,9 +84,17 @@ def raised(node: Function) -> set[str]:
     return names
 
 
+ERRORS = {
+    name: getattr(module.load(), name)
+    for module in modules()
+    if module.path.name == "errors.py"
+    for name in module.load().__all__
+}
+
+
 def exception(name: str) -> type[BaseException] | None:
     """Return an exception of the package or of Python by its name."""
-    found = getattr(errors, name, None) or getattr(builtins, name, None)
+    found = ERRORS.get(name) or getattr(builtins, name, None)
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 
@@ -195,7 +202,7 @@ ACTIONS = {
     if module.role == "service"
     for name in re.findall(r"= \w+\(([\w.]+)[,)]", module.text)
 }
-HOST_FACING = {"habitkit.kit", "habitkit.testing"}
+HOST_FACING = {"habitkit.kit", "habitkit.services", "habitkit.testing"}
 UNITS = ("days", "hours", "minutes", "seconds")
 
 
@@ -226,7 +233,7 @@ def test_a_value_explains_its_attributes():
 def test_an_error_explains_its_attributes():
     wrong = {}
     for where, module, node, _ in everything():
-        if module.name == "habitkit.errors" and isinstance(node, ast.ClassDef):
+        if module.path.name == "errors.py" and isinstance(node, ast.ClassDef):
             own = [
                 target.attr
                 for inner in ast.walk(node)

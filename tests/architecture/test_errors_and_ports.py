@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 
 from habitkit import errors, ports
@@ -23,17 +22,19 @@ PYTHONS = {"BaseException", "Exception", "LookupError", "RuntimeError", "TypeErr
 # -- errors --------------------------------------------------------------------------------------
 
 
-def drawn_tree() -> dict[str, str | None]:
-    """Return each drawn error's parent."""
-    lines = inspect.cleandoc(errors.__doc__ or "").splitlines()
-    start = next(n for n, line in enumerate(lines) if line.strip() == "HabitKitError")
+def error_modules() -> list[Module]:
+    """Return the files of errors: the bases, and those of modules and importers."""
+    return [module for module in modules() if module.path.name == "errors.py"]
+
+
+def drawn_trees(text: str) -> dict[str, str | None]:
+    """Return the parent of each error that a docstring draws."""
     parents: dict[str, str | None] = {}
     path: list[str] = []
-    for line in lines[start:]:
-        if not line.strip():
-            break
-        text = line.removeprefix("    ")
-        match = re.match(r"^((?:│   |    )*)((?:├── |└── )?)(\w+)", text)
+    for line in text.splitlines():
+        if not line.startswith("    "):
+            continue
+        match = re.match(r"^((?:│   |    )*)((?:├── |└── )?)(\w+)", line.removeprefix("    "))
         assert match, line
         depth = len(match[1]) // 4 + (1 if match[2] else 0)
         del path[depth:]
@@ -42,33 +43,27 @@ def drawn_tree() -> dict[str, str | None]:
     return parents
 
 
-def real_tree() -> dict[str, str | None]:
-    """Return each real error's parent."""
-    kinds = [
-        kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, HabitKitError)
-    ]
-    return {
-        kind.__name__: next(
-            (b.__name__ for b in kind.__bases__ if issubclass(b, HabitKitError)), None
-        )
-        for kind in kinds
-    }
+def test_the_trees_of_errors_are_drawn_as_they_are():
+    for module in error_modules():
+        loaded = module.load()
+        own = {name: getattr(loaded, name) for name in loaded.__all__}
+        drawn = drawn_trees(loaded.__doc__ or "")
+
+        assert {name for name in drawn if drawn[name] or name == "HabitKitError"} == set(own)
+        for name, kind in own.items():
+            assert issubclass(kind, HabitKitError)
+            bases = [base.__name__ for base in kind.__bases__ if issubclass(base, HabitKitError)]
+            assert drawn[name] == (bases[0] if bases else None), name
 
 
-def test_the_tree_of_errors_is_drawn_as_it_is():
-    assert drawn_tree() == real_tree()
-    assert set(drawn_tree()) == set(errors.__all__)
-
-
-def test_every_error_of_the_package_is_in_the_one_tree():
+def test_every_error_of_the_package_is_in_a_file_of_errors():
+    names = {name for module in error_modules() for name in listed(module) or ()}
     for module in modules():
         for node in module.tree.body:
-            if isinstance(node, ast.ClassDef) and module.name != "habitkit.errors":
+            if isinstance(node, ast.ClassDef) and module.path.name != "errors.py":
                 bases = {ast.unparse(base).removeprefix("errors.") for base in node.bases}
                 is_signal = node.name.startswith("_") or module.place.startswith(INNER)
-                assert not bases & set(errors.__all__), f"{module.place}: {node.name}"
+                assert not bases & names, f"{module.place}: {node.name}"
                 assert is_signal or not bases & PYTHONS, f"{module.place}: {node.name}"
 
 
@@ -80,10 +75,11 @@ def test_errors_of_bad_values_are_also_pythons_own():
 
 def test_every_error_is_raised_somewhere():
     """An error that nothing raises is documentation of something that does not happen."""
-    text = "\n".join(m.text for m in modules() if m.name != "habitkit.errors")
-    families = {parent for parent in real_tree().values() if parent}
+    text = "\n".join(m.text for m in modules() if m.path.name != "errors.py")
+    trees = [drawn_trees(module.load().__doc__ or "") for module in error_modules()]
+    families = {parent for tree in trees for parent in tree.values()}
 
-    for name in set(errors.__all__) - families:
+    for name in {name for tree in trees for name in tree} - families:
         assert re.search(rf"\b{name}\b", text), f"nothing raises {name}"
 
 
@@ -100,6 +96,7 @@ def protocols() -> dict[str, Module]:
         and not node.name.startswith("_")
         and any("Protocol" in ast.unparse(base) for base in node.bases)
         and not module.place.startswith("testing/")
+        and module.name != "habitkit.residents"
     }
 
 

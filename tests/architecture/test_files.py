@@ -12,7 +12,6 @@ from tests.architecture.source import PACKAGE, Module, modules, strings
 LONGEST = 330
 LONGER = {
     "errors.py": "one tree, drawn above its classes; each is a few lines",
-    "testing/contracts/_coins.py": "many small cases",
 }
 
 SQL = re.compile(

@@ -26,9 +26,12 @@ PURE = {
 # fmt: on
 VALUES = {"habitkit.errors", "habitkit.events", "habitkit._text"}
 HELPERS = VALUES | {
-    f"habitkit.{name}" for name in ("_codec", "clock", "ids", "options", "transaction", "workflow")
+    f"habitkit.{name}"
+    for name in (
+        *("_codec", "clock", "ids", "maintenance", "module", "options", "transaction", "workflow"),
+    )
 }
-KITS = ("habitkit.kit", "habitkit.kit")
+KITS = ("habitkit.kit", "habitkit.services")
 OUTER = ("testing", "importers", "contrib")
 VENDORS = ("contrib/", "testing/", "backends/sqlalchemy/", "backends/redis/", "backends/memcached/")
 
@@ -148,6 +151,22 @@ RULES = {
         ),
         ["coins/service.py: import habitkit.coins.domain.rules"],
     ),
+    "a module's description imports its own module": Rule(
+        of_role("module"),
+        lambda file, i: (
+            not is_ours(i)
+            or is_own(file, i.target)
+            or i.target in VALUES
+            or i.target == "habitkit.module"
+            or i.for_types
+        ),
+        ["coins/module.py: import habitkit.habits.store"],
+    ),
+    "the use cases of a module's description are lazy": Rule(
+        of_role("module"),
+        lambda _, i: not is_behaviour(i.target) or is_lazy(i),
+        ["coins/module.py: import habitkit.coins.holds"],
+    ),
     "errors and events import nothing of ours": Rule(
         lambda file: file.name in VALUES,
         lambda _, i: not is_ours(i) or i.target == "habitkit._text",
@@ -243,7 +262,7 @@ def test_modules_are_found():
     assert {"coins", "habits", "journal"} <= module_folders()
     roles = {(file.package, file.role) for file in modules()}
     for folder in module_folders():
-        assert {(folder, r) for r in ("domain", "store", "service", "use case")} <= roles
+        assert {(folder, r) for r in ("domain", "store", "service", "use case", "module")} <= roles
 
 
 def modules_used(file: Module) -> set[str]:
@@ -251,8 +270,8 @@ def modules_used(file: Module) -> set[str]:
     return {i.target.split(".")[1] for i in file.imports() if is_behaviour(i.target)}
 
 
-def test_only_reactions_maintenance_kits_and_outer_packages_use_several_modules():
-    free = {*KITS, "habitkit.reactions", "habitkit.maintenance"}
+def test_only_reactions_kits_and_outer_packages_use_several_modules():
+    free = {*KITS, "habitkit.reactions"}
     files = [file for file in modules() if file.name not in free and file.package not in OUTER]
 
     assert not {file.place: used for file in files if len(used := modules_used(file)) > 1}

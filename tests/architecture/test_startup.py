@@ -21,7 +21,6 @@ HEAVY = [
     "fastapi",
     "flask",
     "greenlet",
-    "habitkit.kit",
     "habitkit.backends",
     "habitkit.contrib",
     "habitkit.importers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -38,7 +39,7 @@ from habitkit.errors import (
     NotSupportedByStore,
     UsageError,
 )
-from habitkit.habits import HabitCompleted, InvalidHabit
+from habitkit.habits import HabitCompleted, HabitSettings, InvalidHabit, Strength, smoothed
 from habitkit.habits import service as habits
 from tests.unit.support import dump, nothing_written
 
@@ -63,9 +64,9 @@ class HostStore(Recording):
 def opened(monkeypatch):
     """A store, and URLs that open it."""
     store = HostStore()
-    monkeypatch.setattr(plugins, "open_store", lambda url: store)
+    monkeypatch.setattr(plugins, "open_store", lambda url, *, schema: store)
 
-    async def open_async_store(url):
+    async def open_async_store(url, *, schema):
         return ThreadedStore(store, on=lambda handle: ThreadedStore(store))
 
     monkeypatch.setattr(plugins, "open_async_store", open_async_store)
@@ -264,8 +265,10 @@ def test_a_url_is_no_store():
             {"clock": datetime.now},
             r"clock: expected an object with a method now, .* method now",
         ),
-        ({"economy": 5}, r"economy: expected an Economy, .* got 5"),
-        ({"economy": Economy}, r"economy: expected an Economy, .* got <class"),
+        ({"coins": 5}, r"coins: expected a CoinSettings, such as CoinSettings\(\), got 5"),
+        ({"coins": CoinSettings}, r"coins: expected a CoinSettings, .* got <class"),
+        ({"coins": HabitSettings()}, r"coins: expected a CoinSettings, .* got HabitSettings\("),
+        ({"habits": smoothed}, r"habits: expected a HabitSettings, .* got <function smoothed"),
         ({"reactions": [print]}, r"reactions: expected .*\[on\(.* got \(<built-in function print"),
         ({"reactions": on(HabitCompleted, print)}, r"reactions: expected .* got Reaction\("),
         ({"reactions": 5}, r"reactions: expected .* got 5"),
@@ -287,6 +290,39 @@ def test_an_argument_that_is_not_what_is_expected_is_refused_by_its_name(given, 
         HabitKit(**arguments)
     with pytest.raises(ConfigurationError, match=f"^{message}"):
         AsyncHabitKit(**{"store": threaded, **given})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CoinSettings(cast("Economy", 5)), "economy: expected an Economy, .* got 5"),
+        (
+            lambda: CoinSettings(cast("Economy", Economy)),
+            "economy: expected an Economy, .* got <class",
+        ),
+        (lambda: CoinSettings(audit_key=b"short"), "audit_key: expected at least 16 bytes"),
+        (
+            lambda: CoinSettings(audit_key=cast("bytes", "x" * 20)),
+            "audit_key: expected at least 16 bytes",
+        ),
+        (
+            lambda: HabitSettings(cast("Strength", 0.5)),
+            r"strength: expected a function .* got 0\.5",
+        ),
+    ],
+)
+def test_settings_of_a_module_that_cannot_be_are_refused(make, message):
+    with pytest.raises(ConfigurationError, match=f"^{message}"):
+        make()
+
+
+def test_an_option_that_does_not_exist_is_refused_with_those_that_do():
+    options: dict[str, Any] = {"economy": Economy.default()}
+
+    with pytest.raises(
+        TypeError, match="no option 'economy'; expected one of clock, coins, habits"
+    ):
+        HabitKit(MemoryStore(), **options)
 
 
 def test_reactions_and_subscribers_may_come_from_a_generator_and_a_clock_be_anything_that_tells_now(
@@ -509,7 +545,7 @@ def test_a_bound_call_looks_like_its_action_without_the_transaction(kit):
     assert signature.return_annotation == "CheckedIn"
     assert check_in.__doc__ == habits.check_in.__doc__
     assert check_in.__name__ == "check_in"
-    assert check_in.__qualname__ == "Habits.check_in"
+    assert check_in.__qualname__ == "HabitService.check_in"
     assert check_in.__module__ == "habitkit.habits.check_ins"
 
 

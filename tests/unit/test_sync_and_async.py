@@ -81,7 +81,7 @@ async def test_both_modes_have_the_same_modules_with_the_same_actions():
         found = _actions(getattr(kit, name))
         assert found
         assert _actions(getattr(async_kit, name)) == found
-    assert _actions(HabitKit).keys() == {"rebuild", "sweep"}
+    assert _actions(HabitKit).keys() == {"export", "forget", "rebuild", "refresh", "sweep"}
     assert _actions(AsyncHabitKit) == _actions(HabitKit)
     await threaded.close()
 
@@ -225,7 +225,7 @@ async def test_a_delivery_that_fails_is_tried_again_later_and_later(make_call):
     call = make_call(subscribers=[subscribe("read", fail)])
     await call("events.record", "ada", "read")
 
-    (failure,) = (await call("relay.run_once")).failed
+    (failure,) = (await call("relay.run_once")).failures
     assert (failure.id, failure.error, failure.attempts) == (
         "ada:1:0",
         "LookupError: the webhook is down",
@@ -366,10 +366,10 @@ async def test_the_sweep_deletes_idempotency_records_after_thirty_days_and_no_ea
     await call("coins.award", "ada", 1, idempotency_key="k")
 
     call.clock.advance(days=30)
-    assert (await call("sweep")).forgotten == 0
+    assert (await call("sweep")).counts["old_keys"] == 0
     again = await call("coins.award", "ada", 1, idempotency_key="k")
     call.clock.advance(seconds=1)
-    assert (await call("sweep")).forgotten == 1
+    assert (await call("sweep")).counts["old_keys"] == 1
 
     assert again.amount == 1
     assert (await call("coins.balance", "ada")).posted == 1

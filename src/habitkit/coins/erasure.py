@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import asdict
+
 from habitkit import ids
 from habitkit.coins.audit.audits import accounts_of, blocks_of, lines_of, pages
 from habitkit.coins.audit.domain.model import LedgerExport
@@ -12,6 +14,7 @@ from habitkit.coins.store import AUDIT, HOLDS, LEDGER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from habitkit.coins.audit.domain.model import Block, LedgerLine
     from habitkit.coins.domain.model import Hold, Settled
     from habitkit.transaction import Transaction
 
@@ -43,11 +46,18 @@ def export_fields(tx: Transaction, owner: str) -> dict[str, Any]:
     found = export(tx, owner)
     return {
         "accounts": [account._asdict() for account in found.accounts],
-        "lines": {str(id_): lines for id_, lines in found.lines.items()},
+        "lines": {str(id_): list(map(_fields, lines)) for id_, lines in found.lines.items()},
         "holds": found.holds,
         "entitlements": found.entitlements,
-        "blocks": {str(id_): blocks for id_, blocks in found.blocks.items()},
+        "blocks": {str(id_): list(map(_fields, blocks)) for id_, blocks in found.blocks.items()},
     }
+
+
+def _fields(value: LedgerLine | Block) -> dict[str, Any]:
+    """Return a value by field, bytes as hexadecimal digits."""
+    return asdict(
+        value, value_serializer=lambda _, __, it: it.hex() if isinstance(it, bytes) else it
+    )
 
 
 def forget(tx: Transaction, owner: str) -> int:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["HabitSettings"]
 
 
-def _none_for_default(strength: Any) -> Any:
+def _none_for_default(strength: Strength | None) -> Strength | None:
     """Take the default for what it is, which has shorter paths."""
     return None if strength is smoothed else strength
 
 
-def _expect_function(_: object, __: object, value: object) -> None:
+def _expect_function(_: Any, __: Any, value: Any) -> None:
     if value is not None and not callable(value):
         msg = f"strength: expected a function (previous, slot) -> float, got {value!r}"
         raise ConfigurationError(msg)

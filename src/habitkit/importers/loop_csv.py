@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from habitkit.binding import Async, Sync
-    from habitkit.kit import Services
+    from habitkit.services import Services
     from habitkit.transaction import Transaction
 
 __all__ = [

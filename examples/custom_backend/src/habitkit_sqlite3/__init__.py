@@ -25,7 +25,8 @@ from ._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from habitkit.ports import AsyncStore, Port, Store, Stores
+    from habitkit.ports import AsyncStore, Store, Stores
+    from habitkit.store import Port
 
 __all__ = ["Sqlite3Store", "open_url"]
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import habitkit.testing
-from habitkit.binding import Action, Workflow, begin
+from habitkit.binding import Action, Workflow
 from habitkit.errors import NotFound
 from habitkit.options import KitSettings
+from habitkit.runner import begin
 
 if TYPE_CHECKING:
     import threading

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from habitkit.binding import Sync
     from habitkit.habits.domain.model import CheckedIn, Habit
-    from habitkit.kit import Services
+    from habitkit.services import Services
     from habitkit.testing import TestKit
 
 __all__ = ["HabitCases", "WhoseCases"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from habitkit.binding import Sync
     from habitkit.events import Event
-    from habitkit.kit import Services
+    from habitkit.services import Services
     from habitkit.store import Store
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction

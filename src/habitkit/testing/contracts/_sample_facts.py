@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from habitkit.binding import Sync
     from habitkit.journal.domain.model import StoredEvent
-    from habitkit.kit import Services
+    from habitkit.services import Services
 
 __all__ = [
     "NOW",

@@ -1,0 +1,256 @@
+"""Running a function in a transaction of a store, sync and async."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import partial
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from habitkit.errors import KitClosed, NestedTransaction, UsageError
+from habitkit.transaction import Transaction
+from habitkit.workflow import drive, drive_async
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from habitkit.options import KitSettings
+    from habitkit.store import AsyncStore, Store, Stores
+    from habitkit.workflow import Steps
+
+__all__ = [
+    "AsyncRunner",
+    "KitState",
+    "Runner",
+    "SyncRunner",
+    "begin",
+    "refuse_nesting",
+    "rehearsal",
+]
+
+R = TypeVar("R")
+
+
+class KitState:
+    """Whether a kit, and with it every view of it, is closed."""
+
+    def __init__(self) -> None:
+        """Begin open."""
+        self.closed = False
+
+
+class _Runner:
+    """What both runners share: how a function becomes work on open stores."""
+
+    def __init__(self, settings: KitSettings, state: KitState, scope: str | None) -> None:
+        self.settings = settings
+        self.state = state
+        self.scope = scope
+
+    def work(
+        self,
+        function: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        write: bool,  # noqa: FBT001 - hot path
+    ) -> Callable[[Stores], R]:
+        """Return the work a store runs: a transaction around the function."""
+        refuse_nesting()
+        if self.state.closed:
+            raise KitClosed
+        wanted = set[str]()
+        return partial(begin, self.settings, self.scope, function, args, kwargs, write, wanted)
+
+
+class SyncRunner(_Runner):
+    """Runs functions of a transaction on a store."""
+
+    def __init__(
+        self, store: Store, settings: KitSettings, state: KitState, scope: str | None = None
+    ) -> None:
+        """Keep the store and what its transactions are given."""
+        super().__init__(settings, state, scope)
+        self.store = store
+
+    def inside(self, store: Store) -> SyncRunner:
+        """Return the same on a store inside a transaction of the host."""
+        return SyncRunner(store, self.settings, self.state)
+
+    def scoped(self, owner: str) -> SyncRunner:
+        """Return the same for one owner alone."""
+        return SyncRunner(self.store, self.settings, self.state, owner)
+
+    def __call__(
+        self,
+        function: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        write: bool,  # noqa: FBT001 - hot path
+    ) -> R:
+        """Run one function in one transaction."""
+        work = self.work(function, args, kwargs, write)
+        return self.store.run(work, write=write, keyed=kwargs.get("idempotency_key") is not None)
+
+    def bind(self, function: Callable[..., R], *, write: bool) -> Callable[..., R]:
+        """Return the method of a service that runs a function."""
+        run = self.__call__  # found once; calling the runner finds it each time
+
+        def bound(*args: Any, **kwargs: Any) -> R:
+            return run(function, args, kwargs, write)
+
+        return bound
+
+    def bind_workflow(self, function: Callable[..., Steps[R]]) -> Callable[..., R]:
+        """Return the method of a service that takes the steps of a workflow."""
+
+        def bound(*args: Any, **kwargs: Any) -> R:
+            return drive(function(self.settings, *args, **kwargs), self)
+
+        return bound
+
+    def rehearse(self, work: Callable[[Transaction], R]) -> R:
+        """Run work in a transaction, undo it and return the result."""
+        results: list[R] = []
+        with suppress(_Rehearsed):
+            self(rehearsal, (work, results.append), {}, write=True)
+        return results[-1]
+
+
+class AsyncRunner(_Runner):
+    """Runs functions of a transaction on an async store."""
+
+    def __init__(
+        self, store: AsyncStore, settings: KitSettings, state: KitState, scope: str | None = None
+    ) -> None:
+        """Keep the store and what its transactions are given."""
+        super().__init__(settings, state, scope)
+        self.store = store
+
+    def inside(self, store: AsyncStore) -> AsyncRunner:
+        """Return the same on a store inside a transaction of the host."""
+        return AsyncRunner(store, self.settings, self.state)
+
+    def scoped(self, owner: str) -> AsyncRunner:
+        """Return the same for one owner alone."""
+        return AsyncRunner(self.store, self.settings, self.state, owner)
+
+    async def __call__(
+        self,
+        function: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        write: bool,  # noqa: FBT001 - hot path
+    ) -> R:
+        """Run one function in one transaction."""
+        work = self.work(function, args, kwargs, write)
+        keyed = kwargs.get("idempotency_key") is not None
+        return await self.store.run(work, write=write, keyed=keyed)
+
+    def bind(
+        self, function: Callable[..., R], *, write: bool
+    ) -> Callable[..., Coroutine[Any, Any, R]]:
+        """Return the method of a service that runs a function."""
+
+        async def bound(*args: Any, **kwargs: Any) -> R:
+            return await self(function, args, kwargs, write)
+
+        return bound
+
+    def bind_workflow(
+        self, function: Callable[..., Steps[R]]
+    ) -> Callable[..., Coroutine[Any, Any, R]]:
+        """Return the method of a service that takes the steps of a workflow."""
+
+        async def bound(*args: Any, **kwargs: Any) -> R:
+            return await drive_async(function(self.settings, *args, **kwargs), self)
+
+        return bound
+
+    async def rehearse(self, work: Callable[[Transaction], R]) -> R:
+        """Run work in a transaction, undo it and return the result."""
+        results: list[R] = []
+        with suppress(_Rehearsed):
+            await self(rehearsal, (work, results.append), {}, write=True)
+        return results[-1]
+
+
+Runner: TypeAlias = SyncRunner | AsyncRunner
+
+
+_NOT_SYNC = (
+    "the work of a transaction returned a coroutine, so everything was rolled back; expected a "
+    "plain function that calls actions with its transaction, and neither awaits nor calls a kit"
+)
+
+
+_inside: ContextVar[bool] = ContextVar("habitkit_inside_transaction", default=False)
+
+
+def begin(
+    settings: KitSettings,
+    scope: str | None,
+    function: Callable[..., R],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    write: bool,  # noqa: FBT001 - hot path
+    wanted: set[str],
+    stores: Stores,
+) -> R:
+    """Call ``function(tx, ...)`` in a transaction on open stores and write its events.
+
+    While it runs, calling any kit in the same context is refused. The stores come last: the rest
+    makes the work that is given to a store. A store that calls it again after a deadlock finds the
+    owners whose locks were ``wanted`` locked first, in order, so that the same does not come again.
+
+    Raises:
+        UsageError: If the function returns a coroutine: nobody would await it inside the
+            transaction.
+    """
+    token = _inside.set(True)
+    try:
+        transaction = Transaction(stores, settings, scope, write, wanted)
+        if wanted:
+            transaction.lock(*wanted)
+        result = function(transaction, *args, **kwargs)
+        _expect_plain(result)
+        transaction.write_events()
+    finally:
+        _inside.reset(token)
+    return result
+
+
+class _Rehearsed(Exception):
+    """The work of a rehearsal is done, and its transaction is to be undone."""
+
+
+def rehearsal(
+    tx: Transaction, work: Callable[[Transaction], R], keep: Callable[[R], object]
+) -> None:
+    """Run work, write its events and keep its result, then undo all of it: see ``kit.rehearse``."""
+    result = work(tx)
+    _expect_plain(result)
+    tx.write_events()
+    keep(result)
+    raise _Rehearsed
+
+
+def _expect_plain(result: object) -> None:
+    """Refuse the coroutine of an async function, which nobody would await.
+
+    Raises:
+        UsageError: If it is one.
+    """
+    if isinstance(result, CoroutineType):
+        result.close()
+        raise UsageError(_NOT_SYNC)
+
+
+def refuse_nesting() -> None:
+    """Refuse to begin a transaction inside another one.
+
+    Raises:
+        NestedTransaction: If a transaction of a kit is running in this context.
+    """
+    if _inside.get():
+        raise NestedTransaction
