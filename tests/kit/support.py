@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from habitkit.backends.memory import MemoryStore
+from habitkit.binding import Action, Workflow
+from habitkit.errors import NotFound
 from habitkit.testing.contracts._sample_facts import events_of
 
 
@@ -15,6 +18,24 @@ def examples(store, *, in_memory, in_sqlite):
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
+
+
+def assert_hidden(service, foreign):
+    """Check that every action of an owner's service hides what belongs to another.
+
+    Args:
+        service: A service of ``kit.owned_by(...)``.
+        foreign: For each action of the service, by name, a call about another owner's things.
+    """
+    offered = {
+        name
+        for name in dir(type(service))
+        if isinstance(getattr(type(service), name), Action | Workflow)
+    }
+    assert set(foreign) == offered, "there is a case for every action of the service"
+    for call in foreign.values():
+        with pytest.raises(NotFound):
+            call()
 
 
 def check_in_daily(kit, habit, count):

@@ -16,11 +16,12 @@ from habitkit.testing.contracts._habit_races import HabitRaces
 from habitkit.testing.contracts._habit_store import HabitTransactionCases
 from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._journal_codecs import JournalCodecs
+from habitkit.testing.contracts._ledger_transactions import LedgerTransactionCases
 from habitkit.testing.contracts._owner_locks import SavepointCases
 from habitkit.testing.contracts._store_races import StoreRaces
 from habitkit.testing.contracts._transactions import TransactionCases
 from tests.kit.smoke import KitSmoke
-from tests.sql.extremes import read_ports, write_ports, written
+from tests.sql.extremes import FIELDS, LARGEST, TEXTS, read_ports, write_ports, written
 
 
 class ExtremeValues(Contract):
@@ -35,12 +36,19 @@ class ExtremeValues(Contract):
             assert found[name] == values, name
         assert read(store, lambda stores: stores.events.page("ada", None, 100)) == found["events"]
 
+    def test_the_largest_amount_and_any_metadata_come_back_as_they_were(self, kit):
+        kit.coins.award("ada", LARGEST, memo=TEXTS[-1], metadata=FIELDS, idempotency_key="a")
+
+        (entry,) = kit.coins.statement("ada")
+        assert (entry.amount, entry.balance) == (LARGEST, LARGEST)
+        assert (entry.memo, entry.metadata) == (TEXTS[-1], FIELDS)
+
 
 class Codecs(JournalCodecs, HabitCodecs, ExtremeValues):
     """Values of all modules."""
 
 
-class Transactions(TransactionCases, SavepointCases, HabitTransactionCases):
+class Transactions(TransactionCases, SavepointCases, HabitTransactionCases, LedgerTransactionCases):
     """Transactions of all modules."""
 
 

@@ -75,4 +75,3 @@ class AsyncScopedSessions(AsyncConnections):
 
 
 SYNC = [Connections, Sessions, ScopedSessions]
-ASYNC = [AsyncConnections, AsyncSessions, AsyncScopedSessions]

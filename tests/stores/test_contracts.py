@@ -11,10 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores import broken_coins, broken_facts, broken_habits, broken_journals, broken_stores
+from tests.stores import (
+    broken_facts,
+    broken_habits,
+    broken_holds,
+    broken_journals,
+    broken_ledgers,
+    broken_stores,
+)
 
 HERE = Path(__file__).parent
-BROKEN = (broken_stores, broken_journals, broken_habits, broken_facts, broken_coins)
+BROKEN = (
+    broken_stores,
+    broken_journals,
+    broken_habits,
+    broken_facts,
+    broken_ledgers,
+    broken_holds,
+)
 EXPECTED = [test for file in BROKEN for test in file.EXPECTED]
 
 

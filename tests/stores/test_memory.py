@@ -8,17 +8,12 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.testing.contracts import CoinsContract, HabitsContract, StoreContract
 from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
-from tests.stores.tampering import InMemory
 
 
 class TestMemoryStore(StoreContract, HabitsContract, CoinsContract, ExtremeValues):
     @pytest.fixture
     def store(self):
         return MemoryStore()
-
-    @pytest.fixture
-    def tamper(self, store):
-        return InMemory(store)
 
 
 class TestThreadedMemoryStore(AsyncDriverCases):

@@ -19,8 +19,7 @@ from habitkit.testing.contracts import (
 )
 from tests.kit.smoke import KitSmoke
 from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
-from tests.stores.hosts import ASYNC, SYNC, AsyncSessions
-from tests.stores.tampering import InTables
+from tests.stores.hosts import SYNC, AsyncConnections, AsyncScopedSessions, AsyncSessions
 
 
 class OnPostgres(Contract):
@@ -48,10 +47,6 @@ class OnPostgres(Contract):
         yield class_engine
         if class_engine.pool.checkedout():
             class_engine.dispose()  # the next test starts without what this one has left open
-
-    @pytest.fixture
-    def tamper(self, engine):
-        return InTables(engine)
 
     @pytest.fixture
     def conflict(self):
@@ -112,7 +107,7 @@ class TestPsycopgAsync(OnPostgresAsync, AsyncDriverCases):
 
 
 class TestPsycopgAsyncInHostTransactions(OnPostgresAsync, AsyncHostTransactionsContract):
-    @pytest.fixture(params=ASYNC, ids=lambda kind: kind.__name__)
+    @pytest.fixture(params=[AsyncConnections, AsyncScopedSessions], ids=lambda kind: kind.__name__)
     def host(self, request, async_engine):
         return request.param(async_engine)
 

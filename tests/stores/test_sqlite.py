@@ -18,8 +18,7 @@ from habitkit.testing.contracts import (
     StoreContract,
 )
 from tests.stores.driver_cases import AsyncDriverCases, DriverCases, ExtremeValues
-from tests.stores.hosts import SYNC, AsyncSessions, Sessions
-from tests.stores.tampering import InTables
+from tests.stores.hosts import AsyncSessions, Sessions
 
 
 class InFile(Contract):
@@ -39,10 +38,6 @@ class InFile(Contract):
         engine.dispose()
 
     @pytest.fixture
-    def tamper(self, engine):
-        return InTables(engine)
-
-    @pytest.fixture
     def conflict(self):
         busy = sqlite3.OperationalError("database is locked")
         busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -50,20 +45,16 @@ class InFile(Contract):
         return exc.OperationalError("INSERT", {}, busy)
 
 
-class TestSqliteFile(InFile, StoreContract, HabitsContract, CoinsContract, ExtremeValues):
+class TestSqliteFile(
+    InFile, StoreContract, HabitsContract, CoinsContract, HostTransactionsContract, ExtremeValues
+):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)
 
-
-class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
     @pytest.fixture
-    def store(self, engine):
-        return SqlStore(engine)
-
-    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
-    def host(self, request, engine):
-        return request.param(engine)
+    def host(self, engine):
+        return Sessions(engine)
 
 
 class TestSqliteInMemory(DriverCases, HostTransactionsContract):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from habitkit.backends.memory import MemoryStore
 from habitkit.clock import instant
 from habitkit.kit import HabitKit
+from habitkit.testing.mirror import MirrorStore
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from habitkit.options import KitOptions
     from habitkit.store import Store
 
-__all__ = ["FakeClock", "TestKit", "kit"]
+__all__ = ["FakeClock", "MirrorStore", "TestKit", "kit"]
 
 
 class FakeClock:

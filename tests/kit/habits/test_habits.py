@@ -18,8 +18,8 @@ from habitkit.errors import (
 from habitkit.habits import InvalidHabit, InvalidZone
 from habitkit.habits.domain.model import DayClock, OfflineCheckIn, Refusal, Schedule
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
-from habitkit.testing.contracts._base import assert_hidden
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, events_of, revisions
+from tests.kit.support import assert_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable

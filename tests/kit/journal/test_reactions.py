@@ -14,8 +14,8 @@ from habitkit.events import Recorded
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS, MAX_MESSAGE_ATTEMPTS
 from habitkit.journal.event_log import record
 from habitkit.reactions import on
-from habitkit.testing.contracts._base import assert_hidden
 from habitkit.testing.contracts._sample_facts import NOW, Cheered, events_of, revisions
+from tests.kit.support import assert_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,12 +26,12 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 |---|---|---|
 | ``StoreContract`` | every store | ``store`` |
 | ``HabitsContract`` | stores that keep ``habits`` | ``store`` |
-| ``CoinsContract`` | stores that keep ``coins`` | ``store``, and may give ``tamper`` |
+| ``CoinsContract`` | stores that keep ``coins`` | ``store`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``Async...`` of each | the same for an ``AsyncStore`` | ``open_store``, and ``host`` |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
-facts. Every wait in the contracts has an end; they need pytest and hypothesis, which
+facts. Every wait in the contracts has an end; they need pytest, which
 ``pip install 'habitkit[testing]'`` brings.
 """
 
@@ -55,7 +55,6 @@ from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E4
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
-from habitkit.testing.contracts._tampering import Tamper  # noqa: E402
 
 __all__ = [
     "AsyncCoinsContract",
@@ -70,5 +69,4 @@ __all__ = [
     "HostTransactionsContract",
     "LoopThread",
     "StoreContract",
-    "Tamper",
 ]

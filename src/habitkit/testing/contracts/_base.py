@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn, TypeVar
 import pytest
 
 import habitkit.testing
-from habitkit.binding import Action, Workflow
-from habitkit.errors import NotFound
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection
 
-    from habitkit.binding import Service, Sync
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
 
@@ -23,7 +20,6 @@ __all__ = [
     "LIMIT_SECONDS",
     "MOMENT_SECONDS",
     "Contract",
-    "assert_hidden",
     "missing",
     "read",
     "wait_inside",
@@ -100,24 +96,6 @@ def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
     while not event.wait(0.001) and time.monotonic() < end:
         stores.events.page("nobody", None, 1)
     return event.is_set()
-
-
-def assert_hidden(service: Service[Sync], foreign: Mapping[str, Callable[[], object]]) -> None:
-    """Check that every action of an owner's service hides what belongs to another.
-
-    Args:
-        service: A service of ``kit.owned_by(...)``.
-        foreign: For each action of the service, by name, a call about another owner's things.
-    """
-    offered = {
-        name
-        for name in dir(type(service))
-        if isinstance(getattr(type(service), name), Action | Workflow)
-    }
-    assert set(foreign) == offered, "there is a case for every action of the service"  # noqa: S101
-    for call in foreign.values():
-        with pytest.raises(NotFound):
-            call()
 
 
 def missing(what: str) -> NoReturn:

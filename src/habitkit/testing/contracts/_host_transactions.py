@@ -16,8 +16,8 @@ from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe
 from habitkit.store import HostTransactions
 from habitkit.testing.contracts._base import Contract, missing
-from habitkit.testing.contracts._coins import sum_of_all
 from habitkit.testing.contracts._sample_facts import events_of, numbers, revisions
+from habitkit.testing.contracts._sample_ledger import sum_of_all
 
 if TYPE_CHECKING:
     from habitkit.journal.domain.model import StoredEvent

@@ -1,10 +1,8 @@
-"""Contract of batches: many postings, all of them or none."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Batches: many postings, all of them or none."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -27,26 +25,16 @@ from habitkit.errors import (
     InvalidOwner,
 )
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
-from habitkit.testing.contracts._base import Contract
-from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._sample_facts import events_of, revisions
-from habitkit.testing.contracts._threads import all_of
-
-if TYPE_CHECKING:
-    from habitkit.coins.domain.model import Transfer
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-
-__all__ = ["BatchCases"]
+from habitkit.testing.contracts._sample_ledger import sum_of_all
+from tests.kit.coins.support import traces_of
 
 LARGEST = 2**63 - 1
 award, spend, transfer = Posting.award, Posting.spend, Posting.transfer
 
 
-class BatchCases(Contract):
-    """Part of ``CoinsContract``: ``post_many``."""
-
-    def test_a_batch_is_posted_in_its_order(self, kit: TestKit, store: Store) -> None:
+class TestPostMany:
+    def test_a_batch_is_posted_in_its_order(self, kit, store):
         done = kit.coins.post_many(
             [
                 award("ada", 30, memo="hi", metadata={"n": 1}),
@@ -73,9 +61,7 @@ class BatchCases(Contract):
         assert sum_of_all(store, "ada", "bob", "cyd") == 0
         assert kit.coins.audit().ok
 
-    def test_a_hundred_postings_on_one_wallet_follow_each_other(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_a_hundred_postings_on_one_wallet_follow_each_other(self, kit, store):
         postings = [award("ada", n + 2) if n % 2 == 0 else spend("ada", n) for n in range(100)]
 
         done = kit.coins.post_many(postings, idempotency_key="b")
@@ -91,7 +77,7 @@ class BatchCases(Contract):
         assert kit.coins.balance("ada").posted == running
         assert sum_of_all(store, "ada") == 0
 
-    def test_a_batch_is_about_as_many_owners_as_it_likes(self, kit: TestKit, store: Store) -> None:
+    def test_a_batch_is_about_as_many_owners_as_it_likes(self, kit, store):
         owners = [f"owner{n}" for n in range(100)]
 
         kit.coins.post_many([award(owner, 5) for owner in owners], idempotency_key="b")
@@ -101,16 +87,14 @@ class BatchCases(Contract):
         assert {kit.coins.balance(owner).posted for owner in owners[::10]} == {3}
         assert sum_of_all(store, "ada", *owners) == 0
 
-    def test_one_posting_that_is_refused_undoes_them_all_and_is_named(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_one_posting_that_is_refused_undoes_them_all_and_is_named(self, kit, store):
         kit.coins.award("ada", 10, idempotency_key="a")
         kit.coins.award("max", LARGEST, idempotency_key="a")
         owners = ("ada", "bob", "max")
         before = [traces_of(kit, store, owner) for owner in owners]
         theft: Any = "steal"
         good, gift = spend("ada", 8), transfer("ada", "bob", 2)
-        refused: list[tuple[Posting, type[Exception]]] = [
+        refused = [
             (spend("ada", 1), InsufficientFunds),
             (transfer("bob", "ada", 3), InsufficientFunds),
             (award("max", 1), BalanceOverflow),
@@ -131,7 +115,7 @@ class BatchCases(Contract):
         assert [traces_of(kit, store, owner) for owner in owners] == before
         assert len(kit.coins.post_many([good, gift], idempotency_key="b")) == 2, "the key is free"
 
-    def test_a_batch_under_its_key_is_posted_once(self, kit: TestKit, store: Store) -> None:
+    def test_a_batch_under_its_key_is_posted_once(self, kit, store):
         postings = [award("ada", 5, memo="hi", metadata={"n": 1}), award("bob", 7)]
         done = kit.coins.post_many(postings, idempotency_key="b")
         before = traces_of(kit, store, "ada"), traces_of(kit, store, "bob")
@@ -154,7 +138,7 @@ class BatchCases(Contract):
         assert (traces_of(kit, store, "ada"), traces_of(kit, store, "bob")) == before
         assert events_of(kit, "eve") == []
 
-    def test_in_a_kit_of_one_owner_the_keys_of_batches_are_that_owners(self, kit: TestKit) -> None:
+    def test_in_a_kit_of_one_owner_the_keys_of_batches_are_that_owners(self, kit):
         postings = {owner: [award(owner, 5)] for owner in ("ada", "bob")}
         kit.coins.post_many(postings["ada"], idempotency_key="b")
 
@@ -171,7 +155,7 @@ class BatchCases(Contract):
         with pytest.raises(IdempotencyConflict):
             kit.owned_by("bob").coins.post_many([award("bob", 6)], idempotency_key="b")
 
-    def test_a_batch_whose_key_is_forgotten_is_not_posted_again(self, kit: TestKit) -> None:
+    def test_a_batch_whose_key_is_forgotten_is_not_posted_again(self, kit):
         kit.coins.post_many([award("ada", 5)], idempotency_key="b")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         assert kit.sweep().counts["old_keys"] == 1
@@ -183,7 +167,7 @@ class BatchCases(Contract):
 
         assert kit.coins.balance("ada").posted == 5
 
-    def test_what_is_no_batch_is_refused(self, kit: TestKit) -> None:
+    def test_what_is_no_batch_is_refused(self, kit):
         unfit: list[Any] = [
             [], (), None, "ada", {}, 5, award("ada", 1), ["award"], [None], iter([award("a", 1)]),
             [award("ada", 1)] * 1001,
@@ -191,13 +175,13 @@ class BatchCases(Contract):
         for postings in unfit:
             with pytest.raises(InvalidInput):
                 kit.coins.post_many(postings, idempotency_key="b")
-        no_key: Any = None
+        no_key = None
         with pytest.raises(InvalidKey):
             kit.coins.post_many([award("ada", 1)], idempotency_key=no_key)
 
         assert events_of(kit, "ada") == []
 
-    def test_a_batch_may_be_in_several_currencies(self, store: Store) -> None:
+    def test_a_batch_may_be_in_several_currencies(self, store):
         kit = habitkit.testing.kit(
             store=store, coins=CoinSettings(Economy.without_rewards("xp", "gem"))
         )
@@ -210,23 +194,3 @@ class BatchCases(Contract):
         held = [kit.coins.balance("ada", currency).posted for currency in ("xp", "coin", "gem")]
         assert held == [5, 7, 9]
         assert kit.coins.audit().ok
-
-    def test_batches_in_opposite_order_block_nobody_and_lose_nothing(
-        self, kit: TestKit, store: Store
-    ) -> None:
-        owners = [f"owner{n}" for n in range(5)]
-        kit.coins.post_many([award(owner, 100) for owner in owners], idempotency_key="a")
-
-        def work(thread: int) -> list[Transfer]:
-            order = owners[:: 1 if thread % 2 else -1]
-            ring = [transfer(a, b, 3) for a, b in pairwise(order)]
-            return [
-                done
-                for n in range(3)
-                for done in kit.coins.post_many(ring, idempotency_key=f"{thread}/{n}")
-            ]
-
-        all_of([lambda n=n: work(n) for n in range(4)])  # type: ignore[misc]
-
-        assert [kit.coins.balance(owner).posted for owner in owners] == [100] * 5
-        assert sum_of_all(store, *owners) == 0

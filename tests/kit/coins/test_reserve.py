@@ -1,9 +1,8 @@
-"""Contract of reserving: coins set aside for something that may still come about."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Reserving: coins set aside for something that may still come about."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,35 +12,15 @@ from habitkit.coins.domain.model import Balance
 from habitkit.coins.holds import reserve
 from habitkit.errors import IdempotencyConflict, InvalidInput
 from habitkit.reactions import on
-from habitkit.testing.contracts._base import Contract
-from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._sample_facts import NOW
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from habitkit.coins.domain.model import Hold
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-    from habitkit.transaction import Transaction
-
-__all__ = ["ReserveCases"]
+from habitkit.testing.contracts._sample_ledger import sum_of_all
+from tests.kit.coins.support import traces_of
 
 
-class ReserveCases(Contract):
-    """Part of ``CoinsContract``: reserve."""
-
-    @pytest.fixture
-    def rich(self, kit: TestKit) -> TestKit:
-        """A kit in which ada has 100 coins."""
-        kit.coins.award("ada", 100, idempotency_key="a")
-        return kit
-
+class TestReserve:
     # -- setting aside -------------------------------------------------------------------------
 
-    def test_what_is_reserved_is_still_ones_own_and_cannot_be_spent(
-        self, rich: TestKit, store: Store
-    ) -> None:
+    def test_what_is_reserved_is_still_ones_own_and_cannot_be_spent(self, rich, store):
         hold = rich.coins.reserve("ada", 60, memo="bike", metadata={"n": 1}, idempotency_key="h")
 
         assert (hold.owner, hold.currency, hold.amount, hold.at) == ("ada", "coin", 60, NOW)
@@ -57,7 +36,7 @@ class ReserveCases(Contract):
             rich.coins.transfer("ada", "bob", 41, idempotency_key="t")
         assert sum_of_all(store, "ada") == 0
 
-    def test_more_than_is_available_cannot_be_reserved(self, rich: TestKit, store: Store) -> None:
+    def test_more_than_is_available_cannot_be_reserved(self, rich, store):
         rich.coins.reserve("ada", 60, idempotency_key="h")
         before = traces_of(rich, store, "ada")
 
@@ -69,9 +48,9 @@ class ReserveCases(Contract):
         rich.coins.reserve("ada", 40, idempotency_key="h2")
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 100)
 
-    def test_what_is_no_reservation_is_refused(self, rich: TestKit, store: Store) -> None:
+    def test_what_is_no_reservation_is_refused(self, rich, store):
         before = traces_of(rich, store, "ada")
-        unfit: list[tuple[Any, dict[str, Any], type[Exception]]] = [
+        unfit: list[tuple[int, dict[str, Any], type[Exception]]] = [
             (0, {}, InvalidAmount),
             (1, {"expires_in_seconds": 0}, InvalidInput),
             (1, {"expires_in_seconds": -1}, InvalidInput),
@@ -88,10 +67,8 @@ class ReserveCases(Contract):
 
         assert traces_of(rich, store, "ada") == before
 
-    def test_reserving_again_under_a_key_gives_the_same_hold(
-        self, rich: TestKit, store: Store
-    ) -> None:
-        def reserve(**changes: Any) -> Hold:
+    def test_reserving_again_under_a_key_gives_the_same_hold(self, rich, store):
+        def reserve(**changes):
             request = {"amount": 10, "expires_in_seconds": 60, "memo": "bike", **changes}
             return rich.coins.reserve("ada", **request, idempotency_key="h")
 
@@ -109,9 +86,7 @@ class ReserveCases(Contract):
 
     # -- the end -------------------------------------------------------------------------------
 
-    def test_a_number_of_seconds_is_the_same_request_however_it_is_written(
-        self, rich: TestKit
-    ) -> None:
+    def test_a_number_of_seconds_is_the_same_request_however_it_is_written(self, rich):
         for key, first, again in (("i", 900, 900.0), ("f", 900.0, 900)):
             hold = rich.coins.reserve("ada", 5, idempotency_key=key, expires_in_seconds=first)
 
@@ -120,10 +95,8 @@ class ReserveCases(Contract):
             assert same == hold
         assert rich.coins.balance("ada").pending == 10
 
-    def test_a_hold_is_numbered_by_its_own_entry_when_a_reaction_reserves_too(
-        self, store: Store
-    ) -> None:
-        def reserve_too(tx: Transaction, owner: str, events: Sequence[CoinsPosted]) -> None:
+    def test_a_hold_is_numbered_by_its_own_entry_when_a_reaction_reserves_too(self, store):
+        def reserve_too(tx, owner, events):
             if any((event.kind, event.amount) == ("reserve", -60) for event in events):
                 reserve(tx, owner, 7, idempotency_key="too")
 

@@ -1,38 +1,26 @@
-"""Contract of holds: coins set aside, spent or given back later, or free again in time."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Holds: coins set aside, spent or given back later, or free again in time."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 from attrs import evolve
 
-from habitkit.coins import HoldEnded, InvalidAmount, UnknownCurrency
+from habitkit.coins import BalanceOverflow, HoldEnded, InvalidAmount, UnknownCurrency
 from habitkit.coins.domain.model import Balance, Posting
+from habitkit.coins.service import settle
 from habitkit.errors import InvalidId, NotFound, Refused
-from habitkit.testing.contracts._coins import sum_of_all, traces_of
-from habitkit.testing.contracts._reserve import ReserveCases
 from habitkit.testing.contracts._sample_facts import NOW, events_of
-from habitkit.testing.contracts._sample_ledger import balances_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-
-__all__ = ["HoldCases"]
+from habitkit.testing.contracts._sample_ledger import balances_of, sum_of_all
+from tests.kit.coins.support import traces_of
 
 MINUTE = timedelta(minutes=1)
 
 
-class HoldCases(ReserveCases):
-    """Part of ``CoinsContract``: reserve, settle, release, expire."""
-
-    def test_a_hold_is_spent_wholly(self, rich: TestKit, store: Store) -> None:
+class TestHolds:
+    def test_a_hold_is_spent_wholly(self, rich, store):
         hold = rich.coins.reserve("ada", 60, idempotency_key="h")
         rich.clock.advance(minutes=1)
 
@@ -53,9 +41,7 @@ class HoldCases(ReserveCases):
             },
         )
 
-    def test_a_hold_is_spent_in_part_and_the_rest_comes_back(
-        self, rich: TestKit, store: Store
-    ) -> None:
+    def test_a_hold_is_spent_in_part_and_the_rest_comes_back(self, rich, store):
         hold = rich.coins.reserve("ada", 60, idempotency_key="h")
 
         settled = rich.coins.settle(str(hold.id), 25)
@@ -68,7 +54,7 @@ class HoldCases(ReserveCases):
         ]
         assert balances_of(store, "ada")["sink"] == 25
 
-    def test_a_released_hold_comes_back(self, rich: TestKit, store: Store) -> None:
+    def test_a_released_hold_comes_back(self, rich, store):
         hold = rich.coins.reserve("ada", 60, idempotency_key="h")
 
         released = rich.coins.release(hold.id)
@@ -77,9 +63,7 @@ class HoldCases(ReserveCases):
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100)
         assert balances_of(store, "ada") == {"mint": -100, "wallet": 100, "escrow": 0}
 
-    def test_a_hold_ends_once_and_saying_the_same_again_changes_nothing(
-        self, rich: TestKit, store: Store
-    ) -> None:
+    def test_a_hold_ends_once_and_saying_the_same_again_changes_nothing(self, rich, store):
         one = rich.coins.reserve("ada", 10, idempotency_key="h1")
         two = rich.coins.reserve("ada", 10, idempotency_key="h2")
         settled, released = rich.coins.settle(one.id, 7), rich.coins.release(two.id)
@@ -88,7 +72,7 @@ class HoldCases(ReserveCases):
 
         assert rich.coins.settle(one.id, 7) == settled
         assert rich.coins.release(two.id) == released
-        refused: list[tuple[Callable[[], object], str]] = [
+        refused = [
             (lambda: rich.coins.settle(one.id), "settled"),
             (lambda: rich.coins.settle(one.id, 6), "settled"),
             (lambda: rich.coins.release(one.id), "settled"),
@@ -100,11 +84,11 @@ class HoldCases(ReserveCases):
             assert ended.value.state == state
         assert traces_of(rich, store, "ada") == before
 
-    def test_no_more_is_settled_than_is_held(self, rich: TestKit, store: Store) -> None:
+    def test_no_more_is_settled_than_is_held(self, rich, store):
         hold = rich.coins.reserve("ada", 10, idempotency_key="h")
         before = traces_of(rich, store, "ada")
 
-        unfit: list[Any] = [11, 0, -1, True, 1.0, "1", 2**63]
+        unfit = [11, 0, -1, True, 1.0, "1", 2**63]
         for amount in unfit:
             with pytest.raises(InvalidAmount):
                 rich.coins.settle(hold.id, amount)
@@ -112,7 +96,7 @@ class HoldCases(ReserveCases):
         assert traces_of(rich, store, "ada") == before
         assert rich.coins.holds("ada") == [hold]
 
-    def test_a_hold_that_is_not_there_cannot_be_ended(self, rich: TestKit) -> None:
+    def test_a_hold_that_is_not_there_cannot_be_ended(self, rich):
         award = rich.coins.award("ada", 1, idempotency_key="b")
 
         for hold_id in (UUID(int=7), str(UUID(int=7)), award.id):
@@ -125,9 +109,7 @@ class HoldCases(ReserveCases):
 
     # -- time ----------------------------------------------------------------------------------
 
-    def test_a_hold_lasts_until_its_time_and_not_an_instant_longer(
-        self, rich: TestKit, store: Store
-    ) -> None:
+    def test_a_hold_lasts_until_its_time_and_not_an_instant_longer(self, rich, store):
         one, two, three = (
             rich.coins.reserve("ada", 10, expires_in_seconds=60, idempotency_key=f"h{n}")
             for n in range(3)
@@ -153,10 +135,8 @@ class HoldCases(ReserveCases):
             evolve(three, state="expired"),
         ]
 
-    def test_what_has_expired_can_be_spent_at_once_without_any_sweep(
-        self, rich: TestKit, store: Store
-    ) -> None:
-        spends: list[Callable[[], object]] = [
+    def test_what_has_expired_can_be_spent_at_once_without_any_sweep(self, rich, store):
+        spends = [
             lambda: rich.coins.spend("ada", 100, idempotency_key="s"),
             lambda: rich.coins.transfer("ada", "bob", 100, idempotency_key="t"),
             lambda: rich.coins.reserve("ada", 100, idempotency_key="r"),
@@ -183,7 +163,7 @@ class HoldCases(ReserveCases):
         assert sum_of_all(store, "ada", "bob") == 0
         assert rich.coins.audit().ok
 
-    def test_as_few_holds_are_left_to_the_sweep_as_there_are(self, rich: TestKit) -> None:
+    def test_as_few_holds_are_left_to_the_sweep_as_there_are(self, rich):
         brief = rich.coins.reserve("ada", 10, expires_in_seconds=1, idempotency_key="h1")
         lasting = rich.coins.reserve("ada", 20, idempotency_key="h2")
         assert rich.sweep().counts["expired_holds"] == 0
@@ -201,7 +181,7 @@ class HoldCases(ReserveCases):
 
     # -- looking -------------------------------------------------------------------------------
 
-    def test_holds_are_listed_page_by_page(self, rich: TestKit) -> None:
+    def test_holds_are_listed_page_by_page(self, rich):
         holds = [rich.coins.reserve("ada", n + 1, idempotency_key=f"h{n}") for n in range(5)]
         ended = rich.coins.release(holds[1].id)
 
@@ -213,7 +193,7 @@ class HoldCases(ReserveCases):
         with pytest.raises(UnknownCurrency):
             rich.coins.holds("ada", currency="gold")
 
-    def test_what_settled_a_hold_can_be_taken_back(self, rich: TestKit, store: Store) -> None:
+    def test_what_settled_a_hold_can_be_taken_back(self, rich, store):
         hold = rich.coins.reserve("ada", 60, idempotency_key="h")
         rich.coins.settle(hold.id, 25)
         spent = next(
@@ -232,3 +212,22 @@ class HoldCases(ReserveCases):
         assert (back.kind, back.amount, back.reverses) == ("reversal", 25, ended.settlement_id)
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100)
         assert balances_of(store, "ada")["sink"] == 0
+
+    def test_a_hold_that_cannot_end_wholly_does_not_end_in_part(self, kit, store):
+        kit.coins.award("ada", 100, idempotency_key="a")
+        hold = kit.coins.reserve("ada", 60, idempotency_key="h")
+        kit.coins.award("bob", 2**63 - 1 - 40, idempotency_key="b")
+        kit.coins.transfer("bob", "ada", 2**63 - 1 - 40, idempotency_key="full")
+
+        def work(tx):
+            with pytest.raises(BalanceOverflow):
+                settle(tx, hold.id, 45)
+
+        kit.run(work)
+
+        assert [each.state for each in kit.coins.holds("ada", ended=True)] == ["open"]
+        assert balances_of(store, "ada")["escrow"] == 60
+        assert kit.coins.audit().ok
+        kit.coins.spend("ada", 15, idempotency_key="s")
+        assert kit.coins.settle(hold.id, 45).settled == 45
+        assert kit.coins.audit().ok

@@ -1,9 +1,7 @@
-"""Contract of reversal: what was posted is taken back by a transfer that points to it."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Reversal: what was posted is taken back by a transfer that points to it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
@@ -18,24 +16,13 @@ from habitkit.errors import (
 )
 from habitkit.habits.domain.model import Schedule
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
-from habitkit.testing.contracts._base import Contract
-from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._sample_facts import events_of
-from habitkit.testing.contracts._sample_ledger import balances_of
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-
-__all__ = ["ReversalCases"]
+from habitkit.testing.contracts._sample_ledger import balances_of, sum_of_all
+from tests.kit.coins.support import traces_of
 
 
-class ReversalCases(Contract):
-    """Part of ``CoinsContract``: ``reverse``."""
-
-    def test_an_award_is_taken_back(self, kit: TestKit, store: Store) -> None:
+class TestReversals:
+    def test_an_award_is_taken_back(self, kit, store):
         award = kit.coins.award("ada", 30, memo="oops", metadata={"n": 1}, idempotency_key="a")
 
         back = kit.coins.reverse(award.id, idempotency_key="r")
@@ -49,7 +36,7 @@ class ReversalCases(Contract):
             ("award", 30),
         ]
 
-    def test_a_spend_comes_back(self, kit: TestKit, store: Store) -> None:
+    def test_a_spend_comes_back(self, kit, store):
         kit.coins.award("ada", 30, idempotency_key="a")
         spend = kit.coins.spend("ada", 20, idempotency_key="s")
 
@@ -57,7 +44,7 @@ class ReversalCases(Contract):
 
         assert balances_of(store, "ada") == {"mint": -30, "wallet": 30, "sink": 0}
 
-    def test_a_transfer_goes_back_to_who_gave_it(self, kit: TestKit, store: Store) -> None:
+    def test_a_transfer_goes_back_to_who_gave_it(self, kit, store):
         kit.coins.award("ada", 30, idempotency_key="a")
         gift = kit.coins.transfer("ada", "bob", 20, idempotency_key="t")
 
@@ -69,7 +56,7 @@ class ReversalCases(Contract):
         assert [e.fields["amount"] for e in events_of(kit, "bob")] == [20, -20]
         assert sum_of_all(store, "ada", "bob") == 0
 
-    def test_a_transfer_is_taken_back_once(self, kit: TestKit, store: Store) -> None:
+    def test_a_transfer_is_taken_back_once(self, kit, store):
         award = kit.coins.award("ada", 30, idempotency_key="a")
         other = kit.coins.award("ada", 7, idempotency_key="b")
         back = kit.coins.reverse(award.id, idempotency_key="r")
@@ -87,9 +74,7 @@ class ReversalCases(Contract):
         assert kit.coins.reverse(other.id, idempotency_key="r2").amount == 7
 
     @pytest.mark.parametrize("swept", [True, False], ids=["swept", "unswept"])
-    def test_a_reversal_repeated_after_its_key_expired_is_not_somebody_elses(
-        self, kit: TestKit, *, swept: bool
-    ) -> None:
+    def test_a_reversal_repeated_after_its_key_expired_is_not_somebody_elses(self, kit, *, swept):
         award = kit.coins.award("ada", 30, idempotency_key="a")
         kit.coins.reverse(award.id, idempotency_key="r")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
@@ -103,9 +88,7 @@ class ReversalCases(Contract):
 
         assert kit.coins.balance("ada").posted == 0
 
-    def test_what_holds_rewards_and_reversals_have_posted_is_not_reversed_by_hand(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_what_holds_rewards_and_reversals_have_posted_is_not_reversed_by_hand(self, kit, store):
         award = kit.coins.award("ada", 30, idempotency_key="a")
         kit.coins.reverse(award.id, idempotency_key="r")
         kit.coins.award("ada", 30, idempotency_key="b")
@@ -113,26 +96,21 @@ class ReversalCases(Contract):
         kit.coins.reserve("ada", 1, expires_in_seconds=1, idempotency_key="h2")
         kit.clock.advance(seconds=1)
         kit.sweep()
-        expected = {"reversal", "reserve", "release", "expire"}
-        if "habits" in store.modules:
-            run = kit.habits.create("ada", "Run", Schedule.daily())
-            kit.habits.undo(kit.habits.check_in(run.id).id)
-            expected |= {"reward", "correction"}
+        run = kit.habits.create("ada", "Run", Schedule.daily())
+        kit.habits.undo(kit.habits.check_in(run.id).id)
         managed = {
             entry.kind: entry for entry in kit.coins.statement("ada") if entry.kind != "award"
         }
         before = traces_of(kit, store, "ada")
 
-        assert set(managed) == expected
+        assert set(managed) == {"reversal", "reserve", "release", "expire", "reward", "correction"}
         for kind, entry in managed.items():
             with pytest.raises(TransferNotReversible) as refused:
                 kit.coins.reverse(entry.transfer_id, idempotency_key="k")
             assert (refused.value.kind, refused.value.transfer_id) == (kind, entry.transfer_id)
         assert traces_of(kit, store, "ada") == before
 
-    def test_taking_back_what_was_spent_leaves_a_debt_until_it_is_earned_back(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_taking_back_what_was_spent_leaves_a_debt_until_it_is_earned_back(self, kit, store):
         kit.coins.award("ada", 30, idempotency_key="a")
         gift = kit.coins.transfer("ada", "bob", 20, idempotency_key="t")
         kit.coins.spend("bob", 15, idempotency_key="s")
@@ -153,9 +131,9 @@ class ReversalCases(Contract):
         assert sum_of_all(store, "ada", "bob") == 0
         assert kit.coins.audit().ok
 
-    def test_what_is_not_there_is_not_taken_back(self, kit: TestKit) -> None:
+    def test_what_is_not_there_is_not_taken_back(self, kit):
         award = kit.coins.award("ada", 30, idempotency_key="a")
-        unfit: Any = None
+        unfit = None
 
         with pytest.raises(NotFound):
             kit.coins.reverse(UUID(int=7), idempotency_key="r")

@@ -1,9 +1,6 @@
-"""Contract of habits and coins together: what is done is paid for, what is undone taken back."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""Habits and coins together: what is done is paid for, what is undone taken back."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,30 +9,20 @@ from habitkit.coins import InsufficientFunds
 from habitkit.habits import HabitCompleted
 from habitkit.habits.domain.model import Schedule
 from habitkit.reactions import on
-from habitkit.testing.contracts._base import Contract
-from habitkit.testing.contracts._coins import sum_of_all, traces_of
 from habitkit.testing.contracts._sample_facts import NOW, days
-
-if TYPE_CHECKING:
-    from habitkit.habits.domain.model import Habit
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-
-__all__ = ["RewardCases"]
+from habitkit.testing.contracts._sample_ledger import sum_of_all
+from tests.kit.coins.support import traces_of
 
 TODAY = NOW.date()
 
 
-class RewardCases(Contract):
-    """Part of ``CoinsContract``, for stores that keep habits too."""
-
+class TestRewards:
     @pytest.fixture
-    def run(self, kit: TestKit, store: Store) -> Habit:
+    def run(self, kit, store):
         """A daily habit of ada's."""
-        self.skip_without(store, "habits")
         return kit.habits.create("ada", "Run", Schedule.daily())
 
-    def test_a_done_day_pays_once(self, kit: TestKit, run: Habit, store: Store) -> None:
+    def test_a_done_day_pays_once(self, kit, run, store):
         assert kit.habits.check_in(run.id).coins == 10
         assert kit.habits.check_in(run.id).coins == 0
 
@@ -44,7 +31,7 @@ class RewardCases(Contract):
         assert (entry.kind, entry.amount) == ("reward", 10)
         assert sum_of_all(store, "ada") == 0
 
-    def test_a_week_pays_more_at_its_end(self, kit: TestKit, run: Habit) -> None:
+    def test_a_week_pays_more_at_its_end(self, kit, run):
         paid = []
         for _ in range(8):
             paid.append(kit.habits.check_in(run.id).coins)
@@ -52,9 +39,7 @@ class RewardCases(Contract):
 
         assert paid == [10, 10, 10, 10, 10, 10, 60, 10]
 
-    def test_what_an_undone_check_in_earned_is_taken_back(
-        self, kit: TestKit, run: Habit, store: Store
-    ) -> None:
+    def test_what_an_undone_check_in_earned_is_taken_back(self, kit, run, store):
         done = kit.habits.check_in(run.id)
 
         undone = kit.habits.undo(done.id)
@@ -65,9 +50,7 @@ class RewardCases(Contract):
         assert kit.habits.undo(done.id).coins == 0
         assert sum_of_all(store, "ada") == 0
 
-    def test_what_was_spent_is_owed_and_blocks_spending_until_it_is_paid(
-        self, kit: TestKit, run: Habit, store: Store
-    ) -> None:
+    def test_what_was_spent_is_owed_and_blocks_spending_until_it_is_paid(self, kit, run, store):
         done = kit.habits.check_in(run.id)
         kit.coins.spend("ada", 10, idempotency_key="hat")
 
@@ -88,7 +71,7 @@ class RewardCases(Contract):
         assert kit.coins.spend("ada", 2, idempotency_key="shoe").amount == 2
         assert sum_of_all(store, "ada") == 0
 
-    def test_checking_in_again_pays_again(self, kit: TestKit, run: Habit) -> None:
+    def test_checking_in_again_pays_again(self, kit, run):
         done = kit.habits.check_in(run.id)
         kit.coins.spend("ada", 10, idempotency_key="hat")
         kit.habits.undo(done.id)
@@ -98,9 +81,7 @@ class RewardCases(Contract):
         assert kit.coins.balance("ada").posted == 0
         assert [entry.amount for entry in kit.coins.statement("ada")] == [10, -10, -10, 10]
 
-    def test_undoing_the_seventh_day_takes_the_weeks_reward_back(
-        self, kit: TestKit, run: Habit
-    ) -> None:
+    def test_undoing_the_seventh_day_takes_the_weeks_reward_back(self, kit, run):
         for _ in range(6):
             kit.habits.check_in(run.id)
             kit.clock.advance(days=1)
@@ -110,20 +91,18 @@ class RewardCases(Contract):
         assert kit.habits.undo(seventh.id).coins == -60
         assert kit.habits.check_in(run.id).coins == 60
 
-    def test_a_late_check_in_earns_nothing(self, kit: TestKit, run: Habit) -> None:
+    def test_a_late_check_in_earns_nothing(self, kit, run):
         late = kit.habits.check_in(run.id, day=TODAY - days(3))
 
         assert (late.credit, late.coins) == ("history", 0)
         assert kit.coins.balance("ada").posted == 0
 
-    def test_a_history_from_elsewhere_earns_nothing(self, kit: TestKit, run: Habit) -> None:
+    def test_a_history_from_elsewhere_earns_nothing(self, kit, run):
         kit.habits.backfill(run.id, [TODAY - days(n) for n in range(30)], source="paper")
 
         assert kit.coins.balance("ada").posted == 0
 
-    def test_a_check_in_of_ones_own_makes_a_day_of_history_pay(
-        self, kit: TestKit, run: Habit
-    ) -> None:
+    def test_a_check_in_of_ones_own_makes_a_day_of_history_pay(self, kit, run):
         kit.habits.backfill(run.id, [TODAY - days(n) for n in range(7)], source="paper")
 
         done = kit.habits.check_in(run.id)
@@ -132,7 +111,7 @@ class RewardCases(Contract):
         assert kit.habits.undo(done.id).coins == -10
         assert kit.streaks.state(run.id).done_today
 
-    def test_what_a_sealed_day_earned_is_kept(self, kit: TestKit, run: Habit) -> None:
+    def test_what_a_sealed_day_earned_is_kept(self, kit, run):
         done = kit.habits.check_in(run.id)
         kit.clock.advance(days=4)
 
@@ -141,7 +120,7 @@ class RewardCases(Contract):
         assert (undone.coins, undone.streak.slots) == (0, 0)
         assert kit.coins.balance("ada").posted == 10
 
-    def test_several_habits_pay_into_one_wallet(self, kit: TestKit, run: Habit) -> None:
+    def test_several_habits_pay_into_one_wallet(self, kit, run):
         read = kit.habits.create("ada", "Read", Schedule.daily())
 
         kit.habits.check_in(run.id)
@@ -150,15 +129,15 @@ class RewardCases(Contract):
         assert kit.coins.balance("ada").posted == 20
 
     def test_a_check_in_that_fails_after_it_paid_leaves_no_trace_of_the_payment(
-        self, kit: TestKit, store: Store, run: Habit
-    ) -> None:
-        def refuse(*_: object) -> None:
+        self, kit, store, run
+    ):
+        def refuse(*_):
             raise ValueError
 
         refusing = habitkit.testing.kit(store=store, reactions=[on(HabitCompleted, refuse)])
         before = traces_of(kit, store, "ada")
 
-        with pytest.raises(ValueError):  # noqa: PT011 - raised above
+        with pytest.raises(ValueError):
             refusing.habits.check_in(run.id)
 
         assert traces_of(kit, store, "ada") == before

@@ -1,9 +1,6 @@
-"""Contract of the coins' actions: award, spend, transfer, balance, history."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""The coins' actions: award, spend, transfer, balance, statement."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,30 +14,22 @@ from habitkit.coins import (
 )
 from habitkit.coins.domain.economy import Economy
 from habitkit.coins.domain.model import Balance, Posting
-from habitkit.coins.store import COINS
 from habitkit.errors import IdempotencyConflict, IdempotencyKeyExpired, InvalidInput, InvalidKey
 from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
-from habitkit.testing.contracts._base import Contract, assert_hidden, read
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS, events_of, revisions
-
-if TYPE_CHECKING:
-    from habitkit.coins.domain.model import Entry
-    from habitkit.store import Store, Stores
-    from habitkit.testing import TestKit
-
-__all__ = ["CoinCases", "HistoryOfCoinsCases", "sum_of_all", "traces_of"]
+from habitkit.testing.contracts._sample_ledger import sum_of_all
+from tests.kit.coins.support import traces_of
+from tests.kit.support import assert_hidden
 
 LARGEST = 2**63 - 1
 
 
-class CoinCases(Contract):
-    """Part of ``CoinsContract``: coins that move."""
-
-    def test_a_wallet_that_was_never_used_holds_nothing(self, kit: TestKit) -> None:
+class TestCoins:
+    def test_a_wallet_that_was_never_used_holds_nothing(self, kit):
         assert kit.coins.balance("ada") == Balance("ada", "coin", 0)
         assert kit.coins.statement("ada") == []
 
-    def test_what_is_awarded_can_be_spent(self, kit: TestKit, store: Store) -> None:
+    def test_what_is_awarded_can_be_spent(self, kit, store):
         award = kit.coins.award("ada", 30, memo="welcome", idempotency_key="a")
         spend = kit.coins.spend("ada", 20, memo="hat", idempotency_key="s")
 
@@ -53,9 +42,7 @@ class CoinCases(Contract):
         ]
         assert sum_of_all(store, "ada") == 0
 
-    def test_a_transfer_moves_coins_from_one_wallet_to_another(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_a_transfer_moves_coins_from_one_wallet_to_another(self, kit, store):
         kit.coins.award("ada", 30, idempotency_key="a")
 
         done = kit.coins.transfer("ada", "bob", 12, idempotency_key="t")
@@ -69,15 +56,13 @@ class CoinCases(Contract):
         assert revisions(kit, "bob") == [1]
         assert sum_of_all(store, "ada", "bob") == 0
 
-    def test_a_transfer_to_oneself_is_refused(self, kit: TestKit) -> None:
+    def test_a_transfer_to_oneself_is_refused(self, kit):
         kit.coins.award("ada", 30, idempotency_key="a")
 
         with pytest.raises(InvalidInput):
             kit.coins.transfer("ada", "ada", 1, idempotency_key="t")
 
-    def test_spending_more_than_is_there_is_refused_and_nothing_is_written(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_spending_more_than_is_there_is_refused_and_nothing_is_written(self, kit, store):
         kit.coins.award("ada", 10, idempotency_key="a")
         before = traces_of(kit, store, "ada"), traces_of(kit, store, "bob")
 
@@ -94,7 +79,7 @@ class CoinCases(Contract):
         assert kit.coins.spend("ada", 11, idempotency_key="s").amount == 11
         assert revisions(kit, "ada") == [1, 2, 3]
 
-    def test_the_largest_amount_is_kept_to_the_last_coin(self, kit: TestKit, store: Store) -> None:
+    def test_the_largest_amount_is_kept_to_the_last_coin(self, kit, store):
         kit.coins.award("ada", LARGEST, idempotency_key="a")
 
         assert kit.coins.balance("ada").posted == LARGEST
@@ -104,9 +89,7 @@ class CoinCases(Contract):
         assert kit.coins.balance("ada").posted == 1
         assert sum_of_all(store, "ada") == 0
 
-    def test_a_balance_beyond_64_bits_is_refused_and_nothing_is_written(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_a_balance_beyond_64_bits_is_refused_and_nothing_is_written(self, kit, store):
         kit.coins.award("ada", LARGEST, idempotency_key="a")
         kit.coins.award("bob", 1, idempotency_key="b")
         before = traces_of(kit, store, "ada"), traces_of(kit, store, "bob")
@@ -118,13 +101,11 @@ class CoinCases(Contract):
 
         assert (traces_of(kit, store, "ada"), traces_of(kit, store, "bob")) == before
 
-    def test_an_amount_that_is_none_is_refused_and_nothing_is_written(
-        self, kit: TestKit, store: Store
-    ) -> None:
+    def test_an_amount_that_is_none_is_refused_and_nothing_is_written(self, kit, store):
         kit.coins.award("ada", 10, idempotency_key="a")
         before = traces_of(kit, store, "ada")
 
-        unfit: list[Any] = [0, -1, True, 1.0, 2**63, "1", None]
+        unfit = [0, -1, True, 1.0, 2**63, "1", None]
         for amount in unfit:
             with pytest.raises(InvalidAmount):
                 kit.coins.award("ada", amount, idempotency_key="k")
@@ -135,9 +116,9 @@ class CoinCases(Contract):
 
         assert traces_of(kit, store, "ada") == before
 
-    def test_a_currency_that_is_not_declared_is_refused(self, kit: TestKit) -> None:
+    def test_a_currency_that_is_not_declared_is_refused(self, kit):
         for currency in ("gold", "Coin", ""):
-            named: Any = {"currency": currency, "idempotency_key": "k"}
+            named = {"currency": currency, "idempotency_key": "k"}
             with pytest.raises(UnknownCurrency):
                 kit.coins.award("ada", 1, **named)
             with pytest.raises(UnknownCurrency):
@@ -151,7 +132,7 @@ class CoinCases(Contract):
 
         assert events_of(kit, "ada") == []
 
-    def test_currencies_are_kept_apart(self, store: Store) -> None:
+    def test_currencies_are_kept_apart(self, store):
         kit = habitkit.testing.kit(store=store, coins=CoinSettings(Economy.without_rewards("gem")))
         kit.coins.award("ada", 3, currency="gem", idempotency_key="g")
         kit.coins.award("ada", 5, idempotency_key="c")
@@ -163,7 +144,7 @@ class CoinCases(Contract):
         with pytest.raises(InsufficientFunds):
             kit.coins.spend("ada", 3, currency="gem", idempotency_key="t")
 
-    def test_a_memo_may_be_any_short_text(self, kit: TestKit) -> None:
+    def test_a_memo_may_be_any_short_text(self, kit):
         memos = [*STRANGE_TEXTS, "", None, "🪙" * 500]
         for n, memo in enumerate(memos):
             kit.coins.award("ada", 1, memo=memo, idempotency_key=f"k{n}")
@@ -174,7 +155,7 @@ class CoinCases(Contract):
             with pytest.raises(InvalidInput):
                 kit.coins.award("ada", 1, memo=unfit, idempotency_key="k")
 
-    def test_numbers_in_metadata_come_back_as_they_were_said(self, kit: TestKit) -> None:
+    def test_numbers_in_metadata_come_back_as_they_were_said(self, kit):
         numbers = [0.1, 1.0, -2.5e-7, 1e15, 9e15 + 0.5, 1e16, -2.5e300, 10**30, 5e-324, -0.0]
 
         said = kit.coins.award("ada", 1, idempotency_key="n", metadata={"n": numbers})
@@ -189,7 +170,7 @@ class CoinCases(Contract):
         assert entry.metadata is not None
         assert [type(number) for number in entry.metadata["n"]] == kinds
 
-    def test_one_key_moves_coins_once(self, kit: TestKit, store: Store) -> None:
+    def test_one_key_moves_coins_once(self, kit, store):
         kit.coins.award("ada", 100, idempotency_key="k")
         spend = kit.coins.spend("ada", 10, memo="hat", idempotency_key="k")
         transfer = kit.coins.transfer("ada", "bob", 10, idempotency_key="k")
@@ -207,15 +188,15 @@ class CoinCases(Contract):
             kit.coins.transfer("ada", "cyd", 10, idempotency_key="k")
         assert conflict.value.differing == ("target",)
 
-    def test_coins_do_not_move_without_a_key(self, kit: TestKit) -> None:
-        unfit: Any = None
+    def test_coins_do_not_move_without_a_key(self, kit):
+        unfit = None
 
         with pytest.raises(InvalidKey):
             kit.coins.award("ada", 1, idempotency_key=unfit)
 
         assert kit.coins.balance("ada").posted == 0
 
-    def test_a_key_that_is_forgotten_never_moves_the_same_coins_twice(self, kit: TestKit) -> None:
+    def test_a_key_that_is_forgotten_never_moves_the_same_coins_twice(self, kit):
         kit.coins.award("ada", 10, idempotency_key="k")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
         assert kit.sweep().counts["old_keys"] == 1
@@ -225,7 +206,7 @@ class CoinCases(Contract):
                 kit.coins.award("ada", amount, idempotency_key="k")
         assert kit.coins.balance("ada").posted == 10
 
-    def test_coins_of_another_owner_do_not_exist(self, kit: TestKit) -> None:
+    def test_coins_of_another_owner_do_not_exist(self, kit):
         award = kit.coins.award("bob", 10, idempotency_key="k")
         hold = kit.coins.reserve("bob", 5, idempotency_key="k")
         kit.coins.award("ada", 10, idempotency_key="k")
@@ -260,11 +241,9 @@ class CoinCases(Contract):
         assert (ada.coins.balance("ada").posted, kit.coins.balance("bob").posted) == (6, 14)
 
 
-class HistoryOfCoinsCases(Contract):
-    """Part of ``CoinsContract``: the wallet's statement."""
-
+class TestStatements:
     @pytest.fixture
-    def entries(self, kit: TestKit) -> list[Entry]:
+    def entries(self, kit):
         """Seven entries of ada's, oldest first; bob has some too."""
         for n in range(1, 8):
             kit.coins.award("ada", n, idempotency_key=f"k{n}")
@@ -272,15 +251,13 @@ class HistoryOfCoinsCases(Contract):
             kit.clock.advance(seconds=1)
         return kit.coins.statement("ada", newest_first=False)
 
-    def test_entries_are_numbered_from_1_and_carry_the_balance(self, entries: list[Entry]) -> None:
+    def test_entries_are_numbered_from_1_and_carry_the_balance(self, entries):
         assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5, 6, 7]
         assert [entry.amount for entry in entries] == [1, 2, 3, 4, 5, 6, 7]
         assert [entry.balance for entry in entries] == [1, 3, 6, 10, 15, 21, 28]
         assert [entry.at for entry in entries] == sorted({entry.at for entry in entries})
 
-    def test_history_comes_newest_first_and_page_by_page(
-        self, kit: TestKit, entries: list[Entry]
-    ) -> None:
+    def test_history_comes_newest_first_and_page_by_page(self, kit, entries):
         backwards = entries[::-1]
 
         assert kit.coins.statement("ada") == backwards
@@ -290,8 +267,8 @@ class HistoryOfCoinsCases(Contract):
         assert kit.coins.statement("ada", after=1) == []
         assert kit.coins.statement("ada", after=99, limit=2) == backwards[:2]
 
-    def test_history_comes_oldest_first_too(self, kit: TestKit, entries: list[Entry]) -> None:
-        def page(after: int | None, limit: int) -> list[Entry]:
+    def test_history_comes_oldest_first_too(self, kit, entries):
+        def page(after, limit):
             return kit.coins.statement("ada", after=after, limit=limit, newest_first=False)
 
         assert page(None, 3) == entries[:3]
@@ -300,7 +277,7 @@ class HistoryOfCoinsCases(Contract):
         assert page(7, 3) == []
         assert page(0, 9) == entries
 
-    def test_an_entry_is_never_dated_before_the_one_before_it(self, kit: TestKit) -> None:
+    def test_an_entry_is_never_dated_before_the_one_before_it(self, kit):
         kit.coins.award("ada", 1, idempotency_key="k1")
         first = kit.clock.now()
         kit.clock.advance(hours=-1)
@@ -308,22 +285,3 @@ class HistoryOfCoinsCases(Contract):
         kit.coins.award("ada", 1, idempotency_key="k2")
 
         assert [entry.at for entry in kit.coins.statement("ada")] == [first, first]
-
-
-def traces_of(kit: TestKit, store: Store, owner: str) -> tuple[Any, ...]:
-    """Return all that moving coins leaves behind with an owner."""
-    accounts = read(store, lambda stores: sorted(stores.port(COINS).accounts((owner,), "coin")))
-    return events_of(kit, owner), kit.coins.statement(owner, limit=1000), accounts
-
-
-def sum_of_all(store: Store, *owners: str) -> int:
-    """Return the sum of all accounts of owners; among all who took part it is zero."""
-
-    def balances(stores: Stores) -> list[int]:
-        return [
-            account.balance
-            for owner in owners
-            for account in stores.port(COINS).accounts((owner,), "coin")
-        ]
-
-    return sum(read(store, balances))

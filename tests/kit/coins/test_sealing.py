@@ -1,9 +1,6 @@
-"""Contract of the sweep's part in the ledger: expired holds and block hashes, bounded, once."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""The sweep's part in the ledger: expired holds and block hashes, bounded, once."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve
@@ -14,21 +11,10 @@ from habitkit.coins.audit.domain.model import AuditReport, Head
 from habitkit.coins.domain.model import Posting
 from habitkit.errors import InvalidInput
 from habitkit.habits.domain.model import Schedule
-from habitkit.testing.contracts._base import Contract
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-
-__all__ = ["SealingCases"]
 
 
-class SealingCases(Contract):
-    """Part of ``CoinsContract``: what the sweep does to the ledger, and an audit that is clean."""
-
-    def test_a_sweep_puts_new_entries_of_wallets_under_block_hashes(self, kit: TestKit) -> None:
+class TestSealing:
+    def test_a_sweep_puts_new_entries_of_wallets_under_block_hashes(self, kit):
         assert not any(kit.sweep().counts.values())
         kit.coins.award("ada", 30, memo="hi", idempotency_key="a")
         kit.coins.transfer("ada", "bob", 10, metadata={"n": 1}, idempotency_key="t")
@@ -47,9 +33,7 @@ class SealingCases(Contract):
         assert sum(len(blocks) for blocks in bobs.blocks.values()) == 2, "the sink has none"
         assert wallet.sealed == 2
 
-    def test_a_sweep_is_bounded_in_wallets_and_holds_and_says_if_there_is_more(
-        self, kit: TestKit
-    ) -> None:
+    def test_a_sweep_is_bounded_in_wallets_and_holds_and_says_if_there_is_more(self, kit):
         kit.coins.post_many([Posting.award(f"owner{n}", 5) for n in range(5)], idempotency_key="b")
         for n in range(5):
             kit.coins.reserve(f"owner{n}", 5, expires_in_seconds=1, idempotency_key="h")
@@ -63,9 +47,7 @@ class SealingCases(Contract):
         assert not reports[-1].more
         assert kit.coins.audit() == AuditReport(accounts=15, entries=30, sealed=15)
 
-    def test_a_wallet_of_more_entries_than_a_block_holds_is_sealed_sweep_by_sweep(
-        self, kit: TestKit
-    ) -> None:
+    def test_a_wallet_of_more_entries_than_a_block_holds_is_sealed_sweep_by_sweep(self, kit):
         kit.coins.post_many([Posting.award("ada", 1)] * 501, idempotency_key="b")
 
         first, second = kit.sweep(), kit.sweep()
@@ -74,7 +56,7 @@ class SealingCases(Contract):
         assert (second.counts["sealed_entries"], second.more) == (1, False)
         assert kit.coins.audit("ada") == AuditReport(accounts=2, entries=1002, sealed=501)
 
-    def test_whatever_happens_the_audit_is_clean(self, kit: TestKit, store: Store) -> None:
+    def test_whatever_happens_the_audit_is_clean(self, kit, store):
         assert kit.coins.audit() == AuditReport(0, 0, 0)
         kit.coins.set_floor("ada", floor=-100)
         gift = kit.coins.transfer("ada", "bob", 90, memo="hi", idempotency_key="t")
@@ -87,9 +69,8 @@ class SealingCases(Contract):
         kit.clock.advance(hours=-1)
         kit.coins.post_many([Posting.award("ada", 1)] * 3, idempotency_key="m")
         kit.clock.advance(hours=2)
-        if "habits" in store.modules:
-            run = kit.habits.create("ada", "Run", Schedule.daily())
-            kit.habits.undo(kit.habits.check_in(run.id).id)
+        run = kit.habits.create("ada", "Run", Schedule.daily())
+        kit.habits.undo(kit.habits.check_in(run.id).id)
         assert kit.coins.audit().ok
         kit.sweep()
 
@@ -106,7 +87,7 @@ class SealingCases(Contract):
 
     # -- heads ---------------------------------------------------------------------------------
 
-    def test_a_head_names_the_end_of_each_chain(self, kit: TestKit) -> None:
+    def test_a_head_names_the_end_of_each_chain(self, kit):
         assert kit.coins.head("ada") == []
         kit.coins.award("ada", 30, idempotency_key="a")
         (empty,) = kit.coins.head("ada")
@@ -128,7 +109,7 @@ class SealingCases(Contract):
             assert kit.coins.audit("ada", heads=heads).ok
             assert kit.coins.audit(heads=heads).ok
 
-    def test_heads_of_other_owners_say_nothing_about_one(self, kit: TestKit) -> None:
+    def test_heads_of_other_owners_say_nothing_about_one(self, kit):
         for owner in ("ada", "bob"):
             kit.coins.award(owner, 30, idempotency_key="a")
         kit.sweep()
@@ -138,7 +119,7 @@ class SealingCases(Contract):
         assert kit.coins.audit("ada", heads=heads).ok
         assert kit.owned_by("ada").coins.audit("ada", heads=heads).ok
 
-    def test_a_wallet_whose_head_was_kept_and_that_is_gone_is_missed(self, kit: TestKit) -> None:
+    def test_a_wallet_whose_head_was_kept_and_that_is_gone_is_missed(self, kit):
         kit.coins.award("ada", 30, idempotency_key="a")
         (head,) = kit.coins.head("ada")
         lost = Head(kit.coins.award("ada", 1, idempotency_key="b").id, "ada", "coin", 3, "00")
@@ -149,15 +130,15 @@ class SealingCases(Contract):
             f"the wallet {lost.account_id} is gone"
         ]
 
-    def test_what_is_no_head_is_refused(self, kit: TestKit) -> None:
-        unfit: list[Any] = ["head", [None], [("a", "coin", 1, "")], 5, None]
+    def test_what_is_no_head_is_refused(self, kit):
+        unfit = ["head", [None], [("a", "coin", 1, "")], 5, None]
         for heads in unfit:
             with pytest.raises(InvalidInput):
                 kit.coins.audit(heads=heads)
 
     # -- the key -------------------------------------------------------------------------------
 
-    def test_with_an_audit_key_the_hashes_are_others(self, store: Store) -> None:
+    def test_with_an_audit_key_the_hashes_are_others(self, store):
         secret = habitkit.testing.kit(store=store, coins=CoinSettings(audit_key=b"s" * 16))
         secret.coins.award("ada", 30, idempotency_key="a")
         secret.coins.award("ada", 30, idempotency_key="b")

@@ -1,11 +1,10 @@
-"""Contract of an economy that changes: for a fact the rules at its receipt hold."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""An economy that changes: for a fact the rules at its receipt hold."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,15 +14,8 @@ from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.coins.store import LEDGER
 from habitkit.habits import HabitCompleted, StreakReached
 from habitkit.habits.domain.model import Schedule
-from habitkit.testing.contracts._base import Contract, read
+from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, events_of
-
-if TYPE_CHECKING:
-    from habitkit.habits.domain.model import Habit
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-
-__all__ = ["EconomyCases"]
 
 HOUR = timedelta(hours=1)
 CHANGE = NOW + HOUR
@@ -46,23 +38,18 @@ OLD, NEW = {"coin": 10, "gem": 2, "xp": 0}, {"coin": 0, "gem": 0, "xp": 7}
 NOTHING = {"coin": 0, "gem": 0, "xp": 0}
 
 
-class EconomyCases(Contract):
-    """Part of ``CoinsContract``, for stores that keep habits too: rules that change."""
-
+class TestChangedEconomies:
     @pytest.fixture
-    def changing(self, store: Store) -> TestKit:
+    def changing(self, store):
         """A kit whose economy changes at nine o'clock."""
-        self.skip_without(store, "habits")
         return habitkit.testing.kit(store=store, coins=CoinSettings(ECONOMY))
 
     @pytest.fixture
-    def swim(self, changing: TestKit) -> Habit:
+    def swim(self, changing):
         """A daily habit of ada's."""
         return changing.habits.create("ada", "Swim", Schedule.daily())
 
-    def test_what_is_received_before_a_change_is_paid_by_the_old_rules(
-        self, changing: TestKit, swim: Habit
-    ) -> None:
+    def test_what_is_received_before_a_change_is_paid_by_the_old_rules(self, changing, swim):
         changing.clock.set(CHANGE - timedelta.resolution)
         changing.habits.check_in(swim.id)
         assert _held(changing) == OLD
@@ -72,9 +59,7 @@ class EconomyCases(Contract):
 
         assert _held(changing) == {"coin": 10, "gem": 2, "xp": 7}
 
-    def test_what_was_paid_by_the_old_rules_is_taken_back_by_them(
-        self, changing: TestKit, swim: Habit
-    ) -> None:
+    def test_what_was_paid_by_the_old_rules_is_taken_back_by_them(self, changing, swim):
         done = changing.habits.check_in(swim.id)
         changing.clock.set(CHANGE)
 
@@ -85,8 +70,8 @@ class EconomyCases(Contract):
         assert _held(changing) == NEW
 
     def test_undoing_the_first_of_two_check_ins_leaves_the_day_to_the_rules_of_the_second(
-        self, changing: TestKit, swim: Habit
-    ) -> None:
+        self, changing, swim
+    ):
         first = changing.habits.check_in(swim.id)
         changing.clock.set(CHANGE)
         second = changing.habits.check_in(swim.id)
@@ -100,9 +85,7 @@ class EconomyCases(Contract):
         changing.habits.undo(second.id)
         assert _held(changing) == NOTHING
 
-    def test_undoing_the_second_of_two_check_ins_changes_nothing(
-        self, changing: TestKit, swim: Habit
-    ) -> None:
+    def test_undoing_the_second_of_two_check_ins_changes_nothing(self, changing, swim):
         changing.habits.check_in(swim.id)
         changing.clock.set(CHANGE)
         second = changing.habits.check_in(swim.id)
@@ -111,8 +94,8 @@ class EconomyCases(Contract):
         assert _held(changing) == OLD
 
     def test_a_check_in_received_by_a_clock_that_went_back_follows_the_old_rules(
-        self, changing: TestKit, swim: Habit
-    ) -> None:
+        self, changing, swim
+    ):
         changing.clock.set(CHANGE)
         late = changing.habits.check_in(swim.id)
         assert _held(changing) == NEW
@@ -125,9 +108,7 @@ class EconomyCases(Contract):
         changing.habits.undo(late.id)
         assert _held(changing) == NOTHING
 
-    def test_a_streak_is_paid_by_the_rules_of_its_last_day(
-        self, changing: TestKit, swim: Habit
-    ) -> None:
+    def test_a_streak_is_paid_by_the_rules_of_its_last_day(self, changing, swim):
         changing.clock.set(CHANGE - timedelta(days=6))
         for _ in range(6):
             changing.habits.check_in(swim.id)
@@ -145,8 +126,7 @@ class EconomyCases(Contract):
         changing.habits.undo(second.id)
         assert _held(changing) == {"coin": 60, "gem": 12, "xp": 0}
 
-    def test_the_order_of_arrival_makes_no_difference(self, store: Store) -> None:
-        self.skip_without(store, "habits")
+    def test_the_order_of_arrival_makes_no_difference(self, store):
         arrivals = [NOW, CHANGE, CHANGE + HOUR]
         outcomes = set()
         for number, order in enumerate(permutations(range(3))):
@@ -162,7 +142,7 @@ class EconomyCases(Contract):
                 kit.habits.undo(facts[undone])
                 kept = read(
                     store,
-                    lambda stores, of=owner: stores.port(LEDGER).entitlements(of, None, 9),  # type: ignore[misc]
+                    partial(_entitlements, owner),
                 )
                 paid = tuple((row.currency, row.amount) for row in kept if row.amount)
                 outcomes.add((undone, tuple(_held(kit, owner).items()), paid))
@@ -170,9 +150,7 @@ class EconomyCases(Contract):
         assert len(outcomes) == 3, "one for each of the facts that may be undone"
         assert {undone: dict(held) for undone, held, _ in outcomes} == {0: NEW, 1: OLD, 2: OLD}
 
-    def test_events_say_when_the_first_check_in_was_received(
-        self, changing: TestKit, swim: Habit
-    ) -> None:
+    def test_events_say_when_the_first_check_in_was_received(self, changing, swim):
         changing.clock.set(CHANGE)
         changing.habits.check_in(swim.id)
 
@@ -180,5 +158,9 @@ class EconomyCases(Contract):
         assert completed.fields["received_at"] == CHANGE.isoformat()
 
 
-def _held(kit: TestKit, owner: str = "ada") -> dict[str, int]:
+def _entitlements(owner, stores):
+    return stores.port(LEDGER).entitlements(owner, None, 9)
+
+
+def _held(kit, owner="ada"):
     return {currency: kit.coins.balance(owner, currency).posted for currency in NOTHING}

@@ -1,43 +1,25 @@
-"""Contract of the audit: whatever is changed behind the ledger's back is named."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+"""The audit: whatever is changed behind the ledger's back is named."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 
-from habitkit.testing.contracts._base import Contract
 from habitkit.testing.contracts._sample_facts import NOW
-from habitkit.testing.contracts._tampering import TamperedLedger, row_of
-
-if TYPE_CHECKING:
-    from habitkit.store import Store
-    from habitkit.testing.contracts._tampering import Row, Tamper
-
-__all__ = ["AuditCases"]
+from tests.kit.coins.tampered_ledger import TamperedLedger, row_of
 
 
-class AuditCases(Contract):
-    """Part of ``CoinsContract``, for stores whose author gives the fixture ``tamper``."""
-
+class TestTampering:
     @pytest.fixture
-    def tamper(self) -> Tamper | None:
-        """Changes rows of the fixture ``store`` by other means than its ports; may be given."""
-        return None
-
-    @pytest.fixture
-    def tampered(self, tamper: Tamper | None, store: Store) -> TamperedLedger:
+    def tampered(self, tamper, store):
         """A ledger with something to tamper with, of which the first four entries are sealed."""
-        if tamper is None:
-            pytest.skip("the author gives no fixture `tamper`")
         return TamperedLedger(tamper, store)
 
-    def test_nothing_is_found_where_nothing_was_touched(self, tampered: TamperedLedger) -> None:
+    def test_nothing_is_found_where_nothing_was_touched(self, tampered):
         assert tampered.findings() == []
 
-    def test_a_wallet_that_cannot_be_sealed_stops_no_other(self, tampered: TamperedLedger) -> None:
+    def test_a_wallet_that_cannot_be_sealed_stops_no_other(self, tampered):
         tampered.kit.coins.award("bob", 1, idempotency_key="b")
         tampered.kit.coins.award("cyd", 1, idempotency_key="c")
         for seq in (5, 6):
@@ -51,16 +33,14 @@ class AuditCases(Contract):
         assert not reports[-1].more
 
     @pytest.mark.parametrize("seq", [1, 5])
-    def test_a_transfer_that_was_dated_otherwise_is_found(
-        self, tampered: TamperedLedger, seq: int
-    ) -> None:
+    def test_a_transfer_that_was_dated_otherwise_is_found(self, tampered, seq):
         tampered.change_transfer(seq, at=NOW.replace(year=2020))
 
         assert tampered.found_at() == seq
 
     # -- the accounts themselves --------------------------------------------------------------
 
-    def test_an_account_that_passes_for_another_is_found(self, tampered: TamperedLedger) -> None:
+    def test_an_account_that_passes_for_another_is_found(self, tampered):
         tampered.kit.coins.spend("ada", 5, idempotency_key="s")
         (sink,) = (a for a in tampered.kit.coins.export("ada").accounts if a.role == "sink")
         tampered.tamper.change("accounts", {"id": sink.id}, {"role": "escrow"})
@@ -70,9 +50,7 @@ class AuditCases(Contract):
         assert problems["escrow", 1] == "a spend gives to no escrow"
         assert problems["sink", None] == "the account is gone"
 
-    def test_a_wallet_that_was_given_to_another_owner_is_found(
-        self, tampered: TamperedLedger
-    ) -> None:
+    def test_a_wallet_that_was_given_to_another_owner_is_found(self, tampered):
         tampered.change_account(owner="eve")
 
         (without,) = tampered.kit.coins.audit("eve").findings
@@ -82,16 +60,12 @@ class AuditCases(Contract):
         assert kept.problem == "the head that was kept is of 'ada', coin"
 
     @pytest.mark.parametrize("changes", [{"at": NOW.replace(year=2030)}, {"debt": 5}], ids=str)
-    def test_what_an_account_says_of_itself_is_compared(
-        self, tampered: TamperedLedger, changes: Row
-    ) -> None:
+    def test_what_an_account_says_of_itself_is_compared(self, tampered, changes):
         tampered.change_account(**changes)
 
         assert [(each.role, each.seq) for each in tampered.findings()] == [("wallet", None)]
 
-    def test_an_account_that_is_gone_with_its_entries_is_missed(
-        self, tampered: TamperedLedger
-    ) -> None:
+    def test_an_account_that_is_gone_with_its_entries_is_missed(self, tampered):
         tampered.kit.coins.reserve("ada", 5, idempotency_key="h")
         (escrow,) = (a for a in tampered.kit.coins.export("ada").accounts if a.role == "escrow")
         tampered.tamper.remove("entries", {"account_id": escrow.id})
@@ -104,12 +78,12 @@ class AuditCases(Contract):
     # -- under a block hash --------------------------------------------------------------------
 
     @pytest.mark.parametrize("seq", [1, 3, 4])
-    def test_a_changed_amount_is_found(self, tampered: TamperedLedger, seq: int) -> None:
+    def test_a_changed_amount_is_found(self, tampered, seq):
         tampered.change_entry(seq, amount=99)
 
         assert tampered.found_at() == seq
 
-    def test_amounts_that_were_changed_to_fit_are_found(self, tampered: TamperedLedger) -> None:
+    def test_amounts_that_were_changed_to_fit_are_found(self, tampered):
         tampered.change_entry(2, amount=12, balance=22)
         tampered.change_entry(3, amount=8)
         for seq, amount in ((2, 12), (3, 8)):
@@ -125,7 +99,7 @@ class AuditCases(Contract):
         ],
         ids=["when", "which transfer"],
     )
-    def test_another_changed_entry_is_found(self, tampered: TamperedLedger, changes: Row) -> None:
+    def test_another_changed_entry_is_found(self, tampered, changes):
         tampered.tamper.insert("transfers", row_of(tampered.transfers[2], id=UUID(int=1)))
         tampered.change_entry(3, **changes)
 
@@ -142,12 +116,12 @@ class AuditCases(Contract):
         ],
         ids=str,
     )
-    def test_changed_words_are_found(self, tampered: TamperedLedger, changes: Row) -> None:
+    def test_changed_words_are_found(self, tampered, changes):
         tampered.change_transfer(3, **changes)
 
         assert tampered.found_at() == 3
 
-    def test_words_that_were_added_are_found(self, tampered: TamperedLedger) -> None:
+    def test_words_that_were_added_are_found(self, tampered):
         tampered.change_transfer(2, memo="there was none")
 
         assert tampered.found_at() == 2
@@ -155,40 +129,38 @@ class AuditCases(Contract):
     @pytest.mark.parametrize(
         "changes", [{"kind": "reward"}, {"source": "eve"}, {"reverses": UUID(int=1)}], ids=str
     )
-    def test_a_changed_fact_of_a_transfer_is_found(
-        self, tampered: TamperedLedger, changes: Row
-    ) -> None:
+    def test_a_changed_fact_of_a_transfer_is_found(self, tampered, changes):
         tampered.change_transfer(2, **changes)
 
         assert tampered.found_at() == 2
 
     @pytest.mark.parametrize("seq", [1, 3])
-    def test_a_missing_entry_is_found(self, tampered: TamperedLedger, seq: int) -> None:
+    def test_a_missing_entry_is_found(self, tampered, seq):
         tampered.remove_entry(seq)
 
         (finding,) = (each for each in tampered.findings() if each.role == "wallet")
         assert (finding.problem, finding.seq) == (f"entry {seq} is missing", seq)
 
-    def test_an_entry_that_was_slipped_in_is_found(self, tampered: TamperedLedger) -> None:
+    def test_an_entry_that_was_slipped_in_is_found(self, tampered):
         tampered.slip_in(3)
 
         assert tampered.found_at() == 3
 
-    def test_a_changed_block_is_found(self, tampered: TamperedLedger) -> None:
+    def test_a_changed_block_is_found(self, tampered):
         tampered.tamper.change(
             "blocks", {"account_id": tampered.wallet.id, "last": 4}, {"hash": b"x"}
         )
 
         assert tampered.found_at() == 3, "the first entry of the block, as all of them are sound"
 
-    def test_a_missing_block_is_found(self, tampered: TamperedLedger) -> None:
+    def test_a_missing_block_is_found(self, tampered):
         tampered.tamper.remove("blocks", {"account_id": tampered.wallet.id, "last": 2})
         assert tampered.found_at() == 1
 
         tampered.tamper.remove("blocks", {"account_id": tampered.wallet.id, "last": 4})
         assert tampered.found_at() == 1
 
-    def test_blocks_made_anew_without_the_key_are_found(self, tampered: TamperedLedger) -> None:
+    def test_blocks_made_anew_without_the_key_are_found(self, tampered):
         tampered.change_entry(2, amount=12, balance=22)
         tampered.change_entry(3, amount=8)
         for seq, amount in ((2, 12), (3, 8)):
@@ -202,24 +174,20 @@ class AuditCases(Contract):
 
     # -- the end of the chain ------------------------------------------------------------------
 
-    def test_a_cut_tail_is_found(self, tampered: TamperedLedger) -> None:
+    def test_a_cut_tail_is_found(self, tampered):
         for seq in (5, 6):
             tampered.remove_entry(seq)
 
         assert tampered.found_at() == 5
 
-    def test_a_tail_that_was_cut_with_its_account_changed_to_fit_is_found(
-        self, tampered: TamperedLedger
-    ) -> None:
+    def test_a_tail_that_was_cut_with_its_account_changed_to_fit_is_found(self, tampered):
         for seq in (4, 5, 6):
             tampered.remove_entry(seq)
         tampered.change_account(seq=3, balance=30)
 
         assert tampered.found_at() == 4, "its block hash is still there"
 
-    def test_a_tail_that_was_cut_with_its_blocks_is_found_by_the_head_that_was_kept(
-        self, tampered: TamperedLedger
-    ) -> None:
+    def test_a_tail_that_was_cut_with_its_blocks_is_found_by_the_head_that_was_kept(self, tampered):
         for seq in (3, 4, 5, 6):
             tampered.remove_entry(seq)
         tampered.tamper.remove("blocks", {"account_id": tampered.wallet.id, "last": 4})
@@ -228,9 +196,7 @@ class AuditCases(Contract):
         assert tampered.found_at(heads=()) is None
         assert tampered.found_at() == 3
 
-    def test_a_chain_that_was_made_anew_is_found_by_the_head_that_was_kept(
-        self, tampered: TamperedLedger
-    ) -> None:
+    def test_a_chain_that_was_made_anew_is_found_by_the_head_that_was_kept(self, tampered):
         tampered.change_entry(2, amount=12, balance=22)
         tampered.change_entry(3, amount=8)
         for seq, amount in ((2, 12), (3, 8)):
@@ -242,7 +208,7 @@ class AuditCases(Contract):
 
     # -- what no block covers ------------------------------------------------------------------
 
-    def test_a_changed_balance_of_an_account_is_found(self, tampered: TamperedLedger) -> None:
+    def test_a_changed_balance_of_an_account_is_found(self, tampered):
         tampered.change_account(balance=99)
 
         wallet, whole = tampered.findings(), tampered.kit.coins.audit().findings
@@ -250,21 +216,19 @@ class AuditCases(Contract):
         assert "holds 99" in wallet[0].problem
         assert any(each.owner is None and "sum to 39" in each.problem for each in whole)
 
-    def test_a_changed_entry_that_no_block_covers_yet_is_found_by_its_sums(
-        self, tampered: TamperedLedger
-    ) -> None:
+    def test_a_changed_entry_that_no_block_covers_yet_is_found_by_its_sums(self, tampered):
         tampered.change_entry(5, balance=51)
 
         assert tampered.found_at() == 5
 
-    def test_an_entry_without_a_second_one_is_found(self, tampered: TamperedLedger) -> None:
+    def test_an_entry_without_a_second_one_is_found(self, tampered):
         tampered.remove_entry(6)
         tampered.change_account(seq=5, balance=50)
 
         whole = tampered.kit.coins.audit().findings
         assert any("transfers have 11 entries" in each.problem for each in whole)
 
-    def test_a_held_amount_that_was_changed_is_found(self, tampered: TamperedLedger) -> None:
+    def test_a_held_amount_that_was_changed_is_found(self, tampered):
         tampered.kit.coins.reserve("ada", 5, idempotency_key="h")
         (escrow,) = (a for a in tampered.kit.coins.export("ada").accounts if a.role == "escrow")
         for table, where in (
@@ -277,9 +241,7 @@ class AuditCases(Contract):
 
     # -- going on ------------------------------------------------------------------------------
 
-    def test_a_sweep_goes_on_after_a_ledger_was_tampered_with(
-        self, tampered: TamperedLedger
-    ) -> None:
+    def test_a_sweep_goes_on_after_a_ledger_was_tampered_with(self, tampered):
         for seq in (5, 6):
             tampered.remove_entry(seq)
         tampered.kit.coins.award("bob", 1, idempotency_key="a")

@@ -1,10 +1,7 @@
 """A ledger, and somebody who changes it behind its back."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import habitkit.testing
@@ -13,48 +10,19 @@ from habitkit.coins.domain.model import Posting
 from habitkit.coins.store import LEDGER
 from habitkit.testing.contracts._base import read
 
-if TYPE_CHECKING:
-    from habitkit.coins.audit.domain.model import Finding, Head
-    from habitkit.coins.domain.model import Transfer
-    from habitkit.store import Store
-    from habitkit.testing import TestKit
-
-__all__ = ["Row", "Tamper", "TamperedLedger", "row_of"]
-
-Row = Mapping[str, Any]
 KEY = b"a secret of 24 bytes ..."
-
-
-class Tamper(Protocol):
-    """Somebody who can write to the store's tables, past the ledger.
-
-    The tables are ``accounts``, ``transfers``, ``entries`` and ``blocks``; their columns are named
-    as the attributes of ``Account``, ``Transfer``, ``Move`` (without ``debt``) and ``Block``.
-    """
-
-    def change(self, table: str, where: Row, changes: Row) -> object:
-        """Change the rows that have these values."""
-        ...
-
-    def remove(self, table: str, where: Row) -> object:
-        """Remove the rows that have these values."""
-        ...
-
-    def insert(self, table: str, row: Row) -> object:
-        """Add a row."""
-        ...
 
 
 class TamperedLedger:
     """A ledger, and means to change it: ada was given 10 coins six times."""
 
-    def __init__(self, tamper: Tamper, store: Store) -> None:
+    def __init__(self, tamper, store):
         """Post six awards; two blocks hold two entries each, the last two are not sealed."""
         self.tamper = tamper
         self.store = store
         self.kit = habitkit.testing.kit(store=store, coins=CoinSettings(audit_key=KEY))
         self.others = habitkit.testing.kit(store=store)
-        self.transfers: list[Transfer] = []
+        self.transfers = []
         for n in range(3):
             awards = [
                 Posting.award("ada", 10),
@@ -68,16 +36,12 @@ class TamperedLedger:
         self.heads = self.kit.coins.head("ada")
         (self.wallet,) = (a for a in self.kit.coins.export("ada").accounts if a.role == "wallet")
 
-    def findings(
-        self, heads: tuple[Head, ...] | None = None, kit: TestKit | None = None
-    ) -> list[Finding]:
+    def findings(self, heads=None, kit=None):
         """Return what an audit of ada finds."""
         trusted = self.heads if heads is None else heads
         return list((kit or self.kit).coins.audit("ada", heads=trusted).findings)
 
-    def found_at(
-        self, heads: tuple[Head, ...] | None = None, kit: TestKit | None = None
-    ) -> int | None:
+    def found_at(self, heads=None, kit=None):
         """Return the entry of ada's wallet that an audit names, or None if it finds nothing."""
         in_wallet = [each for each in self.findings(heads, kit) if each.role == "wallet"]
         assert len(in_wallet) <= 1, in_wallet
@@ -86,23 +50,23 @@ class TamperedLedger:
             assert each.seq is not None, each
         return in_wallet[0].seq if in_wallet else None
 
-    def change_entry(self, seq: int, **changes: Any) -> None:
+    def change_entry(self, seq, **changes):
         """Change an entry of the wallet."""
         self.tamper.change("entries", {"account_id": self.wallet.id, "seq": seq}, changes)
 
-    def change_transfer(self, number: int, **changes: Any) -> None:
+    def change_transfer(self, number, **changes):
         """Change the transfer of an entry of the wallet."""
         self.tamper.change("transfers", {"id": self.transfers[number - 1].id}, changes)
 
-    def change_account(self, **changes: Any) -> None:
+    def change_account(self, **changes):
         """Change the wallet itself."""
         self.tamper.change("accounts", {"id": self.wallet.id}, changes)
 
-    def remove_entry(self, seq: int) -> None:
+    def remove_entry(self, seq):
         """Remove an entry of the wallet."""
         self.tamper.remove("entries", {"account_id": self.wallet.id, "seq": seq})
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self):
         """Return the entries of the wallet as rows."""
         lines = read(self.store, lambda stores: stores.port(LEDGER).lines(self.wallet.id, 0, 100))
         names = ("seq", "transfer_id", "amount", "balance", "at")
@@ -111,7 +75,7 @@ class TamperedLedger:
             for line in lines
         ]
 
-    def slip_in(self, seq: int) -> None:
+    def slip_in(self, seq):
         """Put an award in before an entry, and move the later ones on so that all adds up."""
         new = UUID(int=1)
         self.tamper.insert("transfers", row_of(self.transfers[0], id=new))
@@ -124,7 +88,7 @@ class TamperedLedger:
             self.tamper.insert("entries", row)
         self.change_account(seq=len(rows), balance=10 * len(rows))
 
-    def seal_anew(self, kit: TestKit) -> None:
+    def seal_anew(self, kit):
         """Put a kit's block on the first four entries in place of those that are there."""
         for last in (2, 4):
             self.tamper.remove("blocks", {"account_id": self.wallet.id, "last": last})
@@ -138,7 +102,7 @@ class TamperedLedger:
         self.change_account(seq=6, balance=60)
 
 
-def row_of(transfer: Transfer, **changes: Any) -> Row:
+def row_of(transfer, **changes):
     """Return a transfer as a row."""
     names = ("id", "kind", "source", "target", "currency", "amount", "memo", "at", "metadata")
     return {**{name: getattr(transfer, name) for name in names}, "reverses": None, **changes}
