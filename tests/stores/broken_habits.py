@@ -74,6 +74,21 @@ def drops_freeze_rules(_, stores):
     habits.add = lambda habit: add(evolve(habit, freezes=None))
 
 
+@noticed_by("test_the_words_of_an_owners_habits_are_erased_and_no_others")
+def keeps_tags(_, stores):
+    habits = stores.port(HABITS)
+    erase = habits.erase
+
+    def keep(owner, title):
+        before = habits.of_owner(owner, None, 10**6)
+        erased = erase(owner, title)
+        for habit in before:
+            habits.put(evolve(habits.get(habit.id), tags=habit.tags))
+        return erased
+
+    habits.erase = keep
+
+
 # -- transactions ----------------------------------------------------------------------------------
 
 

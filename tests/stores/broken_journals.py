@@ -122,6 +122,49 @@ def revives_deliveries(_, stores):
     )
 
 
+# -- erasure -------------------------------------------------------------------------------------
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def leaves_words_to_deliver(_, stores):
+    outbox, claim, before = stores.outbox, stores.outbox.claim, {}
+    erase = stores.events.erase
+
+    def remember(owner, words):
+        before.update({it.id: it for it in stores.events.page(owner, None, 10**6)})
+        return erase(owner, words)
+
+    stores.events.erase = remember
+    outbox.claim = lambda *args: [
+        evolve(each, event=before.get(each.event.id, each.event)) for each in claim(*args)
+    ]
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def deletes_messages(_, stores):
+    inbox = stores.inbox
+
+    def delete(owner, _at):
+        places = [place for place in inbox.rows if place[0] == owner]
+        for place in places:
+            inbox._rows.delete(place)
+        return len(places)
+
+    inbox.erase = delete
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def erases_keys_of_all(_, stores):
+    erase = stores.idempotency.erase
+    stores.idempotency.erase = lambda owner: erase(owner) + 0 * erase("bob")
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def keeps_words_it_does_not_know(_, stores):
+    erase = stores.events.erase
+    stores.events.erase = lambda owner, words: erase(owner, {"Cheered": [], **words})
+
+
 # -- messages and keys -----------------------------------------------------------------------------
 
 

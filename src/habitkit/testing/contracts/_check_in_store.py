@@ -45,6 +45,7 @@ class CheckInStoreCases(Contract):
         self, store: Store
     ) -> None:
         add_habits(store, RUN)
+        check_in(store)  # nothing
         check_in(store, ONE)
 
         with pytest.raises(Duplicate):
@@ -187,9 +188,3 @@ class CheckInStoreCases(Contract):
 
         assert read(store, lambda stores: stores.port(HABITS).known(asked)) == {ONE.id}
         assert read(store, lambda stores: stores.port(HABITS).known([])) == set()
-
-    def test_adding_no_check_ins_does_nothing(self, store: Store) -> None:
-        add_habits(store, RUN)
-        check_in(store)
-
-        assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []

@@ -97,6 +97,24 @@ class HabitStoreCases(Contract):
             assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == new
             assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 9)) == [new, WALK]
 
+    def test_the_words_of_an_owners_habits_are_erased_and_no_others(self, store: Store) -> None:
+        bobs = evolve(RUN, id=UUID(int=5), owner="bob")
+        add_habits(store, evolve(RUN, tags=("é",)), bobs)
+        check_in(store, a_check_in(1), a_check_in(2, note=None))
+        check_in(store, a_check_in(3, habit_id=bobs.id, owner="bob"))
+
+        erased = [
+            write(store, lambda stores: locked(stores).port(HABITS).erase("ada", "erased"))
+            for _ in range(2)
+        ]
+
+        assert erased == [2, 0]
+        assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == evolve(RUN, title="erased")
+        kept = [a_check_in(n, note=None) for n in (1, 2)]
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == kept
+        assert read(store, lambda s: s.port(HABITS).get(bobs.id)) == bobs
+        assert read(store, lambda s: s.port(HABITS).notes("bob")) == [(bobs.id, "n3")]
+
 
 class HabitTransactionCases(Contract):
     """Part of ``HabitsContract``: what one transaction writes of habits, it sees or undoes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from habitkit.testing.contracts._erasure import ErasureCases
 from habitkit.testing.contracts._events import EventCases, OutboxCases
 from habitkit.testing.contracts._inbox import IdempotencyStoreCases, InboxCases
 from habitkit.testing.contracts._journal_codecs import JournalCodecs
@@ -21,6 +22,7 @@ class StoreContract(
     InboxCases,
     IdempotencyStoreCases,
     JournalCodecs,
+    ErasureCases,
     StoreRaces,
 ):
     """What every store must hold: transactions, locks, events, messages, keys, races.

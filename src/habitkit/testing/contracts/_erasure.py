@@ -1,0 +1,67 @@
+"""Contract of erasure on the bare ports of the journal: an owner's words go, all else stays."""
+# ruff: noqa: S101 - assert is how a test speaks
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from habitkit.journal.domain.model import EventRow
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._events import append
+from habitkit.testing.contracts._sample_facts import (
+    NOW,
+    Cheered,
+    a_record,
+    days,
+    event_row,
+    message,
+)
+
+if TYPE_CHECKING:
+    from habitkit.store import Store, Stores
+
+__all__ = ["ErasureCases"]
+
+
+class ErasureCases(Contract):
+    """Part of ``StoreContract``: what ``erase`` does to events, messages and keys."""
+
+    def test_the_words_of_an_owner_are_erased_and_no_others(self, store: Store) -> None:
+        append(store, *(event_row(it, 1, deliver=True, n=1, word="hi") for it in ("ada", "bob")))
+        cheered = Cheered("ada", NOW, UUID(int=7), NOW.date(), NOW, "bob")
+        append(store, EventRow(2, 0, cheered, deliver=False))  # of a type without known words
+
+        def fill(stores: Stores) -> None:
+            for owner in ("ada", "bob"):
+                stores.owners.lock(owner)
+                stores.inbox.add(message(owner, "applied", word="hi"))
+                stores.inbox.applied(stores.inbox.waiting(owner, 1)[0], NOW)
+                stores.inbox.add(message(owner, "waits", word="hi"))
+                stores.idempotency.put(a_record(owner))
+
+        def erase(stores: Stores) -> tuple[int, ...]:
+            stores.owners.lock("ada")
+            return (
+                stores.events.erase("ada", {"noted": ["word"], "unseen": ["word"]}),
+                stores.inbox.erase("ada", NOW + days(1)),
+                stores.idempotency.erase("ada"),
+            )
+
+        def found(stores: Stores, owner: str) -> tuple[object, ...]:
+            return (
+                [event.fields for event in stores.events.page(owner, None, 9)],
+                len(stores.inbox.waiting(owner, 9)),
+                stores.idempotency.get(owner, "notes.add", "key"),
+            )
+
+        write(store, fill)
+        assert [write(store, erase) for _ in range(2)] == [(2, 2, 1), (0, 0, 0)]
+
+        erased = ([{"n": 1, "word": ""}, {}], 0, None)
+        assert read(store, lambda s: found(s, "ada")) == erased
+        kept = ([{"n": 1, "word": "hi"}], 1, a_record("bob"))
+        assert read(store, lambda s: found(s, "bob")) == kept
+        claimed = write(store, lambda s: s.outbox.claim(NOW, NOW + days(1), 9))
+        assert sorted(it.event.fields["word"] for it in claimed) == ["", "hi"]
+        assert not write(store, lambda s: s.inbox.add(message("ada", "waits")))
