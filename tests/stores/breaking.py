@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ class Full(StoreContract, HabitsContract, CoinsContract):
     proves = frozenset({"habits", "coins"})
 
 
-def home_of(case) -> Any:
+def home_of(case):
     """Return the class of a case; pytest would collect all cases of the contracts each time."""
     return next(kind for kind in Full.__mro__ if case in vars(kind))
 
@@ -34,16 +33,14 @@ def breaker(namespace, expected):
         """Make a test class of a store that a function breaks, and expect one case to fail."""
 
         def make(breaks):
-            class Broken(home_of(case)):
-                proves = Full.proves
+            @pytest.fixture
+            def store(_):
+                store = MemoryStore()
+                breaks(store, store._stores)
+                return store
 
-                @pytest.fixture
-                def store(self):
-                    store = MemoryStore()
-                    breaks(store, store._stores)
-                    return store
-
-            expect(namespace, expected, f"Test_{breaks.__name__}", Broken, case)
+            broken = type("Broken", (home_of(case),), {"proves": Full.proves, "store": store})
+            expect(namespace, expected, f"Test_{breaks.__name__}", broken, case)
             return breaks
 
         return make
