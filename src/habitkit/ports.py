@@ -17,6 +17,7 @@
 | ``AuditStore`` | what audit, sealing, export and erasure need | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
+| ``LimitsBackend`` | keeps the state of rate limits | none yet: one backend |
 | ``Clock`` | gives the time | none: one method |
 
 A store says in ``modules`` which modules it supports (``habits``, ``coins``), and in
@@ -41,6 +42,7 @@ from habitkit.journal.store import (
     OutboxStore,
     OwnerStore,
 )
+from habitkit.limits.port import LimitsBackend
 from habitkit.store import (
     AsyncHostTransactions,
     AsyncStore,
@@ -61,6 +63,7 @@ __all__ = [
     "HostTransactions",
     "IdempotencyStore",
     "InboxStore",
+    "LimitsBackend",
     "OutboxStore",
     "OwnerStore",
     "Store",

@@ -1,0 +1,182 @@
+"""Rate limits in this process's memory.
+
+Each limit has a table of its own, from subject to TAT, and beside it a list of the table's
+subjects. A cursor goes round all lists, a few places with each key that is new, and drops those
+whose whole burst is there again: so the work of a call is bounded, what is dropped is never live,
+and the memory never grows far beyond what is live. A subject leaves its list nowhere else; a reset
+sets the TAT into the past and leaves the rest to the cursor.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from habitkit.clock import ticks as monotonic_ticks
+from habitkit.errors import InvalidInput
+from habitkit.limits.domain.decision import capped, charged, decision
+from habitkit.limits.errors import TooManyKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from habitkit.limits.domain.decision import Decision
+    from habitkit.limits.domain.limit import Limit
+
+__all__ = ["MemoryLimits"]
+
+_PAST = -(2**63)  # before any instant of any clock
+_STEPS = 2  # of the cursor, for each new key: above 1, or what is dropped lags behind what comes
+_STEPS_WHEN_FULL = 64
+
+
+class MemoryLimits:
+    """Keeps the limits of this process alone, until it ends.
+
+    Args:
+        max_keys: How many keys to keep, each counted once for each limit it is used under; about
+            100 bytes each. A live key is never dropped for a new one: see ``TooManyKeys``.
+        ticks: The clock, in nanoseconds; a monotonic one.
+
+    Raises:
+        InvalidInput: If ``max_keys`` is no positive int.
+    """
+
+    def __init__(
+        self, max_keys: int = 1_000_000, *, ticks: Callable[[], int] = monotonic_ticks
+    ) -> None:
+        if type(max_keys) is not int or max_keys < 1:
+            raise InvalidInput("max_keys", given=max_keys, expected="an int of at least 1")
+        self._max_keys = max_keys
+        self._ticks = ticks
+        self._lock = threading.Lock()
+        self._latest = _PAST
+        self._size = 0
+        self._tables: dict[str, _Table] = {}
+        self._order: list[_Table] = []
+        self._turn = 0  # whose list the cursor is in
+        self._place = 0  # where in that list
+
+    def acquire(self, subject: str, limits: Sequence[Limit], cost: int) -> Decision:
+        """Charge a cost to all limits of a subject, or to none if one of them denies it."""
+        now = self._ticks()
+        with self._lock:
+            if now > self._latest:
+                self._latest = now
+            else:
+                now = self._latest
+            tats = self._read(subject, limits)
+            after = charged(limits, tats, now, cost)
+            if after is None:
+                tats = self._cap(subject, limits, tats, now)
+            else:
+                if _PAST in tats:
+                    self._make_room(subject, limits, tats.count(_PAST), now)
+                for limit, tat in zip(limits, after, strict=True):
+                    self._tables[limit.id].tats[subject] = tat
+        if after is None:
+            return decision(limits, tats, now, cost, allowed=False)
+        return decision(limits, after, now, cost, allowed=True)
+
+    def peek(self, subject: str, limits: Sequence[Limit], cost: int) -> Decision:
+        """Return what ``acquire`` would decide, and charge nothing."""
+        now = self._ticks()
+        with self._lock:
+            now = self._latest = max(now, self._latest)
+            tats = capped(limits, self._read(subject, limits), now)
+        allowed = charged(limits, tats, now, cost) is not None
+        return decision(limits, tats, now, cost, allowed=allowed)
+
+    def reset(self, subject: str) -> None:
+        """Give a subject its whole burst back, under every limit."""
+        with self._lock:
+            for table in self._order:
+                if subject in table.tats:
+                    table.tats[subject] = min(table.tats[subject], self._latest)
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+    def after_fork(self) -> None:
+        """Take a new lock, and count anew what another thread may have been changing."""
+        self._lock = threading.Lock()
+        self._order = list(self._tables.values())
+        self._size = sum(len(table.subjects) for table in self._order)
+        self._turn = self._place = 0
+
+    def _read(self, subject: str, limits: Sequence[Limit]) -> list[int]:
+        """Return a subject's TATs, ``_PAST`` where it has none."""
+        tables = self._tables
+        return [
+            tables[limit.id].tats.get(subject, _PAST) if limit.id in tables else _PAST
+            for limit in limits
+        ]
+
+    def _cap(
+        self, subject: str, limits: Sequence[Limit], tats: Sequence[int], now: int
+    ) -> list[int]:
+        """Cap a subject's TATs, and keep those that this changes."""
+        lower = capped(limits, tats, now)
+        for limit, tat, cap in zip(limits, tats, lower, strict=True):
+            if cap < tat:
+                self._tables[limit.id].tats[subject] = cap
+        return lower
+
+    def _make_room(self, subject: str, limits: Sequence[Limit], count: int, now: int) -> None:
+        """Make places for a subject under the limits where it has none.
+
+        Each write leaves something that the cursor can clean up, should a fork come in between.
+
+        Raises:
+            TooManyKeys: If there is no room for them.
+        """
+        self._sweep(subject, _STEPS * count, now)
+        if self._size + count > self._max_keys:
+            self._sweep(subject, _STEPS_WHEN_FULL, now)
+            if self._size + count > self._max_keys:
+                raise TooManyKeys(self._max_keys)
+        for limit in limits:
+            table = self._tables.get(limit.id)
+            if table is None:
+                table = self._tables[limit.id] = _Table(limit.id)
+                self._order.append(table)
+            if subject not in table.tats:
+                table.subjects.append(subject)
+                self._size += 1
+
+    def _sweep(self, kept: str, steps: int, now: int) -> None:
+        """Move the cursor on, and drop what is back to its whole burst; ``kept`` stays anyway."""
+        for _ in range(steps):
+            if not self._order:
+                return
+            table = self._order[self._turn]
+            subjects, place = table.subjects, self._place
+            if place < len(subjects):
+                found = subjects[place]
+                if found == kept or table.tats.get(found, _PAST) > now:
+                    self._place += 1
+                    continue
+                table.tats.pop(found, None)
+                subjects[place] = subjects[-1]
+                subjects.pop()
+                self._size -= 1
+                continue
+            self._place = 0
+            if subjects:
+                self._turn += 1
+            else:  # the limit is no longer in use
+                del self._tables[table.id]
+                del self._order[self._turn]
+            if self._turn >= len(self._order):
+                self._turn = 0
+
+
+class _Table:
+    """The state of one limit."""
+
+    __slots__ = ("id", "subjects", "tats")
+
+    def __init__(self, limit_id: str) -> None:
+        self.id = limit_id
+        self.subjects: list[str] = []
+        self.tats: dict[str, int] = {}
