@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit.errors import InvalidInput
-from habitkit.limits.domain.key import subject
-from habitkit.limits.domain.limit import several
+from habitkit.limits.domain.key import LONGEST, subject
+from habitkit.limits.domain.limit import parse, several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ class Limiter:
     """
 
     def __init__(self, backend: LimitsBackend) -> None:
+        """Limit by a backend."""
         self._backend = backend
 
     def acquire(
@@ -60,7 +61,13 @@ class Limiter:
                 positive int.
             TooManyKeys: If the backend has no room for another key.
         """
-        return self._backend.acquire(subject(key), several(limits), _cost(cost))
+        # What is usual is checked right here: each further call takes a tenth of the time.
+        if type(key) is not str or not key.isprintable() or not 0 < len(key) <= LONGEST:
+            key = subject(key)
+        if type(cost) is not int or cost < 1:
+            raise InvalidInput("cost", given=cost, expected="an int of at least 1")
+        parsed = parse(limits) if type(limits) is str else several(limits)
+        return self._backend.acquire(key, parsed, cost)
 
     def peek(
         self,
@@ -76,7 +83,9 @@ class Limiter:
             InvalidLimit: As for ``acquire``.
             InvalidInput: As for ``acquire``.
         """
-        return self._backend.peek(subject(key), several(limits), _cost(cost))
+        if type(cost) is not int or cost < 1:
+            raise InvalidInput("cost", given=cost, expected="an int of at least 1")
+        return self._backend.peek(subject(key), several(limits), cost)
 
     def reset(self, key: str | tuple[str, ...]) -> None:
         """Give a key its whole budget back, under every limit.
@@ -111,6 +120,7 @@ class AsyncLimiter:
     """
 
     def __init__(self, backend: LimitsBackend) -> None:
+        """Limit by a backend."""
         self._sync = Limiter(backend)
 
     async def acquire(
@@ -142,9 +152,3 @@ class AsyncLimiter:
     def after_fork(self) -> None:
         """Make the limiter usable in a process that was forked; call it there first of all."""
         self._sync.after_fork()
-
-
-def _cost(value: object) -> int:
-    if type(value) is int and value >= 1:
-        return value
-    raise InvalidInput("cost", given=value, expected="an int of at least 1")

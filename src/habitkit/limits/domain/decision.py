@@ -6,18 +6,18 @@ which the budget is full again. What the TAT is ahead of now is the part of the 
 taken, in nanoseconds. A cost of n moves it on by n emissions; it may be ahead by the tolerance,
 which is ``burst`` emissions, so a burst is exact.
 
-All instants here are integers in nanoseconds of one clock.
+``ahead`` here is always that part: ``max(TAT - now, 0)``, an int. A backend reads it, lets
+``charged`` decide, and writes back ``now + ahead``, all in one atomic step.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from habitkit.limits.domain.limit import Limit
 
-__all__ = ["Decision", "capped", "charged", "decision"]
+__all__ = ["Decision", "allowed", "capped", "charged", "denied", "single"]
 
 _NS = 1_000_000_000
 
@@ -47,68 +47,77 @@ class Decision(NamedTuple):
         return self.allowed
 
 
-def charged(limits: Sequence[Limit], tats: Sequence[int], now: int, cost: int) -> list[int] | None:
-    """Return each limit's TAT after a cost is charged to all; None if one of them denies it.
+def charged(limits: Sequence[Limit], ahead: Sequence[int], cost: int) -> list[int] | None:
+    """Return how far ahead each limit is once a cost is charged to all; None if one denies it.
 
     Args:
         limits: The limits.
-        tats: The TAT of each; in the past if nothing of its budget is taken.
-        now: The instant.
-        cost: How many, at least 1.
+        ahead: How far ahead each of them is.
+        cost: How many to charge, at least 1.
     """
-    after = []
-    for limit, tat in zip(limits, tats, strict=True):
-        moved = (tat if tat > now else now) + limit.emission_ns * cost
-        if moved - now > limit.tolerance_ns:
-            return None
-        after.append(moved)
-    return after
+    after = [was + limit.emission_ns * cost for limit, was in zip(limits, ahead, strict=True)]
+    denies = any(now > limit.tolerance_ns for limit, now in zip(limits, after, strict=True))
+    return None if denies else after
 
 
-def capped(limits: Sequence[Limit], tats: Sequence[int], now: int) -> list[int]:
-    """Return TATs of which none is ahead by more than its limit's tolerance.
+def capped(limits: Sequence[Limit], ahead: Sequence[int]) -> list[int]:
+    """Return how far ahead limits are, at most by their tolerance.
 
-    One is, if a named limit was made smaller: its keys then wait as the new numbers say.
+    One is further ahead if it has a name and was made smaller. Whoever uses it then waits as long
+    as its new numbers say, and a backend keeps that.
     """
-    return [min(tat, now + limit.tolerance_ns) for limit, tat in zip(limits, tats, strict=True)]
+    return [min(now, limit.tolerance_ns) for limit, now in zip(limits, ahead, strict=True)]
 
 
-def decision(
-    limits: Sequence[Limit], tats: Sequence[int], now: int, cost: int, *, allowed: bool
-) -> Decision:
-    """Return the decision that follows from what ``charged`` said.
+def single(limit: Limit, ahead: int) -> Decision:
+    """Return the decision that allows something under one limit.
+
+    Args:
+        limit: The limit.
+        ahead: How far ahead it is left.
+    """
+    remaining = (limit.tolerance_ns - ahead) // limit.emission_ns
+    # Called by its name, the class takes twice as long, and every request of a host comes by here.
+    return tuple.__new__(Decision, (True, limit, remaining, 0.0, ahead / _NS))
+
+
+def allowed(limits: Sequence[Limit], ahead: Sequence[int]) -> Decision:
+    """Return the decision that allows something, about the limit of which least remains.
 
     Args:
         limits: The limits.
-        tats: The TAT of each, as it is left.
-        now: The instant.
+        ahead: How far ahead each of them is left.
+    """
+    return min(map(single, limits, ahead), key=_remaining)
+
+
+def denied(limits: Sequence[Limit], ahead: Sequence[int], cost: int) -> Decision:
+    """Return the decision that denies a cost, about the limit that does so for longest.
+
+    Args:
+        limits: The limits, of which one at least denies it.
+        ahead: How far ahead each of them is.
         cost: How many were asked for.
-        allowed: Whether they were.
     """
-    if not allowed:
-        return _denied(limits, tats, now, cost)
-    scarcest, remaining, reset = limits[0], -1, 0
-    for limit, tat in zip(limits, tats, strict=True):
-        ahead = tat - now if tat > now else 0
-        left = (limit.tolerance_ns - ahead) // limit.emission_ns
-        if left < remaining or remaining < 0:
-            scarcest, remaining, reset = limit, left, ahead
-    # Half the time of the call by its name, and every request of a host comes by here.
-    return tuple.__new__(Decision, (True, scarcest, remaining, 0.0, reset / _NS))
+    longest, most, its = limits[0], -1, 0
+    for limit, now in zip(limits, ahead, strict=True):
+        wait = now + limit.emission_ns * cost - limit.tolerance_ns
+        if cost > limit.burst:
+            return _denial(limit, now, None)
+        if wait > most:
+            longest, most, its = limit, wait, now
+    return _denial(longest, its, most / _NS)
 
 
-def _denied(limits: Sequence[Limit], tats: Sequence[int], now: int, cost: int) -> Decision:
-    denials = []
-    for limit, tat in zip(limits, tats, strict=True):
-        ahead = max(tat - now, 0)
-        taken = ahead + limit.emission_ns * cost
-        if taken > limit.tolerance_ns:
-            wait = math.inf if cost > limit.burst else (taken - limit.tolerance_ns) / _NS
-            left = (limit.tolerance_ns - ahead) // limit.emission_ns
-            denials.append(Decision(False, limit, left, wait, ahead / _NS))  # noqa: FBT003 - named by the class
-    longest = max(denials, key=_wait)
-    return longest._replace(retry_after_seconds=None) if _wait(longest) == math.inf else longest
+def _denial(limit: Limit, ahead: int, retry_after_seconds: float | None) -> Decision:
+    return Decision(
+        allowed=False,
+        limit=limit,
+        remaining=(limit.tolerance_ns - ahead) // limit.emission_ns,
+        retry_after_seconds=retry_after_seconds,
+        reset_after_seconds=ahead / _NS,
+    )
 
 
-def _wait(denial: Decision) -> float:
-    return denial.retry_after_seconds or 0.0
+def _remaining(decision: Decision) -> int:
+    return decision.remaining

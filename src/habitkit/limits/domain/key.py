@@ -5,9 +5,11 @@ from __future__ import annotations
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
 
-__all__ = ["subject"]
+__all__ = ["LONGEST", "subject"]
 
-_LONGEST = 500
+LONGEST = 500
+"""Of how many characters a key has at most."""
+
 _MOST_PARTS = 8
 _PARTS = "\x1f"  # the unit separator begins a subject of several parts, and no other
 
@@ -24,19 +26,16 @@ def subject(key: object) -> str:
     Raises:
         InvalidInput: If it is not.
     """
-    if type(key) is str and 0 < len(key) <= _LONGEST and key.isprintable():
+    if type(key) is str and 0 < len(key) <= LONGEST and key.isprintable():
         return key
-    parts = key if type(key) is tuple else (key,)
-    if (
-        1 <= len(parts) <= _MOST_PARTS
-        and all(isinstance(part, str) and part and storable(part) for part in parts)
-        and sum(map(len, parts)) <= _LONGEST
-    ):
-        if len(parts) == 1 and not parts[0].startswith(_PARTS):
-            return str(parts[0])
-        return _PARTS + "".join(f"{len(part)}:{part}" for part in parts)
+    parts: tuple[object, ...] = key if type(key) is tuple else (key,)
+    texts = [part for part in parts if isinstance(part, str) and part and storable(part)]
+    if 1 <= len(texts) == len(parts) <= _MOST_PARTS and sum(map(len, texts)) <= LONGEST:
+        if len(texts) == 1 and not texts[0].startswith(_PARTS):
+            return texts[0]
+        return _PARTS + "".join(f"{len(text)}:{text}" for text in texts)
     expected = (
-        f"a text or a tuple of 1 to {_MOST_PARTS} texts, none empty, 1 to {_LONGEST} characters in "
+        f"a text or a tuple of 1 to {_MOST_PARTS} texts, none empty, 1 to {LONGEST} characters in "
         "all, valid UTF-8 without NUL"
     )
     raise InvalidInput("key", given=key, expected=expected)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 
 from attrs import field, frozen
 
@@ -86,7 +85,7 @@ class Limit:
             expected = "one that comes back within 100 years at the limit's rate"
             raise InvalidLimit("burst", given=most, expected=expected)
         identity = f"{rate}/{seconds}/{most}" if name is None else name
-        init: Any = self.__attrs_init__  # type: ignore[attr-defined]
+        init = getattr(self, "__attrs_init__")  # noqa: B009 - made by attrs, pyright misses it
         init(rate, per, most, name, seconds, emission, emission * most, identity)
 
 
