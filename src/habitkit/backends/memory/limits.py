@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryLimits"]
 
 _PAST = -(2**63)  # before any instant of any clock
-_STEPS = 2  # of the cursor, for each new key: above 1, or what is dropped lags behind what comes
+_STEPS = 4  # of the cursor, for each new key: enough to look at two, each alone in its list
 _STEPS_WHEN_FULL = 64
 
 
@@ -148,16 +148,14 @@ class MemoryLimits:
         Each write leaves something that the cursor can clean up, should a fork come in between.
 
         Raises:
-            TooManyKeys: If there is no room for them.
+            TooManyKeys: If there are no places for them.
         """
-        tables = [self._tables.get(limit.id) for limit in limits]
-        count = sum(table is None or subject not in table.tats for table in tables)
-        if not count:
+        if not self._missing(subject, limits):
             return
-        self._sweep(subject, _STEPS * count, now)
-        if self._size + count > self._max_keys:
-            self._sweep(subject, _STEPS_WHEN_FULL, now)
-            if self._size + count > self._max_keys:
+        self._sweep(_STEPS * len(limits), now)  # which may take the subject too, where it is free
+        if self._size + self._missing(subject, limits) > self._max_keys:
+            self._sweep(_STEPS_WHEN_FULL, now)
+            if self._size + self._missing(subject, limits) > self._max_keys:
                 raise TooManyKeys(self._max_keys)
         for limit in limits:
             table = self._tables.get(limit.id)
@@ -168,8 +166,13 @@ class MemoryLimits:
                 table.subjects.append(subject)
                 self._size += 1
 
-    def _sweep(self, kept: str, steps: int, now: int) -> None:
-        """Move the cursor on, and drop what is back to its whole burst; ``kept`` stays anyway."""
+    def _missing(self, subject: str, limits: Sequence[Limit]) -> int:
+        """Return under how many limits a subject has no place."""
+        tables = [self._tables.get(limit.id) for limit in limits]
+        return sum(table is None or subject not in table.tats for table in tables)
+
+    def _sweep(self, steps: int, now: int) -> None:
+        """Move the cursor on, and drop what is back to its whole burst."""
         for _ in range(steps):
             if not self._order:
                 return
@@ -177,7 +180,7 @@ class MemoryLimits:
             subjects, place = table.subjects, self._place
             if place < len(subjects):
                 found = subjects[place]
-                if found == kept or table.tats.get(found, _PAST) > now:
+                if table.tats.get(found, _PAST) > now:
                     self._place += 1
                     continue
                 table.tats.pop(found, None)

@@ -20,6 +20,7 @@ from habitkit.limits.domain.limit import Limit
 __all__ = ["Decision", "allowed", "capped", "charged", "denied", "single"]
 
 _NS = 1_000_000_000
+_new = tuple.__new__
 
 
 class Decision(NamedTuple):
@@ -78,7 +79,7 @@ def single(limit: Limit, ahead: int) -> Decision:
     """
     remaining = (limit.tolerance_ns - ahead) // limit.emission_ns
     # Called by its name, the class takes twice as long, and every request of a host comes by here.
-    return tuple.__new__(Decision, (True, limit, remaining, 0.0, ahead / _NS))
+    return _new(Decision, (True, limit, remaining, 0.0, ahead / _NS))
 
 
 def allowed(limits: Sequence[Limit], ahead: Sequence[int]) -> Decision:
