@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from habitkit.backends.memory import MemoryLimits
@@ -173,6 +173,10 @@ KEYS = st.one_of(PARTS, st.lists(PARTS, min_size=1, max_size=3).map(tuple))
 
 
 @given(KEYS, KEYS)
+@example(("a:a", "1"), ("a", "a:1"))
+@example(("a", "11"), ("a", "1", "1"))
+@example(("a", "b"), "\x1f1:a1:b")
+@example(("a",), "a")
 def test_no_key_spells_another(one, other):
     def parts(key):
         return key if isinstance(key, tuple) else (key,)
@@ -537,6 +541,16 @@ def test_the_number_of_keys_is_a_positive_int(max_keys):
 # -- threads, forks, async -----------------------------------------------------------------------
 
 
+@pytest.fixture
+def eager_threads():
+    """Let threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("eager_threads")
 @pytest.mark.parametrize("limits", ["1/d", "1/d; 5/d"])
 def test_eight_threads_get_each_key_exactly_once(limits):
     limiter = Limiter(MemoryLimits())
