@@ -1,4 +1,12 @@
-"""Errors of the limits module."""
+"""The errors of limits.
+
+    InvalidInput
+    └── InvalidLimit
+    StoreError
+    └── TooManyKeys
+
+A denial is no error: it is a ``Decision`` that is false.
+"""
 
 from __future__ import annotations
 
