@@ -45,7 +45,9 @@ def mirrored(new_store, examples, **more):
 # -- the package's stores ----------------------------------------------------------------------
 
 
-def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite):
+@pytest.mark.parametrize("examples", [25, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.timeout(600)
+def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite, examples):
     numbers = count()
     engines: list[Engine] = []
 
@@ -57,7 +59,7 @@ def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite):
         ready_sqlite(engine)
         return SqlStore(engine)
 
-    mirrored(new_store, 60)
+    mirrored(new_store, examples)
     engines.pop().dispose()
 
 
@@ -72,7 +74,7 @@ def test_sqlite_in_memory_does_what_memory_does(ready_sqlite):
         ready_sqlite(engine)
         return SqlStore(engine)
 
-    mirrored(new_store, 20)
+    mirrored(new_store, 10)
     engines.pop().dispose()
 
 
@@ -83,7 +85,7 @@ def test_postgresql_does_what_memory_does(postgres_with_tables, ready_postgres_u
         postgres_with_tables[1].exec_driver_sql(EMPTY)
         return SqlStore(engine)
 
-    mirrored(new_store, 20)
+    mirrored(new_store, 10)
     engine.dispose()
 
 

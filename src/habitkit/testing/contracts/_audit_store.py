@@ -72,10 +72,12 @@ class AuditStoreCases(LedgerFixture):
         audited_ledger.move(22, MINT, WALLET, 1)
         gems = SampleLedger(audited_ledger.store, *GEMS)
         gems.move(30, GEMS[0], GEMS[1], 2, currency="gem")
+        gems.state[WALLET.id] = audited_ledger.state[WALLET.id]
+        gems.move(31, WALLET, GEMS[1], 5)  # what no caller does, and the sums show
 
         sums = read(audited_ledger.store, lambda stores: stores.port(AUDIT).sums())
 
-        assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
+        assert sums == [Sum("coin", -5, -5, 7, 4), Sum("gem", 5, 5, 3, 1)]
         numbers = [number for each in sums for number in astuple(each)[1:]]
         assert all(type(number) is int for number in numbers)
 

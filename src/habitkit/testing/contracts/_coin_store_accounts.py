@@ -118,7 +118,7 @@ class AccountCases(LedgerFixture):
 
         assert change(-50) == (-50, 0, 7)
         assert change(7) == (7, 0, 7)
-        for floor, debt in ((8, 0), (10, 2), (LARGEST, 0)):
+        for floor, debt in ((8, 0), (10, 2), (LARGEST, 0), (-50, -1)):
             with pytest.raises(IntegrityError):
                 change(floor, debt)
         assert change(10, 3) == (10, 3, 7)
@@ -173,6 +173,7 @@ class AccountCases(LedgerFixture):
         wrong = [
             [*one, two[0], two[1]._replace(seq=3)],
             [*one, two[0], two[1]._replace(seq=1)],
+            [one[0], one[1]._replace(balance=2)],
             two,
         ]
 

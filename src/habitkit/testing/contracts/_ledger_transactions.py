@@ -105,7 +105,7 @@ class LedgerTransactionCases(Contract):
 
         assert write(posted.store, work) == [[23], released, [30], 7]
 
-    @pytest.mark.parametrize("end", ["transaction", "savepoint"])
+    @pytest.mark.parametrize("end", ["rolled back", "in a savepoint"])
     def test_what_is_undone_leaves_nothing_in_the_ledger(
         self, posted: SampleLedger, end: str
     ) -> None:
@@ -125,7 +125,7 @@ class LedgerTransactionCases(Contract):
 
         _undone_and_done(posted.store, _ledger, change, end)
 
-    @pytest.mark.parametrize("end", ["transaction", "savepoint"])
+    @pytest.mark.parametrize("end", ["rolled back", "in a savepoint"])
     def test_what_is_undone_leaves_nothing_under_a_block_hash(
         self, posted: SampleLedger, end: str
     ) -> None:
@@ -199,7 +199,7 @@ def _undone_and_done(
 
     before = read(store, state)
     with suppress(Stopped):
-        write(store, in_savepoint if end == "savepoint" else stopped)
+        write(store, in_savepoint if end == "in a savepoint" else stopped)
     assert read(store, state) == before
 
     write(store, change)

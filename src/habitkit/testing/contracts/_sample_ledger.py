@@ -162,7 +162,7 @@ class LedgerFixture(Contract):
     @pytest.fixture
     def sample_ledger(self, store: Store) -> SampleLedger:
         """Ada's mint and wallet, and bob's wallet."""
-        return SampleLedger(store, MINT, WALLET, BOBS)
+        return SampleLedger(store, WALLET, BOBS, MINT)
 
 
 def balances_of(store: Store, owner: str, currency: str = "coin") -> dict[str, int]:
