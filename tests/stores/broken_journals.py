@@ -131,7 +131,8 @@ def leaves_words_to_deliver(_, stores):
     erase = stores.events.erase
 
     def remember(owner, words):
-        before.update({it.id: it for it in stores.events.page(owner, None, 10**6)})
+        for event in stores.events.page(owner, None, 10**6):
+            before.setdefault(event.id, event)
         return erase(owner, words)
 
     stores.events.erase = remember

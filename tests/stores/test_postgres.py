@@ -19,7 +19,7 @@ from habitkit.testing.contracts import (
 )
 from tests.kit.smoke import KitSmoke
 from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
-from tests.stores.hosts import SYNC, AsyncConnections, AsyncScopedSessions, AsyncSessions
+from tests.stores.hosts import AsyncConnections, AsyncSessions, Connections, Sessions
 
 
 class OnPostgres(Contract):
@@ -66,7 +66,7 @@ class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
     def store(self, engine):
         return SqlStore(engine)
 
-    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
+    @pytest.fixture(params=[Connections, Sessions], ids=lambda kind: kind.__name__)
     def host(self, request, engine):
         return request.param(engine)
 
@@ -102,14 +102,10 @@ class OnPostgresAsync(OnPostgres):
         return AsyncSqlStore(async_engine)  # to close it would close the engine
 
 
-class TestPsycopgAsync(OnPostgresAsync, AsyncDriverCases):
-    pass
-
-
-class TestPsycopgAsyncInHostTransactions(OnPostgresAsync, AsyncHostTransactionsContract):
-    @pytest.fixture(params=[AsyncConnections, AsyncScopedSessions], ids=lambda kind: kind.__name__)
-    def host(self, request, async_engine):
-        return request.param(async_engine)
+class TestPsycopgAsync(OnPostgresAsync, AsyncDriverCases, AsyncHostTransactionsContract):
+    @pytest.fixture
+    def host(self, async_engine):
+        return AsyncConnections(async_engine)
 
 
 class TestAsyncpg(OnPostgresAsync, AsyncDriverCases, AsyncHostTransactionsContract):

@@ -18,7 +18,7 @@ from habitkit.testing.contracts import (
     StoreContract,
 )
 from tests.stores.driver_cases import AsyncDriverCases, DriverCases, ExtremeValues
-from tests.stores.hosts import AsyncSessions, Sessions
+from tests.stores.hosts import AsyncScopedSessions, ScopedSessions, Sessions
 
 
 class InFile(Contract):
@@ -73,7 +73,7 @@ class TestSqliteInMemory(DriverCases, HostTransactionsContract):
 
     @pytest.fixture
     def host(self, engine):
-        return Sessions(engine)
+        return ScopedSessions(engine)
 
 
 class TestThreadedSqlite(InFile, AsyncDriverCases, AsyncHostTransactionsContract):
@@ -84,5 +84,5 @@ class TestThreadedSqlite(InFile, AsyncDriverCases, AsyncHostTransactionsContract
     @pytest.fixture
     def host(self, url, engine, loop_thread):
         aiosqlite = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
-        yield AsyncSessions(aiosqlite)
+        yield AsyncScopedSessions(aiosqlite)
         loop_thread.run(aiosqlite.dispose())
