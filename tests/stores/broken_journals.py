@@ -127,7 +127,8 @@ def revives_deliveries(_, stores):
 
 @noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
 def leaves_words_to_deliver(_, stores):
-    outbox, claim, before = stores.outbox, stores.outbox.claim, {}
+    outbox, claim = stores.outbox, stores.outbox.claim
+    before: dict[str, object] = {}
     erase = stores.events.erase
 
     def remember(owner, words):
