@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncHabitKit", "HabitKit"]
 
 
-def rebuild(settings: KitSettings) -> Steps[RebuildReport]:
+def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
     """Compute all snapshots of habits from the facts, and replace those stored ones that differ.
 
     Each transaction is one owner's; others go on meanwhile.
@@ -54,7 +54,7 @@ class _Kit(EveryOwner[M]):
         return RelayService(self._runner)
 
     sweep = workflow(sweep)
-    rebuild = workflow(rebuild)
+    rebuild = workflow(_rebuild)
     refresh = workflow(refresh)
 
 
