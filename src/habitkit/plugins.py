@@ -23,9 +23,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from importlib.metadata import EntryPoint
 
+    from habitkit.limits.port import LimitsBackend
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["GROUP", "OWN", "entry_points", "naming_extras", "open_async_store", "open_store"]
+__all__ = [
+    "GROUP",
+    "OWN",
+    "entry_points",
+    "memory_limits",
+    "naming_extras",
+    "open_async_store",
+    "open_store",
+]
 
 GROUP = "habitkit.backends"
 
@@ -82,6 +91,12 @@ def naming_extras() -> Iterator[None]:
         if extra is None:
             raise
         raise MissingExtra(module, extra) from error
+
+
+def memory_limits() -> LimitsBackend:
+    """Return the limits backend of a kit that was given none: in this process's memory."""
+    found: LimitsBackend = import_module(OWN["memory"]).MemoryLimits()
+    return found
 
 
 def entry_points(*, group: str) -> Iterable[EntryPoint]:
