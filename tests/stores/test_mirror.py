@@ -45,7 +45,7 @@ def mirrored(new_store, examples, **more):
 # -- the package's stores ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("examples", [25, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [25, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.timeout(600)
 def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite, examples):
     numbers = count()
