@@ -140,15 +140,15 @@ def _missing(event: Event) -> str | None:
     at: object = event.at
     key: object = event.key
     if event.type in vocabulary():
-        return "a class whose name is none of habitkit's own"
+        return "a class whose name is not that of a habitkit event"
     if len(event.type) > LONGEST_TYPE or not storable(event.type):
-        return f"a type of at most {LONGEST_TYPE} characters"
+        return f"a class name of at most {LONGEST_TYPE} characters"
     if not isinstance(at, datetime) or at.utcoffset() is None or not is_storable(at):
-        return "`at` to be an aware datetime of the years 2 to 9998"
+        return "`at` to be an aware datetime in the years 2 to 9998"
     if not (key is None or (isinstance(key, str) and storable(key))):
-        return "`key` to be a text, valid UTF-8 without NUL, or None"
+        return "`key` to be a string, valid UTF-8 without NUL, or None"
     if not _keepable(event_fields(event)):
-        return "fields that JSON can hold, texts in valid UTF-8 without NUL"
+        return "fields that JSON can represent, strings in valid UTF-8 without NUL"
     return None
 
 
@@ -196,7 +196,7 @@ def _plain(value: object) -> object:
         return {"type": type(value).__name__, **own}
     if has(type(value)):
         return {name: getattr(value, name) for name in _all_fields(type(value))}
-    msg = f"{type(value).__name__} cannot be kept as JSON: {value!r}"
+    msg = f"cannot represent a {type(value).__name__} as JSON: {value!r}"
     raise TypeError(msg)
 
 

@@ -94,7 +94,9 @@ class Background:
                 try:
                     drive(resident.refresh(settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
-                    _log.warning("cannot refresh %r; what it has stays in use", name, exc_info=True)
+                    _log.warning(
+                        "cannot refresh %r; its old data stays in use", name, exc_info=True
+                    )
 
 
 class AsyncBackground:
@@ -138,4 +140,6 @@ class AsyncBackground:
                 try:
                     await drive_async(resident.refresh(settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
-                    _log.warning("cannot refresh %r; what it has stays in use", name, exc_info=True)
+                    _log.warning(
+                        "cannot refresh %r; its old data stays in use", name, exc_info=True
+                    )

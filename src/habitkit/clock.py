@@ -71,7 +71,7 @@ def storable_instant(value: object, what: str = "at") -> datetime:
     at = instant(value, what)
     if is_storable(at):
         return at
-    raise InvalidInstant(what, given=value, expected="an instant of the years 2 to 9998")
+    raise InvalidInstant(what, given=value, expected="an instant in the years 2 to 9998")
 
 
 def is_storable(at: datetime) -> bool:

@@ -81,7 +81,7 @@ def parse_id(value: object, what: str) -> UUID:
             return UUID(value)
         except ValueError:
             pass
-    raise InvalidId(what, given=value, expected="a UUID or its text")
+    raise InvalidId(what, given=value, expected="a UUID, or one as a string")
 
 
 def owner(value: object) -> str:
@@ -93,7 +93,8 @@ def owner(value: object) -> str:
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and storable(value):
         if not value.startswith(_OUR_OWN):
             return value
-        raise InvalidOwner("owner", given=value, expected=f"a name that begins without {_OUR_OWN}")
+        expected = f"a string that does not start with the reserved {_OUR_OWN!r}"
+        raise InvalidOwner("owner", given=value, expected=expected)
     raise InvalidOwner("owner", given=value, expected=_A_NAME)
 
 

@@ -154,7 +154,7 @@ def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict
             continue
         if name not in taken:
             expected = ", ".join(sorted({*_FRAME, *taken}))
-            msg = f"no option {name!r}; expected one of {expected}"
+            msg = f"unknown option {name!r}; expected one of {expected}"
             raise TypeError(msg)
         kind = taken[name].settings
         if value is None or kind is None:

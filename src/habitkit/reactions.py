@@ -77,9 +77,9 @@ def on(
         raise TypeError(msg)
     if is_coroutine_function(run):
         msg = (
-            f"expected a plain function (tx, owner, events) last, got {run!r}: nobody would await "
-            "it inside the transaction; a subscriber, made by subscribe(...), may be a coroutine "
-            "function in an async kit"
+            f"expected a plain function (tx, owner, events) last, got {run!r}: a reaction runs "
+            "inside the transaction and is not awaited; in an async kit, use subscribe(...) for a "
+            "coroutine function"
         )
         raise TypeError(msg)
     return Reaction(tuple(types), run)
@@ -121,7 +121,7 @@ def _expect_own_name(kind: type[Event]) -> None:
         raise InvalidEvent(
             "event class",
             given=kind,
-            expected=f"another name than {kind.__name__}, which is that of an event of habitkit's",
+            expected=f"a class name other than {kind.__name__}, the name of a habitkit event",
         )
 
 

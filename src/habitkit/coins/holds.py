@@ -127,7 +127,9 @@ def settle(tx: Transaction, hold_id: UUID | str, amount: int | None = None) -> H
     hold = _locked(tx, hold_id)
     wanted = hold.amount if amount is None else amount
     if wanted > hold.amount:
-        raise InvalidAmount("amount", given=amount, expected=f"at most the {hold.amount} held")
+        raise InvalidAmount(
+            "amount", given=amount, expected=f"at most the amount of the hold, {hold.amount}"
+        )
     if hold.state == "settled" and hold.settled == wanted:
         return hold
     return end_hold(tx, rules.hold_to_end(hold, tx.now), "settled", wanted)

@@ -167,5 +167,5 @@ def json_metadata(value: object) -> dict[str, Any] | None:
         raise InvalidInput(
             "metadata",
             given=value,
-            expected=f"JSON values by name, {_LARGEST_METADATA} bytes at most, or None",
+            expected=f"a JSON object of at most {_LARGEST_METADATA} bytes, or None",
         ) from error

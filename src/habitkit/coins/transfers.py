@@ -258,9 +258,11 @@ def _checked(tx: Transaction, order: Order) -> Order:
     tx.own(ids.owner(source))
     if kind == "transfer":
         if ids.owner(target) == source:
-            raise InvalidInput("target", given=target, expected="another owner than the source")
+            raise InvalidInput("target", given=target, expected="an owner other than the source")
     elif target != source:
-        raise InvalidInput("target", given=target, expected=f"the source itself, to {kind}")
+        raise InvalidInput(
+            "target", given=target, expected=f"the same owner as the source, for kind {kind!r}"
+        )
     rules.amount(order.amount)
     rules.currency(order.currency, tx.settings(CoinSettings).economy)
     rules.memo(order.memo)

@@ -150,11 +150,11 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
     """
     tx.own(ids.owner(owner))
     if not isinstance(habit_ids, (list, tuple)) or not 0 < len(habit_ids) <= _MOST_PLACES:
-        expected = f"1 to {_MOST_PLACES} ids of habits"
+        expected = f"a list of 1 to {_MOST_PLACES} ids of habits"
         raise InvalidHabit("habit_ids", given=habit_ids, expected=expected)
     wanted = [ids.parse_id(habit_id, "habit_ids") for habit_id in habit_ids]
     if len(set(wanted)) < len(wanted):
-        raise InvalidHabit("habit_ids", given=habit_ids, expected="each habit once")
+        raise InvalidHabit("habit_ids", given=habit_ids, expected="ids without duplicates")
     tx.lock(owner)
     positions = {habit_id: position for position, habit_id in enumerate(wanted)}
     habits = {habit_id: tx.port(HABITS).get(habit_id) for habit_id in wanted}

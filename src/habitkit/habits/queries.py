@@ -142,7 +142,7 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
     """
     wanted = _day(day, "day")
     if wanted == date.max:
-        raise InvalidHabit("day", given=day, expected=f"a day before {date.max}, the last there is")
+        raise InvalidHabit("day", given=day, expected=f"a day before {date.max}")
     return explanation(_history_of(tx, habit_id, wanted), wanted)
 
 

@@ -52,7 +52,7 @@ def rebuild(
     if owner is None:
         return _rebuild(tx, lookup.get(tx, habit_id))
     if habit_id is not None:
-        raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
+        raise InvalidHabit("habit_id", given=habit_id, expected="None if an owner is given")
     tx.own(ids.owner(owner))
     return _together(
         _rebuild(tx, habit) for habit in tx.port(HABITS).of_owner(owner, None, lookup.MOST_HABITS)

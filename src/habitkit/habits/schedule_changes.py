@@ -61,7 +61,7 @@ def change_schedule(
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit, first = history.habit, start or history.today
         if first < history.today:
-            expected = f"today, {history.today}, or later: the past is not rewritten"
+            expected = f"today, {history.today}, or a later day"
             raise InvalidHabit("effective_day", given=first, expected=expected)
         before = history.version_on(first)
         new = (schedule or before.schedule, goal or before.goal)

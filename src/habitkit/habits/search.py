@@ -89,7 +89,7 @@ def _words(text: object) -> list[str]:
         from habitkit.habits.domain.words import words  # noqa: PLC0415 - it knows all alphabets
 
         return words(text)
-    expected = f"a text of at most {_LONGEST_TEXT} characters, or None"
+    expected = f"a string of at most {_LONGEST_TEXT} characters, or None"
     raise InvalidHabit("text", given=text, expected=expected)
 
 

@@ -107,7 +107,7 @@ def open_export(path: str | os.PathLike[str]) -> Iterator[ExportFiles]:
     try:
         status = place.stat()
     except (OSError, ValueError):
-        refuse(label, None, "there is no such file or folder, or it cannot be read")
+        refuse(label, None, "the file or folder does not exist or cannot be read")
     if stat.S_ISDIR(status.st_mode):
         yield _folder(place, label)
         return

@@ -253,7 +253,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
             try:
                 rules.credit(entry.day, today, tx.now, zone(name), clock.day_start)
             except DayOutOfRange as error:
-                reason = f"{error}; it is {today} in {name}, is that the owner's zone?"
+                reason = f"{error}; today is {today} in {name}, check the owner's time zone"
                 if entry.file is None:  # made by the host, who knows it by the habit's name
                     refuse(habit.name, None, reason)
                 refuse(entry.file, entry.line, reason)
@@ -277,21 +277,21 @@ def _title(habit: LoopHabit) -> str:
 
 
 def _remarks(habit: LoopHabit) -> tuple[str, ...]:
-    """Say what an import simplifies or leaves behind."""
+    """Describe what an import simplifies or leaves out."""
     remarks = []
     if habit.numerator < habit.denominator:
         remarks.append(
             f"due on {habit.numerator} of {habit.denominator} days in Loop; "
-            "taken as due every day for now"
+            "imported as due every day"
         )
     if habit.archived:
-        remarks.append("archived in Loop; active here")
+        remarks.append("archived in Loop; imported as active")
     if habit.numerical:
-        remarks.append("measured in Loop; a day is done or not done here, the amounts stay behind")
+        remarks.append("measured in Loop; imported as done or not done, without amounts")
     if skipped := sum(entry.value is LoopValue.SKIP for entry in habit.entries):
-        remarks.append(f"skipped days are taken as not done for now: {skipped}")
+        remarks.append(f"skipped days imported as not done: {skipped}")
     if notes := sum(entry.notes is not None for entry in habit.entries):
-        remarks.append(f"notes that stay behind: {notes}")
+        remarks.append(f"notes not imported: {notes}")
     if len(habit.name) > _LONGEST_TITLE:
-        remarks.append(f"the name is cut after {_LONGEST_TITLE} characters")
+        remarks.append(f"the name was truncated to {_LONGEST_TITLE} characters")
     return tuple(remarks)

@@ -112,7 +112,7 @@ def _event_type(value: object) -> str:
             "type",
             given=value,
             expected=(
-                f"1 to {_codec.LONGEST_TYPE} printable characters, none of habitkit's own types"
+                f"1 to {_codec.LONGEST_TYPE} printable characters, not the type of a habitkit event"
             ),
         )
     return value
@@ -124,5 +124,5 @@ def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
         return _codec.json_object(value, _LARGEST_FIELDS)
     except (TypeError, ValueError) as error:
         raise InvalidEvent(
-            "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
+            "fields", given=value, expected=f"a JSON object of at most {_LARGEST_FIELDS} bytes"
         ) from error

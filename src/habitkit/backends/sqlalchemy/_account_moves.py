@@ -34,7 +34,7 @@ class AccountMove:
         """
         last = self.last
         if (last.seq + 1, last.balance + move.amount) != (move.seq, move.balance):
-            msg = f"entry {move.seq} of account {move.account_id} follows no other"
+            msg = f"entry {move.seq} of account {move.account_id} has no entry before it"
             raise IntegrityError(msg)
         self.last = move
 

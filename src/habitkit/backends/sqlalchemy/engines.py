@@ -89,7 +89,7 @@ def open_url(
     """
     parsed = _parsed(url)
     if schema is not None and parsed.get_backend_name() == "sqlite":
-        msg = f"schema: a SQLite file has none; expected a PostgreSQL URL or None, got {schema!r}"
+        msg = f"schema: expected None, since SQLite has no schemas, got {schema!r}"
         raise ConfigurationError(msg)
     if asynchronous:
         return _open_async(parsed, schema)
@@ -181,8 +181,8 @@ def _parsed(url: str) -> URL:
         parsed = parsed.set(drivername=parsed.drivername.lower())
     if parsed is None or "@" in (parsed.host or ""):  # what is left of a password with a bare @
         msg = (
-            "cannot read the database's URL; expected for example sqlite:///habits.db or "
-            "postgresql://user@host/database, with %40 for an @ in the password"
+            "cannot parse the database URL; expected for example sqlite:///habits.db or "
+            "postgresql://user@host/database, with an @ in the password written as %40"
         )
         raise ConfigurationError(msg)
     if parsed.get_backend_name() not in _BACKENDS:
@@ -198,8 +198,8 @@ def _expect_no_host(url: URL) -> None:
         return
     file = "/".join(part for part in (url.host, url.database) if part) or "habits.db"
     msg = (
-        f"expected three slashes before the name of an SQLite file, as in sqlite:///{file}, "
-        "and four before a path from the root, got two"
+        f"expected three slashes before a relative path to an SQLite file, as in sqlite:///{file}, "
+        "or four before an absolute path, got two"
     )
     raise ConfigurationError(msg)
 
@@ -215,6 +215,6 @@ def _expect_driver(url: URL, *drivers: str) -> None:
     if driver and driver not in drivers:
         msg = (
             f"expected the driver {' or '.join(drivers)} here, got {url.drivername!r}; "
-            "asyncpg and aiosqlite go with AsyncHabitKit"
+            "asyncpg and aiosqlite work with AsyncHabitKit only"
         )
         raise ConfigurationError(msg)

@@ -75,7 +75,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     if not isinstance(untyped, (list, tuple)) or not all(
         isinstance(each, Head) for each in untyped
     ):
-        raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
+        raise InvalidInput("heads", given=heads, expected="a list of results of head()")
     expected: dict[UUID, list[Head]] = {}
     for each in heads:
         if owner in {None, each.owner}:
@@ -100,12 +100,14 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         entries += checker.entries
         sealed += checker.sealed
     findings += [
-        Finding("the account is gone", owner=of, currency=currency, role=role)
+        Finding("the account is missing", owner=of, currency=currency, role=role)
         for of, role, currency in partners
         if (of, role, currency) not in there
     ]
     findings += [
-        Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
+        Finding(
+            f"the wallet {lost.account_id} is missing", owner=lost.owner, currency=lost.currency
+        )
         for lost, *_ in expected.values()
     ]
     return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))

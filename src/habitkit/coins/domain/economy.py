@@ -29,7 +29,7 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 def _derived(_: object, __: object, value: Any) -> None:
     """A reward is taken back by its event's key, so there must be one."""
     if not (isinstance(value, type) and issubclass(value, Event)) or value.key is Event.key:
-        raise InvalidEvent("on", given=value, expected="a class of events with a key of its own")
+        raise InvalidEvent("on", given=value, expected="an Event class that defines a key")
 
 
 def _payable(_: object, __: object, value: Any) -> None:
@@ -41,7 +41,9 @@ def _payable(_: object, __: object, value: Any) -> None:
 def _named(_: object, __: object, value: Any) -> None:
     """It is part of a key that must be found again."""
     if not isinstance(value, str) or not value or not storable(value):
-        raise InvalidInput("name", given=value, expected="a text, valid UTF-8 without NUL")
+        raise InvalidInput(
+            "name", given=value, expected="a non-empty string, valid UTF-8 without NUL"
+        )
 
 
 def _declared(_: object, __: object, value: Any) -> None:
@@ -50,7 +52,7 @@ def _declared(_: object, __: object, value: Any) -> None:
         raise InvalidInput(
             "currencies",
             given=value,
-            expected=f"a set of texts of 1 to {_LONGEST_CURRENCY} characters",
+            expected=f"a set of strings of 1 to {_LONGEST_CURRENCY} characters",
         )
 
 
@@ -141,11 +143,15 @@ class Economy:
             places = [(rule.on, rule.name) for rule in rule_set.rules]
             if len(set(places)) < len(places):
                 raise InvalidInput(
-                    "rules", given=rule_set.rules, expected="one name a rule on an event"
+                    "rules",
+                    given=rule_set.rules,
+                    expected="a different name for each rule on the same event",
                 )
         since = [rule_set.since for rule_set in self.rule_sets]
         if since != sorted(set(since)):
-            raise InvalidInput("changes", given=since, expected="rising instants, each once")
+            raise InvalidInput(
+                "changes", given=since, expected="instants in ascending order, without duplicates"
+            )
 
     @cached_property
     def rule_sets(self) -> tuple[RuleSet, ...]:

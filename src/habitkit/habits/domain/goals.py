@@ -54,10 +54,11 @@ class Goal:
         needed = bounds.get(self.kind, (False, False))
         if (_bound("low", self.low), _bound("high", self.high)) != needed:
             both = f"low {self.low}, high {self.high}"
-            raise InvalidHabit("goal", given=both, expected=f"the bounds of {self.kind}")
+            expected = f"{_bounds_of(needed)} for the kind {self.kind!r}"
+            raise InvalidHabit("goal", given=both, expected=expected)
         if self.low is not None and self.high is not None and self.low > self.high:
             both = f"{self.low} to {self.high}"
-            raise InvalidHabit("between", given=both, expected="the smaller amount first")
+            raise InvalidHabit("between", given=both, expected="low not above high")
         if self.kind == "at_least" and not self.low:
             raise InvalidHabit("at_least", given=self.low, expected="an amount above 0")
         _text("unit", self.unit)
@@ -120,14 +121,16 @@ class Goal:
         """
         reached = self.kind in {"done", "at_least"}
         if schedule.kind == "rolling" and not reached:
-            raise InvalidHabit("goal", given=self.kind, expected="done or at_least with rolling()")
+            expected = "'done' or 'at_least' for a rolling schedule"
+            raise InvalidHabit("goal", given=self.kind, expected=expected)
         if schedule.after_done and (not reached or self.turns):
             expected = (
-                "done, or at_least folding by sum or max, where the last day it was done counts"
+                "'done', or 'at_least' with fold 'sum' or 'max', for a schedule anchored at the "
+                "last done day"
             )
             raise InvalidHabit("goal", given=f"{self.kind} by {self.fold}", expected=expected)
         if schedule.kind == "quota" and schedule.n > 1 and self.kind in {"avoid", "at_most"}:
-            expected = "a quota of 1 for a goal that is met by doing little"
+            expected = f"a quota of 1 for the goal {self.kind!r}"
             raise InvalidHabit("n", given=schedule.n, expected=expected)
 
     @property
@@ -138,8 +141,16 @@ class Goal:
 
 def _text(what: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > _LONGEST_UNIT or not storable(value):
-        expected = f"a text of at most {_LONGEST_UNIT} characters, valid UTF-8 without NUL"
+        expected = f"a string of at most {_LONGEST_UNIT} characters, valid UTF-8 without NUL"
         raise InvalidHabit(what, given=value, expected=expected)
+
+
+def _bounds_of(needed: tuple[bool, bool]) -> str:
+    """Describe which of ``low`` and ``high`` a kind of goal takes."""
+    return " and ".join(
+        f"{bound} {'an amount' if taken else 'None'}"
+        for bound, taken in zip(("low", "high"), needed, strict=True)
+    )
 
 
 def _bound(what: str, value: object) -> bool:

@@ -282,7 +282,7 @@ def _check(marks: object, *, frequency: object, start: object, end: object, targ
             raise InvalidHabit("marks", given=value, expected=f"ints from -1 to {int(most)}")
     last = _date("end", end)
     if start is not None and _date("start", start) > last:
-        raise InvalidHabit("start", given=start, expected=f"no day after the end, {last}")
+        raise InvalidHabit("start", given=start, expected=f"a day not after the end, {last}")
 
 
 def _whole(what: str, value: object, most: int) -> None:
@@ -294,6 +294,6 @@ def _date(what: str, value: object) -> date:
     if isinstance(value, datetime) or not isinstance(value, date):
         raise InvalidHabit(what, given=value, expected="a date")
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        expected = f"a date of the years {_FIRST_YEAR} to {_LAST_YEAR}"
+        expected = f"a date in the years {_FIRST_YEAR} to {_LAST_YEAR}"
         raise InvalidHabit(what, given=value, expected=expected)
     return value

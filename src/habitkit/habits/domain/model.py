@@ -35,7 +35,7 @@ _MOST_FREEZES = 1000
 
 def _naive_time(_: object, __: object, value: object) -> None:
     if not isinstance(value, time) or value.tzinfo is not None:
-        raise InvalidHabit("day_start", given=value, expected="a time without a zone")
+        raise InvalidHabit("day_start", given=value, expected="a time without a time zone")
 
 
 def _a_weekday(_: object, __: object, value: object) -> None:

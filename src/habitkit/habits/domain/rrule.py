@@ -39,7 +39,7 @@ def recurrence(rule: str, start: date) -> rrule:
         from dateutil import rrule  # noqa: PLC0415 - an extra
     except ImportError:
         raise MissingExtra("dateutil", "rrule") from None
-    expected = "a rule of RFC 5545 such as FREQ=MONTHLY;BYDAY=1MO, of days or longer"
+    expected = "an RFC 5545 rule with a period of days or longer, such as FREQ=MONTHLY;BYDAY=1MO"
     if "DTSTART" in rule.upper() or "\n" in rule:
         raise InvalidHabit("rule", given=rule, expected=f"{expected}, without DTSTART")
     try:

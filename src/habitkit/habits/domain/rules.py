@@ -70,7 +70,7 @@ def title(value: object) -> str:
     raise InvalidHabit(
         "title",
         given=value,
-        expected=f"1 to {_LONGEST_TITLE} characters, not all blank, valid UTF-8 without NUL",
+        expected=f"1 to {_LONGEST_TITLE} characters, not only whitespace, valid UTF-8 without NUL",
     )
 
 
@@ -107,7 +107,7 @@ def amount_for(goal: Goal, value: float) -> None:
         InvalidHabit: If it is 0 and the goal is ``done`` or ``avoid``.
     """
     if not value and goal.kind in {"done", "avoid"}:
-        expected = f"an amount above 0 for a goal of {goal.kind}"
+        expected = f"an amount above 0 for the goal {goal.kind!r}"
         raise InvalidHabit("amount", given=value, expected=expected)
 
 
@@ -122,7 +122,7 @@ def tags(value: object) -> tuple[str, ...]:
         if all(isinstance(tag, str) and _is_tag(tag) for tag in unique):
             return tuple(unique)
     expected = (
-        f"up to {_MOST_TAGS} texts of 1 to {_LONGEST_TAG} characters, not all blank, "
+        f"up to {_MOST_TAGS} strings of 1 to {_LONGEST_TAG} characters, not only whitespace, "
         "valid UTF-8 without NUL"
     )
     raise InvalidHabit("tags", given=value, expected=expected)
@@ -140,18 +140,19 @@ def possible(schedule: object, goal: object) -> None:
         MissingExtra: If the schedule needs python-dateutil and it is not installed.
     """
     if not isinstance(schedule, Schedule):
-        raise InvalidHabit("schedule", given=schedule, expected="a Schedule, as Schedule.daily()")
+        expected = "a Schedule such as Schedule.daily()"
+        raise InvalidHabit("schedule", given=schedule, expected=expected)
     if not isinstance(goal, Goal):
-        raise InvalidHabit("goal", given=goal, expected="a Goal, as Goal.done()")
+        raise InvalidHabit("goal", given=goal, expected="a Goal such as Goal.done()")
     goal.fit(schedule)
     if schedule.kind == "rrule":
         start = schedule.anchor or _SOME_DAY
         if "BYEASTER" in schedule.rule.upper():
-            expected = "a rule of RFC 5545, which knows no BYEASTER"
+            expected = "an RFC 5545 rule, which cannot contain BYEASTER"
             raise InvalidHabit("rule", given=schedule.rule, expected=expected)
         if next_day(schedule.rule, start, start) is None:
             raise InvalidHabit(
-                "rule", given=schedule.rule, expected=f"one that recurs after {start}"
+                "rule", given=schedule.rule, expected=f"a rule that recurs on or after {start}"
             )
 
 
@@ -236,7 +237,7 @@ def when_done(at: datetime, now: datetime) -> datetime:
             a hundred years ago.
     """
     if not -timedelta(days=MAX_BACKDATE_DAYS + 1) <= at - now <= _CLOCK_SKEW:
-        expected = f"an instant not later than now, {now}, and of the last hundred years"
+        expected = f"an instant of the last hundred years and not later than now, {now}"
         raise InvalidInstant("at", given=at, expected=expected)
     return at
 

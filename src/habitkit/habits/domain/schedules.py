@@ -74,7 +74,7 @@ class Schedule:
         _one_of("kind", self.kind, _KINDS)
         _one_of("month_end", self.month_end, ("clamp", "skip"))
         if self.kind == "weekdays" and not self.on:
-            raise InvalidHabit("weekdays", given=self.on, expected=f"some of {_WEEKDAYS}")
+            raise InvalidHabit("weekdays", given=self.on, expected=f"at least one of {_WEEKDAYS}")
         if self.kind == "quota":
             most = _DAYS_OF_PERIOD[_one_of("per", self.unit, _DAYS_OF_PERIOD)]
         else:
@@ -85,7 +85,9 @@ class Schedule:
         _whole("n", self.n, most)
         for number in (*self.on, *(() if self.week_start is None else (self.week_start,))):
             if type(number) is not int or not 0 <= number < len(_WEEKDAYS):
-                raise InvalidHabit("weekday", given=number, expected="Monday as 0, Sunday as 6")
+                raise InvalidHabit(
+                    "weekday", given=number, expected="an int from 0 (Monday) to 6 (Sunday)"
+                )
         if self.anchor is not None:
             _date("anchor", self.anchor)
         if self.kind == "rrule":
@@ -251,7 +253,7 @@ def weekday(what: str, name: object) -> int:
 
 def _rule(rule: object) -> None:
     if not isinstance(rule, str) or not 0 < len(rule) <= _LONGEST_RULE:
-        expected = f"a rule of RFC 5545 of at most {_LONGEST_RULE} characters"
+        expected = f"an RFC 5545 rule of at most {_LONGEST_RULE} characters"
         raise InvalidHabit("rule", given=rule, expected=expected)
     # The rule itself is read where its days are counted, which needs python-dateutil.
 
@@ -262,7 +264,7 @@ def _window(window: object) -> None:
     match window:
         case (time(tzinfo=None) as start, time(tzinfo=None) as end) if start != end:
             return
-    expected = "two different wall times without a zone, or None"
+    expected = "two different times without a time zone, or None"
     raise InvalidHabit("window", given=window, expected=expected)
 
 
@@ -274,7 +276,7 @@ def _season(season: object) -> None:
             *last
         ):
             return
-    expected = "the first and the last (month, day), or None"
+    expected = "the first and the last day, each as (month, day), or None"
     raise InvalidHabit("season", given=season, expected=expected)
 
 

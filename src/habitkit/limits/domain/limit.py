@@ -71,18 +71,18 @@ class Limit:
         """
         seconds = _period_seconds(per)
         if type(rate) is not int or not 0 <= rate <= seconds * _NS:
-            expected = f"an int from 0 to {seconds * _NS} per {per}, which is 10**9 a second"
+            expected = f"an int from 0 to {seconds * _NS} (10**9 per second) for the period {per}"
             raise InvalidLimit("rate", given=rate, expected=expected)
         if burst is not None and (type(burst) is not int or burst < 1):
             raise InvalidLimit("burst", given=burst, expected="an int of at least 1, or None")
         if name is not None and not (type(name) is str and _NAME.fullmatch(name)):
-            expected = "1 to 50 of A-Z, a-z, 0-9, '_', '.' and '-', a letter first, or None"
+            expected = "1 to 50 of A-Z, a-z, 0-9, '_', '.' and '-', starting with a letter, or None"
             raise InvalidLimit("name", given=name, expected=expected)
         # Of a rate of 0 the burst is 0 too, so that any cost is above it.
         most = 0 if rate == 0 else rate if burst is None else burst
         emission = -(-seconds * _NS // (rate or 1))
         if emission * most > _LONGEST_NS:
-            expected = "one that comes back within 100 years at the limit's rate"
+            expected = "a burst that refills within 100 years at the limit's rate"
             raise InvalidLimit("burst", given=most, expected=expected)
         identity = f"{rate}/{seconds}/{most}" if name is None else name
         init = getattr(self, "__attrs_init__")  # noqa: B009 - made by attrs, pyright misses it
@@ -113,7 +113,7 @@ def parse(text: str) -> tuple[Limit, ...]:
         50
     """
     if len(text) > _LONGEST_TEXT:
-        expected = f"a text of at most {_LONGEST_TEXT} characters"
+        expected = f"a string of at most {_LONGEST_TEXT} characters"
         raise InvalidLimit("limits", given=text, expected=expected)
     limits = []
     for part in text.split(";"):
@@ -136,7 +136,7 @@ def several(limits: object) -> tuple[Limit, ...]:
         return (limits,)
     if isinstance(limits, list | tuple) and all(isinstance(limit, Limit) for limit in limits):
         return _together(tuple(limits))
-    raise InvalidLimit("limits", given=limits, expected="a text, a Limit, or a list of Limits")
+    raise InvalidLimit("limits", given=limits, expected="a string, a Limit, or a list of them")
 
 
 def _together(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
@@ -146,5 +146,5 @@ def _together(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
         expected = f"1 to {_MOST_LIMITS} limits"
         raise InvalidLimit("limits", given=limits, expected=expected)
     if len({limit.id for limit in distinct}) < len(distinct):
-        raise InvalidLimit("limits", given=limits, expected="limits of different names")
+        raise InvalidLimit("limits", given=limits, expected="limits with different names")
     return distinct

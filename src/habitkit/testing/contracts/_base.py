@@ -100,4 +100,4 @@ def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
 
 def missing(what: str) -> NoReturn:
     """Fail the test of an author who has not given a fixture."""
-    pytest.fail(f"a subclass of a contract gives the fixture {what}", pytrace=False)
+    pytest.fail(f"a subclass of a contract must define the fixture {what}", pytrace=False)

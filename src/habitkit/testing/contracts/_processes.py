@@ -56,7 +56,7 @@ class Worker:
             AssertionError: If something went wrong with its job, or it stands still.
         """
         if not self._line.poll(LIMIT_SECONDS):
-            msg = f"a process has said nothing for {LIMIT_SECONDS:g} s"
+            msg = f"a process sent no message for {LIMIT_SECONDS:g} s"
             raise AssertionError(msg)
         try:
             said, error = self._line.recv()
