@@ -113,7 +113,7 @@ def memo(value: object) -> str | None:
     raise InvalidInput(
         "memo",
         given=value,
-        expected=f"a string of at most {_LONGEST_MEMO} characters, valid UTF-8 without NUL, or None",
+        expected=f"at most {_LONGEST_MEMO} characters, valid UTF-8 without NUL, or None",
     )
 
 
