@@ -1,4 +1,4 @@
-"""Values to JSON text and back, for what a store keeps without looking inside.
+"""Encoding of values as JSON text and back, for columns that a store does not interpret.
 
 Writing is on the path of every action and uses the standard library alone. Reading structured
 results back is rare and uses cattrs, which is imported when it is first needed.
@@ -142,7 +142,7 @@ def _missing(event: Event) -> str | None:
     if event.type in vocabulary():
         return "a class whose name is not that of a habitkit event"
     if len(event.type) > LONGEST_TYPE or not storable(event.type):
-        return f"a class name of at most {LONGEST_TYPE} characters"
+        return f"a type of at most {LONGEST_TYPE} characters"
     if not isinstance(at, datetime) or at.utcoffset() is None or not is_storable(at):
         return "`at` to be an aware datetime in the years 2 to 9998"
     if not (key is None or (isinstance(key, str) and storable(key))):
@@ -196,7 +196,7 @@ def _plain(value: object) -> object:
         return {"type": type(value).__name__, **own}
     if has(type(value)):
         return {name: getattr(value, name) for name in _all_fields(type(value))}
-    msg = f"cannot represent a {type(value).__name__} as JSON: {value!r}"
+    msg = f"cannot represent a value of type {type(value).__name__} as JSON: {value!r}"
     raise TypeError(msg)
 
 

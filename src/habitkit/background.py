@@ -1,4 +1,4 @@
-"""Refreshing a kit's residents at their intervals, in a thread or in a task."""
+"""Refreshing a kit's resident objects at their intervals, in a thread or in a task."""
 
 from __future__ import annotations
 

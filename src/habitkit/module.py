@@ -1,4 +1,4 @@
-"""What a module of habitkit says about itself, and the list of all of them.
+"""The description of a module, and the list of all modules.
 
 A module is a folder with a ``module.py`` that holds its description, ``MODULE``. From the
 descriptions a kit collects the classes of events it knows, what a sweep does, what is exported and
@@ -30,7 +30,7 @@ _NAMES = ("journal", "habits", "coins")
 
 
 Sweeper: TypeAlias = "Callable[[KitSettings, int], Steps[Swept]]"
-"""Does what the passing of time causes: ``(settings, limit) -> steps`` of bounded work."""
+"""Does the work that becomes due with time: ``(settings, limit) -> steps``, bounded."""
 
 
 class Module:
@@ -56,7 +56,7 @@ class Module:
         return {}
 
     def resident(self, settings: KitSettings) -> Resident | None:  # noqa: ARG002
-        """Make what lives as long as the kit, such as a snapshot that is polled from the store."""
+        """Make the module's resident object, such as a snapshot that is polled from the store."""
         return None
 
     def forget(self, tx: Transaction, owner: str) -> int:  # noqa: ARG002

@@ -1,4 +1,4 @@
-"""What a kit is given, checked, and what it gives to each of its transactions."""
+"""The options of a kit, their validation, and the settings that its transactions use."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _FRAME = ("clock", "reactions", "subscribers")
 
 @frozen(slots=False)  # cached properties need a __dict__
 class KitSettings:
-    """What a kit gives to each of its transactions.
+    """The settings of a kit that its transactions use.
 
     Attributes:
         clock: Gives ``tx.now``.
@@ -65,7 +65,7 @@ class KitSettings:
         own_events: The host's classes of events by name, as far as its reactions name them.
         of_modules: The settings of modules, by their class; one that is missing has its default.
         supported: The names of the modules and optional ports that the store supports.
-        residents: What lives as long as the kit.
+        residents: The resident objects, which live as long as the kit.
     """
 
     clock: Clock = field(factory=SystemClock)
@@ -99,7 +99,7 @@ class KitSettings:
 def make_settings(
     store: Store | AsyncStore, options: KitOptions, *, asynchronous: bool = False
 ) -> KitSettings:
-    """Put together what a kit, of either mode, gives to its transactions.
+    """Validate the options of a kit and return its settings.
 
     Args:
         store: Where facts are kept; it says which modules it supports.
@@ -169,7 +169,7 @@ def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict
 
 
 def _expect_store(store: object) -> None:
-    """Refuse what is no store."""
+    """Refuse an object that is not a store."""
     if isinstance(store, str):
         msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
         raise ConfigurationError(msg)

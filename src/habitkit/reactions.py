@@ -1,4 +1,4 @@
-"""Who reacts to what, in stated order: the only place where modules meet.
+"""Reactions and subscribers; the only file in which modules meet.
 
 A reaction runs inside the transaction of the action that caused the event and under the lock of the
 event's owner; it never locks a second owner (``tx.send`` leaves a message for one). A subscriber
@@ -126,7 +126,7 @@ def _expect_own_name(kind: type[Event]) -> None:
 
 
 def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
-    """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
+    """Return the built-in reactions: they pay rewards and take them back."""
     from habitkit.coins.settings import CoinSettings  # noqa: PLC0415 - only where there is a kit
 
     rewarded = settings.of(CoinSettings).economy.rewarded

@@ -67,4 +67,4 @@ def test_a_wallet_that_the_sweep_was_made_to_forget_is_found(engine: Engine, kit
     (finding,) = kit.coins.audit().findings
 
     assert (finding.owner, finding.role, finding.seq) == ("ada", "wallet", 1)
-    assert finding.problem == "entries after 0 are not sealed, and no sweep knows of it"
+    assert finding.problem == "entries after 0 are not sealed, and not queued for sealing"

@@ -90,7 +90,7 @@ def test_a_broken_store_is_noticed(said, test):
 
 
 def test_an_author_who_forgets_a_fixture_is_delivered_so(said):
-    assert "a subclass of a contract gives the fixture `store`" in said
+    assert "a subclass of a contract must define the fixture `store`" in said
 
 
 def test_a_failing_assertion_shows_its_values(said):

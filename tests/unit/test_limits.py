@@ -195,7 +195,7 @@ def test_a_key_is_a_short_text_or_a_few_of_them(limiter, key):
         lambda: limiter.peek(key, "1/s"),
         lambda: limiter.reset(key),
     ):
-        with pytest.raises(InvalidInput, match="key: expected a text or a tuple"):
+        with pytest.raises(InvalidInput, match="key: expected a non-empty string, or a tuple"):
             call()
 
 
@@ -490,7 +490,7 @@ def test_a_full_backend_drops_no_live_key_and_recovers(ticks):
     for n in range(100):
         assert limiter.acquire(f"key-{n}", "1/min")
 
-    with pytest.raises(TooManyKeys, match=r"the limits of 100 keys are in use.*max_keys") as full:
+    with pytest.raises(TooManyKeys, match=r"at most 100 keys.*max_keys") as full:
         limiter.acquire("new", "1/min")
     assert isinstance(full.value, HabitKitError)
     assert full.value.max_keys == 100

@@ -367,7 +367,7 @@ def _environment():
     ("url", "message"),
     [
         ("memory://", r"schema: the backend of memory:// has no schemas; .* got 'blue'"),
-        ("sqlite://", r"schema: a SQLite file has none; .* got 'blue'"),
+        ("sqlite://", r"schema: expected None, since SQLite has no schemas, got 'blue'"),
     ],
 )
 async def test_a_schema_for_a_backend_that_has_none_is_refused(url, message):

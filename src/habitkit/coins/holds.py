@@ -1,4 +1,4 @@
-"""The use cases of holds: set coins aside, spend them or give them back, let time run out.
+"""The use cases of holds: reserve coins, settle or release a hold, record expired holds.
 
 Theory of operation. A hold is a transfer from the owner's wallet to the owner's escrow, and ends by
 transfers out of it. Each step happens under the owner's lock, so that of settling, releasing and
@@ -55,7 +55,7 @@ def reserve(
     metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
 ) -> Hold:
-    """Set coins aside for something that may still come about.
+    """Reserve coins for a payment that may still happen.
 
     Args:
         tx: The transaction.
@@ -107,7 +107,7 @@ def reserve(
 
 
 def settle(tx: Transaction, hold_id: UUID | str, amount: int | None = None) -> Hold:
-    """Spend a hold, wholly or in part; what is left of it is available again.
+    """Spend a hold, wholly or in part; the rest of it is available again.
 
     Settling again for the same amount changes nothing.
 
@@ -120,7 +120,7 @@ def settle(tx: Transaction, hold_id: UUID | str, amount: int | None = None) -> H
         NotFound: If there is no such hold.
         HoldEnded: If it was released, has expired, or was settled for another amount.
         BalanceOverflow: If the owner's sink or wallet would leave 64 bits.
-        InvalidAmount: If it is no amount, or more than is held.
+        InvalidAmount: If it is not an amount, or more than is held.
     """
     if amount is not None:
         rules.amount(amount)
@@ -198,7 +198,7 @@ def holds(
 
 
 def expire_holds(_: KitSettings, limit: int) -> Steps[Swept]:
-    """Write down which holds have expired, up to a limit: a part of the sweep."""
+    """Record holds that have expired, up to a limit; a part of the sweep."""
     return sweep_items(_overdue, _expire, lambda hold: str(hold.id), limit)
 
 
@@ -207,7 +207,7 @@ def _overdue(tx: Transaction, limit: int) -> list[Hold]:
 
 
 def _expire(tx: Transaction, overdue: Hold) -> int:
-    """End one hold if it is still open; whoever came first may have ended it."""
+    """End one hold if it is still open; another caller may have ended it."""
     hold = _locked(tx, overdue.id)
     if not hold.lapsed(tx.now):
         return 0

@@ -1,4 +1,4 @@
-"""How coins are posted: read the accounts of locked owners, let the rules decide, write."""
+"""Posting transfers: read the accounts of locked owners, let the rules decide, write."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Order(NamedTuple):
 
 
 class _Draft:
-    """What is decided and not written yet: transfers, each on what the one before has left."""
+    """Transfers that are decided but not written yet, each based on the state before it."""
 
     __slots__ = (
         "_accounts",

@@ -28,7 +28,7 @@ def _expect_key(_: object, __: object, value: Any) -> None:
 
 @frozen
 class CoinSettings:
-    """What a kit is told about coins.
+    """The settings of the coins module.
 
     Attributes:
         economy: What facts entitle to, and the declared currencies; by default 10 coins a done day

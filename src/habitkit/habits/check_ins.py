@@ -1,4 +1,4 @@
-"""Checking in: by the bitmap of a simple habit, or else by recomputing from the facts."""
+"""Checking in: by the bitmap for a simple habit, by recomputing from the facts for others."""
 
 from __future__ import annotations
 

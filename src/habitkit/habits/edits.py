@@ -1,4 +1,4 @@
-"""Editing: a check-in's amount or note, a habit's title and tags, the order of the list."""
+"""Edits of a check-in's amount and note, a habit's title and tags, and the order of the list."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
         habit_ids: Up to 1000 habits, each once, in the order wanted.
 
     Raises:
-        NotFound: If one of them is no habit of the owner.
+        NotFound: If one of them is not a habit of the owner.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))

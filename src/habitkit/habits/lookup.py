@@ -1,4 +1,4 @@
-"""Look up habits and what a store knows of them, from the latest checkpoint that will do."""
+"""Look up habits and their histories, read from the latest checkpoint that is still valid."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def history(
     others: Sequence[OtherFact] | None = None,
     added: Iterable[Fact] = (),
 ) -> History:
-    """Return what the facts say about a habit, of some days.
+    """Return the history of a habit, for some days.
 
     Args:
         tx: The transaction.

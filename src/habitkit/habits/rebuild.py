@@ -1,4 +1,4 @@
-"""Computing snapshots from the facts, and replacing stored ones that differ."""
+"""Rebuilding snapshots from the facts, and replacing stored ones that differ."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def change_schedule(
     effective_day: date | None = None,
     idempotency_key: str | None = None,
 ) -> Changed:
-    """Put another schedule or goal in force; the slot that runs then is evaluated as it began.
+    """Change the schedule or goal; a slot that is running then keeps the old ones.
 
     Args:
         tx: The transaction.

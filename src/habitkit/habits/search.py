@@ -1,4 +1,4 @@
-"""Finding an owner's habits by what is written about them."""
+"""Search in an owner's habits by title, tags and notes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def search(
     after: UUID | str | None = None,
     limit: int = 50,
 ) -> list[Habit]:
-    """Return an owner's habits in which something is written, oldest first.
+    """Return an owner's habits that match a text or tags, oldest first.
 
     Args:
         tx: The transaction.
@@ -72,7 +72,7 @@ def search(
 
 
 def _archived_habits(facts: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
-    """Return what was said of archiving, by habit."""
+    """Return the facts about archiving, by habit."""
     by_habit: dict[UUID, list[OtherFact]] = {}
     for fact in facts:
         if isinstance(fact, Archived | Restored | Void) and fact.habit_id is not None:
@@ -96,7 +96,7 @@ def _words(text: object) -> list[str]:
 def _written(
     tx: Transaction, owner: str, written: list[str] | None, after: UUID | None
 ) -> Iterable[Habit]:
-    """Return an owner's habits after one, those alone in which words are written if there are."""
+    """Return an owner's habits after one; given words, only those that contain them."""
     every = _every(tx, owner, after)
     if written is None:
         return every

@@ -1,4 +1,4 @@
-"""Travel: in which zone an owner is from an instant on."""
+"""Travel: recording the time zone an owner is in from an instant on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def travel(
     *,
     idempotency_key: str | None = None,
 ) -> Changed:
-    """Say in which zone an owner is from an instant on; habits without a zone follow.
+    """Record the zone an owner is in from an instant on, for habits without a zone of their own.
 
     Args:
         tx: The transaction.

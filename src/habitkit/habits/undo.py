@@ -1,4 +1,4 @@
-"""Undoing: a fact is taken back, and with it what it alone earned."""
+"""Undoing a fact, and with it the coins that it alone earned."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ __all__ = ["undo", "undo_other", "undo_recomputed"]
 
 
 def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
-    """Take a fact back. What it alone earned is taken back too, until its slot is sealed.
+    """Undo a fact. Coins that it alone earned are taken back too, unless its slot is sealed.
 
-    Undoing what is undone already changes nothing.
+    Undoing a fact a second time changes nothing.
 
     Args:
         tx: The transaction.

@@ -1,4 +1,4 @@
-"""What a Loop Habit Tracker export says, as values."""
+"""The content of a Loop Habit Tracker export, as values."""
 
 import enum
 from datetime import date
@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 
 class LoopValue(enum.StrEnum):
-    """What Loop noted for one habit on one day."""
+    """The value that Loop recorded for one habit on one day."""
 
     UNKNOWN = "UNKNOWN"
     """Nothing is known about the day; it appears where the day has a note."""

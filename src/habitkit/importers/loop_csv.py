@@ -9,7 +9,7 @@ in the export, so an import may be repeated, at any time and with a later export
 is added. A habit that was renamed in Loop in between is a new one; a day that was unticked there
 stays done here.
 
-Not everything has a place here yet. What an import simplifies or leaves behind, it says in
+Not everything can be imported yet. What an import simplifies or leaves out, it lists in
 ``ImportedHabit.remarks``; questions, descriptions and colors are left out without a remark.
 """
 
@@ -67,7 +67,7 @@ _LONGEST_TITLE: Final = 200
 
 @frozen
 class ImportedHabit:
-    """What became of one habit of an export.
+    """The result of importing one habit of an export.
 
     Attributes:
         id: The habit here.
@@ -75,7 +75,7 @@ class ImportedHabit:
         created: False if an earlier import had created it.
         days_new: How many days were added.
         days_known: How many days an earlier import had added.
-        remarks: What was simplified or left behind, a sentence each.
+        remarks: What was simplified or left out, one sentence each.
     """
 
     id: UUID
@@ -88,7 +88,7 @@ class ImportedHabit:
 
 @frozen
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
         habits: The habits in the order of the export.
@@ -254,7 +254,7 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
                 rules.credit(entry.day, today, tx.now, zone(name), clock.day_start)
             except DayOutOfRange as error:
                 reason = f"{error}; today is {today} in {name}, check the owner's time zone"
-                if entry.file is None:  # made by the host, who knows it by the habit's name
+                if entry.file is None:  # made by the host, so the habit's name identifies it
                     refuse(habit.name, None, reason)
                 refuse(entry.file, entry.line, reason)
 
@@ -265,7 +265,7 @@ def _key(habit: LoopHabit) -> str:
 
 
 def _habit_id(owner: str, habit: LoopHabit) -> UUID:
-    """Return the id that ``create`` derives of the key; it lasts when the key is forgotten."""
+    """Return the id that ``create`` derives from the key; it outlives the idempotency record."""
     return ids.derived_id(owner, "habits.create", _key(habit))
 
 

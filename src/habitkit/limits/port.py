@@ -1,4 +1,4 @@
-"""What the limiter needs of a backend."""
+"""The port of rate limits: what the limiter needs of a backend."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LimitsBackend(Protocol):
             cost: At least 1; above a limit's burst it is denied.
 
         Raises:
-            TooManyKeys: If the state would need more room than there is; nothing was charged.
+            TooManyKeys: If the backend cannot keep more state; nothing was charged.
         """
         ...
 

@@ -127,7 +127,7 @@ class TestSealing:
         audited = kit.coins.audit(heads=[head, lost])
 
         assert [finding.problem for finding in audited.findings] == [
-            f"the wallet {lost.account_id} is gone"
+            f"the wallet {lost.account_id} is missing"
         ]
 
     def test_what_is_no_head_is_refused(self, kit):

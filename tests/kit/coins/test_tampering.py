@@ -47,8 +47,11 @@ class TestTampering:
 
         problems = {(each.role, each.seq): each.problem for each in tampered.findings()}
 
-        assert problems["escrow", 1] == "a spend gives to no escrow"
-        assert problems["sink", None] == "the account is gone"
+        assert (
+            problems["escrow", 1]
+            == "a transfer of kind 'spend' never gives coins to the escrow account"
+        )
+        assert problems["sink", None] == "the account is missing"
 
     def test_a_wallet_that_was_given_to_another_owner_is_found(self, tampered):
         tampered.change_account(owner="eve")
@@ -57,7 +60,7 @@ class TestTampering:
         (kept, *_) = tampered.kit.coins.audit(heads=tampered.heads).findings
 
         assert (without.owner, without.role, without.seq) == ("eve", "wallet", 1)
-        assert kept.problem == "the head that was kept is of 'ada', coin"
+        assert kept.problem == "the given head is of 'ada', coin"
 
     @pytest.mark.parametrize("changes", [{"at": NOW.replace(year=2030)}, {"debt": 5}], ids=str)
     def test_what_an_account_says_of_itself_is_compared(self, tampered, changes):
@@ -73,7 +76,7 @@ class TestTampering:
 
         (finding,) = tampered.findings()
         assert (finding.owner, finding.role) == ("ada", "escrow")
-        assert finding.problem == "the account is gone"
+        assert finding.problem == "the account is missing"
 
     # -- under a block hash --------------------------------------------------------------------
 
@@ -213,7 +216,7 @@ class TestTampering:
 
         wallet, whole = tampered.findings(), tampered.kit.coins.audit().findings
         assert [(each.role, each.seq) for each in wallet] == [("wallet", None)]
-        assert "holds 99" in wallet[0].problem
+        assert "balance is 99" in wallet[0].problem
         assert any(each.owner is None and "sum to 39" in each.problem for each in whole)
 
     def test_a_changed_entry_that_no_block_covers_yet_is_found_by_its_sums(self, tampered):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryLimits"]
 
 _PAST = -(2**63)  # before any instant of any clock
-_STEPS = 4  # of the cursor, for each new key: enough to look at two, each alone in its list
+_STEPS = 4  # of the cursor, for each new key: enough to visit two, each alone in its list
 _STEPS_WHEN_FULL = 64
 
 
@@ -45,7 +45,7 @@ class MemoryLimits:
         """Make an empty one.
 
         Raises:
-            InvalidInput: If ``max_keys`` is no positive int.
+            InvalidInput: If ``max_keys`` is not a positive int.
         """
         if type(max_keys) is not int or max_keys < 1:
             raise InvalidInput("max_keys", given=max_keys, expected="an int of at least 1")

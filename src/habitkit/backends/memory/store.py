@@ -41,7 +41,7 @@ class MemoryStore:
         self._stores = _MemoryStores()
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
-        """Run ``work`` in one transaction; nothing can be in its way, so nothing is repeated."""
+        """Run ``work`` in one transaction; there are no conflicts, so it is never retried."""
         log = self._stores.log
         with self._lock:
             try:

@@ -1,4 +1,4 @@
-"""How a batch moves accounts: many entries, and one move of each account."""
+"""Combining the entries of a batch into one change per account."""
 
 from __future__ import annotations
 

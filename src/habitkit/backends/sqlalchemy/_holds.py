@@ -86,7 +86,7 @@ class Holds:
         return None if row is None else Hold(**row)
 
     def end(self, hold: Hold) -> None:
-        """Write what has become of an open hold."""
+        """Write how an open hold ended."""
         ended = self._link.run(
             self._END,
             {

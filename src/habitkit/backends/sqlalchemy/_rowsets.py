@@ -61,7 +61,7 @@ class among(ColumnElement[bool]):  # noqa: N801 - reads like a function
     inherit_cache = False
 
     def __init__(self, of: ColumnElement[Any], name: str) -> None:
-        """Keep both; each dialect has its own SQL for it."""
+        """Keep the column and the parameter's name."""
         self.of = of
         self.parameter = bindparam(name, type_=Text())
 

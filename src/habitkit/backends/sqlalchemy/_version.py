@@ -1,4 +1,4 @@
-"""Which version the tables must have, and the check of it before a store's first transaction."""
+"""The version of the tables, and its check before a store's first transaction."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def expect(version: int) -> None:
 
     Raises:
         SchemaMissing: If there are none.
-        SchemaOutdated: If they are older or newer.
+        SchemaOutdated: If they have another version.
     """
     if version == 0:
         raise SchemaMissing(UPGRADE_COMMAND)

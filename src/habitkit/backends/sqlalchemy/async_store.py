@@ -46,7 +46,7 @@ class AsyncSqlStore:
     def __init__(self, engine: AsyncEngine, *, schema: str | None = None) -> None:
         """Work with an async engine of the host's; the tables must be there.
 
-        The first action or query looks whether they are, and of the version needed.
+        The first action or query checks that they exist and have the expected version.
 
         Args:
             engine: An SQLAlchemy async engine: psycopg, asyncpg or aiosqlite.

@@ -83,9 +83,9 @@ def open_url(
         schema: The schema that the tables are in, on PostgreSQL.
 
     Raises:
-        ConfigurationError: If the driver does not fit, or there is a schema for SQLite.
+        ConfigurationError: If the driver does not fit the kit, or a schema is given for SQLite.
         SchemaMissing: If a server's database has no habitkit tables.
-        SchemaOutdated: If they are of another version.
+        SchemaOutdated: If they have another version.
     """
     parsed = _parsed(url)
     if schema is not None and parsed.get_backend_name() == "sqlite":
@@ -179,7 +179,7 @@ def _parsed(url: str) -> URL:
     with suppress(exc.ArgumentError, ValueError):  # whose messages hold the password
         parsed = make_url(url)
         parsed = parsed.set(drivername=parsed.drivername.lower())
-    if parsed is None or "@" in (parsed.host or ""):  # what is left of a password with a bare @
+    if parsed is None or "@" in (parsed.host or ""):  # part of a password with an unescaped @
         msg = (
             "cannot parse the database URL; expected for example sqlite:///habits.db or "
             "postgresql://user@host/database, with an @ in the password written as %40"
@@ -193,7 +193,7 @@ def _parsed(url: str) -> URL:
 
 
 def _expect_no_host(url: URL) -> None:
-    """Refuse a URL of SQLite with a host: it is a file's, short of a slash."""
+    """Refuse a SQLite URL with a host: it is a file name with a slash missing before it."""
     if not (url.host or url.port or url.username or url.password):
         return
     file = "/".join(part for part in (url.host, url.database) if part) or "habits.db"

@@ -1,4 +1,4 @@
-"""The use cases of the audit: check the ledger, and name where its chains end."""
+"""The use cases of the audit: checking the ledger, and returning the heads of its chains."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Row = TypeVar("Row")
 _PAGE = 500
 _MAX_FINDINGS = 1000
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
-"""What it may come to when a row holds a value that its column cannot have."""
+"""The errors that reading a row may raise when it holds a value its column cannot have."""
 
 
 class _CannotRead(Exception):
@@ -43,7 +43,7 @@ class _CannotRead(Exception):
 
 
 def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = ()) -> AuditReport:
-    """Check that the ledger adds up and that nothing under a block hash was touched.
+    """Check that the ledger adds up and that no sealed entry was changed.
 
     All of it is read in one transaction, so it sees one state, unless that is at READ COMMITTED, as
     in ``kit.run`` and in many a host's own: there, ask at REPEATABLE READ or while nobody writes.
@@ -58,14 +58,14 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         tx: The transaction.
         owner: Whose accounts; the whole ledger by default.
         heads: What ``head`` returned earlier and was kept elsewhere: then entries that were cut
-            off together with their blocks are missed. Those of other owners say nothing here.
+            off together with their blocks are noticed. Heads of other owners are ignored.
 
     Returns:
         What was checked and found.
 
     Raises:
         NotFound: In a kit of one owner, if the whole ledger is asked for.
-        InvalidInput: If the heads are no list of what ``head`` returned.
+        InvalidInput: If the heads are not a list of results of ``head``.
     """
     if owner is not None:
         tx.own(ids.owner(owner))
@@ -114,9 +114,9 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
 
 
 def head(tx: Transaction, owner: str) -> list[Head]:
-    """Return where the chains of an owner's wallets end, one a currency.
+    """Return the heads of the hash chains of an owner's wallets, one per currency.
 
-    Keep them where whoever can write to the database cannot, and give them to ``audit`` later.
+    Keep them where people with write access to the database cannot change them, for ``audit``.
     """
     tx.own(ids.owner(owner))
     heads = []
@@ -132,7 +132,7 @@ def head(tx: Transaction, owner: str) -> list[Head]:
 
 
 def _check(tx: Transaction, checker: Checker) -> Finding | None:
-    """Return the first thing that is wrong with an account, or None."""
+    """Return the first problem of an account, or None."""
     account = checker.account
     try:
         problem = checker.run(_lines_one_by_one(tx, account.id), blocks_of(tx, account.id))
@@ -146,7 +146,7 @@ def _check(tx: Transaction, checker: Checker) -> Finding | None:
 
 
 def _noted(tx: Transaction) -> set[UUID]:
-    """Return which accounts the sweep knows to have something left to seal."""
+    """Return which accounts are queued for sealing."""
     account_ids: set[UUID] = set()
     after: UUID | None = None
     while True:

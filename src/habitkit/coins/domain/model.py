@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 Role = Literal["wallet", "mint", "sink", "escrow"]
-"""What an account is for. All but ``wallet`` are system accounts, one of each an owner and
+"""The purpose of an account. All but ``wallet`` are system accounts, one of each an owner and
 currency: coins come from the owner's mint, spent coins go to the owner's sink, and held ones wait
 in the owner's escrow. The total is their sum, and there is no hot row."""
 
@@ -41,11 +41,11 @@ Kind = Literal[
 """Why coins moved. ``reward`` and ``correction`` are posted by reconciliation alone."""
 
 HoldState = Literal["open", "settled", "released", "expired"]
-"""What has become of a hold."""
+"""The state of a hold."""
 
 
 class Account(NamedTuple):
-    """A pile of coins of one currency.
+    """An account that holds coins of one currency.
 
     Attributes:
         id: Its identity.
@@ -212,7 +212,7 @@ class Balance:
 
 @frozen
 class Hold:
-    """Coins set aside for something that may still come about.
+    """Coins that are reserved for a payment that may still happen.
 
     Attributes:
         id: Its identity, which is also that of the transfer that set them aside.

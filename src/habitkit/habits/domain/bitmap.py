@@ -7,8 +7,8 @@ that are paid for, so that correcting an old day, forwards or backwards, moves n
 | byte | done | earned | how a day comes to it |
 |---|---|---|---|
 | ``1`` | yes | yes | checked in for in time |
-| ``h`` | yes | no | known too late, or taken over from elsewhere |
-| ``v`` | no | yes | taken back after it was sealed |
+| ``h`` | yes | no | recorded too late, or imported |
+| ``v`` | no | yes | undone after it was sealed |
 | ``x`` | no | no | missed |
 
 The bitmap makes the common questions cheap: the current run is what follows the last miss, found by
@@ -177,7 +177,7 @@ def is_earned(snapshot: Snapshot, day: date) -> bool:
 
 
 def current_run(snapshot: Snapshot, today: date) -> Streak:
-    """Return the run that is alive on a day: it ends on that day or the day before.
+    """Return the current run on a day: it ends on that day or the day before.
 
     Today stays open until it ends, so it never breaks a run.
     """

@@ -34,10 +34,10 @@ __all__ = ["DoneAndEarned", "read_both"]
 
 
 class DoneAndEarned(NamedTuple):
-    """Both readings of a history.
+    """Both evaluations of a history: what was done, and what was earned.
 
     Attributes:
-        history: What all facts say.
+        history: The history of all facts.
         done: What its slots come to.
         earned_history: What those facts say by which coins are earned; often the same.
         earned: What its slots come to.

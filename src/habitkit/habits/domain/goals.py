@@ -1,4 +1,4 @@
-"""What it takes to have done a habit: goals, made by their constructors and checked then."""
+"""Goals: what it takes to have done a habit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Goal:
     unrecorded: Unrecorded = "missed"
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no constructor makes."""
+        """Refuse values that no constructor makes."""
         if self.kind not in _KINDS:
             raise InvalidHabit("goal", given=self.kind, expected=f"one of {', '.join(_KINDS)}")
         bounds = {"at_least": (True, False), "at_most": (False, True), "between": (True, True)}
@@ -165,7 +165,7 @@ def number(what: str, value: object) -> float:
     """Return an amount.
 
     Raises:
-        InvalidHabit: If it is no finite number of at least 0; a bool is not one.
+        InvalidHabit: If it is not a finite number of at least 0; a bool is not one.
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
         return value

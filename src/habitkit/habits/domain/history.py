@@ -1,4 +1,4 @@
-"""Pure reading of a habit's facts: what was in force, what was recorded, which days are free."""
+"""A habit's facts, sorted: schedules in force, recorded amounts, exempt days."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Version(NamedTuple):
 
 
 class History:
-    """What the facts say about one habit until now."""
+    """The facts about one habit until now, sorted for evaluation."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class History:
         return [record for record in of_day if self._is_in(record, window)]
 
     def exempt_reason(self, day: date, schedule: Schedule) -> ExemptReason | None:
-        """Return why a day does not matter, or None."""
+        """Return why a day is exempt, or None."""
         if day in self._skips:
             return "skipped"
         for start, end in self._pauses:

@@ -23,7 +23,7 @@ from habitkit.habits.errors import InvalidHabit
 __all__ = ["Frequency", "Mark", "Run", "Target", "entries", "scores", "streaks"]
 
 _DAY = timedelta(days=1)
-_FIRST_YEAR, _LAST_YEAR = 1000, 9000  # room for the longest span on either side
+_FIRST_YEAR, _LAST_YEAR = 1000, 9000  # space for the longest span on either side
 _MOST_DAYS = 3650
 _LARGEST = 2**31 - 1
 _THOUSANDTHS = 1000
@@ -144,7 +144,7 @@ def entries(
         The value of every day from ``start`` to ``end``, in order.
 
     Raises:
-        InvalidHabit: If a value is none of these, a day is no date of the years 1000 to 9000, or
+        InvalidHabit: If a value is not one of these, a day is no date of the years 1000 to 9000, or
             ``start`` is after ``end``.
     """
     _check(marks, frequency=frequency, start=start, end=end, target=target)
@@ -168,7 +168,7 @@ def scores(
     start: date | None = None,
     target: Target | None = None,
 ) -> dict[date, float]:
-    """Return how firm the habit was on each day.
+    """Return the habit's score on each day.
 
     Each day's score is ``s * m + v * (1 - m)`` with the score ``s`` of the day before, ``m = 0.5 **
     (sqrt(frequency.per_day) / 13)``, and the part ``v`` of what was asked for that the last days

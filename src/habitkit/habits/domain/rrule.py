@@ -1,4 +1,4 @@
-"""Pure rules of recurrence, as RFC 5545 has them; python-dateutil knows them.
+"""Pure rules of RFC 5545 recurrence rules, computed by python-dateutil.
 
 A rule of dateutil counts from its start each time it is asked. Here its days are counted once. One
 that never recurs it follows to the end of the calendar, which takes many seconds; here such a rule
@@ -32,7 +32,7 @@ def recurrence(rule: str, start: date) -> rrule:
     """Return a recurrence rule that counts from a day.
 
     Raises:
-        InvalidHabit: If it is no rule of RFC 5545, or one of less than a day.
+        InvalidHabit: If it is not an RFC 5545 rule, or has a period of less than a day.
         MissingExtra: If python-dateutil is not installed.
     """
     try:

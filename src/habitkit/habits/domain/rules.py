@@ -1,4 +1,4 @@
-"""Pure rules of habits: what may be said of them, and what a check-in is worth."""
+"""Pure rules of habits: validation of arguments, and the credit of a check-in."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def title(value: object) -> str:
     """Return a valid title.
 
     Raises:
-        InvalidHabit: If it is no text, blank, or longer than 200 characters.
+        InvalidHabit: If it is not a string, is blank, or is longer than 200 characters.
     """
     if (
         isinstance(value, str)
@@ -78,7 +78,7 @@ def note(value: object) -> str | None:
     """Return a valid note or None.
 
     Raises:
-        InvalidHabit: If it is no text or longer than 2000 characters.
+        InvalidHabit: If it is not a string, or longer than 2000 characters.
     """
     if value is None or (
         isinstance(value, str) and len(value) <= _LONGEST_NOTE and storable(value)
@@ -95,7 +95,7 @@ def amount(value: object) -> float:
     """Return a valid amount.
 
     Raises:
-        InvalidHabit: If it is no finite number of at least 0; a bool is not one.
+        InvalidHabit: If it is not a finite number of at least 0; a bool is not one.
     """
     return number("amount", value)
 
@@ -115,7 +115,7 @@ def tags(value: object) -> tuple[str, ...]:
     """Return valid tags, each once.
 
     Raises:
-        InvalidHabit: If they are not up to 50 texts of 1 to 50 characters.
+        InvalidHabit: If they are not up to 50 strings of 1 to 50 characters.
     """
     if isinstance(value, (list, tuple, set, frozenset)) and len(value) <= _MOST_TAGS:
         unique = list(dict.fromkeys(value))
@@ -160,7 +160,7 @@ def day(value: object, what: str) -> date:
     """Return a valid day.
 
     Raises:
-        InvalidHabit: If it is no date; a datetime is not one.
+        InvalidHabit: If it is not a date; a datetime is not one.
     """
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
@@ -171,7 +171,7 @@ def source(value: object) -> str:
     """Return a valid source of a history.
 
     Raises:
-        InvalidHabit: If it is no text, empty, or longer than 100 characters.
+        InvalidHabit: If it is not a string, is empty, or is longer than 100 characters.
     """
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_SOURCE and storable(value):
         return value
@@ -183,7 +183,7 @@ def source(value: object) -> str:
 
 
 def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time) -> Credit:
-    """Decide once, at receipt, what a check-in for a day is worth.
+    """Return the credit of a check-in for a day, decided once, when it is received.
 
     ``full`` until 48 h after the day's deadline, then ``history``: it counts for the streak and
     earns nothing.

@@ -96,7 +96,7 @@ class Folded(NamedTuple):
     Attributes:
         slots: The slots, those that a freeze saved as FROZEN.
         runs: The streaks that ended in them, in order, each with the slot that ended it.
-        streak: The streak that is alive.
+        streak: The current streak.
         freezes: What is unused.
         before: What had come before these slots.
         totals_before: What the slots before some days have come to.

@@ -1,4 +1,4 @@
-"""When a habit is due: schedules, made by their constructors and checked when they are made."""
+"""Schedules: when a habit is due."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Schedule:
     season: tuple[tuple[int, int], tuple[int, int]] | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no constructor makes."""
+        """Refuse values that no constructor makes."""
         _one_of("kind", self.kind, _KINDS)
         _one_of("month_end", self.month_end, ("clamp", "skip"))
         if self.kind == "weekdays" and not self.on:
@@ -142,7 +142,7 @@ class Schedule:
             season: On which days of the year it is due.
 
         Raises:
-            InvalidHabit: If an argument is none of these.
+            InvalidHabit: If an argument is not one of these.
         """
         after_done = anchor == "last_done"
         day = None if after_done or anchor is None else _date("anchor", anchor)
@@ -191,7 +191,7 @@ class Schedule:
         """On ``n`` of any so many days in a row, as Loop Habit Tracker counts.
 
         Each day is a slot; done days close together make those between and after them done too. It
-        is the one schedule under which a later day changes how an earlier one stands.
+        is the only schedule under which a later day changes the status of an earlier one.
 
         Raises:
             InvalidHabit: If ``n`` is not 1 to ``days``, or ``days`` not 1 to 3650.

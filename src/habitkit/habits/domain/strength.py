@@ -1,4 +1,4 @@
-"""How firm a habit is: the default, and what a function of one's own looks like."""
+"""The strength of a habit: the default function, and the type of a custom one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def moved(strength: Strength, level: float, slot: Slot) -> float:
     """Return the strength after one more slot; one that is still open leaves it and is not shown.
 
     Raises:
-        ConfigurationError: If the function returns no finite number.
+        ConfigurationError: If the function does not return a finite number.
     """
     if slot.status == "OPEN":
         return level
@@ -71,7 +71,7 @@ def strength_of(slots: Iterable[Slot], strength: Strength, start: float) -> floa
         start: The strength before the first.
 
     Raises:
-        ConfigurationError: If the function returns no finite number.
+        ConfigurationError: If the function does not return a finite number.
     """
     level = start
     for slot in slots:

@@ -1,4 +1,4 @@
-"""Pure rules of the owner's timeline: which day each instant bears, wherever the owner is.
+"""Pure rules of the owner's timeline: which habit day each instant belongs to, across time zones.
 
 Between two changes of zone the days follow each other as in any zone; at a change the label may go
 back (flying west) or leave days out (flying east). A day is asked for as a whole, over all of them:
@@ -81,7 +81,7 @@ class Timeline:
         return sum((span for span in occurrences_of if span > timedelta(0)), timedelta(0))
 
     def is_short(self, day: date) -> bool:
-        """Return whether a day was lived for less than it takes to be due."""
+        """Return whether travel made a day too short to be due."""
         lived = self.lived(day)
         return lived < self._min_day or not lived
 

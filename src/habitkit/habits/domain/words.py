@@ -1,4 +1,4 @@
-"""The words by which habits are found: what a text is split into, and what it takes to match."""
+"""Text search: how a text is split into words, and how they match a habit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def matching(
 ) -> list[Habit]:
     """Return the habits in which all of some words are written, or begin a word.
 
-    They must stand together in title and tags, or together in one note.
+    They must all be in title and tags, or all in one note.
 
     Args:
         wanted: What ``words`` has made of a text.
@@ -65,7 +65,7 @@ def _are_in(wanted: Sequence[str], text: str) -> bool:
 
 
 def _split(text: str) -> list[str]:
-    """Return the words of a text as they stand in it, whatever their length."""
+    """Return the words of a text in their order, whatever their length."""
     if text.isascii():  # the same by a shorter path
         return _ASCII.findall(text.lower())
     parted = normalize("NFC", text).translate(_PARTS)  # as NFKC makes marks of some signs

@@ -1,4 +1,4 @@
-"""Rules of the journal: what a key's request is, how long things are kept and tried."""
+"""Rules of the journal: how requests are compared, retention, retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decision, and the arithmetic behind it.
+"""The result of a rate limit check, and the algorithm behind it.
 
 The algorithm is GCRA, the generic cell rate algorithm of ITU-T I.371, in its virtual scheduling
 form. Of each key and limit one integer is kept, the theoretical arrival time (TAT): the instant at
@@ -24,14 +24,14 @@ _new = tuple.__new__
 
 
 class Decision(NamedTuple):
-    """Whether something is allowed; true where it is.
+    """The result of a rate limit check; true if the call is allowed.
 
     Of several limits it describes the one that matters most: the one that denies for longest, or
     the one of which least remains.
 
     Attributes:
         allowed: Whether it is.
-        limit: The limit that the other attributes speak of.
+        limit: The limit that the other attributes are about.
         remaining: How many more are allowed now.
         retry_after_seconds: When to try again: 0 if allowed, None if no waiting helps, because the
             cost is above the burst.

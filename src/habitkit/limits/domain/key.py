@@ -1,4 +1,4 @@
-"""A key of the caller as one text, the subject, that a backend keeps its state under."""
+"""Turning a caller's key into a string, the subject, under which a backend keeps its state."""
 
 from __future__ import annotations
 

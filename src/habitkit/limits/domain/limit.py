@@ -1,4 +1,4 @@
-"""A limit, and the text it is read from."""
+"""A limit, and parsing one from text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _GRAMMAR = (
 
 @frozen(init=False)
 class Limit:
-    """So many in a period, and how many of them at once.
+    """A rate limit: so many calls per period, with a burst.
 
     The budget of a limit refills evenly, one in each ``emission_ns``, up to ``burst``. So in any
     window of T seconds at most ``burst + rate * T / period_seconds`` are admitted.
@@ -71,7 +71,7 @@ class Limit:
         """
         seconds = _period_seconds(per)
         if type(rate) is not int or not 0 <= rate <= seconds * _NS:
-            expected = f"an int from 0 to {seconds * _NS} (10**9 per second) for the period {per}"
+            expected = f"an int from 0 to {seconds * _NS} per {per}, at most 10**9 a second"
             raise InvalidLimit("rate", given=rate, expected=expected)
         if burst is not None and (type(burst) is not int or burst < 1):
             raise InvalidLimit("burst", given=burst, expected="an int of at least 1, or None")
@@ -100,7 +100,7 @@ def _period_seconds(per: object) -> int:
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[Limit, ...]:
-    """Return the limits that a text names.
+    """Parse limits from a text.
 
     Args:
         text: ``COUNT/[N]UNIT [burst B]``, or several of them with ``;`` between.
@@ -128,7 +128,7 @@ def several(limits: object) -> tuple[Limit, ...]:
     """Return the limits that a call is given: a text, a Limit, or a list or tuple of Limits.
 
     Raises:
-        InvalidLimit: If it is none of them, or if the limits cannot be used together.
+        InvalidLimit: If it is not one of these, or if the limits cannot be used together.
     """
     if type(limits) is str:
         return parse(limits)

@@ -1,4 +1,4 @@
-"""What an async store must hold beyond the sync contracts: many tasks, a loop that stays alive."""
+"""Cases of async stores beyond the sync contracts: many tasks, a responsive event loop."""
 # ruff: noqa: S101 - tests compare plain numbers and assert
 
 from __future__ import annotations

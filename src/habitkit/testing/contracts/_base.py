@@ -1,4 +1,4 @@
-"""The ground every contract stands on: the fixtures an author gives, and small helpers."""
+"""The base class of all contracts: the fixtures an author defines, and small helpers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Contract:
 
     @pytest.fixture
     def kit(self, store: Store) -> TestKit:
-        """A kit on the store under test; its clock stands at 2026-01-01 08:00 UTC."""
+        """A kit on the store under test; its clock is set to 2026-01-01 08:00 UTC."""
         return habitkit.testing.kit(store=store)
 
     def skip_unless(self, capability: str) -> None:

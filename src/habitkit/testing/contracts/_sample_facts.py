@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 NOW = datetime(2026, 1, 1, 8, tzinfo=UTC)
-"""Where the clock of the fixture ``kit`` stands."""
+"""The instant to which the clock of the fixture ``kit`` is set."""
 
 STRANGE_TEXTS = (
     "naïve café",

@@ -83,7 +83,7 @@ def a_hold(number: int, seq: int, amount: int = 1, **changes: Any) -> Hold:
 
 
 class SampleLedger:
-    """Opens accounts and posts to them by hand, keeping count of how they stand."""
+    """Opens accounts and posts to them by hand, and tracks their balances."""
 
     def __init__(self, store: Store, *accounts: Account) -> None:
         """Open accounts."""

@@ -230,5 +230,5 @@ def _cheer_twice(owner: str, tx: Transaction) -> None:
 
 
 def _deliver(delivered: list[str], event: StoredEvent) -> None:
-    """Take a note of a delivery."""
+    """Record a delivery."""
     delivered.append(event.id)

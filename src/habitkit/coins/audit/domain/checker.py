@@ -1,4 +1,4 @@
-"""The pure part of an audit: does an account's history hang together, and is its chain whole."""
+"""The pure part of an audit: checks the entries of one account and its chain of blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Checker"]
 
 
 class Checker:
-    """Goes through one account's entries and blocks and stops at the first thing that is wrong.
+    """Checks one account's entries and blocks, and stops at the first problem.
 
     Attributes:
         entries: How many entries were read.
@@ -53,7 +53,7 @@ class Checker:
         self._block_hash = hash_chain.BEGINNING
 
     def run(self, lines: Iterable[LedgerLine], blocks: Iterable[Block]) -> Finding | None:
-        """Return the first thing that is wrong, or None.
+        """Return the first problem, or None.
 
         Args:
             lines: The account's entries, by rising number.
@@ -86,14 +86,14 @@ class Checker:
         return self._check_end(one_after_another([block] if block else [], waiting))
 
     def check_holds(self, held: int) -> Finding | None:
-        """Return what is wrong between an escrow and the owner's open holds, or None."""
+        """Return a finding if an escrow balance differs from the owner's open holds, or None."""
         if self.account.balance == held:
             return None
         problem = f"the escrow balance is {self.account.balance}, open holds add up to {held}"
         return self._found(problem, None)
 
     def check_note(self, *, noted: bool) -> Finding | None:
-        """Return what is wrong if the sweep does not know of entries that are left to seal."""
+        """Return a finding if entries are neither sealed nor queued for sealing, or None."""
         account = self.account
         if noted or account.sealed == account.seq:
             return None
@@ -101,7 +101,7 @@ class Checker:
         return self._found(problem, account.sealed + 1)
 
     def unreadable(self, seq: int, error: Exception) -> Finding:
-        """Return that an entry holds a value that its column cannot have."""
+        """Return the finding that an entry holds a value its column cannot have."""
         return self._found(f"it cannot be read: {type(error).__name__}: {error}", seq)
 
     def _check_line(self, line: LedgerLine) -> str | None:
@@ -173,7 +173,7 @@ class Checker:
         return None
 
     def _check_account(self) -> str | None:
-        """Compare what an account says of itself with what follows from its entries."""
+        """Compare an account's balance, date and debt with those that follow from its entries."""
         account = self.account
         if self._balance != account.balance:
             return f"the balance is {account.balance}, the entries add up to {self._balance}"

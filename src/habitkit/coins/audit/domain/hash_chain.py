@@ -1,4 +1,4 @@
-"""Pure rules of tamper evidence: how entries are hashed, and what a chain of blocks says of them.
+"""Pure rules of tamper evidence: how entries are hashed and chained in blocks.
 
 A block seals some entries of a wallet, in their order. Each entry has a hash of everything that
 makes it up, memo and metadata by their digest; the block's hash is made of these and of the hash of
