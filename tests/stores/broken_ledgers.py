@@ -103,7 +103,7 @@ def opens_over_others(_, stores):
 
 @noticed_by("test_a_floor_may_be_changed_as_far_as_balance_and_debt_allow")
 def has_any_floor(_, stores):
-    forgiving(stores.port(COINS), "set_floor", "below that floor")
+    forgiving(stores.port(COINS), "set_floor", "below the new floor")
 
 
 @noticed_by("test_an_account_without_a_floor_may_fall_as_far_as_64_bits_go")

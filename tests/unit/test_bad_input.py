@@ -116,7 +116,7 @@ def test_a_habit_is_no_check_in_and_a_check_in_no_habit(kit, run, refused):
     done = kit.habits.check_in(run.id)
 
     refused(NotFound, lambda: kit.habits.undo(run.id), "no such check-in")
-    refused(NotFound, lambda: kit.habits.check_in(done.id), "no habit")
+    refused(NotFound, lambda: kit.habits.check_in(done.id), "no such habit")
 
 
 @pytest.mark.parametrize("key", KEYS)
