@@ -43,4 +43,5 @@ def forget(tx: Transaction, owner: str) -> dict[str, int]:
     """
     tx.own(ids.owner(owner))
     tx.lock(owner)
+    tx.write_events()  # those that messages have caused just now hold words too
     return {it.name: it.forget(tx, owner) for it in tx.modules}

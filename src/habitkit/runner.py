@@ -214,7 +214,7 @@ def begin(
             transaction.lock(*wanted)
         result = function(transaction, *args, **kwargs)
         _expect_plain(result)
-        transaction.finish()
+        transaction.write_events()
     finally:
         _inside.reset(token)
     return result
@@ -230,7 +230,7 @@ def rehearsal(
     """Run work, write its events and keep its result, then undo all of it: see ``kit.rehearse``."""
     result = work(tx)
     _expect_plain(result)
-    tx.finish()
+    tx.write_events()
     keep(result)
     raise _Rehearsed
 

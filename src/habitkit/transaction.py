@@ -49,6 +49,7 @@ class Transaction:
         "_settings",
         "_wanted",
         "_write",
+        "_written",
         "cause",
         "now",
         "scope",
@@ -75,6 +76,7 @@ class Transaction:
         self._wanted = wanted
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
+        self._written = 0
         self._chain: list[Event] = []
         self._caused: dict[tuple[UUID, str], None] = {}
         self.cause: UUID | None = None
@@ -240,7 +242,7 @@ class Transaction:
         Whoever wants to go on after an error puts what may fail into one.
         """
         emitted, locked, caused = len(self._emitted), len(self._locked), len(self._caused)
-        cause = self.cause
+        cause, written = self.cause, self._written
         try:
             with self.stores.savepoint():
                 yield
@@ -250,7 +252,7 @@ class Transaction:
                 del self._locked[owner]
             for asked in list(self._caused)[caused:]:
                 del self._caused[asked]
-            self.cause = cause
+            self.cause, self._written = cause, written
             raise
 
     def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:
@@ -283,13 +285,13 @@ class Transaction:
 
     once = once
 
-    def finish(self) -> None:
-        """Write the events of this transaction; the last thing before COMMIT.
+    def write_events(self) -> None:
+        """Write the events that are not written yet; the last thing before COMMIT.
 
         Raises:
             NotLocked: If one of them is of an owner whose lock is not held.
         """
-        if not self._emitted:
+        if len(self._emitted) == self._written:
             return
         locked, delivered = self._locked, self._settings.delivered
         following: dict[str, int] = {}
@@ -303,4 +305,5 @@ class Transaction:
             following[owner] = position + 1
             deliver = event.type in delivered if delivered else False
             rows.append(EventRow(rev, position, event, deliver))
-        self.stores.events.append(rows)
+        self.stores.events.append(rows[self._written :])
+        self._written = len(rows)

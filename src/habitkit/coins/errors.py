@@ -1,15 +1,17 @@
 """The errors of coins.
 
-InvalidInput
-├── InvalidAmount
-└── UnknownCurrency
-Refused
-├── InsufficientFunds
-├── BalanceOverflow
-├── HoldEnded
-├── TransferNotReversible
-├── AlreadyReversed
-└── BatchRefused
+    InvalidInput
+    ├── InvalidAmount
+    └── UnknownCurrency
+    Refused
+    ├── InsufficientFunds
+    ├── BalanceOverflow
+    ├── HoldEnded
+    ├── TransferNotReversible
+    ├── AlreadyReversed
+    └── BatchRefused
+
+The classes above them are in ``habitkit.errors``.
 """
 
 from __future__ import annotations

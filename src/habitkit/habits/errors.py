@@ -1,10 +1,12 @@
 """The errors of habits.
 
-InvalidInput
-├── InvalidZone
-└── InvalidHabit
-Refused
-└── DayOutOfRange
+    InvalidInput
+    ├── InvalidZone
+    └── InvalidHabit
+    Refused
+    └── DayOutOfRange
+
+The classes above them are in ``habitkit.errors``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The errors of importers.
 
-Refused
-└── ImportRefused
+    Refused
+    └── ImportRefused
+
+The classes above them are in ``habitkit.errors``.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
 def forget(tx: Transaction, owner: str) -> int:
     """Erase the fields of recorded events and messages, titles in events, idempotency records.
 
-    A message that could not be applied until now never will be.
+    A message that could not be applied so far never will be.
 
     Returns:
         How many of them there were.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, or_, select, union_all, update
+from sqlalchemy import and_, bindparam, null, or_, select, union_all, update
 
 from habitkit.backends.sqlalchemy._habit_rows import (
     check_in_of,
@@ -119,14 +119,14 @@ class Habits:
                 habits.c.owner == bindparam("of_owner"),
                 or_(habits.c.title != bindparam("erased"), habits.c.tags.is_not(None)),
             )
-            .values(title=bindparam("erased"), tags=None)
+            .values(title=bindparam("erased"), tags=null())
         )
     )
     _ERASE_NOTES = Prepared(
         lambda _: (
             update(check_ins)
             .where(check_ins.c.owner == bindparam("of_owner"), check_ins.c.note.is_not(None))
-            .values(note=None)
+            .values(note=null())
         )
     )
     _VOIDED_SINCE = Prepared(lambda _: _voided().where(check_ins.c.day >= bindparam("since")))
