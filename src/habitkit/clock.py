@@ -11,7 +11,18 @@ from habitkit.errors import InvalidInstant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Clock", "SystemClock", "instant", "is_storable", "stopwatch", "storable_instant"]
+__all__ = [
+    "Clock",
+    "SystemClock",
+    "instant",
+    "is_storable",
+    "stopwatch",
+    "storable_instant",
+    "ticks",
+]
+
+ticks = time.monotonic_ns
+"""Nanoseconds of a clock that never goes back, for objects that live as long as the kit."""
 
 _FIRST = datetime(2, 1, 1, tzinfo=UTC)
 _AFTER_LAST = datetime(9999, 1, 1, tzinfo=UTC)

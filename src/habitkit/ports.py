@@ -18,6 +18,7 @@
 | ``AuditStore`` | optional: what audit and sealing need | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
+| ``LimitsBackend`` | keeps the state of rate limits | none yet: one backend |
 | ``Clock`` | gives the time | none: one method |
 
 A store says in ``modules`` which modules it supports (``habits``, ``coins``) and which optional
@@ -42,6 +43,7 @@ from habitkit.journal.store import (
     OutboxStore,
     OwnerStore,
 )
+from habitkit.limits.port import LimitsBackend
 from habitkit.store import (
     AsyncHostTransactions,
     AsyncStore,
@@ -63,6 +65,7 @@ __all__ = [
     "IdempotencyStore",
     "InboxStore",
     "LedgerStore",
+    "LimitsBackend",
     "OutboxStore",
     "OwnerStore",
     "Store",

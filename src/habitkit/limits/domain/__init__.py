@@ -1,0 +1,1 @@
+"""Rules of the limits module: pure, on integers of nanoseconds."""

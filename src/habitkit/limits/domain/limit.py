@@ -1,0 +1,150 @@
+"""A limit, and the text it is read from."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from attrs import field, frozen
+
+from habitkit.limits.errors import InvalidLimit
+
+__all__ = ["Limit", "parse", "several"]
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
+_NS = 1_000_000_000
+_LONGEST_NS = 100 * 366 * 86_400 * _NS  # with a wall clock in front of it still a BIGINT
+_MOST_LIMITS = 8
+_LONGEST_TEXT = 500
+
+_PER = re.compile(r"([0-9]{0,18})(s|min|h|d)")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,49}")
+_LIMIT = re.compile(
+    r"\s*([0-9]{1,18})\s*/\s*([0-9]{0,18}(?:s|min|h|d))(?:\s+burst\s+([0-9]{1,18}))?\s*"
+)
+_GRAMMAR = (
+    "COUNT/[N]UNIT [burst B] with whole numbers and a unit of s, min, h or d, such as "
+    '"100/min burst 20"'
+)
+
+
+@frozen(init=False)
+class Limit:
+    """So many in a period, and how many of them at once.
+
+    The budget of a limit refills evenly, one in each ``emission_ns``, up to ``burst``. So in any
+    window of T seconds at most ``burst + rate * T / period_seconds`` are admitted.
+
+    Attributes:
+        rate: How many in a period; 0 denies always.
+        per: The period as ``[N]UNIT`` with a unit of s, min, h or d, such as ``"15min"``.
+        burst: How many at once after a pause; as many as ``rate`` unless given.
+        name: Gives the limit an identity of its own, so that its numbers can be changed without
+            giving everybody a full budget; None if its numbers are its identity.
+        period_seconds: The length of the period.
+        emission_ns: In how many nanoseconds the budget of one comes back, rounded up.
+        tolerance_ns: In how many nanoseconds the whole burst comes back.
+        id: What a backend keeps its state under, beside the key.
+
+    Example:
+        >>> Limit(100, "min", burst=20)
+        Limit(rate=100, per='min', burst=20, name=None)
+    """
+
+    rate: int
+    per: str = field(eq=False)
+    burst: int
+    name: str | None
+    period_seconds: int = field(repr=False)
+    emission_ns: int = field(eq=False, repr=False)
+    tolerance_ns: int = field(eq=False, repr=False)
+    id: str = field(eq=False, repr=False)
+
+    def __init__(
+        self, rate: int, per: str, burst: int | None = None, name: str | None = None
+    ) -> None:
+        """Check the numbers and derive the rest.
+
+        Raises:
+            InvalidLimit: If one of them is not as the attributes say, if the rate is above 10**9
+                a second, or if the burst would take more than 100 years to come back.
+        """
+        seconds = _period_seconds(per)
+        if type(rate) is not int or not 0 <= rate <= seconds * _NS:
+            expected = f"an int from 0 to {seconds * _NS} per {per}, which is 10**9 a second"
+            raise InvalidLimit("rate", given=rate, expected=expected)
+        if burst is not None and (type(burst) is not int or burst < 1):
+            raise InvalidLimit("burst", given=burst, expected="an int of at least 1, or None")
+        if name is not None and not (type(name) is str and _NAME.fullmatch(name)):
+            expected = "1 to 50 of A-Z, a-z, 0-9, '_', '.' and '-', a letter first, or None"
+            raise InvalidLimit("name", given=name, expected=expected)
+        # Of a rate of 0 the burst is 0 too, so that any cost is above it.
+        most = 0 if rate == 0 else rate if burst is None else burst
+        emission = -(-seconds * _NS // (rate or 1))
+        if emission * most > _LONGEST_NS:
+            expected = "one that comes back within 100 years at the limit's rate"
+            raise InvalidLimit("burst", given=most, expected=expected)
+        identity = f"{rate}/{seconds}/{most}" if name is None else name
+        init = getattr(self, "__attrs_init__")  # noqa: B009 - made by attrs, pyright misses it
+        init(rate, per, most, name, seconds, emission, emission * most, identity)
+
+
+def _period_seconds(per: object) -> int:
+    found = _PER.fullmatch(per) if isinstance(per, str) else None
+    seconds = int(found[1] or 1) * _SECONDS[found[2]] if found else 0
+    if 0 < seconds * _NS <= _LONGEST_NS:
+        return seconds
+    expected = '[N]UNIT with a unit of s, min, h or d, up to 100 years, such as "15min"'
+    raise InvalidLimit("per", given=per, expected=expected)
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> tuple[Limit, ...]:
+    """Return the limits that a text names.
+
+    Args:
+        text: ``COUNT/[N]UNIT [burst B]``, or several of them with ``;`` between.
+
+    Raises:
+        InvalidLimit: If it cannot be read so, or a number is out of range.
+
+    Example:
+        >>> parse("10/s; 1000/15min burst 50")[1].burst
+        50
+    """
+    if len(text) > _LONGEST_TEXT:
+        expected = f"a text of at most {_LONGEST_TEXT} characters"
+        raise InvalidLimit("limits", given=text, expected=expected)
+    limits = []
+    for part in text.split(";"):
+        found = _LIMIT.fullmatch(part)
+        if found is None:
+            raise InvalidLimit("limits", given=part.strip() or text, expected=_GRAMMAR)
+        limits.append(Limit(int(found[1]), found[2], int(found[3]) if found[3] else None))
+    return _together(tuple(limits))
+
+
+def several(limits: object) -> tuple[Limit, ...]:
+    """Return the limits that a call is given: a text, a Limit, or a list or tuple of Limits.
+
+    Raises:
+        InvalidLimit: If it is none of them, or if the limits cannot be used together.
+    """
+    if type(limits) is str:
+        return parse(limits)
+    if isinstance(limits, Limit):
+        return (limits,)
+    if isinstance(limits, list | tuple) and all(isinstance(limit, Limit) for limit in limits):
+        return _together(tuple(limits))
+    raise InvalidLimit("limits", given=limits, expected="a text, a Limit, or a list of Limits")
+
+
+def _together(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """Return limits without repetitions; refuse too many, none, and two of one name."""
+    distinct = tuple(dict.fromkeys(limits))
+    if not 1 <= len(distinct) <= _MOST_LIMITS:
+        expected = f"1 to {_MOST_LIMITS} limits"
+        raise InvalidLimit("limits", given=limits, expected=expected)
+    if len({limit.id for limit in distinct}) < len(distinct):
+        raise InvalidLimit("limits", given=limits, expected="limits of different names")
+    return distinct
