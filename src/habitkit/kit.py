@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from habitkit.journal.service import RelayService
+    from habitkit.limits import AsyncLimiter, Limiter
     from habitkit.options import KitOptions
     from habitkit.store import AsyncStore, Store
 
@@ -53,11 +54,14 @@ class HabitKit(_Kit[Sync]):
         10
     """
 
-    def __init__(self, store: Store, **options: Unpack[KitOptions]) -> None:
+    def __init__(
+        self, store: Store, *, limits: Limiter | None = None, **options: Unpack[KitOptions]
+    ) -> None:
         """Put the services on a store; nothing is read or written yet.
 
         Args:
             store: Where facts are kept. The kit does not close a store that it was given.
+            limits: Limits rates; by default in this process's memory.
             options: ``clock``, ``reactions``, ``subscribers``, and the settings of modules:
                 ``habits=HabitSettings(...)``, ``coins=CoinSettings(...)``; see ``KitOptions``.
 
@@ -69,9 +73,24 @@ class HabitKit(_Kit[Sync]):
         settings = make_settings(store, options)
         super().__init__(SyncRunner(store, settings, KitState()))
         self._owned_store: Store | None = None
+        self._limits = limits
+
+    @cached_property
+    def limits(self) -> Limiter:
+        """Limits rates: ``kit.limits.acquire(("login", "ada"), "30/min")``."""
+        from habitkit.limits import Limiter  # noqa: PLC0415 - only where it is used
+
+        return Limiter(plugins.memory_limits()) if self._limits is None else self._limits
 
     @classmethod
-    def open(cls, url: str, *, schema: str | None = None, **options: Unpack[KitOptions]) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        schema: str | None = None,
+        limits: Limiter | None = None,
+        **options: Unpack[KitOptions],
+    ) -> Self:
         """Open the store behind a URL; closing the kit closes it.
 
         On SQLite and in memory the tables are created or upgraded; on a database server they must
@@ -80,6 +99,7 @@ class HabitKit(_Kit[Sync]):
         Args:
             url: For example ``"sqlite:///habits.db"``, ``"postgresql://..."``, ``"memory://"``.
             schema: The database schema of the tables, on a database server that has schemas.
+            limits: As for the constructor; the kit does not close it.
             options: As for the constructor.
 
         Raises:
@@ -90,7 +110,7 @@ class HabitKit(_Kit[Sync]):
         """
         store = plugins.open_store(url, schema=schema)
         try:
-            kit = cls(store, **options)
+            kit = cls(store, limits=limits, **options)
         except BaseException:
             store.close()
             raise
@@ -147,20 +167,39 @@ class HabitKit(_Kit[Sync]):
 class AsyncHabitKit(_Kit[Async]):
     """All services on one store, for an async host."""
 
-    def __init__(self, store: AsyncStore, **options: Unpack[KitOptions]) -> None:
+    def __init__(
+        self,
+        store: AsyncStore,
+        *,
+        limits: AsyncLimiter | None = None,
+        **options: Unpack[KitOptions],
+    ) -> None:
         """Put the services on an async store; arguments and errors as for ``HabitKit``."""
         settings = make_settings(store, options, asynchronous=True)
         super().__init__(AsyncRunner(store, settings, KitState()))
         self._owned_store: AsyncStore | None = None
+        self._limits = limits
+
+    @cached_property
+    def limits(self) -> AsyncLimiter:
+        """Limits rates: ``await kit.limits.acquire(("login", "ada"), "30/min")``."""
+        from habitkit.limits import AsyncLimiter  # noqa: PLC0415 - only where it is used
+
+        return AsyncLimiter(plugins.memory_limits()) if self._limits is None else self._limits
 
     @classmethod
     async def open(
-        cls, url: str, *, schema: str | None = None, **options: Unpack[KitOptions]
+        cls,
+        url: str,
+        *,
+        schema: str | None = None,
+        limits: AsyncLimiter | None = None,
+        **options: Unpack[KitOptions],
     ) -> Self:
         """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
         store = await plugins.open_async_store(url, schema=schema)
         try:
-            kit = cls(store, **options)
+            kit = cls(store, limits=limits, **options)
         except BaseException:
             await store.close()
             raise

@@ -17,15 +17,24 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from habitkit.errors import MissingExtra, UnknownScheme
+from habitkit.errors import ConfigurationError, MissingExtra, UnknownScheme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from importlib.metadata import EntryPoint
 
+    from habitkit.limits.port import LimitsBackend
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["GROUP", "OWN", "entry_points", "naming_extras", "open_async_store", "open_store"]
+__all__ = [
+    "GROUP",
+    "OWN",
+    "entry_points",
+    "memory_limits",
+    "naming_extras",
+    "open_async_store",
+    "open_store",
+]
 
 GROUP = "habitkit.backends"
 
@@ -52,6 +61,7 @@ def open_store(url: str, *, schema: str | None = None) -> Store:
 
     Raises:
         UnknownScheme: If no installed backend is for the URL.
+        ConfigurationError: If there is a schema for a backend that has none.
         MissingExtra: If the backend's driver is not installed; names the pip command.
     """
     return _open(url, schema, asynchronous=False)  # type: ignore[no-any-return]
@@ -84,6 +94,12 @@ def naming_extras() -> Iterator[None]:
         raise MissingExtra(module, extra) from error
 
 
+def memory_limits() -> LimitsBackend:
+    """Return the limits backend of a kit that was given none: in this process's memory."""
+    found: LimitsBackend = import_module(OWN["memory"]).MemoryLimits()
+    return found
+
+
 def entry_points(*, group: str) -> Iterable[EntryPoint]:
     """Return the entry points of a group; what reads them takes long to import."""
     from importlib import metadata  # noqa: PLC0415
@@ -92,23 +108,36 @@ def entry_points(*, group: str) -> Iterable[EntryPoint]:
 
 
 def _open(url: Any, schema: str | None, *, asynchronous: bool) -> Any:
-    """Find the backend, load it, call it; only a backend that is given a schema has to know it."""
-    options: dict[str, Any] = {"asynchronous": asynchronous}
-    if schema is not None:
-        options["schema"] = schema
+    """Find the backend, load it, call it."""
     match = _SCHEME.match(url) if isinstance(url, str) else None
     scheme = match[1].lower() if match else ""
-    if scheme in OWN:
-        with naming_extras():
-            return import_module(OWN[scheme]).open_url(url, **options)
-    installed = {point.name: point for point in entry_points(group=GROUP)}
-    if scheme not in installed:
-        schemes = sorted({*OWN, *installed})
-        if match:
-            raise UnknownScheme(match[1], schemes)
-        raise UnknownScheme(_without_user(str(url)), schemes, _NO_URL)
     with naming_extras():
-        return installed[scheme].load()(url, **options)
+        open_url = _opener(url, scheme, named=match is not None)
+        if schema is None:
+            return open_url(url, asynchronous=asynchronous)
+        if "schema" not in inspect.signature(open_url).parameters:
+            msg = (
+                f"schema: the backend of {scheme}:// has no schemas; expected None, got {schema!r}"
+            )
+            raise ConfigurationError(msg)
+        return open_url(url, asynchronous=asynchronous, schema=schema)
+
+
+def _opener(url: Any, scheme: str, *, named: bool) -> Callable[..., Any]:
+    """Return the function of the backend for a scheme.
+
+    Raises:
+        UnknownScheme: If no installed backend is for it.
+    """
+    if scheme in OWN:
+        return import_module(OWN[scheme]).open_url  # type: ignore[no-any-return]
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme in installed:
+        return installed[scheme].load()  # type: ignore[no-any-return]
+    schemes = sorted({*OWN, *installed})
+    if named:
+        raise UnknownScheme(scheme, schemes)
+    raise UnknownScheme(_without_user(str(url)), schemes, _NO_URL)
 
 
 def _without_user(url: str) -> str:

@@ -7,14 +7,13 @@ or, in an async kit, in a task; ``kit.refresh()`` does one round.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
-from weakref import WeakSet
 
 from attrs import frozen
 
+from habitkit._fork import call_after_fork
 from habitkit.clock import stopwatch
 from habitkit.journal.domain.model import Failure
 from habitkit.journal.domain.rules import reason
@@ -37,7 +36,6 @@ __all__ = [
     "Refreshed",
     "Resident",
     "Residents",
-    "call_after_fork",
     "refresh",
 ]
 
@@ -258,26 +256,3 @@ class AsyncBackground:
                     await drive_async(resident.refresh(settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
                     _log.warning("cannot refresh %r; what it has stays in use", name, exc_info=True)
-
-
-class _AfterFork(Protocol):
-    """Whatever has to be told that it is in a forked process."""
-
-    def after_fork(self) -> None: ...
-
-
-_to_call: WeakSet[_AfterFork] = WeakSet()
-
-
-def call_after_fork(it: _AfterFork) -> None:
-    """Have ``it.after_fork()`` called in each forked process, for as long as the object lives."""
-    _to_call.add(it)
-
-
-def _after_fork() -> None:
-    for it in list(_to_call):
-        it.after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -58,7 +58,7 @@ def test_the_docs_mention_all(kind):
 
 def test_there_is_something_to_mention():
     assert {
-        *("audit_key", "clock", "coins", "economy", "habits", "options", "reactions", "schema"),
-        *("store", "strength", "subscribers", "url"),
+        *("audit_key", "clock", "coins", "economy", "habits", "limits", "options", "reactions"),
+        *("schema", "store", "strength", "subscribers", "url"),
     } == KINDS["settings"]
     assert all(KINDS.values())

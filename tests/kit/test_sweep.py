@@ -148,7 +148,7 @@ async def test_an_async_kit_sweeps_in_the_same_way(monkeypatch, kit, store, due)
 
 def test_a_store_without_a_module_sweeps_the_rest():
     class JournalAlone(MemoryStore):
-        modules = frozenset()  # type: ignore[var-annotated]
+        modules = frozenset()
 
     kit = habitkit.testing.kit(store=JournalAlone())
 

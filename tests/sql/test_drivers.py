@@ -132,7 +132,7 @@ async def test_every_kit_shows_what_another_one_did_and_goes_on_from_there(sides
             await done(side.kit.habits.check_in(habit.id, amount=1e308, note=side.driver))
         report = await done(side.kit.sweep())
         assert report.failures == ()
-        assert (await done(side.kit.relay.run_once(limit=1000))).failed == ()
+        assert (await done(side.kit.relay.run_once(limit=1000))).failures == ()
         right = await seen(side.kit)
         for other in sides:
             read_back = await seen(other.kit)

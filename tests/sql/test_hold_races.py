@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
-from habitkit import AsyncHabitKit
+from habitkit import AsyncHabitKit, SweepReport
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from habitkit.coins import HoldEnded, InsufficientFunds
 from habitkit.coins.domain.model import Hold
@@ -61,7 +61,8 @@ async def tell_what_came_of(act: Act) -> str:
         done = await act()
     except HoldEnded as ended:
         return f"refused: {ended.state}"
-    return f"swept {done.expired}" if hasattr(done, "expired") else str(done.state)
+    is_report = isinstance(done, SweepReport)
+    return f"swept {done.counts['expired_holds']}" if is_report else str(done.state)
 
 
 def held(kit: TestKit, owner: str) -> Hold:

@@ -254,6 +254,8 @@ def use_everything(engine: Engine) -> None:
     for number, kind in enumerate(["good message", "bad message"]):
         kit.run(partial(send, kind=kind, key=str(number)))
     kit.sweep()
+    kit.export("ada")
+    kit.forget("ada")
 
 
 @pytest.fixture

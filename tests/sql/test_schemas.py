@@ -294,3 +294,24 @@ def test_the_command_leaves_newer_tables_alone(sqlite, capsys):
     with nothing_written(sqlite):
         assert main(["upgrade", str(sqlite.url)]) == 1
     assert "install a newer habitkit" in capsys.readouterr().err
+
+
+def test_a_kit_opens_a_schema_by_its_url(two_schemas: Engine) -> None:
+    url = two_schemas.url.render_as_string(hide_password=False)
+    for schema in SCHEMAS:
+        with HabitKit.open(url, schema=schema) as kit:
+            kit.coins.award("ada", len(schema), idempotency_key="a")
+
+    for schema in SCHEMAS:
+        with HabitKit.open(url, schema=schema) as kit:
+            assert kit.coins.balance("ada").available == len(schema)
+    with pytest.raises(SchemaMissing):
+        HabitKit.open(url)
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+async def test_an_async_kit_opens_a_schema_by_its_url(two_schemas: Engine, driver: str) -> None:
+    url = two_schemas.url.render_as_string(hide_password=False).replace("psycopg", driver)
+    async with await AsyncHabitKit.open(url, schema="blue") as kit:
+        await kit.coins.award("ada", 5, idempotency_key="a")
+        assert (await kit.coins.balance("ada")).available == 5

@@ -170,7 +170,7 @@ with HabitKit.open("memory://") as opened:
 
 HabitKit()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 HabitKit(async_store)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-HabitKit(store, SystemClock())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+HabitKit(store, SystemClock())  # type: ignore[arg-type, call-arg]  # pyright: ignore[reportCallIssue]
 HabitKit(store, unknown="blue")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 HabitKit(store, reactions=[praise])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 

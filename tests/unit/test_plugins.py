@@ -358,3 +358,34 @@ def _environment():
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # it is named, so that it need not be installed
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
+
+
+# -- schemas -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("memory://", r"schema: the backend of memory:// has no schemas; .* got 'blue'"),
+        ("sqlite://", r"schema: a SQLite file has none; .* got 'blue'"),
+    ],
+)
+async def test_a_schema_for_a_backend_that_has_none_is_refused(url, message):
+    with pytest.raises(ConfigurationError, match=message):
+        HabitKit.open(url, schema="blue")
+    with pytest.raises(ConfigurationError, match=message):
+        await AsyncHabitKit.open(url, schema="blue")
+
+
+def test_a_backend_that_knows_schemas_is_given_one(install):
+    given = []
+
+    def open_url(url, *, asynchronous, schema=None):
+        given.append((url, schema))
+        return MemoryStore()
+
+    install(open_url)
+    HabitKit.open("other://x", schema="blue").close()
+    HabitKit.open("other://x").close()
+
+    assert given == [("other://x", "blue"), ("other://x", None)]

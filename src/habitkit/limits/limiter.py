@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit._fork import call_after_fork
 from habitkit.errors import InvalidInput
 from habitkit.limits.domain.key import LONGEST, subject
 from habitkit.limits.domain.limit import parse, several
@@ -36,6 +37,7 @@ class Limiter:
     def __init__(self, backend: LimitsBackend) -> None:
         """Limit by a backend."""
         self._backend = backend
+        call_after_fork(self)
 
     def acquire(
         self,
@@ -100,7 +102,7 @@ class Limiter:
         self._backend.close()
 
     def after_fork(self) -> None:
-        """Make the limiter usable in a process that was forked; call it there first of all."""
+        """Make the limiter usable in a forked process; it is called there by itself."""
         self._backend.after_fork()
 
 
@@ -150,5 +152,5 @@ class AsyncLimiter:
         self._sync.close()
 
     def after_fork(self) -> None:
-        """Make the limiter usable in a process that was forked; call it there first of all."""
+        """Make the limiter usable in a forked process; it is called there by itself."""
         self._sync.after_fork()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.backends.memory import MemoryStore
+from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.clock import instant
 from habitkit.kit import HabitKit
+from habitkit.limits import Limiter
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from habitkit.store import Store
 
 __all__ = ["FakeClock", "TestKit", "kit"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FakeClock:
@@ -35,6 +38,10 @@ class FakeClock:
     def now(self) -> datetime:
         """Return the instant at which the clock stands, in UTC."""
         return self._now
+
+    def ticks(self) -> int:
+        """Return the nanoseconds since 1970: what the clock shows, for what counts in ticks."""
+        return (self._now - _EPOCH) // timedelta(microseconds=1) * 1000
 
     def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
@@ -80,6 +87,7 @@ def kit(
     """
     clock = FakeClock(now)
     options.setdefault("clock", clock)
-    made = TestKit(MemoryStore() if store is None else store, **options)
+    limits = Limiter(MemoryLimits(ticks=clock.ticks))
+    made = TestKit(MemoryStore() if store is None else store, limits=limits, **options)
     made.clock = clock
     return made

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import StaticPool
 
-from habitkit.backends.sqlalchemy import schema
+from habitkit.backends.sqlalchemy.schema import check, upgrade
 from habitkit.backends.sqlalchemy.store import SqlStore
 from habitkit.errors import ConfigurationError, StoreError, UnknownScheme
 
@@ -72,31 +72,38 @@ class _Pragmas:
         cursor.close()
 
 
-def open_url(url: str, *, asynchronous: bool) -> Store | Awaitable[AsyncStore]:
+def open_url(
+    url: str, *, asynchronous: bool, schema: str | None = None
+) -> Store | Awaitable[AsyncStore]:
     """Open ``sqlite:///file``, ``sqlite://`` or ``postgresql[+psycopg|+asyncpg]://...``.
 
     Args:
         url: An SQLAlchemy URL.
         asynchronous: True for a store of an async host.
+        schema: The schema that the tables are in, on PostgreSQL.
 
     Raises:
-        ConfigurationError: If the driver does not fit.
+        ConfigurationError: If the driver does not fit, or there is a schema for SQLite.
         SchemaMissing: If a server's database has no habitkit tables.
         SchemaOutdated: If they are of another version.
     """
+    parsed = _parsed(url)
+    if schema is not None and parsed.get_backend_name() == "sqlite":
+        msg = f"schema: a SQLite file has none; expected a PostgreSQL URL or None, got {schema!r}"
+        raise ConfigurationError(msg)
     if asynchronous:
-        return _open_async(_parsed(url))
+        return _open_async(parsed, schema)
     engine = engine_of(url)
     try:
         if engine.dialect.name == "sqlite":
-            schema.upgrade(engine)
+            upgrade(engine)
         else:
             with engine.connect() as connection:
-                schema.check(connection)
+                check(connection, schema)
     except BaseException:
         engine.dispose()
         raise
-    store = SqlStore(engine)
+    store = SqlStore(engine, schema=schema)
     store.tables.checked = True
     return store
 
@@ -132,7 +139,7 @@ def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
     """
     engine = engine_of(url)
     try:
-        return schema.upgrade(engine, schema=schema_name)
+        return upgrade(engine, schema=schema_name)
     except (exc.DBAPIError, UnicodeError) as error:  # the latter for a host that cannot be one
         reason = error.orig if isinstance(error, exc.DBAPIError) else error
         msg = f"cannot upgrade the tables: {' '.join(str(reason).split())}"
@@ -141,7 +148,7 @@ def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
         engine.dispose()
 
 
-async def _open_async(url: URL) -> AsyncStore:
+async def _open_async(url: URL, schema: str | None) -> AsyncStore:
     """Open a store for an async host."""
     if url.get_backend_name() == "sqlite":
         from habitkit.backends.sqlalchemy.threaded import open_threaded  # noqa: PLC0415
@@ -157,11 +164,11 @@ async def _open_async(url: URL) -> AsyncStore:
     engine: AsyncEngine = create_async_engine(_with_driver(url))
     try:
         async with engine.connect() as connection:
-            await connection.run_sync(schema.check)
+            await connection.run_sync(check, schema)
     except BaseException:
         await engine.dispose()
         raise
-    store = AsyncSqlStore(engine)
+    store = AsyncSqlStore(engine, schema=schema)
     store.tables.checked = True
     return store
 

@@ -1,0 +1,30 @@
+"""Telling objects that they are in a forked process."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+__all__ = ["call_after_fork"]
+
+
+class _AfterFork(Protocol):
+    def after_fork(self) -> None: ...
+
+
+_to_call: WeakSet[_AfterFork] = WeakSet()
+
+
+def call_after_fork(it: _AfterFork) -> None:
+    """Have ``it.after_fork()`` called in each forked process, for as long as the object lives."""
+    _to_call.add(it)
+
+
+def _after_fork() -> None:
+    for it in list(_to_call):
+        it.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,81 @@
+"""``kit.limits``: a limiter that lives as long as the kit."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+import habitkit.testing
+from habitkit import AsyncHabitKit, HabitKit
+from habitkit.backends.memory import MemoryLimits, MemoryStore
+from habitkit.backends.threaded import ThreadedStore
+from habitkit.limits import AsyncLimiter, Limiter
+
+
+def test_a_kit_has_a_limiter_by_default():
+    with HabitKit(MemoryStore()) as kit:
+        allowed = [bool(kit.limits.acquire(("login", "ada"), "2/min")) for _ in range(3)]
+
+    assert allowed == [True, True, False]
+
+
+def test_kits_may_share_a_limiter():
+    limiter = Limiter(MemoryLimits())
+    one, other = HabitKit(MemoryStore(), limits=limiter), HabitKit(MemoryStore(), limits=limiter)
+
+    assert one.limits.acquire("ada", "1/h")
+    assert not other.limits.acquire("ada", "1/h")
+
+
+def test_opening_takes_a_limiter_too():
+    limiter = Limiter(MemoryLimits())
+
+    with HabitKit.open("memory://", limits=limiter) as kit:
+        assert kit.limits is limiter
+
+
+def test_the_limiter_of_a_kit_for_tests_goes_by_its_clock():
+    kit = habitkit.testing.kit()
+    assert kit.limits.acquire("ada", "1/min")
+    assert not kit.limits.acquire("ada", "1/min")
+
+    kit.clock.advance(seconds=60)
+
+    assert kit.limits.acquire("ada", "1/min")
+
+
+def test_a_limiter_may_be_asked_inside_a_transaction():
+    kit = habitkit.testing.kit()
+
+    assert kit.run(lambda tx: bool(kit.limits.acquire("ada", "1/min")))
+
+
+async def test_the_limiter_of_an_async_kit_is_awaited():
+    threaded = ThreadedStore(MemoryStore())
+    async with AsyncHabitKit(threaded) as kit:
+        assert await kit.limits.acquire("ada", "1/min")
+        assert not await kit.limits.acquire("ada", "1/min")
+    async with AsyncHabitKit(threaded, limits=AsyncLimiter(MemoryLimits())) as kit:
+        assert await kit.limits.acquire("ada", "1/min")
+    await threaded.close()
+
+
+def test_the_views_of_a_kit_have_no_limits():
+    kit = habitkit.testing.kit()
+
+    assert not hasattr(kit.owned_by("ada"), "limits")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_limiter_whose_lock_was_held_works_in_a_forked_process():
+    backend = MemoryLimits()
+    limiter = Limiter(backend)
+    limiter.acquire("ada", "2/h")
+    with backend._lock:
+        child = os.fork()
+        if child == 0:
+            taken = [bool(limiter.acquire("ada", "2/h")) for _ in range(2)]
+            os._exit(0 if taken == [True, False] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert limiter.acquire("ada", "2/h")
