@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from habitkit import plugins
 from habitkit.binding import Async, M, Sync, workflow
 from habitkit.errors import HostTransactionUnsupported
-from habitkit.habits.rebuild import rebuild_all as rebuild
 from habitkit.maintenance import sweep
 from habitkit.options import make_settings
-from habitkit.residents import AsyncBackground, Background, refresh
+from habitkit.residents import refresh
 from habitkit.runner import AsyncRunner, KitState, SyncRunner
 from habitkit.services import AsyncHostKit, EveryOwner, HostKit
 from habitkit.store import AsyncHostTransactions, HostTransactions
@@ -20,12 +19,28 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from habitkit.background import AsyncBackground, Background
+    from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
-    from habitkit.options import KitOptions
+    from habitkit.options import KitOptions, KitSettings
     from habitkit.store import AsyncStore, Store
+    from habitkit.workflow import Steps
 
 __all__ = ["AsyncHabitKit", "HabitKit"]
+
+
+def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
+    """Compute all snapshots of habits from the facts, and replace those stored ones that differ.
+
+    Each transaction is one owner's; others go on meanwhile.
+
+    Returns:
+        How many habits were rebuilt, and which were repaired.
+    """
+    from habitkit.habits.rebuild import rebuild_all  # noqa: PLC0415 - only where it is used
+
+    return rebuild_all(settings)
 
 
 class _Kit(EveryOwner[M]):
@@ -39,7 +54,7 @@ class _Kit(EveryOwner[M]):
         return RelayService(self._runner)
 
     sweep = workflow(sweep)
-    rebuild = workflow(rebuild)
+    rebuild = workflow(_rebuild)
     refresh = workflow(refresh)
 
 
@@ -140,6 +155,8 @@ class HabitKit(_Kit[Sync]):
 
         Nothing of it starts by itself: ``with kit.background(): serve()``.
         """
+        from habitkit.background import Background  # noqa: PLC0415 - only where it is used
+
         return Background(self._runner)
 
     def close(self) -> None:
@@ -226,6 +243,8 @@ class AsyncHabitKit(_Kit[Async]):
 
         Nothing of it starts by itself: ``async with kit.background(): await serve()``.
         """
+        from habitkit.background import AsyncBackground  # noqa: PLC0415 - only where it is used
+
         return AsyncBackground(self._runner)
 
     async def close(self) -> None:

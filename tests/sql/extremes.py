@@ -33,8 +33,8 @@ from habitkit.journal.domain.model import (
     StoredEvent,
 )
 from habitkit.store import Stores
+from habitkit.testing.contracts._habit_codecs import CHECKPOINTS
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
-from habitkit.testing.contracts._streak_store import CHECKPOINTS
 
 FIRST = datetime(2, 1, 1, tzinfo=UTC)
 LAST = datetime(9998, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
+import habitkit.testing
 from habitkit.coins.statements import balance
 from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.kit import HabitKit
 from habitkit.store import Store, Stores
-from habitkit.testing.contracts._base import read, transact
+from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._threads import spawn
 from habitkit.transaction import Transaction
 from tests.sql.coin_plan import OWNERS, step
@@ -71,7 +72,7 @@ def drift(store: Store) -> dict[str, int]:
 def total(store: Store, *owners: str) -> int:
     """Return how much owners have together, in one state of the store."""
 
-    return transact(store, partial(total_of, owners=owners), write=False)
+    return habitkit.testing.kit(store=store).read(partial(total_of, owners=owners))
 
 
 def total_of(tx: Transaction, owners: Iterable[str]) -> int:

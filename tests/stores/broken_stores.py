@@ -1,4 +1,4 @@
-"""Stores that are broken in one place each, put to the one test that has to notice.
+"""Stores whose transactions or locks are broken in one place each, put to the case that has to notice.
 
 pytest does not collect this file by itself; ``test_contracts.py`` runs it.
 """
@@ -9,13 +9,9 @@ import asyncio
 from contextlib import contextmanager, nullcontext
 
 import pytest
-from attrs import evolve
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.coins.store import AUDIT, COINS, HOLDS
-from habitkit.errors import IntegrityError
-from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import Locked
 from habitkit.testing.contracts import (
     AsyncStoreContract,
@@ -23,34 +19,13 @@ from habitkit.testing.contracts import (
     HabitsContract,
     StoreContract,
 )
+from tests.stores.breaking import breaker, expect
 
 EXPECTED: list[str] = []
+noticed_by = breaker(globals(), EXPECTED)
 
 
-def noticed_by(test):
-    """Make a test class of a store that a function breaks, and expect one test to fail."""
-
-    def make(breaks):
-        class Broken(StoreContract, HabitsContract, CoinsContract):
-            @pytest.fixture
-            def store(self):
-                store = MemoryStore()
-                breaks(store, store._stores)
-                return store
-
-        expect(f"Test_{breaks.__name__}", Broken, test)
-        return breaks
-
-    return make
-
-
-def expect(name, kind, test):
-    kind.__name__ = kind.__qualname__ = name
-    globals()[name] = kind
-    EXPECTED.append(f"{name}::{test}")
-
-
-# -- the frame ---------------------------------------------------------------------------------
+# -- transactions --------------------------------------------------------------------------------
 
 
 @noticed_by("test_the_store_declares_what_its_test_class_declares")
@@ -63,6 +38,29 @@ def lacks_a_module(store, _):
     store.modules = frozenset({"habits"})
 
 
+@noticed_by("test_run_returns_what_the_work_returns")
+def returns_nothing(store, _):
+    run = store.run
+
+    def silent(work, *, write, keyed):
+        run(work, write=write, keyed=keyed)
+
+    store.run = silent
+
+
+@noticed_by("test_an_exception_undoes_everything_and_reaches_the_caller")
+def wraps_errors(store, _):
+    run = store.run
+
+    def wrapping(work, *, write, keyed):
+        try:
+            return run(work, write=write, keyed=keyed)
+        except BaseException as error:
+            raise type(error)(*error.args) from error
+
+    store.run = wrapping
+
+
 @noticed_by("test_an_exception_undoes_changes_and_deletions_too")
 def deletes_for_good(_, stores):
     rows = stores.outbox._waiting.rows
@@ -71,12 +69,46 @@ def deletes_for_good(_, stores):
     ]
 
 
+@noticed_by("test_a_failed_transaction_does_not_stand_in_the_way_of_the_next")
+def undoes_what_was_committed(store, stores):
+    run = store.run
+
+    def forgetful(work, *, write, keyed):
+        result = run(work, write=write, keyed=keyed)
+        revs = stores.owners._revs.rows
+        stores.log.entries.extend((revs, owner, rev - 1) for owner, rev in revs.items())
+        return result
+
+    store.run = forgetful
+
+
 @noticed_by("test_a_reader_sees_one_state_from_beginning_to_end")
 def lets_readers_in(store, stores):
     run = store.run
     store.run = lambda work, *, write, keyed: (
         run(work, write=write, keyed=keyed) if write else work(stores)
     )
+
+
+@noticed_by("test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others")
+def undoes_too_much(_, stores):
+    @contextmanager
+    def savepoint():
+        try:
+            yield
+        except BaseException:
+            stores.log.rollback()
+            raise
+
+    stores.savepoint = savepoint
+
+
+@noticed_by("test_savepoints_nest")
+def undoes_nothing_part_way(_, stores):
+    stores.savepoint = nullcontext
+
+
+# -- locks ---------------------------------------------------------------------------------------
 
 
 @noticed_by("test_the_second_to_lock_an_owner_waits_for_the_first_to_end")
@@ -96,135 +128,10 @@ def counts_for_good(_, stores):
     stores.owners.lock = lasting
 
 
-@noticed_by("test_a_message_is_applied_at_its_receivers_next_action")
+@noticed_by("test_a_lock_returns_whether_messages_wait")
 def forgets_messages(_, stores):
     lock = stores.owners.lock
     stores.owners.lock = lambda owner: Locked(lock(owner).rev, messages=False)
-
-
-@noticed_by("test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others")
-def undoes_too_much(_, stores):
-    @contextmanager
-    def savepoint():
-        try:
-            yield
-        except BaseException:
-            stores.log.rollback()
-            raise
-
-    stores.savepoint = savepoint
-
-
-@noticed_by("test_owners_are_delivered_apart_character_by_character")
-def ignores_case(_, stores):
-    lock = stores.owners.lock
-    stores.owners.lock = lambda owner: lock(owner.casefold())
-
-
-@noticed_by("test_a_page_may_end_in_the_middle_of_a_revision")
-def turns_pages_by_revision(_, stores):
-    page = stores.events.page
-    stores.events.page = lambda owner, after, limit: page(owner, after and (after[0], 10**6), limit)
-
-
-@noticed_by("test_a_claim_holds_until_its_end_and_counts_attempts")
-def lends_forever(_, stores):
-    claim = stores.outbox.claim
-    stores.outbox.claim = lambda now, until, limit: claim(now, until.replace(year=9999), limit)
-
-
-@noticed_by("test_a_record_belongs_to_owner_operation_and_key")
-def mixes_operations_up(_, stores):
-    get, put = stores.idempotency.get, stores.idempotency.put
-    stores.idempotency.get = lambda owner, _operation, key: get(owner, "", key)
-    stores.idempotency.put = lambda a_record: put(evolve(a_record, operation=""))
-
-
-# -- the services ---------------------------------------------------------------------------------
-
-
-@noticed_by("test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision")
-def goes_back_in_time(_, stores):
-    stores.port(STREAKS).put = lambda given: stores.port(STREAKS)._rows.put(given.habit_id, given)
-
-
-@noticed_by("test_an_undone_check_in_counts_no_longer")
-def never_forgives(_, stores):
-    habits, on_day = stores.port(HABITS), stores.port(HABITS).on_day
-    habits.on_day = lambda habit, day: [
-        *on_day(habit, day),
-        *(fact for fact, _ in habits.voided(habit) if fact.day == day),
-    ]
-
-
-@noticed_by("test_no_balance_falls_below_its_floor_unless_the_debt_says_so")
-def has_no_floor(_, stores):
-    post = stores.port(COINS).post
-    stores.port(COINS).post = lambda transfer, moves: post(
-        transfer, [move._replace(debt=10**6) for move in moves]
-    )
-
-
-@noticed_by("test_a_transfer_is_reversed_once")
-def takes_back_twice(_, stores):
-    stores.port(COINS)._reversals.insert = stores.port(COINS)._reversals.put
-
-
-@noticed_by("test_all_moves_together_sum_to_zero")
-def makes_coins_of_nothing(_, stores):
-    post = stores.port(COINS).post
-
-    def lenient(transfers, moves):
-        try:
-            post(transfers, moves)
-        except IntegrityError as error:
-            if "sum to zero" not in str(error):
-                raise
-
-    stores.port(COINS).post = lenient
-
-
-@noticed_by("test_a_hold_is_ended_once")
-def ends_holds_again(_, stores):
-    holds = stores.port(HOLDS)
-    holds.end = lambda hold: holds._holds.put(hold.id, hold)
-
-
-@noticed_by("test_a_hold_lasts_until_its_time_and_not_an_instant_longer")
-def keeps_what_has_lapsed(_, stores):
-    stores.port(HOLDS).lapsed = lambda owner, currency, at: 0
-
-
-@noticed_by("test_the_balance_at_an_instant_is_that_after_the_last_entry_until_then")
-def knows_no_past(_, stores):
-    coins = stores.port(COINS)
-    coins.balance_at = lambda account_id, at: coins._accounts.rows[account_id].balance
-
-
-@noticed_by("test_old_keys_still_return_their_result_after_the_words_are_gone")
-def forgets_too_much(_, stores):
-    audit, transfers = stores.port(AUDIT), stores.port(COINS)._transfers
-
-    def forget(account_id, after, last):
-        for line in audit.lines(account_id, after, last):
-            transfers.delete(line.transfer_id)
-        return 0
-
-    audit.forget = forget
-
-
-@noticed_by("test_forgetting_erases_words_and_salts_and_leaves_the_rest")
-def keeps_salts(_, stores):
-    audit = stores.port(AUDIT)
-    forget = audit.forget
-
-    def lasting(account_id, after, last):
-        before = dict(audit._digests.rows)
-        erased = forget(account_id, after, last)
-        audit._digests.rows.update(before)
-        return erased
-
-    audit.forget = lasting
 
 
 @noticed_by("test_many_owners_are_locked_at_once")
@@ -233,24 +140,13 @@ def locks_only_the_first(_, stores):
     owners.lock_all = lambda names: {name: owners.lock(names[0]) for name in names}
 
 
-@noticed_by("test_the_largest_amount_is_kept_to_the_last_coin")
-def counts_in_floats(_, stores):
-    accounts = stores.port(COINS).accounts
-    stores.port(COINS).accounts = lambda owner, currency: [
-        account._replace(balance=int(float(account.balance)))
-        for account in accounts(owner, currency)
-    ]
+@noticed_by("test_owners_are_delivered_apart_character_by_character")
+def ignores_case(_, stores):
+    lock = stores.owners.lock
+    stores.owners.lock = lambda owner: lock(owner.casefold())
 
 
-@noticed_by("test_checking_in_again_pays_again")
-def settles_once(_, stores):
-    settle, settled = stores.port(COINS).settle, stores.port(COINS).settled
-    stores.port(COINS).settle = lambda owner, rows: settle(
-        owner, [row for row in rows if row.key not in settled(owner, [row.key])]
-    )
-
-
-# -- async hosts -------------------------------------------------------------------------------
+# -- async hosts -----------------------------------------------------------------------------------
 
 
 class GoesOn(ThreadedStore):
@@ -267,17 +163,25 @@ class Careless(AsyncStoreContract, HabitsContract, CoinsContract):
 
 
 expect(
+    globals(),
+    EXPECTED,
     "Test_goes_on_when_cancelled",
     Careless,
     "test_cancelling_an_action_before_it_commits_leaves_nothing_behind",
 )
 
 
-# -- authors -----------------------------------------------------------------------------------
+# -- authors ---------------------------------------------------------------------------------------
 
 
 class Forgetful(StoreContract):
     """The author gives no store."""
 
 
-expect("Test_gives_no_store", Forgetful, "test_run_returns_what_the_work_returns")
+expect(
+    globals(),
+    EXPECTED,
+    "Test_gives_no_store",
+    Forgetful,
+    "test_run_returns_what_the_work_returns",
+)

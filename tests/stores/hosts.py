@@ -72,7 +72,3 @@ class AsyncScopedSessions(AsyncConnections):
 
     async def begin(self):
         return async_scoped_session(async_sessionmaker(self.engine), scopefunc=lambda: 1)
-
-
-SYNC = [Connections, Sessions, ScopedSessions]
-ASYNC = [AsyncConnections, AsyncSessions, AsyncScopedSessions]

@@ -11,9 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores.broken_stores import EXPECTED
+from tests.stores import (
+    broken_facts,
+    broken_habits,
+    broken_holds,
+    broken_journals,
+    broken_ledgers,
+    broken_stores,
+)
 
 HERE = Path(__file__).parent
+BROKEN = (
+    broken_stores,
+    broken_journals,
+    broken_habits,
+    broken_facts,
+    broken_ledgers,
+    broken_holds,
+)
+EXPECTED = [test for file in BROKEN for test in file.EXPECTED]
 
 
 RUN = """
@@ -46,7 +62,7 @@ def listen(tests):
         [
             *(sys.executable, "-X", "faulthandler", "-c", RUN, *options),
             *("-o", "faulthandler_timeout=30"),
-            *(f"{HERE}/broken_stores.py::{test}" for test in tests),
+            *(f"{HERE}/{test}" for test in tests),
         ],
         cwd=HERE.parents[1],
         env={name: value for name, value in os.environ.items() if "COV" not in name},
@@ -62,8 +78,8 @@ def listen(tests):
 
 
 def outcomes(test, said):
-    summary = re.findall(rf"^(FAILED|ERROR|PASSED|SKIPPED) .*::{test}\b", said, re.MULTILINE)
-    while_running = re.findall(rf"::{test}\S* (FAILED|ERROR|PASSED|SKIPPED)\b", said)
+    summary = re.findall(rf"^(FAILED|ERROR|PASSED|SKIPPED) .*/{test}\b", said, re.MULTILINE)
+    while_running = re.findall(rf"/{test}\S* (FAILED|ERROR|PASSED|SKIPPED)\b", said)
     return summary + while_running
 
 

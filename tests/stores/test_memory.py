@@ -1,4 +1,4 @@
-"""The memory store passes every contract, sync and, in threads, async."""
+"""The memory store passes the full contracts; in threads, for async hosts, the cases of a driver."""
 
 from __future__ import annotations
 
@@ -6,38 +6,17 @@ import pytest
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.testing.contracts import (
-    AsyncCoinsContract,
-    AsyncHabitsContract,
-    AsyncStoreContract,
-    CoinsContract,
-    HabitsContract,
-    StoreContract,
-)
-from tests.stores.tampering import InMemory
+from habitkit.testing.contracts import CoinsContract, HabitsContract, StoreContract
+from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
 
 
-class TestMemoryStore(StoreContract, HabitsContract, CoinsContract):
+class TestMemoryStore(StoreContract, HabitsContract, CoinsContract, ExtremeValues):
     @pytest.fixture
     def store(self):
         return MemoryStore()
 
+
+class TestThreadedMemoryStore(AsyncDriverCases):
     @pytest.fixture
-    def tamper(self, store):
-        return InMemory(store)
-
-
-class TestThreadedMemoryStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
-    share_of_cases = 1 / 3  # the dicts of TestMemoryStore, in threads
-
-    @pytest.fixture
-    def memory(self):
-        return MemoryStore()
-
-    @pytest.fixture
-    def open_store(self, memory):
-        return lambda: ThreadedStore(memory)
-
-    @pytest.fixture
-    def tamper(self, memory):
-        return InMemory(memory)
+    def open_store(self):
+        return lambda: ThreadedStore(MemoryStore())

@@ -1,4 +1,4 @@
-"""The SQL store passes every contract on PostgreSQL: psycopg, and for async hosts asyncpg too."""
+"""The SQL store on PostgreSQL: psycopg passes the full contracts, async drivers their cases."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.testing.contracts import (
-    AsyncCoinsContract,
-    AsyncHabitsContract,
     AsyncHostTransactionsContract,
-    AsyncStoreContract,
     CoinsContract,
     Contract,
     HabitsContract,
@@ -20,8 +17,9 @@ from habitkit.testing.contracts import (
     LoopThread,
     StoreContract,
 )
-from tests.stores.hosts import ASYNC, SYNC
-from tests.stores.tampering import InTables
+from tests.kit.smoke import KitSmoke
+from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
+from tests.stores.hosts import AsyncConnections, AsyncSessions, Connections, Sessions
 
 
 class OnPostgres(Contract):
@@ -51,17 +49,13 @@ class OnPostgres(Contract):
             class_engine.dispose()  # the next test starts without what this one has left open
 
     @pytest.fixture
-    def tamper(self, engine):
-        return InTables(engine)
-
-    @pytest.fixture
     def conflict(self):
         return exc.OperationalError("INSERT", {}, psycopg.errors.SerializationFailure())
 
 
-class TestPostgres(OnPostgres, StoreContract, HabitsContract, CoinsContract):
-    share_of_cases = 1 / 2  # where a case costs the most
-
+class TestPostgres(
+    OnPostgres, StoreContract, HabitsContract, CoinsContract, ExtremeValues, KitSmoke
+):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)
@@ -72,7 +66,7 @@ class TestPostgresInHostTransactions(OnPostgres, HostTransactionsContract):
     def store(self, engine):
         return SqlStore(engine)
 
-    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
+    @pytest.fixture(params=[Connections, Sessions], ids=lambda kind: kind.__name__)
     def host(self, request, engine):
         return request.param(engine)
 
@@ -108,21 +102,15 @@ class OnPostgresAsync(OnPostgres):
         return AsyncSqlStore(async_engine)  # to close it would close the engine
 
 
-class TestPsycopgAsync(
-    OnPostgresAsync, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract
-):
-    share_of_cases = 1 / 3  # the rows of TestPostgres, by other drivers
+class TestPsycopgAsync(OnPostgresAsync, AsyncDriverCases, AsyncHostTransactionsContract):
+    @pytest.fixture
+    def host(self, async_engine):
+        return AsyncConnections(async_engine)
 
 
-class TestAsyncpg(TestPsycopgAsync):
+class TestAsyncpg(OnPostgresAsync, AsyncDriverCases, AsyncHostTransactionsContract):
     driver = "asyncpg"
 
-
-class TestPsycopgAsyncInHostTransactions(OnPostgresAsync, AsyncHostTransactionsContract):
-    @pytest.fixture(params=ASYNC, ids=lambda kind: kind.__name__)
-    def host(self, request, async_engine):
-        return request.param(async_engine)
-
-
-class TestAsyncpgInHostTransactions(TestPsycopgAsyncInHostTransactions):
-    driver = "asyncpg"
+    @pytest.fixture
+    def host(self, async_engine):
+        return AsyncSessions(async_engine)

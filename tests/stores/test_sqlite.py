@@ -1,4 +1,4 @@
-"""The SQL store passes every contract on SQLite: in a file, in memory, and for async hosts."""
+"""The SQL store on SQLite: a file passes the full contracts, the rest the cases of a driver."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, threaded_sqlite
 from habitkit.testing.contracts import (
-    AsyncCoinsContract,
-    AsyncHabitsContract,
     AsyncHostTransactionsContract,
-    AsyncStoreContract,
     CoinsContract,
     Contract,
     HabitsContract,
     HostTransactionsContract,
     StoreContract,
 )
-from tests.stores.hosts import ASYNC, SYNC
-from tests.stores.tampering import InTables
+from tests.stores.driver_cases import AsyncDriverCases, DriverCases, ExtremeValues
+from tests.stores.hosts import AsyncScopedSessions, ScopedSessions, Sessions
 
 
 class InFile(Contract):
@@ -41,10 +38,6 @@ class InFile(Contract):
         engine.dispose()
 
     @pytest.fixture
-    def tamper(self, engine):
-        return InTables(engine)
-
-    @pytest.fixture
     def conflict(self):
         busy = sqlite3.OperationalError("database is locked")
         busy.sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -52,25 +45,20 @@ class InFile(Contract):
         return exc.OperationalError("INSERT", {}, busy)
 
 
-class TestSqliteFile(InFile, StoreContract, HabitsContract, CoinsContract):
+class TestSqliteFile(
+    InFile, StoreContract, HabitsContract, CoinsContract, HostTransactionsContract, ExtremeValues
+):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)
 
-
-class TestSqliteFileInHostTransactions(InFile, HostTransactionsContract):
     @pytest.fixture
-    def store(self, engine):
-        return SqlStore(engine)
-
-    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
-    def host(self, request, engine):
-        return request.param(engine)
+    def host(self, engine):
+        return Sessions(engine)
 
 
-class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTransactionsContract):
+class TestSqliteInMemory(DriverCases, HostTransactionsContract):
     capabilities = {"host_transactions"}
-    share_of_cases = 1 / 3  # the rows of TestSqliteFile, in memory
 
     @pytest.fixture
     def engine(self, ready_sqlite):
@@ -84,29 +72,17 @@ class TestSqliteInMemory(StoreContract, HabitsContract, CoinsContract, HostTrans
         return SqlStore(engine)
 
     @pytest.fixture
-    def tamper(self, engine):
-        return InTables(engine)
-
-    @pytest.fixture(params=SYNC, ids=lambda kind: kind.__name__)
-    def host(self, request, engine):
-        return request.param(engine)
+    def host(self, engine):
+        return ScopedSessions(engine)
 
 
-class TestThreadedSqlite(InFile, AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
-    share_of_cases = 1 / 3  # the rows of TestSqliteFile, in threads
-
+class TestThreadedSqlite(InFile, AsyncDriverCases, AsyncHostTransactionsContract):
     @pytest.fixture
     def open_store(self, engine):
         return lambda: threaded_sqlite(engine)
 
-
-class TestThreadedSqliteInHostTransactions(InFile, AsyncHostTransactionsContract):
     @pytest.fixture
-    def open_store(self, engine):
-        return lambda: threaded_sqlite(engine)
-
-    @pytest.fixture(params=ASYNC, ids=lambda kind: kind.__name__)
-    def host(self, request, url, engine, loop_thread):
+    def host(self, url, engine, loop_thread):
         aiosqlite = create_async_engine(url.replace("sqlite:", "sqlite+aiosqlite:"))
-        yield request.param(aiosqlite)
+        yield AsyncScopedSessions(aiosqlite)
         loop_thread.run(aiosqlite.dispose())

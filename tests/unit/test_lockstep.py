@@ -11,17 +11,9 @@ import habitkit.testing
 from habitkit import Goal, Schedule, ids
 from habitkit.backends.memory import MemoryStore
 from habitkit.habits.store import STREAKS
-from habitkit.testing.contracts import _streak_properties as laws
 from habitkit.testing.contracts._sample_facts import days
-from habitkit.testing.contracts._streak_properties import (
-    _STEPS,
-    CLOCKS,
-    Plan,
-    Step,
-    _create,
-    _end,
-    _Scenario,
-)
+from tests.kit.habits import scenarios
+from tests.kit.habits.scenarios import CLOCKS, Plan, Scenario, Step, create, end_of
 
 ROLLING = (
     *((Schedule.rolling(n, span), Goal.done()) for n, span in ((1, 2), (1, 7), (2, 4), (3, 7))),
@@ -46,8 +38,8 @@ class Side:
         self.kit = habitkit.testing.kit("2026-01-05T08:00Z", store=self.store)
         self.forgets = forgets
         ids._random.seed(0)
-        self.habit = _create(self.kit, "ada", plan)
-        self.scenario = _Scenario(self.kit, self.store, self.habit)
+        self.habit = create(self.kit, "ada", plan)
+        self.scenario = Scenario(self.kit, self.store, self.habit)
 
     def take(self, number: int, step: Step) -> None:
         """Take a step with ids that are the same on both sides."""
@@ -70,7 +62,7 @@ class Side:
         kit, habit = self.kit, self.habit.id
         today = kit.streaks.state(habit).today
         return {
-            **_end(kit, self.store, self.habit),
+            **end_of(kit, self.store, self.habit),
             "history": kit.streaks.history(habit, today - days(200), today),
             "explained": [kit.streaks.explain(habit, today - days(n)).status for n in (0, 9, 40)],
         }
@@ -78,10 +70,12 @@ class Side:
 
 def months(seed: int) -> None:
     lots = Random(seed)
-    plan = Plan(lots.randrange(len(laws.PLANS)), lots.randrange(len(CLOCKS)), lots.random() < 0.5)
+    plan = Plan(
+        lots.randrange(len(scenarios.PLANS)), lots.randrange(len(CLOCKS)), lots.random() < 0.5
+    )
     sides = [Side(plan, forgets=False), Side(plan, forgets=True)]
     for number in range(STEPS):
-        kind = lots.choice([*_STEPS, *OFTEN * 3])
+        kind = lots.choice([*scenarios.STEPS, *OFTEN * 3])
         ago = lots.choice((0, 0, 0, 1, 2, 3, 5, 12, 25, 60))
         step = Step(kind, ago, lots.randrange(13))
         for side in sides:
@@ -105,7 +99,7 @@ def test_checkpoints_change_no_result_in_many_scenarios(seed):
 
 @pytest.mark.parametrize("seed", range(FEW // 3))
 def test_checkpoints_of_rolling_habits_change_no_result(seed, monkeypatch):
-    monkeypatch.setattr(laws, "PLANS", ROLLING)
+    monkeypatch.setattr(scenarios, "PLANS", ROLLING)
     months(seed)
 
 
@@ -113,5 +107,5 @@ def test_checkpoints_of_rolling_habits_change_no_result(seed, monkeypatch):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(FEW // 3, MANY))
 def test_checkpoints_of_rolling_habits_change_no_result_in_many_scenarios(seed, monkeypatch):
-    monkeypatch.setattr(laws, "PLANS", ROLLING)
+    monkeypatch.setattr(scenarios, "PLANS", ROLLING)
     months(seed)

@@ -20,8 +20,8 @@ from habitkit.habits.domain.words import matching, words
 from habitkit.habits.store import HABITS
 from habitkit.store import Store, Stores
 from habitkit.testing.contracts._base import read, write
-from habitkit.testing.contracts._habit_store import RUN
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
+from habitkit.testing.contracts._sample_habits import RUN
 
 DAILY = Schedule.daily()
 

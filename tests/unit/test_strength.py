@@ -19,9 +19,9 @@ from habitkit.errors import ConfigurationError
 from habitkit.habits import HabitSettings, evaluate, smoothed
 from habitkit.habits.domain.strength import name_of
 from habitkit.habits.store import HABITS, STREAKS
-from habitkit.testing.contracts import _streak_properties as laws
 from habitkit.testing.contracts._base import read
-from habitkit.testing.contracts._streak_properties import Plan, Step, _create, _Scenario
+from tests.kit.habits import scenarios
+from tests.kit.habits.scenarios import Plan, Scenario, Step, create
 
 STEPS = ("now", "check_in", "check_in", "edit", "undo", "many", "pause", "change", "backfill")
 
@@ -72,12 +72,12 @@ def weeks(kit, habit, days=40):
 def test_whoever_looks_sees_the_strength_of_his_own_function(seed):
     lots, store = Random(seed), MemoryStore()
     kits = [kit_on(store, strength=strength) for strength in FUNCTIONS]
-    number, clock = lots.randrange(len(laws.PLANS)), lots.randrange(len(laws.CLOCKS))
+    number, clock = lots.randrange(len(scenarios.PLANS)), lots.randrange(len(scenarios.CLOCKS))
     plan = Plan(number, clock, lots.random() < 0.5)
-    habit = _create(kits[lots.randrange(4)], "ada", plan)
-    scenarios = [_Scenario(kit, store, habit) for kit in kits]
+    habit = create(kits[lots.randrange(4)], "ada", plan)
+    sides = [Scenario(kit, store, habit) for kit in kits]
     for number in range(40):
-        scenarios[lots.randrange(4)].take(Step(lots.choice(STEPS), lots.choice((0, 0, 1, 3, 9)), 4))
+        sides[lots.randrange(4)].take(Step(lots.choice(STEPS), lots.choice((0, 0, 1, 3, 9)), 4))
         for kit in kits:
             kit.clock.advance(days=number % 3)
         if number % 5:

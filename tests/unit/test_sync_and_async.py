@@ -81,6 +81,8 @@ async def test_both_modes_have_the_same_modules_with_the_same_actions():
         found = _actions(getattr(kit, name))
         assert found
         assert _actions(getattr(async_kit, name)) == found
+        for action in found:
+            assert inspect.iscoroutinefunction(getattr(getattr(async_kit, name), action))
     assert _actions(HabitKit).keys() == {"export", "forget", "rebuild", "refresh", "sweep"}
     assert _actions(AsyncHabitKit) == _actions(HabitKit)
     await threaded.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.words import matching, text_of, words
-from habitkit.testing.contracts._habit_store import RUN
+from habitkit.testing.contracts._sample_habits import RUN
 from tests.unit.support import given
 
 WALK = evolve(RUN, id=UUID(int=4), title="Walk", tags=("with Ada", "slow"))

@@ -9,6 +9,7 @@ from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.clock import instant
 from habitkit.kit import HabitKit
 from habitkit.limits import Limiter
+from habitkit.testing.mirror import MirrorStore
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from habitkit.options import KitOptions
     from habitkit.store import Store
 
-__all__ = ["FakeClock", "TestKit", "kit"]
+__all__ = ["FakeClock", "MirrorStore", "TestKit", "kit"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

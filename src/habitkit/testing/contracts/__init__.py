@@ -26,69 +26,22 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 |---|---|---|
 | ``StoreContract`` | every store | ``store`` |
 | ``HabitsContract`` | stores that keep ``habits`` | ``store`` |
-| ``CoinsContract`` | stores that keep ``coins`` | ``store``, and may give ``tamper`` |
+| ``CoinsContract`` | stores that keep ``coins`` | ``store`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``Async...`` of each | the same for an ``AsyncStore`` | ``open_store``, and ``host`` |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
-facts. Every wait in the contracts has an end; they need pytest and hypothesis, which
+facts. Every wait in the contracts has an end; they need pytest, which
 ``pip install 'habitkit[testing]'`` brings.
 """
+
+from pkgutil import iter_modules
 
 import pytest
 
 # Before the modules are imported: then a failing assertion shows its values in any project.
-pytest.register_assert_rewrite(
-    *(
-        f"habitkit.testing.contracts._{name}"
-        for name in (
-            "accounts",
-            "async_cases",
-            "async_contracts",
-            "audits",
-            "batches",
-            "book_store",
-            "check_ins",
-            "coin_races",
-            "coins",
-            "economies",
-            "erasure",
-            "events",
-            "fact_laws",
-            "fact_store",
-            "frame",
-            "free_days",
-            "goals",
-            "habit_races",
-            "habit_store",
-            "habits",
-            "histories",
-            "hold_races",
-            "hold_store",
-            "holds",
-            "host",
-            "inbox",
-            "keys",
-            "ledger",
-            "locks",
-            "mending",
-            "plain",
-            "put_right",
-            "reactions",
-            "relay",
-            "reversals",
-            "rewards",
-            "sealing",
-            "statements",
-            "store_races",
-            "streak_store",
-            "streaks",
-            "tampering",
-            "transactions",
-            "travels",
-        )
-    )
-)
+for _module in iter_modules(__path__, f"{__name__}."):
+    pytest.register_assert_rewrite(_module.name)
 
 from habitkit.testing.contracts._async import AsyncContract, LoopThread  # noqa: E402
 from habitkit.testing.contracts._async_contracts import (  # noqa: E402
@@ -102,7 +55,6 @@ from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E4
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
-from habitkit.testing.contracts._tampering import Tamper  # noqa: E402
 
 __all__ = [
     "AsyncCoinsContract",
@@ -117,5 +69,4 @@ __all__ = [
     "HostTransactionsContract",
     "LoopThread",
     "StoreContract",
-    "Tamper",
 ]

@@ -1,28 +1,23 @@
 """What an async store must hold beyond the sync contracts: many tasks, a loop that stays alive."""
-# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+# ruff: noqa: S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from habitkit.binding import Action, Workflow
 from habitkit.journal.event_log import record
-from habitkit.kit import AsyncHabitKit
-from habitkit.reactions import subscribe
-from habitkit.testing import FakeClock
 from habitkit.testing.contracts._async import AsyncContract
 from habitkit.testing.contracts._base import LIMIT_SECONDS, wait_inside
-from habitkit.testing.contracts._sample_facts import NOW, numbers
+from habitkit.testing.contracts._sample_facts import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from habitkit.journal.domain.model import StoredEvent
-    from habitkit.store import AsyncStore
+    from habitkit.kit import AsyncHabitKit
     from habitkit.testing.contracts._async import LoopThread
     from habitkit.transaction import Transaction
 
@@ -32,13 +27,7 @@ TASKS = 50
 
 
 class AsyncCases(AsyncContract):
-    """Part of ``AsyncStoreContract``."""
-
-    def test_every_action_is_a_coroutine_function(self, async_kit: AsyncHabitKit) -> None:
-        bound = list(_actions(async_kit))
-
-        assert len(bound) > 3
-        assert all(inspect.iscoroutinefunction(action) for action in bound)
+    """Part of ``AsyncStoreContract``: many tasks on one loop."""
 
     def test_many_tasks_on_one_owner_lose_nothing(
         self, async_kit: AsyncHabitKit, loop_thread: LoopThread
@@ -102,36 +91,6 @@ class AsyncCases(AsyncContract):
             return alive, await task
 
         assert loop_thread.run(main()) == (True, True)
-
-    def test_the_relay_awaits_async_subscribers_and_calls_the_others(
-        self, async_store: AsyncStore, loop_thread: LoopThread
-    ) -> None:
-        delivered: list[tuple[str, int]] = []
-
-        async def awaited(event: StoredEvent) -> None:
-            await asyncio.sleep(0)
-            if event.fields["n"] == 1:
-                raise ValueError
-            delivered.append(("awaited", event.fields["n"]))
-
-        def called(event: StoredEvent) -> None:
-            delivered.append(("called", event.fields["n"]))
-
-        kit = AsyncHabitKit(
-            async_store,
-            clock=FakeClock(NOW),
-            subscribers=[subscribe("noted", awaited), subscribe("noted", called)],
-        )
-
-        async def main() -> tuple[int, int, int]:
-            for n in range(3):
-                await kit.events.record("ada", "noted", {"n": n})
-            first = await kit.relay.run_once()
-            second = await kit.relay.run_once()
-            return first.delivered, len(first.failures), second.delivered
-
-        assert loop_thread.run(main()) == (2, 1, 0)
-        assert sorted(delivered) == [("awaited", 0), ("awaited", 2), ("called", 0), ("called", 2)]
 
 
 class CancellationCases(AsyncContract):
@@ -248,14 +207,3 @@ async def until(condition: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise TimeoutError
         await asyncio.sleep(0)
-
-
-def _actions(kit: AsyncHabitKit) -> Iterator[object]:
-    """Return every bound action of a kit and its services."""
-    services = [kit, kit.events, kit.relay]
-    modules = kit._runner.store.modules  # noqa: SLF001 - no other way
-    services += [getattr(kit, module) for module in modules if "." not in module]
-    for service in services:
-        for name in dir(type(service)):
-            if isinstance(getattr(type(service), name), Action | Workflow):
-                yield getattr(service, name)

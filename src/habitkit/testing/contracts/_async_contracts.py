@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from habitkit.testing.contracts._async import LoopThread
 
 __all__ = [
+    "AsyncCoinCases",
     "AsyncCoinsContract",
+    "AsyncHabitCases",
     "AsyncHabitsContract",
     "AsyncHostTransactionsContract",
     "AsyncStoreContract",
@@ -46,8 +48,8 @@ class AsyncStoreContract(AsyncCases, CancellationCases, AsyncContract, StoreCont
     """
 
 
-class AsyncHabitsContract(AsyncContract, HabitsContract):
-    """``HabitsContract`` for an async store."""
+class AsyncHabitCases(AsyncContract):
+    """Part of ``AsyncHabitsContract``: tasks that check in at once, and cancelled ones."""
 
     def test_check_ins_of_many_tasks_are_all_there(
         self, async_kit: AsyncHabitKit, loop_thread: LoopThread
@@ -101,8 +103,12 @@ class AsyncHabitsContract(AsyncContract, HabitsContract):
         loop_thread.run(main())
 
 
-class AsyncCoinsContract(AsyncContract, CoinsContract):
-    """``CoinsContract`` for an async store."""
+class AsyncHabitsContract(AsyncHabitCases, HabitsContract):
+    """``HabitsContract`` for an async store."""
+
+
+class AsyncCoinCases(AsyncContract):
+    """Part of ``AsyncCoinsContract``: tasks that spend and give at once."""
 
     def test_what_can_be_afforded_once_is_bought_by_one_task(
         self, async_kit: AsyncHabitKit, loop_thread: LoopThread
@@ -137,6 +143,10 @@ class AsyncCoinsContract(AsyncContract, CoinsContract):
             return [(await async_kit.coins.balance(each)).posted for each in ("ada", "bob")]
 
         assert loop_thread.run(main()) == [1000, 1000]
+
+
+class AsyncCoinsContract(AsyncCoinCases, CoinsContract):
+    """``CoinsContract`` for an async store."""
 
 
 class AsyncHostTransactionsContract(AsyncContract, HostTransactionsContract):

@@ -1,82 +1,64 @@
-"""Contract of ``AuditStore`` on the bare port."""
+"""Contract of ``AuditStore`` on the bare port: what sealing and auditing need."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from attrs import astuple, evolve
+from attrs import astuple
 
-from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
-from habitkit.coins.domain.model import Settled
+from habitkit.coins.audit.domain.model import Block, Digest, Sum
 from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.errors import Duplicate
-from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._base import read, write
 from habitkit.testing.contracts._sample_facts import NOW
-from habitkit.testing.contracts._sample_ledger import LARGEST, SampleLedger, an_account, an_id
+from habitkit.testing.contracts._sample_ledger import (
+    BOBS,
+    LARGEST,
+    MINT,
+    WALLET,
+    LedgerFixture,
+    SampleLedger,
+    an_account,
+    an_id,
+    lines_of,
+)
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from habitkit.coins.domain.model import Account, Transfer
+    from habitkit.coins.domain.model import Account
     from habitkit.store import Store, Stores
 
 __all__ = ["AuditStoreCases"]
 
-MINT, WALLET = an_account(1, role="mint"), an_account(2, floor=0)
-BOBS = an_account(3, "bob", floor=0)
 GEMS = [an_account(4, role="mint", currency="gem"), an_account(5, currency="gem")]
 
 
-class AuditStoreCases(Contract):
-    """Part of ``CoinsContract``: what ``AuditStore`` returns and keeps."""
+class AuditStoreCases(LedgerFixture):
+    """Part of ``CoinsContract``: what the sweep seals and the audit checks.
+
+    It is optional: a store that offers it has ``coins.audit`` among its modules.
+    """
 
     @pytest.fixture
-    def audited_ledger(self, store: Store) -> SampleLedger:
-        """Ada's mint and wallet, and bob's wallet."""
-        return SampleLedger(store, MINT, WALLET, BOBS)
-
-    def test_accounts_come_by_their_id_of_one_owner_or_of_all(
-        self, audited_ledger: SampleLedger
-    ) -> None:
-        def accounts(after: int | None, limit: int, owner: str | None = None) -> list[Account]:
-            start = None if after is None else an_id(after)
-            return read(
-                audited_ledger.store,
-                lambda stores: stores.port(LEDGER).accounts(start, limit, owner=owner),
-            )
-
-        assert accounts(None, 9) == [MINT, WALLET, BOBS]
-        assert accounts(None, 2) == [MINT, WALLET]
-        assert accounts(2, 2) == [BOBS]
-        assert accounts(None, 9, "ada") == [MINT, WALLET]
-        assert accounts(1, 9, "ada") == [WALLET]
-        assert accounts(3, 9) == accounts(None, 9, "cyd") == []
+    def audited_ledger(self, store: Store, sample_ledger: SampleLedger) -> SampleLedger:
+        """The same accounts, in a store that can be audited."""
+        self.skip_without(store, "coins.audit")
+        return sample_ledger
 
     def test_an_account_is_found_by_its_id(self, audited_ledger: SampleLedger) -> None:
         audited_ledger.move(20, MINT, WALLET, 3)
 
-        assert audited_ledger.stored() == audited_ledger.state
-        assert (
-            read(audited_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(99))) is None
-        )
+        def account(number: int) -> Account | None:
+            return read(
+                audited_ledger.store, lambda stores: stores.port(AUDIT).account(an_id(number))
+            )
 
-    def test_lines_are_entries_with_all_facts_of_their_transfers(
-        self, audited_ledger: SampleLedger
-    ) -> None:
-        award = audited_ledger.move(20, MINT, WALLET, 5, memo="hi", metadata={"n": [1]})
-        gift = audited_ledger.move(21, WALLET, BOBS, 3, kind="transfer", target="bob")
-        back = audited_ledger.move(
-            22, BOBS, WALLET, 3, kind="reversal", source="bob", reverses=gift.id
-        )
-
-        lines = [_line(1, award, 5, 5), _line(2, gift, -3, 2), _line(3, back, 3, 5)]
-        assert _lines(audited_ledger, WALLET) == lines
-        assert _lines(audited_ledger, WALLET, 1, 1) == lines[1:2]
-        assert _lines(audited_ledger, WALLET, 3) == []
-        assert _lines(audited_ledger, BOBS) == [_line(1, gift, 3, 3), _line(2, back, -3, 0)]
+        assert account(2) == audited_ledger.state[WALLET.id]
+        assert account(99) is None
 
     def test_the_sums_are_those_of_all_accounts_entries_and_transfers(
         self, audited_ledger: SampleLedger
@@ -90,10 +72,12 @@ class AuditStoreCases(Contract):
         audited_ledger.move(22, MINT, WALLET, 1)
         gems = SampleLedger(audited_ledger.store, *GEMS)
         gems.move(30, GEMS[0], GEMS[1], 2, currency="gem")
+        gems.state[WALLET.id] = audited_ledger.state[WALLET.id]
+        gems.move(31, WALLET, GEMS[1], 5)  # what no caller does, and the sums show
 
         sums = read(audited_ledger.store, lambda stores: stores.port(AUDIT).sums())
 
-        assert sums == [Sum("coin", 0, 0, 6, 3), Sum("gem", 0, 0, 2, 1)]
+        assert sums == [Sum("coin", -5, -5, 7, 4), Sum("gem", 5, 5, 3, 1)]
         numbers = [number for each in sums for number in astuple(each)[1:]]
         assert all(type(number) is int for number in numbers)
 
@@ -160,78 +144,41 @@ class AuditStoreCases(Contract):
         audited_ledger.move(21, MINT, WALLET, memo="ho")
         first, other = bytes(range(16)), bytes(16)
         _digest(audited_ledger, Digest(an_id(20), first, b"d" * 32))
+        _digest(audited_ledger)
 
         _digest(
             audited_ledger, Digest(an_id(20), other, b"e" * 32), Digest(an_id(21), other, b"f" * 32)
         )
 
-        digests = [(line.salt, line.digest) for line in _lines(audited_ledger, WALLET)]
+        digests = [(line.salt, line.digest) for line in lines_of(audited_ledger, WALLET)]
         assert digests == [(first, b"d" * 32), (other, b"f" * 32)]
 
-    def test_forgetting_erases_words_and_salts_and_leaves_the_rest(
+    def test_what_is_to_be_sealed_comes_page_by_page_in_the_order_of_ids(
         self, audited_ledger: SampleLedger
     ) -> None:
-        said: list[dict[str, Any]] = [
-            {"memo": "hi"},
-            {"metadata": {"n": 1}},
-            {},
-            {"memo": "keep"},
-            {"memo": "as well"},
-        ]
-        for n, words in enumerate(said):
-            audited_ledger.move(20 + n, MINT, WALLET, **words)
-            _digest(audited_ledger, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
-        before = _lines(audited_ledger, WALLET)
+        _unsealed(audited_ledger, BOBS, MINT, WALLET)
 
-        def forget(after: int, last: int) -> int:
-            return write(
-                audited_ledger.store,
-                lambda stores: stores.port(LEDGER).erase(WALLET.id, after, last),
-            )
-
-        assert forget(0, 3) == 2
-        assert forget(0, 3) == 0
-        assert forget(4, 99) == 1
-
-        erased = [
-            evolve(line, memo=None, metadata=None, salt=None) if line.seq != 4 else line
-            for line in before
-        ]
-        assert _lines(audited_ledger, WALLET) == erased
-        entry = read(
-            audited_ledger.store,
-            lambda stores: stores.port(COINS).entries(WALLET.id, None, 1, newest_first=False),
-        )[0]
-        assert (entry.memo, entry.metadata, entry.amount) == (None, None, 1)
-
-    def test_entitlements_come_by_their_key(self, audited_ledger: SampleLedger) -> None:
-        rows = [Settled(f"done:{n}", "coin", n) for n in range(5)]
-        write(audited_ledger.store, lambda stores: stores.port(COINS).settle("ada", rows[::-1]))
-        write(audited_ledger.store, lambda stores: stores.port(COINS).settle("bob", rows[:1]))
-
-        def page(owner: str, after: str | None, limit: int) -> list[Settled]:
+        def page(after: Account | None, limit: int) -> list[tuple[UUID, str]]:
+            start = None if after is None else after.id
             return read(
-                audited_ledger.store,
-                lambda stores: stores.port(LEDGER).entitlements(owner, after, limit),
+                audited_ledger.store, lambda stores: stores.port(AUDIT).to_seal(start, limit)
             )
 
-        assert page("ada", None, 9) == rows
-        assert page("ada", "done:1", 2) == rows[2:4]
-        assert page("ada", "done:4", 2) == page("cyd", None, 2) == []
-        assert page("bob", None, 9) == rows[:1]
+        assert page(None, 2) == [(MINT.id, "ada"), (WALLET.id, "ada")]
+        assert page(WALLET, 2) == [(BOBS.id, "bob")]
+        assert page(BOBS, 2) == []
 
+    def test_forgetting_erases_salts_and_leaves_digests(self, audited_ledger: SampleLedger) -> None:
+        for n, memo in enumerate(("hi", "ho")):
+            audited_ledger.move(20 + n, MINT, WALLET, memo=memo)
+            _digest(audited_ledger, Digest(an_id(20 + n), bytes(16), bytes([n] * 32)))
 
-def _line(seq: int, of: Transfer, amount: int, balance: int) -> LedgerLine:
-    facts = (of.source, of.target, of.currency, of.amount, of.memo, of.metadata, of.reverses)
-    return LedgerLine(seq, of.id, amount, balance, of.at, of.kind, *facts, None, None, of.at)
+        write(audited_ledger.store, lambda stores: stores.port(LEDGER).erase(WALLET.id, 0, 1))
 
-
-def _lines(
-    audited_ledger: SampleLedger, account: Account, after: int = 0, limit: int = 100
-) -> list[LedgerLine]:
-    return read(
-        audited_ledger.store, lambda stores: stores.port(LEDGER).lines(account.id, after, limit)
-    )
+        assert [(line.salt, line.digest) for line in lines_of(audited_ledger, WALLET)] == [
+            (None, bytes(32)),
+            (bytes(16), bytes([1] * 32)),
+        ]
 
 
 def _unsealed(audited_ledger: SampleLedger, *accounts: Account) -> None:

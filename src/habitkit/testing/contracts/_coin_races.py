@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from habitkit.coins import InsufficientFunds
+from habitkit.coins.domain.model import Posting
 from habitkit.testing.contracts._base import Contract
-from habitkit.testing.contracts._coins import sum_of_all
 from habitkit.testing.contracts._processes import PROCESSES, in_processes
 from habitkit.testing.contracts._sample_facts import revisions
+from habitkit.testing.contracts._sample_ledger import sum_of_all
 from habitkit.testing.contracts._threads import THREADS, all_of, race
 
 if TYPE_CHECKING:
@@ -78,6 +80,23 @@ class CoinRaces(Contract):
             seqs = [entry.seq for entry in kit.coins.statement(owner, limit=1000)]
             assert seqs == list(range(THREADS * EACH + 1, 0, -1))
         assert sum_of_all(store, "ada", "bob") == 0
+
+    def test_batches_in_opposite_order_block_nobody_and_lose_nothing(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        owners = [f"owner{n}" for n in range(5)]
+        kit.coins.post_many([Posting.award(owner, 100) for owner in owners], idempotency_key="a")
+
+        def work(thread: int) -> None:
+            order = owners[:: 1 if thread % 2 else -1]
+            ring = [Posting.transfer(a, b, 3) for a, b in pairwise(order)]
+            for n in range(3):
+                kit.coins.post_many(ring, idempotency_key=f"{thread}/{n}")
+
+        all_of(partial(work, thread) for thread in range(4))
+
+        assert [kit.coins.balance(owner).posted for owner in owners] == [100] * 5
+        assert sum_of_all(store, *owners) == 0
 
     def test_what_can_be_afforded_once_is_bought_once(self, kit: TestKit, store: Store) -> None:
         kit.coins.award("ada", 10, idempotency_key="a")

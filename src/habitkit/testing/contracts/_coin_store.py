@@ -38,6 +38,8 @@ class LedgerCases(Contract):
         return store
 
     def test_an_account_comes_back_as_it_was_opened(self, ledger: Store) -> None:
+        write(ledger, lambda stores: stores.port(COINS).open([]))
+
         assert _accounts(ledger) == [
             _account(MINT, "mint"),
             _account(WALLET, "wallet", floor=0),
@@ -127,6 +129,8 @@ class LedgerCases(Contract):
         assert page(None, 2, newest_first=True) == [5, 4]
         assert page(4, 2, newest_first=True) == [3, 2]
         assert page(1, 2, newest_first=True) == []
+        assert page(99, 2, newest_first=True) == [5, 4]
+        assert page(0, 2, newest_first=False) == [1, 2]
         assert page(None, 2, newest_first=False) == [1, 2]
         assert page(2, 9, newest_first=False) == [3, 4, 5]
         assert page(5, 9, newest_first=False) == []
@@ -152,14 +156,32 @@ class LedgerCases(Contract):
         assert settled("ada", []) == {}
         assert len(settled("ada", keys)) == len(keys)
 
-    def test_many_entitlements_may_be_asked_for_at_once(self, ledger: Store) -> None:
-        row = Settled("done:1", "coin", 10)
-        write(ledger, lambda stores: stores.port(COINS).settle("ada", [row]))
-        asked = [f"done:{n}" for n in range(2_000)]
+    def test_many_entitlements_are_settled_and_asked_for_at_once(self, ledger: Store) -> None:
+        rows = {f"done:{n}": Settled(f"done:{n}", "coin", n) for n in range(2_000)}
+        kept = dict(list(rows.items())[::2])
+        write(ledger, lambda stores: stores.port(COINS).settle("ada", list(kept.values())))
 
-        settled = read(ledger, lambda stores: stores.port(COINS).settled("ada", asked))
+        settled = read(ledger, lambda stores: stores.port(COINS).settled("ada", list(rows)))
 
-        assert settled == {"done:1": row}
+        assert settled == kept
+
+    def test_an_entitlement_may_be_paid_in_another_currency(self, ledger: Store) -> None:
+        for row in (Settled("done:1", "coin", 10), Settled("done:1", "xp", -7)):
+            write(ledger, lambda stores, row=row: stores.port(COINS).settle("ada", [row]))  # type: ignore[misc]
+
+            settled = read(ledger, lambda stores: stores.port(COINS).settled("ada", ["done:1"]))
+            assert settled == {"done:1": row}
+
+    def test_a_debt_is_what_the_last_move_says(self, ledger: Store) -> None:
+        mint, wallet = _moves(-5)
+        _post(ledger, [mint, wallet._replace(debt=5)])
+        mint, wallet = _moves(3, seq=2, before=-5)
+        later = mint._replace(at=NOW + days(1)), wallet._replace(at=NOW + days(1), debt=2)
+
+        _post(ledger, [*later], transfer_id=UUID(int=10))
+
+        _, account = _accounts(ledger)
+        assert (account.balance, account.debt, account.at) == (-2, 2, NOW + days(1))
 
 
 def _account(

@@ -1,4 +1,4 @@
-"""Contract of ``CoinStore`` on the bare port: many accounts, many transfers, floors, instants."""
+"""Contract of ``CoinStore`` on the bare port: many accounts, many transfers, floors."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import pytest
 
 from habitkit.coins.store import COINS
 from habitkit.errors import Duplicate, IntegrityError
-from habitkit.testing.contracts._base import Contract, read, write
-from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
+from habitkit.testing.contracts._base import read, write
+from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 from habitkit.testing.contracts._sample_ledger import (
+    BOBS,
     LARGEST,
+    MINT,
+    WALLET,
+    LedgerFixture,
     SampleLedger,
     a_transfer,
     an_account,
@@ -22,7 +26,6 @@ from habitkit.testing.contracts._sample_ledger import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
     from habitkit.coins.domain.model import Account, Entry, Transfer
@@ -30,18 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountCases"]
 
-MINT, WALLET = an_account(1, role="mint"), an_account(2, floor=0)
-BOBS = an_account(3, "bob", floor=0)
 SECOND = timedelta(seconds=1)
 
 
-class AccountCases(Contract):
+class AccountCases(LedgerFixture):
     """Part of ``CoinsContract``: what ``CoinStore`` holds of several accounts and transfers."""
-
-    @pytest.fixture
-    def sample_ledger(self, store: Store) -> SampleLedger:
-        """Ada's mint and wallet, and bob's wallet."""
-        return SampleLedger(store, MINT, WALLET, BOBS)
 
     # -- accounts ------------------------------------------------------------------------------
 
@@ -122,7 +118,7 @@ class AccountCases(Contract):
 
         assert change(-50) == (-50, 0, 7)
         assert change(7) == (7, 0, 7)
-        for floor, debt in ((8, 0), (10, 2), (LARGEST, 0)):
+        for floor, debt in ((8, 0), (10, 2), (LARGEST, 0), (-50, -1)):
             with pytest.raises(IntegrityError):
                 change(floor, debt)
         assert change(10, 3) == (10, 3, 7)
@@ -177,6 +173,7 @@ class AccountCases(Contract):
         wrong = [
             [*one, two[0], two[1]._replace(seq=3)],
             [*one, two[0], two[1]._replace(seq=1)],
+            [one[0], one[1]._replace(balance=2)],
             two,
         ]
 
@@ -215,55 +212,6 @@ class AccountCases(Contract):
             sample_ledger.post([a_transfer(21), a_transfer(20)], moves)
 
         assert sample_ledger.stored() == before
-
-    def test_a_transfer_is_reversed_once(self, sample_ledger: SampleLedger) -> None:
-        sample_ledger.move(20, MINT, WALLET, 3)
-        back = sample_ledger.move(21, WALLET, MINT, 3, kind="reversal", reverses=an_id(20))
-
-        def reversal_of(number: int) -> object:
-            return read(
-                sample_ledger.store, lambda stores: stores.port(COINS).reversal_of(an_id(number))
-            )
-
-        assert reversal_of(20) == back.id
-        assert reversal_of(21) is reversal_of(99) is None
-        with pytest.raises(Duplicate):
-            sample_ledger.move(22, MINT, WALLET, 3, kind="reversal", reverses=an_id(20))
-        assert reversal_of(20) == back.id
-
-    def test_a_transfer_comes_back_with_all_it_has(self, sample_ledger: SampleLedger) -> None:
-        metadata = {"order": 5, "tags": list(STRANGE_TEXTS), "deep": {"é": None}, "x": [1.5, True]}
-        first = sample_ledger.move(20, MINT, WALLET, 3, memo="", metadata=metadata)
-        empty = sample_ledger.move(21, MINT, WALLET, 1, metadata={})
-
-        for transfer in (first, empty):
-            assert read(sample_ledger.store, partial(_transfer, transfer.id)) == transfer
-        assert [entry.metadata for entry in _entries(sample_ledger, WALLET)] == [metadata, {}]
-        assert (
-            read(sample_ledger.store, lambda stores: stores.port(COINS).transfer(an_id(99))) is None
-        )
-
-    # -- instants ------------------------------------------------------------------------------
-
-    def test_the_balance_at_an_instant_is_that_after_the_last_entry_until_then(
-        self, sample_ledger: SampleLedger
-    ) -> None:
-        for n, seconds in enumerate((0, 2, 2, 5)):
-            sample_ledger.move(20 + n, MINT, WALLET, 10**n, at=NOW + seconds * SECOND)
-
-        def at(instant: datetime) -> int:
-            return read(
-                sample_ledger.store,
-                lambda stores: stores.port(COINS).balance_at(WALLET.id, instant),
-            )
-
-        assert [at(NOW + n * SECOND) for n in range(-1, 7)] == [0, 1, 1, 111, 111, 111, 1111, 1111]
-        assert at(NOW + timedelta(seconds=2, microseconds=-1)) == 1
-        assert at(NOW + timedelta(seconds=5, microseconds=-1)) == 111
-        assert (
-            read(sample_ledger.store, lambda stores: stores.port(COINS).balance_at(BOBS.id, NOW))
-            == 0
-        )
 
 
 def _accounts(owner: str, stores: Stores) -> list[Account]:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from habitkit.testing.contracts._audit_store import AuditStoreCases
-from habitkit.testing.contracts._audits import AuditCases
 from habitkit.testing.contracts._coin_races import CoinRaces
 from habitkit.testing.contracts._coin_store import LedgerCases
 from habitkit.testing.contracts._coin_store_accounts import AccountCases
-from habitkit.testing.contracts._coins import CoinCases, HistoryOfCoinsCases
-from habitkit.testing.contracts._economies import EconomyCases
-from habitkit.testing.contracts._erasure import ErasureCases
+from habitkit.testing.contracts._coin_store_transfers import TransferCases
+from habitkit.testing.contracts._export_store import ExportCases
 from habitkit.testing.contracts._hold_races import HoldRaces
 from habitkit.testing.contracts._hold_store import HoldStoreCases
-from habitkit.testing.contracts._holds import HoldCases
-from habitkit.testing.contracts._post_many import BatchCases
-from habitkit.testing.contracts._reversals import ReversalCases
-from habitkit.testing.contracts._rewards import RewardCases
-from habitkit.testing.contracts._sealing import SealingCases
-from habitkit.testing.contracts._statements import AsOfCases, StatementCases
+from habitkit.testing.contracts._ledger_transactions import LedgerTransactionCases
 
 __all__ = ["CoinsContract"]
 
@@ -25,26 +18,14 @@ __all__ = ["CoinsContract"]
 class CoinsContract(
     LedgerCases,
     AccountCases,
+    TransferCases,
     HoldStoreCases,
+    ExportCases,
     AuditStoreCases,
-    CoinCases,
-    HistoryOfCoinsCases,
-    RewardCases,
-    HoldCases,
-    HoldRaces,
-    ReversalCases,
-    BatchCases,
-    StatementCases,
-    AsOfCases,
-    EconomyCases,
-    SealingCases,
-    ErasureCases,
-    AuditCases,
+    LedgerTransactionCases,
     CoinRaces,
+    HoldRaces,
 ):
-    """What a store must hold that supports the module ``coins``.
-
-    What coins have to do with habits is tested if the store keeps habits too.
-    """
+    """What a store must hold that supports the module ``coins``."""
 
     proves = frozenset({"coins"})

@@ -6,15 +6,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import pytest
-
-from habitkit.coins import AlreadyReversed, BalanceOverflow, HoldEnded, InsufficientFunds
+from habitkit.coins import AlreadyReversed, HoldEnded, InsufficientFunds
 from habitkit.coins.domain.model import Hold
-from habitkit.coins.service import settle
 from habitkit.testing.contracts._base import Contract
-from habitkit.testing.contracts._coins import sum_of_all
 from habitkit.testing.contracts._sample_facts import events_of
-from habitkit.testing.contracts._sample_ledger import balances_of
+from habitkit.testing.contracts._sample_ledger import sum_of_all
 from habitkit.testing.contracts._threads import THREADS, all_of, race
 
 if TYPE_CHECKING:
@@ -23,7 +19,6 @@ if TYPE_CHECKING:
     from habitkit.journal.domain.model import SweepReport
     from habitkit.store import Store
     from habitkit.testing import TestKit
-    from habitkit.transaction import Transaction
 
 __all__ = ["HoldRaces"]
 
@@ -120,24 +115,3 @@ class HoldRaces(Contract):
         assert sum(report.counts["sealed_entries"] for report in reports) == 8
         audited = kit.coins.audit()
         assert (audited.ok, audited.sealed) == (True, 8)
-
-    def test_a_hold_that_cannot_end_wholly_does_not_end_in_part(
-        self, kit: TestKit, store: Store
-    ) -> None:
-        kit.coins.award("ada", 100, idempotency_key="a")
-        hold = kit.coins.reserve("ada", 60, idempotency_key="h")
-        kit.coins.award("bob", 2**63 - 1 - 40, idempotency_key="b")
-        kit.coins.transfer("bob", "ada", 2**63 - 1 - 40, idempotency_key="full")
-
-        def work(tx: Transaction) -> None:
-            with pytest.raises(BalanceOverflow):
-                settle(tx, hold.id, 45)
-
-        kit.run(work)
-
-        assert [each.state for each in kit.coins.holds("ada", ended=True)] == ["open"]
-        assert balances_of(store, "ada")["escrow"] == 60
-        assert kit.coins.audit().ok
-        kit.coins.spend("ada", 15, idempotency_key="s")
-        assert kit.coins.settle(hold.id, 45).settled == 45
-        assert kit.coins.audit().ok

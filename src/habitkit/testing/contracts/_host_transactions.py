@@ -10,14 +10,14 @@ import pytest
 import habitkit.testing
 from habitkit.coins import InsufficientFunds
 from habitkit.coins.domain.model import Posting
-from habitkit.errors import HostTransactionUnsupported, KitClosed, NestedTransaction, StoreBusy
+from habitkit.errors import HostTransactionUnsupported, StoreBusy
 from habitkit.habits.domain.model import Schedule
 from habitkit.journal.event_log import record
 from habitkit.reactions import subscribe
 from habitkit.store import HostTransactions
 from habitkit.testing.contracts._base import Contract, missing
-from habitkit.testing.contracts._coins import sum_of_all
 from habitkit.testing.contracts._sample_facts import events_of, numbers, revisions
+from habitkit.testing.contracts._sample_ledger import sum_of_all
 
 if TYPE_CHECKING:
     from habitkit.journal.domain.model import StoredEvent
@@ -207,31 +207,6 @@ class HostTransactionsContract(Contract):
         assert events_of(kit, "ada") == []
 
     # -- the same rules as outside -------------------------------------------------------------
-
-    def test_a_kit_called_inside_an_action_is_refused(self, kit: TestKit, hosting: Host) -> None:
-        handle = hosting.begin()
-        inside = kit.on(handle)
-
-        for other in (kit, inside):
-
-            def work(tx: Transaction, other: Any = other) -> None:
-                record(tx, "ada", "noted")
-                other.events.record("ada", "noted")
-
-            with pytest.raises(NestedTransaction):
-                inside.run(work)
-        hosting.commit(handle)
-
-        assert events_of(kit, "ada") == []
-
-    def test_a_closed_kit_is_refused(self, kit: TestKit, hosting: Host) -> None:
-        handle = hosting.begin()
-        inside = kit.on(handle)
-        kit.close()
-
-        with pytest.raises(KitClosed):
-            inside.events.record("ada", "noted")
-        hosting.rollback(handle)
 
     def test_a_key_counts_only_if_the_host_commits(self, kit: TestKit, hosting: Host) -> None:
         for n, end in enumerate((hosting.rollback, hosting.commit)):

@@ -5,26 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import pytest
+
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
-from habitkit.coins.store import AUDIT, COINS
-from habitkit.testing.contracts._base import read, write
+from habitkit.coins.store import COINS, LEDGER
+from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from habitkit.coins.audit.domain.model import LedgerLine
     from habitkit.coins.domain.model import Role
     from habitkit.store import Store, Stores
 
 __all__ = [
+    "BOBS",
     "LARGEST",
+    "MINT",
+    "WALLET",
+    "LedgerFixture",
     "SampleLedger",
     "a_hold",
     "a_transfer",
     "an_account",
     "an_id",
     "balances_of",
+    "lines_of",
+    "sum_of_all",
 ]
 
 LARGEST = 2**63 - 1
@@ -128,10 +137,32 @@ class SampleLedger:
         """Return the accounts as the store has them."""
 
         def query(stores: Stores) -> dict[UUID, Account]:
-            accounts = {id_: stores.port(AUDIT).account(id_) for id_ in self.state}
-            return {id_: account for id_, account in accounts.items() if account is not None}
+            owners = sorted({account.owner for account in self.state.values()})
+            currencies = {account.currency for account in self.state.values()}
+            found = [
+                each
+                for currency in currencies
+                for each in stores.port(COINS).accounts(owners, currency)
+            ]
+            return {account.id: account for account in found if account.id in self.state}
 
         return read(self.store, query)
+
+
+MINT, WALLET = an_account(1, role="mint"), an_account(2, floor=0)
+"""Ada's, in coins."""
+
+BOBS = an_account(3, "bob", floor=0)
+"""Bob's wallet."""
+
+
+class LedgerFixture(Contract):
+    """For cases about transfers between ada and bob."""
+
+    @pytest.fixture
+    def sample_ledger(self, store: Store) -> SampleLedger:
+        """Ada's mint and wallet, and bob's wallet."""
+        return SampleLedger(store, WALLET, BOBS, MINT)
 
 
 def balances_of(store: Store, owner: str, currency: str = "coin") -> dict[str, int]:
@@ -142,3 +173,15 @@ def balances_of(store: Store, owner: str, currency: str = "coin") -> dict[str, i
         return {account.role: account.balance for account in accounts}
 
     return read(store, query)
+
+
+def lines_of(
+    ledger: SampleLedger, account: Account, after: int = 0, limit: int = 100
+) -> list[LedgerLine]:
+    """Return a page of an account's entries with their transfers."""
+    return read(ledger.store, lambda stores: stores.port(LEDGER).lines(account.id, after, limit))
+
+
+def sum_of_all(store: Store, *owners: str) -> int:
+    """Return the sum of all accounts of owners; among all who took part it is zero."""
+    return sum(sum(balances_of(store, owner).values()) for owner in owners)

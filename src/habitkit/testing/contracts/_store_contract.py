@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from habitkit.testing.contracts._erasure import ErasureCases
 from habitkit.testing.contracts._events import EventCases, OutboxCases
-from habitkit.testing.contracts._idempotency import KeyCases
 from habitkit.testing.contracts._inbox import IdempotencyStoreCases, InboxCases
+from habitkit.testing.contracts._journal_codecs import JournalCodecs
 from habitkit.testing.contracts._owner_locks import LockCases, SavepointCases
-from habitkit.testing.contracts._reactions import MessageCases, ReactionCases
-from habitkit.testing.contracts._relay import RelayCases
 from habitkit.testing.contracts._store_races import StoreRaces
 from habitkit.testing.contracts._transactions import TransactionCases
 
@@ -22,13 +21,11 @@ class StoreContract(
     OutboxCases,
     InboxCases,
     IdempotencyStoreCases,
-    KeyCases,
-    ReactionCases,
-    MessageCases,
-    RelayCases,
+    JournalCodecs,
+    ErasureCases,
     StoreRaces,
 ):
-    """What every store must hold: transactions, locks, keys, events, messages, races.
+    """What every store must hold: transactions, locks, events, messages, keys, races.
 
     The author's class gives the fixture ``store`` and declares ``capabilities``; with ``shared``
     also the fixture ``url``.

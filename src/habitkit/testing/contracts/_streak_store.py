@@ -1,98 +1,86 @@
-"""Contract of ``StreakStore`` on the bare ports."""
+"""Contract of ``StreakStore`` on the bare ports: snapshots, and which of them time is due for."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from habitkit.errors import IntegrityError
-from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Streak, Totals
-from habitkit.habits.store import HABITS, STREAKS
-from habitkit.testing.contracts._base import Contract, read, write
-from habitkit.testing.contracts._habit_store import RUN
-from habitkit.testing.contracts._sample_facts import NOW
+from habitkit.habits.store import STREAKS
+from habitkit.testing.contracts._base import Contract, read
+from habitkit.testing.contracts._sample_facts import NOW, days
+from habitkit.testing.contracts._sample_habits import (
+    RUN,
+    WALK,
+    a_snapshot,
+    add_habits,
+    put_snapshots,
+)
 
 if TYPE_CHECKING:
-    from habitkit.store import Store, Stores
+    from habitkit.store import Store
 
 __all__ = ["StreakStoreCases"]
-
-TODAY = NOW.date()
-
-RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
-BEST = Totals(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
-CHECKPOINTS = (
-    Checkpoint(date(1926, 1, 2), Totals(), None, 0.0, date(1926, 1, 2), date(1926, 1, 2)),
-    Checkpoint(date(1926, 1, 9), Totals(), Totals(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
-    Checkpoint(
-        date(2020, 2, 29),
-        BEST,
-        BEST._replace(used=((UUID(int=1), 3), (UUID(int=2**127), 1000))),
-        1 / 3,
-        date(2020, 2, 29),
-        date(2020, 2, 29),
-        "app.in_seven",
-    ),
-)
 
 
 class StreakStoreCases(Contract):
     """Part of ``HabitsContract``: what ``StreakStore`` keeps."""
 
-    @pytest.mark.parametrize(
-        "snapshot",
-        [
-            Snapshot(RUN.id, "ada", NO_DAY, b"", 0, 1),
-            Snapshot(RUN.id, "ada", date(1926, 1, 1), b"1" + b"x" * 36_524 + b"1", 1, 2**40),
-            Snapshot(RUN.id, "ada", NO_DAY, b"", 0, 1, NOW, None, CHECKPOINTS),
-        ],
-        ids=["empty", "a hundred years", "checkpoints"],
-    )
-    def test_a_snapshot_comes_back_as_it_was(self, store: Store, snapshot: Snapshot) -> None:
-        _add_habit(store)
-        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) is None
-
-        write(store, lambda stores: stores.port(STREAKS).put(snapshot))
-
-        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == snapshot
-
     def test_a_snapshot_gives_way_to_one_of_the_same_or_a_later_revision(
         self, store: Store
     ) -> None:
-        _add_habit(store)
-        snapshots = [
-            Snapshot(RUN.id, "ada", TODAY, b"1" * (n + 1), n + 1, rev)
-            for n, rev in enumerate((2, 2, 9))
-        ]
+        add_habits(store, RUN)
+        assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) is None
 
-        for snapshot in snapshots:
-            _keep(store, snapshot)
+        for n, rev in enumerate((2, 2, 9)):
+            snapshot = a_snapshot(RUN, bitmap=b"1" * (n + 1), best=n + 1, rev=rev)
+            put_snapshots(store, snapshot)
             assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == snapshot
 
     def test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision(self, store: Store) -> None:
-        _add_habit(store)
-        later = Snapshot(RUN.id, "ada", TODAY, b"11", 2, 3)
-        write(store, lambda stores: stores.port(STREAKS).put(later))
+        add_habits(store, RUN)
+        later = a_snapshot(RUN, bitmap=b"11", best=2, rev=3)
+        put_snapshots(store, later)
 
         with pytest.raises(IntegrityError):
-            write(
-                store, lambda stores: stores.port(STREAKS).put(later._replace(bitmap=b"1", rev=2))
-            )
+            put_snapshots(store, later._replace(bitmap=b"1", rev=2))
 
         assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == later
 
+    def test_snapshots_of_an_owner_are_found_together(self, store: Store) -> None:
+        bobs = evolve(RUN, id=UUID(int=9), owner="bob")
+        add_habits(store, RUN, WALK, evolve(RUN, id=UUID(int=5)), bobs)
+        kept = [
+            a_snapshot(RUN, recomputed_at=NOW - days(1), sweep_at=NOW + days(9)),
+            a_snapshot(WALK, bitmap=b"1x1", best=1),
+        ]
+        put_snapshots(store, *kept, a_snapshot(bobs))
 
-def _add_habit(store: Store) -> None:
-    def work(stores: Stores) -> None:
-        stores.owners.lock(RUN.owner)
-        stores.port(HABITS).add(RUN)
+        snapshots = read(store, lambda s: s.port(STREAKS).of_owner("ada"))
 
-    write(store, work)
+        assert sorted(snapshots, key=lambda it: it.habit_id) == kept
+        assert read(store, lambda s: s.port(STREAKS).of_owner("nobody")) == []
+        assert read(store, lambda s: s.port(STREAKS).get(RUN.id)) == kept[0]
 
+    def test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit(self, store: Store) -> None:
+        moment = timedelta(microseconds=1)
+        instants = [NOW - days(1), NOW - days(9), NOW, NOW + moment, None, NOW - moment]
+        habits = [
+            evolve(RUN, id=UUID(int=n + 1), owner=f"owner{n % 2}") for n in range(len(instants))
+        ]
+        add_habits(store, *habits)
+        for habit, sweep_at in zip(habits, instants, strict=True):
+            put_snapshots(store, a_snapshot(habit, sweep_at=sweep_at))
 
-def _keep(store: Store, snapshot: Snapshot) -> None:
-    write(store, lambda stores: stores.port(STREAKS).put(snapshot))
+        due = [(habits[n].owner, habits[n].id) for n in (1, 0, 5, 2)]
+
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 10)) == due
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 2)) == due[:2]
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW - days(10), 10)) == []
+        put_snapshots(store, a_snapshot(habits[1], rev=2))
+        assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 10)) == due[1:]

@@ -1,4 +1,4 @@
-"""Contract of ``Store``, ``Stores`` and ``OwnerStore``: transactions, savepoints, owners' locks."""
+"""Contract of ``Store``: what it declares, and transactions that leave all or nothing."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import habitkit.testing
-from habitkit.errors import (
-    HostTransactionUnsupported,
-    KitClosed,
-    NestedTransaction,
-    NotLocked,
-    ReadOnlyTransaction,
-)
-from habitkit.journal.event_log import record
 from habitkit.testing.contracts._base import (
     MOMENT_SECONDS,
     Contract,
     read,
-    transact,
     wait_inside,
     write,
 )
@@ -30,17 +20,12 @@ from habitkit.testing.contracts._sample_facts import (
     a_record,
     days,
     event_row,
-    events_of,
     message,
-    numbers,
-    revisions,
 )
 from habitkit.testing.contracts._threads import spawn
 
 if TYPE_CHECKING:
     from habitkit.store import Store, Stores
-    from habitkit.testing import TestKit
-    from habitkit.transaction import Transaction
 
 __all__ = ["Stopped", "TransactionCases", "traces", "write_everywhere"]
 
@@ -72,10 +57,6 @@ class TransactionCases(Contract):
 
         assert (giver is not Contract) == ("shared" in self.capabilities)
 
-    def test_a_handle_the_store_cannot_work_inside_is_refused(self, kit: TestKit) -> None:
-        with pytest.raises(HostTransactionUnsupported):
-            kit.on(object())
-
     # -- all or nothing ------------------------------------------------------------------------
 
     def test_run_returns_what_the_work_returns(self, store: Store) -> None:
@@ -100,19 +81,18 @@ class TransactionCases(Contract):
 
         assert write(store, work) == (1, 1, True)
 
-    @pytest.mark.parametrize("error", [ValueError("no"), Stopped()], ids=["error", "interrupt"])
-    def test_an_exception_undoes_everything_and_reaches_the_caller(
-        self, store: Store, error: BaseException
-    ) -> None:
-        def work(stores: Stores) -> None:
-            write_everywhere(stores)
-            raise error
+    def test_an_exception_undoes_everything_and_reaches_the_caller(self, store: Store) -> None:
+        for error in (ValueError("no"), Stopped()):
 
-        with pytest.raises(type(error)) as caught:
-            write(store, work)
+            def work(stores: Stores, error: BaseException = error) -> None:
+                write_everywhere(stores)
+                raise error
 
-        assert caught.value is error
-        assert traces(store) == (0, 0, 0, 0)
+            with pytest.raises(type(error)) as caught:
+                write(store, work)
+
+            assert caught.value is error
+            assert traces(store) == (0, 0, 0, 0)
 
     def test_an_exception_undoes_changes_and_deletions_too(self, store: Store) -> None:
         write(store, write_everywhere)
@@ -145,64 +125,20 @@ class TransactionCases(Contract):
         (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
         assert (waiting.attempts, waiting.error) == (0, None)
 
-    def test_a_failed_action_does_not_stand_in_the_way_of_the_next(self, kit: TestKit) -> None:
-        def fail(tx: Transaction) -> None:
-            record(tx, "ada", "noted")
+    def test_a_failed_transaction_does_not_stand_in_the_way_of_the_next(self, store: Store) -> None:
+        def lock_and_fail(stores: Stores) -> None:
+            stores.owners.lock("ada")
             raise ValueError
 
+        revs = []
         for _ in range(3):
             with pytest.raises(ValueError):  # noqa: PT011 - raised above
-                kit.run(fail)
-            kit.events.record("ada", "noted")
+                write(store, lock_and_fail)
+            revs.append(write(store, lambda stores: stores.owners.lock("ada").rev))
 
-        assert revisions(kit, "ada") == [1, 2, 3]
-
-    def test_actions_composed_in_one_transaction_happen_together_or_not_at_all(
-        self, kit: TestKit
-    ) -> None:
-        def both(tx: Transaction, second: str) -> None:
-            record(tx, "ada", "noted", {"n": 1})
-            record(tx, second, "noted", {"n": 2})
-
-        with pytest.raises(ValueError, match="owner"):
-            kit.run(lambda tx: both(tx, ""))
-        assert events_of(kit, "ada") == []
-
-        kit.run(lambda tx: both(tx, "bob"))
-        assert numbers(events_of(kit, "ada")) == [1]
-        assert numbers(events_of(kit, "bob")) == [2]
-
-    def test_a_kit_called_inside_a_transaction_is_refused_and_nothing_survives(
-        self, kit: TestKit, store: Store
-    ) -> None:
-        other = habitkit.testing.kit(store=store)
-
-        for inner in (kit, other):
-
-            def work(tx: Transaction, inner: TestKit = inner) -> None:
-                record(tx, "ada", "noted")
-                inner.events.record("ada", "noted")
-
-            with pytest.raises(NestedTransaction):
-                kit.run(work)
-
-        assert events_of(kit, "ada") == []
-
-    def test_a_kit_that_was_given_a_store_leaves_it_open(self, kit: TestKit, store: Store) -> None:
-        kit.events.record("ada", "noted")
-        kit.close()
-
-        with pytest.raises(KitClosed):
-            kit.events.record("ada", "noted")
-        assert len(read(store, lambda stores: stores.events.page("ada", None, 10))) == 1
+        assert revs == [1, 2, 3]
 
     # -- reading -------------------------------------------------------------------------------
-
-    def test_a_query_may_neither_lock_nor_emit(self, store: Store) -> None:
-        with pytest.raises(ReadOnlyTransaction):
-            transact(store, lambda tx: tx.lock("ada"), write=False)
-        with pytest.raises(NotLocked):
-            transact(store, lambda tx: tx.emit("ada", [event_row("ada", 1).event]), write=False)
 
     def test_a_reader_sees_one_state_from_beginning_to_end(self, store: Store) -> None:
         write(store, write_everywhere)

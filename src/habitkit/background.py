@@ -1,0 +1,141 @@
+"""Refreshing a kit's residents at their intervals, in a thread or in a task."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from habitkit._fork import call_after_fork
+from habitkit.clock import stopwatch
+from habitkit.workflow import drive, drive_async
+
+if TYPE_CHECKING:
+    import asyncio
+    from types import TracebackType
+    from typing import Self
+
+    from habitkit.residents import Refreshed, Residents
+    from habitkit.runner import AsyncRunner, SyncRunner
+
+__all__ = ["AsyncBackground", "Background"]
+
+_log = logging.getLogger("habitkit")
+
+
+class _Schedule:
+    """When which resident is to be refreshed next."""
+
+    def __init__(self, residents: Residents) -> None:
+        self._residents = residents.to_refresh()
+        self._elapsed = stopwatch()
+        self._next = dict.fromkeys(self._residents, 0.0)
+
+    def due(self) -> list[tuple[str, Refreshed]]:
+        """Return what is to be refreshed now, and plan when it is again."""
+        now = self._elapsed()
+        names = [name for name, at in self._next.items() if at <= now]
+        for name in names:
+            self._next[name] = now + self._residents[name].refresh_seconds
+        return [(name, self._residents[name]) for name in names]
+
+    def wait_seconds(self) -> float | None:
+        """Return how long there is nothing to do; None for ever."""
+        return max(0.0, min(self._next.values()) - self._elapsed()) if self._next else None
+
+
+class Background:
+    """Refreshes a kit's residents in a thread, for as long as the ``with`` block lasts.
+
+    A forked process has no such thread: there it is started anew.
+    """
+
+    def __init__(self, runner: SyncRunner) -> None:
+        """Keep the kit's runner; nothing starts yet."""
+        self._runner = runner
+        self._residents = runner.settings.residents  # which a fork calls first
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        """Start the thread."""
+        self._start()
+        call_after_fork(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the thread and wait until it has ended."""
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        if thread is not None:
+            thread.join()
+
+    def after_fork(self) -> None:
+        """Start the thread anew if the parent had one."""
+        if self._thread is not None:
+            self._start()
+
+    def _start(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="habitkit-background", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        settings, stop = self._runner.settings, self._stop
+        schedule = _Schedule(self._residents)
+        while not stop.wait(schedule.wait_seconds()):
+            for name, resident in schedule.due():
+                try:
+                    drive(resident.refresh(settings), self._runner)
+                except Exception:  # noqa: BLE001 - one must not stop the others
+                    _log.warning("cannot refresh %r; what it has stays in use", name, exc_info=True)
+
+
+class AsyncBackground:
+    """Refreshes a kit's residents in a task, for as long as the ``async with`` block lasts."""
+
+    def __init__(self, runner: AsyncRunner) -> None:
+        """Keep the kit's runner; nothing starts yet."""
+        self._runner = runner
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start the task."""
+        import asyncio  # noqa: PLC0415 - the sync kit never loads it
+
+        self._task = asyncio.create_task(self._run(), name="habitkit-background")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Cancel the task and wait until it has ended."""
+        import asyncio  # noqa: PLC0415
+
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        import asyncio  # noqa: PLC0415
+
+        settings = self._runner.settings
+        schedule = _Schedule(settings.residents)
+        while (seconds := schedule.wait_seconds()) is not None:
+            await asyncio.sleep(seconds)
+            for name, resident in schedule.due():
+                try:
+                    await drive_async(resident.refresh(settings), self._runner)
+                except Exception:  # noqa: BLE001 - one must not stop the others
+                    _log.warning("cannot refresh %r; what it has stays in use", name, exc_info=True)

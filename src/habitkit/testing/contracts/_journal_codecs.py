@@ -1,0 +1,113 @@
+"""Contract of the journal's values: whatever is written comes back as it was."""
+# ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from habitkit.events import Retracted
+from habitkit.journal.domain.model import EventRow
+from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._events import append, page
+from habitkit.testing.contracts._sample_facts import (
+    NOW,
+    STRANGE_TEXTS,
+    Cheered,
+    a_record,
+    event_row,
+    message,
+)
+
+if TYPE_CHECKING:
+    from habitkit.store import Store, Stores
+
+__all__ = ["JournalCodecs"]
+
+
+class JournalCodecs(Contract):
+    """Part of ``StoreContract``: events, messages and records with strange values."""
+
+    def test_an_event_comes_back_as_it_was(self, store: Store) -> None:
+        fields: dict[str, Any] = {
+            "texts": list(STRANGE_TEXTS),
+            "large": 2**63 - 1,
+            "small": -(2**63),
+            "share": 0.1,
+            "yes": True,
+            "none": None,
+            "nested": {"Ünï": [{"a": [1, {"b": []}]}]},
+        }
+        at = NOW.replace(microsecond=123_457)
+        append(store, event_row("ada", 1, 2, at=at, **fields))
+
+        (event,) = page(store)
+
+        assert (event.owner, event.rev, event.position, event.type) == ("ada", 1, 2, "noted")
+        assert event.key is None
+        assert event.fields == fields
+        assert event.fields["yes"] is True
+        assert event.at == at
+        assert event.at.utcoffset() == timedelta(0)
+
+    def test_an_event_of_any_class_comes_back_with_its_key_and_its_fields_as_json(
+        self, store: Store
+    ) -> None:
+        append(
+            store,
+            EventRow(1, 0, Cheered("ada", NOW, UUID(int=7), NOW.date(), NOW, "bob"), deliver=False),
+            EventRow(1, 1, Retracted("ada", NOW, "HabitCompleted", "done:é"), deliver=False),
+        )
+
+        cheered, retracted = page(store)
+
+        assert (cheered.type, cheered.key) == ("Cheered", None)
+        assert cheered.fields == {
+            "habit_id": str(UUID(int=7)),
+            "day": "2026-01-01",
+            "until": "2026-01-01T08:00:00+00:00",
+            "by": "bob",
+        }
+        assert (retracted.type, retracted.key) == ("Retracted", "done:é")
+
+    def test_what_is_changed_after_it_was_written_stays_as_it_was(self, store: Store) -> None:
+        noted, sent = ["bob"], ["bob"]
+        append(store, event_row("ada", 1, names=noted))
+        write(store, lambda stores: stores.inbox.add(message("ada", "k", names=sent)))
+
+        noted.append("cyd")
+        sent.append("cyd")
+
+        assert page(store)[0].fields == {"names": ["bob"]}
+        (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
+        assert waiting.fields == {"names": ["bob"]}
+
+    def test_an_hour_that_the_clocks_show_twice_is_two_hours(self, store: Store) -> None:
+        shown = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+        twice = [shown.replace(fold=n % 2) for n in range(20)]
+
+        append(store, *(event_row("ada", n + 1, at=at) for n, at in enumerate(twice)))
+
+        instants = [event.at.timestamp() for event in page(store, limit=99)]
+        assert instants == [at.timestamp() for at in twice]
+        assert len(set(instants)) == 2
+
+    def test_a_message_comes_back_as_it_was(self, store: Store) -> None:
+        sent = message("ada", "k", at=NOW.replace(microsecond=7), texts=list(STRANGE_TEXTS), n=1)
+
+        assert write(store, lambda stores: stores.inbox.add(sent))
+
+        assert read(store, lambda stores: stores.inbox.waiting("ada", 10)) == [sent]
+
+    def test_a_record_comes_back_as_it_was(self, store: Store) -> None:
+        record = a_record(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
+
+        def put(stores: Stores) -> None:
+            stores.owners.lock("ada")
+            stores.idempotency.put(record)
+
+        write(store, put)
+
+        assert read(store, lambda s: s.idempotency.get("ada", "notes.add", record.key)) == record

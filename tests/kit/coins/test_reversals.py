@@ -1,0 +1,144 @@
+"""Reversal: what was posted is taken back by a transfer that points to it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from habitkit.coins import AlreadyReversed, InsufficientFunds, TransferNotReversible
+from habitkit.errors import (
+    IdempotencyConflict,
+    IdempotencyKeyExpired,
+    InvalidId,
+    InvalidKey,
+    NotFound,
+)
+from habitkit.habits.domain.model import Schedule
+from habitkit.journal.domain.rules import IDEMPOTENCY_DAYS
+from habitkit.testing.contracts._sample_facts import events_of
+from habitkit.testing.contracts._sample_ledger import balances_of, sum_of_all
+from tests.kit.coins.support import traces_of
+
+
+class TestReversals:
+    def test_an_award_is_taken_back(self, kit, store):
+        award = kit.coins.award("ada", 30, memo="oops", metadata={"n": 1}, idempotency_key="a")
+
+        back = kit.coins.reverse(award.id, idempotency_key="r")
+
+        assert (back.kind, back.source, back.target) == ("reversal", "ada", "ada")
+        assert (back.amount, back.currency, back.reverses) == (30, "coin", award.id)
+        assert (back.memo, back.metadata) == (None, None)
+        assert balances_of(store, "ada") == {"mint": 0, "wallet": 0}
+        assert [(e.kind, e.amount) for e in kit.coins.statement("ada")] == [
+            ("reversal", -30),
+            ("award", 30),
+        ]
+
+    def test_a_spend_comes_back(self, kit, store):
+        kit.coins.award("ada", 30, idempotency_key="a")
+        spend = kit.coins.spend("ada", 20, idempotency_key="s")
+
+        kit.coins.reverse(str(spend.id), idempotency_key="r")
+
+        assert balances_of(store, "ada") == {"mint": -30, "wallet": 30, "sink": 0}
+
+    def test_a_transfer_goes_back_to_who_gave_it(self, kit, store):
+        kit.coins.award("ada", 30, idempotency_key="a")
+        gift = kit.coins.transfer("ada", "bob", 20, idempotency_key="t")
+
+        back = kit.coins.reverse(gift.id, idempotency_key="r")
+
+        assert (back.source, back.target, back.reverses) == ("bob", "ada", gift.id)
+        assert kit.coins.balance("ada").posted == 30
+        assert kit.coins.balance("bob").posted == 0
+        assert [e.fields["amount"] for e in events_of(kit, "bob")] == [20, -20]
+        assert sum_of_all(store, "ada", "bob") == 0
+
+    def test_a_transfer_is_taken_back_once(self, kit, store):
+        award = kit.coins.award("ada", 30, idempotency_key="a")
+        other = kit.coins.award("ada", 7, idempotency_key="b")
+        back = kit.coins.reverse(award.id, idempotency_key="r")
+        before = traces_of(kit, store, "ada")
+        kit.clock.advance(days=1)
+
+        assert kit.coins.reverse(award.id, idempotency_key="r") == back
+        with pytest.raises(AlreadyReversed) as refused:
+            kit.coins.reverse(award.id, idempotency_key="r2")
+        assert (refused.value.transfer_id, refused.value.reversal_id) == (award.id, back.id)
+        with pytest.raises(IdempotencyConflict) as conflict:
+            kit.coins.reverse(other.id, idempotency_key="r")
+        assert conflict.value.differing == ("transfer_id",)
+        assert traces_of(kit, store, "ada") == before
+        assert kit.coins.reverse(other.id, idempotency_key="r2").amount == 7
+
+    @pytest.mark.parametrize("swept", [True, False], ids=["swept", "unswept"])
+    def test_a_reversal_repeated_after_its_key_expired_is_not_somebody_elses(self, kit, *, swept):
+        award = kit.coins.award("ada", 30, idempotency_key="a")
+        kit.coins.reverse(award.id, idempotency_key="r")
+        kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
+        if swept:
+            kit.sweep()
+
+        with pytest.raises(IdempotencyKeyExpired):
+            kit.coins.reverse(award.id, idempotency_key="r")
+        with pytest.raises(AlreadyReversed):
+            kit.coins.reverse(award.id, idempotency_key="another")
+
+        assert kit.coins.balance("ada").posted == 0
+
+    def test_what_holds_rewards_and_reversals_have_posted_is_not_reversed_by_hand(self, kit, store):
+        award = kit.coins.award("ada", 30, idempotency_key="a")
+        kit.coins.reverse(award.id, idempotency_key="r")
+        kit.coins.award("ada", 30, idempotency_key="b")
+        kit.coins.release(kit.coins.reserve("ada", 1, idempotency_key="h1").id)
+        kit.coins.reserve("ada", 1, expires_in_seconds=1, idempotency_key="h2")
+        kit.clock.advance(seconds=1)
+        kit.sweep()
+        run = kit.habits.create("ada", "Run", Schedule.daily())
+        kit.habits.undo(kit.habits.check_in(run.id).id)
+        managed = {
+            entry.kind: entry for entry in kit.coins.statement("ada") if entry.kind != "award"
+        }
+        before = traces_of(kit, store, "ada")
+
+        assert set(managed) == {"reversal", "reserve", "release", "expire", "reward", "correction"}
+        for kind, entry in managed.items():
+            with pytest.raises(TransferNotReversible) as refused:
+                kit.coins.reverse(entry.transfer_id, idempotency_key="k")
+            assert (refused.value.kind, refused.value.transfer_id) == (kind, entry.transfer_id)
+        assert traces_of(kit, store, "ada") == before
+
+    def test_taking_back_what_was_spent_leaves_a_debt_until_it_is_earned_back(self, kit, store):
+        kit.coins.award("ada", 30, idempotency_key="a")
+        gift = kit.coins.transfer("ada", "bob", 20, idempotency_key="t")
+        kit.coins.spend("bob", 15, idempotency_key="s")
+
+        kit.coins.reverse(gift.id, idempotency_key="r")
+
+        owing = kit.coins.balance("bob")
+        assert (owing.posted, owing.available) == (-15, 0)
+        with pytest.raises(InsufficientFunds) as refused:
+            kit.coins.spend("bob", 1, idempotency_key="s2")
+        assert (refused.value.balance, refused.value.floor) == (-15, 0)
+        with pytest.raises(InsufficientFunds):
+            kit.coins.reserve("bob", 1, idempotency_key="h")
+        kit.coins.award("bob", 14, idempotency_key="a")
+        assert kit.coins.balance("bob").posted == -1
+        kit.coins.award("bob", 3, idempotency_key="b")
+        assert kit.coins.spend("bob", 2, idempotency_key="s2").amount == 2
+        assert sum_of_all(store, "ada", "bob") == 0
+        assert kit.coins.audit().ok
+
+    def test_what_is_not_there_is_not_taken_back(self, kit):
+        award = kit.coins.award("ada", 30, idempotency_key="a")
+        unfit = None
+
+        with pytest.raises(NotFound):
+            kit.coins.reverse(UUID(int=7), idempotency_key="r")
+        with pytest.raises(InvalidId):
+            kit.coins.reverse("no id", idempotency_key="r")
+        with pytest.raises(InvalidKey):
+            kit.coins.reverse(award.id, idempotency_key=unfit)
+        assert kit.coins.balance("ada").posted == 30

@@ -1,0 +1,181 @@
+"""Stores whose habits or snapshots are broken in one place each, put to the case that has to notice.
+
+pytest does not collect this file by itself; ``test_contracts.py`` runs it.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from attrs import evolve
+
+from habitkit.backends.memory._tables import UndoLog
+from habitkit.errors import IntegrityError
+from habitkit.habits.store import HABITS, STREAKS
+from tests.stores.breaking import breaker
+
+EXPECTED: list[str] = []
+noticed_by = breaker(globals(), EXPECTED)
+
+
+# -- habits ----------------------------------------------------------------------------------------
+
+
+@noticed_by("test_a_habit_is_added_once")
+def adds_a_habit_twice(_, stores):
+    stores.port(HABITS).add = stores.port(HABITS).put
+
+
+@noticed_by("test_owners_are_found_by_habit_and_by_fact")
+def knows_only_owners_of_check_ins(_, stores):
+    habits = stores.port(HABITS)
+
+    def owner_of_fact(fact_id):
+        found = habits.check_in(fact_id)
+        return found and found[0].owner
+
+    habits.owner_of_fact = owner_of_fact
+
+
+@noticed_by("test_habits_of_an_owner_are_ordered_by_id")
+def lists_habits_as_they_came(_, stores):
+    habits = stores.port(HABITS)
+
+    def page(owner, after, limit):
+        found = [it for it in habits._habits if it.owner == owner]
+        return [it for it in found if after is None or it.id > after][:limit]
+
+    habits.of_owner = page
+
+
+@noticed_by("test_habits_of_an_owner_are_ordered_by_id")
+def repeats_the_last_habit_of_a_page(_, stores):
+    habits = stores.port(HABITS)
+    of_owner = habits.of_owner
+
+    def page(owner, after, limit):
+        repeated = [habits.get(after)] if habits.get(after) else []
+        return [*repeated, *of_owner(owner, after, limit)][:limit]
+
+    habits.of_owner = page
+
+
+@noticed_by("test_putting_a_habit_changes_its_title_its_tags_and_its_place")
+def changes_only_titles(_, stores):
+    habits = stores.port(HABITS)
+    put = habits.put
+    habits.put = lambda habit: put(evolve(habits.get(habit.id), title=habit.title))
+
+
+@noticed_by("test_habits_of_every_kind_come_back_as_they_were")
+def drops_freeze_rules(_, stores):
+    habits = stores.port(HABITS)
+    add = habits.add
+    habits.add = lambda habit: add(evolve(habit, freezes=None))
+
+
+@noticed_by("test_the_words_of_an_owners_habits_are_erased_and_no_others")
+def keeps_tags(_, stores):
+    habits = stores.port(HABITS)
+    erase = habits.erase
+
+    def keep(owner, title):
+        before = habits.of_owner(owner, None, 10**6)
+        erased = erase(owner, title)
+        for habit in before:
+            habits.put(evolve(habits.get(habit.id), tags=habit.tags))
+        return erased
+
+    habits.erase = keep
+
+
+# -- transactions ----------------------------------------------------------------------------------
+
+
+@noticed_by("test_a_failed_transaction_leaves_no_habits_facts_or_snapshots")
+def writes_habits_for_good(_, stores):
+    habits = stores.port(HABITS)
+    for table in (habits._habits, habits._facts, habits._others, habits._voids):
+        table._note = UndoLog().entries.append
+
+
+@noticed_by("test_a_failed_transaction_leaves_no_habits_facts_or_snapshots")
+def writes_days_for_good(_, stores):
+    stores.port(HABITS)._log = UndoLog()
+
+
+@noticed_by("test_a_savepoint_that_fails_undoes_habits_facts_and_snapshots")
+def writes_snapshots_for_good(_, stores):
+    stores.port(STREAKS)._rows._note = UndoLog().entries.append
+
+
+@noticed_by("test_a_transaction_sees_the_habits_facts_and_snapshots_it_wrote")
+def sees_only_what_was_committed(store, stores):
+    habits = stores.port(HABITS)
+    run, live, add = store.run, habits.live, habits.add_check_ins
+    added: set[UUID] = set()
+
+    def remember(work, *, write, keyed):
+        added.clear()
+        try:
+            return run(work, write=write, keyed=keyed)
+        finally:
+            added.clear()
+
+    def adding(facts):
+        added.update(fact.id for fact in facts)
+        add(facts)
+
+    habits.add_check_ins = adding
+    habits.live = lambda *args: [fact for fact in live(*args) if fact.id not in added]
+    store.run = remember
+
+
+# -- snapshots -------------------------------------------------------------------------------------
+
+
+@noticed_by("test_a_snapshot_comes_back_as_it_was")
+def drops_checkpoints(_, stores):
+    streaks = stores.port(STREAKS)
+    put = streaks.put
+    streaks.put = lambda snapshot: put(snapshot._replace(checkpoints=()))
+
+
+@noticed_by("test_a_snapshot_gives_way_to_one_of_the_same_or_a_later_revision")
+def refuses_the_same_revision(_, stores):
+    streaks = stores.port(STREAKS)
+    put = streaks.put
+
+    def strict(snapshot):
+        kept = streaks.get(snapshot.habit_id)
+        if kept is not None and kept.rev == snapshot.rev:
+            raise IntegrityError
+        put(snapshot)
+
+    streaks.put = strict
+
+
+@noticed_by("test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision")
+def goes_back_in_time(_, stores):
+    streaks = stores.port(STREAKS)
+    streaks.put = lambda snapshot: streaks._rows.put(snapshot.habit_id, snapshot)
+
+
+@noticed_by("test_snapshots_of_an_owner_are_found_together")
+def shows_snapshots_of_others(_, stores):
+    streaks = stores.port(STREAKS)
+    streaks.of_owner = lambda owner: [*streaks._rows]
+
+
+@noticed_by("test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit")
+def sweeps_in_any_order(_, stores):
+    streaks = stores.port(STREAKS)
+    to_sweep = streaks.to_sweep
+    streaks.to_sweep = lambda now, limit: sorted(to_sweep(now, 10**6))[:limit]
+
+
+@noticed_by("test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit")
+def sweeps_what_is_not_due(_, stores):
+    streaks = stores.port(STREAKS)
+    to_sweep = streaks.to_sweep
+    streaks.to_sweep = lambda now, limit: to_sweep(now.replace(year=9999), limit)

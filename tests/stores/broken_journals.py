@@ -1,0 +1,235 @@
+"""Stores whose journal is broken in one place each, put to the case that has to notice.
+
+pytest does not collect this file by itself; ``test_contracts.py`` runs it.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from tests.stores.breaking import breaker
+
+EXPECTED: list[str] = []
+noticed_by = breaker(globals(), EXPECTED)
+
+
+# -- events and deliveries -------------------------------------------------------------------------
+
+
+@noticed_by("test_events_come_back_in_the_order_of_revision_and_position")
+def orders_events_by_position(_, stores):
+    page = stores.events.page
+    stores.events.page = lambda owner, after, limit: sorted(
+        page(owner, after, limit), key=lambda event: event.position
+    )
+
+
+@noticed_by("test_a_page_may_end_in_the_middle_of_a_revision")
+def turns_pages_by_revision(_, stores):
+    page = stores.events.page
+    stores.events.page = lambda owner, after, limit: page(owner, after and (after[0], 10**6), limit)
+
+
+@noticed_by("test_a_second_event_at_one_place_is_a_duplicate_and_nothing_is_added")
+def writes_over_events(_, stores):
+    append, logs = stores.events.append, stores.events._logs
+
+    def replace(rows):
+        for row in rows:
+            if row.event.owner in logs:
+                logs[row.event.owner].delete((row.rev, row.position))
+        append(rows)
+
+    stores.events.append = replace
+
+
+@noticed_by("test_an_event_of_any_class_comes_back_with_its_key_and_its_fields_as_json")
+def drops_keys(_, stores):
+    page = stores.events.page
+    stores.events.page = lambda *args: [evolve(event, key=None) for event in page(*args)]
+
+
+@noticed_by("test_what_is_changed_after_it_was_written_stays_as_it_was")
+def shares_events_with_the_host(_, stores):
+    append, logs = stores.events.append, stores.events._logs
+
+    def share(rows):
+        append(rows)
+        for row in rows:
+            logs[row.event.owner].rows[row.rev, row.position] = row
+
+    stores.events.append = share
+
+
+@noticed_by("test_what_is_changed_after_it_was_written_stays_as_it_was")
+def shares_messages_with_the_host(_, stores):
+    rows = stores.inbox._rows
+
+    def share(message):
+        rows.insert((message.owner, message.key), (message, None))
+        return True
+
+    stores.inbox.add = share
+
+
+@noticed_by("test_an_hour_that_the_clocks_show_twice_is_two_hours")
+def forgets_which_of_two_hours(_, stores):
+    append = stores.events.append
+    stores.events.append = lambda rows: append(
+        [row._replace(event=evolve(row.event, at=row.event.at.replace(fold=0))) for row in rows]
+    )
+
+
+@noticed_by("test_only_what_was_asked_for_is_delivered")
+def delivers_everything(_, stores):
+    append = stores.events.append
+    stores.events.append = lambda rows: append([row._replace(deliver=True) for row in rows])
+
+
+@noticed_by("test_a_claim_holds_until_its_end_and_counts_attempts")
+def lends_forever(_, stores):
+    claim = stores.outbox.claim
+    stores.outbox.claim = lambda now, until, limit: claim(now, until.replace(year=9999), limit)
+
+
+@noticed_by("test_a_claim_holds_until_its_end_and_counts_attempts")
+def counts_no_attempts(_, stores):
+    claim = stores.outbox.claim
+    stores.outbox.claim = lambda *args: [evolve(each, attempt=1) for each in claim(*args)]
+
+
+@noticed_by("test_a_claim_takes_no_more_than_it_asked_for")
+def claims_all(_, stores):
+    claim = stores.outbox.claim
+    stores.outbox.claim = lambda now, until, limit: claim(now, until, 10**6)
+
+
+@noticed_by("test_what_is_done_is_never_claimed_again")
+def keeps_deliveries(_, stores):
+    stores.outbox.done = lambda delivered: None
+
+
+@noticed_by("test_a_postponed_delivery_waits_for_its_time")
+def postpones_nothing(_, stores):
+    stores.outbox.postpone = lambda event, until: None
+
+
+@noticed_by("test_a_delivery_that_is_done_cannot_be_postponed")
+def revives_deliveries(_, stores):
+    waiting = stores.outbox._waiting
+    stores.outbox.postpone = lambda event, until: waiting.put(
+        (event.owner, event.rev, event.position), (until, 1)
+    )
+
+
+# -- erasure -------------------------------------------------------------------------------------
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def leaves_words_to_deliver(_, stores):
+    outbox, claim = stores.outbox, stores.outbox.claim
+    before: dict[str, object] = {}
+    erase = stores.events.erase
+
+    def remember(owner, words):
+        for event in stores.events.page(owner, None, 10**6):
+            before.setdefault(event.id, event)
+        return erase(owner, words)
+
+    stores.events.erase = remember
+    outbox.claim = lambda *args: [
+        evolve(each, event=before.get(each.event.id, each.event)) for each in claim(*args)
+    ]
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def deletes_messages(_, stores):
+    inbox = stores.inbox
+
+    def delete(owner, _at):
+        places = [place for place in inbox.rows if place[0] == owner]
+        for place in places:
+            inbox._rows.delete(place)
+        return len(places)
+
+    inbox.erase = delete
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def erases_keys_of_all(_, stores):
+    erase = stores.idempotency.erase
+    stores.idempotency.erase = lambda owner: erase(owner) + 0 * erase("bob")
+
+
+@noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
+def keeps_words_it_does_not_know(_, stores):
+    erase = stores.events.erase
+    stores.events.erase = lambda owner, words: erase(owner, {"Cheered": [], **words})
+
+
+# -- messages and keys -----------------------------------------------------------------------------
+
+
+@noticed_by("test_a_key_is_taken_once_for_each_owner")
+def takes_a_message_twice(_, stores):
+    add, rows = stores.inbox.add, stores.inbox._rows
+
+    def replace(message):
+        rows.delete((message.owner, message.key))
+        return add(message)
+
+    stores.inbox.add = replace
+
+
+@noticed_by("test_messages_wait_in_the_order_of_instant_and_key")
+def orders_messages_by_key(_, stores):
+    waiting = stores.inbox.waiting
+    stores.inbox.waiting = lambda owner, limit: sorted(
+        waiting(owner, limit), key=lambda message: message.key
+    )
+
+
+@noticed_by("test_owners_with_messages_are_delivered_each_once_and_sorted")
+def repeats_owners(_, stores):
+    stores.inbox.owners = lambda limit: sorted(it.owner for it in stores.inbox._open())[:limit]
+
+
+@noticed_by("test_an_applied_message_waits_no_longer_and_keeps_its_key")
+def frees_keys(_, stores):
+    stores.inbox.applied = lambda message, at: stores.inbox._rows.delete(
+        (message.owner, message.key)
+    )
+
+
+@noticed_by("test_a_message_that_fails_is_tried_a_bounded_number_of_times")
+def never_gives_up(_, stores):
+    failed = stores.inbox.failed
+    stores.inbox.failed = lambda message, error: failed(evolve(message, attempts=0), error)
+
+
+@noticed_by("test_messages_that_were_applied_long_ago_are_forgotten")
+def forgets_all_messages(_, stores):
+    forget = stores.inbox.forget
+    stores.inbox.forget = lambda before, limit: forget(before, 10**6)
+
+
+@noticed_by("test_a_record_belongs_to_owner_operation_and_key")
+def mixes_operations_up(_, stores):
+    get, put = stores.idempotency.get, stores.idempotency.put
+    stores.idempotency.get = lambda owner, _operation, key: get(owner, "", key)
+    stores.idempotency.put = lambda a_record: put(evolve(a_record, operation=""))
+
+
+@noticed_by("test_a_new_record_replaces_the_old_one")
+def keeps_the_first_record(_, stores):
+    rows = stores.idempotency._rows
+    stores.idempotency.put = lambda it: (
+        None
+        if (it.owner, it.operation, it.key) in rows
+        else rows.insert((it.owner, it.operation, it.key), it)
+    )
+
+
+@noticed_by("test_records_of_long_ago_are_forgotten")
+def keeps_records(_, stores):
+    stores.idempotency.forget = lambda before, limit: 0
