@@ -76,7 +76,7 @@ def _url(file: Path) -> str:
 
 
 def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: str) -> None:
-    _title("1. Import a history")
+    _title("1. Take over a history")
     habits = take_over(kit, export, options.export.resolve().name, options.tz)
     if not habits:
         out.print("The export holds no habits, so there is nothing more to see.")
