@@ -65,7 +65,6 @@ class KitSettings:
         own_events: The host's classes of events by name, as far as its reactions name them.
         of_modules: The settings of modules, by their class; one that is missing has its default.
         supported: The names of the modules and optional ports that the store supports.
-        residents: The resident objects, which live as long as the kit.
     """
 
     clock: Clock = field(factory=SystemClock)
@@ -76,7 +75,6 @@ class KitSettings:
     own_events: Mapping[str, type[Event]] = field(factory=dict)
     of_modules: dict[type[Any], Any] = field(factory=dict, repr=False)
     supported: frozenset[str] = frozenset()
-    residents: Residents = field(factory=Residents, repr=False)
 
     def of(self, kind: type[R]) -> R:
         """Return the settings of a module by their class."""
@@ -89,6 +87,11 @@ class KitSettings:
     def modules(self) -> tuple[Module, ...]:
         """The modules that the store supports, in the order of the sweep."""
         return tuple(it for it in all_modules() if it.supported_by(self.supported))
+
+    @cached_property
+    def residents(self) -> Residents:
+        """What lives as long as the kit."""
+        return Residents(self)
 
     @cached_property
     def vocabulary(self) -> Mapping[str, type[Event]]:

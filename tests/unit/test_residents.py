@@ -10,7 +10,6 @@ import time
 import pytest
 
 from habitkit import AsyncHabitKit, HabitKit, Schedule
-from habitkit._fork import call_after_fork
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.backends.threaded import ThreadedStore
@@ -61,7 +60,6 @@ class Described(Module):
 
     def __init__(self):
         self.made = Titles()
-        call_after_fork(self.made)
 
     def resident(self, settings):
         return self.made
