@@ -56,7 +56,7 @@ class SmokeOfHabits:
         assert kit.coins.balance("ada").available == 120
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    def test_what_is_undone_is_taken_back(self, kit, run):
+    def test_undoing_a_check_in_retracts_its_event(self, kit, run):
         done = kit.habits.check_in(run.id, note="5 km")
 
         assert kit.habits.undo(done.id).coins == -10
@@ -151,7 +151,7 @@ class SmokeOfHabits:
         assert kit.streaks.explain(run.id, TODAY).goal == Goal.done()
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    def test_what_is_archived_stays_as_it_was(self, kit, run):
+    def test_an_archived_habit_stays_as_it_was(self, kit, run):
         check_in_daily(kit, run, 3)
         kit.habits.archive(run.id)
         kit.clock.advance(days=50)
@@ -195,7 +195,7 @@ class SmokeOfHabits:
         assert breaks(kit) == [(f"broken:{run.id}:{TODAY + days(2)}", 2)]
         assert kit.streaks.state(run.id).risk == "BROKEN"
 
-    def test_what_was_avoided_is_paid_by_the_sweep(self, kit):
+    def test_an_avoid_goal_that_was_met_is_paid_by_the_sweep(self, kit):
         clean = kit.habits.create("ada", "No sugar", DAILY, Goal.avoid())
         kit.clock.advance(days=8)
 

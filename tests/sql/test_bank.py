@@ -193,7 +193,7 @@ def close_branch(kit: TestKit, writers: int, each: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_batches_in_opposite_orders_lose_nothing_and_let_nobody_wait_for_ever(kits, size):
+def test_batches_in_opposite_orders_do_not_deadlock_and_lose_nothing(kits, size):
     writers, each = size[0], size[1] // 5
     both = [awaited(kit) for kit in kits]
     open_branch(kits[0])

@@ -393,7 +393,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_its_password(url):
         ("sqlite://ada:hush@habits.db", "sqlite:///habits.db,"),
     ],
 )
-def test_a_sqlite_url_with_two_slashes_is_refused_and_delivered_to_have_three(url, message, capsys):
+def test_a_sqlite_url_with_two_slashes_is_refused_with_a_hint_to_use_three(url, message, capsys):
     for opened in (open_sync, partial(open_async, driver="")):
         with pytest.raises(ConfigurationError, match=message) as caught:
             opened(url)

@@ -41,7 +41,7 @@ def sqlite_kit(sqlite: Engine) -> TestKit:
     ],
     ids=["metadata", "memo", "instant", "id", "amount"],
 )
-def test_what_cannot_be_read_is_named_and_hides_nothing_else(
+def test_an_unreadable_entry_is_named_and_hides_no_other_finding(
     sqlite: Engine, sqlite_kit: TestKit, statement: str
 ) -> None:
     with sqlite.connect() as connection:

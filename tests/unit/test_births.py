@@ -25,7 +25,7 @@ def created(at: str, goal: Goal | None = None):
 
 
 @pytest.mark.parametrize("goal", [Goal.done(), Goal.avoid(), Goal.at_most(3), Goal.at_least(2)])
-def test_nobody_misses_or_earns_a_day_that_was_over_at_birth(goal):
+def test_a_day_that_was_over_when_the_habit_was_created_is_neither_missed_nor_earned(goal):
     kit, rise = created("20:00", goal)
 
     first = kit.streaks.explain(rise, BORN)

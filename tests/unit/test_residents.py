@@ -166,7 +166,7 @@ async def test_an_async_kit_does_the_same(module):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_in_a_forked_process_the_background_starts_anew(tmp_path, module):
+def test_the_background_restarts_in_a_forked_process(tmp_path, module):
     engine = sqlite_engine(f"sqlite:///{tmp_path}/habits.db")
     upgrade(engine)
     kit = HabitKit(SqlStore(engine))

@@ -126,7 +126,7 @@ def test_a_bitmap_depends_neither_on_the_order_of_days_nor_on_repetitions(histor
 
 
 @given(st.sets(near))
-def test_done_days_are_earned_if_nothing_else_is_said(done):
+def test_done_days_are_earned_by_default(done):
     snapshot = bitmap.build(HABIT, "ada", done, 1)
 
     assert snapshot == built((done, done))

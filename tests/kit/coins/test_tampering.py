@@ -16,7 +16,7 @@ class TestTampering:
         """A ledger with something to tamper with, of which the first four entries are sealed."""
         return TamperedLedger(tamper, store)
 
-    def test_nothing_is_found_where_nothing_was_touched(self, tampered):
+    def test_an_unchanged_ledger_has_no_findings(self, tampered):
         assert tampered.findings() == []
 
     def test_a_wallet_that_cannot_be_sealed_stops_no_other(self, tampered):
@@ -63,7 +63,7 @@ class TestTampering:
         assert kept.problem == "the given head is of 'ada', coin"
 
     @pytest.mark.parametrize("changes", [{"at": NOW.replace(year=2030)}, {"debt": 5}], ids=str)
-    def test_what_an_account_says_of_itself_is_compared(self, tampered, changes):
+    def test_the_balance_date_and_debt_of_an_account_are_checked(self, tampered, changes):
         tampered.change_account(**changes)
 
         assert [(each.role, each.seq) for each in tampered.findings()] == [("wallet", None)]
@@ -163,7 +163,7 @@ class TestTampering:
         tampered.tamper.remove("blocks", {"account_id": tampered.wallet.id, "last": 4})
         assert tampered.found_at() == 1
 
-    def test_blocks_made_anew_without_the_key_are_found(self, tampered):
+    def test_blocks_rebuilt_without_the_key_are_found(self, tampered):
         tampered.change_entry(2, amount=12, balance=22)
         tampered.change_entry(3, amount=8)
         for seq, amount in ((2, 12), (3, 8)):
@@ -199,7 +199,7 @@ class TestTampering:
         assert tampered.found_at(heads=()) is None
         assert tampered.found_at() == 3
 
-    def test_a_chain_that_was_made_anew_is_found_by_the_head_that_was_kept(self, tampered):
+    def test_a_rebuilt_chain_is_found_by_a_head_kept_elsewhere(self, tampered):
         tampered.change_entry(2, amount=12, balance=22)
         tampered.change_entry(3, amount=8)
         for seq, amount in ((2, 12), (3, 8)):

@@ -110,7 +110,7 @@ class AsyncHabitsContract(AsyncHabitCases, HabitsContract):
 class AsyncCoinCases(AsyncContract):
     """Part of ``AsyncCoinsContract``: tasks that spend and give at once."""
 
-    def test_what_can_be_afforded_once_is_bought_by_one_task(
+    def test_coins_for_one_purchase_are_spent_by_one_task(
         self, async_kit: AsyncHabitKit, loop_thread: LoopThread
     ) -> None:
         async def main() -> tuple[list[Transfer | BaseException], int]:

@@ -153,7 +153,7 @@ class AuditStoreCases(LedgerFixture):
         digests = [(line.salt, line.digest) for line in lines_of(audited_ledger, WALLET)]
         assert digests == [(first, b"d" * 32), (other, b"f" * 32)]
 
-    def test_what_is_to_be_sealed_comes_page_by_page_in_the_order_of_ids(
+    def test_accounts_to_seal_are_paged_in_the_order_of_ids(
         self, audited_ledger: SampleLedger
     ) -> None:
         _unsealed(audited_ledger, BOBS, MINT, WALLET)

@@ -62,7 +62,7 @@ class CoinRaces(Contract):
         assert [kit.coins.balance(owner).posted for owner in owners] == [THREADS] * EACH
         assert sum_of_all(store, *owners) == 0
 
-    def test_transfers_in_opposite_directions_block_nobody_and_lose_nothing(
+    def test_transfers_in_opposite_directions_do_not_deadlock_and_lose_nothing(
         self, kit: TestKit, store: Store
     ) -> None:
         for owner in ("ada", "bob"):
@@ -81,7 +81,7 @@ class CoinRaces(Contract):
             assert seqs == list(range(THREADS * EACH + 1, 0, -1))
         assert sum_of_all(store, "ada", "bob") == 0
 
-    def test_batches_in_opposite_order_block_nobody_and_lose_nothing(
+    def test_batches_in_opposite_order_do_not_deadlock_and_lose_nothing(
         self, kit: TestKit, store: Store
     ) -> None:
         owners = [f"owner{n}" for n in range(5)]
@@ -98,7 +98,7 @@ class CoinRaces(Contract):
         assert [kit.coins.balance(owner).posted for owner in owners] == [100] * 5
         assert sum_of_all(store, *owners) == 0
 
-    def test_what_can_be_afforded_once_is_bought_once(self, kit: TestKit, store: Store) -> None:
+    def test_coins_for_one_purchase_are_spent_once(self, kit: TestKit, store: Store) -> None:
         kit.coins.award("ada", 10, idempotency_key="a")
 
         outcomes = race(
@@ -123,7 +123,7 @@ class CoinRaces(Contract):
         assert results == [results[0]] * THREADS
         assert kit.coins.balance("ada").posted == 90
 
-    def test_what_can_be_afforded_once_is_bought_by_one_process(
+    def test_coins_for_one_purchase_are_spent_by_one_process(
         self, kit: TestKit, store: Store, request: pytest.FixtureRequest
     ) -> None:
         self.skip_unless("shared")

@@ -87,7 +87,7 @@ class TransferCases(LedgerFixture):
             assert metadata is not None
             assert [(n, type(n)) for n in metadata["n"]] == [(n, type(n)) for n in numbers]
 
-    def test_what_a_caller_does_to_metadata_changes_no_fact(
+    def test_a_caller_who_changes_metadata_changes_no_fact(
         self, sample_ledger: SampleLedger
     ) -> None:
         given = {"from": ["bob"]}

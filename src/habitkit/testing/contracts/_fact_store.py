@@ -36,7 +36,7 @@ __all__ = ["FactStoreCases"]
 class FactStoreCases(Contract):
     """Part of ``HabitsContract``: skips, pauses, changes and their voids."""
 
-    def test_check_ins_are_none_of_the_other_facts(self, store: Store) -> None:
+    def test_check_ins_are_not_among_the_other_facts(self, store: Store) -> None:
         add_habits(store, RUN)
         check_in(store, a_check_in(1))
         void = Void(UUID(int=2), RUN.id, "ada", UUID(int=1), NOW)

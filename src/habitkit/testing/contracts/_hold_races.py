@@ -49,7 +49,7 @@ class HoldRaces(Contract):
             closed = [e for e in events_of(kit, owner) if e.type == "HoldClosed"]
             assert len(closed) == 1
 
-    def test_what_has_expired_is_written_down_once(self, kit: TestKit, store: Store) -> None:
+    def test_an_expired_hold_is_recorded_once(self, kit: TestKit, store: Store) -> None:
         for n in range(4):
             kit.coins.award(f"ada{n}", 10, idempotency_key="a")
             kit.coins.reserve(f"ada{n}", 10, expires_in_seconds=1, idempotency_key="h")
@@ -80,7 +80,9 @@ class HoldRaces(Contract):
         assert holds == [holds[0]] * THREADS
         assert kit.coins.balance("ada").pending == 10
 
-    def test_what_is_there_once_is_reserved_or_spent_once(self, kit: TestKit, store: Store) -> None:
+    def test_coins_are_either_reserved_or_spent_but_not_both(
+        self, kit: TestKit, store: Store
+    ) -> None:
         kit.coins.award("ada", 10, idempotency_key="a")
         calls: list[Callable[[], object]] = []
         for n in range(THREADS // 2):

@@ -75,7 +75,7 @@ class LockCases(Contract):
         }
         assert write(store, lambda stores: stores.owners.lock("ada").rev) == 2
 
-    def test_owners_are_delivered_apart_character_by_character(self, store: Store) -> None:
+    def test_owners_with_similar_names_are_distinct(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", "\uff41da", "adá", "ada\u0301", *STRANGE_TEXTS, "🏃" * 200]
 
         for owner in owners:

@@ -77,7 +77,7 @@ class StoreRaces(Contract):
         assert two.result(LIMIT_SECONDS) == ((1, []) if ends == "badly" else (2, [1]))
         assert overlapped == [False]
 
-    def test_transactions_of_two_owners_overlap_exactly_if_the_store_says_so(
+    def test_transactions_of_two_owners_overlap_exactly_if_the_store_declares_it(
         self, store: Store
     ) -> None:
         concurrent = "concurrent_writers" in self.capabilities
@@ -122,7 +122,7 @@ class StoreRaces(Contract):
             assert sorted(numbers(events_of(kit, owner))) == list(range(THREADS))
             assert revisions(kit, owner) == list(range(1, THREADS + 1))
 
-    def test_owners_locked_in_opposite_orders_block_nobody(self, kit: TestKit) -> None:
+    def test_owners_locked_in_opposite_orders_do_not_deadlock(self, kit: TestKit) -> None:
         def work(one: str, other: str) -> None:
             def both(tx: Transaction) -> None:
                 tx.lock(one, other)

@@ -65,7 +65,7 @@ class TransactionCases(Contract):
         assert write(store, lambda _: value) is value
         assert read(store, lambda _: value) is value
 
-    def test_what_was_written_is_there_afterwards(self, store: Store) -> None:
+    def test_written_data_is_there_afterwards(self, store: Store) -> None:
         write(store, write_everywhere)
 
         assert traces(store) == (1, 1, 1, 1)
@@ -125,7 +125,7 @@ class TransactionCases(Contract):
         (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
         assert (waiting.attempts, waiting.error) == (0, None)
 
-    def test_a_failed_transaction_does_not_stand_in_the_way_of_the_next(self, store: Store) -> None:
+    def test_a_failed_transaction_does_not_block_the_next(self, store: Store) -> None:
         def lock_and_fail(stores: Stores) -> None:
             stores.owners.lock("ada")
             raise ValueError
