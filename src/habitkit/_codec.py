@@ -47,7 +47,7 @@ LONGEST_TYPE = 100
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """Return what an event holds beyond owner and instant; the values may still be rich."""
+    """Return an event's fields other than owner and instant, not yet encoded."""
     if isinstance(event, Recorded):
         return dict(event.fields)
     return {name: getattr(event, name) for name in _own_fields(type(event))}
@@ -203,7 +203,7 @@ def _plain(value: object) -> object:
 _encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
 
 
-@lru_cache(maxsize=16)  # one for each set of classes that a host's kits know
+@lru_cache(maxsize=16)  # one for each set of registered event classes
 def _converter(known: frozenset[tuple[str, type[Event]]]) -> Converter:
     from cattrs import Converter  # noqa: PLC0415 - costs 50 ms and is rarely needed
 

@@ -25,7 +25,7 @@ _log = logging.getLogger("habitkit")
 
 
 class _Schedule:
-    """When which resident is to be refreshed next."""
+    """The times at which residents are refreshed next."""
 
     def __init__(self, residents: Residents) -> None:
         self._residents = residents.to_refresh()
@@ -48,7 +48,7 @@ class _Schedule:
 class Background:
     """Refreshes a kit's residents in a thread, for as long as the ``with`` block lasts.
 
-    A forked process has no such thread: there it is started anew.
+    A forked process does not inherit the thread: there it is started again.
     """
 
     def __init__(self, runner: SyncRunner) -> None:
@@ -77,7 +77,7 @@ class Background:
             thread.join()
 
     def after_fork(self) -> None:
-        """Start the thread anew if the parent had one."""
+        """Start the thread again if the parent had one."""
         if self._thread is not None:
             self._start()
 

@@ -36,12 +36,12 @@ def forget(tx: Transaction, owner: str) -> dict[str, int]:
 
     Args:
         tx: The transaction.
-        owner: Whose words.
+        owner: Whose text.
 
     Returns:
-        How many things of each module had something to erase.
+        How many rows of each module had something to erase.
     """
     tx.own(ids.owner(owner))
     tx.lock(owner)
-    tx.write_events()  # those that messages have caused just now hold words too
+    tx.write_events()  # events of messages applied just now contain text too
     return {it.name: it.forget(tx, owner) for it in tx.modules}

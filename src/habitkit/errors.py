@@ -32,7 +32,7 @@
         └── IntegrityError
             └── Duplicate
 
-A message says what was given, what was expected and, where it helps, what to do. The same facts
+A message contains what was given, what was expected and, where it helps, what to do. The values
 are attributes of the exception.
 """
 
@@ -121,7 +121,7 @@ class InvalidEvent(InvalidInput):
 
 
 class NotFound(HabitKitError, LookupError):
-    """No such thing; in a kit bound to one owner, also whatever belongs to another.
+    """Something does not exist; in a kit of one owner, also whatever belongs to another.
 
     Attributes:
         kind: What was looked for, for example ``"habit"``.
@@ -129,7 +129,7 @@ class NotFound(HabitKitError, LookupError):
     """
 
     def __init__(self, kind: str, given: object) -> None:
-        """Name the kind of thing and its identifier."""
+        """Name the kind and the identifier."""
         self.kind = kind
         self.given = given
         super().__init__(f"no such {kind}: {_shown(given)}")

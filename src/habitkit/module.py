@@ -1,7 +1,7 @@
 """The description of a module, and the list of all modules.
 
 A module is a folder with a ``module.py`` that holds its description, ``MODULE``. From the
-descriptions a kit collects the classes of events it knows, what a sweep does, what is exported and
+descriptions a kit collects its classes of events, what a sweep does, what is exported and
 erased of an owner, and which settings it takes.
 """
 
@@ -60,7 +60,7 @@ class Module:
         return None
 
     def forget(self, tx: Transaction, owner: str) -> int:  # noqa: ARG002
-        """Erase the words that the module keeps of a locked owner; count what had some."""
+        """Erase the text that the module keeps of a locked owner; count the rows that had some."""
         return 0
 
     def export(self, tx: Transaction, owner: str) -> Mapping[str, Any]:  # noqa: ARG002

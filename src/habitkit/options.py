@@ -90,7 +90,7 @@ class KitSettings:
 
     @cached_property
     def residents(self) -> Residents:
-        """What lives as long as the kit."""
+        """The resident objects."""
         return Residents(self)
 
     @cached_property
@@ -105,7 +105,7 @@ def make_settings(
     """Validate the options of a kit and return its settings.
 
     Args:
-        store: Where facts are kept; it says which modules it supports.
+        store: Where facts are kept; it declares which modules it supports.
         options: What the host gave.
         asynchronous: True for a kit whose calls are awaited.
 
@@ -139,7 +139,7 @@ def make_settings(
         of_modules=of_modules,
         supported=supported,
     )
-    not_own = {Event, Recorded, *vocabulary().values()}  # two stand for events without a class
+    not_own = {Event, Recorded, *vocabulary().values()}  # two for events without a class
     kinds = {kind for reaction in host_reactions for kind in reaction.types} - not_own
     return evolve(
         settings,

@@ -64,7 +64,7 @@ def on(
     Raises:
         TypeError: If the last argument cannot be called or is a coroutine function, or another is
             no class of events.
-        InvalidEvent: If a class of your own has the name of one of habitkit's.
+        InvalidEvent: If a class of your own has the name of a habitkit event.
     """
     *types, run = types_and_run or (None,)
     if not types or not all(isinstance(t, type) and issubclass(t, Event) for t in types):
@@ -94,7 +94,7 @@ def subscribe(*types_and_run: Any) -> Subscriber:
 
     Raises:
         TypeError: If the last argument cannot be called or another is neither class nor name.
-        InvalidEvent: If a class of your own has the name of one of habitkit's.
+        InvalidEvent: If a class of your own has the name of a habitkit event.
     """
     *types, run = types_and_run or (None,)
     names = {t if isinstance(t, str) else _name(t) for t in types}
@@ -116,7 +116,7 @@ def _name(kind: object) -> str | None:
 
 
 def _expect_own_name(kind: type[Event]) -> None:
-    """Refuse a host's class with the name of one of habitkit's: the journal knows them by that."""
+    """Refuse a host's class with the name of a habitkit event: the journal stores the name only."""
     if vocabulary().get(kind.__name__, kind) is not kind:
         raise InvalidEvent(
             "event class",

@@ -37,7 +37,7 @@ class Transaction:
     Attributes:
         now: The instant of everything that happens in it, in UTC.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
-        scope: The only owner whose things exist here, or None for all owners.
+        scope: The only owner whose data exists here, or None for all owners.
         stores: The store's side of the transaction: the ports of the journal, and ``port(key)``.
     """
 

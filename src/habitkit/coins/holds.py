@@ -1,15 +1,15 @@
 """The use cases of holds: reserve coins, settle or release a hold, record expired holds.
 
 Theory of operation. A hold is a transfer from the owner's wallet to the owner's escrow, and ends by
-transfers out of it. Each step happens under the owner's lock, so that of settling, releasing and
-expiring exactly one comes first, and the others find it ended:
+transfers out of it. Each step happens under the owner's lock, so of settling, releasing and
+expiring exactly one succeeds, and the others find the hold ended:
 
     open ──settle──> settled      so much goes to the sink, the rest back to the wallet
     open ──release─> released     all of it goes back
     open ──time────> expired      all of it goes back
 
 Time ends a hold at ``expires_at`` for everyone who reads: it cannot be settled any more, and its
-coins count as available. That it has ended is written down by whoever needs the coins first: a
+coins count as available. Its end is recorded by the first caller that needs the coins: a
 spend that would not succeed without them, or the sweep.
 """
 

@@ -70,9 +70,9 @@ def transfer_once(
         owner: Whose key it is.
         operation: The operation's name.
         key: The caller's key.
-        request: The caller's arguments but for their words.
+        request: The caller's arguments without their texts.
         work: Posts it.
-        order: With the words that the transfer must have, if the caller gave any.
+        order: The order, whose texts the transfer must have, if the caller gave any.
 
     Raises:
         IdempotencyConflict: If the key was used for another request.

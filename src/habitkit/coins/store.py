@@ -52,7 +52,7 @@ class CoinStore(Protocol):
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries and move the accounts on, all or nothing.
 
-        The moves of an account follow each other; the last one says how the account is left. The
+        The moves of an account follow each other; the last one has the account's final state. The
         store itself holds these facts true, whatever the caller computed: entries of an account are
         numbered without gaps and an account moves on only from where it is, all moves together sum
         to zero, a transfer is reversed once, and ``balance + debt >= floor`` for every account that

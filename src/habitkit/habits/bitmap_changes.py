@@ -121,8 +121,8 @@ def first_received(
 ) -> datetime | None:
     """Return when the first of the check-ins that earned a day was received, if it is earned.
 
-    These are the ones of full credit, those among them that were taken back after the day was
-    sealed: what a sealed day earned is kept, whatever arrives before or afterwards.
+    These are the ones of full credit, including those that were undone after the day was sealed:
+    a sealed day keeps what it earned, whatever arrives before or afterwards.
 
     Args:
         tx: The transaction.

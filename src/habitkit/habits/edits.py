@@ -36,7 +36,7 @@ def edit(
     amount: float | None = None,
     note: str | Literal[False] | None = None,
 ) -> CheckedIn:
-    """Correct a check-in: it is taken back, and a new one takes its place and its credit.
+    """Correct a check-in: it is undone, and a new one takes its place and its credit.
 
     Args:
         tx: The transaction.
@@ -48,7 +48,7 @@ def edit(
         The new fact's id, the streak, the coins that moved and all events.
 
     Raises:
-        NotFound: If there is no such check-in, or it was taken back.
+        NotFound: If there is no such check-in, or it was undone.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     subject = ids.parse_id(fact_id, "fact_id")

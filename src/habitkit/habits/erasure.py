@@ -19,7 +19,7 @@ _PAGE = 500
 
 
 def export(tx: Transaction, owner: str) -> dict[str, Any]:
-    """Return an owner's habits and all facts about them, those taken back included."""
+    """Return an owner's habits and all facts about them, including those undone."""
     habits: list[Habit] = []
     after: UUID | None = None
     store = tx.port(HABITS)

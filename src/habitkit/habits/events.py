@@ -41,7 +41,7 @@ class HabitCompleted(Event):
             ``history``.
         received_at: When the first of the check-ins that count for it was received, in UTC: what
             it earns is decided by the rules of that time.
-        sealed: True if it came to be done when that was final: it earns nothing, and what was paid
+        sealed: True if it became done when the day was sealed: it earns nothing, and what was paid
             before stays.
     """
 

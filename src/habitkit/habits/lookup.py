@@ -91,7 +91,7 @@ def history(
         habit: The habit.
         snapshot: Its snapshot.
         day: The first day that is asked for; without one, what is not final yet.
-        others: Its facts that are no check-ins, if they were read already.
+        others: Its facts other than check-ins, if they were read already.
         added: More facts than the store has.
     """
     other_facts = tx.port(HABITS).facts(habit.owner, habit.id) if others is None else others

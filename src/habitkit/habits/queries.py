@@ -168,7 +168,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
         instant(getattr(fact, "at", tx.now), "at")
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     day = first_day_of(habit, facts, [*others, *facts])
-    if tx.port(HABITS).known([fact.id for fact in facts]):  # another form of what is there already
+    if tx.port(HABITS).known([fact.id for fact in facts]):  # replaces a stored fact
         day = date.min
     return _habit_state(
         tx, lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day, others, facts)

@@ -128,7 +128,7 @@ def _from_check_ins(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot
 def _from_facts(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
     """Return what the snapshot of a habit that is not simple has to be.
 
-    Its checkpoints are computed anew on the days that it has; if it has none, where it could.
+    Its checkpoints are recomputed on the days that it has; if it has none, where it could.
     """
     wanted = {checkpoint.day for checkpoint in stored.checkpoints}
     fresh = derive(

@@ -57,9 +57,9 @@ def recompute(
     Args:
         tx: The transaction, which holds the owner's lock; the change is written already.
         habit: The habit.
-        others: Its facts that are no check-ins, those added included.
+        others: Its facts other than check-ins, those added included.
         added: The facts that the change added.
-        removed: The check-ins that it took back.
+        removed: The check-ins that it undid.
     """
     snapshot = lookup.snapshot_of(tx, habit)
     day = first_day_of(habit, [*added, *removed], others)

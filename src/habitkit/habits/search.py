@@ -42,7 +42,7 @@ def search(
     Args:
         tx: The transaction.
         owner: Whose habits.
-        text: Up to 200 characters, of which each word is written, or begins a word: all of them in
+        text: Up to 200 characters; each word must occur or begin a word: all of them in
             title and tags, or all in the note of one check-in, in capitals or not. A text without
             a word finds nothing, None everything.
         tags: Tags that a habit has all of, in capitals or not.

@@ -36,7 +36,7 @@ def travel(
         tx: The transaction.
         owner: Who travels.
         tz: The IANA name of the zone.
-        at: From when on, not later than now (15 minutes of clock skew are forgiven); now by
+        at: From when on, not later than now (15 minutes of clock skew are accepted); now by
             default.
         idempotency_key: The same key with the same arguments travels once.
 

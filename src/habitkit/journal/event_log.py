@@ -43,7 +43,7 @@ def record(
         unit: Whose event it is: an owner, or any other unit such as a visitor.
         type: The event's type, at most 100 characters; not one of habitkit's own.
         fields: Its content: JSON values, at most 64 KiB as text.
-        at: When it happened, not later than now (15 minutes of clock skew are forgiven); now by
+        at: When it happened, not later than now (15 minutes of clock skew are accepted); now by
             default.
         idempotency_key: The same key with the same arguments records once.
 

@@ -104,7 +104,7 @@ def open_url(url: str, *, asynchronous: bool) -> Store | AsyncStore:
     """Open ``memory://``: a new, empty store.
 
     Raises:
-        UnknownScheme: If the URL names anything beyond the scheme.
+        UnknownScheme: If the URL has anything after the scheme.
     """
     if url.lower() not in {"memory:", "memory://"}:
         raise UnknownScheme(url, ["memory://"])

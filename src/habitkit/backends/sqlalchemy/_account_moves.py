@@ -16,7 +16,7 @@ __all__ = ["AccountMove", "account_moves"]
 
 
 class AccountMove:
-    """How a batch moves an account: from what was read before its first entry to its last one."""
+    """The change of one account by a batch, from before its first entry to its last one."""
 
     __slots__ = ("balance_before", "last", "seq_before")
 

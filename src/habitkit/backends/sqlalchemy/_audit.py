@@ -58,7 +58,7 @@ _LINE = (
     transfers.c.at.label("made_at"),
 )
 _WORDY = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
-"""It has words: the owner of its other side may erase them while an entry of it is sealed."""
+"""It has a memo or metadata, which the other party may erase while an entry of it is sealed."""
 
 
 class Audit:

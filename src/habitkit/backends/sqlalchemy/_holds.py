@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Holds"]
 
-_OPEN = text("state = 'open'")  # as the indexes say it, or they are not used
+_OPEN = text("state = 'open'")  # the condition of the indexes, or they are not used
 _OF_OWNER = (holds.c.owner == bindparam("owner"), holds.c.currency == bindparam("currency"))
 
 

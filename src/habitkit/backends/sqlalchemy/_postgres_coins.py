@@ -1,4 +1,4 @@
-"""Coins on PostgreSQL: one statement a posting, one statement a batch.
+"""Coins on PostgreSQL: one statement per posting, one statement per batch.
 
 A statement that changes several tables is written as one ``WITH`` whose parts feed each other; it
 costs one exchange with the server where the portable statements take four or more.

@@ -207,5 +207,5 @@ def _quoted(text: str) -> str:
 
 
 def _unbounded(of: ColumnElement[Any]) -> Any:
-    """Return a column's type; casting a text to a shorter one would cut it off without a word."""
+    """Return a column's type; casting a text to a shorter one would truncate it silently."""
     return Text() if isinstance(of.type, String) else of.type

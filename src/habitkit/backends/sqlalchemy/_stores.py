@@ -279,7 +279,7 @@ def _is_sqlite(connection: Connection) -> bool:
 
 
 def expect_commits(driver: Any) -> None:
-    """Refuse a connection of SQLite's in a mode in which ``commit()`` does nothing, without a word.
+    """Refuse a SQLite connection in a mode in which ``commit()`` silently does nothing.
 
     Raises:
         ConfigurationError: If it is in that mode, which exists since Python 3.12.

@@ -51,7 +51,7 @@ def expect(version: int) -> None:
         version: Their version, 0 if there are none.
 
     Raises:
-        SchemaMissing: If there are none.
+        SchemaMissing: If there are no tables.
         SchemaOutdated: If they have another version.
     """
     if version == 0:
@@ -84,7 +84,7 @@ class Tables:
         to write.
 
         Raises:
-            SchemaMissing: If there are none.
+            SchemaMissing: If there are no tables.
             SchemaOutdated: If they are older or newer than this habitkit, or of another generation.
         """
         link = Link(connection, self.schema)

@@ -134,8 +134,8 @@ def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
         The version found and the version left.
 
     Raises:
-        StoreError: If the database cannot be reached or refuses; the message says why in one
-            line and holds no password.
+        StoreError: If the database cannot be reached or refuses; the message gives the reason in
+            one line and contains no password.
     """
     engine = engine_of(url)
     try:

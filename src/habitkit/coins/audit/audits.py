@@ -45,14 +45,14 @@ class _CannotRead(Exception):
 def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = ()) -> AuditReport:
     """Check that the ledger adds up and that no sealed entry was changed.
 
-    All of it is read in one transaction, so it sees one state, unless that is at READ COMMITTED, as
-    in ``kit.run`` and in many a host's own: there, ask at REPEATABLE READ or while nobody writes.
+    The audit reads in one transaction, so it sees one state, unless that runs at READ COMMITTED, as
+    in ``kit.run`` and most hosts' own: there, use REPEATABLE READ or call it while nobody writes.
 
-    Of each account it checks that entries are numbered without gaps, each balance follows from the
-    one before, each entry fits its transfer, balance, date and debt of the account itself are those
-    of the last one, escrow holds what open holds say, the chain of block hashes is whole, and the
-    accounts on the other side are there; of the whole ledger also that each currency sums to zero,
-    each transfer has its two entries and the sweep knows what is left to seal.
+    For each account it checks that entries are numbered without gaps, each balance follows from the
+    one before, each entry matches its transfer, balance, date and debt of the account are those of
+    its last entry, escrow equals the sum of open holds, the chain of block hashes is complete, and
+    the accounts on the other side exist. For the whole ledger it also checks that each currency
+    sums to zero, each transfer has two entries and unsealed entries are queued for sealing.
 
     Args:
         tx: The transaction.

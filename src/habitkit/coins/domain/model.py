@@ -108,7 +108,7 @@ class Transfer:
         memo: What it was for, or None.
         at: When, in UTC.
         metadata: What the host wrote beside it, JSON values by name, or None.
-        reverses: The transfer that this one takes back, or None.
+        reverses: The transfer that this one reverses, or None.
     """
 
     id: UUID
@@ -188,7 +188,7 @@ class Entry:
 
 @frozen
 class Balance:
-    """What a wallet holds.
+    """The balance of a wallet.
 
     Attributes:
         owner: Whose wallet.
@@ -206,7 +206,7 @@ class Balance:
 
     @property
     def available(self) -> int:
-        """How much can be spent; 0 for a wallet in debt."""
+        """The amount that can be spent; 0 for a wallet in debt."""
         return max(self.posted - self.pending - self.floor, 0)
 
 
@@ -250,13 +250,13 @@ class Hold:
         return UUID(int=self.id.int ^ 2) if given_back else None
 
     def lapsed(self, now: datetime) -> bool:
-        """Return whether it is past its time and nobody has recorded that yet."""
+        """Return whether it has expired but is not recorded as expired yet."""
         return self.state == "open" and self.expires_at is not None and self.expires_at <= now
 
 
 @frozen
 class Settled:
-    """What an owner has received for one entitlement.
+    """The amount that was paid for one entitlement.
 
     Attributes:
         key: The entitlement, ``{event key}:{rule}``.

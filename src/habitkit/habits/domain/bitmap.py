@@ -1,10 +1,10 @@
 """Pure rules of streaks, for daily habits: bitmaps, runs and milestones.
 
-A bitmap has one byte a day, and two readings. What is *done* makes the streak that people see. What
-is *earned* was done in time and not taken back before its day was sealed; it makes the milestones
-that are paid for, so that correcting an old day, forwards or backwards, moves no coins.
+A bitmap has one byte per day, which tells two things. The *done* days make the streak that people
+see. The *earned* days were done in time and not undone before they were sealed; they make the
+milestones that are paid for, so that correcting an old day, either way, moves no coins.
 
-| byte | done | earned | how a day comes to it |
+| byte | done | earned | meaning |
 |---|---|---|---|
 | ``1`` | yes | yes | checked in for in time |
 | ``h`` | yes | no | recorded too late, or imported |
@@ -145,7 +145,7 @@ def earned_days(
 ) -> set[date]:
     """Return the days of a habit that are earned.
 
-    A day is earned by a check-in of full credit that was not taken back before the day was sealed.
+    A day is earned by a check-in of full credit that was not undone before the day was sealed.
 
     Args:
         live: The check-ins that are not voided.

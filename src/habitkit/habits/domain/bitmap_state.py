@@ -136,7 +136,7 @@ def last_day(snapshot: Snapshot) -> date | None:
 
 
 def _ahead(snapshot: Snapshot, today: date) -> Streak:
-    """Return the run that is alive where a clock that is ahead has done a day to come already.
+    """Return the current run if a clock that is ahead has already done a future day.
 
     Today and the days between are open, so they do not end it.
     """

@@ -39,7 +39,7 @@ class Derived(NamedTuple):
 
     Attributes:
         events: The derived events by key.
-        sealed: The keys of places that are final: nothing more is paid for them or taken back.
+        sealed: The keys that are final: nothing more is paid for them or taken back.
         earned: The keys of slots that are earned: done, or undone after they were sealed.
         state: The state of the habit.
         slots: Its slots.
@@ -75,9 +75,9 @@ def derive(
         habit: The habit.
         facts: All facts about it and its owner, in any order.
         now: The instant, in UTC.
-        voided: Check-ins that were taken back, with the instants of their voids: what was taken
-            back when its slot was final has earned what it earned. Those that are among the facts
-            were not taken back yet.
+        voided: Check-ins that were undone, with the instants of their voids: one that was undone
+            when its slot was final keeps what it earned. Those that are among the facts were not
+            undone yet.
         checkpoints: Those that hold, oldest first; evaluation begins at the last of them, and of
             earlier days no check-ins are needed.
         keep: Chooses, of the days that could have a checkpoint, those that get one.
@@ -127,11 +127,11 @@ def derive(
 
 
 def difference(emitted: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
-    """Return the events of a change, what is taken back first.
+    """Return the events of a change, the retractions first.
 
-    What was final when the facts changed stays paid as it is: a slot that comes to be done then
-    earns nothing, and one that no longer is keeps what it earned. What time alone has brought is
-    emitted as it would have been in time.
+    A slot that was final when the facts changed stays paid as it is: one that becomes done then
+    earns nothing, and one that is no longer done keeps what it earned. Events that became due with
+    time are emitted as they would have been in time.
 
     Args:
         emitted: The events that were emitted last.

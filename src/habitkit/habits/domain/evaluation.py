@@ -140,7 +140,7 @@ def explanation(history: History, day: date) -> Explanation:
 
 
 def _reaches(fact: Fact, first: date, last: date) -> bool:
-    """Return whether a fact that is no check-in concerns some days."""
+    """Return whether a fact other than a check-in concerns some days."""
     if isinstance(fact, Pause):
         return fact.start <= last and first <= (fact.end or date.max)
     if isinstance(fact, FreezeGranted):
@@ -154,7 +154,7 @@ def _reaches(fact: Fact, first: date, last: date) -> bool:
 
 
 def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
-    """Return what a habit's slots come to in order.
+    """Fold a habit's slots in order.
 
     Args:
         history: The habit's history.
@@ -167,12 +167,12 @@ def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
 def fold_since(
     history: History, slots: Sequence[Slot], before: Totals, marked: Collection[date] = ()
 ) -> Folded:
-    """Return what some slots come to in order.
+    """Fold some slots in order.
 
     Args:
         history: The habit's history.
         slots: The slots before freezes.
-        before: What had come before them.
+        before: The totals of the slots before them.
         marked: The days whose totals before them are wanted.
     """
     freezes = Freezes(history.grants, history.habit.freezes, before.earned, before.used)

@@ -69,7 +69,7 @@ class CheckIn:
 
 @frozen
 class Void:
-    """The fact that another fact is taken back.
+    """The fact that another fact is undone.
 
     Attributes:
         id: Its identity.

@@ -25,14 +25,14 @@ _LARGEST = float_info.max
 
 @frozen
 class Goal:
-    """What the amounts recorded in a slot must come to.
+    """A goal: what the amounts recorded in a slot must add up to.
 
     The constructors ``done``, ``at_least``, ``at_most``, ``between`` and ``avoid`` make one.
 
     Attributes:
         kind: Which constructor made it.
-        low: The least amount that will do; None where there is none.
-        high: The largest amount that will do; None where there is none.
+        low: The least amount that meets the goal, or None.
+        high: The largest amount that meets the goal, or None.
         unit: What is counted, for people to read: ``km``, ``pages``.
         fold: How several amounts become one: ``sum``, ``max``, or ``last``, the one of the greatest
             ``(at, id)``.
@@ -89,7 +89,7 @@ class Goal:
         """At most an amount, decided when the slot ends.
 
         Args:
-            amount: The largest amount that will do.
+            amount: The largest amount that meets the goal.
             unit: What is counted.
             fold: How several amounts become one.
             unrecorded: What a slot with no record is: ``missed``, ``done`` or ``exempt``.

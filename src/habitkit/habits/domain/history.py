@@ -44,7 +44,7 @@ _A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and 
 
 
 class Version(NamedTuple):
-    """What is in force from one day until another.
+    """The schedule and goal in force from one day until another.
 
     Attributes:
         schedule: When the habit is due.
@@ -151,7 +151,7 @@ class History:
         return None if in_season(schedule, day) else "out of season"
 
     def paused_until(self, last: date) -> date:
-        """Return from which day on the habit is paused beyond a day; the end of time if never."""
+        """Return from which day on the habit is paused after a day; the end of time if never."""
         return min((start for start, end in self._pauses if end >= last), default=date.max)
 
     def is_repaired(self, first: date, last: date) -> bool:

@@ -30,7 +30,7 @@ _THOUSANDTHS = 1000
 
 
 class Mark(IntEnum):
-    """What Loop notes for a day; where it notes amounts, only ``UNKNOWN`` and ``SKIP``."""
+    """The mark of a day in Loop; for amounts only ``UNKNOWN`` and ``SKIP``."""
 
     UNKNOWN = -1
     """Nothing is known about the day."""
@@ -63,7 +63,7 @@ class Frequency:
     den: int = 1
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no frequency, and keep every daily one in one form."""
+        """Refuse an invalid frequency, and keep every daily one in one form."""
         _whole("den", self.den, _MOST_DAYS)
         _whole("num", self.num, _LARGEST)
         if self.num == self.den:
@@ -78,21 +78,21 @@ class Frequency:
 
 @frozen
 class Target:
-    """What the amounts of a numerical habit are to come to: ``Target(2.5)``.
+    """The target of the amounts of a numerical habit: ``Target(2.5)``.
 
     Attributes:
         amount: In the habit's own unit, not in thousandths; 0 or more.
         kind: Whether it is to be reached (``at_least``) or not to be exceeded (``at_most``).
 
     Raises:
-        InvalidHabit: If the amount is not a finite number of at least 0, or the kind none of these.
+        InvalidHabit: If the amount is not a finite number of at least 0, or the kind is another.
     """
 
     amount: float
     kind: Literal["at_least", "at_most"] = "at_least"
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no target."""
+        """Refuse an invalid target."""
         number("amount", self.amount)
         if self.kind not in ("at_least", "at_most"):
             raise InvalidHabit("kind", given=self.kind, expected="'at_least' or 'at_most'")
@@ -138,7 +138,7 @@ def entries(
         end: The last day to return.
         start: The first day to return; by default the first that is known, filled in or not; with
             a target, the first of ``marks``. ``end`` if that is not before it.
-        target: What amounts are to come to; None for a habit that is ticked.
+        target: The target of the amounts; None for a habit that is ticked.
 
     Returns:
         The value of every day from ``start`` to ``end``, in order.
@@ -183,7 +183,7 @@ def scores(
         end: The last day; the scores before it do not depend on it.
         start: The day with which scores begin, at 0, or at 1 under a ceiling: what was noted
             earlier does not count. By default as for `entries`, which is Loop's choice, too.
-        target: What amounts are to come to in ``den`` days; None for a habit that is ticked.
+        target: The target of the amounts in ``den`` days; None for a habit that is ticked.
 
     Returns:
         The score of every day from ``start`` to ``end``, from 0 to 1, in order.
@@ -230,7 +230,7 @@ def streaks(
         end: The last day that is read. Loop reads 30 days after today, too, so that days
             filled in ahead belong to a streak.
         start: The first day that is read; by default as for `entries`.
-        target: What each day's amount is to come to; None for a habit that is ticked.
+        target: The target of each day's amount; None for a habit that is ticked.
 
     Returns:
         The streaks in order.
@@ -249,7 +249,7 @@ def streaks(
 
 
 def _part(total: int, target: Target) -> float:
-    """Return which part of a target some thousandths come to."""
+    """Return which part of a target an amount in thousandths reaches."""
     amount, asked = total / _THOUSANDTHS, target.amount
     if target.kind == "at_least":
         return min(1.0, amount / asked) if asked else 1.0

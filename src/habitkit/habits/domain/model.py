@@ -57,7 +57,7 @@ def _small_number(_: object, attribute: Attribute[int], value: object) -> None:
 
 @frozen
 class DayClock:
-    """When a habit's day begins, and where.
+    """When a habit's day begins, and in which time zone.
 
     Attributes:
         tz: The IANA name of the zone, for example ``"Europe/Vienna"``; None means where the owner

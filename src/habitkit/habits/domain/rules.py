@@ -196,7 +196,7 @@ def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time)
         day_start: The wall time at which the day begins.
 
     Raises:
-        DayOutOfRange: If the day has not begun (15 minutes of clock skew are forgiven), or lies
+        DayOutOfRange: If the day has not begun (15 minutes of clock skew are accepted), or lies
             more than a hundred years back.
     """
     if day == today:
@@ -220,7 +220,7 @@ def credit_where(days: Timeline, day: date, today: date, now: datetime) -> Credi
         now: When the check-in was received.
 
     Raises:
-        DayOutOfRange: If the day has not begun (15 minutes of clock skew are forgiven), or lies
+        DayOutOfRange: If the day has not begun (15 minutes of clock skew are accepted), or lies
             more than a hundred years back.
     """
     earliest = today - timedelta(days=MAX_BACKDATE_DAYS)
@@ -233,7 +233,7 @@ def when_done(at: datetime, now: datetime) -> datetime:
     """Return an instant at which something may have been done.
 
     Raises:
-        InvalidInstant: If it is later than now (15 minutes of clock skew are forgiven) or more than
+        InvalidInstant: If it is later than now (15 minutes of clock skew are accepted) or more than
             a hundred years ago.
     """
     if not -timedelta(days=MAX_BACKDATE_DAYS + 1) <= at - now <= _CLOCK_SKEW:

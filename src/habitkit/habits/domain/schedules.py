@@ -31,7 +31,7 @@ _LONGEST_RULE = 500
 
 @frozen
 class Schedule:
-    """When a habit is due: a sequence of slots, each a day or several.
+    """A schedule: a sequence of slots in which a habit is due, each of one day or several.
 
     The constructors ``daily``, ``weekdays``, ``every``, ``quota``, ``rolling`` and ``rrule`` make
     one. Each takes a ``window``, the wall times between which a check-in counts, and a ``season``,
@@ -112,7 +112,7 @@ class Schedule:
         """On some days of the week: ``Schedule.weekdays("mon", "wed")``.
 
         Raises:
-            InvalidHabit: If no day is given, or a name is none of ``mon`` to ``sun``.
+            InvalidHabit: If no day is given, or a name is not one of ``mon`` to ``sun``.
         """
         on = sorted({weekday("weekdays", name) for name in names})
         return cls("weekdays", on=tuple(on), window=window, season=season)
@@ -173,8 +173,8 @@ class Schedule:
         each meet the goal.
 
         Raises:
-            InvalidHabit: If ``n`` is not 1 to the days of the period, or another argument is none
-                of these.
+            InvalidHabit: If ``n`` is not 1 to the days of the period, or another argument is not
+                one of these.
         """
         start = None if week_start is None else weekday("week_start", week_start)
         return cls("quota", n, per, week_start=start, window=window, season=season)
@@ -246,7 +246,7 @@ def weekday(what: str, name: object) -> int:
     """Return the number of a weekday, Monday as 0.
 
     Raises:
-        InvalidHabit: If it is none of mon, tue, wed, thu, fri, sat, sun.
+        InvalidHabit: If it is not one of mon, tue, wed, thu, fri, sat, sun.
     """
     return _WEEKDAYS.index(_one_of(what, name, _WEEKDAYS))
 

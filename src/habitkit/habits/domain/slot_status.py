@@ -125,11 +125,11 @@ def _automatic(history: History, version: Version, first: date) -> set[date]:
 
 
 class _Tally(NamedTuple):
-    """What was recorded in a slot.
+    """The records of a slot, folded.
 
     Attributes:
         completions: On how many days.
-        amount: What the records come to; None without any.
+        amount: The folded amount of the records; None without any.
         met: True if they meet the goal.
         over: True if they can never meet it again.
         progress: How far the goal is reached.
@@ -248,7 +248,7 @@ def _day_done(history: History, version: Version, span: Occurrence) -> date:
 
 
 def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
-    """Return what records come to; sums are exact, so their order does not matter."""
+    """Return the folded amount of records; sums are exact, so their order does not matter."""
     if len(records) == 1:
         return records[0].amount
     if goal.fold == "sum":

@@ -59,7 +59,7 @@ class Slot(NamedTuple):
         why: The rule that decided it, for example ``met``, ``paused`` or ``freeze``.
         needed: On how many of its days it has to be done.
         completions: On how many days something was recorded.
-        amount: What its records come to, or None if there are none.
+        amount: The folded amount of its records, or None if there are none.
         progress: How far the goal was reached, from 0 to 1.
         freq: Completions a day that its schedule asks for.
         span_days: Days from one slot of its schedule to the next, on average.
@@ -90,7 +90,7 @@ class HabitState:
         best: The longest run ever, the latest of several.
         slack: How many more days may pass undone before the next slot fails.
         risk: What threatens the streak.
-        expires_at: The deadline of the next slot while a streak is alive, in UTC, or None.
+        expires_at: The deadline of the next slot while there is a current streak, in UTC, or None.
         repair_until: Until when the slot that ended the last streak can be repaired, or None.
         strength: The strength of the habit, from 0 to 1.
         freezes: How many freezes could be used on a slot that ends today.
@@ -115,7 +115,7 @@ class HabitState:
 
 
 class Totals(NamedTuple):
-    """What the slots before a day have come to, so that the later ones can be read without them.
+    """The totals of the slots before a day, so that later slots can be folded without them.
 
     Attributes:
         run: The current streak.
@@ -131,12 +131,12 @@ class Totals(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """A day before which all slots are final, and what they have come to.
+    """A day before which all slots are final, and their totals.
 
     Attributes:
         day: The day; no slot goes over its beginning.
-        done: What the slots have come to by all that was recorded.
-        earned: What they have come to by what was received in time; None if that begins later.
+        done: The totals of the slots by all that was recorded.
+        earned: Their totals by what was received in time; None if that begins later.
         strength: The strength of the habit after these slots, from 0 to 1.
         needs_from: From which day on check-ins are needed to go on; the day itself, but under a
             rolling schedule.
@@ -171,10 +171,10 @@ class Snapshot(NamedTuple):
         best: The length of the longest run.
         rev: The owner's revision that wrote it.
         recomputed_at: When the events of the habit were last derived from its facts; None while
-            the bitmap alone says how it stands.
+            the bitmap alone determines its state.
         sweep_at: When the sweep has to visit the habit, as time may have changed which events have
             to be emitted.
-        checkpoints: Where evaluation may begin, oldest first; none while the bitmap alone says.
+        checkpoints: Where evaluation may begin, oldest first; none while the bitmap suffices.
     """
 
     habit_id: UUID

@@ -18,7 +18,7 @@ _COUNTED = frozenset({"DONE", "MISSED"})
 
 
 def smoothed(previous: float, slot: Slot) -> float:
-    """Move the strength towards what a slot came to; slots that did not matter leave it.
+    """Move the strength towards the result of a slot; exempt slots do not change it.
 
     It is exponential smoothing as Loop Habit Tracker publishes it (``Score.compute``): each day the
     old strength weighs ``0.5 ** (sqrt(freq) / 13)``, with ``freq`` completions a day asked for; a
@@ -31,10 +31,10 @@ def smoothed(previous: float, slot: Slot) -> float:
 
 
 def name_of(strength: Strength) -> str:
-    """Return by which name a checkpoint records what computed its strength; none for the default.
+    """Return the name of a strength function, as checkpoints record it; empty for the default.
 
-    It is what its attribute ``name`` says, or else where it is defined; a ``partial`` differs from
-    others by what it was given.
+    It is the function's attribute ``name`` if it has one, or else its module and qualified name;
+    that of a ``partial`` includes its arguments.
     """
     if strength is smoothed:
         return ""

@@ -42,7 +42,7 @@ def text_of(title: str, tags: Iterable[str]) -> str:
 def matching(
     wanted: Sequence[str], habits: Iterable[Habit], notes: Iterable[tuple[UUID, str]]
 ) -> list[Habit]:
-    """Return the habits in which all of some words are written, or begin a word.
+    """Return the habits in which all of some words occur or begin a word.
 
     They must all be in title and tags, or all in one note.
 
@@ -75,7 +75,7 @@ def _split(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _part(code: int) -> str:
-    """Return what a character is replaced by, so that words are what is between spaces."""
+    """Return the replacement of a character, after which spaces separate all words."""
     char, kind = chr(code), category(chr(code))
     if kind == "Cf" or _VARIATIONS.match(char):  # a soft hyphen, a joiner: nothing to be seen
         return ""

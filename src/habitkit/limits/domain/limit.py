@@ -42,8 +42,8 @@ class Limit:
         name: Gives the limit an identity of its own, so that its numbers can be changed without
             giving everybody a full budget; None if its numbers are its identity.
         period_seconds: The length of the period.
-        emission_ns: In how many nanoseconds the budget of one comes back, rounded up.
-        tolerance_ns: In how many nanoseconds the whole burst comes back.
+        emission_ns: In how many nanoseconds the budget of one refills, rounded up.
+        tolerance_ns: In how many nanoseconds the whole burst refills.
         id: What a backend keeps its state under, beside the key.
 
     Example:
@@ -66,8 +66,8 @@ class Limit:
         """Check the numbers and derive the rest.
 
         Raises:
-            InvalidLimit: If one of them is not as the attributes say, if the rate is above 10**9
-                a second, or if the burst would take more than 100 years to come back.
+            InvalidLimit: If one of them is not as the attributes describe, if the rate is above
+                10**9 a second, or if the burst would take more than 100 years to refill.
         """
         seconds = _period_seconds(per)
         if type(rate) is not int or not 0 <= rate <= seconds * _NS:

@@ -131,7 +131,7 @@ class Checker:
             return f"a transfer of kind {line.kind!r} never {moved} the {self.account.role} account"
         if line.source == line.target:
             partners = rules.roles(line.kind, gives=not gives)
-            if len(partners) == 1:  # else it is a reversal's, which does not say
+            if len(partners) == 1:  # a reversal's partner is ambiguous
                 self.partners |= partners
         return None
 

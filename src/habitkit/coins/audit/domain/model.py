@@ -29,7 +29,7 @@ class LedgerLine:
         total: The transfer's amount.
         memo: Its memo.
         metadata: Its metadata.
-        reverses: What it takes back.
+        reverses: The transfer that it reverses, or None.
         salt: The salt of its digest; None if it has none, or it was erased.
         digest: The digest of memo and metadata in block hashes; None if there was neither.
         made_at: The transfer's instant, which is that of both its entries.
@@ -156,7 +156,7 @@ class AuditReport:
         accounts: How many accounts were checked.
         entries: How many entries were checked.
         sealed: How many of them lie under block hashes.
-        findings: What is wrong; of each account the first thing, and at most 1000 things.
+        findings: The problems: the first one of each account, and at most 1000 in all.
     """
 
     accounts: int
