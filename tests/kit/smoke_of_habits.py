@@ -93,7 +93,7 @@ class SmokeOfHabits:
         assert kit.streaks.state(run.id).streak.slots == 2
         assert kit.streaks.state(bobs.id).streak.slots == 1
 
-    def test_a_history_is_taken_over_once(self, kit, run):
+    def test_a_history_is_backfilled_once(self, kit, run):
         history = [TODAY - days(n) for n in range(1, 401) if n % 11]
 
         assert kit.habits.backfill(run.id, history, source="paper") == len(history)
@@ -127,7 +127,7 @@ class SmokeOfHabits:
 
         assert {kit.streaks.state(it.id).status for it in (run, other)} == {"OPEN"}
 
-    def test_freezes_and_repairs_mend_a_streak(self, kit):
+    def test_freezes_and_repairs_save_a_streak(self, kit):
         run = kit.habits.create("ada", "Run", DAILY, freezes=FreezeRule(3, 1))
         check_in_daily(kit, run, 3)
         assert kit.streaks.state(run.id).freezes == 1

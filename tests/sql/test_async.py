@@ -38,7 +38,7 @@ SLOW = {
 }
 
 
-async def test_the_event_loop_stays_alive_during_a_slow_statement(opened):
+async def test_the_event_loop_is_not_blocked_during_a_slow_statement(opened):
     def be_slow(tx, _owner, _events):
         tx.connection.execute(text(SLOW[tx.connection.dialect.name])).all()
 

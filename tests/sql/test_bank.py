@@ -116,7 +116,7 @@ def close_bank(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_reader_sees_the_same_total_whatever_the_tellers_do(kits, size):
+def test_every_reader_sees_the_same_total_whatever_the_writers_do(kits, size):
     tellers, each = size
     closed, both = threading.Event(), [awaited(kit) for kit in kits]
     open_bank(kits[0])
@@ -142,7 +142,7 @@ def test_every_reader_sees_the_same_total_whatever_the_tellers_do(kits, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_reading_task_sees_the_same_total_whatever_the_telling_ones_do(
+async def test_every_reading_task_sees_the_same_total_whatever_the_writing_tasks_do(
     opened, database: Engine, size
 ):
     tellers, each = size

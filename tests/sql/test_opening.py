@@ -312,7 +312,7 @@ def pragmas(engine):
         }
 
 
-def test_an_engine_for_sqlite_has_a_write_ahead_log_foreign_keys_and_patience(sqlite_url):
+def test_an_engine_for_sqlite_has_a_write_ahead_log_foreign_keys_and_a_busy_timeout(sqlite_url):
     full, normal = sqlite_engine(sqlite_url), sqlite_engine(sqlite_url, synchronous="NORMAL")
 
     wanted = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}

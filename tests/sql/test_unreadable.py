@@ -57,7 +57,7 @@ def test_an_unreadable_entry_is_named_and_hides_no_other_finding(
     assert {("ada", "wallet", 3), ("bob", "wallet", 1)} <= found
 
 
-def test_a_wallet_that_the_sweep_was_made_to_forget_is_found(engine: Engine, kit: TestKit) -> None:
+def test_a_wallet_removed_from_the_sealing_queue_is_found(engine: Engine, kit: TestKit) -> None:
     kit.coins.award("ada", 1, idempotency_key="a")
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM habitkit_unsealed"))

@@ -282,7 +282,7 @@ def digests_again(_, stores):
     ]
 
 
-@noticed_by("test_accounts_are_noted_as_unsealed_once")
+@noticed_by("test_accounts_are_queued_for_sealing_once")
 def notes_accounts_once(_, stores):
     unsealed = stores.port(AUDIT)._unsealed
     stores.port(AUDIT).unsealed = lambda ids: [unsealed.insert(id_, id_) for id_ in ids]

@@ -146,7 +146,7 @@ def takes_back_twice(_, stores):
     coins._reversals.insert = coins._reversals.put
 
 
-@noticed_by("test_one_batch_takes_back_a_transfer_once")
+@noticed_by("test_one_batch_reverses_a_transfer_once")
 def checks_reversals_too_early(_, stores):
     coins = stores.port(COINS)
 

@@ -52,7 +52,7 @@ def test_what_was_done_that_day_counts_all_the_same():
     assert kit.streaks.explain(rise, BORN).why == "met"
 
 
-def test_a_streak_that_was_taken_over_goes_on():
+def test_a_backfilled_streak_goes_on():
     kit, rise = created("20:00")
     for n in (9, 5, 4, 3, 2, 1):
         kit.habits.check_in(rise, day=BORN - n * DAY)

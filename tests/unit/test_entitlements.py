@@ -186,7 +186,7 @@ def test_an_economy_has_the_rules_of_every_version():
     assert changing.rules == OLD, "what was there is left alone"
 
 
-def test_an_economy_changes_at_rising_instants():
+def test_an_economy_changes_at_ascending_instants():
     vienna = timezone(HOUR)
     economy = Economy(()).changed(NOW.astimezone(vienna), ())
 

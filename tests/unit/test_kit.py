@@ -175,7 +175,7 @@ async def test_a_closed_async_kit_refuses_every_call_in_every_form():
     await threaded.close()
 
 
-def test_a_module_that_was_taken_before_the_kit_was_closed_is_closed_too(kit):
+def test_a_service_taken_before_the_kit_was_closed_is_closed_too(kit):
     create = kit.habits.create
     kit.close()
 
@@ -347,7 +347,7 @@ def test_reactions_and_subscribers_may_come_from_a_generator_and_a_clock_be_any_
     assert [getattr(one, "at", one) for one in seen] == [1, Noon().now()]
 
 
-def test_an_async_kit_refuses_a_sync_store_and_says_how_to_wrap_it(store):
+def test_an_async_kit_refuses_a_sync_store_and_explains_how_to_wrap_it(store):
     with nothing_written(store), pytest.raises(ConfigurationError, match=r"\.ThreadedStore\(store"):
         AsyncHabitKit(store)
 
@@ -556,7 +556,7 @@ def test_a_bound_workflow_has_the_signature_of_its_function_without_the_settings
     assert kit.sweep.__qualname__ == "TestKit.sweep"
 
 
-def test_a_call_is_bound_once_and_kept_in_the_module(kit):
+def test_a_call_is_bound_once_and_kept_in_the_service(kit):
     modules = (kit.habits, kit.streaks, kit.coins, kit.events, kit.relay)
     assert all(module.__dict__.keys() == {"_runner"} for module in modules)
 
@@ -569,7 +569,7 @@ def test_a_call_is_bound_once_and_kept_in_the_module(kit):
     assert kit.sweep is kit.__dict__["sweep"]
 
 
-def test_modules_of_different_kits_share_no_calls(kit, run):
+def test_services_of_different_kits_share_no_calls(kit, run):
     other = habitkit.testing.kit()
     assert kit.habits.get(run.id) == run
 

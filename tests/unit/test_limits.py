@@ -454,7 +454,7 @@ def test_other_keys_do_not_revive_an_exhausted_one(limiter, ticks):
         assert not limiter.acquire("ada", "1/h")
 
 
-def test_keys_whose_budget_is_back_are_forgotten(backend, ticks):
+def test_keys_whose_budget_has_refilled_are_dropped(backend, ticks):
     limiter = Limiter(backend)
     for n in range(5000):
         limiter.acquire(f"key-{n}", "1/s; 10/min", 1)

@@ -276,7 +276,7 @@ def test_undoing_a_sealed_day_moves_no_coins_not_even_those_of_a_later_milestone
     assert kit.streaks.rebuild(run.id).repaired == ()
 
 
-def test_a_day_that_is_known_too_late_mends_the_streak_and_not_the_milestone(kit, run):
+def test_a_day_recorded_too_late_repairs_the_streak_but_not_the_milestone(kit, run):
     for day in range(7):
         if day != 2:
             kit.habits.check_in(run.id)
@@ -353,7 +353,7 @@ def test_a_backfilled_history_counts_for_the_streak_and_earns_nothing(kit, run):
     assert (types.count("HabitCompleted"), types.count("StreakReached")) == (30, 0)
 
 
-def test_a_history_may_be_taken_over_again_in_any_order_and_from_several_sources(kit, run):
+def test_a_history_may_be_backfilled_again_in_any_order_and_from_several_sources(kit, run):
     days = [TODAY - n * DAY for n in range(5)]
 
     assert kit.habits.backfill(run.id, days, source="paper") == 5
@@ -365,7 +365,7 @@ def test_a_history_may_be_taken_over_again_in_any_order_and_from_several_sources
     assert kit.streaks.state(run.id).streak.slots == 5
 
 
-def test_a_check_in_on_a_day_that_was_taken_over_still_earns_its_coins(kit, run):
+def test_a_check_in_on_a_backfilled_day_still_earns_its_coins(kit, run):
     kit.habits.backfill(run.id, [TODAY - n * DAY for n in range(7)], source="paper")
 
     done = kit.habits.check_in(run.id)

@@ -307,7 +307,7 @@ def test_pytest_finds_the_plugin_by_its_entry_point():
     assert callable(point.load().habit_kit)
 
 
-def test_the_fixture_gives_each_test_a_kit_of_its_own_with_a_clock_to_turn(tmp_path):
+def test_the_fixture_gives_each_test_a_kit_of_its_own_with_a_fake_clock(tmp_path):
     (tmp_path / "test_host.py").write_text(
         """
 from datetime import datetime, timezone

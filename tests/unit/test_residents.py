@@ -93,7 +93,7 @@ def test_a_refresh_does_one_round(kit, module):
     assert module.made.known == ["Run", "from outside"]
 
 
-def test_one_that_fails_keeps_what_it_had_and_is_named(kit, module):
+def test_a_resident_that_fails_to_refresh_keeps_its_data_and_is_named(kit, module):
     kit.habits.create("ada", "Run", Schedule.daily())
     kit.refresh()
     module.made.fails = True

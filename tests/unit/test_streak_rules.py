@@ -271,7 +271,7 @@ def test_closing_a_gap_moves_the_milestones_behind_it():
     )
 
 
-def test_a_day_that_is_known_too_late_mends_the_streak_and_reaches_no_milestone():
+def test_a_day_recorded_too_late_repairs_the_streak_but_reaches_no_milestone():
     gap = BASE + 3 * DAY
     before = built((row(7) - {gap}, row(7) - {gap}))
 

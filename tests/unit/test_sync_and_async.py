@@ -73,7 +73,7 @@ def _actions(module):
     }
 
 
-async def test_both_modes_have_the_same_modules_with_the_same_actions():
+async def test_both_modes_have_the_same_services_with_the_same_actions():
     threaded = ThreadedStore(MemoryStore())
     kit, async_kit = HabitKit(MemoryStore()), AsyncHabitKit(threaded)
 
@@ -347,7 +347,7 @@ async def test_an_invalid_limit_is_refused_before_anything_is_delivered(make_cal
 # -- the sweep -----------------------------------------------------------------------------------
 
 
-async def test_the_sweep_stops_at_its_limit_and_says_whether_there_is_more(make_call):
+async def test_the_sweep_stops_at_its_limit_and_reports_whether_there_is_more(make_call):
     call = make_call()
 
     def send(tx):

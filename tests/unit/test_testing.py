@@ -24,7 +24,7 @@ def test_a_clock_does_not_move_until_it_is_advanced():
     assert [clock.now(), clock.now()] == [NOON, NOON]
 
 
-def test_a_clock_can_be_turned_forth_and_back():
+def test_a_clock_can_be_moved_forward_and_back():
     clock = FakeClock(NOON)
 
     clock.advance(days=1, hours=2, minutes=3, seconds=4.5)

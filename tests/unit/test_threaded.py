@@ -68,7 +68,7 @@ async def test_a_transaction_runs_in_a_thread_of_the_stores_own(kit, store):
     assert (await kit.habits.get(made.id)) == made
 
 
-async def test_the_loop_stays_alive_while_a_transaction_runs(kit):
+async def test_the_event_loop_is_not_blocked_while_a_transaction_runs(kit):
     gate = Gate()
     task = asyncio.create_task(kit.run(gate))
     async with asyncio.timeout(SECONDS):

@@ -155,7 +155,7 @@ class TestCoins:
             with pytest.raises(InvalidInput):
                 kit.coins.award("ada", 1, memo=unfit, idempotency_key="k")
 
-    def test_numbers_in_metadata_come_back_as_they_were_said(self, kit):
+    def test_numbers_in_metadata_come_back_as_they_were_given(self, kit):
         numbers = [0.1, 1.0, -2.5e-7, 1e15, 9e15 + 0.5, 1e16, -2.5e300, 10**30, 5e-324, -0.0]
 
         said = kit.coins.award("ada", 1, idempotency_key="n", metadata={"n": numbers})

@@ -22,7 +22,7 @@ from tests.kit.coins.support import traces_of
 
 
 class TestReversals:
-    def test_an_award_is_taken_back(self, kit, store):
+    def test_an_award_is_reversed(self, kit, store):
         award = kit.coins.award("ada", 30, memo="oops", metadata={"n": 1}, idempotency_key="a")
 
         back = kit.coins.reverse(award.id, idempotency_key="r")

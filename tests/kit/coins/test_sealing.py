@@ -119,7 +119,7 @@ class TestSealing:
         assert kit.coins.audit("ada", heads=heads).ok
         assert kit.owned_by("ada").coins.audit("ada", heads=heads).ok
 
-    def test_a_wallet_whose_head_was_kept_and_that_is_gone_is_missed(self, kit):
+    def test_a_deleted_wallet_is_found_by_a_head_kept_elsewhere(self, kit):
         kit.coins.award("ada", 30, idempotency_key="a")
         (head,) = kit.coins.head("ada")
         lost = Head(kit.coins.award("ada", 1, idempotency_key="b").id, "ada", "coin", 3, "00")

@@ -40,7 +40,7 @@ class TestTampering:
 
     # -- the accounts themselves --------------------------------------------------------------
 
-    def test_an_account_that_passes_for_another_is_found(self, tampered):
+    def test_an_account_with_another_role_is_found(self, tampered):
         tampered.kit.coins.spend("ada", 5, idempotency_key="s")
         (sink,) = (a for a in tampered.kit.coins.export("ada").accounts if a.role == "sink")
         tampered.tamper.change("accounts", {"id": sink.id}, {"role": "escrow"})
@@ -68,7 +68,7 @@ class TestTampering:
 
         assert [(each.role, each.seq) for each in tampered.findings()] == [("wallet", None)]
 
-    def test_an_account_that_is_gone_with_its_entries_is_missed(self, tampered):
+    def test_a_deleted_account_with_its_entries_is_found(self, tampered):
         tampered.kit.coins.reserve("ada", 5, idempotency_key="h")
         (escrow,) = (a for a in tampered.kit.coins.export("ada").accounts if a.role == "escrow")
         tampered.tamper.remove("entries", {"account_id": escrow.id})
@@ -190,7 +190,7 @@ class TestTampering:
 
         assert tampered.found_at() == 4, "its block hash is still there"
 
-    def test_a_tail_that_was_cut_with_its_blocks_is_found_by_the_head_that_was_kept(self, tampered):
+    def test_a_tail_that_was_cut_with_its_blocks_is_found_by_a_head_kept_elsewhere(self, tampered):
         for seq in (3, 4, 5, 6):
             tampered.remove_entry(seq)
         tampered.tamper.remove("blocks", {"account_id": tampered.wallet.id, "last": 4})

@@ -53,7 +53,7 @@ class TestExemptDays:
         fact = Skip(skipped.id, run.id, "ada", NOW + days(3), day)
         assert read(store, lambda s: s.port(HABITS).fact(skipped.id)) == fact
 
-    def test_a_day_that_was_skipped_matters_again(self, kit: TestKit, run: Habit) -> None:
+    def test_a_day_counts_again_after_unskip(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 2)
         for _ in range(2):  # both are taken back at once
             kit.habits.skip(run.id, TODAY + days(2))
@@ -131,7 +131,7 @@ class TestExemptDays:
         with pytest.raises(NotFound):
             kit.habits.resume_all("ada", TODAY + days(1))
 
-    def test_a_pause_in_the_past_mends_a_streak_and_undoing_it_breaks_it_again(
+    def test_a_pause_in_the_past_repairs_a_streak_and_undoing_it_breaks_it_again(
         self, kit: TestKit, run: Habit
     ) -> None:
         for done in (1, 1, 1, 1, 0, 0, 1, 1, 1):

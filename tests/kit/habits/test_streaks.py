@@ -178,7 +178,7 @@ class TestBackfill:
         assert not kit.streaks.state(run.id).done_today
         assert [event.type for event in events_of(kit, "ada")] == ["HabitCreated"]
 
-    def test_a_history_of_years_is_taken_over_at_once(self, kit: TestKit, run: Habit) -> None:
+    def test_a_history_of_years_is_backfilled_at_once(self, kit: TestKit, run: Habit) -> None:
         history = [TODAY - days(n) for n in range(1, 1201) if n % 11]
 
         assert kit.habits.backfill(run.id, history, source="paper") == len(history)

@@ -81,7 +81,7 @@ class AuditStoreCases(LedgerFixture):
         numbers = [number for each in sums for number in astuple(each)[1:]]
         assert all(type(number) is int for number in numbers)
 
-    def test_accounts_are_noted_as_unsealed_once(self, audited_ledger: SampleLedger) -> None:
+    def test_accounts_are_queued_for_sealing_once(self, audited_ledger: SampleLedger) -> None:
         _unsealed(audited_ledger, WALLET, BOBS)
         _unsealed(audited_ledger, BOBS)
         _unsealed(audited_ledger)

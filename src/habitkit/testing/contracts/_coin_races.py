@@ -1,4 +1,4 @@
-"""Contract of coins under load: threads and processes that want the same coins."""
+"""Contract of coins under concurrency: threads and processes that want the same coins."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EACH = 20
 
 
 class CoinRaces(Contract):
-    """Part of ``CoinsContract``: what must hold when many want the same at once."""
+    """Part of ``CoinsContract``: guarantees when many callers want the same coins at once."""
 
     def test_awards_of_many_threads_to_one_owner_are_all_there(
         self, kit: TestKit, store: Store

@@ -1,4 +1,4 @@
-"""Contract of ``CoinStore`` on the bare port: the facts that the store itself holds true."""
+"""Contract of ``CoinStore`` on the bare port: the constraints that the store itself enforces."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations

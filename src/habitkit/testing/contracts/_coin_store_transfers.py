@@ -106,7 +106,7 @@ class TransferCases(LedgerFixture):
 
         assert read(sample_ledger.store, returned) == [{"from": ["bob"]}] * 3
 
-    def test_one_batch_takes_back_a_transfer_once(self, sample_ledger: SampleLedger) -> None:
+    def test_one_batch_reverses_a_transfer_once(self, sample_ledger: SampleLedger) -> None:
         sample_ledger.move(20, MINT, WALLET, 3)
         before = sample_ledger.stored()
         twice = [a_transfer(n, 1, kind="reversal", reverses=an_id(20)) for n in (21, 22)]

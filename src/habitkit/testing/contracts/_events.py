@@ -1,4 +1,4 @@
-"""Contract of the log and the outbox: what happened, and what is still to be delivered."""
+"""Contract of the event log and the outbox."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations

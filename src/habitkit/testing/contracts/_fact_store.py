@@ -1,4 +1,4 @@
-"""Contract of ``HabitStore`` on the bare ports: facts that are no check-ins."""
+"""Contract of ``HabitStore`` on the bare ports: facts other than check-ins."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Host(Protocol):
 
 
 class HostTransactionsContract(Contract):
-    """What a store must hold that works inside a transaction of the host.
+    """The guarantees of a store that works inside a transaction of the host.
 
     The author gives, beside ``store``, the fixture ``host``, whose transactions are on the same
     facts. A store that takes several kinds of handles is put to this contract with each of them:

@@ -208,7 +208,7 @@ def _undone_and_done(
 
 
 def _ledger(stores: Stores) -> dict[str, Any]:
-    """Return what the ledger holds of ada, and of bob's accounts."""
+    """Return the rows of ada's ledger, and bob's accounts."""
     coins = stores.port(COINS)
     return {
         "accounts": sorted(coins.accounts(("ada",), "coin")),
@@ -224,7 +224,7 @@ def _ledger(stores: Stores) -> dict[str, Any]:
 
 
 def _chain(stores: Stores) -> dict[str, Any]:
-    """Return what is sealed of ada's wallet, and what is not yet."""
+    """Return the sealed and the unsealed entries of ada's wallet."""
     audit = stores.port(AUDIT)
     wallet = audit.account(WALLET.id)
     return {

@@ -1,4 +1,4 @@
-"""Contract of ``OwnerStore`` and of ``Stores.savepoint``: owners' locks, and part-way undoing."""
+"""Contract of ``OwnerStore`` and of ``Stores.savepoint``: owners' locks and partial rollback."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class LockCases(Contract):
 
 
 class SavepointCases(Contract):
-    """Part of ``StoreContract``: undoing a part of a transaction."""
+    """Part of ``StoreContract``: rolling back a part of a transaction."""
 
     def test_a_savepoint_that_ends_well_keeps_its_writes(self, store: Store) -> None:
         def work(stores: Stores) -> None:

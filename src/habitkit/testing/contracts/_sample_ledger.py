@@ -1,4 +1,4 @@
-"""Accounts, transfers and moves to put into a store by hand, and what is found there."""
+"""Sample accounts, transfers and moves, and helpers to write and read them."""
 
 from __future__ import annotations
 

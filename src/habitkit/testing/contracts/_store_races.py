@@ -1,4 +1,4 @@
-"""Contract of the frame under load: threads and processes that want the same thing at once."""
+"""Contract of the journal under concurrency: threads and processes that act at once."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EACH = 20
 
 
 class StoreRaces(Contract):
-    """Part of ``StoreContract``: what must hold when many want the same at once."""
+    """Part of ``StoreContract``: guarantees when many callers want the same at once."""
 
     # -- locks ---------------------------------------------------------------------------------
 

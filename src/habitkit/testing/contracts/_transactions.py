@@ -1,4 +1,4 @@
-"""Contract of ``Store``: what it declares, and transactions that leave all or nothing."""
+"""Contract of ``Store``: its declarations, and the atomicity of its transactions."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["Stopped", "TransactionCases", "traces", "write_everywhere"]
 
 
 class Stopped(BaseException):
-    """Not an ``Exception``: as when a process is asked to stop."""
+    """An exception that is not an ``Exception``, as when a process is asked to stop."""
 
 
 class TransactionCases(Contract):
@@ -164,7 +164,7 @@ class TransactionCases(Contract):
 
 
 def write_everywhere(stores: Stores) -> None:
-    """Leave one trace in each of the journal's stores."""
+    """Write one row to each of the journal's stores."""
     stores.owners.lock("ada")
     stores.events.append([event_row("ada", 1, deliver=True, n=1)])
     stores.inbox.add(message("ada", "hello"))
