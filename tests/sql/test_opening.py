@@ -99,7 +99,7 @@ def test_a_server_with_tables_of_another_generation_is_refused(
     make_tables_of(generation, engine)
     before = rows(engine)
 
-    with pytest.raises(SchemaOutdated, match="make a new database"):
+    with pytest.raises(SchemaOutdated, match="create a new database"):
         opened(fresh_postgres_url)
 
     assert rows(engine) == before
@@ -199,11 +199,11 @@ def test_a_file_with_tables_of_another_generation_is_left_alone(sqlite_url, caps
     before = rows(engine)
 
     for opened in (open_sync, partial(open_async, driver="")):
-        with pytest.raises(SchemaOutdated, match="make a new database"):
+        with pytest.raises(SchemaOutdated, match="create a new database"):
             opened(sqlite_url)
     assert main(["upgrade", sqlite_url]) == 1
 
-    assert "make a new database" in capsys.readouterr().err
+    assert "create a new database" in capsys.readouterr().err
     assert rows(engine) == before
     engine.dispose()
 

@@ -97,7 +97,7 @@ def test_tables_of_another_generation_are_left_alone(empty_engine, generation):
     before = reflected(empty_engine), rows(empty_engine)
 
     for take in (upgrade, partial(upgrade, to=1)):
-        with pytest.raises(SchemaOutdated, match=r"unreleased habitkit .* make a new database"):
+        with pytest.raises(SchemaOutdated, match=r"unreleased version .* create a new database"):
             take(empty_engine)
 
     assert (reflected(empty_engine), rows(empty_engine)) == before

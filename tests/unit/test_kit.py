@@ -552,7 +552,7 @@ def test_a_bound_call_has_the_signature_of_its_action_without_the_transaction(ki
 def test_a_bound_workflow_has_the_signature_of_its_function_without_the_settings(kit):
     assert list(inspect.signature(kit.sweep).parameters) == ["limit"]
     assert list(inspect.signature(kit.relay.run_once).parameters) == ["limit"]
-    assert kit.sweep.__doc__.startswith("Do what only the passing of time can cause")
+    assert kit.sweep.__doc__.startswith("Do the work that becomes due with time")
     assert kit.sweep.__qualname__ == "TestKit.sweep"
 
 
