@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
-    from habitkit.options import KitOptions, KitSettings
+    from habitkit.modules import KitOptions
+    from habitkit.options import KitSettings
     from habitkit.store import AsyncStore, Store
     from habitkit.workflow import Steps
 

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from habitkit.errors import InvalidEvent
 from habitkit.events import Event, Recorded, Retracted
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 from habitkit.workflow import is_coroutine_function
 
 if TYPE_CHECKING:

@@ -28,7 +28,17 @@ VALUES = {"habitkit.errors", "habitkit.events", "habitkit._text"}
 HELPERS = VALUES | {
     f"habitkit.{name}"
     for name in (
-        *("_codec", "clock", "ids", "maintenance", "module", "options", "transaction", "workflow"),
+        *(
+            "_codec",
+            "clock",
+            "ids",
+            "maintenance",
+            "module",
+            "modules",
+            "options",
+            "transaction",
+            "workflow",
+        ),
     )
 }
 KITS = ("habitkit.kit", "habitkit.services")

@@ -10,7 +10,7 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.errors import ConfigurationError, InvalidInput, KitClosed
 from habitkit.habits import HABITS, STREAKS
-from habitkit.module import all_modules
+from habitkit.modules import all_modules
 from habitkit.testing import FakeClock
 
 NAMES = ["messages", "old_keys", "habits", "expired_holds", "sealed_entries"]

@@ -26,7 +26,7 @@ from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.events import Event, Recorded
 from habitkit.habits import HabitCompleted
 from habitkit.habits.domain.model import OfflineCheckIn
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 from habitkit.testing import strategies
 
 NO_JSON: dict[type, str] = {
