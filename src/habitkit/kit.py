@@ -39,7 +39,7 @@ def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
     Returns:
         How many habits were rebuilt, and which were repaired.
     """
-    from habitkit.habits.rebuild import rebuild_all  # noqa: PLC0415 - only where it is used
+    from habitkit.habits.rebuilding import rebuild_all  # noqa: PLC0415 - only where it is used
 
     return rebuild_all(settings)
 
