@@ -14,7 +14,8 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.habits import HABITS
-from habitkit.module import Module, all_modules
+from habitkit.module import Module
+from habitkit.modules import all_modules
 from habitkit.workflow import Call, Outside
 
 WAIT_SECONDS = 20.0

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from habitkit.coins.audit.domain.model import Block, LedgerLine, Sum
+from habitkit.coins.auditing.domain.model import Block, LedgerLine, Sum
 from habitkit.coins.domain.model import Account, Entry, Hold, Settled, Transfer
 from habitkit.errors import IntegrityError
 
@@ -19,7 +19,7 @@ from ._facts import Port, added_once, instant_or_none, json_list, text, text_or_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from habitkit.coins.audit.domain.model import Digest
+    from habitkit.coins.auditing.domain.model import Digest
     from habitkit.coins.domain.model import Move
 
 __all__ = ["Coins"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.coins.audit.domain.hash_chain import (
+from habitkit.coins.auditing.domain.hash_chain import (
     BEGINNING,
     block_hash,
     hash_prefixes,
     line_hash,
     words_digest,
 )
-from habitkit.coins.audit.domain.model import Block, Digest
+from habitkit.coins.auditing.domain.model import Block, Digest
 from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import AUDIT, LEDGER
 from habitkit.errors import ConfigurationError, UsageError
