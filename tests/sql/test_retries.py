@@ -225,7 +225,7 @@ def hide(tx, statement: str) -> None:
 def test_work_that_hides_an_error_is_not_reported_as_done_if_nothing_can_be_committed(postgres):
     kit = habitkit.testing.kit(store=SqlStore(postgres))
 
-    with pytest.raises(StoreError, match="nothing is kept"):
+    with pytest.raises(StoreError, match="nothing was written"):
         kit.run(partial(hide, statement="SELECT nonsense"))
 
     assert notes_in(postgres) == []
@@ -242,7 +242,7 @@ def test_work_that_hides_an_error_is_done_where_the_database_goes_on(sqlite):
 def test_work_that_hides_the_end_of_its_transaction_is_not_reported_as_done(sqlite):
     kit = habitkit.testing.kit(store=SqlStore(sqlite))
 
-    with pytest.raises(StoreError, match="nothing is kept"):
+    with pytest.raises(StoreError, match="nothing was written"):
         kit.run(partial(hide, statement="ROLLBACK"))
 
     assert notes_in(sqlite) == []
@@ -258,7 +258,7 @@ def test_a_message_that_ends_the_transaction_does_not_let_its_owner_go_on_withou
     kit.events.record("ada", "noted")
     kit.run(lambda tx: tx.send(Recorded("ada", tx.now, "fall", {}), "fall"))
 
-    with nothing_written(sqlite), pytest.raises(StoreError, match="nothing is kept"):
+    with nothing_written(sqlite), pytest.raises(StoreError, match="nothing was written"):
         kit.events.record("ada", "noted")
 
 
