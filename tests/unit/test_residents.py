@@ -66,10 +66,18 @@ class Described(Module):
         return self.made
 
 
+@pytest.fixture(autouse=True)
+def others(monkeypatch):
+    """The modules that have no resident, which are all that a kit here knows."""
+    others = tuple(it for it in all_modules() if type(it).resident is Module.resident)
+    monkeypatch.setattr("habitkit.options.all_modules", lambda: others)
+    return others
+
+
 @pytest.fixture
-def module(monkeypatch):
+def module(monkeypatch, others):
     module = Described()
-    monkeypatch.setattr("habitkit.options.all_modules", lambda: (*all_modules(), module))
+    monkeypatch.setattr("habitkit.options.all_modules", lambda: (*others, module))
     return module
 
 
@@ -94,7 +102,7 @@ def test_a_refresh_does_one_round(kit, module):
     assert module.made.known == ["Run", "from outside"]
 
 
-def test_one_that_fails_keeps_what_it_had_and_is_named(kit, module):
+def test_a_resident_that_fails_to_refresh_keeps_its_data_and_is_named(kit, module):
     kit.habits.create("ada", "Run", Schedule.daily())
     kit.refresh()
     module.made.fails = True
@@ -167,7 +175,7 @@ async def test_an_async_kit_does_the_same(module):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_in_a_forked_process_the_background_starts_anew(tmp_path, module):
+def test_the_background_restarts_in_a_forked_process(tmp_path, module):
     engine = sqlite_engine(f"sqlite:///{tmp_path}/habits.db")
     upgrade(engine)
     kit = HabitKit(SqlStore(engine))
