@@ -111,7 +111,7 @@ def test_if_no_sweeper_can_begin_the_sweep_raises(kit, store, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("no tables"), KitClosed()])
-def test_what_is_wrong_with_the_kit_itself_is_raised(kit, store, monkeypatch, due, error):
+def test_an_error_of_the_kit_itself_is_raised(kit, store, monkeypatch, due, error):
     put_out_of_reach(monkeypatch, store, HABITS, "get", lambda *_: True, error)
 
     with pytest.raises(type(error)):

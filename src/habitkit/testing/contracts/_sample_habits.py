@@ -1,4 +1,4 @@
-"""Habits and facts about them to put into a store, and how the contracts put them there."""
+"""Sample habits and facts, and helpers to write them to a store."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def check_in(store: Store, *facts: CheckIn) -> None:
 
 
 def add_facts(store: Store, facts: Sequence[OtherFact], owner: str = "ada") -> None:
-    """Add facts that are no check-ins, all at once."""
+    """Add facts other than check-ins, all at once."""
     write(store, lambda stores: locked(stores, owner).port(HABITS).add_facts(facts))
 
 
