@@ -16,6 +16,8 @@ from habitkit.modules import KitOptions, all_modules, vocabulary
 from tests.architecture.source import ROOT
 from tests.architecture.test_docstrings import ERRORS
 
+ARCHITECTURE = ROOT / "docs" / "explanation" / "architecture.md"
+PACKAGE = ROOT / "src" / "habitkit"
 CODE = re.compile(r"```.*?```|``[^`]+``|`[^`]+`", re.DOTALL)
 
 
@@ -61,3 +63,22 @@ def test_there_is_something_to_mention():
         *("schema", "store", "strength", "subscribers", "url"),
     } == KINDS["settings"]
     assert all(KINDS.values())
+
+
+def test_what_the_architecture_page_points_at_is_there():
+    lines = ARCHITECTURE.read_text("utf-8").partition("## Where to find things")[2].splitlines()
+    rows = [line.split("|")[2] for line in lines if line.startswith("| ")][1:]
+    missing = []
+    for row in rows:
+        text = ""
+        for name in re.findall(r"`([^`]+)`", row):
+            if "/" in name or name.endswith(".py"):
+                found = [PACKAGE / name, *(PACKAGE / "backends" / "sqlalchemy").glob(name)]
+                files = [path for path in found if path.exists()]
+                text = "".join(path.read_text("utf-8") for path in files if path.is_file())
+                missing += [] if files else [name]
+            elif not re.search(rf"\b{name.rpartition('.')[2]}\b", text):
+                missing.append(name)
+
+    assert rows
+    assert not missing, f"the table names what does not exist: {', '.join(missing)}"

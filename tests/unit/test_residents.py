@@ -66,10 +66,18 @@ class Described(Module):
         return self.made
 
 
+@pytest.fixture(autouse=True)
+def others(monkeypatch):
+    """The modules that have no resident, which are all that a kit here knows."""
+    others = tuple(it for it in all_modules() if type(it).resident is Module.resident)
+    monkeypatch.setattr("habitkit.options.all_modules", lambda: others)
+    return others
+
+
 @pytest.fixture
-def module(monkeypatch):
+def module(monkeypatch, others):
     module = Described()
-    monkeypatch.setattr("habitkit.options.all_modules", lambda: (*all_modules(), module))
+    monkeypatch.setattr("habitkit.options.all_modules", lambda: (*others, module))
     return module
 
 
