@@ -166,7 +166,7 @@ def records() -> list[IdempotencyRecord]:
 
 def write_ports(stores: Stores) -> None:
     """Write all of it."""
-    stores.owners.lock("ada")
+    stores.owners.lock(["ada"])
     stores.events.append(events()[:1])
     stores.events.append(events()[1:])
     for message in messages():

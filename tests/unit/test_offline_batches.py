@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -186,9 +186,9 @@ def test_a_batch_locks_its_owners_at_once_and_in_order(kit, store, run, monkeypa
     owners = store._stores.owners
     lock = owners.lock
 
-    def noting(owner: str) -> Any:
-        locked.append(owner)
-        return lock(owner)
+    def noting(names: Sequence[str]) -> Any:
+        locked.extend(names)
+        return lock(names)
 
     monkeypatch.setattr(owners, "lock", noting)
 

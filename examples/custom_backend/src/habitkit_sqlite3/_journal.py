@@ -27,7 +27,10 @@ __all__ = ["Events", "IdempotencyKeys", "Inbox", "Outbox", "Owners"]
 class Owners(Port):
     """The owners' locks. A writer has SQLite's write lock already: the lock of all owners."""
 
-    def lock(self, owner: str) -> Locked:
+    def lock(self, owners: Sequence[str]) -> dict[str, Locked]:
+        return {owner: self._lock(owner) for owner in owners}
+
+    def _lock(self, owner: str) -> Locked:
         (rev,) = self.execute(
             "INSERT INTO owners VALUES (?, 1)"
             " ON CONFLICT (owner) DO UPDATE SET rev = rev + 1 RETURNING rev",
@@ -35,9 +38,6 @@ class Owners(Port):
         ).fetchone()
         message = self.execute("SELECT 1 FROM waiting WHERE owner = ? LIMIT 1", (owner,))
         return Locked(rev, message.fetchone() is not None)
-
-    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
-        return {owner: self.lock(owner) for owner in owners}
 
 
 class Events(Port):

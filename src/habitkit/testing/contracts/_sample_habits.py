@@ -56,7 +56,7 @@ def a_snapshot(habit: Habit, **values: Any) -> Snapshot:
 
 def locked(stores: Stores, owner: str = "ada") -> Stores:
     """Lock an owner and return the ports."""
-    stores.owners.lock(owner)
+    stores.owners.lock([owner])
     return stores
 
 
