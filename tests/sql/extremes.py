@@ -15,6 +15,7 @@ from habitkit._codec import json_object
 from habitkit.events import Recorded
 from habitkit.habits.domain.facts import (
     CheckIn,
+    CheckInVoid,
     FreezeGranted,
     Pause,
     ScheduleChanged,
@@ -177,12 +178,11 @@ def write_ports(stores: Stores) -> None:
     for habit in habits():
         stores.port(HABITS).add(habit)
     facts = check_ins()
-    stores.port(HABITS).add_check_ins(facts[:2])
-    stores.port(HABITS).add_check_ins(facts[2:])
+    stores.port(HABITS).add_facts(facts[:2])
+    stores.port(HABITS).add_facts(facts[2:])
     for fact, at in zip(facts[::3], INSTANTS, strict=False):
-        stores.port(HABITS).add_void(
-            Void(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at)
-        )
+        void = CheckInVoid(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at)
+        stores.port(HABITS).add_facts([void])
     stores.port(HABITS).add_facts(other_facts())
     for snapshot in snapshots():
         stores.port(STREAKS).put(snapshot)

@@ -10,6 +10,7 @@ from datetime import date
 from attrs import evolve
 
 from habitkit.errors import Duplicate, IntegrityError
+from habitkit.habits.domain.facts import CheckInVoid
 from habitkit.habits.store import HABITS
 from tests.stores.breaking import breaker
 
@@ -23,17 +24,17 @@ noticed_by = breaker(globals(), EXPECTED)
 @noticed_by("test_a_check_in_is_added_once_and_of_several_none_if_one_is_known")
 def skips_known_check_ins(_, stores):
     habits = stores.port(HABITS)
-    add = habits.add_check_ins
-    habits.add_check_ins = lambda facts: add(
-        [fact for fact in facts if not habits.known([fact.id])]
-    )
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add([fact for fact in facts if not habits.known([fact.id])])
 
 
 @noticed_by("test_a_check_in_is_voided_once")
 def voids_again(_, stores):
     habits = stores.port(HABITS)
-    add = habits.add_void
-    habits.add_void = lambda void: None if void.fact_id in habits._voids else add(void)
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add(
+        [fact for fact in facts if getattr(fact, "fact_id", None) not in habits._voids]
+    )
 
 
 @noticed_by("test_a_check_in_is_voided_once")
@@ -48,8 +49,10 @@ def never_forgives(_, stores):
 @noticed_by("test_a_void_may_come_before_what_it_takes_back")
 def ignores_early_voids(_, stores):
     habits = stores.port(HABITS)
-    add = habits.add_void
-    habits.add_void = lambda void: add(void) if habits.known([void.fact_id]) else None
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add(
+        [it for it in facts if not isinstance(it, CheckInVoid) or habits.known([it.fact_id])]
+    )
 
 
 @noticed_by("test_voided_check_ins_come_with_the_instant_of_their_void")
@@ -116,8 +119,8 @@ def shows_a_hundred_habits(_, stores):
 @noticed_by("test_the_history_of_years_is_added_at_once")
 def adds_a_thousand_check_ins(_, stores):
     habits = stores.port(HABITS)
-    add = habits.add_check_ins
-    habits.add_check_ins = lambda facts: add(facts[:1000])
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add(facts[:1000])
 
 
 @noticed_by("test_a_hundred_years_of_facts_may_be_asked_for_at_once")
@@ -136,8 +139,8 @@ def looks_for_few(_, stores):
 @noticed_by("test_a_check_in_comes_back_as_it_was")
 def cuts_microseconds(_, stores):
     habits = stores.port(HABITS)
-    add = habits.add_check_ins
-    habits.add_check_ins = lambda facts: add(
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add(
         [evolve(fact, at=fact.at.replace(microsecond=0)) for fact in facts]
     )
 
@@ -145,8 +148,8 @@ def cuts_microseconds(_, stores):
 @noticed_by("test_amounts_come_back_exactly")
 def rounds_amounts(_, stores):
     habits = stores.port(HABITS)
-    add = habits.add_check_ins
-    habits.add_check_ins = lambda facts: add(
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add(
         [evolve(fact, amount=round(fact.amount, 9)) for fact in facts]
     )
 
@@ -164,23 +167,29 @@ def mixes_facts_up(_, stores):
 @noticed_by("test_a_fact_of_any_kind_is_added_once_and_of_several_none_if_one_is_known")
 def writes_over_facts(_, stores):
     habits = stores.port(HABITS)
-    habits.add_facts = lambda facts: [habits._others.put(fact.id, fact) for fact in facts]
+    habits._others.insert = habits._others.put
 
 
 @noticed_by("test_a_fact_of_any_kind_is_added_once_and_of_several_none_if_one_is_known")
 def adds_facts_until_one_is_known(_, stores):
     habits = stores.port(HABITS)
-    insert = habits._others.insert
+    add = habits.add_facts
 
     def lasting(facts):
-        for fact in facts:
-            try:
-                insert(fact.id, fact)
-            except Duplicate:
-                stores.log.entries.clear()
-                raise
+        try:
+            add(facts)
+        except Duplicate:
+            stores.log.entries.clear()
+            raise
 
     habits.add_facts = lasting
+
+
+@noticed_by("test_facts_of_all_kinds_are_added_together_and_none_if_one_is_known")
+def adds_facts_of_one_kind(_, stores):
+    habits = stores.port(HABITS)
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add([it for it in facts if type(it) is type(facts[0])])
 
 
 @noticed_by("test_facts_of_habits_and_owners_are_kept_apart")

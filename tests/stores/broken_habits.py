@@ -112,7 +112,7 @@ def writes_snapshots_for_good(_, stores):
 @noticed_by("test_a_transaction_sees_the_habits_facts_and_snapshots_it_wrote")
 def sees_only_what_was_committed(store, stores):
     habits = stores.port(HABITS)
-    run, live, add = store.run, habits.live, habits.add_check_ins
+    run, live, add = store.run, habits.live, habits.add_facts
     added: set[UUID] = set()
 
     def remember(work, *, write, keyed):
@@ -126,7 +126,7 @@ def sees_only_what_was_committed(store, stores):
         added.update(fact.id for fact in facts)
         add(facts)
 
-    habits.add_check_ins = adding
+    habits.add_facts = adding
     habits.live = lambda *args: [fact for fact in live(*args) if fact.id not in added]
     store.run = remember
 

@@ -92,7 +92,7 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     """Add many facts of history credit at once and emit what they changed."""
     if not facts:
         return
-    tx.port(HABITS).add_check_ins(facts)
+    tx.port(HABITS).add_facts(facts)
     before = lookup.snapshot_of(tx, habit)
     if before.recomputed_at is not None:
         recompute(tx, habit, tx.port(HABITS).facts(habit.owner, habit.id), facts)

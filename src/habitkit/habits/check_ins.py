@@ -133,7 +133,7 @@ def check_in_now(
     )
     _, earned_before = bitmap.reading(snapshot, day)
     first = first_received(tx, habit, day) if earned_before else None
-    tx.port(HABITS).add_check_ins((fact,))
+    tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id
     earned = earned_before or credit == "full"
     events: list[Event] = []
@@ -190,7 +190,7 @@ def check_in_recomputed(
         received_at=tx.now,
         amount=amount,
     )
-    tx.port(HABITS).add_check_ins((fact,))
+    tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id
     outcome = recompute(tx, habit, other_facts, (fact,))
     state = outcome.derived.state

@@ -11,7 +11,7 @@ from habitkit.errors import NotFound
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain import bitmap_state, rules
-from habitkit.habits.domain.facts import Void
+from habitkit.habits.domain.facts import CheckInVoid
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.lookup import get, habits_of, lock_owner
@@ -72,8 +72,8 @@ def edit(
     other_facts = tx.port(HABITS).facts(owner, habit.id) if is_recomputed else []
     if not new.amount:
         rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
-    tx.port(HABITS).add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
-    tx.port(HABITS).add_check_ins((new,))
+    void = CheckInVoid(tx.new_id(), habit.id, owner, old.id, tx.now)
+    tx.port(HABITS).add_facts((void, new))
     tx.cause = new.id
     if not is_recomputed:  # the day stays done, and was received when it was
         state = bitmap_state.state(habit, snapshot, tx.now)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Fact, OtherFact
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import Snapshot
 
@@ -53,19 +53,14 @@ class HabitStore(Protocol):
         """Return the owner of a fact of any kind, or None if there is none. Needs no lock."""
         ...
 
-    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
-        """Add check-ins, voided or not by an earlier ``Void``.
+    def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
+        """Add facts of any kinds, all or nothing.
+
+        A ``CheckInVoid`` takes a check-in back, also one that is added later. A plain ``Void``
+        takes another fact back, and is stored like any fact that is no check-in.
 
         Raises:
-            Duplicate: If a fact of one of these ids exists.
-        """
-        ...
-
-    def add_facts(self, facts: Sequence[OtherFact]) -> None:
-        """Add facts that are no check-ins, voids of such facts among them.
-
-        Raises:
-            Duplicate: If a fact of one of these ids exists.
+            Duplicate: If a fact of one of these ids exists, or a check-in is voided already.
         """
         ...
 
@@ -83,14 +78,6 @@ class HabitStore(Protocol):
 
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in, or None."""
-        ...
-
-    def add_void(self, void: Void) -> None:
-        """Add the fact that a check-in is taken back.
-
-        Raises:
-            Duplicate: If the check-in is voided already.
-        """
         ...
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:

@@ -11,7 +11,7 @@ from habitkit.habits.bitmap_changes import coins_moved, first_received, move_rec
 from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.days import habit_day
 from habitkit.habits.domain.days import zone as zone_of
-from habitkit.habits.domain.facts import CheckIn, Pause, Void, ZoneChanged
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Pause, Void, ZoneChanged
 from habitkit.habits.domain.model import Undone
 from habitkit.habits.domain.streaks import Streak
 from habitkit.habits.lookup import get, lock_owner
@@ -60,7 +60,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     events: list[Event] = []
     if not voided:
         tx.cause = tx.new_id()
-        tx.port(HABITS).add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
+        tx.port(HABITS).add_facts((CheckInVoid(tx.cause, habit.id, owner, fact.id, tx.now),))
         remaining = tx.port(HABITS).on_day(habit.id, fact.day)
         first = first_received(tx, habit, fact.day, remaining)
         if first is not None and fact.credit == "full" and first > fact.received_at:
@@ -90,7 +90,8 @@ def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: boo
     """Take a check-in back and emit what that changed, under the owner's lock."""
     if not voided:
         tx.cause = tx.new_id()
-        tx.port(HABITS).add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
+        void = CheckInVoid(tx.cause, habit.id, habit.owner, fact.id, tx.now)
+        tx.port(HABITS).add_facts((void,))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
     coins = coins_moved(outcome.events, habit.owner)

@@ -11,7 +11,7 @@ from attrs import evolve
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain import facts as kinds
 from habitkit.habits.domain.checkpoint_text import from_text, to_text
-from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.streaks import Snapshot
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from habitkit.habits.domain.facts import OtherFact, Void
+    from habitkit.habits.domain.facts import Fact, OtherFact
 
 __all__ = ["Habits", "Streaks"]
 
@@ -70,8 +70,14 @@ class Habits(Port):
         ).fetchone()
         return row["owner"] if row else None
 
-    def add_facts(self, added: Sequence[OtherFact]) -> None:
+    def add_facts(self, added: Sequence[Fact | CheckInVoid]) -> None:
         for fact in added:
+            if isinstance(fact, CheckIn):
+                self._add_check_in(fact)
+                continue
+            if isinstance(fact, CheckInVoid):
+                self._add_void(fact)
+                continue
             habit_id = getattr(fact, "habit_id", None)
             row = {
                 "id": str(fact.id),
@@ -100,20 +106,19 @@ class Habits(Port):
         row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()
         return facts.loads(row["fact"], KINDS[row["kind"]]) if row else None
 
-    def add_check_ins(self, added: Sequence[CheckIn]) -> None:
-        for fact in added:
-            row = {
-                "id": str(fact.id),
-                "habit_id": str(fact.habit_id),
-                "owner": fact.owner,
-                "day": str(fact.day),
-                "at": text(fact.at),
-                "fact": facts.dumps(fact),
-            }
-            with added_once("check-in"):
-                self.insert("check_ins", row)
+    def _add_check_in(self, fact: CheckIn) -> None:
+        row = {
+            "id": str(fact.id),
+            "habit_id": str(fact.habit_id),
+            "owner": fact.owner,
+            "day": str(fact.day),
+            "at": text(fact.at),
+            "fact": facts.dumps(fact),
+        }
+        with added_once("check-in"):
+            self.insert("check_ins", row)
 
-    def add_void(self, void: Void) -> None:
+    def _add_void(self, void: CheckInVoid) -> None:
         row = {
             "fact_id": str(void.fact_id),
             "voided_at": text(void.received_at),

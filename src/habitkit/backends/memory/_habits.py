@@ -9,6 +9,7 @@ from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import Snapshot
 
@@ -46,8 +47,8 @@ class Habits:
         self._habits: Table[UUID, Habit] = Table(log, "habit")
         self._facts: Table[UUID, CheckIn] = Table(log, "check-in")
         self._others: Table[UUID, OtherFact] = Table(log, "fact")
-        self._voids: Table[UUID, Void] = Table(log, "void")
-        self._voids_of: dict[UUID, Table[UUID, Void]] = {}
+        self._voids: Table[UUID, CheckInVoid] = Table(log, "void")
+        self._voids_of: dict[UUID, Table[UUID, CheckInVoid]] = {}
         self._days: dict[UUID, _Days] = {}
         self._log = log
 
@@ -81,22 +82,31 @@ class Habits:
         fact = self._facts.get(fact_id) or self._others.get(fact_id)
         return None if fact is None else fact.owner
 
-    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
-        """Add check-ins."""
+    def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
+        """Add facts of any kinds."""
         for fact in facts:
-            self._facts.insert(fact.id, fact)
-            days = self._days.get(fact.habit_id)
-            if days is None:
-                days = self._days[fact.habit_id] = _Days(self._log, fact.day)
-            days.latest = max(days.latest, fact.day)
-            days.put(fact.day, (*days.get(fact.day, ()), fact))
-
-    def add_facts(self, facts: Sequence[OtherFact]) -> None:
-        """Add facts that are no check-ins."""
-        for fact in facts:
-            if fact.id in self._facts:
+            if isinstance(fact, CheckIn):
+                self._add_check_in(fact)
+            elif isinstance(fact, CheckInVoid):
+                self._add_void(fact)
+            elif fact.id in self._facts:
                 raise self._others.duplicate()
-            self._others.insert(fact.id, fact)
+            else:
+                self._others.insert(fact.id, fact)
+
+    def _add_check_in(self, fact: CheckIn) -> None:
+        self._facts.insert(fact.id, fact)
+        days = self._days.get(fact.habit_id)
+        if days is None:
+            days = self._days[fact.habit_id] = _Days(self._log, fact.day)
+        days.latest = max(days.latest, fact.day)
+        days.put(fact.day, (*days.get(fact.day, ()), fact))
+
+    def _add_void(self, void: CheckInVoid) -> None:
+        self._voids.insert(void.fact_id, void)
+        if void.habit_id is not None:
+            voids = self._voids_of.setdefault(void.habit_id, Table(self._log, "void"))
+            voids.insert(void.fact_id, void)
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
@@ -116,13 +126,6 @@ class Habits:
     def fact(self, fact_id: UUID) -> OtherFact | None:
         """Return a fact that is no check-in."""
         return self._others.get(fact_id)
-
-    def add_void(self, void: Void) -> None:
-        """Take a check-in back."""
-        self._voids.insert(void.fact_id, void)
-        if void.habit_id is not None:
-            voids = self._voids_of.setdefault(void.habit_id, Table(self._log, "void"))
-            voids.insert(void.fact_id, void)
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         """Return a check-in and whether it is voided."""

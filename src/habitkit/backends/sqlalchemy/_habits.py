@@ -13,11 +13,13 @@ from habitkit.backends.sqlalchemy._habit_rows import (
     fact_values,
     habit_of,
     habit_values,
+    void_values,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, ids_parameter
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.model import Habit
 
 __all__ = ["Habits"]
@@ -172,13 +174,18 @@ class Habits:
         row = self._link.row(self._OWNER_OF_FACT, {"id": fact_id})
         return None if row is None else row[0]
 
-    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
-        """Add check-ins."""
-        self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
-
-    def add_facts(self, facts: Sequence[OtherFact]) -> None:
-        """Add facts that are no check-ins."""
-        self._link.run_many(self._ADD_FACT, [fact_values(fact) for fact in facts])
+    def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
+        """Add facts of any kinds, those of a table together."""
+        rows: dict[Prepared, list[dict[str, Any]]] = {}
+        for fact in facts:
+            if isinstance(fact, CheckIn):
+                rows.setdefault(self._ADD_CHECK_IN, []).append(check_in_values(fact))
+            elif isinstance(fact, CheckInVoid):
+                rows.setdefault(self._ADD_VOID, []).append(void_values(fact))
+            else:
+                rows.setdefault(self._ADD_FACT, []).append(fact_values(fact))
+        for statement, values in rows.items():
+            self._link.run_many(statement, values)
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
@@ -197,19 +204,6 @@ class Habits:
         """Return a fact that is no check-in."""
         row = self._link.record(self._FACT, {"id": fact_id})
         return None if row is None else fact_of(row)
-
-    def add_void(self, void: Void) -> None:
-        """Take a check-in back."""
-        self._link.run(
-            self._ADD_VOID,
-            {
-                "fact_id": void.fact_id,
-                "id": void.id,
-                "habit_id": void.habit_id,
-                "owner": void.owner,
-                "received_at": void.received_at,
-            },
-        )
 
     def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
         """Return a check-in and whether it is voided."""

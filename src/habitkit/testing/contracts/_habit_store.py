@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate
-from habitkit.habits.domain.facts import Skip, Void
+from habitkit.habits.domain.facts import CheckInVoid, Skip
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -168,9 +168,8 @@ def _write_everywhere(stores: Stores) -> None:
     habits = locked(stores).port(HABITS)
     habits.add(WALK)
     habits.put(evolve(RUN, title="Läufe"))
-    habits.add_check_ins([a_check_in(2), a_check_in(3, day=TODAY + days(1))])
-    habits.add_void(Void(UUID(int=1002), RUN.id, "ada", UUID(int=2), NOW))
-    habits.add_facts([SKIP])
+    void = CheckInVoid(UUID(int=1002), RUN.id, "ada", UUID(int=2), NOW)
+    habits.add_facts([a_check_in(2), void, a_check_in(3, day=TODAY + days(1)), SKIP])
     stores.port(STREAKS).put(a_snapshot(RUN, rev=2, best=7))
 
 
