@@ -160,8 +160,8 @@ def rounds_amounts(_, stores):
 @noticed_by("test_check_ins_are_none_of_the_other_facts")
 def mixes_facts_up(_, stores):
     habits = stores.port(HABITS)
-    fact = habits.fact
-    habits.fact = lambda fact_id: fact(fact_id) or habits._facts.get(fact_id)
+    facts = habits.facts
+    habits.facts = lambda owner, habit_id=None: [*facts(owner, habit_id), *habits._facts]
 
 
 @noticed_by("test_a_fact_of_any_kind_is_added_once_and_of_several_none_if_one_is_known")

@@ -26,15 +26,11 @@ def adds_a_habit_twice(_, stores):
     stores.port(HABITS).add = stores.port(HABITS).put
 
 
-@noticed_by("test_owners_are_found_by_habit_and_by_fact")
-def knows_only_owners_of_check_ins(_, stores):
+@noticed_by("test_facts_of_every_kind_are_found_by_their_id")
+def finds_only_check_ins(_, stores):
     habits = stores.port(HABITS)
-
-    def owner_of_fact(fact_id):
-        found = habits.check_in(fact_id)
-        return found and found[0].owner
-
-    habits.owner_of_fact = owner_of_fact
+    fact = habits.fact
+    habits.fact = lambda fact_id: fact(fact_id) if fact_id in habits._facts else None
 
 
 @noticed_by("test_habits_of_an_owner_are_ordered_by_id")

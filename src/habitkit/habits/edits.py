@@ -11,10 +11,10 @@ from habitkit.errors import NotFound
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain import bitmap_state, rules
-from habitkit.habits.domain.facts import CheckInVoid
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.errors import InvalidHabit
-from habitkit.habits.lookup import get, habits_of, lock_owner
+from habitkit.habits.lookup import get, habits_of, lock_fact, lock_owner
 from habitkit.habits.recompute import goal_on, recompute, status_on
 from habitkit.habits.store import HABITS
 
@@ -51,16 +51,15 @@ def edit(
         NotFound: If there is no such check-in, or it was taken back.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
-    subject = ids.parse_id(fact_id, "fact_id")
+    ids.parse_id(fact_id, "fact_id")
     if amount is not None:
         rules.amount(amount)
     if note is not False:
         rules.note(note)
-    owner = lock_owner(tx, tx.port(HABITS).owner_of_fact(subject), "check-in", fact_id)
-    stored = tx.port(HABITS).check_in(subject)
-    if stored is None or stored[1]:
+    old, voided = lock_fact(tx, fact_id)
+    if voided or not isinstance(old, CheckIn):
         raise NotFound("check-in", fact_id)
-    old, habit = stored[0], get(tx, stored[0].habit_id)
+    owner, habit = old.owner, get(tx, old.habit_id)
     new = evolve(
         old,
         id=old.successor,

@@ -9,6 +9,7 @@ from habitkit import ids
 from habitkit.errors import NotFound
 from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.checkpoints import until
+from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.strength import name_of
 from habitkit.habits.settings import HabitSettings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.stored import StoredFact
     from habitkit.habits.domain.streaks import Checkpoint, Snapshot
     from habitkit.transaction import Transaction
 
@@ -30,6 +32,7 @@ __all__ = [
     "habits_of",
     "histories",
     "history",
+    "lock_fact",
     "lock_owner",
     "of_owner",
     "snapshot_of",
@@ -146,6 +149,23 @@ def lock_owner(tx: Transaction, owner: str | None, kind: str, identifier: object
     tx.own(owner, kind, identifier)
     tx.lock(owner)
     return owner
+
+
+def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
+    """Lock the owner of a fact and return the fact.
+
+    Raises:
+        NotFound: If there is no such fact in scope.
+    """
+    subject = ids.parse_id(fact_id, "fact_id")
+    found = tx.port(HABITS).fact(subject)
+    if found is None:
+        raise NotFound("check-in", fact_id)
+    tx.own(found.fact.owner, "check-in", fact_id)
+    tx.lock(found.fact.owner)
+    if isinstance(found.fact, CheckIn):  # it may have been voided before the lock was taken
+        return tx.port(HABITS).fact(subject) or found
+    return found
 
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Fact, OtherFact
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.stored import StoredFact
     from habitkit.habits.domain.streaks import Snapshot
 
 __all__ = ["HABITS", "STREAKS", "HabitStore", "StreakStore"]
@@ -49,10 +50,6 @@ class HabitStore(Protocol):
         """Return the owner of a habit, or None if there is no such habit. Needs no lock."""
         ...
 
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a fact of any kind, or None if there is none. Needs no lock."""
-        ...
-
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds, all or nothing.
 
@@ -76,12 +73,11 @@ class HabitStore(Protocol):
         """Return the notes of an owner's check-ins that are not voided, each with its habit."""
         ...
 
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        """Return a fact that is no check-in, or None."""
-        ...
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        """Return a check-in or another fact by its id, or None; a ``CheckInVoid`` is not found.
 
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        """Return a check-in and whether it is voided, or None."""
+        It needs no lock: use cases read the owner of a fact from it before they lock.
+        """
         ...
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:

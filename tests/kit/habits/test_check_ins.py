@@ -45,7 +45,7 @@ class TestCheckIns:
         done = kit.habits.check_in(str(run.id), at=at, tz="Asia/Tokyo", note=note)
 
         fact = CheckIn(done.id, run.id, "ada", TODAY, at, "Asia/Tokyo", note, "full", "app", NOW)
-        assert read(store, lambda stores: stores.port(HABITS).check_in(done.id)) == (fact, False)
+        assert read(store, lambda stores: stores.port(HABITS).fact(done.id)) == (fact, False)
 
     def test_a_day_may_be_named(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id, day=TODAY - days(1))

@@ -44,7 +44,7 @@ class TestEdits:
         assert edited.status == "DONE"
         live = read(store, lambda s: s.port(HABITS).live(run.id))
         assert live == [evolve(was, id=edited.id, amount=2.5)]
-        assert read(store, lambda s: s.port(HABITS).check_in(done.id)) == (was, True)
+        assert read(store, lambda s: s.port(HABITS).fact(done.id)) == (was, True)
         assert events_of(kit, "ada") == before
         assert kit.streaks.rebuild(run.id).repaired == ()
         with pytest.raises(NotFound):

@@ -51,7 +51,7 @@ class TestExemptDays:
         assert _status(kit, run, day) == "EXEMPT"
         assert kit.streaks.explain(run.id, day).why == "skipped"
         fact = Skip(skipped.id, run.id, "ada", NOW + days(3), day)
-        assert read(store, lambda s: s.port(HABITS).fact(skipped.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(skipped.id)) == (fact, False)
 
     def test_a_day_that_was_skipped_matters_again(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 2)

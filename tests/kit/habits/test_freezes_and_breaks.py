@@ -50,7 +50,7 @@ class TestFreezesAndRepairs:
         assert kit.streaks.state(run.id).streak.slots == 0
         about = granted.id, run.id, "ada", NOW + days(3), TODAY + days(3)
         fact = FreezeGranted(*about, 2, TODAY + days(9))
-        assert read(store, lambda s: s.port(HABITS).fact(granted.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(granted.id)) == (fact, False)
 
     def test_a_late_check_in_gives_a_freeze_back(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 3)

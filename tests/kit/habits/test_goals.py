@@ -159,7 +159,7 @@ class TestGoals:
         assert [(slot.first, slot.status) for slot in slots] == [(TODAY, "DONE"), (monday, "DONE")]
         about = changed.id, run.id, "ada", NOW, TODAY + days(1)
         fact = ScheduleChanged(*about, Schedule.weekdays("mon"), Goal.at_least(5, "km"))
-        assert read(store, lambda s: s.port(HABITS).fact(changed.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(changed.id)) == (fact, False)
         assert kit.habits.get(run.id).schedule == DAILY
         kit.habits.undo(changed.id)
         assert kit.streaks.explain(run.id, monday).goal == Goal.done()

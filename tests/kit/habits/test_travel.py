@@ -56,7 +56,7 @@ class TestTravels:
         later = kit.habits.create("ada", "Walk", Schedule.daily())
         assert kit.habits.check_in(later.id).day == date(2026, 1, 2)
         fact = ZoneChanged(travelled.id, "ada", kit.clock.now(), "Asia/Tokyo")
-        assert read(store, lambda s: s.port(HABITS).fact(travelled.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(travelled.id)) == (fact, False)
         undone = kit.habits.undo(travelled.id)
         assert (undone.habit_id, undone.day) == (None, None)
         assert kit.streaks.state(run.id).today == date(2026, 1, 1)

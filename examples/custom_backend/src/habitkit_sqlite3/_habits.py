@@ -13,6 +13,7 @@ from habitkit.habits.domain import facts as kinds
 from habitkit.habits.domain.checkpoint_text import from_text, to_text
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.domain.streaks import Snapshot
 
 from ._facts import Port, added_once, facts, instant_or_none, json_list, text, text_or_null
@@ -62,14 +63,6 @@ class Habits(Port):
         row = self.execute("SELECT owner FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
         return row["owner"] if row else None
 
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        row = self.execute(
-            "SELECT owner FROM check_ins WHERE id = :id"
-            " UNION ALL SELECT owner FROM facts WHERE id = :id",
-            {"id": str(fact_id)},
-        ).fetchone()
-        return row["owner"] if row else None
-
     def add_facts(self, added: Sequence[Fact | CheckInVoid]) -> None:
         for fact in added:
             if isinstance(fact, CheckIn):
@@ -102,9 +95,15 @@ class Habits(Port):
         check_ins = [facts.loads(fact, CheckIn) for (fact,) in rows]
         return [(fact.habit_id, fact.note) for fact in check_ins if fact.note is not None]
 
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()
-        return facts.loads(row["fact"], KINDS[row["kind"]]) if row else None
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        row = self.execute(
+            "SELECT fact, 'CheckIn' AS kind, fact_id FROM check_ins LEFT JOIN voids ON fact_id = id"
+            " WHERE id = :id UNION ALL SELECT fact, kind, NULL FROM facts WHERE id = :id",
+            {"id": str(fact_id)},
+        ).fetchone()
+        if row is None:
+            return None
+        return StoredFact(facts.loads(row["fact"], KINDS[row["kind"]]), row["fact_id"] is not None)
 
     def _add_check_in(self, fact: CheckIn) -> None:
         row = {
@@ -126,13 +125,6 @@ class Habits(Port):
         }
         with added_once("void"):
             self.insert("voids", row)
-
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        row = self.execute(
-            "SELECT fact, fact_id FROM check_ins LEFT JOIN voids ON fact_id = id WHERE id = ?",
-            (str(fact_id),),
-        ).fetchone()
-        return (facts.loads(row["fact"], CheckIn), row["fact_id"] is not None) if row else None
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         rows = self.execute(

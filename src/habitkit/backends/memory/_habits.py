@@ -10,6 +10,7 @@ from attrs import evolve
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
+from habitkit.habits.domain.stored import StoredFact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -77,11 +78,6 @@ class Habits:
         habit = self._habits.get(habit_id)
         return None if habit is None else habit.owner
 
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a fact."""
-        fact = self._facts.get(fact_id) or self._others.get(fact_id)
-        return None if fact is None else fact.owner
-
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds."""
         for fact in facts:
@@ -123,14 +119,10 @@ class Habits:
             if fact.owner == owner and fact.note is not None and fact.id not in self._voids
         ]
 
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        """Return a fact that is no check-in."""
-        return self._others.get(fact_id)
-
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        """Return a check-in and whether it is voided."""
-        fact = self._facts.get(fact_id)
-        return None if fact is None else (fact, fact_id in self._voids)
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        """Return a fact by its id."""
+        fact = self._facts.get(fact_id) or self._others.get(fact_id)
+        return None if fact is None else StoredFact(fact, fact_id in self._voids)
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         """Return a day's live check-ins."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, null, or_, select, union_all, update
+from sqlalchemy import and_, bindparam, null, or_, select, update
 
 from habitkit.backends.sqlalchemy._habit_rows import (
     check_in_of,
@@ -20,6 +20,7 @@ from habitkit.backends.sqlalchemy._rowsets import among, ids_parameter
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
+from habitkit.habits.domain.stored import StoredFact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,12 +55,6 @@ class Habits:
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
     _OWNER_OF = Prepared(lambda _: select(habits.c.owner).where(habits.c.id == bindparam("id")))
-    _OWNER_OF_FACT = Prepared(
-        lambda _: union_all(
-            select(check_ins.c.owner).where(check_ins.c.id == bindparam("id")),
-            select(others.c.owner).where(others.c.id == bindparam("id")),
-        )
-    )
     _ADD_FACT = Prepared(
         lambda insert: insert(others).values({c.name: bindparam(c.name) for c in others.c}),
         kind="fact",
@@ -169,11 +164,6 @@ class Habits:
         row = self._link.row(self._OWNER_OF, {"id": habit_id})
         return None if row is None else row[0]
 
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a check-in."""
-        row = self._link.row(self._OWNER_OF_FACT, {"id": fact_id})
-        return None if row is None else row[0]
-
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds, those of a table together."""
         rows: dict[Prepared, list[dict[str, Any]]] = {}
@@ -200,15 +190,13 @@ class Habits:
         rows = self._link.rows(self._NOTES, {"owner": owner})
         return [(habit_id, note) for habit_id, note in rows]
 
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        """Return a fact that is no check-in."""
-        row = self._link.record(self._FACT, {"id": fact_id})
-        return None if row is None else fact_of(row)
-
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        """Return a check-in and whether it is voided."""
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        """Return a fact by its id; most of those asked for are check-ins."""
         row = self._link.record(self._CHECK_IN, {"id": fact_id})
-        return None if row is None else (check_in_of(row), row["voided"] is not None)
+        if row is not None:
+            return StoredFact(check_in_of(row), row["voided"] is not None)
+        row = self._link.record(self._FACT, {"id": fact_id})
+        return None if row is None else StoredFact(fact_of(row), voided=False)
 
     def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
         """Return a day's live check-ins."""

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -53,7 +54,7 @@ class CheckInStoreCases(Contract):
 
         assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == [ONE]
         assert read(store, lambda stores: stores.port(HABITS).known([TWO.id, ONE.id])) == {ONE.id}
-        assert read(store, lambda stores: stores.port(HABITS).check_in(NO_ID)) is None
+        assert read(store, lambda stores: stores.port(HABITS).fact(NO_ID)) is None
 
     def test_a_check_in_is_voided_once(self, store: Store) -> None:
         add_habits(store, RUN)
@@ -63,7 +64,8 @@ class CheckInStoreCases(Contract):
         with pytest.raises(Duplicate):
             void(store, 1, void_id=99)
 
-        assert read(store, lambda s: s.port(HABITS).check_in(ONE.id)) == (ONE, True)
+        assert read(store, lambda s: s.port(HABITS).fact(ONE.id)) == StoredFact(ONE, voided=True)
+        assert read(store, lambda s: s.port(HABITS).fact(TWO.id)) == StoredFact(TWO, voided=False)
         assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == [TWO]
         assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == [TWO]
         both = {ONE.id, TWO.id}
@@ -76,7 +78,7 @@ class CheckInStoreCases(Contract):
 
         check_in(store, ONE)
 
-        assert read(store, lambda stores: stores.port(HABITS).check_in(ONE.id)) == (ONE, True)
+        assert read(store, lambda s: s.port(HABITS).fact(ONE.id)) == StoredFact(ONE, voided=True)
         assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []
         assert read(store, lambda stores: stores.port(HABITS).voided(RUN.id)) == [(ONE, NOW)]
 

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.facts import CheckInVoid, Pause, Skip, ZoneChanged
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, days
@@ -41,9 +42,10 @@ class FactStoreCases(Contract):
         check_in(store, a_check_in(1))
         void(store, 1)
 
-        assert read(store, lambda s: s.port(HABITS).fact(UUID(int=1))) is None
         assert _found(store, "ada", RUN.id) == []
-        assert read(store, lambda s: s.port(HABITS).check_in(UUID(int=1))) == (a_check_in(1), True)
+        found = read(store, lambda s: s.port(HABITS).fact(UUID(int=1)))
+        assert found == StoredFact(a_check_in(1), voided=True)
+        assert read(store, lambda s: s.port(HABITS).fact(UUID(int=1001))) is None, "it is a void"
 
     def test_a_fact_of_any_kind_is_added_once_and_of_several_none_if_one_is_known(
         self, store: Store

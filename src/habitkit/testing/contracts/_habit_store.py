@@ -11,6 +11,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.facts import CheckInVoid, Skip
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -49,21 +50,17 @@ class HabitStoreCases(Contract):
         assert read(store, lambda stores: stores.port(HABITS).get(RUN.id)) == RUN
         assert read(store, lambda stores: stores.port(HABITS).get(NO_ID)) is None
 
-    def test_owners_are_found_by_habit_and_by_fact(self, store: Store) -> None:
+    def test_facts_of_every_kind_are_found_by_their_id(self, store: Store) -> None:
         add_habits(store, RUN)
         check_in(store, a_check_in(1))
         add_facts(store, [SKIP])
 
-        def owners(stores: Stores) -> list[str | None]:
-            return [
-                stores.port(HABITS).owner_of(RUN.id),
-                stores.port(HABITS).owner_of(NO_ID),
-                stores.port(HABITS).owner_of_fact(a_check_in(1).id),
-                stores.port(HABITS).owner_of_fact(SKIP.id),
-                stores.port(HABITS).owner_of_fact(RUN.id),
-            ]
+        def found(stores: Stores) -> list[StoredFact | None]:
+            return [stores.port(HABITS).fact(it.id) for it in (a_check_in(1), SKIP, RUN)]
 
-        assert read(store, owners) == ["ada", None, "ada", "ada", None]
+        facts = [StoredFact(fact, voided=False) for fact in (a_check_in(1), SKIP)]
+        assert read(store, found) == [*facts, None]
+        assert read(store, lambda stores: stores.port(HABITS).owner_of(RUN.id)) == "ada"
 
     def test_habits_of_an_owner_are_ordered_by_id(self, store: Store) -> None:
         made = [evolve(RUN, id=UUID(int=n << 64)) for n in (5, 1, 4, 2, 3)]
