@@ -234,7 +234,7 @@ def read_ports(stores: Stores) -> dict[str, Any]:
         "deliveries": sorted(deliveries, key=lambda each: each.event.rev),
         "messages": stores.inbox.waiting("ada", 100),
         "idempotency": [stores.idempotency.get("ada", "noted", f"key {text}") for text in TEXTS],
-        "habits": stores.port(HABITS).of_owner("ada", None, 100),
+        "habits": stores.port(HABITS).page(None, 100, owner="ada"),
         "live": every,
         "since": stores.port(HABITS).live(LARGEST_ID, DAYS[1]),
         "voided": sorted(voided, key=by_id),

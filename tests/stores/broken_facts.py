@@ -39,11 +39,8 @@ def voids_again(_, stores):
 
 @noticed_by("test_a_check_in_is_voided_once")
 def never_forgives(_, stores):
-    habits, on_day = stores.port(HABITS), stores.port(HABITS).on_day
-    habits.on_day = lambda habit, day: [
-        *on_day(habit, day),
-        *(fact for fact, _ in habits.voided(habit) if fact.day == day),
-    ]
+    habits, live = stores.port(HABITS), stores.port(HABITS).live
+    habits.live = lambda *args: [*live(*args), *(fact for fact, _ in habits.voided(*args))]
 
 
 @noticed_by("test_a_void_may_come_before_what_it_takes_back")
@@ -84,21 +81,28 @@ def orders_check_ins_by_id(_, stores):
     habits.live = lambda *args: sorted(live(*args), key=lambda fact: (fact.day, fact.id))
 
 
-@noticed_by("test_check_ins_may_be_asked_for_from_a_day_on")
+@noticed_by("test_check_ins_may_be_asked_for_of_some_days")
 def leaves_the_first_day_out(_, stores):
     habits = stores.port(HABITS)
     live = habits.live
-    habits.live = lambda habit, since=None: [it for it in live(habit, since) if it.day != since]
+    habits.live = lambda *args: [it for it in live(*args) if it.day != args[1]]
 
 
-@noticed_by("test_check_ins_may_be_asked_for_from_a_day_on")
+@noticed_by("test_check_ins_may_be_asked_for_of_some_days")
+def goes_on_after_the_last_day(_, stores):
+    habits = stores.port(HABITS)
+    live = habits.live
+    habits.live = lambda habit, since=None, until=None: live(habit, since)
+
+
+@noticed_by("test_check_ins_may_be_asked_for_of_some_days")
 def shows_all_that_was_voided(_, stores):
     habits = stores.port(HABITS)
     voided = habits.voided
     habits.voided = lambda habit, since=None: voided(habit)
 
 
-@noticed_by("test_check_ins_may_be_asked_for_from_a_day_on")
+@noticed_by("test_check_ins_may_be_asked_for_of_some_days")
 def takes_one_day_for_all_habits(_, stores):
     habits = stores.port(HABITS)
     live = habits.live

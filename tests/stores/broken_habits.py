@@ -33,27 +33,34 @@ def finds_only_check_ins(_, stores):
     habits.fact = lambda fact_id: fact(fact_id) if fact_id in habits._facts else None
 
 
-@noticed_by("test_habits_of_an_owner_are_ordered_by_id")
+@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
 def lists_habits_as_they_came(_, stores):
     habits = stores.port(HABITS)
 
-    def page(owner, after, limit):
-        found = [it for it in habits._habits if it.owner == owner]
+    def page(after, limit, *, owner=None):
+        found = [it for it in habits._habits if owner in {None, it.owner}]
         return [it for it in found if after is None or it.id > after][:limit]
 
-    habits.of_owner = page
+    habits.page = page
 
 
-@noticed_by("test_habits_of_an_owner_are_ordered_by_id")
+@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
 def repeats_the_last_habit_of_a_page(_, stores):
     habits = stores.port(HABITS)
-    of_owner = habits.of_owner
+    page = habits.page
 
-    def page(owner, after, limit):
+    def repeating(after, limit, *, owner=None):
         repeated = [habits.get(after)] if habits.get(after) else []
-        return [*repeated, *of_owner(owner, after, limit)][:limit]
+        return [*repeated, *page(after, limit, owner=owner)][:limit]
 
-    habits.of_owner = page
+    habits.page = repeating
+
+
+@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
+def lists_habits_of_all_owners(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+    habits.page = lambda after, limit, *, owner=None: page(after, limit, owner=None)
 
 
 @noticed_by("test_putting_a_habit_changes_its_title_its_tags_and_its_place")
@@ -76,7 +83,7 @@ def keeps_tags(_, stores):
     erase = habits.erase
 
     def keep(owner, title):
-        before = habits.of_owner(owner, None, 10**6)
+        before = habits.page(None, 10**6, owner=owner)
         erased = erase(owner, title)
         for habit in before:
             habits.put(evolve(habits.get(habit.id), tags=habit.tags))

@@ -63,7 +63,7 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
         seen.append(
             (
                 [wallet.balance for wallet in wallets],
-                [habit.title for habit in tx.port(HABITS).of_owner(owner, None, 10)],
+                [habit.title for habit in tx.port(HABITS).page(None, 10, owner=owner)],
                 tx.port(HOLDS).page(owner, "coin", None, 10, open_at=tx.now),
                 tx.port(LEDGER).entitlements(owner, None, 10) != [],
                 tx.stores.connection is not None,

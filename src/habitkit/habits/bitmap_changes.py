@@ -130,7 +130,7 @@ def first_received(
         day: The day.
         live: The day's check-ins that count, if they were read already.
     """
-    live = tx.port(HABITS).on_day(habit.id, day) if live is None else live
+    live = tx.port(HABITS).live(habit.id, day, day) if live is None else live
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
     kept = [
         fact

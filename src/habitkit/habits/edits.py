@@ -14,7 +14,7 @@ from habitkit.habits.domain import bitmap_state, rules
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.errors import InvalidHabit
-from habitkit.habits.lookup import get, habits_of, lock_fact, lock_owner
+from habitkit.habits.lookup import get, habits_of, lock_fact, lock_habit
 from habitkit.habits.recompute import goal_on, recompute, status_on
 from habitkit.habits.store import HABITS
 
@@ -122,9 +122,8 @@ def update(
         NotFound: If there is no such habit.
         InvalidHabit: If an argument is not acceptable; the message names it.
     """
-    subject = ids.parse_id(habit_id, "habit_id")
-    lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
-    habit = get(tx, subject)
+    lock_habit(tx, habit_id)
+    habit = get(tx, habit_id)
     new = evolve(
         habit,
         title=habit.title if title is None else rules.title(title),

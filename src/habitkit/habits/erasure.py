@@ -24,7 +24,7 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
     after: UUID | None = None
     store = tx.port(HABITS)
     while True:
-        page = store.of_owner(owner, after, _PAGE)
+        page = store.page(after, _PAGE, owner=owner)
         habits += page
         if len(page) < _PAGE:
             break

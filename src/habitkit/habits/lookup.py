@@ -33,7 +33,7 @@ __all__ = [
     "histories",
     "history",
     "lock_fact",
-    "lock_owner",
+    "lock_habit",
     "of_owner",
     "snapshot_of",
 ]
@@ -138,17 +138,18 @@ def _latest(usable: Sequence[Checkpoint]) -> Checkpoint | None:
     return usable[-1] if usable else None
 
 
-def lock_owner(tx: Transaction, owner: str | None, kind: str, identifier: object) -> str:
-    """Lock the owner of something that exists and is in scope.
+def lock_habit(tx: Transaction, habit_id: UUID | str) -> Habit:
+    """Lock the owner of a habit and return the habit as it was before.
+
+    Whoever was first may have given it another title, other tags or another place; nothing else of
+    a habit ever changes.
 
     Raises:
-        NotFound: If it does not, or is not.
+        NotFound: If there is no such habit in scope.
     """
-    if owner is None:
-        raise NotFound(kind, identifier)
-    tx.own(owner, kind, identifier)
-    tx.lock(owner)
-    return owner
+    habit = get(tx, habit_id)
+    tx.lock(habit.owner)
+    return habit
 
 
 def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
@@ -170,7 +171,7 @@ def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:
     """Return all habits of an owner, in the order of their ids."""
-    return tx.port(HABITS).of_owner(owner, None, MOST_HABITS)
+    return tx.port(HABITS).page(None, MOST_HABITS, owner=owner)
 
 
 def of_owner(
@@ -189,4 +190,4 @@ def of_owner(
     """
     tx.own(ids.owner(owner))
     start = None if after is None else ids.parse_id(after, "after")
-    return tx.port(HABITS).of_owner(owner, start, ids.limit(limit))
+    return tx.port(HABITS).page(start, ids.limit(limit), owner=owner)

@@ -35,19 +35,20 @@ class HabitStore(Protocol):
         ...
 
     def get(self, habit_id: UUID) -> Habit | None:
-        """Return a habit, or None."""
+        """Return a habit, or None.
+
+        It needs no lock: use cases read the owner of a habit from it before they lock.
+        """
         ...
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
-        """Return up to ``limit`` habits of an owner in the order of their ids, after one."""
-        ...
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+        """Return up to ``limit`` habits in the order of their ids.
 
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        """Return up to ``limit`` habits of all owners in the order of their ids, after one."""
-        ...
-
-    def owner_of(self, habit_id: UUID) -> str | None:
-        """Return the owner of a habit, or None if there is no such habit. Needs no lock."""
+        Args:
+            after: The id of the last one already seen; None for the beginning.
+            limit: How many at most.
+            owner: Of this owner alone; of all owners by default.
+        """
         ...
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
@@ -80,21 +81,20 @@ class HabitStore(Protocol):
         """
         ...
 
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
-        """Return a day's check-ins that are not voided, in the order of ``(at, id)``."""
-        ...
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
         """Return a habit's check-ins that are not voided, in the order of ``(day, at, id)``.
 
         Args:
             habit_id: The habit.
-            since: Only those of this day and later ones; None for all.
+            since: Only those of this day and later ones; None for no limit.
+            until: Only those of this day and earlier ones; None for no limit.
         """
         ...
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
-        """Return what ``live`` does, of many habits at once, each with its day, in any order."""
+        """Return what ``live`` does of many habits, each since its day, in any order."""
         ...
 
     def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:

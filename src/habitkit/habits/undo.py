@@ -57,7 +57,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     if not voided:
         tx.cause = tx.new_id()
         tx.port(HABITS).add_facts((CheckInVoid(tx.cause, habit.id, owner, fact.id, tx.now),))
-        remaining = tx.port(HABITS).on_day(habit.id, fact.day)
+        remaining = tx.port(HABITS).live(habit.id, fact.day, fact.day)
         first = first_received(tx, habit, fact.day, remaining)
         if first is not None and fact.credit == "full" and first > fact.received_at:
             events += move_receipt(tx, habit, snapshot, fact.day, first)

@@ -46,22 +46,13 @@ class Habits(Port):
         row = self.execute("SELECT habit FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
         return facts.loads(row["habit"], Habit) if row else None
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
         rows = self.execute(
-            "SELECT habit FROM habits WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
-            (owner, str(after or ""), limit),
+            "SELECT habit FROM habits WHERE id > ? AND coalesce(owner = ?, TRUE)"
+            " ORDER BY id LIMIT ?",
+            (str(after or ""), owner, limit),
         )
         return [facts.loads(habit, Habit) for (habit,) in rows]
-
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        rows = self.execute(
-            "SELECT habit FROM habits WHERE id > ? ORDER BY id LIMIT ?", (str(after or ""), limit)
-        )
-        return [facts.loads(habit, Habit) for (habit,) in rows]
-
-    def owner_of(self, habit_id: UUID) -> str | None:
-        row = self.execute("SELECT owner FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
-        return row["owner"] if row else None
 
     def add_facts(self, added: Sequence[Fact | CheckInVoid]) -> None:
         for fact in added:
@@ -126,17 +117,12 @@ class Habits(Port):
         with added_once("void"):
             self.insert("voids", row)
 
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
         rows = self.execute(
-            "SELECT fact FROM live WHERE habit_id = ? AND day = ? ORDER BY at, id",
-            (str(habit_id), str(day)),
-        )
-        return [facts.loads(fact, CheckIn) for (fact,) in rows]
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
-        rows = self.execute(
-            "SELECT fact FROM live WHERE habit_id = ? AND day >= ? ORDER BY day, at, id",
-            (str(habit_id), str(since or date.min)),
+            "SELECT fact FROM live WHERE habit_id = ? AND day BETWEEN ? AND ? ORDER BY day, at, id",
+            (str(habit_id), str(since or date.min), str(until or date.max)),
         )
         return [facts.loads(fact, CheckIn) for (fact,) in rows]
 
@@ -160,7 +146,7 @@ class Habits(Port):
 
     def erase(self, owner: str, title: str) -> int:
         erased = 0
-        for habit in self.of_owner(owner, None, limit=-1):
+        for habit in self.page(None, -1, owner=owner):
             if habit.title != title or habit.tags:
                 self.put(evolve(habit, title=title, tags=()))
                 erased += 1

@@ -65,18 +65,14 @@ class Habits:
         """Return a habit."""
         return self._habits.get(habit_id)
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of an owner's habits."""
-        return _page((habit for habit in self._habits if habit.owner == owner), after, limit)
-
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of all habits."""
-        return _page(self._habits, after, limit)
-
-    def owner_of(self, habit_id: UUID) -> str | None:
-        """Return the owner of a habit."""
-        habit = self._habits.get(habit_id)
-        return None if habit is None else habit.owner
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+        """Return a page of an owner's habits, or of all."""
+        wanted = [
+            habit
+            for habit in self._habits
+            if (owner is None or habit.owner == owner) and (after is None or habit.id > after)
+        ]
+        return sorted(wanted, key=lambda habit: habit.id)[:limit]
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds."""
@@ -124,25 +120,25 @@ class Habits:
         fact = self._facts.get(fact_id) or self._others.get(fact_id)
         return None if fact is None else StoredFact(fact, fact_id in self._voids)
 
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
-        """Return a day's live check-ins."""
-        days = self._days.get(habit_id)
-        facts = days.get(day) if days is not None else None
-        live = [fact for fact in facts or () if fact.id not in self._voids]
-        return sorted(live, key=lambda fact: (fact.at, fact.id))
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         days = self._days.get(habit_id)
         if days is None:
             return []
         first = date.min if since is None else since
-        span = (days.latest - first).days + 1
+        last = days.latest if until is None else min(until, days.latest)
+        span = (last - first).days + 1
         if span < len(days.rows):
             wanted = [day for n in range(span) if (day := first + n * _DAY) in days]
         else:
-            wanted = sorted(day for day in days.rows if day >= first)
-        return [fact for day in wanted for fact in self.on_day(habit_id, day)]
+            wanted = sorted(day for day in days.rows if first <= day <= last)
+        return [fact for day in wanted for fact in self._of_day(days.rows[day])]
+
+    def _of_day(self, facts: Iterable[CheckIn]) -> list[CheckIn]:
+        live = [fact for fact in facts if fact.id not in self._voids]
+        return sorted(live, key=lambda fact: (fact.at, fact.id))
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""
@@ -175,11 +171,6 @@ class Habits:
             of_day = days.get(fact.day, ())
             days.put(fact.day, tuple(erased if it.id == fact.id else it for it in of_day))
         return len(changed) + len(noted)
-
-
-def _page(habits: Iterable[Habit], after: UUID | None, limit: int) -> list[Habit]:
-    later = [habit for habit in habits if after is None or habit.id > after]
-    return sorted(later, key=lambda habit: habit.id)[:limit]
 
 
 class Streaks:

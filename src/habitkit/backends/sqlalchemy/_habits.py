@@ -54,7 +54,6 @@ class Habits:
         )
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
-    _OWNER_OF = Prepared(lambda _: select(habits.c.owner).where(habits.c.id == bindparam("id")))
     _ADD_FACT = Prepared(
         lambda insert: insert(others).values({c.name: bindparam(c.name) for c in others.c}),
         kind="fact",
@@ -94,20 +93,15 @@ class Habits:
             .where(check_ins.c.id == bindparam("id"))
         )
     )
-    _ON_DAY = Prepared(
-        lambda _: (
-            select(check_ins)
-            .select_from(_NOT_VOIDED)
-            .where(
-                check_ins.c.habit_id == bindparam("habit_id"),
-                check_ins.c.day == bindparam("day"),
-                voids.c.fact_id.is_(None),
-            )
-            .order_by(check_ins.c.at, check_ins.c.id)
-        )
-    )
+    _ON_DAY = Prepared(lambda _: _live().where(check_ins.c.day == bindparam("since")))
     _LIVE = Prepared(lambda _: _live())
     _LIVE_SINCE = Prepared(lambda _: _live().where(check_ins.c.day >= bindparam("since")))
+    _LIVE_UNTIL = Prepared(lambda _: _live().where(check_ins.c.day <= bindparam("until")))
+    _LIVE_BETWEEN = Prepared(
+        lambda _: _live().where(
+            check_ins.c.day >= bindparam("since"), check_ins.c.day <= bindparam("until")
+        )
+    )
     _VOIDED = Prepared(lambda _: _voided())
     _ERASE_HABITS = Prepared(
         lambda _: (
@@ -145,24 +139,15 @@ class Habits:
         row = self._link.record(self._GET, {"id": habit_id})
         return None if row is None else habit_of(row)
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of an owner's habits."""
-        return self._page(select(habits).where(habits.c.owner == owner), after, limit)
-
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of all habits."""
-        return self._page(select(habits), after, limit)
-
-    def _page(self, statement: Select[Any], after: UUID | None, limit: int) -> list[Habit]:
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+        """Return a page of an owner's habits, or of all."""
+        statement = select(habits)
+        if owner is not None:
+            statement = statement.where(habits.c.owner == owner)
         if after is not None:
             statement = statement.where(habits.c.id > after)
         rows = self._link.select_records(statement.order_by(habits.c.id).limit(limit))
         return [habit_of(row) for row in rows]
-
-    def owner_of(self, habit_id: UUID) -> str | None:
-        """Return the owner of a habit."""
-        row = self._link.row(self._OWNER_OF, {"id": habit_id})
-        return None if row is None else row[0]
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds, those of a table together."""
@@ -198,16 +183,18 @@ class Habits:
         row = self._link.record(self._FACT, {"id": fact_id})
         return None if row is None else StoredFact(fact_of(row), voided=False)
 
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
-        """Return a day's live check-ins."""
-        rows = self._link.records(self._ON_DAY, {"habit_id": habit_id, "day": day})
-        return [check_in_of(row) for row in rows]
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        statement = self._LIVE if since is None else self._LIVE_SINCE
-        rows = self._link.records(statement, {"habit_id": habit_id, "since": since})
-        return [check_in_of(row) for row in rows]
+        if until is None:
+            statement = self._LIVE if since is None else self._LIVE_SINCE
+        elif since is None:
+            statement = self._LIVE_UNTIL
+        else:
+            statement = self._ON_DAY if since == until else self._LIVE_BETWEEN
+        values = {"habit_id": habit_id, "since": since, "until": until}
+        return [check_in_of(row) for row in self._link.records(statement, values)]
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""

@@ -66,7 +66,6 @@ class CheckInStoreCases(Contract):
 
         assert read(store, lambda s: s.port(HABITS).fact(ONE.id)) == StoredFact(ONE, voided=True)
         assert read(store, lambda s: s.port(HABITS).fact(TWO.id)) == StoredFact(TWO, voided=False)
-        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == [TWO]
         assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == [TWO]
         both = {ONE.id, TWO.id}
         assert read(store, lambda s: s.port(HABITS).known([*both, NO_ID])) == both
@@ -131,10 +130,13 @@ class CheckInStoreCases(Contract):
             return [fact.id.int for fact in read(store, query)]
 
         assert order(lambda stores: stores.port(HABITS).live(RUN.id)) == [2, 1, 5, 3, 4]
-        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY)) == [5, 3, 4]
-        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY - days(9))) == []
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id, TODAY, TODAY)) == [5, 3, 4]
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id, yesterday, TODAY))[:2] == [
+            2,
+            1,
+        ]
 
-    def test_check_ins_may_be_asked_for_from_a_day_on(self, store: Store) -> None:
+    def test_check_ins_may_be_asked_for_of_some_days(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
         check_in(store, *(a_check_in(n, day=TODAY - days(n)) for n in range(1, 7)))
         walks = (a_check_in(n, day=TODAY - days(n), habit_id=WALK.id) for n in (8, 9))
@@ -142,8 +144,10 @@ class CheckInStoreCases(Contract):
         void(store, 2)
         void(store, 5)
 
-        def live(stores: Stores) -> list[CheckIn]:
-            return stores.port(HABITS).live(RUN.id, TODAY - days(3))
+        def live(since: int | None, until: int | None) -> list[int]:
+            span = [None if ago is None else TODAY - days(ago) for ago in (since, until)]
+            found = read(store, lambda stores: stores.port(HABITS).live(RUN.id, *span))
+            return [fact.id.int for fact in found]
 
         def voided(stores: Stores) -> list[tuple[CheckIn, datetime]]:
             return stores.port(HABITS).voided(RUN.id, TODAY - days(4))
@@ -152,7 +156,11 @@ class CheckInStoreCases(Contract):
             recent = read(store, lambda stores: stores.port(HABITS).recent(days))
             return sorted(fact.id.int for fact in recent)
 
-        assert [fact.id.int for fact in read(store, live)] == [3, 1]
+        assert live(3, None) == [3, 1]
+        assert live(None, 4) == [6, 4]
+        assert live(6, 3) == [6, 4, 3]
+        assert live(4, 4) == [4]
+        assert live(5, 5) == live(9, 9) == live(0, 0) == live(1, 6) == []
         assert [fact.id.int for fact, _ in read(store, voided)] == [2]
         since = {RUN.id: TODAY - days(4), WALK.id: TODAY - days(8), NO_ID: None}
         assert recent(since) == [1, 3, 4, 8]

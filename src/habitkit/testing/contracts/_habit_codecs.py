@@ -100,7 +100,7 @@ class HabitCodecs(Contract):
         made = _habits()
         add_habits(store, *made)
 
-        assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 99)) == made
+        assert read(store, lambda s: s.port(HABITS).page(None, 99, owner="ada")) == made
         for habit in made:
             assert read(store, lambda s, sought=habit.id: s.port(HABITS).get(sought)) == habit  # type: ignore[misc]
 
@@ -138,7 +138,7 @@ class HabitCodecs(Contract):
         add_habits(store, RUN)
         check_in(store, *facts)
 
-        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == facts
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id, TODAY, TODAY)) == facts
         stored = read(store, lambda s: s.port(HABITS).live(RUN.id))
         assert [repr(float(fact.amount)) for fact in stored] == [repr(float(n)) for n in AMOUNTS]
 

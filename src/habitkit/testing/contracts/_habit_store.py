@@ -60,16 +60,15 @@ class HabitStoreCases(Contract):
 
         facts = [StoredFact(fact, voided=False) for fact in (a_check_in(1), SKIP)]
         assert read(store, found) == [*facts, None]
-        assert read(store, lambda stores: stores.port(HABITS).owner_of(RUN.id)) == "ada"
 
-    def test_habits_of_an_owner_are_ordered_by_id(self, store: Store) -> None:
+    def test_habits_of_an_owner_and_of_all_are_ordered_by_id(self, store: Store) -> None:
         made = [evolve(RUN, id=UUID(int=n << 64)) for n in (5, 1, 4, 2, 3)]
         bobs = evolve(RUN, id=UUID(int=6 << 64), owner="bob")
         add_habits(store, *made, bobs)
         ordered = sorted(made, key=lambda habit: habit.id)
 
         def page(after: UUID | None, limit: int) -> list[Habit]:
-            return read(store, lambda stores: stores.port(HABITS).of_owner("ada", after, limit))
+            return read(store, lambda stores: stores.port(HABITS).page(after, limit, owner="ada"))
 
         assert page(None, 10) == ordered
         assert page(None, 2) == ordered[:2]
@@ -77,6 +76,7 @@ class HabitStoreCases(Contract):
         assert page(UUID(int=(4 << 64) + 1), 9) == ordered[4:]
         of_all = read(store, lambda stores: stores.port(HABITS).page(ordered[3].id, 9))
         assert of_all == [ordered[4], bobs]
+        assert read(store, lambda s: s.port(HABITS).page(None, 9, owner="nobody")) == []
         assert read(store, lambda stores: stores.port(HABITS).page(None, 3)) == ordered[:3]
 
     def test_putting_a_habit_changes_its_title_its_tags_and_its_place(self, store: Store) -> None:
@@ -92,7 +92,7 @@ class HabitStoreCases(Contract):
             write(store, lambda stores, new=new: locked(stores).port(HABITS).put(new))  # type: ignore[misc]
 
             assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == new
-            assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 9)) == [new, WALK]
+            assert read(store, lambda s: s.port(HABITS).page(None, 9, owner="ada")) == [new, WALK]
 
     def test_the_words_of_an_owners_habits_are_erased_and_no_others(self, store: Store) -> None:
         bobs = evolve(RUN, id=UUID(int=5), owner="bob")
@@ -174,7 +174,7 @@ def _traces(stores: Stores) -> tuple[object, ...]:
     """Return all that ``_write_everywhere`` may have changed."""
     habits = stores.port(HABITS)
     return (
-        habits.of_owner("ada", None, 9),
+        habits.page(None, 9, owner="ada"),
         [fact for fact in habits.live(RUN.id) if fact.id.int != 1],
         [fact.id for fact, _ in habits.voided(RUN.id)],
         habits.facts("ada"),
