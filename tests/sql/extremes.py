@@ -24,6 +24,7 @@ from habitkit.habits.domain.facts import (
     ZoneChanged,
 )
 from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.stored import DueHabit, VoidedCheckIn
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import (
@@ -205,11 +206,11 @@ def written() -> dict[str, Any]:
         "habits": sorted(habits(), key=lambda habit: habit.id),
         "live": [fact for fact in facts if fact not in voided],
         "since": [fact for fact in facts if fact not in voided and fact.day >= DAYS[1]],
-        "voided": list(zip(voided, INSTANTS, strict=False)),
+        "voided": [VoidedCheckIn(*each) for each in zip(voided, INSTANTS, strict=False)],
         "facts": other_facts(),
         "notes": sorted(f.note for f in facts if f.note is not None and f not in voided),
         "snapshots": snapshots(),
-        "due": [("ada", snapshots()[1].habit_id), ("ada", snapshots()[0].habit_id)],
+        "due": [DueHabit("ada", snapshots()[n].habit_id) for n in (1, 0)],
     }
 
 
@@ -239,14 +240,14 @@ def read_ports(stores: Stores) -> dict[str, Any]:
         "since": stores.port(HABITS).live(LARGEST_ID, DAYS[1]),
         "voided": sorted(voided, key=by_id),
         "facts": sorted(stores.port(HABITS).facts("ada"), key=lambda fact: fact.id),
-        "notes": sorted(note for _, note in stores.port(HABITS).notes("ada")),
+        "notes": sorted(note.text for note in stores.port(HABITS).notes("ada")),
         "snapshots": [stores.port(STREAKS).get(snapshot.habit_id) for snapshot in snapshots()],
         "due": stores.port(STREAKS).to_sweep(LAST, 100),
     }
 
 
-def by_id(voided: tuple[CheckIn, datetime]) -> UUID:
-    return voided[0].id
+def by_id(voided: VoidedCheckIn) -> UUID:
+    return voided.check_in.id
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.habits.domain.facts import CheckInVoid
+from habitkit.habits.domain.stored import Note
 from habitkit.habits.store import HABITS
 from tests.stores.breaking import breaker
 
@@ -40,7 +41,7 @@ def voids_again(_, stores):
 @noticed_by("test_a_check_in_is_voided_once")
 def never_forgives(_, stores):
     habits, live = stores.port(HABITS), stores.port(HABITS).live
-    habits.live = lambda *args: [*live(*args), *(fact for fact, _ in habits.voided(*args))]
+    habits.live = lambda *args: [*live(*args), *(it.check_in for it in habits.voided(*args))]
 
 
 @noticed_by("test_a_void_may_come_before_what_it_takes_back")
@@ -56,14 +57,18 @@ def ignores_early_voids(_, stores):
 def loses_when_it_was_voided(_, stores):
     habits = stores.port(HABITS)
     voided = habits.voided
-    habits.voided = lambda *args: [(fact, fact.received_at) for fact, _ in voided(*args)]
+    habits.voided = lambda *args: [
+        evolve(it, voided_at=it.check_in.received_at) for it in voided(*args)
+    ]
 
 
 @noticed_by("test_the_notes_of_an_owner_are_those_of_check_ins_that_are_not_voided")
 def shows_voided_notes(_, stores):
     habits = stores.port(HABITS)
     habits.notes = lambda owner: [
-        (it.habit_id, it.note) for it in habits._facts if it.owner == owner and it.note is not None
+        Note(it.habit_id, it.note)
+        for it in habits._facts
+        if it.owner == owner and it.note is not None
     ]
 
 
@@ -71,7 +76,7 @@ def shows_voided_notes(_, stores):
 def takes_empty_notes_for_none(_, stores):
     habits = stores.port(HABITS)
     notes = habits.notes
-    habits.notes = lambda owner: [(habit, note) for habit, note in notes(owner) if note]
+    habits.notes = lambda owner: [note for note in notes(owner) if note.text]
 
 
 @noticed_by("test_check_ins_come_in_the_order_of_day_instant_and_id")

@@ -174,7 +174,9 @@ def shows_snapshots_of_others(_, stores):
 def sweeps_in_any_order(_, stores):
     streaks = stores.port(STREAKS)
     to_sweep = streaks.to_sweep
-    streaks.to_sweep = lambda now, limit: sorted(to_sweep(now, 10**6))[:limit]
+    streaks.to_sweep = lambda now, limit: sorted(
+        to_sweep(now, 10**6), key=lambda due: (due.owner, due.habit_id)
+    )[:limit]
 
 
 @noticed_by("test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum
+    from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum, UnsealedAccount
     from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
 
 __all__ = [
@@ -216,8 +216,8 @@ class AuditStore(Protocol):
         """Note that accounts have entries that no block covers; noting it twice is fine."""
         ...
 
-    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
-        """Return up to ``limit`` accounts so noted, by their id, with their owners."""
+    def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
+        """Return up to ``limit`` accounts so noted, by their id."""
         ...
 
     def digest(self, digests: Sequence[Digest]) -> None:

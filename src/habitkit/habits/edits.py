@@ -56,8 +56,9 @@ def edit(
         rules.amount(amount)
     if note is not False:
         rules.note(note)
-    old, voided = lock_fact(tx, fact_id)
-    if voided or not isinstance(old, CheckIn):
+    found = lock_fact(tx, fact_id)
+    old = found.fact
+    if found.voided or not isinstance(old, CheckIn):
         raise NotFound("check-in", fact_id)
     owner, habit = old.owner, get(tx, old.habit_id)
     new = evolve(

@@ -11,8 +11,8 @@ from habitkit.habits.store import HABITS, STREAKS
 from habitkit.maintenance import sweep_items
 
 if TYPE_CHECKING:
-    from uuid import UUID
 
+    from habitkit.habits.domain.stored import DueHabit
     from habitkit.journal.domain.model import Swept
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
@@ -23,16 +23,16 @@ __all__ = ["sweep_habits"]
 
 def sweep_habits(_: KitSettings, limit: int) -> Steps[Swept]:
     """Emit what time has changed in habits, up to a limit of habits: a part of the sweep."""
-    return sweep_items(_due, _sweep_habit, lambda due: str(due[1]), limit)
+    return sweep_items(_due, _sweep_habit, lambda due: str(due.habit_id), limit)
 
 
-def _due(tx: Transaction, limit: int) -> list[tuple[str, UUID]]:
+def _due(tx: Transaction, limit: int) -> list[DueHabit]:
     return tx.port(STREAKS).to_sweep(tx.now, limit)
 
 
-def _sweep_habit(tx: Transaction, due: tuple[str, UUID]) -> int:
+def _sweep_habit(tx: Transaction, due: DueHabit) -> int:
     """Emit what time has changed in a habit; whoever came first may have emitted it."""
-    owner, habit_id = due
+    owner, habit_id = due.owner, due.habit_id
     tx.lock(owner)
     habit, snapshot = tx.port(HABITS).get(habit_id), tx.port(STREAKS).get(habit_id)
     if habit is None or snapshot is None:

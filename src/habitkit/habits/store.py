@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Fact, OtherFact
     from habitkit.habits.domain.model import Habit
-    from habitkit.habits.domain.stored import StoredFact
+    from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
     from habitkit.habits.domain.streaks import Snapshot
 
 __all__ = ["HABITS", "STREAKS", "HabitStore", "StreakStore"]
@@ -70,8 +70,8 @@ class HabitStore(Protocol):
         """
         ...
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
-        """Return the notes of an owner's check-ins that are not voided, each with its habit."""
+    def notes(self, owner: str) -> list[Note]:
+        """Return the notes of an owner's check-ins that are not voided, in any order."""
         ...
 
     def fact(self, fact_id: UUID) -> StoredFact | None:
@@ -97,8 +97,8 @@ class HabitStore(Protocol):
         """Return what ``live`` does of many habits, each since its day, in any order."""
         ...
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
-        """Return a habit's voided check-ins, each with when its void was received.
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
+        """Return a habit's voided check-ins, in any order.
 
         Args:
             habit_id: The habit.
@@ -131,8 +131,8 @@ class StreakStore(Protocol):
         """Return the snapshots of an owner's habits, in any order."""
         ...
 
-    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
-        """Return owners and habits whose ``sweep_at`` has come, the earliest first."""
+    def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
+        """Return up to ``limit`` habits whose ``sweep_at`` has come, the earliest first."""
         ...
 
     def put(self, snapshot: Snapshot) -> None:

@@ -45,7 +45,8 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     Raises:
         NotFound: If there is no such fact.
     """
-    fact, voided = lock_fact(tx, fact_id)
+    found = lock_fact(tx, fact_id)
+    fact, voided = found.fact, found.voided
     if not isinstance(fact, CheckIn):
         return undo_other(tx, fact)
     owner, habit = fact.owner, get(tx, fact.habit_id)

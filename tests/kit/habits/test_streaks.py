@@ -37,7 +37,7 @@ class TestUndo:
         assert kit.streaks.rebuild(run.id).repaired == ()
         stored = read(store, lambda stores: stores.port(HABITS).fact(done.id))
         assert stored is not None
-        assert stored[1]
+        assert stored.voided
 
     def test_undoing_twice_changes_nothing_more(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from habitkit.coins.audit.domain.model import Block, LedgerLine, Sum
+from habitkit.coins.audit.domain.model import Block, LedgerLine, Sum, UnsealedAccount
 from habitkit.coins.domain.model import Account, Entry, Hold, Settled, Transfer
 from habitkit.errors import IntegrityError
 
@@ -293,13 +293,13 @@ class Audit(Port):
         for account_id in account_ids:
             self.execute("INSERT OR IGNORE INTO unsealed VALUES (?)", (str(account_id),))
 
-    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+    def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
         rows = self.execute(
             "SELECT account_id, owner FROM unsealed JOIN accounts ON id = account_id"
             " WHERE account_id > ? ORDER BY account_id LIMIT ?",
             (str(after or ""), limit),
         )
-        return [(UUID(account_id), owner) for account_id, owner in rows]
+        return [UnsealedAccount(owner, UUID(account_id)) for account_id, owner in rows]
 
     def digest(self, digests: Sequence[Digest]) -> None:
         for each in digests:

@@ -13,7 +13,7 @@ from habitkit.habits.domain import facts as kinds
 from habitkit.habits.domain.checkpoint_text import from_text, to_text
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import Habit
-from habitkit.habits.domain.stored import StoredFact
+from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
 from habitkit.habits.domain.streaks import Snapshot
 
 from ._facts import Port, added_once, facts, instant_or_none, json_list, text, text_or_null
@@ -81,10 +81,10 @@ class Habits(Port):
         )
         return [facts.loads(fact, KINDS[kind]) for kind, fact in rows]
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+    def notes(self, owner: str) -> list[Note]:
         rows = self.execute("SELECT fact FROM live WHERE owner = ?", (owner,))
         check_ins = [facts.loads(fact, CheckIn) for (fact,) in rows]
-        return [(fact.habit_id, fact.note) for fact in check_ins if fact.note is not None]
+        return [Note(fact.habit_id, fact.note) for fact in check_ins if fact.note is not None]
 
     def fact(self, fact_id: UUID) -> StoredFact | None:
         row = self.execute(
@@ -129,13 +129,16 @@ class Habits(Port):
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
         rows = self.execute(
             "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id"
             " WHERE habit_id = ? AND day >= ?",
             (str(habit_id), str(since or date.min)),
         )
-        return [(facts.loads(fact, CheckIn), datetime.fromisoformat(at)) for fact, at in rows]
+        return [
+            VoidedCheckIn(facts.loads(fact, CheckIn), datetime.fromisoformat(at))
+            for fact, at in rows
+        ]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         rows = self.execute(
@@ -174,13 +177,13 @@ class Streaks(Port):
             map(_snapshot, self.execute("SELECT * FROM snapshots WHERE owner = ?", (owner,)))
         )
 
-    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+    def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
         rows = self.execute(
             "SELECT owner, habit_id FROM snapshots WHERE sweep_at <= ?"
             " ORDER BY sweep_at, habit_id LIMIT ?",
             (text(now), limit),
         )
-        return [(owner, UUID(habit_id)) for owner, habit_id in rows]
+        return [DueHabit(owner, UUID(habit_id)) for owner, habit_id in rows]
 
     def put(self, snapshot: Snapshot) -> None:
         written = self.execute(

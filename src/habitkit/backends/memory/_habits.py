@@ -10,7 +10,7 @@ from attrs import evolve
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
-from habitkit.habits.domain.stored import StoredFact
+from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,10 +107,10 @@ class Habits:
             return facts
         return [fact for fact in facts if getattr(fact, "habit_id", None) in {habit_id, None}]
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+    def notes(self, owner: str) -> list[Note]:
         """Return the notes of an owner's live check-ins."""
         return [
-            (fact.habit_id, fact.note)
+            Note(fact.habit_id, fact.note)
             for fact in self._facts
             if fact.owner == owner and fact.note is not None and fact.id not in self._voids
         ]
@@ -144,14 +144,14 @@ class Habits:
         """Return the live check-ins of many habits."""
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
         """Return a habit's voided check-ins."""
         voided = [
-            (self._facts.rows[void.fact_id], void.received_at)
+            VoidedCheckIn(self._facts.rows[void.fact_id], void.received_at)
             for void in self._voids_of.get(habit_id, ())
             if void.fact_id in self._facts
         ]
-        return [(fact, at) for fact, at in voided if since is None or fact.day >= since]
+        return [it for it in voided if since is None or it.check_in.day >= since]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
@@ -188,11 +188,11 @@ class Streaks:
         """Return an owner's snapshots."""
         return [row for row in self._rows if row.owner == owner]
 
-    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+    def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
         """Return what the sweep has to visit."""
         due = [(row.sweep_at, row) for row in self._rows if row.sweep_at and row.sweep_at <= now]
         due.sort(key=lambda pair: (pair[0], pair[1].habit_id))
-        return [(row.owner, row.habit_id) for _, row in due[:limit]]
+        return [DueHabit(row.owner, row.habit_id) for _, row in due[:limit]]
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""

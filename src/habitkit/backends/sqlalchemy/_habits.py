@@ -20,11 +20,11 @@ from habitkit.backends.sqlalchemy._rowsets import among, ids_parameter
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
-from habitkit.habits.domain.stored import StoredFact
+from habitkit.habits.domain.stored import Note, StoredFact, VoidedCheckIn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
     from uuid import UUID
 
     from sqlalchemy import ColumnElement, Select
@@ -170,10 +170,10 @@ class Habits:
             rows = self._link.records(self._FACTS, {"owner": owner, "habit_id": habit_id})
         return [fact_of(row) for row in rows]
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+    def notes(self, owner: str) -> list[Note]:
         """Return the notes of an owner's live check-ins."""
         rows = self._link.rows(self._NOTES, {"owner": owner})
-        return [(habit_id, note) for habit_id, note in rows]
+        return [Note(habit_id, note) for habit_id, note in rows]
 
     def fact(self, fact_id: UUID) -> StoredFact | None:
         """Return a fact by its id; most of those asked for are check-ins."""
@@ -210,11 +210,11 @@ class Habits:
             check_ins_found += [check_in_of(row) for row in self._link.select_records(statement)]
         return check_ins_found
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
         """Return a habit's voided check-ins."""
         statement = self._VOIDED if since is None else self._VOIDED_SINCE
         rows = self._link.records(statement, {"habit_id": habit_id, "since": since})
-        return [(check_in_of(row), row["voided_at"]) for row in rows]
+        return [VoidedCheckIn(check_in_of(row), row["voided_at"]) for row in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""

@@ -1,13 +1,17 @@
-"""What a store returns of facts about habits."""
+"""What a store returns of habits and of the facts about them."""
 
-from typing import NamedTuple
+from datetime import datetime
+from uuid import UUID
 
-from habitkit.habits.domain.facts import Fact
+from attrs import frozen
 
-__all__ = ["StoredFact"]
+from habitkit.habits.domain.facts import CheckIn, Fact
+
+__all__ = ["DueHabit", "Note", "StoredFact", "VoidedCheckIn"]
 
 
-class StoredFact(NamedTuple):
+@frozen
+class StoredFact:
     """A fact that was found by its id.
 
     Attributes:
@@ -18,3 +22,42 @@ class StoredFact(NamedTuple):
 
     fact: Fact
     voided: bool
+
+
+@frozen
+class VoidedCheckIn:
+    """A check-in that was taken back.
+
+    Attributes:
+        check_in: The check-in.
+        voided_at: When its void was received, in UTC.
+    """
+
+    check_in: CheckIn
+    voided_at: datetime
+
+
+@frozen
+class Note:
+    """The note of a check-in.
+
+    Attributes:
+        habit_id: The habit.
+        text: What the owner wrote.
+    """
+
+    habit_id: UUID
+    text: str
+
+
+@frozen
+class DueHabit:
+    """A habit that the sweep has to visit.
+
+    Attributes:
+        owner: Whose habit.
+        habit_id: The habit.
+    """
+
+    owner: str
+    habit_id: UUID

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
-from habitkit.habits.domain.stored import StoredFact
+from habitkit.habits.domain.stored import StoredFact, VoidedCheckIn
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -79,7 +79,8 @@ class CheckInStoreCases(Contract):
 
         assert read(store, lambda s: s.port(HABITS).fact(ONE.id)) == StoredFact(ONE, voided=True)
         assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []
-        assert read(store, lambda stores: stores.port(HABITS).voided(RUN.id)) == [(ONE, NOW)]
+        voided = read(store, lambda stores: stores.port(HABITS).voided(RUN.id))
+        assert voided == [VoidedCheckIn(ONE, NOW)]
 
     def test_voided_check_ins_come_with_the_instant_of_their_void(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
@@ -90,7 +91,7 @@ class CheckInStoreCases(Contract):
 
         def voided(habit_id: UUID) -> list[tuple[int, datetime]]:
             voided = read(store, lambda stores: stores.port(HABITS).voided(habit_id))
-            return sorted((fact.id.int, at) for fact, at in voided)
+            return sorted((it.check_in.id.int, it.voided_at) for it in voided)
 
         assert voided(RUN.id) == [(1, NOW + timedelta(microseconds=1)), (3, NOW + days(9))]
         assert voided(WALK.id) == [(4, NOW)]
@@ -107,7 +108,8 @@ class CheckInStoreCases(Contract):
         void(store, 4)
 
         def notes(owner: str) -> list[tuple[UUID, str]]:
-            return sorted(read(store, lambda stores: stores.port(HABITS).notes(owner)))
+            found = read(store, lambda stores: stores.port(HABITS).notes(owner))
+            return sorted((note.habit_id, note.text) for note in found)
 
         assert notes("ada") == sorted([(RUN.id, "n1"), (RUN.id, ""), (WALK.id, "it's 5 km\n")])
         assert notes("Ada") == [(others_habit.id, "n6")]
@@ -149,7 +151,7 @@ class CheckInStoreCases(Contract):
             found = read(store, lambda stores: stores.port(HABITS).live(RUN.id, *span))
             return [fact.id.int for fact in found]
 
-        def voided(stores: Stores) -> list[tuple[CheckIn, datetime]]:
+        def voided(stores: Stores) -> list[VoidedCheckIn]:
             return stores.port(HABITS).voided(RUN.id, TODAY - days(4))
 
         def recent(days: dict[UUID, date | None]) -> list[int]:
@@ -161,7 +163,7 @@ class CheckInStoreCases(Contract):
         assert live(6, 3) == [6, 4, 3]
         assert live(4, 4) == [4]
         assert live(5, 5) == live(9, 9) == live(0, 0) == live(1, 6) == []
-        assert [fact.id.int for fact, _ in read(store, voided)] == [2]
+        assert [it.check_in.id.int for it in read(store, voided)] == [2]
         since = {RUN.id: TODAY - days(4), WALK.id: TODAY - days(8), NO_ID: None}
         assert recent(since) == [1, 3, 4, 8]
         assert recent({RUN.id: None, WALK.id: TODAY}) == [1, 3, 4, 6]

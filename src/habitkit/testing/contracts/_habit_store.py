@@ -11,7 +11,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.facts import CheckInVoid, Skip
-from habitkit.habits.domain.stored import StoredFact
+from habitkit.habits.domain.stored import Note, StoredFact
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -110,7 +110,7 @@ class HabitStoreCases(Contract):
         kept = [a_check_in(n, note=None) for n in (1, 2)]
         assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == kept
         assert read(store, lambda s: s.port(HABITS).get(bobs.id)) == bobs
-        assert read(store, lambda s: s.port(HABITS).notes("bob")) == [(bobs.id, "n3")]
+        assert read(store, lambda s: s.port(HABITS).notes("bob")) == [Note(bobs.id, "n3")]
 
 
 class HabitTransactionCases(Contract):
@@ -176,7 +176,7 @@ def _traces(stores: Stores) -> tuple[object, ...]:
     return (
         habits.page(None, 9, owner="ada"),
         [fact for fact in habits.live(RUN.id) if fact.id.int != 1],
-        [fact.id for fact, _ in habits.voided(RUN.id)],
+        [it.check_in.id for it in habits.voided(RUN.id)],
         habits.facts("ada"),
         habits.known([UUID(int=2), UUID(int=3)]),
         stores.port(STREAKS).get(RUN.id),
