@@ -11,7 +11,6 @@ from habitkit.habits.store import HABITS, STREAKS
 from habitkit.maintenance import sweep_items
 
 if TYPE_CHECKING:
-
     from habitkit.habits.domain.stored import DueHabit
     from habitkit.journal.domain.model import Swept
     from habitkit.options import KitSettings

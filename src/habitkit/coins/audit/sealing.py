@@ -55,7 +55,7 @@ def seal_entries(_: KitSettings, limit: int) -> Steps[Swept]:
 
 
 def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[UnsealedAccount]:
-    return tx.port(AUDIT).to_seal(after, limit)
+    return tx.port(AUDIT).to_seal(after, limit) if tx.supports(AUDIT) else []
 
 
 def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
