@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from habitkit import Schedule
-from habitkit.habits.create import create
+from habitkit.habits.creation import create
 from habitkit.habits.domain.model import CheckIn
 from habitkit.habits.domain.streaks import Snapshot
 from habitkit.habits.service import check_in

@@ -1,6 +1,6 @@
-"""A day of one owner in the terminal: how each habit stands, and how its year was.
+"""The habits of one owner in the terminal: their state today, and a map of the year.
 
-    python examples/dashboard.py                          a sample of habits, kept nowhere
+    python examples/dashboard.py                          a sample of habits, not stored
     python examples/dashboard.py habits.db --owner ada    the habits of ada in a SQLite file
 
 It needs habitkit and rich: pip install 'habitkit[rich]'
@@ -92,7 +92,7 @@ def show_file(file: Path, owner: str, clock: Clock) -> None:
 
 
 def show_day(kit: HabitKit, owner: str, now: datetime) -> None:
-    """Print how each habit stands, then a map of the year of each."""
+    """Print the state of each habit, then a map of the year of each."""
     states = kit.streaks.today(owner)
     if not states:
         out.print(f"{_printable(owner)} has no habits here.")
@@ -140,7 +140,7 @@ def _bar(strength: float) -> Text:
 
 
 def _year(kit: HabitKit, habit: Habit, state: HabitState) -> Text:
-    """Draw a habit's last 53 weeks: each day bears the mark of the slot that it lies in."""
+    """Draw a habit's last 53 weeks: each day has the mark of its slot."""
     slots = kit.streaks.history(habit.id, first_day(state.today), state.today)
     runs = kit.streaks.runs(habit.id, best=BEST_RUNS)
     drawing = grid(_cells(slots), state.today, _printable(habit.title))
@@ -219,7 +219,7 @@ def _create(kit: HabitKit, owner: str) -> list[Habit]:
 
 
 def _days(percent: int) -> list[date]:
-    """Return so many of the days until yesterday, none of the vacation; they only look drawn."""
+    """Return that percentage of the days until yesterday without the vacation, always the same."""
     first = SAMPLE_BEGAN.date()
     days = [first + timedelta(days=day) for day in range((SAMPLE_NOW.date() - first).days)]
     start, end = VACATION
@@ -253,7 +253,7 @@ def _file(text: str) -> Path:
 
 
 def _printable(text: str) -> str:
-    """Keep what somebody wrote from steering the terminal."""
+    """Replace characters that would control the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

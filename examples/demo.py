@@ -1,9 +1,9 @@
-"""See habitkit work: take over the history of another tracker, check in, earn, spend, undo.
+"""A tour of habitkit: import the history of another tracker, check in, earn, spend, undo.
 
     python examples/demo.py                          the sample export, ./habitkit-demo.db
     python examples/demo.py export.zip --db me.db    your own export of Loop Habit Tracker
 
-Everything is kept in one SQLite file; no server is needed. Running it again doubles nothing. It
+Everything is stored in one SQLite file; no server is needed. Running it again adds nothing. It
 needs habitkit and rich: pip install 'habitkit[rich]'
 """
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     is_new = not options.db.exists()
     try:
-        # The export is read before the database is opened, so a broken one leaves nothing behind.
+        # The export is read before the database is opened, so a broken one writes nothing.
         export = loop_csv.read(options.export)
         clock, why = _clock(options, export)
         with HabitKit.open(_url(options.db), clock=clock) as kit:
@@ -66,12 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         err.print("\nStopped. What was done is kept; run it again to go on.")
         return EXIT_INTERRUPTED
     out.print(f"\nAll of it is in {options.db.resolve()}", soft_wrap=True)
-    out.print("Run the demo again: it will find everything and double nothing.")
+    out.print("Run the demo again: it will find everything and add nothing twice.")
     return 0
 
 
 def _url(file: Path) -> str:
-    """Name a file, in whose name a ? or a % means itself."""
+    """Return the URL of a file, whose name may contain ? and %."""
     return URL.create("sqlite", database=str(file.absolute())).render_as_string()
 
 
@@ -84,7 +84,7 @@ def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: st
     today = kit.streaks.state(habits[0].id).today
     out.print(f"Today is {today:%A}, {today.day} {today:%B %Y}{why}.")
 
-    _title("2. How the habits stand")
+    _title("2. The state of the habits")
     show_streaks(kit, habits)
 
     _title("3. The year")
@@ -150,45 +150,45 @@ def live_a_day(kit: HabitKit, habit: Habit, today: date) -> None:
     """Use the kit as an app would, on the habit given.
 
     Each request has a key that names the day, as an app's would name an order or a tap on a
-    button. So a second demo on the same day asks for the same things, and nothing happens twice.
+    button. So a second demo on the same day repeats its requests, and nothing happens twice.
     """
     key = f"demo:{today}:{habit.id}"
     purse = Purse(kit)
     before = kit.coins.statement(OWNER, limit=1)
 
     kit.coins.award(OWNER, 40, memo="for a visit", idempotency_key=f"{key}:visit")
-    purse.tell("40 coins for a visit")
+    purse.report("40 coins for a visit")
 
     done = kit.habits.check_in(habit.id, idempotency_key=f"{key}:check-in")
-    purse.tell(f"check in: {habit.title}, streak {done.streak.slots}")
+    purse.report(f"check in: {habit.title}, streak {done.streak.slots}")
 
     kit.coins.spend(OWNER, 25, memo="a coffee", idempotency_key=f"{key}:coffee")
-    purse.tell("buy a coffee for 25")
+    purse.report("buy a coffee for 25")
 
     price = purse.coins + 475
     try:
         kit.coins.spend(OWNER, price, memo="a bicycle", idempotency_key=f"{key}:bicycle")
     except InsufficientFunds as refused:
-        purse.tell(f"try to buy a bicycle for {price}", "refused")
+        purse.report(f"try to buy a bicycle for {price}", "refused")
         out.print(_indented(f"InsufficientFunds: {refused}"), style="red")
 
     undone = kit.habits.undo(done.id)
-    purse.tell(f"undo the check-in, streak {undone.streak.slots}")
+    purse.report(f"undo the check-in, streak {undone.streak.slots}")
 
     if kit.coins.statement(OWNER, limit=1) == before:
-        out.print("\nAll of this was asked for before, with the same keys: nothing happened twice.")
+        out.print("\nThese requests were made before, with the same keys: nothing happened twice.")
 
 
 class Purse:
-    """Tells after each step what it moved, and what the wallet holds."""
+    """Prints after each step what it moved, and the balance of the wallet."""
 
     def __init__(self, kit: HabitKit) -> None:
-        """Look into the wallet."""
+        """Read the balance."""
         self.kit = kit
         self.coins = kit.coins.balance(OWNER).posted
 
-    def tell(self, step: str, outcome: str = "") -> None:
-        """Look again and print the difference."""
+    def report(self, step: str, outcome: str = "") -> None:
+        """Read the balance again and print the difference."""
         before, self.coins = self.coins, self.kit.coins.balance(OWNER).posted
         moved = f"{self.coins - before:+d}" if self.coins != before else "as before"
         out.print(f"  {step:<46.46} {outcome or moved:>10}   {self.coins:>4} coins")
@@ -252,12 +252,12 @@ def _zone(name: str) -> str:
 
 
 def _clock(options: argparse.Namespace, export: LoopExport) -> tuple[Clock, str]:
-    """Return the machine's clock, or one that stands on another day and why it does."""
+    """Return the machine's clock, or a fake clock on another day and the reason."""
     today, why = options.today, ", because you say so"
     if today is None and options.export.resolve() == SAMPLE.resolve():
-        # Seen from the day after its end, the sample's year is full and its streaks are alive.
+        # On the day after its end, the sample has a full year and current streaks.
         today = max(entry.day for habit in export.habits for entry in habit.entries)
-        today, why = today + timedelta(days=1), ": the demo's clock stands where the sample ends"
+        today, why = today + timedelta(days=1), ": the day after the end of the sample"
     if today is None:
         return SystemClock(), ""
     return FakeClock(datetime.combine(today, time(12), ZoneInfo(options.tz or "UTC"))), why
@@ -272,7 +272,7 @@ def _indented(text: str) -> Padding:
 
 
 def _printable(text: str) -> str:
-    """Keep what an export says from steering the terminal."""
+    """Replace characters that would control the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

@@ -1,4 +1,4 @@
-"""The shortest program that keeps a habit; once a day or twice a day is all the same to it."""
+"""The shortest program that keeps a habit; a second run on the same day changes nothing."""
 
 from habitkit import HabitKit, Schedule
 
@@ -6,7 +6,7 @@ with HabitKit.open("sqlite:///habits.db") as kit:
     habits = {habit.title: habit for habit in kit.habits.list("ada")}
     run = habits.get("Run") or kit.habits.create("ada", "Run", Schedule.daily())
 
-    # The same key gives the same answer: today is checked in and paid for once.
+    # The same key gives the same result: today is checked in and paid once.
     today = kit.streaks.state(run.id).today
     done = kit.habits.check_in(run.id, idempotency_key=f"run {today}")
     print(f"{run.title} on {done.day}: a streak of {done.streak.slots}, {done.coins} coins earned")

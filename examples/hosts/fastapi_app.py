@@ -1,4 +1,4 @@
-"""An async host: one kit for the process, and each request sees its own user's habits only.
+"""An async host: one kit for the process, and each request reaches only its user's habits.
 
     uvicorn --app-dir examples/hosts fastapi_app:app
 
@@ -40,16 +40,16 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(title="Habits", lifespan=lifespan)
 
 
-# -- who asks ----------------------------------------------------------------------------------
+# -- the user ----------------------------------------------------------------------------------
 
 
 async def user(x_user: Annotated[str, Header()]) -> str:
-    """Return who asks. A header is no login: put yours here."""
+    """Return the user. A header is no login: put yours here."""
     return x_user
 
 
 async def owned_kit(request: Request, owner: Annotated[str, Depends(user)]) -> AsyncOwnedKit:
-    """Return the kit as the user may see it: what belongs to another is not found."""
+    """Return the kit limited to the user: what belongs to another is not found."""
     kit: AsyncHabitKit = request.app.state.kit
     return kit.owned_by(owner)
 
@@ -57,22 +57,22 @@ async def owned_kit(request: Request, owner: Annotated[str, Depends(user)]) -> A
 User = Annotated[str, Depends(user)]
 Kit = Annotated[AsyncOwnedKit, Depends(owned_kit)]
 
-# A client that heard no answer asks again with the same key; what was done is not done twice.
+# A client that got no reply repeats its request with the same key; nothing is done twice.
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
 
 
-# -- what is said ------------------------------------------------------------------------------
+# -- requests and responses --------------------------------------------------------------------
 
 
 class NewHabit(BaseModel):
-    """What a user says about a new habit."""
+    """The request for a new habit."""
 
     title: str
     tz: str | None = None
 
 
 class NewCheckIn(BaseModel):
-    """What a user may say about a check-in: by default it is for today."""
+    """The request for a check-in, by default for today."""
 
     day: date | None = None
     note: str | None = None
@@ -94,7 +94,7 @@ class StreakOut(BaseModel):
 
 
 class UndoneOut(BaseModel):
-    """What taking a check-in back did."""
+    """The result of taking a check-in back."""
 
     id: UUID
     day: date
@@ -103,12 +103,12 @@ class UndoneOut(BaseModel):
 
 
 class CheckedInOut(UndoneOut):
-    """What a check-in did."""
+    """The result of a check-in."""
 
     credit: str
 
 
-# -- what can be done --------------------------------------------------------------------------
+# -- routes ------------------------------------------------------------------------------------
 
 
 @app.post("/habits", status_code=201, response_model=HabitOut)
@@ -144,11 +144,11 @@ async def balance(kit: Kit, owner: User) -> dict[str, int]:
     return {"available": wallet.available}
 
 
-# -- what can go wrong -------------------------------------------------------------------------
+# -- errors ------------------------------------------------------------------------------------
 
 STATUS: dict[type[HabitKitError], int] = {
     NotFound: 404,
-    Refused: 409,  # a rule says no: too few coins, a day that has not begun
+    Refused: 409,  # a rule forbids it: too few coins, a day that has not begun
     InvalidInput: 422,
     IdempotencyKeyExpired: 409,  # the key is older than 30 days; nothing was done again
     IdempotencyConflict: 422,  # as draft-ietf-httpapi-idempotency-key-header has it
@@ -158,9 +158,9 @@ STATUS: dict[type[HabitKitError], int] = {
 
 @app.exception_handler(HabitKitError)
 async def say_no(_: Request, error: Exception) -> Response:
-    """Answer with the error's own message, which says what was given and what was expected.
+    """Return the error's message, which says what was given and what was expected.
 
-    What is not in the table is a fault of the program: it stays a 500 and gets into the log.
+    An error that is not in the table is a bug: it stays a 500 and is logged.
     """
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:

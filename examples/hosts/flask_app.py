@@ -3,7 +3,7 @@
     flask --app examples/hosts/flask_app run
 
 The host owns the engine, the session and the transaction. ``kit.on(session)`` works inside it and
-never commits, so an order and its payment are there together or not at all.
+never commits, so an order and its payment are committed together or not at all.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Order(Base):
 
 
 class Wish(Base):
-    """Something somebody could not afford at the time."""
+    """Something that a user could not afford."""
 
     __tablename__ = "wishes"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -52,7 +52,7 @@ class Wish(Base):
 
 
 class SoldOutError(Exception):
-    """Somebody else got the last one."""
+    """Another user got the last one."""
 
 
 JsonReply = tuple[Mapping[str, Any], int]
@@ -71,7 +71,7 @@ def create_app(engine: Engine | None = None) -> Flask:
     @app.post("/orders")
     def buy() -> JsonReply:
         owner, wanted = user(), request.get_json()["item"]
-        # The client names its order, so that it may ask again when it heard no answer.
+        # The client names its order, so that it may repeat the request if it got no reply.
         key = request.headers.get("Idempotency-Key", "")
         with Session(engine) as session, session.begin():
             coins = kit.on(session).owned_by(owner).coins
@@ -81,7 +81,7 @@ def create_app(engine: Engine | None = None) -> Flask:
             try:
                 paid = coins.spend(owner, item.price, memo=item.name, idempotency_key=key)
             except InsufficientFunds as error:
-                # Only the kit's savepoint was rolled back. The transaction goes on and commits.
+                # Only the kit's savepoint was rolled back. The transaction continues and commits.
                 session.add(Wish(owner=owner, item=item.name))
                 return problem("InsufficientFunds", f"{error}; it is on your wish list"), 409
             if session.get(Order, paid.id) is None:
@@ -119,7 +119,7 @@ def create_app(engine: Engine | None = None) -> Flask:
 
 
 def user() -> str:
-    """Return who asks. A header is no login: put yours here."""
+    """Return the user. A header is no login: put yours here."""
     return request.headers.get("X-User", "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from habitkit.clock import Clock, SystemClock
-from habitkit.coins.audit.domain.model import AuditReport, Finding, Head
+from habitkit.coins.auditing.domain.model import AuditReport, Finding, Head
 from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.coins.domain.model import Balance, Entry, Hold, Posting, Transfer
 from habitkit.errors import HabitKitError

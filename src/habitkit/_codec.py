@@ -20,7 +20,7 @@ from habitkit._text import storable
 from habitkit.clock import is_storable
 from habitkit.errors import InvalidEvent
 from habitkit.events import Event, Recorded
-from habitkit.module import own_events, vocabulary
+from habitkit.modules import own_events, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from typing import Protocol
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 __all__ = ["call_after_fork"]
 
@@ -13,16 +14,20 @@ class _AfterFork(Protocol):
     def after_fork(self) -> None: ...
 
 
-_to_call: WeakSet[_AfterFork] = WeakSet()
+_to_call: WeakValueDictionary[int, _AfterFork] = WeakValueDictionary()
+_numbers = count()
 
 
 def call_after_fork(it: _AfterFork) -> None:
-    """Have ``it.after_fork()`` called in each forked process, for as long as the object lives."""
-    _to_call.add(it)
+    """Have ``it.after_fork()`` called in each forked process, for as long as the object lives.
+
+    Objects are called in the order in which they came here.
+    """
+    _to_call[next(_numbers)] = it
 
 
 def _after_fork() -> None:
-    for it in list(_to_call):
+    for it in list(_to_call.values()):
         it.after_fork()
 
 

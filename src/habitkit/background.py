@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from habitkit.options import KitSettings
-    from habitkit.residents import Refreshed
+    from habitkit.residents import Refreshed, Residents
     from habitkit.runner import AsyncRunner, SyncRunner
 
 __all__ = ["AsyncBackground", "Background"]
@@ -28,8 +27,8 @@ _log = logging.getLogger("habitkit")
 class _Schedule:
     """When which resident is to be refreshed next."""
 
-    def __init__(self, settings: KitSettings) -> None:
-        self._residents = dict(settings.residents.all_refreshed(settings))
+    def __init__(self, residents: Residents) -> None:
+        self._residents = residents.to_refresh()
         self._elapsed = stopwatch()
         self._next = dict.fromkeys(self._residents, 0.0)
 
@@ -55,6 +54,7 @@ class Background:
     def __init__(self, runner: SyncRunner) -> None:
         """Keep the kit's runner; nothing starts yet."""
         self._runner = runner
+        self._residents = runner.settings.residents  # which a fork calls first
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -88,7 +88,7 @@ class Background:
 
     def _run(self) -> None:
         settings, stop = self._runner.settings, self._stop
-        schedule = _Schedule(settings)
+        schedule = _Schedule(self._residents)
         while not stop.wait(schedule.wait_seconds()):
             for name, resident in schedule.due():
                 try:
@@ -131,7 +131,7 @@ class AsyncBackground:
         import asyncio  # noqa: PLC0415
 
         settings = self._runner.settings
-        schedule = _Schedule(settings)
+        schedule = _Schedule(settings.residents)
         while (seconds := schedule.wait_seconds()) is not None:
             await asyncio.sleep(seconds)
             for name, resident in schedule.due():

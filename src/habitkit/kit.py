@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
-    from habitkit.options import KitOptions, KitSettings
+    from habitkit.modules import KitOptions
+    from habitkit.options import KitSettings
     from habitkit.store import AsyncStore, Store
     from habitkit.workflow import Steps
 
@@ -38,7 +39,7 @@ def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
     Returns:
         How many habits were rebuilt, and which were repaired.
     """
-    from habitkit.habits.rebuild import rebuild_all  # noqa: PLC0415 - only where it is used
+    from habitkit.habits.rebuilding import rebuild_all  # noqa: PLC0415 - only where it is used
 
     return rebuild_all(settings)
 

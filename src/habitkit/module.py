@@ -1,15 +1,12 @@
-"""What a module of habitkit says about itself, and the list of all of them.
+"""The description of a module of habitkit.
 
 A module is a folder with a ``module.py`` that holds its description, ``MODULE``. From the
 descriptions a kit collects the classes of events it knows, what a sweep does, what is exported and
-erased of an owner, and which settings it takes.
+erased of an owner, and which settings it takes. ``habitkit.modules`` is the list of all modules.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
@@ -23,11 +20,7 @@ if TYPE_CHECKING:
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["Module", "Sweeper", "all_modules", "own_events", "vocabulary"]
-
-_NAMES = ("journal", "habits", "coins")
-"""The modules, in the order in which a sweep visits them."""
-
+__all__ = ["Module", "Sweeper"]
 
 Sweeper: TypeAlias = "Callable[[KitSettings, int], Steps[Swept]]"
 """Does what the passing of time causes: ``(settings, limit) -> steps`` of bounded work."""
@@ -70,21 +63,3 @@ class Module:
     def supported_by(self, names: frozenset[str]) -> bool:
         """Tell whether a store that supports modules of these names supports this one."""
         return not self.ports or self.name in names
-
-
-@cache
-def all_modules() -> tuple[Module, ...]:
-    """Return the description of every module, in the order of the sweep."""
-    return tuple(import_module(f"habitkit.{name}.module").MODULE for name in _NAMES)
-
-
-@cache
-def vocabulary() -> Mapping[str, type[Event]]:
-    """Return the classes of events of habitkit's own, by name."""
-    return MappingProxyType({kind.__name__: kind for it in all_modules() for kind in it.events})
-
-
-@cache
-def own_events() -> frozenset[type[Event]]:
-    """Return the same classes."""
-    return frozenset(vocabulary().values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -13,7 +13,7 @@ from habitkit import ids
 from habitkit.clock import Clock, SystemClock
 from habitkit.errors import ConfigurationError, NotSupportedByStore
 from habitkit.events import Event, Recorded
-from habitkit.module import Module, all_modules, vocabulary
+from habitkit.modules import all_modules, vocabulary
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from habitkit.residents import Residents
 
@@ -22,31 +22,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.coins.settings import CoinSettings
-    from habitkit.habits.settings import HabitSettings
+    from habitkit.module import Module
+    from habitkit.modules import KitOptions
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["KitOptions", "KitSettings", "make_settings"]
+__all__ = ["KitSettings", "make_settings"]
 
 R = TypeVar("R")
-
-
-class KitOptions(TypedDict, total=False):
-    """The options of both kits; whatever is left out, or None, has its default.
-
-    Attributes:
-        clock: Gives the time; the machine's clock by default.
-        reactions: Who else reacts to what, after habitkit's own reactions, in this order.
-        subscribers: Who gets which events after the commit, by ``kit.relay``.
-        habits: How habits are computed.
-        coins: What facts entitle to, and the key of the audit.
-    """
-
-    clock: Clock | None
-    reactions: Iterable[Reaction]
-    subscribers: Iterable[Subscriber]
-    habits: HabitSettings | None
-    coins: CoinSettings | None
 
 
 _FRAME = ("clock", "reactions", "subscribers")
@@ -65,7 +47,6 @@ class KitSettings:
         own_events: The host's classes of events by name, as far as its reactions name them.
         of_modules: The settings of modules, by their class; one that is missing has its default.
         supported: The names of the modules and optional ports that the store supports.
-        residents: What lives as long as the kit.
     """
 
     clock: Clock = field(factory=SystemClock)
@@ -76,7 +57,6 @@ class KitSettings:
     own_events: Mapping[str, type[Event]] = field(factory=dict)
     of_modules: dict[type[Any], Any] = field(factory=dict, repr=False)
     supported: frozenset[str] = frozenset()
-    residents: Residents = field(factory=Residents, repr=False)
 
     def of(self, kind: type[R]) -> R:
         """Return the settings of a module by their class."""
@@ -89,6 +69,11 @@ class KitSettings:
     def modules(self) -> tuple[Module, ...]:
         """The modules that the store supports, in the order of the sweep."""
         return tuple(it for it in all_modules() if it.supported_by(self.supported))
+
+    @cached_property
+    def residents(self) -> Residents:
+        """What lives as long as the kit."""
+        return Residents(self)
 
     @cached_property
     def vocabulary(self) -> Mapping[str, type[Event]]:

@@ -1,4 +1,7 @@
-"""INDEX for authors of backends: every port, and the contract that proves an implementation.
+"""INDEX for authors of backends: the ports of every store, and the contracts that prove them.
+
+A module's ports and their keys are in the module, such as ``habitkit.coins.COINS``, and so is the
+port of what needs no store, such as ``habitkit.limits.port.LimitsBackend``.
 
 | port | what it is | contract in ``habitkit.testing.contracts`` |
 |---|---|---|
@@ -10,15 +13,8 @@
 | ``OutboxStore`` | deliveries that wait for the relay | ``StoreContract`` |
 | ``InboxStore`` | messages between owners | ``StoreContract`` |
 | ``IdempotencyStore`` | records of idempotency keys | ``StoreContract`` |
-| ``HabitStore`` | habits and their facts | ``HabitsContract`` |
-| ``StreakStore`` | streak snapshots | ``HabitsContract`` |
-| ``CoinStore`` | the coin ledger | ``CoinsContract`` |
-| ``HoldStore`` | holds on coins | ``CoinsContract`` |
-| ``LedgerStore`` | what export and erasure need of the ledger | ``CoinsContract`` |
-| ``AuditStore`` | optional: what audit and sealing need | ``CoinsContract`` |
 | ``HostTransactions`` | optional: the host's own transaction | ``HostTransactionsContract`` |
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
-| ``LimitsBackend`` | keeps the state of rate limits | none yet: one backend |
 | ``Clock`` | gives the time | none: one method |
 
 A store says in ``modules`` which modules it supports (``habits``, ``coins``) and which optional
@@ -34,8 +30,6 @@ What is not declared must not be there: the contracts test that too.
 """
 
 from habitkit.clock import Clock
-from habitkit.coins.store import AuditStore, CoinStore, HoldStore, LedgerStore
-from habitkit.habits.store import HabitStore, StreakStore
 from habitkit.journal.store import (
     EventStore,
     IdempotencyStore,
@@ -43,7 +37,6 @@ from habitkit.journal.store import (
     OutboxStore,
     OwnerStore,
 )
-from habitkit.limits.port import LimitsBackend
 from habitkit.store import (
     AsyncHostTransactions,
     AsyncStore,
@@ -55,20 +48,13 @@ from habitkit.store import (
 __all__ = [
     "AsyncHostTransactions",
     "AsyncStore",
-    "AuditStore",
     "Clock",
-    "CoinStore",
     "EventStore",
-    "HabitStore",
-    "HoldStore",
     "HostTransactions",
     "IdempotencyStore",
     "InboxStore",
-    "LedgerStore",
-    "LimitsBackend",
     "OutboxStore",
     "OwnerStore",
     "Store",
     "Stores",
-    "StreakStore",
 ]

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from habitkit.errors import InvalidEvent
 from habitkit.events import Event, Recorded, Retracted
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 from habitkit.workflow import is_coroutine_function
 
 if TYPE_CHECKING:
@@ -126,12 +126,18 @@ def _expect_own_name(kind: type[Event]) -> None:
 
 
 def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
-    """Return what a kit does by itself: what is done is rewarded, what is undone taken back."""
-    from habitkit.coins.settings import CoinSettings  # noqa: PLC0415 - only where there is a kit
+    """Return what a kit does by itself, in this order."""
+    found = [
+        _rewards(settings),  # what is done is rewarded, what is undone taken back
+    ]
+    return tuple(reaction for reaction in found if reaction is not None)
+
+
+def _rewards(settings: KitSettings) -> Reaction | None:
+    if "coins" not in settings.supported:
+        return None
+    from habitkit.coins.rewards import reconcile  # noqa: PLC0415 - only where there is a kit
+    from habitkit.coins.settings import CoinSettings  # noqa: PLC0415
 
     rewarded = settings.of(CoinSettings).economy.rewarded
-    if not rewarded or "coins" not in settings.supported:
-        return ()
-    from habitkit.coins.rewards import reconcile  # noqa: PLC0415
-
-    return (on(*rewarded, Retracted, reconcile),)
+    return on(*rewarded, Retracted, reconcile) if rewarded else None

@@ -17,8 +17,6 @@ from habitkit.journal.domain.model import Failure
 from habitkit.journal.domain.rules import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from habitkit.options import KitSettings
     from habitkit.workflow import Steps
 
@@ -73,30 +71,29 @@ class RefreshReport:
 
 
 class Residents:
-    """The residents of one kit, by name; those of modules are made when they are first needed."""
+    """The residents of one kit's modules; each is made when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: KitSettings) -> None:
         """Begin with none."""
+        self._settings = settings
         self._lock = threading.Lock()
         self._made: dict[str, Resident | None] = {}
         call_after_fork(self)
 
-    def of(self, name: str, settings: KitSettings) -> Resident | None:
+    def of(self, name: str) -> Resident | None:
         """Return the resident of a module, or None if it has none."""
         with suppress(KeyError):
             return self._made[name]
         with self._lock:
             if name not in self._made:
-                module = next(it for it in settings.modules if it.name == name)
-                self._made[name] = module.resident(settings)
+                module = next(it for it in self._settings.modules if it.name == name)
+                self._made[name] = module.resident(self._settings)
             return self._made[name]
 
-    def all_refreshed(self, settings: KitSettings) -> Iterator[tuple[str, Refreshed]]:
-        """Return those that have to be refreshed, by name."""
-        for module in settings.modules:
-            resident = self.of(module.name, settings)
-            if isinstance(resident, Refreshed):
-                yield module.name, resident
+    def to_refresh(self) -> dict[str, Refreshed]:
+        """Return those that have to be refreshed, by the name of their module."""
+        found = {module.name: self.of(module.name) for module in self._settings.modules}
+        return {name: it for name, it in found.items() if isinstance(it, Refreshed)}
 
     def close(self) -> None:
         """Close all of them."""
@@ -105,8 +102,11 @@ class Residents:
                 resident.close()
 
     def after_fork(self) -> None:
-        """Take a lock that no other thread holds."""
+        """Take a lock that no other thread holds, and tell the residents."""
         self._lock = threading.Lock()
+        for resident in self._made.values():
+            if resident is not None:
+                resident.after_fork()
 
 
 def refresh(settings: KitSettings) -> Steps[RefreshReport]:
@@ -121,7 +121,7 @@ def refresh(settings: KitSettings) -> Steps[RefreshReport]:
         What was refreshed, and what was not.
     """
     refreshed, failures = [], []
-    for name, resident in settings.residents.all_refreshed(settings):
+    for name, resident in settings.residents.to_refresh().items():
         try:
             yield from resident.refresh(settings)
         except Exception as error:  # noqa: BLE001 - one must not stop the others

@@ -12,8 +12,7 @@ import pytest
 from attrs import fields
 
 from habitkit import AsyncHabitKit, HabitKit, events, ports
-from habitkit.module import all_modules, vocabulary
-from habitkit.options import KitOptions
+from habitkit.modules import KitOptions, all_modules, vocabulary
 from tests.architecture.source import ROOT
 from tests.architecture.test_docstrings import ERRORS
 

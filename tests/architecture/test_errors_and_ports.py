@@ -87,7 +87,7 @@ def test_every_error_is_raised_somewhere():
 
 
 def protocols() -> dict[str, Module]:
-    """Return every public Protocol of the package and where it is."""
+    """Return the Protocols that a store needs whatever modules it supports, and where each is."""
     return {
         node.name: module
         for module in modules()
@@ -95,8 +95,7 @@ def protocols() -> dict[str, Module]:
         if isinstance(node, ast.ClassDef)
         and not node.name.startswith("_")
         and any("Protocol" in ast.unparse(base) for base in node.bases)
-        and not module.place.startswith("testing/")
-        and module.name != "habitkit.residents"
+        and (module.package == "journal" or module.name in {"habitkit.store", "habitkit.clock"})
     }
 
 
@@ -119,11 +118,21 @@ def test_the_index_lists_every_port_and_nothing_else():
         assert getattr(ports, name)._is_protocol
 
 
+def test_a_module_offers_its_ports_and_their_keys():
+    found = 0
+    for module in modules():
+        if module.role == "store" and module.package != "journal":
+            (package,) = [m for m in modules() if m.name == f"habitkit.{module.package}"]
+            assert set(listed(module) or []) <= set(listed(package) or [])
+            found += 1
+    assert found >= 2
+
+
 def test_every_contract_that_the_index_names_exists():
     (contracts,) = [m for m in modules() if m.name == "habitkit.testing.contracts"]
     named = {name for text in table().values() for name in re.findall(r"``(\w+)``", text)}
 
-    assert {"StoreContract", "HabitsContract", "CoinsContract"} <= named
+    assert {"StoreContract", "HostTransactionsContract"} <= named
     assert named <= set(listed(contracts) or [])
 
 

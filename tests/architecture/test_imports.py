@@ -28,7 +28,17 @@ VALUES = {"habitkit.errors", "habitkit.events", "habitkit._text"}
 HELPERS = VALUES | {
     f"habitkit.{name}"
     for name in (
-        *("_codec", "clock", "ids", "maintenance", "module", "options", "transaction", "workflow"),
+        *(
+            "_codec",
+            "clock",
+            "ids",
+            "maintenance",
+            "module",
+            "modules",
+            "options",
+            "transaction",
+            "workflow",
+        ),
     )
 }
 KITS = ("habitkit.kit", "habitkit.services")
@@ -100,9 +110,9 @@ RULES = {
         of_role("domain"),
         lambda _, i: not is_ours(i) or role_of(i.target) == "domain" or i.target in VALUES,
         [
-            "coins/domain/x.py: import habitkit.coins.holds",
+            "coins/domain/x.py: import habitkit.coins.reservations",
             "coins/domain/x.py: import habitkit.coins.store",
-            "coins/audit/domain/x.py: import habitkit.ids",
+            "coins/auditing/domain/x.py: import habitkit.ids",
         ],
     ),
     "a domain has no I/O, no clock and no randomness": Rule(
@@ -124,7 +134,7 @@ RULES = {
         ),
         [
             "coins/store.py: import habitkit.journal.domain.model",
-            "coins/port.py: import habitkit.coins.holds",
+            "coins/port.py: import habitkit.coins.reservations",
         ],
     ),
     "a use case imports its own module, helpers and domains": Rule(
@@ -137,7 +147,7 @@ RULES = {
         ),
         [
             "coins/x.py: import habitkit.habits.lookup",
-            "coins/audit/x.py: import habitkit.habits.store",
+            "coins/auditing/x.py: import habitkit.habits.store",
             "coins/x.py: import habitkit.kit",
             "coins/x.py: import habitkit.backends.memory",
         ],
@@ -165,7 +175,7 @@ RULES = {
     "the use cases of a module's description are lazy": Rule(
         of_role("module"),
         lambda _, i: not is_behaviour(i.target) or is_lazy(i),
-        ["coins/module.py: import habitkit.coins.holds"],
+        ["coins/module.py: import habitkit.coins.reservations"],
     ),
     "errors and events import nothing of ours": Rule(
         lambda file: file.name in VALUES,
@@ -195,7 +205,7 @@ RULES = {
             and i.target not in {*KITS, "habitkit.reactions", "habitkit.transaction"}
         ),
         [
-            "backends/x/y.py: import habitkit.coins.holds",
+            "backends/x/y.py: import habitkit.coins.reservations",
             "backends/x/y.py: import habitkit.reactions",
         ],
     ),

@@ -211,3 +211,17 @@ def test_the_package_computes_nothing_at_import():
     (package,) = [module for module in PUBLIC if module.name == "habitkit"]
     kinds = {type(node) for node in package.tree.body}
     assert kinds == {ast.Expr, ast.ImportFrom, ast.Assign}
+
+
+def test_no_file_of_a_package_hides_a_name_that_it_offers():
+    for package in PUBLIC:
+        if package.path.name == "__init__.py":
+            names = set(listed(package) or [])
+            files = {path.stem for path in package.path.parent.iterdir()} - {"__init__"}
+
+            assert not {name for name in names & files if _is_lazy(package)}, package.place
+
+
+def _is_lazy(package: Module) -> bool:
+    """Tell whether names of a package are loaded later, when a file of that name may be there."""
+    return hasattr(package.load(), "__getattr__")

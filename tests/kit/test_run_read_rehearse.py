@@ -8,6 +8,7 @@ from attrs import frozen
 import habitkit.testing
 from habitkit import AsyncHabitKit, Event, Schedule, coins, habits, on
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.binding import Action
 from habitkit.coins import InsufficientFunds
 from habitkit.errors import NestedTransaction, NotFound, ReadOnlyTransaction, UsageError
 from habitkit.testing import FakeClock
@@ -161,3 +162,12 @@ async def test_an_async_kit_has_the_same_verbs(store):
     assert await kit.read(lambda tx: coins.balance(tx, "ada").available) == 0
     assert await kit.run(check_in_and_spend(run)) == (10, 6)
     await threaded.close()
+
+
+def test_every_use_case_is_offered_by_its_module(kit):
+    for package, services in ((habits, (kit.habits, kit.streaks)), (coins, (kit.coins,))):
+        for service in services:
+            for value in vars(type(service)).values():
+                if isinstance(value, Action):
+                    function = value.function
+                    assert getattr(package, function.__name__) is function

@@ -16,7 +16,7 @@ import habitkit.testing
 from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine
 from habitkit.coins import BatchRefused, HoldEnded, InsufficientFunds, Posting
-from habitkit.coins.audit.audits import audit
+from habitkit.coins.auditing.audits import audit
 from habitkit.testing import TestKit
 from habitkit.testing.contracts._threads import spawn
 from tests.sql.coin_plan import OWNERS

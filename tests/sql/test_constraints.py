@@ -22,7 +22,7 @@ from habitkit.backends.sqlalchemy.tables import (
     transfers,
     unsealed,
 )
-from habitkit.coins.audit.domain.model import Block
+from habitkit.coins.auditing.domain.model import Block
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
 from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import Duplicate, IntegrityError

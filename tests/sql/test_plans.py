@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
 from functools import partial
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, Self
 from uuid import UUID
 
@@ -16,16 +18,9 @@ from sqlalchemy import Engine, create_engine
 
 import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on, subscribe
+from habitkit.backends import sqlalchemy as backend
 from habitkit.backends.sqlalchemy import (
     SqlStore,
-    _audit,
-    _coins,
-    _habits,
-    _holds,
-    _inbox,
-    _journal,
-    _postgres_coins,
-    _streaks,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
 from habitkit.coins import Posting
@@ -35,10 +30,9 @@ from habitkit.transaction import Transaction
 IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
 """The steps in which SQLite posts; PostgreSQL does them in one."""
 
-MODULES = (
-    *(_audit, _coins, _habits, _holds, _journal),
-    *(_inbox, _postgres_coins, _streaks),
-)
+MODULES = [
+    import_module(found.name) for found in iter_modules(backend.__path__, f"{backend.__name__}.")
+]
 
 Plans = dict[str, str]
 

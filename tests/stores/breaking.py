@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from habitkit.backends.memory import MemoryStore
-from habitkit.testing.contracts import CoinsContract, HabitsContract, StoreContract
+from habitkit.testing.contracts import AllContracts
 
 
-class Full(StoreContract, HabitsContract, CoinsContract):
+class Full(AllContracts):
     """The contracts of which a broken store breaks one case."""
 
     proves = frozenset({"habits", "coins"})

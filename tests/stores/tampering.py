@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from habitkit.backends.sqlalchemy import tables
-from habitkit.coins.audit.domain.model import Block
+from habitkit.coins.auditing.domain.model import Block
 from habitkit.coins.domain.model import Account, Move, Transfer
 from habitkit.coins.store import COINS
 

@@ -6,11 +6,11 @@ import pytest
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.testing.contracts import CoinsContract, HabitsContract, StoreContract
+from habitkit.testing.contracts import AllContracts
 from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
 
 
-class TestMemoryStore(StoreContract, HabitsContract, CoinsContract, ExtremeValues):
+class TestMemoryStore(AllContracts, ExtremeValues):
     @pytest.fixture
     def store(self):
         return MemoryStore()

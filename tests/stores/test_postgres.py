@@ -9,13 +9,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.testing.contracts import (
+    AllContracts,
     AsyncHostTransactionsContract,
-    CoinsContract,
     Contract,
-    HabitsContract,
     HostTransactionsContract,
     LoopThread,
-    StoreContract,
 )
 from tests.kit.smoke import KitSmoke
 from tests.stores.driver_cases import AsyncDriverCases, ExtremeValues
@@ -53,9 +51,7 @@ class OnPostgres(Contract):
         return exc.OperationalError("INSERT", {}, psycopg.errors.SerializationFailure())
 
 
-class TestPostgres(
-    OnPostgres, StoreContract, HabitsContract, CoinsContract, ExtremeValues, KitSmoke
-):
+class TestPostgres(OnPostgres, AllContracts, ExtremeValues, KitSmoke):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)

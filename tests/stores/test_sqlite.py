@@ -10,12 +10,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, threaded_sqlite
 from habitkit.testing.contracts import (
+    AllContracts,
     AsyncHostTransactionsContract,
-    CoinsContract,
     Contract,
-    HabitsContract,
     HostTransactionsContract,
-    StoreContract,
 )
 from tests.stores.driver_cases import AsyncDriverCases, DriverCases, ExtremeValues
 from tests.stores.hosts import AsyncScopedSessions, ScopedSessions, Sessions
@@ -45,9 +43,7 @@ class InFile(Contract):
         return exc.OperationalError("INSERT", {}, busy)
 
 
-class TestSqliteFile(
-    InFile, StoreContract, HabitsContract, CoinsContract, HostTransactionsContract, ExtremeValues
-):
+class TestSqliteFile(InFile, AllContracts, HostTransactionsContract, ExtremeValues):
     @pytest.fixture
     def store(self, engine):
         return SqlStore(engine)

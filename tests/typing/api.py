@@ -53,12 +53,15 @@ from habitkit import (
 )
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.background import AsyncBackground, Background
 from habitkit.coins import CoinSettings, CoinsPosted, LedgerExport
 from habitkit.coins import service as coins
 from habitkit.events import Recorded
-from habitkit.habits import HabitCompleted, HabitSettings, StreakReached
+from habitkit.habits import HABITS, HabitCompleted, HabitSettings, HabitStore, StreakReached
 from habitkit.habits import service as habits
+from habitkit.limits import Decision
 from habitkit.ports import AsyncHostTransactions, AsyncStore, HostTransactions, Store
+from habitkit.residents import RefreshReport
 from habitkit.testing import FakeClock, TestKit
 from habitkit.testing import kit as kit_for_a_test
 
@@ -231,6 +234,11 @@ assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
 assert_type(kit.relay.run_once(limit=10), RelayReport)
 assert_type(kit.sweep(), SweepReport)
 assert_type(kit.rebuild(), RebuildReport)
+assert_type(kit.refresh(), RefreshReport)
+assert_type(kit.export("ada"), dict[str, Any])
+assert_type(kit.forget("ada"), dict[str, int])
+assert_type(kit.limits.acquire(("login", "ada"), "30/min"), Decision)
+assert_type(kit.background(), Background)
 assert_type(kit.close(), None)
 
 kit.habits.create("ada", "Run")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -264,6 +272,12 @@ def week(tx: Transaction) -> CheckedIn:
 
 assert_type(kit.run(week), CheckedIn)
 assert_type(kit.run(lambda tx: tx.now), datetime)
+assert_type(kit.read(lambda tx: coins.balance(tx, "ada")), Balance)
+assert_type(kit.rehearse(week), CheckedIn)
+kit.run(lambda tx: assert_type(tx.port(HABITS), HabitStore))
+kit.run(lambda tx: assert_type(tx.settings(HabitSettings), HabitSettings))
+kit.run(lambda tx: tx.port("habits"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+kit.limits.acquire("ada", 30)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 kit.run(lambda: 5)  # type: ignore[misc, arg-type]  # pyright: ignore[reportArgumentType]
 habits.check_in(run.id)  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]
 
@@ -271,6 +285,8 @@ owned = kit.owned_by("ada")
 assert_type(owned, OwnedKit)
 assert_type(owned.habits.check_in(run.id), CheckedIn)
 assert_type(owned.run(week), CheckedIn)
+assert_type(owned.rehearse(week), CheckedIn)
+owned.limits  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 owned.sweep()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 owned.relay  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 kit.owned_by(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -326,6 +342,13 @@ async def async_host_code() -> None:
     assert_type(await kit.sweep(limit=5), SweepReport)
     assert_type(await kit.rebuild(), RebuildReport)
     assert_type(await kit.run(week), CheckedIn)
+    assert_type(await kit.read(lambda tx: tx.now), datetime)
+    assert_type(await kit.rehearse(week), CheckedIn)
+    assert_type(await kit.refresh(), RefreshReport)
+    assert_type(await kit.export("ada"), dict[str, Any])
+    assert_type(await kit.forget("ada"), dict[str, int])
+    assert_type(await kit.limits.acquire("ada", "30/min"), Decision)
+    assert_type(kit.background(), AsyncBackground)
     assert_type(kit.owned_by("ada"), AsyncOwnedKit)
     assert_type(await kit.owned_by("ada").habits.check_in(run.id), CheckedIn)
     assert_type(kit.on(object()), AsyncHostKit)
@@ -336,11 +359,16 @@ async def async_host_code() -> None:
     kit.coins.award("ada", 5, idempotency_key="k")  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
     kit.sweep()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
     kit.relay.run_once()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.rehearse(week)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.read(week)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    kit.limits.acquire("ada", "1/s")  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
     kit.run(week)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
     kit.close()  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
     kit.habits.check_in(run.id).coins  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
-    # So are wrong arguments.
+
+async def wrong_arguments(kit: AsyncHabitKit, run: Habit) -> None:
+    """Give an async kit what it cannot take."""
     await kit.habits.check_in(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await kit.habits.check_in(run.id, mood="good")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await kit.habits.check_in(run.id, day="2026-01-01")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -24,7 +24,7 @@ from habitkit.errors import (
 )
 from habitkit.events import Recorded
 from habitkit.habits import DayOutOfRange, HabitCompleted, InvalidHabit, InvalidZone
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 from tests.unit.support import naive, nothing_written
 
 TODAY = date(2026, 3, 10)

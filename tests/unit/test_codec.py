@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 
 import habitkit
 from habitkit import DayClock, FreezeRule, Goal, Schedule, _codec
-from habitkit.coins.audit.domain.model import Block, Digest, LedgerExport, LedgerLine
+from habitkit.coins.auditing.domain.model import Block, Digest, LedgerExport, LedgerLine
 from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.events import Event, Recorded
 from habitkit.habits import HabitCompleted
 from habitkit.habits.domain.model import OfflineCheckIn
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 from habitkit.testing import strategies
 
 NO_JSON: dict[type, str] = {

@@ -22,7 +22,7 @@ from habitkit.errors import InvalidEvent, NotLocked, ReactionLoop, ReadOnlyTrans
 from habitkit.events import Recorded, Retracted
 from habitkit.habits import HabitCompleted, HabitCreated, StreakReached
 from habitkit.habits.check_ins import check_in
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 from habitkit.options import make_settings
 from habitkit.reactions import Reaction, Subscriber, default_reactions
 from tests.unit.support import nothing_written

@@ -10,12 +10,12 @@ import time
 import pytest
 
 from habitkit import AsyncHabitKit, HabitKit, Schedule
-from habitkit._fork import call_after_fork
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.habits import HABITS
-from habitkit.module import Module, all_modules
+from habitkit.module import Module
+from habitkit.modules import all_modules
 from habitkit.workflow import Call, Outside
 
 WAIT_SECONDS = 20.0
@@ -61,7 +61,6 @@ class Described(Module):
 
     def __init__(self):
         self.made = Titles()
-        call_after_fork(self.made)
 
     def resident(self, settings):
         return self.made

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from habitkit.coins.audit.domain.model import (
+    from habitkit.coins.auditing.domain.model import (
         AuditReport,
         Block,
         Finding,
@@ -130,7 +130,7 @@ if not TYPE_CHECKING:
         [
             "domain.model",
             "domain.economy",
-            "audit.domain.model",
+            "auditing.domain.model",
             "errors",
             "events",
             "settings",

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict
 
 from habitkit import ids
-from habitkit.coins.audit.audits import accounts_of, blocks_of, lines_of, pages
-from habitkit.coins.audit.domain.model import LedgerExport
+from habitkit.coins.auditing.audits import accounts_of, blocks_of, lines_of, pages
+from habitkit.coins.auditing.domain.model import LedgerExport
 from habitkit.coins.store import AUDIT, HOLDS, LEDGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from habitkit.coins.audit.domain.model import Block, LedgerLine
+    from habitkit.coins.auditing.domain.model import Block, LedgerLine
     from habitkit.coins.domain.model import Hold, Settled
     from habitkit.transaction import Transaction
 

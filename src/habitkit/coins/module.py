@@ -25,8 +25,8 @@ class _Coins(Module):
     settings = CoinSettings
 
     def sweepers(self) -> Mapping[str, Sweeper]:
-        from habitkit.coins.audit.sealing import seal_entries  # noqa: PLC0415 - only in a sweep
-        from habitkit.coins.holds import expire_holds  # noqa: PLC0415
+        from habitkit.coins.auditing.sealing import seal_entries  # noqa: PLC0415 - only in a sweep
+        from habitkit.coins.reservations import expire_holds  # noqa: PLC0415
 
         return {"expired_holds": expire_holds, "sealed_entries": seal_entries}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query
-from habitkit.coins.audit.audits import audit, head
+from habitkit.coins.auditing.audits import audit, head
 from habitkit.coins.erasure import export, forget
-from habitkit.coins.holds import hold, holds, release, reserve, settle
+from habitkit.coins.reservations import hold, holds, release, reserve, settle
 from habitkit.coins.statements import balance, set_floor, statement
 from habitkit.coins.transfers import award, post_many, reverse, spend, transfer
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.coins.audit.domain.model import Block, Digest, LedgerLine, Sum, UnsealedAccount
+    from habitkit.coins.auditing.domain.model import Block, Digest, LedgerLine, Sum, UnsealedAccount
     from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
 
 __all__ = [

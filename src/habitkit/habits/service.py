@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query
-from habitkit.habits.archive import archive, restore
-from habitkit.habits.backfill import backfill
+from habitkit.habits.archiving import archive, restore
+from habitkit.habits.backfills import backfill
 from habitkit.habits.batch import check_in_many
 from habitkit.habits.check_ins import check_in
-from habitkit.habits.create import create
+from habitkit.habits.creation import create
 from habitkit.habits.edits import edit, reorder, update
 from habitkit.habits.freezes import grant_freeze, repair
 from habitkit.habits.lookup import get, of_owner
 from habitkit.habits.pauses import pause, pause_all, resume, resume_all, skip, unskip
 from habitkit.habits.queries import dashboard, done_days, explain, history, runs, simulate, state
-from habitkit.habits.rebuild import rebuild
+from habitkit.habits.rebuilding import rebuild
 from habitkit.habits.schedule_changes import change_schedule
-from habitkit.habits.search import search
-from habitkit.habits.travel import travel
-from habitkit.habits.undo import undo
+from habitkit.habits.searching import search
+from habitkit.habits.travels import travel
+from habitkit.habits.undoing import undo
 
 __all__ = [
     "HabitService",

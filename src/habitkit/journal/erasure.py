@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 
 if TYPE_CHECKING:
     from habitkit.journal.domain.model import StoredEvent

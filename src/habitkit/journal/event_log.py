@@ -9,7 +9,7 @@ from habitkit.clock import storable_instant
 from habitkit.errors import InvalidEvent, InvalidInput
 from habitkit.events import Recorded
 from habitkit.journal.domain.rules import happened
-from habitkit.module import vocabulary
+from habitkit.modules import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

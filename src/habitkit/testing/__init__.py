@@ -14,7 +14,7 @@ from habitkit.testing.mirror import MirrorStore
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from habitkit.options import KitOptions
+    from habitkit.modules import KitOptions
     from habitkit.store import Store
 
 __all__ = ["FakeClock", "MirrorStore", "TestKit", "kit"]

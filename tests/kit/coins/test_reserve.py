@@ -9,7 +9,7 @@ import pytest
 import habitkit.testing
 from habitkit.coins import CoinsPosted, InsufficientFunds, InvalidAmount, UnknownCurrency
 from habitkit.coins.domain.model import Balance
-from habitkit.coins.holds import reserve
+from habitkit.coins.reservations import reserve
 from habitkit.errors import IdempotencyConflict, InvalidInput
 from habitkit.reactions import on
 from habitkit.testing.contracts._sample_facts import NOW

@@ -7,7 +7,7 @@ from attrs import evolve
 
 import habitkit.testing
 from habitkit.coins import CoinSettings
-from habitkit.coins.audit.domain.model import AuditReport, Head
+from habitkit.coins.auditing.domain.model import AuditReport, Head
 from habitkit.coins.domain.model import Posting
 from habitkit.errors import InvalidInput
 from habitkit.habits.domain.model import Schedule

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import habitkit.testing
-from habitkit.habits.create import create
+from habitkit.habits.creation import create
 from habitkit.habits.domain.model import Schedule
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.service import backfill, check_in, undo

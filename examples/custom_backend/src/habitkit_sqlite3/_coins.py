@@ -7,7 +7,7 @@ from uuid import UUID
 
 from attrs import asdict
 
-from habitkit.coins.audit.domain.model import LedgerLine
+from habitkit.coins.auditing.domain.model import LedgerLine
 from habitkit.coins.domain.model import Account, Entry, Hold, Settled, Transfer
 from habitkit.errors import IntegrityError
 

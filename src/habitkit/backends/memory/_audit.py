@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.audit.domain.model import LedgerLine, Sum, UnsealedAccount
+from habitkit.coins.auditing.domain.model import LedgerLine, Sum, UnsealedAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from habitkit.backends.memory._holds import Holds
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.coins.audit.domain.model import Block, Digest
+    from habitkit.coins.auditing.domain.model import Block, Digest
     from habitkit.coins.domain.model import Account, Move, Settled, Transfer
 
 __all__ = ["Audit", "apart"]

@@ -12,7 +12,7 @@ from habitkit.backends.memory._tables import Table
 from habitkit.events import Recorded
 from habitkit.journal.domain.model import Delivery, EventRow, Locked, Message, StoredEvent
 from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
-from habitkit.module import own_events
+from habitkit.modules import own_events
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -27,7 +27,7 @@ from habitkit.backends.sqlalchemy.tables import (
     transfers,
     unsealed,
 )
-from habitkit.coins.audit.domain.model import Block, LedgerLine, Sum, UnsealedAccount
+from habitkit.coins.auditing.domain.model import Block, LedgerLine, Sum, UnsealedAccount
 from habitkit.coins.domain.model import Account, Settled
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.coins.audit.domain.model import Digest
+    from habitkit.coins.auditing.domain.model import Digest
 
 __all__ = ["Audit", "settled_of"]
 

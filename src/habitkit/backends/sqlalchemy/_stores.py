@@ -52,7 +52,6 @@ __all__ = [
 R = TypeVar("R")
 T = TypeVar("T")
 
-MODULES = frozenset({"habits", "coins", "coins.audit"})
 CAPABILITIES = frozenset({"shared", "host_transactions"})
 
 _TAKE_THE_WRITE_LOCK = delete(owners).where(false())
@@ -77,6 +76,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     LEDGER: Audit,
     AUDIT: Audit,
 }
+MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name})
 
 
 class SqlStores:

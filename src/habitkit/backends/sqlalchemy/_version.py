@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import literal_column, select
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GENERATION", "LATEST", "ROW", "Tables", "expect", "version_of"]
 
-LATEST = 1
+LATEST = max(int(file.stem) for file in (Path(__file__).parent / "migrations").glob("*.sql"))
 """The version this habitkit works with: the number of its last migration."""
 
 GENERATION = "2026-11-29"

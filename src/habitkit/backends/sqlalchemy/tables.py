@@ -49,6 +49,7 @@ __all__ = [
     "owners",
     "schema_version",
     "snapshots",
+    "table",
     "transfers",
     "unsealed",
     "voids",
@@ -59,7 +60,7 @@ metadata = MetaData()
 _NAME = String(200)
 
 
-def _table(name: str, *parts: SchemaItem) -> Table:
+def table(name: str, *parts: SchemaItem) -> Table:
     """Make a table with the prefix; on SQLite its primary key is the table itself."""
     return Table(f"habitkit_{name}", metadata, *parts, sqlite_with_rowid=False)
 
@@ -87,13 +88,13 @@ schema_version = Table(
 
 # -- the journal ---------------------------------------------------------------------------------
 
-owners = _table(
+owners = table(
     "owners",
     Column("owner", _NAME, primary_key=True),
     Column("rev", BigInteger, nullable=False),
 )
 
-events = _table(
+events = table(
     "events",
     Column("owner", _NAME, nullable=False),
     Column("rev", BigInteger, nullable=False),
@@ -105,7 +106,7 @@ events = _table(
     PrimaryKeyConstraint("owner", "rev", "position"),
 )
 
-outbox = _table(
+outbox = table(
     "outbox",
     Column("owner", _NAME, nullable=False),
     Column("rev", BigInteger, nullable=False),
@@ -116,7 +117,7 @@ outbox = _table(
     Index("habitkit_outbox_available", "available_at"),
 )
 
-inbox = _table(
+inbox = table(
     "inbox",
     Column("id", Id, primary_key=True),
     Column("owner", _NAME, nullable=False),
@@ -131,7 +132,7 @@ inbox = _table(
     Index("habitkit_inbox_applied", "applied_at", "owner"),
 )
 
-idempotency = _table(
+idempotency = table(
     "idempotency",
     Column("owner", _NAME, nullable=False),
     Column("operation", String(100), nullable=False),
@@ -145,7 +146,7 @@ idempotency = _table(
 
 # -- habits and streaks --------------------------------------------------------------------------
 
-habits = _table(
+habits = table(
     "habits",
     Column("id", Id, primary_key=True),
     Column("owner", _NAME, nullable=False),
@@ -163,7 +164,7 @@ habits = _table(
     Index("habitkit_habits_owner", "owner", "id"),
 )
 
-check_ins = _table(
+check_ins = table(
     "check_ins",
     Column("id", Id, primary_key=True),
     Column("habit_id", Id, ForeignKey(habits.c.id), nullable=False),
@@ -180,7 +181,7 @@ check_ins = _table(
     _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
 )
 
-facts = _table(
+facts = table(
     "facts",
     Column("id", Id, primary_key=True),
     Column("owner", _NAME, nullable=False),
@@ -190,7 +191,7 @@ facts = _table(
     Index("habitkit_facts_habit", "owner", "habit_id"),
 )
 
-voids = _table(
+voids = table(
     "voids",
     Column("fact_id", Id, primary_key=True),
     Column("id", Id, nullable=False),
@@ -199,7 +200,7 @@ voids = _table(
     Column("received_at", Instant, nullable=False),
 )
 
-snapshots = _table(
+snapshots = table(
     "snapshots",
     Column("habit_id", Id, ForeignKey(habits.c.id), primary_key=True),
     Column("owner", _NAME, nullable=False),
@@ -216,7 +217,7 @@ snapshots = _table(
 
 # -- coins ---------------------------------------------------------------------------------------
 
-accounts = _table(
+accounts = table(
     "accounts",
     Column("id", Id, primary_key=True),
     Column("owner", _NAME, nullable=False),
@@ -234,7 +235,7 @@ accounts = _table(
     *_integer_on_sqlite("balance", "seq", "debt", "sealed"),
 )
 
-transfers = _table(
+transfers = table(
     "transfers",
     Column("id", Id, primary_key=True),
     Column("kind", String(20), nullable=False),
@@ -255,7 +256,7 @@ transfers = _table(
     *_integer_on_sqlite("amount"),
 )
 
-entries = _table(
+entries = table(
     "entries",
     Column("account_id", Id, ForeignKey(accounts.c.id), nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -268,7 +269,7 @@ entries = _table(
     *_integer_on_sqlite("amount", "balance"),
 )
 
-holds = _table(
+holds = table(
     "holds",
     Column("id", Id, ForeignKey(transfers.c.id), primary_key=True),
     Column("owner", _NAME, nullable=False),
@@ -290,7 +291,7 @@ holds = _table(
     *_integer_on_sqlite("seq", "amount", "settled"),
 )
 
-blocks = _table(
+blocks = table(
     "blocks",
     Column("account_id", Id, ForeignKey(accounts.c.id), nullable=False),
     Column("first", BigInteger, nullable=False),
@@ -302,9 +303,9 @@ blocks = _table(
     *_integer_on_sqlite("first", "last"),
 )
 
-unsealed = _table("unsealed", Column("account_id", Id, ForeignKey(accounts.c.id), primary_key=True))
+unsealed = table("unsealed", Column("account_id", Id, ForeignKey(accounts.c.id), primary_key=True))
 
-entitlements = _table(
+entitlements = table(
     "entitlements",
     Column("owner", _NAME, nullable=False),
     Column("key", Text, nullable=False),

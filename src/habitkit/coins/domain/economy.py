@@ -119,7 +119,7 @@ class Economy:
     Example:
         >>> from datetime import UTC, datetime
         >>> from habitkit import Economy, RewardRule
-        >>> from habitkit.events import HabitCompleted
+        >>> from habitkit.habits import HabitCompleted
         >>> economy = Economy(rules=(RewardRule("completion", HabitCompleted, 10),))
         >>> march = datetime(2026, 3, 1, tzinfo=UTC)
         >>> economy = economy.changed(march, (RewardRule("completion", HabitCompleted, 12),))

@@ -15,7 +15,7 @@ pytest runs all of it against your store::
 An async store gives, in place of ``store``, a function that opens one. It is called on the event
 loop of the contract, and may be a coroutine function; the contract closes what it returns::
 
-    class TestAsyncDynamoStore(AsyncStoreContract, AsyncHabitsContract, AsyncCoinsContract):
+    class TestAsyncDynamoStore(AsyncStoreContract, HabitsContract, CoinsContract):
         capabilities = {"concurrent_writers"}
 
         @pytest.fixture
@@ -28,7 +28,8 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``HabitsContract`` | stores that keep ``habits`` | ``store`` |
 | ``CoinsContract`` | stores that keep ``coins`` | ``store`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
-| ``Async...`` of each | the same for an ``AsyncStore`` | ``open_store``, and ``host`` |
+| ``AsyncStoreContract`` | every ``AsyncStore``, before the contracts of modules | ``open_store`` |
+| ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
 facts. Every wait in the contracts has an end; they need pytest, which
@@ -45,8 +46,6 @@ for _module in iter_modules(__path__, f"{__name__}."):
 
 from habitkit.testing.contracts._async import AsyncContract, LoopThread  # noqa: E402
 from habitkit.testing.contracts._async_contracts import (  # noqa: E402
-    AsyncCoinsContract,
-    AsyncHabitsContract,
     AsyncHostTransactionsContract,
     AsyncStoreContract,
 )
@@ -57,9 +56,8 @@ from habitkit.testing.contracts._host_transactions import Host, HostTransactions
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
 
 __all__ = [
-    "AsyncCoinsContract",
+    "AllContracts",
     "AsyncContract",
-    "AsyncHabitsContract",
     "AsyncHostTransactionsContract",
     "AsyncStoreContract",
     "CoinsContract",
@@ -70,3 +68,7 @@ __all__ = [
     "LoopThread",
     "StoreContract",
 ]
+
+
+class AllContracts(StoreContract, HabitsContract, CoinsContract):
+    """The contracts of all modules, for a store that supports every one of them."""

@@ -15,8 +15,6 @@ from habitkit.testing.contracts._async_cases import (
     CancellationCases,
     cancelled_at_many_points,
 )
-from habitkit.testing.contracts._coins_contract import CoinsContract
-from habitkit.testing.contracts._habits_contract import HabitsContract
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract
 from habitkit.testing.contracts._sample_facts import NOW, days
 from habitkit.testing.contracts._store_contract import StoreContract
@@ -25,14 +23,12 @@ if TYPE_CHECKING:
     from habitkit.coins.domain.model import Transfer
     from habitkit.habits.domain.model import CheckedIn
     from habitkit.kit import AsyncHabitKit
-    from habitkit.store import AsyncStore
+    from habitkit.store import Store
     from habitkit.testing.contracts._async import LoopThread
 
 __all__ = [
     "AsyncCoinCases",
-    "AsyncCoinsContract",
     "AsyncHabitCases",
-    "AsyncHabitsContract",
     "AsyncHostTransactionsContract",
     "AsyncStoreContract",
 ]
@@ -40,20 +36,14 @@ __all__ = [
 DAILY = Schedule.daily()
 
 
-class AsyncStoreContract(AsyncCases, CancellationCases, AsyncContract, StoreContract):
-    """``StoreContract`` for an async store, and what only an async store can break.
-
-    The author's class gives the fixture ``open_store`` and declares ``capabilities``; with
-    ``shared`` also the fixture ``url``.
-    """
-
-
 class AsyncHabitCases(AsyncContract):
-    """Part of ``AsyncHabitsContract``: tasks that check in at once, and cancelled ones."""
+    """Part of ``AsyncStoreContract``: tasks that check in at once, and cancelled ones."""
 
     def test_check_ins_of_many_tasks_are_all_there(
-        self, async_kit: AsyncHabitKit, loop_thread: LoopThread
+        self, async_kit: AsyncHabitKit, store: Store, loop_thread: LoopThread
     ) -> None:
+        self.skip_without(store, "habits")
+
         async def main() -> tuple[int, int, tuple[object, ...]]:
             run = await async_kit.habits.create("ada", "Run", DAILY)
             await asyncio.gather(
@@ -74,9 +64,10 @@ class AsyncHabitCases(AsyncContract):
         assert loop_thread.run(main()) == (25, 25, ())
 
     def test_a_check_in_cancelled_at_any_point_happens_wholly_or_not_at_all(
-        self, async_kit: AsyncHabitKit, async_store: AsyncStore, loop_thread: LoopThread
+        self, async_kit: AsyncHabitKit, store: Store, loop_thread: LoopThread
     ) -> None:
-        pays = "coins" in async_store.modules
+        self.skip_without(store, "habits")
+        pays = "coins" in store.modules
 
         async def act(owner: str) -> CheckedIn:
             return await async_kit.habits.check_in(habits[owner])
@@ -103,16 +94,14 @@ class AsyncHabitCases(AsyncContract):
         loop_thread.run(main())
 
 
-class AsyncHabitsContract(AsyncHabitCases, HabitsContract):
-    """``HabitsContract`` for an async store."""
-
-
 class AsyncCoinCases(AsyncContract):
-    """Part of ``AsyncCoinsContract``: tasks that spend and give at once."""
+    """Part of ``AsyncStoreContract``: tasks that spend and give at once."""
 
     def test_what_can_be_afforded_once_is_bought_by_one_task(
-        self, async_kit: AsyncHabitKit, loop_thread: LoopThread
+        self, async_kit: AsyncHabitKit, store: Store, loop_thread: LoopThread
     ) -> None:
+        self.skip_without(store, "coins")
+
         async def main() -> tuple[list[Transfer | BaseException], int]:
             await async_kit.coins.award("ada", 10, idempotency_key="a")
             outcomes = await asyncio.gather(
@@ -128,8 +117,10 @@ class AsyncCoinCases(AsyncContract):
         assert left == 0
 
     def test_transfers_of_many_tasks_in_opposite_directions_lose_nothing(
-        self, async_kit: AsyncHabitKit, loop_thread: LoopThread
+        self, async_kit: AsyncHabitKit, store: Store, loop_thread: LoopThread
     ) -> None:
+        self.skip_without(store, "coins")
+
         async def main() -> list[int]:
             for owner in ("ada", "bob"):
                 await async_kit.coins.award(owner, 1000, idempotency_key="a")
@@ -145,8 +136,14 @@ class AsyncCoinCases(AsyncContract):
         assert loop_thread.run(main()) == [1000, 1000]
 
 
-class AsyncCoinsContract(AsyncCoinCases, CoinsContract):
-    """``CoinsContract`` for an async store."""
+class AsyncStoreContract(
+    AsyncCases, CancellationCases, AsyncHabitCases, AsyncCoinCases, AsyncContract, StoreContract
+):
+    """``StoreContract`` for an async store, and what only an async store can break.
+
+    The author's class gives the fixture ``open_store`` and declares ``capabilities``; with
+    ``shared`` also the fixture ``url``. With it, the contracts of modules test an async store too.
+    """
 
 
 class AsyncHostTransactionsContract(AsyncContract, HostTransactionsContract):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import astuple
 
-from habitkit.coins.audit.domain.model import Block, Digest, Sum, UnsealedAccount
+from habitkit.coins.auditing.domain.model import Block, Digest, Sum, UnsealedAccount
 from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import read, write

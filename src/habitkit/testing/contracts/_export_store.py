@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from habitkit.coins.audit.domain.model import LedgerLine
+from habitkit.coins.auditing.domain.model import LedgerLine
 from habitkit.coins.domain.model import Settled
 from habitkit.coins.store import COINS, LEDGER
 from habitkit.testing.contracts._base import read, write

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.coins.audit.domain.model import Block, Digest
+from habitkit.coins.auditing.domain.model import Block, Digest
 from habitkit.coins.domain.model import Settled
 from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import Duplicate, IntegrityError

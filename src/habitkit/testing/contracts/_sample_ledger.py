@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from habitkit.coins.audit.domain.model import LedgerLine
+    from habitkit.coins.auditing.domain.model import LedgerLine
     from habitkit.coins.domain.model import Role
     from habitkit.store import Store, Stores
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import chain as one_after_another
 from typing import TYPE_CHECKING
 
-from habitkit.coins.audit.domain import hash_chain
-from habitkit.coins.audit.domain.model import Finding
+from habitkit.coins.auditing.domain import hash_chain
+from habitkit.coins.auditing.domain.model import Finding
 from habitkit.coins.domain import rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from habitkit.coins.audit.domain.model import Block, Head, LedgerLine
+    from habitkit.coins.auditing.domain.model import Block, Head, LedgerLine
     from habitkit.coins.domain.model import Account, Role
 
 __all__ = ["Checker"]

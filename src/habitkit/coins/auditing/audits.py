@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids
-from habitkit.coins.audit.domain.checker import Checker
-from habitkit.coins.audit.domain.model import (
+from habitkit.coins.auditing.domain.checker import Checker
+from habitkit.coins.auditing.domain.model import (
     AuditReport,
     Block,
     Finding,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from uuid import UUID
 
-    from habitkit.coins.audit.domain.model import LedgerLine
+    from habitkit.coins.auditing.domain.model import LedgerLine
     from habitkit.coins.domain.model import Account
     from habitkit.coins.posting import Place
     from habitkit.transaction import Transaction

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.coins.audit.domain.model import Block, LedgerLine
+    from habitkit.coins.auditing.domain.model import Block, LedgerLine
 
 __all__ = ["BEGINNING", "block_hash", "first_changed", "hash_prefixes", "line_hash", "words_digest"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.coins.audit.domain.hash_chain import (
+from habitkit.coins.auditing.domain.hash_chain import (
     BEGINNING,
     block_hash,
     hash_prefixes,
     line_hash,
     words_digest,
 )
-from habitkit.coins.audit.domain.model import Block, Digest
+from habitkit.coins.auditing.domain.model import Block, Digest
 from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import AUDIT, LEDGER
 from habitkit.errors import ConfigurationError, UsageError
@@ -22,7 +22,7 @@ from habitkit.workflow import Call
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from habitkit.coins.audit.domain.model import UnsealedAccount
+    from habitkit.coins.auditing.domain.model import UnsealedAccount
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps

@@ -1,0 +1,59 @@
+"""The list of all modules, and the options of a kit, most of which are settings of modules."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from habitkit.clock import Clock
+    from habitkit.coins.settings import CoinSettings
+    from habitkit.events import Event
+    from habitkit.habits.settings import HabitSettings
+    from habitkit.module import Module
+    from habitkit.reactions import Reaction, Subscriber
+
+__all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
+
+NAMES = ("journal", "habits", "coins")
+"""The modules, in the order in which a sweep visits them."""
+
+
+class KitOptions(TypedDict, total=False):
+    """The options of both kits; whatever is left out, or None, has its default.
+
+    Attributes:
+        clock: Gives the time; the machine's clock by default.
+        reactions: Who else reacts to what, after habitkit's own reactions, in this order.
+        subscribers: Who gets which events after the commit, by ``kit.relay``.
+        habits: How habits are computed.
+        coins: What facts entitle to, and the key of the audit.
+    """
+
+    clock: Clock | None
+    reactions: Iterable[Reaction]
+    subscribers: Iterable[Subscriber]
+    habits: HabitSettings | None
+    coins: CoinSettings | None
+
+
+@cache
+def all_modules() -> tuple[Module, ...]:
+    """Return the description of every module, in the order of the sweep."""
+    return tuple(import_module(f"habitkit.{name}.module").MODULE for name in NAMES)
+
+
+@cache
+def vocabulary() -> Mapping[str, type[Event]]:
+    """Return the classes of events of habitkit's own, by name."""
+    return MappingProxyType({kind.__name__: kind for it in all_modules() for kind in it.events})
+
+
+@cache
+def own_events() -> frozenset[type[Event]]:
+    """Return the same classes."""
+    return frozenset(vocabulary().values())
