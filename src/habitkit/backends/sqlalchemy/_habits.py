@@ -93,10 +93,8 @@ class Habits:
             .where(check_ins.c.id == bindparam("id"))
         )
     )
-    _ON_DAY = Prepared(lambda _: _live().where(check_ins.c.day == bindparam("since")))
     _LIVE = Prepared(lambda _: _live())
     _LIVE_SINCE = Prepared(lambda _: _live().where(check_ins.c.day >= bindparam("since")))
-    _LIVE_UNTIL = Prepared(lambda _: _live().where(check_ins.c.day <= bindparam("until")))
     _LIVE_BETWEEN = Prepared(
         lambda _: _live().where(
             check_ins.c.day >= bindparam("since"), check_ins.c.day <= bindparam("until")
@@ -187,12 +185,11 @@ class Habits:
         self, habit_id: UUID, since: date | None = None, until: date | None = None
     ) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        if until is None:
-            statement = self._LIVE if since is None else self._LIVE_SINCE
-        elif since is None:
-            statement = self._LIVE_UNTIL
-        else:
-            statement = self._ON_DAY if since == until else self._LIVE_BETWEEN
+        if since is None and until is not None:  # nothing hot, and not worth a statement
+            return [fact for fact in self.live(habit_id) if fact.day <= until]
+        statement = self._LIVE if since is None else self._LIVE_SINCE
+        if until is not None:
+            statement = self._LIVE_BETWEEN
         values = {"habit_id": habit_id, "since": since, "until": until}
         return [check_in_of(row) for row in self._link.records(statement, values)]
 
