@@ -1,4 +1,4 @@
-"""Values to JSON text and back, for what a store keeps without looking inside.
+"""Encoding of values as JSON text and back, for columns that a store does not interpret.
 
 Writing is on the path of every action and uses the standard library alone. Reading structured
 results back is rare and uses cattrs, which is imported when it is first needed.
@@ -47,7 +47,7 @@ LONGEST_TYPE = 100
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """Return what an event holds beyond owner and instant; the values may still be rich."""
+    """Return an event's fields other than owner and instant, not yet encoded."""
     if isinstance(event, Recorded):
         return dict(event.fields)
     return {name: getattr(event, name) for name in _own_fields(type(event))}
@@ -140,15 +140,15 @@ def _missing(event: Event) -> str | None:
     at: object = event.at
     key: object = event.key
     if event.type in vocabulary():
-        return "a class whose name is none of habitkit's own"
+        return "a class whose name is not that of a habitkit event"
     if len(event.type) > LONGEST_TYPE or not storable(event.type):
         return f"a type of at most {LONGEST_TYPE} characters"
     if not isinstance(at, datetime) or at.utcoffset() is None or not is_storable(at):
-        return "`at` to be an aware datetime of the years 2 to 9998"
+        return "`at` to be an aware datetime in the years 2 to 9998"
     if not (key is None or (isinstance(key, str) and storable(key))):
-        return "`key` to be a text, valid UTF-8 without NUL, or None"
+        return "`key` to be a string, valid UTF-8 without NUL, or None"
     if not _keepable(event_fields(event)):
-        return "fields that JSON can hold, texts in valid UTF-8 without NUL"
+        return "fields that JSON can represent, strings in valid UTF-8 without NUL"
     return None
 
 
@@ -196,14 +196,14 @@ def _plain(value: object) -> object:
         return {"type": type(value).__name__, **own}
     if has(type(value)):
         return {name: getattr(value, name) for name in _all_fields(type(value))}
-    msg = f"{type(value).__name__} cannot be kept as JSON: {value!r}"
+    msg = f"cannot represent a value of type {type(value).__name__} as JSON: {value!r}"
     raise TypeError(msg)
 
 
 _encode = json.JSONEncoder(default=_plain, allow_nan=False, separators=(",", ":")).encode
 
 
-@lru_cache(maxsize=16)  # one for each set of classes that a host's kits know
+@lru_cache(maxsize=16)  # one for each set of registered event classes
 def _converter(known: frozenset[tuple[str, type[Event]]]) -> Converter:
     from cattrs import Converter  # noqa: PLC0415 - costs 50 ms and is rarely needed
 

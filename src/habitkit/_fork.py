@@ -1,4 +1,4 @@
-"""Telling objects that they are in a forked process."""
+"""Notifying objects in a forked process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that every store can keep."""
+"""Validation of strings that every store can keep."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["storable"]
 
 
 def storable(value: str) -> bool:
-    """Tell whether every database can hold the text: valid UTF-8 without NUL."""
+    """Return whether every database can keep a string: valid UTF-8 without NUL."""
     if "\x00" in value:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Refreshing a kit's residents at their intervals, in a thread or in a task."""
+"""Refreshing a kit's resident objects at their intervals, in a thread or in a task."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger("habitkit")
 
 
 class _Schedule:
-    """When which resident is to be refreshed next."""
+    """The times at which residents are refreshed next."""
 
     def __init__(self, residents: Residents) -> None:
         self._residents = residents.to_refresh()
@@ -48,7 +48,7 @@ class _Schedule:
 class Background:
     """Refreshes a kit's residents in a thread, for as long as the ``with`` block lasts.
 
-    A forked process has no such thread: there it is started anew.
+    A forked process does not inherit the thread: there it is started again.
     """
 
     def __init__(self, runner: SyncRunner) -> None:
@@ -77,7 +77,7 @@ class Background:
             thread.join()
 
     def after_fork(self) -> None:
-        """Start the thread anew if the parent had one."""
+        """Start the thread again if the parent had one."""
         if self._thread is not None:
             self._start()
 
@@ -94,7 +94,9 @@ class Background:
                 try:
                     drive(resident.refresh(settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
-                    _log.warning("cannot refresh %r; what it has stays in use", name, exc_info=True)
+                    _log.warning(
+                        "cannot refresh %r; its old data stays in use", name, exc_info=True
+                    )
 
 
 class AsyncBackground:
@@ -138,4 +140,6 @@ class AsyncBackground:
                 try:
                     await drive_async(resident.refresh(settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
-                    _log.warning("cannot refresh %r; what it has stays in use", name, exc_info=True)
+                    _log.warning(
+                        "cannot refresh %r; its old data stays in use", name, exc_info=True
+                    )

@@ -1,4 +1,4 @@
-"""The binder: one plain function becomes a method of a sync and of an async service.
+"""The binder: turns one plain function into a method of a sync and of an async service.
 
     class HabitService(Service[M]):     the service's table of contents
         create = action(create)         create(tx, owner, ...) -> Habit

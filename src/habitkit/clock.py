@@ -1,4 +1,4 @@
-"""The only file that reads the time."""
+"""Clocks, and validation of instants; no other file reads the time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AFTER_LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """Gives the time. Inject another one to make time a value of your tests."""
+    """Gives the time; pass another one to control time in tests."""
 
     def now(self) -> datetime:
         """Return the current instant as an aware datetime in UTC."""
@@ -52,7 +52,7 @@ def instant(value: object, what: str = "at") -> datetime:
         what: The argument's name, for the message.
 
     Raises:
-        InvalidInstant: If the value is no datetime, or a naive one.
+        InvalidInstant: If the value is not a datetime, or a naive one.
     """
     if isinstance(value, datetime) and value.utcoffset() is not None:
         try:
@@ -71,7 +71,7 @@ def storable_instant(value: object, what: str = "at") -> datetime:
     at = instant(value, what)
     if is_storable(at):
         return at
-    raise InvalidInstant(what, given=value, expected="an instant of the years 2 to 9998")
+    raise InvalidInstant(what, given=value, expected="an instant in the years 2 to 9998")
 
 
 def is_storable(at: datetime) -> bool:

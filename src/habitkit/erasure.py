@@ -1,4 +1,4 @@
-"""What habitkit keeps of one owner: all of it exported, the words of it erased."""
+"""Export of an owner's data, and erasure of the text in it."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
 
 
 def forget(tx: Transaction, owner: str) -> dict[str, int]:
-    """Erase the words that are kept of an owner: titles, notes, memos, recorded fields.
+    """Erase the text that is kept of an owner: titles, notes, memos, recorded fields.
 
     The rest stays as it is: days, streaks, amounts and balances, and the audit stays clean. What
     was done under an idempotency key can no longer be asked for with it.
 
     Args:
         tx: The transaction.
-        owner: Whose words.
+        owner: Whose text.
 
     Returns:
-        How many things of each module had something to erase.
+        How many rows of each module had something to erase.
     """
     tx.own(ids.owner(owner))
     tx.lock(owner)
-    tx.write_events()  # those that messages have caused just now hold words too
+    tx.write_events()  # events of messages applied just now contain text too
     return {it.name: it.forget(tx, owner) for it in tx.modules}

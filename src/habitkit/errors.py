@@ -1,4 +1,4 @@
-"""Every error habitkit raises on purpose.
+"""The root of habitkit's errors, and those that belong to no module.
 
     HabitKitError
     ├── InvalidInput             the caller's value is not acceptable
@@ -8,10 +8,10 @@
     │   ├── InvalidKey
     │   ├── InvalidEvent
     ├── NotFound                 no such thing, or it belongs to another owner
-    ├── Refused                  well formed, but a rule says no
-    ├── IdempotencyKeyExpired    the key was used too long ago; its result is gone
-    ├── IdempotencyConflict      the key was used for another request
-    ├── UsageError               the program calls the kit in a way it must not
+    ├── Refused                  well formed, but forbidden by a rule
+    ├── IdempotencyKeyExpired    the key was used too long ago; its result is no longer kept
+    ├── IdempotencyConflict      the key was used for a different request
+    ├── UsageError               the program uses the kit incorrectly
     │   ├── KitClosed
     │   ├── NestedTransaction
     │   ├── NotLocked
@@ -19,7 +19,7 @@
     │   ├── ReactionLoop
     │   ├── NotSupportedByStore
     │   └── HostTransactionUnsupported
-    ├── ConfigurationError       the kit cannot be put together like this
+    ├── ConfigurationError       the kit cannot be set up like this
     │   ├── UnknownScheme
     │   ├── MissingExtra
     │   ├── SchemaMissing
@@ -32,7 +32,7 @@
         └── IntegrityError
             └── Duplicate
 
-A message says what was given, what was expected and, where it helps, what to do. The same facts
+A message contains what was given, what was expected and, where it helps, what to do. The values
 are attributes of the exception.
 """
 
@@ -79,18 +79,18 @@ __all__ = [
 
 
 class HabitKitError(Exception):
-    """The root of the tree: catch it to catch everything habitkit raises on purpose."""
+    """The base class of every error that habitkit raises on purpose."""
 
 
 # -- the caller's value ------------------------------------------------------------------------
 
 
 class InvalidInput(HabitKitError, ValueError):
-    """A value that no call would accept.
+    """An argument that is not acceptable.
 
     Attributes:
-        given: The value as it came in.
-        expected: What would have been accepted, in words.
+        given: The value that was passed.
+        expected: A description of the values that are accepted.
     """
 
     def __init__(self, what: str, *, given: object, expected: str) -> None:
@@ -109,7 +109,7 @@ class InvalidId(InvalidInput):
 
 
 class InvalidInstant(InvalidInput):
-    """No moment, one without a zone (naive datetime), or one that cannot be: in the future, say."""
+    """Not a datetime, one without a time zone, or one out of range, such as in the future."""
 
 
 class InvalidKey(InvalidInput):
@@ -121,7 +121,7 @@ class InvalidEvent(InvalidInput):
 
 
 class NotFound(HabitKitError, LookupError):
-    """No such thing; in a kit bound to one owner, also whatever belongs to another.
+    """Something does not exist; in a kit of one owner, also whatever belongs to another.
 
     Attributes:
         kind: What was looked for, for example ``"habit"``.
@@ -129,13 +129,13 @@ class NotFound(HabitKitError, LookupError):
     """
 
     def __init__(self, kind: str, given: object) -> None:
-        """Name the kind of thing and its identifier."""
+        """Name the kind and the identifier."""
         self.kind = kind
         self.given = given
-        super().__init__(f"no {kind} {_shown(given)}")
+        super().__init__(f"no such {kind}: {_shown(given)}")
 
 
-# -- a rule says no ----------------------------------------------------------------------------
+# -- requests that a rule forbids --------------------------------------------------------------
 
 
 class Refused(HabitKitError):
@@ -143,7 +143,7 @@ class Refused(HabitKitError):
 
 
 class IdempotencyKeyExpired(HabitKitError):
-    """An idempotency key was used so long ago that the result is gone; nothing was done again.
+    """The result of an idempotency key is no longer kept; the request was not executed again.
 
     Attributes:
         operation: The operation the key was used for.
@@ -155,19 +155,19 @@ class IdempotencyKeyExpired(HabitKitError):
         self.operation = operation
         self.key = key
         super().__init__(
-            f"idempotency key {key!r} was used for {operation} more than 30 days ago; its result "
-            "is no longer kept, and it was not done again"
+            f"idempotency key {key!r} was used for {operation} more than 30 days ago, and its "
+            "result is no longer kept; the request was not executed again"
         )
 
 
 class IdempotencyConflict(HabitKitError):
-    """An idempotency key came back with another request.
+    """An idempotency key was already used for a different request.
 
     Attributes:
         operation: The operation the key was used for.
         key: The key.
         differing: Names of the arguments that differ from the first request; of a transfer's
-            memo and metadata, that there are some or none, and what they say if all else is equal.
+            memo and metadata, whether they are present; their values only if all else is equal.
     """
 
     def __init__(self, operation: str, key: str, differing: Sequence[str]) -> None:
@@ -176,23 +176,23 @@ class IdempotencyConflict(HabitKitError):
         self.key = key
         self.differing = tuple(differing)
         super().__init__(
-            f"idempotency key {key!r} was used before for {operation} with other values of: "
+            f"idempotency key {key!r} was already used for {operation} with different values of: "
             f"{', '.join(self.differing)}; use a new key for a new request"
         )
 
 
-# -- the program's fault -----------------------------------------------------------------------
+# -- incorrect use of the API ------------------------------------------------------------------
 
 
 class UsageError(HabitKitError, RuntimeError):
-    """The program calls the kit in a way that it must not."""
+    """The program uses the kit incorrectly."""
 
 
 class KitClosed(UsageError):
     """The kit was closed before the call."""
 
     def __init__(self) -> None:
-        """Say so."""
+        """Make the error."""
         super().__init__("this kit is closed; open a new one with HabitKit.open(url)")
 
 
@@ -202,13 +202,13 @@ class NestedTransaction(UsageError):
     def __init__(self) -> None:
         """Say what to do instead."""
         super().__init__(
-            "a kit was called inside a running transaction; call the action itself with the "
-            "transaction you have, for example habitkit.coins.transfers.award(tx, ...)"
+            "a kit was called inside one of its own transactions; pass the transaction to the "
+            "action instead, for example habitkit.coins.transfers.award(tx, ...)"
         )
 
 
 class NotLocked(UsageError):
-    """An action changes an owner's state without holding that owner's lock.
+    """An action tried to change an owner's state without holding that owner's lock.
 
     Attributes:
         owner: The owner whose lock is missing.
@@ -217,7 +217,9 @@ class NotLocked(UsageError):
     def __init__(self, owner: str) -> None:
         """Name the owner."""
         self.owner = owner
-        super().__init__(f"the lock of {owner!r} is not held; call tx.lock({owner!r}) first")
+        super().__init__(
+            f"the lock of the owner {owner!r} is not held; call tx.lock({owner!r}) first"
+        )
 
 
 class ReadOnlyTransaction(UsageError):
@@ -225,11 +227,13 @@ class ReadOnlyTransaction(UsageError):
 
     def __init__(self, what: str) -> None:
         """Name what was tried."""
-        super().__init__(f"{what} inside a query: declare it with action(), not query()")
+        super().__init__(
+            f"{what} is not allowed in a query; declare the function with action(), not query()"
+        )
 
 
 class ReactionLoop(UsageError):
-    """Reactions kept causing events beyond the bound.
+    """Reactions kept triggering each other beyond the limit.
 
     Attributes:
         chain: The event types, cause first.
@@ -239,13 +243,13 @@ class ReactionLoop(UsageError):
         """Name the chain of event types."""
         self.chain = tuple(chain)
         super().__init__(
-            f"reactions caused each other {len(self.chain)} levels deep, everything was rolled "
-            f"back: {' -> '.join(self.chain)}"
+            f"reactions triggered each other {len(self.chain)} levels deep, so everything was "
+            f"rolled back: {' -> '.join(self.chain)}; break the cycle in one of them"
         )
 
 
 class NotSupportedByStore(UsageError):
-    """The store does not keep the facts of this module.
+    """The store does not support this module.
 
     Attributes:
         module: The module that was asked for.
@@ -256,7 +260,10 @@ class NotSupportedByStore(UsageError):
         """Name the module and the store."""
         self.module = module
         self.store = store
-        super().__init__(f"the store {store!r} does not support the module {module!r}")
+        super().__init__(
+            f"the store {store!r} does not support the module {module!r}; use a store that lists "
+            "it in its modules"
+        )
 
 
 class HostTransactionUnsupported(UsageError):
@@ -265,22 +272,25 @@ class HostTransactionUnsupported(UsageError):
     @classmethod
     def by(cls, store: str) -> HostTransactionUnsupported:
         """Return the error of a store that cannot do it at all."""
-        return cls(f"the store {store!r} cannot work inside a transaction of the host")
+        return cls(
+            f"the store {store!r} cannot work inside a transaction of the host; call the kit "
+            "without on()"
+        )
 
 
-# -- putting a kit together --------------------------------------------------------------------
+# -- configuration -----------------------------------------------------------------------------
 
 
 class ConfigurationError(HabitKitError):
-    """The kit cannot be put together like this."""
+    """The kit cannot be set up like this."""
 
 
 class UnknownScheme(ConfigurationError):
-    """No installed backend is for the URL's scheme.
+    """No installed backend handles the URL's scheme.
 
     Attributes:
         scheme: The scheme that was given.
-        known: The schemes that would have been understood.
+        known: The schemes that are supported.
     """
 
     def __init__(self, scheme: str, known: Sequence[str], expected: str = "") -> None:
@@ -296,11 +306,11 @@ class MissingExtra(ConfigurationError):
 
     Attributes:
         module: The module that could not be imported.
-        extra: The extra of habitkit that brings it.
+        extra: The extra of habitkit that installs it.
     """
 
     def __init__(self, module: str, extra: str) -> None:
-        """Name the module and the pip command that brings it."""
+        """Name the module and the pip command that installs it."""
         self.module = module
         self.extra = extra
         super().__init__(f"{module} is not installed; run: pip install 'habitkit[{extra}]'")
@@ -320,13 +330,13 @@ class SchemaMissing(ConfigurationError):
 
 
 class SchemaOutdated(ConfigurationError):
-    """The tables are of another version than this habitkit works with.
+    """The tables have a version that the installed habitkit does not support.
 
     Attributes:
         found: The version of the tables.
-        needed: The version this habitkit works with.
-        command: The command that upgrades them; None if they were made by another, unreleased
-            habitkit, from which no upgrade leads here.
+        needed: The version that the installed habitkit expects.
+        command: The command that upgrades them; None if they were created by an unreleased
+            version of habitkit and cannot be upgraded.
     """
 
     def __init__(self, *, found: int, needed: int, command: str | None) -> None:
@@ -336,12 +346,12 @@ class SchemaOutdated(ConfigurationError):
         self.command = command
         if command is None:
             msg = (
-                "these habitkit tables were made by another, unreleased habitkit than the one that "
-                "is installed, and no upgrade leads from one to the other; make a new database"
+                "these habitkit tables were created by an unreleased version of habitkit and "
+                "cannot be upgraded to the installed version; create a new database"
             )
         else:
             help_ = f"upgrade with: {command}" if found < needed else "install a newer habitkit"
-            msg = f"the habitkit tables have version {found}, needed is {needed}; {help_}"
+            msg = f"the habitkit tables have version {found}, expected {needed}; {help_}"
         super().__init__(msg)
 
 
@@ -362,7 +372,7 @@ class StoreBusy(StoreError):
     def __init__(self, attempts: int) -> None:
         """Say how often it was tried."""
         self.attempts = attempts
-        super().__init__(f"the store was busy {attempts} times in a row; try again later")
+        super().__init__(f"the store was busy in all of {attempts} attempts; try again later")
 
 
 class OutcomeUnknown(StoreError):
@@ -372,7 +382,7 @@ class OutcomeUnknown(StoreError):
         """Say what would have helped."""
         super().__init__(
             "the connection was lost around COMMIT, so the action may or may not have happened; "
-            "pass idempotency_key=... and it is retried safely"
+            "pass idempotency_key=... to make such a call safe to retry"
         )
 
 
@@ -383,27 +393,27 @@ class HostTransactionLost(StoreError):
         """Say what the host has to do."""
         super().__init__(
             "the database ended the surrounding transaction, so all of its work is lost; "
-            "roll back, and run the whole transaction again"
+            "roll it back and run the whole transaction again"
         )
 
 
 class HostTransactionStale(StoreError):
-    """A host's SQLite transaction has read, another writer has committed, so it cannot write."""
+    """A host's SQLite transaction cannot write: another writer committed after its first read."""
 
     def __init__(self) -> None:
         """Say how to begin instead."""
         super().__init__(
-            "this SQLite transaction has read before another writer committed, so it can no "
-            "longer write; roll back, and begin it with BEGIN IMMEDIATE"
+            "another writer committed after this SQLite transaction had first read, so it can no "
+            "longer write; roll it back, and start it with BEGIN IMMEDIATE"
         )
 
 
 class IntegrityError(StoreError):
-    """A constraint of the store said no: something tried to write what must not exist."""
+    """A write violates a constraint of the store."""
 
 
 class Duplicate(IntegrityError):
-    """A fact with this identity is stored already.
+    """A fact with this identity already exists.
 
     Attributes:
         kind: What kind of fact.
@@ -412,7 +422,7 @@ class Duplicate(IntegrityError):
     def __init__(self, kind: str) -> None:
         """Name the kind of fact."""
         self.kind = kind
-        super().__init__(f"a {kind} with this identity exists already")
+        super().__init__(f"a {kind} with this identity already exists")
 
 
 def _shown(value: object) -> str:

@@ -2,7 +2,7 @@
 
 An event with a ``key`` is derived: it is an element of a set that the facts determine, and the key
 names its place (``done:{habit}:{day}``), never a run or an order of arrival. When facts change so
-that an element is no longer in the set, ``Retracted`` says so.
+that an element is no longer in the set, a ``Retracted`` event is emitted.
 
 A host adds its own by subclassing ``Event``, or records loose ones with ``kit.events.record``.
 """
@@ -32,7 +32,7 @@ class Event:
     """
 
     words: ClassVar[tuple[str, ...]] = ()
-    """The fields that hold words of a person, which ``kit.forget`` erases."""
+    """The fields that contain text of a person, which ``kit.forget`` erases."""
 
     owner: str
     at: datetime
@@ -53,7 +53,7 @@ class Retracted(Event):
     """A derived event is no longer true.
 
     Attributes:
-        of: The type of the event that is taken back.
+        of: The type of the event that is retracted.
         retracted_key: Its key.
         sealed: True if its day was sealed by then: what it earned stays.
     """
@@ -64,7 +64,7 @@ class Retracted(Event):
 
     @property
     def key(self) -> str:
-        """The key of the event that is taken back."""
+        """The key of the event that is retracted."""
         return self.retracted_key
 
 

@@ -1,6 +1,6 @@
 """Identifiers: time-ordered for what is new, derived for what must be found again.
 
-Beside them what else callers name things by: owners, keys, and cursors.
+Also validation of the other names that callers pass: owners, keys and cursors.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _mask(name: str) -> int:
 
 
 def companion(id_: UUID, name: str) -> UUID:
-    """Return the id of what goes with something under a name: the same for the same pair."""
+    """Return the id derived from another id and a name: the same for the same pair."""
     return UUID(int=id_.int ^ _mask(name))
 
 
@@ -81,7 +81,7 @@ def parse_id(value: object, what: str) -> UUID:
             return UUID(value)
         except ValueError:
             pass
-    raise InvalidId(what, given=value, expected="a UUID or its text")
+    raise InvalidId(what, given=value, expected="a UUID, or one as a string")
 
 
 def owner(value: object) -> str:
@@ -93,12 +93,13 @@ def owner(value: object) -> str:
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and storable(value):
         if not value.startswith(_OUR_OWN):
             return value
-        raise InvalidOwner("owner", given=value, expected=f"a name that begins without {_OUR_OWN}")
+        expected = f"a string that does not start with the reserved {_OUR_OWN!r}"
+        raise InvalidOwner("owner", given=value, expected=expected)
     raise InvalidOwner("owner", given=value, expected=_A_NAME)
 
 
 def system_owner(name: str) -> str:
-    """Return the owner of what belongs to no host's owner; none of theirs can have its name."""
+    """Return a system owner, for rows that belong to no owner of the host; its name is reserved."""
     return f"{_OUR_OWN}{name}"
 
 
@@ -121,7 +122,7 @@ def limit(value: object, largest: int = 1000) -> int:
     """Return a valid limit: how many of something at most, an int from 1 to ``largest``.
 
     Raises:
-        InvalidInput: If it is anything else; True and 1.0 are none.
+        InvalidInput: If it is anything else, True and 1.0 included.
     """
     if type(value) is int and 1 <= value <= largest:
         return value
@@ -132,7 +133,7 @@ def cursor(value: object) -> int:
     """Return a valid cursor, a number after which to go on: an int of 64 bits.
 
     Raises:
-        InvalidInput: If it is anything else; True and 1.0 are none.
+        InvalidInput: If it is anything else, True and 1.0 included.
     """
     if type(value) is int and 0 <= value <= _LARGEST_CURSOR:
         return value

@@ -45,7 +45,7 @@ def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
 
 
 class _Kit(EveryOwner[M]):
-    """What only the kit itself offers, and no view of it."""
+    """The methods of a kit that its views do not have."""
 
     @cached_property
     def relay(self) -> RelayService[M]:

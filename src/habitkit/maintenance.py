@@ -1,4 +1,4 @@
-"""The sweep: what only the passing of time can cause."""
+"""The sweep: the work that becomes due with time."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 
 def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
-    """Do what only the passing of time can cause, up to a limit: bounded, resumable, repeatable.
+    """Do the work that becomes due with time, up to a limit: bounded, resumable, repeatable.
 
     Every module does its own part, one after the other: messages that wait in inboxes are applied,
     old idempotency records deleted, the events of slots that have ended and of streaks that can no
-    longer be mended emitted, holds that have expired recorded, new entries of wallets sealed. An
+    longer be repaired emitted, holds that have expired recorded, new entries of wallets sealed. An
     item that fails stops nothing else. Two sweeps at once do nothing twice.
 
     Args:

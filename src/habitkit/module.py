@@ -1,7 +1,7 @@
 """The description of a module of habitkit.
 
 A module is a folder with a ``module.py`` that holds its description, ``MODULE``. From the
-descriptions a kit collects the classes of events it knows, what a sweep does, what is exported and
+descriptions a kit collects its classes of events, what a sweep does, what is exported and
 erased of an owner, and which settings it takes. ``habitkit.modules`` is the list of all modules.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Module", "Sweeper"]
 
 Sweeper: TypeAlias = "Callable[[KitSettings, int], Steps[Swept]]"
-"""Does what the passing of time causes: ``(settings, limit) -> steps`` of bounded work."""
+"""Does the work that becomes due with time: ``(settings, limit) -> steps``, bounded."""
 
 
 class Module:
@@ -49,11 +49,11 @@ class Module:
         return {}
 
     def resident(self, settings: KitSettings) -> Resident | None:  # noqa: ARG002
-        """Make what lives as long as the kit, such as a snapshot that is polled from the store."""
+        """Make the module's resident object, such as a snapshot that is polled from the store."""
         return None
 
     def forget(self, tx: Transaction, owner: str) -> int:  # noqa: ARG002
-        """Erase the words that the module keeps of a locked owner; count what had some."""
+        """Erase the text that the module keeps of a locked owner; count the rows that had some."""
         return 0
 
     def export(self, tx: Transaction, owner: str) -> Mapping[str, Any]:  # noqa: ARG002

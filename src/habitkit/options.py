@@ -1,4 +1,4 @@
-"""What a kit is given, checked, and what it gives to each of its transactions."""
+"""The options of a kit, their validation, and the settings that its transactions use."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FRAME = ("clock", "reactions", "subscribers")
 
 @frozen(slots=False)  # cached properties need a __dict__
 class KitSettings:
-    """What a kit gives to each of its transactions.
+    """The settings of a kit that its transactions use.
 
     Attributes:
         clock: Gives ``tx.now``.
@@ -72,7 +72,7 @@ class KitSettings:
 
     @cached_property
     def residents(self) -> Residents:
-        """What lives as long as the kit."""
+        """The resident objects."""
         return Residents(self)
 
     @cached_property
@@ -84,10 +84,10 @@ class KitSettings:
 def make_settings(
     store: Store | AsyncStore, options: KitOptions, *, asynchronous: bool = False
 ) -> KitSettings:
-    """Put together what a kit, of either mode, gives to its transactions.
+    """Validate the options of a kit and return its settings.
 
     Args:
-        store: Where facts are kept; it says which modules it supports.
+        store: Where facts are kept; it declares which modules it supports.
         options: What the host gave.
         asynchronous: True for a kit whose calls are awaited.
 
@@ -121,7 +121,7 @@ def make_settings(
         of_modules=of_modules,
         supported=supported,
     )
-    not_own = {Event, Recorded, *vocabulary().values()}  # two stand for events without a class
+    not_own = {Event, Recorded, *vocabulary().values()}  # two for events without a class
     kinds = {kind for reaction in host_reactions for kind in reaction.types} - not_own
     return evolve(
         settings,
@@ -139,7 +139,7 @@ def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict
             continue
         if name not in taken:
             expected = ", ".join(sorted({*_FRAME, *taken}))
-            msg = f"no option {name!r}; expected one of {expected}"
+            msg = f"unknown option {name!r}; expected one of {expected}"
             raise TypeError(msg)
         kind = taken[name].settings
         if value is None or kind is None:
@@ -154,7 +154,7 @@ def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict
 
 
 def _expect_store(store: object) -> None:
-    """Refuse what is no store."""
+    """Refuse an object that is not a store."""
     if isinstance(store, str):
         msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
         raise ConfigurationError(msg)

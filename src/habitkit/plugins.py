@@ -43,7 +43,7 @@ OWN = {
     "postgresql": "habitkit.backends.sqlalchemy",
     "sqlite": "habitkit.backends.sqlalchemy",
 }
-"""The package's own backends by scheme; they are entry points as well, for whoever lists those."""
+"""The package's own backends by scheme; they are also entry points, for tools that list those."""
 
 _EXTRA_OF_MODULE = {
     "asyncpg": "asyncpg",
@@ -141,6 +141,6 @@ def _opener(url: Any, scheme: str, *, named: bool) -> Callable[..., Any]:
 
 
 def _without_user(url: str) -> str:
-    """Hide what stands before an @: it may be a password, and errors are written to logs."""
+    """Hide the part before an @: it may be a password, and errors are written to logs."""
     _, at, rest = url.rpartition("@")
     return f"***{at}{rest}" if at else url

@@ -17,8 +17,8 @@ port of what needs no store, such as ``habitkit.limits.port.LimitsBackend``.
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | gives the time | none: one method |
 
-A store says in ``modules`` which modules it supports (``habits``, ``coins``) and which optional
-ports it offers (``coins.audit``), and in ``capabilities`` what it can do beyond the ports:
+A store declares in ``modules`` which modules it supports (``habits``, ``coins``) and which optional
+ports it offers (``coins.audit``), and in ``capabilities`` its further abilities:
 
 | capability | what the contract then expects |
 |---|---|

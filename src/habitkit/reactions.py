@@ -1,4 +1,4 @@
-"""Who reacts to what, in stated order: the only place where modules meet.
+"""Reactions and subscribers; the only file in which modules meet.
 
 A reaction runs inside the transaction of the action that caused the event and under the lock of the
 event's owner; it never locks a second owner (``tx.send`` leaves a message for one). A subscriber
@@ -64,7 +64,7 @@ def on(
     Raises:
         TypeError: If the last argument cannot be called or is a coroutine function, or another is
             no class of events.
-        InvalidEvent: If a class of your own has the name of one of habitkit's.
+        InvalidEvent: If a class of your own has the name of a habitkit event.
     """
     *types, run = types_and_run or (None,)
     if not types or not all(isinstance(t, type) and issubclass(t, Event) for t in types):
@@ -77,9 +77,9 @@ def on(
         raise TypeError(msg)
     if is_coroutine_function(run):
         msg = (
-            f"expected a plain function (tx, owner, events) last, got {run!r}: nobody would await "
-            "it inside the transaction; a subscriber, made by subscribe(...), may be a coroutine "
-            "function in an async kit"
+            f"expected a plain function (tx, owner, events) last, got {run!r}: a reaction runs "
+            "inside the transaction and is not awaited; in an async kit, use subscribe(...) for a "
+            "coroutine function"
         )
         raise TypeError(msg)
     return Reaction(tuple(types), run)
@@ -94,7 +94,7 @@ def subscribe(*types_and_run: Any) -> Subscriber:
 
     Raises:
         TypeError: If the last argument cannot be called or another is neither class nor name.
-        InvalidEvent: If a class of your own has the name of one of habitkit's.
+        InvalidEvent: If a class of your own has the name of a habitkit event.
     """
     *types, run = types_and_run or (None,)
     names = {t if isinstance(t, str) else _name(t) for t in types}
@@ -116,19 +116,19 @@ def _name(kind: object) -> str | None:
 
 
 def _expect_own_name(kind: type[Event]) -> None:
-    """Refuse a host's class with the name of one of habitkit's: the journal knows them by that."""
+    """Refuse a host's class with the name of a habitkit event: the journal stores the name only."""
     if vocabulary().get(kind.__name__, kind) is not kind:
         raise InvalidEvent(
             "event class",
             given=kind,
-            expected=f"another name than {kind.__name__}, which is that of an event of habitkit's",
+            expected=f"a class name other than {kind.__name__}, the name of a habitkit event",
         )
 
 
 def default_reactions(settings: KitSettings) -> tuple[Reaction, ...]:
-    """Return what a kit does by itself, in this order."""
+    """Return the built-in reactions, in this order."""
     found = [
-        _rewards(settings),  # what is done is rewarded, what is undone taken back
+        _rewards(settings),  # pays rewards and takes them back
     ]
     return tuple(reaction for reaction in found if reaction is not None)
 

@@ -1,4 +1,4 @@
-"""What lives as long as a kit: a limiter, a cache, a snapshot that is polled.
+"""Resident objects, which live as long as a kit: a limiter, a cache, a polled snapshot.
 
 Nothing starts by itself. ``kit.background()`` refreshes what needs it at its interval, in a thread
 or, in an async kit, in a task; ``kit.refresh()`` does one round.
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Resident(Protocol):
-    """An object that lives as long as the kit."""
+    """A resident: an object that lives as long as the kit."""
 
     def close(self) -> None:
         """Release what it holds. Closing twice is fine."""
@@ -53,17 +53,17 @@ class Refreshed(Resident, Protocol):
     refresh_seconds: float
 
     def refresh(self, settings: KitSettings) -> Steps[None]:
-        """Fetch anew, in steps. If it raises, what was there stays in use."""
+        """Fetch new data, in steps. If it raises, the old data stays in use."""
         ...
 
 
 @frozen
 class RefreshReport:
-    """What one round of refreshing did.
+    """The result of one round of refreshing.
 
     Attributes:
         refreshed: The names of the residents that were refreshed.
-        failures: Those that were not; what they had stays in use.
+        failures: Those that were not; their old data stays in use.
     """
 
     refreshed: tuple[str, ...]
@@ -112,7 +112,7 @@ class Residents:
 def refresh(settings: KitSettings) -> Steps[RefreshReport]:
     """Refresh once what ``kit.background()`` refreshes at its interval.
 
-    One that fails keeps what it had and stops no other.
+    One that fails keeps its old data and does not stop the others.
 
     Args:
         settings: The kit's settings.

@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 
 class KitState:
-    """Whether a kit, and with it every view of it, is closed."""
+    """Whether a kit and its views are closed."""
 
     def __init__(self) -> None:
         """Begin open."""
@@ -41,7 +41,7 @@ class KitState:
 
 
 class _Runner:
-    """What both runners share: how a function becomes work on open stores."""
+    """The base of both runners: turns a function into work on open stores."""
 
     def __init__(self, settings: KitSettings, state: KitState, scope: str | None) -> None:
         self.settings = settings
@@ -204,7 +204,7 @@ def begin(
     owners whose locks were ``wanted`` locked first, in order, so that the same does not come again.
 
     Raises:
-        UsageError: If the function returns a coroutine: nobody would await it inside the
+        UsageError: If the function returns a coroutine, which would not be awaited inside the
             transaction.
     """
     token = _inside.set(True)
@@ -236,7 +236,7 @@ def rehearsal(
 
 
 def _expect_plain(result: object) -> None:
-    """Refuse the coroutine of an async function, which nobody would await.
+    """Refuse the coroutine of an async function, which would never be awaited.
 
     Raises:
         UsageError: If it is one.

@@ -1,4 +1,4 @@
-"""The one list of services, for both kits and every view of them."""
+"""The list of services, shared by both kits and their views."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 
 class Services(Service[M]):
-    """The one list of services, and the ways to compose their actions."""
+    """The list of services, and the ways to compose their actions."""
 
     @cached_property
     def habits(self) -> HabitService[M]:
@@ -129,7 +129,7 @@ class Services(Service[M]):
 
 
 class _Owned(Services[M]):
-    """The services as one owner may see them: whatever belongs to another does not exist."""
+    """The services in the scope of one owner: whatever belongs to another does not exist."""
 
     @property
     def owner(self) -> str:
@@ -138,7 +138,7 @@ class _Owned(Services[M]):
 
 
 class OwnedKit(_Owned[Sync]):
-    """The services as one owner may see them: whatever belongs to another does not exist."""
+    """The services in the scope of one owner: whatever belongs to another does not exist."""
 
 
 class AsyncOwnedKit(_Owned[Async]):
@@ -153,13 +153,13 @@ class EveryOwner(Services[M]):
     @overload
     def owned_by(self: EveryOwner[Async], owner: str) -> AsyncOwnedKit: ...
     def owned_by(self, owner: str) -> OwnedKit | AsyncOwnedKit:
-        """Return the services as one owner may see them; for web handlers.
+        """Return the services in the scope of one owner; for web handlers.
 
         The services and their signatures are the same. Whatever belongs to another owner does not
         exist there (``NotFound``), an owner argument other than this one included.
 
         Raises:
-            InvalidOwner: If the owner is no short, non-empty string.
+            InvalidOwner: If the owner is not a short, non-empty string.
         """
         runner = self._runner.scoped(ids.owner(owner))
         return OwnedKit(runner) if isinstance(runner, SyncRunner) else AsyncOwnedKit(runner)

@@ -110,7 +110,7 @@ class Store(Protocol):
 
     @property
     def capabilities(self) -> Collection[str]:
-        """What it can do beyond the port; see ``habitkit.ports``."""
+        """Its abilities beyond the ports; see ``habitkit.ports``."""
         ...
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
@@ -151,7 +151,7 @@ class AsyncStore(Protocol):
 
     @property
     def capabilities(self) -> Collection[str]:
-        """What it can do beyond the port; see ``habitkit.ports``."""
+        """Its abilities beyond the ports; see ``habitkit.ports``."""
         ...
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> Awaitable[R]:

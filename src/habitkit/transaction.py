@@ -37,7 +37,7 @@ class Transaction:
     Attributes:
         now: The instant of everything that happens in it, in UTC.
         cause: The fact that is being acted on, for reactions to name; None if none is known.
-        scope: The only owner whose things exist here, or None for all owners.
+        scope: The only owner whose data exists here, or None for all owners.
         stores: The store's side of the transaction: the ports of the journal, and ``port(key)``.
     """
 
@@ -117,7 +117,7 @@ class Transaction:
         return self._settings.new_id(self.now)
 
     def caused_id(self, name: str) -> UUID:
-        """Return the id of what the present cause brings about under a name: always the same.
+        """Return the id that the current cause determines for a name: always the same.
 
         It is a new one if no cause is known, or if this transaction has asked for it before.
         """
@@ -215,7 +215,7 @@ class Transaction:
         return emitted[start:]
 
     def send(self, event: Event, key: str) -> bool:
-        """Leave an event for another owner; it is emitted under that owner's own lock.
+        """Send an event to another owner's inbox; it is emitted under that owner's own lock.
 
         Args:
             event: What to emit; ``event.owner`` is the receiver.
@@ -253,7 +253,7 @@ class Transaction:
             raise
 
     def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:
-        """Emit what waits in an owner's inbox, each message in a savepoint of its own.
+        """Emit the messages in an owner's inbox, each in a savepoint of its own.
 
         The owner's lock is taken if it is not held yet.
 

@@ -101,7 +101,7 @@ def _call(step: Outside) -> object:
     """Call the outside.
 
     Raises:
-        TypeError: If it returns a coroutine, which nobody would await here.
+        TypeError: If it returns a coroutine, which would not be awaited here.
     """
     result = step.function(*step.args)
     if inspect.iscoroutine(result):

@@ -305,7 +305,7 @@ def test_a_day_that_cannot_be_refuses_the_whole_export_and_names_a_habit_of_the_
         loop_csv.import_export(kit, "ada", LoopExport((RUN, habit_of("Read", [day]))))
 
     assert caught.value.file == "Read"
-    assert "it is 2026-01-10 in UTC, is that the owner's zone?" in caught.value.reason
+    assert "today is 2026-01-10 in UTC, check the owner's time zone" in caught.value.reason
     assert kit.habits.list("ada") == []
 
 
@@ -351,7 +351,7 @@ def test_the_days_of_a_known_habit_are_held_against_its_own_zone(kit):
     kit.clock.set("2026-01-10T20:00Z")
     later = LoopExport((habit_of("Swim", january(11)), habit_of("Run", january(11))))
 
-    with pytest.raises(ImportRefused, match=r"Run: .* it is 2026-01-10 in UTC"):
+    with pytest.raises(ImportRefused, match=r"Run: .* today is 2026-01-10 in UTC"):
         loop_csv.import_export(kit, "ada", later, tz="Pacific/Auckland")
 
     assert [habit.title for habit in kit.habits.list("ada")] == ["Run"]
@@ -418,27 +418,27 @@ DAY = date(2026, 1, 1)
         (run_with(numerator=7, denominator=7), ()),
         (
             run_with(numerator=3, denominator=7),
-            ("due on 3 of 7 days in Loop; taken as due every day for now",),
+            ("due on 3 of 7 days in Loop; imported as due every day",),
         ),
-        (run_with(archived=True), ("archived in Loop; active here",)),
+        (run_with(archived=True), ("archived in Loop; imported as active",)),
         (
             run_with(numerical=True, unit="litres"),
-            ("measured in Loop; a day is done or not done here, the amounts stay behind",),
+            ("measured in Loop; imported as done or not done, without amounts",),
         ),
         (
             run_with(entries=(LoopEntry(DAY, LoopValue.SKIP),)),
-            ("skipped days are taken as not done for now: 1",),
+            ("skipped days imported as not done: 1",),
         ),
         (
             run_with(entries=(LoopEntry(DAY, LoopValue.YES_MANUAL, "New year"),)),
-            ("notes that stay behind: 1",),
+            ("notes not imported: 1",),
         ),
-        (run_with(name="R" * 201), ("the name is cut after 200 characters",)),
+        (run_with(name="R" * 201), ("the name was truncated to 200 characters",)),
         (
             run_with(numerator=1, denominator=2, archived=True),
             (
-                "due on 1 of 2 days in Loop; taken as due every day for now",
-                "archived in Loop; active here",
+                "due on 1 of 2 days in Loop; imported as due every day",
+                "archived in Loop; imported as active",
             ),
         ),
     ],

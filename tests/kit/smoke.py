@@ -225,7 +225,7 @@ class SmokeOfJournal:
 
         assert kit.habits.check_in(run.id, day=TODAY + days(1), idempotency_key="k").coins == 10
 
-    def test_an_owner_sees_only_what_is_theirs(self, kit):
+    def test_a_scoped_kit_sees_only_its_owners_data(self, kit):
         bobs = kit.habits.create("bob", "Run", DAILY)
         kit.coins.award("bob", 9, idempotency_key="a")
         ada = kit.owned_by("ada")
@@ -242,7 +242,7 @@ class SmokeOfJournal:
         assert ada.habits.check_in(own.id).coins == 10
         assert len(events_of(kit, "bob")) == 2
 
-    def test_a_sweep_is_bounded_and_says_if_there_is_more(self, kit):
+    def test_a_sweep_is_bounded_and_reports_whether_there_is_more(self, kit):
         for n in range(5):
             kit.events.record("ada", "noted", idempotency_key=f"k{n}")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)

@@ -56,7 +56,7 @@ class SmokeOfHabits:
         assert kit.coins.balance("ada").available == 120
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    def test_what_is_undone_is_taken_back(self, kit, run):
+    def test_undoing_a_check_in_retracts_its_event(self, kit, run):
         done = kit.habits.check_in(run.id, note="5 km")
 
         assert kit.habits.undo(done.id).coins == -10
@@ -93,7 +93,7 @@ class SmokeOfHabits:
         assert kit.streaks.state(run.id).streak.slots == 2
         assert kit.streaks.state(bobs.id).streak.slots == 1
 
-    def test_a_history_is_taken_over_once(self, kit, run):
+    def test_a_history_is_backfilled_once(self, kit, run):
         history = [TODAY - days(n) for n in range(1, 401) if n % 11]
 
         assert kit.habits.backfill(run.id, history, source="paper") == len(history)
@@ -127,7 +127,7 @@ class SmokeOfHabits:
 
         assert {kit.streaks.state(it.id).status for it in (run, other)} == {"OPEN"}
 
-    def test_freezes_and_repairs_mend_a_streak(self, kit):
+    def test_freezes_and_repairs_save_a_streak(self, kit):
         run = kit.habits.create("ada", "Run", DAILY, freezes=FreezeRule(3, 1))
         check_in_daily(kit, run, 3)
         assert kit.streaks.state(run.id).freezes == 1
@@ -151,7 +151,7 @@ class SmokeOfHabits:
         assert kit.streaks.explain(run.id, TODAY).goal == Goal.done()
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    def test_what_is_archived_stays_as_it_was(self, kit, run):
+    def test_an_archived_habit_stays_as_it_was(self, kit, run):
         check_in_daily(kit, run, 3)
         kit.habits.archive(run.id)
         kit.clock.advance(days=50)
@@ -195,7 +195,7 @@ class SmokeOfHabits:
         assert breaks(kit) == [(f"broken:{run.id}:{TODAY + days(2)}", 2)]
         assert kit.streaks.state(run.id).risk == "BROKEN"
 
-    def test_what_was_avoided_is_paid_by_the_sweep(self, kit):
+    def test_an_avoid_goal_that_was_met_is_paid_by_the_sweep(self, kit):
         clean = kit.habits.create("ada", "No sugar", DAILY, Goal.avoid())
         kit.clock.advance(days=8)
 

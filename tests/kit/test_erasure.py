@@ -54,7 +54,7 @@ def test_an_export_holds_everything_as_json(kit, run):
     }
 
 
-def test_an_export_has_nothing_of_others(kit, run):
+def test_an_export_contains_no_data_of_other_owners(kit, run):
     kit.habits.create("bob", "Swim", Schedule.daily())
 
     assert "Swim" not in json.dumps(kit.export("ada"))

@@ -76,7 +76,7 @@ def test_an_action_inside_read_is_refused(kit, run):
 # -- rehearse --------------------------------------------------------------------------------------
 
 
-def test_a_rehearsal_returns_what_would_come_and_leaves_nothing(kit, run):
+def test_a_rehearsal_returns_the_result_and_writes_nothing(kit, run):
     before = everything(kit)
 
     assert kit.rehearse(check_in_and_spend(run)) == (10, 6)
@@ -117,7 +117,7 @@ def test_a_rehearsal_takes_no_idempotency_key(kit):
     assert kit.coins.award("ada", 7, idempotency_key="k").amount == 7
 
 
-def test_a_rehearsal_that_is_refused_raises_what_run_would(kit):
+def test_a_refused_rehearsal_raises_the_error_of_run(kit):
     with pytest.raises(InsufficientFunds):
         kit.rehearse(lambda tx: coins.spend(tx, "ada", 1, idempotency_key="s"))
 

@@ -38,7 +38,7 @@ SLOW = {
 }
 
 
-async def test_the_event_loop_stays_alive_during_a_slow_statement(opened):
+async def test_the_event_loop_is_not_blocked_during_a_slow_statement(opened):
     def be_slow(tx, _owner, _events):
         tx.connection.execute(text(SLOW[tx.connection.dialect.name])).all()
 
@@ -75,7 +75,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("driver", ASYNC_POSTGRES)
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_what_passes_is_repeated_in_a_fresh_transaction(opened, failure):
+async def test_a_transient_error_is_retried_in_a_fresh_transaction(opened, failure):
     trouble = Trouble(3, FAILURES[failure])
     made = opened(on(Recorded, trouble))
 
@@ -87,7 +87,9 @@ async def test_what_passes_is_repeated_in_a_fresh_transaction(opened, failure):
 
 @pytest.mark.parametrize("driver", ASYNC_POSTGRES)
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_what_does_not_pass_is_a_busy_store_and_nothing_is_written(opened, database, failure):
+async def test_a_conflict_that_persists_is_a_busy_store_and_nothing_is_written(
+    opened, database, failure
+):
     trouble = Trouble(10**6, FAILURES[failure])
     made = opened(on(Recorded, trouble))
 

@@ -310,7 +310,9 @@ async def test_a_connection_that_died_before_an_action_is_lost_too(host, kit, da
 
 
 @pytest.mark.parametrize("driver", ["aiosqlite, begun by an event"])
-async def test_a_transaction_that_read_before_others_wrote_is_delivered_how_to_begin(host, kit):
+async def test_a_transaction_that_read_before_others_wrote_is_refused_with_a_hint_to_begin_immediate(
+    host, kit
+):
     async with host.connect() as connection:
         await connection.execute(select(notes))
         await kit.coins.award("ada", 5, idempotency_key="of another")
@@ -336,7 +338,7 @@ async def test_a_connection_in_autocommit_mode_is_refused(host, kit, database):
 
 
 @pytest.mark.parametrize("driver", ["aiosqlite"])
-async def test_what_is_no_async_connection_and_no_session_is_refused(host, kit, database):
+async def test_a_handle_that_is_not_an_async_connection_or_session_is_refused(host, kit, database):
     with database.connect() as connection:
         for handle in (connection, database, host, async_sessionmaker(host), None):
             with pytest.raises(HostTransactionUnsupported, match="AsyncConnection, AsyncSession"):

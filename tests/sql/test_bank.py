@@ -116,7 +116,7 @@ def close_bank(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_reader_sees_the_same_total_whatever_the_tellers_do(kits, size):
+def test_every_reader_sees_the_same_total_whatever_the_writers_do(kits, size):
     tellers, each = size
     closed, both = threading.Event(), [awaited(kit) for kit in kits]
     open_bank(kits[0])
@@ -142,7 +142,7 @@ def test_every_reader_sees_the_same_total_whatever_the_tellers_do(kits, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_reading_task_sees_the_same_total_whatever_the_telling_ones_do(
+async def test_every_reading_task_sees_the_same_total_whatever_the_writing_tasks_do(
     opened, database: Engine, size
 ):
     tellers, each = size
@@ -193,7 +193,7 @@ def close_branch(kit: TestKit, writers: int, each: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_batches_in_opposite_orders_lose_nothing_and_let_nobody_wait_for_ever(kits, size):
+def test_batches_in_opposite_orders_do_not_deadlock_and_lose_nothing(kits, size):
     writers, each = size[0], size[1] // 5
     both = [awaited(kit) for kit in kits]
     open_branch(kits[0])

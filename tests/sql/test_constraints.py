@@ -102,7 +102,7 @@ DUPLICATES = {
 
 
 @pytest.mark.parametrize("kind", DUPLICATES)
-def test_what_exists_already_is_refused_by_its_kind(engine, store, kind):
+def test_a_duplicate_is_refused_and_its_kind_is_named(engine, store, kind):
     with nothing_written(engine), pytest.raises(Duplicate, match="exists already") as caught:
         store.run(DUPLICATES[kind], write=True, keyed=False)
 
@@ -118,7 +118,10 @@ def test_one_duplicate_among_many_refuses_them_all(engine, store):
 
 
 def test_a_second_entry_of_one_number_is_refused(engine, store):
-    with nothing_written(engine), pytest.raises(IntegrityError, match=r"moved on|exists already"):
+    with (
+        nothing_written(engine),
+        pytest.raises(IntegrityError, match=r"changed after|already exists"),
+    ):
         store.run(moved(seq=1), write=True, keyed=False)
 
 
@@ -140,7 +143,7 @@ def test_a_move_that_no_rule_lets_through_is_refused(engine, store, wrong, messa
     assert not isinstance(caught.value, Duplicate)
 
 
-def test_a_debt_may_reach_below_the_floor_as_far_as_it_says(store):
+def test_a_balance_may_be_below_its_floor_by_its_debt(store):
     store.run(moved(amount=-7, balance=-2, debt=2), write=True, keyed=False)
 
 

@@ -127,7 +127,7 @@ async def test_tasks_never_wait_for_each_other_in_a_circle(postgres, counted, ea
     assert_sound(habitkit.testing.kit(store=SqlStore(postgres)), *OWNERS)
 
 
-def test_whoever_sends_a_message_again_does_not_wait_for_whoever_applies_it(postgres):
+def test_sending_a_message_again_does_not_wait_for_the_transaction_that_applies_it(postgres):
     kit = habitkit.testing.kit(store=SqlStore(postgres))
     applied, sent = threading.Event(), threading.Event()
 
@@ -172,7 +172,7 @@ def test_owners_with_the_same_transfers_forget_them_at_once(working, counted):
     assert counted() == 0
 
 
-def test_what_is_old_is_deleted_around_what_somebody_has_locked(postgres):
+def test_old_rows_are_deleted_except_those_locked_by_others(postgres):
     kit = habitkit.testing.kit(store=SqlStore(postgres))
     for key in ("one", "two"):
         kit.coins.award("ada", 1, idempotency_key=key)

@@ -117,7 +117,7 @@ async def test_every_driver_reads_what_another_wrote_through_the_ports(sides):
         assert unequal(read_back, own) == unlike(read_back, own) == {}, side.driver
 
 
-async def test_every_kit_shows_what_another_one_did_and_goes_on_from_there(sides, clock):
+async def test_every_kit_sees_what_another_one_wrote_and_can_build_on_it(sides, clock):
     writer, *readers = sides
     await live(writer.kit, clock)
 
@@ -156,7 +156,7 @@ async def test_an_idempotency_key_gets_the_first_result_by_every_driver(sides, c
         assert repr(await done(again)) == repr(first), side.driver
 
 
-async def test_no_column_holds_a_day_that_is_none(sides, clock, request):
+async def test_no_column_accepts_an_invalid_day(sides, clock, request):
     writer, *_ = sides
     await live(writer.kit, clock)
 

@@ -180,7 +180,7 @@ def test_tables_that_are_upgraded_after_a_refusal_are_used(empty_engine, next_mi
     assert kit.coins.award("ada", 1, idempotency_key="k").amount == 1
 
 
-def test_a_store_looks_once_however_it_is_used(engine, checks):
+def test_a_store_checks_the_version_of_its_tables_once(engine, checks):
     store = SqlStore(engine)
     kit = habitkit.testing.kit(store=store)
 
@@ -211,7 +211,7 @@ def test_a_database_opened_by_its_url_is_not_checked_again(sqlite, checks):
 
 
 @pytest.mark.parametrize("first", ["a query", "an action"])
-def test_the_first_look_in_a_host_transaction_lets_it_write_and_roll_back(host, checks, first):
+def test_the_version_check_in_a_host_transaction_lets_it_write_and_roll_back(host, checks, first):
     kit = habitkit.testing.kit(store=SqlStore(host))
 
     with host.connect() as connection:
@@ -227,7 +227,7 @@ def test_the_first_look_in_a_host_transaction_lets_it_write_and_roll_back(host, 
 
 
 @pytest.mark.parametrize("write", [True, False], ids=["an action", "a query"])
-def test_the_first_look_comes_after_sqlite_has_begun(sqlite, checks, write):
+def test_the_version_is_checked_after_sqlite_has_begun(sqlite, checks, write):
     sent: list[str] = []
     with sqlite.connect() as connection:
         driver: Any = connection.connection.driver_connection

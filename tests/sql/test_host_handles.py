@@ -147,7 +147,7 @@ def test_a_connection_in_autocommit_mode_is_refused(engine, connect, use):
 
 
 @pytest.mark.parametrize("handle", ["engine", "sessionmaker", "cursor", None])
-def test_what_is_no_connection_and_no_session_is_refused_by_name(sqlite, handle):
+def test_a_handle_that_is_not_a_connection_or_session_is_refused_and_named(sqlite, handle):
     kit = habitkit.testing.kit(store=SqlStore(sqlite))
     host_handle = {"engine": sqlite, "sessionmaker": sessionmaker(sqlite)}.get(str(handle), handle)
 
@@ -158,7 +158,9 @@ def test_what_is_no_connection_and_no_session_is_refused_by_name(sqlite, handle)
 # -- SQLite: others have written since -----------------------------------------------------------
 
 
-def test_a_transaction_that_read_before_others_wrote_is_delivered_how_to_begin(sqlite_url, sqlite):
+def test_a_transaction_that_read_before_others_wrote_is_refused_with_a_hint_to_begin_immediate(
+    sqlite_url, sqlite
+):
     engine = sqlite_engine(sqlite_url)
     kit = habitkit.testing.kit(store=SqlStore(sqlite))
 

@@ -189,14 +189,14 @@ def test_a_reaction_of_the_hosts_writes_its_own_table_in_the_same_transaction(ho
     assert notes_in(host) == ["ada: 7", "ada: 9"]
 
 
-def test_a_duplicate_in_an_action_is_delivered_and_the_host_goes_on(host, kit):
+def test_a_duplicate_in_an_action_is_raised_and_the_host_goes_on(host, kit):
     def twice(tx):
         tx.lock("ada")
         transfer = award(tx, "ada", 5, idempotency_key="gift")
         tx.port(COINS).post((transfer,), ())
 
     with host.begin() as connection:
-        with pytest.raises(Duplicate, match="a transfer with this identity exists already"):
+        with pytest.raises(Duplicate, match="a transfer with this identity already exists"):
             kit.on(connection).run(twice)
         write_note(connection)
 

@@ -141,7 +141,7 @@ STALE: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("act", STALE.values(), ids=STALE)
-def test_a_host_that_has_read_before_another_writer_gets_the_databases_own_word(
+def test_a_host_that_read_before_another_writer_gets_the_databases_error(
     postgres, host, kit, level, act
 ):
     for owner in ("ada", "bob"):

@@ -107,7 +107,7 @@ def test_a_ledger_whose_wallets_together_hold_more_than_64_bits_is_audited_all_t
     assert_sound(kit, *owners)
 
 
-def test_a_hold_that_a_full_wallet_has_no_module_for_stops_neither_sweep_nor_others(kit):
+def test_a_hold_that_does_not_fit_into_a_full_wallet_stops_neither_sweep_nor_others(kit):
     for owner in ("ada", "bob"):
         kit.coins.award(owner, LARGEST, idempotency_key="all there is")
         kit.coins.reserve(owner, LARGEST, idempotency_key="held", expires_in_seconds=60)
@@ -123,7 +123,7 @@ def test_a_hold_that_a_full_wallet_has_no_module_for_stops_neither_sweep_nor_oth
     assert_sound(kit, "ada", "bob")
 
 
-def test_holds_that_a_full_wallet_has_no_module_for_stop_no_sweep_however_small_its_limit(kit):
+def test_holds_that_do_not_fit_into_a_full_wallet_stop_no_sweep_however_small_its_limit(kit):
     kit.coins.award("ada", LARGEST, idempotency_key="all there is")
     for n in range(3):
         kit.coins.reserve("ada", 5, idempotency_key=f"held {n}", expires_in_seconds=60)

@@ -209,7 +209,7 @@ def test_a_server_that_cannot_be_reached_any_more_leaves_the_outcome_unknown(kit
 
 
 @BOTH_SIDES
-def test_what_a_relay_could_not_note_is_delivered_again(kit, proxy, call, when):
+def test_an_event_that_a_relay_could_not_mark_as_done_is_delivered_again(kit, proxy, call, when):
     call(lambda kit: kit.events.record("ada", "noted"))
     proxy.cut(when)
 

@@ -99,7 +99,7 @@ def test_a_server_with_tables_of_another_generation_is_refused(
     make_tables_of(generation, engine)
     before = rows(engine)
 
-    with pytest.raises(SchemaOutdated, match="make a new database"):
+    with pytest.raises(SchemaOutdated, match="create a new database"):
         opened(fresh_postgres_url)
 
     assert rows(engine) == before
@@ -199,11 +199,11 @@ def test_a_file_with_tables_of_another_generation_is_left_alone(sqlite_url, caps
     before = rows(engine)
 
     for opened in (open_sync, partial(open_async, driver="")):
-        with pytest.raises(SchemaOutdated, match="make a new database"):
+        with pytest.raises(SchemaOutdated, match="create a new database"):
             opened(sqlite_url)
     assert main(["upgrade", sqlite_url]) == 1
 
-    assert "make a new database" in capsys.readouterr().err
+    assert "create a new database" in capsys.readouterr().err
     assert rows(engine) == before
     engine.dispose()
 
@@ -312,7 +312,7 @@ def pragmas(engine):
         }
 
 
-def test_an_engine_for_sqlite_has_a_write_ahead_log_foreign_keys_and_patience(sqlite_url):
+def test_an_engine_for_sqlite_has_a_write_ahead_log_foreign_keys_and_a_busy_timeout(sqlite_url):
     full, normal = sqlite_engine(sqlite_url), sqlite_engine(sqlite_url, synchronous="NORMAL")
 
     wanted = {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
@@ -393,7 +393,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_its_password(url):
         ("sqlite://ada:hush@habits.db", "sqlite:///habits.db,"),
     ],
 )
-def test_a_sqlite_url_with_two_slashes_is_refused_and_delivered_to_have_three(url, message, capsys):
+def test_a_sqlite_url_with_two_slashes_is_refused_with_a_hint_to_use_three(url, message, capsys):
     for opened in (open_sync, partial(open_async, driver="")):
         with pytest.raises(ConfigurationError, match=message) as caught:
             opened(url)

@@ -222,7 +222,7 @@ def hide(tx, statement: str) -> None:
         tx.connection.exec_driver_sql(statement)
 
 
-def test_work_that_hides_an_error_is_not_reported_as_done_where_nothing_can_be_committed(postgres):
+def test_work_that_hides_an_error_is_not_reported_as_done_if_nothing_can_be_committed(postgres):
     kit = habitkit.testing.kit(store=SqlStore(postgres))
 
     with pytest.raises(StoreError, match="nothing is kept"):

@@ -73,7 +73,7 @@ def test_all_migrations_together_lead_to_the_tables_that_the_metadata_describes(
     assert by_migrations == reflected(empty_engine)
 
 
-def test_what_was_written_before_a_step_is_there_after_it_and_goes_on(empty_engine, request):
+def test_data_written_before_a_migration_is_kept_and_usable_after_it(empty_engine, request):
     upgrade(empty_engine)
     kit = habitkit.testing.kit(store=SqlStore(empty_engine))
     run = kit.habits.create("ada", "Run", Schedule.daily())
@@ -97,7 +97,7 @@ def test_tables_of_another_generation_are_left_alone(empty_engine, generation):
     before = reflected(empty_engine), rows(empty_engine)
 
     for take in (upgrade, partial(upgrade, to=1)):
-        with pytest.raises(SchemaOutdated, match=r"unreleased habitkit .* make a new database"):
+        with pytest.raises(SchemaOutdated, match=r"unreleased version .* create a new database"):
             take(empty_engine)
 
     assert (reflected(empty_engine), rows(empty_engine)) == before

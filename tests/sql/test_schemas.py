@@ -100,7 +100,7 @@ def test_two_schemas_do_not_see_each_other(divided):
     live(red)
 
 
-def test_tables_in_other_schemas_are_none_of_a_store_without_one(two_schemas):
+def test_a_store_without_a_schema_ignores_tables_in_other_schemas(two_schemas):
     kit = habitkit.testing.kit(store=SqlStore(two_schemas))
 
     with pytest.raises(SchemaMissing):
@@ -136,7 +136,7 @@ def test_a_host_transaction_works_in_the_stores_schema(divided, begun):
     assert red.coins.balance("ada").available == 7
 
 
-def test_a_stale_host_transaction_is_delivered_so_in_a_schema_too(attached):
+def test_a_stale_host_transaction_is_reported_in_a_schema_too(attached):
     kit = habitkit.testing.kit(store=SqlStore(attached, schema=SCHEMAS[1]))
 
     with attached.connect() as host:
@@ -251,7 +251,7 @@ def test_a_host_that_cannot_be_is_an_exit_status_and_a_sentence(host, capsys):
         ({"database": "nowhere"}, 'database "nowhere" does not exist'),
     ],
 )
-def test_a_server_that_lets_nobody_in_is_an_exit_status_and_a_sentence(
+def test_a_server_that_refuses_connections_gives_an_exit_status_and_a_message(
     fresh_postgres_url, wrong, message, capsys
 ):
     url = make_url(fresh_postgres_url).set(**wrong).render_as_string(hide_password=False)

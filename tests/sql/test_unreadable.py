@@ -41,7 +41,7 @@ def sqlite_kit(sqlite: Engine) -> TestKit:
     ],
     ids=["metadata", "memo", "instant", "id", "amount"],
 )
-def test_what_cannot_be_read_is_named_and_hides_nothing_else(
+def test_an_unreadable_entry_is_named_and_hides_no_other_finding(
     sqlite: Engine, sqlite_kit: TestKit, statement: str
 ) -> None:
     with sqlite.connect() as connection:
@@ -57,7 +57,7 @@ def test_what_cannot_be_read_is_named_and_hides_nothing_else(
     assert {("ada", "wallet", 3), ("bob", "wallet", 1)} <= found
 
 
-def test_a_wallet_that_the_sweep_was_made_to_forget_is_found(engine: Engine, kit: TestKit) -> None:
+def test_a_wallet_removed_from_the_sealing_queue_is_found(engine: Engine, kit: TestKit) -> None:
     kit.coins.award("ada", 1, idempotency_key="a")
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM habitkit_unsealed"))
@@ -67,4 +67,4 @@ def test_a_wallet_that_the_sweep_was_made_to_forget_is_found(engine: Engine, kit
     (finding,) = kit.coins.audit().findings
 
     assert (finding.owner, finding.role, finding.seq) == ("ada", "wallet", 1)
-    assert finding.problem == "entries after 0 are not sealed, and no sweep knows of it"
+    assert finding.problem == "entries after 0 are not sealed, and not queued for sealing"

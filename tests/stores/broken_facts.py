@@ -166,7 +166,7 @@ def rounds_amounts(_, stores):
 # -- other facts -----------------------------------------------------------------------------------
 
 
-@noticed_by("test_check_ins_are_none_of_the_other_facts")
+@noticed_by("test_check_ins_are_not_among_the_other_facts")
 def mixes_facts_up(_, stores):
     habits = stores.port(HABITS)
     facts = habits.facts

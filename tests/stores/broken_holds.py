@@ -48,7 +48,7 @@ def forgets_when_it_would_expire(_, stores):
         holds._holds.put(hold.id, evolve(holds.get(hold.id), expires_at=None))
 
 
-@noticed_by("test_what_is_undone_leaves_nothing_in_the_ledger")
+@noticed_by("test_an_undone_write_leaves_nothing_in_the_ledger")
 def holds_for_good(_, stores):
     @around(stores.port(HOLDS), "end")
     def wrong(call, hold):
@@ -104,47 +104,47 @@ def has_pages_with_holes(_, stores):
     ])  # fmt: skip
 
 
-@noticed_by("test_what_had_lapsed_at_an_instant_had_expired_and_not_been_ended")
+@noticed_by("test_lapsed_holds_are_those_expired_and_not_ended_at_the_instant")
 def keeps_what_has_lapsed(_, stores):
     stores.port(HOLDS).lapsed = lambda owner, currency, at, *, still_open: 0
 
 
-@noticed_by("test_what_had_lapsed_at_an_instant_had_expired_and_not_been_ended")
+@noticed_by("test_lapsed_holds_are_those_expired_and_not_ended_at_the_instant")
 def counts_what_has_ended(_, stores):
     @around(stores.port(HOLDS), "lapsed")
     def wrong(call, owner, currency, at, *, still_open):
         return call(owner, currency, at, still_open=False)
 
 
-@noticed_by("test_what_had_lapsed_at_an_instant_had_expired_and_not_been_ended")
+@noticed_by("test_lapsed_holds_are_those_expired_and_not_ended_at_the_instant")
 def counts_what_is_open_alone(_, stores):
     @around(stores.port(HOLDS), "lapsed")
     def wrong(call, owner, currency, at, *, still_open):
         return call(owner, currency, at, still_open=True)
 
 
-@noticed_by("test_what_is_overdue_comes_with_the_longest_past_its_time_first")
+@noticed_by("test_overdue_holds_are_returned_the_longest_overdue_first")
 def expires_by_id(_, stores):
     @around(stores.port(HOLDS), "overdue")
     def wrong(call, now, limit, **of):
         return sorted(call(now, limit, **of), key=attrgetter("id"))
 
 
-@noticed_by("test_what_is_overdue_comes_with_the_longest_past_its_time_first")
+@noticed_by("test_overdue_holds_are_returned_the_longest_overdue_first")
 def expires_an_instant_too_late(_, stores):
     @around(stores.port(HOLDS), "overdue")
     def wrong(call, now, limit, **of):
         return [hold for hold in call(now, limit, **of) if hold.expires_at < now]
 
 
-@noticed_by("test_what_is_overdue_comes_with_the_longest_past_its_time_first")
+@noticed_by("test_overdue_holds_are_returned_the_longest_overdue_first")
 def expires_for_everybody(_, stores):
     @around(stores.port(HOLDS), "overdue")
     def wrong(call, now, limit, **of):
         return call(now, limit)
 
 
-@noticed_by("test_what_is_held_is_the_sum_of_open_holds")
+@noticed_by("test_the_held_amount_is_the_sum_of_open_holds")
 def holds_what_has_ended(_, stores):
     holds = stores.port(HOLDS)
     stores.port(AUDIT).held = lambda owner, currency: sum(
@@ -222,7 +222,7 @@ def counts_what_it_has_seen(_, stores):
         return len(stores.port(LEDGER).lines(account_id, after, last - after))
 
 
-@noticed_by("test_what_is_forgotten_is_gone_for_both_accounts")
+@noticed_by("test_erased_text_is_erased_for_both_accounts")
 def keeps_a_memo_a_side(_, stores):
     ledger, memos = stores.port(LEDGER), {}
 
@@ -251,7 +251,7 @@ def forgets_few_at_once(_, stores):
         return call(account_id, after, min(last, after + MOST_ROWS))
 
 
-@noticed_by("test_what_is_undone_leaves_nothing_in_the_ledger")
+@noticed_by("test_an_undone_write_leaves_nothing_in_the_ledger")
 def forgets_for_good(_, stores):
     @around(stores.port(LEDGER), "erase")
     def wrong(call, account_id, after, last):
@@ -282,13 +282,13 @@ def digests_again(_, stores):
     ]
 
 
-@noticed_by("test_accounts_are_noted_as_unsealed_once")
+@noticed_by("test_accounts_are_queued_for_sealing_once")
 def notes_accounts_once(_, stores):
     unsealed = stores.port(AUDIT)._unsealed
     stores.port(AUDIT).unsealed = lambda ids: [unsealed.insert(id_, id_) for id_ in ids]
 
 
-@noticed_by("test_what_is_to_be_sealed_comes_page_by_page_in_the_order_of_ids")
+@noticed_by("test_accounts_to_seal_are_paged_in_the_order_of_ids")
 def seals_from_the_beginning(_, stores):
     @around(stores.port(AUDIT), "to_seal")
     def wrong(call, after, limit):
@@ -326,7 +326,7 @@ def sums_in_floats(_, stores):
         return [evolve(each, balances=float(each.balances)) for each in call()]
 
 
-@noticed_by("test_what_is_undone_leaves_nothing_under_a_block_hash")
+@noticed_by("test_an_undone_write_leaves_nothing_under_a_block_hash")
 def seals_for_good(_, stores):
     @around(stores.port(AUDIT), "seal")
     def wrong(call, block, *, more):

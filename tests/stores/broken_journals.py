@@ -104,7 +104,7 @@ def claims_all(_, stores):
     stores.outbox.claim = lambda now, until, limit: claim(now, until, 10**6)
 
 
-@noticed_by("test_what_is_done_is_never_claimed_again")
+@noticed_by("test_a_completed_delivery_is_never_claimed_again")
 def keeps_deliveries(_, stores):
     stores.outbox.done = lambda delivered: None
 
@@ -189,7 +189,7 @@ def orders_messages_by_key(_, stores):
     )
 
 
-@noticed_by("test_owners_with_messages_are_delivered_each_once_and_sorted")
+@noticed_by("test_owners_with_messages_are_returned_once_each_and_sorted")
 def repeats_owners(_, stores):
     stores.inbox.owners = lambda limit: sorted(it.owner for it in stores.inbox._open())[:limit]
 

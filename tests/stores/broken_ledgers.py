@@ -79,7 +79,7 @@ def finds_few_accounts(_, stores):
         return call(owners[:MOST_ROWS], currency)
 
 
-@noticed_by("test_owners_accounts_are_delivered_apart_character_by_character")
+@noticed_by("test_accounts_of_owners_with_similar_names_are_distinct")
 def ignores_case_of_owners(_, stores):
     coins = stores.port(COINS)
     coins.accounts = lambda owners, _: [
@@ -103,7 +103,7 @@ def opens_over_others(_, stores):
 
 @noticed_by("test_a_floor_may_be_changed_as_far_as_balance_and_debt_allow")
 def has_any_floor(_, stores):
-    forgiving(stores.port(COINS), "set_floor", "below that floor")
+    forgiving(stores.port(COINS), "set_floor", "below the new floor")
 
 
 @noticed_by("test_an_account_without_a_floor_may_fall_as_far_as_64_bits_go")
@@ -117,14 +117,14 @@ def counts_in_floats(_, stores):
 # -- postings ----------------------------------------------------------------------------------
 
 
-@noticed_by("test_no_balance_falls_below_its_floor_unless_the_debt_says_so")
+@noticed_by("test_no_balance_falls_below_its_floor_by_more_than_its_debt")
 def has_no_floor(_, stores):
     @around(stores.port(COINS), "post")
     def wrong(call, transfers, moves):
         call(transfers, [move._replace(debt=10**6) for move in moves])
 
 
-@noticed_by("test_a_debt_is_what_the_last_move_says")
+@noticed_by("test_the_last_move_sets_the_debt")
 def never_forgets_debts(_, stores):
     coins = stores.port(COINS)
 
@@ -146,7 +146,7 @@ def takes_back_twice(_, stores):
     coins._reversals.insert = coins._reversals.put
 
 
-@noticed_by("test_one_batch_takes_back_a_transfer_once")
+@noticed_by("test_one_batch_reverses_a_transfer_once")
 def checks_reversals_too_early(_, stores):
     coins = stores.port(COINS)
 
@@ -169,7 +169,7 @@ def makes_coins_of_nothing(_, stores):
 
 @noticed_by("test_entries_are_numbered_without_gaps")
 def leaves_gaps(_, stores):
-    forgiving(stores.port(COINS), "post", "has moved on")
+    forgiving(stores.port(COINS), "post", "was changed after")
 
 
 @noticed_by("test_a_thousand_transfers_are_posted_at_once")
@@ -181,7 +181,7 @@ def posts_few_at_once(_, stores):
         call(transfers, moves)
 
 
-@noticed_by("test_what_is_undone_leaves_nothing_in_the_ledger")
+@noticed_by("test_an_undone_write_leaves_nothing_in_the_ledger")
 def posts_for_good(_, stores):
     @around(stores.port(COINS), "post")
     def wrong(call, transfers, moves):
@@ -305,7 +305,7 @@ def has_floats_alone(_, stores):
     writes(stores, in_floats)
 
 
-@noticed_by("test_what_a_caller_does_to_metadata_changes_no_fact")
+@noticed_by("test_a_caller_who_changes_metadata_changes_no_fact")
 def shares_metadata(_, stores):
     coins = stores.port(COINS)
     coins.transfer = coins._transfers.get
@@ -325,7 +325,7 @@ def forgets_memos_of_a_batch(_, stores):
 # -- entitlements ------------------------------------------------------------------------------
 
 
-@noticed_by("test_what_was_paid_for_is_kept_and_overwritten")
+@noticed_by("test_paid_entitlements_are_kept_and_overwritten")
 def settles_once(_, stores):
     coins = stores.port(COINS)
 
@@ -334,7 +334,7 @@ def settles_once(_, stores):
         call(owner, [row for row in rows if row.key not in coins.settled(owner, [row.key])])
 
 
-@noticed_by("test_what_was_paid_for_is_kept_and_overwritten")
+@noticed_by("test_paid_entitlements_are_kept_and_overwritten")
 def settles_for_everybody(_, stores):
     for name in ("settle", "settled"):
 

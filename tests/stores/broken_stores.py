@@ -69,7 +69,7 @@ def deletes_for_good(_, stores):
     ]
 
 
-@noticed_by("test_a_failed_transaction_does_not_stand_in_the_way_of_the_next")
+@noticed_by("test_a_failed_transaction_does_not_block_the_next")
 def undoes_what_was_committed(store, stores):
     run = store.run
 
@@ -142,7 +142,7 @@ def locks_only_the_first(_, stores):
     stores.owners.lock = lambda owners: dict.fromkeys(owners, *lock(owners[:1]).values())
 
 
-@noticed_by("test_owners_are_delivered_apart_character_by_character")
+@noticed_by("test_owners_with_similar_names_are_distinct")
 def ignores_case(_, stores):
     lock = stores.owners.lock
     stores.owners.lock = lambda owners: {

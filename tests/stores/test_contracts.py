@@ -89,8 +89,8 @@ def test_a_broken_store_is_noticed(said, test):
     assert set(outcomes(test, said)) <= {"FAILED", "ERROR"}
 
 
-def test_an_author_who_forgets_a_fixture_is_delivered_so(said):
-    assert "a subclass of a contract gives the fixture `store`" in said
+def test_a_missing_fixture_of_an_author_fails_with_its_name(said):
+    assert "a subclass of a contract must define the fixture `store`" in said
 
 
 def test_a_failing_assertion_shows_its_values(said):

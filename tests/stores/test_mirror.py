@@ -47,7 +47,7 @@ def mirrored(new_store, examples, **more):
 
 @pytest.mark.parametrize("examples", [25, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.timeout(600)
-def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite, examples):
+def test_a_sqlite_file_returns_the_same_results_as_memory(tmp_path, ready_sqlite, examples):
     numbers = count()
     engines: list[Engine] = []
 
@@ -63,7 +63,7 @@ def test_a_sqlite_file_does_what_memory_does(tmp_path, ready_sqlite, examples):
     engines.pop().dispose()
 
 
-def test_sqlite_in_memory_does_what_memory_does(ready_sqlite):
+def test_sqlite_in_memory_returns_the_same_results_as_memory(ready_sqlite):
     engines: list[Engine] = []
 
     def new_store():
@@ -78,7 +78,7 @@ def test_sqlite_in_memory_does_what_memory_does(ready_sqlite):
     engines.pop().dispose()
 
 
-def test_postgresql_does_what_memory_does(postgres_with_tables, ready_postgres_url):
+def test_postgresql_returns_the_same_results_as_memory(postgres_with_tables, ready_postgres_url):
     engine = create_engine(ready_postgres_url)
 
     def new_store():
@@ -138,7 +138,7 @@ def test_a_difference_names_the_call_its_arguments_and_both_results(mirror, test
     assert message.endswith("\n  memory: 5\n  memory: 7")
 
 
-def test_what_one_store_alone_refuses_is_a_difference(mirror, tested):
+def test_an_error_of_one_store_alone_is_a_difference(mirror, tested):
     write(mirror, lambda stores: stores.port(COINS).open([an_account(1)]))
     broken_ledgers.opens_wallets_again(tested, tested._stores)
 
@@ -159,7 +159,7 @@ def test_a_refusal_for_another_reason_is_a_difference(mirror, tested):
         write(mirror, lambda stores: stores.port(COINS).open([an_account(1)]))
 
 
-def test_what_both_stores_refuse_is_refused(mirror):
+def test_an_error_of_both_stores_is_raised(mirror):
     write(mirror, lambda stores: stores.port(COINS).open([an_account(1)]))
 
     with pytest.raises(Duplicate):
@@ -198,7 +198,7 @@ def test_a_transaction_that_is_not_undone_is_noticed_by_the_next(mirror, tested)
         write(mirror, lambda stores: stores.owners.lock(["ada"]))
 
 
-def test_a_difference_that_somebody_catches_is_raised_all_the_same(mirror, tested):
+def test_a_difference_that_the_work_catches_is_raised_at_the_end(mirror, tested):
     tested._stores.port(COINS).settled = lambda owner, keys: None
 
     def work(stores):

@@ -72,7 +72,7 @@ def test_a_process_is_let_come_to_its_end(tmp_path):
     assert (tmp_path / "file").read_text() == "closed"
 
 
-def test_one_that_fails_after_its_last_word_has_failed():
+def test_a_process_that_fails_after_its_last_message_has_failed():
     with pytest.raises(AssertionError, match="LookupError: lost it"):
         ended(fails)
 
@@ -82,7 +82,7 @@ def test_one_that_is_killed_has_failed():
         ended(dies)
 
 
-def test_one_that_is_not_ready_is_none_to_race_with():
+def test_a_race_with_a_process_that_is_not_ready_fails():
     refused = pytest.raises(AssertionError, match="ended before it was ready")
     with refused, at_once([(tells, "PATH")]):
         pytest.fail("it began")

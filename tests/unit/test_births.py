@@ -25,7 +25,7 @@ def created(at: str, goal: Goal | None = None):
 
 
 @pytest.mark.parametrize("goal", [Goal.done(), Goal.avoid(), Goal.at_most(3), Goal.at_least(2)])
-def test_nobody_misses_or_earns_a_day_that_was_over_at_birth(goal):
+def test_a_day_that_was_over_when_the_habit_was_created_is_neither_missed_nor_earned(goal):
     kit, rise = created("20:00", goal)
 
     first = kit.streaks.explain(rise, BORN)
@@ -52,7 +52,7 @@ def test_what_was_done_that_day_counts_all_the_same():
     assert kit.streaks.explain(rise, BORN).why == "met"
 
 
-def test_a_streak_that_was_taken_over_goes_on():
+def test_a_backfilled_streak_goes_on():
     kit, rise = created("20:00")
     for n in (9, 5, 4, 3, 2, 1):
         kit.habits.check_in(rise, day=BORN - n * DAY)

@@ -34,7 +34,7 @@ def test_of_two_equal_wall_times_in_autumn_each_stays_its_own_instant():
     "value",
     [naive("2026-03-10"), date(2026, 3, 10), "2026-03-10T12:00Z", 1773144000, None],
 )
-def test_a_naive_datetime_is_refused_as_is_what_is_no_datetime(value):
+def test_a_naive_datetime_or_a_value_of_another_type_is_refused(value):
     with pytest.raises(InvalidInstant, match="until: expected an aware datetime") as refusal:
         instant(value, "until")
 

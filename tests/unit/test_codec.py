@@ -159,7 +159,7 @@ def test_an_event_comes_back_from_the_row_that_a_store_keeps(kind):
 
 
 @given(built(HabitCompleted))
-def test_what_an_event_holds_beyond_owner_and_instant_is_delivered_by_name(event):
+def test_the_fields_of_an_event_beyond_owner_and_instant_are_returned_by_name(event):
     assert _codec.event_fields(event) == {
         "habit_id": event.habit_id,
         "day": event.day,
@@ -201,8 +201,8 @@ def test_a_stored_event_of_a_hosts_class_becomes_one_of_that_class_again():
 
 
 @pytest.mark.parametrize("value", [object(), Decimal(1), b"text", {1, 2}, NOW.tzinfo])
-def test_what_json_cannot_hold_is_refused(value):
-    with pytest.raises(TypeError, match="cannot be kept as JSON"):
+def test_a_value_that_json_cannot_represent_is_refused(value):
+    with pytest.raises(TypeError, match="as JSON"):
         _codec.to_json({"value": value})
 
 

@@ -133,7 +133,7 @@ def test_a_note_that_cannot_be_stored_is_refused(note):
 
 @pytest.mark.parametrize("start", ["03:00", None, 3, naive("2026-01-01"), time(3, tzinfo=UTC)])
 def test_a_day_starts_at_a_time_without_a_zone(start):
-    with pytest.raises(InvalidHabit, match="day_start: expected a time without a zone"):
+    with pytest.raises(InvalidHabit, match="day_start: expected a time without a time zone"):
         DayClock("UTC", start)
 
 

@@ -92,7 +92,7 @@ def test_an_id_may_be_given_as_a_uuid_or_as_its_text():
 
 @pytest.mark.parametrize("value", ["", "run", "017f22e2", 7, None, b"\x00" * 16, ["a"], "\ud800"])
 def test_anything_else_is_no_id_and_the_argument_is_named(value):
-    with pytest.raises(InvalidId, match="habit_id: expected a UUID or its text") as refusal:
+    with pytest.raises(InvalidId, match="habit_id: expected a UUID, or one as a string") as refusal:
         ids.parse_id(value, "habit_id")
 
     assert refusal.value.given == value

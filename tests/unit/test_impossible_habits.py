@@ -26,24 +26,30 @@ def given(make, *args, **kwargs):
 
 GOALS = {
     "a kind that there is not": (given(Goal, "often"), "goal: expected one of"),
-    "a bound that is missing": (given(Goal, "at_least"), "goal: expected the bounds of at_least"),
-    "a bound too many": (given(Goal, "done", low=1), "goal: expected the bounds of done"),
-    "the larger bound first": (given(Goal.between, 3, 1), "between: expected the smaller"),
+    "a bound that is missing": (
+        given(Goal, "at_least"),
+        "goal: expected low an amount and high None for the kind 'at_least'",
+    ),
+    "a bound too many": (
+        given(Goal, "done", low=1),
+        "goal: expected low None and high None for the kind 'done'",
+    ),
+    "the larger bound first": (given(Goal.between, 3, 1), "between: expected low not above"),
     "at least nothing": (given(Goal.at_least, 0), "at_least: expected an amount above 0"),
     "less than nothing": (given(Goal.at_most, -1), "high: expected a finite number"),
     "no number": (given(Goal.at_least, math.nan), "low: expected a finite number"),
     "without end": (given(Goal.at_most, math.inf), "high: expected a finite number"),
     "true": (given(Goal.at_least, True), "low: expected a finite number"),
     "text for a number": (given(Goal.at_least, "3"), "low: expected a finite number"),
-    "a unit that is no text": (given(Goal.at_least, 1, 5), "unit: expected a text"),
-    "a unit as long as a page": (given(Goal.at_least, 1, "m" * 500), "unit: expected a text"),
+    "a unit that is no text": (given(Goal.at_least, 1, 5), "unit: expected a string"),
+    "a unit as long as a page": (given(Goal.at_least, 1, "m" * 500), "unit: expected a string"),
     "an unknown fold": (given(Goal.at_least, 1, fold="mean"), "fold: expected 'sum'"),
     "an unknown silence": (given(Goal.at_most, 1, unrecorded="?"), "unrecorded: expected"),
 }
 
 SCHEDULES = {
     "a kind that there is not": (given(Schedule, "hourly"), "kind: expected one of"),
-    "no weekday": (Schedule.weekdays, "weekdays: expected some of"),
+    "no weekday": (Schedule.weekdays, "weekdays: expected at least one of"),
     "a weekday that there is not": (
         given(Schedule.weekdays, "mon", "fun"),
         "expected one of mon",
@@ -56,14 +62,14 @@ SCHEDULES = {
     "four of three days": (given(Schedule.rolling, 4, 3), "n: expected an int from 1 to 3"),
     "of no days": (given(Schedule.rolling, 1, 0), "days: expected an int from 1"),
     "an anchor with a time": (given(Schedule.every, 2, anchor=NOW), "anchor: expected a date"),
-    "an empty rule": (given(Schedule.rrule, ""), "rule: expected a rule of RFC 5545"),
+    "an empty rule": (given(Schedule.rrule, ""), "rule: expected an RFC 5545 rule"),
     "a window of no length": (
         given(Schedule.daily, window=(time(6), time(6))),
-        "window: expected two different wall times",
+        "window: expected two different times",
     ),
     "a window in a zone": (
         given(Schedule.daily, window=(time(6, tzinfo=UTC), time(9))),
-        "window: expected two different wall times",
+        "window: expected two different times",
     ),
     "a window of one": (given(Schedule.daily, window=(time(6),)), "window: expected two"),
     "a season that no year has": (
@@ -76,7 +82,7 @@ SCHEDULES = {
 OTHERS = {
     "a day that begins in a zone": (
         given(DayClock, day_start=time(3, tzinfo=timezone(timedelta(hours=1)))),
-        "day_start: expected a time without a zone",
+        "day_start: expected a time without a time zone",
     ),
     "a day that begins at no time": (given(DayClock, day_start=3), "day_start: expected a time"),
     "a week that begins on no day": (given(DayClock, week_start="yesterday"), "week_start: "),
@@ -120,8 +126,8 @@ def test_a_clock_a_freeze_or_a_pause_that_cannot_be_is_refused(what):
 @pytest.mark.parametrize(
     ("goal", "schedule", "match"),
     [
-        (Goal.avoid(), Schedule.rolling(2, 4), "goal: expected done or at_least with rolling"),
-        (Goal.avoid(), Schedule.every(2, anchor="last_done"), "goal: expected done, or at_least"),
+        (Goal.avoid(), Schedule.rolling(2, 4), "goal: expected 'done' or 'at_least'"),
+        (Goal.avoid(), Schedule.every(2, anchor="last_done"), "goal: expected 'done', or"),
         (Goal.at_most(2), Schedule.quota(2, per="week"), "n: expected a quota of 1"),
     ],
 )

@@ -65,7 +65,7 @@ def test_an_instant_is_the_same_in_whatever_zone_it_is_written(at, quarters):
         (Schedule.daily(), None),
     ],
 )
-def test_values_that_differ_are_delivered_apart(some, other):
+def test_different_values_are_distinguished(some, other):
     assert rules.fingerprint({"value": some}) != rules.fingerprint({"value": other})
 
 

@@ -175,7 +175,7 @@ async def test_a_closed_async_kit_refuses_every_call_in_every_form():
     await threaded.close()
 
 
-def test_a_module_that_was_taken_before_the_kit_was_closed_is_closed_too(kit):
+def test_a_service_taken_before_the_kit_was_closed_is_closed_too(kit):
     create = kit.habits.create
     kit.close()
 
@@ -320,12 +320,12 @@ def test_an_option_that_does_not_exist_is_refused_with_those_that_do():
     options: dict[str, Any] = {"economy": Economy.default()}
 
     with pytest.raises(
-        TypeError, match="no option 'economy'; expected one of clock, coins, habits"
+        TypeError, match="unknown option 'economy'; expected one of clock, coins, habits"
     ):
         HabitKit(MemoryStore(), **options)
 
 
-def test_reactions_and_subscribers_may_come_from_a_generator_and_a_clock_be_anything_that_tells_now(
+def test_reactions_and_subscribers_may_come_from_a_generator_and_a_clock_be_any_object_with_now(
     store,
 ):
     class Noon:
@@ -347,7 +347,7 @@ def test_reactions_and_subscribers_may_come_from_a_generator_and_a_clock_be_anyt
     assert [getattr(one, "at", one) for one in seen] == [1, Noon().now()]
 
 
-def test_an_async_kit_refuses_a_sync_store_and_says_how_to_wrap_it(store):
+def test_an_async_kit_refuses_a_sync_store_and_explains_how_to_wrap_it(store):
     with nothing_written(store), pytest.raises(ConfigurationError, match=r"\.ThreadedStore\(store"):
         AsyncHabitKit(store)
 
@@ -497,7 +497,7 @@ def test_an_economy_of_the_hosts_own_pays_by_its_rules():
 # -- views ---------------------------------------------------------------------------------------
 
 
-def test_a_store_that_cannot_work_inside_a_hosts_transaction_says_so(kit, store):
+def test_a_store_without_host_transactions_refuses_them(kit, store):
     with nothing_written(store), pytest.raises(HostTransactionUnsupported, match="'memory'"):
         kit.on(object())
 
@@ -520,7 +520,7 @@ def test_a_view_inside_a_hosts_transaction_has_the_kits_clock_economy_and_reacti
 
 
 @pytest.mark.parametrize("owner", ["", "x" * 201, None, 5, "a\x00b"])
-def test_a_kit_is_not_bound_to_what_is_no_owner(kit, owner):
+def test_a_kit_is_not_scoped_to_an_invalid_owner(kit, owner):
     with pytest.raises(InvalidOwner):
         kit.owned_by(owner)
 
@@ -533,7 +533,7 @@ def test_an_owned_kit_has_neither_relay_nor_sweep_nor_views_of_others():
 # -- how calls are bound -------------------------------------------------------------------------
 
 
-def test_a_bound_call_looks_like_its_action_without_the_transaction(kit):
+def test_a_bound_call_has_the_signature_of_its_action_without_the_transaction(kit):
     check_in = kit.habits.check_in
 
     signature = inspect.signature(check_in)
@@ -549,14 +549,14 @@ def test_a_bound_call_looks_like_its_action_without_the_transaction(kit):
     assert check_in.__module__ == "habitkit.habits.check_ins"
 
 
-def test_a_bound_workflow_looks_like_its_function_without_the_settings(kit):
+def test_a_bound_workflow_has_the_signature_of_its_function_without_the_settings(kit):
     assert list(inspect.signature(kit.sweep).parameters) == ["limit"]
     assert list(inspect.signature(kit.relay.run_once).parameters) == ["limit"]
-    assert kit.sweep.__doc__.startswith("Do what only the passing of time can cause")
+    assert kit.sweep.__doc__.startswith("Do the work that becomes due with time")
     assert kit.sweep.__qualname__ == "TestKit.sweep"
 
 
-def test_a_call_is_bound_once_and_kept_in_the_module(kit):
+def test_a_call_is_bound_once_and_kept_in_the_service(kit):
     modules = (kit.habits, kit.streaks, kit.coins, kit.events, kit.relay)
     assert all(module.__dict__.keys() == {"_runner"} for module in modules)
 
@@ -569,7 +569,7 @@ def test_a_call_is_bound_once_and_kept_in_the_module(kit):
     assert kit.sweep is kit.__dict__["sweep"]
 
 
-def test_modules_of_different_kits_share_no_calls(kit, run):
+def test_services_of_different_kits_share_no_calls(kit, run):
     other = habitkit.testing.kit()
     assert kit.habits.get(run.id) == run
 
@@ -629,6 +629,6 @@ def test_all_habits_of_an_owner_are_rebuilt_at_once(kit):
     assert kit.streaks.rebuild(owner="nobody").habits == 0
 
 
-def test_what_is_rebuilt_is_a_habit_or_else_an_owner(kit):
-    with pytest.raises(InvalidHabit, match="a habit or else an owner"):
+def test_a_rebuild_takes_either_a_habit_or_an_owner(kit):
+    with pytest.raises(InvalidHabit, match="expected None if an owner is given"):
         kit.streaks.rebuild(UUID(int=1), owner="ada")

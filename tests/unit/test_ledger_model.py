@@ -272,12 +272,12 @@ def live(script: list[tuple[str, Any]]) -> None:
 
 @hypothesis.settings(max_examples=60, deadline=None)
 @hypothesis.given(st.lists(steps, min_size=5, max_size=40))
-def test_whatever_is_done_the_ledger_holds_what_a_naive_model_holds(script):
+def test_after_random_histories_the_ledger_equals_a_naive_model(script):
     live(script)
 
 
 @pytest.mark.slow
 @hypothesis.settings(max_examples=2_000, deadline=None)
 @hypothesis.given(st.lists(steps, min_size=20, max_size=100))
-def test_whatever_is_done_for_long_the_ledger_holds_what_a_naive_model_holds(script):
+def test_after_long_random_histories_the_ledger_equals_a_naive_model(script):
     live(script)

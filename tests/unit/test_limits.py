@@ -195,7 +195,7 @@ def test_a_key_is_a_short_text_or_a_few_of_them(limiter, key):
         lambda: limiter.peek(key, "1/s"),
         lambda: limiter.reset(key),
     ):
-        with pytest.raises(InvalidInput, match="key: expected a text or a tuple"):
+        with pytest.raises(InvalidInput, match="key: expected a non-empty string, or a tuple"):
             call()
 
 
@@ -234,7 +234,7 @@ def test_a_rate_of_zero_denies_always(limiter, ticks, limit):
 # -- decisions -----------------------------------------------------------------------------------
 
 
-def test_a_decision_says_what_is_left_and_how_long_to_wait(limiter, ticks):
+def test_a_decision_has_the_remaining_budget_and_the_time_to_wait(limiter, ticks):
     assert limiter.acquire("ada", "4/min", 3) == Decision(True, Limit(4, "min"), 1, 0.0, 45.0)
     ticks.now += 5 * SECOND
     assert limiter.acquire("ada", "4/min", 2) == Decision(False, Limit(4, "min"), 1, 10.0, 40.0)
@@ -276,7 +276,7 @@ def test_a_denial_charges_nothing_under_any_limit(limiter, ticks):
     assert limiter.peek("ada", "100/min").remaining == 100 - admitted + came_back
 
 
-def test_peek_says_what_acquire_would_and_takes_nothing(limiter):
+def test_peek_returns_the_decision_of_acquire_and_takes_nothing(limiter):
     for _ in range(3):
         assert limiter.peek("ada", "2/min", 2) == Decision(True, Limit(2, "min"), 2, 0.0, 0.0)
     limiter.acquire("ada", "2/min", 2)
@@ -364,7 +364,7 @@ def test_every_decision_is_that_of_a_token_bucket(limits, calls):
 
 
 @given(LIMITS, st.integers(1, 5), st.integers(0, 10**18))
-def test_who_waits_as_long_as_a_denial_says_is_allowed_and_not_before(limit, cost, begin):
+def test_a_caller_who_waits_retry_after_is_allowed_and_not_before(limit, cost, begin):
     ticks = Ticks(begin)
     limiter = Limiter(MemoryLimits(ticks=ticks))
     assert limiter.acquire("ada", limit, limit.burst)
@@ -436,7 +436,7 @@ def test_a_clock_that_goes_back_admits_nothing_more(limiter, ticks):
     assert limiter.acquire("ada", "3/min")
 
 
-def test_what_was_swept_is_not_revived_by_a_clock_that_goes_back(limiter, ticks):
+def test_a_swept_key_is_not_restored_by_a_clock_that_goes_back(limiter, ticks):
     limiter.acquire("ada", "1/min")
     ticks.now = 2 * MINUTE
     for n in range(10):
@@ -454,7 +454,7 @@ def test_other_keys_do_not_revive_an_exhausted_one(limiter, ticks):
         assert not limiter.acquire("ada", "1/h")
 
 
-def test_keys_whose_budget_is_back_are_forgotten(backend, ticks):
+def test_keys_whose_budget_has_refilled_are_dropped(backend, ticks):
     limiter = Limiter(backend)
     for n in range(5000):
         limiter.acquire(f"key-{n}", "1/s; 10/min", 1)
@@ -490,7 +490,7 @@ def test_a_full_backend_drops_no_live_key_and_recovers(ticks):
     for n in range(100):
         assert limiter.acquire(f"key-{n}", "1/min")
 
-    with pytest.raises(TooManyKeys, match=r"the limits of 100 keys are in use.*max_keys") as full:
+    with pytest.raises(TooManyKeys, match=r"at most 100 keys.*max_keys") as full:
         limiter.acquire("new", "1/min")
     assert isinstance(full.value, HabitKitError)
     assert full.value.max_keys == 100

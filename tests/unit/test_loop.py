@@ -98,7 +98,7 @@ def test_it_takes_as_many_done_days_within_a_span_as_are_asked_for():
     assert filled_in(skipped, Frequency(1, 3), ago(0)) == {ago(n) for n in (8, 9, 10, 28, 29, 30)}
 
 
-def test_daily_habits_have_nothing_filled_in():
+def test_no_days_are_filled_in_for_daily_habits():
     """EntryListTest, testBuildIntervals2."""
     assert filled_in(each([8, 18, 23]), DAILY, ago(0)) == {ago(n) for n in (8, 18, 23)}
     assert Frequency(30, 30) == DAILY
@@ -146,7 +146,7 @@ def test_days_out_of_sight_fill_in_others_all_the_same():
     assert list(computed.values()) == [AUTO] * 5 + [UNKNOWN] * 2
 
 
-def test_where_nothing_is_known_there_is_one_unknown_day():
+def test_an_empty_history_has_one_unknown_day():
     for marks in ({}, {ago(3): UNKNOWN}, {ago(-3): DONE}):
         assert entries(marks, frequency=DAILY, end=TODAY) == {TODAY: UNKNOWN}
         assert scores(marks, frequency=DAILY, end=TODAY) == {TODAY: 0.0}
@@ -196,7 +196,7 @@ def test_two_done_days_count_as_much_as_the_frequency_asks(frequency, expected):
     assert of_ticks(each([0, 1]), frequency)[0] == pytest.approx(expected, abs=CLOSE)
 
 
-def test_a_part_of_what_is_asked_makes_that_part_of_the_score():
+def test_a_partly_met_frequency_gives_that_part_of_the_score():
     """ScoreListTest, test_imperfectNonDaily: two of three, and two of four, for 100 weeks."""
     marks = each([7 * week + n for week in range(100) for n in (0, 1)])
 
@@ -536,7 +536,7 @@ def test_a_target_is_to_be_reached_or_not_to_be_exceeded(kind):
     ],
 )
 @pytest.mark.parametrize("function", [entries, scores, streaks])
-def test_what_cannot_be_is_refused_and_named(function, wrong, what):
+def test_an_invalid_argument_is_refused_and_named(function, wrong, what):
     arguments = {"marks": {}, "frequency": WEEKLY, "end": TODAY} | wrong
 
     with pytest.raises(InvalidHabit, match=f"^{what}: expected"):

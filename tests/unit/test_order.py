@@ -276,7 +276,7 @@ def test_undoing_a_sealed_day_moves_no_coins_not_even_those_of_a_later_milestone
     assert kit.streaks.rebuild(run.id).repaired == ()
 
 
-def test_a_day_that_is_known_too_late_mends_the_streak_and_not_the_milestone(kit, run):
+def test_a_day_recorded_too_late_repairs_the_streak_but_not_the_milestone(kit, run):
     for day in range(7):
         if day != 2:
             kit.habits.check_in(run.id)
@@ -290,7 +290,7 @@ def test_a_day_that_is_known_too_late_mends_the_streak_and_not_the_milestone(kit
 
 @pytest.mark.parametrize("back", [3, 6, 9])
 @pytest.mark.parametrize("meddle", ["undo", "fill"])
-def test_meddling_with_old_days_every_day_earns_no_more_than_honest_play(kit, run, back, meddle):
+def test_editing_old_days_every_day_earns_no_more_than_checking_in_on_time(kit, run, back, meddle):
     honest = habitkit.testing.kit(NOW)
     its_run = honest.habits.create("ada", "Run", Schedule.daily())
     facts = []
@@ -310,7 +310,7 @@ def test_meddling_with_old_days_every_day_earns_no_more_than_honest_play(kit, ru
     assert kit.streaks.rebuild(run.id).repaired == ()
 
 
-def test_what_was_spent_meanwhile_is_owed_and_earned_back_before_it_can_be_spent_again(kit, run):
+def test_a_taken_back_reward_that_was_spent_is_a_debt_to_be_earned_back(kit, run):
     done = kit.habits.check_in(run.id)
     kit.coins.spend("ada", 10, idempotency_key="book")
 
@@ -342,7 +342,7 @@ def test_undoing_what_is_undone_changes_nothing(kit, run):
 # -- histories taken over ------------------------------------------------------------------------
 
 
-def test_a_history_that_is_taken_over_counts_for_the_streak_and_earns_nothing(kit, run):
+def test_a_backfilled_history_counts_for_the_streak_and_earns_nothing(kit, run):
     days = [TODAY - n * DAY for n in range(30)]
 
     assert kit.habits.backfill(run.id, days, source="paper") == 30
@@ -353,7 +353,7 @@ def test_a_history_that_is_taken_over_counts_for_the_streak_and_earns_nothing(ki
     assert (types.count("HabitCompleted"), types.count("StreakReached")) == (30, 0)
 
 
-def test_a_history_may_be_taken_over_again_in_any_order_and_from_several_sources(kit, run):
+def test_a_history_may_be_backfilled_again_in_any_order_and_from_several_sources(kit, run):
     days = [TODAY - n * DAY for n in range(5)]
 
     assert kit.habits.backfill(run.id, days, source="paper") == 5
@@ -365,7 +365,7 @@ def test_a_history_may_be_taken_over_again_in_any_order_and_from_several_sources
     assert kit.streaks.state(run.id).streak.slots == 5
 
 
-def test_a_check_in_on_a_day_that_was_taken_over_still_earns_its_coins(kit, run):
+def test_a_check_in_on_a_backfilled_day_still_earns_its_coins(kit, run):
     kit.habits.backfill(run.id, [TODAY - n * DAY for n in range(7)], source="paper")
 
     done = kit.habits.check_in(run.id)
@@ -383,7 +383,7 @@ def test_a_history_that_completes_a_run_makes_a_streak_and_no_milestone(kit, run
     assert kit.coins.balance("ada").posted == 10
 
 
-def test_subscribers_are_delivered_what_was_true_and_what_was_taken_back():
+def test_subscribers_receive_events_and_their_retractions():
     delivered: list[StoredEvent] = []
     kit = habitkit.testing.kit(
         NOW, subscribers=[subscribe(HabitCompleted, Retracted, CoinsPosted, delivered.append)]

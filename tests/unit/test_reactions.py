@@ -80,7 +80,7 @@ def test_a_reaction_names_its_events_and_its_function():
         ([HabitCompleted], react),
     ],
 )
-def test_a_reaction_of_anything_else_is_refused(arguments):
+def test_an_invalid_reaction_is_refused(arguments):
     with pytest.raises(TypeError, match="expected"):
         on(*arguments)
 
@@ -110,8 +110,8 @@ class Later:
         Later().react,
     ],
 )
-def test_a_coroutine_function_is_no_reaction_since_nobody_would_await_it(run):
-    with pytest.raises(TypeError, match=r"expected a plain function(.|\n)*a subscriber, made by"):
+def test_a_coroutine_function_is_refused_as_a_reaction(run):
+    with pytest.raises(TypeError, match=r"expected a plain function(.|\n)*use subscribe"):
         on(HabitCompleted, run)
 
 
@@ -147,7 +147,7 @@ def test_a_subscriber_names_its_events_by_class_or_by_type():
         (["book.read"], react),
     ],
 )
-def test_a_subscriber_of_anything_else_is_refused(arguments):
+def test_an_invalid_subscriber_is_refused(arguments):
     with pytest.raises(TypeError, match="expected subscribe"):
         subscribe(*arguments)
 
@@ -157,7 +157,9 @@ def test_a_class_of_the_hosts_own_with_the_name_of_one_of_habitkits_is_refused(n
     namesake = type(name, (BookRead,), {})
 
     for make in (on, subscribe):
-        with pytest.raises(InvalidEvent, match=f"event class: expected another name than {name},"):
+        with pytest.raises(
+            InvalidEvent, match=f"event class: expected a class name other than {name},"
+        ):
             make(BookRead, namesake, react)
         assert make(BookRead, vocabulary()[name], react).run is react
 
@@ -192,7 +194,7 @@ def cheer(tx, owner, events):
 
 
 @pytest.mark.parametrize("declared", [(Cheered,), (Cheered, Event), (Event, Recorded, Cheered)])
-def test_a_repeated_result_holds_a_hosts_events_as_the_classes_that_the_kit_knows(store, declared):
+def test_a_repeated_result_has_a_hosts_events_as_the_classes_registered_in_the_kit(store, declared):
     reactions = [on(HabitCompleted, cheer), on(*declared, react)]
     kit = habitkit.testing.kit("2026-03-10T12:00Z", store=store, reactions=reactions)
     run = kit.habits.create("ada", "Run", Schedule.daily())
@@ -206,7 +208,7 @@ def test_a_repeated_result_holds_a_hosts_events_as_the_classes_that_the_kit_know
     assert [type(event) for event in again.events] == [type(event) for event in first.events]
 
 
-def test_each_kit_repeats_results_by_the_classes_that_it_knows_itself(store):
+def test_each_kit_repeats_results_by_its_own_registered_classes(store):
     knows = [on(HabitCompleted, cheer), on(Cheered, react)]
     kit = habitkit.testing.kit(store=store, reactions=knows)
     run = kit.habits.create("ada", "Run", Schedule.daily())
@@ -299,7 +301,7 @@ def test_reactions_act_in_the_order_in_which_they_were_given_after_the_kits_own(
     assert order == [("first", True), ("second", True)]
 
 
-def test_a_reaction_on_the_base_class_is_delivered_of_everything_in_batches():
+def test_a_reaction_on_the_base_class_receives_all_events_in_batches():
     batches = []
     kit = habitkit.testing.kit(
         reactions=[on(Event, lambda tx, owner, events: batches.append([e.type for e in events]))]
@@ -378,7 +380,7 @@ def test_an_event_of_another_owner_needs_that_owners_lock(kit, store):
         kit.run(of_bob)
 
 
-def test_reactions_that_fail_and_are_forgiven_make_no_chain():
+def test_reactions_that_fail_in_a_savepoint_do_not_count_as_a_loop():
     def fail(tx, owner, events):
         raise LookupError
 
@@ -397,7 +399,7 @@ def test_a_query_cannot_lock(kit, store, run):
     class Curious(Service[Sync]):
         look = query(lambda tx: tx.lock("ada"))
 
-    with nothing_written(store), pytest.raises(ReadOnlyTransaction, match="declare it with action"):
+    with nothing_written(store), pytest.raises(ReadOnlyTransaction, match="declare the function"):
         Curious(kit._runner).look()
 
 
@@ -485,7 +487,7 @@ def test_messages_are_applied_when_all_locks_are_taken(store):
     assert revisions == [("ada", 1, 1, 1), ("bob", 1, 1, 1)]
 
 
-def test_what_a_savepoint_undoes_is_no_cause_of_what_comes_later(store):
+def test_an_event_undone_by_a_savepoint_is_not_the_cause_of_later_events(store):
     economy = Economy(
         (RewardRule("finished", BookFinished, 5), RewardRule("done", HabitCompleted, 7))
     )

@@ -94,7 +94,7 @@ def test_a_refresh_does_one_round(kit, module):
     assert module.made.known == ["Run", "from outside"]
 
 
-def test_one_that_fails_keeps_what_it_had_and_is_named(kit, module):
+def test_a_resident_that_fails_to_refresh_keeps_its_data_and_is_named(kit, module):
     kit.habits.create("ada", "Run", Schedule.daily())
     kit.refresh()
     module.made.fails = True
@@ -167,7 +167,7 @@ async def test_an_async_kit_does_the_same(module):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_in_a_forked_process_the_background_starts_anew(tmp_path, module):
+def test_the_background_restarts_in_a_forked_process(tmp_path, module):
     engine = sqlite_engine(f"sqlite:///{tmp_path}/habits.db")
     upgrade(engine)
     kit = HabitKit(SqlStore(engine))

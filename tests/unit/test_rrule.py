@@ -74,7 +74,7 @@ def test_a_rule_that_never_recurs_is_refused_before_it_is_counted(kit, monkeypat
     monkeypatch.setattr(recurrences, "takewhile", None)
     monkeypatch.setattr(rrule, "after", None)
 
-    with pytest.raises(InvalidHabit, match=r"rule: expected one that recurs after 2024-01-01, got"):
+    with pytest.raises(InvalidHabit, match=r"rule: expected a rule that recurs on or after 2024"):
         kit.habits.create("ada", "Leap", Schedule.rrule(rule))
 
     assert kit.habits.list("ada") == []
@@ -83,14 +83,14 @@ def test_a_rule_that_never_recurs_is_refused_before_it_is_counted(kit, monkeypat
 @pytest.mark.parametrize("interval", [0, -1])
 @pytest.mark.parametrize("frequency", ["YEARLY", "MONTHLY", "WEEKLY", "DAILY"])
 def test_a_rule_that_does_not_go_on_is_refused(kit, frequency, interval):
-    with pytest.raises(InvalidHabit, match="rule: expected a rule of RFC 5545"):
+    with pytest.raises(InvalidHabit, match="rule: expected an RFC 5545 rule"):
         kit.habits.create("ada", "No", Schedule.rrule(f"FREQ={frequency};INTERVAL={interval}"))
 
     assert kit.habits.list("ada") == []
 
 
 def test_a_rule_by_easter_is_refused(kit):
-    with pytest.raises(InvalidHabit, match="which knows no BYEASTER, got 'FREQ=YEARLY;BYEASTER=1'"):
+    with pytest.raises(InvalidHabit, match="cannot contain BYEASTER, got 'FREQ=YEARLY;BYEASTER=1'"):
         kit.habits.create("ada", "Roast", Schedule.rrule("FREQ=YEARLY;BYEASTER=1"))
 
     assert kit.habits.list("ada") == []

@@ -180,18 +180,18 @@ def test_every_action_of_every_module_is_in_the_table():
     assert set(CASES) == set(actions())
 
 
-def test_an_owned_kit_has_no_procedures_and_its_async_twin_the_same_modules():
+def test_a_scoped_kit_has_no_back_office_calls_and_the_async_one_has_the_same_services():
     assert not [name for name, value in actions().items() if isinstance(value, Workflow)]
     assert feature_packages(AsyncOwnedKit) == feature_packages(OwnedKit)
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_the_owners_own_things_are_there(kit, adas, name):
+def test_a_scoped_kit_finds_its_owners_data(kit, adas, name):
     CASES[name](bound(kit.owned_by("ada"), name), adas)
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_a_kit_for_all_owners_reaches_the_things_of_each(kit, adas, bobs, name):
+def test_an_unscoped_kit_reaches_the_data_of_every_owner(kit, adas, bobs, name):
     CASES[name](bound(kit, name), bobs)
 
 
@@ -228,7 +228,7 @@ def shape(error: NotFound, of: Things) -> str:
     return text
 
 
-def test_a_page_of_own_things_begins_after_whatever_is_given(kit, adas, bobs):
+def test_a_page_of_an_owner_begins_after_any_given_cursor(kit, adas, bobs):
     """A cursor is a place, no subject: it neither finds nor refuses what belongs to another."""
     owned = kit.owned_by("ada")
 
@@ -236,7 +236,7 @@ def test_a_page_of_own_things_begins_after_whatever_is_given(kit, adas, bobs):
         assert {habit.owner for habit in owned.habits.list("ada", after=after)} <= {"ada"}
 
 
-def test_the_target_of_a_transfer_may_be_another_and_shows_nothing_of_itself(kit, adas, bobs):
+def test_a_scoped_kit_may_transfer_to_another_owner_but_learns_nothing_about_them(kit, adas, bobs):
     known = kit.owned_by("ada").coins.transfer("ada", "bob", 1, idempotency_key="k1")
     unknown = kit.owned_by("ada").coins.transfer("ada", "nobody", 1, idempotency_key="k2")
 
@@ -245,7 +245,7 @@ def test_the_target_of_a_transfer_may_be_another_and_shows_nothing_of_itself(kit
     assert kit.coins.balance("bob").posted == 12
 
 
-def test_the_whole_ledger_is_audited_by_who_owns_it_all(kit, store, bobs):
+def test_only_an_unscoped_kit_audits_the_whole_ledger(kit, store, bobs):
     owned = kit.owned_by("ada")
 
     with nothing_written(store), pytest.raises(NotFound) as refusal:
@@ -256,7 +256,7 @@ def test_the_whole_ledger_is_audited_by_who_owns_it_all(kit, store, bobs):
     assert kit.coins.audit().accounts == 3
 
 
-def test_what_another_is_a_party_to_is_not_taken_back(kit, adas, bobs):
+def test_a_scoped_kit_does_not_reverse_a_transfer_with_another_party(kit, adas, bobs):
     given = kit.coins.transfer("ada", "bob", 1, idempotency_key="g")
     taken = kit.coins.transfer("bob", "ada", 1, idempotency_key="t")
 
@@ -266,7 +266,9 @@ def test_what_another_is_a_party_to_is_not_taken_back(kit, adas, bobs):
         assert kit.coins.reverse(shared.id, idempotency_key="r").reverses == shared.id
 
 
-def test_a_batch_gives_to_others_and_takes_from_nobody_else(kit, store, adas, bobs):
+def test_a_batch_of_a_scoped_kit_gives_to_others_and_takes_from_its_owner_only(
+    kit, store, adas, bobs
+):
     owned = kit.owned_by("ada")
     gifts = [Posting.transfer("ada", "bob", 1), Posting.transfer("ada", "nobody", 1)]
     theft = [*gifts, Posting.transfer("bob", "ada", 1)]
@@ -279,7 +281,7 @@ def test_a_batch_gives_to_others_and_takes_from_nobody_else(kit, store, adas, bo
     ]
 
 
-def test_bad_input_is_delivered_before_whose_it_is(kit, store, bobs):
-    """Not found is no answer to what is not even a name."""
+def test_invalid_input_is_refused_before_the_owner_is_checked(kit, store, bobs):
+    """Invalid input is reported as such, not as ``NotFound``."""
     with nothing_written(store), pytest.raises(InvalidInput):
         kit.owned_by("ada").habits.list("")

@@ -87,7 +87,7 @@ def test_a_habit_is_found_by_the_beginnings_of_words_in_its_title_and_its_tags(k
     assert found("") == found(" \t") == found("*") == found('"') == []
 
 
-def test_the_words_stand_in_title_and_tags_or_in_one_note(kit, run):
+def test_the_words_must_all_be_in_title_and_tags_or_in_one_note(kit, run):
     kit.habits.check_in(run.id, note="Felt great, like a BIRD")
     kit.habits.check_in(run.id, note="rained")
     kit.habits.check_in(run.id, note="")
@@ -133,7 +133,7 @@ def test_notes_of_a_batch_are_found(kit, run):
     assert kit.habits.search("ada", "refused") == []
 
 
-def test_what_is_undone_by_an_error_is_not_found(kit, store, run):
+def test_habits_undone_by_an_error_are_not_found(kit, store, run):
     def fail(stores: Stores) -> None:
         stores.owners.lock(["ada"])
         stores.port(HABITS).put(evolve(run, title="Walk"))
@@ -165,7 +165,7 @@ def test_habits_of_others_are_not_found(kit, run):
     assert kit.habits.search("plumless", "buck") == []
 
 
-def test_what_is_found_comes_page_by_page_in_the_order_of_ids(kit):
+def test_search_results_are_paged_in_the_order_of_ids(kit):
     made = [kit.habits.create("ada", f"Run {n}", DAILY) for n in range(7)]
     kit.habits.check_in(made[2].id, note="run run")
     kit.habits.create("ada", "Walk", DAILY)
@@ -200,7 +200,7 @@ def test_a_search_may_ask_for_tags_and_for_what_is_archived(kit):
     assert kit.habits.search("ada", "run", tags=["mod"]) == []
 
 
-def test_a_search_for_what_is_no_text_is_refused(kit):
+def test_a_search_for_a_value_that_is_not_a_string_is_refused(kit):
     unfit: list[Any] = [7, b"run", ["run"], "x" * 201]
     for text in unfit:
         with pytest.raises(InvalidHabit):
@@ -210,7 +210,7 @@ def test_a_search_for_what_is_no_text_is_refused(kit):
     assert kit.habits.search("ada", "x" * 200) == kit.habits.search("ada", "a\x00\ud800") == []
 
 
-def test_what_is_found_is_what_the_rule_finds_in_any_text(kit, store):
+def test_search_results_equal_those_of_the_pure_rule_for_any_text(kit, store):
     for text in WRITTEN:
         named = kit.habits.create("ada", text, DAILY, tags=[f"{text[:20]}.", "tag"])
         kit.habits.check_in(named.id, note=f"{text} noted")

@@ -127,7 +127,7 @@ def test_a_bitmap_depends_neither_on_the_order_of_days_nor_on_repetitions(histor
 
 
 @given(st.sets(near))
-def test_done_days_are_earned_if_nothing_else_is_said(done):
+def test_done_days_are_earned_by_default(done):
     snapshot = bitmap.build(HABIT, "ada", done, 1)
 
     assert snapshot == built((done, done))
@@ -272,7 +272,7 @@ def test_closing_a_gap_moves_the_milestones_behind_it():
     )
 
 
-def test_a_day_that_is_known_too_late_mends_the_streak_and_reaches_no_milestone():
+def test_a_day_recorded_too_late_repairs_the_streak_but_reaches_no_milestone():
     gap = BASE + 3 * DAY
     before = built((row(7) - {gap}, row(7) - {gap}))
 

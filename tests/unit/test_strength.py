@@ -69,7 +69,7 @@ def weeks(kit, habit, days=40):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_whoever_looks_sees_the_strength_of_his_own_function(seed):
+def test_each_kit_shows_the_strength_of_its_own_function(seed):
     lots, store = Random(seed), MemoryStore()
     kits = [kit_on(store, strength=strength) for strength in FUNCTIONS]
     number, clock = lots.randrange(len(scenarios.PLANS)), lots.randrange(len(scenarios.CLOCKS))
@@ -92,7 +92,7 @@ def test_whoever_looks_sees_the_strength_of_his_own_function(seed):
 
 
 @pytest.mark.parametrize("schedule", [Schedule.daily(), Schedule.quota(3), Schedule.rolling(2, 4)])
-def test_what_one_function_delivered_is_not_used_by_another_and_is_repaired(schedule):
+def test_checkpoints_of_one_strength_function_are_not_used_by_another_and_are_rebuilt(schedule):
     store = MemoryStore()
     ours, other_kit = kit_on(store, strength=counted), kit_on(store, strength=kept_up)
     habit = ours.habits.create("ada", "Run", schedule)
@@ -111,7 +111,7 @@ def test_what_one_function_delivered_is_not_used_by_another_and_is_repaired(sche
     assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(counted)}
 
 
-def test_a_habit_of_which_the_bitmap_delivered_all_takes_the_path_of_the_others():
+def test_a_simple_habit_with_a_custom_strength_function_is_recomputed_from_facts():
     store = MemoryStore()
     usual, ours = kit_on(store), kit_on(store, strength=counted)
     habit = usual.habits.create("ada", "Run", Schedule.daily())
@@ -161,7 +161,7 @@ def test_every_kind_of_kit_takes_one(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", ["smoothed", 0.5])
-def test_what_cannot_be_called_is_refused(wrong):
+def test_an_object_that_cannot_be_called_is_refused(wrong):
     with pytest.raises(ConfigurationError, match="expected a function"):
         habitkit.testing.kit(habits=HabitSettings(wrong))
 
@@ -186,7 +186,7 @@ def test_functions_have_names(strength, name):
     assert name_of(strength) == name
 
 
-def test_what_is_still_open_is_not_shown_to_it():
+def test_open_slots_are_not_passed_to_a_strength_function():
     def strict(previous, slot):
         return previous + {"DONE": 0.1, "MISSED": -0.1, "EXEMPT": 0, "FROZEN": 0}[slot.status]
 
@@ -200,7 +200,7 @@ def test_what_is_still_open_is_not_shown_to_it():
 
 
 @pytest.mark.parametrize("wrong", [None, "x", math.nan, math.inf, Decimal("0.5")])
-def test_what_returns_no_number_is_refused_at_once(wrong):
+def test_a_strength_function_that_returns_no_number_is_refused_at_once(wrong):
     kit = habitkit.testing.kit(now="2026-01-05T12:00Z", habits=HabitSettings(lambda _, __: wrong))
     run = kit.habits.create("ada", "Run", Schedule.daily())
 
@@ -210,7 +210,7 @@ def test_what_returns_no_number_is_refused_at_once(wrong):
     assert kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 1, 31)) == []
 
 
-def test_what_shares_its_name_with_others_may_say_another():
+def test_a_strength_function_may_declare_a_name_of_its_own():
     def stepping(step):
         def strength(previous, slot):
             return previous + step * (slot.status == "DONE")

@@ -73,7 +73,7 @@ def _actions(module):
     }
 
 
-async def test_both_modes_have_the_same_modules_with_the_same_actions():
+async def test_both_modes_have_the_same_services_with_the_same_actions():
     threaded = ThreadedStore(MemoryStore())
     kit, async_kit = HabitKit(MemoryStore()), AsyncHabitKit(threaded)
 
@@ -334,7 +334,7 @@ def test_a_sync_kit_does_not_count_what_it_cannot_await_as_delivered():
 
 
 @pytest.mark.parametrize("limit", [0, -5, 1001, True, "5"])
-async def test_a_limit_that_is_none_is_refused_before_anything_is_delivered(make_call, limit):
+async def test_an_invalid_limit_is_refused_before_anything_is_delivered(make_call, limit):
     call = make_call(subscribers=[subscribe("read", lambda event: None)])
     await call("events.record", "ada", "read")
 
@@ -347,7 +347,7 @@ async def test_a_limit_that_is_none_is_refused_before_anything_is_delivered(make
 # -- the sweep -----------------------------------------------------------------------------------
 
 
-async def test_the_sweep_stops_at_its_limit_and_says_whether_there_is_more(make_call):
+async def test_the_sweep_stops_at_its_limit_and_reports_whether_there_is_more(make_call):
     call = make_call()
 
     def send(tx):
@@ -377,7 +377,7 @@ async def test_the_sweep_deletes_idempotency_records_after_thirty_days_and_no_ea
     assert (await call("coins.balance", "ada")).posted == 1
 
 
-async def test_a_key_that_is_forgotten_still_creates_nothing_twice(make_call):
+async def test_an_expired_key_still_creates_nothing_twice(make_call):
     call = make_call()
     await call("coins.award", "ada", 1, idempotency_key="k")
     call.clock.advance(days=31)
@@ -400,7 +400,7 @@ async def test_a_sweep_with_nothing_to_do_writes_nothing(make_call):
     assert not report.more
 
 
-async def test_what_is_refused_in_one_mode_is_refused_in_the_other(make_call):
+async def test_a_call_refused_in_one_mode_is_refused_in_the_other(make_call):
     call = make_call()
 
     with nothing_written(call.store), pytest.raises(InsufficientFunds):

@@ -18,13 +18,13 @@ from tests.unit.support import naive
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
-def test_a_clock_stands_still_until_it_is_turned():
+def test_a_clock_does_not_move_until_it_is_advanced():
     clock: Clock = FakeClock(NOON)
 
     assert [clock.now(), clock.now()] == [NOON, NOON]
 
 
-def test_a_clock_can_be_turned_forth_and_back():
+def test_a_clock_can_be_moved_forward_and_back():
     clock = FakeClock(NOON)
 
     clock.advance(days=1, hours=2, minutes=3, seconds=4.5)
@@ -51,7 +51,7 @@ def test_a_clock_is_set_to_an_instant_of_any_zone_and_returns_utc(now):
 
 
 @pytest.mark.parametrize("now", ["2026-03-10T12:00", naive("2026-03-10T12:00"), 1773144000, None])
-def test_a_clock_is_not_set_to_what_is_no_instant(now):
+def test_a_clock_refuses_a_value_that_is_not_an_instant(now):
     clock = FakeClock(NOON)
 
     with pytest.raises(InvalidInstant, match="now: expected an aware datetime"):
@@ -70,7 +70,7 @@ def test_a_kit_for_a_test_is_in_memory_at_a_fixed_instant():
     assert kit.habits.create("ada", "Run", Schedule.daily()).created_at == kit.clock.now()
 
 
-def test_a_kit_for_a_test_takes_what_a_kit_takes():
+def test_a_test_kit_takes_the_options_of_a_kit():
     store = MemoryStore()
     delivered: list[StoredEvent] = []
     acted: list[str] = []

@@ -68,7 +68,7 @@ async def test_a_transaction_runs_in_a_thread_of_the_stores_own(kit, store):
     assert (await kit.habits.get(made.id)) == made
 
 
-async def test_the_loop_stays_alive_while_a_transaction_runs(kit):
+async def test_the_event_loop_is_not_blocked_while_a_transaction_runs(kit):
     gate = Gate()
     task = asyncio.create_task(kit.run(gate))
     async with asyncio.timeout(SECONDS):
@@ -168,7 +168,7 @@ async def test_several_transactions_at_once_are_all_done(kit):
     assert (await kit.coins.balance("ada")).posted == 30
 
 
-async def test_it_says_of_itself_what_the_store_inside_says(threaded, store):
+async def test_it_has_the_name_modules_and_capabilities_of_the_wrapped_store(threaded, store):
     assert (threaded.name, threaded.modules, threaded.capabilities) == (
         store.name,
         store.modules,
@@ -176,7 +176,7 @@ async def test_it_says_of_itself_what_the_store_inside_says(threaded, store):
     )
 
 
-async def test_it_cannot_work_inside_a_hosts_transaction_unless_it_is_delivered_how(kit, store):
+async def test_it_supports_host_transactions_only_with_the_argument_on(kit, store):
     with pytest.raises(HostTransactionUnsupported, match="'memory'"):
         kit.on(object())
 

@@ -62,12 +62,12 @@ def test_every_word_of_a_text_is_one_that_an_index_can_hold(text):
 
 
 @given(st.text(), st.text())
-def test_two_texts_that_are_apart_have_the_words_of_both(one, other):
+def test_two_texts_with_a_space_between_have_the_words_of_both(one, other):
     assert set(words(text_of(one, [other]))) == {*words(one), *words(other)}
 
 
 @given(st.text(st.characters(codec="ascii")))
-def test_plain_text_has_the_words_it_has_beside_other_text(text):
+def test_plain_text_has_the_same_words_beside_other_text(text):
     assert [*words(text), "é"] == words(f"{text} é")
     assert words(text.upper()) == words(text.lower())
 

@@ -1,1 +1,1 @@
-"""Backends: places where facts are kept."""
+"""Backends: stores for facts, and state of rate limits."""

@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class ThreadedStore:
-    """Runs a sync store's transactions in threads, so that the event loop stays alive.
+    """Runs a sync store's transactions in threads, so that the event loop is not blocked.
 
     When the task is cancelled, the transaction learns of it and refuses to commit; the thread is
     awaited, and only then the cancellation goes on. So a cancelled action that has not committed

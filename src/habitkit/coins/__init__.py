@@ -1,4 +1,4 @@
-"""Coins: a double-entry ledger with holds and block hashes, and what facts entitle an owner to.
+"""Coins: a double-entry ledger with holds and block hashes, and the rewards for done habits.
 
 The use cases are those of ``kit.coins``, for ``kit.run`` and reactions: ``coins.award(tx, ...)``.
 """

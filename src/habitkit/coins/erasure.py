@@ -1,4 +1,4 @@
-"""What coins keep of an owner: exported, and its words erased."""
+"""Export of an owner's ledger, and erasure of the text in it."""
 
 from __future__ import annotations
 

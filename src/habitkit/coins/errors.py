@@ -51,28 +51,28 @@ class InsufficientFunds(Refused):
     Attributes:
         owner: Whose wallet.
         currency: In which currency.
-        balance: What it holds.
+        balance: Its balance.
         floor: The lowest balance it may have.
-        amount: What was asked for.
+        amount: The amount that was to be taken.
     """
 
     def __init__(self, *, owner: str, currency: str, balance: int, floor: int, amount: int) -> None:
-        """Say what is there, what may not be undercut and what was asked."""
+        """Name the wallet, its balance and floor, and the amount."""
         self.owner = owner
         self.currency = currency
         self.balance = balance
         self.floor = floor
         self.amount = amount
         super().__init__(
-            f"{owner!r} has {balance} {currency}, may not fall below {floor}, "
-            f"so {amount} cannot be taken"
+            f"cannot take {amount} {currency} from {owner!r}: the balance is {balance} and may "
+            f"not fall below {floor}"
         )
 
 
 class BalanceOverflow(Refused):
     """A balance would leave the range of a signed 64-bit integer.
 
-    It does not say the balance: that of a transfer's target is not for the source to know.
+    The message leaves out the balance: the sender of a transfer must not learn the receiver's.
 
     Attributes:
         owner: Whose account.
@@ -84,30 +84,31 @@ class BalanceOverflow(Refused):
         self.owner = owner
         self.amount = amount
         super().__init__(
-            f"adding {amount} to an account of {owner!r} leaves the range -2**63..2**63-1"
+            f"cannot add {amount} to an account of {owner!r}: its balance would leave the range "
+            "-2**63..2**63-1"
         )
 
 
 class HoldEnded(Refused):
-    """A hold cannot be settled or released any more.
+    """A hold can no longer be settled or released.
 
     Attributes:
         hold_id: The hold.
-        state: What has become of it: ``settled``, ``released`` or ``expired``.
+        state: Its final state: ``settled``, ``released`` or ``expired``.
         settled: How many of its coins were spent.
     """
 
     def __init__(self, *, hold_id: UUID, state: str, settled: int) -> None:
-        """Name the hold and what has become of it."""
+        """Name the hold and its final state."""
         self.hold_id = hold_id
         self.state = state
         self.settled = settled
-        what = f"settled for {settled}" if state == "settled" else state
-        super().__init__(f"the hold {hold_id} has ended: it was {what}, and ends once")
+        what = f"was settled for {settled}" if state == "settled" else f"is {state}"
+        super().__init__(f"the hold {hold_id} {what}; only an open hold can be settled or released")
 
 
 class TransferNotReversible(Refused):
-    """A transfer that reconciliation, a hold or a reversal has posted, and that alone may undo it.
+    """A transfer of a kind that cannot be reversed: only what posted it may undo it.
 
     Attributes:
         transfer_id: The transfer.
@@ -119,36 +120,38 @@ class TransferNotReversible(Refused):
         self.transfer_id = transfer_id
         self.kind = kind
         super().__init__(
-            f"the transfer {transfer_id} is of the kind {kind!r}, which is not reversed by hand; "
-            "expected an award, a spend, a transfer or what settled a hold"
+            f"the transfer {transfer_id} of kind {kind!r} cannot be reversed; expected an award, "
+            "a spend, a transfer, or one that settled a hold"
         )
 
 
 class AlreadyReversed(Refused):
-    """A transfer was taken back before.
+    """A transfer was already reversed.
 
     Attributes:
         transfer_id: The transfer.
-        reversal_id: The transfer that took it back.
+        reversal_id: The transfer that reversed it.
     """
 
     def __init__(self, *, transfer_id: UUID, reversal_id: UUID) -> None:
-        """Name the transfer and what took it back."""
+        """Name the transfer and its reversal."""
         self.transfer_id = transfer_id
         self.reversal_id = reversal_id
-        super().__init__(f"the transfer {transfer_id} was reversed before, by {reversal_id}")
+        super().__init__(
+            f"the transfer {transfer_id} was already reversed, by the transfer {reversal_id}"
+        )
 
 
 class BatchRefused(Refused):
-    """One item of a batch was refused, so none was carried out.
+    """One item of a batch was refused, so none was posted.
 
     Attributes:
-        index: Which item, from 0; the first that was refused.
-        reason: Why.
+        index: The index of the first item that was refused, from 0.
+        reason: The error that the item alone would have raised.
     """
 
     def __init__(self, *, index: int, reason: HabitKitError) -> None:
         """Name the item and the reason."""
         self.index = index
         self.reason = reason
-        super().__init__(f"item {index} of the batch, so nothing was done: {reason}")
+        super().__init__(f"item {index} was refused, so nothing of the batch was done: {reason}")

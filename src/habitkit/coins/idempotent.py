@@ -1,4 +1,4 @@
-"""What callers ask for: a transfer once a key, and what makes two requests the same."""
+"""Idempotent transfers: one transfer per key, and how two requests are compared."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LARGEST_METADATA = 4 * 1024
 
 
 def post_once(tx: Transaction, key: str, order: Order) -> Transfer:
-    """Lock both owners and post an order once a key.
+    """Lock both owners and post an order once per key.
 
     Args:
         tx: The transaction; it need not hold the owners' locks.
@@ -43,7 +43,7 @@ def post_once(tx: Transaction, key: str, order: Order) -> Transfer:
         InsufficientFunds: If a wallet would fall below its floor.
         BalanceOverflow: If a balance would leave 64 bits.
         IdempotencyConflict: If the key was used for another request.
-        IdempotencyKeyExpired: If it was used so long ago that its result is gone.
+        IdempotencyKeyExpired: If its result is no longer kept.
     """
     operation, request = f"coins.{order.kind}", request_of(order)
     tx.lock(order.source, order.target)
@@ -61,7 +61,7 @@ def transfer_once(
     work: Callable[[UUID], Transfer],
     order: Order | None = None,
 ) -> Transfer:
-    """Let work post a transfer once a key; later, give the transfer again that it has posted.
+    """Run work that posts a transfer once per key; return the same transfer for the same key.
 
     Only the transfer's id is kept under the key: a memo is kept in one place, and is erased there.
 
@@ -70,13 +70,13 @@ def transfer_once(
         owner: Whose key it is.
         operation: The operation's name.
         key: The caller's key.
-        request: The caller's arguments but for their words.
+        request: The caller's arguments without their texts.
         work: Posts it.
-        order: With the words that the transfer must have, if the caller gave any.
+        order: The order, whose texts the transfer must have, if the caller gave any.
 
     Raises:
         IdempotencyConflict: If the key was used for another request.
-        IdempotencyKeyExpired: If it was used so long ago that its result is gone.
+        IdempotencyKeyExpired: If its result is no longer kept.
     """
     done: list[Transfer] = []
 
@@ -113,9 +113,9 @@ def refuse_again(
 
 
 def request_of(order: Order) -> dict[str, object]:
-    """Return what makes two requests the same, but for words: of them, whether there were any.
+    """Return the arguments by which two requests are compared; of texts, whether there were any.
 
-    Words are kept in the transfer alone, where they can be erased; see ``other_words``.
+    Texts are kept in the transfer alone, where they can be erased; see ``other_words``.
     """
     return {
         "target": order.target,
@@ -127,16 +127,16 @@ def request_of(order: Order) -> dict[str, object]:
 
 
 def digest_of(orders: Sequence[Order]) -> str:
-    """Return what makes two batches the same, but for words."""
+    """Return the arguments by which two batches are compared, without their texts."""
     return _codec.digest(
         [{"kind": order.kind, "source": order.source, **request_of(order)} for order in orders]
     )
 
 
 def other_words(order: Order, first: Transfer) -> list[str]:
-    """Return which words of a request are others than its first transfer has.
+    """Return which texts of a request differ from those of its first transfer.
 
-    What was erased there can be compared no longer, and counts as the same.
+    An erased text can no longer be compared, and counts as equal.
     """
     names = []
     if first.memo is not None and first.memo != order.memo:
@@ -149,7 +149,7 @@ def other_words(order: Order, first: Transfer) -> list[str]:
 
 
 def _whether(words: object) -> str | None:
-    """Return what is kept of words under a key: that there were some."""
+    """Return what a key's record keeps of a text: that there was one."""
     return None if words is None else "given"
 
 
@@ -157,7 +157,7 @@ def json_metadata(value: object) -> dict[str, Any] | None:
     """Return valid metadata as plain JSON values, or None.
 
     Raises:
-        InvalidInput: If they are no JSON values by name, or longer than 4 KiB as text.
+        InvalidInput: If it is not a JSON object of at most 4 KiB as text.
     """
     if value is None:
         return None
@@ -167,5 +167,5 @@ def json_metadata(value: object) -> dict[str, Any] | None:
         raise InvalidInput(
             "metadata",
             given=value,
-            expected=f"JSON values by name, {_LARGEST_METADATA} bytes at most, or None",
+            expected=f"a JSON object of at most {_LARGEST_METADATA} bytes, or None",
         ) from error

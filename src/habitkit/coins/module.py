@@ -1,4 +1,4 @@
-"""What coins say about themselves."""
+"""The description of the coins module."""
 
 from __future__ import annotations
 

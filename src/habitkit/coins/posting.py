@@ -1,4 +1,4 @@
-"""How coins are posted: read the accounts of locked owners, let the rules decide, write."""
+"""Posting transfers: read the accounts of locked owners, let the rules decide, write."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Order(NamedTuple):
         amount: How many.
         memo: What for.
         metadata: The host's own values.
-        reverses: The transfer that it takes back.
+        reverses: The transfer that it reverses.
         between: The accounts of source and target, where the kind does not say.
         may_owe: True if it may leave a debt below a floor.
     """
@@ -70,7 +70,7 @@ class Order(NamedTuple):
 
 
 class _Draft:
-    """What is decided and not written yet: transfers, each on what the one before has left."""
+    """Transfers that are decided but not written yet, each based on the state before it."""
 
     __slots__ = (
         "_accounts",
@@ -88,7 +88,7 @@ class _Draft:
 
         Args:
             tx: The transaction.
-            accounts: The owners' accounts, as far as they are there.
+            accounts: The owners' accounts, as far as they exist.
             many: False if one transfer is all there will be.
         """
         self._tx = tx
@@ -293,7 +293,7 @@ def _free_all_lapsed(tx: Transaction, orders: Sequence[Order]) -> bool:
 
 
 def _accounts_of(tx: Transaction, orders: Sequence[Order]) -> Iterator[Account]:
-    """Return the accounts that orders are about, as far as they are there."""
+    """Return the accounts that orders are about, as far as they exist."""
     owners: dict[str, dict[str, None]] = {}
     for order in orders:
         of_currency = owners.setdefault(order.currency, {})

@@ -1,15 +1,15 @@
-"""The use cases of holds: set coins aside, spend them or give them back, let time run out.
+"""The use cases of holds: reserve coins, settle or release a hold, record expired holds.
 
 Theory of operation. A hold is a transfer from the owner's wallet to the owner's escrow, and ends by
-transfers out of it. Each step happens under the owner's lock, so that of settling, releasing and
-expiring exactly one comes first, and the others find it ended:
+transfers out of it. Each step happens under the owner's lock, so of settling, releasing and
+expiring exactly one succeeds, and the others find the hold ended:
 
     open ──settle──> settled      so much goes to the sink, the rest back to the wallet
     open ──release─> released     all of it goes back
     open ──time────> expired      all of it goes back
 
 Time ends a hold at ``expires_at`` for everyone who reads: it cannot be settled any more, and its
-coins count as available. That it has ended is written down by whoever needs the coins first: a
+coins count as available. Its end is recorded by the first caller that needs the coins: a
 spend that would not succeed without them, or the sweep.
 """
 
@@ -55,7 +55,7 @@ def reserve(
     metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
 ) -> Hold:
-    """Set coins aside for something that may still come about.
+    """Reserve coins for a payment that may still happen.
 
     Args:
         tx: The transaction.
@@ -107,7 +107,7 @@ def reserve(
 
 
 def settle(tx: Transaction, hold_id: UUID | str, amount: int | None = None) -> Hold:
-    """Spend a hold, wholly or in part; what is left of it is available again.
+    """Spend a hold, wholly or in part; the rest of it is available again.
 
     Settling again for the same amount changes nothing.
 
@@ -120,14 +120,16 @@ def settle(tx: Transaction, hold_id: UUID | str, amount: int | None = None) -> H
         NotFound: If there is no such hold.
         HoldEnded: If it was released, has expired, or was settled for another amount.
         BalanceOverflow: If the owner's sink or wallet would leave 64 bits.
-        InvalidAmount: If it is no amount, or more than is held.
+        InvalidAmount: If it is not an amount, or more than is held.
     """
     if amount is not None:
         rules.amount(amount)
     hold = _locked(tx, hold_id)
     wanted = hold.amount if amount is None else amount
     if wanted > hold.amount:
-        raise InvalidAmount("amount", given=amount, expected=f"at most the {hold.amount} held")
+        raise InvalidAmount(
+            "amount", given=amount, expected=f"at most the amount of the hold, {hold.amount}"
+        )
     if hold.state == "settled" and hold.settled == wanted:
         return hold
     return end_hold(tx, rules.hold_to_end(hold, tx.now), "settled", wanted)
@@ -196,7 +198,7 @@ def holds(
 
 
 def expire_holds(_: KitSettings, limit: int) -> Steps[Swept]:
-    """Write down which holds have expired, up to a limit: a part of the sweep."""
+    """Record holds that have expired, up to a limit; a part of the sweep."""
     return sweep_items(_overdue, _expire, lambda hold: str(hold.id), limit)
 
 
@@ -205,7 +207,7 @@ def _overdue(tx: Transaction, limit: int) -> list[Hold]:
 
 
 def _expire(tx: Transaction, overdue: Hold) -> int:
-    """End one hold if it is still open; whoever came first may have ended it."""
+    """End one hold if it is still open; another caller may have ended it."""
     hold = _locked(tx, overdue.id)
     if not hold.lapsed(tx.now):
         return 0

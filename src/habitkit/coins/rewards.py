@@ -1,4 +1,4 @@
-"""Reconciliation: what facts entitle to against what was paid for, as a reaction."""
+"""Reconciliation: a reaction that pays the difference between what is due and what was paid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["reconcile"]
 
 
 def reconcile(tx: Transaction, owner: str, events: Sequence[Event]) -> None:
-    """Pay what events entitle to and take back what they no longer do: a reaction.
+    """Pay what events earn and take back what they no longer earn: a reaction.
 
     It compares what is due with what was paid, for the places these events name only, and posts
     the difference as one transfer a currency, whose id goes with the fact that caused it. So the

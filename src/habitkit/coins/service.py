@@ -1,4 +1,4 @@
-"""``kit.coins``: the table of contents of the coins' use cases."""
+"""The service ``kit.coins``: a list of its use cases."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class CoinService(Service[M]):
-    """What ``kit.coins`` offers."""
+    """The methods of ``kit.coins``."""
 
     balance = query(balance)
     set_floor = action(set_floor)

@@ -28,13 +28,13 @@ def _expect_key(_: object, __: object, value: Any) -> None:
 
 @frozen
 class CoinSettings:
-    """What a kit is told about coins.
+    """The settings of the coins module.
 
     Attributes:
         economy: What facts entitle to, and the declared currencies; by default 10 coins a done day
             and 50 at each seventh of a streak.
         audit_key: At least 16 secret bytes that make the ledger's block hashes HMACs, so that they
-            cannot be made anew without it; None for plain hashes.
+            cannot be recomputed without it; None for plain hashes.
 
     Raises:
         ConfigurationError: If one of them is not what is expected.

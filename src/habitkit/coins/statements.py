@@ -1,4 +1,4 @@
-"""The use cases of a wallet: its floor, its balance, its statement."""
+"""The use cases of a wallet: floor, balance and statement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WALLET_FLOOR = 0
 def balance(
     tx: Transaction, owner: str, currency: str = "coin", *, as_of: datetime | None = None
 ) -> Balance:
-    """Return what an owner's wallet holds; a wallet never used holds 0.
+    """Return the balance of an owner's wallet; that of a wallet never used is 0.
 
     A hold that has expired counts as available at once, whether or not a sweep has recorded it.
 
@@ -35,7 +35,7 @@ def balance(
         tx: The transaction.
         owner: Whose wallet.
         currency: In which currency.
-        as_of: As it stood at an instant; now by default. The floor is always the present one.
+        as_of: The instant of the balance; now by default. The floor is always the current one.
 
     Raises:
         InvalidInstant: If ``as_of`` has no zone.
@@ -61,7 +61,7 @@ def balance(
 
 
 def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 0) -> Balance:
-    """Open a wallet with a floor of its own, or give another floor to one that is there.
+    """Set the floor of a wallet; a wallet that does not exist is opened.
 
     A floor below 0 is credit; one above 0 is a reserve that cannot be spent. Doing it twice is
     fine.
@@ -77,7 +77,7 @@ def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 
 
     Raises:
         InsufficientFunds: If the wallet holds less than the floor.
-        InvalidAmount: If the floor is no int of 64 bits.
+        InvalidAmount: If the floor is not an int of 64 bits.
         UnknownCurrency: If the economy does not declare the currency.
     """
     tx.own(ids.owner(owner))

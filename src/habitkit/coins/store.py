@@ -1,4 +1,4 @@
-"""What a store keeps for the coins module: accounts and transfers, holds, the audit."""
+"""The ports of the coins module: accounts and transfers, holds, the audit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class CoinStore(Protocol):
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries and move the accounts on, all or nothing.
 
-        The moves of an account follow each other; the last one says how the account is left. The
+        The moves of an account follow each other; the last one has the account's final state. The
         store itself holds these facts true, whatever the caller computed: entries of an account are
         numbered without gaps and an account moves on only from where it is, all moves together sum
         to zero, a transfer is reversed once, and ``balance + debt >= floor`` for every account that
@@ -114,7 +114,7 @@ class HoldStore(Protocol):
         ...
 
     def end(self, hold: Hold) -> None:
-        """Write what has become of an open hold: state, settled, ended_at.
+        """Write how an open hold ended: state, settled, ended_at.
 
         Raises:
             IntegrityError: If it is not there, or not open.
@@ -164,7 +164,7 @@ class HoldStore(Protocol):
 
 
 class LedgerStore(Protocol):
-    """What export and erasure need of the ledger; nothing of it is hot."""
+    """The ledger's port for export and erasure; it is not on a hot path."""
 
     def accounts(self, after: UUID | None, limit: int, *, owner: str | None) -> list[Account]:
         """Return up to ``limit`` accounts by their id, of one owner or of all."""
@@ -195,7 +195,7 @@ class LedgerStore(Protocol):
 
 
 class AuditStore(Protocol):
-    """Optional: what auditing and sealing need of the ledger; nothing of it is hot.
+    """Optional: the ledger's port for auditing and sealing; it is not on a hot path.
 
     A store that offers it names ``coins.audit`` in ``modules``.
     """
@@ -205,7 +205,7 @@ class AuditStore(Protocol):
         ...
 
     def sums(self) -> list[Sum]:
-        """Return each currency in figures."""
+        """Return the sums of each currency."""
         ...
 
     def held(self, owner: str, currency: str) -> int:
@@ -213,11 +213,11 @@ class AuditStore(Protocol):
         ...
 
     def unsealed(self, account_ids: Sequence[UUID]) -> None:
-        """Note that accounts have entries that no block covers; noting it twice is fine."""
+        """Queue accounts with entries that no block covers; queueing one twice is fine."""
         ...
 
     def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
-        """Return up to ``limit`` accounts so noted, by their id."""
+        """Return up to ``limit`` queued accounts, by their id."""
         ...
 
     def digest(self, digests: Sequence[Digest]) -> None:

@@ -1,4 +1,4 @@
-"""The use cases of transfers: give, take, move and take back."""
+"""The use cases of transfers: award, spend, transfer, batches and reversals."""
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ def post_many(
         The transfers, in the same order.
 
     Raises:
-        BatchRefused: If one is refused: which, and why. Nothing is done.
-        InvalidInput: If it is no sequence of 1 to 1000 postings.
+        BatchRefused: If one is refused; it names which one and why, and nothing is posted.
+        InvalidInput: If it is not a sequence of 1 to 1000 postings.
         IdempotencyConflict: If the key was used with other postings.
     """
     if (
@@ -200,7 +200,7 @@ def post_many(
 
 
 def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -> Transfer:
-    """Take a transfer back by a new one that points to it; each can be taken back once.
+    """Reverse a transfer by a new one that refers to it; each can be reversed once.
 
     What was spent comes back, what was given is taken away even if it has been spent by now: that
     may leave a debt, which blocks spending until it is earned back.
@@ -214,9 +214,9 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
         NotFound: If there is no such transfer; in a kit of one owner, also if somebody else is a
             party to it.
         TransferNotReversible: If reconciliation, a hold or a reversal has posted it.
-        AlreadyReversed: If it was taken back under another key.
+        AlreadyReversed: If it was reversed under another key.
         BalanceOverflow: If an account, or a wallet's debt, would leave 64 bits.
-        IdempotencyKeyExpired: If it was taken back under this key more than 30 days ago.
+        IdempotencyKeyExpired: If it was reversed under this key more than 30 days ago.
         IdempotencyConflict: If the key was used for another transfer.
     """
     subject = ids.parse_id(transfer_id, "transfer_id")
@@ -246,21 +246,23 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
 
 
 def _keeper(key: str) -> str:
-    """Return who keeps the records of batches: one of some rows that are nobody's."""
+    """Return the system owner that keeps the idempotency records of batches."""
     return ids.system_owner(f"batch/{zlib.crc32(key.encode()) % _BATCH_SHARDS:02}")
 
 
 def _checked(tx: Transaction, order: Order) -> Order:
-    """Return a valid order of what a caller gave; its metadata are plain JSON values."""
+    """Return a validated order; its metadata are plain JSON values."""
     kind, source, target = order.kind, order.source, order.target
     if kind not in ("award", "spend", "transfer"):
         raise InvalidInput("kind", given=kind, expected="'award', 'spend' or 'transfer'")
     tx.own(ids.owner(source))
     if kind == "transfer":
         if ids.owner(target) == source:
-            raise InvalidInput("target", given=target, expected="another owner than the source")
+            raise InvalidInput("target", given=target, expected="an owner other than the source")
     elif target != source:
-        raise InvalidInput("target", given=target, expected=f"the source itself, to {kind}")
+        raise InvalidInput(
+            "target", given=target, expected=f"the same owner as the source, for kind {kind!r}"
+        )
     rules.amount(order.amount)
     rules.currency(order.currency, tx.settings(CoinSettings).economy)
     rules.memo(order.memo)
@@ -270,7 +272,7 @@ def _checked(tx: Transaction, order: Order) -> Order:
 
 
 def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:
-    """Check what a caller gave and post it once a key."""
+    """Validate an order and post it once per key."""
     checked = _checked(tx, order)
     ids.key(key)
     return post_once(tx, key, checked)

@@ -1,4 +1,4 @@
-"""Habits and streaks: what somebody wants to do, and what the facts of having done it say.
+"""Habits and streaks: habits, their check-ins and other facts, and the state derived from them.
 
 The use cases are those of ``kit.habits`` and ``kit.streaks``, for ``kit.run`` and reactions:
 ``habits.check_in(tx, ...)``.

@@ -1,4 +1,4 @@
-"""Adding facts that are no check-ins, and telling what they changed."""
+"""Adding facts other than check-ins, and emitting the events that they change."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_facts(
 ) -> Changed:
     """Add facts about a habit and emit what they changed.
 
-    The ``facts`` are asked for with what is known of the habit beside its check-ins.
+    ``facts`` is called with the habit's history, read without its check-ins.
     """
     habit = lock_habit(tx, habit_id)
     owner, subject = habit.owner, habit.id

@@ -20,9 +20,9 @@ __all__ = ["archive", "restore"]
 
 
 def archive(tx: Transaction, habit_id: UUID | str) -> Changed:
-    """Put a habit away: from today on nothing is due, and its state stays as it is.
+    """Archive a habit: from today on nothing is due, and its state stays as it is.
 
-    Archiving what is archived changes nothing.
+    Archiving an archived habit again changes nothing.
 
     Args:
         tx: The transaction.
@@ -41,9 +41,9 @@ def archive(tx: Transaction, habit_id: UUID | str) -> Changed:
 
 
 def restore(tx: Transaction, habit_id: UUID | str) -> Changed:
-    """Take a habit up again: from today on it is due as before, and the days between do not matter.
+    """Restore an archived habit: it is due again from today on, and the days between do not count.
 
-    Restoring what is not archived changes nothing.
+    Restoring a habit that is not archived changes nothing.
 
     Args:
         tx: The transaction.

@@ -1,4 +1,4 @@
-"""Histories from elsewhere: days that count for the streak and earn nothing."""
+"""Importing the done days of another tracker: they count for the streak but earn nothing."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ __all__ = ["backfill"]
 
 
 def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, source: str) -> int:
-    """Take over a history from elsewhere: each day counts for the streak and earns nothing.
+    """Add done days from another tracker: each counts for the streak but earns nothing.
 
-    A day that was taken over before is left alone, so this may be repeated.
+    A day that was added before is skipped, so a call may be repeated.
 
     Args:
         tx: The transaction.
@@ -44,7 +44,7 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidHabit: If the days are no collection of dates, or the source is not 1 to 100
+        InvalidHabit: If the days are not a list or set of dates, or the source is not 1 to 100
             characters.
         DayOutOfRange: If a day has not begun or lies more than a hundred years back.
     """

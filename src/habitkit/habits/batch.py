@@ -1,4 +1,4 @@
-"""Offline sync: what a device recorded while it had no connection, all at once."""
+"""Offline sync: recording a batch of check-ins that a device made while it was offline."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REFUSALS = (InvalidInput, NotFound, Refused, IdempotencyConflict, IdempotencyKe
 
 
 def check_in_many(tx: Transaction, batch: Sequence[OfflineCheckIn]) -> list[CheckedIn | Refusal]:
-    """Record many check-ins in one transaction; each is taken or refused for itself.
+    """Record many check-ins in one transaction; each is accepted or refused on its own.
 
     Args:
         tx: The transaction.
@@ -68,7 +68,7 @@ def _owners(tx: Transaction, batch: Iterable[OfflineCheckIn]) -> set[str]:
 
 
 def _one(tx: Transaction, index: int, item: OfflineCheckIn) -> CheckedIn | Refusal:
-    """Check in, or say why not; what is refused has written nothing."""
+    """Check in, or return why it was refused; a refused item writes nothing."""
     try:
         with tx.savepoint():
             return check_in(

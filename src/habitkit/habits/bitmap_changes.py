@@ -1,4 +1,4 @@
-"""What a change of the facts emits: the difference between the derived events before and after."""
+"""Emitting the difference between the derived events before and after a change of the facts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def turn(
     earned: bool,
     received_at: datetime | None,
 ) -> tuple[Snapshot, list[Event]]:
-    """Make a day done or not, earned or not, and emit what that changes.
+    """Set whether a day is done and earned, and emit the events that change.
 
     Args:
         tx: The transaction, which holds the owner's lock.
@@ -108,7 +108,7 @@ def breaks_moved(tx: Transaction, habit: Habit, before: Snapshot, after: Snapsho
 def move_receipt(
     tx: Transaction, habit: Habit, snapshot: Snapshot, day: date, received_at: datetime | None
 ) -> list[Event]:
-    """Emit anew what an earned day entitles to: its first check-in is another one now."""
+    """Emit the event of an earned day again, as its first check-in has changed."""
     events: list[Event] = [completed(tx, habit, day, True, received_at)]  # noqa: FBT003
     slots = bitmap.milestone_on(snapshot, day)
     if slots:
@@ -121,8 +121,8 @@ def first_received(
 ) -> datetime | None:
     """Return when the first of the check-ins that earned a day was received, if it is earned.
 
-    These are the ones of full credit, those among them that were taken back after the day was
-    sealed: what a sealed day earned is kept, whatever arrives before or afterwards.
+    These are the ones of full credit, including those that were undone after the day was sealed:
+    a sealed day keeps what it earned, whatever arrives before or afterwards.
 
     Args:
         tx: The transaction.

@@ -1,4 +1,4 @@
-"""Checking in: by the bitmap of a simple habit, or else by recomputing from the facts."""
+"""Checking in: by the bitmap for a simple habit, by recomputing from the facts for others."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def check_in(
         tx: The transaction.
         habit_id: The habit.
         day: The habit day; by default the day of ``at``.
-        at: When it was done, not later than now (15 minutes of clock skew are forgiven); now by
+        at: When it was done, not later than now (15 minutes of clock skew are accepted); now by
             default.
         tz: The IANA zone the owner is in; the habit's own by default.
         amount: How much, in the unit of the habit's goal: a finite number of at least 0, and above
@@ -115,7 +115,7 @@ def check_in_now(
     when = tx.now if at is None else rules.when_done(at, tx.now)
     if day is None:
         day = today if at is None else habit_day(when, zone, day_start)
-        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
+        today = max(today, day)  # a clock that is a little ahead is accepted in every zone
     credit = rules.credit(day, today, tx.now, home, day_start)
     fact = CheckIn(
         id=fact_id,
@@ -172,7 +172,7 @@ def check_in_recomputed(
     today = max(days.latest_label(tx.now), label)
     if day is None:
         day = days.label(when) if tz is None else habit_day(when, zone(tz), habit.clock.day_start)
-        today = max(today, day)  # a clock that is a little ahead is forgiven in every zone
+        today = max(today, day)  # a clock that is a little ahead is accepted in every zone
     credit = rules.credit_where(days, day, today, tx.now)
     if not amount:
         rules.amount_for(goal_on(habit, other_facts, day, tx.now), amount)

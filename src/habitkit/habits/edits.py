@@ -1,4 +1,4 @@
-"""Editing: a check-in's amount or note, a habit's title and tags, the order of the list."""
+"""Edits of a check-in's amount and note, a habit's title and tags, and the order of the list."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def edit(
     amount: float | None = None,
     note: str | Literal[False] | None = None,
 ) -> CheckedIn:
-    """Correct a check-in: it is taken back, and a new one takes its place and its credit.
+    """Correct a check-in: it is undone, and a new one takes its place and its credit.
 
     Args:
         tx: The transaction.
@@ -48,7 +48,7 @@ def edit(
         The new fact's id, the streak, the coins that moved and all events.
 
     Raises:
-        NotFound: If there is no such check-in, or it was taken back.
+        NotFound: If there is no such check-in, or it was undone.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     ids.parse_id(fact_id, "fact_id")
@@ -144,16 +144,16 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
         habit_ids: Up to 1000 habits, each once, in the order wanted.
 
     Raises:
-        NotFound: If one of them is no habit of the owner.
+        NotFound: If one of them is not a habit of the owner.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
     if not isinstance(habit_ids, (list, tuple)) or not 0 < len(habit_ids) <= _MOST_PLACES:
-        expected = f"1 to {_MOST_PLACES} ids of habits"
+        expected = f"a list of 1 to {_MOST_PLACES} ids of habits"
         raise InvalidHabit("habit_ids", given=habit_ids, expected=expected)
     wanted = [ids.parse_id(habit_id, "habit_ids") for habit_id in habit_ids]
     if len(set(wanted)) < len(wanted):
-        raise InvalidHabit("habit_ids", given=habit_ids, expected="each habit once")
+        raise InvalidHabit("habit_ids", given=habit_ids, expected="ids without duplicates")
     tx.lock(owner)
     positions = {habit_id: position for position, habit_id in enumerate(wanted)}
     habits = {habit_id: tx.port(HABITS).get(habit_id) for habit_id in wanted}

@@ -1,4 +1,4 @@
-"""What habits keep of an owner: exported, and its words erased."""
+"""Export of an owner's habits, and erasure of the text in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PAGE = 500
 
 
 def export(tx: Transaction, owner: str) -> dict[str, Any]:
-    """Return an owner's habits and all facts about them, those taken back included."""
+    """Return an owner's habits and all facts about them, including those undone."""
     habits: list[Habit] = []
     after: UUID | None = None
     store = tx.port(HABITS)
@@ -45,9 +45,9 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
 
 
 def forget(tx: Transaction, owner: str) -> int:
-    """Erase the titles and tags of an owner's habits and the notes of check-ins.
+    """Erase the titles and tags of an owner's habits, and the notes of check-ins.
 
     Returns:
-        How many habits and check-ins there were to erase words of.
+        How many habits and check-ins had text to erase.
     """
     return tx.port(HABITS).erase(owner, ERASED_TITLE)

@@ -26,11 +26,11 @@ __all__ = [
 
 
 class InvalidZone(InvalidInput):
-    """A time zone that the tz database does not know."""
+    """A time zone that is not in the tz database."""
 
 
 class InvalidHabit(InvalidInput):
-    """A habit, check-in or schedule that cannot exist: title, note, clock, schedule."""
+    """An invalid part of a habit or check-in: a title, note, clock, goal or schedule."""
 
 
 class DayOutOfRange(Refused):

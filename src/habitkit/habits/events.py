@@ -1,4 +1,4 @@
-"""The events of habits and streaks; their keys name a place, never a run."""
+"""The events of habits and streaks; a key names what an event is about, such as a day."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -41,7 +41,7 @@ class HabitCompleted(Event):
             ``history``.
         received_at: When the first of the check-ins that count for it was received, in UTC: what
             it earns is decided by the rules of that time.
-        sealed: True if it came to be done when that was final: it earns nothing, and what was paid
+        sealed: True if it became done when the day was sealed: it earns nothing, and what was paid
             before stays.
     """
 
@@ -59,9 +59,9 @@ class HabitCompleted(Event):
 
 @frozen
 class StreakReached(Event):
-    """A run of days that were done in time reached a multiple of seven.
+    """A streak of days that were done in time reached a multiple of seven.
 
-    Days that became known too late make a streak longer, but no milestone.
+    Days that were recorded too late make a streak longer, but reach no milestone.
 
     Attributes:
         habit_id: The habit.
@@ -83,7 +83,7 @@ class StreakReached(Event):
 
 @frozen
 class StreakBroken(Event):
-    """A streak ended by a missed slot that can no longer be mended.
+    """A streak was ended by a missed slot that can no longer be repaired.
 
     Attributes:
         habit_id: The habit.

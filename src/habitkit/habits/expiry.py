@@ -1,4 +1,4 @@
-"""What time alone does to habits: slots that end, and streaks that can no longer be mended."""
+"""The sweep of habits: emits what becomes true as time passes, such as a broken streak."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["sweep_habits"]
 
 
 def sweep_habits(_: KitSettings, limit: int) -> Steps[Swept]:
-    """Emit what time has changed in habits, up to a limit of habits: a part of the sweep."""
+    """Emit the events that became due with time, for a limited number of habits."""
     return sweep_items(_due, _sweep_habit, lambda due: str(due.habit_id), limit)
 
 
@@ -30,7 +30,7 @@ def _due(tx: Transaction, limit: int) -> list[DueHabit]:
 
 
 def _sweep_habit(tx: Transaction, due: DueHabit) -> int:
-    """Emit what time has changed in a habit; whoever came first may have emitted it."""
+    """Emit the events of a habit that became due with time, unless another caller has."""
     owner, habit_id = due.owner, due.habit_id
     tx.lock(owner)
     habit, snapshot = tx.port(HABITS).get(habit_id), tx.port(STREAKS).get(habit_id)

@@ -1,4 +1,4 @@
-"""Freezes and repairs: what saves a streak from a missed slot."""
+"""Freezes and repairs, which save a streak from a missed slot."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def grant_freeze(
 def repair(
     tx: Transaction, habit_id: UUID | str, day: date, *, idempotency_key: str | None = None
 ) -> Changed:
-    """Mend a missed slot, so that it no longer breaks the streak.
+    """Repair a missed slot, so that it no longer breaks the streak.
 
     Args:
         tx: The transaction.

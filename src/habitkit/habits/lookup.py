@@ -1,4 +1,4 @@
-"""Look up habits and what a store knows of them, from the latest checkpoint that will do."""
+"""Look up habits and their histories, read from the latest checkpoint that is still valid."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def history(
     others: Sequence[OtherFact] | None = None,
     added: Iterable[Fact] = (),
 ) -> History:
-    """Return what the facts say about a habit, of some days.
+    """Return the history of a habit, for some days.
 
     Args:
         tx: The transaction.
         habit: The habit.
         snapshot: Its snapshot.
         day: The first day that is asked for; without one, what is not final yet.
-        others: Its facts that are no check-ins, if they were read already.
+        others: Its facts other than check-ins, if they were read already.
         added: More facts than the store has.
     """
     other_facts = tx.port(HABITS).facts(habit.owner, habit.id) if others is None else others

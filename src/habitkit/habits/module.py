@@ -1,4 +1,4 @@
-"""What habits say about themselves."""
+"""The description of the habits module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Days that do not matter: skipping and pausing, and what ends it."""
+"""Skipping and pausing days, and ending that."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def skip(
     *,
     idempotency_key: str | None = None,
 ) -> Changed:
-    """Let a day not matter: it is neither done nor missed.
+    """Skip a day: it counts as neither done nor missed.
 
     Args:
         tx: The transaction.
@@ -59,7 +59,7 @@ def skip(
 
 
 def unskip(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Changed:
-    """Let a day that was skipped matter again.
+    """Undo the skip of a day.
 
     Args:
         tx: The transaction.
@@ -90,7 +90,7 @@ def pause(
     *,
     idempotency_key: str | None = None,
 ) -> Changed:
-    """Let some days not matter: a vacation, an illness; also in the past.
+    """Pause a habit, for a vacation or an illness; the days may lie in the past.
 
     Args:
         tx: The transaction.
@@ -124,7 +124,7 @@ def pause_all(
     *,
     idempotency_key: str | None = None,
 ) -> Changed:
-    """Pause all habits of an owner, those to come included.
+    """Pause all habits of an owner, including those created later.
 
     Args:
         tx: The transaction.
@@ -153,7 +153,7 @@ def resume(tx: Transaction, habit_id: UUID | str, day: date | None = None) -> Ch
     Args:
         tx: The transaction.
         habit_id: The habit.
-        day: The first day that matters again; today by default.
+        day: The first day that counts again; today by default.
 
     Raises:
         NotFound: If there is no such habit, or it is not paused on that day.
@@ -177,7 +177,7 @@ def resume_all(tx: Transaction, owner: str, day: date) -> Changed:
     Args:
         tx: The transaction.
         owner: Whose habits.
-        day: The first day that matters again.
+        day: The first day that counts again.
 
     Raises:
         NotFound: If the owner is not paused on that day.

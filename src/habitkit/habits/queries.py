@@ -1,4 +1,4 @@
-"""The queries of streaks: how a habit stands, why, and which days are done."""
+"""The queries of streaks: the state of habits, its explanation, slots and done days."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FACTS = get_args(Fact)
 
 
 def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
-    """Return how a habit stands now: streak, risk, strength, freezes.
+    """Return the current state of a habit: streak, risk, strength, freezes.
 
     Args:
         tx: The transaction.
@@ -56,7 +56,7 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
 
 
 def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
-    """Return how all habits of an owner stand now, in the order of the owner's list.
+    """Return the current state of all habits of an owner, in the order of the owner's list.
 
     Habits that are archived are left out.
 
@@ -129,7 +129,7 @@ def runs(tx: Transaction, habit_id: UUID | str, best: int = 10) -> list[Streak]:
 
 
 def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
-    """Say why a day stands as it does: the slot, the rule, and the facts that decided it.
+    """Explain the status of a day: the slot, the rule, and the facts that decided it.
 
     Args:
         tx: The transaction.
@@ -142,12 +142,12 @@ def explain(tx: Transaction, habit_id: UUID | str, day: date) -> Explanation:
     """
     wanted = _day(day, "day")
     if wanted == date.max:
-        raise InvalidHabit("day", given=day, expected=f"a day before {date.max}, the last there is")
+        raise InvalidHabit("day", given=day, expected=f"a day before {date.max}")
     return explanation(_history_of(tx, habit_id, wanted), wanted)
 
 
 def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
-    """Return how a habit would stand if some facts were added; nothing is written.
+    """Return the state a habit would have if some facts were added; nothing is written.
 
     Args:
         tx: The transaction.
@@ -156,7 +156,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
 
     Raises:
         NotFound: If there is no such habit.
-        InvalidHabit: If one of them is no fact.
+        InvalidHabit: If one of them is not a fact.
         InvalidInstant: If the instant of one has no zone.
     """
     habit = lookup.get(tx, habit_id)
@@ -168,7 +168,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
         instant(getattr(fact, "at", tx.now), "at")
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     day = first_day_of(habit, facts, [*others, *facts])
-    if tx.port(HABITS).known([fact.id for fact in facts]):  # another form of what is there already
+    if tx.port(HABITS).known([fact.id for fact in facts]):  # replaces a stored fact
         day = date.min
     return _habit_state(
         tx, lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day, others, facts)
@@ -180,7 +180,7 @@ def _habit_state(tx: Transaction, history: History) -> HabitState:
 
 
 def _history_of(tx: Transaction, habit_id: UUID | str, day: date) -> History:
-    """Return what the facts say about a habit, from a day on or from an earlier one."""
+    """Return the history of a habit, from a day on or from an earlier one."""
     habit = lookup.get(tx, habit_id)
     return lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day)
 

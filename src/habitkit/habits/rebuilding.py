@@ -1,4 +1,4 @@
-"""Computing snapshots from the facts, and replacing stored ones that differ."""
+"""Rebuilding snapshots from the facts, and replacing stored ones that differ."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def rebuild(
     if owner is None:
         return _rebuild(tx, lookup.get(tx, habit_id))
     if habit_id is not None:
-        raise InvalidHabit("habit_id", given=habit_id, expected="a habit or else an owner")
+        raise InvalidHabit("habit_id", given=habit_id, expected="None if an owner is given")
     tx.own(ids.owner(owner))
     return _together(_rebuild(tx, habit) for habit in lookup.habits_of(tx, owner))
 
@@ -126,7 +126,7 @@ def _from_check_ins(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot
 def _from_facts(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
     """Return what the snapshot of a habit that is not simple has to be.
 
-    Its checkpoints are computed anew on the days that it has; if it has none, where it could.
+    Its checkpoints are recomputed on the days that it has; if it has none, where it could.
     """
     wanted = {checkpoint.day for checkpoint in stored.checkpoints}
     fresh = derive(

@@ -1,4 +1,4 @@
-"""The path of habits that are not simple: facts are evaluated before and after a change.
+"""The path for habits that are not simple: evaluates the facts before and after a change.
 
 Evaluation begins at the latest checkpoint that no changed fact touches.
 """
@@ -34,10 +34,10 @@ __all__ = ["Outcome", "goal_on", "recompute", "recompute_owner", "status_on"]
 
 
 class Outcome(NamedTuple):
-    """What a change of the facts did.
+    """The result of a change of the facts.
 
     Attributes:
-        derived: What the facts come to now.
+        derived: What is derived from the facts now.
         events: All that happened, causes before effects.
     """
 
@@ -57,9 +57,9 @@ def recompute(
     Args:
         tx: The transaction, which holds the owner's lock; the change is written already.
         habit: The habit.
-        others: Its facts that are no check-ins, those added included.
+        others: Its facts other than check-ins, those added included.
         added: The facts that the change added.
-        removed: The check-ins that it took back.
+        removed: The check-ins that it undid.
     """
     snapshot = lookup.snapshot_of(tx, habit)
     day = first_day_of(habit, [*added, *removed], others)
@@ -124,7 +124,7 @@ def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Go
 
 
 def status_on(derived: Derived, day: date) -> Status:
-    """Return how the slot of a day stands; EXEMPT if the day is in none."""
+    """Return the status of the slot of a day; EXEMPT if the day is in no slot."""
     for slot in reversed(derived.slots):
         if slot.first <= day <= slot.last:
             return slot.status

@@ -35,7 +35,7 @@ def change_schedule(
     effective_day: date | None = None,
     idempotency_key: str | None = None,
 ) -> Changed:
-    """Put another schedule or goal in force; the slot that runs then is evaluated as it began.
+    """Change the schedule or goal; a slot that is running then keeps the old ones.
 
     Args:
         tx: The transaction.
@@ -61,7 +61,7 @@ def change_schedule(
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit, first = history.habit, start or history.today
         if first < history.today:
-            expected = f"today, {history.today}, or later: the past is not rewritten"
+            expected = f"today, {history.today}, or a later day"
             raise InvalidHabit("effective_day", given=first, expected=expected)
         before = history.version_on(first)
         new = (schedule or before.schedule, goal or before.goal)

@@ -1,4 +1,4 @@
-"""Finding an owner's habits by what is written about them."""
+"""Search in an owner's habits by title, tags and notes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def search(
     after: UUID | str | None = None,
     limit: int = 50,
 ) -> list[Habit]:
-    """Return an owner's habits in which something is written, oldest first.
+    """Return an owner's habits that match a text or tags, oldest first.
 
     Args:
         tx: The transaction.
         owner: Whose habits.
-        text: Up to 200 characters, of which each word is written, or begins a word: all of them in
+        text: Up to 200 characters; each word must occur or begin a word: all of them in
             title and tags, or all in the note of one check-in, in capitals or not. A text without
             a word finds nothing, None everything.
         tags: Tags that a habit has all of, in capitals or not.
@@ -72,7 +72,7 @@ def search(
 
 
 def _archived_habits(facts: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
-    """Return what was said of archiving, by habit."""
+    """Return the facts about archiving, by habit."""
     by_habit: dict[UUID, list[OtherFact]] = {}
     for fact in facts:
         if isinstance(fact, Archived | Restored | Void) and fact.habit_id is not None:
@@ -89,14 +89,14 @@ def _words(text: object) -> list[str]:
         from habitkit.habits.domain.words import words  # noqa: PLC0415 - it knows all alphabets
 
         return words(text)
-    expected = f"a text of at most {_LONGEST_TEXT} characters, or None"
+    expected = f"a string of at most {_LONGEST_TEXT} characters, or None"
     raise InvalidHabit("text", given=text, expected=expected)
 
 
 def _written(
     tx: Transaction, owner: str, written: list[str] | None, after: UUID | None
 ) -> Iterable[Habit]:
-    """Return an owner's habits after one, those alone in which words are written if there are."""
+    """Return an owner's habits after one; given words, only those that contain them."""
     every = _every(tx, owner, after)
     if written is None:
         return every

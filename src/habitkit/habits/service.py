@@ -1,4 +1,4 @@
-"""``kit.habits`` and ``kit.streaks``: the table of contents of the use cases."""
+"""The services ``kit.habits`` and ``kit.streaks``: a list of their use cases."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ __all__ = [
 
 
 class HabitService(Service[M]):
-    """What ``kit.habits`` offers."""
+    """The methods of ``kit.habits``."""
 
     create = action(create)
     get = query(get)
@@ -85,7 +85,7 @@ class HabitService(Service[M]):
 
 
 class StreakService(Service[M]):
-    """What ``kit.streaks`` offers."""
+    """The methods of ``kit.streaks``."""
 
     state = query(state)
     today = query(dashboard)

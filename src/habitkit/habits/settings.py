@@ -16,7 +16,7 @@ __all__ = ["HabitSettings"]
 
 
 def _none_for_default(strength: Strength | None) -> Strength | None:
-    """Take the default for what it is, which has shorter paths."""
+    """Use None for ``smoothed``, as the default has faster paths."""
     return None if strength is smoothed else strength
 
 
@@ -28,13 +28,13 @@ def _expect_function(_: Any, __: Any, value: Any) -> None:
 
 @frozen
 class HabitSettings:
-    """What a kit is told about habits.
+    """The settings of the habits module.
 
     Attributes:
         strength: How a slot moves the strength of a habit; None for the default, ``smoothed``.
 
     Raises:
-        ConfigurationError: If it is no function.
+        ConfigurationError: If it is not a function.
     """
 
     strength: Strength | None = field(

@@ -54,8 +54,8 @@ class HabitStore(Protocol):
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds, all or nothing.
 
-        A ``CheckInVoid`` takes a check-in back, also one that is added later. A plain ``Void``
-        takes another fact back, and is stored like any fact that is no check-in.
+        A ``CheckInVoid`` undoes a check-in, also one that is added later. A plain ``Void`` undoes
+        another fact, and is stored like any fact other than a check-in.
 
         Raises:
             Duplicate: If a fact of one of these ids exists, or a check-in is voided already.

@@ -1,4 +1,4 @@
-"""Travel: in which zone an owner is from an instant on."""
+"""Travel: recording the time zone an owner is in from an instant on."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def travel(
     *,
     idempotency_key: str | None = None,
 ) -> Changed:
-    """Say in which zone an owner is from an instant on; habits without a zone follow.
+    """Record the zone an owner is in from an instant on, for habits without a zone of their own.
 
     Args:
         tx: The transaction.
         owner: Who travels.
         tz: The IANA name of the zone.
-        at: From when on, not later than now (15 minutes of clock skew are forgiven); now by
+        at: From when on, not later than now (15 minutes of clock skew are accepted); now by
             default.
         idempotency_key: The same key with the same arguments travels once.
 

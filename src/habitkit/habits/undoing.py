@@ -1,4 +1,4 @@
-"""Undoing: a fact is taken back, and with it what it alone earned."""
+"""Undoing a fact, and with it the coins that it alone earned."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ __all__ = ["undo", "undo_other", "undo_recomputed"]
 
 
 def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
-    """Take a fact back. What it alone earned is taken back too, until its slot is sealed.
+    """Undo a fact. Coins that it alone earned are taken back too, unless its slot is sealed.
 
-    Undoing what is undone already changes nothing.
+    Undoing a fact a second time changes nothing.
 
     Args:
         tx: The transaction.
@@ -84,7 +84,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
 
 
 def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -> Undone:
-    """Take a check-in back and emit what that changed, under the owner's lock."""
+    """Undo a check-in and emit what that changed, under the owner's lock."""
     if not voided:
         tx.cause = tx.new_id()
         void = CheckInVoid(tx.cause, habit.id, habit.owner, fact.id, tx.now)
@@ -97,7 +97,7 @@ def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: boo
 
 
 def undo_other(tx: Transaction, fact: OtherFact) -> Undone:
-    """Take a fact back that is no check-in, and emit what that changed, under the owner's lock.
+    """Undo a fact other than a check-in, and emit what that changed, under the owner's lock.
 
     Raises:
         NotFound: If it is a fact that takes another back.

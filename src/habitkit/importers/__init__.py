@@ -1,1 +1,1 @@
-"""Turn other trackers' files into facts; one module per tracker."""
+"""Importers of other trackers' files; one module per tracker."""

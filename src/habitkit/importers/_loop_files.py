@@ -1,4 +1,4 @@
-"""Reach the files of an export, a folder or a zip, without trusting it.
+"""Reading the files of an untrusted export, a folder or a zip.
 
 Nothing is ever extracted. A member is read in memory, only when it is asked for, and
 only up to a bound, whatever the archive says about its size. Links inside the folder
@@ -107,7 +107,7 @@ def open_export(path: str | os.PathLike[str]) -> Iterator[ExportFiles]:
     try:
         status = place.stat()
     except (OSError, ValueError):
-        refuse(label, None, "there is no such file or folder, or it cannot be read")
+        refuse(label, None, "no such file or folder, or it cannot be read")
     if stat.S_ISDIR(status.st_mode):
         yield _folder(place, label)
         return

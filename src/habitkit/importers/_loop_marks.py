@@ -135,7 +135,7 @@ def _table_columns(file: str, line: int, header: list[str], names: Iterable[str]
     while any(header[at:]):
         width = next((w for w in widths if tuple(header[at : at + w]) in spellings), None)
         if width is None:
-            refuse(file, line, f"the column {quote(header[at])} is no habit of Habits.csv")
+            refuse(file, line, f"the column {quote(header[at])} is not a habit in Habits.csv")
         name = spellings[tuple(header[at : at + width])]
         if name in order:
             refuse(file, line, f"the column {quote(name)} appears twice")
@@ -164,7 +164,7 @@ def add_entries(habit: LoopHabit, marks: list[Mark], *, typed: bool) -> LoopHabi
     for mark in marks:
         entry = _entry(mark, numerical=numerical)
         if entries.setdefault(mark.day, entry) != entry:
-            refuse(mark.file, mark.line, f"{mark.day} appears twice and differs")
+            refuse(mark.file, mark.line, f"{mark.day} appears twice with different values")
     ordered = tuple(entries[day] for day in sorted(entries))
     return evolve(habit, numerical=numerical, entries=ordered)
 

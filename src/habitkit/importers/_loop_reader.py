@@ -198,7 +198,7 @@ def _target(line: int, cell: str) -> Decimal | None:
 
 
 def _check_folders(files: ExportFiles, listed: list[_Listed]) -> None:
-    """Refuse a habit folder that no line of Habits.csv speaks of."""
+    """Refuse a habit folder that is not listed in Habits.csv."""
     strays = files.folders.keys() - {one.habit.position for one in listed}
     for position in sorted(strays):
         refuse(

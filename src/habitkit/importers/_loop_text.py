@@ -29,7 +29,7 @@ def refuse(file: str, line: int | None, reason: str) -> NoReturn:
 
 
 def quote(text: str) -> str:
-    """Quote what the file says for a message: escaped, and cut where it is long."""
+    """Quote a text of the file for a message: escaped, and truncated if it is long."""
     if len(text) <= _SHOWN_CHARACTERS:
         return repr(text)
     return f"{text[:_SHOWN_CHARACTERS]!r}..."
@@ -47,7 +47,7 @@ def rows(file: str, text: str, *, quoted: bool = True) -> Iterator[tuple[int, li
         The number of the line on which a row begins, from 1, and its cells.
 
     Raises:
-        ImportRefused: A quotation mark is left open or stands where it cannot, or
+        ImportRefused: A quotation mark is left open or is in a wrong place, or
             there are more than `MAX_ROWS` lines.
     """
     lines = io.StringIO(text, newline="")
@@ -68,7 +68,7 @@ def rows(file: str, text: str, *, quoted: bool = True) -> Iterator[tuple[int, li
 
 
 def header_columns(file: str, line: int, header: list[str]) -> dict[str, int]:
-    """Say where each column stands.
+    """Return the index of each column.
 
     Args:
         file: The file's name, for refusals.

@@ -1,4 +1,4 @@
-"""What a Loop Habit Tracker export says, as values."""
+"""The content of a Loop Habit Tracker export, as values."""
 
 import enum
 from datetime import date
@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 
 class LoopValue(enum.StrEnum):
-    """What Loop noted for one habit on one day."""
+    """The value that Loop recorded for one habit on one day."""
 
     UNKNOWN = "UNKNOWN"
     """Nothing is known about the day; it appears where the day has a note."""
@@ -34,7 +34,7 @@ class LoopEntry:
         notes: The note of that day, or None.
         amount: The measurement in the habit's own unit (Loop writes thousandths;
             they are already divided); None unless `value` is `LoopValue.AMOUNT`.
-        file: The file of the export that says so, if it was read from one.
+        file: The file of the export it was read from, or None.
         line: The line of that file. Neither is compared: the same day stays the same
             wherever it is written.
     """
@@ -94,7 +94,7 @@ class LoopHabit:
 
     @property
     def done_entries(self) -> tuple[LoopEntry, ...]:
-        """The entries of `done_days`, with the places where the export says so."""
+        """The entries of `done_days`, with their places in the export."""
         return tuple(entry for entry in self.entries if self._is_done(entry))
 
     def _is_done(self, entry: LoopEntry) -> bool:

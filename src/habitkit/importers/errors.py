@@ -16,11 +16,11 @@ __all__ = [
 
 
 class ImportRefused(Refused):
-    """A file of another tracker that cannot be read; nothing was imported.
+    """A file of another tracker cannot be imported; nothing was written.
 
     Attributes:
-        file: The file's name inside the export; the habit's, where a host made the entry itself.
-        line: The line, counted from 1, or None where the whole file is at fault.
+        file: The file's name inside the export; the habit's name if the host made the entry itself.
+        line: The line, counted from 1, or None if the error concerns the whole file.
         reason: What is wrong and what was expected.
     """
 

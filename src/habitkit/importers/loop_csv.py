@@ -9,7 +9,7 @@ in the export, so an import may be repeated, at any time and with a later export
 is added. A habit that was renamed in Loop in between is a new one; a day that was unticked there
 stays done here.
 
-Not everything has a place here yet. What an import simplifies or leaves behind, it says in
+Not everything can be imported yet. What an import simplifies or leaves out, it lists in
 ``ImportedHabit.remarks``; questions, descriptions and colors are left out without a remark.
 """
 
@@ -67,7 +67,7 @@ _LONGEST_TITLE: Final = 200
 
 @frozen
 class ImportedHabit:
-    """What became of one habit of an export.
+    """The result of importing one habit of an export.
 
     Attributes:
         id: The habit here.
@@ -75,7 +75,7 @@ class ImportedHabit:
         created: False if an earlier import had created it.
         days_new: How many days were added.
         days_known: How many days an earlier import had added.
-        remarks: What was simplified or left behind, a sentence each.
+        remarks: What was simplified or left out, one sentence each.
     """
 
     id: UUID
@@ -88,7 +88,7 @@ class ImportedHabit:
 
 @frozen
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Attributes:
         habits: The habits in the order of the export.
@@ -253,8 +253,8 @@ def check_days(tx: Transaction, owner: str, export: LoopExport, *, tz: str | Non
             try:
                 rules.credit(entry.day, today, tx.now, zone(name), clock.day_start)
             except DayOutOfRange as error:
-                reason = f"{error}; it is {today} in {name}, is that the owner's zone?"
-                if entry.file is None:  # made by the host, who knows it by the habit's name
+                reason = f"{error}; today is {today} in {name}, check the owner's time zone"
+                if entry.file is None:  # made by the host, so the habit's name identifies it
                     refuse(habit.name, None, reason)
                 refuse(entry.file, entry.line, reason)
 
@@ -265,7 +265,7 @@ def _key(habit: LoopHabit) -> str:
 
 
 def _habit_id(owner: str, habit: LoopHabit) -> UUID:
-    """Return the id that ``create`` derives of the key; it lasts when the key is forgotten."""
+    """Return the id that ``create`` derives from the key; it outlives the idempotency record."""
     return ids.derived_id(owner, "habits.create", _key(habit))
 
 
@@ -277,21 +277,21 @@ def _title(habit: LoopHabit) -> str:
 
 
 def _remarks(habit: LoopHabit) -> tuple[str, ...]:
-    """Say what an import simplifies or leaves behind."""
+    """Describe what an import simplifies or leaves out."""
     remarks = []
     if habit.numerator < habit.denominator:
         remarks.append(
             f"due on {habit.numerator} of {habit.denominator} days in Loop; "
-            "taken as due every day for now"
+            "imported as due every day"
         )
     if habit.archived:
-        remarks.append("archived in Loop; active here")
+        remarks.append("archived in Loop; imported as active")
     if habit.numerical:
-        remarks.append("measured in Loop; a day is done or not done here, the amounts stay behind")
+        remarks.append("measured in Loop; imported as done or not done, without amounts")
     if skipped := sum(entry.value is LoopValue.SKIP for entry in habit.entries):
-        remarks.append(f"skipped days are taken as not done for now: {skipped}")
+        remarks.append(f"skipped days imported as not done: {skipped}")
     if notes := sum(entry.notes is not None for entry in habit.entries):
-        remarks.append(f"notes that stay behind: {notes}")
+        remarks.append(f"notes not imported: {notes}")
     if len(habit.name) > _LONGEST_TITLE:
-        remarks.append(f"the name is cut after {_LONGEST_TITLE} characters")
+        remarks.append(f"the name was truncated to {_LONGEST_TITLE} characters")
     return tuple(remarks)

@@ -1,1 +1,1 @@
-"""The journal: what happened, what is still to be delivered, and what was already done."""
+"""The journal: the event log, the outbox, inboxes and idempotency records."""

@@ -1,4 +1,4 @@
-"""What the journal keeps of an owner: exported, and its words erased."""
+"""Export of an owner's journal, and erasure of the text in it."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def record(
         unit: Whose event it is: an owner, or any other unit such as a visitor.
         type: The event's type, at most 100 characters; not one of habitkit's own.
         fields: Its content: JSON values, at most 64 KiB as text.
-        at: When it happened, not later than now (15 minutes of clock skew are forgiven); now by
+        at: When it happened, not later than now (15 minutes of clock skew are accepted); now by
             default.
         idempotency_key: The same key with the same arguments records once.
 
@@ -112,7 +112,7 @@ def _event_type(value: object) -> str:
             "type",
             given=value,
             expected=(
-                f"1 to {_codec.LONGEST_TYPE} printable characters, none of habitkit's own types"
+                f"1 to {_codec.LONGEST_TYPE} printable characters, not the type of a habitkit event"
             ),
         )
     return value
@@ -124,5 +124,5 @@ def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
         return _codec.json_object(value, _LARGEST_FIELDS)
     except (TypeError, ValueError) as error:
         raise InvalidEvent(
-            "fields", given=value, expected=f"JSON values by name, {_LARGEST_FIELDS} bytes at most"
+            "fields", given=value, expected=f"a JSON object of at most {_LARGEST_FIELDS} bytes"
         ) from error

@@ -47,7 +47,7 @@ def once(
 
     Raises:
         IdempotencyConflict: If the key was used for another request.
-        IdempotencyKeyExpired: If it was used so long ago that its result is gone.
+        IdempotencyKeyExpired: If its result is no longer kept.
     """
     if key is None:
         return work(tx.new_id())

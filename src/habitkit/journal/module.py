@@ -1,4 +1,4 @@
-"""What the journal says about itself: it is a module that every store supports."""
+"""The description of the journal, a module that every store supports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``kit.events`` and ``kit.relay``: the table of contents of the use cases."""
+"""The services ``kit.events`` and ``kit.relay``: a list of their use cases."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = [
 
 
 class EventService(Service[M]):
-    """What ``kit.events`` offers."""
+    """The methods of ``kit.events``."""
 
     record = action(record)
     page = query(page)
 
 
 class RelayService(Service[M]):
-    """What ``kit.relay`` offers."""
+    """The methods of ``kit.relay``."""
 
     run_once = workflow(run_once)

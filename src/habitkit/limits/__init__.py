@@ -1,4 +1,4 @@
-"""Rate limits: how much of something a key may do in a time, decided in one call."""
+"""Rate limits: limiting how much a key may do per period."""
 
 from habitkit.limits.domain.decision import Decision
 from habitkit.limits.domain.limit import Limit

@@ -5,7 +5,7 @@
     StoreError
     └── TooManyKeys
 
-A denial is no error: it is a ``Decision`` that is false.
+A denied request is not an error: it is a ``Decision`` that is false.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ __all__ = ["InvalidLimit", "TooManyKeys"]
 
 
 class InvalidLimit(InvalidInput):
-    """A rate limit that cannot be read, or whose numbers are out of range."""
+    """A rate limit that cannot be parsed, or whose numbers are out of range."""
 
 
 class TooManyKeys(StoreError):
-    """A backend holds as many keys as it may, all of them in use; nothing was charged.
+    """A backend already keeps its maximum number of keys, all in use; nothing was charged.
 
     Attributes:
-        max_keys: How many it may hold.
+        max_keys: The maximum.
     """
 
     def __init__(self, max_keys: int) -> None:
-        """Say how many keys there may be and what to do."""
+        """Name the maximum and what to do."""
         self.max_keys = max_keys
         super().__init__(
-            f"the limits of {max_keys} keys are in use, and no more are kept: raise max_keys, or "
-            "wait until some have refilled"
+            f"the backend keeps at most {max_keys} keys, and all of them are in use; raise "
+            "max_keys, or wait until some limits have refilled"
         )

@@ -1,4 +1,4 @@
-"""The limiter: checks the arguments of a call and hands it to a backend."""
+"""The limiters: they validate the arguments of a call and pass it to a backend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["AsyncLimiter", "Limiter"]
 
 
 class Limiter:
-    """Decides how much a key may do in a time. It lives as long as the program; no thread starts.
+    """Limits how much a key may do per period. Make one per process; it starts no threads.
 
     Args:
         backend: Where the state is kept, for example ``MemoryLimits()``.
@@ -59,9 +59,9 @@ class Limiter:
 
         Raises:
             InvalidLimit: If a limit cannot be read or its numbers are out of range.
-            InvalidInput: If the key is not a text or a short tuple of texts, or the cost no
+            InvalidInput: If the key is not a string or a short tuple of strings, or the cost not a
                 positive int.
-            TooManyKeys: If the backend has no room for another key.
+            TooManyKeys: If the backend cannot keep another key.
         """
         # What is usual is checked right here: each further call takes a tenth of the time.
         if type(key) is not str or not key.isprintable() or not 0 < len(key) <= LONGEST:

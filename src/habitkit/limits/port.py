@@ -1,4 +1,4 @@
-"""What the limiter needs of a backend."""
+"""The port of rate limits: what the limiter needs of a backend."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class LimitsBackend(Protocol):
     """Keeps one integer, the TAT, of each subject and limit; see ``habitkit.limits.domain``.
 
     The state of a limit is found by the subject and the limit's ``id``, so the same subject under
-    another limit is another budget. A backend has a clock of its own, the same for all who share
-    its state, and counts time in which it goes back as no time. It forgets a state only when the
-    whole burst is there again. Threads may call it at the same time; whoever is in the way of
-    another is waited for, never denied.
+    another limit is another budget. A backend has a clock of its own, the same for all processes
+    that share its state, and if it goes back no time passes. It drops a state only when the whole
+    burst has refilled. Threads may call it at the same time; one that is blocked by another waits
+    and is never denied for it.
     """
 
     def acquire(self, subject: str, limits: Sequence[Limit], cost: int) -> Decision:
@@ -35,7 +35,7 @@ class LimitsBackend(Protocol):
             cost: At least 1; above a limit's burst it is denied.
 
         Raises:
-            TooManyKeys: If the state would need more room than there is; nothing was charged.
+            TooManyKeys: If the backend cannot keep more state; nothing was charged.
         """
         ...
 

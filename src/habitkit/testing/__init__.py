@@ -1,4 +1,4 @@
-"""For hosts' tests and for authors of backends: a kit in memory, a clock to turn, the contracts."""
+"""Test helpers for hosts and backend authors: a kit in memory, a fake clock, the contracts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FakeClock:
-    """A clock that stands still until it is turned."""
+    """A clock that only moves when a test moves it."""
 
     def __init__(self, now: datetime | str = "2026-01-01T08:00Z") -> None:
         """Set the clock.
@@ -37,7 +37,7 @@ class FakeClock:
         self._now = instant(datetime.fromisoformat(now) if isinstance(now, str) else now, "now")
 
     def now(self) -> datetime:
-        """Return the instant at which the clock stands, in UTC."""
+        """Return the clock's current instant, in UTC."""
         return self._now
 
     def ticks(self) -> int:
@@ -47,16 +47,16 @@ class FakeClock:
     def advance(
         self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0
     ) -> None:
-        """Turn the clock; negative amounts turn it back."""
+        """Move the clock by an amount of time; negative amounts move it back."""
         self._now += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
     def set(self, now: datetime | str) -> None:
-        """Set the clock anew; the argument as for the constructor."""
+        """Set the clock; the argument as for the constructor."""
         self._now = FakeClock(now).now().astimezone(UTC)
 
 
 class TestKit(HabitKit):
-    """A kit whose clock can be turned."""
+    """A kit with a fake clock."""
 
     __test__ = False  # its name is no invitation to pytest
     clock: FakeClock
@@ -68,10 +68,10 @@ def kit(
     store: Store | None = None,
     **options: Unpack[KitOptions],
 ) -> TestKit:
-    """Return a kit for a test: in memory, at a fixed instant, with ``kit.clock`` to turn.
+    """Return a kit for a test: in memory, with a fake clock, ``kit.clock``.
 
     Args:
-        now: Where its clock stands at first.
+        now: The instant at which its clock starts.
         store: Another store than a new one in memory.
         options: As for ``HabitKit``.
 

@@ -1,4 +1,4 @@
-"""How ``habitkit.testing.strategies.facts`` puts a history together."""
+"""How ``habitkit.testing.strategies.facts`` builds a history."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def weighed(*weights: tuple[int, SearchStrategy[Any]]) -> SearchStrategy[Any]:
 
 @define
 class _Story:
-    """A history while it is put together."""
+    """A history while it is built."""
 
     draw: DrawFn
     habit: Habit
@@ -215,7 +215,7 @@ class _Story:
         self.facts.append(ZoneChanged(self.new_id(), self.habit.owner, at, there))
 
     def add_voids(self) -> None:
-        """Take some of the facts back, some of them twice, and one that nobody has seen."""
+        """Void some of the facts, some of them twice, and one that does not exist."""
         numbers = st.integers(0, len(self.facts) + 1)
         for number in self.draw(st.lists(numbers, max_size=4)):
             fact = self.facts[number] if number < len(self.facts) else None

@@ -1,12 +1,12 @@
 """What one process of a race does.
 
-It opens the store, says ``ready``, waits for a word, does its job and says the result:
+It opens the store, sends ``ready``, waits for a message, does its job and sends the result:
 
     record OWNER FIRST COUNT       record events numbered FIRST, FIRST + 1, ...
     check-in HABIT FIRST COUNT     check in FIRST, FIRST + 1, ... days ago
-    spend OWNER AMOUNT KEY         spend once; says "spent" or "refused"
+    spend OWNER AMOUNT KEY         spend once; sends "spent" or "refused"
 
-It is no page of the contracts, which would import pytest and hypothesis into each process.
+It is not part of the contracts, which would import pytest and hypothesis into each process.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ __all__ = ["Channel", "at_work", "work"]
 
 
 class Channel:
-    """A process's end of the line to the one that has started it."""
+    """A worker process's end of the pipe to its parent."""
 
     def __init__(self, connection: Connection) -> None:
         """Hold it."""
         self._connection = connection
 
     def say(self, what: str) -> None:
-        """Say something; it must not be empty."""
+        """Send a message; it must not be empty."""
         self._connection.send((what, ""))
 
     def wait(self) -> None:
-        """Wait for a word."""
+        """Wait for a message."""
         self._connection.recv()
 
 
@@ -49,7 +49,7 @@ def at_work(
     job: Callable[..., None],
     args: Sequence[str],
 ) -> None:
-    """Do a job in the environment of the process that has given it; say what went wrong with it."""
+    """Run a job in the parent's environment, and send the error if it fails."""
     os.environ.clear()
     os.environ.update(environment)
     try:

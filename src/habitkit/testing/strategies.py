@@ -115,7 +115,7 @@ def instants(*, start: datetime | None = None, days: int = 90) -> SearchStrategy
 
 @cache
 def clocks() -> SearchStrategy[DayClock]:
-    """Return clocks that are pinned to a zone or follow the owner, with days beginning anywhen."""
+    """Return clocks that are pinned to a zone or follow the owner, whose days begin at any time."""
     return st.builds(
         DayClock,
         tz=st.none() | zones(),
@@ -279,7 +279,7 @@ def facts(habit: Habit, *, days: int = 60) -> SearchStrategy[tuple[Fact, ...]]:
 
     Among them are check-ins before that, at the edges of days and of windows, for other days than
     their instant's, and of amount 0; flights over the date line; pauses without an end; and voids
-    of some of the facts, of facts that nobody has seen, and of the same fact twice.
+    of some of the facts, of facts that do not exist, and of the same fact twice.
 
     Args:
         habit: The habit; of its owner there are facts too: zones and pauses.

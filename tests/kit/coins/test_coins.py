@@ -29,7 +29,7 @@ class TestCoins:
         assert kit.coins.balance("ada") == Balance("ada", "coin", 0)
         assert kit.coins.statement("ada") == []
 
-    def test_what_is_awarded_can_be_spent(self, kit, store):
+    def test_awarded_coins_can_be_spent(self, kit, store):
         award = kit.coins.award("ada", 30, memo="welcome", idempotency_key="a")
         spend = kit.coins.spend("ada", 20, memo="hat", idempotency_key="s")
 
@@ -101,7 +101,7 @@ class TestCoins:
 
         assert (traces_of(kit, store, "ada"), traces_of(kit, store, "bob")) == before
 
-    def test_an_amount_that_is_none_is_refused_and_nothing_is_written(self, kit, store):
+    def test_an_invalid_amount_is_refused_and_nothing_is_written(self, kit, store):
         kit.coins.award("ada", 10, idempotency_key="a")
         before = traces_of(kit, store, "ada")
 
@@ -155,7 +155,7 @@ class TestCoins:
             with pytest.raises(InvalidInput):
                 kit.coins.award("ada", 1, memo=unfit, idempotency_key="k")
 
-    def test_numbers_in_metadata_come_back_as_they_were_said(self, kit):
+    def test_numbers_in_metadata_come_back_as_they_were_given(self, kit):
         numbers = [0.1, 1.0, -2.5e-7, 1e15, 9e15 + 0.5, 1e16, -2.5e300, 10**30, 5e-324, -0.0]
 
         said = kit.coins.award("ada", 1, idempotency_key="n", metadata={"n": numbers})

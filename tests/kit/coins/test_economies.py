@@ -49,7 +49,7 @@ class TestChangedEconomies:
         """A daily habit of ada's."""
         return changing.habits.create("ada", "Swim", Schedule.daily())
 
-    def test_what_is_received_before_a_change_is_paid_by_the_old_rules(self, changing, swim):
+    def test_facts_received_before_a_rule_change_are_paid_by_the_old_rules(self, changing, swim):
         changing.clock.set(CHANGE - timedelta.resolution)
         changing.habits.check_in(swim.id)
         assert _held(changing) == OLD
@@ -59,7 +59,7 @@ class TestChangedEconomies:
 
         assert _held(changing) == {"coin": 10, "gem": 2, "xp": 7}
 
-    def test_what_was_paid_by_the_old_rules_is_taken_back_by_them(self, changing, swim):
+    def test_a_reward_paid_by_the_old_rules_is_taken_back_by_them(self, changing, swim):
         done = changing.habits.check_in(swim.id)
         changing.clock.set(CHANGE)
 
@@ -150,7 +150,7 @@ class TestChangedEconomies:
         assert len(outcomes) == 3, "one for each of the facts that may be undone"
         assert {undone: dict(held) for undone, held, _ in outcomes} == {0: NEW, 1: OLD, 2: OLD}
 
-    def test_events_say_when_the_first_check_in_was_received(self, changing, swim):
+    def test_events_contain_when_the_first_check_in_was_received(self, changing, swim):
         changing.clock.set(CHANGE)
         changing.habits.check_in(swim.id)
 

@@ -11,7 +11,7 @@ from habitkit.testing.contracts._base import read
 
 
 class TestErasureAndExport:
-    def test_what_is_forgotten_is_gone_for_both_parties(self, kit):
+    def test_erased_text_is_erased_for_both_parties(self, kit):
         kit.coins.award("ada", 30, memo="hi", metadata={"n": 1}, idempotency_key="a")
         kit.coins.award("ada", 1, idempotency_key="b")
         kit.coins.transfer("ada", "bob", 10, memo="for bob", idempotency_key="t")
@@ -76,7 +76,7 @@ class TestErasureAndExport:
         assert kit.coins.balance("ada").posted == 31
 
     @pytest.mark.parametrize("operation", ["award", "reserve", "post_many"])
-    def test_what_is_kept_under_a_key_does_not_depend_on_words(self, kit, store, operation):
+    def test_an_idempotency_record_does_not_depend_on_texts(self, kit, store, operation):
         coins = kit.owned_by("ada").coins  # whose batches have keys of hers
         kit.coins.award("ada", 9, idempotency_key="some")
         for memo in ("hi", "ho"):

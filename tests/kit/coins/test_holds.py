@@ -63,7 +63,7 @@ class TestHolds:
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100)
         assert balances_of(store, "ada") == {"mint": -100, "wallet": 100, "escrow": 0}
 
-    def test_a_hold_ends_once_and_saying_the_same_again_changes_nothing(self, rich, store):
+    def test_a_hold_ends_once_and_ending_it_the_same_way_again_changes_nothing(self, rich, store):
         one = rich.coins.reserve("ada", 10, idempotency_key="h1")
         two = rich.coins.reserve("ada", 10, idempotency_key="h2")
         settled, released = rich.coins.settle(one.id, 7), rich.coins.release(two.id)
@@ -135,7 +135,7 @@ class TestHolds:
             evolve(three, state="expired"),
         ]
 
-    def test_what_has_expired_can_be_spent_at_once_without_any_sweep(self, rich, store):
+    def test_the_coins_of_an_expired_hold_can_be_spent_without_a_sweep(self, rich, store):
         spends = [
             lambda: rich.coins.spend("ada", 100, idempotency_key="s"),
             lambda: rich.coins.transfer("ada", "bob", 100, idempotency_key="t"),
@@ -193,7 +193,7 @@ class TestHolds:
         with pytest.raises(UnknownCurrency):
             rich.coins.holds("ada", currency="gold")
 
-    def test_what_settled_a_hold_can_be_taken_back(self, rich, store):
+    def test_a_transfer_that_settled_a_hold_can_be_reversed(self, rich, store):
         hold = rich.coins.reserve("ada", 60, idempotency_key="h")
         rich.coins.settle(hold.id, 25)
         spent = next(

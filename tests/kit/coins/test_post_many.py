@@ -167,7 +167,7 @@ class TestPostMany:
 
         assert kit.coins.balance("ada").posted == 5
 
-    def test_what_is_no_batch_is_refused(self, kit):
+    def test_a_value_that_is_not_a_batch_is_refused(self, kit):
         unfit: list[Any] = [
             [], (), None, "ada", {}, 5, award("ada", 1), ["award"], [None], iter([award("a", 1)]),
             [award("ada", 1)] * 1001,

@@ -20,7 +20,7 @@ from tests.kit.coins.support import traces_of
 class TestReserve:
     # -- setting aside -------------------------------------------------------------------------
 
-    def test_what_is_reserved_is_still_ones_own_and_cannot_be_spent(self, rich, store):
+    def test_reserved_coins_stay_in_the_posted_balance_and_cannot_be_spent(self, rich, store):
         hold = rich.coins.reserve("ada", 60, memo="bike", metadata={"n": 1}, idempotency_key="h")
 
         assert (hold.owner, hold.currency, hold.amount, hold.at) == ("ada", "coin", 60, NOW)
@@ -48,7 +48,7 @@ class TestReserve:
         rich.coins.reserve("ada", 40, idempotency_key="h2")
         assert rich.coins.balance("ada") == Balance("ada", "coin", 100, 0, 100)
 
-    def test_what_is_no_reservation_is_refused(self, rich, store):
+    def test_an_invalid_reservation_is_refused(self, rich, store):
         before = traces_of(rich, store, "ada")
         unfit: list[tuple[int, dict[str, Any], type[Exception]]] = [
             (0, {}, InvalidAmount),

@@ -22,7 +22,7 @@ from tests.kit.coins.support import traces_of
 
 
 class TestReversals:
-    def test_an_award_is_taken_back(self, kit, store):
+    def test_an_award_is_reversed(self, kit, store):
         award = kit.coins.award("ada", 30, memo="oops", metadata={"n": 1}, idempotency_key="a")
 
         back = kit.coins.reverse(award.id, idempotency_key="r")
@@ -74,7 +74,7 @@ class TestReversals:
         assert kit.coins.reverse(other.id, idempotency_key="r2").amount == 7
 
     @pytest.mark.parametrize("swept", [True, False], ids=["swept", "unswept"])
-    def test_a_reversal_repeated_after_its_key_expired_is_not_somebody_elses(self, kit, *, swept):
+    def test_a_reversal_repeated_after_its_key_expired_raises_key_expired(self, kit, *, swept):
         award = kit.coins.award("ada", 30, idempotency_key="a")
         kit.coins.reverse(award.id, idempotency_key="r")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
@@ -88,7 +88,7 @@ class TestReversals:
 
         assert kit.coins.balance("ada").posted == 0
 
-    def test_what_holds_rewards_and_reversals_have_posted_is_not_reversed_by_hand(self, kit, store):
+    def test_transfers_posted_by_holds_rewards_and_reversals_cannot_be_reversed(self, kit, store):
         award = kit.coins.award("ada", 30, idempotency_key="a")
         kit.coins.reverse(award.id, idempotency_key="r")
         kit.coins.award("ada", 30, idempotency_key="b")
@@ -110,7 +110,9 @@ class TestReversals:
             assert (refused.value.kind, refused.value.transfer_id) == (kind, entry.transfer_id)
         assert traces_of(kit, store, "ada") == before
 
-    def test_taking_back_what_was_spent_leaves_a_debt_until_it_is_earned_back(self, kit, store):
+    def test_reversing_an_award_that_was_spent_leaves_a_debt_until_it_is_earned_back(
+        self, kit, store
+    ):
         kit.coins.award("ada", 30, idempotency_key="a")
         gift = kit.coins.transfer("ada", "bob", 20, idempotency_key="t")
         kit.coins.spend("bob", 15, idempotency_key="s")
@@ -131,7 +133,7 @@ class TestReversals:
         assert sum_of_all(store, "ada", "bob") == 0
         assert kit.coins.audit().ok
 
-    def test_what_is_not_there_is_not_taken_back(self, kit):
+    def test_a_fact_that_does_not_exist_cannot_be_undone(self, kit):
         award = kit.coins.award("ada", 30, idempotency_key="a")
         unfit = None
 

@@ -50,7 +50,9 @@ class TestRewards:
         assert kit.habits.undo(done.id).coins == 0
         assert sum_of_all(store, "ada") == 0
 
-    def test_what_was_spent_is_owed_and_blocks_spending_until_it_is_paid(self, kit, run, store):
+    def test_a_taken_back_reward_that_was_spent_is_a_debt_that_blocks_spending(
+        self, kit, run, store
+    ):
         done = kit.habits.check_in(run.id)
         kit.coins.spend("ada", 10, idempotency_key="hat")
 
@@ -97,7 +99,7 @@ class TestRewards:
         assert (late.credit, late.coins) == ("history", 0)
         assert kit.coins.balance("ada").posted == 0
 
-    def test_a_history_from_elsewhere_earns_nothing(self, kit, run):
+    def test_an_imported_history_earns_nothing(self, kit, run):
         kit.habits.backfill(run.id, [TODAY - days(n) for n in range(30)], source="paper")
 
         assert kit.coins.balance("ada").posted == 0

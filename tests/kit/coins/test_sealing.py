@@ -33,7 +33,7 @@ class TestSealing:
         assert sum(len(blocks) for blocks in bobs.blocks.values()) == 2, "the sink has none"
         assert wallet.sealed == 2
 
-    def test_a_sweep_is_bounded_in_wallets_and_holds_and_says_if_there_is_more(self, kit):
+    def test_a_sweep_is_bounded_in_wallets_and_holds_and_reports_whether_there_is_more(self, kit):
         kit.coins.post_many([Posting.award(f"owner{n}", 5) for n in range(5)], idempotency_key="b")
         for n in range(5):
             kit.coins.reserve(f"owner{n}", 5, expires_in_seconds=1, idempotency_key="h")
@@ -109,7 +109,7 @@ class TestSealing:
             assert kit.coins.audit("ada", heads=heads).ok
             assert kit.coins.audit(heads=heads).ok
 
-    def test_heads_of_other_owners_say_nothing_about_one(self, kit):
+    def test_heads_of_other_owners_are_ignored(self, kit):
         for owner in ("ada", "bob"):
             kit.coins.award(owner, 30, idempotency_key="a")
         kit.sweep()
@@ -119,7 +119,7 @@ class TestSealing:
         assert kit.coins.audit("ada", heads=heads).ok
         assert kit.owned_by("ada").coins.audit("ada", heads=heads).ok
 
-    def test_a_wallet_whose_head_was_kept_and_that_is_gone_is_missed(self, kit):
+    def test_a_deleted_wallet_is_found_by_a_head_kept_elsewhere(self, kit):
         kit.coins.award("ada", 30, idempotency_key="a")
         (head,) = kit.coins.head("ada")
         lost = Head(kit.coins.award("ada", 1, idempotency_key="b").id, "ada", "coin", 3, "00")
@@ -127,10 +127,10 @@ class TestSealing:
         audited = kit.coins.audit(heads=[head, lost])
 
         assert [finding.problem for finding in audited.findings] == [
-            f"the wallet {lost.account_id} is gone"
+            f"the wallet {lost.account_id} is missing"
         ]
 
-    def test_what_is_no_head_is_refused(self, kit):
+    def test_an_invalid_head_is_refused(self, kit):
         unfit = ["head", [None], [("a", "coin", 1, "")], 5, None]
         for heads in unfit:
             with pytest.raises(InvalidInput):

@@ -16,7 +16,7 @@ class TestTampering:
         """A ledger with something to tamper with, of which the first four entries are sealed."""
         return TamperedLedger(tamper, store)
 
-    def test_nothing_is_found_where_nothing_was_touched(self, tampered):
+    def test_an_unchanged_ledger_has_no_findings(self, tampered):
         assert tampered.findings() == []
 
     def test_a_wallet_that_cannot_be_sealed_stops_no_other(self, tampered):
@@ -40,15 +40,18 @@ class TestTampering:
 
     # -- the accounts themselves --------------------------------------------------------------
 
-    def test_an_account_that_passes_for_another_is_found(self, tampered):
+    def test_an_account_with_another_role_is_found(self, tampered):
         tampered.kit.coins.spend("ada", 5, idempotency_key="s")
         (sink,) = (a for a in tampered.kit.coins.export("ada").accounts if a.role == "sink")
         tampered.tamper.change("accounts", {"id": sink.id}, {"role": "escrow"})
 
         problems = {(each.role, each.seq): each.problem for each in tampered.findings()}
 
-        assert problems["escrow", 1] == "a spend gives to no escrow"
-        assert problems["sink", None] == "the account is gone"
+        assert (
+            problems["escrow", 1]
+            == "a transfer of kind 'spend' never gives coins to the escrow account"
+        )
+        assert problems["sink", None] == "the account is missing"
 
     def test_a_wallet_that_was_given_to_another_owner_is_found(self, tampered):
         tampered.change_account(owner="eve")
@@ -57,15 +60,15 @@ class TestTampering:
         (kept, *_) = tampered.kit.coins.audit(heads=tampered.heads).findings
 
         assert (without.owner, without.role, without.seq) == ("eve", "wallet", 1)
-        assert kept.problem == "the head that was kept is of 'ada', coin"
+        assert kept.problem == "the given head is of 'ada', coin"
 
     @pytest.mark.parametrize("changes", [{"at": NOW.replace(year=2030)}, {"debt": 5}], ids=str)
-    def test_what_an_account_says_of_itself_is_compared(self, tampered, changes):
+    def test_the_balance_date_and_debt_of_an_account_are_checked(self, tampered, changes):
         tampered.change_account(**changes)
 
         assert [(each.role, each.seq) for each in tampered.findings()] == [("wallet", None)]
 
-    def test_an_account_that_is_gone_with_its_entries_is_missed(self, tampered):
+    def test_a_deleted_account_with_its_entries_is_found(self, tampered):
         tampered.kit.coins.reserve("ada", 5, idempotency_key="h")
         (escrow,) = (a for a in tampered.kit.coins.export("ada").accounts if a.role == "escrow")
         tampered.tamper.remove("entries", {"account_id": escrow.id})
@@ -73,7 +76,7 @@ class TestTampering:
 
         (finding,) = tampered.findings()
         assert (finding.owner, finding.role) == ("ada", "escrow")
-        assert finding.problem == "the account is gone"
+        assert finding.problem == "the account is missing"
 
     # -- under a block hash --------------------------------------------------------------------
 
@@ -160,7 +163,7 @@ class TestTampering:
         tampered.tamper.remove("blocks", {"account_id": tampered.wallet.id, "last": 4})
         assert tampered.found_at() == 1
 
-    def test_blocks_made_anew_without_the_key_are_found(self, tampered):
+    def test_blocks_rebuilt_without_the_key_are_found(self, tampered):
         tampered.change_entry(2, amount=12, balance=22)
         tampered.change_entry(3, amount=8)
         for seq, amount in ((2, 12), (3, 8)):
@@ -187,7 +190,7 @@ class TestTampering:
 
         assert tampered.found_at() == 4, "its block hash is still there"
 
-    def test_a_tail_that_was_cut_with_its_blocks_is_found_by_the_head_that_was_kept(self, tampered):
+    def test_a_tail_that_was_cut_with_its_blocks_is_found_by_a_head_kept_elsewhere(self, tampered):
         for seq in (3, 4, 5, 6):
             tampered.remove_entry(seq)
         tampered.tamper.remove("blocks", {"account_id": tampered.wallet.id, "last": 4})
@@ -196,7 +199,7 @@ class TestTampering:
         assert tampered.found_at(heads=()) is None
         assert tampered.found_at() == 3
 
-    def test_a_chain_that_was_made_anew_is_found_by_the_head_that_was_kept(self, tampered):
+    def test_a_rebuilt_chain_is_found_by_a_head_kept_elsewhere(self, tampered):
         tampered.change_entry(2, amount=12, balance=22)
         tampered.change_entry(3, amount=8)
         for seq, amount in ((2, 12), (3, 8)):
@@ -213,7 +216,7 @@ class TestTampering:
 
         wallet, whole = tampered.findings(), tampered.kit.coins.audit().findings
         assert [(each.role, each.seq) for each in wallet] == [("wallet", None)]
-        assert "holds 99" in wallet[0].problem
+        assert "balance is 99" in wallet[0].problem
         assert any(each.owner is None and "sum to 39" in each.problem for each in whole)
 
     def test_a_changed_entry_that_no_block_covers_yet_is_found_by_its_sums(self, tampered):

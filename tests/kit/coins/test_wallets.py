@@ -48,7 +48,7 @@ class TestFloorsMetadataAndCurrencies:
             kit.coins.reserve("ada", 11, idempotency_key="h")
         kit.coins.spend("ada", 10, idempotency_key="s")
 
-    def test_a_floor_is_not_raised_above_what_is_there(self, kit, store):
+    def test_a_floor_is_not_raised_above_the_balance(self, kit, store):
         with pytest.raises(InsufficientFunds) as refused:
             kit.coins.set_floor("ada", floor=1)
         assert (refused.value.balance, refused.value.floor, refused.value.amount) == (0, 1, 1)
@@ -82,7 +82,7 @@ class TestFloorsMetadataAndCurrencies:
         assert kit.coins.set_floor("ada", floor=-40).available == 10
         kit.coins.spend("ada", 10, idempotency_key="s2")
 
-    def test_what_is_no_floor_is_refused(self, kit):
+    def test_an_invalid_floor_is_refused(self, kit):
         unfit = [None, True, 1.0, "0", 2**63, -(2**63) - 1]
         for floor in unfit:
             with pytest.raises(InvalidAmount):
@@ -121,7 +121,7 @@ class TestFloorsMetadataAndCurrencies:
 
     # -- metadata ------------------------------------------------------------------------------
 
-    def test_metadata_stand_beside_the_memo(self, kit):
+    def test_metadata_are_kept_beside_the_memo(self, kit):
         metadata = {"order": 5, "tags": list(STRANGE_TEXTS), "deep": {"é": None, "x": [1.5, True]}}
 
         kit.coins.award("ada", 30, metadata=metadata, idempotency_key="a")
@@ -141,7 +141,7 @@ class TestFloorsMetadataAndCurrencies:
                 kit.coins.award("ada", 1, metadata=other, idempotency_key="k")
             assert conflict.value.differing == ("metadata",)
 
-    def test_what_are_no_metadata_is_refused_and_nothing_is_written(self, kit, store):
+    def test_invalid_metadata_are_refused_and_nothing_is_written(self, kit, store):
         before = traces_of(kit, store, "ada")
         deep: list[Any] = []
         for _ in range(5_000):
@@ -175,7 +175,7 @@ class TestAsOf:
         vienna = (NOW + HOUR).astimezone(timezone(HOUR))
         assert kit.coins.balance("ada", as_of=vienna).posted == 11
 
-    def test_what_is_no_instant_is_refused(self, kit):
+    def test_an_invalid_instant_is_refused(self, kit):
         unfit = [NOW.replace(tzinfo=None), NOW.date(), "2026-01-01"]
         for as_of in unfit:
             with pytest.raises(InvalidInstant):
@@ -240,7 +240,7 @@ class TestAsOf:
             assert balance.pending == held, at
         assert kit.coins.audit().ok
 
-    def test_what_callers_do_to_metadata_changes_no_fact(self, kit):
+    def test_a_caller_who_changes_metadata_changes_no_fact(self, kit):
         def award():
             return kit.coins.award("ada", 1, idempotency_key="a", metadata={"from": ["bob"]})
 

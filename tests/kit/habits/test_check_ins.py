@@ -110,12 +110,12 @@ class TestCheckIns:
         assert kit.streaks.state(run.id).best == Streak(0)
         assert [event.type for event in events_of(kit, "ada")] == ["HabitCreated"]
 
-    def test_a_clock_that_is_a_little_ahead_is_forgiven(self, kit: TestKit, run: Habit) -> None:
+    def test_a_clock_that_is_a_little_ahead_is_accepted(self, kit: TestKit, run: Habit) -> None:
         kit.clock.set("2026-01-01T23:45Z")
 
         assert kit.habits.check_in(run.id, day=TODAY + days(1)).day == TODAY + days(1)
 
-    def test_a_clock_that_is_a_little_ahead_is_forgiven_to_who_travels_too(
+    def test_a_clock_that_is_a_little_ahead_is_accepted_while_travelling(
         self, kit: TestKit, run: Habit
     ) -> None:
         kit.clock.set("2026-01-01T09:50Z")  # ten minutes before midnight on Kiritimati
@@ -134,7 +134,7 @@ class TestCheckIns:
         assert kit.habits.check_in(run.id).streak == Streak(1, TODAY, TODAY)
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    def test_a_note_that_is_none_is_refused(self, kit: TestKit, run: Habit) -> None:
+    def test_an_invalid_note_is_refused(self, kit: TestKit, run: Habit) -> None:
         unfit: list[Any] = ["x" * 2001, "a\x00", "\ud800", 7]
         for note in unfit:
             with pytest.raises(InvalidHabit):

@@ -76,7 +76,7 @@ def orders(draw: st.DrawFn) -> tuple[list[Fact], list[Fact]]:
 class TestDerivedState:
     """What is derived depends on the facts alone."""
 
-    def test_after_any_history_what_is_stored_equals_what_the_facts_give(
+    def test_after_any_history_stored_state_equals_a_rebuild_from_the_facts(
         self, store: Store
     ) -> None:
         owners = count()

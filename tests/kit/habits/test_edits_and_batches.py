@@ -52,7 +52,7 @@ class TestEdits:
             kit.habits.edit(done.id, amount=3)
 
     @pytest.mark.parametrize("amount", [4, 9])
-    def test_what_is_final_earns_nothing_by_being_corrected_and_taken_back(
+    def test_a_final_day_earns_nothing_by_being_corrected_and_undone(
         self, kit: TestKit, amount: int
     ) -> None:
         read_5 = kit.habits.create("ada", "Read", DAILY, Goal.at_least(5))
@@ -69,7 +69,7 @@ class TestEdits:
         assert edited.coins == undone.coins == again.coins == 0
         assert kit.streaks.rebuild(read_5.id).repaired == ()
 
-    def test_what_is_final_stays_earned_when_it_is_corrected(self, kit: TestKit) -> None:
+    def test_a_final_day_stays_earned_when_it_is_corrected(self, kit: TestKit) -> None:
         read_5 = kit.habits.create("ada", "Read", DAILY, Goal.at_least(5))
         first = kit.habits.check_in(read_5.id, amount=5)
         for _ in range(3):
@@ -113,7 +113,7 @@ class TestEdits:
             kept += [fact.note for fact in read(store, lambda s: s.port(HABITS).live(run.id))]
         assert kept == ["two", "two", "", None, notes[-1]]
 
-    def test_a_corrected_amount_is_evaluated_anew(self, kit: TestKit) -> None:
+    def test_a_corrected_amount_is_evaluated_again(self, kit: TestKit) -> None:
         run = kit.habits.create("ada", "Run", DAILY, Goal.at_least(5, "km"))
         done = kit.habits.check_in(run.id, amount=5)
 
@@ -122,7 +122,7 @@ class TestEdits:
         more = kit.habits.edit(less.id, amount=6)
         assert (more.status, more.streak.slots, more.coins) == ("DONE", 1, done.coins)
 
-    def test_a_correction_that_is_none_is_refused_and_nothing_is_written(
+    def test_an_invalid_correction_is_refused_and_nothing_is_written(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         done = kit.habits.check_in(run.id)
@@ -157,7 +157,7 @@ class TestEdits:
             kit.habits.update(UUID(int=1), title="Run")
         assert kit.habits.get(run.id) == evolve(run, title="Läufe")
 
-    def test_habits_stand_in_the_order_they_were_put_in(self, kit: TestKit) -> None:
+    def test_habits_keep_the_order_they_were_put_in(self, kit: TestKit) -> None:
         made = sorted(kit.habits.create("ada", f"{n}", DAILY).id for n in range(5))
         other = kit.habits.create("bob", "Run", DAILY).id
 
@@ -251,7 +251,7 @@ class TestOfflineBatches:
             (it.day, it.streak, it.coins) for it in singly
         ]
 
-    def test_a_batch_that_is_none_is_refused(self, kit: TestKit, run: Habit) -> None:
+    def test_an_invalid_batch_is_refused(self, kit: TestKit, run: Habit) -> None:
         assert kit.habits.check_in_many([]) == []
         unfit: list[Any] = [None, "x", [run.id], {run.id}, [OfflineCheckIn(run.id)] * 1_001]
         for batch in unfit:

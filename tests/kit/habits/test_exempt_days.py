@@ -56,7 +56,7 @@ class TestExemptDays:
             fact, voided=False
         )
 
-    def test_a_day_that_was_skipped_matters_again(self, kit: TestKit, run: Habit) -> None:
+    def test_a_day_counts_again_after_unskip(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 2)
         for _ in range(2):  # both are taken back at once
             kit.habits.skip(run.id, TODAY + days(2))
@@ -134,7 +134,7 @@ class TestExemptDays:
         with pytest.raises(NotFound):
             kit.habits.resume_all("ada", TODAY + days(1))
 
-    def test_a_pause_in_the_past_mends_a_streak_and_undoing_it_breaks_it_again(
+    def test_a_pause_in_the_past_repairs_a_streak_and_undoing_it_breaks_it_again(
         self, kit: TestKit, run: Habit
     ) -> None:
         for done in (1, 1, 1, 1, 0, 0, 1, 1, 1):
@@ -154,7 +154,7 @@ class TestExemptDays:
         assert undone.coins == -paused.coins
         assert kit.habits.undo(paused.id).events == ()
 
-    def test_undoing_what_lets_days_pass_makes_them_matter_again(
+    def test_undoing_a_skip_or_a_pause_makes_its_days_count_again(
         self, kit: TestKit, run: Habit
     ) -> None:
         facts = [
@@ -169,7 +169,7 @@ class TestExemptDays:
         with pytest.raises(NotFound):
             kit.habits.undo(UUID(int=1))
 
-    def test_what_lets_days_pass_is_said_once_under_a_key(
+    def test_skips_and_pauses_are_recorded_once_under_a_key(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         calls: list[Callable[[date], object]] = [
@@ -185,7 +185,7 @@ class TestExemptDays:
                 call(TODAY + days(1))
         assert len(read(store, lambda s: s.port(HABITS).facts("ada", None))) == 3
 
-    def test_days_that_are_none_are_refused_and_nothing_is_written(
+    def test_invalid_days_are_refused_and_nothing_is_written(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         unfit: list[Callable[[Any], object]] = [
@@ -217,7 +217,7 @@ class TestExemptDays:
 class TestArchiving:
     """Putting a habit away and taking it up again."""
 
-    def test_an_archived_habit_stands_as_it_stood(self, kit: TestKit, run: Habit) -> None:
+    def test_an_archived_habit_keeps_its_state(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 3)
         kit.habits.archive(run.id)
         stood = kit.streaks.state(run.id)
@@ -232,7 +232,7 @@ class TestArchiving:
         assert kit.streaks.today("ada") == []
         assert "StreakBroken" not in [event.type for event in events_of(kit, "ada")]
 
-    def test_what_was_archived_is_taken_up_where_it_was(
+    def test_a_restored_habit_continues_its_streak(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         check_in_daily(kit, run, 3)
@@ -258,9 +258,7 @@ class TestArchiving:
         assert kit.streaks.state(run.id).risk == "AT_RISK"
         assert kit.habits.list("ada") == [run]
 
-    def test_what_is_done_before_the_archiving_is_delivered_still(
-        self, kit: TestKit, run: Habit
-    ) -> None:
+    def test_events_before_the_archiving_are_still_emitted(self, kit: TestKit, run: Habit) -> None:
         kit.habits.check_in(run.id)
         kit.clock.advance(days=2)
         kit.habits.archive(run.id)

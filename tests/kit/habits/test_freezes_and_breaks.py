@@ -68,7 +68,7 @@ class TestFreezesAndRepairs:
         kit.habits.undo(late.id)
         assert (kit.streaks.state(run.id).streak.slots, kit.streaks.state(run.id).freezes) == (3, 0)
 
-    def test_a_freeze_that_is_taken_back_saves_nothing(self, kit: TestKit, run: Habit) -> None:
+    def test_an_undone_freeze_saves_no_streak(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 3)
         granted = kit.habits.grant_freeze(run.id)
         kit.clock.advance(days=1)
@@ -101,9 +101,7 @@ class TestFreezesAndRepairs:
             kit.habits.grant_freeze(run.id, effective_day=TODAY + days(2), expires_day=TODAY)
         assert read(store, lambda s: s.port(HABITS).facts("ada", None)) == []
 
-    def test_a_missed_slot_is_repaired_while_it_can_be_mended(
-        self, kit: TestKit, run: Habit
-    ) -> None:
+    def test_a_missed_slot_can_be_repaired_for_48_hours(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 3)
         kit.clock.advance(days=1)
         state = kit.streaks.state(run.id)
@@ -118,7 +116,7 @@ class TestFreezesAndRepairs:
         assert kit.habits.undo(repaired.id).day == TODAY + days(3)
         assert kit.streaks.explain(run.id, TODAY + days(3)).status == "MISSED"
 
-    def test_what_is_not_missed_or_final_is_not_repaired(
+    def test_a_slot_that_is_not_missed_or_is_final_cannot_be_repaired(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         check_in_daily(kit, run, 3)
@@ -133,7 +131,7 @@ class TestFreezesAndRepairs:
         with pytest.raises(InvalidHabit):
             kit.habits.repair(run.id, TODAY + days(4))  # it is mended already
 
-    def test_freezes_and_repairs_are_delivered_once_under_a_key(
+    def test_freezes_and_repairs_are_recorded_once_under_a_key(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         kit.clock.advance(days=1)
@@ -152,7 +150,7 @@ class TestBreaks:
     """The end of a streak is emitted once it is final."""
 
     @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
-    def test_the_end_of_a_streak_is_delivered_when_it_can_no_longer_be_mended(
+    def test_the_end_of_a_streak_is_emitted_when_it_can_no_longer_be_repaired(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
         run = kit.habits.create("ada", "Run", schedule)
@@ -170,7 +168,7 @@ class TestBreaks:
         assert kit.streaks.rebuild(run.id).repaired == ()
 
     @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
-    def test_a_check_in_of_long_ago_mends_what_was_final(
+    def test_a_check_in_for_an_old_day_repairs_a_final_streak_end(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
         run = kit.habits.create("ada", "Run", schedule)
@@ -189,7 +187,7 @@ class TestBreaks:
         assert breaks(kit) == [(first, 3)]
 
     @pytest.mark.parametrize("schedule", [Schedule.daily(), WORKDAYS], ids=["simple", "evaluated"])
-    def test_ends_of_several_streaks_are_each_delivered_in_time(
+    def test_ends_of_several_streaks_are_each_emitted_in_time(
         self, kit: TestKit, schedule: Schedule
     ) -> None:
         run = kit.habits.create("ada", "Run", schedule)
@@ -206,7 +204,7 @@ class TestBreaks:
         one, two = str(TODAY + days(1)), str(TODAY + days(3))
         assert emitted == [[one], [one], [one, two], [one, two]]
 
-    def test_a_freeze_or_a_pause_that_mends_what_was_final_takes_its_end_back(
+    def test_a_freeze_or_a_pause_that_repairs_a_final_streak_end_retracts_its_event(
         self, kit: TestKit, run: Habit
     ) -> None:
         check_in_daily(kit, run, 3)

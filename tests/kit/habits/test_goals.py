@@ -58,7 +58,7 @@ class TestGoals:
             kit.habits.check_in(run.id, day=TODAY.replace(day=day))
         assert kit.streaks.state(run.id).streak.slots == 2
 
-    def test_what_is_avoided_is_done_at_its_deadline_and_paid_by_the_sweep(
+    def test_an_avoid_goal_is_done_at_its_deadline_and_paid_by_the_sweep(
         self, kit: TestKit, store: Store
     ) -> None:
         clean = kit.habits.create("ada", "No sugar", DAILY, Goal.avoid())
@@ -81,7 +81,7 @@ class TestGoals:
         assert (_emitted(kit), _coins(kit)) == ({f"done:{clean.id}:{TODAY}"}, 10)
 
     @pytest.mark.parametrize("sweeps", ["daily", "once", "never"])
-    def test_what_time_brings_is_paid_however_seldom_the_sweep_runs(
+    def test_events_due_with_time_are_paid_however_rarely_the_sweep_runs(
         self, kit: TestKit, store: Store, sweeps: str
     ) -> None:
         clean = kit.habits.create("ada", "No sugar", DAILY, Goal.avoid())
@@ -185,7 +185,7 @@ class TestGoals:
         with pytest.raises(InvalidHabit):
             kit.habits.check_in(run.id, amount=0)
 
-    def test_a_plan_that_is_none_or_of_the_past_is_refused(
+    def test_an_invalid_schedule_change_or_one_in_the_past_is_refused(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         unfit: list[tuple[Any, Any]] = [

@@ -53,7 +53,7 @@ class TestHabits:
 
             assert kit.habits.get(made.id).title == title
 
-    def test_a_title_that_is_none_is_refused_and_nothing_is_written(self, kit: TestKit) -> None:
+    def test_an_invalid_title_is_refused_and_nothing_is_written(self, kit: TestKit) -> None:
         unfit: list[Any] = ["", " \t", "x" * 201, "a\x00b", "\ud800", None, 7, b"Run"]
         for title in unfit:
             with pytest.raises(InvalidHabit):
@@ -62,13 +62,13 @@ class TestHabits:
         assert kit.habits.list("ada") == []
         assert events_of(kit, "ada") == []
 
-    def test_an_owner_that_is_none_is_refused(self, kit: TestKit) -> None:
+    def test_an_invalid_owner_is_refused(self, kit: TestKit) -> None:
         unfit: list[Any] = ["", "x" * 201, "a\x00", "\ud800", None, 7]
         for owner in unfit:
             with pytest.raises(InvalidOwner):
                 kit.habits.create(owner, "Run", DAILY)
 
-    def test_a_schedule_or_clock_that_is_none_is_refused(self, kit: TestKit) -> None:
+    def test_an_invalid_schedule_or_clock_is_refused(self, kit: TestKit) -> None:
         unfit: Any = "daily"
 
         with pytest.raises(InvalidHabit):
@@ -94,7 +94,7 @@ class TestHabits:
         assert kit.habits.list("ada", after=made[6].id) == []
         assert kit.habits.list("cyd") == []
 
-    def test_what_does_not_exist_is_not_found(self, kit: TestKit) -> None:
+    def test_a_missing_id_is_not_found(self, kit: TestKit) -> None:
         kit.habits.create("ada", "Run", DAILY)
         calls: list[Callable[[], object]] = [
             lambda: kit.habits.get(NO_ID),
@@ -112,7 +112,7 @@ class TestHabits:
                 call()
             assert missing.value.given == NO_ID
 
-    def test_what_is_no_id_is_refused(self, kit: TestKit) -> None:
+    def test_an_invalid_id_is_refused(self, kit: TestKit) -> None:
         unfit: list[Any] = ["", "run", None, 7, "'; DROP TABLE habits"]
         for garbage in unfit:
             for call in (kit.habits.get, kit.habits.check_in, kit.habits.undo, kit.streaks.state):
@@ -219,7 +219,9 @@ class TestOwnership:
         kit.events.record("bob", "noted")
         assert revisions(kit, "bob") == [1, 2, 3]
 
-    def test_what_is_hidden_looks_like_what_does_not_exist(self, kit: TestKit) -> None:
+    def test_data_of_another_owner_is_indistinguishable_from_missing_data(
+        self, kit: TestKit
+    ) -> None:
         others_habit = kit.habits.create("bob", "Run", DAILY)
         ada = kit.owned_by("ada")
 
@@ -232,7 +234,7 @@ class TestOwnership:
             str(NO_ID), ""
         )
 
-    def test_an_owner_does_everything_with_what_is_theirs(self, kit: TestKit) -> None:
+    def test_a_scoped_kit_can_do_everything_with_its_owners_data(self, kit: TestKit) -> None:
         ada: Services[Sync] = kit.owned_by("ada")
         run: Habit = ada.habits.create("ada", "Run", DAILY)
 

@@ -58,7 +58,9 @@ def _orders(draw: st.DrawFn) -> tuple[list[Step], list[int], list[int]]:
 class TestStreakProperties:
     """After any history the kit says what the facts say."""
 
-    def test_after_any_history_the_kit_says_what_the_facts_say(self, store: Store) -> None:
+    def test_after_any_history_the_kits_results_equal_those_of_the_facts(
+        self, store: Store
+    ) -> None:
         owners = count()
 
         @examples(store, in_memory=20, in_sqlite=5)

@@ -45,7 +45,7 @@ class TestStreakQueries:
     """Part of ``HabitsContract``: ``today``, ``history``, ``runs``, ``explain``, ``simulate``."""
 
     @pytest.mark.parametrize("plan", PLANS)
-    def test_every_query_returns_what_all_facts_say(
+    def test_every_query_returns_the_evaluation_of_all_facts(
         self, kit: TestKit, store: Store, plan: str
     ) -> None:
         run = _lived(kit, plan)
@@ -72,7 +72,7 @@ class TestStreakQueries:
         assert kit.streaks.today("ada") == [kit.streaks.state(run.id)]
 
     @pytest.mark.parametrize("plan", PLANS)
-    def test_what_would_be_is_what_all_facts_with_some_more_say(
+    def test_a_preview_equals_the_evaluation_of_all_facts_and_the_added_ones(
         self, kit: TestKit, store: Store, plan: str
     ) -> None:
         run = _lived(kit, plan)
@@ -109,7 +109,7 @@ class TestStreakQueries:
         ],
         ids=["no fact", "naive", "no rule"],
     )
-    def test_nothing_is_said_of_what_is_no_fact(
+    def test_a_preview_refuses_a_value_that_is_not_a_fact(
         self, kit: TestKit, run: Habit, fact: Callable[[Habit], Any], error: type[Exception]
     ) -> None:
         with pytest.raises(error):
@@ -121,7 +121,9 @@ class TestStreakQueries:
         with pytest.raises(InvalidHabit, match="day: expected a day before 9999-12-31"):
             kit.streaks.explain(run.id, date.max)
 
-    def test_a_fact_in_another_form_is_what_would_be(self, kit: TestKit, store: Store) -> None:
+    def test_a_preview_may_replace_a_stored_fact_by_one_with_the_same_id(
+        self, kit: TestKit, store: Store
+    ) -> None:
         run = _lived(kit, "an amount")
         recorded = _facts(store, run)
         old = next(fact for fact in recorded if isinstance(fact, CheckIn))

@@ -49,7 +49,7 @@ class TestUndo:
         assert (again.events, again.coins, again.streak) == ((), 0, Streak(0))
         assert events_of(kit, "ada") == before
 
-    def test_what_was_undone_may_be_done_again(self, kit: TestKit, run: Habit) -> None:
+    def test_an_undone_check_in_may_be_made_again(self, kit: TestKit, run: Habit) -> None:
         for _ in range(3):
             kit.habits.undo(kit.habits.check_in(run.id).id)
 
@@ -107,7 +107,7 @@ class TestStreaks:
             three,
         )
 
-    def test_done_days_are_delivered_for_a_range(self, kit: TestKit, run: Habit) -> None:
+    def test_done_days_are_returned_for_a_range(self, kit: TestKit, run: Habit) -> None:
         done = [TODAY - days(n) for n in (9, 7, 6, 2, 0)]
         for day in done:
             kit.habits.check_in(run.id, day=day)
@@ -117,7 +117,7 @@ class TestStreaks:
         assert kit.streaks.done_days(run.id, TODAY - days(5), TODAY - days(3)) == []
         assert kit.streaks.done_days(run.id, TODAY, TODAY - days(3)) == []
 
-    def test_each_seventh_day_of_a_streak_is_delivered_once(self, kit: TestKit, run: Habit) -> None:
+    def test_each_seventh_day_of_a_streak_is_emitted_once(self, kit: TestKit, run: Habit) -> None:
         reached = []
         for _ in range(15):
             done = kit.habits.check_in(run.id)
@@ -145,7 +145,7 @@ class TestBackfill:
         completed = [e for e in events_of(kit, "ada") if e.type == "HabitCompleted"]
         assert [e.fields["credit"] for e in completed] == ["history"] * 40 + ["full"]
 
-    def test_taking_a_history_over_again_adds_only_what_is_new(
+    def test_backfilling_a_history_again_adds_only_new_days(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         first = [TODAY - days(n) for n in (3, 2, 1)]
@@ -158,7 +158,7 @@ class TestBackfill:
         assert kit.habits.backfill(run.id, [*first, TODAY - days(4)], source="paper") == 1
         assert len(read(store, lambda stores: stores.port(HABITS).live(run.id))) == 4
 
-    def test_what_was_undone_stays_undone_when_the_history_comes_again(
+    def test_an_undone_day_stays_undone_when_the_history_is_imported_again(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
         kit.habits.backfill(run.id, [TODAY], source="paper")
@@ -178,7 +178,7 @@ class TestBackfill:
         assert not kit.streaks.state(run.id).done_today
         assert [event.type for event in events_of(kit, "ada")] == ["HabitCreated"]
 
-    def test_a_history_of_years_is_taken_over_at_once(self, kit: TestKit, run: Habit) -> None:
+    def test_a_history_of_years_is_backfilled_at_once(self, kit: TestKit, run: Habit) -> None:
         history = [TODAY - days(n) for n in range(1, 1201) if n % 11]
 
         assert kit.habits.backfill(run.id, history, source="paper") == len(history)

@@ -134,7 +134,7 @@ class TestTravels:
         assert kit.habits.check_in(run.id).streak.slots == 3
         assert kit.streaks.rebuild(run.id).repaired == ()
 
-    def test_a_travel_may_be_delivered_later(self, kit: TestKit, run: Habit) -> None:
+    def test_a_travel_may_be_recorded_later(self, kit: TestKit, run: Habit) -> None:
         kit.habits.check_in(run.id)
         kit.clock.set("2026-01-02T20:00Z")
         kit.habits.travel("ada", "Asia/Tokyo", NOW + timedelta(hours=2))
@@ -151,7 +151,7 @@ class TestTravels:
         assert kit.habits.backfill(run.id, [date(2026, 1, 2)], source="paper") == 1
         assert kit.streaks.state(run.id).streak.slots == 1
 
-    def test_a_travel_that_is_none_is_refused_and_nothing_is_written(
+    def test_an_invalid_travel_is_refused_and_nothing_is_written(
         self, kit: TestKit, store: Store
     ) -> None:
         others: list[Any] = ["Mars/Olympus", "", 7, None]

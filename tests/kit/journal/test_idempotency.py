@@ -146,7 +146,7 @@ class TestIdempotencyKeys:
         assert _record(kit, {"n": 2}) == again
         assert numbers(events_of(kit, "ada")) == [1, 2]
 
-    def test_forgetting_is_bounded_and_says_if_there_is_more(self, kit: TestKit) -> None:
+    def test_forgetting_is_bounded_and_reports_whether_there_is_more(self, kit: TestKit) -> None:
         for n in range(5):
             _record(kit, {"n": n}, key=f"k{n}")
         kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)

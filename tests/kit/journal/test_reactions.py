@@ -99,7 +99,7 @@ class TestReactions:
         assert loop.value.chain[:2] == ("noted", "again")
         assert events_of(kit, "ada") == []
 
-    def test_an_owner_sees_and_records_only_what_is_theirs(self, kit: TestKit) -> None:
+    def test_a_scoped_kit_reads_and_records_only_its_owners_events(self, kit: TestKit) -> None:
         kit.events.record("bob", "noted")
         ada = kit.owned_by("ada")
         foreign = {
@@ -187,7 +187,7 @@ class TestMessages:
         assert kit.sweep().counts["messages"] == 0
         assert seen == []
 
-    def test_a_message_that_fails_stands_in_nobodys_way(self, store: Store) -> None:
+    def test_a_failing_message_does_not_block_others(self, store: Store) -> None:
         kit, seen = _listening(store, failing="k2")
         _send(kit, "k1", "k2", "k3")
 
@@ -238,7 +238,7 @@ class TestMessages:
         kit.events.record("cyd", "noted")
         assert [event.type for event in events_of(kit, "cyd")] == ["noted"]
 
-    def test_a_sweep_is_bounded_and_says_if_there_is_more(self, store: Store) -> None:
+    def test_a_sweep_is_bounded_and_reports_whether_there_is_more(self, store: Store) -> None:
         kit, seen = _listening(store)
         for owner in ("ada", "bob", "cyd"):
             for n in range(2):

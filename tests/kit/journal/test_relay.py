@@ -29,7 +29,7 @@ class Stopped(BaseException):
 class TestRelay:
     """The relay."""
 
-    def test_each_subscriber_is_delivered_what_it_subscribed_to(self, store: Store) -> None:
+    def test_each_subscriber_receives_what_it_subscribed_to(self, store: Store) -> None:
         notes: list[StoredEvent] = []
         marks: list[StoredEvent] = []
         kit = habitkit.testing.kit(
@@ -47,7 +47,7 @@ class TestRelay:
         assert marks == [stored[1]]
         assert kit.relay.run_once().delivered == 0
 
-    def test_what_was_rolled_back_is_never_delivered(self, store: Store) -> None:
+    def test_events_that_were_rolled_back_are_never_delivered(self, store: Store) -> None:
         delivered: list[StoredEvent] = []
         kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", delivered.append)])
 
@@ -124,7 +124,7 @@ class TestRelay:
         assert kit.relay.run_once().delivered == 3
         assert set(delivered) == {0, 1, 2}
 
-    def test_what_one_relay_has_claimed_no_other_relay_gets(self, store: Store) -> None:
+    def test_a_delivery_claimed_by_one_relay_is_not_claimed_by_another(self, store: Store) -> None:
         delivered: list[tuple[str, int]] = []
 
         def second(event: StoredEvent) -> None:

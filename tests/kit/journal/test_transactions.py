@@ -31,7 +31,7 @@ class TestTransactions:
         with pytest.raises(HostTransactionUnsupported):
             kit.on(object())
 
-    def test_a_failed_action_does_not_stand_in_the_way_of_the_next(self, kit: TestKit) -> None:
+    def test_a_failed_action_does_not_block_the_next(self, kit: TestKit) -> None:
         def fail(tx: Transaction) -> None:
             record(tx, "ada", "noted")
             raise ValueError

@@ -1,4 +1,4 @@
-"""The memory backend: an honest small store for tests and first steps; it forgets at exit."""
+"""The memory backend: a small store for tests and first steps; nothing outlives the process."""
 
 from habitkit.backends.memory.limits import MemoryLimits
 from habitkit.backends.memory.store import MemoryStore, open_url

@@ -31,7 +31,7 @@ def apart(transfer: Transfer) -> Transfer:
 
 
 class Audit:
-    """What auditing, sealing, export and erasure need, on the tables of the ledger."""
+    """The ports of audit, sealing, export and erasure, on the tables of the ledger."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Audit:
         return [self._line(self._entries.rows[account_id, seq]) for seq in numbers[:limit]]
 
     def sums(self) -> list[Sum]:
-        """Return each currency in figures."""
+        """Return the sums of each currency."""
         currencies = {id_: account.currency for id_, account in self._accounts.rows.items()}
         moves = [(currencies[move.account_id], move.amount) for move in self._entries]
         transfers = [transfer.currency for transfer in self._transfers]
@@ -87,12 +87,12 @@ class Audit:
         ]
 
     def unsealed(self, account_ids: Iterable[UUID]) -> None:
-        """Note that accounts have entries that no block covers."""
+        """Queue accounts with entries that no block covers."""
         for account_id in account_ids:
             self._unsealed.put(account_id, account_id)
 
     def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
-        """Return accounts so noted."""
+        """Return queued accounts."""
         noted = sorted(id_ for id_ in self._unsealed if after is None or id_ > after)[:limit]
         return [UnsealedAccount(self._accounts.rows[id_].owner, id_) for id_ in noted]
 

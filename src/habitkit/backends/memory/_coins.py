@@ -58,7 +58,7 @@ class Coins:
         """Give a wallet another floor."""
         account = self._accounts.rows[account_id]
         if debt < 0 or account.balance + debt < floor:
-            msg = f"account {account_id} is below that floor"
+            msg = f"account {account_id} has a balance below the new floor"
             raise IntegrityError(msg)
         self._accounts.put(account_id, account._replace(floor=floor, debt=debt))
 
@@ -72,7 +72,7 @@ class Coins:
         for move in moves:
             account = accounts.rows[move.account_id]
             if move.seq != account.seq + 1 or move.balance != account.balance + move.amount:
-                msg = f"account {account.id} has moved on since it was read"
+                msg = f"account {account.id} was changed after it was read"
                 raise IntegrityError(msg)
             if account.floor is not None and move.balance + move.debt < account.floor:
                 msg = f"account {account.id} would fall below its floor"

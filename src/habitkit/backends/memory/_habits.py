@@ -199,6 +199,6 @@ class Streaks:
         habit = snapshot.habit_id
         stored = self._rows.get(habit)
         if stored is not None and stored.rev > snapshot.rev:
-            msg = f"the snapshot of {snapshot.habit_id} is of revision {stored.rev} already"
+            msg = f"the snapshot of {snapshot.habit_id} already has revision {stored.rev}"
             raise IntegrityError(msg)
         self._rows.put(habit, snapshot)

@@ -44,7 +44,7 @@ class Holds:
         return self._holds.get(hold_id)
 
     def end(self, hold: Hold) -> None:
-        """Write what has become of an open hold."""
+        """Write how an open hold ended."""
         before = self._holds.get(hold.id)
         if before is None or before.state != "open":
             msg = f"the hold {hold.id} is not open"

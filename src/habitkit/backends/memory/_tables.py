@@ -1,4 +1,4 @@
-"""Tables of the memory store: dicts whose writes can be undone back to a mark."""
+"""Tables of the memory store: dicts whose writes can be undone back to a savepoint."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Rate limits in this process's memory.
 
-Each limit has a table of its own, from subject to TAT, and beside it a list of the table's
-subjects. A cursor goes round all lists, a few places with each key that is new, and drops those
-whose whole burst is there again: so the work of a call is bounded, what is dropped is never live,
-and the memory never grows far beyond what is live. A subject leaves its list nowhere else; a reset
-sets the TAT into the past and leaves the rest to the cursor.
+Theory of operation. Each limit has a table from subject to TAT, and a list of the table's subjects.
+A cursor visits all lists in turn, a few subjects for each new key, and drops the subjects whose
+whole burst has refilled. So the work of a call is bounded, no key in use is dropped, and the memory
+never grows far beyond the keys in use. Only the cursor removes subjects from a list; a reset sets
+the TAT into the past and leaves the rest to the cursor.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryLimits"]
 
 _PAST = -(2**63)  # before any instant of any clock
-_STEPS = 4  # of the cursor, for each new key: enough to look at two, each alone in its list
+_STEPS = 4  # of the cursor, for each new key: enough to visit two, each alone in its list
 _STEPS_WHEN_FULL = 64
 
 
@@ -35,7 +35,7 @@ class MemoryLimits:
 
     Args:
         max_keys: How many keys to keep, each counted once for each limit it is used under; about
-            100 bytes each. A live key is never dropped for a new one: see ``TooManyKeys``.
+            100 bytes each. A key in use is never dropped for a new one: see ``TooManyKeys``.
         ticks: The clock, in nanoseconds; a monotonic one.
     """
 
@@ -45,7 +45,7 @@ class MemoryLimits:
         """Make an empty one.
 
         Raises:
-            InvalidInput: If ``max_keys`` is no positive int.
+            InvalidInput: If ``max_keys`` is not a positive int.
         """
         if type(max_keys) is not int or max_keys < 1:
             raise InvalidInput("max_keys", given=max_keys, expected="an int of at least 1")
@@ -118,7 +118,7 @@ class MemoryLimits:
         """Do nothing: there is nothing to release."""
 
     def after_fork(self) -> None:
-        """Take a new lock, and count anew what another thread may have been changing."""
+        """Take a new lock, and recount the keys, which another thread may have been changing."""
         self._lock = threading.Lock()
         self._order = list(self._tables.values())
         self._size = sum(len(table.subjects) for table in self._order)

@@ -41,7 +41,7 @@ class MemoryStore:
         self._stores = _MemoryStores()
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
-        """Run ``work`` in one transaction; nothing can be in its way, so nothing is repeated."""
+        """Run ``work`` in one transaction; there are no conflicts, so it is never retried."""
         log = self._stores.log
         with self._lock:
             try:
@@ -104,7 +104,7 @@ def open_url(url: str, *, asynchronous: bool) -> Store | AsyncStore:
     """Open ``memory://``: a new, empty store.
 
     Raises:
-        UnknownScheme: If the URL names anything beyond the scheme.
+        UnknownScheme: If the URL has anything after the scheme.
     """
     if url.lower() not in {"memory:", "memory://"}:
         raise UnknownScheme(url, ["memory://"])

@@ -24,7 +24,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load what needs greenlet or asyncio when it is asked for."""
+    """Import lazily the modules that need greenlet or asyncio."""
     if name == "AsyncSqlStore":
         from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""How a batch moves accounts: many entries, and one move of each account."""
+"""Combining the entries of a batch into one change per account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["AccountMove", "account_moves"]
 
 
 class AccountMove:
-    """How a batch moves an account: from what was read before its first entry to its last one."""
+    """The change of one account by a batch, from before its first entry to its last one."""
 
     __slots__ = ("balance_before", "last", "seq_before")
 
@@ -34,7 +34,7 @@ class AccountMove:
         """
         last = self.last
         if (last.seq + 1, last.balance + move.amount) != (move.seq, move.balance):
-            msg = f"entry {move.seq} of account {move.account_id} follows no other"
+            msg = f"entry {move.seq} of account {move.account_id} has no entry before it"
             raise IntegrityError(msg)
         self.last = move
 

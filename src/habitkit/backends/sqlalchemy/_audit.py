@@ -1,4 +1,4 @@
-"""What auditing, sealing, export and erasure need of the ledger on SQL."""
+"""The ports of audit, sealing, export and erasure on SQL."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _LINE = (
     transfers.c.at.label("made_at"),
 )
 _WORDY = or_(transfers.c.memo.is_not(None), transfers.c.metadata.is_not(None))
-"""It has words: the owner of its other side may erase them while an entry of it is sealed."""
+"""It has a memo or metadata, which the other party may erase while an entry of it is sealed."""
 
 
 class Audit:
@@ -136,7 +136,7 @@ class Audit:
         return [LedgerLine(**row) for row in self._link.select_records(statement)]
 
     def sums(self) -> list[Sum]:
-        """Return each currency in figures."""
+        """Return the sums of each currency."""
         balances = select(accounts.c.currency, *_halves(accounts.c.balance)).group_by(
             accounts.c.currency
         )
@@ -172,11 +172,11 @@ class Audit:
         return 0 if row is None else int(row[0])
 
     def unsealed(self, account_ids: Sequence[UUID]) -> None:
-        """Note that accounts have entries that no block covers."""
+        """Queue accounts with entries that no block covers."""
         self._link.run_many(self._UNSEALED, [{"account_id": id_} for id_ in account_ids])
 
     def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
-        """Return accounts so noted."""
+        """Return queued accounts."""
         statement = (
             select(unsealed.c.account_id, accounts.c.owner)
             .join(accounts, accounts.c.id == unsealed.c.account_id)

@@ -177,7 +177,7 @@ class Coins:
                 },
             )
             if moved != 1:
-                msg = f"account {move.account_id} has moved on since it was read"
+                msg = f"account {move.account_id} was changed after it was read"
                 raise IntegrityError(msg)
         link.run_many(self._ENTRY, [move._asdict() for move in moves])
 

@@ -1,4 +1,4 @@
-"""What a database's errors mean, and what is to be done about them.
+"""Mapping of database errors to habitkit's errors, and which ones are retried.
 
 | error | own transaction | the host's transaction |
 |---|---|---|
@@ -56,7 +56,7 @@ _SQLITE_NO_DATABASE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB}
 
 
 def meaning(error: exc.DBAPIError, kind: str) -> Exception:
-    """Return habitkit's error where a database's error means one, else the error itself."""
+    """Return habitkit's error for a database error, or the error itself if there is none."""
     if isinstance(error, exc.IntegrityError):
         if _sqlstate(error) == _UNIQUE_VIOLATION or _sqlite_code(error) in {
             sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
@@ -88,7 +88,7 @@ def when_opening(error: exc.DBAPIError, url: URL) -> Exception:
 
 
 def is_conflict(error: exc.DBAPIError) -> bool:
-    """Tell whether other writers were in the way."""
+    """Return whether the error is a conflict with other writers."""
     code = _sqlite_code(error)
     if code is not None:
         return code & 0xFF in _SQLITE_BUSY_OR_LOCKED
@@ -96,7 +96,7 @@ def is_conflict(error: exc.DBAPIError) -> bool:
 
 
 def lost_connection(error: exc.DBAPIError, connection: Connection) -> bool:
-    """Tell whether the connection is gone."""
+    """Return whether the connection was lost."""
     if error.connection_invalidated or connection.invalidated or connection.closed:
         return True
     orig = error.orig
@@ -106,7 +106,7 @@ def lost_connection(error: exc.DBAPIError, connection: Connection) -> bool:
 
 
 def give_up(connection: Connection) -> None:
-    """Drop a connection that is gone, and with it the older ones of its pool.
+    """Drop a lost connection, and with it the older ones of its pool.
 
     What ran on the driver's cursor failed behind SQLAlchemy's back. A statement that fails before
     its eyes lets it replace the other connections too: they rarely survive what ended this one.

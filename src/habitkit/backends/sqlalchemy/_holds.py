@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Holds"]
 
-_OPEN = text("state = 'open'")  # as the indexes say it, or they are not used
+_OPEN = text("state = 'open'")  # the condition of the indexes, or they are not used
 _OF_OWNER = (holds.c.owner == bindparam("owner"), holds.c.currency == bindparam("currency"))
 
 
@@ -86,7 +86,7 @@ class Holds:
         return None if row is None else Hold(**row)
 
     def end(self, hold: Hold) -> None:
-        """Write what has become of an open hold."""
+        """Write how an open hold ended."""
         ended = self._link.run(
             self._END,
             {

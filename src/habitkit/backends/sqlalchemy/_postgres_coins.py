@@ -1,4 +1,4 @@
-"""Coins on PostgreSQL: one statement a posting, one statement a batch.
+"""Coins on PostgreSQL: one statement per posting, one statement per batch.
 
 A statement that changes several tables is written as one ``WITH`` whose parts feed each other; it
 costs one exchange with the server where the portable statements take four or more.
@@ -180,7 +180,7 @@ class PostgresCoins(Coins):
             row = self._link.row(self._POST_MANY, _batch(transfers, moves, by_account.values()))
             accounts_moved = len(by_account)
         if row is None or row[0] != accounts_moved:
-            msg = f"an account of the transfer {transfers[0].id} has moved on since it was read"
+            msg = f"an account of the transfer {transfers[0].id} was changed after it was read"
             raise IntegrityError(msg)
 
 

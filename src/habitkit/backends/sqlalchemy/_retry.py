@@ -1,4 +1,4 @@
-"""The attempts of one action in transactions of our own: what is done again, and how often."""
+"""Retries of an action in the store's own transactions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Conflict(Exception):
 
 @define
 class Attempts:
-    """How far one action has come.
+    """The retry state of one action.
 
     Attributes:
         write: False for a query.
@@ -64,7 +64,7 @@ class Attempts:
             OutcomeUnknown: If it may have been committed, and repeating could do it twice or did
                 not help.
             StoreBusy: If it was tried often or long enough.
-            sqlalchemy.exc.DBAPIError: The error itself, if it is nothing that passes.
+            sqlalchemy.exc.DBAPIError: The error itself, if it is not transient.
         """
         if not isinstance(failure, Conflict):
             if self.unknown:

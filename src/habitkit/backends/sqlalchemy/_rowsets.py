@@ -61,7 +61,7 @@ class among(ColumnElement[bool]):  # noqa: N801 - reads like a function
     inherit_cache = False
 
     def __init__(self, of: ColumnElement[Any], name: str) -> None:
-        """Keep both; each dialect has its own SQL for it."""
+        """Keep the column and the parameter's name."""
         self.of = of
         self.parameter = bindparam(name, type_=Text())
 
@@ -207,5 +207,5 @@ def _quoted(text: str) -> str:
 
 
 def _unbounded(of: ColumnElement[Any]) -> Any:
-    """Return a column's type; casting a text to a shorter one would cut it off without a word."""
+    """Return a column's type; casting a text to a shorter one would truncate it silently."""
     return Text() if isinstance(of.type, String) else of.type

@@ -56,8 +56,8 @@ CAPABILITIES = frozenset({"shared", "host_transactions"})
 
 _TAKE_THE_WRITE_LOCK = delete(owners).where(false())
 _HIDDEN = (
-    "the database ended this transaction and the work went on as if it had not; nothing is kept; "
-    "let the database's errors through, or try what may fail inside tx.stores.savepoint()"
+    "the database ended this transaction, but the work caught its error and went on; nothing was "
+    "written; do not catch database errors, or run what may fail inside tx.stores.savepoint()"
 )
 
 
@@ -279,7 +279,7 @@ def _is_sqlite(connection: Connection) -> bool:
 
 
 def expect_commits(driver: Any) -> None:
-    """Refuse a connection of SQLite's in a mode in which ``commit()`` does nothing, without a word.
+    """Refuse a SQLite connection in a mode in which ``commit()`` silently does nothing.
 
     Raises:
         ConfigurationError: If it is in that mode, which exists since Python 3.12.

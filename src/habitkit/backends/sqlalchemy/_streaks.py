@@ -69,7 +69,7 @@ class Streaks:
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
         if self._link.row(self._PUT, _values(snapshot)) is None:
-            msg = f"the snapshot of {snapshot.habit_id} is of a later revision already"
+            msg = f"the snapshot of {snapshot.habit_id} already has a later revision"
             raise IntegrityError(msg)
 
 

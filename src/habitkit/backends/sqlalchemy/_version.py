@@ -1,4 +1,4 @@
-"""Which version the tables must have, and the check of it before a store's first transaction."""
+"""The version of the tables, and its check before a store's first transaction."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def expect(version: int) -> None:
         version: Their version, 0 if there are none.
 
     Raises:
-        SchemaMissing: If there are none.
-        SchemaOutdated: If they are older or newer.
+        SchemaMissing: If there are no tables.
+        SchemaOutdated: If they have another version.
     """
     if version == 0:
         raise SchemaMissing(UPGRADE_COMMAND)
@@ -85,7 +85,7 @@ class Tables:
         to write.
 
         Raises:
-            SchemaMissing: If there are none.
+            SchemaMissing: If there are no tables.
             SchemaOutdated: If they are older or newer than this habitkit, or of another generation.
         """
         link = Link(connection, self.schema)

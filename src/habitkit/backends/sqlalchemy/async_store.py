@@ -36,7 +36,7 @@ R = TypeVar("R")
 class AsyncSqlStore:
     """Keeps the facts of every module in a SQL database, on an async engine.
 
-    The event loop stays alive while an action waits for the database, and cancelling the task
+    The event loop is not blocked while an action waits for the database, and cancelling the task
     rolls back and frees the connection. Made for PostgreSQL; for SQLite, ``threaded_sqlite`` is
     several times faster.
     """
@@ -46,7 +46,7 @@ class AsyncSqlStore:
     def __init__(self, engine: AsyncEngine, *, schema: str | None = None) -> None:
         """Work with an async engine of the host's; the tables must be there.
 
-        The first action or query looks whether they are, and of the version needed.
+        The first action or query checks that they exist and have the expected version.
 
         Args:
             engine: An SQLAlchemy async engine: psycopg, asyncpg or aiosqlite.
@@ -126,7 +126,7 @@ def _discard(connection: Connection) -> None:
     """Drop a connection whose action was cancelled, where the pool must not have it back.
 
     asyncpg that is stopped between sending BEGIN and noting that it has begun keeps a transaction
-    open that nobody knows of. The ROLLBACK waits until the server has heard of the cancellation.
+    open unnoticed. The ROLLBACK waits until the server has received the cancellation.
     psycopg that is cancelled twice closes the connection itself.
     """
     if connection.invalidated:

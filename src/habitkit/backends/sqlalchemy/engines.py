@@ -83,13 +83,13 @@ def open_url(
         schema: The schema that the tables are in, on PostgreSQL.
 
     Raises:
-        ConfigurationError: If the driver does not fit, or there is a schema for SQLite.
+        ConfigurationError: If the driver does not fit the kit, or a schema is given for SQLite.
         SchemaMissing: If a server's database has no habitkit tables.
-        SchemaOutdated: If they are of another version.
+        SchemaOutdated: If they have another version.
     """
     parsed = _parsed(url)
     if schema is not None and parsed.get_backend_name() == "sqlite":
-        msg = f"schema: a SQLite file has none; expected a PostgreSQL URL or None, got {schema!r}"
+        msg = f"schema: expected None, since SQLite has no schemas, got {schema!r}"
         raise ConfigurationError(msg)
     if asynchronous:
         return _open_async(parsed, schema)
@@ -134,8 +134,8 @@ def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
         The version found and the version left.
 
     Raises:
-        StoreError: If the database cannot be reached or refuses; the message says why in one
-            line and holds no password.
+        StoreError: If the database cannot be reached or refuses; the message gives the reason in
+            one line and contains no password.
     """
     engine = engine_of(url)
     try:
@@ -179,10 +179,10 @@ def _parsed(url: str) -> URL:
     with suppress(exc.ArgumentError, ValueError):  # whose messages hold the password
         parsed = make_url(url)
         parsed = parsed.set(drivername=parsed.drivername.lower())
-    if parsed is None or "@" in (parsed.host or ""):  # what is left of a password with a bare @
+    if parsed is None or "@" in (parsed.host or ""):  # part of a password with an unescaped @
         msg = (
-            "cannot read the database's URL; expected for example sqlite:///habits.db or "
-            "postgresql://user@host/database, with %40 for an @ in the password"
+            "cannot parse the database URL; expected for example sqlite:///habits.db or "
+            "postgresql://user@host/database, with an @ in the password written as %40"
         )
         raise ConfigurationError(msg)
     if parsed.get_backend_name() not in _BACKENDS:
@@ -193,13 +193,13 @@ def _parsed(url: str) -> URL:
 
 
 def _expect_no_host(url: URL) -> None:
-    """Refuse a URL of SQLite with a host: it is a file's, short of a slash."""
+    """Refuse a SQLite URL with a host: it is a file name with a slash missing before it."""
     if not (url.host or url.port or url.username or url.password):
         return
     file = "/".join(part for part in (url.host, url.database) if part) or "habits.db"
     msg = (
-        f"expected three slashes before the name of an SQLite file, as in sqlite:///{file}, "
-        "and four before a path from the root, got two"
+        f"expected three slashes before a relative path to an SQLite file, as in sqlite:///{file}, "
+        "or four before an absolute path, got two"
     )
     raise ConfigurationError(msg)
 
@@ -215,6 +215,6 @@ def _expect_driver(url: URL, *drivers: str) -> None:
     if driver and driver not in drivers:
         msg = (
             f"expected the driver {' or '.join(drivers)} here, got {url.drivername!r}; "
-            "asyncpg and aiosqlite go with AsyncHabitKit"
+            "asyncpg and aiosqlite work with AsyncHabitKit only"
         )
         raise ConfigurationError(msg)

@@ -94,7 +94,7 @@ def check(connection: Connection, schema: str | None = None) -> None:
     """Refuse tables of another version than this habitkit works with.
 
     Raises:
-        SchemaMissing: If there are none.
+        SchemaMissing: If there are no tables.
         SchemaOutdated: If they are older or newer, or of another generation.
     """
     expect(version(connection, schema))

@@ -49,7 +49,7 @@ class SqlStore:
     def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
         """Work with an engine of the host's; the tables must be there.
 
-        The first action or query looks whether they are, and of the version needed.
+        The first action or query checks that they exist and have the expected version.
 
         Args:
             engine: An SQLAlchemy engine for SQLite or PostgreSQL.

@@ -66,7 +66,7 @@ def table(name: str, *parts: SchemaItem) -> Table:
 
 
 def _integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
-    """Refuse what SQLite would turn into a REAL without a word when an integer overflows."""
+    """Refuse a REAL: SQLite silently converts an integer to one when it overflows."""
     return [
         CheckConstraint(f"typeof({column}) = 'integer'").ddl_if(dialect="sqlite")
         for column in columns

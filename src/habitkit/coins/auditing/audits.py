@@ -1,4 +1,4 @@
-"""The use cases of the audit: check the ledger, and name where its chains end."""
+"""The use cases of the audit: checking the ledger, and returning the heads of its chains."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Row = TypeVar("Row")
 _PAGE = 500
 _MAX_FINDINGS = 1000
 _UNREADABLE = (ValueError, TypeError, ArithmeticError, AttributeError, LookupError)
-"""What it may come to when a row holds a value that its column cannot have."""
+"""The errors that reading a row may raise when it holds a value its column cannot have."""
 
 
 class _CannotRead(Exception):
@@ -43,29 +43,29 @@ class _CannotRead(Exception):
 
 
 def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = ()) -> AuditReport:
-    """Check that the ledger adds up and that nothing under a block hash was touched.
+    """Check that the ledger adds up and that no sealed entry was changed.
 
-    All of it is read in one transaction, so it sees one state, unless that is at READ COMMITTED, as
-    in ``kit.run`` and in many a host's own: there, ask at REPEATABLE READ or while nobody writes.
+    The audit reads in one transaction, so it sees one state, unless that runs at READ COMMITTED, as
+    in ``kit.run`` and most hosts' own: there, use REPEATABLE READ or call it while nobody writes.
 
-    Of each account it checks that entries are numbered without gaps, each balance follows from the
-    one before, each entry fits its transfer, balance, date and debt of the account itself are those
-    of the last one, escrow holds what open holds say, the chain of block hashes is whole, and the
-    accounts on the other side are there; of the whole ledger also that each currency sums to zero,
-    each transfer has its two entries and the sweep knows what is left to seal.
+    For each account it checks that entries are numbered without gaps, each balance follows from the
+    one before, each entry matches its transfer, balance, date and debt of the account are those of
+    its last entry, escrow equals the sum of open holds, the chain of block hashes is complete, and
+    the accounts on the other side exist. For the whole ledger it also checks that each currency
+    sums to zero, each transfer has two entries and unsealed entries are queued for sealing.
 
     Args:
         tx: The transaction.
         owner: Whose accounts; the whole ledger by default.
         heads: What ``head`` returned earlier and was kept elsewhere: then entries that were cut
-            off together with their blocks are missed. Those of other owners say nothing here.
+            off together with their blocks are noticed. Heads of other owners are ignored.
 
     Returns:
         What was checked and found.
 
     Raises:
         NotFound: In a kit of one owner, if the whole ledger is asked for.
-        InvalidInput: If the heads are no list of what ``head`` returned.
+        InvalidInput: If the heads are not a list of results of ``head``.
     """
     if owner is not None:
         tx.own(ids.owner(owner))
@@ -75,7 +75,7 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     if not isinstance(untyped, (list, tuple)) or not all(
         isinstance(each, Head) for each in untyped
     ):
-        raise InvalidInput("heads", given=heads, expected="a list of what head() returned")
+        raise InvalidInput("heads", given=heads, expected="a list of results of head()")
     expected: dict[UUID, list[Head]] = {}
     for each in heads:
         if owner in {None, each.owner}:
@@ -100,21 +100,23 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
         entries += checker.entries
         sealed += checker.sealed
     findings += [
-        Finding("the account is gone", owner=of, currency=currency, role=role)
+        Finding("the account is missing", owner=of, currency=currency, role=role)
         for of, role, currency in partners
         if (of, role, currency) not in there
     ]
     findings += [
-        Finding(f"the wallet {lost.account_id} is gone", owner=lost.owner, currency=lost.currency)
+        Finding(
+            f"the wallet {lost.account_id} is missing", owner=lost.owner, currency=lost.currency
+        )
         for lost, *_ in expected.values()
     ]
     return AuditReport(counted, entries, sealed, tuple(findings[:_MAX_FINDINGS]))
 
 
 def head(tx: Transaction, owner: str) -> list[Head]:
-    """Return where the chains of an owner's wallets end, one a currency.
+    """Return the heads of the hash chains of an owner's wallets, one per currency.
 
-    Keep them where whoever can write to the database cannot, and give them to ``audit`` later.
+    Keep them where people with write access to the database cannot change them, for ``audit``.
     """
     tx.own(ids.owner(owner))
     heads = []
@@ -130,7 +132,7 @@ def head(tx: Transaction, owner: str) -> list[Head]:
 
 
 def _check(tx: Transaction, checker: Checker) -> Finding | None:
-    """Return the first thing that is wrong with an account, or None."""
+    """Return the first problem of an account, or None."""
     account = checker.account
     try:
         problem = checker.run(_lines_one_by_one(tx, account.id), blocks_of(tx, account.id))
@@ -144,7 +146,7 @@ def _check(tx: Transaction, checker: Checker) -> Finding | None:
 
 
 def _noted(tx: Transaction) -> set[UUID]:
-    """Return which accounts the sweep knows to have something left to seal."""
+    """Return which accounts are queued for sealing."""
     account_ids: set[UUID] = set()
     after: UUID | None = None
     while True:

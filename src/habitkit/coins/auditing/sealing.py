@@ -33,7 +33,7 @@ _PAGE = 500
 
 
 def seal_entries(_: KitSettings, limit: int) -> Steps[Swept]:
-    """Put new entries of wallets under block hashes, up to a number of wallets: for the sweep."""
+    """Seal new entries of a limited number of wallets, for the sweep."""
     count, more, after = 0, False, None
     failures: list[Failure] = []
     while not count:  # wallets whose entries are gone cannot be sealed, and stop no others
@@ -67,7 +67,7 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
         return 0
     lines = tx.port(LEDGER).lines(account_id, account.sealed, _PAGE)
     if not lines:
-        return 0  # entries are gone, which is for the audit to say
+        return 0  # entries are missing, which the audit reports
     fresh = []
     for line in lines:
         if line.digest is None and (line.memo, line.metadata) != (None, None):
@@ -77,7 +77,7 @@ def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:
         store.digest(fresh)
         lines = tx.port(LEDGER).lines(
             account_id, account.sealed, _PAGE
-        )  # another wallet may have come first
+        )  # another caller may have sealed it already
     hashes = [line_hash(line) for line in lines]
     before = store.last_block(account_id)
     start = BEGINNING if before is None else before.hash

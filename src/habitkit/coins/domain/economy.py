@@ -1,4 +1,4 @@
-"""The economy: which currencies there are, and what facts entitle their owner to.
+"""The economy: which currencies exist, and the rewards that facts earn.
 
 Rules change while facts keep arriving, late ones too. So an economy has versions, and a fact is
 evaluated by the version that was in force when it was received: whatever the order in which facts
@@ -27,30 +27,32 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def _derived(_: object, __: object, value: Any) -> None:
-    """A reward is taken back by its event's key, so there must be one."""
+    """Refuse an event class without a key, by which a reward is taken back."""
     if not (isinstance(value, type) and issubclass(value, Event)) or value.key is Event.key:
-        raise InvalidEvent("on", given=value, expected="a class of events with a key of its own")
+        raise InvalidEvent("on", given=value, expected="an Event class that defines a key")
 
 
 def _payable(_: object, __: object, value: Any) -> None:
-    """What is no amount of coins cannot be posted."""
+    """Refuse what is not an amount of coins."""
     if type(value) is not int or not 0 < value < 2**63:
         raise InvalidAmount("give", given=value, expected="an int from 1 to 2**63-1")
 
 
 def _named(_: object, __: object, value: Any) -> None:
-    """It is part of a key that must be found again."""
+    """Refuse a name that a key cannot contain."""
     if not isinstance(value, str) or not value or not storable(value):
-        raise InvalidInput("name", given=value, expected="a text, valid UTF-8 without NUL")
+        raise InvalidInput(
+            "name", given=value, expected="a non-empty string, valid UTF-8 without NUL"
+        )
 
 
 def _declared(_: object, __: object, value: Any) -> None:
-    """A currency is kept in a column of every database."""
+    """Refuse currencies that a column of a database cannot keep."""
     if not isinstance(value, (frozenset, set)) or not all(map(_is_currency, value)):
         raise InvalidInput(
             "currencies",
             given=value,
-            expected=f"a set of texts of 1 to {_LONGEST_CURRENCY} characters",
+            expected=f"a set of strings of 1 to {_LONGEST_CURRENCY} characters",
         )
 
 
@@ -59,14 +61,14 @@ def _is_currency(value: object) -> bool:
 
 
 def _from_when(_: object, __: object, value: Any) -> None:
-    """Instants without a zone could not be compared with those of facts."""
+    """Refuse an instant without a zone, which cannot be compared with those of facts."""
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise InvalidInput("since", given=value, expected="an aware datetime")
 
 
 @frozen
 class RewardRule:
-    """What one type of event entitles its owner to.
+    """A reward for one type of event.
 
     Attributes:
         name: Part of the entitlement's key; never reuse it for something else.
@@ -109,7 +111,7 @@ class RuleSet:
 
 @frozen
 class Economy:
-    """What facts entitle to, and which currencies there are.
+    """The declared currencies, and the rules by which facts earn rewards.
 
     Attributes:
         rules: The reward rules from the beginning on.
@@ -132,7 +134,7 @@ class Economy:
     changes: tuple[RuleSet, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        """Refuse rules that pay in what is not declared, or that would overwrite each other."""
+        """Refuse rules with an undeclared currency, and rules with the same name on one event."""
         for rule_set in self.rule_sets:
             for rule in rule_set.rules:
                 if rule.currency not in self.currencies:
@@ -141,20 +143,24 @@ class Economy:
             places = [(rule.on, rule.name) for rule in rule_set.rules]
             if len(set(places)) < len(places):
                 raise InvalidInput(
-                    "rules", given=rule_set.rules, expected="one name a rule on an event"
+                    "rules",
+                    given=rule_set.rules,
+                    expected="a different name for each rule on the same event",
                 )
         since = [rule_set.since for rule_set in self.rule_sets]
         if since != sorted(set(since)):
-            raise InvalidInput("changes", given=since, expected="rising instants, each once")
+            raise InvalidInput(
+                "changes", given=since, expected="instants in ascending order, without duplicates"
+            )
 
     @cached_property
     def rule_sets(self) -> tuple[RuleSet, ...]:
-        """All sets of rules, the first one's beginning with time itself."""
+        """All sets of rules; the first one has no earliest instant."""
         return (RuleSet(_BEGINNING, self.rules), *self.changes)
 
     @cached_property
     def rules_on(self) -> Mapping[str, list[RewardRule]]:
-        """All rules of all times by the name of the type of event they are on."""
+        """All rules ever in force by the name of the type of event they are on."""
         return _by_type(rule for rule_set in self.rule_sets for rule in rule_set.rules)
 
     @property
@@ -197,5 +203,5 @@ class Economy:
 
     @classmethod
     def without_rewards(cls, *currencies: str) -> Economy:
-        """Nothing is earned by itself; ``coin`` and the given currencies exist."""
+        """An economy without rewards; ``coin`` and the given currencies exist."""
         return cls(rules=(), currencies=frozenset({"coin", *currencies}))

@@ -1,4 +1,4 @@
-"""Pure rules of entitlements: what events are due, and what is still to be paid or taken back."""
+"""Pure rules of entitlements: what events earn, and what is still to be paid or taken back."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 Role = Literal["wallet", "mint", "sink", "escrow"]
-"""What an account is for. All but ``wallet`` are system accounts, one of each an owner and
+"""The purpose of an account. All but ``wallet`` are system accounts, one of each an owner and
 currency: coins come from the owner's mint, spent coins go to the owner's sink, and held ones wait
 in the owner's escrow. The total is their sum, and there is no hot row."""
 
@@ -41,11 +41,11 @@ Kind = Literal[
 """Why coins moved. ``reward`` and ``correction`` are posted by reconciliation alone."""
 
 HoldState = Literal["open", "settled", "released", "expired"]
-"""What has become of a hold."""
+"""The state of a hold."""
 
 
 class Account(NamedTuple):
-    """A pile of coins of one currency.
+    """An account that holds coins of one currency.
 
     Attributes:
         id: Its identity.
@@ -108,7 +108,7 @@ class Transfer:
         memo: What it was for, or None.
         at: When, in UTC.
         metadata: What the host wrote beside it, JSON values by name, or None.
-        reverses: The transfer that this one takes back, or None.
+        reverses: The transfer that this one reverses, or None.
     """
 
     id: UUID
@@ -188,7 +188,7 @@ class Entry:
 
 @frozen
 class Balance:
-    """What a wallet holds.
+    """The balance of a wallet.
 
     Attributes:
         owner: Whose wallet.
@@ -206,13 +206,13 @@ class Balance:
 
     @property
     def available(self) -> int:
-        """How much can be spent; 0 for a wallet in debt."""
+        """The amount that can be spent; 0 for a wallet in debt."""
         return max(self.posted - self.pending - self.floor, 0)
 
 
 @frozen
 class Hold:
-    """Coins set aside for something that may still come about.
+    """Coins that are reserved for a payment that may still happen.
 
     Attributes:
         id: Its identity, which is also that of the transfer that set them aside.
@@ -250,13 +250,13 @@ class Hold:
         return UUID(int=self.id.int ^ 2) if given_back else None
 
     def lapsed(self, now: datetime) -> bool:
-        """Return whether it is past its time and nobody has recorded that yet."""
+        """Return whether it has expired but is not recorded as expired yet."""
         return self.state == "open" and self.expires_at is not None and self.expires_at <= now
 
 
 @frozen
 class Settled:
-    """What an owner has received for one entitlement.
+    """The amount that was paid for one entitlement.
 
     Attributes:
         key: The entitlement, ``{event key}:{rule}``.

@@ -104,7 +104,7 @@ def memo(value: object) -> str | None:
     """Return a valid memo or None.
 
     Raises:
-        InvalidInput: If it is no text or longer than 500 characters.
+        InvalidInput: If it is not a string, or longer than 500 characters.
     """
     if value is None or (
         isinstance(value, str) and len(value) <= _LONGEST_MEMO and storable(value)
@@ -121,7 +121,7 @@ def expiry(seconds: object, now: datetime) -> datetime | None:
     """Return when a hold of so many seconds expires; None for never.
 
     Raises:
-        InvalidInput: If it is no positive number of seconds up to 366 days.
+        InvalidInput: If it is not a positive number of seconds up to 366 days.
     """
     if seconds is None:
         return None

@@ -1,14 +1,14 @@
 """Pure rules of streaks, for daily habits: bitmaps, runs and milestones.
 
-A bitmap has one byte a day, and two readings. What is *done* makes the streak that people see. What
-is *earned* was done in time and not taken back before its day was sealed; it makes the milestones
-that are paid for, so that correcting an old day, forwards or backwards, moves no coins.
+A bitmap has one byte per day, which tells two things. The *done* days make the streak that people
+see. The *earned* days were done in time and not undone before they were sealed; they make the
+milestones that are paid for, so that correcting an old day, either way, moves no coins.
 
-| byte | done | earned | how a day comes to it |
+| byte | done | earned | meaning |
 |---|---|---|---|
 | ``1`` | yes | yes | checked in for in time |
-| ``h`` | yes | no | known too late, or taken over from elsewhere |
-| ``v`` | no | yes | taken back after it was sealed |
+| ``h`` | yes | no | recorded too late, or imported |
+| ``v`` | no | yes | undone after it was sealed |
 | ``x`` | no | no | missed |
 
 The bitmap makes the common questions cheap: the current run is what follows the last miss, found by
@@ -146,7 +146,7 @@ def earned_days(
 ) -> set[date]:
     """Return the days of a habit that are earned.
 
-    A day is earned by a check-in of full credit that was not taken back before the day was sealed.
+    A day is earned by a check-in of full credit that was not undone before the day was sealed.
 
     Args:
         live: The check-ins that are not voided.
@@ -178,7 +178,7 @@ def is_earned(snapshot: Snapshot, day: date) -> bool:
 
 
 def current_run(snapshot: Snapshot, today: date) -> Streak:
-    """Return the run that is alive on a day: it ends on that day or the day before.
+    """Return the current run on a day: it ends on that day or the day before.
 
     Today stays open until it ends, so it never breaks a run.
     """

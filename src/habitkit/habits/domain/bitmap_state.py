@@ -1,6 +1,6 @@
 """Pure rules of simple habits: daily, done or not, with no facts but check-ins.
 
-What is said here equals what ``evaluate`` says of the same facts, and takes a fraction of the time.
+The results equal those of ``evaluate`` on the same facts, in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def is_simple(habit: Habit) -> bool:
 
 
 def state(habit: Habit, snapshot: Snapshot, now: datetime) -> HabitState:
-    """Return how a simple habit stands.
+    """Return the state of a simple habit.
 
     Args:
         habit: The habit.
@@ -114,7 +114,7 @@ def sweep_at(habit: Habit, snapshot: Snapshot, now: datetime) -> datetime | None
 
 
 def final_at(day: date, tz: ZoneInfo, day_start: time) -> datetime:
-    """Return from when on a missed day can no longer be mended."""
+    """Return from when on a missed day can no longer be repaired."""
     return day_boundary(day + _DAY, tz, day_start) + _TOO_LATE
 
 
@@ -136,7 +136,7 @@ def last_day(snapshot: Snapshot) -> date | None:
 
 
 def _ahead(snapshot: Snapshot, today: date) -> Streak:
-    """Return the run that is alive where a clock that is ahead has done a day to come already.
+    """Return the current run if a clock that is ahead has already done a future day.
 
     Today and the days between are open, so they do not end it.
     """

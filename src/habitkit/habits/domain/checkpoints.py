@@ -1,9 +1,9 @@
 """Pure rules of checkpoints: from which days on evaluation may begin, and which of them are kept.
 
-A slot depends on nothing that is dated after it. So what the slots before a day have come to holds
-until a fact of an earlier day comes or goes; and once these slots are final, time changes it no
-more. A habit keeps a few checkpoints, the farther apart the older they are: whatever comes late is
-evaluated from a day at most twice as old.
+Theory of operation. A slot does not depend on later facts. So the totals of the slots before a day
+stay valid until a fact of an earlier day is added or undone; and once these slots are final, time
+does not change them either. A habit keeps a few checkpoints, farther apart the older they are: a
+fact that arrives late is evaluated from a day at most twice as old.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def first_day_of(habit: Habit, facts: Iterable[Fact], others: Iterable[Fact]) ->
     Args:
         habit: The habit.
         facts: The facts that come or go.
-        others: All facts that are no check-ins: what the ``facts`` take back or end is among them.
+        others: All facts other than check-ins, including those that the ``facts`` undo or end.
     """
     by_id = {fact.id: fact for fact in others}
     return min((_first_day(habit, fact, by_id) for fact in facts), default=date.max)

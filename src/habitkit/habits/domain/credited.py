@@ -1,8 +1,8 @@
-"""Pure rules of a history that is read twice: what was done in it, and what was earned.
+"""Pure rules of the two evaluations of a history: what was done in it, and what was earned.
 
-What was done follows from all that counts now. What was earned follows from what was received in
-time, and of what is final from what counted when it became final: neither an edit nor a void moves
-it afterwards.
+What was done follows from all facts that count now. What was earned follows from the facts that
+were received in time, and for a final slot from those that counted when it became final: neither an
+edit nor a void changes it afterwards.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ __all__ = ["DoneAndEarned", "read_both"]
 
 
 class DoneAndEarned(NamedTuple):
-    """Both readings of a history.
+    """Both evaluations of a history: what was done, and what was earned.
 
     Attributes:
-        history: What all facts say.
-        done: What its slots come to.
-        earned_history: What those facts say by which coins are earned; often the same.
-        earned: What its slots come to.
+        history: The history of all facts.
+        done: The folded slots of that history.
+        earned_history: The history of those facts that earn coins; often the same.
+        earned: The folded slots of that one.
         checkpoints: From where both may be read.
     """
 
@@ -103,10 +103,10 @@ def read_both(
 def _earned_for_good(
     history: History, slots: Sequence[Slot], voided: Iterable[VoidedCheckIn]
 ) -> tuple[list[CheckIn], set[UUID]]:
-    """Return the check-ins that were taken back when their slot was final, and what replaced them.
+    """Return the check-ins that were undone when their slot was final, and their replacements.
 
-    Only those received in time are returned that were not replacements of that kind themselves: an
-    edit of what is final changes what is done, and nothing of what is earned.
+    Only those received in time are returned that were not such replacements themselves: an edit of
+    a final slot changes what is done, but not what is earned.
     """
     live = {fact.id for fact in history.facts if isinstance(fact, CheckIn)}
     taken_back = [it for it in voided if it.check_in.id not in live]
@@ -124,7 +124,7 @@ def _earned_for_good(
 
 
 class _Deadlines:
-    """In which slots days were while check-ins stood that have been taken back since."""
+    """The slots of days as they were before check-ins on them were undone."""
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ def zone(name: str) -> ZoneInfo:
     """Return the zone of an IANA name.
 
     Raises:
-        InvalidZone: If the tz database does not know it.
+        InvalidZone: If it is not in the tz database.
     """
     try:
         return _zone(name)

@@ -1,4 +1,4 @@
-"""Pure rules of derived events: what is true of a habit's history, and what has changed in it."""
+"""Pure rules of derived events: which events the facts determine, and which ones changed."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ _Emitted = HabitCompleted | StreakReached | StreakBroken
 
 
 class Derived(NamedTuple):
-    """What facts come to, from a checkpoint on.
+    """What is derived from facts, from a checkpoint on.
 
     Attributes:
         events: The derived events by key.
-        sealed: The keys of places that are final: nothing more is paid for them or taken back.
-        earned: The keys of slots that are earned, done or, taken back too late, done no longer.
-        state: How the habit stands.
+        sealed: The keys that are final: nothing more is paid for them or taken back.
+        earned: The keys of slots that are earned: done, or undone after they were sealed.
+        state: The state of the habit.
         slots: Its slots.
         sweep_at: When the passing of time may next change an event; in a quarter of a year at the
             latest, so that evaluation never begins far back; None if the habit is archived.
@@ -67,7 +67,7 @@ def derive(
     keep: Callable[[Sequence[date]], Iterable[date]] = thinned,
     strength: Strength | None = None,
 ) -> Derived:
-    """Return what the facts of a habit come to at an instant.
+    """Return what is derived from the facts of a habit at an instant.
 
     A slot is done by all that counts; it is *earned* if what was received in time is enough. Earned
     slots make the milestones.
@@ -76,9 +76,8 @@ def derive(
         habit: The habit.
         facts: All facts about it and its owner, in any order.
         now: The instant, in UTC.
-        voided: Check-ins that were taken back: what was taken
-            back when its slot was final has earned what it earned. Those that are among the facts
-            were not taken back yet.
+        voided: Check-ins that were undone: one that was undone when its slot was final keeps what
+            it earned. Those that are among the facts were not undone yet.
         checkpoints: Those that hold, oldest first; evaluation begins at the last of them, and of
             earlier days no check-ins are needed.
         keep: Chooses, of the days that could have a checkpoint, those that get one.
@@ -128,23 +127,23 @@ def derive(
 
 
 def difference(emitted: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
-    """Return the events of a change, what is taken back first.
+    """Return the events of a change, the retractions first.
 
-    What was final when the facts changed stays paid as it is: a slot that comes to be done then
-    earns nothing, and one that no longer is keeps what it earned. What time alone has brought is
-    emitted as it would have been in time.
+    A slot that was final when the facts changed stays paid as it is: one that becomes done then
+    earns nothing, and one that is no longer done keeps what it earned. Events that became due with
+    time are emitted as they would have been in time.
 
     Args:
-        emitted: What was true when somebody looked last.
-        before: What was true of the same facts when they changed.
-        after: What is true.
+        emitted: The events that were emitted last.
+        before: The events of the old facts at the time of the change.
+        after: The events of the new facts.
         now: When the facts changed, in UTC.
     """
     return [*_taken_back(emitted, before, after, now), *_come_about(emitted, before, after)]
 
 
 def _taken_back(emitted: Derived, before: Derived, after: Derived, now: datetime) -> list[Event]:
-    """Return what takes back the events that are true no longer."""
+    """Return the retractions of events that are no longer true."""
     news: list[Event] = []
     for key, event in {**emitted.events, **before.events}.items():
         kept = key in before.sealed and not isinstance(event, StreakBroken)
@@ -157,7 +156,7 @@ def _taken_back(emitted: Derived, before: Derived, after: Derived, now: datetime
 
 
 def _come_about(emitted: Derived, before: Derived, after: Derived) -> list[Event]:
-    """Return the events that have become true, or are true in another way."""
+    """Return the events that are new or have changed."""
     news: list[Event] = []
     for key, event in after.events.items():
         earlier = emitted.events.get(key)
@@ -197,7 +196,7 @@ def _as_history(event: HabitCompleted) -> HabitCompleted:
 
 
 def _content(event: _Emitted) -> tuple[object, ...]:
-    """Return what of an event matters beyond its key."""
+    """Return the fields of an event that are compared, beyond its key."""
     if isinstance(event, HabitCompleted):
         return event.credit, event.received_at
     if isinstance(event, StreakReached):

@@ -1,4 +1,4 @@
-"""How a habit stands, from its facts alone: the pure function behind all that the kit says."""
+"""Pure evaluation: the state of a habit, its slots and their explanations, from its facts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _TEN_YEARS = timedelta(days=3653)
 def evaluate(
     habit: Habit, facts: Iterable[Fact], *, now: datetime, strength: Strength | None = None
 ) -> HabitState:
-    """Return how a habit stands; the same facts in any order give the same result.
+    """Return the state of a habit; the same facts in any order give the same result.
 
     Args:
         habit: The habit, as it was created.
@@ -86,12 +86,12 @@ def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
 
 @frozen
 class Explanation:
-    """Why a day stands as it does.
+    """The explanation of a day's status.
 
     Attributes:
         day: The day.
-        status: How its slot stands; EXEMPT if it lies in none.
-        why: The rule that made it so.
+        status: The status of its slot; EXEMPT if it lies in no slot.
+        why: The rule that decided it.
         slot: The slot, or None.
         schedule: The schedule by which it is evaluated.
         goal: The goal by which it is evaluated.
@@ -108,10 +108,10 @@ class Explanation:
 
 
 def explanation(history: History, day: date) -> Explanation:
-    """Say why a day stands as it does.
+    """Explain the status of a day.
 
     Args:
-        history: What the facts say.
+        history: The habit's history.
         day: The habit day.
     """
     holding = [slot for slot in fold_history(history).slots if slot.first <= day <= slot.last]
@@ -140,7 +140,7 @@ def explanation(history: History, day: date) -> Explanation:
 
 
 def _reaches(fact: Fact, first: date, last: date) -> bool:
-    """Return whether a fact that is no check-in concerns some days."""
+    """Return whether a fact other than a check-in concerns some days."""
     if isinstance(fact, Pause):
         return fact.start <= last and first <= (fact.end or date.max)
     if isinstance(fact, FreezeGranted):
@@ -154,10 +154,10 @@ def _reaches(fact: Fact, first: date, last: date) -> bool:
 
 
 def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
-    """Return what a habit's slots come to in order.
+    """Fold a habit's slots in order.
 
     Args:
-        history: What the facts say.
+        history: The habit's history.
         marked: The days whose totals before them are wanted.
     """
     before = Totals() if history.since is None else history.since.done
@@ -167,12 +167,12 @@ def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
 def fold_since(
     history: History, slots: Sequence[Slot], before: Totals, marked: Collection[date] = ()
 ) -> Folded:
-    """Return what some slots come to in order.
+    """Fold some slots in order.
 
     Args:
-        history: What the facts say.
+        history: The habit's history.
         slots: The slots before freezes.
-        before: What had come before them.
+        before: The totals of the slots before them.
         marked: The days whose totals before them are wanted.
     """
     freezes = Freezes(history.grants, history.habit.freezes, before.earned, before.used)
@@ -187,7 +187,7 @@ def strength_before(history: History) -> float:
 
 
 def habit_state(history: History, folded: Folded, strength: Strength | None = None) -> HabitState:
-    """Return how a habit stands, whose slots are folded; by a strength of ``smoothed`` if None."""
+    """Return the state of a habit from its folded slots; ``strength`` is ``smoothed`` if None."""
     ahead = next_slot(history, folded.slots)
     return state_before(history, folded, ahead, strength or smoothed)
 
@@ -195,7 +195,7 @@ def habit_state(history: History, folded: Folded, strength: Strength | None = No
 def state_before(
     history: History, folded: Folded, ahead: Ahead | None, strength: Strength
 ) -> HabitState:
-    """Return how a habit stands before the slot that has to be done next."""
+    """Return the state of a habit before the slot that has to be done next."""
     streak = folded.streak
     repair_until = None
     if folded.runs and not streak.slots:

@@ -46,7 +46,7 @@ class CheckIn:
         note: What the owner wrote, or None.
         credit: ``full`` if received in time, else ``history``: a streak, but no coins.
         source: Where it came from: ``app`` or the importer's name.
-        received_at: When the kit learned of it, in UTC.
+        received_at: When the kit received it, in UTC.
         amount: How much, in the unit of the habit's goal.
     """
 
@@ -70,14 +70,14 @@ class CheckIn:
 
 @frozen
 class Void:
-    """The fact that another fact is taken back.
+    """The fact that another fact is undone.
 
     Attributes:
         id: Its identity.
         habit_id: The habit; None for a fact of the owner.
         owner: Whose habit.
         fact_id: The fact that no longer counts.
-        received_at: When the kit learned of it, in UTC.
+        received_at: When the kit received it, in UTC.
     """
 
     id: UUID
@@ -88,7 +88,7 @@ class Void:
 
 
 class CheckInVoid(Void):
-    """The fact that a check-in is taken back.
+    """The fact that a check-in is undone.
 
     Attributes:
         id: Its identity.
@@ -103,7 +103,7 @@ class CheckInVoid(Void):
 
 @frozen
 class _OfADay:
-    """What is said of one day of a habit: the fields of four facts."""
+    """The fields that four kinds of facts about one day of a habit share."""
 
     id: UUID
     habit_id: UUID
@@ -113,13 +113,13 @@ class _OfADay:
 
 
 class Skip(_OfADay):
-    """The fact that a day does not matter: it is neither done nor missed.
+    """The fact that a day was skipped: it counts as neither done nor missed.
 
     Attributes:
         id: Its identity.
         habit_id: The habit.
         owner: Whose habit.
-        at: When it was said, in UTC.
+        at: When it was recorded, in UTC.
         day: The habit day.
     """
 
@@ -128,15 +128,15 @@ class Skip(_OfADay):
 
 @frozen
 class Pause:
-    """The fact that some days do not matter: a vacation, an illness.
+    """The fact that a habit or an owner paused for some days: a vacation, an illness.
 
     Attributes:
         id: Its identity.
         habit_id: The habit, or None for all habits of the owner.
         owner: Whose.
-        at: When it was said, in UTC.
+        at: When it was recorded, in UTC.
         start: The first day.
-        end: The last day; None until it is said.
+        end: The last day; None while the end is open.
     """
 
     id: UUID
@@ -161,7 +161,7 @@ class FreezeGranted:
         id: Its identity.
         habit_id: The habit.
         owner: Whose habit.
-        at: When it was said, in UTC.
+        at: When it was recorded, in UTC.
         effective_day: The first day whose slot it may save.
         count: How many.
         expires_day: The last day whose slot it may save, or None.
@@ -182,13 +182,13 @@ class FreezeGranted:
 
 
 class StreakRepaired(_OfADay):
-    """The fact that a missed slot was mended: it no longer breaks the streak.
+    """The fact that a missed slot was repaired: it no longer breaks the streak.
 
     Attributes:
         id: Its identity.
         habit_id: The habit.
         owner: Whose habit.
-        at: When it was said, in UTC.
+        at: When it was recorded, in UTC.
         day: A day of the slot.
     """
 
@@ -203,7 +203,7 @@ class ScheduleChanged:
         id: Its identity.
         habit_id: The habit.
         owner: Whose habit.
-        at: When it was said, in UTC.
+        at: When it was recorded, in UTC.
         effective_day: The day from which slots that begin are evaluated by them.
         schedule: The schedule.
         goal: The goal.
@@ -229,7 +229,7 @@ class Archived(_OfADay):
         id: Its identity.
         habit_id: The habit.
         owner: Whose habit.
-        at: When it was said, in UTC.
+        at: When it was recorded, in UTC.
         day: The habit day of that instant.
     """
 
@@ -237,13 +237,13 @@ class Archived(_OfADay):
 
 
 class Restored(_OfADay):
-    """The fact that a habit was taken up again: from its day on it is due as before.
+    """The fact that a habit was restored: from its day on it is due as before.
 
     Attributes:
         id: Its identity.
         habit_id: The habit.
         owner: Whose habit.
-        at: When it was said, in UTC.
+        at: When it was recorded, in UTC.
         day: The habit day of that instant.
     """
 
@@ -278,7 +278,7 @@ OtherFact = (
     | Restored
     | ZoneChanged
 )
-"""A fact that is no check-in."""
+"""A fact other than a check-in."""
 
 Fact = CheckIn | OtherFact
 """Any fact from which the state of a habit is computed."""

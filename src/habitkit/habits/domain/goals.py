@@ -1,4 +1,4 @@
-"""What it takes to have done a habit: goals, made by their constructors and checked then."""
+"""Goals: what it takes to have done a habit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _LARGEST = float_info.max
 
 @frozen
 class Goal:
-    """What the amounts recorded in a slot must come to.
+    """A goal: what the amounts recorded in a slot must add up to.
 
     The constructors ``done``, ``at_least``, ``at_most``, ``between`` and ``avoid`` make one.
 
     Attributes:
         kind: Which constructor made it.
-        low: The least amount that will do; None where there is none.
-        high: The largest amount that will do; None where there is none.
+        low: The least amount that meets the goal, or None.
+        high: The largest amount that meets the goal, or None.
         unit: What is counted, for people to read: ``km``, ``pages``.
         fold: How several amounts become one: ``sum``, ``max``, or ``last``, the one of the greatest
             ``(at, id)``.
@@ -47,17 +47,18 @@ class Goal:
     unrecorded: Unrecorded = "missed"
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no constructor makes."""
+        """Refuse values that no constructor makes."""
         if self.kind not in _KINDS:
             raise InvalidHabit("goal", given=self.kind, expected=f"one of {', '.join(_KINDS)}")
         bounds = {"at_least": (True, False), "at_most": (False, True), "between": (True, True)}
         needed = bounds.get(self.kind, (False, False))
         if (_bound("low", self.low), _bound("high", self.high)) != needed:
             both = f"low {self.low}, high {self.high}"
-            raise InvalidHabit("goal", given=both, expected=f"the bounds of {self.kind}")
+            expected = f"{_bounds_of(needed)} for the kind {self.kind!r}"
+            raise InvalidHabit("goal", given=both, expected=expected)
         if self.low is not None and self.high is not None and self.low > self.high:
             both = f"{self.low} to {self.high}"
-            raise InvalidHabit("between", given=both, expected="the smaller amount first")
+            raise InvalidHabit("between", given=both, expected="low not above high")
         if self.kind == "at_least" and not self.low:
             raise InvalidHabit("at_least", given=self.low, expected="an amount above 0")
         _text("unit", self.unit)
@@ -88,7 +89,7 @@ class Goal:
         """At most an amount, decided when the slot ends.
 
         Args:
-            amount: The largest amount that will do.
+            amount: The largest amount that meets the goal.
             unit: What is counted.
             fold: How several amounts become one.
             unrecorded: What a slot with no record is: ``missed``, ``done`` or ``exempt``.
@@ -120,14 +121,16 @@ class Goal:
         """
         reached = self.kind in {"done", "at_least"}
         if schedule.kind == "rolling" and not reached:
-            raise InvalidHabit("goal", given=self.kind, expected="done or at_least with rolling()")
+            expected = "'done' or 'at_least' for a rolling schedule"
+            raise InvalidHabit("goal", given=self.kind, expected=expected)
         if schedule.after_done and (not reached or self.turns):
             expected = (
-                "done, or at_least folding by sum or max, where the last day it was done counts"
+                "'done', or 'at_least' with fold 'sum' or 'max', for a schedule anchored at the "
+                "last done day"
             )
             raise InvalidHabit("goal", given=f"{self.kind} by {self.fold}", expected=expected)
         if schedule.kind == "quota" and schedule.n > 1 and self.kind in {"avoid", "at_most"}:
-            expected = "a quota of 1 for a goal that is met by doing little"
+            expected = f"a quota of 1 for the goal {self.kind!r}"
             raise InvalidHabit("n", given=schedule.n, expected=expected)
 
     @property
@@ -138,8 +141,16 @@ class Goal:
 
 def _text(what: str, value: object) -> None:
     if not isinstance(value, str) or len(value) > _LONGEST_UNIT or not storable(value):
-        expected = f"a text of at most {_LONGEST_UNIT} characters, valid UTF-8 without NUL"
+        expected = f"a string of at most {_LONGEST_UNIT} characters, valid UTF-8 without NUL"
         raise InvalidHabit(what, given=value, expected=expected)
+
+
+def _bounds_of(needed: tuple[bool, bool]) -> str:
+    """Describe which of ``low`` and ``high`` a kind of goal takes."""
+    return " and ".join(
+        f"{bound} {'an amount' if taken else 'None'}"
+        for bound, taken in zip(("low", "high"), needed, strict=True)
+    )
 
 
 def _bound(what: str, value: object) -> bool:
@@ -154,7 +165,7 @@ def number(what: str, value: object) -> float:
     """Return an amount.
 
     Raises:
-        InvalidHabit: If it is no finite number of at least 0; a bool is not one.
+        InvalidHabit: If it is not a finite number of at least 0; a bool is not one.
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
         return value

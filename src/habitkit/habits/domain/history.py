@@ -1,4 +1,4 @@
-"""Pure reading of a habit's facts: what was in force, what was recorded, which days are free."""
+"""A habit's facts, sorted: schedules in force, recorded amounts, exempt days."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and 
 
 
 class Version(NamedTuple):
-    """What is in force from one day until another.
+    """The schedule and goal in force from one day until another.
 
     Attributes:
         schedule: When the habit is due.
@@ -60,7 +60,7 @@ class Version(NamedTuple):
 
 
 class History:
-    """What the facts say about one habit until now."""
+    """The facts about one habit until now, sorted for evaluation."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class History:
         return [record for record in of_day if self._is_in(record, window)]
 
     def exempt_reason(self, day: date, schedule: Schedule) -> ExemptReason | None:
-        """Return why a day does not matter, or None."""
+        """Return why a day is exempt, or None."""
         if day in self._skips:
             return "skipped"
         for start, end in self._pauses:
@@ -151,7 +151,7 @@ class History:
         return None if in_season(schedule, day) else "out of season"
 
     def paused_until(self, last: date) -> date:
-        """Return from which day on the habit is paused beyond a day; the end of time if never."""
+        """Return from which day on the habit is paused after a day; the end of time if never."""
         return min((start for start, end in self._pauses if end >= last), default=date.max)
 
     def is_repaired(self, first: date, last: date) -> bool:

@@ -23,14 +23,14 @@ from habitkit.habits.errors import InvalidHabit
 __all__ = ["Frequency", "Mark", "Run", "Target", "entries", "scores", "streaks"]
 
 _DAY = timedelta(days=1)
-_FIRST_YEAR, _LAST_YEAR = 1000, 9000  # room for the longest span on either side
+_FIRST_YEAR, _LAST_YEAR = 1000, 9000  # space for the longest span on either side
 _MOST_DAYS = 3650
 _LARGEST = 2**31 - 1
 _THOUSANDTHS = 1000
 
 
 class Mark(IntEnum):
-    """What Loop notes for a day; where it notes amounts, only ``UNKNOWN`` and ``SKIP``."""
+    """The mark of a day in Loop; for amounts only ``UNKNOWN`` and ``SKIP``."""
 
     UNKNOWN = -1
     """Nothing is known about the day."""
@@ -63,7 +63,7 @@ class Frequency:
     den: int = 1
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no frequency, and keep every daily one in one form."""
+        """Refuse an invalid frequency, and keep every daily one in one form."""
         _whole("den", self.den, _MOST_DAYS)
         _whole("num", self.num, _LARGEST)
         if self.num == self.den:
@@ -78,21 +78,21 @@ class Frequency:
 
 @frozen
 class Target:
-    """What the amounts of a numerical habit are to come to: ``Target(2.5)``.
+    """The target of the amounts of a numerical habit: ``Target(2.5)``.
 
     Attributes:
         amount: In the habit's own unit, not in thousandths; 0 or more.
         kind: Whether it is to be reached (``at_least``) or not to be exceeded (``at_most``).
 
     Raises:
-        InvalidHabit: If the amount is not a finite number of at least 0, or the kind none of these.
+        InvalidHabit: If the amount is not a finite number of at least 0, or the kind is another.
     """
 
     amount: float
     kind: Literal["at_least", "at_most"] = "at_least"
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no target."""
+        """Refuse an invalid target."""
         number("amount", self.amount)
         if self.kind not in ("at_least", "at_most"):
             raise InvalidHabit("kind", given=self.kind, expected="'at_least' or 'at_most'")
@@ -138,13 +138,13 @@ def entries(
         end: The last day to return.
         start: The first day to return; by default the first that is known, filled in or not; with
             a target, the first of ``marks``. ``end`` if that is not before it.
-        target: What amounts are to come to; None for a habit that is ticked.
+        target: The target of the amounts; None for a habit that is ticked.
 
     Returns:
         The value of every day from ``start`` to ``end``, in order.
 
     Raises:
-        InvalidHabit: If a value is none of these, a day is no date of the years 1000 to 9000, or
+        InvalidHabit: If a value is not one of these, a day is no date of the years 1000 to 9000, or
             ``start`` is after ``end``.
     """
     _check(marks, frequency=frequency, start=start, end=end, target=target)
@@ -168,7 +168,7 @@ def scores(
     start: date | None = None,
     target: Target | None = None,
 ) -> dict[date, float]:
-    """Return how firm the habit was on each day.
+    """Return the habit's score on each day.
 
     Each day's score is ``s * m + v * (1 - m)`` with the score ``s`` of the day before, ``m = 0.5 **
     (sqrt(frequency.per_day) / 13)``, and the part ``v`` of what was asked for that the last days
@@ -183,7 +183,7 @@ def scores(
         end: The last day; the scores before it do not depend on it.
         start: The day with which scores begin, at 0, or at 1 under a ceiling: what was noted
             earlier does not count. By default as for `entries`, which is Loop's choice, too.
-        target: What amounts are to come to in ``den`` days; None for a habit that is ticked.
+        target: The target of the amounts in ``den`` days; None for a habit that is ticked.
 
     Returns:
         The score of every day from ``start`` to ``end``, from 0 to 1, in order.
@@ -230,7 +230,7 @@ def streaks(
         end: The last day that is read. Loop reads 30 days after today, too, so that days
             filled in ahead belong to a streak.
         start: The first day that is read; by default as for `entries`.
-        target: What each day's amount is to come to; None for a habit that is ticked.
+        target: The target of each day's amount; None for a habit that is ticked.
 
     Returns:
         The streaks in order.
@@ -249,7 +249,7 @@ def streaks(
 
 
 def _part(total: int, target: Target) -> float:
-    """Return which part of a target some thousandths come to."""
+    """Return which part of a target an amount in thousandths reaches."""
     amount, asked = total / _THOUSANDTHS, target.amount
     if target.kind == "at_least":
         return min(1.0, amount / asked) if asked else 1.0
@@ -282,7 +282,7 @@ def _check(marks: object, *, frequency: object, start: object, end: object, targ
             raise InvalidHabit("marks", given=value, expected=f"ints from -1 to {int(most)}")
     last = _date("end", end)
     if start is not None and _date("start", start) > last:
-        raise InvalidHabit("start", given=start, expected=f"no day after the end, {last}")
+        raise InvalidHabit("start", given=start, expected=f"a day not after the end, {last}")
 
 
 def _whole(what: str, value: object, most: int) -> None:
@@ -294,6 +294,6 @@ def _date(what: str, value: object) -> date:
     if isinstance(value, datetime) or not isinstance(value, date):
         raise InvalidHabit(what, given=value, expected="a date")
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        expected = f"a date of the years {_FIRST_YEAR} to {_LAST_YEAR}"
+        expected = f"a date in the years {_FIRST_YEAR} to {_LAST_YEAR}"
         raise InvalidHabit(what, given=value, expected=expected)
     return value

@@ -35,7 +35,7 @@ _MOST_FREEZES = 1000
 
 def _naive_time(_: object, __: object, value: object) -> None:
     if not isinstance(value, time) or value.tzinfo is not None:
-        raise InvalidHabit("day_start", given=value, expected="a time without a zone")
+        raise InvalidHabit("day_start", given=value, expected="a time without a time zone")
 
 
 def _a_weekday(_: object, __: object, value: object) -> None:
@@ -57,7 +57,7 @@ def _small_number(_: object, attribute: Attribute[int], value: object) -> None:
 
 @frozen
 class DayClock:
-    """When a habit's day begins, and where.
+    """When a habit's day begins, and in which time zone.
 
     Attributes:
         tz: The IANA name of the zone, for example ``"Europe/Vienna"``; None means where the owner
@@ -118,17 +118,17 @@ class Habit:
 
 @frozen
 class CheckedIn:
-    """What a check-in did.
+    """The result of a check-in.
 
     Attributes:
         id: The new fact, for ``undo``.
         habit_id: The habit.
         day: The habit day it counts for.
         credit: ``full`` or ``history``.
-        streak: The streak that is alive now.
+        streak: The current streak.
         coins: The coins it earned, in the currency ``coin``.
         events: All that happened, causes before effects.
-        status: How the slot of that day stands; EXEMPT if the day is in none.
+        status: The status of the slot of that day; EXEMPT if the day is in no slot.
         slack: How many more days may pass undone before the next slot fails.
     """
 
@@ -183,7 +183,7 @@ class Refusal:
 
 @frozen
 class Changed:
-    """What a fact that is no check-in did.
+    """The result of adding a fact other than a check-in.
 
     Attributes:
         id: The fact, for ``undo``; of no fact if there was nothing to change.
@@ -200,13 +200,13 @@ class Changed:
 
 @frozen
 class Undone:
-    """What taking a fact back did.
+    """The result of undoing a fact.
 
     Attributes:
         id: The fact that no longer counts.
         habit_id: The habit; None for a fact of the owner.
         day: The habit day it had counted for; None for what concerns no single day.
-        streak: The streak that is alive now; an empty one for a fact of the owner.
+        streak: The current streak; an empty one for a fact of the owner.
         coins: The coins that moved: negative for those taken back.
         events: All that happened, causes before effects.
     """

@@ -90,7 +90,7 @@ class RollingCheckpoints:
     """
 
     def __init__(self, *read: tuple[History, Sequence[Slot]]) -> None:
-        """Take the readings of a history, each with its slots; all of them have to be settled."""
+        """Take the evaluations of a history, each with its slots; all slots must be final."""
         self._history = read[0][0]
         self._spans = [
             (begins, version, Spans(history.done.get(version, ()), schedule.n, schedule.span))
@@ -108,7 +108,7 @@ class RollingCheckpoints:
         self._latest = self._history.timeline.latest_label(self._history.now)
 
     def settled(self, days: Iterable[date]) -> list[date]:
-        """Return those of some days before which all is settled by now."""
+        """Return those of some days before which all is final by now."""
         most = self._settled_before(self._latest)
         return [day for day in days if day <= most and not self._is_too_early(day)]
 

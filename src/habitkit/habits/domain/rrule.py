@@ -1,4 +1,4 @@
-"""Pure rules of recurrence, as RFC 5545 has them; python-dateutil knows them.
+"""Pure rules of RFC 5545 recurrence rules, computed by python-dateutil.
 
 A rule of dateutil counts from its start each time it is asked. Here its days are counted once. One
 that never recurs it follows to the end of the calendar, which takes many seconds; here such a rule
@@ -32,14 +32,14 @@ def recurrence(rule: str, start: date) -> rrule:
     """Return a recurrence rule that counts from a day.
 
     Raises:
-        InvalidHabit: If it is no rule of RFC 5545, or one of less than a day.
+        InvalidHabit: If it is not an RFC 5545 rule, or has a period of less than a day.
         MissingExtra: If python-dateutil is not installed.
     """
     try:
         from dateutil import rrule  # noqa: PLC0415 - an extra
     except ImportError:
         raise MissingExtra("dateutil", "rrule") from None
-    expected = "a rule of RFC 5545 such as FREQ=MONTHLY;BYDAY=1MO, of days or longer"
+    expected = "an RFC 5545 rule with a period of days or longer, such as FREQ=MONTHLY;BYDAY=1MO"
     if "DTSTART" in rule.upper() or "\n" in rule:
         raise InvalidHabit("rule", given=rule, expected=f"{expected}, without DTSTART")
     try:

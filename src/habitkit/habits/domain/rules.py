@@ -1,4 +1,4 @@
-"""Pure rules of habits: what may be said of them, and what a check-in is worth."""
+"""Pure rules of habits: validation of arguments, and the credit of a check-in."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def title(value: object) -> str:
     """Return a valid title.
 
     Raises:
-        InvalidHabit: If it is no text, blank, or longer than 200 characters.
+        InvalidHabit: If it is not a string, is blank, or is longer than 200 characters.
     """
     if (
         isinstance(value, str)
@@ -70,7 +70,7 @@ def title(value: object) -> str:
     raise InvalidHabit(
         "title",
         given=value,
-        expected=f"1 to {_LONGEST_TITLE} characters, not all blank, valid UTF-8 without NUL",
+        expected=f"1 to {_LONGEST_TITLE} characters, not only whitespace, valid UTF-8 without NUL",
     )
 
 
@@ -78,7 +78,7 @@ def note(value: object) -> str | None:
     """Return a valid note or None.
 
     Raises:
-        InvalidHabit: If it is no text or longer than 2000 characters.
+        InvalidHabit: If it is not a string, or longer than 2000 characters.
     """
     if value is None or (
         isinstance(value, str) and len(value) <= _LONGEST_NOTE and storable(value)
@@ -95,7 +95,7 @@ def amount(value: object) -> float:
     """Return a valid amount.
 
     Raises:
-        InvalidHabit: If it is no finite number of at least 0; a bool is not one.
+        InvalidHabit: If it is not a finite number of at least 0; a bool is not one.
     """
     return number("amount", value)
 
@@ -107,7 +107,7 @@ def amount_for(goal: Goal, value: float) -> None:
         InvalidHabit: If it is 0 and the goal is ``done`` or ``avoid``.
     """
     if not value and goal.kind in {"done", "avoid"}:
-        expected = f"an amount above 0 for a goal of {goal.kind}"
+        expected = f"an amount above 0 for the goal {goal.kind!r}"
         raise InvalidHabit("amount", given=value, expected=expected)
 
 
@@ -115,14 +115,14 @@ def tags(value: object) -> tuple[str, ...]:
     """Return valid tags, each once.
 
     Raises:
-        InvalidHabit: If they are not up to 50 texts of 1 to 50 characters.
+        InvalidHabit: If they are not up to 50 strings of 1 to 50 characters.
     """
     if isinstance(value, (list, tuple, set, frozenset)) and len(value) <= _MOST_TAGS:
         unique = list(dict.fromkeys(value))
         if all(isinstance(tag, str) and _is_tag(tag) for tag in unique):
             return tuple(unique)
     expected = (
-        f"up to {_MOST_TAGS} texts of 1 to {_LONGEST_TAG} characters, not all blank, "
+        f"up to {_MOST_TAGS} strings of 1 to {_LONGEST_TAG} characters, not only whitespace, "
         "valid UTF-8 without NUL"
     )
     raise InvalidHabit("tags", given=value, expected=expected)
@@ -140,18 +140,19 @@ def possible(schedule: object, goal: object) -> None:
         MissingExtra: If the schedule needs python-dateutil and it is not installed.
     """
     if not isinstance(schedule, Schedule):
-        raise InvalidHabit("schedule", given=schedule, expected="a Schedule, as Schedule.daily()")
+        expected = "a Schedule such as Schedule.daily()"
+        raise InvalidHabit("schedule", given=schedule, expected=expected)
     if not isinstance(goal, Goal):
-        raise InvalidHabit("goal", given=goal, expected="a Goal, as Goal.done()")
+        raise InvalidHabit("goal", given=goal, expected="a Goal such as Goal.done()")
     goal.fit(schedule)
     if schedule.kind == "rrule":
         start = schedule.anchor or _SOME_DAY
         if "BYEASTER" in schedule.rule.upper():
-            expected = "a rule of RFC 5545, which knows no BYEASTER"
+            expected = "an RFC 5545 rule, which cannot contain BYEASTER"
             raise InvalidHabit("rule", given=schedule.rule, expected=expected)
         if next_day(schedule.rule, start, start) is None:
             raise InvalidHabit(
-                "rule", given=schedule.rule, expected=f"one that recurs after {start}"
+                "rule", given=schedule.rule, expected=f"a rule that recurs on or after {start}"
             )
 
 
@@ -159,7 +160,7 @@ def day(value: object, what: str) -> date:
     """Return a valid day.
 
     Raises:
-        InvalidHabit: If it is no date; a datetime is not one.
+        InvalidHabit: If it is not a date; a datetime is not one.
     """
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
@@ -170,7 +171,7 @@ def source(value: object) -> str:
     """Return a valid source of a history.
 
     Raises:
-        InvalidHabit: If it is no text, empty, or longer than 100 characters.
+        InvalidHabit: If it is not a string, is empty, or is longer than 100 characters.
     """
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_SOURCE and storable(value):
         return value
@@ -182,7 +183,7 @@ def source(value: object) -> str:
 
 
 def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time) -> Credit:
-    """Decide once, at receipt, what a check-in for a day is worth.
+    """Return the credit of a check-in for a day, decided once, when it is received.
 
     ``full`` until 48 h after the day's deadline, then ``history``: it counts for the streak and
     earns nothing.
@@ -195,7 +196,7 @@ def credit(day: date, today: date, now: datetime, tz: ZoneInfo, day_start: time)
         day_start: The wall time at which the day begins.
 
     Raises:
-        DayOutOfRange: If the day has not begun (15 minutes of clock skew are forgiven), or lies
+        DayOutOfRange: If the day has not begun (15 minutes of clock skew are accepted), or lies
             more than a hundred years back.
     """
     if day == today:
@@ -219,7 +220,7 @@ def credit_where(days: Timeline, day: date, today: date, now: datetime) -> Credi
         now: When the check-in was received.
 
     Raises:
-        DayOutOfRange: If the day has not begun (15 minutes of clock skew are forgiven), or lies
+        DayOutOfRange: If the day has not begun (15 minutes of clock skew are accepted), or lies
             more than a hundred years back.
     """
     earliest = today - timedelta(days=MAX_BACKDATE_DAYS)
@@ -232,11 +233,11 @@ def when_done(at: datetime, now: datetime) -> datetime:
     """Return an instant at which something may have been done.
 
     Raises:
-        InvalidInstant: If it is later than now (15 minutes of clock skew are forgiven) or more than
+        InvalidInstant: If it is later than now (15 minutes of clock skew are accepted) or more than
             a hundred years ago.
     """
     if not -timedelta(days=MAX_BACKDATE_DAYS + 1) <= at - now <= _CLOCK_SKEW:
-        expected = f"an instant not later than now, {now}, and of the last hundred years"
+        expected = f"an instant of the last hundred years and not later than now, {now}"
         raise InvalidInstant("at", given=at, expected=expected)
     return at
 

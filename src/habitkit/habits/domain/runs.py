@@ -91,15 +91,15 @@ class _Grant:
 
 
 class Folded(NamedTuple):
-    """What slots in order come to.
+    """The result of folding slots in order.
 
     Attributes:
         slots: The slots, those that a freeze saved as FROZEN.
         runs: The streaks that ended in them, in order, each with the slot that ended it.
-        streak: The streak that is alive.
+        streak: The current streak.
         freezes: What is unused.
-        before: What had come before these slots.
-        totals_before: What the slots before some days have come to.
+        before: The totals of the slots before these.
+        totals_before: The totals of the slots before some days.
     """
 
     slots: list[Slot]
@@ -128,8 +128,8 @@ def fold(
     Args:
         slots: The slots before freezes.
         freezes: What was granted and can be earned, less what was used before these slots.
-        horizon: The last day a streak may be said to reach to.
-        before: What had come before these slots.
+        horizon: The last day to which a streak may reach.
+        before: The totals of the slots before these.
         marked: The days whose totals before them are wanted; before each of them a slot ends.
     """
     saved: list[Slot] = []

@@ -1,4 +1,4 @@
-"""When a habit is due: schedules, made by their constructors and checked when they are made."""
+"""Schedules: when a habit is due."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LONGEST_RULE = 500
 
 @frozen
 class Schedule:
-    """When a habit is due: a sequence of slots, each a day or several.
+    """A schedule: a sequence of slots in which a habit is due, each of one day or several.
 
     The constructors ``daily``, ``weekdays``, ``every``, ``quota``, ``rolling`` and ``rrule`` make
     one. Each takes a ``window``, the wall times between which a check-in counts, and a ``season``,
@@ -70,11 +70,11 @@ class Schedule:
     season: tuple[tuple[int, int], tuple[int, int]] | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what no constructor makes."""
+        """Refuse values that no constructor makes."""
         _one_of("kind", self.kind, _KINDS)
         _one_of("month_end", self.month_end, ("clamp", "skip"))
         if self.kind == "weekdays" and not self.on:
-            raise InvalidHabit("weekdays", given=self.on, expected=f"some of {_WEEKDAYS}")
+            raise InvalidHabit("weekdays", given=self.on, expected=f"at least one of {_WEEKDAYS}")
         if self.kind == "quota":
             most = _DAYS_OF_PERIOD[_one_of("per", self.unit, _DAYS_OF_PERIOD)]
         else:
@@ -85,7 +85,9 @@ class Schedule:
         _whole("n", self.n, most)
         for number in (*self.on, *(() if self.week_start is None else (self.week_start,))):
             if type(number) is not int or not 0 <= number < len(_WEEKDAYS):
-                raise InvalidHabit("weekday", given=number, expected="Monday as 0, Sunday as 6")
+                raise InvalidHabit(
+                    "weekday", given=number, expected="an int from 0 (Monday) to 6 (Sunday)"
+                )
         if self.anchor is not None:
             _date("anchor", self.anchor)
         if self.kind == "rrule":
@@ -110,7 +112,7 @@ class Schedule:
         """On some days of the week: ``Schedule.weekdays("mon", "wed")``.
 
         Raises:
-            InvalidHabit: If no day is given, or a name is none of ``mon`` to ``sun``.
+            InvalidHabit: If no day is given, or a name is not one of ``mon`` to ``sun``.
         """
         on = sorted({weekday("weekdays", name) for name in names})
         return cls("weekdays", on=tuple(on), window=window, season=season)
@@ -140,7 +142,7 @@ class Schedule:
             season: On which days of the year it is due.
 
         Raises:
-            InvalidHabit: If an argument is none of these.
+            InvalidHabit: If an argument is not one of these.
         """
         after_done = anchor == "last_done"
         day = None if after_done or anchor is None else _date("anchor", anchor)
@@ -171,8 +173,8 @@ class Schedule:
         each meet the goal.
 
         Raises:
-            InvalidHabit: If ``n`` is not 1 to the days of the period, or another argument is none
-                of these.
+            InvalidHabit: If ``n`` is not 1 to the days of the period, or another argument is not
+                one of these.
         """
         start = None if week_start is None else weekday("week_start", week_start)
         return cls("quota", n, per, week_start=start, window=window, season=season)
@@ -189,7 +191,7 @@ class Schedule:
         """On ``n`` of any so many days in a row, as Loop Habit Tracker counts.
 
         Each day is a slot; done days close together make those between and after them done too. It
-        is the one schedule under which a later day changes how an earlier one stands.
+        is the only schedule under which a later day changes the status of an earlier one.
 
         Raises:
             InvalidHabit: If ``n`` is not 1 to ``days``, or ``days`` not 1 to 3650.
@@ -244,14 +246,14 @@ def weekday(what: str, name: object) -> int:
     """Return the number of a weekday, Monday as 0.
 
     Raises:
-        InvalidHabit: If it is none of mon, tue, wed, thu, fri, sat, sun.
+        InvalidHabit: If it is not one of mon, tue, wed, thu, fri, sat, sun.
     """
     return _WEEKDAYS.index(_one_of(what, name, _WEEKDAYS))
 
 
 def _rule(rule: object) -> None:
     if not isinstance(rule, str) or not 0 < len(rule) <= _LONGEST_RULE:
-        expected = f"a rule of RFC 5545 of at most {_LONGEST_RULE} characters"
+        expected = f"an RFC 5545 rule of at most {_LONGEST_RULE} characters"
         raise InvalidHabit("rule", given=rule, expected=expected)
     # The rule itself is read where its days are counted, which needs python-dateutil.
 
@@ -262,7 +264,7 @@ def _window(window: object) -> None:
     match window:
         case (time(tzinfo=None) as start, time(tzinfo=None) as end) if start != end:
             return
-    expected = "two different wall times without a zone, or None"
+    expected = "two different times without a time zone, or None"
     raise InvalidHabit("window", given=window, expected=expected)
 
 
@@ -274,7 +276,7 @@ def _season(season: object) -> None:
             *last
         ):
             return
-    expected = "the first and the last (month, day), or None"
+    expected = "the first and the last day, each as (month, day), or None"
     raise InvalidHabit("season", given=season, expected=expected)
 
 

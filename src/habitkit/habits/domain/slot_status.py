@@ -1,4 +1,4 @@
-"""Pure rules of slots: which there are, what was recorded in each, and how each stands."""
+"""Pure rules of slots: which slots there are, what was recorded in each, and their status."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DAY = timedelta(days=1)
 
 
 def slots(history: History) -> list[Slot]:
-    """Return all slots until the horizon as they stand before freezes."""
+    """Return all slots until the horizon, with their status before freezes."""
     occurrences = occurrences_of(history, history.start, history.horizon)
     return [evaluate_slot(history, version, span) for version, span in occurrences]
 
@@ -37,7 +37,7 @@ def occurrences_of(
     """Yield the slots' days in order, each with what is in force when it begins.
 
     Args:
-        history: What the facts say.
+        history: The habit's history.
         first: A day on which a slot may begin, the day after one has ended or of the whole history.
         last: The last day on which a slot may begin.
     """
@@ -63,10 +63,10 @@ def occurrences_of(
 def evaluate_slot(
     history: History, version: Version, span: Occurrence, *, open_still: bool = False
 ) -> Slot:
-    """Return how a slot stands before freezes.
+    """Return a slot with its status before freezes.
 
     Args:
-        history: What the facts say.
+        history: The habit's history.
         version: What was in force when it began.
         span: Its days.
         open_still: True to take its deadline as not having come.
@@ -125,11 +125,11 @@ def _automatic(history: History, version: Version, first: date) -> set[date]:
 
 
 class _Tally(NamedTuple):
-    """What was recorded in a slot.
+    """The records of a slot, folded.
 
     Attributes:
         completions: On how many days.
-        amount: What the records come to; None without any.
+        amount: The folded amount of the records; None without any.
         met: True if they meet the goal.
         over: True if they can never meet it again.
         progress: How far the goal is reached.
@@ -161,7 +161,7 @@ def _tally(history: History, version: Version, span: Occurrence, needed: int) ->
 def _verdict(
     goal: Goal, tally: _Tally, *, is_open: bool, excused: str | None
 ) -> tuple[Status, str]:
-    """Return how a slot stands, and by which rule."""
+    """Return the status of a slot, and the rule that decided it."""
     limits = goal.kind in {"avoid", "at_most"}
     status, why = _by_records(goal, tally, is_open=is_open, limits=limits)
     if excused is not None and (limits or status in {"OPEN", "MISSED"}):
@@ -170,7 +170,7 @@ def _verdict(
 
 
 def _by_records(goal: Goal, tally: _Tally, *, is_open: bool, limits: bool) -> tuple[Status, str]:
-    """Return how a slot stands that is not excused."""
+    """Return the status of a slot that is not excused, and the rule that decided it."""
     if limits and not tally.completions and not is_open:
         return _UNRECORDED[goal.unrecorded if goal.kind == "at_most" else "done"]
     if tally.over:
@@ -248,7 +248,7 @@ def _day_done(history: History, version: Version, span: Occurrence) -> date:
 
 
 def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
-    """Return what records come to; sums are exact, so their order does not matter."""
+    """Return the folded amount of records; sums are exact, so their order does not matter."""
     if len(records) == 1:
         return records[0].amount
     if goal.fold == "sum":
@@ -269,7 +269,7 @@ def _meets(goal: Goal, amount: float) -> bool:
 
 
 def _is_over(goal: Goal, amount: float) -> bool:
-    """Return whether a recorded amount is beyond recall."""
+    """Return whether a recorded amount makes the goal impossible to meet."""
     if goal.kind == "avoid":
         return True
     return goal.high is not None and amount > goal.high and goal.fold != "last"

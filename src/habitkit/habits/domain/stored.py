@@ -16,8 +16,8 @@ class StoredFact:
 
     Attributes:
         fact: The fact.
-        voided: True for a check-in that a ``CheckInVoid`` takes back. False for other facts: what
-            takes them back is a fact among them.
+        voided: True for a check-in that a ``CheckInVoid`` undoes. False for other facts, whose voids
+            are among ``HabitStore.facts``.
     """
 
     fact: Fact
@@ -26,7 +26,7 @@ class StoredFact:
 
 @frozen
 class VoidedCheckIn:
-    """A check-in that was taken back.
+    """A check-in that was undone.
 
     Attributes:
         check_in: The check-in.

@@ -49,17 +49,17 @@ class Streak:
 
 
 class Slot(NamedTuple):
-    """A day or several in which a habit is due, and how they stand.
+    """One or several days in which a habit is due, and their status.
 
     Attributes:
         first: Its first day.
         last: Its last day.
         deadline: When it ends, in UTC.
-        status: How it stands.
-        why: The rule that made it so, for example ``met``, ``paused`` or ``freeze``.
+        status: Its status.
+        why: The rule that decided it, for example ``met``, ``paused`` or ``freeze``.
         needed: On how many of its days it has to be done.
         completions: On how many days something was recorded.
-        amount: What its records come to, or None if there are none.
+        amount: The folded amount of its records, or None if there are none.
         progress: How far the goal was reached, from 0 to 1.
         freq: Completions a day that its schedule asks for.
         span_days: Days from one slot of its schedule to the next, on average.
@@ -80,19 +80,19 @@ class Slot(NamedTuple):
 
 @frozen
 class HabitState:
-    """How a habit stands at an instant.
+    """The state of a habit at an instant.
 
     Attributes:
         habit_id: The habit.
         today: The habit day of that instant.
-        status: How the slot that holds this day stands; EXEMPT if none does.
-        streak: The run that is alive.
+        status: The status of the slot that holds this day; EXEMPT if there is none.
+        streak: The current streak.
         best: The longest run ever, the latest of several.
         slack: How many more days may pass undone before the next slot fails.
         risk: What threatens the streak.
-        expires_at: The deadline of the next slot while a streak is alive, in UTC, or None.
-        repair_until: Until when the slot that ended the last streak may be mended, or None.
-        strength: How firm the habit is, from 0 to 1.
+        expires_at: The deadline of the next slot while there is a current streak, in UTC, or None.
+        repair_until: Until when the slot that ended the last streak can be repaired, or None.
+        strength: The strength of the habit, from 0 to 1.
         freezes: How many freezes could be used on a slot that ends today.
     """
 
@@ -115,10 +115,10 @@ class HabitState:
 
 
 class Totals(NamedTuple):
-    """What the slots before a day have come to, so that the later ones can be read without them.
+    """The totals of the slots before a day, so that later slots can be folded without them.
 
     Attributes:
-        run: The streak that is alive.
+        run: The current streak.
         best: The longest one that has ended, the latest of several.
         earned: How many freezes the streak has earned that are unused.
         used: How many freezes of which grant are used, by the grant's id.
@@ -131,13 +131,13 @@ class Totals(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """A day before which all slots are final, and what they have come to.
+    """A day before which all slots are final, and their totals.
 
     Attributes:
         day: The day; no slot goes over its beginning.
-        done: What the slots have come to by all that was recorded.
-        earned: What they have come to by what was received in time; None if that begins later.
-        strength: How firm the habit was, from 0 to 1.
+        done: The totals of the slots by all that was recorded.
+        earned: Their totals by what was received in time; None if that begins later.
+        strength: The strength of the habit after these slots, from 0 to 1.
         needs_from: From which day on check-ins are needed to go on; the day itself, but under a
             rolling schedule.
         holds_from: From which day on facts may change and leave all this as it is; the day itself
@@ -171,10 +171,10 @@ class Snapshot(NamedTuple):
         best: The length of the longest run.
         rev: The owner's revision that wrote it.
         recomputed_at: When the events of the habit were last derived from its facts; None while
-            the bitmap alone says how it stands.
+            the bitmap alone determines its state.
         sweep_at: When the sweep has to visit the habit, as time may have changed which events have
             to be emitted.
-        checkpoints: Where evaluation may begin, oldest first; none while the bitmap alone says.
+        checkpoints: Where evaluation may begin, oldest first; none while the bitmap suffices.
     """
 
     habit_id: UUID
@@ -190,7 +190,7 @@ class Snapshot(NamedTuple):
 
 @frozen
 class RebuildReport:
-    """What rebuilding snapshots from facts found.
+    """The result of rebuilding snapshots from facts.
 
     Attributes:
         habits: How many habits were rebuilt.

@@ -1,4 +1,4 @@
-"""How firm a habit is: the default, and what a function of one's own looks like."""
+"""The strength of a habit: the default function, and the type of a custom one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COUNTED = frozenset({"DONE", "MISSED"})
 
 
 def smoothed(previous: float, slot: Slot) -> float:
-    """Move the strength towards what a slot came to; slots that did not matter leave it.
+    """Move the strength towards the result of a slot; exempt slots do not change it.
 
     It is exponential smoothing as Loop Habit Tracker publishes it (``Score.compute``): each day the
     old strength weighs ``0.5 ** (sqrt(freq) / 13)``, with ``freq`` completions a day asked for; a
@@ -31,10 +31,10 @@ def smoothed(previous: float, slot: Slot) -> float:
 
 
 def name_of(strength: Strength) -> str:
-    """Return by which name a checkpoint records what computed its strength; none for the default.
+    """Return the name of a strength function, as checkpoints record it; empty for the default.
 
-    It is what its attribute ``name`` says, or else where it is defined; a ``partial`` differs from
-    others by what it was given.
+    It is the function's attribute ``name`` if it has one, or else its module and qualified name;
+    that of a ``partial`` includes its arguments.
     """
     if strength is smoothed:
         return ""
@@ -51,7 +51,7 @@ def moved(strength: Strength, level: float, slot: Slot) -> float:
     """Return the strength after one more slot; one that is still open leaves it and is not shown.
 
     Raises:
-        ConfigurationError: If the function returns no finite number.
+        ConfigurationError: If the function does not return a finite number.
     """
     if slot.status == "OPEN":
         return level
@@ -71,7 +71,7 @@ def strength_of(slots: Iterable[Slot], strength: Strength, start: float) -> floa
         start: The strength before the first.
 
     Raises:
-        ConfigurationError: If the function returns no finite number.
+        ConfigurationError: If the function does not return a finite number.
     """
     level = start
     for slot in slots:

@@ -1,9 +1,9 @@
-"""Pure rules of the owner's timeline: which day each instant bears, wherever the owner is.
+"""Pure rules of the owner's timeline: which habit day each instant belongs to, across time zones.
 
-Between two changes of zone the days follow each other as in any zone; at a change the label may go
-back (flying west) or leave days out (flying east). A day is asked for as a whole, over all of them:
-it begins with the first instant that bears its label or a later one, and ends after the last that
-bears its label or an earlier one. So days begin and end in their order whatever the owner does.
+Theory of operation. Between two changes of zone the days follow each other as in any zone. At a
+change the date may go back (flying west) or skip days (flying east). A day always spans all of its
+parts: it begins with the first instant that has its date or a later one, and ends after the last
+instant that has its date or an earlier one. So days begin and end in order wherever the owner goes.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Timeline:
-    """The zones an owner was in, one after the other, and the days that they make."""
+    """The zones an owner was in, in order, and the habit days that follow from them."""
 
     def __init__(self, clock: DayClock, changes: Iterable[ZoneChanged] = ()) -> None:
-        """Lay the stretches out.
+        """Compute the stretches of time in each zone.
 
         Args:
             clock: The habit's clock; one with a zone is pinned to it.
@@ -51,7 +51,7 @@ class Timeline:
         return habit_day(at, self.zone_at(at), self._day_start)
 
     def latest_label(self, now: datetime) -> date:
-        """Return the latest day that any instant until now has borne."""
+        """Return the latest habit day of any instant until now."""
         return max(
             habit_day(min(now, end - timedelta.resolution), tz, self._day_start)
             for start, end, tz in self._stretches
@@ -59,19 +59,19 @@ class Timeline:
         )
 
     def begins(self, day: date) -> datetime:
-        """Return the first instant that bears a day's label or a later one."""
+        """Return the first instant whose habit day is this one or a later one."""
         if len(self._stretches) == 1:
             return day_boundary(day, self._stretches[0][2], self._day_start)
         return min(max(at, start) for start, end, at in self._boundaries(day) if at < end)
 
     def ends(self, day: date) -> datetime:
-        """Return the instant after the last one that bears a day's label or an earlier one."""
+        """Return the instant after the last one whose habit day is this one or an earlier one."""
         if len(self._stretches) == 1:
             return day_boundary(day + _DAY, self._stretches[0][2], self._day_start)
         return max(min(at, end) for start, end, at in self._boundaries(day + _DAY) if at > start)
 
     def lived(self, day: date) -> timedelta:
-        """Return for how long a day's label was borne, all parts together."""
+        """Return how long a habit day lasted, all parts together."""
         if len(self._stretches) == 1:
             return self.ends(day) - self.begins(day)
         parts = zip(self._boundaries(day), self._boundaries(day + _DAY), strict=True)
@@ -81,7 +81,7 @@ class Timeline:
         return sum((span for span in occurrences_of if span > timedelta(0)), timedelta(0))
 
     def is_short(self, day: date) -> bool:
-        """Return whether a day was lived for less than it takes to be due."""
+        """Return whether travel made a day too short to be due."""
         lived = self.lived(day)
         return lived < self._min_day or not lived
 

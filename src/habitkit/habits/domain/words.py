@@ -1,4 +1,4 @@
-"""The words by which habits are found: what a text is split into, and what it takes to match."""
+"""Text search: how a text is split into words, and how they match a habit."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def text_of(title: str, tags: Iterable[str]) -> str:
 
 
 def matching(wanted: Sequence[str], habits: Iterable[Habit], notes: Iterable[Note]) -> list[Habit]:
-    """Return the habits in which all of some words are written, or begin a word.
+    """Return the habits in which all of some words occur or begin a word.
 
-    They must stand together in title and tags, or together in one note.
+    They must all be in title and tags, or all in one note.
 
     Args:
         wanted: What ``words`` has made of a text.
@@ -63,7 +63,7 @@ def _are_in(wanted: Sequence[str], text: str) -> bool:
 
 
 def _split(text: str) -> list[str]:
-    """Return the words of a text as they stand in it, whatever their length."""
+    """Return the words of a text in their order, whatever their length."""
     if text.isascii():  # the same by a shorter path
         return _ASCII.findall(text.lower())
     parted = normalize("NFC", text).translate(_PARTS)  # as NFKC makes marks of some signs
@@ -73,7 +73,7 @@ def _split(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _part(code: int) -> str:
-    """Return what a character is replaced by, so that words are what is between spaces."""
+    """Return the replacement of a character, after which spaces separate all words."""
     char, kind = chr(code), category(chr(code))
     if kind == "Cf" or _VARIATIONS.match(char):  # a soft hyphen, a joiner: nothing to be seen
         return ""

@@ -24,7 +24,7 @@ __all__ = [
 
 
 class Locked(NamedTuple):
-    """What taking an owner's lock returns.
+    """The result of taking an owner's lock.
 
     Attributes:
         rev: The owner's new revision; it grows by one at each lock.
@@ -36,7 +36,7 @@ class Locked(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """An event on its way into the store.
+    """An event to be written to the store.
 
     Attributes:
         rev: The owner's revision in which it happened.
@@ -119,7 +119,7 @@ class Message:
 
 @frozen
 class IdempotencyRecord:
-    """What was done under an idempotency key.
+    """An idempotency record: the request and result of a key.
 
     Attributes:
         owner: Whose key.
@@ -144,7 +144,7 @@ class Failure:
 
     Attributes:
         id: The item's identity.
-        error: Why, in words.
+        error: The error's class and message.
         attempts: How often it has failed so far, where that is counted.
     """
 
@@ -155,7 +155,7 @@ class Failure:
 
 @frozen
 class RelayReport:
-    """What one run of the relay did.
+    """The result of one run of the relay.
 
     Attributes:
         delivered: How many events every subscriber has accepted.
@@ -168,7 +168,7 @@ class RelayReport:
 
 @frozen
 class Swept:
-    """What one sweeper did.
+    """The result of one sweeper.
 
     Attributes:
         count: How many items it handled.
@@ -183,7 +183,7 @@ class Swept:
 
 @frozen
 class SweepReport:
-    """What one sweep did.
+    """The result of one sweep.
 
     Attributes:
         counts: How many items were handled, by name: ``messages``, ``old_keys``, ``habits``,

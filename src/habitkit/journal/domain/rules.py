@@ -1,4 +1,4 @@
-"""Rules of the journal: what a key's request is, how long things are kept and tried."""
+"""Rules of the journal: how requests are compared, retention, retries."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def expired(recorded_at: datetime, now: datetime) -> bool:
 
 
 def happened(at: datetime, now: datetime) -> datetime:
-    """Return an instant that is not later than now, 15 minutes of clock skew forgiven.
+    """Return an instant that is not later than now, with 15 minutes of clock skew accepted.
 
     Raises:
         InvalidInstant: If it is later.

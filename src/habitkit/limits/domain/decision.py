@@ -1,13 +1,13 @@
-"""A decision, and the arithmetic behind it.
+"""The result of a rate limit check, and the algorithm behind it.
 
 The algorithm is GCRA, the generic cell rate algorithm of ITU-T I.371, in its virtual scheduling
-form. Of each key and limit one integer is kept, the theoretical arrival time (TAT): the instant at
-which the budget is full again. What the TAT is ahead of now is the part of the budget that is
-taken, in nanoseconds. A cost of n moves it on by n emissions; it may be ahead by the tolerance,
+form. For each key and limit one integer is kept, the theoretical arrival time (TAT): the instant at
+which the budget is full again. The time from now to the TAT, in nanoseconds, is the used part of
+the budget. A cost of n moves the TAT by n emissions; it may be ahead of now by the tolerance,
 which is ``burst`` emissions, so a burst is exact.
 
-``ahead`` here is always that part: ``max(TAT - now, 0)``, an int. A backend reads it, lets
-``charged`` decide, and writes back ``now + ahead``, all in one atomic step.
+``ahead`` here always means ``max(TAT - now, 0)``, an int. A backend reads it, lets ``charged``
+decide, and writes back ``now + ahead``, all in one atomic step.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _new = tuple.__new__
 
 
 class Decision(NamedTuple):
-    """Whether something is allowed; true where it is.
+    """The result of a rate limit check; true if the call is allowed.
 
     Of several limits it describes the one that matters most: the one that denies for longest, or
     the one of which least remains.
 
     Attributes:
         allowed: Whether it is.
-        limit: The limit that the other attributes speak of.
+        limit: The limit that the other attributes are about.
         remaining: How many more are allowed now.
         retry_after_seconds: When to try again: 0 if allowed, None if no waiting helps, because the
             cost is above the burst.
-        reset_after_seconds: When the whole burst is there again, if nothing more is taken.
+        reset_after_seconds: When the whole burst has refilled, if nothing more is taken.
     """
 
     allowed: bool

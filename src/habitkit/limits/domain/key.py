@@ -1,4 +1,4 @@
-"""A key of the caller as one text, the subject, that a backend keeps its state under."""
+"""Turning a caller's key into a string, the subject, under which a backend keeps its state."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def subject(key: object) -> str:
             return texts[0]
         return _PARTS + "".join(f"{len(text)}:{text}" for text in texts)
     expected = (
-        f"a text or a tuple of 1 to {_MOST_PARTS} texts, none empty, 1 to {LONGEST} characters in "
-        "all, valid UTF-8 without NUL"
+        f"a non-empty string, or a tuple of 1 to {_MOST_PARTS} of them, at most {LONGEST} "
+        "characters in total, valid UTF-8 without NUL"
     )
     raise InvalidInput("key", given=key, expected=expected)

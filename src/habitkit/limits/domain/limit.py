@@ -1,4 +1,4 @@
-"""A limit, and the text it is read from."""
+"""A limit, and parsing one from text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _GRAMMAR = (
 
 @frozen(init=False)
 class Limit:
-    """So many in a period, and how many of them at once.
+    """A rate limit: so many calls per period, with a burst.
 
     The budget of a limit refills evenly, one in each ``emission_ns``, up to ``burst``. So in any
     window of T seconds at most ``burst + rate * T / period_seconds`` are admitted.
@@ -42,8 +42,8 @@ class Limit:
         name: Gives the limit an identity of its own, so that its numbers can be changed without
             giving everybody a full budget; None if its numbers are its identity.
         period_seconds: The length of the period.
-        emission_ns: In how many nanoseconds the budget of one comes back, rounded up.
-        tolerance_ns: In how many nanoseconds the whole burst comes back.
+        emission_ns: In how many nanoseconds the budget of one refills, rounded up.
+        tolerance_ns: In how many nanoseconds the whole burst refills.
         id: What a backend keeps its state under, beside the key.
 
     Example:
@@ -66,23 +66,23 @@ class Limit:
         """Check the numbers and derive the rest.
 
         Raises:
-            InvalidLimit: If one of them is not as the attributes say, if the rate is above 10**9
-                a second, or if the burst would take more than 100 years to come back.
+            InvalidLimit: If one of them is not as the attributes describe, if the rate is above
+                10**9 a second, or if the burst would take more than 100 years to refill.
         """
         seconds = _period_seconds(per)
         if type(rate) is not int or not 0 <= rate <= seconds * _NS:
-            expected = f"an int from 0 to {seconds * _NS} per {per}, which is 10**9 a second"
+            expected = f"an int from 0 to {seconds * _NS} per {per}, at most 10**9 a second"
             raise InvalidLimit("rate", given=rate, expected=expected)
         if burst is not None and (type(burst) is not int or burst < 1):
             raise InvalidLimit("burst", given=burst, expected="an int of at least 1, or None")
         if name is not None and not (type(name) is str and _NAME.fullmatch(name)):
-            expected = "1 to 50 of A-Z, a-z, 0-9, '_', '.' and '-', a letter first, or None"
+            expected = "1 to 50 of A-Z, a-z, 0-9, '_', '.' and '-', starting with a letter, or None"
             raise InvalidLimit("name", given=name, expected=expected)
         # Of a rate of 0 the burst is 0 too, so that any cost is above it.
         most = 0 if rate == 0 else rate if burst is None else burst
         emission = -(-seconds * _NS // (rate or 1))
         if emission * most > _LONGEST_NS:
-            expected = "one that comes back within 100 years at the limit's rate"
+            expected = "a burst that refills within 100 years at the limit's rate"
             raise InvalidLimit("burst", given=most, expected=expected)
         identity = f"{rate}/{seconds}/{most}" if name is None else name
         init = getattr(self, "__attrs_init__")  # noqa: B009 - made by attrs, pyright misses it
@@ -100,7 +100,7 @@ def _period_seconds(per: object) -> int:
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[Limit, ...]:
-    """Return the limits that a text names.
+    """Parse limits from a text.
 
     Args:
         text: ``COUNT/[N]UNIT [burst B]``, or several of them with ``;`` between.
@@ -113,7 +113,7 @@ def parse(text: str) -> tuple[Limit, ...]:
         50
     """
     if len(text) > _LONGEST_TEXT:
-        expected = f"a text of at most {_LONGEST_TEXT} characters"
+        expected = f"a string of at most {_LONGEST_TEXT} characters"
         raise InvalidLimit("limits", given=text, expected=expected)
     limits = []
     for part in text.split(";"):
@@ -128,7 +128,7 @@ def several(limits: object) -> tuple[Limit, ...]:
     """Return the limits that a call is given: a text, a Limit, or a list or tuple of Limits.
 
     Raises:
-        InvalidLimit: If it is none of them, or if the limits cannot be used together.
+        InvalidLimit: If it is not one of these, or if the limits cannot be used together.
     """
     if type(limits) is str:
         return parse(limits)
@@ -136,7 +136,7 @@ def several(limits: object) -> tuple[Limit, ...]:
         return (limits,)
     if isinstance(limits, list | tuple) and all(isinstance(limit, Limit) for limit in limits):
         return _together(tuple(limits))
-    raise InvalidLimit("limits", given=limits, expected="a text, a Limit, or a list of Limits")
+    raise InvalidLimit("limits", given=limits, expected="a string, a Limit, or a list of them")
 
 
 def _together(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
@@ -146,5 +146,5 @@ def _together(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
         expected = f"1 to {_MOST_LIMITS} limits"
         raise InvalidLimit("limits", given=limits, expected=expected)
     if len({limit.id for limit in distinct}) < len(distinct):
-        raise InvalidLimit("limits", given=limits, expected="limits of different names")
+        raise InvalidLimit("limits", given=limits, expected="limits with different names")
     return distinct

@@ -1,4 +1,4 @@
-"""Contracts: what a store must hold, as test classes for its author to subclass.
+"""Contracts: the guarantees of a store, as test classes for its author to subclass.
 
 Each class below is a set of tests. Subclass those that fit, give the fixtures they ask for, and
 pytest runs all of it against your store::

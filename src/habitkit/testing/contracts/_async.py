@@ -1,4 +1,4 @@
-"""How an async store is put to the same contracts: on an event loop in a thread of its own."""
+"""Running the sync contracts on an async store: on an event loop in a thread of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an async store must hold beyond the sync contracts: many tasks, a loop that stays alive."""
+"""Cases of async stores beyond the sync contracts: many tasks, a responsive event loop."""
 # ruff: noqa: S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class AsyncCases(AsyncContract):
         assert results == [results[0]] * TASKS
         assert count == 1
 
-    def test_the_event_loop_stays_alive_during_an_action(
+    def test_the_event_loop_is_not_blocked_during_an_action(
         self, async_kit: AsyncHabitKit, loop_thread: LoopThread
     ) -> None:
         inside, go_on = threading.Event(), threading.Event()
@@ -197,7 +197,7 @@ async def cancelled_at_many_points(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop turn until something is the case.
+    """Run the event loop until a condition is true.
 
     Raises:
         TimeoutError: If it takes longer than 30 s.

@@ -97,7 +97,7 @@ class AsyncHabitCases(AsyncContract):
 class AsyncCoinCases(AsyncContract):
     """Part of ``AsyncStoreContract``: tasks that spend and give at once."""
 
-    def test_what_can_be_afforded_once_is_bought_by_one_task(
+    def test_coins_for_one_purchase_are_spent_by_one_task(
         self, async_kit: AsyncHabitKit, store: Store, loop_thread: LoopThread
     ) -> None:
         self.skip_without(store, "coins")

@@ -81,7 +81,7 @@ class AuditStoreCases(LedgerFixture):
         numbers = [number for each in sums for number in astuple(each)[1:]]
         assert all(type(number) is int for number in numbers)
 
-    def test_accounts_are_noted_as_unsealed_once(self, audited_ledger: SampleLedger) -> None:
+    def test_accounts_are_queued_for_sealing_once(self, audited_ledger: SampleLedger) -> None:
         _unsealed(audited_ledger, WALLET, BOBS)
         _unsealed(audited_ledger, BOBS)
         _unsealed(audited_ledger)
@@ -156,7 +156,7 @@ class AuditStoreCases(LedgerFixture):
         digests = [(line.salt, line.digest) for line in lines_of(audited_ledger, WALLET)]
         assert digests == [(first, b"d" * 32), (other, b"f" * 32)]
 
-    def test_what_is_to_be_sealed_comes_page_by_page_in_the_order_of_ids(
+    def test_accounts_to_seal_are_paged_in_the_order_of_ids(
         self, audited_ledger: SampleLedger
     ) -> None:
         _unsealed(audited_ledger, BOBS, MINT, WALLET)

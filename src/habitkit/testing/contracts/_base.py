@@ -1,4 +1,4 @@
-"""The ground every contract stands on: the fixtures an author gives, and small helpers."""
+"""The base class of all contracts: the fixtures an author defines, and small helpers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ __all__ = [
 R = TypeVar("R")
 
 LIMIT_SECONDS = 30.0
-"""After this long, what should have happened counts as never happening."""
+"""How long to wait for something that must happen."""
 
 MOMENT_SECONDS = 0.2
-"""For this long, what must not happen is given the chance to happen."""
+"""How long to wait for something that must not happen."""
 
 
 class Contract:
-    """What all contracts share. An author's subclass overrides the fixtures.
+    """The base class of all contracts. An author's subclass overrides the fixtures.
 
     Attributes:
         capabilities: What the store can do beyond the ports; see ``habitkit.ports``.
@@ -48,7 +48,7 @@ class Contract:
 
     @pytest.fixture
     def store(self) -> Store:
-        """The store under test, new and empty; the author gives it."""
+        """The store under test, new and empty; the author defines it."""
         missing("`store`, which returns (or yields, and then closes) a new, empty store")
 
     @pytest.fixture
@@ -58,11 +58,11 @@ class Contract:
 
     @pytest.fixture
     def kit(self, store: Store) -> TestKit:
-        """A kit on the store under test; its clock stands at 2026-01-01 08:00 UTC."""
+        """A kit on the store under test; its clock is set to 2026-01-01 08:00 UTC."""
         return habitkit.testing.kit(store=store)
 
     def skip_unless(self, capability: str) -> None:
-        """Skip a test of something that the store does not claim to do."""
+        """Skip a test of a capability that the store does not declare."""
         if capability not in self.capabilities:
             pytest.skip(f"the store does not declare {capability!r}")
 
@@ -84,7 +84,7 @@ def read(store: Store, work: Callable[[Stores], R]) -> R:
 
 
 def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
-    """Wait for an event inside a transaction, asking the store something all the while.
+    """Wait for an event inside a transaction, while querying the store again and again.
 
     A store for an async host may run its transactions on the event loop's own thread, where the
     others get their turn only while this one waits for the store.
@@ -99,5 +99,5 @@ def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:
 
 
 def missing(what: str) -> NoReturn:
-    """Fail the test of an author who has not given a fixture."""
-    pytest.fail(f"a subclass of a contract gives the fixture {what}", pytrace=False)
+    """Fail the test because the author has not defined a fixture."""
+    pytest.fail(f"a subclass of a contract must define the fixture {what}", pytrace=False)

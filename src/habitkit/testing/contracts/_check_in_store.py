@@ -1,4 +1,4 @@
-"""Contract of ``HabitStore`` on the bare ports: check-ins and what takes them back."""
+"""Contract of ``HabitStore`` on the bare ports: check-ins and their voids."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations

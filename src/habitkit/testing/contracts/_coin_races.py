@@ -1,4 +1,4 @@
-"""Contract of coins under load: threads and processes that want the same coins."""
+"""Contract of coins under concurrency: threads and processes that want the same coins."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EACH = 20
 
 
 class CoinRaces(Contract):
-    """Part of ``CoinsContract``: what must hold when many want the same at once."""
+    """Part of ``CoinsContract``: guarantees when many callers want the same coins at once."""
 
     def test_awards_of_many_threads_to_one_owner_are_all_there(
         self, kit: TestKit, store: Store
@@ -62,7 +62,7 @@ class CoinRaces(Contract):
         assert [kit.coins.balance(owner).posted for owner in owners] == [THREADS] * EACH
         assert sum_of_all(store, *owners) == 0
 
-    def test_transfers_in_opposite_directions_block_nobody_and_lose_nothing(
+    def test_transfers_in_opposite_directions_do_not_deadlock_and_lose_nothing(
         self, kit: TestKit, store: Store
     ) -> None:
         for owner in ("ada", "bob"):
@@ -81,7 +81,7 @@ class CoinRaces(Contract):
             assert seqs == list(range(THREADS * EACH + 1, 0, -1))
         assert sum_of_all(store, "ada", "bob") == 0
 
-    def test_batches_in_opposite_order_block_nobody_and_lose_nothing(
+    def test_batches_in_opposite_order_do_not_deadlock_and_lose_nothing(
         self, kit: TestKit, store: Store
     ) -> None:
         owners = [f"owner{n}" for n in range(5)]
@@ -98,7 +98,7 @@ class CoinRaces(Contract):
         assert [kit.coins.balance(owner).posted for owner in owners] == [100] * 5
         assert sum_of_all(store, *owners) == 0
 
-    def test_what_can_be_afforded_once_is_bought_once(self, kit: TestKit, store: Store) -> None:
+    def test_coins_for_one_purchase_are_spent_once(self, kit: TestKit, store: Store) -> None:
         kit.coins.award("ada", 10, idempotency_key="a")
 
         outcomes = race(
@@ -123,7 +123,7 @@ class CoinRaces(Contract):
         assert results == [results[0]] * THREADS
         assert kit.coins.balance("ada").posted == 90
 
-    def test_what_can_be_afforded_once_is_bought_by_one_process(
+    def test_coins_for_one_purchase_are_spent_by_one_process(
         self, kit: TestKit, store: Store, request: pytest.FixtureRequest
     ) -> None:
         self.skip_unless("shared")

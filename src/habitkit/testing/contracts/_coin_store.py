@@ -1,4 +1,4 @@
-"""Contract of ``CoinStore`` on the bare port: the facts that the store itself holds true."""
+"""Contract of ``CoinStore`` on the bare port: the constraints that the store itself enforces."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class LedgerCases(Contract):
         _refused(ledger, [source._replace(amount=-6, balance=-6), target], IntegrityError)
         _refused(ledger, [target], IntegrityError)
 
-    def test_no_balance_falls_below_its_floor_unless_the_debt_says_so(self, ledger: Store) -> None:
+    def test_no_balance_falls_below_its_floor_by_more_than_its_debt(self, ledger: Store) -> None:
         below = _moves(-5)
 
         _refused(ledger, below, IntegrityError)
@@ -135,7 +135,7 @@ class LedgerCases(Contract):
         assert page(2, 9, newest_first=False) == [3, 4, 5]
         assert page(5, 9, newest_first=False) == []
 
-    def test_what_was_paid_for_is_kept_and_overwritten(self, ledger: Store) -> None:
+    def test_paid_entitlements_are_kept_and_overwritten(self, ledger: Store) -> None:
         rows = [Settled(f"done:{text}", "coin", n) for n, text in enumerate(STRANGE_TEXTS)]
         keys = [row.key for row in rows]
 
@@ -172,7 +172,7 @@ class LedgerCases(Contract):
             settled = read(ledger, lambda stores: stores.port(COINS).settled("ada", ["done:1"]))
             assert settled == {"done:1": row}
 
-    def test_a_debt_is_what_the_last_move_says(self, ledger: Store) -> None:
+    def test_the_last_move_sets_the_debt(self, ledger: Store) -> None:
         mint, wallet = _moves(-5)
         _post(ledger, [mint, wallet._replace(debt=5)])
         mint, wallet = _moves(3, seq=2, before=-5)

@@ -93,7 +93,7 @@ class AccountCases(LedgerFixture):
                 sample_ledger.store, lambda stores: stores.port(COINS).open([an_account(2, "cyd")])
             )
 
-    def test_owners_accounts_are_delivered_apart_character_by_character(self, store: Store) -> None:
+    def test_accounts_of_owners_with_similar_names_are_distinct(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", *STRANGE_TEXTS]
         accounts = [an_account(n, owner) for n, owner in enumerate(owners)]
         write(store, lambda stores: stores.port(COINS).open(accounts))

@@ -87,7 +87,7 @@ class TransferCases(LedgerFixture):
             assert metadata is not None
             assert [(n, type(n)) for n in metadata["n"]] == [(n, type(n)) for n in numbers]
 
-    def test_what_a_caller_does_to_metadata_changes_no_fact(
+    def test_a_caller_who_changes_metadata_changes_no_fact(
         self, sample_ledger: SampleLedger
     ) -> None:
         given = {"from": ["bob"]}
@@ -106,7 +106,7 @@ class TransferCases(LedgerFixture):
 
         assert read(sample_ledger.store, returned) == [{"from": ["bob"]}] * 3
 
-    def test_one_batch_takes_back_a_transfer_once(self, sample_ledger: SampleLedger) -> None:
+    def test_one_batch_reverses_a_transfer_once(self, sample_ledger: SampleLedger) -> None:
         sample_ledger.move(20, MINT, WALLET, 3)
         before = sample_ledger.stored()
         twice = [a_transfer(n, 1, kind="reversal", reverses=an_id(20)) for n in (21, 22)]

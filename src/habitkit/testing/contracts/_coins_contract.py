@@ -1,4 +1,4 @@
-"""``CoinsContract``: what a store that keeps coins must hold."""
+"""``CoinsContract``: the guarantees of a store that keeps coins."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ class CoinsContract(
     CoinRaces,
     HoldRaces,
 ):
-    """What a store must hold that supports the module ``coins``."""
+    """The guarantees of a store that supports the module ``coins``."""
 
     proves = frozenset({"coins"})

@@ -1,4 +1,4 @@
-"""Contract of erasure on the bare ports of the journal: an owner's words go, all else stays."""
+"""Contract of erasure on the bare ports of the journal: only an owner's text is erased."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Contract of the log and the outbox: what happened, and what is still to be delivered."""
+"""Contract of the event log and the outbox."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class OutboxCases(Contract):
         assert [len(first), len(second), len(third)] == [2, 2, 1]
         assert sorted(first + second + third) == [0, 1, 2, 3, 4]
 
-    def test_what_is_done_is_never_claimed_again(self, store: Store) -> None:
+    def test_a_completed_delivery_is_never_claimed_again(self, store: Store) -> None:
         append(store, *event_rows("ada", 3, deliver=True))
         done = [d.event for d in _claim(store, NOW) if d.event.fields["n"] != 1]
 

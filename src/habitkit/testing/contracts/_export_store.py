@@ -133,7 +133,7 @@ class ExportCases(LedgerFixture):
         assert (entries[0].memo, entries[0].metadata, entries[0].amount) == (None, None, 1)
         assert transfer == a_transfer(20)
 
-    def test_what_is_forgotten_is_gone_for_both_accounts(self, sample_ledger: SampleLedger) -> None:
+    def test_erased_text_is_erased_for_both_accounts(self, sample_ledger: SampleLedger) -> None:
         sample_ledger.move(20, MINT, WALLET, 5, memo="hi")
         sample_ledger.move(21, WALLET, BOBS, 3, kind="transfer", target="bob", memo="for bob")
 

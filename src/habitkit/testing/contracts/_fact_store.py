@@ -1,4 +1,4 @@
-"""Contract of ``HabitStore`` on the bare ports: facts that are no check-ins."""
+"""Contract of ``HabitStore`` on the bare ports: facts other than check-ins."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["FactStoreCases"]
 class FactStoreCases(Contract):
     """Part of ``HabitsContract``: skips, pauses, changes and their voids."""
 
-    def test_check_ins_are_none_of_the_other_facts(self, store: Store) -> None:
+    def test_check_ins_are_not_among_the_other_facts(self, store: Store) -> None:
         add_habits(store, RUN)
         check_in(store, a_check_in(1))
         void(store, 1)

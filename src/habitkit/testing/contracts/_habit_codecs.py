@@ -188,7 +188,7 @@ def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
         *(ScheduleChanged(*about(), NOW, TODAY, it, Goal.done()) for it in SCHEDULES),
         *(ScheduleChanged(*about(), ODD, TODAY, Schedule.daily(), it) for it in GOALS),
         Void(*about(), UUID(int=start), ODD),
-        Void(*about(), UUID(int=start + 80_000), NOW),  # of a fact that nobody has seen
+        Void(*about(), UUID(int=start + 80_000), NOW),  # of a fact that does not exist
     )
 
 

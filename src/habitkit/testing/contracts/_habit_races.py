@@ -1,4 +1,4 @@
-"""Contract of habits under load: threads and processes that check in at once."""
+"""Contract of habits under concurrency: threads and processes that check in at once."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TODAY = NOW.date()
 
 
 class HabitRaces(Contract):
-    """Part of ``HabitsContract``: what must hold when many check in at once."""
+    """Part of ``HabitsContract``: guarantees when many callers check in at once."""
 
     def test_check_ins_of_many_threads_are_all_there_and_agree(
         self, kit: TestKit, store: Store
@@ -77,7 +77,7 @@ class HabitRaces(Contract):
         assert [e.type for e in events_of(kit, "ada")].count("Retracted") == 1
         assert not kit.streaks.state(habit.id).done_today
 
-    def test_one_history_taken_over_by_many_threads_is_taken_over_once(
+    def test_one_history_backfilled_by_many_threads_is_added_once(
         self, kit: TestKit, store: Store
     ) -> None:
         habit = kit.habits.create("ada", "Run", Schedule.daily())

@@ -114,7 +114,7 @@ class HabitStoreCases(Contract):
 
 
 class HabitTransactionCases(Contract):
-    """Part of ``HabitsContract``: what one transaction writes of habits, it sees or undoes."""
+    """Part of ``HabitsContract``: a transaction sees its writes, and undoes them if it fails."""
 
     def test_a_transaction_sees_the_habits_facts_and_snapshots_it_wrote(self, store: Store) -> None:
         add_habits(store, RUN)

@@ -1,4 +1,4 @@
-"""``HabitsContract``: what a store that keeps habits and streaks must hold."""
+"""``HabitsContract``: the guarantees of a store that keeps habits and streaks."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ class HabitsContract(
     HabitCodecs,
     HabitRaces,
 ):
-    """What a store must hold that supports the module ``habits``."""
+    """The guarantees of a store that supports the module ``habits``."""
 
     proves = frozenset({"habits"})

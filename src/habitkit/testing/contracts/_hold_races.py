@@ -1,4 +1,4 @@
-"""Contract of holds under load: of settling, releasing and expiring exactly one wins."""
+"""Contract of holds under concurrency: of settling, releasing and expiring exactly one wins."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["HoldRaces"]
 
 
 class HoldRaces(Contract):
-    """Part of ``CoinsContract``: what must hold when many want to end the same hold."""
+    """Part of ``CoinsContract``: guarantees when many callers want to end the same hold."""
 
     def test_of_settling_and_releasing_exactly_one_wins(self, kit: TestKit, store: Store) -> None:
         for n in range(3):
@@ -49,7 +49,7 @@ class HoldRaces(Contract):
             closed = [e for e in events_of(kit, owner) if e.type == "HoldClosed"]
             assert len(closed) == 1
 
-    def test_what_has_expired_is_written_down_once(self, kit: TestKit, store: Store) -> None:
+    def test_an_expired_hold_is_recorded_once(self, kit: TestKit, store: Store) -> None:
         for n in range(4):
             kit.coins.award(f"ada{n}", 10, idempotency_key="a")
             kit.coins.reserve(f"ada{n}", 10, expires_in_seconds=1, idempotency_key="h")
@@ -80,7 +80,9 @@ class HoldRaces(Contract):
         assert holds == [holds[0]] * THREADS
         assert kit.coins.balance("ada").pending == 10
 
-    def test_what_is_there_once_is_reserved_or_spent_once(self, kit: TestKit, store: Store) -> None:
+    def test_coins_are_either_reserved_or_spent_but_not_both(
+        self, kit: TestKit, store: Store
+    ) -> None:
         kit.coins.award("ada", 10, idempotency_key="a")
         calls: list[Callable[[], object]] = []
         for n in range(THREADS // 2):
@@ -94,7 +96,7 @@ class HoldRaces(Contract):
         assert kit.coins.balance("ada").available == 0
         assert sum_of_all(store, "ada") == 0
 
-    def test_a_transfer_is_taken_back_by_one_of_many(self, kit: TestKit, store: Store) -> None:
+    def test_a_transfer_is_reversed_by_one_of_many(self, kit: TestKit, store: Store) -> None:
         gift = kit.coins.award("ada", 10, idempotency_key="a")
 
         outcomes = race(

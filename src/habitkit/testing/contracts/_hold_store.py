@@ -128,7 +128,7 @@ class HoldStoreCases(Contract):
         assert [hold.seq for hold in _page(escrow, open_at=NOW, after=1, limit=1)] == [2]
         assert [hold.seq for hold in _page(escrow, open_at=NOW + SECOND, after=1, limit=1)] == [3]
 
-    def test_what_had_lapsed_at_an_instant_had_expired_and_not_been_ended(
+    def test_lapsed_holds_are_those_expired_and_not_ended_at_the_instant(
         self, escrow: SampleLedger
     ) -> None:
         _add(
@@ -159,7 +159,7 @@ class HoldStoreCases(Contract):
         assert lapsed(NOW + 99 * SECOND, "bob") == lapsed(NOW + 99 * SECOND, "ada", "gem") == 0
         assert type(lapsed(NOW)) is type(lapsed(NOW + 2 * SECOND)) is int
 
-    def test_what_is_overdue_comes_with_the_longest_past_its_time_first(
+    def test_overdue_holds_are_returned_the_longest_overdue_first(
         self, escrow: SampleLedger
     ) -> None:
         _add(
@@ -184,7 +184,7 @@ class HoldStoreCases(Contract):
         assert overdue(3, limit=1, owner="ada", currency="coin") == [21]
         assert overdue(3, owner="bob", currency="gem") == []
 
-    def test_what_is_held_is_the_sum_of_open_holds(self, escrow: SampleLedger) -> None:
+    def test_the_held_amount_is_the_sum_of_open_holds(self, escrow: SampleLedger) -> None:
         self.skip_without(escrow.store, "coins.audit")
         _add(
             escrow,

@@ -45,7 +45,7 @@ class Host(Protocol):
 
 
 class HostTransactionsContract(Contract):
-    """What a store must hold that works inside a transaction of the host.
+    """The guarantees of a store that works inside a transaction of the host.
 
     The author gives, beside ``store``, the fixture ``host``, whose transactions are on the same
     facts. A store that takes several kinds of handles is put to this contract with each of them:
@@ -74,14 +74,14 @@ class HostTransactionsContract(Contract):
         assert isinstance(store, HostTransactions)
         assert "host_transactions" in self.capabilities
 
-    def test_what_is_no_transaction_of_a_host_is_refused(self, kit: TestKit) -> None:
+    def test_a_handle_that_is_not_a_host_transaction_is_refused(self, kit: TestKit) -> None:
         for handle in (object(), None, "handle", 7):
             with pytest.raises(HostTransactionUnsupported):
                 kit.on(handle)
 
     # -- the host's end decides ----------------------------------------------------------------
 
-    def test_what_the_host_commits_is_there(self, kit: TestKit, hosting: Host) -> None:
+    def test_writes_that_the_host_commits_are_kept(self, kit: TestKit, hosting: Host) -> None:
         handle = hosting.begin()
         inside = kit.on(handle)
         inside.events.record("ada", "noted", {"n": 1})
@@ -91,7 +91,7 @@ class HostTransactionsContract(Contract):
         assert numbers(events_of(kit, "ada")) == [1, 2]
         assert revisions(kit, "ada") == [1, 2]
 
-    def test_what_the_host_rolls_back_is_gone(self, kit: TestKit, hosting: Host) -> None:
+    def test_writes_that_the_host_rolls_back_are_undone(self, kit: TestKit, hosting: Host) -> None:
         handle = hosting.begin()
         kit.on(handle).events.record("ada", "noted", {"n": 1})
         kit.on(handle).events.record("ada", "noted", {"n": 2})
@@ -227,7 +227,9 @@ class HostTransactionsContract(Contract):
 
         assert numbers(events_of(kit, "ada")) == [1]
 
-    def test_what_the_host_commits_is_relayed(self, store: Store, hosting: Host) -> None:
+    def test_events_of_a_host_transaction_are_relayed_after_its_commit(
+        self, store: Store, hosting: Host
+    ) -> None:
         delivered: list[StoredEvent] = []
         kit = habitkit.testing.kit(store=store, subscribers=[subscribe("noted", delivered.append)])
         for end in (hosting.rollback, hosting.commit):

@@ -39,7 +39,7 @@ class InboxCases(Contract):
         assert [waiting.key for waiting in _waiting(store)] == ["c", "a", "b", "d"]
         assert [waiting.key for waiting in _waiting(store, limit=2)] == ["c", "a"]
 
-    def test_owners_with_messages_are_delivered_each_once_and_sorted(self, store: Store) -> None:
+    def test_owners_with_messages_are_returned_once_each_and_sorted(self, store: Store) -> None:
         for owner in ("cyd", "ada", "bob", "ada"):
             _add(store, message(owner, f"{owner}{len(_owners(store))}"))
 

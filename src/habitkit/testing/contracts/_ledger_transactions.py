@@ -89,7 +89,7 @@ class LedgerTransactionCases(Contract):
 
         assert posted.stored() == posted.state
 
-    def test_a_transaction_sees_what_became_of_its_holds(self, posted: SampleLedger) -> None:
+    def test_a_transaction_sees_the_holds_it_has_ended(self, posted: SampleLedger) -> None:
         released = a_hold(22, 22, state="released", ended_at=NOW)
 
         def work(stores: Stores) -> list[object]:
@@ -106,7 +106,7 @@ class LedgerTransactionCases(Contract):
         assert write(posted.store, work) == [[23], released, [30], 7]
 
     @pytest.mark.parametrize("end", ["rolled back", "in a savepoint"])
-    def test_what_is_undone_leaves_nothing_in_the_ledger(
+    def test_an_undone_write_leaves_nothing_in_the_ledger(
         self, posted: SampleLedger, end: str
     ) -> None:
         back = a_transfer(30, 5, kind="reversal", reverses=an_id(20))
@@ -126,7 +126,7 @@ class LedgerTransactionCases(Contract):
         _undone_and_done(posted.store, _ledger, change, end)
 
     @pytest.mark.parametrize("end", ["rolled back", "in a savepoint"])
-    def test_what_is_undone_leaves_nothing_under_a_block_hash(
+    def test_an_undone_write_leaves_nothing_under_a_block_hash(
         self, posted: SampleLedger, end: str
     ) -> None:
         self.skip_without(posted.store, "coins.audit")
@@ -140,7 +140,7 @@ class LedgerTransactionCases(Contract):
 
         _undone_and_done(posted.store, _chain, change, end)
 
-    def test_what_is_refused_inside_a_savepoint_leaves_the_transaction_usable(
+    def test_a_refusal_inside_a_savepoint_leaves_the_transaction_usable(
         self, posted: SampleLedger
     ) -> None:
         refused: list[tuple[type[Exception], Callable[[Stores], None]]] = [
@@ -208,7 +208,7 @@ def _undone_and_done(
 
 
 def _ledger(stores: Stores) -> dict[str, Any]:
-    """Return what the ledger holds of ada, and of bob's accounts."""
+    """Return the rows of ada's ledger, and bob's accounts."""
     coins = stores.port(COINS)
     return {
         "accounts": sorted(coins.accounts(("ada",), "coin")),
@@ -224,7 +224,7 @@ def _ledger(stores: Stores) -> dict[str, Any]:
 
 
 def _chain(stores: Stores) -> dict[str, Any]:
-    """Return what is sealed of ada's wallet, and what is not yet."""
+    """Return the sealed and the unsealed entries of ada's wallet."""
     audit = stores.port(AUDIT)
     wallet = audit.account(WALLET.id)
     return {

@@ -1,4 +1,4 @@
-"""Contract of ``OwnerStore`` and of ``Stores.savepoint``: owners' locks, and part-way undoing."""
+"""Contract of ``OwnerStore`` and of ``Stores.savepoint``: owners' locks and partial rollback."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class LockCases(Contract):
         }
         assert write(store, lambda stores: stores.owners.lock(["ada"])["ada"].rev) == 2
 
-    def test_owners_are_delivered_apart_character_by_character(self, store: Store) -> None:
+    def test_owners_with_similar_names_are_distinct(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", "\uff41da", "adá", "ada\u0301", *STRANGE_TEXTS, "🏃" * 200]
 
         for owner in owners:
@@ -92,7 +92,7 @@ class LockCases(Contract):
 
 
 class SavepointCases(Contract):
-    """Part of ``StoreContract``: undoing a part of a transaction."""
+    """Part of ``StoreContract``: rolling back a part of a transaction."""
 
     def test_a_savepoint_that_ends_well_keeps_its_writes(self, store: Store) -> None:
         def work(stores: Stores) -> None:

@@ -31,7 +31,7 @@ _CONTEXT: Any = multiprocessing.get_context(_HOW)
 
 
 class Worker:
-    """A process at work, at the other end of a line."""
+    """A worker process, and the parent's end of the pipe to it."""
 
     def __init__(self, job: Callable[..., None], *args: str) -> None:
         """Start it.
@@ -50,13 +50,13 @@ class Worker:
         worker_end.close()
 
     def hear(self) -> str:
-        """Return what it says next, or nothing if it says no more.
+        """Return its next message, or an empty string if it sends no more.
 
         Raises:
-            AssertionError: If something went wrong with its job, or it stands still.
+            AssertionError: If its job failed, or it sends nothing in time.
         """
         if not self._line.poll(LIMIT_SECONDS):
-            msg = f"a process has said nothing for {LIMIT_SECONDS:g} s"
+            msg = f"a process sent no message for {LIMIT_SECONDS:g} s"
             raise AssertionError(msg)
         try:
             said, error = self._line.recv()
@@ -67,11 +67,11 @@ class Worker:
         return str(said)
 
     def tell(self, what: str) -> None:
-        """Say something to it."""
+        """Send a message to it."""
         self._line.send(what)
 
     def end(self) -> list[str]:
-        """Wait for its end and return what it has still said.
+        """Wait for its end and return its remaining messages.
 
         Raises:
             AssertionError: If it ended otherwise than it should, or does not end.
@@ -84,13 +84,13 @@ class Worker:
         return said
 
     def kill(self) -> list[str]:
-        """End it at once, as kill -9 does, and return what it had still said."""
+        """End it at once, as kill -9 does, and return its remaining messages."""
         self._process.kill()
         self._process.join()
         return [*iter(self.hear, "")]
 
     def close(self) -> None:
-        """Leave nothing of it behind."""
+        """Kill it if it still runs, and release what it holds."""
         self._process.kill()
         self._process.join()
         self._process.close()
@@ -105,10 +105,10 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
         jobs: What to do; see ``habitkit.testing._race_worker``.
 
     Returns:
-        What each process said when it was done.
+        The last message of each process.
 
     Raises:
-        AssertionError: If a process ended with an error; the message is what it said.
+        AssertionError: If a process ended with an error; the message is the process's own.
     """
     with at_once([(_race_worker.work, url, NOW.isoformat(), *job) for job in jobs]) as workers:
         return ["".join(worker.end()) for worker in workers]
@@ -116,7 +116,7 @@ def in_processes(url: str, *jobs: Sequence[str]) -> list[str]:
 
 @contextmanager
 def at_once(jobs: Sequence[tuple[Any, ...]]) -> Iterator[list[Worker]]:
-    """Let workers begin at one moment, when all have said ``ready``; none outlives the block.
+    """Start workers at one moment, when all have sent ``ready``; none outlives the block.
 
     Args:
         jobs: What each is made of.

@@ -1,4 +1,4 @@
-"""Facts to put into a store: small ones, all of a kind, that differ where a test needs it."""
+"""Sample events, messages and records, which differ where a test needs it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 NOW = datetime(2026, 1, 1, 8, tzinfo=UTC)
-"""Where the clock of the fixture ``kit`` stands."""
+"""The instant to which the clock of the fixture ``kit`` is set."""
 
 STRANGE_TEXTS = (
     "naïve café",
@@ -52,7 +52,7 @@ STRANGE_TEXTS = (
 
 @frozen
 class Cheered(Event):
-    """An event of a host's own, with values that JSON lacks."""
+    """An event of a host, with values that JSON cannot represent."""
 
     habit_id: UUID
     day: date

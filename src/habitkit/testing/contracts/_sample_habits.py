@@ -1,4 +1,4 @@
-"""Habits and facts about them to put into a store, and how the contracts put them there."""
+"""Sample habits and facts, and helpers to write them to a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts, transfers and moves to put into a store by hand, and what is found there."""
+"""Sample accounts, transfers and moves, and helpers to write and read them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def a_hold(number: int, seq: int, amount: int = 1, **changes: Any) -> Hold:
 
 
 class SampleLedger:
-    """Opens accounts and posts to them by hand, keeping count of how they stand."""
+    """Opens accounts and posts to them by hand, and tracks their balances."""
 
     def __init__(self, store: Store, *accounts: Account) -> None:
         """Open accounts."""

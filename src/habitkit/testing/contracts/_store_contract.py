@@ -1,4 +1,4 @@
-"""``StoreContract``: the frame every store must hold, whatever modules it supports."""
+"""``StoreContract``: the guarantees of every store, whatever modules it supports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StoreContract(
     ErasureCases,
     StoreRaces,
 ):
-    """What every store must hold: transactions, locks, events, messages, keys, races.
+    """The guarantees of every store: transactions, locks, events, messages, keys, races.
 
     The author's class gives the fixture ``store`` and declares ``capabilities``; with ``shared``
     also the fixture ``url``.

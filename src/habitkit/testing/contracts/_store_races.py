@@ -1,4 +1,4 @@
-"""Contract of the frame under load: threads and processes that want the same thing at once."""
+"""Contract of the journal under concurrency: threads and processes that act at once."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ EACH = 20
 
 
 class StoreRaces(Contract):
-    """Part of ``StoreContract``: what must hold when many want the same at once."""
+    """Part of ``StoreContract``: guarantees when many callers want the same at once."""
 
     # -- locks ---------------------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ class StoreRaces(Contract):
         assert two.result(LIMIT_SECONDS) == ((1, []) if ends == "badly" else (2, [1]))
         assert overlapped == [False]
 
-    def test_transactions_of_two_owners_overlap_exactly_if_the_store_says_so(
+    def test_transactions_of_two_owners_overlap_exactly_if_the_store_declares_it(
         self, store: Store
     ) -> None:
         concurrent = "concurrent_writers" in self.capabilities
@@ -122,7 +122,7 @@ class StoreRaces(Contract):
             assert sorted(numbers(events_of(kit, owner))) == list(range(THREADS))
             assert revisions(kit, owner) == list(range(1, THREADS + 1))
 
-    def test_owners_locked_in_opposite_orders_block_nobody(self, kit: TestKit) -> None:
+    def test_owners_locked_in_opposite_orders_do_not_deadlock(self, kit: TestKit) -> None:
         def work(one: str, other: str) -> None:
             def both(tx: Transaction) -> None:
                 tx.lock(one, other)
@@ -230,5 +230,5 @@ def _cheer_twice(owner: str, tx: Transaction) -> None:
 
 
 def _deliver(delivered: list[str], event: StoredEvent) -> None:
-    """Take a note of a delivery."""
+    """Record a delivery."""
     delivered.append(event.id)

@@ -1,4 +1,4 @@
-"""Contract of ``StreakStore`` on the bare ports: snapshots, and which of them time is due for."""
+"""Contract of ``StreakStore`` on the bare ports: snapshots, and which of them the sweep visits."""
 # ruff: noqa: S101 - assert is how a test speaks
 
 from __future__ import annotations

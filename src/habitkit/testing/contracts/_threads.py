@@ -1,4 +1,4 @@
-"""Calls at the same time: in threads that start together, with an end to every wait."""
+"""Concurrent calls in threads that start together; every wait has a timeout."""
 
 from __future__ import annotations
 

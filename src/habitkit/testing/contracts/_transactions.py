@@ -1,4 +1,4 @@
-"""Contract of ``Store``: what it declares, and transactions that leave all or nothing."""
+"""Contract of ``Store``: its declarations, and the atomicity of its transactions."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["Stopped", "TransactionCases", "traces", "write_everywhere"]
 
 
 class Stopped(BaseException):
-    """Not an ``Exception``: as when a process is asked to stop."""
+    """An exception that is not an ``Exception``, as when a process is asked to stop."""
 
 
 class TransactionCases(Contract):
@@ -65,7 +65,7 @@ class TransactionCases(Contract):
         assert write(store, lambda _: value) is value
         assert read(store, lambda _: value) is value
 
-    def test_what_was_written_is_there_afterwards(self, store: Store) -> None:
+    def test_written_data_is_there_afterwards(self, store: Store) -> None:
         write(store, write_everywhere)
 
         assert traces(store) == (1, 1, 1, 1)
@@ -125,7 +125,7 @@ class TransactionCases(Contract):
         (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
         assert (waiting.attempts, waiting.error) == (0, None)
 
-    def test_a_failed_transaction_does_not_stand_in_the_way_of_the_next(self, store: Store) -> None:
+    def test_a_failed_transaction_does_not_block_the_next(self, store: Store) -> None:
         def lock_and_fail(stores: Stores) -> None:
             stores.owners.lock(["ada"])
             raise ValueError
@@ -164,7 +164,7 @@ class TransactionCases(Contract):
 
 
 def write_everywhere(stores: Stores) -> None:
-    """Leave one trace in each of the journal's stores."""
+    """Write one row to each of the journal's stores."""
     stores.owners.lock(["ada"])
     stores.events.append([event_row("ada", 1, deliver=True, n=1)])
     stores.inbox.add(message("ada", "hello"))

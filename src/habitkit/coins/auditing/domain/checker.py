@@ -1,4 +1,4 @@
-"""The pure part of an audit: does an account's history hang together, and is its chain whole."""
+"""The pure part of an audit: checks the entries of one account and its chain of blocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Checker"]
 
 
 class Checker:
-    """Goes through one account's entries and blocks and stops at the first thing that is wrong.
+    """Checks one account's entries and blocks, and stops at the first problem.
 
     Attributes:
         entries: How many entries were read.
@@ -53,7 +53,7 @@ class Checker:
         self._block_hash = hash_chain.BEGINNING
 
     def run(self, lines: Iterable[LedgerLine], blocks: Iterable[Block]) -> Finding | None:
-        """Return the first thing that is wrong, or None.
+        """Return the first problem, or None.
 
         Args:
             lines: The account's entries, by rising number.
@@ -61,7 +61,7 @@ class Checker:
         """
         if self._strange is not None:
             of = self._strange
-            return self._found(f"the head that was kept is of {of.owner!r}, {of.currency}", None)
+            return self._found(f"the given head is of {of.owner!r}, {of.currency}", None)
         waiting = iter(blocks)
         block = next(waiting, None)
         hashes: list[bytes] = []
@@ -72,7 +72,7 @@ class Checker:
             if block is None:
                 continue
             if line.digest is None and _has_words(line):
-                return self._found("its memo or metadata came after its block hash", line.seq)
+                return self._found("its memo or metadata was added after it was sealed", line.seq)
             if not hashes and line.seq != block.first:
                 return self._found(
                     f"a block hash begins at entry {block.first}, expected {line.seq}", line.seq
@@ -86,22 +86,22 @@ class Checker:
         return self._check_end(one_after_another([block] if block else [], waiting))
 
     def check_holds(self, held: int) -> Finding | None:
-        """Return what is wrong between an escrow and the owner's open holds, or None."""
+        """Return a finding if an escrow balance differs from the owner's open holds, or None."""
         if self.account.balance == held:
             return None
-        problem = f"escrow holds {self.account.balance}, open holds are {held}"
+        problem = f"the escrow balance is {self.account.balance}, open holds add up to {held}"
         return self._found(problem, None)
 
     def check_note(self, *, noted: bool) -> Finding | None:
-        """Return what is wrong if the sweep does not know of entries that are left to seal."""
+        """Return a finding if entries are neither sealed nor queued for sealing, or None."""
         account = self.account
         if noted or account.sealed == account.seq:
             return None
-        problem = f"entries after {account.sealed} are not sealed, and no sweep knows of it"
+        problem = f"entries after {account.sealed} are not sealed, and not queued for sealing"
         return self._found(problem, account.sealed + 1)
 
     def unreadable(self, seq: int, error: Exception) -> Finding:
-        """Return that an entry holds a value that its column cannot have."""
+        """Return the finding that an entry holds a value its column cannot have."""
         return self._found(f"it cannot be read: {type(error).__name__}: {error}", seq)
 
     def _check_line(self, line: LedgerLine) -> str | None:
@@ -120,17 +120,18 @@ class Checker:
     def _check_transfer(self, line: LedgerLine) -> str | None:
         """Compare an entry with its transfer."""
         if abs(line.amount) != line.total or line.currency != self.account.currency:
-            return f"it does not fit its transfer of {line.total} {line.currency}"
+            return f"it does not match its transfer of {line.total} {line.currency}"
         if line.made_at != line.at:
-            return f"it is dated {line.at}, its transfer {line.made_at}"
+            return f"it is dated {line.at}, its transfer is dated {line.made_at}"
         gives = line.amount < 0
         if self.account.owner != (line.source if gives else line.target):
             return f"its transfer is from {line.source!r} to {line.target!r}"
         if self.account.role not in rules.roles(line.kind, gives=gives):
-            return f"a {line.kind} {'takes from' if gives else 'gives to'} no {self.account.role}"
+            moved = "takes coins from" if gives else "gives coins to"
+            return f"a transfer of kind {line.kind!r} never {moved} the {self.account.role} account"
         if line.source == line.target:
             partners = rules.roles(line.kind, gives=not gives)
-            if len(partners) == 1:  # else it is a reversal's, which does not say
+            if len(partners) == 1:  # a reversal's partner is ambiguous
                 self.partners |= partners
         return None
 
@@ -139,10 +140,10 @@ class Checker:
         self._block_hash = hash_chain.block_hash(self._block_hash, hashes, self._key)
         if self._block_hash != block.hash:
             seq = hash_chain.first_changed(block, hashes)
-            return self._found("it is not what was sealed under its block hash", seq)
+            return self._found("it does not match its block hash", seq)
         self.sealed = block.last
         if self._heads.pop(block.last, {block.hash.hex()}) != {block.hash.hex()}:
-            return self._found("the chain is another one than that whose head was kept", 1)
+            return self._found("its block hash does not match the given head", 1)
         return None
 
     def _check_end(self, left: Iterator[Block]) -> Finding | None:
@@ -151,36 +152,36 @@ class Checker:
         missing = self.entries + 1
         beyond = next(left, None)
         if beyond is not None:
-            return self._found(f"entries up to {beyond.last} were sealed, they are cut", missing)
+            return self._found(f"entries up to {beyond.last} were sealed, now missing", missing)
         if self.entries != account.seq:
-            problem = f"the account counts {account.seq} entries, there are {self.entries}"
+            problem = f"the account counts {account.seq} entries, found {self.entries}"
             return self._found(problem, min(missing, account.seq + 1))
         wrong = self._check_account()
         if wrong is not None:
             return self._found(wrong, None)
         if account.sealed != self.sealed:
             problem = (
-                f"entries up to {account.sealed} were sealed, block hashes reach {self.sealed}"
+                f"entries up to {account.sealed} were sealed, block hashes end at {self.sealed}"
             )
             return self._found(problem, min(account.sealed, self.sealed) + 1)
         if self._heads:
             first = min(self._heads)
             return self._found(
-                f"the head that was kept names entry {first}: its block is gone",
+                f"the given head names entry {first}, whose block is missing",
                 min(missing, first),
             )
         return None
 
     def _check_account(self) -> str | None:
-        """Compare what an account says of itself with what follows from its entries."""
+        """Compare an account's balance, date and debt with those that follow from its entries."""
         account = self.account
         if self._balance != account.balance:
-            return f"the account holds {account.balance}, its entries sum to {self._balance}"
+            return f"the balance is {account.balance}, the entries add up to {self._balance}"
         if self._at is not None and self._at != account.at:
-            return f"the account is dated {account.at}, its last entry {self._at}"
+            return f"the account is dated {account.at}, its last entry is dated {self._at}"
         debt = 0 if account.floor is None else max(account.floor - account.balance, 0)
         if account.debt != debt:
-            return f"the account owes {account.debt}, by its floor and its balance it is {debt}"
+            return f"the debt is {account.debt}, expected {debt} from the floor and the balance"
         return None
 
     def _found(self, problem: str, seq: int | None) -> Finding:
@@ -199,5 +200,5 @@ def _words(line: LedgerLine) -> str | None:
     if line.digest is None or (line.salt is None and not _has_words(line)):
         return None
     if line.salt is None or hash_chain.words_digest(line.salt, line) != line.digest:
-        return "its memo or metadata is not what was sealed"
+        return "its memo or metadata does not match what was sealed"
     return None

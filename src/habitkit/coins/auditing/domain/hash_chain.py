@@ -1,9 +1,9 @@
-"""Pure rules of tamper evidence: how entries are hashed, and what a chain of blocks says of them.
+"""Pure rules of tamper evidence: how entries are hashed and chained in blocks.
 
 A block seals some entries of a wallet, in their order. Each entry has a hash of everything that
 makes it up, memo and metadata by their digest; the block's hash is made of these and of the hash of
 the block before. So a chain breaks at the first entry that is not what it was. With a key the
-hashes are HMAC-SHA256 (RFC 2104), which cannot be made anew without it.
+hashes are HMAC-SHA256 (RFC 2104), which cannot be recomputed without it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["BEGINNING", "block_hash", "first_changed", "hash_prefixes", "line_hash", "words_digest"]
 
 BEGINNING = b""
-"""What takes the place of the hash of the block before the first."""
+"""The hash that the first block is chained to."""
 
 _PREFIX_BYTES = 8
 

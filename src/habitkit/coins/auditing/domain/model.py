@@ -39,9 +39,9 @@ class LedgerLine:
         total: The transfer's amount.
         memo: Its memo.
         metadata: Its metadata.
-        reverses: What it takes back.
+        reverses: The transfer that it reverses, or None.
         salt: The salt of its digest; None if it has none, or it was erased.
-        digest: What block hashes know of memo and metadata; None if there was neither.
+        digest: The digest of memo and metadata in block hashes; None if there was neither.
         made_at: The transfer's instant, which is that of both its entries.
     """
 
@@ -65,7 +65,7 @@ class LedgerLine:
 
 @frozen
 class Digest:
-    """What block hashes know of a transfer's memo and metadata.
+    """The digest of a transfer's memo and metadata, as block hashes include it.
 
     Attributes:
         transfer_id: The transfer.
@@ -135,7 +135,7 @@ class Head:
 
 @frozen
 class Sum:
-    """A currency in figures. In a sound ledger both sums are 0 and each transfer has two entries.
+    """The sums of a currency. In a sound ledger both are 0 and each transfer has two entries.
 
     Attributes:
         currency: The currency.
@@ -154,10 +154,10 @@ class Sum:
 
 @frozen
 class Finding:
-    """Something that is not as it must be.
+    """A problem that an audit found.
 
     Attributes:
-        problem: What is wrong, in words.
+        problem: A description of the problem.
         owner: Whose account; None if the ledger as a whole is meant.
         currency: In which currency.
         role: Which account of the owner's; None if the ledger as a whole is meant.
@@ -173,13 +173,13 @@ class Finding:
 
 @frozen
 class AuditReport:
-    """What an audit has read, and its findings.
+    """The result of an audit.
 
     Attributes:
         accounts: How many accounts were checked.
         entries: How many entries were checked.
         sealed: How many of them lie under block hashes.
-        findings: What is wrong; of each account the first thing, and at most 1000 things.
+        findings: The problems: the first one of each account, and at most 1000 in all.
     """
 
     accounts: int
