@@ -16,8 +16,8 @@ class StoredFact:
 
     Attributes:
         fact: The fact.
-        voided: True for a check-in that a ``CheckInVoid`` undoes. False for other facts, whose voids
-            are among ``HabitStore.facts``.
+        voided: True for a check-in that a ``CheckInVoid`` undoes. False for other facts, whose
+            voids are among ``HabitStore.facts``.
     """
 
     fact: Fact
