@@ -127,6 +127,8 @@ class Habits:
         days = self._days.get(habit_id)
         if days is None:
             return []
+        if since is not None and since == until:  # a check-in asks for its day
+            return self._of_day(days.rows.get(since, ()))
         first = date.min if since is None else since
         last = days.latest if until is None else min(until, days.latest)
         span = (last - first).days + 1
