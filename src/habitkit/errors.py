@@ -422,7 +422,7 @@ class Duplicate(IntegrityError):
     def __init__(self, kind: str) -> None:
         """Name the kind of fact."""
         self.kind = kind
-        super().__init__(f"a {kind} with this identity already exists")
+        super().__init__(f"this {kind} already exists")
 
 
 def _shown(value: object) -> str:

@@ -196,7 +196,7 @@ def test_a_duplicate_in_an_action_is_raised_and_the_host_goes_on(host, kit):
         tx.port(COINS).post((transfer,), ())
 
     with host.begin() as connection:
-        with pytest.raises(Duplicate, match="a transfer with this identity already exists"):
+        with pytest.raises(Duplicate, match="this transfer already exists"):
             kit.on(connection).run(twice)
         write_note(connection)
 

@@ -201,7 +201,7 @@ def test_the_command_puts_tables_into_a_schema(two_schemas, fresh_postgres_url, 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("habits.db", "cannot read the database's URL"),
+        ("habits.db", "cannot parse the database URL"),
         ("mysql://host/database", "no backend for 'mysql'"),
         ("postgresql+asyncpg://host/database", "expected the driver psycopg"),
         ("sqlite+aiosqlite:///habits.db", "expected the driver pysqlite"),
