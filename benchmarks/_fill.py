@@ -84,7 +84,7 @@ def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
             fact = CheckIn(
                 tx.new_id(), habit.id, owner, yesterday, at, "UTC", None, "full", "app", at
             )
-            tx.port(HABITS).add_check_ins((fact,))
+            tx.port(HABITS).add_facts((fact,))
             made.append(habit.id)
         return made
 

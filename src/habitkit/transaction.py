@@ -157,10 +157,7 @@ class Transaction:
             raise ReadOnlyTransaction("tx.lock()")
         missing = sorted({*owners} - self._locked.keys())
         self._wanted.update(missing)
-        if len(missing) == 1:
-            locked = {missing[0]: self.stores.owners.lock(missing[0])}
-        else:
-            locked = self.stores.owners.lock_all(missing) if missing else {}
+        locked = self.stores.owners.lock(missing) if missing else {}
         self._locked.update((owner, row.rev) for owner, row in locked.items())
         for owner, row in locked.items():  # what this causes may wait for others: lock all first
             if row.messages:
@@ -264,7 +261,7 @@ class Transaction:
             How many were applied, and those that failed; a failure undoes that message alone.
         """
         if owner not in self._locked:
-            self._locked[owner] = self.stores.owners.lock(owner).rev
+            self._locked[owner] = self.stores.owners.lock([owner])[owner].rev
         applied, failures = 0, []
         for message in self.stores.inbox.waiting(owner, limit):
             kind = self._settings.vocabulary.get(message.type)

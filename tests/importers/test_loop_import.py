@@ -54,7 +54,7 @@ def facts(kit: HabitKit, owner: str = "ada") -> int:
     return kit.run(
         lambda tx: sum(
             len(tx.port(HABITS).live(habit.id))
-            for habit in tx.port(HABITS).of_owner(owner, None, 100)
+            for habit in tx.port(HABITS).page(None, 100, owner=owner)
         )
     )
 
@@ -205,7 +205,8 @@ def test_a_day_that_a_later_export_lacks_stays_done(kit):
 
 def test_a_day_that_was_undone_here_stays_undone(kit):
     run, _ = loop_csv.import_export(kit, "ada", BOTH).habits
-    (fact,) = kit.run(lambda tx: tx.port(HABITS).on_day(run.id, date(2026, 1, 6)))
+    day = date(2026, 1, 6)
+    (fact,) = kit.run(lambda tx: tx.port(HABITS).live(run.id, day, day))
     kit.habits.undo(fact.id)
 
     report = loop_csv.import_export(kit, "ada", BOTH)

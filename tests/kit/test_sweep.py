@@ -8,7 +8,8 @@ import habitkit.testing
 from habitkit import AsyncHabitKit, Goal, Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.errors import ConfigurationError, InvalidInput, KitClosed
+from habitkit.coins import AUDIT
+from habitkit.errors import ConfigurationError, InvalidInput, KitClosed, NotSupportedByStore
 from habitkit.habits import HABITS, STREAKS
 from habitkit.testing import FakeClock
 
@@ -146,3 +147,16 @@ def test_a_store_without_a_module_sweeps_the_rest():
     kit = habitkit.testing.kit(store=JournalAlone())
 
     assert list(kit.sweep().counts) == ["messages", "old_keys"]
+
+
+def test_a_store_without_the_audit_is_swept_and_seals_nothing(monkeypatch):
+    store = MemoryStore()
+    store.modules = frozenset({"habits", "coins"})
+    refusal = NotSupportedByStore("coins.audit", "memory")
+    put_out_of_reach(monkeypatch, store, AUDIT, "to_seal", lambda *_, **__: True, refusal)
+    kit = habitkit.testing.kit(store=store)
+    kit.coins.award("ada", 5, idempotency_key="a")
+
+    report = kit.sweep()
+
+    assert (report.counts["sealed_entries"], report.failures) == (0, ())

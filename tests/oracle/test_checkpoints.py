@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from random import Random
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from habitkit.habits.domain.evaluation import evaluate
 from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact, ScheduleChanged, Void
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.stored import VoidedCheckIn
 from habitkit.habits.domain.streaks import Checkpoint
 from tests.oracle.cases import Case, cases
 
@@ -32,7 +33,7 @@ class Story(NamedTuple):
 
     case: Case
     facts: tuple[Fact, ...]
-    voided: tuple[tuple[CheckIn, datetime], ...]
+    voided: tuple[VoidedCheckIn, ...]
 
 
 @st.composite
@@ -87,7 +88,8 @@ def stories(draw) -> Story:
             if lots.random() < late or (early and it.at < case.habit.created_at + 20 * DAY):
                 it = evolve(it, credit="history")
             if lots.random() < gone:
-                voided.append((it, it.at + timedelta(hours=lots.choice([1, 30, 80, 200]))))
+                voided_at = it.at + timedelta(hours=lots.choice([1, 30, 80, 200]))
+                voided.append(VoidedCheckIn(it, voided_at))
                 continue
         facts.append(it)
     if early:
@@ -113,7 +115,7 @@ def derived(story: Story, checkpoints: tuple[Checkpoint, ...] = ()) -> Derived:
         story.case.habit,
         [fact for fact in story.facts if not isinstance(fact, CheckIn) or fact.day >= first],
         story.case.now,
-        [(fact, at) for fact, at in story.voided if fact.day >= first],
+        [it for it in story.voided if it.check_in.day >= first],
         checkpoints,
         keep=lambda days: days,
     )

@@ -15,6 +15,7 @@ from habitkit._codec import json_object
 from habitkit.events import Recorded
 from habitkit.habits.domain.facts import (
     CheckIn,
+    CheckInVoid,
     FreezeGranted,
     Pause,
     ScheduleChanged,
@@ -23,6 +24,7 @@ from habitkit.habits.domain.facts import (
     ZoneChanged,
 )
 from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.stored import DueHabit, VoidedCheckIn
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import (
@@ -166,7 +168,7 @@ def records() -> list[IdempotencyRecord]:
 
 def write_ports(stores: Stores) -> None:
     """Write all of it."""
-    stores.owners.lock("ada")
+    stores.owners.lock(["ada"])
     stores.events.append(events()[:1])
     stores.events.append(events()[1:])
     for message in messages():
@@ -177,12 +179,11 @@ def write_ports(stores: Stores) -> None:
     for habit in habits():
         stores.port(HABITS).add(habit)
     facts = check_ins()
-    stores.port(HABITS).add_check_ins(facts[:2])
-    stores.port(HABITS).add_check_ins(facts[2:])
+    stores.port(HABITS).add_facts(facts[:2])
+    stores.port(HABITS).add_facts(facts[2:])
     for fact, at in zip(facts[::3], INSTANTS, strict=False):
-        stores.port(HABITS).add_void(
-            Void(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at)
-        )
+        void = CheckInVoid(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at)
+        stores.port(HABITS).add_facts([void])
     stores.port(HABITS).add_facts(other_facts())
     for snapshot in snapshots():
         stores.port(STREAKS).put(snapshot)
@@ -205,11 +206,11 @@ def written() -> dict[str, Any]:
         "habits": sorted(habits(), key=lambda habit: habit.id),
         "live": [fact for fact in facts if fact not in voided],
         "since": [fact for fact in facts if fact not in voided and fact.day >= DAYS[1]],
-        "voided": list(zip(voided, INSTANTS, strict=False)),
+        "voided": [VoidedCheckIn(*each) for each in zip(voided, INSTANTS, strict=False)],
         "facts": other_facts(),
         "notes": sorted(f.note for f in facts if f.note is not None and f not in voided),
         "snapshots": snapshots(),
-        "due": [("ada", snapshots()[1].habit_id), ("ada", snapshots()[0].habit_id)],
+        "due": [DueHabit("ada", snapshots()[n].habit_id) for n in (1, 0)],
     }
 
 
@@ -234,19 +235,19 @@ def read_ports(stores: Stores) -> dict[str, Any]:
         "deliveries": sorted(deliveries, key=lambda each: each.event.rev),
         "messages": stores.inbox.waiting("ada", 100),
         "idempotency": [stores.idempotency.get("ada", "noted", f"key {text}") for text in TEXTS],
-        "habits": stores.port(HABITS).of_owner("ada", None, 100),
+        "habits": stores.port(HABITS).page(None, 100, owner="ada"),
         "live": every,
         "since": stores.port(HABITS).live(LARGEST_ID, DAYS[1]),
         "voided": sorted(voided, key=by_id),
         "facts": sorted(stores.port(HABITS).facts("ada"), key=lambda fact: fact.id),
-        "notes": sorted(note for _, note in stores.port(HABITS).notes("ada")),
+        "notes": sorted(note.text for note in stores.port(HABITS).notes("ada")),
         "snapshots": [stores.port(STREAKS).get(snapshot.habit_id) for snapshot in snapshots()],
         "due": stores.port(STREAKS).to_sweep(LAST, 100),
     }
 
 
-def by_id(voided: tuple[CheckIn, datetime]) -> UUID:
-    return voided[0].id
+def by_id(voided: VoidedCheckIn) -> UUID:
+    return voided.check_in.id
 
 
 @contextmanager

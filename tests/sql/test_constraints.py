@@ -27,7 +27,8 @@ from habitkit.coins.domain.model import Account, Hold, Move, Transfer
 from habitkit.coins.store import AUDIT, COINS, HOLDS
 from habitkit.errors import Duplicate, IntegrityError
 from habitkit.events import Recorded
-from habitkit.habits.domain.model import CheckIn, DayClock, Habit, Void
+from habitkit.habits.domain.facts import CheckInVoid
+from habitkit.habits.domain.model import CheckIn, DayClock, Habit
 from habitkit.habits.domain.streaks import Snapshot
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import EventRow
@@ -46,7 +47,7 @@ HABIT = Habit(an_id(1), "ada", "Run", Schedule.daily(), DayClock(), NOW)
 WALLET = Account(an_id(2), "ada", "wallet", "coin", 0, 0, NOW, 0)
 MINT = Account(an_id(3), "ada", "mint", "coin", 0, 0, NOW, None)
 FACT = CheckIn(an_id(4), HABIT.id, "ada", date(2026, 1, 1), NOW, "UTC", None, "full", "app", NOW)
-VOID = Void(an_id(5), HABIT.id, "ada", FACT.id, NOW)
+VOID = CheckInVoid(an_id(5), HABIT.id, "ada", FACT.id, NOW)
 AWARD = Transfer(an_id(6), "award", "ada", "ada", "coin", 5, None, NOW)
 HOLD = Hold(AWARD.id, "ada", "coin", 1, 5, NOW, None)
 BLOCK = Block(WALLET.id, 1, 1, b"hash", b"marks", NOW)
@@ -64,8 +65,7 @@ def store(engine: Engine) -> SqlStore:
 
     def fill(stores: Stores) -> None:
         stores.port(HABITS).add(HABIT)
-        stores.port(HABITS).add_check_ins([FACT])
-        stores.port(HABITS).add_void(VOID)
+        stores.port(HABITS).add_facts([FACT, VOID])
         stores.port(COINS).open((WALLET, MINT))
         stores.port(COINS).post((AWARD,), MOVES)
         stores.port(HOLDS).add(HOLD)
@@ -91,8 +91,8 @@ def moved(**changes: Any) -> Any:
 
 DUPLICATES = {
     "habit": lambda stores: stores.port(HABITS).add(HABIT),
-    "check-in": lambda stores: stores.port(HABITS).add_check_ins([FACT]),
-    "void": lambda stores: stores.port(HABITS).add_void(evolve(VOID, id=an_id(99))),
+    "check-in": lambda stores: stores.port(HABITS).add_facts([FACT]),
+    "void": lambda stores: stores.port(HABITS).add_facts([evolve(VOID, id=an_id(99))]),
     "account": lambda stores: stores.port(COINS).open((WALLET._replace(id=an_id(99)),)),
     "transfer": lambda stores: stores.port(COINS).post((AWARD,), ()),
     "event": lambda stores: stores.events.append([NOTED]),
@@ -114,7 +114,7 @@ def test_one_duplicate_among_many_refuses_them_all(engine, store):
     new = evolve(FACT, id=an_id(99))
 
     with nothing_written(engine), pytest.raises(Duplicate, match="check-in"):
-        store.run(lambda s: s.port(HABITS).add_check_ins([new, FACT]), write=True, keyed=False)
+        store.run(lambda s: s.port(HABITS).add_facts([new, FACT]), write=True, keyed=False)
 
 
 def test_a_second_entry_of_one_number_is_refused(engine, store):
@@ -257,10 +257,12 @@ def test_an_integer_that_sqlite_would_make_a_real_is_refused(engine, store, colu
 # -- what belongs together -----------------------------------------------------------------------
 
 ORPHANS = {
-    "a check-in": lambda s: s.port(HABITS).add_check_ins(
+    "a check-in": lambda s: s.port(HABITS).add_facts(
         [evolve(FACT, id=an_id(8), habit_id=an_id(99))]
     ),
-    "a void": lambda s: s.port(HABITS).add_void(evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))),
+    "a void": lambda s: s.port(HABITS).add_facts(
+        [evolve(VOID, fact_id=an_id(8), habit_id=an_id(99))]
+    ),
     "a hold": lambda s: s.port(HOLDS).add(evolve(HOLD, id=an_id(99))),
     "a block": lambda s: s.port(AUDIT).seal(evolve(BLOCK, account_id=an_id(99)), more=True),
     "a note of what is to be sealed": lambda s: s.port(AUDIT).unsealed((an_id(99),)),

@@ -26,38 +26,41 @@ def adds_a_habit_twice(_, stores):
     stores.port(HABITS).add = stores.port(HABITS).put
 
 
-@noticed_by("test_owners_are_found_by_habit_and_by_fact")
-def knows_only_owners_of_check_ins(_, stores):
+@noticed_by("test_facts_of_every_kind_are_found_by_their_id")
+def finds_only_check_ins(_, stores):
     habits = stores.port(HABITS)
-
-    def owner_of_fact(fact_id):
-        found = habits.check_in(fact_id)
-        return found and found[0].owner
-
-    habits.owner_of_fact = owner_of_fact
+    fact = habits.fact
+    habits.fact = lambda fact_id: fact(fact_id) if fact_id in habits._facts else None
 
 
-@noticed_by("test_habits_of_an_owner_are_ordered_by_id")
+@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
 def lists_habits_as_they_came(_, stores):
     habits = stores.port(HABITS)
 
-    def page(owner, after, limit):
-        found = [it for it in habits._habits if it.owner == owner]
+    def page(after, limit, *, owner=None):
+        found = [it for it in habits._habits if owner in {None, it.owner}]
         return [it for it in found if after is None or it.id > after][:limit]
 
-    habits.of_owner = page
+    habits.page = page
 
 
-@noticed_by("test_habits_of_an_owner_are_ordered_by_id")
+@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
 def repeats_the_last_habit_of_a_page(_, stores):
     habits = stores.port(HABITS)
-    of_owner = habits.of_owner
+    page = habits.page
 
-    def page(owner, after, limit):
+    def repeating(after, limit, *, owner=None):
         repeated = [habits.get(after)] if habits.get(after) else []
-        return [*repeated, *of_owner(owner, after, limit)][:limit]
+        return [*repeated, *page(after, limit, owner=owner)][:limit]
 
-    habits.of_owner = page
+    habits.page = repeating
+
+
+@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
+def lists_habits_of_all_owners(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+    habits.page = lambda after, limit, *, owner=None: page(after, limit, owner=None)
 
 
 @noticed_by("test_putting_a_habit_changes_its_title_its_tags_and_its_place")
@@ -80,7 +83,7 @@ def keeps_tags(_, stores):
     erase = habits.erase
 
     def keep(owner, title):
-        before = habits.of_owner(owner, None, 10**6)
+        before = habits.page(None, 10**6, owner=owner)
         erased = erase(owner, title)
         for habit in before:
             habits.put(evolve(habits.get(habit.id), tags=habit.tags))
@@ -112,7 +115,7 @@ def writes_snapshots_for_good(_, stores):
 @noticed_by("test_a_transaction_sees_the_habits_facts_and_snapshots_it_wrote")
 def sees_only_what_was_committed(store, stores):
     habits = stores.port(HABITS)
-    run, live, add = store.run, habits.live, habits.add_check_ins
+    run, live, add = store.run, habits.live, habits.add_facts
     added: set[UUID] = set()
 
     def remember(work, *, write, keyed):
@@ -126,7 +129,7 @@ def sees_only_what_was_committed(store, stores):
         added.update(fact.id for fact in facts)
         add(facts)
 
-    habits.add_check_ins = adding
+    habits.add_facts = adding
     habits.live = lambda *args: [fact for fact in live(*args) if fact.id not in added]
     store.run = remember
 
@@ -171,7 +174,9 @@ def shows_snapshots_of_others(_, stores):
 def sweeps_in_any_order(_, stores):
     streaks = stores.port(STREAKS)
     to_sweep = streaks.to_sweep
-    streaks.to_sweep = lambda now, limit: sorted(to_sweep(now, 10**6))[:limit]
+    streaks.to_sweep = lambda now, limit: sorted(
+        to_sweep(now, 10**6), key=lambda due: (due.owner, due.habit_id)
+    )[:limit]
 
 
 @noticed_by("test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit")

@@ -120,8 +120,8 @@ def locks_nothing(store, _):
 def counts_for_good(_, stores):
     lock = stores.owners.lock
 
-    def lasting(owner):
-        locked = lock(owner)
+    def lasting(owners):
+        locked = lock(owners)
         stores.log.entries.pop()
         return locked
 
@@ -131,19 +131,23 @@ def counts_for_good(_, stores):
 @noticed_by("test_a_lock_returns_whether_messages_wait")
 def forgets_messages(_, stores):
     lock = stores.owners.lock
-    stores.owners.lock = lambda owner: Locked(lock(owner).rev, messages=False)
+    stores.owners.lock = lambda owners: {
+        owner: Locked(it.rev, messages=False) for owner, it in lock(owners).items()
+    }
 
 
 @noticed_by("test_many_owners_are_locked_at_once")
 def locks_only_the_first(_, stores):
-    owners = stores.owners
-    owners.lock_all = lambda names: {name: owners.lock(names[0]) for name in names}
+    lock = stores.owners.lock
+    stores.owners.lock = lambda owners: dict.fromkeys(owners, *lock(owners[:1]).values())
 
 
 @noticed_by("test_owners_with_similar_names_are_distinct")
 def ignores_case(_, stores):
     lock = stores.owners.lock
-    stores.owners.lock = lambda owner: lock(owner.casefold())
+    stores.owners.lock = lambda owners: {
+        owner: lock([owner.casefold()])[owner.casefold()] for owner in owners
+    }
 
 
 # -- async hosts -----------------------------------------------------------------------------------

@@ -189,13 +189,13 @@ def test_a_transaction_that_is_not_undone_is_noticed_by_the_next(mirror, tested)
     tested._stores.log.rollback = lambda mark=0: tested._stores.log.entries.clear()
 
     def work(stores):
-        stores.owners.lock("ada")
+        stores.owners.lock(["ada"])
         raise KeyError
 
     with pytest.raises(KeyError):
         write(mirror, work)
-    with pytest.raises(AssertionError, match=r"owners\.lock\('ada'\)"):
-        write(mirror, lambda stores: stores.owners.lock("ada"))
+    with pytest.raises(AssertionError, match=r"owners\.lock\(\['ada'\]\)"):
+        write(mirror, lambda stores: stores.owners.lock(["ada"]))
 
 
 def test_a_difference_that_the_work_catches_is_raised_at_the_end(mirror, tested):
@@ -204,12 +204,12 @@ def test_a_difference_that_the_work_catches_is_raised_at_the_end(mirror, tested)
     def work(stores):
         with suppress(AssertionError):
             stores.port(COINS).settled("ada", ["done:1"])
-        stores.owners.lock("ada")
+        stores.owners.lock(["ada"])
 
     with pytest.raises(AssertionError, match=r"coins\.settled"):
         write(mirror, work)
     with pytest.raises(AssertionError, match=r"coins\.settled"):
-        write(mirror, lambda stores: stores.owners.lock("ada"))
+        write(mirror, lambda stores: stores.owners.lock(["ada"]))
 
 
 def test_results_without_an_order_are_compared_without_one(mirror, tested):
@@ -241,7 +241,9 @@ def test_a_transaction_that_is_repeated_happens_once_in_both_stores(mirror, test
 
     tested.run = twice
 
-    revisions = [write(mirror, lambda stores: stores.owners.lock("ada").rev) for _ in range(2)]
+    revisions = [
+        write(mirror, lambda stores: stores.owners.lock(["ada"])["ada"].rev) for _ in range(2)
+    ]
 
     assert revisions == [1, 2]
 
@@ -253,7 +255,7 @@ def test_an_error_of_a_driver_is_the_stores_own(mirror, tested):
     tested._stores.owners.lock = fail
 
     with pytest.raises(ConnectionResetError):
-        write(mirror, lambda stores: stores.owners.lock("ada"))
+        write(mirror, lambda stores: stores.owners.lock(["ada"]))
 
 
 def test_a_mirror_claims_no_more_than_its_store_and_closes_it(mirror, tested):

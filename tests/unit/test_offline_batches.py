@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
         seen.append(
             (
                 [wallet.balance for wallet in wallets],
-                [habit.title for habit in tx.port(HABITS).of_owner(owner, None, 10)],
+                [habit.title for habit in tx.port(HABITS).page(None, 10, owner=owner)],
                 tx.port(HOLDS).page(owner, "coin", None, 10, open_at=tx.now),
                 tx.port(LEDGER).entitlements(owner, None, 10) != [],
                 tx.stores.connection is not None,
@@ -186,9 +186,9 @@ def test_a_batch_locks_its_owners_at_once_and_in_order(kit, store, run, monkeypa
     owners = store._stores.owners
     lock = owners.lock
 
-    def noting(owner: str) -> Any:
-        locked.append(owner)
-        return lock(owner)
+    def noting(names: Sequence[str]) -> Any:
+        locked.extend(names)
+        return lock(names)
 
     monkeypatch.setattr(owners, "lock", noting)
 

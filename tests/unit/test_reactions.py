@@ -420,9 +420,9 @@ def test_several_locks_are_taken_in_the_order_of_their_names(kit, monkeypatch):
     owners = kit._runner.store._stores.owners
     lock = owners.lock
 
-    def watched(owner):
-        taken.append(owner)
-        return lock(owner)
+    def watched(names):
+        taken.extend(names)
+        return lock(names)
 
     monkeypatch.setattr(owners, "lock", watched)
 

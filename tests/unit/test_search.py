@@ -135,7 +135,7 @@ def test_notes_of_a_batch_are_found(kit, run):
 
 def test_habits_undone_by_an_error_are_not_found(kit, store, run):
     def fail(stores: Stores) -> None:
-        stores.owners.lock("ada")
+        stores.owners.lock(["ada"])
         stores.port(HABITS).put(evolve(run, title="Walk"))
         stores.port(HABITS).add(evolve(run, id=UUID(int=1), title="Swim"))
         raise ZeroDivisionError
@@ -229,7 +229,7 @@ def test_an_owner_with_more_habits_than_are_read_at_once_finds_all_of_them(kit, 
     made = [evolve(RUN, id=UUID(int=n), title=f"Run {n}") for n in range(1, 1202)]
 
     def add(stores: Stores) -> None:
-        stores.owners.lock("ada")
+        stores.owners.lock(["ada"])
         for habit in made:
             stores.port(HABITS).add(habit)
 

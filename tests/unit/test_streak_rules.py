@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.model import CheckIn
+from habitkit.habits.domain.stored import VoidedCheckIn
 from habitkit.habits.domain.streaks import Snapshot, Streak
 from tests.unit.support import given
 
@@ -237,7 +238,7 @@ def test_a_day_is_earned_by_a_check_in_in_time_that_was_not_taken_back_before_th
         if hours is None:
             live.append(fact)
         else:
-            voided.append((fact, sealed_at + timedelta(hours=hours)))
+            voided.append(VoidedCheckIn(fact, sealed_at + timedelta(hours=hours)))
         if in_time and (hours is None or hours > 0):
             expected.add(day)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.stored import Note
 from habitkit.habits.domain.words import matching, text_of, words
 from habitkit.testing.contracts._sample_habits import RUN
 from tests.unit.support import given
@@ -88,7 +89,7 @@ def test_plain_text_has_the_same_words_beside_other_text(text):
     ],
 )
 def test_all_words_begin_words_of_title_and_tags_or_of_one_note(text, found):
-    notes = [(RUN.id, "Felt GREAT"), (WALK.id, "felt so-so")]
+    notes = [Note(RUN.id, "Felt GREAT"), Note(WALK.id, "felt so-so")]
 
     assert matching(words(text), [RUN, WALK, LONG], notes) == found
 
@@ -96,4 +97,4 @@ def test_all_words_begin_words_of_title_and_tags_or_of_one_note(text, found):
 def test_a_habit_is_found_once_though_it_matches_twice():
     habit = Habit(UUID(int=3), "ada", "Run", Schedule.daily(), RUN.clock, RUN.created_at)
 
-    assert matching(["run"], [habit], [(habit.id, "run"), (habit.id, "runs")]) == [habit]
+    assert matching(["run"], [habit], [Note(habit.id, "run"), Note(habit.id, "runs")]) == [habit]

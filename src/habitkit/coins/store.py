@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from habitkit.coins.auditing.domain.model import Block, Digest, LedgerLine, Sum
+    from habitkit.coins.auditing.domain.model import Block, Digest, LedgerLine, Sum, UnsealedAccount
     from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
 
 __all__ = [
@@ -216,8 +216,8 @@ class AuditStore(Protocol):
         """Queue accounts with entries that no block covers; queueing one twice is fine."""
         ...
 
-    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
-        """Return up to ``limit`` queued accounts, by their id, with their owners."""
+    def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
+        """Return up to ``limit`` queued accounts, by their id."""
         ...
 
     def digest(self, digests: Sequence[Digest]) -> None:

@@ -8,7 +8,7 @@ from habitkit import ids
 from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.model import Changed
-from habitkit.habits.lookup import get, lock_owner
+from habitkit.habits.lookup import lock_habit
 from habitkit.habits.recompute import recompute, recompute_owner
 from habitkit.habits.store import HABITS
 
@@ -34,11 +34,10 @@ def add_facts(
 
     ``facts`` is called with the habit's history, read without its check-ins.
     """
-    subject = ids.parse_id(habit_id, "habit_id")
-    owner = lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
+    habit = lock_habit(tx, habit_id)
+    owner, subject = habit.owner, habit.id
 
     def work(fact_id: UUID) -> Changed:
-        habit = get(tx, subject)
         facts_before = tx.port(HABITS).facts(owner, subject)
         added = list(facts(History(habit, facts_before, tx.now), fact_id))
         if not added:

@@ -13,7 +13,7 @@ from habitkit.habits.domain.days import day_boundary, habit_day
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.model import CheckIn, Habit
 from habitkit.habits.errors import InvalidHabit
-from habitkit.habits.lookup import get, lock_owner
+from habitkit.habits.lookup import lock_habit
 from habitkit.habits.recompute import recompute
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -52,8 +52,8 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
     rules.source(source)
     if not isinstance(days, Collection):
         raise InvalidHabit("days", given=days, expected="a list or set of dates")
-    owner = lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
-    habit = get(tx, subject)
+    habit = lock_habit(tx, habit_id)
+    owner = habit.owner
     zone_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
     if habit.clock.tz is None:
         days_of_habit = rules.timeline(habit, tx.port(HABITS).facts(owner, subject))
@@ -92,7 +92,7 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     """Add many facts of history credit at once and emit what they changed."""
     if not facts:
         return
-    tx.port(HABITS).add_check_ins(facts)
+    tx.port(HABITS).add_facts(facts)
     before = lookup.snapshot_of(tx, habit)
     if before.recomputed_at is not None:
         recompute(tx, habit, tx.port(HABITS).facts(habit.owner, habit.id), facts)

@@ -62,8 +62,9 @@ def _owners(tx: Transaction, batch: Iterable[OfflineCheckIn]) -> set[str]:
             habit_ids.add(ids.parse_id(item.habit_id, "habit_id"))
         except InvalidInput:
             continue
-    owners = {tx.port(HABITS).owner_of(habit_id) for habit_id in habit_ids}
-    return {owner for owner in owners if owner is not None and tx.scope in {None, owner}}
+    habits = [tx.port(HABITS).get(habit_id) for habit_id in habit_ids]
+    owners = {habit.owner for habit in habits if habit is not None}
+    return {owner for owner in owners if tx.scope in {None, owner}}
 
 
 def _one(tx: Transaction, index: int, item: OfflineCheckIn) -> CheckedIn | Refusal:

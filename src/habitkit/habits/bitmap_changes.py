@@ -130,12 +130,12 @@ def first_received(
         day: The day.
         live: The day's check-ins that count, if they were read already.
     """
-    live = tx.port(HABITS).on_day(habit.id, day) if live is None else live
+    live = tx.port(HABITS).live(habit.id, day, day) if live is None else live
     home, day_start = zone(habit.clock.tz or "UTC"), habit.clock.day_start
     kept = [
-        fact
-        for fact, voided_at in tx.port(HABITS).voided(habit.id)
-        if fact.day == day and is_sealed(day, voided_at, home, day_start)
+        each.check_in
+        for each in tx.port(HABITS).voided(habit.id)
+        if each.check_in.day == day and is_sealed(day, each.voided_at, home, day_start)
     ]
     return min((fact.received_at for fact in (*live, *kept) if fact.credit == "full"), default=None)
 

@@ -14,7 +14,7 @@ from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import CheckedIn
-from habitkit.habits.lookup import get, lock_owner
+from habitkit.habits.lookup import lock_habit
 from habitkit.habits.recompute import goal_on, recompute, status_on
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS
@@ -76,10 +76,10 @@ def check_in(
     if amount != 1 or type(amount) is not int:
         rules.amount(amount)
     rules.note(note)
-    owner = lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
+    habit = lock_habit(tx, habit_id)
     if idempotency_key is None:
-        return check_in_now(tx, subject, day, when, tz, amount, note, tx.new_id())
-    work = partial(check_in_now, tx, subject, day, when, tz, amount, note)
+        return check_in_now(tx, habit, day, when, tz, amount, note, tx.new_id())
+    work = partial(check_in_now, tx, habit, day, when, tz, amount, note)
     request: dict[str, object] = {
         "habit_id": subject,
         "day": day,
@@ -89,12 +89,12 @@ def check_in(
     }
     if amount != 1:
         request["amount"] = amount
-    return tx.once(owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
+    return tx.once(habit.owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
 
 
 def check_in_now(
     tx: Transaction,
-    habit_id: UUID,
+    habit: Habit,
     day: date | None,
     at: datetime | None,
     tz: str | None,
@@ -103,7 +103,6 @@ def check_in_now(
     fact_id: UUID,
 ) -> CheckedIn:
     """Add the fact and emit what it changed, under the owner's lock."""
-    habit = get(tx, habit_id)
     snapshot = lookup.snapshot_of(tx, habit)
     if snapshot.recomputed_at is not None or tx.settings(HabitSettings).strength is not None:
         return check_in_recomputed(tx, habit, day, at, tz, amount, note, fact_id)
@@ -133,7 +132,7 @@ def check_in_now(
     )
     _, earned_before = bitmap.reading(snapshot, day)
     first = first_received(tx, habit, day) if earned_before else None
-    tx.port(HABITS).add_check_ins((fact,))
+    tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id
     earned = earned_before or credit == "full"
     events: list[Event] = []
@@ -190,7 +189,7 @@ def check_in_recomputed(
         received_at=tx.now,
         amount=amount,
     )
-    tx.port(HABITS).add_check_ins((fact,))
+    tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id
     outcome = recompute(tx, habit, other_facts, (fact,))
     state = outcome.derived.state

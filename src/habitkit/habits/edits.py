@@ -11,10 +11,10 @@ from habitkit.errors import NotFound
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain import bitmap_state, rules
-from habitkit.habits.domain.facts import Void
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.errors import InvalidHabit
-from habitkit.habits.lookup import get, habits_of, lock_owner
+from habitkit.habits.lookup import get, habits_of, lock_fact, lock_habit
 from habitkit.habits.recompute import goal_on, recompute, status_on
 from habitkit.habits.store import HABITS
 
@@ -51,16 +51,16 @@ def edit(
         NotFound: If there is no such check-in, or it was undone.
         InvalidInput: If an argument is not acceptable; the message names it.
     """
-    subject = ids.parse_id(fact_id, "fact_id")
+    ids.parse_id(fact_id, "fact_id")
     if amount is not None:
         rules.amount(amount)
     if note is not False:
         rules.note(note)
-    owner = lock_owner(tx, tx.port(HABITS).owner_of_fact(subject), "check-in", fact_id)
-    stored = tx.port(HABITS).check_in(subject)
-    if stored is None or stored[1]:
+    found = lock_fact(tx, fact_id)
+    old = found.fact
+    if found.voided or not isinstance(old, CheckIn):
         raise NotFound("check-in", fact_id)
-    old, habit = stored[0], get(tx, stored[0].habit_id)
+    owner, habit = old.owner, get(tx, old.habit_id)
     new = evolve(
         old,
         id=old.successor,
@@ -72,8 +72,8 @@ def edit(
     other_facts = tx.port(HABITS).facts(owner, habit.id) if is_recomputed else []
     if not new.amount:
         rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
-    tx.port(HABITS).add_void(Void(tx.new_id(), habit.id, owner, old.id, tx.now))
-    tx.port(HABITS).add_check_ins((new,))
+    void = CheckInVoid(tx.new_id(), habit.id, owner, old.id, tx.now)
+    tx.port(HABITS).add_facts((void, new))
     tx.cause = new.id
     if not is_recomputed:  # the day stays done, and was received when it was
         state = bitmap_state.state(habit, snapshot, tx.now)
@@ -123,9 +123,8 @@ def update(
         NotFound: If there is no such habit.
         InvalidHabit: If an argument is not acceptable; the message names it.
     """
-    subject = ids.parse_id(habit_id, "habit_id")
-    lock_owner(tx, tx.port(HABITS).owner_of(subject), "habit", habit_id)
-    habit = get(tx, subject)
+    lock_habit(tx, habit_id)
+    habit = get(tx, habit_id)
     new = evolve(
         habit,
         title=habit.title if title is None else rules.title(title),

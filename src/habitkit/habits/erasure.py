@@ -24,7 +24,7 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
     after: UUID | None = None
     store = tx.port(HABITS)
     while True:
-        page = store.of_owner(owner, after, _PAGE)
+        page = store.page(after, _PAGE, owner=owner)
         habits += page
         if len(page) < _PAGE:
             break
@@ -33,9 +33,9 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
         "habits": habits,
         "check_ins": [fact for habit in habits for fact in store.live(habit.id)],
         "voided_check_ins": [
-            {"check_in": fact, "voided_at": voided_at}
+            {"check_in": each.check_in, "voided_at": each.voided_at}
             for habit in habits
-            for fact, voided_at in store.voided(habit.id)
+            for each in store.voided(habit.id)
         ],
         "facts": store.facts(owner),
         "best_streaks": {

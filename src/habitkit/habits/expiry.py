@@ -11,8 +11,7 @@ from habitkit.habits.store import HABITS, STREAKS
 from habitkit.maintenance import sweep_items
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
+    from habitkit.habits.domain.stored import DueHabit
     from habitkit.journal.domain.model import Swept
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
@@ -23,16 +22,16 @@ __all__ = ["sweep_habits"]
 
 def sweep_habits(_: KitSettings, limit: int) -> Steps[Swept]:
     """Emit the events that became due with time, for a limited number of habits."""
-    return sweep_items(_due, _sweep_habit, lambda due: str(due[1]), limit)
+    return sweep_items(_due, _sweep_habit, lambda due: str(due.habit_id), limit)
 
 
-def _due(tx: Transaction, limit: int) -> list[tuple[str, UUID]]:
+def _due(tx: Transaction, limit: int) -> list[DueHabit]:
     return tx.port(STREAKS).to_sweep(tx.now, limit)
 
 
-def _sweep_habit(tx: Transaction, due: tuple[str, UUID]) -> int:
+def _sweep_habit(tx: Transaction, due: DueHabit) -> int:
     """Emit the events of a habit that became due with time, unless another caller has."""
-    owner, habit_id = due
+    owner, habit_id = due.owner, due.habit_id
     tx.lock(owner)
     habit, snapshot = tx.port(HABITS).get(habit_id), tx.port(STREAKS).get(habit_id)
     if habit is None or snapshot is None:

@@ -9,6 +9,7 @@ from habitkit import ids
 from habitkit.errors import NotFound
 from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.checkpoints import until
+from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.strength import name_of
 from habitkit.habits.settings import HabitSettings
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.stored import StoredFact
     from habitkit.habits.domain.streaks import Checkpoint, Snapshot
     from habitkit.transaction import Transaction
 
@@ -30,7 +32,8 @@ __all__ = [
     "habits_of",
     "histories",
     "history",
-    "lock_owner",
+    "lock_fact",
+    "lock_habit",
     "of_owner",
     "snapshot_of",
 ]
@@ -135,22 +138,40 @@ def _latest(usable: Sequence[Checkpoint]) -> Checkpoint | None:
     return usable[-1] if usable else None
 
 
-def lock_owner(tx: Transaction, owner: str | None, kind: str, identifier: object) -> str:
-    """Lock the owner of something that exists and is in scope.
+def lock_habit(tx: Transaction, habit_id: UUID | str) -> Habit:
+    """Lock the owner of a habit and return the habit as it was before.
+
+    Whoever was first may have given it another title, other tags or another place; nothing else of
+    a habit ever changes.
 
     Raises:
-        NotFound: If it does not, or is not.
+        NotFound: If there is no such habit in scope.
     """
-    if owner is None:
-        raise NotFound(kind, identifier)
-    tx.own(owner, kind, identifier)
-    tx.lock(owner)
-    return owner
+    habit = get(tx, habit_id)
+    tx.lock(habit.owner)
+    return habit
+
+
+def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
+    """Lock the owner of a fact and return the fact.
+
+    Raises:
+        NotFound: If there is no such fact in scope.
+    """
+    subject = ids.parse_id(fact_id, "fact_id")
+    found = tx.port(HABITS).fact(subject)
+    if found is None:
+        raise NotFound("check-in", fact_id)
+    tx.own(found.fact.owner, "check-in", fact_id)
+    tx.lock(found.fact.owner)
+    if isinstance(found.fact, CheckIn):  # it may have been voided before the lock was taken
+        return tx.port(HABITS).fact(subject) or found
+    return found
 
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:
     """Return all habits of an owner, in the order of their ids."""
-    return tx.port(HABITS).of_owner(owner, None, MOST_HABITS)
+    return tx.port(HABITS).page(None, MOST_HABITS, owner=owner)
 
 
 def of_owner(
@@ -169,4 +190,4 @@ def of_owner(
     """
     tx.own(ids.owner(owner))
     start = None if after is None else ids.parse_id(after, "after")
-    return tx.port(HABITS).of_owner(owner, start, ids.limit(limit))
+    return tx.port(HABITS).page(start, ids.limit(limit), owner=owner)

@@ -69,7 +69,7 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
     """
     tx.own(ids.owner(owner))
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.port(STREAKS).of_owner(owner)}
-    habits = _in_order(tx.port(HABITS).of_owner(owner, None, lookup.MOST_HABITS))
+    habits = _in_order(lookup.habits_of(tx, owner))
     if (
         tx.settings(HabitSettings).strength is not None
     ):  # then no bitmap suffices, not even an empty one

@@ -54,9 +54,7 @@ def rebuild(
     if habit_id is not None:
         raise InvalidHabit("habit_id", given=habit_id, expected="None if an owner is given")
     tx.own(ids.owner(owner))
-    return _together(
-        _rebuild(tx, habit) for habit in tx.port(HABITS).of_owner(owner, None, lookup.MOST_HABITS)
-    )
+    return _together(_rebuild(tx, habit) for habit in lookup.habits_of(tx, owner))
 
 
 def rebuild_all(_: KitSettings) -> Steps[RebuildReport]:

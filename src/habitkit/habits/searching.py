@@ -108,7 +108,7 @@ def _written(
 def _every(tx: Transaction, owner: str, after: UUID | None) -> Iterator[Habit]:
     """Yield an owner's habits after one, read page by page."""
     while True:
-        page = tx.port(HABITS).of_owner(owner, after, _PAGE)
+        page = tx.port(HABITS).page(after, _PAGE, owner=owner)
         yield from page
         if len(page) < _PAGE:
             return

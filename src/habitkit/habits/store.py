@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from uuid import UUID
 
-    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Fact, OtherFact
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
     from habitkit.habits.domain.streaks import Snapshot
 
 __all__ = ["HABITS", "STREAKS", "HabitStore", "StreakStore"]
@@ -34,38 +35,30 @@ class HabitStore(Protocol):
         ...
 
     def get(self, habit_id: UUID) -> Habit | None:
-        """Return a habit, or None."""
-        ...
+        """Return a habit, or None.
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
-        """Return up to ``limit`` habits of an owner in the order of their ids, after one."""
-        ...
-
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        """Return up to ``limit`` habits of all owners in the order of their ids, after one."""
-        ...
-
-    def owner_of(self, habit_id: UUID) -> str | None:
-        """Return the owner of a habit, or None if there is no such habit. Needs no lock."""
-        ...
-
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a fact of any kind, or None if there is none. Needs no lock."""
-        ...
-
-    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
-        """Add check-ins, voided or not by an earlier ``Void``.
-
-        Raises:
-            Duplicate: If a fact of one of these ids exists.
+        It needs no lock: use cases read the owner of a habit from it before they lock.
         """
         ...
 
-    def add_facts(self, facts: Sequence[OtherFact]) -> None:
-        """Add facts that are no check-ins, voids of such facts among them.
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+        """Return up to ``limit`` habits in the order of their ids.
+
+        Args:
+            after: The id of the last one already seen; None for the beginning.
+            limit: How many at most.
+            owner: Of this owner alone; of all owners by default.
+        """
+        ...
+
+    def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
+        """Add facts of any kinds, all or nothing.
+
+        A ``CheckInVoid`` undoes a check-in, also one that is added later. A plain ``Void`` undoes
+        another fact, and is stored like any fact other than a check-in.
 
         Raises:
-            Duplicate: If a fact of one of these ids exists.
+            Duplicate: If a fact of one of these ids exists, or a check-in is voided already.
         """
         ...
 
@@ -77,45 +70,35 @@ class HabitStore(Protocol):
         """
         ...
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
-        """Return the notes of an owner's check-ins that are not voided, each with its habit."""
+    def notes(self, owner: str) -> list[Note]:
+        """Return the notes of an owner's check-ins that are not voided, in any order."""
         ...
 
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        """Return a fact that is no check-in, or None."""
-        ...
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        """Return a check-in or another fact by its id, or None; a ``CheckInVoid`` is not found.
 
-    def add_void(self, void: Void) -> None:
-        """Add the fact that a check-in is taken back.
-
-        Raises:
-            Duplicate: If the check-in is voided already.
+        It needs no lock: use cases read the owner of a fact from it before they lock.
         """
         ...
 
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        """Return a check-in and whether it is voided, or None."""
-        ...
-
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
-        """Return a day's check-ins that are not voided, in the order of ``(at, id)``."""
-        ...
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
         """Return a habit's check-ins that are not voided, in the order of ``(day, at, id)``.
 
         Args:
             habit_id: The habit.
-            since: Only those of this day and later ones; None for all.
+            since: Only those of this day and later ones; None for no limit.
+            until: Only those of this day and earlier ones; None for no limit.
         """
         ...
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
-        """Return what ``live`` does, of many habits at once, each with its day, in any order."""
+        """Return what ``live`` does of many habits, each since its day, in any order."""
         ...
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
-        """Return a habit's voided check-ins, each with when its void was received.
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
+        """Return a habit's voided check-ins, in any order.
 
         Args:
             habit_id: The habit.
@@ -148,8 +131,8 @@ class StreakStore(Protocol):
         """Return the snapshots of an owner's habits, in any order."""
         ...
 
-    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
-        """Return owners and habits whose ``sweep_at`` has come, the earliest first."""
+    def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
+        """Return up to ``limit`` habits whose ``sweep_at`` has come, the earliest first."""
         ...
 
     def put(self, snapshot: Snapshot) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit import ids
 from habitkit.errors import NotFound
 from habitkit.habits import lookup
 from habitkit.habits.bitmap_changes import coins_moved, first_received, move_receipt, turn
 from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.days import habit_day
 from habitkit.habits.domain.days import zone as zone_of
-from habitkit.habits.domain.facts import CheckIn, Pause, Void, ZoneChanged
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Pause, Void, ZoneChanged
 from habitkit.habits.domain.model import Undone
 from habitkit.habits.domain.streaks import Streak
-from habitkit.habits.lookup import get, lock_owner
+from habitkit.habits.lookup import get, lock_fact
 from habitkit.habits.recompute import recompute, recompute_owner
 from habitkit.habits.store import HABITS
 
@@ -46,13 +45,11 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     Raises:
         NotFound: If there is no such fact.
     """
-    subject = ids.parse_id(fact_id, "fact_id")
-    owner = lock_owner(tx, tx.port(HABITS).owner_of_fact(subject), "check-in", fact_id)
-    stored = tx.port(HABITS).check_in(subject)
-    if stored is None:
-        return undo_other(tx, owner, subject)
-    fact, voided = stored
-    habit = get(tx, fact.habit_id)
+    found = lock_fact(tx, fact_id)
+    fact, voided = found.fact, found.voided
+    if not isinstance(fact, CheckIn):
+        return undo_other(tx, fact)
+    owner, habit = fact.owner, get(tx, fact.habit_id)
     zone, day_start = zone_of(fact.tz), habit.clock.day_start
     snapshot = lookup.snapshot_of(tx, habit)
     if snapshot.recomputed_at is not None:
@@ -60,8 +57,8 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     events: list[Event] = []
     if not voided:
         tx.cause = tx.new_id()
-        tx.port(HABITS).add_void(Void(tx.cause, habit.id, owner, fact.id, tx.now))
-        remaining = tx.port(HABITS).on_day(habit.id, fact.day)
+        tx.port(HABITS).add_facts((CheckInVoid(tx.cause, habit.id, owner, fact.id, tx.now),))
+        remaining = tx.port(HABITS).live(habit.id, fact.day, fact.day)
         first = first_received(tx, habit, fact.day, remaining)
         if first is not None and fact.credit == "full" and first > fact.received_at:
             events += move_receipt(tx, habit, snapshot, fact.day, first)
@@ -90,7 +87,8 @@ def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: boo
     """Undo a check-in and emit what that changed, under the owner's lock."""
     if not voided:
         tx.cause = tx.new_id()
-        tx.port(HABITS).add_void(Void(tx.cause, habit.id, habit.owner, fact.id, tx.now))
+        void = CheckInVoid(tx.cause, habit.id, habit.owner, fact.id, tx.now)
+        tx.port(HABITS).add_facts((void,))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
     coins = coins_moved(outcome.events, habit.owner)
@@ -98,14 +96,14 @@ def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: boo
     return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
 
 
-def undo_other(tx: Transaction, owner: str, fact_id: UUID) -> Undone:
+def undo_other(tx: Transaction, fact: OtherFact) -> Undone:
     """Undo a fact other than a check-in, and emit what that changed, under the owner's lock.
 
     Raises:
-        NotFound: If there is no such fact, or it is one that takes another back.
+        NotFound: If it is a fact that takes another back.
     """
-    fact = tx.port(HABITS).fact(fact_id)
-    if fact is None or isinstance(fact, Void):
+    owner, fact_id = fact.owner, fact.id
+    if isinstance(fact, Void):
         raise NotFound("check-in", fact_id)
     tx.cause = tx.new_id()
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id

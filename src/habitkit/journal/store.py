@@ -26,16 +26,15 @@ __all__ = ["EventStore", "IdempotencyStore", "InboxStore", "OutboxStore", "Owner
 class OwnerStore(Protocol):
     """The owners' locks."""
 
-    def lock(self, owner: str) -> Locked:
-        """Take the owner's lock until the transaction ends, and advance the owner's revision.
+    def lock(self, owners: Sequence[str]) -> dict[str, Locked]:
+        """Take the owners' locks until the transaction ends, and advance the owners' revisions.
 
-        The owner's row is made if there is none. Of two transactions that lock the same owner, the
+        An owner's row is made if there is none. Of two transactions that lock the same owner, the
         second waits until the first has ended and then sees all that it committed.
-        """
-        ...
 
-    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
-        """Take the locks of many owners, which are sorted, one after the other in this order."""
+        Args:
+            owners: Each once, sorted; the locks are taken one after the other in this order.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from habitkit.errors import IdempotencyConflict
 from habitkit.habits import DayOutOfRange, HabitCompleted, InvalidHabit
 from habitkit.habits.domain.model import CheckIn, DayClock, Schedule
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.domain.streaks import Streak
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
@@ -45,7 +46,8 @@ class TestCheckIns:
         done = kit.habits.check_in(str(run.id), at=at, tz="Asia/Tokyo", note=note)
 
         fact = CheckIn(done.id, run.id, "ada", TODAY, at, "Asia/Tokyo", note, "full", "app", NOW)
-        assert read(store, lambda stores: stores.port(HABITS).check_in(done.id)) == (fact, False)
+        stored = read(store, lambda stores: stores.port(HABITS).fact(done.id))
+        assert stored == StoredFact(fact, voided=False)
 
     def test_a_day_may_be_named(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id, day=TODAY - days(1))

@@ -259,7 +259,7 @@ def _record(kit: TestKit, store: Store, habit: Habit, facts: Sequence[Fact]) -> 
 
 
 def _on_day(store: Store, habit: Habit, day: date) -> list[CheckIn]:
-    return read(store, lambda stores: stores.port(HABITS).on_day(habit.id, day))
+    return read(store, lambda stores: stores.port(HABITS).live(habit.id, day, day))
 
 
 def _snapshot(store: Store, habit: Habit) -> Snapshot:

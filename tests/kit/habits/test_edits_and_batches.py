@@ -12,6 +12,7 @@ import habitkit.testing
 from habitkit.errors import NotFound, Refused
 from habitkit.habits import HabitCompleted, InvalidHabit, StreakReached
 from habitkit.habits.domain.model import CheckedIn, Goal, OfflineCheckIn, Refusal, Schedule
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS
 from habitkit.reactions import on
 from habitkit.testing.contracts._base import read
@@ -44,7 +45,7 @@ class TestEdits:
         assert edited.status == "DONE"
         live = read(store, lambda s: s.port(HABITS).live(run.id))
         assert live == [evolve(was, id=edited.id, amount=2.5)]
-        assert read(store, lambda s: s.port(HABITS).check_in(done.id)) == (was, True)
+        assert read(store, lambda s: s.port(HABITS).fact(done.id)) == StoredFact(was, voided=True)
         assert events_of(kit, "ada") == before
         assert kit.streaks.rebuild(run.id).repaired == ()
         with pytest.raises(NotFound):

@@ -12,6 +12,7 @@ from habitkit.events import Retracted
 from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.facts import FreezeGranted
 from habitkit.habits.domain.model import FreezeRule, Schedule
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, days
@@ -50,7 +51,9 @@ class TestFreezesAndRepairs:
         assert kit.streaks.state(run.id).streak.slots == 0
         about = granted.id, run.id, "ada", NOW + days(3), TODAY + days(3)
         fact = FreezeGranted(*about, 2, TODAY + days(9))
-        assert read(store, lambda s: s.port(HABITS).fact(granted.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(granted.id)) == StoredFact(
+            fact, voided=False
+        )
 
     def test_a_late_check_in_gives_a_freeze_back(self, kit: TestKit, run: Habit) -> None:
         check_in_daily(kit, run, 3)

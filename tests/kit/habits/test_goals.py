@@ -11,6 +11,7 @@ from habitkit.errors import IdempotencyConflict
 from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.facts import ScheduleChanged
 from habitkit.habits.domain.model import DayClock, Goal, Schedule
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, days, events_of
@@ -159,7 +160,9 @@ class TestGoals:
         assert [(slot.first, slot.status) for slot in slots] == [(TODAY, "DONE"), (monday, "DONE")]
         about = changed.id, run.id, "ada", NOW, TODAY + days(1)
         fact = ScheduleChanged(*about, Schedule.weekdays("mon"), Goal.at_least(5, "km"))
-        assert read(store, lambda s: s.port(HABITS).fact(changed.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(changed.id)) == StoredFact(
+            fact, voided=False
+        )
         assert kit.habits.get(run.id).schedule == DAILY
         kit.habits.undo(changed.id)
         assert kit.streaks.explain(run.id, monday).goal == Goal.done()

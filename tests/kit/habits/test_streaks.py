@@ -35,9 +35,9 @@ class TestUndo:
         assert undone.events[0] == Retracted("ada", NOW, "HabitCompleted", f"done:{run.id}:{TODAY}")
         assert kit.streaks.state(run.id).best == Streak(0)
         assert kit.streaks.rebuild(run.id).repaired == ()
-        stored = read(store, lambda stores: stores.port(HABITS).check_in(done.id))
+        stored = read(store, lambda stores: stores.port(HABITS).fact(done.id))
         assert stored is not None
-        assert stored[1]
+        assert stored.voided
 
     def test_undoing_twice_changes_nothing_more(self, kit: TestKit, run: Habit) -> None:
         done = kit.habits.check_in(run.id)

@@ -11,6 +11,7 @@ from habitkit.errors import IdempotencyConflict, InvalidInstant, InvalidOwner
 from habitkit.habits import InvalidZone
 from habitkit.habits.domain.facts import ZoneChanged
 from habitkit.habits.domain.model import DayClock, Schedule
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW
@@ -56,7 +57,9 @@ class TestTravels:
         later = kit.habits.create("ada", "Walk", Schedule.daily())
         assert kit.habits.check_in(later.id).day == date(2026, 1, 2)
         fact = ZoneChanged(travelled.id, "ada", kit.clock.now(), "Asia/Tokyo")
-        assert read(store, lambda s: s.port(HABITS).fact(travelled.id)) == fact
+        assert read(store, lambda s: s.port(HABITS).fact(travelled.id)) == StoredFact(
+            fact, voided=False
+        )
         undone = kit.habits.undo(travelled.id)
         assert (undone.habit_id, undone.day) == (None, None)
         assert kit.streaks.state(run.id).today == date(2026, 1, 1)

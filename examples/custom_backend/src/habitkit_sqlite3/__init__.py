@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
+from habitkit.coins.store import COINS, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, StoreBusy
 from habitkit.habits.store import HABITS, STREAKS
 
-from ._coins import Coins
-from ._facts import SCHEMA
+from ._coins import Coins, Holds, Ledger
 from ._habits import Habits, Streaks
 from ._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
+from ._rows import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,26 +37,22 @@ BUSY_SECONDS = 30.0
 
 
 class Sqlite3Store:
-    """Keeps the facts of every module in one SQLite file.
+    """Keeps the facts of habits and coins in one SQLite file.
 
-    This process has one connection and lets one transaction at a time use it. Other processes have
-    connections of their own; SQLite lets one of them write at a time, and the others wait. So
-    several transactions are never open for writing at once (no ``concurrent_writers``), but several
-    processes may work on one file (``shared``).
+    This process has one connection, which one transaction at a time uses. Several processes may
+    open one file (``shared``), but SQLite lets one of them write at a time (no
+    ``concurrent_writers``).
     """
 
     name = "sqlite3"
-    modules = frozenset({"habits", "coins", "coins.audit"})
+    modules = frozenset({"habits", "coins"})  # without the audit, which is optional
     capabilities = frozenset({"shared"})
 
     def __init__(self, path: str) -> None:
         """Open a file, and create the tables in it where they are missing."""
         self._one_at_a_time = threading.Lock()
-        self._connection = sqlite3.connect(
-            path,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,  # we begin and end transactions ourselves
-            check_same_thread=False,  # the lock above sees to that
+        self._connection = sqlite3.connect(  # we begin and end transactions, one at a time
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         self._connection.row_factory = sqlite3.Row  # columns by name
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -65,12 +61,11 @@ class Sqlite3Store:
         self._stores = _Stores(self._connection)
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
-        """Run work in one transaction: commit if it returns, undo everything if it raises.
+        """Commit if the work returns, undo all of it if it raises; repeat nothing.
 
-        A writer takes SQLite's write lock at once. If it began by reading, another process could
-        write in between, and SQLite would refuse to go on.
+        A writer takes SQLite's write lock at once: after a read it may be too late.
         """
-        del keyed  # nothing is repeated here, so it does not matter
+        del keyed
         with self._one_at_a_time:
             try:
                 self._connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
@@ -101,20 +96,18 @@ class _Stores:
         self.outbox = Outbox(connection)
         self.inbox = Inbox(connection)
         self.idempotency = IdempotencyKeys(connection)
-        coins = Coins(connection)
         self._ports: dict[Port[Any], Any] = {
             HABITS: Habits(connection),
             STREAKS: Streaks(connection),
-            COINS: coins,
-            HOLDS: coins.holds,
-            LEDGER: coins.audit,
-            AUDIT: coins.audit,
+            COINS: Coins(connection),
+            HOLDS: Holds(connection),
+            LEDGER: Ledger(connection),
         }
 
     def port(self, port: Port[T]) -> T:
         """Return a module's port."""
         if port not in self._ports:
-            raise NotSupportedByStore(port.module, Sqlite3Store.name)
+            raise NotSupportedByStore(port.name, Sqlite3Store.name)
         return cast("T", self._ports[port])
 
     @contextmanager
@@ -131,11 +124,6 @@ class _Stores:
 
 
 def open_url(url: str, *, asynchronous: bool) -> Store | AsyncStore:
-    """Open ``sqlite3:///file`` or ``sqlite3:////absolute/file``: the package's entry point.
-
-    Args:
-        url: What the host gave to ``HabitKit.open``.
-        asynchronous: True if the host is async; any sync store can serve it from threads.
-    """
+    """Open ``sqlite3:///file`` or ``sqlite3:////absolute/file``: the package's entry point."""
     store = Sqlite3Store(unquote(urlsplit(url).path)[1:])
     return ThreadedStore(store) if asynchronous else store

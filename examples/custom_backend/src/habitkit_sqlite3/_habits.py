@@ -10,18 +10,17 @@ from attrs import evolve
 
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain import facts as kinds
-from habitkit.habits.domain.checkpoint_text import from_text, to_text
-from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import Habit
+from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
 from habitkit.habits.domain.streaks import Snapshot
 
-from ._facts import Port, added_once, facts, instant_or_none, json_list, text, text_or_null
+from ._rows import Port, codec
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
 
-    from habitkit.habits.domain.facts import OtherFact, Void
+    from habitkit.habits.domain.facts import Fact, OtherFact
 
 __all__ = ["Habits", "Streaks"]
 
@@ -32,208 +31,97 @@ class Habits(Port):
     """Habits and the facts about them: rows are added, never changed or removed."""
 
     def add(self, habit: Habit) -> None:
-        with added_once("habit"):
-            row = {"id": str(habit.id), "owner": habit.owner, "habit": facts.dumps(habit)}
-            self.insert("habits", row)
+        row = {"id": habit.id, "owner": habit.owner, "value": habit}
+        self.insert_once("habit", "habits", row)
 
     def put(self, habit: Habit) -> None:
-        self.execute(
-            "UPDATE habits SET habit = ? WHERE id = ?", (facts.dumps(habit), str(habit.id))
-        )
+        self.run("UPDATE habits SET value = ? WHERE id = ?", habit, habit.id)
 
     def get(self, habit_id: UUID) -> Habit | None:
-        row = self.execute("SELECT habit FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
-        return facts.loads(row["habit"], Habit) if row else None
+        return self.value(Habit, "SELECT value FROM habits WHERE id = ?", habit_id)
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
-        rows = self.execute(
-            "SELECT habit FROM habits WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
-            (owner, str(after or ""), limit),
-        )
-        return [facts.loads(habit, Habit) for (habit,) in rows]
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+        query = """SELECT value FROM habits WHERE id > ? AND coalesce(owner = ?, TRUE)
+                   ORDER BY id LIMIT ?"""
+        return self.values(Habit, query, after or "", owner, limit)
 
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        rows = self.execute(
-            "SELECT habit FROM habits WHERE id > ? ORDER BY id LIMIT ?", (str(after or ""), limit)
-        )
-        return [facts.loads(habit, Habit) for (habit,) in rows]
+    def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
+        for fact in facts:
+            if isinstance(fact, CheckInVoid):
+                row = {"fact_id": fact.fact_id, "voided_at": fact.received_at, "void": fact}
+                self.insert_once("void", "voids", row)
+            else:
+                columns = ("id", "owner", "habit_id", "day", "at")
+                row = {name: getattr(fact, name, None) for name in columns}
+                row |= {"kind": type(fact).__name__, "value": fact}
+                self.insert_once("fact", "facts", row)
 
-    def owner_of(self, habit_id: UUID) -> str | None:
-        row = self.execute("SELECT owner FROM habits WHERE id = ?", (str(habit_id),)).fetchone()
-        return row["owner"] if row else None
-
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        row = self.execute(
-            "SELECT owner FROM check_ins WHERE id = :id"
-            " UNION ALL SELECT owner FROM facts WHERE id = :id",
-            {"id": str(fact_id)},
-        ).fetchone()
-        return row["owner"] if row else None
-
-    def add_facts(self, added: Sequence[OtherFact]) -> None:
-        for fact in added:
-            habit_id = getattr(fact, "habit_id", None)
-            row = {
-                "id": str(fact.id),
-                "owner": fact.owner,
-                "habit_id": habit_id and str(habit_id),
-                "kind": type(fact).__name__,
-                "fact": facts.dumps(fact),
-            }
-            with added_once("fact"):
-                self.insert("facts", row)
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        query = """SELECT value, kind, fact_id IS NOT NULL
+                   FROM facts LEFT JOIN voids ON fact_id = id WHERE id = ?"""
+        for value, kind, voided in self.run(query, fact_id):
+            return StoredFact(codec.loads(value, KINDS[kind]), bool(voided))
+        return None
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
-        rows = self.execute(
-            "SELECT kind, fact FROM facts WHERE owner = :owner"
-            " AND (:habit IS NULL OR habit_id = :habit OR habit_id IS NULL)",
-            {"owner": owner, "habit": habit_id and str(habit_id)},
-        )
-        return [facts.loads(fact, KINDS[kind]) for kind, fact in rows]
+        query = """SELECT value, kind FROM facts WHERE owner = ? AND kind <> 'CheckIn'
+                   AND coalesce(habit_id = ?, TRUE)"""
+        return [codec.loads(fact, KINDS[kind]) for fact, kind in self.run(query, owner, habit_id)]
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
-        rows = self.execute("SELECT fact FROM live WHERE owner = ?", (owner,))
-        check_ins = [facts.loads(fact, CheckIn) for (fact,) in rows]
-        return [(fact.habit_id, fact.note) for fact in check_ins if fact.note is not None]
-
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        row = self.execute("SELECT kind, fact FROM facts WHERE id = ?", (str(fact_id),)).fetchone()
-        return facts.loads(row["fact"], KINDS[row["kind"]]) if row else None
-
-    def add_check_ins(self, added: Sequence[CheckIn]) -> None:
-        for fact in added:
-            row = {
-                "id": str(fact.id),
-                "habit_id": str(fact.habit_id),
-                "owner": fact.owner,
-                "day": str(fact.day),
-                "at": text(fact.at),
-                "fact": facts.dumps(fact),
-            }
-            with added_once("check-in"):
-                self.insert("check_ins", row)
-
-    def add_void(self, void: Void) -> None:
-        row = {
-            "fact_id": str(void.fact_id),
-            "voided_at": text(void.received_at),
-            "void": facts.dumps(void),
-        }
-        with added_once("void"):
-            self.insert("voids", row)
-
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        row = self.execute(
-            "SELECT fact, fact_id FROM check_ins LEFT JOIN voids ON fact_id = id WHERE id = ?",
-            (str(fact_id),),
-        ).fetchone()
-        return (facts.loads(row["fact"], CheckIn), row["fact_id"] is not None) if row else None
-
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
-        rows = self.execute(
-            "SELECT fact FROM live WHERE habit_id = ? AND day = ? ORDER BY at, id",
-            (str(habit_id), str(day)),
-        )
-        return [facts.loads(fact, CheckIn) for (fact,) in rows]
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
-        rows = self.execute(
-            "SELECT fact FROM live WHERE habit_id = ? AND day >= ? ORDER BY day, at, id",
-            (str(habit_id), str(since or date.min)),
-        )
-        return [facts.loads(fact, CheckIn) for (fact,) in rows]
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
+        query = """SELECT value FROM live WHERE habit_id = ? AND day BETWEEN ? AND ?
+                   ORDER BY day, at, id"""
+        return self.values(CheckIn, query, habit_id, since or date.min, until or date.max)
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
-        rows = self.execute(
-            "SELECT fact, voided_at FROM check_ins JOIN voids ON fact_id = id"
-            " WHERE habit_id = ? AND day >= ?",
-            (str(habit_id), str(since or date.min)),
-        )
-        return [(facts.loads(fact, CheckIn), datetime.fromisoformat(at)) for fact, at in rows]
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
+        query = """SELECT value, voided_at FROM facts JOIN voids ON fact_id = id
+                   WHERE habit_id = ? AND day >= ?"""
+        rows = self.run(query, habit_id, since or date.min)
+        read = datetime.fromisoformat
+        return [VoidedCheckIn(codec.loads(fact, CheckIn), read(at)) for fact, at in rows]
+
+    def notes(self, owner: str) -> list[Note]:
+        found = self.values(CheckIn, "SELECT value FROM live WHERE owner = ?", owner)
+        return [Note(fact.habit_id, fact.note) for fact in found if fact.note is not None]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
-        rows = self.execute(
-            "SELECT id FROM check_ins WHERE id IN (SELECT value FROM json_each(?))",
-            (json_list(map(str, fact_ids)),),
-        )
-        return {UUID(fact_id) for (fact_id,) in rows}
+        query = "SELECT id FROM facts WHERE id IN (SELECT value FROM json_each(?))"
+        return {UUID(fact_id) for (fact_id,) in self.run(query, list(fact_ids))}
 
     def erase(self, owner: str, title: str) -> int:
-        erased = 0
-        for habit in self.of_owner(owner, None, limit=-1):
-            if habit.title != title or habit.tags:
-                self.put(evolve(habit, title=title, tags=()))
-                erased += 1
-        return (
-            erased
-            + self.execute(
-                "UPDATE check_ins SET fact = json_set(fact, '$.note', NULL)"
-                " WHERE owner = ? AND json_extract(fact, '$.note') IS NOT NULL",
-                (owner,),
-            ).rowcount
-        )
+        habits = self.page(None, -1, owner=owner)
+        named = [habit for habit in habits if habit.title != title or habit.tags]
+        for habit in named:
+            self.put(evolve(habit, title=title, tags=()))
+        update = """UPDATE facts SET value = json_set(value, '$.note', NULL) WHERE owner = ?
+                    AND kind = 'CheckIn' AND json_extract(value, '$.note') IS NOT NULL"""
+        return len(named) + self.run(update, owner).rowcount
 
 
 class Streaks(Port):
     """Snapshots by habit."""
 
     def get(self, habit_id: UUID) -> Snapshot | None:
-        row = self.execute(
-            "SELECT * FROM snapshots WHERE habit_id = ?", (str(habit_id),)
-        ).fetchone()
-        return _snapshot(row) if row else None
+        return self.value(Snapshot, "SELECT value FROM snapshots WHERE habit_id = ?", habit_id)
 
     def of_owner(self, owner: str) -> list[Snapshot]:
-        return list(
-            map(_snapshot, self.execute("SELECT * FROM snapshots WHERE owner = ?", (owner,)))
-        )
+        return self.values(Snapshot, "SELECT value FROM snapshots WHERE owner = ?", owner)
 
-    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
-        rows = self.execute(
-            "SELECT owner, habit_id FROM snapshots WHERE sweep_at <= ?"
-            " ORDER BY sweep_at, habit_id LIMIT ?",
-            (text(now), limit),
-        )
-        return [(owner, UUID(habit_id)) for owner, habit_id in rows]
+    def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
+        query = """SELECT owner, habit_id FROM snapshots WHERE sweep_at <= ?
+                   ORDER BY sweep_at, habit_id LIMIT ?"""
+        return [DueHabit(owner, UUID(habit)) for owner, habit in self.run(query, now, limit)]
 
     def put(self, snapshot: Snapshot) -> None:
-        written = self.execute(
-            "INSERT INTO snapshots VALUES (:habit_id, :owner, :first_day, :bitmap, :best, :rev,"
-            " :recomputed_at, :sweep_at, :checkpoints)"
-            " ON CONFLICT (habit_id) DO UPDATE SET first_day = excluded.first_day,"
-            " bitmap = excluded.bitmap, best = excluded.best, rev = excluded.rev,"
-            " recomputed_at = excluded.recomputed_at, sweep_at = excluded.sweep_at,"
-            " checkpoints = excluded.checkpoints"
-            " WHERE excluded.rev >= rev",
-            {
-                "habit_id": str(snapshot.habit_id),
-                "owner": snapshot.owner,
-                "first_day": str(snapshot.first_day),
-                "bitmap": snapshot.bitmap,
-                "best": snapshot.best,
-                "rev": snapshot.rev,
-                "recomputed_at": text_or_null(snapshot.recomputed_at),
-                "sweep_at": text_or_null(snapshot.sweep_at),
-                "checkpoints": to_text(snapshot.checkpoints),
-            },
-        )
-        if written.rowcount != 1:
+        kept = self.get(snapshot.habit_id)
+        if kept is not None and kept.rev > snapshot.rev:
             msg = f"a later snapshot of {snapshot.habit_id} is there already"
             raise IntegrityError(msg)
-
-
-def _snapshot(row: sqlite3.Row) -> Snapshot:
-    return Snapshot(
-        habit_id=UUID(row["habit_id"]),
-        owner=row["owner"],
-        first_day=date.fromisoformat(row["first_day"]),
-        bitmap=row["bitmap"],
-        best=row["best"],
-        rev=row["rev"],
-        recomputed_at=instant_or_none(row["recomputed_at"]),
-        sweep_at=instant_or_none(row["sweep_at"]),
-        checkpoints=from_text(row["checkpoints"]),
-    )
+        columns = ("habit_id", "owner", "rev", "sweep_at")
+        row = {name: getattr(snapshot, name) for name in columns}
+        self.insert("snapshots", {**row, "value": snapshot}, "INSERT OR REPLACE")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.auditing.domain.model import LedgerLine, Sum
+from habitkit.coins.auditing.domain.model import LedgerLine, Sum, UnsealedAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,10 +91,10 @@ class Audit:
         for account_id in account_ids:
             self._unsealed.put(account_id, account_id)
 
-    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+    def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
         """Return queued accounts."""
         noted = sorted(id_ for id_ in self._unsealed if after is None or id_ > after)[:limit]
-        return [(account_id, self._accounts.rows[account_id].owner) for account_id in noted]
+        return [UnsealedAccount(self._accounts.rows[id_].owner, id_) for id_ in noted]
 
     def digest(self, digests: Sequence[Digest]) -> None:
         """Give transfers a digest where they have none."""

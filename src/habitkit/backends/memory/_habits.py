@@ -9,6 +9,8 @@ from attrs import evolve
 
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
+from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.backends.memory._tables import UndoLog
-    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import Snapshot
 
@@ -46,8 +48,8 @@ class Habits:
         self._habits: Table[UUID, Habit] = Table(log, "habit")
         self._facts: Table[UUID, CheckIn] = Table(log, "check-in")
         self._others: Table[UUID, OtherFact] = Table(log, "fact")
-        self._voids: Table[UUID, Void] = Table(log, "void")
-        self._voids_of: dict[UUID, Table[UUID, Void]] = {}
+        self._voids: Table[UUID, CheckInVoid] = Table(log, "void")
+        self._voids_of: dict[UUID, Table[UUID, CheckInVoid]] = {}
         self._days: dict[UUID, _Days] = {}
         self._log = log
 
@@ -63,40 +65,40 @@ class Habits:
         """Return a habit."""
         return self._habits.get(habit_id)
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of an owner's habits."""
-        return _page((habit for habit in self._habits if habit.owner == owner), after, limit)
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+        """Return a page of an owner's habits, or of all."""
+        wanted = [
+            habit
+            for habit in self._habits
+            if (owner is None or habit.owner == owner) and (after is None or habit.id > after)
+        ]
+        return sorted(wanted, key=lambda habit: habit.id)[:limit]
 
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of all habits."""
-        return _page(self._habits, after, limit)
-
-    def owner_of(self, habit_id: UUID) -> str | None:
-        """Return the owner of a habit."""
-        habit = self._habits.get(habit_id)
-        return None if habit is None else habit.owner
-
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a fact."""
-        fact = self._facts.get(fact_id) or self._others.get(fact_id)
-        return None if fact is None else fact.owner
-
-    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
-        """Add check-ins."""
+    def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
+        """Add facts of any kinds."""
         for fact in facts:
-            self._facts.insert(fact.id, fact)
-            days = self._days.get(fact.habit_id)
-            if days is None:
-                days = self._days[fact.habit_id] = _Days(self._log, fact.day)
-            days.latest = max(days.latest, fact.day)
-            days.put(fact.day, (*days.get(fact.day, ()), fact))
-
-    def add_facts(self, facts: Sequence[OtherFact]) -> None:
-        """Add facts that are no check-ins."""
-        for fact in facts:
-            if fact.id in self._facts:
+            if isinstance(fact, CheckIn):
+                self._add_check_in(fact)
+            elif isinstance(fact, CheckInVoid):
+                self._add_void(fact)
+            elif fact.id in self._facts:
                 raise self._others.duplicate()
-            self._others.insert(fact.id, fact)
+            else:
+                self._others.insert(fact.id, fact)
+
+    def _add_check_in(self, fact: CheckIn) -> None:
+        self._facts.insert(fact.id, fact)
+        days = self._days.get(fact.habit_id)
+        if days is None:
+            days = self._days[fact.habit_id] = _Days(self._log, fact.day)
+        days.latest = max(days.latest, fact.day)
+        days.put(fact.day, (*days.get(fact.day, ()), fact))
+
+    def _add_void(self, void: CheckInVoid) -> None:
+        self._voids.insert(void.fact_id, void)
+        if void.habit_id is not None:
+            voids = self._voids_of.setdefault(void.habit_id, Table(self._log, "void"))
+            voids.insert(void.fact_id, void)
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
@@ -105,62 +107,53 @@ class Habits:
             return facts
         return [fact for fact in facts if getattr(fact, "habit_id", None) in {habit_id, None}]
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+    def notes(self, owner: str) -> list[Note]:
         """Return the notes of an owner's live check-ins."""
         return [
-            (fact.habit_id, fact.note)
+            Note(fact.habit_id, fact.note)
             for fact in self._facts
             if fact.owner == owner and fact.note is not None and fact.id not in self._voids
         ]
 
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        """Return a fact that is no check-in."""
-        return self._others.get(fact_id)
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        """Return a fact by its id."""
+        fact = self._facts.get(fact_id) or self._others.get(fact_id)
+        return None if fact is None else StoredFact(fact, fact_id in self._voids)
 
-    def add_void(self, void: Void) -> None:
-        """Take a check-in back."""
-        self._voids.insert(void.fact_id, void)
-        if void.habit_id is not None:
-            voids = self._voids_of.setdefault(void.habit_id, Table(self._log, "void"))
-            voids.insert(void.fact_id, void)
-
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        """Return a check-in and whether it is voided."""
-        fact = self._facts.get(fact_id)
-        return None if fact is None else (fact, fact_id in self._voids)
-
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
-        """Return a day's live check-ins."""
-        days = self._days.get(habit_id)
-        facts = days.get(day) if days is not None else None
-        live = [fact for fact in facts or () if fact.id not in self._voids]
-        return sorted(live, key=lambda fact: (fact.at, fact.id))
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         days = self._days.get(habit_id)
         if days is None:
             return []
+        if since is not None and since == until:  # a check-in asks for its day
+            return self._of_day(days.rows.get(since, ()))
         first = date.min if since is None else since
-        span = (days.latest - first).days + 1
+        last = days.latest if until is None else min(until, days.latest)
+        span = (last - first).days + 1
         if span < len(days.rows):
             wanted = [day for n in range(span) if (day := first + n * _DAY) in days]
         else:
-            wanted = sorted(day for day in days.rows if day >= first)
-        return [fact for day in wanted for fact in self.on_day(habit_id, day)]
+            wanted = sorted(day for day in days.rows if first <= day <= last)
+        return [fact for day in wanted for fact in self._of_day(days.rows[day])]
+
+    def _of_day(self, facts: Iterable[CheckIn]) -> list[CheckIn]:
+        live = [fact for fact in facts if fact.id not in self._voids]
+        return sorted(live, key=lambda fact: (fact.at, fact.id))
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
         """Return a habit's voided check-ins."""
         voided = [
-            (self._facts.rows[void.fact_id], void.received_at)
+            VoidedCheckIn(self._facts.rows[void.fact_id], void.received_at)
             for void in self._voids_of.get(habit_id, ())
             if void.fact_id in self._facts
         ]
-        return [(fact, at) for fact, at in voided if since is None or fact.day >= since]
+        return [it for it in voided if since is None or it.check_in.day >= since]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""
@@ -182,11 +175,6 @@ class Habits:
         return len(changed) + len(noted)
 
 
-def _page(habits: Iterable[Habit], after: UUID | None, limit: int) -> list[Habit]:
-    later = [habit for habit in habits if after is None or habit.id > after]
-    return sorted(later, key=lambda habit: habit.id)[:limit]
-
-
 class Streaks:
     """Snapshots by habit."""
 
@@ -202,11 +190,11 @@ class Streaks:
         """Return an owner's snapshots."""
         return [row for row in self._rows if row.owner == owner]
 
-    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+    def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
         """Return what the sweep has to visit."""
         due = [(row.sweep_at, row) for row in self._rows if row.sweep_at and row.sweep_at <= now]
         due.sort(key=lambda pair: (pair[0], pair[1].habit_id))
-        return [(row.owner, row.habit_id) for _, row in due[:limit]]
+        return [DueHabit(row.owner, row.habit_id) for _, row in due[:limit]]
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""

@@ -45,16 +45,14 @@ class Owners:
         self._revs: Table[str, int] = Table(log, "owner")
         self._inbox = inbox
 
-    def lock(self, owner: str) -> Locked:
-        """Advance the owner's revision."""
-        rev = self._revs.get(owner, 0) + 1
-        self._revs.put(owner, rev)
-        messages = bool(self._inbox.rows and self._inbox.waiting(owner, 1))
-        return Locked(rev, messages)
-
-    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
-        """Advance the revisions of many owners."""
-        return {owner: self.lock(owner) for owner in owners}
+    def lock(self, owners: Sequence[str]) -> dict[str, Locked]:
+        """Advance the owners' revisions."""
+        revs, inbox, locked = self._revs, self._inbox, {}
+        for owner in owners:
+            rev = revs.get(owner, 0) + 1
+            revs.put(owner, rev)
+            locked[owner] = Locked(rev, bool(inbox.rows and inbox.waiting(owner, 1)))
+        return locked
 
 
 class Events:

@@ -27,7 +27,7 @@ from habitkit.backends.sqlalchemy.tables import (
     transfers,
     unsealed,
 )
-from habitkit.coins.auditing.domain.model import Block, LedgerLine, Sum
+from habitkit.coins.auditing.domain.model import Block, LedgerLine, Sum, UnsealedAccount
 from habitkit.coins.domain.model import Account, Settled
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class Audit:
         """Queue accounts with entries that no block covers."""
         self._link.run_many(self._UNSEALED, [{"account_id": id_} for id_ in account_ids])
 
-    def to_seal(self, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+    def to_seal(self, after: UUID | None, limit: int) -> list[UnsealedAccount]:
         """Return queued accounts."""
         statement = (
             select(unsealed.c.account_id, accounts.c.owner)
@@ -185,7 +185,7 @@ class Audit:
         )
         if after is not None:
             statement = statement.where(unsealed.c.account_id > after)
-        return [(account_id, owner) for account_id, owner in self._link.select(statement)]
+        return [UnsealedAccount(owner, id_) for id_, owner in self._link.select(statement)]
 
     def digest(self, digests: Sequence[Digest]) -> None:
         """Give transfers a digest where they have none."""

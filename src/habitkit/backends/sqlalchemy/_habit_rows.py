@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import time
 
-    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.habits.domain.facts import CheckInVoid, OtherFact
 
 __all__ = [
     "check_in_of",
@@ -29,6 +29,7 @@ __all__ = [
     "fact_values",
     "habit_of",
     "habit_values",
+    "void_values",
 ]
 
 _DAILY = Schedule.daily()
@@ -101,6 +102,17 @@ def check_in_of(row: Mapping[str, Any]) -> CheckIn:
     if values["amount"] is None:
         values["amount"] = 1
     return CheckIn(**values)
+
+
+def void_values(void: CheckInVoid) -> dict[str, Any]:
+    """Return the void of a check-in as a row."""
+    return {
+        "fact_id": void.fact_id,
+        "id": void.id,
+        "habit_id": void.habit_id,
+        "owner": void.owner,
+        "received_at": void.received_at,
+    }
 
 
 def fact_values(fact: OtherFact) -> dict[str, Any]:

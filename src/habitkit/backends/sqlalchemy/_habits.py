@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, null, or_, select, union_all, update
+from sqlalchemy import and_, bindparam, null, or_, select, update
 
 from habitkit.backends.sqlalchemy._habit_rows import (
     check_in_of,
@@ -13,21 +13,24 @@ from habitkit.backends.sqlalchemy._habit_rows import (
     fact_values,
     habit_of,
     habit_values,
+    void_values,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, ids_parameter
 from habitkit.backends.sqlalchemy.tables import check_ins, habits, voids
 from habitkit.backends.sqlalchemy.tables import facts as others
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
+from habitkit.habits.domain.stored import Note, StoredFact, VoidedCheckIn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import date
     from uuid import UUID
 
     from sqlalchemy import ColumnElement, Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
-    from habitkit.habits.domain.facts import CheckIn, OtherFact, Void
+    from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.model import Habit
 
 __all__ = ["Habits"]
@@ -51,13 +54,6 @@ class Habits:
         )
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
-    _OWNER_OF = Prepared(lambda _: select(habits.c.owner).where(habits.c.id == bindparam("id")))
-    _OWNER_OF_FACT = Prepared(
-        lambda _: union_all(
-            select(check_ins.c.owner).where(check_ins.c.id == bindparam("id")),
-            select(others.c.owner).where(others.c.id == bindparam("id")),
-        )
-    )
     _ADD_FACT = Prepared(
         lambda insert: insert(others).values({c.name: bindparam(c.name) for c in others.c}),
         kind="fact",
@@ -97,20 +93,13 @@ class Habits:
             .where(check_ins.c.id == bindparam("id"))
         )
     )
-    _ON_DAY = Prepared(
-        lambda _: (
-            select(check_ins)
-            .select_from(_NOT_VOIDED)
-            .where(
-                check_ins.c.habit_id == bindparam("habit_id"),
-                check_ins.c.day == bindparam("day"),
-                voids.c.fact_id.is_(None),
-            )
-            .order_by(check_ins.c.at, check_ins.c.id)
-        )
-    )
     _LIVE = Prepared(lambda _: _live())
     _LIVE_SINCE = Prepared(lambda _: _live().where(check_ins.c.day >= bindparam("since")))
+    _LIVE_BETWEEN = Prepared(
+        lambda _: _live().where(
+            check_ins.c.day >= bindparam("since"), check_ins.c.day <= bindparam("until")
+        )
+    )
     _VOIDED = Prepared(lambda _: _voided())
     _ERASE_HABITS = Prepared(
         lambda _: (
@@ -148,37 +137,28 @@ class Habits:
         row = self._link.record(self._GET, {"id": habit_id})
         return None if row is None else habit_of(row)
 
-    def of_owner(self, owner: str, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of an owner's habits."""
-        return self._page(select(habits).where(habits.c.owner == owner), after, limit)
-
-    def page(self, after: UUID | None, limit: int) -> list[Habit]:
-        """Return a page of all habits."""
-        return self._page(select(habits), after, limit)
-
-    def _page(self, statement: Select[Any], after: UUID | None, limit: int) -> list[Habit]:
+    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+        """Return a page of an owner's habits, or of all."""
+        statement = select(habits)
+        if owner is not None:
+            statement = statement.where(habits.c.owner == owner)
         if after is not None:
             statement = statement.where(habits.c.id > after)
         rows = self._link.select_records(statement.order_by(habits.c.id).limit(limit))
         return [habit_of(row) for row in rows]
 
-    def owner_of(self, habit_id: UUID) -> str | None:
-        """Return the owner of a habit."""
-        row = self._link.row(self._OWNER_OF, {"id": habit_id})
-        return None if row is None else row[0]
-
-    def owner_of_fact(self, fact_id: UUID) -> str | None:
-        """Return the owner of a check-in."""
-        row = self._link.row(self._OWNER_OF_FACT, {"id": fact_id})
-        return None if row is None else row[0]
-
-    def add_check_ins(self, facts: Sequence[CheckIn]) -> None:
-        """Add check-ins."""
-        self._link.run_many(self._ADD_CHECK_IN, [check_in_values(fact) for fact in facts])
-
-    def add_facts(self, facts: Sequence[OtherFact]) -> None:
-        """Add facts that are no check-ins."""
-        self._link.run_many(self._ADD_FACT, [fact_values(fact) for fact in facts])
+    def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
+        """Add facts of any kinds, those of a table together."""
+        rows: dict[Prepared, list[dict[str, Any]]] = {}
+        for fact in facts:
+            if isinstance(fact, CheckIn):
+                rows.setdefault(self._ADD_CHECK_IN, []).append(check_in_values(fact))
+            elif isinstance(fact, CheckInVoid):
+                rows.setdefault(self._ADD_VOID, []).append(void_values(fact))
+            else:
+                rows.setdefault(self._ADD_FACT, []).append(fact_values(fact))
+        for statement, values in rows.items():
+            self._link.run_many(statement, values)
 
     def facts(self, owner: str, habit_id: UUID | None = None) -> list[OtherFact]:
         """Return the facts of habits and of their owner that are no check-ins."""
@@ -188,44 +168,30 @@ class Habits:
             rows = self._link.records(self._FACTS, {"owner": owner, "habit_id": habit_id})
         return [fact_of(row) for row in rows]
 
-    def notes(self, owner: str) -> list[tuple[UUID, str]]:
+    def notes(self, owner: str) -> list[Note]:
         """Return the notes of an owner's live check-ins."""
         rows = self._link.rows(self._NOTES, {"owner": owner})
-        return [(habit_id, note) for habit_id, note in rows]
+        return [Note(habit_id, note) for habit_id, note in rows]
 
-    def fact(self, fact_id: UUID) -> OtherFact | None:
-        """Return a fact that is no check-in."""
-        row = self._link.record(self._FACT, {"id": fact_id})
-        return None if row is None else fact_of(row)
-
-    def add_void(self, void: Void) -> None:
-        """Take a check-in back."""
-        self._link.run(
-            self._ADD_VOID,
-            {
-                "fact_id": void.fact_id,
-                "id": void.id,
-                "habit_id": void.habit_id,
-                "owner": void.owner,
-                "received_at": void.received_at,
-            },
-        )
-
-    def check_in(self, fact_id: UUID) -> tuple[CheckIn, bool] | None:
-        """Return a check-in and whether it is voided."""
+    def fact(self, fact_id: UUID) -> StoredFact | None:
+        """Return a fact by its id; most of those asked for are check-ins."""
         row = self._link.record(self._CHECK_IN, {"id": fact_id})
-        return None if row is None else (check_in_of(row), row["voided"] is not None)
+        if row is not None:
+            return StoredFact(check_in_of(row), row["voided"] is not None)
+        row = self._link.record(self._FACT, {"id": fact_id})
+        return None if row is None else StoredFact(fact_of(row), voided=False)
 
-    def on_day(self, habit_id: UUID, day: date) -> list[CheckIn]:
-        """Return a day's live check-ins."""
-        rows = self._link.records(self._ON_DAY, {"habit_id": habit_id, "day": day})
-        return [check_in_of(row) for row in rows]
-
-    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+    def live(
+        self, habit_id: UUID, since: date | None = None, until: date | None = None
+    ) -> list[CheckIn]:
         """Return a habit's live check-ins."""
+        if since is None and until is not None:  # nothing hot, and not worth a statement
+            return [fact for fact in self.live(habit_id) if fact.day <= until]
         statement = self._LIVE if since is None else self._LIVE_SINCE
-        rows = self._link.records(statement, {"habit_id": habit_id, "since": since})
-        return [check_in_of(row) for row in rows]
+        if until is not None:
+            statement = self._LIVE_BETWEEN
+        values = {"habit_id": habit_id, "since": since, "until": until}
+        return [check_in_of(row) for row in self._link.records(statement, values)]
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""
@@ -241,11 +207,11 @@ class Habits:
             check_ins_found += [check_in_of(row) for row in self._link.select_records(statement)]
         return check_ins_found
 
-    def voided(self, habit_id: UUID, since: date | None = None) -> list[tuple[CheckIn, datetime]]:
+    def voided(self, habit_id: UUID, since: date | None = None) -> list[VoidedCheckIn]:
         """Return a habit's voided check-ins."""
         statement = self._VOIDED if since is None else self._VOIDED_SINCE
         rows = self._link.records(statement, {"habit_id": habit_id, "since": since})
-        return [(check_in_of(row), row["voided_at"]) for row in rows]
+        return [VoidedCheckIn(check_in_of(row), row["voided_at"]) for row in rows]
 
     def known(self, fact_ids: Sequence[UUID]) -> set[UUID]:
         """Return which of these facts exist."""

@@ -67,7 +67,7 @@ class Owners:
         )
     )
 
-    _LOCK_ALL = Prepared(
+    _LOCK_MANY = Prepared(
         lambda insert: (
             insert(owners)
             .from_select(
@@ -95,18 +95,17 @@ class Owners:
         """Work on one transaction."""
         self._link = link
 
-    def lock(self, owner: str) -> Locked:
-        """Take the owner's lock and advance the revision."""
-        row = self._link.row(self._LOCK, {"owner": owner})
-        assert row is not None  # noqa: S101 - an upsert that returns always returns a row
-        return Locked(row[0], bool(row[1]))
-
-    def lock_all(self, owners: Sequence[str]) -> dict[str, Locked]:
-        """Take the locks of many owners; on PostgreSQL by one statement."""
-        if self._link.dialect.name == "postgresql":
-            rows = self._link.rows(self._LOCK_ALL, {"owners": text_array(owners)})
+    def lock(self, owners: Sequence[str]) -> dict[str, Locked]:
+        """Take the owners' locks and advance their revisions; many by one statement if it can."""
+        link, locked = self._link, {}
+        if len(owners) > 1 and link.dialect.name == "postgresql":
+            rows = link.rows(self._LOCK_MANY, {"owners": text_array(owners)})
             return {owner: Locked(rev, messages) for owner, rev, messages in rows}
-        return {owner: self.lock(owner) for owner in owners}
+        for owner in owners:
+            row = link.row(self._LOCK, {"owner": owner})
+            assert row is not None  # noqa: S101 - an upsert that returns always returns a row
+            locked[owner] = Locked(row[0], bool(row[1]))
+        return locked
 
 
 class Events:

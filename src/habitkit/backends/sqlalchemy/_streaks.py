@@ -10,6 +10,7 @@ from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain.checkpoint_text import from_text, to_text
+from habitkit.habits.domain.stored import DueHabit
 from habitkit.habits.domain.streaks import NO_DAY, Snapshot
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ class Streaks:
         rows = self._link.records(self._OF_OWNER, {"owner": owner})
         return [_snapshot_of(row) for row in rows]
 
-    def to_sweep(self, now: datetime, limit: int) -> list[tuple[str, UUID]]:
+    def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
         """Return what the sweep has to visit."""
         rows = self._link.rows(self._TO_SWEEP, {"now": now, "limit": limit})
-        return [(owner, habit_id) for owner, habit_id in rows]
+        return [DueHabit(owner, habit_id) for owner, habit_id in rows]
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""

@@ -151,10 +151,10 @@ def _noted(tx: Transaction) -> set[UUID]:
     after: UUID | None = None
     while True:
         page = tx.port(AUDIT).to_seal(after, _PAGE)
-        account_ids.update(account_id for account_id, _ in page)
+        account_ids.update(each.account_id for each in page)
         if len(page) < _PAGE:
             return account_ids
-        after = page[-1][0]
+        after = page[-1].account_id
 
 
 def _lines_one_by_one(tx: Transaction, account_id: UUID) -> Iterator[LedgerLine]:

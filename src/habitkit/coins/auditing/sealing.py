@@ -22,6 +22,7 @@ from habitkit.workflow import Call
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from habitkit.coins.auditing.domain.model import UnsealedAccount
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
@@ -36,15 +37,15 @@ def seal_entries(_: KitSettings, limit: int) -> Steps[Swept]:
     count, more, after = 0, False, None
     failures: list[Failure] = []
     while not count:  # wallets whose entries are gone cannot be sealed, and stop no others
-        waiting: list[tuple[UUID, str]] = yield Call(_to_seal, (after, limit), write=False)
-        for account_id, owner in waiting:
-            after = account_id
+        waiting: list[UnsealedAccount] = yield Call(_to_seal, (after, limit), write=False)
+        for each in waiting:
+            after = each.account_id
             try:
-                sealed: int = yield Call(_seal, (account_id, owner))
+                sealed: int = yield Call(_seal, (each.account_id, each.owner))
             except (UsageError, ConfigurationError):
                 raise
             except Exception as error:  # noqa: BLE001 - one wallet must not stop the others
-                failures.append(Failure(str(account_id), reason(error)))
+                failures.append(Failure(str(each.account_id), reason(error)))
                 continue
             count += sealed
             more = more or sealed >= _PAGE
@@ -53,8 +54,8 @@ def seal_entries(_: KitSettings, limit: int) -> Steps[Swept]:
     return Swept(count, tuple(failures), more=True)
 
 
-def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
-    return tx.port(AUDIT).to_seal(after, limit)
+def _to_seal(tx: Transaction, after: UUID | None, limit: int) -> list[UnsealedAccount]:
+    return tx.port(AUDIT).to_seal(after, limit) if tx.supports(AUDIT) else []
 
 
 def _seal(tx: Transaction, account_id: UUID, owner: str) -> int:

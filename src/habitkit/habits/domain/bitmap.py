@@ -25,11 +25,12 @@ from habitkit.habits.domain.streaks import NO_DAY, Snapshot, Streak
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime, time
+    from datetime import time
     from uuid import UUID
     from zoneinfo import ZoneInfo
 
     from habitkit.habits.domain.model import CheckIn
+    from habitkit.habits.domain.stored import VoidedCheckIn
 
 __all__ = [
     "MILESTONE_SLOTS",
@@ -139,7 +140,7 @@ def set_done(snapshot: Snapshot, days: Iterable[date], rev: int) -> Snapshot:
 
 def earned_days(
     live: Iterable[CheckIn],
-    voided: Iterable[tuple[CheckIn, datetime]],
+    voided: Iterable[VoidedCheckIn],
     tz: ZoneInfo,
     day_start: time,
 ) -> set[date]:
@@ -149,11 +150,11 @@ def earned_days(
 
     Args:
         live: The check-ins that are not voided.
-        voided: Those that are, each with the instant its void was received.
+        voided: Those that are.
         tz: The zone of the habit's clock.
         day_start: The wall time at which the day begins.
     """
-    kept = [fact for fact, at in voided if is_sealed(fact.day, at, tz, day_start)]
+    kept = [it.check_in for it in voided if is_sealed(it.check_in.day, it.voided_at, tz, day_start)]
     return {fact.day for fact in (*live, *kept) if fact.credit == "full"}
 
 

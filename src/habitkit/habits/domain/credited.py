@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.facts import Fact
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.runs import Folded
+    from habitkit.habits.domain.stored import VoidedCheckIn
     from habitkit.habits.domain.streaks import Checkpoint, Slot
     from habitkit.habits.domain.strength import Strength
 
@@ -55,7 +56,7 @@ def read_both(
     habit: Habit,
     facts: Iterable[Fact],
     now: datetime,
-    voided: Iterable[tuple[CheckIn, datetime]],
+    voided: Iterable[VoidedCheckIn],
     checkpoints: Sequence[Checkpoint],
     keep: Callable[[Sequence[date]], Iterable[date]],
     strength: Strength,
@@ -100,7 +101,7 @@ def read_both(
 
 
 def _earned_for_good(
-    history: History, slots: Sequence[Slot], voided: Iterable[tuple[CheckIn, datetime]]
+    history: History, slots: Sequence[Slot], voided: Iterable[VoidedCheckIn]
 ) -> tuple[list[CheckIn], set[UUID]]:
     """Return the check-ins that were undone when their slot was final, and their replacements.
 
@@ -108,11 +109,15 @@ def _earned_for_good(
     a final slot changes what is done, but not what is earned.
     """
     live = {fact.id for fact in history.facts if isinstance(fact, CheckIn)}
-    taken_back = [(fact, at) for fact, at in voided if fact.id not in live]
+    taken_back = [it for it in voided if it.check_in.id not in live]
     if not taken_back:
         return [], set()
     deadlines = _Deadlines(history, slots, taken_back)
-    final = [fact for fact, at in taken_back if at - deadlines.deadline(fact.day) > LATE_WINDOW]
+    final = [
+        it.check_in
+        for it in taken_back
+        if it.voided_at - deadlines.deadline(it.check_in.day) > LATE_WINDOW
+    ]
     too_late = {fact.successor for fact in final}
     kept = [fact for fact in final if fact.credit == "full" and fact.id not in too_late]
     return kept, too_late
@@ -125,11 +130,15 @@ class _Deadlines:
         self,
         history: History,
         slots: Sequence[Slot],
-        taken_back: Iterable[tuple[CheckIn, datetime]],
+        taken_back: Iterable[VoidedCheckIn],
     ) -> None:
         self._history = history
         if history.ends_when_done:
-            stood = [f for f, at in taken_back if at - history.timeline.ends(f.day) > LATE_WINDOW]
+            stood = [
+                it.check_in
+                for it in taken_back
+                if it.voided_at - history.timeline.ends(it.check_in.day) > LATE_WINDOW
+            ]
             slots = slots_of(
                 History(history.habit, [*history.facts, *stood], history.now, history.since)
             )

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from habitkit.events import Event
     from habitkit.habits.domain.evaluation import Ahead
-    from habitkit.habits.domain.facts import CheckIn, Fact
+    from habitkit.habits.domain.facts import Fact
     from habitkit.habits.domain.history import History
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.runs import Folded
+    from habitkit.habits.domain.stored import VoidedCheckIn
     from habitkit.habits.domain.streaks import Checkpoint, HabitState, Slot
     from habitkit.habits.domain.strength import Strength
 
@@ -61,7 +62,7 @@ def derive(
     habit: Habit,
     facts: Iterable[Fact],
     now: datetime,
-    voided: Iterable[tuple[CheckIn, datetime]] = (),
+    voided: Iterable[VoidedCheckIn] = (),
     checkpoints: Sequence[Checkpoint] = (),
     keep: Callable[[Sequence[date]], Iterable[date]] = thinned,
     strength: Strength | None = None,
@@ -75,9 +76,8 @@ def derive(
         habit: The habit.
         facts: All facts about it and its owner, in any order.
         now: The instant, in UTC.
-        voided: Check-ins that were undone, with the instants of their voids: one that was undone
-            when its slot was final keeps what it earned. Those that are among the facts were not
-            undone yet.
+        voided: Check-ins that were undone: one that was undone when its slot was final keeps what
+            it earned. Those that are among the facts were not undone yet.
         checkpoints: Those that hold, oldest first; evaluation begins at the last of them, and of
             earlier days no check-ins are needed.
         keep: Chooses, of the days that could have a checkpoint, those that get one.

@@ -15,6 +15,7 @@ from habitkit.habits.errors import InvalidHabit
 __all__ = [
     "Archived",
     "CheckIn",
+    "CheckInVoid",
     "Credit",
     "Fact",
     "FreezeGranted",
@@ -84,6 +85,20 @@ class Void:
     owner: str
     fact_id: UUID
     received_at: datetime
+
+
+class CheckInVoid(Void):
+    """The fact that a check-in is undone.
+
+    Attributes:
+        id: Its identity.
+        habit_id: The habit.
+        owner: Whose habit.
+        fact_id: The check-in that no longer counts.
+        received_at: When the kit learned of it, in UTC.
+    """
+
+    __slots__ = ()
 
 
 @frozen

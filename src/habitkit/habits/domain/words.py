@@ -9,9 +9,9 @@ from unicodedata import category, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from uuid import UUID
 
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.stored import Note
 
 __all__ = ["matching", "text_of", "words"]
 
@@ -39,9 +39,7 @@ def text_of(title: str, tags: Iterable[str]) -> str:
     return "\n".join((title, *tags))
 
 
-def matching(
-    wanted: Sequence[str], habits: Iterable[Habit], notes: Iterable[tuple[UUID, str]]
-) -> list[Habit]:
+def matching(wanted: Sequence[str], habits: Iterable[Habit], notes: Iterable[Note]) -> list[Habit]:
     """Return the habits in which all of some words occur or begin a word.
 
     They must all be in title and tags, or all in one note.
@@ -49,9 +47,9 @@ def matching(
     Args:
         wanted: What ``words`` has made of a text.
         habits: The habits of an owner.
-        notes: Notes, each with its habit.
+        notes: The notes of their check-ins.
     """
-    in_notes = {habit_id for habit_id, note in notes if _are_in(wanted, note)}
+    in_notes = {note.habit_id for note in notes if _are_in(wanted, note.text)}
     return [
         habit
         for habit in habits

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import astuple
 
-from habitkit.coins.auditing.domain.model import Block, Digest, Sum
+from habitkit.coins.auditing.domain.model import Block, Digest, Sum, UnsealedAccount
 from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import read, write
@@ -86,7 +86,10 @@ class AuditStoreCases(LedgerFixture):
         _unsealed(audited_ledger, BOBS)
         _unsealed(audited_ledger)
 
-        assert _to_seal(audited_ledger) == {(WALLET.id, "ada"), (BOBS.id, "bob")}
+        assert _to_seal(audited_ledger) == {
+            UnsealedAccount("ada", WALLET.id),
+            UnsealedAccount("bob", BOBS.id),
+        }
         assert len(_to_seal(audited_ledger, 1)) == 1
 
     def test_a_block_seals_its_account_up_to_its_last_entry(
@@ -99,13 +102,13 @@ class AuditStoreCases(LedgerFixture):
 
         _seal(audited_ledger, first, more=True)
         assert audited_ledger.stored()[WALLET.id].sealed == 2
-        assert (WALLET.id, "ada") in _to_seal(audited_ledger)
+        assert UnsealedAccount("ada", WALLET.id) in _to_seal(audited_ledger)
 
         _seal(audited_ledger, second, more=False)
         assert audited_ledger.stored()[WALLET.id].sealed == 3
-        assert _to_seal(audited_ledger) == {(BOBS.id, "bob")}
+        assert _to_seal(audited_ledger) == {UnsealedAccount("bob", BOBS.id)}
         _unsealed(audited_ledger, WALLET)
-        assert (WALLET.id, "ada") in _to_seal(audited_ledger), "it may be noted anew"
+        assert UnsealedAccount("ada", WALLET.id) in _to_seal(audited_ledger), "it may be noted anew"
 
     def test_a_posting_leaves_an_account_sealed_as_far_as_it_was(
         self, audited_ledger: SampleLedger
@@ -158,14 +161,14 @@ class AuditStoreCases(LedgerFixture):
     ) -> None:
         _unsealed(audited_ledger, BOBS, MINT, WALLET)
 
-        def page(after: Account | None, limit: int) -> list[tuple[UUID, str]]:
+        def page(after: Account | None, limit: int) -> list[UnsealedAccount]:
             start = None if after is None else after.id
             return read(
                 audited_ledger.store, lambda stores: stores.port(AUDIT).to_seal(start, limit)
             )
 
-        assert page(None, 2) == [(MINT.id, "ada"), (WALLET.id, "ada")]
-        assert page(WALLET, 2) == [(BOBS.id, "bob")]
+        assert page(None, 2) == [UnsealedAccount("ada", MINT.id), UnsealedAccount("ada", WALLET.id)]
+        assert page(WALLET, 2) == [UnsealedAccount("bob", BOBS.id)]
         assert page(BOBS, 2) == []
 
     def test_forgetting_erases_salts_and_leaves_digests(self, audited_ledger: SampleLedger) -> None:
@@ -186,7 +189,7 @@ def _unsealed(audited_ledger: SampleLedger, *accounts: Account) -> None:
     write(audited_ledger.store, lambda stores: stores.port(AUDIT).unsealed(noted))
 
 
-def _to_seal(audited_ledger: SampleLedger, limit: int = 9) -> set[tuple[UUID, str]]:
+def _to_seal(audited_ledger: SampleLedger, limit: int = 9) -> set[UnsealedAccount]:
     to_seal = read(audited_ledger.store, lambda stores: stores.port(AUDIT).to_seal(None, limit))
     assert len(set(to_seal)) == len(to_seal)
     return set(to_seal)

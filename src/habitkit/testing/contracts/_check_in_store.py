@@ -12,6 +12,7 @@ from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.habits.domain.rules import MAX_BACKDATE_DAYS
+from habitkit.habits.domain.stored import StoredFact, VoidedCheckIn
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -53,7 +54,7 @@ class CheckInStoreCases(Contract):
 
         assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == [ONE]
         assert read(store, lambda stores: stores.port(HABITS).known([TWO.id, ONE.id])) == {ONE.id}
-        assert read(store, lambda stores: stores.port(HABITS).check_in(NO_ID)) is None
+        assert read(store, lambda stores: stores.port(HABITS).fact(NO_ID)) is None
 
     def test_a_check_in_is_voided_once(self, store: Store) -> None:
         add_habits(store, RUN)
@@ -63,8 +64,8 @@ class CheckInStoreCases(Contract):
         with pytest.raises(Duplicate):
             void(store, 1, void_id=99)
 
-        assert read(store, lambda s: s.port(HABITS).check_in(ONE.id)) == (ONE, True)
-        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == [TWO]
+        assert read(store, lambda s: s.port(HABITS).fact(ONE.id)) == StoredFact(ONE, voided=True)
+        assert read(store, lambda s: s.port(HABITS).fact(TWO.id)) == StoredFact(TWO, voided=False)
         assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == [TWO]
         both = {ONE.id, TWO.id}
         assert read(store, lambda s: s.port(HABITS).known([*both, NO_ID])) == both
@@ -76,9 +77,10 @@ class CheckInStoreCases(Contract):
 
         check_in(store, ONE)
 
-        assert read(store, lambda stores: stores.port(HABITS).check_in(ONE.id)) == (ONE, True)
+        assert read(store, lambda s: s.port(HABITS).fact(ONE.id)) == StoredFact(ONE, voided=True)
         assert read(store, lambda stores: stores.port(HABITS).live(RUN.id)) == []
-        assert read(store, lambda stores: stores.port(HABITS).voided(RUN.id)) == [(ONE, NOW)]
+        voided = read(store, lambda stores: stores.port(HABITS).voided(RUN.id))
+        assert voided == [VoidedCheckIn(ONE, NOW)]
 
     def test_voided_check_ins_come_with_the_instant_of_their_void(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
@@ -89,7 +91,7 @@ class CheckInStoreCases(Contract):
 
         def voided(habit_id: UUID) -> list[tuple[int, datetime]]:
             voided = read(store, lambda stores: stores.port(HABITS).voided(habit_id))
-            return sorted((fact.id.int, at) for fact, at in voided)
+            return sorted((it.check_in.id.int, it.voided_at) for it in voided)
 
         assert voided(RUN.id) == [(1, NOW + timedelta(microseconds=1)), (3, NOW + days(9))]
         assert voided(WALK.id) == [(4, NOW)]
@@ -106,7 +108,8 @@ class CheckInStoreCases(Contract):
         void(store, 4)
 
         def notes(owner: str) -> list[tuple[UUID, str]]:
-            return sorted(read(store, lambda stores: stores.port(HABITS).notes(owner)))
+            found = read(store, lambda stores: stores.port(HABITS).notes(owner))
+            return sorted((note.habit_id, note.text) for note in found)
 
         assert notes("ada") == sorted([(RUN.id, "n1"), (RUN.id, ""), (WALK.id, "it's 5 km\n")])
         assert notes("Ada") == [(others_habit.id, "n6")]
@@ -129,10 +132,13 @@ class CheckInStoreCases(Contract):
             return [fact.id.int for fact in read(store, query)]
 
         assert order(lambda stores: stores.port(HABITS).live(RUN.id)) == [2, 1, 5, 3, 4]
-        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY)) == [5, 3, 4]
-        assert order(lambda stores: stores.port(HABITS).on_day(RUN.id, TODAY - days(9))) == []
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id, TODAY, TODAY)) == [5, 3, 4]
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id, yesterday, TODAY))[:2] == [
+            2,
+            1,
+        ]
 
-    def test_check_ins_may_be_asked_for_from_a_day_on(self, store: Store) -> None:
+    def test_check_ins_may_be_asked_for_of_some_days(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
         check_in(store, *(a_check_in(n, day=TODAY - days(n)) for n in range(1, 7)))
         walks = (a_check_in(n, day=TODAY - days(n), habit_id=WALK.id) for n in (8, 9))
@@ -140,18 +146,24 @@ class CheckInStoreCases(Contract):
         void(store, 2)
         void(store, 5)
 
-        def live(stores: Stores) -> list[CheckIn]:
-            return stores.port(HABITS).live(RUN.id, TODAY - days(3))
+        def live(since: int | None, until: int | None) -> list[int]:
+            span = [None if ago is None else TODAY - days(ago) for ago in (since, until)]
+            found = read(store, lambda stores: stores.port(HABITS).live(RUN.id, *span))
+            return [fact.id.int for fact in found]
 
-        def voided(stores: Stores) -> list[tuple[CheckIn, datetime]]:
+        def voided(stores: Stores) -> list[VoidedCheckIn]:
             return stores.port(HABITS).voided(RUN.id, TODAY - days(4))
 
         def recent(days: dict[UUID, date | None]) -> list[int]:
             recent = read(store, lambda stores: stores.port(HABITS).recent(days))
             return sorted(fact.id.int for fact in recent)
 
-        assert [fact.id.int for fact in read(store, live)] == [3, 1]
-        assert [fact.id.int for fact, _ in read(store, voided)] == [2]
+        assert live(3, None) == [3, 1]
+        assert live(None, 4) == [6, 4]
+        assert live(6, 3) == [6, 4, 3]
+        assert live(4, 4) == [4]
+        assert live(5, 5) == live(9, 9) == live(0, 0) == live(1, 6) == []
+        assert [it.check_in.id.int for it in read(store, voided)] == [2]
         since = {RUN.id: TODAY - days(4), WALK.id: TODAY - days(8), NO_ID: None}
         assert recent(since) == [1, 3, 4, 8]
         assert recent({RUN.id: None, WALK.id: TODAY}) == [1, 3, 4, 6]

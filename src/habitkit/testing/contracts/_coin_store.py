@@ -204,7 +204,7 @@ def _transfer(transfer_id: UUID, amount: int) -> Transfer:
 
 def _open(store: Store, account: Account) -> None:
     def work(stores: Stores) -> None:
-        stores.owners.lock(account.owner)
+        stores.owners.lock([account.owner])
         stores.port(COINS).open((account,))
 
     write(store, work)
@@ -212,7 +212,7 @@ def _open(store: Store, account: Account) -> None:
 
 def _post(store: Store, moves: list[Move], transfer_id: UUID = UUID(int=9)) -> None:  # noqa: B008
     def work(stores: Stores) -> None:
-        stores.owners.lock("ada")
+        stores.owners.lock(["ada"])
         stores.port(COINS).post(
             (_transfer(transfer_id, abs(moves[-1].amount)),),
             [move._replace(transfer_id=transfer_id) for move in moves],

@@ -34,14 +34,14 @@ class ErasureCases(Contract):
 
         def fill(stores: Stores) -> None:
             for owner in ("ada", "bob"):
-                stores.owners.lock(owner)
+                stores.owners.lock([owner])
                 stores.inbox.add(message(owner, "applied", word="hi"))
                 stores.inbox.applied(stores.inbox.waiting(owner, 1)[0], NOW)
                 stores.inbox.add(message(owner, "waits", word="hi"))
                 stores.idempotency.put(a_record(owner))
 
         def erase(stores: Stores) -> tuple[int, ...]:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             return (
                 stores.events.erase("ada", {"noted": ["word"], "unseen": ["word"]}),
                 stores.inbox.erase("ada", NOW + days(1)),

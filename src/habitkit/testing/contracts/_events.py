@@ -78,7 +78,7 @@ class EventCases(Contract):
         self, store: Store
     ) -> None:
         def work(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             stores.events.append([event_row("ada", 1, n=1)])
             with pytest.raises(Duplicate), stores.savepoint():
                 stores.events.append([event_row("ada", 1, n=2)])
@@ -151,7 +151,7 @@ def append(store: Store, *rows: EventRow) -> None:
 
     def work(stores: Stores) -> None:
         for owner in sorted({row.event.owner for row in rows}):
-            stores.owners.lock(owner)
+            stores.owners.lock([owner])
         stores.events.append(rows)
 
     write(store, work)

@@ -10,9 +10,10 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate
-from habitkit.habits.domain.facts import Pause, Skip, Void, ZoneChanged
+from habitkit.habits.domain.facts import CheckInVoid, Pause, Skip, ZoneChanged
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.store import HABITS
-from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, days
 from habitkit.testing.contracts._sample_habits import (
     NO_ID,
@@ -23,11 +24,11 @@ from habitkit.testing.contracts._sample_habits import (
     add_facts,
     add_habits,
     check_in,
-    locked,
+    void,
 )
 
 if TYPE_CHECKING:
-    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.habits.domain.facts import CheckIn, OtherFact
     from habitkit.store import Store
 
 __all__ = ["FactStoreCases"]
@@ -39,13 +40,12 @@ class FactStoreCases(Contract):
     def test_check_ins_are_not_among_the_other_facts(self, store: Store) -> None:
         add_habits(store, RUN)
         check_in(store, a_check_in(1))
-        void = Void(UUID(int=2), RUN.id, "ada", UUID(int=1), NOW)
+        void(store, 1)
 
-        write(store, lambda stores: locked(stores).port(HABITS).add_void(void))
-
-        assert read(store, lambda s: s.port(HABITS).fact(UUID(int=1))) is None
-        assert {type(fact) for fact in _found(store, "ada", RUN.id)} <= {Void}
-        assert read(store, lambda s: s.port(HABITS).check_in(UUID(int=1))) == (a_check_in(1), True)
+        assert _found(store, "ada", RUN.id) == []
+        found = read(store, lambda s: s.port(HABITS).fact(UUID(int=1)))
+        assert found == StoredFact(a_check_in(1), voided=True)
+        assert read(store, lambda s: s.port(HABITS).fact(UUID(int=1001))) is None, "it is a void"
 
     def test_a_fact_of_any_kind_is_added_once_and_of_several_none_if_one_is_known(
         self, store: Store
@@ -64,6 +64,25 @@ class FactStoreCases(Contract):
         assert _found(store, "ada", RUN.id) == [stored]
         add_facts(store, ())
         assert _found(store, "ada", None) == [stored]
+
+    def test_facts_of_all_kinds_are_added_together_and_none_if_one_is_known(
+        self, store: Store
+    ) -> None:
+        add_habits(store, RUN)
+        skip = Skip(UUID(int=1), RUN.id, "ada", NOW, TODAY)
+        taken_back, done = a_check_in(2), a_check_in(3)
+        its_void = CheckInVoid(UUID(int=4), RUN.id, "ada", taken_back.id, NOW)
+
+        def live() -> list[CheckIn]:
+            return read(store, lambda stores: stores.port(HABITS).live(RUN.id))
+
+        add_facts(store, [skip, its_void, taken_back, done])
+
+        assert (_found(store, "ada", RUN.id), live()) == ([skip], [done])
+        for known in (evolve(skip, at=NOW), done, evolve(its_void, id=UUID(int=9))):
+            with pytest.raises(Duplicate):
+                add_facts(store, [a_check_in(5), evolve(skip, id=UUID(int=6)), known])
+        assert (_found(store, "ada", RUN.id), live()) == ([skip], [done])
 
     def test_facts_of_habits_and_owners_are_kept_apart(self, store: Store) -> None:
         hers = evolve(RUN, id=UUID(int=5), owner="bob")

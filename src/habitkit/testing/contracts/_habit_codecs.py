@@ -23,6 +23,7 @@ from habitkit.habits.domain.facts import (
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
 from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.stored import StoredFact
 from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Streak, Totals
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read
@@ -99,7 +100,7 @@ class HabitCodecs(Contract):
         made = _habits()
         add_habits(store, *made)
 
-        assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 99)) == made
+        assert read(store, lambda s: s.port(HABITS).page(None, 99, owner="ada")) == made
         for habit in made:
             assert read(store, lambda s, sought=habit.id: s.port(HABITS).get(sought)) == habit  # type: ignore[misc]
 
@@ -116,7 +117,7 @@ class HabitCodecs(Contract):
         assert _found(store, None) == _by_id((*about_run, *about_walk, *of_ada))
         for fact in (*about_run, *of_ada):
             stored = read(store, lambda s, sought=fact.id: s.port(HABITS).fact(sought))  # type: ignore[misc]
-            assert (type(stored), stored) == (type(fact), fact)
+            assert stored == StoredFact(fact, voided=False)
 
     def test_a_check_in_comes_back_as_it_was(self, store: Store) -> None:
         facts = [
@@ -129,15 +130,15 @@ class HabitCodecs(Contract):
         check_in(store, *facts)
 
         for fact in facts:
-            stored = read(store, lambda s, sought=fact.id: s.port(HABITS).check_in(sought))  # type: ignore[misc]
-            assert stored == (fact, False)
+            stored = read(store, lambda s, sought=fact.id: s.port(HABITS).fact(sought))  # type: ignore[misc]
+            assert stored == StoredFact(fact, voided=False)
 
     def test_amounts_come_back_exactly(self, store: Store) -> None:
         facts = [a_check_in(n + 1, amount=amount) for n, amount in enumerate(AMOUNTS)]
         add_habits(store, RUN)
         check_in(store, *facts)
 
-        assert read(store, lambda s: s.port(HABITS).on_day(RUN.id, TODAY)) == facts
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id, TODAY, TODAY)) == facts
         stored = read(store, lambda s: s.port(HABITS).live(RUN.id))
         assert [repr(float(fact.amount)) for fact in stored] == [repr(float(n)) for n in AMOUNTS]
 

@@ -10,7 +10,8 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import Duplicate
-from habitkit.habits.domain.facts import Skip, Void
+from habitkit.habits.domain.facts import CheckInVoid, Skip
+from habitkit.habits.domain.stored import Note, StoredFact
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -49,30 +50,25 @@ class HabitStoreCases(Contract):
         assert read(store, lambda stores: stores.port(HABITS).get(RUN.id)) == RUN
         assert read(store, lambda stores: stores.port(HABITS).get(NO_ID)) is None
 
-    def test_owners_are_found_by_habit_and_by_fact(self, store: Store) -> None:
+    def test_facts_of_every_kind_are_found_by_their_id(self, store: Store) -> None:
         add_habits(store, RUN)
         check_in(store, a_check_in(1))
         add_facts(store, [SKIP])
 
-        def owners(stores: Stores) -> list[str | None]:
-            return [
-                stores.port(HABITS).owner_of(RUN.id),
-                stores.port(HABITS).owner_of(NO_ID),
-                stores.port(HABITS).owner_of_fact(a_check_in(1).id),
-                stores.port(HABITS).owner_of_fact(SKIP.id),
-                stores.port(HABITS).owner_of_fact(RUN.id),
-            ]
+        def found(stores: Stores) -> list[StoredFact | None]:
+            return [stores.port(HABITS).fact(it.id) for it in (a_check_in(1), SKIP, RUN)]
 
-        assert read(store, owners) == ["ada", None, "ada", "ada", None]
+        facts = [StoredFact(fact, voided=False) for fact in (a_check_in(1), SKIP)]
+        assert read(store, found) == [*facts, None]
 
-    def test_habits_of_an_owner_are_ordered_by_id(self, store: Store) -> None:
+    def test_habits_of_an_owner_and_of_all_are_ordered_by_id(self, store: Store) -> None:
         made = [evolve(RUN, id=UUID(int=n << 64)) for n in (5, 1, 4, 2, 3)]
         bobs = evolve(RUN, id=UUID(int=6 << 64), owner="bob")
         add_habits(store, *made, bobs)
         ordered = sorted(made, key=lambda habit: habit.id)
 
         def page(after: UUID | None, limit: int) -> list[Habit]:
-            return read(store, lambda stores: stores.port(HABITS).of_owner("ada", after, limit))
+            return read(store, lambda stores: stores.port(HABITS).page(after, limit, owner="ada"))
 
         assert page(None, 10) == ordered
         assert page(None, 2) == ordered[:2]
@@ -80,6 +76,7 @@ class HabitStoreCases(Contract):
         assert page(UUID(int=(4 << 64) + 1), 9) == ordered[4:]
         of_all = read(store, lambda stores: stores.port(HABITS).page(ordered[3].id, 9))
         assert of_all == [ordered[4], bobs]
+        assert read(store, lambda s: s.port(HABITS).page(None, 9, owner="nobody")) == []
         assert read(store, lambda stores: stores.port(HABITS).page(None, 3)) == ordered[:3]
 
     def test_putting_a_habit_changes_its_title_its_tags_and_its_place(self, store: Store) -> None:
@@ -95,7 +92,7 @@ class HabitStoreCases(Contract):
             write(store, lambda stores, new=new: locked(stores).port(HABITS).put(new))  # type: ignore[misc]
 
             assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == new
-            assert read(store, lambda s: s.port(HABITS).of_owner("ada", None, 9)) == [new, WALK]
+            assert read(store, lambda s: s.port(HABITS).page(None, 9, owner="ada")) == [new, WALK]
 
     def test_the_words_of_an_owners_habits_are_erased_and_no_others(self, store: Store) -> None:
         bobs = evolve(RUN, id=UUID(int=5), owner="bob")
@@ -113,7 +110,7 @@ class HabitStoreCases(Contract):
         kept = [a_check_in(n, note=None) for n in (1, 2)]
         assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == kept
         assert read(store, lambda s: s.port(HABITS).get(bobs.id)) == bobs
-        assert read(store, lambda s: s.port(HABITS).notes("bob")) == [(bobs.id, "n3")]
+        assert read(store, lambda s: s.port(HABITS).notes("bob")) == [Note(bobs.id, "n3")]
 
 
 class HabitTransactionCases(Contract):
@@ -168,9 +165,8 @@ def _write_everywhere(stores: Stores) -> None:
     habits = locked(stores).port(HABITS)
     habits.add(WALK)
     habits.put(evolve(RUN, title="Läufe"))
-    habits.add_check_ins([a_check_in(2), a_check_in(3, day=TODAY + days(1))])
-    habits.add_void(Void(UUID(int=1002), RUN.id, "ada", UUID(int=2), NOW))
-    habits.add_facts([SKIP])
+    void = CheckInVoid(UUID(int=1002), RUN.id, "ada", UUID(int=2), NOW)
+    habits.add_facts([a_check_in(2), void, a_check_in(3, day=TODAY + days(1)), SKIP])
     stores.port(STREAKS).put(a_snapshot(RUN, rev=2, best=7))
 
 
@@ -178,9 +174,9 @@ def _traces(stores: Stores) -> tuple[object, ...]:
     """Return all that ``_write_everywhere`` may have changed."""
     habits = stores.port(HABITS)
     return (
-        habits.of_owner("ada", None, 9),
+        habits.page(None, 9, owner="ada"),
         [fact for fact in habits.live(RUN.id) if fact.id.int != 1],
-        [fact.id for fact, _ in habits.voided(RUN.id)],
+        [it.check_in.id for it in habits.voided(RUN.id)],
         habits.facts("ada"),
         habits.known([UUID(int=2), UUID(int=3)]),
         stores.port(STREAKS).get(RUN.id),

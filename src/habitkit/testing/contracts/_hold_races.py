@@ -68,7 +68,7 @@ class HoldRaces(Contract):
             assert kit.coins.balance(f"ada{n}").available == 9
         assert sum_of_all(store, *(f"ada{n}" for n in range(4))) == 0
         kit.sweep()
-        assert kit.coins.audit().ok
+        assert "coins.audit" not in store.modules or kit.coins.audit().ok
 
     def test_one_key_used_by_many_threads_reserves_once(self, kit: TestKit) -> None:
         kit.coins.award("ada", 100, idempotency_key="a")
@@ -107,7 +107,8 @@ class HoldRaces(Contract):
         assert kit.coins.balance("ada").posted == 0
         assert sum_of_all(store, "ada") == 0
 
-    def test_two_sweeps_at_once_seal_every_entry_once(self, kit: TestKit) -> None:
+    def test_two_sweeps_at_once_seal_every_entry_once(self, kit: TestKit, store: Store) -> None:
+        self.skip_without(store, "coins.audit")
         for n in range(4):
             for key in ("a", "b"):
                 kit.coins.award(f"ada{n}", 1, memo=key, idempotency_key=key)

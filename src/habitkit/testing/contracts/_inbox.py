@@ -67,7 +67,7 @@ class InboxCases(Contract):
 
         assert _waiting(store) == []
         assert _owners(store) == []
-        assert not write(store, lambda stores: stores.owners.lock("ada").messages)
+        assert not write(store, lambda stores: stores.owners.lock(["ada"])["ada"].messages)
 
     def test_messages_that_were_applied_long_ago_are_forgotten(self, store: Store) -> None:
         for n in range(5):
@@ -136,7 +136,7 @@ def _owners(store: Store, limit: int = 100) -> list[str]:
 
 def _put(store: Store, record: IdempotencyRecord) -> None:
     def work(stores: Stores) -> None:
-        stores.owners.lock(record.owner)
+        stores.owners.lock([record.owner])
         stores.idempotency.put(record)
 
     write(store, work)

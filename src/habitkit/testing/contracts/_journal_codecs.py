@@ -105,7 +105,7 @@ class JournalCodecs(Contract):
         record = a_record(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')
 
         def put(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             stores.idempotency.put(record)
 
         write(store, put)

@@ -61,7 +61,7 @@ class LedgerTransactionCases(Contract):
         moves += ledger.moves(20, (WALLET, 7))
 
         def work(stores: Stores) -> list[object]:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             stores.port(COINS).open([WALLET])
             stores.port(COINS).post([a_transfer(20, 7)], moves)
             entries = stores.port(COINS).entries(WALLET.id, None, 9, newest_first=True)
@@ -81,7 +81,7 @@ class LedgerTransactionCases(Contract):
         second = posted.moves(31, (MINT, -2), (WALLET, 2))
 
         def work(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             stores.port(COINS).post([a_transfer(30)], first)
             stores.port(COINS).post([a_transfer(31, 2)], second)
 
@@ -93,7 +93,7 @@ class LedgerTransactionCases(Contract):
         released = a_hold(22, 22, state="released", ended_at=NOW)
 
         def work(stores: Stores) -> list[object]:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             stores.port(HOLDS).add(a_hold(20, 30, 7, expires_at=NOW))
             stores.port(HOLDS).end(released)
             return [
@@ -152,7 +152,7 @@ class LedgerTransactionCases(Contract):
         before = read(posted.store, _ledger)
 
         def work(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             for error, call in refused:
                 with pytest.raises(error), stores.savepoint():
                     call(stores)
@@ -189,7 +189,7 @@ def _undone_and_done(
     """Make a change that is undone, and see nothing of it; make it again, and see all of it."""
 
     def stopped(stores: Stores) -> None:
-        stores.owners.lock_all(["ada", "bob"])
+        stores.owners.lock(["ada", "bob"])
         change(stores)
         raise Stopped
 

@@ -32,23 +32,23 @@ class LockCases(Contract):
 
     def test_each_lock_advances_the_owners_revision_by_one(self, store: Store) -> None:
         def lock(owner: str) -> int:
-            return write(store, lambda stores: stores.owners.lock(owner).rev)
+            return write(store, lambda stores: stores.owners.lock([owner])[owner].rev)
 
         assert [lock("ada"), lock("ada"), lock("bob"), lock("ada")] == [1, 2, 1, 3]
 
     def test_a_lock_that_is_rolled_back_leaves_no_gap(self, store: Store) -> None:
         def fail(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             raise ValueError
 
         with pytest.raises(ValueError):  # noqa: PT011 - raised one line above
             write(store, fail)
 
-        assert write(store, lambda stores: stores.owners.lock("ada").rev) == 1
+        assert write(store, lambda stores: stores.owners.lock(["ada"])["ada"].rev) == 1
 
     def test_a_lock_returns_whether_messages_wait(self, store: Store) -> None:
         def lock(owner: str) -> bool:
-            return write(store, lambda stores: stores.owners.lock(owner).messages)
+            return write(store, lambda stores: stores.owners.lock([owner])[owner].messages)
 
         assert not lock("ada")
         write(store, lambda stores: stores.inbox.add(message("ada", "hello")))
@@ -61,19 +61,19 @@ class LockCases(Contract):
         assert not lock("ada")
 
     def test_many_owners_are_locked_at_once(self, store: Store) -> None:
-        write(store, lambda stores: stores.owners.lock("bob"))
+        write(store, lambda stores: stores.owners.lock(["bob"]))
         write(store, lambda stores: stores.inbox.add(message("cyd", "hello")))
         owners = sorted({"ada", "bob", "cyd", *STRANGE_TEXTS, *(f"owner{n}" for n in range(500))})
 
         def lock_all(stores: Stores) -> dict[str, Locked]:
-            locked = stores.owners.lock_all(owners)
-            assert stores.owners.lock_all([]) == {}
+            locked = stores.owners.lock(owners)
+            assert stores.owners.lock([]) == {}
             return locked
 
         assert write(store, lock_all) == {
             owner: Locked(2 if owner == "bob" else 1, messages=owner == "cyd") for owner in owners
         }
-        assert write(store, lambda stores: stores.owners.lock("ada").rev) == 2
+        assert write(store, lambda stores: stores.owners.lock(["ada"])["ada"].rev) == 2
 
     def test_owners_with_similar_names_are_distinct(self, store: Store) -> None:
         owners = ["ada", "Ada", "ada ", "\uff41da", "adá", "ada\u0301", *STRANGE_TEXTS, "🏃" * 200]
@@ -81,7 +81,7 @@ class LockCases(Contract):
         for owner in owners:
 
             def work(stores: Stores, owner: str = owner) -> int:
-                rev = stores.owners.lock(owner).rev
+                rev = stores.owners.lock([owner])[owner].rev
                 stores.events.append([event_row(owner, rev)])
                 return rev
 
@@ -105,7 +105,7 @@ class SavepointCases(Contract):
 
     def test_a_savepoint_that_fails_undoes_its_own_writes_and_no_others(self, store: Store) -> None:
         def work(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             stores.events.append([event_row("ada", 1, n=1)])
             with pytest.raises(Stopped), stores.savepoint():  # noqa: PT012 - it is the block
                 stores.events.append([event_row("ada", 1, 1, n=2, deliver=True)])
@@ -122,7 +122,7 @@ class SavepointCases(Contract):
 
     def test_savepoints_nest(self, store: Store) -> None:
         def work(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             with stores.savepoint():
                 stores.events.append([event_row("ada", 1, 0, n=1)])
                 with pytest.raises(ValueError), stores.savepoint():  # noqa: PT011, PT012

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from attrs import evolve
 
-from habitkit.habits.domain.facts import CheckIn, Void
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import DayClock, Habit, Schedule
 from habitkit.habits.domain.streaks import Snapshot
 from habitkit.habits.store import HABITS, STREAKS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from habitkit.habits.domain.facts import OtherFact
+    from habitkit.habits.domain.facts import Fact
     from habitkit.store import Store, Stores
 
 __all__ = [
@@ -56,7 +56,7 @@ def a_snapshot(habit: Habit, **values: Any) -> Snapshot:
 
 def locked(stores: Stores, owner: str = "ada") -> Stores:
     """Lock an owner and return the ports."""
-    stores.owners.lock(owner)
+    stores.owners.lock([owner])
     return stores
 
 
@@ -67,12 +67,12 @@ def add_habits(store: Store, *habits: Habit) -> None:
 
 
 def check_in(store: Store, *facts: CheckIn) -> None:
-    """Add check-ins, all at once."""
-    write(store, lambda stores: locked(stores).port(HABITS).add_check_ins(facts))
+    """Add check-ins of Ada, all at once."""
+    add_facts(store, facts)
 
 
-def add_facts(store: Store, facts: Sequence[OtherFact], owner: str = "ada") -> None:
-    """Add facts other than check-ins, all at once."""
+def add_facts(store: Store, facts: Sequence[Fact | CheckInVoid], owner: str = "ada") -> None:
+    """Add facts, all at once."""
     write(store, lambda stores: locked(stores, owner).port(HABITS).add_facts(facts))
 
 
@@ -80,8 +80,7 @@ def void(
     store: Store, n: int, *, at: datetime = NOW, habit_id: UUID = RUN.id, void_id: int = 0
 ) -> None:
     """Take the check-in back whose id is n."""
-    fact = Void(UUID(int=void_id or 1000 + n), habit_id, "ada", UUID(int=n), at)
-    write(store, lambda stores: locked(stores).port(HABITS).add_void(fact))
+    add_facts(store, [CheckInVoid(UUID(int=void_id or 1000 + n), habit_id, "ada", UUID(int=n), at)])
 
 
 def put_snapshots(store: Store, *snapshots: Snapshot) -> None:

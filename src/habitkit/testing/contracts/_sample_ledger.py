@@ -91,7 +91,7 @@ class SampleLedger:
         self.state = {account.id: account for account in accounts}
 
         def work(stores: Stores) -> None:
-            stores.owners.lock_all(sorted({account.owner for account in accounts}))
+            stores.owners.lock(sorted({account.owner for account in accounts}))
             stores.port(COINS).open(accounts)
 
         write(store, work)

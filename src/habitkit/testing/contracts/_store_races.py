@@ -56,7 +56,7 @@ class StoreRaces(Contract):
         overlapped: list[bool] = []
 
         def first(stores: Stores) -> None:
-            rev = stores.owners.lock("ada").rev
+            rev = stores.owners.lock(["ada"])["ada"].rev
             stores.events.append([event_row("ada", rev, n=1)])
             locked.set()
             overlapped.append(wait_inside(stores, second_in, MOMENT_SECONDS))
@@ -64,7 +64,7 @@ class StoreRaces(Contract):
                 raise ValueError
 
         def second(stores: Stores) -> tuple[int, list[int]]:
-            rev = stores.owners.lock("ada").rev
+            rev = stores.owners.lock(["ada"])["ada"].rev
             second_in.set()
             return rev, numbers(stores.events.page("ada", None, 10))
 
@@ -84,7 +84,7 @@ class StoreRaces(Contract):
         inside = {"ada": threading.Event(), "bob": threading.Event()}
 
         def work(owner: str, other: str, stores: Stores) -> bool:
-            stores.owners.lock(owner)
+            stores.owners.lock([owner])
             inside[owner].set()
             seconds = LIMIT_SECONDS if concurrent else MOMENT_SECONDS
             return wait_inside(stores, inside[other], seconds)
@@ -211,7 +211,7 @@ class StoreRaces(Contract):
         self, store: Store, request: pytest.FixtureRequest
     ) -> None:
         self.skip_unless("shared")
-        write(store, lambda stores: stores.owners.lock("ada"))
+        write(store, lambda stores: stores.owners.lock(["ada"]))
 
         in_processes(
             request.getfixturevalue("url"),

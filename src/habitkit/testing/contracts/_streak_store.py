@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import IntegrityError
+from habitkit.habits.domain.stored import DueHabit
 from habitkit.habits.store import STREAKS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, days
@@ -77,7 +78,7 @@ class StreakStoreCases(Contract):
         for habit, sweep_at in zip(habits, instants, strict=True):
             put_snapshots(store, a_snapshot(habit, sweep_at=sweep_at))
 
-        due = [(habits[n].owner, habits[n].id) for n in (1, 0, 5, 2)]
+        due = [DueHabit(habits[n].owner, habits[n].id) for n in (1, 0, 5, 2)]
 
         assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 10)) == due
         assert read(store, lambda s: s.port(STREAKS).to_sweep(NOW, 2)) == due[:2]

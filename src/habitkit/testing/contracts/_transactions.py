@@ -98,7 +98,7 @@ class TransactionCases(Contract):
         write(store, write_everywhere)
 
         def change(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             stores.idempotency.put(a_record(result="2"))
             stores.inbox.failed(stores.inbox.waiting("ada", 1)[0], "no")
             stores.outbox.claim(NOW, NOW + days(1), 10)
@@ -109,7 +109,7 @@ class TransactionCases(Contract):
             raise ValueError
 
         def delete(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             assert stores.idempotency.forget(NOW + days(1), 10) == 1
             stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW)
             stores.outbox.done(stores.events.page("ada", None, 1))
@@ -127,14 +127,14 @@ class TransactionCases(Contract):
 
     def test_a_failed_transaction_does_not_block_the_next(self, store: Store) -> None:
         def lock_and_fail(stores: Stores) -> None:
-            stores.owners.lock("ada")
+            stores.owners.lock(["ada"])
             raise ValueError
 
         revs = []
         for _ in range(3):
             with pytest.raises(ValueError):  # noqa: PT011 - raised above
                 write(store, lock_and_fail)
-            revs.append(write(store, lambda stores: stores.owners.lock("ada").rev))
+            revs.append(write(store, lambda stores: stores.owners.lock(["ada"])["ada"].rev))
 
         assert revs == [1, 2, 3]
 
@@ -165,7 +165,7 @@ class TransactionCases(Contract):
 
 def write_everywhere(stores: Stores) -> None:
     """Write one row to each of the journal's stores."""
-    stores.owners.lock("ada")
+    stores.owners.lock(["ada"])
     stores.events.append([event_row("ada", 1, deliver=True, n=1)])
     stores.inbox.add(message("ada", "hello"))
     stores.idempotency.put(a_record())

@@ -9,7 +9,17 @@ from attrs import frozen
 
 from habitkit.coins.domain.model import Account, Hold, Settled
 
-__all__ = ["AuditReport", "Block", "Digest", "Finding", "Head", "LedgerExport", "LedgerLine", "Sum"]
+__all__ = [
+    "AuditReport",
+    "Block",
+    "Digest",
+    "Finding",
+    "Head",
+    "LedgerExport",
+    "LedgerLine",
+    "Sum",
+    "UnsealedAccount",
+]
 
 
 @frozen
@@ -89,6 +99,19 @@ class Block:
     hash: bytes
     hash_prefixes: bytes
     at: datetime
+
+
+@frozen
+class UnsealedAccount:
+    """An account with entries that no block covers.
+
+    Attributes:
+        owner: Whose account.
+        account_id: The account.
+    """
+
+    owner: str
+    account_id: UUID
 
 
 @frozen
