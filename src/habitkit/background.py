@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from habitkit._fork import call_after_fork
 from habitkit.clock import stopwatch
+from habitkit.errors import KitClosed, UsageError
 from habitkit.workflow import drive, drive_async
 
 if TYPE_CHECKING:
@@ -24,11 +25,15 @@ __all__ = ["AsyncBackground", "Background"]
 _log = logging.getLogger("habitkit")
 
 
+def _log_failure(name: str, error: Exception) -> None:
+    _log.warning("cannot make the resident of %r", name, exc_info=error)
+
+
 class _Schedule:
     """The times at which residents are refreshed next."""
 
     def __init__(self, residents: Residents) -> None:
-        self._residents = residents.to_refresh()
+        self._residents = residents.to_refresh(_log_failure)
         self._elapsed = stopwatch()
         self._next = dict.fromkeys(self._residents, 0.0)
 
@@ -57,11 +62,21 @@ class Background:
         self._residents = runner.settings.residents  # which a fork calls first
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        call_after_fork(self)
 
     def __enter__(self) -> Self:
-        """Start the thread."""
+        """Start the thread.
+
+        Raises:
+            KitClosed: If the kit is closed.
+            UsageError: If it runs already.
+        """
+        if self._runner.state.closed:
+            raise KitClosed
+        if self._thread is not None:
+            msg = "this background runs already; ask for another one with kit.background()"
+            raise UsageError(msg)
         self._start()
-        call_after_fork(self)
         return self
 
     def __exit__(
@@ -108,9 +123,19 @@ class AsyncBackground:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        """Start the task."""
+        """Start the task.
+
+        Raises:
+            KitClosed: If the kit is closed.
+            UsageError: If it runs already.
+        """
         import asyncio  # noqa: PLC0415 - the sync kit never loads it
 
+        if self._runner.state.closed:
+            raise KitClosed
+        if self._task is not None:
+            msg = "this background runs already; ask for another one with kit.background()"
+            raise UsageError(msg)
         self._task = asyncio.create_task(self._run(), name="habitkit-background")
         return self
 

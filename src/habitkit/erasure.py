@@ -31,8 +31,8 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
 def forget(tx: Transaction, owner: str) -> dict[str, int]:
     """Erase the text that is kept of an owner: titles, notes, memos, recorded fields.
 
-    The rest stays as it is: days, streaks, amounts and balances, and the audit stays clean. What
-    was done under an idempotency key can no longer be asked for with it.
+    The rest stays as it is: days, streaks, amounts and balances, and the audit stays clean. A
+    request that is repeated with an idempotency key from before raises ``IdempotencyKeyExpired``.
 
     Args:
         tx: The transaction.

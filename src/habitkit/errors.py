@@ -155,8 +155,8 @@ class IdempotencyKeyExpired(HabitKitError):
         self.operation = operation
         self.key = key
         super().__init__(
-            f"idempotency key {key!r} was used for {operation} more than 30 days ago, and its "
-            "result is no longer kept; the request was not executed again"
+            f"idempotency key {key!r} was used for {operation} before, and its result is no longer "
+            "kept (it is for 30 days, or until kit.forget); the request was not executed again"
         )
 
 
@@ -203,7 +203,7 @@ class NestedTransaction(UsageError):
         """Say what to do instead."""
         super().__init__(
             "a kit was called inside one of its own transactions; pass the transaction to the "
-            "action instead, for example habitkit.coins.transfers.award(tx, ...)"
+            "action instead, for example habitkit.coins.award(tx, ...)"
         )
 
 
@@ -228,7 +228,8 @@ class ReadOnlyTransaction(UsageError):
     def __init__(self, what: str) -> None:
         """Name what was tried."""
         super().__init__(
-            f"{what} is not allowed in a query; declare the function with action(), not query()"
+            f"{what} is not allowed in a query; use kit.run instead of kit.read, or declare the "
+            "function with action() instead of query()"
         )
 
 

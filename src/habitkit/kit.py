@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from habitkit import plugins
 from habitkit.binding import Async, M, Sync, workflow
-from habitkit.errors import HostTransactionUnsupported
+from habitkit.errors import ConfigurationError, HostTransactionUnsupported
 from habitkit.maintenance import sweep
 from habitkit.options import make_settings
 from habitkit.residents import refresh
@@ -42,6 +42,17 @@ def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
     from habitkit.habits.rebuilding import rebuild_all  # noqa: PLC0415 - only where it is used
 
     return rebuild_all(settings)
+
+
+def _expect_limiter(limits: object, name: str) -> None:
+    """Refuse what cannot limit rates in a kit of this mode; None stands for the default."""
+    if limits is None:
+        return
+    from habitkit import limits as module  # noqa: PLC0415 - only where it is used
+
+    if not isinstance(limits, getattr(module, name)):
+        msg = f"limits: expected a limiter such as {name}(MemoryLimits()), got {limits!r}"
+        raise ConfigurationError(msg)
 
 
 class _Kit(EveryOwner[M]):
@@ -86,6 +97,7 @@ class HabitKit(_Kit[Sync]):
             ConfigurationError: If an argument is not what is expected, such as a URL or an async
                 store instead of a store; it is named.
         """
+        _expect_limiter(limits, "Limiter")
         settings = make_settings(store, options)
         super().__init__(SyncRunner(store, settings, KitState()))
         self._owned_store: Store | None = None
@@ -163,10 +175,12 @@ class HabitKit(_Kit[Sync]):
     def close(self) -> None:
         """Close the kit, and the store if the kit opened it. Closing twice is fine."""
         self._runner.state.closed = True
-        self._runner.settings.residents.close()
         store, self._owned_store = self._owned_store, None
-        if store is not None:
-            store.close()
+        try:
+            self._runner.settings.residents.close()
+        finally:
+            if store is not None:
+                store.close()
 
     def __enter__(self) -> Self:
         """Close at the end of the block."""
@@ -193,6 +207,7 @@ class AsyncHabitKit(_Kit[Async]):
         **options: Unpack[KitOptions],
     ) -> None:
         """Put the services on an async store; arguments and errors as for ``HabitKit``."""
+        _expect_limiter(limits, "AsyncLimiter")
         settings = make_settings(store, options, asynchronous=True)
         super().__init__(AsyncRunner(store, settings, KitState()))
         self._owned_store: AsyncStore | None = None
@@ -251,10 +266,12 @@ class AsyncHabitKit(_Kit[Async]):
     async def close(self) -> None:
         """Close the kit, and the store if the kit opened it. Closing twice is fine."""
         self._runner.state.closed = True
-        self._runner.settings.residents.close()
         store, self._owned_store = self._owned_store, None
-        if store is not None:
-            await store.close()
+        try:
+            self._runner.settings.residents.close()
+        finally:
+            if store is not None:
+                await store.close()
 
     async def __aenter__(self) -> Self:
         """Close at the end of the block."""

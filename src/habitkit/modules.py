@@ -24,7 +24,7 @@ NAMES = ("journal", "habits", "coins")
 
 
 class KitOptions(TypedDict, total=False):
-    """The options of both kits; whatever is left out, or None, has its default.
+    """The options of both kits; what is left out has its default.
 
     Attributes:
         clock: Gives the time; the machine's clock by default.

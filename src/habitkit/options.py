@@ -138,7 +138,7 @@ def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict
         if name in _FRAME:
             continue
         if name not in taken:
-            expected = ", ".join(sorted({*_FRAME, *taken}))
+            expected = ", ".join(sorted({*_FRAME, *taken, "limits"}))
             msg = f"unknown option {name!r}; expected one of {expected}"
             raise TypeError(msg)
         kind = taken[name].settings

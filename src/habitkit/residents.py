@@ -17,6 +17,8 @@ from habitkit.journal.domain.model import Failure
 from habitkit.journal.domain.rules import reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from habitkit.options import KitSettings
     from habitkit.workflow import Steps
 
@@ -90,16 +92,34 @@ class Residents:
                 self._made[name] = module.resident(self._settings)
             return self._made[name]
 
-    def to_refresh(self) -> dict[str, Refreshed]:
-        """Return those that have to be refreshed, by the name of their module."""
-        found = {module.name: self.of(module.name) for module in self._settings.modules}
-        return {name: it for name, it in found.items() if isinstance(it, Refreshed)}
+    def to_refresh(self, failed: Callable[[str, Exception], object]) -> dict[str, Refreshed]:
+        """Return those that have to be refreshed, by the name of their module.
+
+        Args:
+            failed: Is told which could not be made, and why; that stops no other.
+        """
+        found: dict[str, Refreshed] = {}
+        for module in self._settings.modules:
+            try:
+                resident = self.of(module.name)
+            except Exception as error:  # noqa: BLE001 - one must not stop the others
+                failed(module.name, error)
+            else:
+                if isinstance(resident, Refreshed):
+                    found[module.name] = resident
+        return found
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all of them, and then raise what the first of them raised."""
+        errors: list[Exception] = []
         for resident in self._made.values():
-            if resident is not None:
-                resident.close()
+            try:
+                if resident is not None:
+                    resident.close()
+            except Exception as error:  # noqa: BLE001 - one must not stop the others
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def after_fork(self) -> None:
         """Take a lock that no other thread holds, and tell the residents."""
@@ -120,12 +140,17 @@ def refresh(settings: KitSettings) -> Steps[RefreshReport]:
     Returns:
         What was refreshed, and what was not.
     """
-    refreshed, failures = [], []
-    for name, resident in settings.residents.to_refresh().items():
+    refreshed: list[str] = []
+    failures: list[Failure] = []
+
+    def failed(name: str, error: Exception) -> None:
+        failures.append(Failure(name, reason(error)))
+
+    for name, resident in settings.residents.to_refresh(failed).items():
         try:
             yield from resident.refresh(settings)
         except Exception as error:  # noqa: BLE001 - one must not stop the others
-            failures.append(Failure(name, reason(error)))
+            failed(name, error)
         else:
             refreshed.append(name)
     return RefreshReport(tuple(refreshed), tuple(failures))

@@ -48,6 +48,15 @@ class _Runner:
         self.state = state
         self.scope = scope
 
+    def expect_open(self) -> None:
+        """Refuse a call of a closed kit.
+
+        Raises:
+            KitClosed: If it is closed.
+        """
+        if self.state.closed:
+            raise KitClosed
+
     def work(
         self,
         function: Callable[..., R],
@@ -57,8 +66,7 @@ class _Runner:
     ) -> Callable[[Stores], R]:
         """Return the work a store runs: a transaction around the function."""
         refuse_nesting()
-        if self.state.closed:
-            raise KitClosed
+        self.expect_open()
         wanted = set[str]()
         return partial(begin, self.settings, self.scope, function, args, kwargs, write, wanted)
 
@@ -105,6 +113,7 @@ class SyncRunner(_Runner):
         """Return the method of a service that takes the steps of a workflow."""
 
         def bound(*args: Any, **kwargs: Any) -> R:
+            self.expect_open()
             return drive(function(self.settings, *args, **kwargs), self)
 
         return bound
@@ -163,6 +172,7 @@ class AsyncRunner(_Runner):
         """Return the method of a service that takes the steps of a workflow."""
 
         async def bound(*args: Any, **kwargs: Any) -> R:
+            self.expect_open()
             return await drive_async(function(self.settings, *args, **kwargs), self)
 
         return bound

@@ -153,8 +153,7 @@ class Transaction:
         Raises:
             ReadOnlyTransaction: Inside a query.
         """
-        if not self._write:
-            raise ReadOnlyTransaction("tx.lock()")
+        self._expect_write("tx.lock()")
         missing = sorted({*owners} - self._locked.keys())
         self._wanted.update(missing)
         locked = self.stores.owners.lock(missing) if missing else {}
@@ -162,6 +161,15 @@ class Transaction:
         for owner, row in locked.items():  # what this causes may wait for others: lock all first
             if row.messages:
                 self.apply_messages(owner, limit=100)
+
+    def _expect_write(self, what: str) -> None:
+        """Refuse a call that writes.
+
+        Raises:
+            ReadOnlyTransaction: Inside a query.
+        """
+        if not self._write:
+            raise ReadOnlyTransaction(what)
 
     def rev(self, owner: str) -> int:
         """Return the revision of a locked owner.
@@ -225,8 +233,10 @@ class Transaction:
             False if the receiver already has a message of this key.
 
         Raises:
+            ReadOnlyTransaction: Inside a query.
             InvalidEvent: If it is one of the host's own that could not be kept.
         """
+        self._expect_write("tx.send()")
         _codec.check_events([event])
         fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
         message = Message(self.new_id(), event.owner, key, event.type, event.at, fields)
@@ -260,6 +270,7 @@ class Transaction:
         Returns:
             How many were applied, and those that failed; a failure undoes that message alone.
         """
+        self._expect_write("tx.apply_messages()")
         if owner not in self._locked:
             self._locked[owner] = self.stores.owners.lock([owner])[owner].rev
         applied, failures = 0, []

@@ -9,6 +9,7 @@ from attrs import frozen
 
 import habitkit.testing
 from habitkit import Event, Schedule, on
+from habitkit.backends.sqlalchemy import metadata
 from habitkit.erasure import forget
 from habitkit.errors import IdempotencyKeyExpired, NotFound
 
@@ -108,6 +109,8 @@ def test_a_key_that_was_used_before_can_create_nothing_twice(kit, run):
 
     with pytest.raises(IdempotencyKeyExpired):
         kit.coins.award("ada", 5, memo="secret-memo", idempotency_key="a")
+    with pytest.raises(IdempotencyKeyExpired):
+        kit.events.record("ada", "book.read", {"title": "secret-field"}, idempotency_key="r")
 
 
 @frozen
@@ -121,14 +124,18 @@ class Cheered(Event):
 def test_the_words_of_messages_that_wait_are_erased(store, fails):
     def react(tx, owner, events):
         if fails:
-            raise ValueError
+            raise ValueError(events[0].message)
 
     kit = habitkit.testing.kit(store=store, reactions=[on(Cheered, react)])
     kit.run(lambda tx: tx.send(Cheered("ada", tx.now, "secret-field"), key="k"))
+    assert words_in(kit) == ["secret-field"]
+    if fails:
+        assert kit.sweep().failures
 
     kit.forget("ada")
 
     assert words_in(kit) == []
+    assert "secret-field" not in everything_in(store)
     assert kit.sweep().counts["messages"] == 0
     assert kit.forget("ada")["journal"] == 0
 
@@ -148,3 +155,20 @@ def test_a_kit_of_one_owner_exports_and_forgets_that_one_alone(kit, run):
     for verb in (ada.export, ada.forget):
         with pytest.raises(NotFound):
             verb("bob")
+
+
+def everything_in(store):
+    """All that a store keeps, as one text."""
+    if store.name == "memory":
+        stores = store._stores
+        tables = [stores.inbox._rows, stores.idempotency._rows, *stores.events._logs.values()]
+        return str([table.rows for table in tables])
+    with store._engine.connect() as connection:
+        found = [connection.execute(table.select()).all() for table in metadata.sorted_tables]
+    return str(found)
+
+
+def test_no_word_is_left_in_any_table(kit, store, run):
+    kit.forget("ada")
+
+    assert not [word for word in WORDS if word in everything_in(store)]

@@ -73,6 +73,13 @@ def test_an_action_inside_read_is_refused(kit, run):
     assert everything(kit) == before
 
 
+def test_a_message_inside_read_is_refused(kit, run):
+    with pytest.raises(ReadOnlyTransaction, match=r"tx\.send"):
+        kit.read(lambda tx: tx.send(Event("bob", tx.now), key="k"))
+    with pytest.raises(ReadOnlyTransaction, match=r"tx\.apply_messages"):
+        kit.read(lambda tx: tx.apply_messages("bob", 5))
+
+
 # -- rehearse --------------------------------------------------------------------------------------
 
 

@@ -10,8 +10,10 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import AUDIT
 from habitkit.errors import ConfigurationError, InvalidInput, KitClosed, NotSupportedByStore
+from habitkit.events import Recorded
 from habitkit.habits import HABITS, STREAKS
 from habitkit.testing import FakeClock
+from habitkit.transaction import Transaction
 
 NAMES = ["messages", "old_keys", "habits", "expired_holds", "sealed_entries"]
 
@@ -160,3 +162,22 @@ def test_a_store_without_the_audit_is_swept_and_seals_nothing(monkeypatch):
     report = kit.sweep()
 
     assert (report.counts["sealed_entries"], report.failures) == (0, ())
+
+
+def test_an_owner_whose_messages_cannot_be_read_stops_no_other(monkeypatch, kit):
+    for owner in ("ada", "bob"):
+        kit.run(lambda tx, to=owner: tx.send(Recorded(to, tx.now, "cheer", {}), key="k"))
+    apply_messages = Transaction.apply_messages
+
+    def fail(tx, owner, limit):
+        if owner == "ada":
+            msg = "unreadable"
+            raise ValueError(msg)
+        return apply_messages(tx, owner, limit)
+
+    monkeypatch.setattr(Transaction, "apply_messages", fail)
+
+    report = kit.sweep()
+
+    assert report.counts["messages"] == 1
+    assert [(it.id, it.error) for it in report.failures] == [("ada", "ValueError: unreadable")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit
 from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.errors import ConfigurationError
 from habitkit.limits import AsyncLimiter, Limiter
 
 
@@ -79,3 +81,23 @@ def test_a_limiter_whose_lock_was_held_works_in_a_forked_process():
             os._exit(0 if taken == [True, False] else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert limiter.acquire("ada", "2/h")
+
+
+@pytest.mark.parametrize("limits", ["30/min", Limiter, MemoryLimits()])
+def test_what_is_no_limiter_is_refused(limits):
+    with pytest.raises(ConfigurationError, match=r"limits: expected a limiter such as Limiter\("):
+        HabitKit(MemoryStore(), limits=limits)
+
+
+def test_a_limiter_of_the_other_mode_is_refused():
+    threaded = ThreadedStore(MemoryStore())
+    wrong: Any = Limiter(MemoryLimits())
+
+    with pytest.raises(ConfigurationError, match=r"expected a limiter such as AsyncLimiter\("):
+        AsyncHabitKit(threaded, limits=wrong)
+
+
+def test_a_kit_for_tests_takes_another_limiter():
+    limiter = Limiter(MemoryLimits())
+
+    assert habitkit.testing.kit(limits=limiter).limits is limiter

@@ -13,6 +13,7 @@ from habitkit import AsyncHabitKit, HabitKit, Schedule
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.errors import KitClosed, UsageError
 from habitkit.habits import HABITS
 from habitkit.module import Module
 from habitkit.modules import all_modules
@@ -151,6 +152,53 @@ def test_with_nothing_to_refresh_the_background_waits():
         assert background._thread is not None
         assert background._thread.is_alive()
         assert kit.refresh().refreshed == ()
+
+
+def test_a_resident_that_cannot_be_made_is_named_and_stops_no_other(kit, module, monkeypatch):
+    def fail(settings):
+        msg = "no source"
+        raise OSError(msg)
+
+    monkeypatch.setattr(module, "resident", fail)
+
+    (failure,) = kit.refresh().failures
+    assert (failure.id, failure.error) == (module.name, "OSError: no source")
+
+
+def test_a_resident_that_cannot_be_closed_does_not_keep_the_store_open(module, monkeypatch):
+    closed = []
+    monkeypatch.setattr(MemoryStore, "close", lambda _: closed.append(1))
+    kit = HabitKit.open("memory://")
+    kit.refresh()
+
+    def fail():
+        msg = "no"
+        raise OSError(msg)
+
+    monkeypatch.setattr(module.made, "close", fail)
+
+    with pytest.raises(OSError, match="no"):
+        kit.close()
+    assert len(closed) == 1
+
+
+def test_a_closed_kit_refreshes_nothing(kit):
+    kit.close()
+
+    with pytest.raises(KitClosed):
+        kit.refresh()
+    with pytest.raises(KitClosed), kit.background():
+        """Not reached."""
+
+
+def test_a_background_runs_once_at_a_time_and_may_be_entered_again(kit):
+    background = kit.background()
+    for _ in range(2):
+        with background:
+            with pytest.raises(UsageError, match="runs already"):
+                background.__enter__()
+            names = [t.name for t in threading.enumerate()]
+            assert names.count("habitkit-background") == 1
 
 
 async def test_an_async_kit_does_the_same(module):

@@ -16,14 +16,14 @@ _PAGE = 500
 
 
 def export(tx: Transaction, owner: str) -> dict[str, Any]:
-    """Return an owner's events."""
+    """Return an owner's events, and the messages that wait to be applied."""
     events: list[StoredEvent] = []
     after: tuple[int, int] | None = None
     while True:
         page = tx.stores.events.page(owner, after, _PAGE)
         events += page
         if len(page) < _PAGE:
-            return {"events": events}
+            return {"events": events, "messages": tx.stores.inbox.waiting(owner, _PAGE)}
         after = (page[-1].rev, page[-1].position)
 
 

@@ -47,13 +47,15 @@ def once(
 
     Raises:
         IdempotencyConflict: If the key was used for another request.
-        IdempotencyKeyExpired: If its result is no longer kept.
+        IdempotencyKeyExpired: If its result is gone: it was used too long ago, or erased.
     """
     if key is None:
         return work(tx.new_id())
     ids.key(key)
     tx.rev(owner)
     record = tx.stores.idempotency.get(owner, operation, key)
+    if record is not None and not record.result:  # erased by kit.forget
+        raise IdempotencyKeyExpired(operation, key)
     if record is not None and not rules.expired(record.at, tx.now):
         rules.same_request(record, rules.fingerprint(request))
         return _codec.load(record.result, kind, tx.vocabulary)

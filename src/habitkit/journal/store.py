@@ -125,7 +125,7 @@ class InboxStore(Protocol):
         ...
 
     def erase(self, owner: str, at: datetime) -> int:
-        """Erase the fields of an owner's messages, and mark those not applied as applied.
+        """Erase fields and errors of an owner's messages; mark those not applied as applied.
 
         Returns:
             How many messages had fields, or were not applied.
@@ -149,5 +149,9 @@ class IdempotencyStore(Protocol):
         ...
 
     def erase(self, owner: str) -> int:
-        """Delete an owner's records; count them."""
+        """Empty the requests and results of an owner's records; their keys stay taken.
+
+        Returns:
+            How many records had a result.
+        """
         ...

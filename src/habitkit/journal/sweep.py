@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit.errors import ConfigurationError, UsageError
 from habitkit.journal import idempotency
 from habitkit.journal.domain.model import Failure, Swept
+from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -25,7 +27,13 @@ def apply_messages(_: KitSettings, limit: int) -> Steps[Swept]:
         left = limit - applied - len(failures)
         if left <= 0:
             break
-        done, failed = yield Call(_apply_messages, (owner, left))
+        try:
+            done, failed = yield Call(_apply_messages, (owner, left))
+        except (UsageError, ConfigurationError):
+            raise
+        except Exception as error:  # noqa: BLE001 - one owner must not stop the others
+            failures.append(Failure(owner, reason(error)))
+            continue
         applied += done
         failures += failed
     return Swept(applied, tuple(failures), more=applied + len(failures) >= limit)

@@ -66,6 +66,7 @@ def kit(
     now: datetime | str = "2026-01-01T08:00Z",
     *,
     store: Store | None = None,
+    limits: Limiter | None = None,
     **options: Unpack[KitOptions],
 ) -> TestKit:
     """Return a kit for a test: in memory, with a fake clock, ``kit.clock``.
@@ -73,6 +74,7 @@ def kit(
     Args:
         now: The instant at which its clock starts.
         store: Another store than a new one in memory.
+        limits: Another limiter than a new one in memory that goes by the kit's clock.
         options: As for ``HabitKit``.
 
     Example:
@@ -88,7 +90,7 @@ def kit(
     """
     clock = FakeClock(now)
     options.setdefault("clock", clock)
-    limits = Limiter(MemoryLimits(ticks=clock.ticks))
+    limits = Limiter(MemoryLimits(ticks=clock.ticks)) if limits is None else limits
     made = TestKit(MemoryStore() if store is None else store, limits=limits, **options)
     made.clock = clock
     return made

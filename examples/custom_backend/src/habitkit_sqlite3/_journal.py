@@ -121,7 +121,8 @@ class Inbox(Port):
         return self.run(delete, before, limit).rowcount
 
     def erase(self, owner: str, at: datetime) -> int:
-        update = """UPDATE inbox SET value = json_set(value, '$.fields', json('{}')),
+        update = """UPDATE inbox SET
+                    value = json_set(value, '$.fields', json('{}'), '$.error', null),
                     applied = coalesce(applied, ?) WHERE owner = ?
                     AND (applied IS NULL OR json_extract(value, '$.fields') <> '{}')"""
         return self.run(update, at, owner).rowcount
@@ -144,7 +145,10 @@ class IdempotencyKeys(Port):
         return self.run(delete, before, limit).rowcount
 
     def erase(self, owner: str) -> int:
-        return self.run("DELETE FROM idempotency WHERE owner = ?", owner).rowcount
+        update = """UPDATE idempotency
+                    SET value = json_set(value, '$.request', json('{}'), '$.result', '')
+                    WHERE owner = ? AND json_extract(value, '$.result') <> ''"""
+        return self.run(update, owner).rowcount
 
 
 def _fields(event: Event) -> Any:

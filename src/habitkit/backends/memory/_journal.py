@@ -192,7 +192,7 @@ class Inbox:
         erased = 0
         for place, (message, applied_at) in list(self._rows.rows.items()):
             if message.owner == owner and (message.fields or applied_at is None):
-                self._rows.put(place, (evolve(message, fields={}), applied_at or at))
+                self._rows.put(place, (evolve(message, fields={}, error=None), applied_at or at))
                 erased += 1
         return erased
 
@@ -229,11 +229,11 @@ class IdempotencyKeys:
         return len(old)
 
     def erase(self, owner: str) -> int:
-        """Delete an owner's records."""
-        of_owner = [row_key for row_key in self._rows.rows if row_key[0] == owner]
-        for row_key in of_owner:
-            self._rows.delete(row_key)
-        return len(of_owner)
+        """Empty the requests and results of an owner's records."""
+        records = [row for row in self._rows if row.owner == owner and row.result]
+        for record in records:
+            self.put(evolve(record, request={}, result=""))
+        return len(records)
 
 
 def _stored(row: EventRow) -> StoredEvent:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import bindparam, delete, literal_column, select, tuple_, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import unlocked_keys
+from habitkit.backends.sqlalchemy._types import Json
 from habitkit.backends.sqlalchemy.tables import idempotency
 from habitkit.journal.domain.model import IdempotencyRecord
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from habitkit.backends.sqlalchemy._prepared import Link
 
 __all__ = ["IdempotencyKeys"]
 
+_EMPTY: ColumnElement[str] = literal_column("''")
 _KEY = (idempotency.c.owner, idempotency.c.operation, idempotency.c.key)
 
 
@@ -44,7 +48,11 @@ class IdempotencyKeys:
     )
 
     _ERASE = Prepared(
-        lambda _: delete(idempotency).where(idempotency.c.owner == bindparam("owner"))
+        lambda _: (
+            update(idempotency)
+            .where(idempotency.c.owner == bindparam("of_owner"), idempotency.c.result != _EMPTY)
+            .values(request=bindparam("empty", type_=Json), result=_EMPTY)
+        )
     )
 
     def __init__(self, link: Link) -> None:
@@ -68,8 +76,8 @@ class IdempotencyKeys:
         return self._link.run(self._FORGET, {"before": before, "count": limit})
 
     def erase(self, owner: str) -> int:
-        """Delete an owner's records."""
-        return self._link.run(self._ERASE, {"owner": owner})
+        """Empty the requests and results of an owner's records."""
+        return self._link.run(self._ERASE, {"of_owner": owner, "empty": "{}"})
 
 
 def _record_values(record: IdempotencyRecord) -> dict[str, Any]:

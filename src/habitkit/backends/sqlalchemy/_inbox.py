@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, null, or_, select, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._prepared import Prepared
@@ -97,6 +97,7 @@ class Inbox:
             )
             .values(
                 fields=bindparam("empty", type_=Json),
+                error=null(),
                 applied_at=func.coalesce(inbox.c.applied_at, bindparam("now", type_=Instant)),
             )
         )

@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from attrs import evolve
+
 from habitkit.journal.domain.model import EventRow
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._events import append
@@ -38,6 +40,7 @@ class ErasureCases(Contract):
                 stores.inbox.add(message(owner, "applied", word="hi"))
                 stores.inbox.applied(stores.inbox.waiting(owner, 1)[0], NOW)
                 stores.inbox.add(message(owner, "waits", word="hi"))
+                stores.inbox.failed(stores.inbox.waiting(owner, 1)[0], "hi")
                 stores.idempotency.put(a_record(owner))
 
         def erase(stores: Stores) -> tuple[int, ...]:
@@ -58,7 +61,8 @@ class ErasureCases(Contract):
         write(store, fill)
         assert [write(store, erase) for _ in range(2)] == [(2, 2, 1), (0, 0, 0)]
 
-        erased = ([{"n": 1, "word": ""}, {}], 0, None)
+        record = evolve(a_record("ada"), request={}, result="")
+        erased = ([{"n": 1, "word": ""}, {}], 0, record)
         assert read(store, lambda s: found(s, "ada")) == erased
         kept = ([{"n": 1, "word": "hi"}], 1, a_record("bob"))
         assert read(store, lambda s: found(s, "bob")) == kept
