@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Step = tuple[Kind, LiteralString, Sequence[Any]]
     Steps = Generator[Step, Any, int]
 
-OWNER_OF = "SELECT owner FROM habitkit_habits WHERE id = ?"
 LOCK = (
     "INSERT INTO habitkit_owners (owner, rev) VALUES (?, 1) ON CONFLICT (owner) DO UPDATE "
     "SET rev = habitkit_owners.rev + 1 RETURNING rev, EXISTS (SELECT 1 FROM habitkit_inbox "
@@ -121,9 +120,8 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     now = datetime.now(UTC)
     today = now.date()
     at, subject = values.of_instant(now), values.of_id(habit_id)
-    ((owner,),) = yield "rows", OWNER_OF, (subject,)
+    ((_, owner, *_),) = yield "rows", HABIT, (subject,)
     ((rev, _),) = yield "rows", LOCK, (owner, owner)
-    yield "rows", HABIT, (subject,)
     ((_, _, first, bitmap, best, *_),) = yield "rows", SNAPSHOT, (subject,)
     bitmap = bitmap.ljust((today - values.to_day(first)).days, b"x") + b"1"
     streak: int = len(bitmap) - bitmap.rfind(b"x") - 1

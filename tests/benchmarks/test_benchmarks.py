@@ -76,7 +76,7 @@ def test_the_floor_sends_what_the_kit_sends():
 
 @pytest.mark.parametrize(
     ("floor", "statement"),
-    [(by_hand, "OWNER_OF"), (spend_by_hand, "RECORD")],
+    [(by_hand, "HABIT"), (spend_by_hand, "RECORD")],
 )
 def test_a_floor_that_sends_something_else_is_found_out(monkeypatch, floor, statement):
     monkeypatch.setattr(floor, statement, f"{getattr(floor, statement)} LIMIT 1")
