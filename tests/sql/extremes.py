@@ -25,7 +25,7 @@ from habitkit.habits.domain.facts import (
 )
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.stored import DueHabit, VoidedCheckIn
-from habitkit.habits.domain.streaks import NO_DAY, Snapshot
+from habitkit.habits.domain.streaks import Snapshot
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.journal.domain.model import (
     Delivery,
@@ -35,7 +35,7 @@ from habitkit.journal.domain.model import (
     StoredEvent,
 )
 from habitkit.store import Stores
-from habitkit.testing.contracts._habit_codecs import CHECKPOINTS
+from habitkit.testing.contracts._habit_codecs import CHECKPOINTS, CREDITED, EMITTED
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 
 FIRST = datetime(2, 1, 1, tzinfo=UTC)
@@ -134,10 +134,10 @@ def snapshots() -> list[Snapshot]:
     """Return the snapshots of the first habits."""
     ids = [habit.id for habit in habits()]
     return [
-        Snapshot(ids[0], "ada", NO_DAY, b"", 0, LARGEST, FIRST, LAST, CHECKPOINTS),
-        Snapshot(ids[1], "ada", EARLIEST, bytes(range(256)), 2**31 - 1, 0, LAST, FIRST),
-        Snapshot(ids[2], "ada", LATEST_DAY, b"1" + b"x" * 36_524 + b"\x00", 1, 1),
-        Snapshot(ids[3], "ada", NO_DAY, b"", 0, 1),
+        Snapshot(ids[0], "ada", LARGEST, FIRST, LAST, CHECKPOINTS),
+        Snapshot(ids[1], "ada", 0, LAST, FIRST, (), CREDITED),
+        Snapshot(ids[2], "ada", 1, FIRST, None, (), None, EMITTED),
+        Snapshot(ids[3], "ada", 1, LAST),
     ]
 
 

@@ -100,7 +100,7 @@ def repair(
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit = history.habit
-        known_history = lookup.history(tx, habit, lookup.snapshot_of(tx, habit))
+        known_history = lookup.history(tx, habit)
         missed = [
             slot
             for slot in fold_history(known_history).slots

@@ -132,7 +132,7 @@ class StreakStore(Protocol):
         ...
 
     def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
-        """Return up to ``limit`` habits whose ``sweep_at`` has come, the earliest first."""
+        """Return up to ``limit`` habits whose ``next_check_at`` has come, the earliest first."""
         ...
 
     def put(self, snapshot: Snapshot) -> None:

@@ -113,8 +113,8 @@ class Streaks(Port):
         return self.values(Snapshot, "SELECT value FROM snapshots WHERE owner = ?", owner)
 
     def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
-        query = """SELECT owner, habit_id FROM snapshots WHERE sweep_at <= ?
-                   ORDER BY sweep_at, habit_id LIMIT ?"""
+        query = """SELECT owner, habit_id FROM snapshots WHERE next_check_at <= ?
+                   ORDER BY next_check_at, habit_id LIMIT ?"""
         return [DueHabit(owner, UUID(habit)) for owner, habit in self.run(query, now, limit)]
 
     def put(self, snapshot: Snapshot) -> None:
@@ -122,6 +122,6 @@ class Streaks(Port):
         if kept is not None and kept.rev > snapshot.rev:
             msg = f"a later snapshot of {snapshot.habit_id} is there already"
             raise IntegrityError(msg)
-        columns = ("habit_id", "owner", "rev", "sweep_at")
+        columns = ("habit_id", "owner", "rev", "next_check_at")
         row = {name: getattr(snapshot, name) for name in columns}
         self.insert("snapshots", {**row, "value": snapshot}, "INSERT OR REPLACE")

@@ -40,7 +40,7 @@ CREATE INDEX IF NOT EXISTS facts_of_owner ON facts (owner, kind);
 CREATE TABLE IF NOT EXISTS voids (fact_id PRIMARY KEY, voided_at, void);
 CREATE VIEW IF NOT EXISTS live AS SELECT * FROM facts
     WHERE kind = 'CheckIn' AND NOT EXISTS (SELECT 1 FROM voids WHERE fact_id = facts.id);
-CREATE TABLE IF NOT EXISTS snapshots (habit_id PRIMARY KEY, owner, rev, sweep_at, value);
+CREATE TABLE IF NOT EXISTS snapshots (habit_id PRIMARY KEY, owner, rev, next_check_at, value);
 
 CREATE TABLE IF NOT EXISTS accounts (
     id PRIMARY KEY, owner, role, currency, balance, seq, at, floor, debt, sealed,

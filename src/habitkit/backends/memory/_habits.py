@@ -192,7 +192,11 @@ class Streaks:
 
     def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
         """Return what the sweep has to visit."""
-        due = [(row.sweep_at, row) for row in self._rows if row.sweep_at and row.sweep_at <= now]
+        due = [
+            (row.next_check_at, row)
+            for row in self._rows
+            if row.next_check_at is not None and row.next_check_at <= now
+        ]
         due.sort(key=lambda pair: (pair[0], pair[1].habit_id))
         return [DueHabit(row.owner, row.habit_id) for _, row in due[:limit]]
 

@@ -204,15 +204,16 @@ snapshots = table(
     "snapshots",
     Column("habit_id", Id, ForeignKey(habits.c.id), primary_key=True),
     Column("owner", _NAME, nullable=False),
-    Column("first_day", Date),
-    Column("bitmap", LargeBinary, nullable=False),
-    Column("best", Integer, nullable=False),
     Column("rev", BigInteger, nullable=False),
-    Column("recomputed_at", Instant),
-    Column("sweep_at", Instant),
+    Column("evaluated_at", Instant, nullable=False),
+    Column("next_check_at", Instant),
     Column("checkpoints", Text),
+    Column("credited", Text),
+    Column("emitted", Text),
     Index("habitkit_snapshots_owner", "owner"),
-    _index_where("habitkit_snapshots_sweep", "sweep_at", "habit_id", where="sweep_at IS NOT NULL"),
+    _index_where(
+        "habitkit_snapshots_check", "next_check_at", "habit_id", where="next_check_at IS NOT NULL"
+    ),
 )
 
 # -- coins ---------------------------------------------------------------------------------------

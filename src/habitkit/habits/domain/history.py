@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.schedules import Schedule
-    from habitkit.habits.domain.streaks import Checkpoint
+    from habitkit.habits.domain.streaks import Checkpoint, CreditBoundary
 
 __all__ = ["ExemptReason", "History", "Version"]
 
@@ -67,7 +67,7 @@ class History:
         habit: Habit,
         facts: Iterable[Fact],
         now: datetime,
-        since: Checkpoint | None = None,
+        since: Checkpoint | CreditBoundary | None = None,
     ) -> None:
         """Sort the facts.
 
@@ -106,6 +106,12 @@ class History:
     def ends_when_done(self) -> bool:
         """True if some slots end on the day on which they are done."""
         return any(version.schedule.after_done for _, version in self._versions)
+
+    @property
+    def settles_early(self) -> bool:
+        """True if a check-in that is received in time may change a slot that has ended long ago."""
+        schedules = [version.schedule for _, version in self._versions]
+        return any(schedule.kind == "rolling" or schedule.window for schedule in schedules)
 
     @property
     def lasting_until(self) -> date:

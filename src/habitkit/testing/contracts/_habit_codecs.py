@@ -24,7 +24,14 @@ from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.stored import StoredFact
-from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Streak, Totals
+from habitkit.habits.domain.streaks import (
+    Checkpoint,
+    CreditBoundary,
+    Emitted,
+    Snapshot,
+    Streak,
+    Totals,
+)
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -73,11 +80,10 @@ GOALS = (
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
 BEST = Totals(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
 CHECKPOINTS = (
-    Checkpoint(date(1926, 1, 2), Totals(), None, 0.0, date(1926, 1, 2), date(1926, 1, 2)),
-    Checkpoint(date(1926, 1, 9), Totals(), Totals(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
+    Checkpoint(date(1926, 1, 2), Totals(), 0.0, date(1926, 1, 2), date(1926, 1, 2)),
+    Checkpoint(date(1926, 1, 9), Totals(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
     Checkpoint(
         date(2020, 2, 29),
-        BEST,
         BEST._replace(used=((UUID(int=1), 3), (UUID(int=2**127), 1000))),
         1 / 3,
         date(2020, 2, 29),
@@ -85,11 +91,18 @@ CHECKPOINTS = (
         "app.in_seven",
     ),
 )
+CREDITED = CreditBoundary(date(2020, 2, 29), BEST, date(2020, 1, 1))
+EMITTED = (
+    Emitted(f"done:{RUN.id}:2020-02-29", date(2020, 2, 29), ("full", str(ODD), str(NOW)), ODD),
+    Emitted(f"broken:{RUN.id}:2020-03-01", date(2020, 3, 1)),
+    Emitted("é'\"", date(1926, 1, 1), ("",), NOW),
+)
 SNAPSHOTS = (
-    Snapshot(RUN.id, "ada", NO_DAY, b"", 0, 1),
-    Snapshot(RUN.id, "ada", date(1926, 1, 1), b"1" + b"x" * 36_524 + b"1", 1, 2**40),
-    Snapshot(RUN.id, "ada", NO_DAY, b"", 0, 2**40, NOW, None, CHECKPOINTS),
-    Snapshot(RUN.id, "ada", TODAY, bytes(range(256)), 2**31 - 1, 2**40, ODD, ODD),
+    Snapshot(RUN.id, "ada", 1, NOW),
+    Snapshot(RUN.id, "ada", 2**40, ODD, ODD),
+    Snapshot(RUN.id, "ada", 2**40, NOW, None, CHECKPOINTS),
+    Snapshot(RUN.id, "ada", 2**40, NOW, ODD, (), CREDITED, EMITTED),
+    Snapshot(RUN.id, "ada", 2**40, ODD, NOW, CHECKPOINTS, CREDITED._replace(totals=Totals())),
 )
 
 

@@ -51,7 +51,7 @@ def a_check_in(n: int, *, day: date = TODAY, at: datetime = NOW, **values: Any) 
 
 def a_snapshot(habit: Habit, **values: Any) -> Snapshot:
     """Return a snapshot of a habit without a history, of revision 1."""
-    return Snapshot(habit.id, habit.owner, TODAY, b"", 0, 1)._replace(**values)
+    return Snapshot(habit.id, habit.owner, 1, NOW)._replace(**values)
 
 
 def locked(stores: Stores, owner: str = "ada") -> Stores:

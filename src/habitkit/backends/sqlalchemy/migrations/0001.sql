@@ -111,18 +111,17 @@ CREATE TABLE ${schema}habitkit_voids (
 CREATE TABLE ${schema}habitkit_snapshots (
     habit_id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
-    first_day DATE,
-    bitmap ${bytes} NOT NULL,
-    best INTEGER NOT NULL,
     rev BIGINT NOT NULL,
-    recomputed_at ${instant},
-    sweep_at ${instant},
-    checkpoints TEXT
+    evaluated_at ${instant} NOT NULL,
+    next_check_at ${instant},
+    checkpoints TEXT,
+    credited TEXT,
+    emitted TEXT
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_snapshots_owner ON ${same_schema}habitkit_snapshots (owner);
 
-CREATE INDEX ${index_schema}habitkit_snapshots_sweep ON ${same_schema}habitkit_snapshots (sweep_at, habit_id) WHERE sweep_at IS NOT NULL;
+CREATE INDEX ${index_schema}habitkit_snapshots_check ON ${same_schema}habitkit_snapshots (next_check_at, habit_id) WHERE next_check_at IS NOT NULL;
 
 CREATE TABLE ${schema}habitkit_accounts (
     id ${uuid} NOT NULL PRIMARY KEY,
