@@ -122,6 +122,7 @@ def _check_in(
         source="app",
         received_at=tx.now,
         amount=amount,
+        seq=tx.next_seq(habit.owner),
     )
     tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id

@@ -79,6 +79,7 @@ def create(
             goal=goal,
             tags=words,
             freezes=freezes,
+            seq=tx.next_seq(owner),
         )
         tx.port(HABITS).add(habit)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])

@@ -45,7 +45,9 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     habit = get(tx, fact.habit_id)
     if not voided:
         tx.cause = tx.new_id()
-        void = CheckInVoid(tx.cause, habit.id, habit.owner, fact.id, tx.now)
+        void = CheckInVoid(
+            tx.cause, habit.id, habit.owner, fact.id, tx.now, tx.next_seq(habit.owner)
+        )
         tx.port(HABITS).add_facts((void,))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
@@ -65,7 +67,7 @@ def _undo_other(tx: Transaction, fact: OtherFact) -> Undone:
         raise NotFound("check-in", fact_id)
     tx.cause = tx.new_id()
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
-    void = Void(tx.cause, habit_id, owner, fact.id, tx.now)
+    void = Void(tx.cause, habit_id, owner, fact.id, tx.now, tx.next_seq(owner))
     if habit_id is None:
         if not _is_voided(tx.port(HABITS).facts(owner), fact_id):
             tx.port(HABITS).add_facts((void,))
