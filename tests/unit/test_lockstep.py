@@ -69,7 +69,7 @@ class Side:
         )
         reading = Reading(habit, row.evaluated_at, keep=lambda _: ())
         fresh = snapshot_of(reading, evaluate_facts(reading, facts, Start()))
-        return fresh._replace(rev=row.rev, credited=None)
+        return fresh._replace(rev=row.rev)
 
     def state(self) -> dict[str, Any]:
         """Return all that can be asked."""

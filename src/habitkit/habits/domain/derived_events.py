@@ -125,10 +125,11 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
         instants.append(at + timedelta.resolution)
     recorded_later = False
     for slot in reversed(folded.slots):
-        if slot.status == "OPEN":
-            turns = slot.completions and history.version_on(slot.first).goal.turns
-            if turns or recorded_later:
-                instants.append(slot.deadline)
+        if slot.deadline <= now:
+            break
+        turns = slot.completions > 0 and history.version_on(slot.first).goal.turns
+        if turns or recorded_later:
+            instants.append(slot.deadline)
         recorded_later = recorded_later or slot.completions > 0
     if ahead is not None and ahead.asks and folded.streak.slots:
         instants.append(sealed_at(ahead.slot) + timedelta.resolution)
