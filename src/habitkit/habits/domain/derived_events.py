@@ -147,8 +147,9 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
     for slot in folded.slots:
         if not is_by_record(slot):
             continue
-        place = _place(history, slot)
-        received = _received(*earned[place]) if place in earned else None
+        # What is credited may have ended earlier than what is visible, and is final then.
+        credited_slot, known = earned.get(_place(history, slot), (slot, None))
+        received = None if known is None else _received(credited_slot, known)
         event = HabitCompleted(
             habit.owner,
             now,
@@ -158,7 +159,7 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
             received,
             done_at=completed_at(history, slot),
         )
-        final = _final(history, slot, credit.boundary)
+        final = _final(history, credited_slot, credit.boundary)
         is_sealed = final < now
         content = () if is_sealed else (event.credit, str(received), str(event.done_at))
         yield Derived(event, Emitted(event.key, slot.first, content, final), is_sealed)
