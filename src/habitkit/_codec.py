@@ -10,6 +10,7 @@ import hashlib
 import json
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -185,7 +186,7 @@ _own_fields: Callable[[type], tuple[str, ...]] = cache(_names_beyond)
 
 def _plain(value: object) -> object:
     """Turn what JSON lacks into what it has."""
-    if isinstance(value, UUID):
+    if isinstance(value, (UUID, Decimal)):
         return str(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
@@ -209,6 +210,7 @@ def _converter(known: frozenset[tuple[str, type[Event]]]) -> Converter:
 
     converter = Converter()
     converter.register_structure_hook(UUID, lambda value, _: UUID(str(value)))
+    converter.register_structure_hook(Decimal, lambda value, _: Decimal(str(value)))
     converter.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
     converter.register_structure_hook(time, lambda value, _: time.fromisoformat(value))
     converter.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))

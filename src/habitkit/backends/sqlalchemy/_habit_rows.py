@@ -11,6 +11,7 @@ from attrs import fields
 
 from habitkit import _codec
 from habitkit.habits.domain import facts
+from habitkit.habits.domain.amounts import ONE
 from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
@@ -92,7 +93,7 @@ def check_in_values(fact: CheckIn) -> dict[str, Any]:
         "credit": fact.credit,
         "source": fact.source,
         "received_at": fact.received_at,
-        "amount": None if fact.amount == 1 else fact.amount,
+        "amount": None if fact.amount == ONE else fact.amount,
     }
 
 
@@ -100,7 +101,7 @@ def check_in_of(row: Mapping[str, Any]) -> CheckIn:
     """Return a row as a check-in."""
     values = {name: row[name] for name in _OF_A_CHECK_IN}
     if values["amount"] is None:
-        values["amount"] = 1
+        values["amount"] = ONE
     return CheckIn(**values)
 
 

@@ -83,7 +83,7 @@ CREATE TABLE ${schema}habitkit_check_ins (
     credit VARCHAR(10) NOT NULL,
     source VARCHAR(100) NOT NULL,
     received_at ${instant} NOT NULL,
-    amount ${double}
+    amount ${decimal}
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_check_ins_day ON ${same_schema}habitkit_check_ins (habit_id, day);
