@@ -186,7 +186,7 @@ _own_fields: Callable[[type], tuple[str, ...]] = cache(_names_beyond)
 
 def _plain(value: object) -> object:
     """Turn what JSON lacks into what it has."""
-    if isinstance(value, (UUID, Decimal)):
+    if isinstance(value, UUID):
         return str(value)
     if isinstance(value, (date, time)):
         return value.isoformat()
@@ -196,7 +196,8 @@ def _plain(value: object) -> object:
         own = {name: getattr(value, name) for name in _all_fields(type(value))}
         return {"type": type(value).__name__, **own}
     if has(type(value)):
-        return {name: getattr(value, name) for name in _all_fields(type(value))}
+        own = {name: getattr(value, name) for name in _all_fields(type(value))}
+        return {name: str(it) if type(it) is Decimal else it for name, it in own.items()}
     msg = f"cannot represent a value of type {type(value).__name__} as JSON: {value!r}"
     raise TypeError(msg)
 

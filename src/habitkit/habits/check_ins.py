@@ -76,7 +76,7 @@ def check_in(
         rules.day(day, "day")
     if tz is not None:
         zone_of(tz)
-    how_much = ONE if amount == 1 and type(amount) is int else rules.amount(amount)
+    how_much = rules.amount(amount)
     rules.note(note)
     habit = lock_habit(tx, habit_id)
     if idempotency_key is None:
@@ -90,7 +90,7 @@ def check_in(
         "note": note,
     }
     if how_much != ONE:
-        request["amount"] = how_much
+        request["amount"] = str(how_much)
     return tx.once(habit.owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
 
 

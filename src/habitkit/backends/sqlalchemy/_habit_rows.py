@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -134,10 +135,14 @@ def fact_of(row: Mapping[str, Any]) -> OtherFact:
 
 
 def _sparse(settings: Any) -> dict[str, Any]:
-    """Return the fields of a value that are not as usual."""
+    """Return the fields of a value that are not as usual, decimals as text."""
     values = {field.name: getattr(settings, field.name) for field in fields(type(settings))}
     usual = type(settings)()
-    return {name: value for name, value in values.items() if value != getattr(usual, name)}
+    return {
+        name: str(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
+        if value != getattr(usual, name)
+    }
 
 
 @lru_cache(maxsize=1024)

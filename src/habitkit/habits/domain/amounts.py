@@ -65,7 +65,7 @@ def amount(what: str, value: object) -> Decimal:
         InvalidHabit: If it is none of these, not finite, below 0, or longer, larger or smaller
             than every store can keep. A bool is not a number.
     """
-    if value is ONE:
+    if value is ONE or (type(value) is int and value == 1):
         return ONE
     number = _decimal(value)
     if number is not None and number.is_finite() and number >= 0:
