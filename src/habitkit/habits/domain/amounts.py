@@ -21,9 +21,10 @@ from habitkit.habits.errors import InvalidHabit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ONE", "ZERO", "amount", "kept", "reached", "total"]
+__all__ = ["ONE", "amount", "kept", "reached", "total"]
 
-ZERO, ONE = Decimal(0), Decimal(1)
+ONE = Decimal(1)
+_ZERO = Decimal(0)
 _MOST_DIGITS = 30
 _SMALLEST, _LARGEST = -324, 308  # powers of ten: every float lies between them
 _TOO_LARGE = 10 ** (_LARGEST + 1)
@@ -70,7 +71,7 @@ def amount(what: str, value: object) -> Decimal:
     number = _decimal(value)
     if number is not None and number.is_finite() and number >= 0:
         try:
-            return _one_form(number.normalize(_AMOUNT)) if number else ZERO
+            return _one_form(number.normalize(_AMOUNT)) if number else _ZERO
         except DecimalException:  # it has more digits, or is too large or too small
             pass
     expected = (
@@ -82,7 +83,7 @@ def amount(what: str, value: object) -> Decimal:
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
     """Return the exact sum of amounts, in whichever order they come."""
-    return _one_form(reduce(_SUM.add, amounts, ZERO).normalize(_SUM))
+    return _one_form(reduce(_SUM.add, amounts, _ZERO).normalize(_SUM))
 
 
 def reached(value: Decimal, low: Decimal) -> float:
