@@ -10,6 +10,7 @@ import hashlib
 import json
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -195,7 +196,8 @@ def _plain(value: object) -> object:
         own = {name: getattr(value, name) for name in _all_fields(type(value))}
         return {"type": type(value).__name__, **own}
     if has(type(value)):
-        return {name: getattr(value, name) for name in _all_fields(type(value))}
+        own = {name: getattr(value, name) for name in _all_fields(type(value))}
+        return {name: str(it) if type(it) is Decimal else it for name, it in own.items()}
     msg = f"cannot represent a value of type {type(value).__name__} as JSON: {value!r}"
     raise TypeError(msg)
 
@@ -209,6 +211,7 @@ def _converter(known: frozenset[tuple[str, type[Event]]]) -> Converter:
 
     converter = Converter()
     converter.register_structure_hook(UUID, lambda value, _: UUID(str(value)))
+    converter.register_structure_hook(Decimal, lambda value, _: Decimal(str(value)))
     converter.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
     converter.register_structure_hook(time, lambda value, _: time.fromisoformat(value))
     converter.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))

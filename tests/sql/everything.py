@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import partial
 from inspect import isawaitable
 from typing import Any
@@ -30,7 +31,7 @@ async def live(kit: Any, clock: Any) -> None:
         )
         if n % 2 == 0:
             noted = await done(habits_.check_in(made.id, amount=1e308, note=TEXTS[-1]))
-            await done(habits_.edit(noted.id, amount=5e-324 if n else 1, note=""))
+            await done(habits_.edit(noted.id, amount=Decimal("1E-324") if n else 1, note=""))
     (plain, *_, last) = await done(habits_.list("ada"))
     await done(habits_.pause(last.id, date.max))
     await done(habits_.check_in_many([OfflineCheckIn(plain.id, NOW.date(), note=t) for t in TEXTS]))

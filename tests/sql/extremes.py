@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -59,7 +60,19 @@ FIELDS = json_object(
     },
     64 * 1024,
 )
-AMOUNTS = (0, 1, 1.0, 0.1, 5e-324, 2**53 + 2, 1e16, 1e308, 1.7976931348623157e308)
+AMOUNTS: tuple[Decimal | float, ...] = (
+    *(
+        0,
+        1,
+        Decimal("1.0"),
+        0.1,
+        5e-324,
+        2**53 + 1,
+        1e16,
+        Decimal("0.1234567890123456789012345678"),
+    ),
+    Decimal("9.99999999999999999999999999999E+308"),
+)
 EARLIEST, LATEST_DAY = date(1, 1, 2), date(9999, 12, 30)
 DAYS = (EARLIEST, date(1926, 1, 1), date(2000, 2, 29), date(2026, 1, 1), LATEST_DAY)
 INSTANTS = (FIRST, NOW - timedelta(microseconds=1), NOW, LAST)
@@ -69,7 +82,10 @@ def habits() -> list[Habit]:
     """Return habits with the ends of what each of their columns takes."""
     goals = (
         *(Goal.done(), Goal.avoid(), Goal.at_least(5e-324), Goal.at_least(1e308, "é", fold="max")),
-        *(Goal.at_most(0, unrecorded="exempt"), Goal.between(0.1, 1e16, "km", fold="last")),
+        *(
+            Goal.at_most(0, unrecorded="exempt"),
+            Goal.between(Decimal("1E-324"), 10**29 + 1, "km", fold="last"),
+        ),
     )
     clocks = (
         DayClock(),

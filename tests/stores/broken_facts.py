@@ -171,6 +171,15 @@ def cuts_microseconds(_, stores):
 
 
 @noticed_by("test_amounts_come_back_exactly")
+def keeps_amounts_as_floats(_, stores):
+    habits = stores.port(HABITS)
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add(
+        [evolve(fact, amount=min(float(fact.amount), 1e308)) for fact in facts]
+    )
+
+
+@noticed_by("test_amounts_come_back_exactly")
 def rounds_amounts(_, stores):
     habits = stores.port(HABITS)
     add = habits.add_facts

@@ -26,6 +26,22 @@ def adds_a_habit_twice(_, stores):
     stores.port(HABITS).add = stores.port(HABITS).put
 
 
+@noticed_by("test_habits_of_every_kind_come_back_as_they_were")
+def keeps_goals_as_floats(_, stores):
+    habits = stores.port(HABITS)
+    add = habits.add
+
+    def rounded(bound):
+        return bound if bound is None else min(float(bound), 1e308)
+
+    habits.add = lambda habit: add(
+        evolve(
+            habit,
+            goal=evolve(habit.goal, low=rounded(habit.goal.low), high=rounded(habit.goal.high)),
+        )
+    )
+
+
 @noticed_by("test_facts_of_every_kind_are_found_by_their_id")
 def finds_only_check_ins(_, stores):
     habits = stores.port(HABITS)

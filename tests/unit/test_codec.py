@@ -77,6 +77,7 @@ SIMPLE: dict[object, st.SearchStrategy[Any]] = {
     datetime: st.datetimes(timezones=st.just(UTC)),
     type(None): st.none(),
     float: st.floats(0, 1e12),
+    Decimal: st.decimals(0, 10**12, places=3),
     timedelta: st.integers(0, 86_400).map(lambda seconds: timedelta(seconds=seconds)),
     FreezeRule: st.builds(FreezeRule, st.integers(1, 1000), st.integers(1, 1000)),
     DayClock: strategies.clocks(),

@@ -385,16 +385,17 @@ def slow_scores(values: list[int], frequency: Frequency, target: Target | None) 
     for at, value in enumerate(values):
         last = values[max(at + 1 - window, 0) : at + 1]
         amount = sum(v for v in last if v > 0) / 1000
+        asked = 0.0 if target is None else float(target.amount)
         if value == SKIP:
             part = None
         elif target is None:
             part = min(1, last.count(DONE) / (twice * frequency.num))
         elif target.kind == "at_least":
-            part = 1 if amount >= target.amount else amount / target.amount
-        elif amount <= target.amount:
+            part = 1 if amount >= asked else amount / asked
+        elif amount <= asked:
             part = 1
         else:
-            part = max(0, 2 - amount / target.amount) if target.amount else 0
+            part = max(0, 2 - amount / asked) if asked else 0
         parts.append(part)
     computed = []
     for at in range(len(parts)):

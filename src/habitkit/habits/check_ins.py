@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from habitkit import ids
 from habitkit.clock import instant
 from habitkit.habits.domain import rules
+from habitkit.habits.domain.amounts import ONE
 from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import CheckedIn
@@ -17,6 +18,7 @@ from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from datetime import date, datetime
+    from decimal import Decimal
     from uuid import UUID
 
     from habitkit.habits.domain.model import Habit
@@ -32,7 +34,7 @@ def check_in(
     day: date | None = None,
     at: datetime | None = None,
     tz: str | None = None,
-    amount: float = 1,
+    amount: Decimal | float = 1,
     note: str | None = None,
     idempotency_key: str | None = None,
 ) -> CheckedIn:
@@ -49,7 +51,8 @@ def check_in(
             default.
         tz: The IANA zone the owner is in; the habit's own by default.
         amount: How much, in the unit of the habit's goal: a finite number of at least 0, and above
-            0 where the goal counts no amounts.
+            0 where the goal counts no amounts. It is kept as an exact decimal, a float by its
+            shortest text: 0.1 is one tenth.
         note: A remark, at most 2000 characters.
         idempotency_key: The same key with the same arguments checks in once.
 
@@ -68,13 +71,12 @@ def check_in(
         rules.day(day, "day")
     if tz is not None:
         zone(tz)
-    if amount != 1 or type(amount) is not int:
-        rules.amount(amount)
+    how_much = rules.amount(amount)
     rules.note(note)
     habit = lock_habit(tx, habit_id)
     if idempotency_key is None:
-        return _check_in(tx, habit, day, when, tz, amount, note, tx.new_id())
-    work = partial(_check_in, tx, habit, day, when, tz, amount, note)
+        return _check_in(tx, habit, day, when, tz, how_much, note, tx.new_id())
+    work = partial(_check_in, tx, habit, day, when, tz, how_much, note)
     request: dict[str, object] = {
         "habit_id": subject,
         "day": day,
@@ -82,8 +84,8 @@ def check_in(
         "tz": tz,
         "note": note,
     }
-    if amount != 1:
-        request["amount"] = amount
+    if how_much != ONE:
+        request["amount"] = str(how_much)
     return tx.once(habit.owner, "habits.check_in", idempotency_key, request, CheckedIn, work)
 
 
@@ -93,7 +95,7 @@ def _check_in(
     day: date | None,
     at: datetime | None,
     tz: str | None,
-    amount: float,
+    amount: Decimal,
     note: str | None,
     fact_id: UUID,
 ) -> CheckedIn:

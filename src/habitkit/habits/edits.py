@@ -18,6 +18,7 @@ from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from decimal import Decimal
     from uuid import UUID
 
     from habitkit.transaction import Transaction
@@ -31,7 +32,7 @@ def edit(
     tx: Transaction,
     fact_id: UUID | str,
     *,
-    amount: float | None = None,
+    amount: Decimal | float | None = None,
     note: str | Literal[False] | None = None,
 ) -> CheckedIn:
     """Correct a check-in: it is undone, and a new one takes its place and its credit.
@@ -50,8 +51,7 @@ def edit(
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     ids.parse_id(fact_id, "fact_id")
-    if amount is not None:
-        rules.amount(amount)
+    right = None if amount is None else rules.amount(amount)
     if note is not False:
         rules.note(note)
     found = lock_fact(tx, fact_id)
@@ -63,7 +63,7 @@ def edit(
         old,
         id=old.successor,
         seq=tx.next_seq(owner),
-        amount=old.amount if amount is None else amount,
+        amount=old.amount if right is None else right,
         note=None if note is False else old.note if note is None else note,
     )
     other_facts = tx.port(HABITS).facts(owner, habit.id)

@@ -25,6 +25,8 @@ from habitkit.habits.domain.facts import (
 )
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from hypothesis.strategies import DrawFn, SearchStrategy
 
     from habitkit.habits.domain.goals import Goal
@@ -117,7 +119,7 @@ class _Story:
         of_owner = max((move for move in moves if move[0] <= at), default=(at, 0, "UTC"))
         return self.habit.clock.tz or of_owner[2]
 
-    def add_check_in(self, at: datetime, tz: str, day: date, amount: float) -> None:
+    def add_check_in(self, at: datetime, tz: str, day: date, amount: Decimal | float) -> None:
         self.facts.append(CheckIn(*self.about, day, at, tz, None, "full", "app", at, amount))
 
     def add_regular_check_ins(self) -> None:
@@ -142,7 +144,7 @@ class _Story:
                 tz = self.zone_at(at)
                 self.add_check_in(at, tz, self.label(at, tz), amounts[number % len(amounts)])
 
-    def _enough(self) -> float:
+    def _enough(self) -> Decimal | float:
         """Return an amount that meets the first goal, or does not break it."""
         goal = self.habit.goal
         if goal.low is None:

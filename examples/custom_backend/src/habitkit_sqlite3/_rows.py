@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -64,6 +65,8 @@ codec = make_converter()
 """Writes habitkit's values as JSON, and reads them back."""
 
 codec.register_unstructure_hook(UUID, str)
+codec.register_unstructure_hook(Decimal, str)
+codec.register_structure_hook(Decimal, lambda value, _: Decimal(value))
 codec.register_structure_hook(UUID, lambda value, _: UUID(value))
 codec.register_unstructure_hook(time, time.isoformat)
 codec.register_structure_hook(time, lambda value, _: time.fromisoformat(value))

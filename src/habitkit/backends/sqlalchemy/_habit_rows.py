@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from attrs import Factory, fields
 
 from habitkit import _codec
 from habitkit.habits.domain import facts
+from habitkit.habits.domain.amounts import ONE
 from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
@@ -94,7 +96,7 @@ def check_in_values(fact: CheckIn) -> dict[str, Any]:
         "credit": fact.credit,
         "source": fact.source,
         "received_at": fact.received_at,
-        "amount": None if fact.amount == 1 else fact.amount,
+        "amount": None if fact.amount == ONE else fact.amount,
         "seq": fact.seq,
     }
 
@@ -103,7 +105,7 @@ def check_in_of(row: Mapping[str, Any]) -> CheckIn:
     """Return a row as a check-in."""
     values = {name: row[name] for name in _OF_A_CHECK_IN}
     if values["amount"] is None:
-        values["amount"] = 1
+        values["amount"] = ONE
     return CheckIn(**values)
 
 
@@ -137,13 +139,19 @@ def fact_of(row: Mapping[str, Any]) -> OtherFact:
 
 
 def _sparse(settings: Any) -> dict[str, Any]:
-    """Return the fields of a value that are not as usual; those that depend on others always."""
+    """Return the fields of a value that are not as usual, decimals as text.
+
+    Fields whose default depends on other fields are always among them.
+    """
     usual = type(settings)()
-    return {
+    values = {
         field.name: getattr(settings, field.name)
         for field in fields(type(settings))
-        if isinstance(field.default, Factory)
+        if isinstance(field.default, Factory)  # type: ignore[arg-type] - a class, typed as a function
         or getattr(settings, field.name) != getattr(usual, field.name)
+    }
+    return {
+        name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()
     }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Double, String, Text, Uuid
+from sqlalchemy import DateTime, Numeric, String, Text, Uuid
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 if TYPE_CHECKING:
@@ -111,14 +112,28 @@ def _decoded(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-class Amount(TypeDecorator[float]):
-    """A number of 64 bits, as the drivers write and read it."""
+class Amount(TypeDecorator[Decimal]):
+    """An exact decimal: NUMERIC, or on SQLite, whose numbers are floats, its text."""
 
-    impl = Double
+    impl = Numeric
     cache_ok = True
 
-    def bind_processor(self, dialect: Dialect) -> None:
-        """Write a number as it is."""
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type."""
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> None:
-        """Read a number as it is."""
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Write a decimal."""
+        return _decimal_to_text if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002
+        """Read a decimal, which NUMERIC gives without an exponent."""
+        return _text_to_decimal if dialect.name == "sqlite" else None
+
+
+def _decimal_to_text(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _text_to_decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)

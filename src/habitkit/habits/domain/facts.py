@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid5
 
-from attrs import frozen
+from attrs import field, frozen
 
+from habitkit.habits.domain.amounts import ONE
+from habitkit.habits.domain.amounts import amount as exact
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.errors import InvalidHabit
@@ -30,6 +33,10 @@ __all__ = [
 ]
 
 Credit = Literal["full", "history"]
+
+
+def _amount(value: Decimal | float) -> Decimal:
+    return exact("amount", value)
 
 
 @frozen
@@ -61,7 +68,7 @@ class CheckIn:
     credit: Credit
     source: str
     received_at: datetime
-    amount: float = 1
+    amount: Decimal = field(default=ONE, converter=_amount)
     seq: int = 0
 
     @property

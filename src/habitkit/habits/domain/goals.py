@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from sys import float_info
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from attrs import Factory, field, frozen
 
 from habitkit._text import storable
+from habitkit.habits.domain.amounts import amount as exact
 from habitkit.habits.errors import InvalidHabit
 
 if TYPE_CHECKING:
     from habitkit.habits.domain.schedules import Schedule
 
-__all__ = ["Fold", "Goal", "Unrecorded", "number"]
+__all__ = ["Fold", "Goal", "Unrecorded"]
 
 Fold = Literal["sum", "max", "last"]
 Unrecorded = Literal["missed", "done", "exempt"]
 
 _KINDS = ("done", "at_least", "at_most", "between", "avoid")
 _LONGEST_UNIT = 50
-_LARGEST = float_info.max
+
+
+def _low(value: Decimal | float | None) -> Decimal | None:
+    return None if value is None else exact("low", value)
+
+
+def _high(value: Decimal | float | None) -> Decimal | None:
+    return None if value is None else exact("high", value)
 
 
 @frozen
 class Goal:
     """A goal: what the amounts recorded in a slot must add up to.
 
-    The constructors ``done``, ``at_least``, ``at_most``, ``between`` and ``avoid`` make one.
+    The constructors ``done``, ``at_least``, ``at_most``, ``between`` and ``avoid`` make one. They
+    take amounts as int, Decimal or float, and keep exact decimals: a float by its shortest text,
+    so that 0.1 is one tenth.
 
     Attributes:
         kind: Which constructor made it.
@@ -40,8 +50,8 @@ class Goal:
     """
 
     kind: Literal["done", "at_least", "at_most", "between", "avoid"] = "done"
-    low: float | None = None
-    high: float | None = None
+    low: Decimal | None = field(default=None, converter=_low)
+    high: Decimal | None = field(default=None, converter=_high)
     unit: str = ""
     fold: Fold = "sum"
     unrecorded: Unrecorded = field(
@@ -54,7 +64,7 @@ class Goal:
             raise InvalidHabit("goal", given=self.kind, expected=f"one of {', '.join(_KINDS)}")
         bounds = {"at_least": (True, False), "at_most": (False, True), "between": (True, True)}
         needed = bounds.get(self.kind, (False, False))
-        if (_bound("low", self.low), _bound("high", self.high)) != needed:
+        if (self.low is not None, self.high is not None) != needed:
             both = f"low {self.low}, high {self.high}"
             expected = f"{_bounds_of(needed)} for the kind {self.kind!r}"
             raise InvalidHabit("goal", given=both, expected=expected)
@@ -76,7 +86,7 @@ class Goal:
         return cls("done")
 
     @classmethod
-    def at_least(cls, amount: float, unit: str = "", *, fold: Fold = "sum") -> Goal:
+    def at_least(cls, amount: Decimal | float, unit: str = "", *, fold: Fold = "sum") -> Goal:
         """At least an amount: ``Goal.at_least(5, "km")``.
 
         Raises:
@@ -86,7 +96,12 @@ class Goal:
 
     @classmethod
     def at_most(
-        cls, amount: float, unit: str = "", *, fold: Fold = "sum", unrecorded: Unrecorded = "missed"
+        cls,
+        amount: Decimal | float,
+        unit: str = "",
+        *,
+        fold: Fold = "sum",
+        unrecorded: Unrecorded = "missed",
     ) -> Goal:
         """At most an amount, decided when the slot ends.
 
@@ -102,7 +117,9 @@ class Goal:
         return cls("at_most", high=amount, unit=unit, fold=fold, unrecorded=unrecorded)
 
     @classmethod
-    def between(cls, low: float, high: float, unit: str = "", *, fold: Fold = "sum") -> Goal:
+    def between(
+        cls, low: Decimal | float, high: Decimal | float, unit: str = "", *, fold: Fold = "sum"
+    ) -> Goal:
         """From one amount to another, both included, decided when the slot ends.
 
         Raises:
@@ -159,22 +176,3 @@ def _bounds_of(needed: tuple[bool, bool]) -> str:
         f"{bound} {'an amount' if taken else 'None'}"
         for bound, taken in zip(("low", "high"), needed, strict=True)
     )
-
-
-def _bound(what: str, value: object) -> bool:
-    """Return whether there is a bound."""
-    if value is None:
-        return False
-    number(what, value)
-    return True
-
-
-def number(what: str, value: object) -> float:
-    """Return an amount.
-
-    Raises:
-        InvalidHabit: If it is not a finite number of at least 0; a bool is not one.
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LARGEST:
-        return value
-    raise InvalidHabit(what, given=value, expected="a finite number of at least 0")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import IntEnum
 from itertools import pairwise
 from math import sqrt
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
-from habitkit.habits.domain.goals import number
+from habitkit.habits.domain.amounts import amount as exact
 from habitkit.habits.domain.rolling import automatic_days
 from habitkit.habits.errors import InvalidHabit
 
@@ -76,24 +77,27 @@ class Frequency:
         return self.num / self.den
 
 
+def _amount(value: Decimal | float) -> Decimal:
+    return exact("amount", value)
+
+
 @frozen
 class Target:
     """The target of the amounts of a numerical habit: ``Target(2.5)``.
 
     Attributes:
-        amount: In the habit's own unit, not in thousandths; 0 or more.
+        amount: In the habit's own unit, not in thousandths; an int, Decimal or float of 0 or more.
         kind: Whether it is to be reached (``at_least``) or not to be exceeded (``at_most``).
 
     Raises:
         InvalidHabit: If the amount is not a finite number of at least 0, or the kind is another.
     """
 
-    amount: float
+    amount: Decimal = field(converter=_amount)
     kind: Literal["at_least", "at_most"] = "at_least"
 
     def __attrs_post_init__(self) -> None:
         """Refuse an invalid target."""
-        number("amount", self.amount)
         if self.kind not in ("at_least", "at_most"):
             raise InvalidHabit("kind", given=self.kind, expected="'at_least' or 'at_most'")
 
@@ -250,7 +254,7 @@ def streaks(
 
 def _part(total: int, target: Target) -> float:
     """Return which part of a target an amount in thousandths reaches."""
-    amount, asked = total / _THOUSANDTHS, target.amount
+    amount, asked = total / _THOUSANDTHS, float(target.amount)
     if target.kind == "at_least":
         return min(1.0, amount / asked) if asked else 1.0
     if asked:
@@ -262,7 +266,7 @@ def _counts(value: int, target: Target | None) -> bool:
     """Return whether a day belongs to a streak."""
     if target is None:
         return value > 0
-    amount = value / _THOUSANDTHS
+    amount = Decimal(f"{value}E-3")
     if target.kind == "at_least":
         return amount >= target.amount
     return value != Mark.UNKNOWN and amount <= target.amount

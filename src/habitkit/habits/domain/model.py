@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from attrs import Attribute, field, frozen
@@ -154,7 +155,7 @@ class OfflineCheckIn:
         day: The habit day; by default the day of ``at``.
         at: When it was done; now by default.
         tz: The IANA zone the owner was in; the habit's own by default.
-        amount: How much, in the unit of the habit's goal.
+        amount: How much, in the unit of the habit's goal, as for ``check_in``.
         note: A remark.
         idempotency_key: The device's own name of it: the same one is recorded once.
     """
@@ -163,7 +164,7 @@ class OfflineCheckIn:
     day: date | None = None
     at: datetime | None = None
     tz: str | None = None
-    amount: float = 1
+    amount: Decimal | float = 1
     note: str | None = None
     idempotency_key: str | None = None
 

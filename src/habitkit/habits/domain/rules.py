@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from habitkit._text import storable
 from habitkit.errors import InvalidInstant
+from habitkit.habits.domain.amounts import amount as exact
 from habitkit.habits.domain.days import LATE_WINDOW, day_boundary, is_sealed
 from habitkit.habits.domain.facts import Void, ZoneChanged
-from habitkit.habits.domain.goals import Goal, number
+from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.rrule import next_day
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.timeline import Timeline
@@ -18,6 +19,7 @@ from habitkit.habits.errors import DayOutOfRange, InvalidHabit
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import time
+    from decimal import Decimal
     from zoneinfo import ZoneInfo
 
     from habitkit.habits.domain.facts import Credit, Fact
@@ -89,16 +91,16 @@ def note(value: object) -> str | None:
     )
 
 
-def amount(value: object) -> float:
+def amount(value: object) -> Decimal:
     """Return a valid amount.
 
     Raises:
         InvalidHabit: If it is not a finite number of at least 0; a bool is not one.
     """
-    return number("amount", value)
+    return exact("amount", value)
 
 
-def amount_for(goal: Goal, value: float) -> None:
+def amount_for(goal: Goal, value: Decimal) -> None:
     """Refuse an amount of nothing where the goal counts no amounts.
 
     Raises:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from math import fsum
-from sys import float_info
 from typing import TYPE_CHECKING, NamedTuple
 
+from habitkit.habits.domain.amounts import kept, reached, total
 from habitkit.habits.domain.occurrences import Occurrence, first_occurrence, frequency
 from habitkit.habits.domain.rolling import automatic_days
 from habitkit.habits.domain.streaks import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from decimal import Decimal
 
     from habitkit.habits.domain.facts import CheckIn
     from habitkit.habits.domain.goals import Goal
@@ -137,7 +137,7 @@ class _Tally(NamedTuple):
     """
 
     completions: int
-    amount: float | None
+    amount: Decimal | None
     met: bool
     over: bool
     progress: float
@@ -242,7 +242,7 @@ def _recorded(
     for day in history.days_recorded(first, last):
         records = history.records(day, schedule.window)
         if goal.kind == "done":
-            records = [record for record in records if record.amount > 0]
+            records = [record for record in records if record.amount]
         if not records:
             continue
         if goal.kind in {"avoid", "at_most"} and history.exempt_reason(day, schedule) is not None:
@@ -261,21 +261,18 @@ def _day_done(history: History, version: Version, span: Occurrence) -> date:
     return span.last
 
 
-def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
+def _folded(goal: Goal, records: Sequence[CheckIn]) -> Decimal:
     """Return the folded amount of records; sums are exact, so their order does not matter."""
     if len(records) == 1:
         return records[0].amount
     if goal.fold == "sum":
-        try:
-            return fsum(record.amount for record in records)
-        except OverflowError:
-            return float_info.max
+        return total([record.amount for record in records])
     if goal.fold == "max":
         return max(record.amount for record in records)
     return max(records, key=lambda record: (record.at, record.seq)).amount
 
 
-def _meets(goal: Goal, amount: float) -> bool:
+def _meets(goal: Goal, amount: Decimal) -> bool:
     """Return whether a recorded amount meets a goal."""
     if goal.kind == "avoid":
         return not amount
@@ -284,17 +281,17 @@ def _meets(goal: Goal, amount: float) -> bool:
     return goal.high is None or amount <= goal.high
 
 
-def _is_over(goal: Goal, amount: float) -> bool:
+def _is_over(goal: Goal, amount: Decimal) -> bool:
     """Return whether a recorded amount makes the goal impossible to meet."""
     if goal.kind == "avoid":
         return amount > 0
     return goal.high is not None and amount > goal.high and goal.fold != "last"
 
 
-def _progress(goal: Goal, amount: float) -> float:
+def _progress(goal: Goal, amount: Decimal) -> float:
     """Return how far a goal is reached, from 0 to 1."""
     if goal.kind == "avoid":
         return 0.0 if amount else 1.0
     if goal.high is not None and amount > goal.high:
-        return max(0.0, 1 - (amount - goal.high) / goal.high) if goal.high else 0.0
-    return min(1.0, amount / goal.low) if goal.low else 1.0
+        return kept(amount, goal.high)
+    return reached(amount, goal.low) if goal.low else 1.0

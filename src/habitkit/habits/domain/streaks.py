@@ -1,6 +1,7 @@
 """Values of the streaks module."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -73,7 +74,7 @@ class Slot(NamedTuple):
     why: str
     needed: int
     completions: int
-    amount: float | None
+    amount: Decimal | None
     progress: float
     freq: float
     span_days: float

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -56,7 +57,11 @@ if TYPE_CHECKING:
 __all__ = ["CHECKPOINTS", "HabitCodecs"]
 
 ODD = NOW.replace(microsecond=999_999)
-AMOUNTS = (5, 2.5, 0.1, 1, 0, 1e-300, 1e300, 0.1 + 0.2, 2**53)
+AMOUNTS = (
+    *(5, 2.5, 0.1, 1, 0, 1e-300, 1e300, 0.1 + 0.2, 2**53 + 1, 5e-324, 10**29, 10**30),
+    *(Decimal("0.30"), Decimal("0.1234567890123456789012345678"), Decimal("1E-324")),
+    Decimal("9.99999999999999999999999999999E+308"),
+)
 SCHEDULES = (
     Schedule.daily(window=(time(22, 30), time(4, 0, 0, 1)), season=((11, 1), (2, 29))),
     Schedule.weekdays("sun", "mon"),
@@ -75,6 +80,7 @@ GOALS = (
     Goal.at_most(2.5, fold="last", unrecorded="exempt"),
     Goal.at_most(0, unrecorded="done"),
     Goal.between(0.1, 0.30000000000000004),
+    Goal.between(Decimal("1E-324"), Decimal("9.99999999999999999999999999999E+308")),
     Goal.avoid(),
 )
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
@@ -154,7 +160,7 @@ class HabitCodecs(Contract):
 
         assert read(store, lambda s: s.port(HABITS).live(RUN.id, TODAY, TODAY)) == facts
         stored = read(store, lambda s: s.port(HABITS).live(RUN.id))
-        assert [repr(float(fact.amount)) for fact in stored] == [repr(float(n)) for n in AMOUNTS]
+        assert [repr(fact.amount) for fact in stored] == [repr(fact.amount) for fact in facts]
 
     def test_a_snapshot_comes_back_as_it_was(self, store: Store) -> None:
         add_habits(store, RUN)

@@ -84,7 +84,7 @@ CREATE TABLE ${schema}habitkit_check_ins (
     credit VARCHAR(10) NOT NULL,
     source VARCHAR(100) NOT NULL,
     received_at ${instant} NOT NULL,
-    amount ${double},
+    amount ${decimal},
     seq BIGINT NOT NULL
 )${without_rowid};
 
