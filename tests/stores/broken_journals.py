@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from habitkit.journal.domain.model import Delivery
 from tests.stores.breaking import breaker
 
 EXPECTED: list[str] = []
@@ -140,7 +141,7 @@ def claims_type_after_type(_, stores):
     claim = stores.outbox.claim
 
     def one_after_the_other(now, until, limit, types):
-        claimed = []
+        claimed: list[Delivery] = []
         for kind in types:
             claimed += claim(now, until, limit - len(claimed), [kind])
         return claimed

@@ -26,6 +26,7 @@ from habitkit.coins.domain.economy import Economy, RewardRule
 from habitkit.events import Event, Recorded
 from habitkit.habits import HabitCompleted
 from habitkit.habits.domain.model import OfflineCheckIn
+from habitkit.journal.domain.model import EventId
 from habitkit.modules import vocabulary
 from habitkit.testing import strategies
 
@@ -78,6 +79,7 @@ SIMPLE: dict[object, st.SearchStrategy[Any]] = {
     type(None): st.none(),
     float: st.floats(0, 1e12),
     timedelta: st.integers(0, 86_400).map(lambda seconds: timedelta(seconds=seconds)),
+    EventId: st.builds(EventId, texts, st.integers(1, 2**63 - 1), st.integers(0, 99)),
     FreezeRule: st.builds(FreezeRule, st.integers(1, 1000), st.integers(1, 1000)),
     DayClock: strategies.clocks(),
     Goal: strategies.goals(),
