@@ -53,12 +53,13 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
     deliveries: list[Delivery] = yield Call(_claim, (limit, types))
     renew_at = settings.clock.now() + _HALF_A_CLAIM
     delivered: list[EventId] = []
+    done = 0
     failures: list[Failure] = []
     dead: list[Failure] = []
     for number, delivery in enumerate(deliveries):
         if settings.clock.now() >= renew_at:  # what waits behind slow ones is not to count as tried
-            yield Call(_renew, ([each.id for each in deliveries[number:]],))
-            renew_at = settings.clock.now() + _HALF_A_CLAIM
+            yield Call(_renew, (delivered[done:], [each.id for each in deliveries[number:]]))
+            done, renew_at = len(delivered), settings.clock.now() + _HALF_A_CLAIM
         error = _refusal(delivery)
         if error is None and delivery.event is not None:
             try:
@@ -72,8 +73,8 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
         given_up = attempts == MAX_DELIVERY_ATTEMPTS
         yield Call(_bury if given_up else _postpone, (delivery.id, attempts, error))
         (dead if given_up else failures).append(Failure(delivery.id.text, error, attempts))
-    if delivered:
-        yield Call(_delivered, (delivered,))
+    if delivered[done:]:
+        yield Call(_renew, (delivered[done:], ()))
     return RelayReport(len(delivered), tuple(failures), tuple(dead))
 
 
@@ -97,8 +98,10 @@ def _claim(tx: Transaction, limit: int, types: Collection[str]) -> list[Delivery
     return tx.stores.outbox.claim(tx.now, _end_of_claim(tx), limit, types)
 
 
-def _renew(tx: Transaction, events: Iterable[EventId]) -> None:
-    for event in events:
+def _renew(tx: Transaction, delivered: Sequence[EventId], left: Iterable[EventId]) -> None:
+    """Delete deliveries that are done, and renew the claim of those that are left."""
+    tx.stores.outbox.done(delivered)
+    for event in left:
         tx.stores.outbox.postpone(event, _end_of_claim(tx))
 
 
@@ -112,7 +115,3 @@ def _postpone(tx: Transaction, event: EventId, attempts: int, error: str) -> Non
 
 def _bury(tx: Transaction, event: EventId, attempts: int, error: str) -> None:
     tx.stores.outbox.bury(event, tx.now, attempts, error)
-
-
-def _delivered(tx: Transaction, events: Sequence[EventId]) -> None:
-    tx.stores.outbox.done(events)
