@@ -1,4 +1,4 @@
-"""Dead deliveries and messages: list them, try them again, drop them."""
+"""DeadLetter deliveries and messages: list them, try them again, drop them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from habitkit.errors import NotFound
 from habitkit.journal.domain.model import EventId
 
 if TYPE_CHECKING:
-    from habitkit.journal.domain.model import Dead
+    from habitkit.journal.domain.model import DeadLetter
     from habitkit.transaction import Transaction
 
 __all__ = ["dead", "drop", "retry"]
@@ -20,7 +20,7 @@ _LARGEST = (2**63 - 1, 2**31 - 1)
 """The largest revision, and the largest position in it."""
 
 
-def dead(tx: Transaction, limit: int = 100) -> list[Dead]:
+def dead(tx: Transaction, limit: int = 100) -> list[DeadLetter]:
     """Return deliveries and messages that were given up after their last attempt.
 
     A delivery is tried ten times within three days, a message between owners five times. Then it
@@ -43,7 +43,7 @@ def retry(tx: Transaction, id: str) -> None:  # noqa: A002 - it is the id in que
 
     Args:
         tx: The transaction.
-        id: Its identity: ``Dead.id``.
+        id: Its identity: ``DeadLetter.id``.
 
     Raises:
         NotFound: If nothing dead has this id.
@@ -64,7 +64,7 @@ def drop(tx: Transaction, id: str) -> None:  # noqa: A002 - it is the id in ques
 
     Args:
         tx: The transaction.
-        id: Its identity: ``Dead.id``.
+        id: Its identity: ``DeadLetter.id``.
 
     Raises:
         NotFound: If nothing dead has this id.

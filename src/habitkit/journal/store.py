@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.journal.domain.model import (
-        Dead,
+        DeadLetter,
         Delivery,
         EventId,
         EventRow,
@@ -124,7 +124,7 @@ class OutboxStore(Protocol):
         """
         ...
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         """Return up to ``limit`` dead deliveries, longest dead first, in order of (owner, ...)."""
         ...
 
@@ -190,7 +190,7 @@ class InboxStore(Protocol):
         """Count a failed attempt and keep its reason; from ``dead_at`` on the message is dead."""
         ...
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         """Return up to ``limit`` dead messages, longest dead first, in order of their ids."""
         ...
 

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from habitkit.events import Recorded
 from habitkit.journal.domain.model import (
-    Dead,
+    DeadLetter,
     Delivery,
     EventId,
     IdempotencyRecord,
@@ -111,7 +111,7 @@ class Outbox(Port):
                     WHERE (owner, rev, n) = (?, ?, ?)"""
         self.run(update, at, attempts, error, *event)
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         query = """SELECT value, attempts, error, dead
                    FROM outbox JOIN events USING (owner, rev, n)
                    WHERE dead IS NOT NULL ORDER BY dead, owner, rev, n LIMIT ?"""
@@ -119,7 +119,7 @@ class Outbox(Port):
         for value, attempts, error, dead in self.run(query, limit):
             event, since = codec.loads(value, StoredEvent), datetime.fromisoformat(dead)
             more = (event.owner, event.type, attempts, error, since, event)
-            found.append(Dead("event", event.id, *more))
+            found.append(DeadLetter("event", event.id, *more))
         return found
 
     def revive(self, event: EventId, at: datetime) -> bool:
@@ -168,11 +168,13 @@ class Inbox(Port):
             attempts = found.attempts + 1
             self._put(evolve(found, attempts=attempts, error=error, dead_at=dead_at))
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         query = """SELECT value FROM inbox WHERE dead IS NOT NULL AND applied IS NULL
                    ORDER BY dead, id LIMIT ?"""
         return [
-            Dead("message", str(it.id), it.owner, it.type, it.attempts, it.error, it.dead_at, it)
+            DeadLetter(
+                "message", str(it.id), it.owner, it.type, it.attempts, it.error, it.dead_at, it
+            )
             for it in self.values(Message, query, limit)
             if it.dead_at is not None
         ]

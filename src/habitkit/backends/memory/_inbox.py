@@ -8,7 +8,7 @@ from attrs import evolve
 
 from habitkit import _codec
 from habitkit.backends.memory._tables import Table
-from habitkit.journal.domain.model import Dead, Message, UnreadableMessage
+from habitkit.journal.domain.model import DeadLetter, Message, UnreadableMessage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -68,11 +68,11 @@ class Inbox:
         changed = evolve(found, attempts=found.attempts + 1, error=error, dead_at=dead_at)
         self._rows.put((message.owner, message.key), (changed, None))
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead messages, longest dead first."""
         found = sorted((it.dead_at, it.id, it) for it in self._unapplied() if it.dead_at)
         return [
-            Dead("message", str(it.id), it.owner, it.type, it.attempts, it.error, since, it)
+            DeadLetter("message", str(it.id), it.owner, it.type, it.attempts, it.error, since, it)
             for since, _, it in found[:limit]
         ]
 

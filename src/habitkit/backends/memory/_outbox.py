@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, frozen
 
 from habitkit.backends.memory._tables import Table
-from habitkit.journal.domain.model import Dead, Delivery, EventId
+from habitkit.journal.domain.model import DeadLetter, Delivery, EventId
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -74,7 +74,7 @@ class Outbox:
         if event in self._waiting:
             self._change(event, dead_at=at, attempts=attempts, error=error)
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead deliveries, longest dead first."""
         found = sorted(
             (row.dead_at, event) for event, row in self._waiting.rows.items() if row.dead_at
@@ -113,8 +113,8 @@ class Outbox:
         row = self._waiting.get(event)
         return row is not None and row.dead_at is not None
 
-    def _dead(self, event: EventId, since: datetime) -> Dead:
+    def _dead(self, event: EventId, since: datetime) -> DeadLetter:
         row, stored = self._waiting.rows[event], self.events.stored(event)
-        return Dead(
+        return DeadLetter(
             "event", event.text, event.owner, row.type, row.attempts, row.error, since, stored
         )

@@ -12,7 +12,7 @@ from habitkit.backends.sqlalchemy._rowsets import among, texts_parameter, unlock
 from habitkit.backends.sqlalchemy._types import Instant, Json
 from habitkit.backends.sqlalchemy._unreadable import Unreadable, read_one
 from habitkit.backends.sqlalchemy.tables import inbox
-from habitkit.journal.domain.model import Dead, Message, UnreadableMessage
+from habitkit.journal.domain.model import DeadLetter, Message, UnreadableMessage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -188,13 +188,13 @@ class Inbox:
         """Count a failed attempt."""
         self._link.run(self._FAILED, {"of_id": message.id, "reason": error, "died_at": dead_at})
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead messages, longest dead first."""
         found = []
         for row in self._link.records(self._DEAD, {"count": limit}):
             read = read_one(self._link, self._READ, {"id": row["id"]})
             found.append(
-                Dead(
+                DeadLetter(
                     kind="message",
                     id=str(row["id"]),
                     owner=row["owner"],

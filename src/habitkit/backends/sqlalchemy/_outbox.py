@@ -23,7 +23,7 @@ from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, texts_parameter
 from habitkit.backends.sqlalchemy._unreadable import Unreadable, read_one
 from habitkit.backends.sqlalchemy.tables import events, outbox
-from habitkit.journal.domain.model import Dead, Delivery, EventId, StoredEvent
+from habitkit.journal.domain.model import DeadLetter, Delivery, EventId, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -129,14 +129,14 @@ class Outbox:
         values = {**_row(event), "now": at, "tried": attempts, "reason": error}
         self._link.run(self._BURY, values)
 
-    def dead(self, limit: int) -> list[Dead]:
+    def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead deliveries, longest dead first."""
         found = []
         for row in self._link.records(self._DEAD, {"count": limit}):
             event = EventId(row["owner"], row["rev"], row["position"])
             stored = read_one(self._link, self._EVENT, event._asdict())
             found.append(
-                Dead(
+                DeadLetter(
                     kind="event",
                     id=event.text,
                     owner=event.owner,

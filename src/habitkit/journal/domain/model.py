@@ -10,7 +10,7 @@ from attrs import frozen
 from habitkit.events import Event
 
 __all__ = [
-    "Dead",
+    "DeadLetter",
     "Delivery",
     "EventId",
     "EventRow",
@@ -172,7 +172,7 @@ class UnreadableMessage:
 
 
 @frozen
-class Dead:
+class DeadLetter:
     """A delivery or a message that was given up after its last attempt, and is kept.
 
     Attributes:

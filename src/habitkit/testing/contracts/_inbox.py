@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.journal.domain.model import Dead, Message
+from habitkit.journal.domain.model import DeadLetter, Message
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import NOW, a_record, days, message
 
@@ -91,7 +91,7 @@ class InboxCases(Contract):
         (kept,) = read(store, lambda stores: stores.inbox.unapplied("ada", 10))
         assert isinstance(kept, Message)
         assert (kept.attempts, kept.error, kept.dead_at) == (3, "no 3", NOW)
-        assert dead == Dead("message", str(kept.id), "ada", "noted", 3, "no 3", NOW, kept)
+        assert dead == DeadLetter("message", str(kept.id), "ada", "noted", 3, "no 3", NOW, kept)
 
     def test_dead_messages_are_listed_longest_dead_first(self, store: Store) -> None:
         for n, owner in enumerate(["ada", "bob", "cyd"]):

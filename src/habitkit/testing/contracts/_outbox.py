@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.journal.domain.model import Dead, Delivery, EventId
+from habitkit.journal.domain.model import DeadLetter, Delivery, EventId
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._events import append, page
 from habitkit.testing.contracts._sample_facts import (
@@ -123,7 +123,7 @@ class OutboxCases(Contract):
         assert [delivery.id for delivery in _claim(store, NOW + days(9))] == [third.id]
         dead = read(store, lambda stores: stores.outbox.dead(10))
         assert [each.id for each in dead] == [second.id.text, first.id.text]
-        assert dead[1] == Dead(
+        assert dead[1] == DeadLetter(
             kind="event",
             id="ada:1:0",
             owner="ada",
