@@ -176,6 +176,8 @@ def message_fields(event: Event) -> dict[str, Any]:
 
 def restore_event(kind: type[Event], owner: str, at: datetime, values: Mapping[str, Any]) -> Event:
     """Make an event of its class and the parts of its message."""
+    if kind is Event:  # of which the converter below makes one of any class
+        return Event(owner=owner, at=at)
     return _converter(frozenset(vocabulary().items())).structure(
         {"owner": owner, "at": at, **values}, kind
     )

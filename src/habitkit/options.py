@@ -83,7 +83,7 @@ class KitSettings:
     @cached_property
     def messages(self) -> Mapping[str, type[Event]]:
         """The classes of events that messages may hold, by name."""
-        return {**self.vocabulary, Recorded.__name__: Recorded}
+        return {**self.vocabulary, **{kind.__name__: kind for kind in (Event, Recorded)}}
 
 
 def make_settings(

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 import habitkit.testing
-from habitkit import subscribe
-from habitkit.backends.sqlalchemy import SqlStore
+from habitkit import AsyncHabitKit, subscribe
+from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore
 from habitkit.events import Recorded
 from habitkit.journal.domain.rules import (
     MAX_DELIVERY_ATTEMPTS,
@@ -123,6 +124,33 @@ def test_a_message_that_can_be_read_again_is_applied_after_a_retry(poisoned: Any
 
     assert kit.sweep().counts["messages"] == 1
     assert names(kit, "bob") == ["cheered"]
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+@pytest.mark.parametrize("change", POISON["postgresql"][1:])  # asyncpg reads infinity
+async def test_async_drivers_read_the_rest_as_well(
+    postgres: Engine, driver: str, change: str
+) -> None:
+    engine = create_async_engine(postgres.url.set(drivername=f"postgresql+{driver}"))
+    kit = AsyncHabitKit(AsyncSqlStore(engine), subscribers=[subscribe("noted", _ignore)])
+    for owner in ("ada", "bob"):
+        await kit.events.record(owner, "noted")
+        await kit.run(partial(send, owner, "k"))
+    with postgres.begin() as connection:
+        for table in ("events", "inbox"):
+            statement = f"UPDATE habitkit_{table} SET {change} WHERE owner = 'ada'"  # noqa: S608 - ours
+            connection.exec_driver_sql(statement)
+
+    relayed = await kit.relay.run_once()
+    swept = await kit.sweep()
+
+    assert (relayed.delivered, len(relayed.failures)) == (1, 1)
+    assert (swept.counts["messages"], len(swept.failures)) == (1, 1)
+    await engine.dispose()
+
+
+def _ignore(_: object) -> None:
+    pass
 
 
 def test_two_relays_of_different_subscribers_deliver_each_its_own(postgres: Engine) -> None:

@@ -47,10 +47,7 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
         InvalidInput: If the limit is not acceptable.
     """
     limit = ids.limit(limit)
-    types = settings.delivered
-    if not types:
-        return RelayReport(delivered=0)
-    deliveries: list[Delivery] = yield Call(_claim, (limit, types))
+    deliveries: list[Delivery] = yield Call(_claim, (limit, settings.delivered))
     renew_at = settings.clock.now() + _HALF_A_CLAIM
     delivered: list[EventId] = []
     done = 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement
 
     from habitkit.backends.sqlalchemy._prepared import Link
 
@@ -224,7 +224,7 @@ class Inbox:
         return self._link.run(self._ERASE, {"of_owner": owner, "empty": "{}", "now": at})
 
 
-def _in_order(*conditions: ColumnElement[bool]) -> Select[Any]:
+def _in_order(*conditions: ColumnElement[bool]) -> Any:
     """Return the query of an owner's messages, oldest first, without what may be unreadable."""
     return (
         select(*_SAFE)

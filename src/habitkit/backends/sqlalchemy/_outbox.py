@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
 
-    from sqlalchemy import CTE, ColumnElement, Select
+    from sqlalchemy import CTE, ColumnElement
 
     from habitkit.backends.sqlalchemy._prepared import Link
 
@@ -183,7 +183,7 @@ def _claiming(due: CTE) -> Any:
     )
 
 
-def _first_due(of_type: ColumnElement[bool]) -> Select[Any]:
+def _first_due(of_type: ColumnElement[bool]) -> Any:
     """Return the places of deliveries that are due, those available longest first."""
     return (
         select(*_PLACE, outbox.c.available_at)
