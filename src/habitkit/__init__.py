@@ -22,7 +22,7 @@ from habitkit.habits.domain.model import (
     Undone,
 )
 from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
-from habitkit.journal.domain.model import RelayReport, StoredEvent, SweepReport
+from habitkit.journal.domain.model import DeadLetter, RelayReport, StoredEvent, SweepReport
 from habitkit.kit import AsyncHabitKit, HabitKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
 from habitkit.services import AsyncHostKit, AsyncOwnedKit, HostKit, OwnedKit
@@ -39,6 +39,7 @@ __all__ = [
     "CheckedIn",
     "Clock",
     "DayClock",
+    "DeadLetter",
     "Economy",
     "Entry",
     "Event",

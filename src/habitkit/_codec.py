@@ -37,6 +37,8 @@ __all__ = [
     "from_json",
     "json_object",
     "load",
+    "message_fields",
+    "message_type",
     "restore_event",
     "to_json",
 ]
@@ -161,12 +163,22 @@ def _keepable(values: Mapping[str, Any]) -> bool:
         return False
 
 
-def restore_event(
-    kind: type[Event] | None, name: str, owner: str, at: datetime, values: Mapping[str, Any]
-) -> Event:
-    """Make an event of its stored parts; without a class it becomes ``Recorded``."""
-    if kind is None:
-        return Recorded(owner=owner, at=at, name=name, fields=dict(values))
+def message_type(event: Event) -> str:
+    """Return the name of an event's class, by which ``restore_event`` is given it."""
+    return Recorded.__name__ if isinstance(event, Recorded) else type(event).__name__
+
+
+def message_fields(event: Event) -> dict[str, Any]:
+    """Return what ``restore_event`` needs beyond class, owner and instant, not yet encoded."""
+    if isinstance(event, Recorded):
+        return {"name": event.name, "fields": dict(event.fields)}
+    return event_fields(event)
+
+
+def restore_event(kind: type[Event], owner: str, at: datetime, values: Mapping[str, Any]) -> Event:
+    """Make an event of its class and the parts of its message."""
+    if kind is Event:  # of which the converter below makes one of any class
+        return Event(owner=owner, at=at)
     return _converter(frozenset(vocabulary().items())).structure(
         {"owner": owner, "at": at, **values}, kind
     )

@@ -66,7 +66,7 @@ def sweep(settings: KitSettings, limit: int = 100) -> Steps[SweepReport]:
 
 def sweep_items(
     find: Callable[[Transaction, int], Sequence[T]],
-    handle: Callable[[Transaction, T], int],
+    handle: Callable[[Transaction, T], int | Swept],
     name: Callable[[T], str],
     limit: int,
 ) -> Steps[Swept]:
@@ -76,11 +76,13 @@ def sweep_items(
 
     Args:
         find: ``(tx, limit) -> items``: what is due, in a stable order.
-        handle: ``(tx, item) -> count``: does it; 0 if there was nothing to do.
+        handle: ``(tx, item) -> count``: does it; 0 if there was nothing to do. One that handles
+            several things at once returns a ``Swept``, with what failed and whether there is more.
         name: The identity of an item, for the report of a failure.
         limit: How many at most.
     """
     count = asked = 0
+    more = False
     failures: list[Failure] = []
     tried: set[str] = set()
     items: Sequence[T] = ()
@@ -92,12 +94,17 @@ def sweep_items(
                 continue
             tried.add(name(item))
             try:
-                count += yield Call(handle, (item,))
+                handled: int | Swept = yield Call(handle, (item,))
             except (UsageError, ConfigurationError):
                 raise
             except Exception as error:  # noqa: BLE001 - one item must not stop the others
                 failures.append(Failure(name(item), reason(error)))
-    return Swept(count, tuple(failures), more=len(items) >= asked)
+                continue
+            done = handled if isinstance(handled, Swept) else Swept(handled)
+            count += done.count
+            failures += done.failures
+            more = more or done.more
+    return Swept(count, tuple(failures), more=more or len(items) >= asked)
 
 
 _MOST_TRIED = 10_000

@@ -80,6 +80,11 @@ class KitSettings:
         """The known classes of events by name."""
         return {**vocabulary(), **self.own_events}
 
+    @cached_property
+    def messages(self) -> Mapping[str, type[Event]]:
+        """The classes of events that messages may hold, by name."""
+        return {**self.vocabulary, **{kind.__name__: kind for kind in (Event, Recorded)}}
+
 
 def make_settings(
     store: Store | AsyncStore, options: KitOptions, *, asynchronous: bool = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from habitkit import _codec, ids
 from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
 from habitkit.journal.domain import rules
-from habitkit.journal.domain.model import EventRow, Failure, Message
+from habitkit.journal.domain.model import EventRow, Failure, Message, UnreadableMessage
 from habitkit.journal.idempotency import once
 
 if TYPE_CHECKING:
@@ -234,6 +234,9 @@ class Transaction:
     def send(self, event: Event, key: str) -> bool:
         """Send an event to another owner's inbox; it is emitted under that owner's own lock.
 
+        A kit emits it if it knows the class: one of habitkit's, one that its reactions name, or
+        ``Recorded``. Another kit leaves it where it is.
+
         Args:
             event: What to emit; ``event.owner`` is the receiver.
             key: Unique for the receiver: the same key a second time does nothing.
@@ -247,8 +250,9 @@ class Transaction:
         """
         self._expect_write("tx.send()")
         _codec.check_events([event])
-        fields = _codec.from_json(_codec.to_json(_codec.event_fields(event)))
-        message = Message(self.new_id(), event.owner, key, event.type, event.at, fields)
+        fields = _codec.from_json(_codec.to_json(_codec.message_fields(event)))
+        kind = _codec.message_type(event)
+        message = Message(self.new_id(), event.owner, key, kind, event.at, fields)
         return self.stores.inbox.add(message)
 
     @contextmanager
@@ -274,7 +278,8 @@ class Transaction:
     def apply_messages(self, owner: str, limit: int) -> tuple[int, list[Failure]]:
         """Emit the messages in an owner's inbox, each in a savepoint of its own.
 
-        The owner's lock is taken if it is not held yet.
+        The owner's lock is taken if it is not held yet. Messages of a class that this kit does not
+        know stay as they are, for a kit that knows it.
 
         Returns:
             How many were applied, and those that failed; a failure undoes that message alone.
@@ -283,22 +288,30 @@ class Transaction:
         if owner not in self._locked:
             self._locked[owner] = self.stores.owners.lock([owner])[owner].rev
         applied, failures = 0, []
-        for message in self.stores.inbox.waiting(owner, limit):
-            kind = self._settings.vocabulary.get(message.type)
-            try:
-                with self.savepoint():
-                    event = _codec.restore_event(
-                        kind, message.type, message.owner, message.at, message.fields
-                    )
-                    self.emit(owner, [event])
-            except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
-                reason = rules.reason(error)
-                self.stores.inbox.failed(message, reason)
-                failures.append(Failure(str(message.id), reason, message.attempts + 1))
-            else:
-                self.stores.inbox.applied(message, self.now)
+        known = self._settings.messages
+        for message in self.stores.inbox.waiting(owner, limit, known.keys()):
+            reason = self._apply(message, known[message.type])
+            if reason is None:
                 applied += 1
+                continue
+            attempts = message.attempts + 1
+            given_up = attempts >= rules.MAX_MESSAGE_ATTEMPTS
+            self.stores.inbox.failed(message, reason, self.now if given_up else None)
+            failures.append(Failure(str(message.id), reason, attempts))
         return applied, failures
+
+    def _apply(self, message: Message | UnreadableMessage, kind: type[Event]) -> str | None:
+        """Emit a message in a savepoint; return why it cannot be emitted, or None."""
+        if isinstance(message, UnreadableMessage):
+            return message.error
+        try:
+            with self.savepoint():
+                event = _codec.restore_event(kind, message.owner, message.at, message.fields)
+                self.emit(message.owner, [event])
+        except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
+            return rules.reason(error)
+        self.stores.inbox.applied(message, self.now)
+        return None
 
     once = once
 

@@ -106,6 +106,7 @@ def test_the_names_of_the_package_are_these():
         "CheckedIn",
         "Clock",
         "DayClock",
+        "DeadLetter",
         "Economy",
         "Entry",
         "Event",

@@ -181,3 +181,36 @@ def test_an_owner_whose_messages_cannot_be_read_stops_no_other(monkeypatch, kit)
 
     assert report.counts["messages"] == 1
     assert [(it.id, it.error) for it in report.failures] == [("ada", "ValueError: unreadable")]
+
+
+def test_inboxes_that_cannot_be_read_at_all_neither_hold_up_others_nor_the_end(monkeypatch, kit):
+    for owner in ("ada", "bob", "cyd", "dan"):
+        kit.run(lambda tx, to=owner: tx.send(Recorded(to, tx.now, "cheer", {}), key="k"))
+    apply_messages = Transaction.apply_messages
+
+    def fail(tx, owner, limit):
+        if owner in {"ada", "bob"}:
+            msg = "unreadable"
+            raise ValueError(msg)
+        return apply_messages(tx, owner, limit)
+
+    monkeypatch.setattr(Transaction, "apply_messages", fail)
+
+    reports = [kit.sweep(limit=1)]
+    while reports[-1].more and len(reports) < 10:
+        reports.append(kit.sweep(limit=1))
+
+    assert sum(report.counts["messages"] for report in reports) == 2
+    assert not reports[-1].more
+    assert {failure.id for failure in reports[-1].failures} == {"ada", "bob"}
+
+
+def test_a_sweep_applies_no_more_messages_than_its_limit(kit):
+    for owner in ("ada", "bob"):
+        for n in range(3):
+            kit.run(lambda tx, to=owner, n=n: tx.send(Recorded(to, tx.now, "c", {}), key=f"k{n}"))
+
+    reports = [kit.sweep(limit=4) for _ in range(2)]
+
+    assert [report.counts["messages"] for report in reports] == [4, 2]
+    assert [report.more for report in reports] == [True, False]

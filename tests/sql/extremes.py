@@ -218,7 +218,7 @@ def written() -> dict[str, Any]:
     failed = [evolve(message, attempts=1, error=message.key) for message in messages()]
     return {
         "events": stored,
-        "deliveries": [Delivery(event, 1) for event in stored],
+        "deliveries": [Delivery(event.event_id, event, 1) for event in stored],
         "messages": sorted(failed, key=lambda message: (message.at, message.key)),
         "idempotency": records(),
         "habits": sorted(habits(), key=lambda habit: habit.seq),
@@ -240,7 +240,7 @@ def fields(row: EventRow) -> Any:
 def read_ports(stores: Stores) -> dict[str, Any]:
     """Read all of it, and leave it as it was."""
     with undone(stores):
-        deliveries = stores.outbox.claim(LAST, LAST, 100)
+        deliveries = stores.outbox.claim(LAST, LAST, 100, ["a" * 100])
     voided = stores.port(HABITS).voided(LARGEST_ID)
     assert sorted(stores.port(HABITS).voided(LARGEST_ID, EARLIEST), key=by_id) == sorted(
         voided, key=by_id
@@ -250,8 +250,8 @@ def read_ports(stores: Stores) -> dict[str, Any]:
     assert sorted(recent, key=lambda fact: fact.id) == sorted(every, key=lambda fact: fact.id)
     return {
         "events": stores.events.page("ada", None, 100),
-        "deliveries": sorted(deliveries, key=lambda each: each.event.rev),
-        "messages": stores.inbox.waiting("ada", 100),
+        "deliveries": sorted(deliveries, key=lambda each: each.id),
+        "messages": stores.inbox.waiting("ada", 100, ["noted"]),
         "idempotency": [stores.idempotency.get("ada", "noted", f"key {text}") for text in TEXTS],
         "habits": stores.port(HABITS).page(None, 100, owner="ada"),
         "live": every,

@@ -24,7 +24,13 @@ from habitkit.backends.sqlalchemy import (
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
 from habitkit.coins import Posting
+from habitkit.errors import NotFound
 from habitkit.events import Recorded
+from habitkit.journal.domain.rules import (
+    MAX_DELIVERY_ATTEMPTS,
+    MAX_MESSAGE_ATTEMPTS,
+    retry_delay,
+)
 from habitkit.transaction import Transaction
 
 IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
@@ -135,11 +141,13 @@ INSERT INTO habitkit_events
     SELECT 'owner' || (1 + mod(n, 1000)), n / 1000, 0, 'noted', now(), NULL, '{}'
     FROM generate_series(1, 20000) n;
 INSERT INTO habitkit_outbox
-    SELECT 'owner' || (1 + mod(n, 1000)), n / 1000, 0, now() + n * interval '1 minute', 0
+    SELECT 'owner' || (1 + mod(n, 1000)), n / 1000, 0, CASE mod(n, 2) WHEN 0 THEN 'noted' ELSE 'foreign' END,
+           now() - n * interval '1 minute', 0, NULL, CASE WHEN mod(n, 100) = 0 THEN now() END
     FROM generate_series(1, 5000) n;
 INSERT INTO habitkit_inbox
     SELECT md5('message' || n)::uuid, 'owner' || (1 + mod(n, 1000)), 'key' || n, 'noted', now(), '{}', 0,
-           CASE WHEN mod(n, 100) > 0 THEN now() - n * interval '1 minute' END, NULL
+           CASE WHEN mod(n, 100) > 0 THEN now() - n * interval '1 minute' END, NULL,
+           CASE WHEN mod(n, 200) = 0 THEN now() END
     FROM generate_series(1, 5000) n;
 INSERT INTO habitkit_idempotency
     SELECT 'owner' || (1 + mod(n, 1000)), 'coins.award', 'key' || n, '{}', '{}',
@@ -212,6 +220,19 @@ def use_batches(kit: habitkit.testing.TestKit) -> None:
     )
 
 
+def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for what was given up."""
+    for attempt in range(1, MAX_DELIVERY_ATTEMPTS):
+        kit.clock.advance(seconds=retry_delay(attempt).total_seconds())
+        kit.relay.run_once(limit=1000)
+    dead = [each.id for each in kit.relay.dead(1000) if each.owner in {"ada", "bob"}]
+    assert len(dead) == 2
+    for each in dead:
+        kit.relay.drop(each)
+        with suppress(NotFound):
+            kit.relay.retry(each)
+
+
 def use_everything(engine: Engine) -> None:
     """Let a kit run each of its statements."""
 
@@ -248,7 +269,9 @@ def use_everything(engine: Engine) -> None:
     kit.relay.run_once()
     for number, kind in enumerate(["good message", "bad message"]):
         kit.run(partial(send, kind=kind, key=str(number)))
-    kit.sweep()
+    for _ in range(MAX_MESSAGE_ATTEMPTS):
+        kit.sweep()
+    use_dead_letters(kit)
     kit.export("ada")
     kit.forget("ada")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from habitkit.journal.domain.model import Delivery
 from tests.stores.breaking import breaker
 
 EXPECTED: list[str] = []
@@ -89,7 +90,7 @@ def delivers_everything(_, stores):
 @noticed_by("test_a_claim_holds_until_its_end_and_counts_attempts")
 def lends_forever(_, stores):
     claim = stores.outbox.claim
-    stores.outbox.claim = lambda now, until, limit: claim(now, until.replace(year=9999), limit)
+    stores.outbox.claim = lambda now, until, *more: claim(now, until.replace(year=9998), *more)
 
 
 @noticed_by("test_a_claim_holds_until_its_end_and_counts_attempts")
@@ -101,7 +102,51 @@ def counts_no_attempts(_, stores):
 @noticed_by("test_a_claim_takes_no_more_than_it_asked_for")
 def claims_all(_, stores):
     claim = stores.outbox.claim
-    stores.outbox.claim = lambda now, until, limit: claim(now, until, 10**6)
+    stores.outbox.claim = lambda now, until, _, types: claim(now, until, 10**6, types)
+
+
+@noticed_by("test_deliveries_of_other_types_stay_as_they_are")
+def claims_other_types(_, stores):
+    claim, types = stores.outbox.claim, ("noted", "marked", "unheard")
+    stores.outbox.claim = lambda now, until, limit, _: claim(now, until, limit, types)
+
+
+@noticed_by("test_deliveries_of_other_types_stay_as_they_are")
+def counts_attempts_of_other_types(_, stores):
+    claim, outbox = stores.outbox.claim, stores.outbox
+
+    def count(now, until, limit, types):
+        for event, row in list(outbox._waiting.rows.items()):
+            if row.type not in types:
+                outbox._change(event, attempts=row.attempts + 1)
+        return claim(now, until, limit, types)
+
+    outbox.claim = count
+
+
+@noticed_by("test_a_backlog_of_another_type_is_not_in_the_way")
+def skips_other_types_after_the_limit(_, stores):
+    claim, outbox = stores.outbox.claim, stores.outbox
+
+    def skip(now, until, limit, types):
+        first = sorted((row.available_at, event) for event, row in outbox._waiting.rows.items())
+        wanted = {outbox._waiting.rows[event].type for _, event in first[:limit]} & {*types}
+        return claim(now, until, limit, wanted)
+
+    outbox.claim = skip
+
+
+@noticed_by("test_of_several_types_those_available_longest_are_claimed_first")
+def claims_type_after_type(_, stores):
+    claim = stores.outbox.claim
+
+    def one_after_the_other(now, until, limit, types):
+        claimed: list[Delivery] = []
+        for kind in types:
+            claimed += claim(now, until, limit - len(claimed), [kind])
+        return claimed
+
+    stores.outbox.claim = one_after_the_other
 
 
 @noticed_by("test_a_completed_delivery_is_never_claimed_again")
@@ -111,15 +156,91 @@ def keeps_deliveries(_, stores):
 
 @noticed_by("test_a_postponed_delivery_waits_for_its_time")
 def postpones_nothing(_, stores):
-    stores.outbox.postpone = lambda event, until: None
+    stores.outbox.postpone = lambda event, until, error=None: None
 
 
 @noticed_by("test_a_delivery_that_is_done_cannot_be_postponed")
 def revives_deliveries(_, stores):
-    waiting = stores.outbox._waiting
-    stores.outbox.postpone = lambda event, until: waiting.put(
-        (event.owner, event.rev, event.position), (until, 1)
-    )
+    add = stores.outbox.add
+
+    def postpone(event, until, error=None):
+        stores.outbox._waiting.delete(event)
+        add(event, "noted", until)
+
+    stores.outbox.postpone = postpone
+
+
+# -- dead deliveries -------------------------------------------------------------------------------
+
+
+@noticed_by("test_a_dead_delivery_is_kept_and_never_claimed")
+def claims_the_dead(_, stores):
+    stores.outbox.bury = lambda event, at, attempts, error: stores.outbox.postpone(event, at, error)
+
+
+@noticed_by("test_a_dead_delivery_is_kept_and_never_claimed")
+def deletes_the_dead(_, stores):
+    stores.outbox.bury = lambda event, at, attempts, error: stores.outbox.done([event])
+
+
+@noticed_by("test_a_dead_delivery_is_kept_and_never_claimed")
+def postpones_the_dead(_, stores):
+    postpone, outbox = stores.outbox.postpone, stores.outbox
+
+    def revive(event, until, error=None):
+        outbox.revive(event, until)
+        postpone(event, until, error)
+
+    outbox.postpone = revive
+
+
+@noticed_by("test_a_delivery_that_is_done_cannot_die")
+def buries_what_is_done(_, stores):
+    bury, add, outbox = stores.outbox.bury, stores.outbox.add, stores.outbox
+
+    def make_it(event, at, attempts, error):
+        if event not in outbox._waiting:
+            add(event, "noted", at)
+        bury(event, at, attempts, error)
+
+    outbox.bury = make_it
+
+
+@noticed_by("test_a_dead_delivery_can_be_revived_once")
+def revives_with_its_attempts(_, stores):
+    revive, outbox = stores.outbox.revive, stores.outbox
+
+    def keep(event, at):
+        before = outbox._waiting.get(event)
+        revived = revive(event, at)
+        if revived:
+            outbox._change(event, attempts=before.attempts)
+        return revived
+
+    outbox.revive = keep
+
+
+@noticed_by("test_a_dead_delivery_can_be_revived_once")
+def revives_what_waits(_, stores):
+    outbox, revive = stores.outbox, stores.outbox.revive
+    outbox.revive = lambda event, at: revive(event, at) or event in outbox._waiting
+
+
+@noticed_by("test_only_a_dead_delivery_can_be_dropped")
+def drops_what_waits(_, stores):
+    outbox = stores.outbox
+
+    def drop(event):
+        there = event in outbox._waiting
+        outbox.done([event])
+        return there
+
+    outbox.drop = drop
+
+
+@noticed_by("test_the_error_of_the_last_failure_is_kept")
+def erases_no_errors_of_deliveries(_, stores):
+    stores.outbox.erase = lambda owner: 0
 
 
 # -- erasure -------------------------------------------------------------------------------------
@@ -184,14 +305,26 @@ def takes_a_message_twice(_, stores):
 @noticed_by("test_messages_wait_in_the_order_of_instant_and_key")
 def orders_messages_by_key(_, stores):
     waiting = stores.inbox.waiting
-    stores.inbox.waiting = lambda owner, limit: sorted(
-        waiting(owner, limit), key=lambda message: message.key
+    stores.inbox.waiting = lambda owner, limit, types: sorted(
+        waiting(owner, limit, types), key=lambda message: message.key
     )
 
 
 @noticed_by("test_owners_with_messages_are_returned_once_each_and_sorted")
 def repeats_owners(_, stores):
-    stores.inbox.owners = lambda limit: sorted(it.owner for it in stores.inbox._open())[:limit]
+    stores.inbox.owners = lambda limit, _: sorted(it.owner for it in stores.inbox._open())[:limit]
+
+
+@noticed_by("test_messages_of_other_types_stay_as_they_are")
+def applies_messages_of_all_types(_, stores):
+    waiting = stores.inbox.waiting
+    stores.inbox.waiting = lambda owner, limit, _: waiting(owner, limit, ("noted", "Cheered"))
+
+
+@noticed_by("test_messages_of_other_types_stay_as_they_are")
+def finds_owners_of_all_types(_, stores):
+    owners = stores.inbox.owners
+    stores.inbox.owners = lambda limit, _: owners(limit, ("noted", "Cheered"))
 
 
 @noticed_by("test_an_applied_message_waits_no_longer_and_keeps_its_key")
@@ -201,10 +334,44 @@ def frees_keys(_, stores):
     )
 
 
-@noticed_by("test_a_message_that_fails_is_tried_a_bounded_number_of_times")
+@noticed_by("test_a_message_that_fails_counts_attempts_until_it_is_dead")
 def never_gives_up(_, stores):
     failed = stores.inbox.failed
-    stores.inbox.failed = lambda message, error: failed(evolve(message, attempts=0), error)
+    stores.inbox.failed = lambda message, error, dead_at=None: failed(message, error)
+
+
+@noticed_by("test_dead_messages_are_listed_longest_dead_first")
+def lists_dead_messages_by_owner(_, stores):
+    dead = stores.inbox.dead
+    stores.inbox.dead = lambda limit: sorted(dead(10**6), key=lambda it: it.owner)[:limit]
+
+
+@noticed_by("test_a_dead_message_can_be_revived_once")
+def revives_messages_with_their_errors(_, stores):
+    inbox, revive = stores.inbox, stores.inbox.revive
+
+    def keep(message):
+        (error,) = [it.error for it in inbox._unapplied() if it.id == message]
+        revived = revive(message)
+        (found,) = [it for it in inbox._unapplied() if it.id == message]
+        inbox._rows.put((found.owner, found.key), (evolve(found, error=error), None))
+        return revived
+
+    inbox.revive = keep
+
+
+@noticed_by("test_only_a_dead_message_can_be_dropped_and_keeps_its_key")
+def drops_messages_and_their_keys(_, stores):
+    inbox, drop = stores.inbox, stores.inbox.drop
+
+    def delete(message, at):
+        found = [it for it in inbox._unapplied() if it.id == message]
+        dropped = drop(message, at)
+        if dropped:
+            inbox._rows.delete((found[0].owner, found[0].key))
+        return dropped
+
+    inbox.drop = delete
 
 
 @noticed_by("test_messages_that_were_applied_long_ago_are_forgotten")

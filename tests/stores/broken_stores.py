@@ -64,9 +64,7 @@ def wraps_errors(store, _):
 @noticed_by("test_an_exception_undoes_changes_and_deletions_too")
 def deletes_for_good(_, stores):
     rows = stores.outbox._waiting.rows
-    stores.outbox.done = lambda events: [
-        rows.pop((event.owner, event.rev, event.position)) for event in events
-    ]
+    stores.outbox.done = lambda events: [rows.pop(event) for event in events]
 
 
 @noticed_by("test_a_failed_transaction_does_not_block_the_next")

@@ -22,6 +22,7 @@ from habitkit import (
     CheckedIn,
     Clock,
     DayClock,
+    DeadLetter,
     Economy,
     Entry,
     Event,
@@ -232,6 +233,9 @@ assert_type(kit.events.record("ada", "read", {"pages": 5}, at=clock.now()), Reco
 assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
 
 assert_type(kit.relay.run_once(limit=10), RelayReport)
+assert_type(kit.relay.dead(limit=10), list[DeadLetter])
+assert_type(kit.relay.retry("ada:1:0"), None)
+assert_type(kit.relay.drop("ada:1:0"), None)
 assert_type(kit.sweep(), SweepReport)
 assert_type(kit.rebuild(), RebuildReport)
 assert_type(kit.refresh(), RefreshReport)
@@ -339,6 +343,7 @@ async def async_host_code() -> None:
     assert_type(await kit.events.record("ada", "read"), Recorded)
     assert_type(await kit.events.page("ada"), list[StoredEvent])
     assert_type(await kit.relay.run_once(), RelayReport)
+    assert_type(await kit.relay.dead(), list[DeadLetter])
     assert_type(await kit.sweep(limit=5), SweepReport)
     assert_type(await kit.rebuild(), RebuildReport)
     assert_type(await kit.run(week), CheckedIn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -99,11 +100,14 @@ def test_a_result_is_returned_again_for_thirty_days():
     assert rules.expired(NOW, NOW + month + timedelta(microseconds=1))
 
 
-def test_the_wait_after_failed_deliveries_doubles_up_to_an_hour():
-    waits = [rules.retry_delay(attempt).total_seconds() for attempt in range(1, 14)]
+def test_ten_deliveries_are_spread_over_three_days_each_after_a_longer_wait():
+    waits = [rules.retry_delay(attempt) for attempt in range(1, rules.MAX_DELIVERY_ATTEMPTS)]
 
-    assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600]
-    assert rules.retry_delay(10**9) == timedelta(hours=1)
+    assert rules.MAX_DELIVERY_ATTEMPTS == 10
+    assert sum(waits, timedelta()) == timedelta(days=3)
+    assert waits[0] == timedelta(seconds=10)
+    assert all(2 < later / earlier < 6 for earlier, later in pairwise(waits))
+    assert rules.retry_delay(10**9) == waits[-1]
 
 
 def _strict(value):

@@ -68,7 +68,7 @@ def test_a_reaction_to_an_item_may_use_every_port(urls):
                 tx.port(LEDGER).entitlements(owner, None, 10) != [],
                 tx.stores.connection is not None,
                 len(tx.stores.events.page(owner, None, 10)),
-                tx.stores.inbox.waiting(owner, 10),
+                tx.stores.inbox.unapplied(owner, 10),
                 len(tx.port(STREAKS).of_owner(owner)),
             )
         )

@@ -16,19 +16,21 @@ _PAGE = 500
 
 
 def export(tx: Transaction, owner: str) -> dict[str, Any]:
-    """Return an owner's events, and the messages that wait to be applied."""
+    """Return an owner's events, and the messages that are not applied."""
     events: list[StoredEvent] = []
     after: tuple[int, int] | None = None
     while True:
         page = tx.stores.events.page(owner, after, _PAGE)
         events += page
         if len(page) < _PAGE:
-            return {"events": events, "messages": tx.stores.inbox.waiting(owner, _PAGE)}
+            return {"events": events, "messages": tx.stores.inbox.unapplied(owner, _PAGE)}
         after = (page[-1].rev, page[-1].position)
 
 
 def forget(tx: Transaction, owner: str) -> int:
     """Erase the fields of recorded events and messages, titles in events, idempotency records.
+
+    The errors of deliveries and messages go as well, since they may quote what is in them.
 
     A message that could not be applied so far never will be.
 
@@ -39,6 +41,7 @@ def forget(tx: Transaction, owner: str) -> int:
     stores = tx.stores
     return (
         stores.events.erase(owner, words)
+        + stores.outbox.erase(owner)
         + stores.inbox.erase(owner, tx.now)
         + stores.idempotency.erase(owner)
     )

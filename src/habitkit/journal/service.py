@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query, workflow
+from habitkit.journal.dead_letters import dead, drop, retry
 from habitkit.journal.event_log import page, record
 from habitkit.journal.relay import run_once
 
 __all__ = [
     "EventService",
     "RelayService",
+    "dead",
+    "drop",
     "page",
     "record",
+    "retry",
     "run_once",
 ]
 
@@ -26,3 +30,6 @@ class RelayService(Service[M]):
     """The methods of ``kit.relay``."""
 
     run_once = workflow(run_once)
+    dead = query(dead)
+    retry = action(retry)
+    drop = action(drop)

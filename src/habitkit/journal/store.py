@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from habitkit.journal.domain.model import (
+        DeadLetter,
         Delivery,
+        EventId,
         EventRow,
         IdempotencyRecord,
         Locked,
         Message,
         StoredEvent,
+        UnreadableMessage,
     )
 
 __all__ = ["EventStore", "IdempotencyStore", "InboxStore", "OutboxStore", "OwnerStore"]
@@ -74,23 +78,70 @@ class EventStore(Protocol):
 
 
 class OutboxStore(Protocol):
-    """Deliveries that wait for the relay."""
+    """Deliveries that wait for the relay, and dead ones: those that were given up."""
 
-    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+    def claim(
+        self, now: datetime, until: datetime, limit: int, types: Collection[str]
+    ) -> list[Delivery]:
         """Claim up to ``limit`` deliveries that are due, so that nobody else gets them for a while.
 
-        A delivery is due if it is available at ``now``; claiming makes it unavailable until
-        ``until`` and counts an attempt. Two claimers never get the same delivery for the same
-        time, and do not wait for each other where the database can skip locked rows.
+        A delivery is due if it is available at ``now`` and not dead; claiming makes it unavailable
+        until ``until`` and counts an attempt. Two claimers never get the same delivery for the same
+        time, and do not wait for each other where the database can skip locked rows. What cannot
+        be read is claimed like the rest, as a delivery without an event.
+
+        Args:
+            now: The present instant.
+            until: When the claim ends.
+            limit: How many at most, those available longest first.
+            types: Only deliveries of events of these types; the others stay as they are, and
+                however many they are, they do not slow the claim down.
         """
         ...
 
-    def done(self, delivered: Sequence[StoredEvent]) -> None:
+    def done(self, delivered: Sequence[EventId]) -> None:
         """Delete deliveries that are done; unknown ones are ignored."""
         ...
 
-    def postpone(self, event: StoredEvent, until: datetime) -> None:
-        """Make a claimed delivery available again at ``until``."""
+    def postpone(self, event: EventId, until: datetime, error: str | None = None) -> None:
+        """Make a claimed delivery available again at ``until``, unless it is done or dead.
+
+        Args:
+            event: The event that is to be delivered.
+            until: When.
+            error: Why it could not be delivered, which is kept; None keeps the one before.
+        """
+        ...
+
+    def bury(self, event: EventId, at: datetime, attempts: int, error: str) -> None:
+        """Mark a delivery as dead, unless it is done: it is kept, but not claimed any more.
+
+        Args:
+            event: The event that was to be delivered.
+            at: When it was given up.
+            attempts: How often it was tried.
+            error: Why it could not be delivered, which is kept.
+        """
+        ...
+
+    def dead(self, limit: int) -> list[DeadLetter]:
+        """Return up to ``limit`` dead deliveries, longest dead first, in order of (owner, ...)."""
+        ...
+
+    def revive(self, event: EventId, at: datetime) -> bool:
+        """Make a dead delivery available at ``at``, without attempts or error.
+
+        Returns:
+            False if there is no dead one.
+        """
+        ...
+
+    def drop(self, event: EventId) -> bool:
+        """Delete a dead delivery; return False if there is none."""
+        ...
+
+    def erase(self, owner: str) -> int:
+        """Erase the errors of an owner's deliveries; return how many had one."""
         ...
 
 
@@ -104,20 +155,51 @@ class InboxStore(Protocol):
         """
         ...
 
-    def waiting(self, owner: str, limit: int) -> list[Message]:
-        """Return an owner's unapplied messages with attempts left, oldest ``(at, key)`` first."""
+    def waiting(
+        self, owner: str, limit: int, types: Collection[str]
+    ) -> Sequence[Message | UnreadableMessage]:
+        """Return an owner's messages that are neither applied nor dead, oldest ``(at, key)`` first.
+
+        What cannot be read is among them, as an ``UnreadableMessage``.
+
+        Args:
+            owner: Whose inbox.
+            limit: How many at most.
+            types: Only messages of these types.
+        """
         ...
 
-    def owners(self, limit: int) -> list[str]:
-        """Return up to ``limit`` owners who have such messages, sorted."""
+    def owners(self, limit: int, types: Collection[str]) -> list[str]:
+        """Return up to ``limit`` owners who have such messages of some types, sorted."""
         ...
 
-    def applied(self, message: Message, at: datetime) -> None:
+    def unapplied(self, owner: str, limit: int) -> Sequence[Message | UnreadableMessage]:
+        """Return up to ``limit`` messages that are not applied: of all types, dead ones as well.
+
+        They come in the same order.
+        """
+        ...
+
+    def applied(self, message: Message | UnreadableMessage, at: datetime) -> None:
         """Mark a message as applied; its key stays taken until it is forgotten."""
         ...
 
-    def failed(self, message: Message, error: str) -> None:
-        """Count a failed attempt and keep its reason."""
+    def failed(
+        self, message: Message | UnreadableMessage, error: str, dead_at: datetime | None = None
+    ) -> None:
+        """Count a failed attempt and keep its reason; from ``dead_at`` on the message is dead."""
+        ...
+
+    def dead(self, limit: int) -> list[DeadLetter]:
+        """Return up to ``limit`` dead messages, longest dead first, in order of their ids."""
+        ...
+
+    def revive(self, message: UUID) -> bool:
+        """Let a dead message wait again, without attempts or error; False if it is not dead."""
+        ...
+
+    def drop(self, message: UUID, at: datetime) -> bool:
+        """Mark a dead message as applied, so its key stays taken; return False if there is none."""
         ...
 
     def forget(self, before: datetime, limit: int) -> int:

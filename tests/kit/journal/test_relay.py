@@ -75,7 +75,7 @@ class TestRelay:
 
         first = kit.relay.run_once()
         at_once = kit.relay.run_once()
-        kit.clock.advance(seconds=2)
+        kit.clock.advance(seconds=10)
         later = kit.relay.run_once()
 
         assert (first.delivered, at_once.delivered, later.delivered) == (0, 0, 1)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import evolve
 
 from habitkit.events import Recorded
-from habitkit.journal.domain.model import Delivery, IdempotencyRecord, Locked, Message, StoredEvent
-from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.journal.domain.model import (
+    DeadLetter,
+    Delivery,
+    EventId,
+    IdempotencyRecord,
+    Locked,
+    Message,
+    StoredEvent,
+    UnreadableMessage,
+)
 
 from ._rows import Port, codec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
+    from uuid import UUID
 
     from habitkit.events import Event
     from habitkit.journal.domain.model import EventRow
 
 __all__ = ["Events", "IdempotencyKeys", "Inbox", "Outbox", "Owners"]
+
+Readable: TypeAlias = Message | UnreadableMessage
 
 
 class Owners(Port):
@@ -47,7 +58,8 @@ class Events(Port):
             )
             self.insert_once("event", "events", {**row, "value": stored})
             if deliver:
-                self.insert("outbox", {**row, "available": event.at, "attempts": 0})
+                due = {"type": event.type, "available": event.at, "attempts": 0}
+                self.insert("outbox", {**row, **due})
 
     def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
         query = """SELECT value FROM events WHERE owner = ? AND (rev, n) > (?, ?)
@@ -61,59 +73,131 @@ class Events(Port):
             fields = {} if names is None else {**event.fields, **dict.fromkeys(names, "")}
             if fields != event.fields:
                 update = "UPDATE events SET value = ? WHERE (owner, rev, n) = (?, ?, ?)"
-                self.run(update, evolve(event, fields=fields), *_place(event))
+                self.run(update, evolve(event, fields=fields), *event.event_id)
                 erased += 1
         return erased
 
 
 class Outbox(Port):
-    """Deliveries that wait for the relay."""
+    """Deliveries that wait for the relay, and dead ones."""
 
-    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
+    def claim(
+        self, now: datetime, until: datetime, limit: int, types: Collection[str]
+    ) -> list[Delivery]:
         query = """SELECT value, attempts + 1 FROM outbox JOIN events USING (owner, rev, n)
-                   WHERE available <= ? ORDER BY available LIMIT ?"""
-        rows = self.run(query, now, limit).fetchall()
-        claimed = [Delivery(codec.loads(event, StoredEvent), attempt) for event, attempt in rows]
-        for delivery in claimed:
-            update = "UPDATE outbox SET attempts = ? WHERE (owner, rev, n) = (?, ?, ?)"
-            self.run(update, delivery.attempt, *_place(delivery.event))
-            self.postpone(delivery.event, until)
+                   WHERE dead IS NULL AND type IN (SELECT value FROM json_each(?))
+                   AND available <= ? ORDER BY available, owner, rev, n LIMIT ?"""
+        claimed = []
+        for value, attempt in self.run(query, list(types), now, limit).fetchall():
+            event = codec.loads(value, StoredEvent)
+            update = (
+                "UPDATE outbox SET available = ?, attempts = ? WHERE (owner, rev, n) = (?, ?, ?)"
+            )
+            self.run(update, until, attempt, *event.event_id)
+            claimed.append(Delivery(event.event_id, event, attempt))
         return claimed
 
-    def postpone(self, event: StoredEvent, until: datetime) -> None:
-        update = "UPDATE outbox SET available = ? WHERE (owner, rev, n) = (?, ?, ?)"
-        self.run(update, until, *_place(event))
+    def postpone(self, event: EventId, until: datetime, error: str | None = None) -> None:
+        update = """UPDATE outbox SET available = ?, error = coalesce(?, error)
+                    WHERE (owner, rev, n) = (?, ?, ?) AND dead IS NULL"""
+        self.run(update, until, error, *event)
 
-    def done(self, delivered: Sequence[StoredEvent]) -> None:
+    def done(self, delivered: Sequence[EventId]) -> None:
         for event in delivered:
-            self.run("DELETE FROM outbox WHERE (owner, rev, n) = (?, ?, ?)", *_place(event))
+            self.run("DELETE FROM outbox WHERE (owner, rev, n) = (?, ?, ?)", *event)
+
+    def bury(self, event: EventId, at: datetime, attempts: int, error: str) -> None:
+        update = """UPDATE outbox SET dead = ?, attempts = ?, error = ?
+                    WHERE (owner, rev, n) = (?, ?, ?)"""
+        self.run(update, at, attempts, error, *event)
+
+    def dead(self, limit: int) -> list[DeadLetter]:
+        query = """SELECT value, attempts, error, dead
+                   FROM outbox JOIN events USING (owner, rev, n)
+                   WHERE dead IS NOT NULL ORDER BY dead, owner, rev, n LIMIT ?"""
+        found = []
+        for value, attempts, error, dead in self.run(query, limit):
+            event, since = codec.loads(value, StoredEvent), datetime.fromisoformat(dead)
+            more = (event.owner, event.type, attempts, error, since, event)
+            found.append(DeadLetter("event", event.id, *more))
+        return found
+
+    def revive(self, event: EventId, at: datetime) -> bool:
+        update = """UPDATE outbox SET available = ?, attempts = 0, error = NULL, dead = NULL
+                    WHERE (owner, rev, n) = (?, ?, ?) AND dead IS NOT NULL"""
+        return self.run(update, at, *event).rowcount == 1
+
+    def drop(self, event: EventId) -> bool:
+        delete = "DELETE FROM outbox WHERE (owner, rev, n) = (?, ?, ?) AND dead IS NOT NULL"
+        return self.run(delete, *event).rowcount == 1
+
+    def erase(self, owner: str) -> int:
+        update = "UPDATE outbox SET error = NULL WHERE owner = ? AND error IS NOT NULL"
+        return self.run(update, owner).rowcount
 
 
 class Inbox(Port):
     """Messages between owners."""
 
     def add(self, message: Message) -> bool:
-        row = {"owner": message.owner, "key": message.key, "at": message.at, "value": message}
-        row["attempts_left"] = MAX_MESSAGE_ATTEMPTS
-        return self.insert("inbox", row, "INSERT OR IGNORE") == 1
+        row = {name: getattr(message, name) for name in ("owner", "key", "id", "type", "at")}
+        return self.insert("inbox", {**row, "value": message}, "INSERT OR IGNORE") == 1
 
-    def waiting(self, owner: str, limit: int) -> list[Message]:
-        query = "SELECT value FROM waiting WHERE owner = ? ORDER BY at, key LIMIT ?"
+    def waiting(self, owner: str, limit: int, types: Collection[str]) -> Sequence[Readable]:
+        query = """SELECT value FROM waiting WHERE owner = ?
+                   AND type IN (SELECT value FROM json_each(?)) ORDER BY at, key LIMIT ?"""
+        return self.values(Message, query, owner, list(types), limit)
+
+    def owners(self, limit: int, types: Collection[str]) -> list[str]:
+        query = """SELECT DISTINCT owner FROM waiting
+                   WHERE type IN (SELECT value FROM json_each(?)) ORDER BY owner LIMIT ?"""
+        return [owner for (owner,) in self.run(query, list(types), limit)]
+
+    def unapplied(self, owner: str, limit: int) -> Sequence[Readable]:
+        query = """SELECT value FROM inbox WHERE owner = ? AND applied IS NULL
+                   ORDER BY at, key LIMIT ?"""
         return self.values(Message, query, owner, limit)
 
-    def owners(self, limit: int) -> list[str]:
-        rows = self.run("SELECT DISTINCT owner FROM waiting ORDER BY owner LIMIT ?", limit)
-        return [owner for (owner,) in rows]
-
-    def applied(self, message: Message, at: datetime) -> None:
+    def applied(self, message: Readable, at: datetime) -> None:
         update = "UPDATE inbox SET applied = ? WHERE (owner, key) = (?, ?)"
         self.run(update, at, message.owner, message.key)
 
-    def failed(self, message: Message, error: str) -> None:
-        changed = evolve(message, attempts=message.attempts + 1, error=error)
-        update = """UPDATE inbox SET attempts_left = attempts_left - 1, value = ?
-                    WHERE (owner, key) = (?, ?)"""
-        self.run(update, changed, message.owner, message.key)
+    def failed(self, message: Readable, error: str, dead_at: datetime | None = None) -> None:
+        query = "SELECT value FROM inbox WHERE (owner, key) = (?, ?)"
+        for found in self.values(Message, query, message.owner, message.key):
+            attempts = found.attempts + 1
+            self._put(evolve(found, attempts=attempts, error=error, dead_at=dead_at))
+
+    def dead(self, limit: int) -> list[DeadLetter]:
+        query = """SELECT value FROM inbox WHERE dead IS NOT NULL AND applied IS NULL
+                   ORDER BY dead, id LIMIT ?"""
+        return [
+            DeadLetter(
+                "message", str(it.id), it.owner, it.type, it.attempts, it.error, it.dead_at, it
+            )
+            for it in self.values(Message, query, limit)
+            if it.dead_at is not None
+        ]
+
+    def revive(self, message: UUID) -> bool:
+        found = self._dead(message)
+        if found is not None:
+            self._put(evolve(found, attempts=0, error=None, dead_at=None))
+        return found is not None
+
+    def drop(self, message: UUID, at: datetime) -> bool:
+        found = self._dead(message)
+        if found is not None:
+            self.applied(found, at)
+        return found is not None
+
+    def _dead(self, message: UUID) -> Message | None:
+        query = "SELECT value FROM inbox WHERE id = ? AND dead IS NOT NULL AND applied IS NULL"
+        return self.value(Message, query, message)
+
+    def _put(self, message: Message) -> None:
+        update = "UPDATE inbox SET value = ?, dead = ? WHERE (owner, key) = (?, ?)"
+        self.run(update, message, message.dead_at, message.owner, message.key)
 
     def forget(self, before: datetime, limit: int) -> int:
         delete = """DELETE FROM inbox WHERE (owner, key) IN
@@ -157,7 +241,3 @@ def _fields(event: Event) -> Any:
         return event.fields
     values = codec.unstructure(event)
     return {name: value for name, value in values.items() if name not in {"owner", "at"}}
-
-
-def _place(event: StoredEvent) -> tuple[str, int, int]:
-    return event.owner, event.rev, event.position

@@ -25,12 +25,12 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS owners (owner PRIMARY KEY, rev);
 CREATE TABLE IF NOT EXISTS events (owner, rev, n, value, PRIMARY KEY (owner, rev, n));
 CREATE TABLE IF NOT EXISTS outbox
-    (owner, rev, n, available, attempts, PRIMARY KEY (owner, rev, n));
-CREATE INDEX IF NOT EXISTS outbox_available ON outbox (available);
+    (owner, rev, n, type, available, attempts, error, dead, PRIMARY KEY (owner, rev, n));
+CREATE INDEX IF NOT EXISTS outbox_available ON outbox (dead, type, available);
 CREATE TABLE IF NOT EXISTS inbox
-    (owner, key, at, attempts_left, applied, value, PRIMARY KEY (owner, key));
+    (owner, key, id UNIQUE, type, at, dead, applied, value, PRIMARY KEY (owner, key));
 CREATE VIEW IF NOT EXISTS waiting AS
-    SELECT owner, key, at, value FROM inbox WHERE applied IS NULL AND attempts_left > 0;
+    SELECT owner, key, type, at, value FROM inbox WHERE applied IS NULL AND dead IS NULL;
 CREATE TABLE IF NOT EXISTS idempotency
     (owner, operation, key, at, value, PRIMARY KEY (owner, operation, key));
 

@@ -1,29 +1,28 @@
-"""The journal's ports in memory."""
+"""Owners, events and idempotency records in memory."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
 from habitkit import _codec
 from habitkit.backends.memory._tables import Table
 from habitkit.events import Recorded
-from habitkit.journal.domain.model import Delivery, EventRow, Locked, Message, StoredEvent
-from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.journal.domain.model import EventId, EventRow, Locked, StoredEvent
 from habitkit.modules import own_events
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from habitkit.backends.memory._inbox import Inbox
+    from habitkit.backends.memory._outbox import Outbox
     from habitkit.backends.memory._tables import UndoLog
     from habitkit.journal.domain.model import IdempotencyRecord
 
-__all__ = ["Events", "IdempotencyKeys", "Inbox", "Outbox", "Owners"]
-
-EventKey = tuple[str, int, int]
+__all__ = ["Events", "IdempotencyKeys", "Owners"]
 
 
 @frozen
@@ -51,7 +50,7 @@ class Owners:
         for owner in owners:
             rev = revs.get(owner, 0) + 1
             revs.put(owner, rev)
-            locked[owner] = Locked(rev, bool(inbox.rows and inbox.waiting(owner, 1)))
+            locked[owner] = Locked(rev, bool(inbox.rows and inbox.waits(owner)))
         return locked
 
 
@@ -75,7 +74,9 @@ class Events:
                 row = row._replace(event=deepcopy(row.event))  # noqa: PLW2901
             table.insert((row.rev, row.position), row)
             if row.deliver:
-                self._outbox.add((owner, row.rev, row.position), row.event.at)
+                self._outbox.add(
+                    EventId(owner, row.rev, row.position), row.event.type, row.event.at
+                )
 
     def page(self, owner: str, after: tuple[int, int] | None, limit: int) -> list[StoredEvent]:
         """Return a page of an owner's events."""
@@ -99,111 +100,9 @@ class Events:
                 erased += 1
         return erased
 
-    def stored(self, row_key: EventKey) -> StoredEvent:
+    def stored(self, event: EventId) -> StoredEvent:
         """Return one event."""
-        owner, rev, position = row_key
-        return _stored(self._logs[owner].rows[rev, position])
-
-
-class Outbox:
-    """Waiting deliveries: when they are available and how often they were claimed."""
-
-    def __init__(self, log: UndoLog) -> None:
-        """Make an empty table."""
-        self._waiting: Table[EventKey, tuple[datetime, int]] = Table(log, "delivery")
-        self.events: Events
-
-    def add(self, row_key: EventKey, at: datetime) -> None:
-        """Add a delivery that is available at once."""
-        self._waiting.insert(row_key, (at, 0))
-
-    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
-        """Claim deliveries that are due, those available longest first."""
-        due = sorted(
-            (available, row_key)
-            for row_key, (available, _) in self._waiting.rows.items()
-            if available <= now
-        )
-        claimed = []
-        for _, row_key in due[:limit]:
-            attempt = self._waiting.rows[row_key][1] + 1
-            self._waiting.put(row_key, (until, attempt))
-            claimed.append(Delivery(self.events.stored(row_key), attempt))
-        return claimed
-
-    def done(self, delivered: Sequence[StoredEvent]) -> None:
-        """Delete deliveries that are done."""
-        for event in delivered:
-            self._waiting.delete((event.owner, event.rev, event.position))
-
-    def postpone(self, event: StoredEvent, until: datetime) -> None:
-        """Make a claimed delivery available again later."""
-        row_key = (event.owner, event.rev, event.position)
-        delivery = self._waiting.get(row_key)
-        if delivery is not None:
-            self._waiting.put(row_key, (until, delivery[1]))
-
-
-class Inbox:
-    """Messages between owners, with the instant at which each was applied."""
-
-    def __init__(self, log: UndoLog) -> None:
-        """Make an empty table."""
-        self._rows: Table[tuple[str, str], tuple[Message, datetime | None]] = Table(log, "message")
-        self.rows = self._rows.rows  # found without a call: most stores have no message at all
-
-    def add(self, message: Message) -> bool:
-        """Add a message unless its key is taken."""
-        row_key = (message.owner, message.key)
-        if row_key in self._rows:
-            return False
-        fields: dict[str, Any] = _codec.from_json(_codec.to_json(message.fields))
-        self._rows.insert(row_key, (evolve(message, fields=fields), None))
-        return True
-
-    def waiting(self, owner: str, limit: int) -> list[Message]:
-        """Return an owner's unapplied messages with attempts left."""
-        return [message for message in self._open() if message.owner == owner][:limit]
-
-    def owners(self, limit: int) -> list[str]:
-        """Return owners who have such messages."""
-        return sorted({message.owner for message in self._open()})[:limit]
-
-    def applied(self, message: Message, at: datetime) -> None:
-        """Mark a message as applied."""
-        self._rows.put((message.owner, message.key), (message, at))
-
-    def failed(self, message: Message, error: str) -> None:
-        """Count a failed attempt."""
-        changed = evolve(message, attempts=message.attempts + 1, error=error)
-        self._rows.put((message.owner, message.key), (changed, None))
-
-    def forget(self, before: datetime, limit: int) -> int:
-        """Delete messages that were applied long ago."""
-        old = [row_key for row_key, (_, at) in self._rows.rows.items() if at and at < before][
-            :limit
-        ]
-        for row_key in old:
-            self._rows.delete(row_key)
-        return len(old)
-
-    def erase(self, owner: str, at: datetime) -> int:
-        """Erase the fields of an owner's messages, and mark those not applied as applied."""
-        erased = 0
-        for place, (message, applied_at) in list(self._rows.rows.items()):
-            if message.owner == owner and (message.fields or applied_at is None):
-                self._rows.put(place, (evolve(message, fields={}, error=None), applied_at or at))
-                erased += 1
-        return erased
-
-    def _open(self) -> list[Message]:
-        """Return all unapplied messages with attempts left, oldest first."""
-        messages = [
-            message
-            for message, at in self._rows
-            if at is None and message.attempts < MAX_MESSAGE_ATTEMPTS
-        ]
-        return sorted(messages, key=lambda message: (message.at, message.key))
+        return _stored(self._logs[event.owner].rows[event.rev, event.position])
 
 
 class IdempotencyKeys:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit.backends.memory._coins import Coins
 from habitkit.backends.memory._habits import Habits, Streaks
-from habitkit.backends.memory._journal import Events, IdempotencyKeys, Inbox, Outbox, Owners
+from habitkit.backends.memory._inbox import Inbox
+from habitkit.backends.memory._journal import Events, IdempotencyKeys, Owners
+from habitkit.backends.memory._outbox import Outbox
 from habitkit.backends.memory._tables import UndoLog
 from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme

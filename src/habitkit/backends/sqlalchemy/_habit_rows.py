@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, fields
+from attrs import fields
 
 from habitkit import _codec
 from habitkit.habits.domain import facts
@@ -147,12 +147,17 @@ def _sparse(settings: Any) -> dict[str, Any]:
     values = {
         field.name: getattr(settings, field.name)
         for field in fields(type(settings))
-        if isinstance(field.default, Factory)  # type: ignore[arg-type] - a class, typed as a function
+        if _depends_on_others(field.default)
         or getattr(settings, field.name) != getattr(usual, field.name)
     }
     return {
         name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()
     }
+
+
+def _depends_on_others(default: object) -> bool:
+    """Return whether the default of an attribute is computed from others."""
+    return getattr(default, "takes_self", False)
 
 
 @lru_cache(maxsize=1024)

@@ -1,8 +1,8 @@
-"""Owners' locks, events and deliveries on SQL."""
+"""Owners' locks and events on SQL."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -11,7 +11,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
-    delete,
     exists,
     func,
     literal,
@@ -32,17 +31,16 @@ from habitkit.backends.sqlalchemy._rowsets import (
     text_array,
 )
 from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
-from habitkit.journal.domain.model import Delivery, Locked, StoredEvent
+from habitkit.journal.domain.model import Locked, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    from sqlalchemy import CTE
+    from datetime import datetime
 
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.journal.domain.model import EventRow
 
-__all__ = ["Events", "Outbox", "Owners"]
+__all__ = ["Events", "Owners"]
 
 _FEW = 2
 _ERASED_AT_ONCE = 500
@@ -188,80 +186,6 @@ class Events:
         return erased
 
 
-class Outbox:
-    """Deliveries that wait for the relay."""
-
-    _PLACE = (outbox.c.owner, outbox.c.rev, outbox.c.position)
-    _CLAIM = Prepared(
-        lambda _: (
-            update(outbox)
-            .where(tuple_(*Outbox._PLACE).in_(select(_due())))
-            .values(available_at=bindparam("until"), attempts=outbox.c.attempts + 1)
-            .returning(*Outbox._PLACE, outbox.c.attempts)
-        )
-    )
-    _EVENT = Prepared(
-        lambda _: select(events).where(
-            events.c.owner == bindparam("owner"),
-            events.c.rev == bindparam("rev"),
-            events.c.position == bindparam("position"),
-        )
-    )
-    _DONE = Prepared(
-        lambda _: delete(outbox).where(
-            outbox.c.owner == bindparam("owner"),
-            outbox.c.rev == bindparam("rev"),
-            outbox.c.position == bindparam("position"),
-        )
-    )
-    _POSTPONE = Prepared(
-        lambda _: (
-            update(outbox)
-            .where(
-                outbox.c.owner == bindparam("of_owner"),
-                outbox.c.rev == bindparam("of_rev"),
-                outbox.c.position == bindparam("of_position"),
-            )
-            .values(available_at=bindparam("until"))
-        )
-    )
-
-    def __init__(self, link: Link) -> None:
-        """Work on one transaction."""
-        self._link = link
-
-    def claim(self, now: datetime, until: datetime, limit: int) -> list[Delivery]:
-        """Claim deliveries that are due, in the order in which their events happened."""
-        claimed = []
-        values = {"now": now, "until": until, "count": limit}
-        for owner, rev, position, attempts in self._link.rows(self._CLAIM, values):
-            place = {"owner": owner, "rev": rev, "position": position}
-            row = self._link.record(self._EVENT, place)
-            if row is not None:
-                claimed.append(Delivery(StoredEvent(**row), attempts))
-        return sorted(
-            claimed, key=lambda d: (d.event.at, d.event.owner, d.event.rev, d.event.position)
-        )
-
-    def done(self, delivered: Sequence[StoredEvent]) -> None:
-        """Delete deliveries that are done."""
-        rows = [{"owner": e.owner, "rev": e.rev, "position": e.position} for e in delivered]
-        if rows:
-            self._link.run_many(self._DONE, rows)
-
-    def postpone(self, event: StoredEvent, until: datetime) -> None:
-        """Make a claimed delivery available again later."""
-        self._link.run(
-            self._POSTPONE,
-            {
-                "of_owner": event.owner,
-                "of_rev": event.rev,
-                "of_position": event.position,
-                "until": until,
-            },
-        )
-
-
 def _in_utc(at: datetime) -> datetime:
     """Return an instant in UTC; in another zone two of them may be equal and an hour apart."""
     return at if at.tzinfo is UTC else at.astimezone(UTC)
@@ -273,8 +197,11 @@ def _delivery(row: EventRow) -> dict[str, Any]:
         "owner": row.event.owner,
         "rev": row.rev,
         "position": row.position,
+        "type": row.event.type,
         "available_at": _in_utc(row.event.at),
         "attempts": 0,
+        "error": None,
+        "dead_at": None,
     }
 
 
@@ -304,23 +231,6 @@ def _columns(rows: Sequence[EventRow]) -> dict[str, Any]:
         "row_key": text_array([event.key for event in events]),
         "row_fields": _codec.dump([_codec.event_fields(event) for event in events]),
     }
-
-
-def _due() -> CTE:
-    """Return the places of deliveries that are due and that nobody else is claiming.
-
-    PostgreSQL runs a CTE that locks once. A subquery it may run again for each row of the outbox,
-    and as the rows that are updated already do not count, it claims more than the limit.
-    """
-    place = (outbox.c.owner, outbox.c.rev, outbox.c.position)
-    return (
-        select(*place)
-        .where(outbox.c.available_at <= bindparam("now"))
-        .order_by(outbox.c.available_at, *place)
-        .limit(bindparam("count"))
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
 
 
 def _without_words(event: StoredEvent, words: Mapping[str, Collection[str]]) -> dict[str, Any]:

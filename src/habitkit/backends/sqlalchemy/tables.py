@@ -111,10 +111,13 @@ outbox = table(
     Column("owner", _NAME, nullable=False),
     Column("rev", BigInteger, nullable=False),
     Column("position", Integer, nullable=False),
+    Column("type", String(100), nullable=False),
     Column("available_at", Instant, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("error", Text),
+    Column("dead_at", Instant),
     PrimaryKeyConstraint("owner", "rev", "position"),
-    Index("habitkit_outbox_available", "available_at"),
+    Index("habitkit_outbox_available", "dead_at", "type", "available_at"),
 )
 
 inbox = table(
@@ -128,8 +131,9 @@ inbox = table(
     Column("attempts", Integer, nullable=False),
     Column("applied_at", Instant),
     Column("error", Text),
+    Column("dead_at", Instant),
     UniqueConstraint("owner", "key"),
-    Index("habitkit_inbox_applied", "applied_at", "owner"),
+    Index("habitkit_inbox_applied", "applied_at", "dead_at", "owner", "type"),
 )
 
 idempotency = table(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from attrs import frozen
@@ -10,7 +10,9 @@ from attrs import frozen
 from habitkit.events import Event
 
 __all__ = [
+    "DeadLetter",
     "Delivery",
+    "EventId",
     "EventRow",
     "Failure",
     "IdempotencyRecord",
@@ -20,6 +22,7 @@ __all__ = [
     "StoredEvent",
     "SweepReport",
     "Swept",
+    "UnreadableMessage",
 ]
 
 
@@ -51,6 +54,25 @@ class EventRow(NamedTuple):
     deliver: bool
 
 
+class EventId(NamedTuple):
+    """The identity of an event of the journal, and of its delivery.
+
+    Attributes:
+        owner: Whose event it is.
+        rev: The owner's revision in which it happened.
+        position: Its place among the events of that revision, from 0.
+    """
+
+    owner: str
+    rev: int
+    position: int
+
+    @property
+    def text(self) -> str:
+        """The same as a text: ``StoredEvent.id``."""
+        return f"{self.owner}:{self.rev}:{self.position}"
+
+
 @frozen
 class StoredEvent:
     """An event as the journal keeps it.
@@ -76,20 +98,29 @@ class StoredEvent:
     @property
     def id(self) -> str:
         """A text that names this event for good: receivers drop what they have seen."""
-        return f"{self.owner}:{self.rev}:{self.position}"
+        return self.event_id.text
+
+    @property
+    def event_id(self) -> EventId:
+        """The same as a value, for stores."""
+        return EventId(self.owner, self.rev, self.position)
 
 
 @frozen
 class Delivery:
-    """An event that the relay has claimed.
+    """A delivery that the relay has claimed.
 
     Attributes:
-        event: What is to be delivered.
+        id: The identity of the event.
+        event: What is to be delivered; None if its row cannot be read.
         attempt: The number of this attempt, from 1.
+        error: Why the row cannot be read, if it cannot.
     """
 
-    event: StoredEvent
+    id: EventId
+    event: StoredEvent | None
     attempt: int
+    error: str | None = None
 
 
 @frozen
@@ -100,11 +131,12 @@ class Message:
         id: Its identity.
         owner: Whom it concerns.
         key: Unique for the owner: sending the same key again does nothing.
-        type: The event's type.
+        type: The name of the event's class, ``Recorded`` for an event without a class of its own.
         at: The event's instant, in UTC.
         fields: The event's content, as JSON values.
         attempts: How often applying it has failed.
         error: Why it failed last.
+        dead_at: When it was given up, or None.
     """
 
     id: UUID
@@ -115,6 +147,55 @@ class Message:
     fields: Mapping[str, Any]
     attempts: int = 0
     error: str | None = None
+    dead_at: datetime | None = None
+
+
+@frozen
+class UnreadableMessage:
+    """A message whose row cannot be read: its instant is out of range, say, or its fields no JSON.
+
+    Attributes:
+        id: Its identity.
+        owner: Whom it concerns.
+        key: Its key.
+        type: The name of the event's class.
+        attempts: How often applying it has failed.
+        error: Why the row cannot be read.
+    """
+
+    id: UUID
+    owner: str
+    key: str
+    type: str
+    attempts: int
+    error: str
+
+
+@frozen
+class DeadLetter:
+    """A delivery or a message that was given up after its last attempt, and is kept.
+
+    Attributes:
+        kind: ``"event"`` for the delivery of an event to subscribers, ``"message"`` for a message
+            that waits in an inbox.
+        id: Its identity, for ``kit.relay.retry`` and ``kit.relay.drop``: that of the event
+            (``StoredEvent.id``) or of the message.
+        owner: Whose event it is, or whom the message concerns.
+        type: The event's type; of a message the name of the event's class.
+        attempts: How often it was tried.
+        error: Why the last attempt failed; None if ``kit.forget`` has erased it.
+        since: When it was given up, in UTC.
+        event: What could not be delivered or applied; None if its row cannot be read.
+    """
+
+    kind: Literal["event", "message"]
+    id: str
+    owner: str
+    type: str
+    attempts: int
+    error: str | None
+    since: datetime
+    event: StoredEvent | Message | None
 
 
 @frozen
@@ -160,10 +241,12 @@ class RelayReport:
     Attributes:
         delivered: How many events every subscriber has accepted.
         failures: Those that will be tried again later.
+        dead: Those that failed for the last time, and are not tried again: ``kit.relay.dead``.
     """
 
     delivered: int
     failures: tuple[Failure, ...] = ()
+    dead: tuple[Failure, ...] = ()
 
 
 @frozen

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CLAIM_SECONDS",
     "IDEMPOTENCY_DAYS",
+    "MAX_DELIVERY_ATTEMPTS",
     "MAX_MESSAGE_ATTEMPTS",
+    "NO_OUTCOME",
     "expired",
     "fingerprint",
     "happened",
@@ -29,14 +31,32 @@ IDEMPOTENCY_DAYS = 30
 """How long the record of an idempotency key is kept."""
 
 MAX_MESSAGE_ATTEMPTS = 5
-"""How often an inbox message is tried before it is left for a person to check."""
+"""How often an inbox message is tried before it is dead: left for a person to check."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_DELAY_SECONDS = (
+    10,  # 10 seconds after the first attempt
+    50,  # 1 minute after it
+    4 * _MINUTE,  # 5 minutes
+    15 * _MINUTE,  # 20 minutes
+    40 * _MINUTE,  # 1 hour
+    2 * _HOUR,  # 3 hours
+    6 * _HOUR,  # 9 hours
+    15 * _HOUR,  # 1 day
+    2 * _DAY,  # 3 days
+)
+
+MAX_DELIVERY_ATTEMPTS = len(_DELAY_SECONDS) + 1
+"""How often a delivery is tried before it is dead."""
+
+NO_OUTCOME = "no outcome: the relay was stopped during the last attempt, or took too long for it"
+"""The error of a delivery that died with its relay."""
 
 CLAIM_SECONDS = 60
 """How long a claimed delivery is left to the relay that claimed it."""
 
 _PLAIN = {type(None), str, int}
 _CLOCK_SKEW = timedelta(minutes=15)
-_LONGEST_DELAY_SECONDS = 3600
 _MOST_RECORDED = 2**20
 
 
@@ -97,8 +117,13 @@ def reason(error: Exception) -> str:
 
 
 def retry_delay(attempt: int) -> timedelta:
-    """Return how long to wait after the n-th failed delivery: 2, 4, 8 ... seconds, at most 1 h."""
-    return timedelta(seconds=min(2.0 ** min(attempt, 12), _LONGEST_DELAY_SECONDS))
+    """Return how long to wait after the n-th failed delivery, from 1.
+
+    Ten attempts are spread over three days: the first is made at once, the others 10 seconds,
+    1, 5 and 20 minutes, 1, 3, 9, 24 and 72 hours after it. So a restart of the receiver costs
+    seconds, and a weekend without it loses nothing.
+    """
+    return timedelta(seconds=_DELAY_SECONDS[min(attempt, len(_DELAY_SECONDS)) - 1])
 
 
 def seq(rev: int, recorded: int) -> int:

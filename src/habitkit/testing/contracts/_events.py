@@ -1,9 +1,8 @@
-"""Contract of the event log and the outbox."""
+"""Contract of the event log."""
 # ruff: noqa: PLR2004, S101 - tests compare plain numbers and assert
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,21 +11,16 @@ from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._sample_facts import (
     NOW,
-    days,
     event_row,
     event_rows,
     numbers,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from habitkit.journal.domain.model import Delivery, EventRow, StoredEvent
+    from habitkit.journal.domain.model import EventRow, StoredEvent
     from habitkit.store import Store, Stores
 
-__all__ = ["EventCases", "OutboxCases", "append", "page"]
-
-MINUTE = timedelta(minutes=1)
+__all__ = ["EventCases", "append", "page"]
 
 
 class EventCases(Contract):
@@ -72,7 +66,7 @@ class EventCases(Contract):
             append(store, event_row("ada", 2, n=2), event_row("ada", 1, n=3, deliver=True))
 
         assert numbers(page(store)) == [1]
-        assert _claim(store, NOW) == []
+        assert write(store, lambda stores: stores.outbox.claim(NOW, NOW, 9, ["noted"])) == []
 
     def test_a_duplicate_inside_a_savepoint_leaves_the_transaction_usable(
         self, store: Store
@@ -89,63 +83,6 @@ class EventCases(Contract):
         assert numbers(page(store)) == [1, 3]
 
 
-class OutboxCases(Contract):
-    """Part of ``StoreContract``: deliveries that wait for the relay."""
-
-    def test_only_what_was_asked_for_is_delivered(self, store: Store) -> None:
-        append(store)  # nothing
-        append(store, event_row("ada", 1, n=1, text="naïve", deliver=True))
-        append(store, event_row("ada", 2, n=2))
-
-        assert [delivery.event for delivery in _claim(store, NOW)] == page(store)[:1]
-
-    def test_a_claim_holds_until_its_end_and_counts_attempts(self, store: Store) -> None:
-        append(store, event_row("ada", 1, deliver=True))
-
-        assert [delivery.attempt for delivery in _claim(store, NOW)] == [1]
-        assert _claim(store, NOW) == []
-        assert _claim(store, NOW + MINUTE - timedelta(microseconds=1)) == []
-        assert [delivery.attempt for delivery in _claim(store, NOW + MINUTE)] == [2]
-
-    def test_a_claim_takes_no_more_than_it_asked_for(self, store: Store) -> None:
-        append(store, *event_rows("ada", 5, deliver=True))
-
-        first, second, third = (numbers(_claim(store, NOW, limit=2)) for _ in range(3))
-
-        assert [len(first), len(second), len(third)] == [2, 2, 1]
-        assert sorted(first + second + third) == [0, 1, 2, 3, 4]
-
-    def test_a_completed_delivery_is_never_claimed_again(self, store: Store) -> None:
-        append(store, *event_rows("ada", 3, deliver=True))
-        done = [d.event for d in _claim(store, NOW) if d.event.fields["n"] != 1]
-
-        write(store, lambda stores: stores.outbox.done(done))
-        write(store, lambda stores: stores.outbox.done(done))  # unknown ones are ignored
-        write(store, lambda stores: stores.outbox.done([]))
-
-        assert numbers(_claim(store, NOW + days(1))) == [1]
-        assert len(page(store)) == 3
-
-    def test_a_postponed_delivery_waits_for_its_time(self, store: Store) -> None:
-        append(store, event_row("ada", 1, deliver=True))
-        (claimed,) = _claim(store, NOW)
-        later = NOW + 5 * MINUTE
-
-        write(store, lambda stores: stores.outbox.postpone(claimed.event, later))
-
-        assert _claim(store, later - timedelta(microseconds=1)) == []
-        assert [delivery.attempt for delivery in _claim(store, later)] == [2]
-
-    def test_a_delivery_that_is_done_cannot_be_postponed(self, store: Store) -> None:
-        append(store, event_row("ada", 1, deliver=True))
-        (claimed,) = _claim(store, NOW)
-
-        write(store, lambda stores: stores.outbox.done([claimed.event]))
-        write(store, lambda stores: stores.outbox.postpone(claimed.event, NOW))
-
-        assert _claim(store, NOW + days(1)) == []
-
-
 def append(store: Store, *rows: EventRow) -> None:
     """Add events and their deliveries, each owner locked."""
 
@@ -160,7 +97,3 @@ def append(store: Store, *rows: EventRow) -> None:
 def page(store: Store, after: tuple[int, int] | None = None, limit: int = 100) -> list[StoredEvent]:
     """Return some of ada's events."""
     return read(store, lambda stores: stores.events.page("ada", after, limit))
-
-
-def _claim(store: Store, now: datetime, limit: int = 100) -> Sequence[Delivery]:
-    return write(store, lambda stores: stores.outbox.claim(now, now + MINUTE, limit))

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from habitkit.events import Retracted
-from habitkit.journal.domain.model import EventRow
+from habitkit.journal.domain.model import EventRow, Message
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._events import append, page
 from habitkit.testing.contracts._sample_facts import (
@@ -81,7 +81,8 @@ class JournalCodecs(Contract):
         sent.append("cyd")
 
         assert page(store)[0].fields == {"names": ["bob"]}
-        (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
+        (waiting,) = read(store, lambda stores: stores.inbox.unapplied("ada", 10))
+        assert isinstance(waiting, Message)
         assert waiting.fields == {"names": ["bob"]}
 
     def test_an_hour_that_the_clocks_show_twice_is_two_hours(self, store: Store) -> None:
@@ -99,7 +100,7 @@ class JournalCodecs(Contract):
 
         assert write(store, lambda stores: stores.inbox.add(sent))
 
-        assert read(store, lambda stores: stores.inbox.waiting("ada", 10)) == [sent]
+        assert read(store, lambda stores: stores.inbox.unapplied("ada", 10)) == [sent]
 
     def test_a_record_comes_back_as_it_was(self, store: Store) -> None:
         record = a_record(key="ключ 🔑", at=NOW.replace(microsecond=7), result='{"a":"é"}')

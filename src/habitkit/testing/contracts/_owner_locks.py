@@ -56,7 +56,7 @@ class LockCases(Contract):
         assert not lock("bob")
         write(
             store,
-            lambda stores: stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW),
+            lambda stores: stores.inbox.applied(stores.inbox.unapplied("ada", 1)[0], NOW),
         )
         assert not lock("ada")
 

@@ -72,10 +72,11 @@ def event_row(
     *,
     deliver: bool = False,
     at: datetime = NOW,
+    kind: str = "noted",
     **fields: Any,
 ) -> EventRow:
     """Return an event on its way into the store."""
-    return EventRow(rev, position, Recorded(owner, at, "noted", fields), deliver)
+    return EventRow(rev, position, Recorded(owner, at, kind, fields), deliver)
 
 
 def event_rows(owner: str, count: int, *, deliver: bool = False) -> list[EventRow]:
@@ -83,9 +84,11 @@ def event_rows(owner: str, count: int, *, deliver: bool = False) -> list[EventRo
     return [event_row(owner, n + 1, deliver=deliver, n=n) for n in range(count)]
 
 
-def message(owner: str, key: str, *, at: datetime = NOW, **fields: Any) -> Message:
+def message(
+    owner: str, key: str, *, at: datetime = NOW, kind: str = "noted", **fields: Any
+) -> Message:
     """Return a message for an owner."""
-    return Message(ids.time_ordered_id(at), owner, key, "noted", at, fields)
+    return Message(ids.time_ordered_id(at), owner, key, kind, at, fields)
 
 
 def a_record(
@@ -97,8 +100,8 @@ def a_record(
 
 def numbers(records: Iterable[StoredEvent | Delivery]) -> list[int]:
     """Return the fields ``n`` of events or of claimed events."""
-    events = (each.event if isinstance(each, Delivery) else each for each in records)
-    return [event.fields["n"] for event in events]
+    events = [each.event if isinstance(each, Delivery) else each for each in records]
+    return [event.fields["n"] for event in events if event is not None]
 
 
 def events_of(kit: Services[Sync], owner: str) -> list[StoredEvent]:

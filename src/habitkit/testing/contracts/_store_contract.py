@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from habitkit.testing.contracts._erasure import ErasureCases
-from habitkit.testing.contracts._events import EventCases, OutboxCases
+from habitkit.testing.contracts._events import EventCases
 from habitkit.testing.contracts._inbox import IdempotencyStoreCases, InboxCases
 from habitkit.testing.contracts._journal_codecs import JournalCodecs
+from habitkit.testing.contracts._outbox import OutboxCases
 from habitkit.testing.contracts._owner_locks import LockCases, SavepointCases
 from habitkit.testing.contracts._store_races import StoreRaces
 from habitkit.testing.contracts._transactions import TransactionCases

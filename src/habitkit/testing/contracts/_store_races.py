@@ -185,7 +185,7 @@ class StoreRaces(Contract):
         claimed, second_done = threading.Event(), threading.Event()
 
         def claim(stores: Stores) -> list[int]:
-            return numbers(stores.outbox.claim(NOW, NOW.replace(year=2027), 2))
+            return numbers(stores.outbox.claim(NOW, NOW.replace(year=2027), 2, ["noted"]))
 
         def first(stores: Stores) -> list[int]:
             deliveries = claim(stores)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from habitkit.journal.domain.model import Message
 from habitkit.testing.contracts._base import (
     MOMENT_SECONDS,
     Contract,
@@ -75,7 +76,7 @@ class TransactionCases(Contract):
             write_everywhere(stores)
             return (
                 len(stores.events.page("ada", None, 10)),
-                len(stores.inbox.waiting("ada", 10)),
+                len(stores.inbox.unapplied("ada", 10)),
                 stores.idempotency.get("ada", "notes.add", "key") is not None,
             )
 
@@ -100,19 +101,20 @@ class TransactionCases(Contract):
         def change(stores: Stores) -> None:
             stores.owners.lock(["ada"])
             stores.idempotency.put(a_record(result="2"))
-            stores.inbox.failed(stores.inbox.waiting("ada", 1)[0], "no")
-            stores.outbox.claim(NOW, NOW + days(1), 10)
+            stores.inbox.failed(stores.inbox.unapplied("ada", 1)[0], "no")
+            stores.outbox.claim(NOW, NOW + days(1), 10, ["noted"])
             raise ValueError
 
         def postpone(stores: Stores) -> None:
-            stores.outbox.postpone(stores.events.page("ada", None, 1)[0], NOW + days(1))
+            event = stores.events.page("ada", None, 1)[0].event_id
+            stores.outbox.postpone(event, NOW + days(1))
             raise ValueError
 
         def delete(stores: Stores) -> None:
             stores.owners.lock(["ada"])
             assert stores.idempotency.forget(NOW + days(1), 10) == 1
-            stores.inbox.applied(stores.inbox.waiting("ada", 1)[0], NOW)
-            stores.outbox.done(stores.events.page("ada", None, 1))
+            stores.inbox.applied(stores.inbox.unapplied("ada", 1)[0], NOW)
+            stores.outbox.done([stores.events.page("ada", None, 1)[0].event_id])
             raise ValueError
 
         for work in (change, postpone, delete):
@@ -122,7 +124,8 @@ class TransactionCases(Contract):
             assert traces(store) == (1, 1, 1, 1)
         kept = read(store, lambda stores: stores.idempotency.get("ada", "notes.add", "key"))
         assert kept == a_record(result="1")
-        (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
+        (waiting,) = read(store, lambda stores: stores.inbox.unapplied("ada", 10))
+        assert isinstance(waiting, Message)
         assert (waiting.attempts, waiting.error) == (0, None)
 
     def test_a_failed_transaction_does_not_block_the_next(self, store: Store) -> None:
@@ -180,9 +183,9 @@ def traces(store: Store) -> tuple[int, int, int, int]:
     def count(stores: Stores) -> None:
         raise Counted(
             len(stores.events.page("ada", None, 10)),
-            len(stores.inbox.waiting("ada", 10)),
+            len(stores.inbox.unapplied("ada", 10)),
             int(stores.idempotency.get("ada", "notes.add", "key") is not None),
-            len(stores.outbox.claim(NOW, NOW, 10)),
+            len(stores.outbox.claim(NOW, NOW, 10, ["noted"])),
         )
 
     with pytest.raises(Counted) as counted:

@@ -20,12 +20,15 @@ CREATE TABLE ${schema}habitkit_outbox (
     owner VARCHAR(200) NOT NULL,
     rev BIGINT NOT NULL,
     position INTEGER NOT NULL,
+    type VARCHAR(100) NOT NULL,
     available_at ${instant} NOT NULL,
     attempts INTEGER NOT NULL,
+    error TEXT,
+    dead_at ${instant},
     PRIMARY KEY (owner, rev, position)
 )${without_rowid};
 
-CREATE INDEX ${index_schema}habitkit_outbox_available ON ${same_schema}habitkit_outbox (available_at);
+CREATE INDEX ${index_schema}habitkit_outbox_available ON ${same_schema}habitkit_outbox (dead_at, type, available_at);
 
 CREATE TABLE ${schema}habitkit_inbox (
     id ${uuid} NOT NULL PRIMARY KEY,
@@ -37,10 +40,11 @@ CREATE TABLE ${schema}habitkit_inbox (
     attempts INTEGER NOT NULL,
     applied_at ${instant},
     error TEXT,
+    dead_at ${instant},
     UNIQUE (owner, key)
 )${without_rowid};
 
-CREATE INDEX ${index_schema}habitkit_inbox_applied ON ${same_schema}habitkit_inbox (applied_at, owner);
+CREATE INDEX ${index_schema}habitkit_inbox_applied ON ${same_schema}habitkit_inbox (applied_at, dead_at, owner, type);
 
 CREATE TABLE ${schema}habitkit_idempotency (
     owner VARCHAR(200) NOT NULL,
