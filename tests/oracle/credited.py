@@ -1,0 +1,202 @@
+"""The credited history, read plainly: the verdict that each slot has once it has settled.
+
+What is received later than a slot settles corrects the visible history alone. So the slots are
+taken epoch by epoch: before each receipt those that have settled by then, as the facts received
+strictly before it say; after the last receipt the rest, as all facts say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from habitkit.habits.domain.facts import CheckIn, FreezeGranted, ScheduleChanged, Void, ZoneChanged
+from habitkit.habits.domain.model import Habit
+from tests.oracle.oracle import Purse, Reader, Slot, meets
+from tests.oracle.timeline import DAY
+
+LATE_WINDOW = timedelta(hours=48)
+MILESTONE = 7
+
+
+class Milestone(NamedTuple):
+    """A slot by record at which the credited run reached a multiple of seven."""
+
+    slot: Slot
+    slots: int
+    settled: bool
+
+
+class Receipts:
+    """When each of some facts was received; the successor of an edit, when it was edited."""
+
+    def __init__(self, facts: Iterable[Any]) -> None:
+        self.facts = list({fact.id: fact for fact in facts}.values())
+        self.check_ins = {fact.id: fact for fact in self.facts if isinstance(fact, CheckIn)}
+        self.predecessors = {
+            fact.successor: fact
+            for fact in self.check_ins.values()
+            if fact.successor in self.check_ins
+        }
+        self.voided_at: dict[Any, datetime] = {}
+        for fact in self.facts:
+            if isinstance(fact, Void):
+                earlier = self.voided_at.get(fact.fact_id, fact.received_at)
+                self.voided_at[fact.fact_id] = min(earlier, fact.received_at)
+
+    def of(self, fact: Any) -> datetime:
+        """Return when a fact was received."""
+        if fact.id in self.predecessors:
+            return self.voided_at.get(self.predecessors[fact.id].id, fact.received_at)
+        if isinstance(fact, CheckIn | Void):
+            return fact.received_at
+        at: datetime = fact.at
+        return getattr(fact, "received_at", at) if isinstance(fact, ZoneChanged) else at
+
+    def before(self, instant: datetime) -> list[Any]:
+        """Return the facts received strictly before an instant."""
+        return [fact for fact in self.facts if self.of(fact) < instant]
+
+    def epochs(self, habit: Habit) -> list[datetime]:
+        """Return the receipts at which an epoch ends.
+
+        A check-in that comes in time is dated in a slot that has not settled, and changes no other:
+        only where spans or a time of day are at play may it be dated in one that has.
+        """
+        schedules = [habit.schedule]
+        schedules += [fact.schedule for fact in self.facts if isinstance(fact, ScheduleChanged)]
+        all_count = any(s.kind == "rolling" or s.window is not None for s in schedules)
+        return sorted(
+            {
+                self.of(fact)
+                for fact in self.facts
+                if all_count or not (isinstance(fact, CheckIn) and fact.credit == "full")
+            }
+        )
+
+
+def settles_at(reader: Reader, slot: Slot) -> datetime:
+    """Return from when on nothing that is received changes what a slot has earned."""
+    schedule, goal = slot.version.schedule, slot.version.goal
+    settles = slot.deadline + LATE_WINDOW
+    if schedule.kind == "rolling" and slot.status != "DONE":
+        earlier = [slot.first - n * DAY for n in range(1, schedule.span)]
+        records = [day for day in earlier if meets(goal, reader.counted(day, slot.version))]
+        if records:  # a check-in that comes in time may still fill it
+            last = max(records) + (schedule.span - 1) * DAY
+            settles = max(settles, reader.time.last_part(last).end + LATE_WINDOW)
+    return settles
+
+
+def first_unsettled_day(reader: Reader, instant: datetime) -> date:
+    """Return the first day that had not ended 48 hours before an instant."""
+    day = instant.date() - 5 * DAY  # it had, in every zone
+    while reader.time.last_part(day).end + LATE_WINDOW < instant:
+        day += DAY
+    return day
+
+
+def moved(
+    cursor: date | None, reader: Reader, instant: datetime, taken: list[Slot], left: list[Slot]
+) -> date:
+    """Return the cursor behind the slots taken, and behind days without a slot that are over."""
+    days = [slot.last + DAY for slot in taken[-1:]]
+    days += [cursor] if cursor is not None else []
+    days.append(min([first_unsettled_day(reader, instant), *(slot.first for slot in left[:1])]))
+    return max(days)
+
+
+class CreditedHistory:
+    """The fold over the epochs: up to where slots have settled, and what has come of them."""
+
+    def __init__(self, habit: Habit, facts: Iterable[Any], now: datetime) -> None:
+        self.habit = habit
+        self.receipts = Receipts(facts)
+        self.cursor: date | None = None
+        self.run = 0
+        self.best = 0
+        self.earned = 0
+        self.used: list[tuple[date, date | None]] = []
+        self.milestones: list[Milestone] = []
+        for instant in [at for at in self.receipts.epochs(habit) if at <= now]:
+            known = self.receipts.before(instant)
+            reader = Reader(habit, self.entering(known, instant), instant)
+            self.settle(reader, instant)
+        entering = self.entering(self.receipts.facts, now)
+        reader = Reader(habit, entering, now)
+        self.settle(reader, now)
+        self.settled = self.run, self.best
+        self.fold(reader, self.from_cursor(reader), settled=False)
+
+    def entering(self, known: list[Any], now: datetime) -> list[Any]:
+        """Return the facts that decide what is earned: no check-in that came too late.
+
+        Under a rolling schedule a day is needed by others for longer than it is open: a check-in
+        that is taken back later than 48 hours after its day counts, and what replaces it does not.
+        """
+        reader = Reader(self.habit, known, now)
+        left_out = {f.id for f in known if isinstance(f, CheckIn) and f.credit == "history"}
+        for void in known:
+            if not isinstance(void, Void) or void.fact_id not in self.receipts.check_ins:
+                continue
+            check_in = self.receipts.check_ins[void.fact_id]
+            if reader.in_force(check_in.day).schedule.kind != "rolling":
+                continue
+            if void.received_at > reader.time.last_part(check_in.day).end + LATE_WINDOW:
+                left_out |= {void.id, check_in.successor}
+        return [fact for fact in known if fact.id not in left_out]
+
+    def from_cursor(self, reader: Reader) -> list[Slot]:
+        """Return the slots from the cursor on, evaluated, and one that follows them."""
+        history, _, _ = reader.evaluated()  # it finds the spans, which reach over the cursor
+        if self.cursor is not None:
+            reader.begin = max(self.cursor, reader.begin)
+        found = []
+        for slot in reader.slots():
+            slot.deadline = reader.deadline(slot)
+            reader.occurrences_of.setdefault(slot.version, set())
+            slot.status = reader.evaluate(slot, over=reader.now >= slot.deadline)
+            if reader.archived_on is not None and slot.first > reader.archived_on:
+                slot.status = "EXEMPT"  # a history ends with the day of being archived
+            found.append(slot)
+            if slot.first > reader.horizon:
+                break
+        return found
+
+    def settle(self, reader: Reader, instant: datetime) -> None:
+        """Take the slots that have settled before an instant, and move the cursor past them."""
+        following = self.from_cursor(reader)
+        taken = []
+        while following and settles_at(reader, following[0]) < instant:
+            taken.append(following.pop(0))
+        self.fold(reader, taken, settled=True)
+        self.cursor = moved(self.cursor, reader, instant, taken, following)
+
+    def fold(self, reader: Reader, slots: list[Slot], *, settled: bool) -> None:
+        """Carry the run, the freezes and the milestones over some slots."""
+        rule = self.habit.freezes
+        purse = Purse(reader.of(FreezeGranted))
+        purse.earned = self.earned
+        for freeze in self.used:
+            if freeze in purse.granted:
+                purse.granted.remove(freeze)
+        for slot in slots:
+            if slot.status == "MISSED":
+                if reader.repaired & set(slot.days):
+                    continue
+                before = list(purse.granted)
+                if self.run and purse.use(slot.last):
+                    for freeze in purse.granted:
+                        before.remove(freeze)
+                    self.used += before
+                else:
+                    self.run = 0
+            elif reader.is_by_record(slot):
+                self.run += 1
+                self.best = max(self.best, self.run)
+                if self.run % MILESTONE == 0:
+                    self.milestones.append(Milestone(slot, self.run, settled))
+                if rule and self.run % rule.per_slots == 0 and purse.earned < rule.most_held:
+                    purse.earned += 1
+        self.earned = purse.earned

@@ -1,0 +1,138 @@
+"""Which derived events the facts of a habit determine at an instant, and what they have paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.model import Habit
+from tests.oracle.credited import LATE_WINDOW, CreditedHistory, Receipts, moved, settles_at
+from tests.oracle.oracle import Reader, Slot, meets
+
+COINS_OF_A_SLOT = 10
+COINS_OF_A_MILESTONE = 50
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Derived(NamedTuple):
+    """What a derived event says; of a sealed place only that it is there is compared."""
+
+    sealed: bool
+    credit: str | None = None
+    received_at: datetime | None = None
+    done_at: datetime | None = None
+    slots: int | None = None
+
+
+class Emitted(NamedTuple):
+    """All that is emitted of a habit, what it has earned, and its credited run."""
+
+    events: dict[str, Derived]
+    coins: int
+    run: int
+
+
+def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
+    """Return the derived events that the facts determine at an instant."""
+    known = list({fact.id: fact for fact in facts}.values())
+    reader = Reader(habit, known, now)
+    in_time = Reader(habit, without_history(known), now)
+    history, _, _ = reader.evaluated()
+    reader.fold_in_order(history)
+    payments = Payments(habit, known, now)
+    credited = CreditedHistory(habit, known, now)
+    events: dict[str, Derived] = {}
+    for slot in history:
+        if reader.is_by_record(slot):
+            events[f"done:{habit.id}:{slot.first}"] = Derived(
+                sealed=slot.first < payments.cursor or is_sealed(slot, now),
+                credit="full" if in_time.is_met(slot) else "history",
+                received_at=first_receipt(in_time, slot),
+                done_at=done_at(reader, slot),
+            )
+    for slot, slots, settled in credited.milestones:
+        events[f"streak:{habit.id}:{slot.first}:{slots}"] = Derived(
+            sealed=settled,
+            received_at=first_receipt(in_time, slot),
+            done_at=done_at(in_time, slot),
+            slots=slots,
+        )
+    for slot, run in reader.breaks:
+        if settles_at(reader, slot) < now:
+            events[f"broken:{habit.id}:{slot.first}"] = Derived(sealed=False, slots=run.slots)
+    coins = COINS_OF_A_SLOT * len(payments.paid)
+    coins += COINS_OF_A_MILESTONE * len(credited.milestones)
+    return Emitted(events, coins, credited.run)
+
+
+def without_history(facts: Iterable[Any]) -> list[Any]:
+    """Return facts without the check-ins that came too late to earn anything."""
+    return [f for f in facts if not (isinstance(f, CheckIn) and f.credit == "history")]
+
+
+def is_sealed(slot: Slot, now: datetime) -> bool:
+    """Tell whether what a slot being done has paid is final."""
+    return slot.deadline + LATE_WINDOW < now
+
+
+def first_receipt(reader: Reader, slot: Slot) -> datetime | None:
+    """Return when the first record of a slot was received."""
+    return min((record.received_at for record in reader.recorded(slot)), default=None)
+
+
+class Payments:
+    """Which slots have been paid for: each is decided anew until it is sealed."""
+
+    def __init__(self, habit: Habit, facts: list[Any], now: datetime) -> None:
+        self.paid: set[date] = set()
+        self.cursor = date.min
+        receipts = Receipts(facts)
+        for instant in [at for at in receipts.epochs(habit) if at <= now]:
+            self.decide(habit, receipts.before(instant), instant)
+        self.decide(habit, facts, now)
+
+    def decide(self, habit: Habit, facts: list[Any], now: datetime) -> None:
+        """Decide what is not sealed by the facts known, then seal what is over."""
+        reader = Reader(habit, facts, now)
+        in_time = Reader(habit, without_history(facts), now)
+        history, later, _ = reader.evaluated()
+        open_slots = [slot for slot in history if slot.first >= self.cursor]
+        self.paid = {day for day in self.paid if day < self.cursor}
+        self.paid |= {
+            slot.first
+            for slot in open_slots
+            if reader.is_by_record(slot) and in_time.is_met(slot)
+        }
+        over = [slot for slot in open_slots if is_sealed(slot, now)]
+        left = [slot for slot in open_slots if not is_sealed(slot, now)]
+        left += [later] if later is not None and reader.archived_on is None else []
+        self.cursor = moved(self.cursor, reader, now, over, left)
+
+
+def begins(reader: Reader, day: date) -> datetime:
+    """Return the first instant with the label of a day or a later one."""
+    reader.time.last_part(day)  # so that the list reaches so far
+    return min(part.start for part in reader.time.parts if part.label >= day)
+
+
+def moment(reader: Reader, record: CheckIn) -> datetime:
+    """Return when a record says that something was done: its instant, moved into its day."""
+    end = reader.time.last_part(record.day).end - MICROSECOND
+    return max(begins(reader, record.day), min(record.at, end))
+
+
+def done_at(reader: Reader, slot: Slot) -> datetime:
+    """Return when a slot was done: with the first records, in order, that meet its goal."""
+    goal = slot.version.goal
+    if goal.turns:
+        return slot.deadline
+    so_far: list[CheckIn] = []
+    for record in sorted(reader.recorded(slot), key=lambda record: moment(reader, record)):
+        so_far.append(record)
+        days = {record.day for record in so_far}
+        done_days = [day for day in days if meets(goal, [r for r in so_far if r.day == day])]
+        if len(done_days) >= slot.needs if slot.needs > 1 else meets(goal, so_far):
+            return moment(reader, record)
+    return slot.deadline
