@@ -101,9 +101,7 @@ class Payments:
         open_slots = [slot for slot in history if slot.first >= self.cursor]
         self.paid = {day for day in self.paid if day < self.cursor}
         self.paid |= {
-            slot.first
-            for slot in open_slots
-            if reader.is_by_record(slot) and in_time.is_met(slot)
+            slot.first for slot in open_slots if reader.is_by_record(slot) and in_time.is_met(slot)
         }
         over = [slot for slot in open_slots if is_sealed(slot, now)]
         left = [slot for slot in open_slots if not is_sealed(slot, now)]
