@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import _codec, ids
-from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
+from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction, UsageError
 from habitkit.journal.domain import rules
 from habitkit.journal.domain.model import EventRow, Failure, Message
 from habitkit.journal.idempotency import once
@@ -29,6 +29,7 @@ __all__ = ["Transaction"]
 T = TypeVar("T")
 
 _MAX_ROUNDS = 16
+_MOST_RECORDED = 2**20
 
 
 class Transaction:
@@ -46,6 +47,7 @@ class Transaction:
         "_chain",
         "_emitted",
         "_locked",
+        "_recorded",
         "_settings",
         "_wanted",
         "_write",
@@ -77,6 +79,7 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._written = 0
+        self._recorded = 0
         self._chain: list[Event] = []
         self._caused: dict[tuple[UUID, str], None] = {}
         self.cause: UUID | None = None
@@ -181,6 +184,26 @@ class Transaction:
             return self._locked[owner]
         except KeyError:
             raise NotLocked(owner) from None
+
+    def next_seq(self, owner: str) -> int:
+        """Return the next place in the order in which a locked owner's facts are recorded.
+
+        It is greater than all before it: the revision grows with each transaction, and what follows
+        it with each call, whether or not a savepoint is undone.
+
+        Raises:
+            NotLocked: If this transaction does not hold the lock.
+            UsageError: If it has recorded a million facts.
+        """
+        rev = self.rev(owner)
+        if self._recorded == _MOST_RECORDED:
+            msg = (
+                f"this transaction has recorded {_MOST_RECORDED} facts and habits, expected at "
+                "most so many; record the others in another transaction"
+            )
+            raise UsageError(msg)
+        self._recorded += 1
+        return rev * _MOST_RECORDED + self._recorded - 1
 
     # -- what happened -------------------------------------------------------------------------
 

@@ -10,7 +10,10 @@ import pytest
 import habitkit.testing
 from habitkit import Goal, Schedule, ids
 from habitkit.backends.memory import MemoryStore
-from habitkit.habits.store import STREAKS
+from habitkit.habits.domain.known_facts import KnownFacts
+from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
+from habitkit.habits.domain.streaks import Snapshot
+from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._sample_facts import days
 from tests.kit.habits import scenarios
 from tests.kit.habits.scenarios import CLOCKS, Plan, Scenario, Step, create, end_of
@@ -46,7 +49,7 @@ class Side:
         if self.forgets:
             rows = self.store._stores._ports[STREAKS]._rows
             for key, row in list(rows.rows.items()):
-                rows.rows[key] = row._replace(checkpoints=())
+                rows.rows[key] = self._without_checkpoints(row)
         ids._random.seed(number + 1)
         if step.kind == "weeks":
             self.kit.clock.advance(days=3 * step.m)
@@ -56,6 +59,17 @@ class Side:
             self.kit.habits.travel("ada", zone, at)
         else:
             self.scenario.take(step)
+
+    def _without_checkpoints(self, row: Snapshot) -> Snapshot:
+        """Return a snapshot as the facts alone give it, with no place to begin but the beginning."""
+        stores, habit = self.store._stores, self.habit
+        habits = stores.port(HABITS)
+        facts = KnownFacts(
+            habits.live(habit.id), habits.facts(habit.owner, habit.id), habits.voided(habit.id)
+        )
+        reading = Reading(habit, row.evaluated_at, keep=lambda _: ())
+        fresh = snapshot_of(reading, evaluate_facts(reading, facts, Start()))
+        return fresh._replace(rev=row.rev)
 
     def state(self) -> dict[str, Any]:
         """Return all that can be asked."""

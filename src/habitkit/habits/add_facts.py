@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit.habits.bitmap_changes import coins_moved
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.model import Changed
 from habitkit.habits.lookup import lock_habit
-from habitkit.habits.recompute import recompute, recompute_owner
+from habitkit.habits.recompute import coins_moved, recompute, recompute_owner
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:

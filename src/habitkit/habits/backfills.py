@@ -6,16 +6,14 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from habitkit import ids
-from habitkit.habits import lookup
-from habitkit.habits.bitmap_changes import breaks_moved, completed
-from habitkit.habits.domain import bitmap, bitmap_state, rules
+from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import day_boundary, habit_day
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.model import CheckIn, Habit
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.lookup import lock_habit
 from habitkit.habits.recompute import recompute
-from habitkit.habits.store import HABITS, STREAKS
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +80,7 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
                     credit="history",
                     source=source,
                     received_at=tx.now,
+                    seq=tx.next_seq(owner),
                 )
             )
     _add_history(tx, habit, facts)
@@ -93,17 +92,4 @@ def _add_history(tx: Transaction, habit: Habit, facts: Sequence[CheckIn]) -> Non
     if not facts:
         return
     tx.port(HABITS).add_facts(facts)
-    before = lookup.snapshot_of(tx, habit)
-    if before.recomputed_at is not None:
-        recompute(tx, habit, tx.port(HABITS).facts(habit.owner, habit.id), facts)
-        return
-    new_days = sorted({f.day for f in facts if not bitmap.is_done(before, f.day)})
-    after = bitmap.set_done(before, new_days, tx.rev(habit.owner))
-    tx.port(STREAKS).put(after._replace(sweep_at=bitmap_state.sweep_at(habit, after, tx.now)))
-    tx.emit(
-        habit.owner,
-        [
-            *(completed(tx, habit, day, bitmap.is_earned(before, day), None) for day in new_days),
-            *breaks_moved(tx, habit, before, after),
-        ],
-    )
+    recompute(tx, habit, tx.port(HABITS).facts(habit.owner, habit.id), facts)

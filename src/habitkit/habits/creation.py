@@ -11,8 +11,6 @@ from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.events import HabitCreated
-from habitkit.habits.recompute import recompute
-from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
@@ -81,11 +79,9 @@ def create(
             goal=goal,
             tags=words,
             freezes=freezes,
+            seq=tx.next_seq(owner),
         )
         tx.port(HABITS).add(habit)
-        facts = tx.port(HABITS).facts(owner, habit_id)
-        if tx.settings(HabitSettings).strength is not None or rules.needs_recompute(habit, facts):
-            recompute(tx, habit, facts)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit
 

@@ -8,14 +8,12 @@ from attrs import evolve
 
 from habitkit import ids
 from habitkit.errors import NotFound
-from habitkit.habits import lookup
-from habitkit.habits.bitmap_changes import coins_moved
-from habitkit.habits.domain import bitmap_state, rules
+from habitkit.habits.domain import rules
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.lookup import get, habits_of, lock_fact, lock_habit
-from habitkit.habits.recompute import goal_on, recompute, status_on
+from habitkit.habits.recompute import coins_moved, goal_on, recompute, status_on
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
@@ -64,30 +62,18 @@ def edit(
     new = evolve(
         old,
         id=old.successor,
+        seq=tx.next_seq(owner),
         amount=old.amount if amount is None else amount,
         note=None if note is False else old.note if note is None else note,
     )
-    snapshot = lookup.snapshot_of(tx, habit)
-    is_recomputed = snapshot.recomputed_at is not None
-    other_facts = tx.port(HABITS).facts(owner, habit.id) if is_recomputed else []
+    other_facts = tx.port(HABITS).facts(owner, habit.id)
     if not new.amount:
         rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
-    void = CheckInVoid(tx.new_id(), habit.id, owner, old.id, tx.now)
+    void = CheckInVoid(tx.new_id(), habit.id, owner, old.id, tx.now, tx.next_seq(owner))
     tx.port(HABITS).add_facts((void, new))
     tx.cause = new.id
-    if not is_recomputed:  # the day stays done, and was received when it was
-        state = bitmap_state.state(habit, snapshot, tx.now)
-        return CheckedIn(
-            id=new.id,
-            habit_id=habit.id,
-            day=new.day,
-            credit=new.credit,
-            streak=state.streak,
-            coins=0,
-            events=(),
-        )
     outcome = recompute(tx, habit, other_facts, (new,), (old,))
-    state = outcome.derived.state
+    state = outcome.evaluation.state
     return CheckedIn(
         id=new.id,
         habit_id=habit.id,
@@ -96,7 +82,7 @@ def edit(
         streak=state.streak,
         coins=coins_moved(outcome.events, owner),
         events=tuple(outcome.events),
-        status=status_on(outcome.derived, new.day),
+        status=status_on(outcome.evaluation, new.day),
         slack=state.slack,
     )
 
@@ -165,7 +151,7 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
         for habit in habits_of(tx, owner)
         if habit.position is not None and habit.id not in positions
     ]
-    others.sort(key=lambda habit: (habit.position, habit.id))
+    others.sort(key=lambda habit: (habit.position, habit.seq))
     positions |= {habit.id: len(positions) + n for n, habit in enumerate(others)}
     for habit in (*habits.values(), *others):
         if habit is not None and habit.position != positions[habit.id]:

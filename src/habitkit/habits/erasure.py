@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from habitkit.habits.store import HABITS, STREAKS
+from habitkit.habits import lookup
+from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -38,9 +39,7 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
             for each in store.voided(habit.id)
         ],
         "facts": store.facts(owner),
-        "best_streaks": {
-            str(snapshot.habit_id): snapshot.best for snapshot in tx.port(STREAKS).of_owner(owner)
-        },
+        "best_streaks": {str(habit.id): lookup.state_of(tx, habit).best.slots for habit in habits},
     }
 
 

@@ -38,18 +38,23 @@ class HabitCompleted(Event):
         habit_id: The habit.
         day: The habit day that is done.
         credit: ``full`` if the day is earned, by a check-in that was received in time, else
-            ``history``.
+            ``history``. ``automatic`` is for what no record made true: the kit emits no such event,
+            as what is filled in keeps a streak and earns nothing.
         received_at: When the first of the check-ins that count for it was received, in UTC: what
             it earns is decided by the rules of that time.
         sealed: True if it became done when the day was sealed: it earns nothing, and what was paid
             before stays.
+        done_at: When it was done, in UTC: when the check-in that completes it was done, moved into
+            its habit day if it was recorded for it later; the end of the slot where only that
+            decides. It follows from the facts alone; ``at`` is when the event was emitted.
     """
 
     habit_id: UUID
     day: date
-    credit: Literal["full", "history"]
+    credit: Literal["full", "history", "automatic"]
     received_at: datetime | None = None
     sealed: bool = False
+    done_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -68,12 +73,14 @@ class StreakReached(Event):
         day: The day on which the run reached that length.
         slots: The length.
         received_at: When the first of the check-ins that count for that day was received, in UTC.
+        done_at: When that day was done, in UTC, as in ``HabitCompleted``.
     """
 
     habit_id: UUID
     day: date
     slots: int
     received_at: datetime | None = None
+    done_at: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -88,12 +95,14 @@ class StreakBroken(Event):
     Attributes:
         habit_id: The habit.
         day: The first day of the missed slot.
-        slots: How many slots the streak had.
+        slots: How many slots the streak had when this was emitted.
+        done_at: The end of the missed slot, in UTC.
     """
 
     habit_id: UUID
     day: date
     slots: int
+    done_at: datetime | None = None
 
     @property
     def key(self) -> str:

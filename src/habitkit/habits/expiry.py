@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.habits.bitmap_changes import breaks_moved
-from habitkit.habits.domain import bitmap_state
 from habitkit.habits.recompute import recompute
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.maintenance import sweep_items
@@ -36,14 +34,7 @@ def _sweep_habit(tx: Transaction, due: DueHabit) -> int:
     habit, snapshot = tx.port(HABITS).get(habit_id), tx.port(STREAKS).get(habit_id)
     if habit is None or snapshot is None:
         return 0
-    if snapshot.sweep_at is None or snapshot.sweep_at > tx.now:
+    if snapshot.next_check_at is None or snapshot.next_check_at > tx.now:
         return 0
-    if snapshot.recomputed_at is not None:
-        recompute(tx, habit, tx.port(HABITS).facts(owner, habit_id))
-        return 1
-    after = snapshot._replace(
-        rev=tx.rev(owner), sweep_at=bitmap_state.sweep_at(habit, snapshot, tx.now)
-    )
-    tx.port(STREAKS).put(after)
-    tx.emit(owner, breaks_moved(tx, habit, snapshot, after))
+    recompute(tx, habit, tx.port(HABITS).facts(owner, habit_id))
     return 1

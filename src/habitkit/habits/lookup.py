@@ -7,35 +7,39 @@ from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit.errors import NotFound
-from habitkit.habits.domain import bitmap
 from habitkit.habits.domain.checkpoints import until
-from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.evaluation import habit_state
+from habitkit.habits.domain.facts import CheckIn, ScheduleChanged
 from habitkit.habits.domain.history import History
+from habitkit.habits.domain.known_facts import KnownFacts
+from habitkit.habits.domain.readings import Start
 from habitkit.habits.domain.strength import name_of
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
-    from habitkit.habits.domain.facts import Fact, OtherFact
+    from habitkit.habits.domain.facts import OtherFact
     from habitkit.habits.domain.model import Habit
-    from habitkit.habits.domain.stored import StoredFact
-    from habitkit.habits.domain.streaks import Checkpoint, Snapshot
+    from habitkit.habits.domain.stored import StoredFact, VoidedCheckIn
+    from habitkit.habits.domain.streaks import Checkpoint, HabitState, Snapshot
     from habitkit.transaction import Transaction
 
 __all__ = [
     "MOST_HABITS",
-    "checkpoints",
     "get",
     "habits_of",
-    "histories",
     "history",
+    "known_facts",
     "lock_fact",
     "lock_habit",
     "of_owner",
-    "snapshot_of",
+    "start",
+    "state",
+    "state_of",
+    "states",
 ]
 
 MOST_HABITS = 10_000
@@ -55,22 +59,13 @@ def get(tx: Transaction, habit_id: UUID | str | None) -> Habit:
     return stored
 
 
-def snapshot_of(tx: Transaction, habit: Habit) -> Snapshot:
-    """Return the stored snapshot of a habit, or an empty one."""
-    return tx.port(STREAKS).get(habit.id) or bitmap.empty(habit.id, habit.owner)
-
-
-def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
+def _checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
     """Return the checkpoints of a habit that hold whatever changes on a day or later.
 
     What was final is not to a clock that was set back, so then none does; nor does one whose
     strength was computed by another function than that of the kit.
     """
-    if (
-        snapshot.recomputed_at is None
-        or snapshot.recomputed_at > tx.now
-        or not snapshot.checkpoints
-    ):
+    if snapshot.evaluated_at > tx.now or not snapshot.checkpoints:
         return ()
     strength = tx.settings(HabitSettings).strength
     computed_by = "" if strength is None else name_of(strength)
@@ -79,63 +74,86 @@ def checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpo
     return until(snapshot.checkpoints, day)
 
 
+def start(tx: Transaction, snapshot: Snapshot | None, day: date = date.max) -> Start:
+    """Return where evaluation begins if facts of a day, or later ones, change."""
+    if snapshot is None or snapshot.evaluated_at > tx.now:
+        return Start()
+    return Start(_checkpoints(tx, snapshot, day), snapshot.credited, snapshot.evaluated_at)
+
+
+def known_facts(
+    tx: Transaction, habit: Habit, start: Start, others: Sequence[OtherFact]
+) -> KnownFacts:
+    """Return the facts of a habit that evaluation from a start needs.
+
+    Check-ins that were voided are needed only to find out what was credited long ago, and under
+    rolling schedules.
+    """
+    live = tx.port(HABITS).live(habit.id, start.needs_from)
+    if start.since is not None and not _is_rolling(habit, others):
+        return KnownFacts(live, others)
+    return KnownFacts(live, others, tx.port(HABITS).voided(habit.id, start.needs_from))
+
+
+def _is_rolling(habit: Habit, others: Iterable[OtherFact]) -> bool:
+    """Return whether a habit has, or ever had, a rolling schedule."""
+    changes = (fact.schedule for fact in others if isinstance(fact, ScheduleChanged))
+    return any(schedule.kind == "rolling" for schedule in (habit.schedule, *changes))
+
+
 def history(
     tx: Transaction,
     habit: Habit,
-    snapshot: Snapshot,
     day: date = date.max,
-    others: Sequence[OtherFact] | None = None,
-    added: Iterable[Fact] = (),
 ) -> History:
     """Return the history of a habit, for some days.
 
     Args:
         tx: The transaction.
         habit: The habit.
-        snapshot: Its snapshot.
         day: The first day that is asked for; without one, what is not final yet.
-        others: Its facts other than check-ins, if they were read already.
-        added: More facts than the store has.
     """
-    other_facts = tx.port(HABITS).facts(habit.owner, habit.id) if others is None else others
-    since = _latest(checkpoints(tx, snapshot, day))
+    snapshot = tx.port(STREAKS).get(habit.id)
+    since = start(tx, snapshot, day).checkpoint
     recent = tx.port(HABITS).live(habit.id, None if since is None else since.needs_from)
-    return History(habit, [*recent, *other_facts, *added], tx.now, since)
+    return History(habit, [*recent, *tx.port(HABITS).facts(habit.owner, habit.id)], tx.now, since)
 
 
-def histories(
-    tx: Transaction, owner: str, habits: Iterable[Habit], snapshots: Mapping[UUID, Snapshot]
-) -> dict[UUID, History]:
-    """Return what ``history`` does of what is not final yet, of habits without a bitmap.
-
-    Args:
-        tx: The transaction.
-        owner: Whose habits.
-        habits: The habits.
-        snapshots: Their snapshots by habit.
-    """
-    no_bitmap = tx.settings(HabitSettings).strength is not None
-    since = {
-        habit_id: _latest(checkpoints(tx, snapshot, date.max))
-        for habit_id, snapshot in snapshots.items()
-        if snapshot.recomputed_at is not None or no_bitmap
-    }
-    if not since:
-        return {}
-    days = {habit_id: None if at is None else at.needs_from for habit_id, at in since.items()}
-    facts: dict[UUID | None, list[Fact]] = {}
-    for fact in (*tx.port(HABITS).facts(owner), *tx.port(HABITS).recent(days)):
-        facts.setdefault(getattr(fact, "habit_id", None), []).append(fact)
-    of_all = facts.get(None, [])
-    return {
-        habit.id: History(habit, [*of_all, *facts.get(habit.id, [])], tx.now, since[habit.id])
-        for habit in habits
-        if habit.id in since
-    }
+def state_of(tx: Transaction, habit: Habit) -> HabitState:
+    """Return the current state of a habit."""
+    begin = start(tx, tx.port(STREAKS).get(habit.id))
+    others = tx.port(HABITS).facts(habit.owner, habit.id)
+    return state(tx, habit, begin, known_facts(tx, habit, begin, others))
 
 
-def _latest(usable: Sequence[Checkpoint]) -> Checkpoint | None:
-    return usable[-1] if usable else None
+def state(tx: Transaction, habit: Habit, start: Start, facts: KnownFacts) -> HabitState:
+    """Return the state of a habit from its facts."""
+    history = History(habit, facts.counting, tx.now, start.checkpoint)
+    strength = tx.settings(HabitSettings).strength
+    return habit_state(history, facts, start.boundary, start.since, strength)
+
+
+def states(tx: Transaction, owner: str, habits: Iterable[Habit]) -> list[HabitState]:
+    """Return the states of an owner's habits that are not archived, in their order."""
+    all_habits = list(habits)
+    snapshots = {snapshot.habit_id: snapshot for snapshot in tx.port(STREAKS).of_owner(owner)}
+    starts = {habit.id: start(tx, snapshots.get(habit.id)) for habit in all_habits}
+    others: dict[UUID | None, list[OtherFact]] = {}
+    for fact in tx.port(HABITS).facts(owner):
+        others.setdefault(getattr(fact, "habit_id", None), []).append(fact)
+    live: dict[UUID, list[CheckIn]] = {}
+    for check_in in tx.port(HABITS).recent({key: it.needs_from for key, it in starts.items()}):
+        live.setdefault(check_in.habit_id, []).append(check_in)
+    found = []
+    for habit in all_habits:
+        begin, of_habit = starts[habit.id], [*others.get(None, ()), *others.get(habit.id, ())]
+        voided: Sequence[VoidedCheckIn] = ()
+        if _is_rolling(habit, of_habit) or (begin.since is None and habit.id in live):
+            voided = tx.port(HABITS).voided(habit.id, begin.needs_from)
+        facts = KnownFacts(live.get(habit.id, []), of_habit, voided)
+        if not History(habit, of_habit, tx.now).archived:
+            found.append(state(tx, habit, begin, facts))
+    return found
 
 
 def lock_habit(tx: Transaction, habit_id: UUID | str) -> Habit:
@@ -170,7 +188,7 @@ def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
 
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:
-    """Return all habits of an owner, in the order of their ids."""
+    """Return all habits of an owner, oldest first."""
     return tx.port(HABITS).page(None, MOST_HABITS, owner=owner)
 
 
@@ -182,7 +200,8 @@ def of_owner(
     Args:
         tx: The transaction.
         owner: Whose habits.
-        after: The id of the last habit already seen.
+        after: The id of the last habit already seen; nothing comes after one that the owner does
+            not have.
         limit: How many at most, 1 to 1000.
 
     Raises:

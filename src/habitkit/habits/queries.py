@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
+from attrs import evolve
+
 from habitkit import ids
 from habitkit.clock import instant
 from habitkit.habits import lookup
-from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.checkpoints import first_day_of
-from habitkit.habits.domain.evaluation import explanation, fold_history, habit_state
+from habitkit.habits.domain.evaluation import explanation, fold_history
 from habitkit.habits.domain.facts import Fact
+from habitkit.habits.domain.known_facts import KnownFacts
 from habitkit.habits.errors import InvalidHabit
-from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _FACTS = get_args(Fact)
+_AFTER_ALL = 2**63  # no stored fact has such a ``seq``
 
 
 def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
@@ -48,11 +50,7 @@ def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
     Raises:
         NotFound: If there is no such habit.
     """
-    habit = lookup.get(tx, habit_id)
-    snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.recomputed_at is None and tx.settings(HabitSettings).strength is None:
-        return bitmap_state.state(habit, snapshot, tx.now)
-    return _habit_state(tx, lookup.history(tx, habit, snapshot))
+    return lookup.state_of(tx, lookup.get(tx, habit_id))
 
 
 def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
@@ -68,28 +66,14 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
         InvalidOwner: If the owner is not a valid name.
     """
     tx.own(ids.owner(owner))
-    snapshots = {snapshot.habit_id: snapshot for snapshot in tx.port(STREAKS).of_owner(owner)}
-    habits = _in_order(lookup.habits_of(tx, owner))
-    if (
-        tx.settings(HabitSettings).strength is not None
-    ):  # then no bitmap suffices, not even an empty one
-        empty = {habit.id: bitmap.empty(habit.id, owner) for habit in habits}
-        snapshots = {**empty, **snapshots}
-    histories = lookup.histories(tx, owner, habits, snapshots)
-    states: list[HabitState] = []
-    for habit in habits:
-        history = histories.get(habit.id)
-        if history is None:
-            snapshot = snapshots.get(habit.id) or bitmap.empty(habit.id, owner)
-            states.append(bitmap_state.state(habit, snapshot, tx.now))
-        elif not history.archived:
-            states.append(_habit_state(tx, history))
-    return states
+    return lookup.states(tx, owner, _in_order(lookup.habits_of(tx, owner)))
 
 
 def _in_order(habits: list[Habit]) -> list[Habit]:
     """Return habits by their position, those without one after the others, oldest first."""
-    return sorted(habits, key=lambda habit: (habit.position is None, habit.position or 0, habit.id))
+    return sorted(
+        habits, key=lambda habit: (habit.position is None, habit.position or 0, habit.seq)
+    )
 
 
 def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[Slot]:
@@ -166,23 +150,20 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
                 "facts", given=fact, expected="facts of habitkit.habits.domain.facts"
             )
         instant(getattr(fact, "at", tx.now), "at")
+    facts = tuple(evolve(fact, seq=_AFTER_ALL + n) for n, fact in enumerate(facts))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     day = first_day_of(habit, facts, [*others, *facts])
     if tx.port(HABITS).known([fact.id for fact in facts]):  # replaces a stored fact
         day = date.min
-    return _habit_state(
-        tx, lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day, others, facts)
-    )
-
-
-def _habit_state(tx: Transaction, history: History) -> HabitState:
-    return habit_state(history, fold_history(history), tx.settings(HabitSettings).strength)
+    start = lookup.start(tx, tx.port(STREAKS).get(habit.id), day)
+    known = lookup.known_facts(tx, habit, start, others)
+    with_them = KnownFacts.of(habit, [*known.counting, *facts])
+    return lookup.state(tx, habit, start, evolve(with_them, voided=known.voided))
 
 
 def _history_of(tx: Transaction, habit_id: UUID | str, day: date) -> History:
     """Return the history of a habit, from a day on or from an earlier one."""
-    habit = lookup.get(tx, habit_id)
-    return lookup.history(tx, habit, lookup.snapshot_of(tx, habit), day)
+    return lookup.history(tx, lookup.get(tx, habit_id), day)
 
 
 def _day(value: object, what: str) -> date:
@@ -206,8 +187,5 @@ def done_days(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> 
     """
     first, last = _day(start, "start"), _day(end, "end")
     habit = lookup.get(tx, habit_id)
-    snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.recomputed_at is None:
-        return bitmap.done_days(snapshot, first, last)
     facts = tx.port(HABITS).live(habit.id, first)
     return sorted({fact.day for fact in facts if fact.amount and fact.day <= last})

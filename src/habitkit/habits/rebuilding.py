@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from habitkit import ids
 from habitkit.habits import lookup
-from habitkit.habits.domain import bitmap, bitmap_state
 from habitkit.habits.domain.checkpoints import thinned
-from habitkit.habits.domain.days import zone
-from habitkit.habits.domain.derived_events import derive
+from habitkit.habits.domain.known_facts import received_at
+from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
 from habitkit.habits.domain.streaks import RebuildReport
+from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
@@ -19,15 +19,17 @@ from habitkit.workflow import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
+    from habitkit.habits.domain.known_facts import KnownFacts
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.streaks import Snapshot
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["rebuild", "rebuild_all"]
+__all__ = ["has_facts", "rebuild", "rebuild_all", "rebuilt"]
 
 _PAGE = 500
 
@@ -98,43 +100,51 @@ def _together(reports: Iterable[RebuildReport]) -> RebuildReport:
 def _rebuild(tx: Transaction, habit: Habit) -> RebuildReport:
     """Compute one habit's snapshot from its facts."""
     tx.lock(habit.owner)
-    stored = lookup.snapshot_of(tx, habit)
-    fresh = (
-        _from_check_ins(tx, habit, stored)
-        if stored.recomputed_at is None
-        else _from_facts(tx, habit, stored)
-    )
+    stored = tx.port(STREAKS).get(habit.id)
+    others = tx.port(HABITS).facts(habit.owner, habit.id)
+    facts = lookup.known_facts(tx, habit, Start(), others)
+    if stored is None and not has_facts(facts, habit):
+        return RebuildReport(habits=1)
+    fresh = rebuilt(tx, habit, facts, stored)
     if fresh == stored:
         return RebuildReport(habits=1)
     tx.port(STREAKS).put(fresh._replace(rev=tx.rev(habit.owner)))
     return RebuildReport(habits=1, repaired=(habit.id,))
 
 
-def _from_check_ins(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
-    """Return what the snapshot of a simple habit has to be."""
-    live, voided = tx.port(HABITS).live(habit.id), tx.port(HABITS).voided(habit.id)
-    clock = habit.clock
-    earned = bitmap.earned_days(live, voided, zone(clock.tz or "UTC"), clock.day_start)
-    done = {fact.day for fact in live}
-    fresh = bitmap.build(habit.id, habit.owner, done, stored.rev, earned)
-    overdue = stored.sweep_at is not None and stored.sweep_at <= tx.now
-    return fresh._replace(
-        sweep_at=stored.sweep_at if overdue else bitmap_state.sweep_at(habit, fresh, tx.now)
-    )
+def rebuilt(
+    tx: Transaction, habit: Habit, facts: KnownFacts, stored: Snapshot | None = None
+) -> Snapshot:
+    """Return what the snapshot of a habit has to be.
 
-
-def _from_facts(tx: Transaction, habit: Habit, stored: Snapshot) -> Snapshot:
-    """Return what the snapshot of a habit that is not simple has to be.
-
-    Its checkpoints are recomputed on the days that it has; if it has none, where it could.
+    Its checkpoints are recomputed on the days that it has; if it has none, where it could. Up to
+    when time was followed is the one value that facts do not give; without a stored snapshot it is
+    the instant at which the last of them was received, and the sweep emits the rest.
     """
-    wanted = {checkpoint.day for checkpoint in stored.checkpoints}
-    fresh = derive(
+    wanted = set() if stored is None else {checkpoint.day for checkpoint in stored.checkpoints}
+    reading = Reading(
         habit,
-        [*tx.port(HABITS).live(habit.id), *tx.port(HABITS).facts(habit.owner, habit.id)],
-        stored.recomputed_at or tx.now,
-        tx.port(HABITS).voided(habit.id),
+        _last_received(facts, habit) if stored is None else stored.evaluated_at,
+        tx.settings(HabitSettings).strength or smoothed,
         keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
-        strength=tx.settings(HabitSettings).strength,
     )
-    return stored._replace(sweep_at=fresh.sweep_at, checkpoints=fresh.checkpoints)
+    fresh = snapshot_of(reading, evaluate_facts(reading, facts, Start()))
+    return fresh._replace(rev=tx.rev(habit.owner) if stored is None else stored.rev)
+
+
+def has_facts(facts: KnownFacts, habit: Habit) -> bool:
+    """Return whether there are facts about the habit itself."""
+    about = (getattr(fact, "habit_id", None) for fact in facts.others)
+    return bool(facts.live or facts.voided) or habit.id in about
+
+
+def _last_received(facts: KnownFacts, habit: Habit) -> datetime:
+    """Return when the last fact was received."""
+    return max(
+        [
+            habit.created_at,
+            *(it.received_at for it in facts.live),
+            *(it.voided_at for it in facts.voided),
+            *(received_at(it) for it in facts.others),
+        ]
+    )

@@ -1,20 +1,19 @@
-"""The path for habits that are not simple: evaluates the facts before and after a change.
-
-Evaluation begins at the latest checkpoint that no changed fact touches.
-"""
+"""Evaluating a habit's facts after a change, and emitting what it changed."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from habitkit.coins.events import CoinsPosted
 from habitkit.habits import lookup
-from habitkit.habits.domain import rules
 from habitkit.habits.domain.checkpoints import first_day_of
-from habitkit.habits.domain.derived_events import derive, difference
 from habitkit.habits.domain.history import History
-from habitkit.habits.domain.streaks import NO_DAY, Snapshot
+from habitkit.habits.domain.known_facts import KnownFacts
+from habitkit.habits.domain.readings import Reading, advance
+from habitkit.habits.domain.stored import VoidedCheckIn
+from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.lookup import habits_of
+from habitkit.habits.rebuilding import has_facts, rebuilt
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -23,25 +22,25 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from habitkit.events import Event
-    from habitkit.habits.domain.derived_events import Derived
     from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.readings import Evaluation
     from habitkit.habits.domain.streaks import Status
     from habitkit.transaction import Transaction
 
-__all__ = ["Outcome", "goal_on", "recompute", "recompute_owner", "status_on"]
+__all__ = ["Outcome", "coins_moved", "goal_on", "recompute", "recompute_owner", "status_on"]
 
 
 class Outcome(NamedTuple):
     """The result of a change of the facts.
 
     Attributes:
-        derived: What is derived from the facts now.
+        evaluation: What the facts give now.
         events: All that happened, causes before effects.
     """
 
-    derived: Derived
+    evaluation: Evaluation
     events: list[Event]
 
 
@@ -52,7 +51,7 @@ def recompute(
     added: Sequence[Fact] = (),
     removed: Sequence[CheckIn] = (),
 ) -> Outcome:
-    """Derive a habit's events from its facts before and after a change, and emit the difference.
+    """Evaluate a habit's facts after a change, and emit what time and the change have brought.
 
     Args:
         tx: The transaction, which holds the owner's lock; the change is written already.
@@ -61,50 +60,21 @@ def recompute(
         added: The facts that the change added.
         removed: The check-ins that it undid.
     """
-    snapshot = lookup.snapshot_of(tx, habit)
-    day = first_day_of(habit, [*added, *removed], others)
-    checkpoints = lookup.checkpoints(tx, snapshot, day)
-    first = checkpoints[-1].needs_from if checkpoints else None
-    after: list[Fact] = [*tx.port(HABITS).live(habit.id, first), *others]
-    new = {fact.id for fact in added}
-    before = [*(fact for fact in after if fact.id not in new), *removed]
-    voided = tx.port(HABITS).voided(habit.id, first)
-
-    def derived(facts: Sequence[Fact], at: datetime) -> Derived:
-        return derive(
-            habit, facts, at, voided, checkpoints, strength=tx.settings(HabitSettings).strength
-        )
-
-    seen = _last_seen(snapshot, tx.now)
-    derived_before = derived(before, tx.now)
-    emitted = derived_before
-    if seen < tx.now and snapshot.sweep_at is not None and snapshot.sweep_at <= tx.now:
-        emitted = derived(before, seen)
-    now = derived(after, tx.now) if added or removed else derived_before
-    rev = tx.rev(habit.owner)
-    tx.port(STREAKS).put(
-        Snapshot(
-            habit_id=habit.id,
-            owner=habit.owner,
-            first_day=NO_DAY,
-            bitmap=b"",
-            best=0,
-            rev=rev,
-            recomputed_at=tx.now,
-            sweep_at=now.sweep_at,
-            checkpoints=now.checkpoints,
-        )
-    )
-    return Outcome(now, tx.emit(habit.owner, difference(emitted, derived_before, now, tx.now)))
-
-
-def _last_seen(snapshot: Snapshot, now: datetime) -> datetime:
-    """Return when a habit's events were last emitted."""
-    if snapshot.recomputed_at is not None:
-        return snapshot.recomputed_at
-    if snapshot.sweep_at is not None and snapshot.sweep_at <= now:
-        return snapshot.sweep_at - timedelta.resolution
-    return now
+    snapshot = tx.port(STREAKS).get(habit.id)
+    first_changed = first_day_of(habit, [*added, *removed], others)
+    start = lookup.start(tx, snapshot, first_changed)
+    after = lookup.known_facts(tx, habit, start, others)
+    if removed and not after.voided:
+        after = KnownFacts(after.live, others, [VoidedCheckIn(it, tx.now) for it in removed])
+    before = after.without(added, removed) if added or removed else after
+    if snapshot is None and has_facts(before, habit):  # the row was lost
+        snapshot = rebuilt(tx, habit, before)
+        start = lookup.start(tx, snapshot, first_changed)
+    reading = Reading(habit, tx.now, tx.settings(HabitSettings).strength or smoothed)
+    step = advance(reading, snapshot, start, before, after)
+    if snapshot is not None or has_facts(after, habit):
+        tx.port(STREAKS).put(step.snapshot._replace(rev=tx.rev(habit.owner)))
+    return Outcome(step.evaluation, tx.emit(habit.owner, step.events))
 
 
 def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
@@ -113,8 +83,7 @@ def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> 
     events: list[Event] = []
     for habit in habits_of(tx, owner):
         others = [fact for fact in facts if getattr(fact, "habit_id", None) in {None, habit.id}]
-        if rules.needs_recompute(habit, others):
-            events += recompute(tx, habit, others, added).events
+        events += recompute(tx, habit, others, added).events
     return events
 
 
@@ -123,9 +92,18 @@ def goal_on(habit: Habit, facts: Iterable[Fact], day: date, now: datetime) -> Go
     return History(habit, facts, now).version_on(day).goal
 
 
-def status_on(derived: Derived, day: date) -> Status:
+def status_on(evaluation: Evaluation, day: date) -> Status:
     """Return the status of the slot of a day; EXEMPT if the day is in no slot."""
-    for slot in reversed(derived.slots):
+    for slot in reversed(evaluation.folded.slots):
         if slot.first <= day <= slot.last:
             return slot.status
     return "EXEMPT"
+
+
+def coins_moved(events: Sequence[Event], owner: str) -> int:
+    """Return the coins that moved into the owner's wallet."""
+    coins = 0
+    for event in events:
+        if isinstance(event, CoinsPosted) and event.owner == owner and event.currency == "coin":
+            coins += event.amount
+    return coins

@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit.errors import NotFound
-from habitkit.habits import lookup
-from habitkit.habits.bitmap_changes import coins_moved, first_received, move_receipt, turn
-from habitkit.habits.domain import bitmap
-from habitkit.habits.domain.days import habit_day
-from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Pause, Void, ZoneChanged
 from habitkit.habits.domain.model import Undone
 from habitkit.habits.domain.streaks import Streak
 from habitkit.habits.lookup import get, lock_fact
-from habitkit.habits.recompute import recompute, recompute_owner
+from habitkit.habits.recompute import coins_moved, recompute, recompute_owner
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
@@ -22,12 +17,10 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from habitkit.events import Event
     from habitkit.habits.domain.facts import OtherFact
-    from habitkit.habits.domain.model import Habit
     from habitkit.transaction import Transaction
 
-__all__ = ["undo", "undo_other", "undo_recomputed"]
+__all__ = ["undo"]
 
 
 def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
@@ -48,55 +41,22 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     found = lock_fact(tx, fact_id)
     fact, voided = found.fact, found.voided
     if not isinstance(fact, CheckIn):
-        return undo_other(tx, fact)
-    owner, habit = fact.owner, get(tx, fact.habit_id)
-    zone, day_start = zone_of(fact.tz), habit.clock.day_start
-    snapshot = lookup.snapshot_of(tx, habit)
-    if snapshot.recomputed_at is not None:
-        return undo_recomputed(tx, habit, fact, voided=voided)
-    events: list[Event] = []
+        return _undo_other(tx, fact)
+    habit = get(tx, fact.habit_id)
     if not voided:
         tx.cause = tx.new_id()
-        tx.port(HABITS).add_facts((CheckInVoid(tx.cause, habit.id, owner, fact.id, tx.now),))
-        remaining = tx.port(HABITS).live(habit.id, fact.day, fact.day)
-        first = first_received(tx, habit, fact.day, remaining)
-        if first is not None and fact.credit == "full" and first > fact.received_at:
-            events += move_receipt(tx, habit, snapshot, fact.day, first)
-        snapshot, turned = turn(
-            tx,
-            habit,
-            snapshot,
-            fact.day,
-            done=bool(remaining),
-            earned=first is not None,
-            received_at=first,
+        void = CheckInVoid(
+            tx.cause, habit.id, habit.owner, fact.id, tx.now, tx.next_seq(habit.owner)
         )
-        events += turned
-    today = habit_day(tx.now, zone, day_start)
-    return Undone(
-        id=fact.id,
-        habit_id=habit.id,
-        day=fact.day,
-        streak=bitmap.current_run(snapshot, today),
-        coins=coins_moved(events, owner),
-        events=tuple(events),
-    )
-
-
-def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: bool) -> Undone:
-    """Undo a check-in and emit what that changed, under the owner's lock."""
-    if not voided:
-        tx.cause = tx.new_id()
-        void = CheckInVoid(tx.cause, habit.id, habit.owner, fact.id, tx.now)
         tx.port(HABITS).add_facts((void,))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
     coins = coins_moved(outcome.events, habit.owner)
-    streak = outcome.derived.state.streak
+    streak = outcome.evaluation.state.streak
     return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
 
 
-def undo_other(tx: Transaction, fact: OtherFact) -> Undone:
+def _undo_other(tx: Transaction, fact: OtherFact) -> Undone:
     """Undo a fact other than a check-in, and emit what that changed, under the owner's lock.
 
     Raises:
@@ -107,7 +67,7 @@ def undo_other(tx: Transaction, fact: OtherFact) -> Undone:
         raise NotFound("check-in", fact_id)
     tx.cause = tx.new_id()
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
-    void = Void(tx.cause, habit_id, owner, fact.id, tx.now)
+    void = Void(tx.cause, habit_id, owner, fact.id, tx.now, tx.next_seq(owner))
     if habit_id is None:
         if not _is_voided(tx.port(HABITS).facts(owner), fact_id):
             tx.port(HABITS).add_facts((void,))
@@ -120,7 +80,7 @@ def undo_other(tx: Transaction, fact: OtherFact) -> Undone:
         tx.port(HABITS).add_facts(added)
     outcome = recompute(tx, habit, [*other_facts, *added], added)
     coins = coins_moved(outcome.events, owner)
-    streak = outcome.derived.state.streak
+    streak = outcome.evaluation.state.streak
     return Undone(fact_id, habit_id, _day(fact), streak, coins, tuple(outcome.events))
 
 

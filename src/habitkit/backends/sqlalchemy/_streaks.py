@@ -9,13 +9,20 @@ from sqlalchemy import bindparam, select
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
-from habitkit.habits.domain.checkpoint_text import from_text, to_text
+from habitkit.habits.domain.snapshot_text import (
+    boundary_from_text,
+    boundary_to_text,
+    checkpoints_from_text,
+    checkpoints_to_text,
+    emitted_from_text,
+    emitted_to_text,
+)
 from habitkit.habits.domain.stored import DueHabit
-from habitkit.habits.domain.streaks import NO_DAY, Snapshot
+from habitkit.habits.domain.streaks import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.backends.sqlalchemy._prepared import Link
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Streaks"]
 
 
-_CHANGING = ("first_day", "bitmap", "best", "rev", "recomputed_at", "sweep_at", "checkpoints")
+_CHANGING = ("rev", "evaluated_at", "next_check_at", "checkpoints", "credited", "emitted")
 
 
 class Streaks:
@@ -41,8 +48,11 @@ class Streaks:
     _TO_SWEEP = Prepared(
         lambda _: (
             select(snapshots.c.owner, snapshots.c.habit_id)
-            .where(snapshots.c.sweep_at.is_not(None), snapshots.c.sweep_at <= bindparam("now"))
-            .order_by(snapshots.c.sweep_at, snapshots.c.habit_id)
+            .where(
+                snapshots.c.next_check_at.is_not(None),
+                snapshots.c.next_check_at <= bindparam("now"),
+            )
+            .order_by(snapshots.c.next_check_at, snapshots.c.habit_id)
             .limit(bindparam("limit"))
         )
     )
@@ -77,20 +87,22 @@ def _values(snapshot: Snapshot) -> dict[str, Any]:
     """Return a snapshot as a row."""
     return {
         **snapshot._asdict(),
-        "first_day": _first_day(snapshot),
-        "checkpoints": to_text(snapshot.checkpoints),
+        "checkpoints": checkpoints_to_text(snapshot.checkpoints),
+        "credited": boundary_to_text(snapshot.credited),
+        "emitted": emitted_to_text(snapshot.emitted),
     }
-
-
-def _first_day(snapshot: Snapshot) -> date | None:
-    """Return the first day, NULL for none: drivers write the ends of the calendar differently."""
-    return None if snapshot.first_day == NO_DAY else snapshot.first_day
 
 
 def _snapshot_of(row: Mapping[str, Any]) -> Snapshot:
     """Return a row as a snapshot."""
-    first_day = NO_DAY if row["first_day"] is None else row["first_day"]
-    return Snapshot(**{**row, "first_day": first_day, "checkpoints": from_text(row["checkpoints"])})
+    return Snapshot(
+        **{
+            **row,
+            "checkpoints": checkpoints_from_text(row["checkpoints"]),
+            "credited": boundary_from_text(row["credited"]),
+            "emitted": emitted_from_text(row["emitted"]),
+        }
+    )
 
 
 def _replace(statement: Any) -> Any:

@@ -161,7 +161,8 @@ habits = table(
     Column("week_start", String(3)),
     Column("min_day_seconds", Integer),
     Column("position", Integer),
-    Index("habitkit_habits_owner", "owner", "id"),
+    Column("seq", BigInteger, nullable=False),
+    Index("habitkit_habits_owner", "owner", "seq"),
 )
 
 check_ins = table(
@@ -177,6 +178,7 @@ check_ins = table(
     Column("source", String(100), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("amount", Amount),
+    Column("seq", BigInteger, nullable=False),
     Index("habitkit_check_ins_day", "habit_id", "day"),
     _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
 )
@@ -198,21 +200,23 @@ voids = table(
     Column("habit_id", Id, ForeignKey(habits.c.id), nullable=False),
     Column("owner", _NAME, nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("seq", BigInteger, nullable=False),
 )
 
 snapshots = table(
     "snapshots",
     Column("habit_id", Id, ForeignKey(habits.c.id), primary_key=True),
     Column("owner", _NAME, nullable=False),
-    Column("first_day", Date),
-    Column("bitmap", LargeBinary, nullable=False),
-    Column("best", Integer, nullable=False),
     Column("rev", BigInteger, nullable=False),
-    Column("recomputed_at", Instant),
-    Column("sweep_at", Instant),
+    Column("evaluated_at", Instant, nullable=False),
+    Column("next_check_at", Instant),
     Column("checkpoints", Text),
+    Column("credited", Text),
+    Column("emitted", Text),
     Index("habitkit_snapshots_owner", "owner"),
-    _index_where("habitkit_snapshots_sweep", "sweep_at", "habit_id", where="sweep_at IS NOT NULL"),
+    _index_where(
+        "habitkit_snapshots_check", "next_check_at", "habit_id", where="next_check_at IS NOT NULL"
+    ),
 )
 
 # -- coins ---------------------------------------------------------------------------------------

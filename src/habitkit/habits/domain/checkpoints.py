@@ -24,6 +24,7 @@ from habitkit.habits.domain.facts import (
     Void,
     ZoneChanged,
 )
+from habitkit.habits.domain.rolling import needs_from
 from habitkit.habits.domain.streaks import Checkpoint
 from habitkit.habits.domain.strength import moved, name_of
 
@@ -115,7 +116,6 @@ def thinned(days: Sequence[date]) -> list[date]:
 def at_days(
     days: Iterable[date],
     done: Folded,
-    earned: Folded,
     strength: Strength,
     level: float,
     rolling: RollingCheckpoints | None,
@@ -124,8 +124,7 @@ def at_days(
 
     Args:
         days: The days.
-        done: The slots by all that was recorded.
-        earned: The slots by what was received in time, which may begin later.
+        done: The folded slots.
         strength: How a slot moves the strength.
         level: The strength before the first slot.
         rolling: What later days may change, if a schedule looks ahead.
@@ -138,9 +137,8 @@ def at_days(
         Checkpoint(
             day=day,
             done=done.totals_before[day],
-            earned=earned.totals_before.get(day),
             strength=levels[day],
-            needs_from=day if rolling is None else rolling.needs_from(day),
+            needs_from=day if rolling is None else needs_from(rolling.history, day),
             holds_from=day if rolling is None else rolling.holds_from(day),
             strength_by=computed_by,
         )

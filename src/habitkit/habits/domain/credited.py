@@ -1,158 +1,194 @@
-"""Pure rules of the two evaluations of a history: what was done in it, and what was earned.
+"""Pure rules of credit: what a habit has earned, settled once and for good.
 
-What was done follows from all facts that count now. What was earned follows from the facts that
-were received in time, and for a final slot from those that counted when it became final: neither an
-edit nor a void changes it afterwards.
+Theory of operation. The visible history follows from all facts that count now. The *credited*
+history follows, slot by slot, from the facts that were received before the slot settled, whatever
+their kind; what arrives later changes neither coins nor milestones. To find it, slots are evaluated
+in order over the instants at which facts were received: before each of them, the slots that have
+settled are taken as the facts known until then make them, and a cursor moves behind them. What is
+left after the last one is evaluated by all facts.
+
+| a slot is | in the credited history it |
+|---|---|
+| done by what was recorded in time | adds to the streak, and may reach a milestone |
+| missed, also if only late check-ins made it done | ends the streak |
+| anything else: filled in, not recorded, exempt, frozen, open | is passed over |
+
+Check-ins that were received in time come before their slot settles, so they need no instant of
+their own. The exceptions are rolling schedules, where a check-in may change earlier days, and
+schedules with a time-of-day window, which closes before the day ends.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from habitkit.habits.domain.checkpoints import at_days, boundaries
 from habitkit.habits.domain.days import LATE_WINDOW
-from habitkit.habits.domain.evaluation import fold_since, strength_before
-from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.history import History
-from habitkit.habits.domain.rolling import RollingCheckpoints
+from habitkit.habits.domain.known_facts import known_before, received_at
+from habitkit.habits.domain.rolling import needs_from
+from habitkit.habits.domain.runs import Folded, fold_slots
+from habitkit.habits.domain.settling import first_open_day, settles_at
 from habitkit.habits.domain.slot_status import slots as slots_of
-from habitkit.habits.domain.streaks import Totals
+from habitkit.habits.domain.streaks import CreditBoundary, Slot, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import date, datetime
-    from uuid import UUID
+    from collections.abc import Sequence
 
-    from habitkit.habits.domain.facts import Fact
-    from habitkit.habits.domain.model import Habit
-    from habitkit.habits.domain.runs import Folded
-    from habitkit.habits.domain.stored import VoidedCheckIn
-    from habitkit.habits.domain.streaks import Checkpoint, Slot
-    from habitkit.habits.domain.strength import Strength
+    from habitkit.habits.domain.known_facts import KnownFacts, OnTime
 
-__all__ = ["DoneAndEarned", "read_both"]
+__all__ = ["BY_RECORD", "Credited", "credited", "is_by_record"]
+
+BY_RECORD = "met"
+"""Why a slot is done if what was recorded in it meets the goal."""
+
+_DAY = timedelta(days=1)
+_EARLIEST = timedelta(hours=14)  # no zone is farther ahead of UTC
 
 
-class DoneAndEarned(NamedTuple):
-    """Both evaluations of a history: what was done, and what was earned.
+def is_by_record(slot: Slot) -> bool:
+    """Return whether a slot is done because of what was recorded in it."""
+    return slot.status == "DONE" and slot.why == BY_RECORD
+
+
+class Credited(NamedTuple):
+    """The credited history from a boundary on.
 
     Attributes:
-        history: The history of all facts.
-        done: The folded slots of that history.
-        earned_history: The history of those facts that earn coins; often the same.
-        earned: The folded slots of that one.
-        checkpoints: From where both may be read.
+        slots: The slots, each with the history that it was evaluated in.
+        before: The totals before them.
+        run: How many slots the current credited streak has.
+        boundary: Up to where credit is settled now.
     """
 
-    history: History
-    done: Folded
-    earned_history: History
-    earned: Folded
-    checkpoints: tuple[Checkpoint, ...]
+    slots: list[tuple[Slot, History]]
+    before: Totals
+    run: int
+    boundary: CreditBoundary | None
 
 
-def read_both(
-    habit: Habit,
-    facts: Iterable[Fact],
-    now: datetime,
-    voided: Iterable[VoidedCheckIn],
-    checkpoints: Sequence[Checkpoint],
-    keep: Callable[[Sequence[date]], Iterable[date]],
-    strength: Strength,
-) -> DoneAndEarned:
-    """Read a history twice, from the last of some checkpoints; the arguments are ``derive``'s."""
-    all_facts = list(facts)
-    start = checkpoints[-1] if checkpoints else None
-    history = History(habit, all_facts, now, start)
-    slots = slots_of(history)
-    for_good, too_late = _earned_for_good(history, slots, voided)
-    in_time = [
-        fact
-        for fact in all_facts
-        if not isinstance(fact, CheckIn) or (fact.credit == "full" and fact.id not in too_late)
-    ]
-    begun = start is None or start.earned is not None
-    earned_history, earned_slots = history, slots
-    if for_good or len(in_time) < len(all_facts) or not begun:
-        earned_history = History(habit, [*in_time, *for_good], now, start if begun else None)
-        earned_slots = slots_of(earned_history)
-    of_earned = set(boundaries(earned_slots, now, earned_history.lasting_until))
-    ends = [
-        day
-        for day in boundaries(slots, now, history.lasting_until)
-        if day in of_earned or day <= earned_history.start
-    ]
-    rolling = None
-    if history.rolling:
-        also = () if earned_history is history else ((earned_history, earned_slots),)
-        rolling = RollingCheckpoints((history, slots), *also)
-        ends = rolling.settled(ends)
-    kept = set(keep([*(checkpoint.day for checkpoint in checkpoints), *ends]))
-    new = [day for day in ends if day in kept]
-    before = Totals() if start is None else start.done
-    earned_before = Totals() if start is None else start.earned or Totals()
-    done = earned = fold_since(history, slots, before, new)
-    if earned_history is not history or before != earned_before:
-        earned = fold_since(earned_history, earned_slots, earned_before, new)
-    usable = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
-    added = at_days(new, done, earned, strength, strength_before(history), rolling)
-    return DoneAndEarned(history, done, earned_history, earned, (*usable, *added))
+def credited(
+    history: History,
+    slots: Sequence[Slot],
+    facts: KnownFacts,
+    boundary: CreditBoundary | None,
+    since: datetime | None,
+) -> Credited:
+    """Evaluate what a habit has earned, from a boundary on.
 
-
-def _earned_for_good(
-    history: History, slots: Sequence[Slot], voided: Iterable[VoidedCheckIn]
-) -> tuple[list[CheckIn], set[UUID]]:
-    """Return the check-ins that were undone when their slot was final, and their replacements.
-
-    Only those received in time are returned that were not such replacements themselves: an edit of
-    a final slot changes what is done, but not what is earned.
+    Args:
+        history: The visible history, of all facts that count now.
+        slots: Its slots, before freezes.
+        facts: The facts; check-ins of days before the boundary's ``needs_from`` may be missing.
+        boundary: Up to where credit was settled; None for nowhere.
+        since: When the boundary was determined; None if it was not.
     """
-    live = {fact.id for fact in history.facts if isinstance(fact, CheckIn)}
-    taken_back = [it for it in voided if it.check_in.id not in live]
-    if not taken_back:
-        return [], set()
-    deadlines = _Deadlines(history, slots, taken_back)
-    final = [
-        it.check_in
-        for it in taken_back
-        if it.voided_at - deadlines.deadline(it.check_in.day) > LATE_WINDOW
+    totals = Totals() if boundary is None else boundary.totals
+    done: list[tuple[Slot, History]] = []
+    before = totals
+    on_time: list[OnTime] | None = None
+    for instant in _received(history, facts, since):
+        if on_time is None:
+            on_time = _on_time(history, facts)
+        if instant <= _earliest(history, on_time, boundary):
+            continue
+        day = date.min if boundary is None else boundary.needs_from
+        known = known_before(instant, day, on_time, facts.others)
+        earlier = History(history.habit, known, instant, boundary)
+        boundary, totals, taken = _settle(earlier, slots_of(earlier), boundary, totals, instant)
+        done += [(slot, earlier) for slot in taken]
+    if not _is_shared(history, facts, boundary):
+        on_time = _on_time(history, facts) if on_time is None else on_time
+        live = [it.check_in for it in on_time if it.voided_at is None]
+        history = History(history.habit, [*live, *facts.others], history.now, boundary)
+        slots = slots_of(history)
+    boundary, _, _ = _settle(history, slots, boundary, totals, history.now)
+    rest = _fold(history, slots, totals)
+    done += [(slot, history) for slot in rest.slots]
+    return Credited(done, before, rest.streak.slots, boundary)
+
+
+def _settle(
+    history: History,
+    slots: Sequence[Slot],
+    boundary: CreditBoundary | None,
+    totals: Totals,
+    instant: datetime,
+) -> tuple[CreditBoundary | None, Totals, list[Slot]]:
+    """Take the slots that have settled before an instant."""
+    count = 0
+    while count < len(slots) and settles_at(history, slots[count]) < instant:
+        count += 1
+    open_day = first_open_day(history.timeline, instant)
+    day = min(open_day, slots[count].first) if count < len(slots) else open_day
+    if count:
+        day = max(day, slots[count - 1].last + _DAY)
+    if day <= (history.start if boundary is None else boundary.day):
+        return boundary, totals, []
+    folded = _fold(history, slots[:count], totals)
+    totals = Totals(folded.streak, folded.best, folded.freezes.earned, folded.freezes.used)
+    return CreditBoundary(day, totals, needs_from(history, day)), totals, folded.slots
+
+
+def _fold(history: History, slots: Sequence[Slot], totals: Totals) -> Folded:
+    """Fold slots with those that are done, but not by record, passed over."""
+    credited_slots = [
+        slot._replace(status="EXEMPT") if slot.status == "DONE" and slot.why != BY_RECORD else slot
+        for slot in slots
     ]
-    too_late = {fact.successor for fact in final}
-    kept = [fact for fact in final if fact.credit == "full" and fact.id not in too_late]
-    return kept, too_late
+    return fold_slots(history, credited_slots, totals)
 
 
-class _Deadlines:
-    """The slots of days as they were before check-ins on them were undone."""
+def _received(history: History, facts: KnownFacts, since: datetime | None) -> list[datetime]:
+    """Return the instants at which something was received that may change what has not settled."""
+    instants = {received_at(fact) for fact in facts.others}
+    for voided in facts.voided:
+        if voided.check_in.credit == "full":
+            instants.add(voided.voided_at)
+    if history.settles_early:
+        instants.update(it.received_at for it in facts.on_time())
+    return sorted(it for it in instants if since is None or it > since)
 
-    def __init__(
-        self,
-        history: History,
-        slots: Sequence[Slot],
-        taken_back: Iterable[VoidedCheckIn],
-    ) -> None:
-        self._history = history
-        if history.ends_when_done:
-            stood = [
-                it.check_in
-                for it in taken_back
-                if it.voided_at - history.timeline.ends(it.check_in.day) > LATE_WINDOW
-            ]
-            slots = slots_of(
-                History(history.habit, [*history.facts, *stood], history.now, history.since)
-            )
-        self._slots = slots
-        self._firsts = [slot.first for slot in slots]
 
-    def deadline(self, day: date) -> datetime:
-        """Return when the slot of a day was over, or the day where no slot holds it."""
-        index = bisect_right(self._firsts, day) - 1
-        if index >= 0 and day <= self._slots[index].last:
-            return self._slots[index].deadline
-        history = self._history
-        if (
-            history.since is not None and day < history.since.day
-        ):  # a day that a rolling schedule needs
-            return history.deadline(history.version_on(day).schedule, day)
-        return history.timeline.ends(day)
+def _earliest(
+    history: History, on_time: Sequence[OnTime], boundary: CreditBoundary | None
+) -> datetime:
+    """Return an instant before which no slot from a boundary on can settle."""
+    if boundary is not None:
+        day = boundary.day
+    else:
+        day = min([history.start, *(it.day for it in on_time[:1])])
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) - _EARLIEST + LATE_WINDOW
+
+
+def _on_time(history: History, facts: KnownFacts) -> list[OnTime]:
+    """Return the check-ins that may earn something.
+
+    Under a rolling schedule slots settle late, but a check-in stays as it was 48 hours after its
+    own day, whether it is voided or edited.
+    """
+    on_time = facts.on_time()
+    if not history.rolling:
+        return on_time
+    kept = []
+    for it in on_time:
+        if history.version_on(it.day).schedule.kind == "rolling":
+            final = history.timeline.ends(it.day) + LATE_WINDOW
+            if it.received_at > final:
+                continue
+            if it.voided_at is not None and it.voided_at > final:
+                it = it._replace(voided_at=None)  # noqa: PLW2901
+        kept.append(it)
+    return kept
+
+
+def _is_shared(history: History, facts: KnownFacts, boundary: CreditBoundary | None) -> bool:
+    """Return whether what is not settled is the same in the visible and the credited history."""
+    if history.rolling or (boundary is None) != (history.since is None):
+        return False
+    if boundary is None or history.since is None:
+        return all(it.credit == "full" for it in facts.live)
+    day = boundary.day
+    return day == history.since.day and all(
+        it.credit == "full" for it in facts.live if it.day >= day
+    )

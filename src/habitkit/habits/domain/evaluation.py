@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import frozen
 
 from habitkit.errors import InvalidInstant
+from habitkit.habits.domain.credited import credited
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
 from habitkit.habits.domain.history import History
-from habitkit.habits.domain.runs import Folded, Freezes, fold
+from habitkit.habits.domain.known_facts import KnownFacts
+from habitkit.habits.domain.runs import Folded, fold_slots
 from habitkit.habits.domain.slot_status import (
     days_met,
     evaluate_slot,
@@ -20,18 +22,18 @@ from habitkit.habits.domain.slot_status import (
     occurrences_of,
 )
 from habitkit.habits.domain.slot_status import slots as slots_of
-from habitkit.habits.domain.streaks import HabitState, Slot, Totals
+from habitkit.habits.domain.streaks import Checkpoint, HabitState, Slot, Totals
 from habitkit.habits.domain.strength import Strength, smoothed, strength_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from habitkit.habits.domain.facts import Fact
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.history import Version
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.schedules import Schedule
-    from habitkit.habits.domain.streaks import Risk, Status
+    from habitkit.habits.domain.streaks import CreditBoundary, Risk, Status
 
 __all__ = [
     "Ahead",
@@ -39,7 +41,6 @@ __all__ = [
     "evaluate",
     "explanation",
     "fold_history",
-    "fold_since",
     "habit_state",
     "next_slot",
     "slots",
@@ -65,9 +66,9 @@ def evaluate(
     Raises:
         InvalidInstant: If ``now`` has no zone.
     """
-    history = History(habit, facts, _in_utc(now))
-    folded = fold_history(history)
-    return habit_state(history, folded, strength)
+    known = KnownFacts.of(habit, facts)
+    history = History(habit, known.counting, _in_utc(now))
+    return habit_state(history, known, strength=strength)
 
 
 def slots(habit: Habit, facts: Iterable[Fact], *, now: datetime) -> list[Slot]:
@@ -160,42 +161,55 @@ def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
         history: The habit's history.
         marked: The days whose totals before them are wanted.
     """
-    before = Totals() if history.since is None else history.since.done
-    return fold_since(history, slots_of(history), before, marked)
-
-
-def fold_since(
-    history: History, slots: Sequence[Slot], before: Totals, marked: Collection[date] = ()
-) -> Folded:
-    """Fold some slots in order.
-
-    Args:
-        history: The habit's history.
-        slots: The slots before freezes.
-        before: The totals of the slots before them.
-        marked: The days whose totals before them are wanted.
-    """
-    freezes = Freezes(history.grants, history.habit.freezes, before.earned, before.used)
-    return fold(slots, freezes, history.reach, before, marked)
+    since = history.since
+    before = since.done if isinstance(since, Checkpoint) else Totals()
+    return fold_slots(history, slots_of(history), before, marked)
 
 
 def strength_before(history: History) -> float:
     """Return the strength before the first slot."""
-    if history.since is not None:
+    if isinstance(history.since, Checkpoint):
         return history.since.strength
     return 1.0 if history.habit.goal.kind in {"avoid", "at_most"} else 0.0
 
 
-def habit_state(history: History, folded: Folded, strength: Strength | None = None) -> HabitState:
-    """Return the state of a habit from its folded slots; ``strength`` is ``smoothed`` if None."""
-    ahead = next_slot(history, folded.slots)
-    return state_before(history, folded, ahead, strength or smoothed)
+def habit_state(
+    history: History,
+    facts: KnownFacts,
+    boundary: CreditBoundary | None = None,
+    since: datetime | None = None,
+    strength: Strength | None = None,
+) -> HabitState:
+    """Return the state of a habit.
+
+    Args:
+        history: The habit's history.
+        facts: The facts that it was made of.
+        boundary: Up to where credit is settled.
+        since: When the boundary was determined.
+        strength: How a slot moves the strength; ``smoothed`` by default.
+    """
+    slots = slots_of(history)
+    before = history.since.done if isinstance(history.since, Checkpoint) else Totals()
+    folded = fold_slots(history, slots, before)
+    run = credited(history, slots, facts, boundary, since).run
+    return state_before(
+        history, folded, next_slot(history, folded.slots), strength or smoothed, run
+    )
 
 
 def state_before(
-    history: History, folded: Folded, ahead: Ahead | None, strength: Strength
+    history: History, folded: Folded, ahead: Ahead | None, strength: Strength, run: int
 ) -> HabitState:
-    """Return the state of a habit before the slot that has to be done next."""
+    """Return the state of a habit before the slot that has to be done next.
+
+    Args:
+        history: The habit's history.
+        folded: Its slots, folded.
+        ahead: The slot that has to be done next.
+        strength: How a slot moves the strength.
+        run: How many slots the current credited streak has.
+    """
     streak = folded.streak
     repair_until = None
     if folded.runs and not streak.slots:
@@ -214,6 +228,7 @@ def state_before(
         repair_until=repair_until,
         strength=strength_of(folded.slots, strength, strength_before(history)),
         freezes=folded.freezes.left(history.today),
+        credited=run,
     )
 
 
@@ -257,8 +272,8 @@ def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
     goal, schedule = version.goal, version.schedule
     done = days_met(history, version, slot.first, slot.last)
     wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))
-    asks = goal.kind != "avoid" and not (
-        goal.kind == "at_most" and (slot.completions or goal.unrecorded != "missed")
+    asks = goal.kind not in {"avoid", "at_most"} or (
+        not slot.completions and goal.unrecorded == "missed"
     )
     if goal.turns and not wanting:
         asks = False

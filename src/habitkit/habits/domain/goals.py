@@ -5,7 +5,7 @@ from __future__ import annotations
 from sys import float_info
 from typing import TYPE_CHECKING, Literal
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 from habitkit._text import storable
 from habitkit.habits.errors import InvalidHabit
@@ -36,7 +36,7 @@ class Goal:
         unit: What is counted, for people to read: ``km``, ``pages``.
         fold: How several amounts become one: ``sum``, ``max``, or ``last``, the one of the greatest
             ``(at, id)``.
-        unrecorded: What ``at_most`` makes of a slot with no record.
+        unrecorded: What a slot with no record is, for ``avoid`` and ``at_most``.
     """
 
     kind: Literal["done", "at_least", "at_most", "between", "avoid"] = "done"
@@ -44,7 +44,9 @@ class Goal:
     high: float | None = None
     unit: str = ""
     fold: Fold = "sum"
-    unrecorded: Unrecorded = "missed"
+    unrecorded: Unrecorded = field(
+        default=Factory(lambda self: "done" if self.kind == "avoid" else "missed", takes_self=True)
+    )
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that no constructor makes."""
@@ -109,9 +111,15 @@ class Goal:
         return cls("between", low=low, high=high, unit=unit, fold=fold)
 
     @classmethod
-    def avoid(cls) -> Goal:
-        """Not at all: each check-in with an amount above 0 is a slip."""
-        return cls("avoid")
+    def avoid(cls, *, unrecorded: Unrecorded = "done") -> Goal:
+        """Not at all: each check-in with an amount above 0 is a slip.
+
+        A check-in of amount 0 says that it was avoided; only what was recorded so earns rewards.
+
+        Args:
+            unrecorded: What a slot with no record is: ``done``, ``exempt`` or ``missed``.
+        """
+        return cls("avoid", unrecorded=unrecorded)
 
     def fit(self, schedule: Schedule) -> None:
         """Refuse a schedule of which this goal can evaluate no slot.

@@ -15,13 +15,15 @@ from calendar import monthrange
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from habitkit.habits.domain.streaks import Checkpoint
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from habitkit.habits.domain.history import History, Version
     from habitkit.habits.domain.streaks import Slot
 
-__all__ = ["RollingCheckpoints", "Spans", "automatic_days", "longest"]
+__all__ = ["RollingCheckpoints", "Spans", "automatic_days", "longest", "needs_from"]
 
 _DAY = timedelta(days=1)
 _A_MONTH = (30, 31)
@@ -89,23 +91,21 @@ class RollingCheckpoints:
     a span before.
     """
 
-    def __init__(self, *read: tuple[History, Sequence[Slot]]) -> None:
-        """Take the evaluations of a history, each with its slots; all slots must be final."""
-        self._history = read[0][0]
+    def __init__(self, history: History, slots: Sequence[Slot]) -> None:
+        """Take the evaluation of a history with its slots; all slots must be final."""
+        self.history = history
         self._spans = [
             (begins, version, Spans(history.done.get(version, ()), schedule.n, schedule.span))
-            for history, _ in read
             for begins, version in history.rolling
             for schedule in (version.schedule,)
         ]
         self._too_early = [
             (begins, slot.last + _DAY * longest(version.schedule.span))
-            for history, slots in read
             for begins, version in history.rolling
             for slot in slots
             if slot.first < begins <= slot.last
         ]
-        self._latest = self._history.timeline.latest_label(self._history.now)
+        self._latest = self.history.timeline.latest_label(self.history.now)
 
     def settled(self, days: Iterable[date]) -> list[date]:
         """Return those of some days before which all is final by now."""
@@ -117,19 +117,11 @@ class RollingCheckpoints:
 
         It is a matter of what was done before it, so it stays as it is while that does.
         """
-        since = self._history.since
-        first = day if since is None else max(day, since.holds_from)
+        since = self.history.since
+        first = max(day, since.holds_from) if isinstance(since, Checkpoint) else day
         ordinals = range(first.toordinal(), self._latest.toordinal())
         at = bisect_left(ordinals, day, key=lambda n: self._settled_before(date.fromordinal(n)))
         return first + _DAY * at
-
-    def needs_from(self, day: date) -> date:
-        """Return from which day on check-ins are needed to evaluate from a day on."""
-        for begins, version in self._history.rolling:
-            if begins < day and self._history.version_on(day) == version:
-                back = day.toordinal() - longest(version.schedule.span) + 1
-                return max(begins, date.fromordinal(max(back, 1)))
-        return day
 
     def _settled_before(self, day: date) -> date:
         """Return a day before which nothing changes, whatever changes on a day or later."""
@@ -143,6 +135,15 @@ class RollingCheckpoints:
     def _is_too_early(self, day: date) -> bool:
         """Return whether days of a slot before a rolling schedule would be taken for its own."""
         return any(begins < day < clear for begins, clear in self._too_early)
+
+
+def needs_from(history: History, day: date) -> date:
+    """Return from which day on check-ins are needed to evaluate a history from a day on."""
+    for begins, version in history.rolling:
+        if begins < day and history.version_on(day) == version:
+            back = day.toordinal() - 2 * longest(version.schedule.span) + 1
+            return max(begins, date.fromordinal(max(back, 1)))
+    return day
 
 
 def longest(span: int) -> int:

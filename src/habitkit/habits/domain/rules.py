@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from habitkit._text import storable
 from habitkit.errors import InvalidInstant
-from habitkit.habits.domain import bitmap_state
 from habitkit.habits.domain.days import LATE_WINDOW, day_boundary, is_sealed
 from habitkit.habits.domain.facts import Void, ZoneChanged
 from habitkit.habits.domain.goals import Goal, number
@@ -31,7 +30,6 @@ __all__ = [
     "credit",
     "credit_where",
     "day",
-    "needs_recompute",
     "note",
     "possible",
     "source",
@@ -104,9 +102,9 @@ def amount_for(goal: Goal, value: float) -> None:
     """Refuse an amount of nothing where the goal counts no amounts.
 
     Raises:
-        InvalidHabit: If it is 0 and the goal is ``done`` or ``avoid``.
+        InvalidHabit: If it is 0 and the goal is ``done``.
     """
-    if not value and goal.kind in {"done", "avoid"}:
+    if not value and goal.kind == "done":
         expected = f"an amount above 0 for the goal {goal.kind!r}"
         raise InvalidHabit("amount", given=value, expected=expected)
 
@@ -240,14 +238,6 @@ def when_done(at: datetime, now: datetime) -> datetime:
         expected = f"an instant of the last hundred years and not later than now, {now}"
         raise InvalidInstant("at", given=at, expected=expected)
     return at
-
-
-def needs_recompute(habit: Habit, facts: Iterable[Fact]) -> bool:
-    """Return whether a habit is not simple."""
-    pinned = habit.clock.tz is not None
-    return not bitmap_state.is_simple(habit) or any(
-        not (pinned and isinstance(fact, ZoneChanged)) for fact in facts
-    )
 
 
 def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:

@@ -11,13 +11,15 @@ from habitkit.habits.domain.streaks import Streak, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.habits.domain.facts import FreezeGranted
+    from habitkit.habits.domain.history import History
     from habitkit.habits.domain.model import FreezeRule
     from habitkit.habits.domain.streaks import Slot
 
-__all__ = ["Folded", "Freezes", "fold"]
+__all__ = ["Folded", "Freezes", "fold", "fold_slots"]
 
 _DAY = timedelta(days=1)
 
@@ -78,8 +80,8 @@ class Freezes:
         ]
 
 
-def _in_turn(grant: FreezeGranted) -> tuple[date, date, UUID]:
-    return (grant.expires_day or date.max, grant.effective_day, grant.id)
+def _in_turn(grant: FreezeGranted) -> tuple[date, date, datetime, int]:
+    return (grant.expires_day or date.max, grant.effective_day, grant.at, grant.seq)
 
 
 @define
@@ -114,6 +116,21 @@ class Folded(NamedTuple):
         """The streak of the most slots, the latest of several."""
         ended = (run for run, _ in reversed(self.runs))
         return max((self.streak, *ended, self.before.best), key=_length)
+
+
+def fold_slots(
+    history: History, slots: Sequence[Slot], before: Totals, marked: Collection[date] = ()
+) -> Folded:
+    """Fold some slots of a history in order.
+
+    Args:
+        history: The habit's history.
+        slots: The slots before freezes.
+        before: The totals of the slots before them.
+        marked: The days whose totals before them are wanted.
+    """
+    freezes = Freezes(history.grants, history.habit.freezes, before.earned, before.used)
+    return fold(slots, freezes, history.horizon, before, marked)
 
 
 def fold(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.schedules import Schedule
     from habitkit.habits.domain.streaks import Status
 
-__all__ = ["days_met", "evaluate_slot", "excuse", "is_met", "occurrences_of", "slots"]
+__all__ = ["days_met", "evaluate_slot", "excuse", "is_met", "met_by", "occurrences_of", "slots"]
 
 _DAY = timedelta(days=1)
 
@@ -118,7 +118,8 @@ def _automatic(history: History, version: Version, first: date) -> set[date]:
         if history.since is not None and first == history.since.day:
             first = history.since.needs_from
         met = days_met(history, version, first, history.horizon)
-        done = history.done[version] = [day for day in met if history.version_on(day) == version]
+        done = sorted(day for day in met if history.version_on(day) == version)
+        history.done[version] = done
         days = automatic_days(done, version.schedule.n, version.schedule.span)
         history.automatic[version] = days
     return days
@@ -172,7 +173,7 @@ def _verdict(
 def _by_records(goal: Goal, tally: _Tally, *, is_open: bool, limits: bool) -> tuple[Status, str]:
     """Return the status of a slot that is not excused, and the rule that decided it."""
     if limits and not tally.completions and not is_open:
-        return _UNRECORDED[goal.unrecorded if goal.kind == "at_most" else "done"]
+        return _UNRECORDED[goal.unrecorded]
     if tally.over:
         return "MISSED", "slipped" if goal.kind == "avoid" else "over the limit"
     if is_open and (goal.turns or not tally.met):
@@ -183,6 +184,19 @@ def _by_records(goal: Goal, tally: _Tally, *, is_open: bool, limits: bool) -> tu
 def is_met(goal: Goal, slot: Slot) -> bool:
     """Return whether what was recorded in a slot that needs one day meets the goal so far."""
     return slot.amount is not None and _meets(goal, slot.amount)
+
+
+def met_by(version: Version, needed: int, records: Sequence[CheckIn]) -> bool:
+    """Return whether some records of a slot that needs so many days meet its goal."""
+    goal = version.goal
+    by_day: dict[date, list[CheckIn]] = {}
+    for record in records:
+        if goal.kind != "done" or record.amount > 0:
+            by_day.setdefault(record.day, []).append(record)
+    if version.schedule.kind == "rolling" or needed == 1:
+        counted = [record for of_day in by_day.values() for record in of_day]
+        return bool(counted) and _meets(goal, _folded(goal, counted))
+    return sum(_meets(goal, _folded(goal, of_day)) for of_day in by_day.values()) >= needed
 
 
 _UNRECORDED: dict[str, tuple[Status, str]] = {
@@ -227,7 +241,7 @@ def _recorded(
     by_day: dict[date, Sequence[CheckIn]] = {}
     for day in history.days_recorded(first, last):
         records = history.records(day, schedule.window)
-        if goal.kind in {"done", "avoid"}:
+        if goal.kind == "done":
             records = [record for record in records if record.amount > 0]
         if not records:
             continue
@@ -258,11 +272,13 @@ def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
             return float_info.max
     if goal.fold == "max":
         return max(record.amount for record in records)
-    return max(records, key=lambda record: (record.at, record.id)).amount
+    return max(records, key=lambda record: (record.at, record.seq)).amount
 
 
 def _meets(goal: Goal, amount: float) -> bool:
     """Return whether a recorded amount meets a goal."""
+    if goal.kind == "avoid":
+        return not amount
     if goal.low is not None and amount < goal.low:
         return False
     return goal.high is None or amount <= goal.high
@@ -271,14 +287,14 @@ def _meets(goal: Goal, amount: float) -> bool:
 def _is_over(goal: Goal, amount: float) -> bool:
     """Return whether a recorded amount makes the goal impossible to meet."""
     if goal.kind == "avoid":
-        return True
+        return amount > 0
     return goal.high is not None and amount > goal.high and goal.fold != "last"
 
 
 def _progress(goal: Goal, amount: float) -> float:
     """Return how far a goal is reached, from 0 to 1."""
     if goal.kind == "avoid":
-        return 0.0
+        return 0.0 if amount else 1.0
     if goal.high is not None and amount > goal.high:
         return max(0.0, 1 - (amount - goal.high) / goal.high) if goal.high else 0.0
     return min(1.0, amount / goal.low) if goal.low else 1.0

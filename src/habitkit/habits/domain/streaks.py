@@ -7,8 +7,9 @@ from uuid import UUID
 from attrs import Factory, field, frozen
 
 __all__ = [
-    "NO_DAY",
     "Checkpoint",
+    "CreditBoundary",
+    "Emitted",
     "HabitState",
     "RebuildReport",
     "Risk",
@@ -94,6 +95,8 @@ class HabitState:
         repair_until: Until when the slot that ended the last streak can be repaired, or None.
         strength: The strength of the habit, from 0 to 1.
         freezes: How many freezes could be used on a slot that ends today.
+        credited: How many slots the streak has that counts for milestones: those that were recorded
+            in time, without a missed one between them.
     """
 
     habit_id: UUID
@@ -107,6 +110,7 @@ class HabitState:
     repair_until: datetime | None
     strength: float
     freezes: int
+    credited: int = 0
 
     @property
     def done_today(self) -> bool:
@@ -135,8 +139,7 @@ class Checkpoint(NamedTuple):
 
     Attributes:
         day: The day; no slot goes over its beginning.
-        done: The totals of the slots by all that was recorded.
-        earned: Their totals by what was received in time; None if that begins later.
+        done: The totals of the slots before it.
         strength: The strength of the habit after these slots, from 0 to 1.
         needs_from: From which day on check-ins are needed to go on; the day itself, but under a
             rolling schedule.
@@ -147,45 +150,67 @@ class Checkpoint(NamedTuple):
 
     day: date
     done: Totals
-    earned: Totals | None
     strength: float
     needs_from: date
     holds_from: date
     strength_by: str = ""
 
 
-NO_DAY = date.min
-"""In the place of the first day of a bitmap that is empty; a database keeps NULL."""
+class CreditBoundary(NamedTuple):
+    """The first day whose credit is not settled yet, and the totals of what is credited before it.
+
+    Attributes:
+        day: The day. It only moves forward, and no fact that arrives later changes the totals.
+        totals: The totals of the credited slots before it.
+        needs_from: From which day on check-ins are needed to go on; the day itself, but under a
+            rolling schedule.
+    """
+
+    day: date
+    totals: Totals
+    needs_from: date
+
+
+class Emitted(NamedTuple):
+    """A derived event that is in the journal and not retracted.
+
+    Attributes:
+        key: Its key.
+        day: The first day of its slot.
+        content: What it says beyond its key, as texts to compare; empty where presence is all.
+        sealed_at: After which instant its place is sealed; None if it never is.
+    """
+
+    key: str
+    day: date
+    content: tuple[str, ...] = ()
+    sealed_at: datetime | None = None
 
 
 class Snapshot(NamedTuple):
-    """A habit's history as a bitmap, one byte a day: ``1`` done, ``x`` missed.
-
-    A bitmap begins and ends with a done day, or is empty; so the same facts give the same snapshot.
+    """What is kept of the evaluation of a habit: a cache that its facts can rebuild.
 
     Attributes:
         habit_id: The habit.
         owner: Whose habit.
-        first_day: The day of its first byte; ``NO_DAY`` while the bitmap is empty.
-        bitmap: The bitmap.
-        best: The length of the longest run.
         rev: The owner's revision that wrote it.
-        recomputed_at: When the events of the habit were last derived from its facts; None while
-            the bitmap alone determines its state.
-        sweep_at: When the sweep has to visit the habit, as time may have changed which events have
-            to be emitted.
-        checkpoints: Where evaluation may begin, oldest first; none while the bitmap suffices.
+        evaluated_at: The instant at which the facts were evaluated last.
+        next_check_at: The earliest instant at which time alone may change which events are derived,
+            or None.
+        checkpoints: Where evaluation may begin, oldest first.
+        credited: Up to where credit is settled; None while nothing is.
+        emitted: The derived events on the day of the last checkpoint or later, and of streaks that
+            were reached on or after the credit boundary.
     """
 
     habit_id: UUID
     owner: str
-    first_day: date
-    bitmap: bytes
-    best: int
     rev: int
-    recomputed_at: datetime | None = None
-    sweep_at: datetime | None = None
+    evaluated_at: datetime
+    next_check_at: datetime | None = None
     checkpoints: tuple[Checkpoint, ...] = ()
+    credited: CreditBoundary | None = None
+    emitted: tuple[Emitted, ...] = ()
 
 
 @frozen

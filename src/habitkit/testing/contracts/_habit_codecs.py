@@ -24,7 +24,14 @@ from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.stored import StoredFact
-from habitkit.habits.domain.streaks import NO_DAY, Checkpoint, Snapshot, Streak, Totals
+from habitkit.habits.domain.streaks import (
+    Checkpoint,
+    CreditBoundary,
+    Emitted,
+    Snapshot,
+    Streak,
+    Totals,
+)
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
@@ -73,11 +80,10 @@ GOALS = (
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
 BEST = Totals(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
 CHECKPOINTS = (
-    Checkpoint(date(1926, 1, 2), Totals(), None, 0.0, date(1926, 1, 2), date(1926, 1, 2)),
-    Checkpoint(date(1926, 1, 9), Totals(), Totals(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
+    Checkpoint(date(1926, 1, 2), Totals(), 0.0, date(1926, 1, 2), date(1926, 1, 2)),
+    Checkpoint(date(1926, 1, 9), Totals(), 0.5, date(1926, 1, 3), date(1926, 2, 1)),
     Checkpoint(
         date(2020, 2, 29),
-        BEST,
         BEST._replace(used=((UUID(int=1), 3), (UUID(int=2**127), 1000))),
         1 / 3,
         date(2020, 2, 29),
@@ -85,11 +91,18 @@ CHECKPOINTS = (
         "app.in_seven",
     ),
 )
+CREDITED = CreditBoundary(date(2020, 2, 29), BEST, date(2020, 1, 1))
+EMITTED = (
+    Emitted(f"done:{RUN.id}:2020-02-29", date(2020, 2, 29), ("full", str(ODD), str(NOW)), ODD),
+    Emitted(f"broken:{RUN.id}:2020-03-01", date(2020, 3, 1)),
+    Emitted("é'\"", date(1926, 1, 1), ("",), NOW),
+)
 SNAPSHOTS = (
-    Snapshot(RUN.id, "ada", NO_DAY, b"", 0, 1),
-    Snapshot(RUN.id, "ada", date(1926, 1, 1), b"1" + b"x" * 36_524 + b"1", 1, 2**40),
-    Snapshot(RUN.id, "ada", NO_DAY, b"", 0, 2**40, NOW, None, CHECKPOINTS),
-    Snapshot(RUN.id, "ada", TODAY, bytes(range(256)), 2**31 - 1, 2**40, ODD, ODD),
+    Snapshot(RUN.id, "ada", 1, NOW),
+    Snapshot(RUN.id, "ada", 2**40, ODD, ODD),
+    Snapshot(RUN.id, "ada", 2**40, NOW, None, CHECKPOINTS),
+    Snapshot(RUN.id, "ada", 2**40, NOW, ODD, (), CREDITED, EMITTED),
+    Snapshot(RUN.id, "ada", 2**40, ODD, NOW, CHECKPOINTS, CREDITED._replace(totals=Totals())),
 )
 
 
@@ -124,6 +137,7 @@ class HabitCodecs(Contract):
             a_check_in(1, note=None),
             a_check_in(2, note="", credit="history", at=ODD, day=date(1926, 1, 1)),
             a_check_in(3, tz="America/Argentina/ComodRivadavia", source="é", received_at=ODD),
+            a_check_in(4, seq=2**63 - 1),
             *(a_check_in(10 + n, note=text, at=NOW) for n, text in enumerate(STRANGE_TEXTS)),
         ]
         add_habits(store, RUN)
@@ -160,14 +174,15 @@ def _habits() -> list[Habit]:
         for n, (schedule, goal) in enumerate(plans)
     ]
     clock = DayClock(None, time(3, 0, 0, 7), "sun", timedelta(hours=23, seconds=59))
-    return [
-        *made,
+    made += [
         evolve(RUN, id=UUID(int=900), clock=clock),
         evolve(RUN, id=UUID(int=901), clock=DayClock("Pacific/Apia", min_day=timedelta(0))),
         evolve(RUN, id=UUID(int=902), freezes=FreezeRule(7, 1000)),
         evolve(RUN, id=UUID(int=903), tags=tuple(f"t{n}" for n in range(50)), position=7),
         *(evolve(RUN, id=UUID(int=910 + n), title=text) for n, text in enumerate(STRANGE_TEXTS)),
     ]
+    seqs = (*range(len(made) - 2), 2**53 + 1, 2**63 - 1)
+    return [evolve(habit, seq=seq) for habit, seq in zip(made, seqs, strict=True)]
 
 
 def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
@@ -178,8 +193,8 @@ def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
 
     return (
         Skip(*about(), ODD, date(1, 1, 1)),
-        Pause(*about(), ODD, TODAY, None),
-        Pause(*about(), NOW, TODAY, date.max),
+        Pause(*about(), ODD, TODAY, None, 2**63 - 1),
+        Pause(*about(), NOW, TODAY, date.max, 2**53 + 1),
         FreezeGranted(*about(), ODD, TODAY, 1000, None),
         FreezeGranted(*about(), NOW, date(1926, 2, 28), 1, TODAY),
         StreakRepaired(*about(), NOW, TODAY - days(1)),
@@ -194,7 +209,7 @@ def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
 
 def _facts_of_ada() -> tuple[OtherFact, ...]:
     return (
-        ZoneChanged(UUID(int=1001), "ada", ODD, "America/Argentina/ComodRivadavia"),
+        ZoneChanged(UUID(int=1001), "ada", ODD, "America/Argentina/ComodRivadavia", NOW, 2**40),
         Pause(UUID(int=1002), None, "ada", NOW, TODAY, None),
         Void(UUID(int=1003), None, "ada", UUID(int=1002), NOW),
         Void(UUID(int=1004), None, "ada", UUID(int=1001), ODD),

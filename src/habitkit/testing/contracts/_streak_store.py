@@ -39,17 +39,17 @@ class StreakStoreCases(Contract):
         assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) is None
 
         for n, rev in enumerate((2, 2, 9)):
-            snapshot = a_snapshot(RUN, bitmap=b"1" * (n + 1), best=n + 1, rev=rev)
+            snapshot = a_snapshot(RUN, evaluated_at=NOW + days(n), rev=rev)
             put_snapshots(store, snapshot)
             assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == snapshot
 
     def test_a_snapshot_never_gives_way_to_one_of_an_earlier_revision(self, store: Store) -> None:
         add_habits(store, RUN)
-        later = a_snapshot(RUN, bitmap=b"11", best=2, rev=3)
+        later = a_snapshot(RUN, rev=3)
         put_snapshots(store, later)
 
         with pytest.raises(IntegrityError):
-            put_snapshots(store, later._replace(bitmap=b"1", rev=2))
+            put_snapshots(store, later._replace(next_check_at=NOW, rev=2))
 
         assert read(store, lambda stores: stores.port(STREAKS).get(RUN.id)) == later
 
@@ -57,8 +57,8 @@ class StreakStoreCases(Contract):
         bobs = evolve(RUN, id=UUID(int=9), owner="bob")
         add_habits(store, RUN, WALK, evolve(RUN, id=UUID(int=5)), bobs)
         kept = [
-            a_snapshot(RUN, recomputed_at=NOW - days(1), sweep_at=NOW + days(9)),
-            a_snapshot(WALK, bitmap=b"1x1", best=1),
+            a_snapshot(RUN, evaluated_at=NOW - days(1), next_check_at=NOW + days(9)),
+            a_snapshot(WALK, rev=2),
         ]
         put_snapshots(store, *kept, a_snapshot(bobs))
 
@@ -75,8 +75,8 @@ class StreakStoreCases(Contract):
             evolve(RUN, id=UUID(int=n + 1), owner=f"owner{n % 2}") for n in range(len(instants))
         ]
         add_habits(store, *habits)
-        for habit, sweep_at in zip(habits, instants, strict=True):
-            put_snapshots(store, a_snapshot(habit, sweep_at=sweep_at))
+        for habit, check_at in zip(habits, instants, strict=True):
+            put_snapshots(store, a_snapshot(habit, next_check_at=check_at))
 
         due = [DueHabit(habits[n].owner, habits[n].id) for n in (1, 0, 5, 2)]
 

@@ -67,10 +67,11 @@ CREATE TABLE ${schema}habitkit_habits (
     freezes ${json},
     week_start VARCHAR(3),
     min_day_seconds INTEGER,
-    position INTEGER
+    position INTEGER,
+    seq BIGINT NOT NULL
 )${without_rowid};
 
-CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, id);
+CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, seq);
 
 CREATE TABLE ${schema}habitkit_check_ins (
     id ${uuid} NOT NULL PRIMARY KEY,
@@ -83,7 +84,8 @@ CREATE TABLE ${schema}habitkit_check_ins (
     credit VARCHAR(10) NOT NULL,
     source VARCHAR(100) NOT NULL,
     received_at ${instant} NOT NULL,
-    amount ${double}
+    amount ${double},
+    seq BIGINT NOT NULL
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_check_ins_day ON ${same_schema}habitkit_check_ins (habit_id, day);
@@ -105,24 +107,24 @@ CREATE TABLE ${schema}habitkit_voids (
     id ${uuid} NOT NULL,
     habit_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
-    received_at ${instant} NOT NULL
+    received_at ${instant} NOT NULL,
+    seq BIGINT NOT NULL
 )${without_rowid};
 
 CREATE TABLE ${schema}habitkit_snapshots (
     habit_id ${uuid} NOT NULL PRIMARY KEY REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
-    first_day DATE,
-    bitmap ${bytes} NOT NULL,
-    best INTEGER NOT NULL,
     rev BIGINT NOT NULL,
-    recomputed_at ${instant},
-    sweep_at ${instant},
-    checkpoints TEXT
+    evaluated_at ${instant} NOT NULL,
+    next_check_at ${instant},
+    checkpoints TEXT,
+    credited TEXT,
+    emitted TEXT
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_snapshots_owner ON ${same_schema}habitkit_snapshots (owner);
 
-CREATE INDEX ${index_schema}habitkit_snapshots_sweep ON ${same_schema}habitkit_snapshots (sweep_at, habit_id) WHERE sweep_at IS NOT NULL;
+CREATE INDEX ${index_schema}habitkit_snapshots_check ON ${same_schema}habitkit_snapshots (next_check_at, habit_id) WHERE next_check_at IS NOT NULL;
 
 CREATE TABLE ${schema}habitkit_accounts (
     id ${uuid} NOT NULL PRIMARY KEY,
