@@ -76,6 +76,11 @@ class Receipts:
         )
 
 
+def without_history(facts: Iterable[Any]) -> list[Any]:
+    """Return facts without the check-ins that came too late to earn anything."""
+    return [f for f in facts if not (isinstance(f, CheckIn) and f.credit == "history")]
+
+
 def settles_at(reader: Reader, slot: Slot) -> datetime:
     """Return from when on nothing that is received changes what a slot has earned."""
     schedule, goal = slot.version.schedule, slot.version.goal
@@ -97,37 +102,40 @@ def first_unsettled_day(reader: Reader, instant: datetime) -> date:
     return day
 
 
-def moved(
-    cursor: date | None, reader: Reader, instant: datetime, taken: list[Slot], left: list[Slot]
-) -> date:
-    """Return the cursor behind the slots taken, and behind days without a slot that are over."""
-    days = [slot.last + DAY for slot in taken[-1:]]
-    days += [cursor] if cursor is not None else []
-    days.append(min([first_unsettled_day(reader, instant), *(slot.first for slot in left[:1])]))
-    return max(days)
-
-
 class CreditedHistory:
     """The fold over the epochs: up to where slots have settled, and what has come of them."""
 
     def __init__(self, habit: Habit, facts: Iterable[Any], now: datetime) -> None:
         self.habit = habit
         self.receipts = Receipts(facts)
-        self.cursor: date | None = None
+        self.cursor = date.min
+        self.paid = 0
         self.run = 0
         self.best = 0
         self.earned = 0
         self.used: list[tuple[date, date | None]] = []
         self.milestones: list[Milestone] = []
         for instant in [at for at in self.receipts.epochs(habit) if at <= now]:
-            known = self.receipts.before(instant)
-            reader = Reader(habit, self.entering(known, instant), instant)
-            self.settle(reader, instant)
-        entering = self.entering(self.receipts.facts, now)
-        reader = Reader(habit, entering, now)
-        self.settle(reader, now)
-        self.settled = self.run, self.best
-        self.fold(reader, self.from_cursor(reader), settled=False)
+            self.take(self.receipts.before(instant), instant)
+        left = self.take(self.receipts.facts, now)
+        self.fold(*left, settled=False)
+
+    def take(self, known: list[Any], instant: datetime) -> tuple[Reader, Reader, list[Slot]]:
+        """Take the slots that have settled before an instant, and move the cursor past them.
+
+        Returns:
+            What decides what is earned, what decides what is seen, and the slots that are left.
+        """
+        reader = Reader(self.habit, self.entering(known, instant), instant)
+        visible = Reader(self.habit, known, instant)
+        following = self.from_cursor(reader)
+        taken = []
+        while following and settles_at(reader, following[0]) < instant:
+            taken.append(following.pop(0))
+        self.fold(reader, visible, taken, settled=True)
+        next_day = min([first_unsettled_day(reader, instant), *(s.first for s in following[:1])])
+        self.cursor = max([self.cursor, next_day, *(slot.last + DAY for slot in taken[-1:])])
+        return reader, visible, following
 
     def entering(self, known: list[Any], now: datetime) -> list[Any]:
         """Return the facts that decide what is earned: no check-in that came too late.
@@ -136,7 +144,7 @@ class CreditedHistory:
         that is taken back later than 48 hours after its day counts, and what replaces it does not.
         """
         reader = Reader(self.habit, known, now)
-        left_out = {f.id for f in known if isinstance(f, CheckIn) and f.credit == "history"}
+        left_out = set()
         for void in known:
             if not isinstance(void, Void) or void.fact_id not in self.receipts.check_ins:
                 continue
@@ -145,13 +153,12 @@ class CreditedHistory:
                 continue
             if void.received_at > reader.time.last_part(check_in.day).end + LATE_WINDOW:
                 left_out |= {void.id, check_in.successor}
-        return [fact for fact in known if fact.id not in left_out]
+        return [fact for fact in without_history(known) if fact.id not in left_out]
 
     def from_cursor(self, reader: Reader) -> list[Slot]:
         """Return the slots from the cursor on, evaluated, and one that follows them."""
-        history, _, _ = reader.evaluated()  # it finds the spans, which reach over the cursor
-        if self.cursor is not None:
-            reader.begin = max(self.cursor, reader.begin)
+        reader.evaluated()  # it finds the spans, which reach over the cursor
+        reader.begin = max(self.cursor, reader.begin)
         found = []
         for slot in reader.slots():
             slot.deadline = reader.deadline(slot)
@@ -164,39 +171,33 @@ class CreditedHistory:
                 break
         return found
 
-    def settle(self, reader: Reader, instant: datetime) -> None:
-        """Take the slots that have settled before an instant, and move the cursor past them."""
-        following = self.from_cursor(reader)
-        taken = []
-        while following and settles_at(reader, following[0]) < instant:
-            taken.append(following.pop(0))
-        self.fold(reader, taken, settled=True)
-        self.cursor = moved(self.cursor, reader, instant, taken, following)
-
-    def fold(self, reader: Reader, slots: list[Slot], *, settled: bool) -> None:
+    def fold(self, reader: Reader, visible: Reader, slots: list[Slot], *, settled: bool) -> None:
         """Carry the run, the freezes and the milestones over some slots."""
-        rule = self.habit.freezes
         purse = Purse(reader.of(FreezeGranted))
         purse.earned = self.earned
         for freeze in self.used:
             if freeze in purse.granted:
                 purse.granted.remove(freeze)
         for slot in slots:
-            if slot.status == "MISSED":
-                if reader.repaired & set(slot.days):
-                    continue
-                before = list(purse.granted)
-                if self.run and purse.use(slot.last):
-                    for freeze in purse.granted:
-                        before.remove(freeze)
-                    self.used += before
-                else:
+            if slot.status == "MISSED" and not reader.repaired & set(slot.days):
+                if not (self.run and self.freeze(slot, purse)):
                     self.run = 0
             elif reader.is_by_record(slot):
                 self.run += 1
-                self.best = max(self.best, self.run)
+                self.paid += visible.is_met(slot)
                 if self.run % MILESTONE == 0:
                     self.milestones.append(Milestone(slot, self.run, settled))
+                rule = self.habit.freezes
                 if rule and self.run % rule.per_slots == 0 and purse.earned < rule.most_held:
                     purse.earned += 1
         self.earned = purse.earned
+
+    def freeze(self, slot: Slot, purse: Purse) -> bool:
+        """Use a freeze on a slot, if there is one, and note which one of those granted."""
+        before = list(purse.granted)
+        if not purse.use(slot.last):
+            return False
+        for freeze in purse.granted:
+            before.remove(freeze)
+        self.used += before
+        return True

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import Habit
-from tests.oracle.credited import LATE_WINDOW, CreditedHistory, Receipts, moved, settles_at
+from tests.oracle.credited import LATE_WINDOW, CreditedHistory, settles_at, without_history
 from tests.oracle.oracle import Reader, Slot, meets
 
 COINS_OF_A_SLOT = 10
@@ -41,13 +41,12 @@ def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
     in_time = Reader(habit, without_history(known), now)
     history, _, _ = reader.evaluated()
     reader.fold_in_order(history)
-    payments = Payments(habit, known, now)
     credited = CreditedHistory(habit, known, now)
     events: dict[str, Derived] = {}
     for slot in history:
         if reader.is_by_record(slot):
             events[f"done:{habit.id}:{slot.first}"] = Derived(
-                sealed=slot.first < payments.cursor or is_sealed(slot, now),
+                sealed=slot.first < credited.cursor or is_sealed(slot, now),
                 credit="full" if in_time.is_met(slot) else "history",
                 received_at=first_receipt(in_time, slot),
                 done_at=done_at(reader, slot),
@@ -61,15 +60,10 @@ def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
         )
     for slot, run in reader.breaks:
         if settles_at(reader, slot) < now:
-            events[f"broken:{habit.id}:{slot.first}"] = Derived(sealed=False, slots=run.slots)
-    coins = COINS_OF_A_SLOT * len(payments.paid)
+            events[f"broken:{habit.id}:{slot.first}"] = Derived(sealed=True, slots=run.slots)
+    coins = COINS_OF_A_SLOT * credited.paid
     coins += COINS_OF_A_MILESTONE * len(credited.milestones)
     return Emitted(events, coins, credited.run)
-
-
-def without_history(facts: Iterable[Any]) -> list[Any]:
-    """Return facts without the check-ins that came too late to earn anything."""
-    return [f for f in facts if not (isinstance(f, CheckIn) and f.credit == "history")]
 
 
 def is_sealed(slot: Slot, now: datetime) -> bool:
@@ -80,33 +74,6 @@ def is_sealed(slot: Slot, now: datetime) -> bool:
 def first_receipt(reader: Reader, slot: Slot) -> datetime | None:
     """Return when the first record of a slot was received."""
     return min((record.received_at for record in reader.recorded(slot)), default=None)
-
-
-class Payments:
-    """Which slots have been paid for: each is decided anew until it is sealed."""
-
-    def __init__(self, habit: Habit, facts: list[Any], now: datetime) -> None:
-        self.paid: set[date] = set()
-        self.cursor = date.min
-        receipts = Receipts(facts)
-        for instant in [at for at in receipts.epochs(habit) if at <= now]:
-            self.decide(habit, receipts.before(instant), instant)
-        self.decide(habit, facts, now)
-
-    def decide(self, habit: Habit, facts: list[Any], now: datetime) -> None:
-        """Decide what is not sealed by the facts known, then seal what is over."""
-        reader = Reader(habit, facts, now)
-        in_time = Reader(habit, without_history(facts), now)
-        history, later, _ = reader.evaluated()
-        open_slots = [slot for slot in history if slot.first >= self.cursor]
-        self.paid = {day for day in self.paid if day < self.cursor}
-        self.paid |= {
-            slot.first for slot in open_slots if reader.is_by_record(slot) and in_time.is_met(slot)
-        }
-        over = [slot for slot in open_slots if is_sealed(slot, now)]
-        left = [slot for slot in open_slots if not is_sealed(slot, now)]
-        left += [later] if later is not None and reader.archived_on is None else []
-        self.cursor = moved(self.cursor, reader, now, over, left)
 
 
 def begins(reader: Reader, day: date) -> datetime:
