@@ -13,7 +13,8 @@ from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.evaluation import explanation, fold_history
 from habitkit.habits.domain.facts import Fact
-from habitkit.habits.domain.known_facts import KnownFacts
+from habitkit.habits.domain.known_facts import KnownFacts, received_at
+from habitkit.habits.domain.readings import Start
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -156,9 +157,12 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
     if tx.port(HABITS).known([fact.id for fact in facts]):  # replaces a stored fact
         day = date.min
     start = lookup.start(tx, tx.port(STREAKS).get(habit.id), day)
+    if start.since is not None and any(received_at(fact) < start.since for fact in facts):
+        start = Start()  # what was known then would have been other facts
     known = lookup.known_facts(tx, habit, start, others)
     with_them = KnownFacts.of(habit, [*known.counting, *facts])
-    return lookup.state(tx, habit, start, evolve(with_them, voided=known.voided))
+    voided = [*known.voided, *with_them.voided]
+    return lookup.state(tx, habit, start, evolve(with_them, voided=voided))
 
 
 def _history_of(tx: Transaction, habit_id: UUID | str, day: date) -> History:

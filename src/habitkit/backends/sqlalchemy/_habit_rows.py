@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from attrs import fields
+from attrs import Factory, fields
 
 from habitkit import _codec
 from habitkit.habits.domain import facts
@@ -137,10 +137,14 @@ def fact_of(row: Mapping[str, Any]) -> OtherFact:
 
 
 def _sparse(settings: Any) -> dict[str, Any]:
-    """Return the fields of a value that are not as usual."""
-    values = {field.name: getattr(settings, field.name) for field in fields(type(settings))}
+    """Return the fields of a value that are not as usual; those that depend on others always."""
     usual = type(settings)()
-    return {name: value for name, value in values.items() if value != getattr(usual, name)}
+    return {
+        field.name: getattr(settings, field.name)
+        for field in fields(type(settings))
+        if isinstance(field.default, Factory)
+        or getattr(settings, field.name) != getattr(usual, field.name)
+    }
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
@@ -25,15 +24,16 @@ from habitkit.habits.domain.facts import (
     ZoneChanged,
 )
 from habitkit.habits.domain.rolling import needs_from
+from habitkit.habits.domain.settling import settles_at
 from habitkit.habits.domain.streaks import Checkpoint
 from habitkit.habits.domain.strength import moved, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from habitkit.habits.domain.facts import Fact
+    from habitkit.habits.domain.history import History
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.rolling import RollingCheckpoints
     from habitkit.habits.domain.runs import Folded
@@ -83,17 +83,16 @@ def until(checkpoints: Iterable[Checkpoint], day: date) -> tuple[Checkpoint, ...
     return tuple(checkpoint for checkpoint in checkpoints if checkpoint.holds_from <= day)
 
 
-def boundaries(slots: Iterable[Slot], now: datetime, last: date) -> list[date]:
+def boundaries(history: History, slots: Iterable[Slot]) -> list[date]:
     """Return the days before which all slots are over and final, in order.
 
     Args:
-        slots: The slots in order.
-        now: The instant, in UTC.
-        last: The last day that may be among them.
+        history: The habit's history.
+        slots: Its slots in order, before freezes.
     """
     days = []
     for slot in slots:
-        if now - slot.deadline <= LATE_WINDOW or slot.last >= last:
+        if settles_at(history, slot) >= history.now or slot.last >= history.lasting_until:
             break
         days.append(slot.last + _DAY)
     return days

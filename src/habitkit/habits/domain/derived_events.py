@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from habitkit.events import Retracted
 from habitkit.habits.domain.completion import completed_at
 from habitkit.habits.domain.credited import is_by_record
+from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.settling import sealed_at, settles_at
 from habitkit.habits.domain.streaks import Emitted
 from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.evaluation import Ahead
     from habitkit.habits.domain.history import History
     from habitkit.habits.domain.runs import Folded
-    from habitkit.habits.domain.streaks import Slot
+    from habitkit.habits.domain.streaks import CreditBoundary, Slot
 
 __all__ = [
     "MILESTONE_SLOTS",
@@ -35,6 +36,7 @@ __all__ = [
 MILESTONE_SLOTS = 7
 """At each multiple of this many credited slots in a row a streak reaches a milestone."""
 
+_DAY = timedelta(days=1)
 _A_QUARTER = timedelta(days=91)
 _TYPES = {
     "done": HabitCompleted.__name__,
@@ -153,10 +155,24 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
             received,
             done_at=completed_at(history, slot),
         )
-        final = sealed_at(slot)
+        final = _final(history, slot, credit.boundary)
         is_sealed = final < now
         content = () if is_sealed else (event.credit, str(received), str(event.done_at))
         yield Derived(event, Emitted(event.key, slot.first, content, final), is_sealed)
+
+
+def _final(history: History, slot: Slot, boundary: CreditBoundary | None) -> datetime:
+    """Return after which instant the place of a slot is sealed.
+
+    A slot that ends when it is done may begin where one that has settled begun: its place is sealed
+    as well, though it has not ended.
+    """
+    final = sealed_at(slot)
+    if boundary is None or slot.first >= boundary.day:
+        return final
+    if not history.version_on(slot.first).schedule.after_done:
+        return final
+    return min(final, history.timeline.ends(boundary.day - _DAY) + LATE_WINDOW)
 
 
 def _reached(credit: Credited, now: datetime) -> Iterator[Derived]:

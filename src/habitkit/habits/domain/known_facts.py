@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define
 
-from habitkit.habits.domain.facts import CheckIn, Void
+from habitkit.habits.domain.facts import CheckIn, Void, ZoneChanged
 from habitkit.habits.domain.stored import VoidedCheckIn
 
 if TYPE_CHECKING:
@@ -101,10 +101,11 @@ class KnownFacts:
         )
 
 
-def received_at(fact: OtherFact) -> datetime:
-    """Return when a fact that is no check-in was received."""
-    received: datetime = getattr(fact, "received_at", None) or fact.at  # type: ignore[union-attr]
-    return received
+def received_at(fact: Fact) -> datetime:
+    """Return when a fact was received; a fact that does not say so was recorded then."""
+    if isinstance(fact, CheckIn | Void | ZoneChanged):
+        return fact.received_at
+    return fact.at
 
 
 def known_before(

@@ -132,7 +132,7 @@ def evaluate_facts(
     checkpoints, begin = start.checkpoints, start.checkpoint
     history = History(habit, facts.counting, now, begin)
     slots = slots_of(history)
-    rolling, ends = None, boundaries(slots, now, history.lasting_until)
+    rolling, ends = None, boundaries(history, slots)
     if history.rolling:
         rolling = RollingCheckpoints(history, slots)
         ends = rolling.settled(ends)
