@@ -7,7 +7,7 @@ strictly before it say; after the last receipt the rest, as all facts say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -85,13 +85,18 @@ def settles_at(reader: Reader, slot: Slot) -> datetime:
     """Return from when on nothing that is received changes what a slot has earned."""
     schedule, goal = slot.version.schedule, slot.version.goal
     settles = slot.deadline + LATE_WINDOW
-    if schedule.kind == "rolling" and slot.status != "DONE":
+    if schedule.kind == "rolling" and slot.status != "DONE" and not reader.is_met(slot):
         earlier = [slot.first - n * DAY for n in range(1, schedule.span)]
         records = [day for day in earlier if meets(goal, reader.counted(day, slot.version))]
         if records:  # a check-in that comes in time may still fill it
             last = max(records) + (schedule.span - 1) * DAY
             settles = max(settles, reader.time.last_part(last).end + LATE_WINDOW)
     return settles
+
+
+def seals_at(_: Reader, slot: Slot) -> datetime:
+    """Return from when on nothing moves the coins that a slot by record has paid."""
+    return slot.deadline + LATE_WINDOW
 
 
 def first_unsettled_day(reader: Reader, instant: datetime) -> date:
@@ -105,8 +110,15 @@ def first_unsettled_day(reader: Reader, instant: datetime) -> date:
 class CreditedHistory:
     """The fold over the epochs: up to where slots have settled, and what has come of them."""
 
-    def __init__(self, habit: Habit, facts: Iterable[Any], now: datetime) -> None:
+    def __init__(
+        self,
+        habit: Habit,
+        facts: Iterable[Any],
+        now: datetime,
+        settles: Callable[[Reader, Slot], datetime] = settles_at,
+    ) -> None:
         self.habit = habit
+        self.settles = settles
         self.receipts = Receipts(facts)
         self.cursor = date.min
         self.paid = 0
@@ -130,7 +142,7 @@ class CreditedHistory:
         visible = Reader(self.habit, known, instant)
         following = self.from_cursor(reader)
         taken = []
-        while following and settles_at(reader, following[0]) < instant:
+        while following and self.settles(reader, following[0]) < instant:
             taken.append(following.pop(0))
         self.fold(reader, visible, taken, settled=True)
         next_day = min([first_unsettled_day(reader, instant), *(s.first for s in following[:1])])

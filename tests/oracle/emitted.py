@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.model import Habit
-from tests.oracle.credited import LATE_WINDOW, CreditedHistory, settles_at, without_history
+from tests.oracle.credited import CreditedHistory, seals_at, settles_at, without_history
 from tests.oracle.oracle import Reader, Slot, meets
 
 COINS_OF_A_SLOT = 10
@@ -42,11 +42,12 @@ def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
     history, _, _ = reader.evaluated()
     reader.fold_in_order(history)
     credited = CreditedHistory(habit, known, now)
+    sealed = CreditedHistory(habit, known, now, seals_at)
     events: dict[str, Derived] = {}
     for slot in history:
         if reader.is_by_record(slot):
             events[f"done:{habit.id}:{slot.first}"] = Derived(
-                sealed=slot.first < credited.cursor or is_sealed(slot, now),
+                sealed=slot.first < sealed.cursor or seals_at(reader, slot) < now,
                 credit="full" if in_time.is_met(slot) else "history",
                 received_at=first_receipt(in_time, slot),
                 done_at=done_at(reader, slot),
@@ -61,14 +62,9 @@ def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
     for slot, run in reader.breaks:
         if settles_at(reader, slot) < now:
             events[f"broken:{habit.id}:{slot.first}"] = Derived(sealed=True, slots=run.slots)
-    coins = COINS_OF_A_SLOT * credited.paid
+    coins = COINS_OF_A_SLOT * sealed.paid
     coins += COINS_OF_A_MILESTONE * len(credited.milestones)
     return Emitted(events, coins, credited.run)
-
-
-def is_sealed(slot: Slot, now: datetime) -> bool:
-    """Tell whether what a slot being done has paid is final."""
-    return slot.deadline + LATE_WINDOW < now
 
 
 def first_receipt(reader: Reader, slot: Slot) -> datetime | None:
