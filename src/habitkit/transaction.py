@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import _codec, ids
-from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction, UsageError
+from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
 from habitkit.journal.domain import rules
 from habitkit.journal.domain.model import EventRow, Failure, Message
 from habitkit.journal.idempotency import once
@@ -29,7 +29,6 @@ __all__ = ["Transaction"]
 T = TypeVar("T")
 
 _MAX_ROUNDS = 16
-_MOST_RECORDED = 2**20
 
 
 class Transaction:
@@ -166,11 +165,7 @@ class Transaction:
                 self.apply_messages(owner, limit=100)
 
     def _expect_write(self, what: str) -> None:
-        """Refuse a call that writes.
-
-        Raises:
-            ReadOnlyTransaction: Inside a query.
-        """
+        """Refuse a call that writes inside a query."""
         if not self._write:
             raise ReadOnlyTransaction(what)
 
@@ -188,22 +183,13 @@ class Transaction:
     def next_seq(self, owner: str) -> int:
         """Return the next place in the order in which a locked owner's facts are recorded.
 
-        It is greater than all before it: the revision grows with each transaction, and what follows
-        it with each call, whether or not a savepoint is undone.
-
         Raises:
             NotLocked: If this transaction does not hold the lock.
             UsageError: If it has recorded a million facts.
         """
-        rev = self.rev(owner)
-        if self._recorded == _MOST_RECORDED:
-            msg = (
-                f"this transaction has recorded {_MOST_RECORDED} facts and habits, expected at "
-                "most so many; record the others in another transaction"
-            )
-            raise UsageError(msg)
-        self._recorded += 1
-        return rev * _MOST_RECORDED + self._recorded - 1
+        seq = rules.seq(self.rev(owner), self._recorded)
+        self._recorded += 1  # a savepoint that is undone does not take it back
+        return seq
 
     # -- what happened -------------------------------------------------------------------------
 

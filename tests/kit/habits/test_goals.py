@@ -63,6 +63,7 @@ class TestGoals:
         self, kit: TestKit, store: Store
     ) -> None:
         clean = kit.habits.create("ada", "No sugar", DAILY, Goal.avoid())
+        kit.habits.check_in(clean.id, amount=0)
         kit.clock.set("2026-01-01T23:59:59.999999Z")
         kit.sweep()
         assert kit.streaks.state(clean.id).status == "OPEN"
@@ -87,6 +88,7 @@ class TestGoals:
     ) -> None:
         clean = kit.habits.create("ada", "No sugar", DAILY, Goal.avoid())
         for n in range(10):
+            kit.habits.check_in(clean.id, amount=0)
             kit.clock.advance(days=1)
             if sweeps == "daily" or (sweeps == "once" and n == 9):
                 kit.sweep()

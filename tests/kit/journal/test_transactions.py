@@ -126,7 +126,7 @@ class TestPlacesInTheOrder:
     def test_a_transaction_records_no_more_than_there_are_places(
         self, kit: TestKit, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("habitkit.transaction._MOST_RECORDED", 3)
+        monkeypatch.setattr("habitkit.journal.domain.rules._MOST_RECORDED", 3)
 
         def work(tx: Transaction, count: int) -> list[int]:
             tx.lock("ada")

@@ -201,7 +201,8 @@ def _broken(history: History, folded: Folded) -> Iterator[Derived]:
             event = StreakBroken(
                 habit.owner, now, habit.id, slot.first, run.slots, done_at=slot.deadline
             )
-            yield Derived(event, Emitted(event.key, slot.first), is_sealed=False)
+            content = (str(run.slots),)
+            yield Derived(event, Emitted(event.key, slot.first, content), is_sealed=False)
 
 
 def _received(slot: Slot, history: History) -> datetime | None:
