@@ -61,7 +61,7 @@ def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
         )
     for slot, run in reader.breaks:
         if settles_at(reader, slot) < now:
-            events[f"broken:{habit.id}:{slot.first}"] = Derived(sealed=True, slots=run.slots)
+            events[f"broken:{habit.id}:{slot.first}"] = Derived(sealed=False, slots=run.slots)
     coins = COINS_OF_A_SLOT * sealed.paid
     coins += COINS_OF_A_MILESTONE * len(credited.milestones)
     return Emitted(events, coins, credited.run)

@@ -236,18 +236,17 @@ class TestDerivedEvents:
         def check(history: History, last: Dated) -> None:
             actor = played(store, history)
             before = outcome(actor.kit, store, actor.habit)
-            after = None
-            for _ in range(3):
+            done = []
+            for _ in range(2):
                 known = ids(actor, store)
                 actor.do(last)
-                first = after or outcome(actor.kit, store, actor.habit)
-                after = outcome(actor.kit, store, actor.habit)
-                assert after == first
-                for fact_id in ids(actor, store) - known:
+                done.append(outcome(actor.kit, store, actor.habit))
+                for fact_id in sorted(ids(actor, store) - known):
                     actor.kit.habits.undo(fact_id)
-                assert outcome(actor.kit, store, actor.habit) == before
+                assert_same(outcome(actor.kit, store, actor.habit), before)
                 if last.kind == "backfill":  # a day is taken over once
-                    break
+                    return
+            assert_same(*done)
 
         check()
 
@@ -261,20 +260,22 @@ class TestDerivedEvents:
             if not live:
                 return
             old = live[number % len(live)]
-            is_open = actor.kit.clock.now() - old.received_at < days(1)
             try:
                 new = actor.kit.habits.edit(old.id, amount=amount)
             except habitkit.errors.InvalidInput:
                 return
             actor.kit.habits.edit(new.id, amount=old.amount)
-            found = outcome(actor.kit, store, actor.habit)
-            assert found["state"] == before["state"]
-            assert found["coins"] == before["coins"]
-            assert found["emitted"].keys() == before["emitted"].keys()
-            if is_open:
-                assert found == before
+            assert_same(outcome(actor.kit, store, actor.habit), before)
 
         check()
+
+
+def assert_same(found: dict[str, Any], before: dict[str, Any]) -> None:
+    """Check that nothing was left behind; of sealed places only that they are there."""
+    for key, fields in found["emitted"].items():
+        if fields.get("sealed") and key in before["emitted"]:
+            found["emitted"][key] = before["emitted"][key]
+    assert found == before
 
 
 def paid(actor: Actor, store: Store) -> tuple[int, dict[str, int], set[str]]:
