@@ -51,8 +51,8 @@ class Receipts:
             return self.voided_at.get(self.predecessors[fact.id].id, fact.received_at)
         if isinstance(fact, CheckIn | Void):
             return fact.received_at
-        at: datetime = fact.at
-        return getattr(fact, "received_at", at) if isinstance(fact, ZoneChanged) else at
+        at: datetime = fact.received_at if isinstance(fact, ZoneChanged) else fact.at
+        return at
 
     def before(self, instant: datetime) -> list[Any]:
         """Return the facts received strictly before an instant."""
