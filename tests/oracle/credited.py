@@ -48,7 +48,7 @@ class Receipts:
     def of(self, fact: Any) -> datetime:
         """Return when a fact was received."""
         if fact.id in self.predecessors:
-            return self.voided_at.get(self.predecessors[fact.id].id, fact.received_at)
+            return self.voided_at[self.predecessors[fact.id].id]
         if isinstance(fact, CheckIn | Void):
             return fact.received_at
         at: datetime = fact.received_at if isinstance(fact, ZoneChanged) else fact.at

@@ -341,8 +341,8 @@ class Reader:
     @property
     def end(self) -> date:
         """The last day on which a slot of the history may begin."""
-        archived: date = self.archived_on or date.max
-        return min(archived, self.horizon)
+        end: date = min(self.horizon, self.archived_on or date.max)
+        return end
 
     def evaluated(self) -> tuple[list[Slot], Slot | None, Iterator[Slot]]:
         """Return the history before the fold, the slot that follows it, and those after that."""

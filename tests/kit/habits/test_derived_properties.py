@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import habitkit.testing
 from habitkit.backends.memory import MemoryStore
+from habitkit.errors import InvalidInput
 from habitkit.habits import evaluate
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
@@ -262,7 +263,7 @@ class TestDerivedEvents:
             old = live[number % len(live)]
             try:
                 new = actor.kit.habits.edit(old.id, amount=amount)
-            except habitkit.errors.InvalidInput:
+            except InvalidInput:
                 return
             actor.kit.habits.edit(new.id, amount=old.amount)
             assert_same(outcome(actor.kit, store, actor.habit), before)
