@@ -147,7 +147,7 @@ class Actor(Scenario):
             "regular": lambda _, __: habits.check_in(habit, amount=self.amount),
             "early": lambda _, n: habits.check_in(habit, at=now - timedelta(hours=n), amount=n % 4),
             "edit": lambda _, n: self.edit(n),
-            "change": lambda day, n: self.change(day, n),
+            "change": self.change,
             "expiring": lambda day, n: habits.grant_freeze(
                 habit, effective_day=day, expires_day=day + days(n)
             ),
