@@ -34,7 +34,7 @@ class TestCheckIns:
 
         assert (done.habit_id, done.day, done.credit) == (run.id, TODAY, "full")
         assert done.streak == Streak(1, TODAY, TODAY)
-        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full", NOW)
+        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full", NOW, done_at=NOW)
         stored = events_of(kit, "ada")[1]
         assert (stored.type, stored.key) == ("HabitCompleted", f"done:{run.id}:{TODAY}")
 

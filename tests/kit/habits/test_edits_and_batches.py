@@ -36,7 +36,7 @@ class TestEdits:
         done = kit.habits.check_in(run.id, amount=2, note="two")
         was = read(store, lambda s: s.port(HABITS).live(run.id))[0]
         before = events_of(kit, "ada")
-        kit.clock.advance(days=9)
+        kit.clock.advance(days=2)
 
         edited = kit.habits.edit(done.id, amount=2.5)
 

@@ -56,7 +56,7 @@ class TestUndo:
         done = kit.habits.check_in(run.id)
 
         assert done.streak == Streak(1, TODAY, TODAY)
-        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full", NOW)
+        assert done.events[0] == HabitCompleted("ada", NOW, run.id, TODAY, "full", NOW, done_at=NOW)
 
     def test_a_day_stays_done_while_one_of_its_check_ins_counts(
         self, kit: TestKit, run: Habit

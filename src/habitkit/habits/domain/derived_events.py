@@ -15,7 +15,7 @@ from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from habitkit.events import Event
     from habitkit.habits.domain.credited import Credited
@@ -141,11 +141,15 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
 def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[Derived]:
     """Yield an event for each slot that is done by record."""
     habit, now = history.habit, history.now
-    earned = {slot.last: (slot, known) for slot, known in credit.slots if slot.status == "DONE"}
+    earned = {
+        _place(known, slot): (slot, known) for slot, known in credit.slots if slot.status == "DONE"
+    }
     for slot in folded.slots:
         if not is_by_record(slot):
             continue
-        received = _received(*earned[slot.last]) if slot.last in earned else None
+        # What is credited may have ended earlier than what is visible, and is final then.
+        credited_slot, known = earned.get(_place(history, slot), (slot, None))
+        received = None if known is None else _received(credited_slot, known)
         event = HabitCompleted(
             habit.owner,
             now,
@@ -155,10 +159,21 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
             received,
             done_at=completed_at(history, slot),
         )
-        final = _final(history, slot, credit.boundary)
+        final = _final(history, credited_slot, credit.boundary)
         is_sealed = final < now
         content = () if is_sealed else (event.credit, str(received), str(event.done_at))
         yield Derived(event, Emitted(event.key, slot.first, content, final), is_sealed)
+
+
+def _place(history: History, slot: Slot) -> tuple[str, date]:
+    """Return what a slot is known by in both histories.
+
+    One of them may begin in its middle, so that is its last day; but where slots end when they are
+    done, late check-ins move all that follow, and it is the first.
+    """
+    if history.version_on(slot.first).schedule.after_done:
+        return "first", slot.first
+    return "last", slot.last
 
 
 def _final(history: History, slot: Slot, boundary: CreditBoundary | None) -> datetime:

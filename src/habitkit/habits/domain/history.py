@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import datetime, time
     from typing import Any
 
-    from habitkit.habits.domain.facts import Fact
+    from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.schedules import Schedule
@@ -81,7 +81,8 @@ class History:
         self.since = since
         self.facts = list(facts)
         kinds = _by_kind(habit, self.facts)
-        self.others = [fact for kind in _OTHERS for fact in kinds[kind]]
+        others = (fact for kind in _OTHERS for fact in kinds[kind])
+        self.others = sorted(others, key=_recorded)
         self.now = now
         self.timeline = Timeline(habit.clock, kinds[ZoneChanged])
         self.week_start = weekday("week_start", habit.clock.week_start)
@@ -206,6 +207,10 @@ _OTHERS = (
     *(ScheduleChanged, Archived, Restored, ZoneChanged),
 )
 _KINDS = (CheckIn, Void, *_OTHERS)
+
+
+def _recorded(fact: OtherFact) -> int:
+    return fact.seq
 
 
 def _by_day(check_ins: list[CheckIn]) -> dict[date, list[CheckIn]]:

@@ -189,7 +189,8 @@ def advance(
         if is_due and snapshot is not None:
             recent = _kept(evaluation.derived, snapshot.checkpoints, boundary)
             events += due_with_time(owner, emitted, recent, now)
-        emitted = {key: it.emitted for key, it in evaluation.derived.items()}
+        kept = _kept(evaluation.derived, (), evaluation.credited)
+        emitted = {key: it.emitted for key, it in kept.items()}
         start = Start(checkpoints, evaluation.credited, now)
     if evaluation is None or before is not after:
         evaluation = evaluate_facts(reading, after, start)
