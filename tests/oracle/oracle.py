@@ -250,7 +250,7 @@ class Reader:
         """Return the records of a day: check-ins in the window, of an amount that counts."""
         found = []
         for check_in in self.records.get(day, []):
-            if version.goal.kind in {"done", "avoid"} and not check_in.amount > 0:
+            if version.goal.kind == "done" and not check_in.amount > 0:
                 continue
             if version.goal.kind in {"avoid", "at_most"} and self.free(day, version):
                 continue
@@ -291,7 +291,7 @@ class Reader:
         is_rolling = slot.version.schedule.kind == "rolling"
         if is_rolling and (self.is_met(slot) or slot.first in self.occurrences_of[slot.version]):
             return "DONE"
-        if goal.kind == "avoid" and records:
+        if goal.kind == "avoid" and any(record.amount > 0 for record in records):
             return "MISSED"
         tells_early = records and goal.fold in {"sum", "max"} and slot.needs == 1
         if goal.high is not None and tells_early and fold(goal, records) > goal.high:
@@ -299,9 +299,9 @@ class Reader:
         may_turn = goal.kind in {"avoid", "at_most", "between"} or goal.fold == "last"
         if not over:
             return "DONE" if self.is_met(slot) and not may_turn else "OPEN"
-        if goal.kind == "at_most" and not records:
+        if goal.kind in {"avoid", "at_most"} and not records:
             return goal.unrecorded.upper()
-        return "DONE" if goal.kind == "avoid" or self.is_met(slot) else "MISSED"
+        return "DONE" if self.is_met(slot) else "MISSED"
 
     def recorded(self, slot: Slot) -> list[CheckIn]:
         return [record for day in slot.days for record in self.counted(day, slot.version)]
@@ -315,6 +315,10 @@ class Reader:
         if slot.needs > 1:
             return len(self.done_days(slot)) >= slot.needs
         return meets(slot.version.goal, self.recorded(slot))
+
+    def is_by_record(self, slot: Slot) -> bool:
+        """Tell whether check-ins make a slot DONE, and not what is filled in or left unrecorded."""
+        return slot.status == "DONE" and self.is_met(slot)
 
     def find_spans(self, history: list[Slot]) -> None:
         """Find Loop's automatic spans of each rolling schedule, over the days of its own slots."""
@@ -334,18 +338,28 @@ class Reader:
         limit: date = max(ten_years_after(self.today), self.horizon)
         return limit
 
-    def read(self) -> Reading:
-        end = self.horizon if self.archived_on is None else min(self.horizon, self.archived_on)
+    @property
+    def end(self) -> date:
+        """The last day on which a slot of the history may begin."""
+        end: date = min(self.horizon, self.archived_on or date.max)
+        return end
+
+    def evaluated(self) -> tuple[list[Slot], Slot | None, Iterator[Slot]]:
+        """Return the history before the fold, the slot that follows it, and those after that."""
         coming = self.slots()
         history: list[Slot] = []
         later: Slot | None = next(coming, None)
-        while later is not None and later.first <= end:
+        while later is not None and later.first <= self.end:
             history.append(later)
             later = next(coming, None)
         self.find_spans(history)
         for slot in history:
             slot.deadline = self.deadline(slot)
             slot.status = self.evaluate(slot, over=self.now >= slot.deadline)
+        return history, later, coming
+
+    def read(self) -> Reading:
+        history, later, coming = self.evaluated()
         run, best, ended, purse = self.fold_in_order(history)
 
         upcoming = None
@@ -376,13 +390,16 @@ class Reader:
     def fold_in_order(self, history: list[Slot]) -> tuple[Run, Run, Slot | None, Purse]:
         """Freeze what is frozen; return the streak, the best one, and what ended the last one."""
         run, best, ended = Run(), Run(), None
+        self.breaks: list[tuple[Slot, Run]] = []
         purse, rule = Purse(self.of(FreezeGranted)), self.habit.freezes
         for slot in history:
             if slot.status == "MISSED":
                 if self.repaired & set(slot.days) or (run.slots and purse.use(slot.last)):
                     slot.status = "FROZEN"
                 else:
-                    ended = slot if run.slots else ended
+                    if run.slots:
+                        ended = slot
+                        self.breaks.append((slot, run))
                     run = Run()
             elif slot.status == "DONE":
                 recorded = sum(bool(self.counted(day, slot.version)) for day in slot.days)
@@ -419,7 +436,7 @@ class Reader:
         goal = slot.version.goal
         enough = goal.unrecorded != "missed" or bool(self.recorded(slot))
         met = goal.turns and self.is_met(slot)
-        return goal.kind == "avoid" or (goal.kind == "at_most" and enough) or met
+        return (goal.kind in {"avoid", "at_most"} and enough) or met
 
     def slack(self, slot: Slot) -> int:
         if self.needs_no_record(slot):
@@ -487,6 +504,8 @@ def meets(goal: Goal, records: list[CheckIn]) -> bool:
     """Tell whether records meet a goal; what was not recorded meets none."""
     if not records:
         return False
+    if goal.kind == "avoid":  # an amount of 0 says that it was kept
+        return not any(record.amount > 0 for record in records)
     amount = fold(goal, records)
     low = goal.low is None or amount >= goal.low
     return low and (goal.high is None or amount <= goal.high)
