@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
 __all__ = [
+    "LONGEST_KEY",
     "LONGEST_TYPE",
     "check_events",
     "digest",
@@ -44,6 +45,8 @@ T = TypeVar("T")
 _WHOLE = 1e16
 _OF_EVERY_EVENT = ("owner", "at")
 LONGEST_TYPE = 100
+LONGEST_KEY = 400
+"""An index of PostgreSQL holds no row above 2,704 bytes, and this one has the owner in it too."""
 
 
 def event_fields(event: Event) -> dict[str, Any]:
@@ -145,8 +148,11 @@ def _missing(event: Event) -> str | None:
         return f"a type of at most {LONGEST_TYPE} characters"
     if not isinstance(at, datetime) or at.utcoffset() is None or not is_storable(at):
         return "`at` to be an aware datetime in the years 2 to 9998"
-    if not (key is None or (isinstance(key, str) and storable(key))):
-        return "`key` to be a string, valid UTF-8 without NUL, or None"
+    if not (key is None or (isinstance(key, str) and storable(key) and len(key) <= LONGEST_KEY)):
+        return (
+            f"`key` to be a string of at most {LONGEST_KEY} characters, valid UTF-8 without NUL, "
+            "or None"
+        )
     if not _keepable(event_fields(event)):
         return "fields that JSON can represent, strings in valid UTF-8 without NUL"
     return None

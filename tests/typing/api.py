@@ -230,6 +230,7 @@ assert_type(kit.coins.forget("ada"), int)
 
 assert_type(kit.events.record("ada", "read", {"pages": 5}, at=clock.now()), Recorded)
 assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
+assert_type(kit.events.net("ada", types=["read"], since=clock.now()), list[StoredEvent])
 
 assert_type(kit.relay.run_once(limit=10), RelayReport)
 assert_type(kit.sweep(), SweepReport)
@@ -338,6 +339,7 @@ async def async_host_code() -> None:
     assert_type(await kit.coins.statement("ada"), list[Entry])
     assert_type(await kit.events.record("ada", "read"), Recorded)
     assert_type(await kit.events.page("ada"), list[StoredEvent])
+    assert_type(await kit.events.net("ada", types={"read"}), list[StoredEvent])
     assert_type(await kit.relay.run_once(), RelayReport)
     assert_type(await kit.sweep(limit=5), SweepReport)
     assert_type(await kit.rebuild(), RebuildReport)

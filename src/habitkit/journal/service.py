@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query, workflow
-from habitkit.journal.event_log import page, record
+from habitkit.journal.event_log import net, page, record
 from habitkit.journal.relay import run_once
 
 __all__ = [
     "EventService",
     "RelayService",
+    "net",
     "page",
     "record",
     "run_once",
@@ -20,6 +21,7 @@ class EventService(Service[M]):
 
     record = action(record)
     page = query(page)
+    net = query(net)
 
 
 class RelayService(Service[M]):

@@ -40,8 +40,20 @@ class Keyed(Event):
         (Recorded("ada", NOW, "HabitCompleted", {}), "name"),
         (Keyed("ada", NOW, 5), "`key`"),
         (Keyed("ada", NOW, "a\0"), "`key`"),
+        (Keyed("ada", NOW, "k" * 401), "400 characters"),
     ],
-    ids=["set", "nan", "NUL", "surrogate", "naive", "long", "ours", "number", "NUL in key"],
+    ids=[
+        "set",
+        "nan",
+        "NUL",
+        "surrogate",
+        "naive",
+        "long",
+        "ours",
+        "number",
+        "NUL in key",
+        "long key",
+    ],
 )
 def test_an_event_that_some_store_could_not_keep_is_refused_by_all(
     kit: TestKit, event: Event, expected: str

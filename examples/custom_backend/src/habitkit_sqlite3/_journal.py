@@ -8,7 +8,7 @@ from attrs import evolve
 
 from habitkit.events import Recorded
 from habitkit.journal.domain.model import Delivery, IdempotencyRecord, Locked, Message, StoredEvent
-from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS, is_net
 
 from ._rows import Port, codec
 
@@ -45,7 +45,7 @@ class Events(Port):
             stored = StoredEvent(
                 event.owner, rev, n, event.type, event.at, event.key, _fields(event)
             )
-            self.insert_once("event", "events", {**row, "value": stored})
+            self.insert_once("event", "events", {**row, "key": event.key, "value": stored})
             if deliver:
                 self.insert("outbox", {**row, "available": event.at, "attempts": 0})
 
@@ -53,6 +53,14 @@ class Events(Port):
         query = """SELECT value FROM events WHERE owner = ? AND (rev, n) > (?, ?)
                    ORDER BY rev, n LIMIT ?"""
         return self.values(StoredEvent, query, owner, *(after or (-1, -1)), limit)
+
+    def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
+        query = """SELECT value FROM events AS it WHERE owner = ? AND NOT EXISTS (
+                       SELECT 1 FROM events AS later WHERE later.owner = it.owner
+                       AND later.key = it.key AND (later.rev, later.n) > (it.rev, it.n))
+                   ORDER BY rev, n"""
+        last = self.values(StoredEvent, query, owner)
+        return [it for it in last if (since is None or it.at >= since) and is_net(it, types)]
 
     def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
         erased = 0

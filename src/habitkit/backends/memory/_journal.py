@@ -9,9 +9,9 @@ from attrs import evolve, frozen
 
 from habitkit import _codec
 from habitkit.backends.memory._tables import Table
-from habitkit.events import Recorded
+from habitkit.events import Recorded, Retracted
 from habitkit.journal.domain.model import Delivery, EventRow, Locked, Message, StoredEvent
-from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS
+from habitkit.journal.domain.rules import MAX_MESSAGE_ATTEMPTS, is_net
 from habitkit.modules import own_events
 
 if TYPE_CHECKING:
@@ -84,6 +84,21 @@ class Events:
             return []
         row_keys = sorted(row_key for row_key in table.rows if after is None or row_key > after)
         return [_stored(table.rows[row_key]) for row_key in row_keys[:limit]]
+
+    def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
+        """Return an owner's net events of some types."""
+        table = self._logs.get(owner)
+        rows = [] if table is None else [row for _, row in sorted(table.rows.items())]
+        last = {row.event.key: row for row in rows}
+        wanted = {*types, Retracted.__name__}
+        return [
+            event
+            for row in rows
+            if row.event.type in wanted
+            and (row.event.key is None or row is last[row.event.key])
+            and (since is None or row.event.at >= since)
+            and is_net(event := _stored(row), types)
+        ]
 
     def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
         """Erase the words in an owner's events."""

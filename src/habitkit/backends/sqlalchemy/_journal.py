@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._inbox import OPEN
+from habitkit.backends.sqlalchemy._net_events import select_last
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import (
     array_of,
@@ -33,6 +34,7 @@ from habitkit.backends.sqlalchemy._rowsets import (
 )
 from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
 from habitkit.journal.domain.model import Delivery, Locked, StoredEvent
+from habitkit.journal.domain.rules import is_net
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -165,6 +167,11 @@ class Events:
             place = tuple_(events.c.rev, events.c.position)
             statement = statement.where(place > tuple_(literal(after[0]), literal(after[1])))
         return [StoredEvent(**row) for row in self._link.select_records(statement)]
+
+    def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
+        """Return an owner's net events of some types."""
+        rows = self._link.select_records(select_last(owner, types, since))
+        return [event for row in rows if is_net(event := StoredEvent(**row), types)]
 
     def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
         """Erase the words in an owner's events."""

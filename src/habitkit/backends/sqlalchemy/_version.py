@@ -23,7 +23,7 @@ __all__ = ["GENERATION", "LATEST", "ROW", "Tables", "expect", "version_of"]
 LATEST = max(int(file.stem) for file in (Path(__file__).parent / "migrations").glob("*.sql"))
 """The version this habitkit works with: the number of its last migration."""
 
-GENERATION = "2026-11-29"
+GENERATION = "2026-11-30"
 """Changes with each rewrite of migrations that exist; none leads from another generation to it."""
 
 ROW: Select[Any] = select(literal_column("*")).select_from(schema_version)

@@ -104,6 +104,7 @@ events = table(
     Column("key", Text),
     Column("fields", Json, nullable=False),
     PrimaryKeyConstraint("owner", "rev", "position"),
+    _index_where("habitkit_events_key", "owner", "key", "rev", "position", where="key IS NOT NULL"),
 )
 
 outbox = table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from habitkit.testing.contracts._erasure import ErasureCases
-from habitkit.testing.contracts._events import EventCases, OutboxCases
+from habitkit.testing.contracts._events import EventCases, NetEventCases, OutboxCases
 from habitkit.testing.contracts._inbox import IdempotencyStoreCases, InboxCases
 from habitkit.testing.contracts._journal_codecs import JournalCodecs
 from habitkit.testing.contracts._owner_locks import LockCases, SavepointCases
@@ -18,6 +18,7 @@ class StoreContract(
     LockCases,
     SavepointCases,
     EventCases,
+    NetEventCases,
     OutboxCases,
     InboxCases,
     IdempotencyStoreCases,

@@ -16,6 +16,8 @@ CREATE TABLE ${schema}habitkit_events (
     PRIMARY KEY (owner, rev, position)
 )${without_rowid};
 
+CREATE INDEX ${index_schema}habitkit_events_key ON ${same_schema}habitkit_events (owner, key, rev, position) WHERE key IS NOT NULL;
+
 CREATE TABLE ${schema}habitkit_outbox (
     owner VARCHAR(200) NOT NULL,
     rev BIGINT NOT NULL,
