@@ -1,4 +1,4 @@
-"""Owners' locks, events and deliveries on SQL."""
+"""Events and deliveries on SQL."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    ARRAY,
-    String,
-    Text,
     bindparam,
-    cast,
     delete,
-    exists,
-    func,
     literal,
-    literal_column,
     select,
     tuple_,
     update,
 )
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._inbox import OPEN
 from habitkit.backends.sqlalchemy._net_events import select_last
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import (
@@ -32,8 +24,8 @@ from habitkit.backends.sqlalchemy._rowsets import (
     shared_by_all,
     text_array,
 )
-from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
-from habitkit.journal.domain.model import Delivery, Locked, StoredEvent
+from habitkit.backends.sqlalchemy.tables import events, outbox
+from habitkit.journal.domain.model import Delivery, StoredEvent
 from habitkit.journal.domain.rules import is_net
 
 if TYPE_CHECKING:
@@ -44,70 +36,10 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.journal.domain.model import EventRow
 
-__all__ = ["Events", "Outbox", "Owners"]
+__all__ = ["Events", "Outbox"]
 
 _FEW = 2
 _ERASED_AT_ONCE = 500
-
-
-class Owners:
-    """The owners' locks: the row of an owner is locked by the upsert that bumps its revision."""
-
-    _LOCK = Prepared(
-        lambda insert: (
-            insert(owners)
-            .values(owner=bindparam("owner"), rev=1)
-            .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
-            .returning(
-                owners.c.rev,
-                exists(
-                    select(literal_column("1"))
-                    .select_from(inbox)
-                    .where(inbox.c.owner == bindparam("owner"), OPEN)
-                ),
-            )
-        )
-    )
-
-    _LOCK_MANY = Prepared(
-        lambda insert: (
-            insert(owners)
-            .from_select(
-                ["owner", "rev"],
-                select(
-                    func.unnest(cast(bindparam("owners", type_=Text()), ARRAY(String))),
-                    literal_column("1"),
-                ),
-            )
-            .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
-            .returning(
-                owners.c.owner,
-                owners.c.rev,
-                exists(
-                    select(literal_column("1"))
-                    .select_from(inbox)
-                    .where(inbox.c.owner == literal_column("habitkit_owners.owner"), OPEN)
-                ),
-            )
-        ),
-        only="postgresql",
-    )
-
-    def __init__(self, link: Link) -> None:
-        """Work on one transaction."""
-        self._link = link
-
-    def lock(self, owners: Sequence[str]) -> dict[str, Locked]:
-        """Take the owners' locks and advance their revisions; many by one statement if it can."""
-        link, locked = self._link, {}
-        if len(owners) > 1 and link.dialect.name == "postgresql":
-            rows = link.rows(self._LOCK_MANY, {"owners": text_array(owners)})
-            return {owner: Locked(rev, messages) for owner, rev, messages in rows}
-        for owner in owners:
-            row = link.row(self._LOCK, {"owner": owner})
-            assert row is not None  # noqa: S101 - an upsert that returns always returns a row
-            locked[owner] = Locked(row[0], bool(row[1]))
-        return locked
 
 
 class Events:

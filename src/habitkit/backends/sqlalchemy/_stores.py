@@ -13,7 +13,8 @@ from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._idempotency import IdempotencyKeys
 from habitkit.backends.sqlalchemy._inbox import Inbox
-from habitkit.backends.sqlalchemy._journal import Events, Outbox, Owners
+from habitkit.backends.sqlalchemy._journal import Events, Outbox
+from habitkit.backends.sqlalchemy._owners import Owners
 from habitkit.backends.sqlalchemy._postgres_coins import coins_of
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._streaks import Streaks
