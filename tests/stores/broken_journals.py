@@ -73,6 +73,34 @@ def shares_messages_with_the_host(_, stores):
     stores.inbox.add = share
 
 
+@noticed_by("test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_events(_, stores):
+    page = stores.events.page
+    lent: dict[str, object] = {}
+    stores.events.page = lambda *args: [lent.setdefault(e.id, e) for e in page(*args)]
+
+
+@noticed_by("test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_messages(_, stores):
+    inbox = stores.inbox
+    inbox.waiting = lambda owner, limit: [it for it in inbox._open() if it.owner == owner][:limit]
+
+
+@noticed_by("test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_records(_, stores):
+    rows = stores.idempotency._rows
+    stores.idempotency.get = lambda *place: rows.get(place)
+
+
+@noticed_by("test_a_message_that_fails_keeps_its_fields_whatever_was_done_to_them")
+def keeps_the_message_it_is_given(_, stores):
+    rows = stores.inbox._rows
+    stores.inbox.failed = lambda message, error: rows.put(
+        (message.owner, message.key),
+        (evolve(message, attempts=message.attempts + 1, error=error), None),
+    )
+
+
 @noticed_by("test_an_hour_that_the_clocks_show_twice_is_two_hours")
 def forgets_which_of_two_hours(_, stores):
     append = stores.events.append

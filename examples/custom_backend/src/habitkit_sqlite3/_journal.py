@@ -118,10 +118,10 @@ class Inbox(Port):
         self.run(update, at, message.owner, message.key)
 
     def failed(self, message: Message, error: str) -> None:
-        changed = evolve(message, attempts=message.attempts + 1, error=error)
-        update = """UPDATE inbox SET attempts_left = attempts_left - 1, value = ?
+        update = """UPDATE inbox SET attempts_left = attempts_left - 1,
+                    value = json_set(value, '$.attempts', ?, '$.error', ?)
                     WHERE (owner, key) = (?, ?)"""
-        self.run(update, changed, message.owner, message.key)
+        self.run(update, message.attempts + 1, error, message.owner, message.key)
 
     def forget(self, before: datetime, limit: int) -> int:
         delete = """DELETE FROM inbox WHERE (owner, key) IN

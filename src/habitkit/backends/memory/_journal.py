@@ -178,7 +178,8 @@ class Inbox:
 
     def waiting(self, owner: str, limit: int) -> list[Message]:
         """Return an owner's unapplied messages with attempts left."""
-        return [message for message in self._open() if message.owner == owner][:limit]
+        found = [message for message in self._open() if message.owner == owner][:limit]
+        return [evolve(message, fields=deepcopy(message.fields)) for message in found]
 
     def owners(self, limit: int) -> list[str]:
         """Return owners who have such messages."""
@@ -186,12 +187,14 @@ class Inbox:
 
     def applied(self, message: Message, at: datetime) -> None:
         """Mark a message as applied."""
-        self._rows.put((message.owner, message.key), (message, at))
+        place = (message.owner, message.key)
+        self._rows.put(place, (self.rows[place][0], at))
 
     def failed(self, message: Message, error: str) -> None:
         """Count a failed attempt."""
-        changed = evolve(message, attempts=message.attempts + 1, error=error)
-        self._rows.put((message.owner, message.key), (changed, None))
+        place = (message.owner, message.key)
+        kept, _ = self.rows[place]
+        self._rows.put(place, (evolve(kept, attempts=message.attempts + 1, error=error), None))
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete messages that were applied long ago."""
@@ -230,11 +233,13 @@ class IdempotencyKeys:
 
     def get(self, owner: str, operation: str, key: str) -> IdempotencyRecord | None:
         """Return the record of a key."""
-        return self._rows.get((owner, operation, key))
+        record = self._rows.get((owner, operation, key))
+        return None if record is None else evolve(record, request=dict(record.request))
 
     def put(self, record: IdempotencyRecord) -> None:
         """Keep a record."""
-        self._rows.put((record.owner, record.operation, record.key), record)
+        kept = evolve(record, request=dict(record.request))
+        self._rows.put((record.owner, record.operation, record.key), kept)
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete records that were made long ago."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -83,6 +84,47 @@ class JournalCodecs(Contract):
         assert page(store)[0].fields == {"names": ["bob"]}
         (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
         assert waiting.fields == {"names": ["bob"]}
+
+    def test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was(
+        self, store: Store
+    ) -> None:
+        append(store, event_row("ada", 1, names=["bob"], deliver=True))
+        write(store, lambda stores: stores.inbox.add(message("ada", "k", names=["bob"])))
+        write(store, lambda stores: stores.idempotency.put(a_record()))
+
+        def everything(stores: Stores) -> list[Any]:
+            (waiting,) = stores.inbox.waiting("ada", 10)
+            record = stores.idempotency.get("ada", "notes.add", "key")
+            assert record is not None
+            events = [
+                *stores.events.page("ada", None, 10),
+                *stores.events.net("ada", ["noted"], None),
+            ]
+            return [record.request, waiting.fields, *(event.fields for event in events)]
+
+        before = deepcopy(read(store, everything))
+        for values in read(store, everything):
+            values.setdefault("names", []).append("cyd")
+        for delivery in write(store, lambda stores: stores.outbox.claim(NOW, NOW, 10)):
+            names: list[str] = delivery.event.fields["names"]
+            names.append("cyd")
+
+        assert read(store, everything) == before
+
+    def test_a_message_that_fails_keeps_its_fields_whatever_was_done_to_them(
+        self, store: Store
+    ) -> None:
+        write(store, lambda stores: stores.inbox.add(message("ada", "k", names=["bob"])))
+
+        def fail(stores: Stores) -> None:
+            (waiting,) = stores.inbox.waiting("ada", 10)
+            waiting.fields["names"].append("cyd")
+            stores.inbox.failed(waiting, "no reason")
+
+        write(store, fail)
+
+        (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10))
+        assert (waiting.fields, waiting.attempts) == ({"names": ["bob"]}, 1)
 
     def test_an_hour_that_the_clocks_show_twice_is_two_hours(self, store: Store) -> None:
         shown = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
