@@ -197,6 +197,8 @@ assert_type(kit.habits.backfill(run.id, [date(2026, 1, 1)], source="paper"), int
 assert_type(kit.streaks.state(run.id), HabitState)
 assert_type(kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 2, 1)), list[date])
 assert_type(kit.streaks.rebuild(run.id), RebuildReport)
+assert_type(kit.streaks.rebuild("ada"), RebuildReport)
+assert_type(kit.streaks.rebuild(owner="ada"), RebuildReport)
 
 assert_type(kit.coins.balance("ada"), Balance)
 assert_type(kit.coins.balance("ada").available, int)

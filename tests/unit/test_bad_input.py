@@ -91,7 +91,6 @@ def test_an_id_must_be_one(kit, refused, given):
         lambda: kit.habits.backfill(given, [TODAY], source="paper"),
         lambda: kit.streaks.state(given),
         lambda: kit.streaks.done_days(given, TODAY, TODAY),
-        lambda: kit.streaks.rebuild(given),
     ):
         assert refused(InvalidId, call, "habit_id: expected a UUID").given == given
     refused(InvalidId, lambda: kit.habits.undo(given), "fact_id: expected a UUID")
