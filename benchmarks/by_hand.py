@@ -37,7 +37,7 @@ LOCK = (
 )
 HABIT = (
     "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, "
-    "week_start, min_day_seconds, position FROM habitkit_habits WHERE id = ?"
+    "week_start, min_day_seconds, position, seq FROM habitkit_habits WHERE id = ?"
 )
 SNAPSHOT = (
     "SELECT habit_id, owner, first_day, bitmap, best, rev, recomputed_at, sweep_at, "
@@ -45,7 +45,7 @@ SNAPSHOT = (
 )
 ADD_FACT = (
     "INSERT INTO habitkit_check_ins (id, habit_id, owner, day, at, tz, note, credit, source, "
-    "received_at, amount) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "received_at, amount, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 PUT_SNAPSHOT = (
     "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, bitmap, best, rev, "
@@ -126,7 +126,7 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     bitmap = bitmap.ljust((today - values.to_day(first)).days, b"x") + b"1"
     streak: int = len(bitmap) - bitmap.rfind(b"x") - 1
     fact_id, day = values.of_id(uuid.uuid4()), values.of_day(today)
-    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at, None)
+    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at, None, rev * 2**20)
     yield "run", ADD_FACT, fact
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     final = values.of_instant(midnight + timedelta(days=4, microseconds=1))

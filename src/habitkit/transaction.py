@@ -46,6 +46,7 @@ class Transaction:
         "_chain",
         "_emitted",
         "_locked",
+        "_recorded",
         "_settings",
         "_wanted",
         "_write",
@@ -77,6 +78,7 @@ class Transaction:
         self._locked: dict[str, int] = {}
         self._emitted: list[Event] = []
         self._written = 0
+        self._recorded = 0
         self._chain: list[Event] = []
         self._caused: dict[tuple[UUID, str], None] = {}
         self.cause: UUID | None = None
@@ -163,11 +165,7 @@ class Transaction:
                 self.apply_messages(owner, limit=100)
 
     def _expect_write(self, what: str) -> None:
-        """Refuse a call that writes.
-
-        Raises:
-            ReadOnlyTransaction: Inside a query.
-        """
+        """Refuse a call that writes inside a query."""
         if not self._write:
             raise ReadOnlyTransaction(what)
 
@@ -181,6 +179,17 @@ class Transaction:
             return self._locked[owner]
         except KeyError:
             raise NotLocked(owner) from None
+
+    def next_seq(self, owner: str) -> int:
+        """Return the next place in the order in which a locked owner's facts are recorded.
+
+        Raises:
+            NotLocked: If this transaction does not hold the lock.
+            UsageError: If it has recorded a million facts.
+        """
+        seq = rules.seq(self.rev(owner), self._recorded)
+        self._recorded += 1  # a savepoint that is undone does not take it back
+        return seq
 
     # -- what happened -------------------------------------------------------------------------
 

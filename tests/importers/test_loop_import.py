@@ -232,6 +232,14 @@ def test_a_habit_that_was_renamed_in_loop_is_a_new_one(kit):
     assert report.created == 1
 
 
+def test_habits_are_listed_in_the_order_of_the_export(kit):
+    names = [f"Habit {n}" for n in range(12)]
+
+    loop_csv.import_export(kit, "ada", LoopExport(tuple(habit_of(it, january(1)) for it in names)))
+
+    assert [habit.title for habit in kit.habits.list("ada")] == names
+
+
 def test_an_interrupted_import_is_finished_by_another(kit):
     def stop(*_: int) -> None:
         raise KeyboardInterrupt

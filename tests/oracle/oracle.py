@@ -137,14 +137,14 @@ class Reader:
                 f.effective_day,
                 Version(f.schedule, f.goal, f.schedule.anchor or f.effective_day, f.id),
             )
-            for f in sorted(self.of(ScheduleChanged), key=lambda f: (f.effective_day, f.at, f.id))
+            for f in sorted(self.of(ScheduleChanged), key=lambda f: (f.effective_day, f.at, f.seq))
         ]
         self.occurrences_of: dict[Version, set[date]] = {}
         self.free_days: dict[date, bool] = {}
 
     def of(self, kind: Any) -> list[Any]:
         """Return the facts of a kind, in order."""
-        return sorted((f for f in self.facts if isinstance(f, kind)), key=lambda f: (f.at, f.id))
+        return sorted((f for f in self.facts if isinstance(f, kind)), key=lambda f: (f.at, f.seq))
 
     def archive(self) -> tuple[list[tuple[date, date | None]], date | None]:
         """Return the times of being archived, and the day on which the one that lasts began.
@@ -480,7 +480,7 @@ def fold(goal: Goal, records: list[CheckIn]) -> float:
         return fsum(record.amount for record in records)  # exact, so that no order matters
     if goal.fold == "max":
         return max(record.amount for record in records)
-    return max(records, key=lambda record: (record.at, record.id)).amount
+    return max(records, key=lambda record: (record.at, record.seq)).amount
 
 
 def meets(goal: Goal, records: list[CheckIn]) -> bool:

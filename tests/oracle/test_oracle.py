@@ -198,7 +198,7 @@ def test_a_window_that_had_closed_when_the_habit_was_created():
 
 def test_flights_over_the_date_line():
     def flight(n: int, tz: str) -> ZoneChanged:
-        return ZoneChanged(next(ids), "ada", at(n, 10), tz)
+        return ZoneChanged(next(ids), "ada", at(n, 10), tz, at(n, 10))
 
     east = [flight(1, "Pacific/Pago_Pago"), flight(7, "Pacific/Kiritimati")]
     assert statuses(habit(DAILY), [done(5), *east], at(10)) == "x1xexxxo"  # 4 to 11

@@ -89,6 +89,7 @@ def habits() -> list[Habit]:
             TEXTS[1:n],
             rules[n % 3],
             (None, 0, 2**31 - 1)[n % 3],
+            2**63 - 1 - n,
         )
         for n, text in enumerate(TEXTS)
     ]
@@ -109,6 +110,7 @@ def check_ins() -> list[CheckIn]:
             TEXTS[n + 1],
             INSTANTS[n % 3],
             amount,
+            2**63 - 1 - n,
         )
         for n, amount in enumerate(AMOUNTS)
     ]
@@ -125,7 +127,7 @@ def other_facts() -> list[Any]:
         ScheduleChanged(
             UUID(int=205), *about, date.max, Schedule.quota(3), Goal.at_least(1e308, "'")
         ),
-        ZoneChanged(UUID(int=206), "ada", FIRST, "Pacific/Kiritimati"),
+        ZoneChanged(UUID(int=206), "ada", FIRST, "Pacific/Kiritimati", LAST, 2**63 - 1),
         Void(UUID(int=207), None, "ada", UUID(int=203), LAST),
     ]
 
@@ -182,7 +184,7 @@ def write_ports(stores: Stores) -> None:
     stores.port(HABITS).add_facts(facts[:2])
     stores.port(HABITS).add_facts(facts[2:])
     for fact, at in zip(facts[::3], INSTANTS, strict=False):
-        void = CheckInVoid(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at)
+        void = CheckInVoid(UUID(int=fact.id.int + 900), LARGEST_ID, "ada", fact.id, at, 2**63 - 1)
         stores.port(HABITS).add_facts([void])
     stores.port(HABITS).add_facts(other_facts())
     for snapshot in snapshots():
@@ -191,7 +193,7 @@ def write_ports(stores: Stores) -> None:
 
 def written() -> dict[str, Any]:
     """Return what ``read_ports`` has to find."""
-    facts = sorted(check_ins(), key=lambda fact: (fact.day, fact.at, fact.id))
+    facts = sorted(check_ins(), key=lambda fact: (fact.day, fact.at, fact.seq))
     voided = check_ins()[::3]
     stored = [
         StoredEvent("ada", row.rev, row.position, row.event.type, row.event.at, None, fields(row))
@@ -203,7 +205,7 @@ def written() -> dict[str, Any]:
         "deliveries": [Delivery(event, 1) for event in stored],
         "messages": sorted(failed, key=lambda message: (message.at, message.key)),
         "idempotency": records(),
-        "habits": sorted(habits(), key=lambda habit: habit.id),
+        "habits": sorted(habits(), key=lambda habit: habit.seq),
         "live": [fact for fact in facts if fact not in voided],
         "since": [fact for fact in facts if fact not in voided and fact.day >= DAYS[1]],
         "voided": [VoidedCheckIn(*each) for each in zip(voided, INSTANTS, strict=False)],

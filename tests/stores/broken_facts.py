@@ -10,7 +10,7 @@ from datetime import date
 from attrs import evolve
 
 from habitkit.errors import Duplicate, IntegrityError
-from habitkit.habits.domain.facts import CheckInVoid
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.stored import Note
 from habitkit.habits.store import HABITS
 from tests.stores.breaking import breaker
@@ -79,11 +79,27 @@ def takes_empty_notes_for_none(_, stores):
     habits.notes = lambda owner: [note for note in notes(owner) if note.text]
 
 
-@noticed_by("test_check_ins_come_in_the_order_of_day_instant_and_id")
-def orders_check_ins_by_id(_, stores):
+@noticed_by("test_check_ins_come_in_the_order_of_day_instant_and_seq")
+def orders_check_ins_of_an_instant_by_id(_, stores):
     habits = stores.port(HABITS)
     live = habits.live
-    habits.live = lambda *args: sorted(live(*args), key=lambda fact: (fact.day, fact.id))
+    habits.live = lambda *args: sorted(live(*args), key=lambda it: (it.day, it.at, it.id))
+
+
+@noticed_by("test_check_ins_come_in_the_order_of_day_instant_and_seq")
+def orders_check_ins_of_a_day_by_seq(_, stores):
+    habits = stores.port(HABITS)
+    live = habits.live
+    habits.live = lambda *args: sorted(live(*args), key=lambda it: (it.day, it.seq))
+
+
+@noticed_by("test_a_check_in_comes_back_as_it_was")
+def forgets_the_seq_of_check_ins(_, stores):
+    habits = stores.port(HABITS)
+    add = habits.add_facts
+    habits.add_facts = lambda facts: add(
+        [evolve(it, seq=0) if isinstance(it, CheckIn) else it for it in facts]
+    )
 
 
 @noticed_by("test_check_ins_may_be_asked_for_of_some_days")

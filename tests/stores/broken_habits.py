@@ -33,18 +33,71 @@ def finds_only_check_ins(_, stores):
     habits.fact = lambda fact_id: fact(fact_id) if fact_id in habits._facts else None
 
 
-@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
+@noticed_by("test_habits_of_all_owners_are_ordered_by_id")
 def lists_habits_as_they_came(_, stores):
     habits = stores.port(HABITS)
+    page = habits.page
 
-    def page(after, limit, *, owner=None):
-        found = [it for it in habits._habits if owner in {None, it.owner}]
+    def unordered(after, limit, *, owner=None):
+        if owner is not None:
+            return page(after, limit, owner=owner)
+        return [it for it in habits._habits if after is None or it.id > after][:limit]
+
+    habits.page = unordered
+
+
+@noticed_by("test_habits_of_an_owner_are_ordered_by_seq")
+def lists_habits_of_an_owner_by_id(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+
+    def by_id(after, limit, *, owner=None):
+        found = page(after, 10**6)
+        return [it for it in found if owner in {None, it.owner}][:limit]
+
+    habits.page = by_id
+
+
+@noticed_by("test_a_habit_that_is_added_between_two_pages_is_on_a_later_one")
+def compares_ids_with_that_of_the_last_habit(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+
+    def behind(after, limit, *, owner=None):
+        if owner is None:
+            return page(after, limit)
+        found = page(None, 10**6, owner=owner)
         return [it for it in found if after is None or it.id > after][:limit]
 
-    habits.page = page
+    habits.page = behind
 
 
-@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
+@noticed_by("test_no_page_of_an_owner_follows_a_habit_of_another_or_of_nobody")
+def begins_anew_after_an_unknown_habit(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+
+    def anew(after, limit, *, owner=None):
+        return page(after if habits.get(after) else None, limit, owner=owner)
+
+    habits.page = anew
+
+
+@noticed_by("test_no_page_of_an_owner_follows_a_habit_of_another_or_of_nobody")
+def goes_on_after_a_habit_of_another_owner(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+
+    def going_on(after, limit, *, owner=None):
+        seen = habits.get(after)
+        if owner is None or seen is None:
+            return page(after, limit, owner=owner)
+        return [it for it in page(None, 10**6, owner=owner) if it.seq > seen.seq][:limit]
+
+    habits.page = going_on
+
+
+@noticed_by("test_habits_of_an_owner_are_ordered_by_seq")
 def repeats_the_last_habit_of_a_page(_, stores):
     habits = stores.port(HABITS)
     page = habits.page
@@ -56,7 +109,7 @@ def repeats_the_last_habit_of_a_page(_, stores):
     habits.page = repeating
 
 
-@noticed_by("test_habits_of_an_owner_and_of_all_are_ordered_by_id")
+@noticed_by("test_habits_of_an_owner_are_ordered_by_seq")
 def lists_habits_of_all_owners(_, stores):
     habits = stores.port(HABITS)
     page = habits.page

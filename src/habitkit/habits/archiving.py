@@ -34,8 +34,10 @@ def archive(tx: Transaction, habit_id: UUID | str) -> Changed:
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit = history.habit
-        fact = Archived(fact_id, habit.id, habit.owner, tx.now, history.today)
-        return () if history.archived else (fact,)
+        if history.archived:
+            return ()
+        seq = tx.next_seq(habit.owner)
+        return (Archived(fact_id, habit.id, habit.owner, tx.now, history.today, seq),)
 
     return add_facts(tx, habit_id, "archive", None, {}, facts)
 
@@ -55,7 +57,9 @@ def restore(tx: Transaction, habit_id: UUID | str) -> Changed:
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit = history.habit
-        fact = Restored(fact_id, habit.id, habit.owner, tx.now, history.today)
-        return (fact,) if history.archived else ()
+        if not history.archived:
+            return ()
+        seq = tx.next_seq(habit.owner)
+        return (Restored(fact_id, habit.id, habit.owner, tx.now, history.today, seq),)
 
     return add_facts(tx, habit_id, "restore", None, {}, facts)

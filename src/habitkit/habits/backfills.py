@@ -82,6 +82,7 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
                     credit="history",
                     source=source,
                     received_at=tx.now,
+                    seq=tx.next_seq(owner),
                 )
             )
     _add_history(tx, habit, facts)

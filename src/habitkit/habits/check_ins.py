@@ -129,6 +129,7 @@ def check_in_now(
         source="app",
         received_at=tx.now,
         amount=amount,
+        seq=tx.next_seq(habit.owner),
     )
     _, earned_before = bitmap.reading(snapshot, day)
     first = first_received(tx, habit, day) if earned_before else None
@@ -188,6 +189,7 @@ def check_in_recomputed(
         source="app",
         received_at=tx.now,
         amount=amount,
+        seq=tx.next_seq(habit.owner),
     )
     tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id

@@ -81,6 +81,7 @@ def create(
             goal=goal,
             tags=words,
             freezes=freezes,
+            seq=tx.next_seq(owner),
         )
         tx.port(HABITS).add(habit)
         facts = tx.port(HABITS).facts(owner, habit_id)

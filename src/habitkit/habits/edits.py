@@ -64,6 +64,7 @@ def edit(
     new = evolve(
         old,
         id=old.successor,
+        seq=tx.next_seq(owner),
         amount=old.amount if amount is None else amount,
         note=None if note is False else old.note if note is None else note,
     )
@@ -72,7 +73,7 @@ def edit(
     other_facts = tx.port(HABITS).facts(owner, habit.id) if is_recomputed else []
     if not new.amount:
         rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
-    void = CheckInVoid(tx.new_id(), habit.id, owner, old.id, tx.now)
+    void = CheckInVoid(tx.new_id(), habit.id, owner, old.id, tx.now, tx.next_seq(owner))
     tx.port(HABITS).add_facts((void, new))
     tx.cause = new.id
     if not is_recomputed:  # the day stays done, and was received when it was
@@ -165,7 +166,7 @@ def reorder(tx: Transaction, owner: str, habit_ids: Sequence[UUID | str]) -> Non
         for habit in habits_of(tx, owner)
         if habit.position is not None and habit.id not in positions
     ]
-    others.sort(key=lambda habit: (habit.position, habit.id))
+    others.sort(key=lambda habit: (habit.position, habit.seq))
     positions |= {habit.id: len(positions) + n for n, habit in enumerate(others)}
     for habit in (*habits.values(), *others):
         if habit is not None and habit.position != positions[habit.id]:

@@ -73,6 +73,7 @@ def grant_freeze(
                 effective_day=first,
                 count=count,
                 expires_day=end,
+                seq=tx.next_seq(habit.owner),
             ),
         )
 
@@ -111,6 +112,8 @@ def repair(
         if not missed:
             expected = "a day of a missed slot that ended less than 48 hours ago"
             raise InvalidHabit("day", given=day, expected=expected)
-        return (StreakRepaired(fact_id, habit.id, habit.owner, tx.now, day),)
+        return (
+            StreakRepaired(fact_id, habit.id, habit.owner, tx.now, day, tx.next_seq(habit.owner)),
+        )
 
     return add_facts(tx, habit_id, "repair", idempotency_key, {"day": day}, facts)

@@ -170,7 +170,7 @@ def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
 
 
 def habits_of(tx: Transaction, owner: str) -> list[Habit]:
-    """Return all habits of an owner, in the order of their ids."""
+    """Return all habits of an owner, oldest first."""
     return tx.port(HABITS).page(None, MOST_HABITS, owner=owner)
 
 
@@ -182,7 +182,8 @@ def of_owner(
     Args:
         tx: The transaction.
         owner: Whose habits.
-        after: The id of the last habit already seen.
+        after: The id of the last habit already seen; nothing comes after one that the owner does
+            not have.
         limit: How many at most, 1 to 1000.
 
     Raises:

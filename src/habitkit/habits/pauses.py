@@ -53,7 +53,16 @@ def skip(
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit = history.habit
-        return (Skip(fact_id, habit.id, habit.owner, tx.now, checked_day or history.today),)
+        return (
+            Skip(
+                fact_id,
+                habit.id,
+                habit.owner,
+                tx.now,
+                checked_day or history.today,
+                tx.next_seq(habit.owner),
+            ),
+        )
 
     return add_facts(tx, habit_id, "skip", idempotency_key, {"day": checked_day}, facts)
 
@@ -111,7 +120,9 @@ def pause(
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit = history.habit
-        return (Pause(fact_id, habit.id, habit.owner, tx.now, first, last),)
+        return (
+            Pause(fact_id, habit.id, habit.owner, tx.now, first, last, tx.next_seq(habit.owner)),
+        )
 
     return add_facts(tx, habit_id, "pause", idempotency_key, {"start": first, "end": last}, facts)
 
@@ -140,7 +151,7 @@ def pause_all(
     first, last = _span(start, end)
 
     def facts(fact_id: UUID) -> Sequence[OtherFact]:
-        return (Pause(fact_id, None, owner, tx.now, first, last),)
+        return (Pause(fact_id, None, owner, tx.now, first, last, tx.next_seq(owner)),)
 
     return add_own_facts(
         tx, owner, "pause_all", idempotency_key, {"start": first, "end": last}, facts
@@ -192,7 +203,9 @@ def resume_all(tx: Transaction, owner: str, day: date) -> Changed:
         pauses = _pauses((fact for fact in of_all if fact.id not in voided), first)
         if not pauses:
             raise NotFound("pause", first)
-        ends = [Void(tx.new_id(), None, owner, fact.id, tx.now) for fact in pauses]
+        ends = [
+            Void(tx.new_id(), None, owner, fact.id, tx.now, tx.next_seq(owner)) for fact in pauses
+        ]
         return (*ends, *_shortened(tx, pauses, first))
 
     return add_own_facts(tx, owner, "resume_all", None, {}, facts)
@@ -221,7 +234,7 @@ def _voids(
     """Return the facts that take facts of a habit back."""
     new = (fact_id, *(tx.new_id() for _ in pauses[1:]))
     return [
-        Void(void_id, habit.id, habit.owner, fact.id, tx.now)
+        Void(void_id, habit.id, habit.owner, fact.id, tx.now, tx.next_seq(habit.owner))
         for void_id, fact in zip(new, pauses, strict=True)
     ]
 
@@ -229,7 +242,15 @@ def _voids(
 def _shortened(tx: Transaction, pauses: Sequence[Pause], day: date) -> list[OtherFact]:
     """Return pauses that end before a day in the place of longer ones."""
     return [
-        Pause(tx.new_id(), fact.habit_id, fact.owner, tx.now, fact.start, day - _DAY)
+        Pause(
+            tx.new_id(),
+            fact.habit_id,
+            fact.owner,
+            tx.now,
+            fact.start,
+            day - _DAY,
+            tx.next_seq(fact.owner),
+        )
         for fact in pauses
         if fact.start < day
     ]

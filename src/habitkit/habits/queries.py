@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, get_args
 
+from attrs import evolve
+
 from habitkit import ids
 from habitkit.clock import instant
 from habitkit.habits import lookup
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 _FACTS = get_args(Fact)
+_AFTER_ALL = 2**63  # no stored fact has such a ``seq``
 
 
 def state(tx: Transaction, habit_id: UUID | str) -> HabitState:
@@ -89,7 +92,9 @@ def dashboard(tx: Transaction, owner: str) -> list[HabitState]:
 
 def _in_order(habits: list[Habit]) -> list[Habit]:
     """Return habits by their position, those without one after the others, oldest first."""
-    return sorted(habits, key=lambda habit: (habit.position is None, habit.position or 0, habit.id))
+    return sorted(
+        habits, key=lambda habit: (habit.position is None, habit.position or 0, habit.seq)
+    )
 
 
 def history(tx: Transaction, habit_id: UUID | str, start: date, end: date) -> list[Slot]:
@@ -166,6 +171,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
                 "facts", given=fact, expected="facts of habitkit.habits.domain.facts"
             )
         instant(getattr(fact, "at", tx.now), "at")
+    facts = tuple(evolve(fact, seq=_AFTER_ALL + n) for n, fact in enumerate(facts))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     day = first_day_of(habit, facts, [*others, *facts])
     if tx.port(HABITS).known([fact.id for fact in facts]):  # replaces a stored fact

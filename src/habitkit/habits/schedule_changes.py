@@ -66,7 +66,11 @@ def change_schedule(
         before = history.version_on(first)
         new = (schedule or before.schedule, goal or before.goal)
         rules.possible(*new)
-        return (ScheduleChanged(fact_id, habit.id, habit.owner, tx.now, first, *new),)
+        return (
+            ScheduleChanged(
+                fact_id, habit.id, habit.owner, tx.now, first, *new, tx.next_seq(habit.owner)
+            ),
+        )
 
     request = {"schedule": schedule, "goal": goal, "effective_day": start}
     return add_facts(tx, habit_id, "change_schedule", idempotency_key, request, facts)

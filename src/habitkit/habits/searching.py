@@ -47,7 +47,8 @@ def search(
             a word finds nothing, None everything.
         tags: Tags that a habit has all of, in capitals or not.
         archived: True for those that are archived, in the place of the others.
-        after: The id of the last habit already seen.
+        after: The id of the last habit already seen; nothing comes after one that the owner does
+            not have.
         limit: How many at most, 1 to 1000.
 
     Raises:

@@ -42,10 +42,13 @@ class HabitStore(Protocol):
         ...
 
     def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
-        """Return up to ``limit`` habits in the order of their ids.
+        """Return up to ``limit`` habits: those of an owner by ``seq``, those of all by id.
+
+        The habits of an owner differ in ``seq``, so no page misses one that was added meanwhile.
 
         Args:
-            after: The id of the last one already seen; None for the beginning.
+            after: The id of the last one already seen; None for the beginning. The page of an
+                owner after a habit that is not theirs, or does not exist, is empty.
             limit: How many at most.
             owner: Of this owner alone; of all owners by default.
         """
@@ -84,7 +87,7 @@ class HabitStore(Protocol):
     def live(
         self, habit_id: UUID, since: date | None = None, until: date | None = None
     ) -> list[CheckIn]:
-        """Return a habit's check-ins that are not voided, in the order of ``(day, at, id)``.
+        """Return a habit's check-ins that are not voided, in the order of ``(day, at, seq)``.
 
         Args:
             habit_id: The habit.

@@ -51,6 +51,6 @@ def travel(
     when = None if at is None else rules.when_done(instant(at), tx.now)
 
     def facts(fact_id: UUID) -> Sequence[OtherFact]:
-        return (ZoneChanged(fact_id, owner, when or tx.now, tz),)
+        return (ZoneChanged(fact_id, owner, when or tx.now, tz, tx.now, tx.next_seq(owner)),)
 
     return add_own_facts(tx, owner, "travel", idempotency_key, {"tz": tz, "at": when}, facts)

@@ -57,7 +57,9 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     events: list[Event] = []
     if not voided:
         tx.cause = tx.new_id()
-        tx.port(HABITS).add_facts((CheckInVoid(tx.cause, habit.id, owner, fact.id, tx.now),))
+        tx.port(HABITS).add_facts(
+            (CheckInVoid(tx.cause, habit.id, owner, fact.id, tx.now, tx.next_seq(owner)),)
+        )
         remaining = tx.port(HABITS).live(habit.id, fact.day, fact.day)
         first = first_received(tx, habit, fact.day, remaining)
         if first is not None and fact.credit == "full" and first > fact.received_at:
@@ -87,7 +89,9 @@ def undo_recomputed(tx: Transaction, habit: Habit, fact: CheckIn, *, voided: boo
     """Undo a check-in and emit what that changed, under the owner's lock."""
     if not voided:
         tx.cause = tx.new_id()
-        void = CheckInVoid(tx.cause, habit.id, habit.owner, fact.id, tx.now)
+        void = CheckInVoid(
+            tx.cause, habit.id, habit.owner, fact.id, tx.now, tx.next_seq(habit.owner)
+        )
         tx.port(HABITS).add_facts((void,))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
@@ -107,7 +111,7 @@ def undo_other(tx: Transaction, fact: OtherFact) -> Undone:
         raise NotFound("check-in", fact_id)
     tx.cause = tx.new_id()
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
-    void = Void(tx.cause, habit_id, owner, fact.id, tx.now)
+    void = Void(tx.cause, habit_id, owner, fact.id, tx.now, tx.next_seq(owner))
     if habit_id is None:
         if not _is_voided(tx.port(HABITS).facts(owner), fact_id):
             tx.port(HABITS).add_facts((void,))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import strategies as st
 
 from habitkit.habits.domain.days import day_boundary, habit_day, zone
@@ -113,8 +113,8 @@ class _Story:
 
     def zone_at(self, at: datetime) -> str:
         """Return the zone in which the habit's day is at an instant."""
-        moves = [(f.at, f.id, f.tz) for f in self.facts if isinstance(f, ZoneChanged)]
-        of_owner = max((move for move in moves if move[0] <= at), default=(at, self.salt, "UTC"))
+        moves = [(f.at, n, f.tz) for n, f in enumerate(self.facts) if isinstance(f, ZoneChanged)]
+        of_owner = max((move for move in moves if move[0] <= at), default=(at, 0, "UTC"))
         return self.habit.clock.tz or of_owner[2]
 
     def add_check_in(self, at: datetime, tz: str, day: date, amount: float) -> None:
@@ -211,8 +211,8 @@ class _Story:
         if kind == "flight":
             here, there = self.draw(st.sampled_from(_FLIGHTS))
             before = at - self.draw(st.integers(0, 20)) * _DAY
-            self.facts.append(ZoneChanged(self.new_id(), self.habit.owner, before, here))
-        self.facts.append(ZoneChanged(self.new_id(), self.habit.owner, at, there))
+            self.facts.append(ZoneChanged(self.new_id(), self.habit.owner, before, here, before))
+        self.facts.append(ZoneChanged(self.new_id(), self.habit.owner, at, there, at))
 
     def add_voids(self) -> None:
         """Void some of the facts, some of them twice, and one that does not exist."""
@@ -242,4 +242,5 @@ def facts_of(
         if kind not in {"zone", "flight"}:
             story.add_one_of(kind)
     story.add_voids()
-    return tuple(sorted(story.facts, key=lambda fact: fact.id))
+    facts = [evolve(fact, seq=n) for n, fact in enumerate(story.facts)]
+    return tuple(sorted(facts, key=lambda fact: fact.id))

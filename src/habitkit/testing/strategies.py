@@ -271,6 +271,7 @@ def _habits(draw: DrawFn, owner: str, created_at: datetime | None) -> Habit:
         created_at=created,
         goal=goal,
         freezes=draw(_freeze_rules()),
+        seq=draw(_NUMBERS) // 2,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -45,7 +46,8 @@ class TestCheckIns:
 
         done = kit.habits.check_in(str(run.id), at=at, tz="Asia/Tokyo", note=note)
 
-        fact = CheckIn(done.id, run.id, "ada", TODAY, at, "Asia/Tokyo", note, "full", "app", NOW)
+        about = done.id, run.id, "ada", TODAY, at, "Asia/Tokyo", note
+        fact = CheckIn(*about, "full", "app", NOW, seq=ANY)
         stored = read(store, lambda stores: stores.port(HABITS).fact(done.id))
         assert stored == StoredFact(fact, voided=False)
 

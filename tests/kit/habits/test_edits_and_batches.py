@@ -44,7 +44,8 @@ class TestEdits:
         assert edited.events == ()
         assert edited.status == "DONE"
         live = read(store, lambda s: s.port(HABITS).live(run.id))
-        assert live == [evolve(was, id=edited.id, amount=2.5)]
+        assert live == [evolve(was, id=edited.id, amount=2.5, seq=live[0].seq)]
+        assert live[0].seq > was.seq
         assert read(store, lambda s: s.port(HABITS).fact(done.id)) == StoredFact(was, voided=True)
         assert events_of(kit, "ada") == before
         assert kit.streaks.rebuild(run.id).repaired == ()
@@ -158,7 +159,7 @@ class TestEdits:
         assert kit.habits.get(run.id) == evolve(run, title="Läufe")
 
     def test_habits_keep_the_order_they_were_put_in(self, kit: TestKit) -> None:
-        made = sorted(kit.habits.create("ada", f"{n}", DAILY).id for n in range(5))
+        made = [kit.habits.create("ada", f"{n}", DAILY).id for n in range(5)]
         other = kit.habits.create("bob", "Run", DAILY).id
 
         def order() -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 from uuid import UUID
 
 import pytest
@@ -51,7 +52,7 @@ class TestExemptDays:
         day = TODAY + days(3)
         assert _status(kit, run, day) == "EXEMPT"
         assert kit.streaks.explain(run.id, day).why == "skipped"
-        fact = Skip(skipped.id, run.id, "ada", NOW + days(3), day)
+        fact = Skip(skipped.id, run.id, "ada", NOW + days(3), day, ANY)
         assert read(store, lambda s: s.port(HABITS).fact(skipped.id)) == StoredFact(
             fact, voided=False
         )
@@ -246,8 +247,8 @@ class TestArchiving:
         assert again.events == ()
         facts = read(store, lambda s: s.port(HABITS).facts("ada", run.id))
         assert sorted(facts, key=lambda fact: fact.id) == [
-            Archived(archived.id, run.id, "ada", NOW + days(3), TODAY + days(3)),
-            Restored(restored.id, run.id, "ada", NOW + days(53), TODAY + days(53)),
+            Archived(archived.id, run.id, "ada", NOW + days(3), TODAY + days(3), ANY),
+            Restored(restored.id, run.id, "ada", NOW + days(53), TODAY + days(53), ANY),
         ]
         assert [state.habit_id for state in kit.streaks.today("ada")] == [run.id]
 

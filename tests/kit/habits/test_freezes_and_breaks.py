@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -50,7 +51,7 @@ class TestFreezesAndRepairs:
         kit.clock.advance(days=2)
         assert kit.streaks.state(run.id).streak.slots == 0
         about = granted.id, run.id, "ada", NOW + days(3), TODAY + days(3)
-        fact = FreezeGranted(*about, 2, TODAY + days(9))
+        fact = FreezeGranted(*about, 2, TODAY + days(9), ANY)
         assert read(store, lambda s: s.port(HABITS).fact(granted.id)) == StoredFact(
             fact, voided=False
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -159,7 +160,7 @@ class TestGoals:
         slots = kit.streaks.history(run.id, TODAY, monday)
         assert [(slot.first, slot.status) for slot in slots] == [(TODAY, "DONE"), (monday, "DONE")]
         about = changed.id, run.id, "ada", NOW, TODAY + days(1)
-        fact = ScheduleChanged(*about, Schedule.weekdays("mon"), Goal.at_least(5, "km"))
+        fact = ScheduleChanged(*about, Schedule.weekdays("mon"), Goal.at_least(5, "km"), ANY)
         assert read(store, lambda s: s.port(HABITS).fact(changed.id)) == StoredFact(
             fact, voided=False
         )

@@ -84,7 +84,7 @@ class TestStreakQueries:
             (Pause(UUID(int=1), *about, now, today - days(3), today + days(9)),),
             (Skip(UUID(int=2), *about, now, today - days(60)),),
             (_schedule(run, today, Schedule.quota(5)),),
-            (ZoneChanged(UUID(int=4), "ada", now - days(2), "Asia/Tokyo"),),
+            (ZoneChanged(UUID(int=4), "ada", now - days(2), "Asia/Tokyo", now),),
             tuple(_check_in(run, n, today - days(2 * n)) for n in range(9)),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -56,7 +57,7 @@ class TestTravels:
         assert kit.habits.check_in(pinned.id).day == date(2026, 1, 1)
         later = kit.habits.create("ada", "Walk", Schedule.daily())
         assert kit.habits.check_in(later.id).day == date(2026, 1, 2)
-        fact = ZoneChanged(travelled.id, "ada", kit.clock.now(), "Asia/Tokyo")
+        fact = ZoneChanged(travelled.id, "ada", kit.clock.now(), "Asia/Tokyo", kit.clock.now(), ANY)
         assert read(store, lambda s: s.port(HABITS).fact(travelled.id)) == StoredFact(
             fact, voided=False
         )

@@ -13,6 +13,7 @@ from habitkit.errors import (
     NestedTransaction,
     NotLocked,
     ReadOnlyTransaction,
+    UsageError,
 )
 from habitkit.journal.event_log import record
 from habitkit.testing.contracts._base import read
@@ -87,3 +88,51 @@ class TestTransactions:
             kit.read(lambda tx: tx.lock("ada"))
         with pytest.raises(NotLocked):
             kit.read(lambda tx: tx.emit("ada", [event_row("ada", 1).event]))
+
+
+class TestPlacesInTheOrder:
+    """``next_seq``: where a fact lies in the order in which its owner's facts were recorded."""
+
+    def test_places_grow_in_a_transaction_and_from_one_to_the_next(self, kit: TestKit) -> None:
+        def work(tx: Transaction) -> list[int]:
+            tx.lock("ada", "bob")
+            return [tx.next_seq(owner) for owner in ("ada", "bob", "ada", "ada", "bob")]
+
+        first, second = kit.run(work), kit.run(work)
+
+        assert first[0] < first[2] < first[3] < second[0] < second[2] < second[3]
+        assert first[1] < first[4] < second[1] < second[4]
+
+    def test_no_place_is_given_twice_where_a_savepoint_was_undone(self, kit: TestKit) -> None:
+        def work(tx: Transaction) -> list[int]:
+            places: list[int] = []
+            for _ in range(3):
+                with pytest.raises(ValueError), tx.savepoint():  # noqa: PT012 - the block
+                    tx.lock("ada")
+                    places.append(tx.next_seq("ada"))
+                    raise ValueError
+            tx.lock("ada")
+            return [*places, tx.next_seq("ada")]
+
+        places = kit.run(work)
+
+        assert places == sorted(set(places))
+        assert kit.run(work)[0] > places[-1]
+
+    def test_a_place_is_given_only_under_the_lock(self, kit: TestKit) -> None:
+        with pytest.raises(NotLocked):
+            kit.run(lambda tx: tx.next_seq("ada"))
+
+    def test_a_transaction_records_no_more_than_there_are_places(
+        self, kit: TestKit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("habitkit.journal.domain.rules._MOST_RECORDED", 3)
+
+        def work(tx: Transaction, count: int) -> list[int]:
+            tx.lock("ada")
+            return [tx.next_seq("ada") for _ in range(count)]
+
+        with pytest.raises(UsageError, match="another transaction"):
+            kit.run(lambda tx: work(tx, 4))
+        places = kit.run(lambda tx: work(tx, 3))
+        assert kit.run(lambda tx: work(tx, 3))[0] == places[-1] + 1

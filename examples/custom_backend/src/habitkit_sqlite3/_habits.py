@@ -31,7 +31,7 @@ class Habits(Port):
     """Habits and the facts about them: rows are added, never changed or removed."""
 
     def add(self, habit: Habit) -> None:
-        row = {"id": habit.id, "owner": habit.owner, "value": habit}
+        row = {"id": habit.id, "owner": habit.owner, "seq": habit.seq, "value": habit}
         self.insert_once("habit", "habits", row)
 
     def put(self, habit: Habit) -> None:
@@ -41,9 +41,13 @@ class Habits(Port):
         return self.value(Habit, "SELECT value FROM habits WHERE id = ?", habit_id)
 
     def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
-        query = """SELECT value FROM habits WHERE id > ? AND coalesce(owner = ?, TRUE)
-                   ORDER BY id LIMIT ?"""
-        return self.values(Habit, query, after or "", owner, limit)
+        if owner is None:
+            query = "SELECT value FROM habits WHERE id > ? ORDER BY id LIMIT ?"
+            return self.values(Habit, query, after or "", limit)
+        query = """SELECT value FROM habits WHERE owner = ? AND (? IS NULL
+                   OR seq > (SELECT seq FROM habits AS seen WHERE seen.id = ? AND seen.owner = ?))
+                   ORDER BY seq LIMIT ?"""
+        return self.values(Habit, query, owner, after, after, owner, limit)
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         for fact in facts:
@@ -51,7 +55,7 @@ class Habits(Port):
                 row = {"fact_id": fact.fact_id, "voided_at": fact.received_at, "void": fact}
                 self.insert_once("void", "voids", row)
             else:
-                columns = ("id", "owner", "habit_id", "day", "at")
+                columns = ("id", "owner", "habit_id", "day", "at", "seq")
                 row = {name: getattr(fact, name, None) for name in columns}
                 row |= {"kind": type(fact).__name__, "value": fact}
                 self.insert_once("fact", "facts", row)
@@ -72,7 +76,7 @@ class Habits(Port):
         self, habit_id: UUID, since: date | None = None, until: date | None = None
     ) -> list[CheckIn]:
         query = """SELECT value FROM live WHERE habit_id = ? AND day BETWEEN ? AND ?
-                   ORDER BY day, at, id"""
+                   ORDER BY day, at, seq"""
         return self.values(CheckIn, query, habit_id, since or date.min, until or date.max)
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:

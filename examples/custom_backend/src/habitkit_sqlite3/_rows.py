@@ -34,9 +34,10 @@ CREATE VIEW IF NOT EXISTS waiting AS
 CREATE TABLE IF NOT EXISTS idempotency
     (owner, operation, key, at, value, PRIMARY KEY (owner, operation, key));
 
-CREATE TABLE IF NOT EXISTS habits (id PRIMARY KEY, owner, value);
-CREATE TABLE IF NOT EXISTS facts (id PRIMARY KEY, owner, habit_id, kind, day, at, value);
-CREATE INDEX IF NOT EXISTS facts_of_day ON facts (habit_id, day, at, id);
+CREATE TABLE IF NOT EXISTS habits (id PRIMARY KEY, owner, seq, value);
+CREATE INDEX IF NOT EXISTS habits_of_owner ON habits (owner, seq);
+CREATE TABLE IF NOT EXISTS facts (id PRIMARY KEY, owner, habit_id, kind, day, at, seq, value);
+CREATE INDEX IF NOT EXISTS facts_of_day ON facts (habit_id, day, at, seq);
 CREATE INDEX IF NOT EXISTS facts_of_owner ON facts (owner, kind);
 CREATE TABLE IF NOT EXISTS voids (fact_id PRIMARY KEY, voided_at, void);
 CREATE VIEW IF NOT EXISTS live AS SELECT * FROM facts

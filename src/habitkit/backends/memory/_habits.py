@@ -67,12 +67,16 @@ class Habits:
 
     def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
         """Return a page of an owner's habits, or of all."""
-        wanted = [
-            habit
-            for habit in self._habits
-            if (owner is None or habit.owner == owner) and (after is None or habit.id > after)
-        ]
-        return sorted(wanted, key=lambda habit: habit.id)[:limit]
+        if owner is None:
+            every = [habit for habit in self._habits if after is None or habit.id > after]
+            return sorted(every, key=lambda habit: habit.id)[:limit]
+        wanted = [habit for habit in self._habits if habit.owner == owner]
+        if after is not None:
+            seen = self._habits.get(after)
+            if seen is None or seen.owner != owner:
+                return []
+            wanted = [habit for habit in wanted if habit.seq > seen.seq]
+        return sorted(wanted, key=lambda habit: habit.seq)[:limit]
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds."""
@@ -140,7 +144,7 @@ class Habits:
 
     def _of_day(self, facts: Iterable[CheckIn]) -> list[CheckIn]:
         live = [fact for fact in facts if fact.id not in self._voids]
-        return sorted(live, key=lambda fact: (fact.at, fact.id))
+        return sorted(live, key=lambda fact: (fact.at, fact.seq))
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         """Return the live check-ins of many habits."""

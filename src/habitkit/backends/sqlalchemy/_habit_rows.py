@@ -59,6 +59,7 @@ def habit_values(habit: Habit) -> dict[str, Any]:
             None if clock.min_day == _CLOCK.min_day else int(clock.min_day.total_seconds())
         ),
         "position": habit.position,
+        "seq": habit.seq,
     }
 
 
@@ -76,6 +77,7 @@ def habit_of(row: Mapping[str, Any]) -> Habit:
         tags=tuple(row["tags"] or ()),
         freezes=None if freezes is None else FreezeRule(**freezes),
         position=row["position"],
+        seq=row["seq"],
     )
 
 
@@ -93,6 +95,7 @@ def check_in_values(fact: CheckIn) -> dict[str, Any]:
         "source": fact.source,
         "received_at": fact.received_at,
         "amount": None if fact.amount == 1 else fact.amount,
+        "seq": fact.seq,
     }
 
 
@@ -112,6 +115,7 @@ def void_values(void: CheckInVoid) -> dict[str, Any]:
         "habit_id": void.habit_id,
         "owner": void.owner,
         "received_at": void.received_at,
+        "seq": void.seq,
     }
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, ScalarSelect, Select
 
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.habits.domain.facts import Fact, OtherFact
@@ -139,12 +139,15 @@ class Habits:
 
     def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
         """Return a page of an owner's habits, or of all."""
-        statement = select(habits)
-        if owner is not None:
-            statement = statement.where(habits.c.owner == owner)
-        if after is not None:
-            statement = statement.where(habits.c.id > after)
-        rows = self._link.select_records(statement.order_by(habits.c.id).limit(limit))
+        if owner is None:
+            statement = select(habits).order_by(habits.c.id)
+            if after is not None:
+                statement = statement.where(habits.c.id > after)
+        else:
+            statement = select(habits).where(habits.c.owner == owner).order_by(habits.c.seq)
+            if after is not None:
+                statement = statement.where(habits.c.seq > _seq_of(after, owner))
+        rows = self._link.select_records(statement.limit(limit))
         return [habit_of(row) for row in rows]
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
@@ -224,13 +227,19 @@ class Habits:
         return habits_erased + self._link.run(self._ERASE_NOTES, {"of_owner": owner})
 
 
+def _seq_of(habit_id: UUID, owner: str) -> ScalarSelect[int]:
+    """Return a query of the place of an owner's habit; NULL if there is no such habit."""
+    seen = habits.alias()
+    return select(seen.c.seq).where(seen.c.id == habit_id, seen.c.owner == owner).scalar_subquery()
+
+
 def _live() -> Select[Any]:
     """Return a query of a habit's live check-ins."""
     return (
         select(check_ins)
         .select_from(_NOT_VOIDED)
         .where(check_ins.c.habit_id == bindparam("habit_id"), voids.c.fact_id.is_(None))
-        .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.id)
+        .order_by(check_ins.c.day, check_ins.c.at, check_ins.c.seq)
     )
 
 

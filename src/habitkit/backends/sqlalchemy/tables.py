@@ -162,7 +162,8 @@ habits = table(
     Column("week_start", String(3)),
     Column("min_day_seconds", Integer),
     Column("position", Integer),
-    Index("habitkit_habits_owner", "owner", "id"),
+    Column("seq", BigInteger, nullable=False),
+    Index("habitkit_habits_owner", "owner", "seq"),
 )
 
 check_ins = table(
@@ -178,6 +179,7 @@ check_ins = table(
     Column("source", String(100), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("amount", Amount),
+    Column("seq", BigInteger, nullable=False),
     Index("habitkit_check_ins_day", "habit_id", "day"),
     _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
 )
@@ -199,6 +201,7 @@ voids = table(
     Column("habit_id", Id, ForeignKey(habits.c.id), nullable=False),
     Column("owner", _NAME, nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("seq", BigInteger, nullable=False),
 )
 
 snapshots = table(

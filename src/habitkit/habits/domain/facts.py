@@ -48,6 +48,7 @@ class CheckIn:
         source: Where it came from: ``app`` or the importer's name.
         received_at: When the kit received it, in UTC.
         amount: How much, in the unit of the habit's goal.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     id: UUID
@@ -61,6 +62,7 @@ class CheckIn:
     source: str
     received_at: datetime
     amount: float = 1
+    seq: int = 0
 
     @property
     def successor(self) -> UUID:
@@ -78,6 +80,7 @@ class Void:
         owner: Whose habit.
         fact_id: The fact that no longer counts.
         received_at: When the kit received it, in UTC.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     id: UUID
@@ -85,6 +88,7 @@ class Void:
     owner: str
     fact_id: UUID
     received_at: datetime
+    seq: int = 0
 
 
 class CheckInVoid(Void):
@@ -96,6 +100,7 @@ class CheckInVoid(Void):
         owner: Whose habit.
         fact_id: The check-in that no longer counts.
         received_at: When the kit learned of it, in UTC.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     __slots__ = ()
@@ -110,6 +115,7 @@ class _OfADay:
     owner: str
     at: datetime
     day: date
+    seq: int = 0
 
 
 class Skip(_OfADay):
@@ -121,6 +127,7 @@ class Skip(_OfADay):
         owner: Whose habit.
         at: When it was recorded, in UTC.
         day: The habit day.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     __slots__ = ()
@@ -137,6 +144,7 @@ class Pause:
         at: When it was recorded, in UTC.
         start: The first day.
         end: The last day; None while the end is open.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     id: UUID
@@ -145,6 +153,7 @@ class Pause:
     at: datetime
     start: date
     end: date | None
+    seq: int = 0
 
     def __attrs_post_init__(self) -> None:
         """Refuse a pause that ends before it starts."""
@@ -165,6 +174,7 @@ class FreezeGranted:
         effective_day: The first day whose slot it may save.
         count: How many.
         expires_day: The last day whose slot it may save, or None.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     id: UUID
@@ -174,6 +184,7 @@ class FreezeGranted:
     effective_day: date
     count: int
     expires_day: date | None
+    seq: int = 0
 
     def __attrs_post_init__(self) -> None:
         """Refuse less than one."""
@@ -190,6 +201,7 @@ class StreakRepaired(_OfADay):
         owner: Whose habit.
         at: When it was recorded, in UTC.
         day: A day of the slot.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     __slots__ = ()
@@ -207,6 +219,7 @@ class ScheduleChanged:
         effective_day: The day from which slots that begin are evaluated by them.
         schedule: The schedule.
         goal: The goal.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     id: UUID
@@ -216,6 +229,7 @@ class ScheduleChanged:
     effective_day: date
     schedule: Schedule
     goal: Goal
+    seq: int = 0
 
     def __attrs_post_init__(self) -> None:
         """Refuse a schedule and a goal that do not go together."""
@@ -231,6 +245,7 @@ class Archived(_OfADay):
         owner: Whose habit.
         at: When it was recorded, in UTC.
         day: The habit day of that instant.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     __slots__ = ()
@@ -245,6 +260,7 @@ class Restored(_OfADay):
         owner: Whose habit.
         at: When it was recorded, in UTC.
         day: The habit day of that instant.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     __slots__ = ()
@@ -259,12 +275,16 @@ class ZoneChanged:
         owner: Who travelled.
         at: From when on, in UTC.
         tz: The IANA name of the zone.
+        received_at: When the kit received it, in UTC; ``at`` may be long before.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     id: UUID
     owner: str
     at: datetime
     tz: str
+    received_at: datetime
+    seq: int = 0
 
 
 OtherFact = (

@@ -35,7 +35,7 @@ class Goal:
         high: The largest amount that meets the goal, or None.
         unit: What is counted, for people to read: ``km``, ``pages``.
         fold: How several amounts become one: ``sum``, ``max``, or ``last``, the one of the greatest
-            ``(at, id)``.
+            ``(at, seq)``.
         unrecorded: What ``at_most`` makes of a slot with no record.
     """
 

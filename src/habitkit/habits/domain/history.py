@@ -130,7 +130,7 @@ class History:
         return days[bisect_left(days, first) : bisect_right(days, last)]
 
     def records(self, day: date, window: tuple[time, time] | None) -> Sequence[CheckIn]:
-        """Return a day's check-ins that lie in a window, in the order of ``(at, id)``."""
+        """Return a day's check-ins that lie in a window, in the order of ``(at, seq)``."""
         of_day = self._records.get(day, ())
         if window is None or not of_day:
             return of_day
@@ -203,13 +203,13 @@ _KINDS = (CheckIn, Void, *_OTHERS)
 
 
 def _by_day(check_ins: list[CheckIn]) -> dict[date, list[CheckIn]]:
-    """Return check-ins by day, each day's in the order of ``(at, id)``."""
+    """Return check-ins by day, each day's in the order of ``(at, seq)``."""
     days: dict[date, list[CheckIn]] = {}
     for check_in in check_ins:
         days.setdefault(check_in.day, []).append(check_in)
     for of_day in days.values():
         if len(of_day) > 1:
-            of_day.sort(key=lambda check_in: (check_in.at, check_in.id))
+            of_day.sort(key=lambda check_in: (check_in.at, check_in.seq))
     return days
 
 
@@ -217,7 +217,7 @@ def _archived_spans(changes: list[Archived | Restored]) -> list[tuple[date, date
     """Return from which day to which a habit was archived; to the end of time if it still is."""
     occurrences_of: list[tuple[date, date]] = []
     since: date | None = None
-    for change in sorted(changes, key=lambda change: (change.at, change.id)):
+    for change in sorted(changes, key=lambda change: (change.at, change.seq)):
         if isinstance(change, Archived):
             since = change.day if since is None else since
         elif since is not None:
@@ -232,7 +232,7 @@ def _versions(
     """Return what was in force, each with its first day."""
     latest = {
         change.effective_day: change
-        for change in sorted(changes, key=lambda change: (change.at, change.id))
+        for change in sorted(changes, key=lambda change: (change.at, change.seq))
     }
     begins: list[date | None] = [*sorted(latest), None]
     versions = [(date.min, Version(habit.schedule, habit.goal, created, begins[0]))]

@@ -102,6 +102,7 @@ class Habit:
         tags: Words by which it can be found.
         freezes: By which rule its streak earns freezes, or None.
         position: Where it is in the owner's list, from 0; those without one come after the others.
+        seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
     id: UUID
@@ -114,6 +115,7 @@ class Habit:
     tags: tuple[str, ...] = ()
     freezes: FreezeRule | None = None
     position: int | None = None
+    seq: int = 0
 
 
 @frozen

@@ -11,6 +11,7 @@ from habitkit.habits.domain.streaks import Streak, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from habitkit.habits.domain.facts import FreezeGranted
@@ -78,8 +79,8 @@ class Freezes:
         ]
 
 
-def _in_turn(grant: FreezeGranted) -> tuple[date, date, UUID]:
-    return (grant.expires_day or date.max, grant.effective_day, grant.id)
+def _in_turn(grant: FreezeGranted) -> tuple[date, date, datetime, int]:
+    return (grant.expires_day or date.max, grant.effective_day, grant.at, grant.seq)
 
 
 @define

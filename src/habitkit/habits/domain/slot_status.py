@@ -258,7 +258,7 @@ def _folded(goal: Goal, records: Sequence[CheckIn]) -> float:
             return float_info.max
     if goal.fold == "max":
         return max(record.amount for record in records)
-    return max(records, key=lambda record: (record.at, record.id)).amount
+    return max(records, key=lambda record: (record.at, record.seq)).amount
 
 
 def _meets(goal: Goal, amount: float) -> bool:

@@ -35,13 +35,14 @@ class Timeline:
 
         Args:
             clock: The habit's clock; one with a zone is pinned to it.
-            changes: When the owner changed zones; of several at one instant the greatest id counts.
+            changes: When the owner changed zones; of several of one instant the last one
+                recorded counts.
         """
         self._day_start = clock.day_start
         self._min_day = clock.min_day
         zones = {_ALWAYS: zone(clock.tz or "UTC")}
         if clock.tz is None:
-            for change in sorted(changes, key=lambda change: (change.at, change.id)):
+            for change in sorted(changes, key=lambda change: (change.at, change.seq)):
                 zones[change.at] = zone(change.tz)
         starts = list(zones)
         self._stretches = list(zip(starts, [*starts[1:], _NEVER], zones.values(), strict=True))

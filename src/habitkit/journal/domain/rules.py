@@ -1,11 +1,11 @@
-"""Rules of the journal: how requests are compared, retention, retries."""
+"""Rules of the journal: how requests are compared, retention, retries, the order of facts."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from habitkit.errors import IdempotencyConflict, InvalidInstant
+from habitkit.errors import IdempotencyConflict, InvalidInstant, UsageError
 from habitkit.events import Retracted
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "reason",
     "retry_delay",
     "same_request",
+    "seq",
 ]
 
 IDEMPOTENCY_DAYS = 30
@@ -38,6 +39,7 @@ CLAIM_SECONDS = 60
 _PLAIN = {type(None), str, int}
 _CLOCK_SKEW = timedelta(minutes=15)
 _LONGEST_DELAY_SECONDS = 3600
+_MOST_RECORDED = 2**20
 
 
 def expired(recorded_at: datetime, now: datetime) -> bool:
@@ -106,3 +108,22 @@ def reason(error: Exception) -> str:
 def retry_delay(attempt: int) -> timedelta:
     """Return how long to wait after the n-th failed delivery: 2, 4, 8 ... seconds, at most 1 h."""
     return timedelta(seconds=min(2.0 ** min(attempt, 12), _LONGEST_DELAY_SECONDS))
+
+
+def seq(rev: int, recorded: int) -> int:
+    """Return a place in the order in which an owner's facts are recorded.
+
+    Args:
+        rev: The owner's revision, which grows with each transaction that holds the lock.
+        recorded: How many places this transaction has given before.
+
+    Raises:
+        UsageError: If those are all that a transaction has.
+    """
+    if recorded >= _MOST_RECORDED:
+        msg = (
+            f"this transaction records more than {_MOST_RECORDED} facts and habits, the most "
+            "that are possible; record the others in another transaction"
+        )
+        raise UsageError(msg)
+    return rev * _MOST_RECORDED + recorded

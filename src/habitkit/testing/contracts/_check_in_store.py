@@ -115,15 +115,15 @@ class CheckInStoreCases(Contract):
         assert notes("Ada") == [(others_habit.id, "n6")]
         assert notes("bob") == []
 
-    def test_check_ins_come_in_the_order_of_day_instant_and_id(self, store: Store) -> None:
+    def test_check_ins_come_in_the_order_of_day_instant_and_seq(self, store: Store) -> None:
         late, early, yesterday = NOW, NOW - timedelta(hours=1), TODAY - days(1)
         add_habits(store, RUN, WALK)
         check_in(
             store,
-            a_check_in(4, at=late),
+            a_check_in(3, at=late, seq=2**40 + 1),
             a_check_in(1, day=yesterday, at=late),
-            a_check_in(3, at=late),
-            a_check_in(5, at=early),
+            a_check_in(4, at=late, seq=2**40),
+            a_check_in(5, at=early, seq=2**40 + 2),
             a_check_in(2, day=yesterday, at=early),
         )
         check_in(store, a_check_in(9, habit_id=WALK.id))
@@ -131,8 +131,8 @@ class CheckInStoreCases(Contract):
         def order(query: Callable[[Stores], list[CheckIn]]) -> list[int]:
             return [fact.id.int for fact in read(store, query)]
 
-        assert order(lambda stores: stores.port(HABITS).live(RUN.id)) == [2, 1, 5, 3, 4]
-        assert order(lambda stores: stores.port(HABITS).live(RUN.id, TODAY, TODAY)) == [5, 3, 4]
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id)) == [2, 1, 5, 4, 3]
+        assert order(lambda stores: stores.port(HABITS).live(RUN.id, TODAY, TODAY)) == [5, 4, 3]
         assert order(lambda stores: stores.port(HABITS).live(RUN.id, yesterday, TODAY))[:2] == [
             2,
             1,

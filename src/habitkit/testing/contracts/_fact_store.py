@@ -53,7 +53,7 @@ class FactStoreCases(Contract):
         add_habits(store, RUN)
         stored, new = (
             Skip(UUID(int=1), RUN.id, "ada", NOW, TODAY),
-            ZoneChanged(UUID(int=2), "ada", NOW, "Asia/Tokyo"),
+            ZoneChanged(UUID(int=2), "ada", NOW, "Asia/Tokyo", NOW),
         )
         add_facts(store, [stored])
 

@@ -124,6 +124,7 @@ class HabitCodecs(Contract):
             a_check_in(1, note=None),
             a_check_in(2, note="", credit="history", at=ODD, day=date(1926, 1, 1)),
             a_check_in(3, tz="America/Argentina/ComodRivadavia", source="é", received_at=ODD),
+            a_check_in(4, seq=2**63 - 1),
             *(a_check_in(10 + n, note=text, at=NOW) for n, text in enumerate(STRANGE_TEXTS)),
         ]
         add_habits(store, RUN)
@@ -160,14 +161,15 @@ def _habits() -> list[Habit]:
         for n, (schedule, goal) in enumerate(plans)
     ]
     clock = DayClock(None, time(3, 0, 0, 7), "sun", timedelta(hours=23, seconds=59))
-    return [
-        *made,
+    made += [
         evolve(RUN, id=UUID(int=900), clock=clock),
         evolve(RUN, id=UUID(int=901), clock=DayClock("Pacific/Apia", min_day=timedelta(0))),
         evolve(RUN, id=UUID(int=902), freezes=FreezeRule(7, 1000)),
         evolve(RUN, id=UUID(int=903), tags=tuple(f"t{n}" for n in range(50)), position=7),
         *(evolve(RUN, id=UUID(int=910 + n), title=text) for n, text in enumerate(STRANGE_TEXTS)),
     ]
+    seqs = (*range(len(made) - 2), 2**53 + 1, 2**63 - 1)
+    return [evolve(habit, seq=seq) for habit, seq in zip(made, seqs, strict=True)]
 
 
 def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
@@ -178,8 +180,8 @@ def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
 
     return (
         Skip(*about(), ODD, date(1, 1, 1)),
-        Pause(*about(), ODD, TODAY, None),
-        Pause(*about(), NOW, TODAY, date.max),
+        Pause(*about(), ODD, TODAY, None, 2**63 - 1),
+        Pause(*about(), NOW, TODAY, date.max, 2**53 + 1),
         FreezeGranted(*about(), ODD, TODAY, 1000, None),
         FreezeGranted(*about(), NOW, date(1926, 2, 28), 1, TODAY),
         StreakRepaired(*about(), NOW, TODAY - days(1)),
@@ -194,7 +196,7 @@ def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
 
 def _facts_of_ada() -> tuple[OtherFact, ...]:
     return (
-        ZoneChanged(UUID(int=1001), "ada", ODD, "America/Argentina/ComodRivadavia"),
+        ZoneChanged(UUID(int=1001), "ada", ODD, "America/Argentina/ComodRivadavia", NOW, 2**40),
         Pause(UUID(int=1002), None, "ada", NOW, TODAY, None),
         Void(UUID(int=1003), None, "ada", UUID(int=1002), NOW),
         Void(UUID(int=1004), None, "ada", UUID(int=1001), ODD),

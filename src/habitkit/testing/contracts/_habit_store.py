@@ -61,23 +61,55 @@ class HabitStoreCases(Contract):
         facts = [StoredFact(fact, voided=False) for fact in (a_check_in(1), SKIP)]
         assert read(store, found) == [*facts, None]
 
-    def test_habits_of_an_owner_and_of_all_are_ordered_by_id(self, store: Store) -> None:
-        made = [evolve(RUN, id=UUID(int=n << 64)) for n in (5, 1, 4, 2, 3)]
-        bobs = evolve(RUN, id=UUID(int=6 << 64), owner="bob")
-        add_habits(store, *made, bobs)
-        ordered = sorted(made, key=lambda habit: habit.id)
+    def test_habits_of_all_owners_are_ordered_by_id(self, store: Store) -> None:
+        ordered = [
+            evolve(RUN, id=UUID(int=n << 64), owner=owner, seq=9 - n)
+            for n, owner in enumerate(("ada", "bob", "ada", "cleo", "ada"), start=1)
+        ]
+        add_habits(store, *(ordered[n] for n in (4, 0, 3, 1, 2)))
 
         def page(after: UUID | None, limit: int) -> list[Habit]:
-            return read(store, lambda stores: stores.port(HABITS).page(after, limit, owner="ada"))
+            return read(store, lambda stores: stores.port(HABITS).page(after, limit))
 
         assert page(None, 10) == ordered
-        assert page(None, 2) == ordered[:2]
+        assert page(None, 3) == ordered[:3]
         assert page(ordered[1].id, 2) == ordered[2:4]
         assert page(UUID(int=(4 << 64) + 1), 9) == ordered[4:]
-        of_all = read(store, lambda stores: stores.port(HABITS).page(ordered[3].id, 9))
-        assert of_all == [ordered[4], bobs]
+
+    def test_habits_of_an_owner_are_ordered_by_seq(self, store: Store) -> None:
+        ordered = [
+            evolve(RUN, id=UUID(int=n << 64), seq=2**40 + seq)
+            for seq, n in enumerate((5, 1, 4, 2, 3))
+        ]
+        bobs = evolve(RUN, id=UUID(int=6 << 64), owner="bob", seq=2**40 + 2)
+        add_habits(store, bobs, *(ordered[n] for n in (3, 1, 4, 0, 2)))
+
+        assert _page(store, None, 10) == ordered
+        assert _page(store, None, 2) == ordered[:2]
+        assert _page(store, ordered[1].id, 2) == ordered[2:4]
+        assert _page(store, ordered[3].id, 9) == ordered[4:]
+        assert _page(store, ordered[4].id, 9) == []
         assert read(store, lambda s: s.port(HABITS).page(None, 9, owner="nobody")) == []
-        assert read(store, lambda stores: stores.port(HABITS).page(None, 3)) == ordered[:3]
+
+    def test_a_habit_that_is_added_between_two_pages_is_on_a_later_one(self, store: Store) -> None:
+        made = [evolve(RUN, id=UUID(int=90 - n), seq=n) for n in range(1, 6)]
+        add_habits(store, *made[:3])
+        seen = _page(store, None, 2)
+        add_habits(store, *made[3:])
+
+        while page := _page(store, seen[-1].id, 2):
+            seen += page
+
+        assert seen == made
+
+    def test_no_page_of_an_owner_follows_a_habit_of_another_or_of_nobody(
+        self, store: Store
+    ) -> None:
+        bobs = evolve(RUN, id=UUID(int=1), owner="bob", seq=0)
+        add_habits(store, RUN, WALK, bobs)
+
+        assert _page(store, bobs.id, 9) == []
+        assert _page(store, UUID(int=0), 9) == []
 
     def test_putting_a_habit_changes_its_title_its_tags_and_its_place(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
@@ -158,6 +190,11 @@ class HabitTransactionCases(Contract):
         assert read(store, _traces) == before
         write(store, _write_everywhere)
         assert read(store, _traces) == _all_traces()
+
+
+def _page(store: Store, after: UUID | None, limit: int) -> list[Habit]:
+    """Return a page of Ada's habits."""
+    return read(store, lambda stores: stores.port(HABITS).page(after, limit, owner="ada"))
 
 
 def _write_everywhere(stores: Stores) -> None:

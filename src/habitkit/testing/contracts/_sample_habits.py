@@ -38,14 +38,16 @@ __all__ = [
 ]
 
 TODAY = NOW.date()
-RUN = Habit(UUID(int=3), "ada", "Run", Schedule.daily(), DayClock("Asia/Tokyo", time(3)), NOW)
-WALK = evolve(RUN, id=UUID(int=4), title="Walk")
+RUN = Habit(
+    UUID(int=3), "ada", "Run", Schedule.daily(), DayClock("Asia/Tokyo", time(3)), NOW, seq=1
+)
+WALK = evolve(RUN, id=UUID(int=4), title="Walk", seq=2)
 NO_ID = UUID(int=1 << 100)
 
 
 def a_check_in(n: int, *, day: date = TODAY, at: datetime = NOW, **values: Any) -> CheckIn:
-    """Return a check-in of ``RUN`` whose id is n."""
-    fact = CheckIn(UUID(int=n), RUN.id, "ada", day, at, "UTC", f"n{n}", "full", "app", NOW)
+    """Return a check-in of ``RUN`` whose id and ``seq`` are n."""
+    fact = CheckIn(UUID(int=n), RUN.id, "ada", day, at, "UTC", f"n{n}", "full", "app", NOW, seq=n)
     return evolve(fact, **values)
 
 

@@ -69,10 +69,11 @@ CREATE TABLE ${schema}habitkit_habits (
     freezes ${json},
     week_start VARCHAR(3),
     min_day_seconds INTEGER,
-    position INTEGER
+    position INTEGER,
+    seq BIGINT NOT NULL
 )${without_rowid};
 
-CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, id);
+CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, seq);
 
 CREATE TABLE ${schema}habitkit_check_ins (
     id ${uuid} NOT NULL PRIMARY KEY,
@@ -85,7 +86,8 @@ CREATE TABLE ${schema}habitkit_check_ins (
     credit VARCHAR(10) NOT NULL,
     source VARCHAR(100) NOT NULL,
     received_at ${instant} NOT NULL,
-    amount ${double}
+    amount ${double},
+    seq BIGINT NOT NULL
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_check_ins_day ON ${same_schema}habitkit_check_ins (habit_id, day);
@@ -107,7 +109,8 @@ CREATE TABLE ${schema}habitkit_voids (
     id ${uuid} NOT NULL,
     habit_id ${uuid} NOT NULL REFERENCES ${same_schema}habitkit_habits (id),
     owner VARCHAR(200) NOT NULL,
-    received_at ${instant} NOT NULL
+    received_at ${instant} NOT NULL,
+    seq BIGINT NOT NULL
 )${without_rowid};
 
 CREATE TABLE ${schema}habitkit_snapshots (
