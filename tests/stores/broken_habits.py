@@ -130,6 +130,33 @@ def drops_freeze_rules(_, stores):
     habits.add = lambda habit: add(evolve(habit, freezes=None))
 
 
+@noticed_by("test_what_is_done_to_metadata_that_was_written_or_returned_changes_nothing_stored")
+def lends_its_habits(_, stores):
+    habits = stores.port(HABITS)
+    habits.get = habits._habits.get
+
+
+@noticed_by("test_what_is_done_to_metadata_that_was_written_or_returned_changes_nothing_stored")
+def shares_its_habits(_, stores):
+    habits = stores.port(HABITS)
+    habits.put = lambda habit: habits._habits.put(habit.id, habit)
+
+
+@noticed_by("test_the_words_of_an_owners_habits_are_erased_and_no_others")
+def keeps_metadata(_, stores):
+    habits = stores.port(HABITS)
+    erase = habits.erase
+
+    def keep(owner, title):
+        before = habits.page(None, 10**6, owner=owner)
+        erased = erase(owner, title)
+        for habit in before:
+            habits.put(evolve(habits.get(habit.id), metadata=habit.metadata))
+        return erased
+
+    habits.erase = keep
+
+
 @noticed_by("test_the_words_of_an_owners_habits_are_erased_and_no_others")
 def keeps_tags(_, stores):
     habits = stores.port(HABITS)

@@ -163,6 +163,7 @@ habits = table(
     Column("min_day_seconds", Integer),
     Column("position", Integer),
     Column("seq", BigInteger, nullable=False),
+    Column("metadata", Json),
     Index("habitkit_habits_owner", "owner", "seq"),
 )
 

@@ -70,7 +70,8 @@ CREATE TABLE ${schema}habitkit_habits (
     week_start VARCHAR(3),
     min_day_seconds INTEGER,
     position INTEGER,
-    seq BIGINT NOT NULL
+    seq BIGINT NOT NULL,
+    metadata ${json}
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, seq);
