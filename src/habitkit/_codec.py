@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
@@ -23,7 +24,7 @@ from habitkit.events import Event, Recorded
 from habitkit.modules import own_events, vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from cattrs import Converter
 
@@ -92,6 +93,8 @@ def json_object(value: Any, largest_bytes: int) -> dict[str, Any]:
         TypeError: If it is no mapping of texts to what JSON can hold.
         ValueError: If it is nested too deeply, longer than that as text, or not storable.
     """
+    if not isinstance(value, Mapping):  # of the texts of a list dict() makes pairs
+        raise TypeError
     try:
         text = _encode(dict(value))
     except RecursionError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ DAILY = Schedule.daily()
 
 
 def test_a_habit_carries_the_values_of_its_host(kit):
-    given = {"icon": "🏃", "colors": ["red"], "of": {"team": 7}}
+    given: dict[str, Any] = {"icon": "🏃", "colors": ["red"], "of": {"team": 7}}
     run = kit.habits.create("ada", "Run", DAILY, metadata=given)
     expected = json.loads(json.dumps(given))
     given["colors"].append("blue")

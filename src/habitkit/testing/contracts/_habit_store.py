@@ -128,6 +128,7 @@ class HabitStoreCases(Contract):
         for metadata in read(store, returned):
             assert metadata == {"of": ["phone"]}
             metadata["of"].append("ring")
+        assert read(store, returned) == 3 * [{"of": ["phone"]}]
         put = evolve(RUN, metadata=written)
         write(store, lambda stores: locked(stores).port(HABITS).put(put))
         written["of"].clear()
