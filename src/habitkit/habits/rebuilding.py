@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from habitkit import ids
+from habitkit.errors import InvalidId, NotFound
 from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import thinned
 from habitkit.habits.domain.known_facts import received_at
@@ -20,7 +22,6 @@ from habitkit.workflow import Call
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from habitkit.habits.domain.known_facts import KnownFacts
     from habitkit.habits.domain.model import Habit
@@ -35,14 +36,15 @@ _PAGE = 500
 
 
 def rebuild(
-    tx: Transaction, habit_id: UUID | str | None = None, *, owner: str | None = None
+    tx: Transaction, subject: UUID | str | None = None, *, owner: str | None = None
 ) -> RebuildReport:
     """Compute snapshots from the facts, and replace those stored ones that differ.
 
     Args:
         tx: The transaction.
-        habit_id: The habit, or
-        owner: The owner, all of whose habits are rebuilt.
+        subject: A habit, by its id, or an owner, all of whose habits are rebuilt. A text that is a
+            UUID is first the id of a habit, and an owner's name if there is no such habit.
+        owner: An owner, whatever the name looks like, instead of ``subject``.
 
     Returns:
         Which habits were repaired.
@@ -52,11 +54,30 @@ def rebuild(
         InvalidInput: If both are given, or the one given is not valid.
     """
     if owner is None:
-        return _rebuild(tx, lookup.get(tx, habit_id))
-    if habit_id is not None:
-        raise InvalidHabit("habit_id", given=habit_id, expected="None if an owner is given")
+        return _together(_rebuild(tx, habit) for habit in _habits_of(tx, subject))
+    if subject is not None:
+        raise InvalidHabit("subject", given=subject, expected="None if an owner is given")
     tx.own(ids.owner(owner))
     return _together(_rebuild(tx, habit) for habit in lookup.habits_of(tx, owner))
+
+
+def _habits_of(tx: Transaction, subject: UUID | str | None) -> Sequence[Habit]:
+    """Return the habit of an id, or the habits of an owner."""
+    if not isinstance(subject, UUID | str):
+        raise InvalidId("subject", given=subject, expected="a habit's id or an owner's name")
+    try:
+        return [lookup.get(tx, subject)]
+    except InvalidId:
+        owner = ids.owner(subject)
+        tx.own(owner)
+        return lookup.habits_of(tx, owner)
+    except NotFound:
+        if isinstance(subject, UUID) or tx.scope not in {None, subject}:
+            raise
+        habits = lookup.habits_of(tx, subject)
+        if not habits:
+            raise
+        return habits
 
 
 def rebuild_all(_: KitSettings) -> Steps[RebuildReport]:
