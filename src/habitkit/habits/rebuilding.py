@@ -15,6 +15,7 @@ from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snap
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.errors import InvalidHabit
+from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.workflow import Call
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["has_facts", "rebuild", "rebuild_all", "rebuilt"]
 
 _PAGE = 500
+_DERIVED = tuple(it.__name__ for it in (HabitCompleted, StreakReached, StreakBroken))
 
 
 def rebuild(
@@ -140,12 +142,13 @@ def rebuilt(
 
     Its checkpoints are recomputed on the days that it has; if it has none, where it could. Up to
     when time was followed is the one value that facts do not give; without a stored snapshot it is
-    the instant at which the last of them was received, and the sweep emits the rest.
+    the instant at which the last of them was received, or the last derived event was emitted, if
+    that is later, and the sweep emits the rest.
     """
     wanted = set() if stored is None else {checkpoint.day for checkpoint in stored.checkpoints}
     reading = Reading(
         habit,
-        _last_received(facts, habit) if stored is None else stored.evaluated_at,
+        _followed_until(tx, habit, facts) if stored is None else stored.evaluated_at,
         tx.settings(HabitSettings).strength or smoothed,
         keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
     )
@@ -157,6 +160,14 @@ def has_facts(facts: KnownFacts, habit: Habit) -> bool:
     """Return whether there are facts about the habit itself."""
     about = (getattr(fact, "habit_id", None) for fact in facts.others)
     return bool(facts.live or facts.voided) or habit.id in about
+
+
+def _followed_until(tx: Transaction, habit: Habit, facts: KnownFacts) -> datetime:
+    """Return up to when facts and events show that time was followed."""
+    last_received = _last_received(facts, habit)
+    since = tx.stores.events.net(habit.owner, _DERIVED, last_received)
+    mine = (event.at for event in since if event.fields.get("habit_id") == str(habit.id))
+    return max(mine, default=last_received)
 
 
 def _last_received(facts: KnownFacts, habit: Habit) -> datetime:

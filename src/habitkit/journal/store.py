@@ -74,8 +74,11 @@ class EventStore(Protocol):
         Args:
             owner: Whose events.
             types: The types to return; ``Retracted`` is none of them.
-            since: Only those whose own ``at`` is this instant or later; None for all. It limits
-                what is returned, not which event of a key is the last.
+            since: Only those whose own ``at``, when they were emitted, is this instant or later;
+                None for all. It limits what is returned, not which event of a key is the last. The
+                ``done_at`` of an event may be up to 15 minutes after its ``at``, as a host's clock
+                may be ahead; who needs all that were done since an instant asks from 15 minutes
+                earlier.
         """
         ...
 
