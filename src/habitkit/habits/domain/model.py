@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from attrs import Attribute, field, frozen
@@ -104,6 +106,7 @@ class Habit:
         freezes: By which rule its streak earns freezes, or None.
         position: Where it is in the owner's list, from 0; those without one come after the others.
         seq: The place in the order in which the owner's facts and habits were recorded.
+        metadata: The host's own values, JSON values by name, or None.
     """
 
     id: UUID
@@ -117,6 +120,7 @@ class Habit:
     freezes: FreezeRule | None = None
     position: int | None = None
     seq: int = 0
+    metadata: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @frozen
