@@ -87,7 +87,10 @@ def credited(
     done: list[tuple[Slot, History]] = []
     before = totals
     on_time: list[OnTime] | None = None
-    for instant in _received(history, facts, since):
+    received = _received(history, facts)
+    for instant in received:
+        if instant > history.now or (since is not None and instant <= since):
+            continue
         if on_time is None:
             on_time = _on_time(history, facts)
         if instant <= _earliest(history, on_time, boundary):
@@ -102,9 +105,12 @@ def credited(
         live = [it.check_in for it in on_time if it.voided_at is None]
         history = History(history.habit, [*live, *facts.others], history.now, boundary)
         slots = slots_of(history)
-    boundary, _, _ = _settle(history, slots, boundary, totals, history.now)
+    if not received or received[-1] < history.now:  # what arrives now comes after what has settled
+        boundary, _, _ = _settle(history, slots, boundary, totals, history.now)
     rest = _fold(history, slots, totals)
     done += [(slot, history) for slot in rest.slots]
+    if facts.last_received > history.now:  # the clock was set back: nothing has settled for good
+        boundary = None
     return Credited(done, before, rest.streak.slots, boundary)
 
 
@@ -139,7 +145,7 @@ def _fold(history: History, slots: Sequence[Slot], totals: Totals) -> Folded:
     return fold_slots(history, credited_slots, totals)
 
 
-def _received(history: History, facts: KnownFacts, since: datetime | None) -> list[datetime]:
+def _received(history: History, facts: KnownFacts) -> list[datetime]:
     """Return the instants at which something was received that may change what has not settled."""
     instants = {received_at(fact) for fact in facts.others}
     for voided in facts.voided:
@@ -147,7 +153,7 @@ def _received(history: History, facts: KnownFacts, since: datetime | None) -> li
             instants.add(voided.voided_at)
     if history.settles_early:
         instants.update(it.received_at for it in facts.on_time())
-    return sorted(it for it in instants if since is None or it > since)
+    return sorted(instants)
 
 
 def _earliest(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.events import Retracted
 from habitkit.habits.domain.completion import completed_at
 from habitkit.habits.domain.credited import is_by_record
-from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.settling import sealed_at, settles_at
 from habitkit.habits.domain.streaks import Emitted
 from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import date, datetime
+    from datetime import date
 
     from habitkit.events import Event
     from habitkit.habits.domain.credited import Credited
@@ -36,8 +35,8 @@ __all__ = [
 MILESTONE_SLOTS = 7
 """At each multiple of this many credited slots in a row a streak reaches a milestone."""
 
-_DAY = timedelta(days=1)
 _A_QUARTER = timedelta(days=91)
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 _TYPES = {
     "done": HabitCompleted.__name__,
     "streak": StreakReached.__name__,
@@ -159,7 +158,7 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
             received,
             done_at=completed_at(history, slot),
         )
-        final = _final(history, credited_slot, credit.boundary)
+        final = _sealed_at(history, slot, credited_slot, credit.boundary)
         is_sealed = final < now
         content = () if is_sealed else (event.credit, str(received), str(event.done_at))
         yield Derived(event, Emitted(event.key, slot.first, content, final), is_sealed)
@@ -176,18 +175,19 @@ def _place(history: History, slot: Slot) -> tuple[str, date]:
     return "last", slot.last
 
 
-def _final(history: History, slot: Slot, boundary: CreditBoundary | None) -> datetime:
+def _sealed_at(
+    history: History, slot: Slot, credited_slot: Slot, boundary: CreditBoundary | None
+) -> datetime:
     """Return after which instant the place of a slot is sealed.
 
-    A slot that ends when it is done may begin where one that has settled begun: its place is sealed
-    as well, though it has not ended.
+    Before the credit boundary all places are, whatever has moved their ends since; where slots end
+    when they are done, also the place of one that begins before it.
     """
-    final = sealed_at(slot)
-    if boundary is None or slot.first >= boundary.day:
-        return final
-    if not history.version_on(slot.first).schedule.after_done:
-        return final
-    return min(final, history.timeline.ends(boundary.day - _DAY) + LATE_WINDOW)
+    if boundary is not None:
+        after_done = history.version_on(slot.first).schedule.after_done
+        if (slot.first if after_done else slot.last) < boundary.day:
+            return _ALWAYS
+    return sealed_at(credited_slot)
 
 
 def _reached(credit: Credited, now: datetime) -> Iterator[Derived]:
