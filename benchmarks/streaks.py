@@ -203,11 +203,12 @@ def _of_lengths(
 def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     """A dashboard, and an offline batch against the same check-ins in ``kit.run``."""
 
-    def today(goal: Goal) -> Side:
-        kit, _ = _kit_with(size.habits, 10 * A_YEAR, goal)
+    def today(goal: Goal, *, settled: bool = True) -> Side:
+        kit, _ = _kit_with(size.habits, 10 * A_YEAR, goal, settled=settled)
         return calls(lambda _: len(kit.streaks.today("ada")))
 
-    dashboard, of_goals = _turns(size, [today(DONE), today(GOAL)], advance, few=20)
+    sides = [today(DONE), today(GOAL), today(DONE, settled=False)]
+    dashboard, of_goals, filled_in = _turns(size, sides, advance, few=20)
 
     def batch(in_run: bool) -> Side:  # noqa: FBT001
         def act(number: object) -> int:
@@ -231,6 +232,9 @@ def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     return [
         Row(f"dashboard of {size.habits} habits, 10 years each, memory", dashboard, 5e-3),
         Row(f"dashboard of {size.habits} daily goals, 10 years each, memory", of_goals, 5e-3),
+        Row(
+            f"dashboard of {size.habits} habits, 10 years filled in today, memory", filled_in, 5e-3
+        ),
         Row(f"{size.batch} check-ins in kit.run, memory", each),
         _beside(f"check_in_many of {size.batch}, memory", many, each, "in kit.run"),
     ]
@@ -244,13 +248,21 @@ def _check_in_each(tx: Transaction, items: Sequence[OfflineCheckIn]) -> None:
 
 
 def _kit_with(
-    habits: int, days: int, goal: Goal, schedule: Schedule = DAILY
+    habits: int, days: int, goal: Goal, schedule: Schedule = DAILY, *, settled: bool = True
 ) -> tuple[TestKit, list[UUID]]:
-    """Return a kit in which an owner has done some habits for so many days."""
+    """Return a kit in which an owner has done some habits for so many days.
+
+    They were filled in at once: today or, if ``settled``, a week ago.
+    """
     kit = habitkit.testing.kit(NOW)
     ids = [kit.habits.create("ada", "Run", schedule, goal).id for _ in range(habits)]
     for habit_id in ids:
         kit.habits.backfill(habit_id, _done(days), source="benchmark")
+    if settled:
+        kit.clock.advance(days=7)
+        for habit_id in ids:
+            kit.habits.check_in(habit_id)
+        kit.clock.advance(days=1)
     return kit, ids
 
 
