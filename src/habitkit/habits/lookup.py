@@ -78,7 +78,10 @@ def start(tx: Transaction, snapshot: Snapshot | None, day: date = date.max) -> S
     """Return where evaluation begins if facts of a day, or later ones, change."""
     if snapshot is None or snapshot.evaluated_at > tx.now:
         return Start()
-    return Start(_checkpoints(tx, snapshot, day), snapshot.credited, snapshot.evaluated_at)
+    usable = _checkpoints(tx, snapshot, day)
+    if snapshot.credited is None:
+        return Start(usable)
+    return Start(usable, snapshot.credited, snapshot.evaluated_at)
 
 
 def known_facts(

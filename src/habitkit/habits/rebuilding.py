@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from habitkit import ids
 from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import thinned
-from habitkit.habits.domain.known_facts import received_at
 from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.domain.strength import smoothed
@@ -140,11 +139,4 @@ def has_facts(facts: KnownFacts, habit: Habit) -> bool:
 
 def _last_received(facts: KnownFacts, habit: Habit) -> datetime:
     """Return when the last fact was received."""
-    return max(
-        [
-            habit.created_at,
-            *(it.received_at for it in facts.live),
-            *(it.voided_at for it in facts.voided),
-            *(received_at(it) for it in facts.others),
-        ]
-    )
+    return max(habit.created_at, facts.last_received)

@@ -89,7 +89,7 @@ def credited(
     on_time: list[OnTime] | None = None
     received = _received(history, facts)
     for instant in received:
-        if since is not None and instant <= since:
+        if instant > history.now or (since is not None and instant <= since):
             continue
         if on_time is None:
             on_time = _on_time(history, facts)
@@ -109,6 +109,8 @@ def credited(
         boundary, _, _ = _settle(history, slots, boundary, totals, history.now)
     rest = _fold(history, slots, totals)
     done += [(slot, history) for slot in rest.slots]
+    if facts.last_received > history.now:  # the clock was set back: nothing has settled for good
+        boundary = None
     return Credited(done, before, rest.streak.slots, boundary)
 
 

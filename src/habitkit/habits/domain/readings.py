@@ -174,14 +174,15 @@ def advance(
         after: The facts after it; the same object if nothing has changed.
     """
     now, owner = reading.now, reading.habit.owner
-    checkpoints, boundary, since = start
+    checkpoints, boundary, _ = start
     emitted: dict[str, Emitted] = {}
     is_due, is_enough = False, True
     if snapshot is not None:
         emitted = {event.key: event for event in snapshot.emitted}
         due_at = snapshot.next_check_at
-        is_due = since is not None and due_at is not None and due_at <= now
-        is_enough = since is not None and len(checkpoints) == len(snapshot.checkpoints)
+        is_back = snapshot.evaluated_at > now
+        is_due = not is_back and due_at is not None and due_at <= now
+        is_enough = not is_back and len(checkpoints) == len(snapshot.checkpoints)
     events: list[Event] = []
     evaluation: Evaluation | None = None
     if is_due or not is_enough or before is after:
@@ -191,7 +192,7 @@ def advance(
             events += due_with_time(owner, emitted, recent, now)
         kept = _kept(evaluation.derived, (), evaluation.credited)
         emitted = {key: it.emitted for key, it in kept.items()}
-        start = Start(checkpoints, evaluation.credited, now)
+        start = Start(checkpoints, evaluation.credited, evaluation.credited and now)
     if evaluation is None or before is not after:
         evaluation = evaluate_facts(reading, after, start)
         events += difference(owner, emitted, evaluation.derived, now)
