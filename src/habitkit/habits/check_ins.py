@@ -130,7 +130,7 @@ def _check_in(
     tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id
     outcome = recompute(tx, habit, other_facts, (fact,))
-    state = outcome.evaluation.state
+    state = outcome.state
     return CheckedIn(
         id=fact_id,
         habit_id=habit.id,
