@@ -75,7 +75,7 @@ def main() -> None:
             name, turns = f"a ledger grows: {grows.name}", blocks + 2 * len(size.ledgers)
             for rows in timed(name, turns, grown, server=grows.needs_server):
                 figures.growth += rows
-        kept_up = timed("streaks", 5 * blocks, partial(streaks.measure, size), server=False)
+        kept_up = timed("streaks", 7 * blocks, partial(streaks.measure, size), server=False)
         figures.streaks = list(chain.from_iterable(kept_up))
         starts = partial(start_up.measure, size)
         started = timed("import habitkit", size.starts + 1, starts, server=False)

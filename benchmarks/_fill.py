@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from habitkit import Schedule
+from attrs import evolve
+
+from benchmarks._kinds import NOW, Expected, past
+from habitkit import HabitKit, Schedule
+from habitkit.backends.memory import MemoryStore
 from habitkit.habits.creation import create
-from habitkit.habits.domain.model import CheckIn
-from habitkit.habits.domain.streaks import Snapshot
+from habitkit.habits.domain.snapshot_text import (
+    boundary_to_text,
+    checkpoints_to_text,
+    emitted_to_text,
+)
+from habitkit.habits.events import HabitCompleted
 from habitkit.habits.service import check_in
 from habitkit.habits.store import HABITS, STREAKS
+from habitkit.testing import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from benchmarks._kinds import Kind
     from benchmarks.in_dicts import Dicts
-    from habitkit import HabitKit
+    from habitkit.habits.domain.streaks import Snapshot
     from habitkit.transaction import Transaction
 
 OWNERS = 50
-MONTH = 30
 
 STATES = {
     "owners": "SELECT owner, rev FROM habitkit_owners ORDER BY owner",
@@ -41,8 +51,8 @@ STATES = {
         "SELECT owner, key, currency, settled FROM habitkit_entitlements ORDER BY owner, key"
     ),
     "snapshots": (
-        "SELECT habit_id, owner, first_day, bitmap, best, rev FROM habitkit_snapshots "
-        "ORDER BY habit_id"
+        "SELECT habit_id, owner, rev, evaluated_at, next_check_at, checkpoints, credited, emitted "
+        "FROM habitkit_snapshots ORDER BY habit_id"
     ),
     "check-ins": (
         "SELECT habit_id, owner, day, tz, credit, source, count(*) FROM habitkit_check_ins "
@@ -55,52 +65,81 @@ STATES = {
 """Everything a check-in leaves behind but random ids and instants."""
 
 
-def fill(kit: HabitKit, habits: int, *, days: int) -> list[UUID]:
-    """Create habits that were done each day until yesterday, of owners whose accounts are open.
+def fill(kit: HabitKit, kind: Kind, habits: int) -> list[UUID]:
+    """Create habits that were done until today, of owners whose accounts are open.
 
-    Yesterday's check-in is there as a fact; the days before are in the snapshot alone, because a
-    check-in reads no other fact than its own.
+    Only the facts that a check-in reads are there: those that the snapshot still needs.
 
     Args:
         kit: The kit.
+        kind: The kind of habit.
         habits: How many.
-        days: How many days each was done.
     """
+    habit, snapshot, others, recent, *_ = past(kind)
 
     def work(tx: Transaction) -> list[UUID]:
-        today = tx.now.date()
-        yesterday, first, snapshot_row = today - timedelta(1), today - timedelta(days), b"1" * days
         for number in range(OWNERS):
             opener = create(tx, f"owner{number}", "Open the accounts", Schedule.daily())
             check_in(tx, opener.id)
+            facts = [evolve(fact, id=tx.new_id(), owner=opener.owner) for fact in others]
+            tx.port(HABITS).add_facts(facts)
         made = []
         for number in range(habits):
-            owner = f"owner{number % OWNERS}"
-            habit = create(tx, owner, f"Habit {number}", Schedule.daily())
-            tx.port(STREAKS).put(
-                Snapshot(habit.id, owner, first, snapshot_row, days, tx.rev(owner))
+            owner, id_ = f"owner{number % OWNERS}", tx.new_id()
+            tx.port(HABITS).add(evolve(habit, id=id_, owner=owner, seq=tx.next_seq(owner)))
+            tx.port(STREAKS).put(_of(snapshot, id_)._replace(owner=owner, rev=tx.rev(owner)))
+            tx.port(HABITS).add_facts(
+                [evolve(fact, id=tx.new_id(), habit_id=id_, owner=owner) for fact in recent]
             )
-            at = tx.now - timedelta(1)
-            fact = CheckIn(
-                tx.new_id(), habit.id, owner, yesterday, at, "UTC", None, "full", "app", at
-            )
-            tx.port(HABITS).add_facts((fact,))
-            made.append(habit.id)
+            made.append(id_)
         return made
 
     return kit.run(work)
 
 
-def fill_dicts(dicts: Dicts, kit: HabitKit, habits: list[UUID], *, days: int) -> None:
+def _of(snapshot: Snapshot, habit_id: UUID) -> Snapshot:
+    """Return the snapshot for another habit."""
+    old, new = str(snapshot.habit_id), str(habit_id)
+    emitted = [it._replace(key=it.key.replace(old, new)) for it in snapshot.emitted]
+    return snapshot._replace(habit_id=habit_id, emitted=tuple(emitted))
+
+
+@cache
+def expected(kind: Kind) -> Expected:
+    """Return what the check-in of today leads to, as a kit in memory finds it."""
+    kit = HabitKit(MemoryStore(), clock=FakeClock(NOW))
+    (habit_id,) = fill(kit, kind, 1)
+    done = kit.habits.check_in(habit_id)
+    completed = next(event for event in done.events if isinstance(event, HabitCompleted))
+    snapshot = kit.read(lambda tx: tx.port(STREAKS).get(habit_id))
+    history = past(kind)
+    assert snapshot is not None
+    assert snapshot.next_check_at is not None
+    return Expected(
+        now=NOW,
+        day=done.day,
+        tz=history.tz,
+        slot=completed.day,
+        streak=done.streak.slots,
+        needs_from=history.needs_from,
+        reads_voided=kind.schedule.kind == "rolling",
+        next_check_at=snapshot.next_check_at,
+        checkpoints=json.loads(checkpoints_to_text(snapshot.checkpoints) or "[]"),
+        credited=json.loads(boundary_to_text(snapshot.credited) or "[]"),
+        emitted=json.loads(emitted_to_text(snapshot.emitted) or "[]"),
+    )
+
+
+def fill_dicts(dicts: Dicts, kit: HabitKit, habits: list[UUID]) -> None:
     """Give the dicts what a kit in memory has."""
     for number in range(OWNERS):
         owner = f"owner{number}"
         dicts.accounts[owner, "mint"], dicts.accounts[owner, "wallet"] = (-10, 1), (10, 1)
     for habit_id in habits:
-        habit, state = kit.habits.get(habit_id), kit.streaks.state(habit_id)
-        assert state.streak.first is not None
+        habit, streak = kit.habits.get(habit_id), kit.streaks.state(habit_id).streak
+        assert streak.last is not None
         dicts.habits[habit_id] = (habit.owner, habit.title)
-        dicts.snapshots[habit_id] = (state.streak.first, b"1" * days, days)
+        dicts.snapshots[habit_id] = (streak.last, streak.slots, streak.slots)
 
 
 def check_tables(fetch: Callable[[str], Any], fetch_floor: Callable[[str], Any]) -> None:
@@ -121,9 +160,9 @@ def check_dicts(kit: HabitKit, dicts: Dicts) -> None:
     Raises:
         AssertionError: If they differ.
     """
-    for habit_id, (_, bitmap, best) in dicts.snapshots.items():
+    for habit_id, (_, streak, best) in dicts.snapshots.items():
         state = kit.streaks.state(habit_id)
-        assert state.streak.slots == len(bitmap) - bitmap.rfind(b"x") - 1
+        assert state.streak.slots == streak
         assert state.best.slots == best
     for number in range(OWNERS):
         owner = f"owner{number}"

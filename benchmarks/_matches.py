@@ -21,15 +21,17 @@ from benchmarks._duel import awaits, calls
 from benchmarks._fill import (
     check_dicts,
     check_tables,
+    expected,
     fill,
     fill_dicts,
 )
-from benchmarks._place import MONTH
+from benchmarks._kinds import DAILY, NOW
 from benchmarks.in_dicts import Dicts
 from habitkit import AsyncHabitKit, HabitKit
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, sqlite_engine
 from habitkit.backends.sqlalchemy.threaded import threaded_sqlite
+from habitkit.testing import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,11 +42,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from benchmarks._duel import Side, Size
+    from benchmarks._kinds import Kind
     from benchmarks._place import Place
     from benchmarks._stopwatch import Stopwatch
 
     Synchronous = Literal["FULL", "NORMAL"]
 
+CLOCK = FakeClock(NOW)
 _slots = attrgetter("streak.slots")
 
 PSYCOPG = {psycopg.Cursor: "execute executemany fetchall", psycopg.Connection: "commit"}
@@ -74,12 +78,12 @@ class Match:
 
 
 @contextmanager
-def memory(_: Place, size: Size, *, days: int = MONTH) -> Iterator[Match]:
+def memory(_: Place, size: Size, kind: Kind = DAILY) -> Iterator[Match]:
     """The memory store against plain dicts."""
     dicts = Dicts()
-    with HabitKit(MemoryStore()) as kit:
-        habits = fill(kit, size.actions, days=days)
-        fill_dicts(dicts, kit, habits, days=days)
+    with HabitKit(MemoryStore(), clock=CLOCK) as kit:
+        habits = fill(kit, kind, size.actions)
+        fill_dicts(dicts, kit, habits)
         yield Match(
             habits,
             calls(dicts.check_in),
@@ -93,14 +97,14 @@ def memory(_: Place, size: Size, *, days: int = MONTH) -> Iterator[Match]:
 
 @contextmanager
 def sqlite(
-    place: Place, size: Size, *, synchronous: Synchronous, days: int = MONTH
+    place: Place, size: Size, kind: Kind = DAILY, *, synchronous: Synchronous
 ) -> Iterator[Match]:
     """A file in WAL mode against the sqlite3 module."""
-    kit_path, floor_path, habits = place.sqlite(size, days)
+    kit_path, floor_path, habits = place.sqlite(size, kind)
     with ExitStack() as resources:
         engine = engine_of(resources, kit_path, synchronous)
         raw = resources.enter_context(connected(floor_path, synchronous))
-        kit = HabitKit(SqlStore(engine))
+        kit = HabitKit(SqlStore(engine), clock=CLOCK)
 
         @contextmanager
         def metered(stopwatch: Stopwatch) -> Iterator[tuple[Side, Side]]:
@@ -109,12 +113,15 @@ def sqlite(
                 engine = engine_of(resources, kit_path, synchronous)
                 event.listen(engine, "do_connect", partial(connect_with, timed))
                 raw = resources.enter_context(connected(floor_path, synchronous, timed))
-                kit = HabitKit(SqlStore(engine))
-                yield calls(by_hand.on_sqlite(raw)), calls(kit.habits.check_in, _slots)
+                kit = HabitKit(SqlStore(engine), clock=CLOCK)
+                yield (
+                    calls(by_hand.on_sqlite(raw, expected(kind))),
+                    calls(kit.habits.check_in, _slots),
+                )
 
         yield Match(
             habits,
-            calls(by_hand.on_sqlite(raw)),
+            calls(by_hand.on_sqlite(raw, expected(kind))),
             calls(kit.habits.check_in, _slots),
             lambda: _check_sqlite(kit_path, raw),
             metered,
@@ -124,15 +131,15 @@ def sqlite(
 @contextmanager
 def sqlite_threaded(place: Place, size: Size, *, synchronous: Synchronous) -> Iterator[Match]:
     """The store for async hosts against the sqlite3 module in an executor's thread."""
-    kit_path, floor_path, habits = place.sqlite(size, MONTH)
+    kit_path, floor_path, habits = place.sqlite(size, DAILY)
     with ExitStack() as resources:
         runner = resources.enter_context(asyncio.Runner())
         executor = resources.enter_context(ThreadPoolExecutor(1))
         raw = resources.enter_context(connected(floor_path, synchronous))
-        in_thread = by_hand.on_sqlite(raw)
+        in_thread = by_hand.on_sqlite(raw, expected(DAILY))
         store = threaded_sqlite(engine_of(resources, kit_path, synchronous))
         resources.callback(lambda: runner.run(store.close()))
-        kit = AsyncHabitKit(store)
+        kit = AsyncHabitKit(store, clock=CLOCK)
 
         async def floor(habit_id: UUID) -> int:
             return await asyncio.get_running_loop().run_in_executor(executor, in_thread, habit_id)
@@ -176,14 +183,14 @@ def _check_sqlite(kit_path: Path, floor: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def psycopg_sync(place: Place, size: Size) -> Iterator[Match]:
+def psycopg_sync(place: Place, size: Size, kind: Kind = DAILY) -> Iterator[Match]:
     """The sync side of psycopg against itself."""
-    kit_name, floor_name, habits = place.postgres(size)
+    kit_name, floor_name, habits = place.postgres(size, kind)
     engine = create_engine(place.address(kit_name, "postgresql+psycopg"))
     with psycopg.connect(place.address(floor_name)) as raw:
         raw.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        floor = calls(by_hand.on_psycopg(raw))
-        kit = calls(HabitKit(SqlStore(engine)).habits.check_in, _slots)
+        floor = calls(by_hand.on_psycopg(raw, expected(kind)))
+        kit = calls(HabitKit(SqlStore(engine), clock=CLOCK).habits.check_in, _slots)
         check = partial(_check_postgres, place, kit_name, floor_name)
         yield Match(habits, floor, kit, check, partial(_metered, PSYCOPG, floor, kit))
         engine.dispose()
@@ -192,13 +199,15 @@ def psycopg_sync(place: Place, size: Size) -> Iterator[Match]:
 @contextmanager
 def psycopg_async(place: Place, size: Size) -> Iterator[Match]:
     """The async side of psycopg against itself."""
-    kit_name, floor_name, habits = place.postgres(size)
+    kit_name, floor_name, habits = place.postgres(size, DAILY)
     engine = create_async_engine(place.address(kit_name, "postgresql+psycopg"))
     with asyncio.Runner() as runner:
         raw = runner.run(psycopg.AsyncConnection.connect(place.address(floor_name)))
         runner.run(raw.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED))
-        floor = awaits(runner, by_hand.on_psycopg_async(raw))
-        kit = awaits(runner, AsyncHabitKit(AsyncSqlStore(engine)).habits.check_in, _slots)
+        floor = awaits(runner, by_hand.on_psycopg_async(raw, expected(DAILY)))
+        kit = awaits(
+            runner, AsyncHabitKit(AsyncSqlStore(engine), clock=CLOCK).habits.check_in, _slots
+        )
         timed = {
             psycopg.AsyncCursor: "execute executemany fetchall",
             psycopg.AsyncConnection: "commit",
@@ -212,12 +221,14 @@ def psycopg_async(place: Place, size: Size) -> Iterator[Match]:
 @contextmanager
 def asyncpg_async(place: Place, size: Size) -> Iterator[Match]:
     """The store on asyncpg against asyncpg itself."""
-    kit_name, floor_name, habits = place.postgres(size)
+    kit_name, floor_name, habits = place.postgres(size, DAILY)
     engine = create_async_engine(place.address(kit_name, "postgresql+asyncpg"))
     with asyncio.Runner() as runner:
         raw = runner.run(asyncpg.connect(place.address(floor_name)))
-        floor = awaits(runner, by_hand.on_asyncpg(raw))
-        kit = awaits(runner, AsyncHabitKit(AsyncSqlStore(engine)).habits.check_in, _slots)
+        floor = awaits(runner, by_hand.on_asyncpg(raw, expected(DAILY)))
+        kit = awaits(
+            runner, AsyncHabitKit(AsyncSqlStore(engine), clock=CLOCK).habits.check_in, _slots
+        )
         timed = {
             asyncpg.Connection: "execute executemany fetch prepare",
             asyncpg.prepared_stmt.PreparedStatement: "fetch",

@@ -12,8 +12,10 @@ import psycopg
 from sqlalchemy import create_engine
 
 from benchmarks._fill import fill
+from benchmarks._kinds import NOW
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
+from habitkit.testing import FakeClock
 from tests.services import PostgresServer
 
 if TYPE_CHECKING:
@@ -22,11 +24,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from benchmarks._duel import Size
+    from benchmarks._kinds import Kind
 
     Fill = Callable[[HabitKit], Any]
     """Puts into an empty ledger what both sides begin with, and returns what they need to know."""
-
-MONTH = 30
 
 
 class Place:
@@ -42,13 +43,13 @@ class Place:
         self._server: PostgresServer | None = None
         self._made = 0
 
-    def sqlite(self, size: Size, days: int) -> tuple[Path, Path, list[UUID]]:
+    def sqlite(self, size: Size, kind: Kind) -> tuple[Path, Path, list[UUID]]:
         """Return two files with habits that were filled alike, and their habits."""
-        return self.files((size.actions, days), partial(fill, habits=size.actions, days=days))
+        return self.files((size.actions, kind), partial(fill, kind=kind, habits=size.actions))
 
-    def postgres(self, size: Size) -> tuple[str, str, list[UUID]]:
+    def postgres(self, size: Size, kind: Kind) -> tuple[str, str, list[UUID]]:
         """Return two databases with habits that were filled alike, and their habits."""
-        return self.databases(size.actions, partial(fill, habits=size.actions, days=MONTH))
+        return self.databases((size.actions, kind), partial(fill, kind=kind, habits=size.actions))
 
     def files(self, seed: Hashable, fill: Fill) -> tuple[Path, Path, Any]:
         """Return two files that were filled alike, once a seed, and what ``fill`` returned."""
@@ -56,7 +57,7 @@ class Place:
             path = self.new_file()
             engine = sqlite_engine(f"sqlite:///{path}")
             upgrade(engine)
-            self._files[seed] = (path, fill(HabitKit(SqlStore(engine))))
+            self._files[seed] = (path, fill(HabitKit(SqlStore(engine), clock=FakeClock(NOW))))
             engine.dispose()
         filled, made = self._files[seed]
         kit, floor = self.new_file(), self.new_file()
@@ -70,7 +71,7 @@ class Place:
             name = self.new_database()
             engine = create_engine(self.address(name, "postgresql+psycopg"))
             upgrade(engine)
-            self._databases[seed] = (name, fill(HabitKit(SqlStore(engine))))
+            self._databases[seed] = (name, fill(HabitKit(SqlStore(engine), clock=FakeClock(NOW))))
             engine.dispose()
             with psycopg.connect(self.address(name), autocommit=True) as owner:
                 owner.execute("VACUUM ANALYZE")  # as the server itself does to tables in use

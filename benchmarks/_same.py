@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from difflib import unified_diff
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import by_hand, spend_by_hand
-from benchmarks._fill import fill
+from benchmarks._fill import expected, fill
+from benchmarks._kinds import KINDS, NOW
 from benchmarks._ledger_fill import fill as fill_ledger
 from benchmarks._ledger_fill import orders
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
+from habitkit.testing import FakeClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from uuid import UUID
 
     from sqlalchemy import Engine
+
+    from benchmarks._kinds import Kind
 
 _NOISE = [
     (re.compile(r"\s+"), " "),
@@ -33,25 +40,37 @@ def check_statements() -> None:
     Raises:
         AssertionError: If they differ; the message shows where.
     """
-    engine = sqlite_engine("sqlite://")
-    upgrade(engine)
-    with HabitKit(SqlStore(engine)) as kit:
-        first, second = fill(kit, 2, days=30)
+    for kind in KINDS:
+        with _empty() as (engine, kit):
+            first, second = fill(kit, kind, 2)
+            _compare(
+                engine,
+                partial(kit.habits.check_in, first),
+                partial(_by_hand, kind, second),
+                "by_hand.py",
+            )
+    with _empty() as (engine, kit):
         fill_ledger(kit)
         one, other = orders(2)
-        _compare(
-            engine,
-            lambda: kit.habits.check_in(first),
-            lambda raw: by_hand.on_sqlite(raw)(second),
-            "by_hand.py",
-        )
         _compare(
             engine,
             lambda: kit.coins.spend(one.owner, 1, idempotency_key=one.key),
             lambda raw: spend_by_hand.on_sqlite(raw)(other),
             "spend_by_hand.py",
         )
+
+
+@contextmanager
+def _empty() -> Iterator[tuple[Engine, HabitKit]]:
+    engine = sqlite_engine("sqlite://")
+    upgrade(engine)
+    with HabitKit(SqlStore(engine), clock=FakeClock(NOW)) as kit:
+        yield engine, kit
     engine.dispose()
+
+
+def _by_hand(kind: Kind, habit_id: UUID, raw: Any) -> None:
+    by_hand.on_sqlite(raw, expected(kind))(habit_id)
 
 
 def _compare(
@@ -71,8 +90,8 @@ def _compare(
     raw.set_trace_callback(None)
     raw.isolation_level = before
     pooled.close()
-    sent, expected = ([_bare(statement) for statement in side] for side in (by_kit, by_floor))
-    difference = "\n".join(unified_diff(expected, sent, "by hand", "kit", lineterm="", n=1))
+    sent, wanted = ([_bare(statement) for statement in side] for side in (by_kit, by_floor))
+    difference = "\n".join(unified_diff(wanted, sent, "by hand", "kit", lineterm="", n=1))
     assert not difference, f"{name} no longer does what the kit does:\n{difference}"
 
 

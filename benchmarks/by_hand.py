@@ -1,7 +1,8 @@
 """A check-in by hand: the reads and writes of the kit's own, statement for statement.
 
 This is the floor that the kit is measured against. It does what a check-in does and nothing else:
-no validation, no time zones, no reactions, no errors, values computed in place. The steps are a
+no validation, no time zones, no reactions, no errors. What a snapshot says is read and written, but
+not computed: the next one is given, so that the rules are on the kit's side alone. The steps are a
 generator that yields statements and is sent rows, so that every driver takes the same ones. Below
 are the drivers, each used plainly on one connection that stays open.
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
+    from benchmarks._kinds import Expected
+
     Kind = Literal["rows", "run", "many"]
     """Fetch rows; run and expect none; run once for each of several rows of parameters."""
 
@@ -33,28 +36,46 @@ if TYPE_CHECKING:
 LOCK = (
     "INSERT INTO habitkit_owners (owner, rev) VALUES (?, 1) ON CONFLICT (owner) DO UPDATE "
     "SET rev = habitkit_owners.rev + 1 RETURNING rev, EXISTS (SELECT 1 FROM habitkit_inbox "
-    "WHERE owner = ? AND applied_at IS NULL AND attempts < 5)"
+    "WHERE owner = ? AND applied_at IS NULL AND dead_at IS NULL)"
 )
 HABIT = (
     "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, "
     "week_start, min_day_seconds, position, seq FROM habitkit_habits WHERE id = ?"
 )
-SNAPSHOT = (
-    "SELECT habit_id, owner, first_day, bitmap, best, rev, recomputed_at, sweep_at, "
-    "checkpoints FROM habitkit_snapshots WHERE habit_id = ?"
+FACTS = (
+    "SELECT id, owner, habit_id, kind, fields FROM habitkit_facts "
+    "WHERE owner = ? AND (habit_id = ? OR habit_id IS NULL)"
 )
 ADD_FACT = (
     "INSERT INTO habitkit_check_ins (id, habit_id, owner, day, at, tz, note, credit, source, "
     "received_at, amount, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+SNAPSHOT = (
+    "SELECT habit_id, owner, rev, evaluated_at, next_check_at, checkpoints, credited, emitted "
+    "FROM habitkit_snapshots WHERE habit_id = ?"
+)
+LIVE = (
+    "SELECT habitkit_check_ins.id, habitkit_check_ins.habit_id, habitkit_check_ins.owner, day, at, "
+    "tz, note, credit, source, habitkit_check_ins.received_at, amount, habitkit_check_ins.seq "
+    "FROM habitkit_check_ins LEFT OUTER JOIN habitkit_voids "
+    "ON habitkit_voids.fact_id = habitkit_check_ins.id "
+    "WHERE habitkit_check_ins.habit_id = ? AND habitkit_voids.fact_id IS NULL AND day >= ? "
+    "ORDER BY day, at, habitkit_check_ins.seq"
+)
+VOIDED = (
+    "SELECT habitkit_check_ins.id, habitkit_check_ins.habit_id, habitkit_check_ins.owner, day, at, "
+    "tz, note, credit, source, habitkit_check_ins.received_at, amount, habitkit_check_ins.seq, "
+    "habitkit_voids.received_at AS voided_at "
+    "FROM habitkit_check_ins JOIN habitkit_voids "
+    "ON habitkit_voids.fact_id = habitkit_check_ins.id "
+    "WHERE habitkit_check_ins.habit_id = ? AND day >= ?"
+)
 PUT_SNAPSHOT = (
-    "INSERT INTO habitkit_snapshots (habit_id, owner, first_day, bitmap, best, rev, "
-    "recomputed_at, sweep_at, checkpoints) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "
-    "(habit_id) "
-    "DO UPDATE SET "
-    "first_day = excluded.first_day, bitmap = excluded.bitmap, best = excluded.best, "
-    "rev = excluded.rev, recomputed_at = excluded.recomputed_at, sweep_at = excluded.sweep_at, "
-    "checkpoints = excluded.checkpoints "
+    "INSERT INTO habitkit_snapshots (habit_id, owner, rev, evaluated_at, next_check_at, "
+    "checkpoints, credited, emitted) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) "
+    "DO UPDATE SET rev = excluded.rev, evaluated_at = excluded.evaluated_at, "
+    "next_check_at = excluded.next_check_at, checkpoints = excluded.checkpoints, "
+    "credited = excluded.credited, emitted = excluded.emitted "
     "WHERE habitkit_snapshots.rev <= excluded.rev RETURNING rev"
 )
 SETTLED = "SELECT key, currency, settled FROM habitkit_entitlements WHERE owner = ? AND key = ?"
@@ -91,7 +112,6 @@ class Values(NamedTuple):
     of_id: Callable[[uuid.UUID], Any]
     of_instant: Callable[[datetime], Any]
     of_day: Callable[[date], Any]
-    to_day: Callable[[Any], date]
 
 
 def _same(value: Any) -> Any:
@@ -102,38 +122,43 @@ SQLITE = Values(
     of_id=lambda value: value.hex,
     of_instant=lambda value: value.isoformat(timespec="microseconds"),
     of_day=date.isoformat,
-    to_day=date.fromisoformat,
 )
-POSTGRES = Values(_same, _same, _same, _same)
+POSTGRES = Values(_same, _same, _same)
 
 
-def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
+def check_in(habit_id: uuid.UUID, expected: Expected, values: Values) -> Steps:
     """Check in for today and earn ten coins.
 
     Args:
         habit_id: A habit with a snapshot, of an owner whose accounts are open.
+        expected: What the check-in leads to.
         values: How the driver takes ids, instants and days.
 
     Returns:
         The length of the streak.
     """
-    now = datetime.now(UTC)
-    today = now.date()
-    at, subject = values.of_instant(now), values.of_id(habit_id)
+    at, subject = values.of_instant(expected.now), values.of_id(habit_id)
     ((_, owner, *_),) = yield "rows", HABIT, (subject,)
     ((rev, _),) = yield "rows", LOCK, (owner, owner)
-    ((_, _, first, bitmap, best, *_),) = yield "rows", SNAPSHOT, (subject,)
-    bitmap = bitmap.ljust((today - values.to_day(first)).days, b"x") + b"1"
-    streak: int = len(bitmap) - bitmap.rfind(b"x") - 1
-    fact_id, day = values.of_id(uuid.uuid4()), values.of_day(today)
-    fact = (fact_id, subject, owner, day, at, "UTC", None, "full", "app", at, None, rev * 2**20)
+    yield "rows", FACTS, (owner, subject)
+    fact_id, day, tz = values.of_id(uuid.uuid4()), values.of_day(expected.day), expected.tz
+    fact = (fact_id, subject, owner, day, at, tz, None, "full", "app", at, None, rev * 2**20)
     yield "run", ADD_FACT, fact
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    final = values.of_instant(midnight + timedelta(days=4, microseconds=1))
-    snapshot = (subject, owner, first, bitmap, max(best, streak), rev, None, final, None)
-    yield "rows", PUT_SNAPSHOT, snapshot
+    ((*_, checkpoints, credited, emitted),) = yield "rows", SNAPSHOT, (subject,)
+    for text in filter(None, (checkpoints, credited, emitted)):
+        json.loads(text)
+    since = values.of_day(expected.needs_from)
+    yield "rows", LIVE, (subject, since)
+    if expected.reads_voided:
+        yield "rows", VOIDED, (subject, since)
+    next_check_at = values.of_instant(expected.next_check_at)
+    texts = [
+        json.dumps(value, separators=(",", ":"))
+        for value in (expected.checkpoints, expected.credited, expected.emitted_by(habit_id))
+    ]
+    yield "rows", PUT_SNAPSHOT, (subject, owner, rev, at, next_check_at, *texts)
 
-    place = f"done:{habit_id}:{today}"
+    place = f"done:{habit_id}:{expected.slot}"
     key = f"{place}:completion"
     yield "rows", SETTLED, (owner, key)
     yield "run", SETTLE, (owner, key, "coin", 10)
@@ -155,7 +180,15 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
     ]
     yield "many", ENTRY, entries
 
-    completed = {"habit_id": str(habit_id), "day": str(today), "credit": "full", "sealed": False}
+    instant = expected.now.isoformat()
+    completed = {
+        "habit_id": str(habit_id),
+        "day": str(expected.slot),
+        "credit": "full",
+        "received_at": instant,
+        "sealed": False,
+        "done_at": instant,
+    }
     posted = {
         "transfer_id": str(transfer_id),
         "kind": "reward",
@@ -168,19 +201,19 @@ def check_in(habit_id: uuid.UUID, values: Values) -> Steps:
         (owner, rev, 1, "CoinsPosted", at, None, json.dumps(posted)),
     ]
     yield "many", EVENT, events
-    return streak
+    return expected.streak
 
 
 # -- the drivers -----------------------------------------------------------------------------------
 
 
-def on_sqlite(connection: sqlite3.Connection) -> Callable[[uuid.UUID], int]:
+def on_sqlite(connection: sqlite3.Connection, expected: Expected) -> Callable[[uuid.UUID], int]:
     """Check in with the sqlite3 module; the connection is in autocommit mode."""
     cursor = connection.cursor()
 
     def floor(habit_id: uuid.UUID) -> int:
         cursor.execute("BEGIN IMMEDIATE")
-        steps, reply = check_in(habit_id, SQLITE), None
+        steps, reply = check_in(habit_id, expected, SQLITE), None
         try:
             while True:
                 kind, sql, values = steps.send(reply)
@@ -197,12 +230,12 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[uuid.UUID], int]:
     return floor
 
 
-def on_psycopg(connection: psycopg.Connection) -> Callable[[uuid.UUID], int]:
+def on_psycopg(connection: psycopg.Connection, expected: Expected) -> Callable[[uuid.UUID], int]:
     """Check in with psycopg; the connection begins transactions by itself."""
     cursor = connection.cursor()
 
     def floor(habit_id: uuid.UUID) -> int:
-        steps, reply = check_in(habit_id, POSTGRES), None
+        steps, reply = check_in(habit_id, expected, POSTGRES), None
         try:
             while True:
                 kind, sql, values = steps.send(reply)
@@ -219,12 +252,14 @@ def on_psycopg(connection: psycopg.Connection) -> Callable[[uuid.UUID], int]:
     return floor
 
 
-def on_psycopg_async(connection: psycopg.AsyncConnection) -> Callable[[uuid.UUID], Awaitable[int]]:
+def on_psycopg_async(
+    connection: psycopg.AsyncConnection, expected: Expected
+) -> Callable[[uuid.UUID], Awaitable[int]]:
     """Check in with psycopg's async side."""
     cursor = connection.cursor()
 
     async def floor(habit_id: uuid.UUID) -> int:
-        steps, reply = check_in(habit_id, POSTGRES), None
+        steps, reply = check_in(habit_id, expected, POSTGRES), None
         try:
             while True:
                 kind, sql, values = steps.send(reply)
@@ -242,13 +277,13 @@ def on_psycopg_async(connection: psycopg.AsyncConnection) -> Callable[[uuid.UUID
     return floor
 
 
-def on_asyncpg(connection: Any) -> Callable[[uuid.UUID], Awaitable[int]]:
+def on_asyncpg(connection: Any, expected: Expected) -> Callable[[uuid.UUID], Awaitable[int]]:
     """Check in with asyncpg."""
 
     async def floor(habit_id: uuid.UUID) -> int:
         transaction = connection.transaction(isolation="read_committed")
         await transaction.start()
-        steps, reply = check_in(habit_id, POSTGRES), None
+        steps, reply = check_in(habit_id, expected, POSTGRES), None
         try:
             while True:
                 kind, sql, values = steps.send(reply)

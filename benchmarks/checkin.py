@@ -12,10 +12,11 @@ from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from benchmarks import _matches
 from benchmarks._duel import in_turn
+from benchmarks._kinds import DAILY, KINDS
 from benchmarks._stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from benchmarks._duel import Size, Times
+    from benchmarks._kinds import Kind
     from benchmarks._matches import Match
     from benchmarks._place import Place
-
-TEN_YEARS = 3650
 
 
 @frozen
@@ -111,19 +111,42 @@ def measure(store: Store, place: Place, size: Size, advance: Callable[[], object
     return Result(store.name, store.goal, times, shares)
 
 
-_TIME, _TWICE, _HALF_MORE = Goal(microseconds=30.0), Goal(ratio=2.0), Goal(ratio=1.5)
+_NONE, _TWICE, _THRICE = Goal(), Goal(ratio=2.0), Goal(ratio=3.0)
+_TEN_YEARS = evolve(DAILY, days=3650)
 _FULL = partial(_matches.sqlite, synchronous="FULL")
 _NORMAL = partial(_matches.sqlite, synchronous="NORMAL")
 _THREADED = partial(_matches.sqlite_threaded, synchronous="NORMAL")
+_PSYCOPG = _matches.psycopg_sync
+
+
+def _of(kind: Kind, goal: Goal) -> Goal:
+    """Return the goal of a kind; what a rolling schedule costs depends on how it was done."""
+    return _NONE if kind.schedule.kind == "rolling" else goal
+
 
 STORES = [
-    Store("memory", _TIME, _matches.memory),
-    Store("memory, 10-year habit", _TIME, partial(_matches.memory, days=TEN_YEARS)),
-    Store("SQLite, FULL", _TWICE, _FULL),
-    Store("SQLite, NORMAL", _TWICE, _NORMAL),
-    Store("SQLite, NORMAL, 10-year habit", _TWICE, partial(_NORMAL, days=TEN_YEARS)),
-    Store("SQLite, NORMAL, threaded", Goal(), _THREADED),
-    Store("PostgreSQL, psycopg", _HALF_MORE, _matches.psycopg_sync, needs_server=True),
-    Store("PostgreSQL, psycopg async", _HALF_MORE, _matches.psycopg_async, needs_server=True),
-    Store("PostgreSQL, asyncpg", _HALF_MORE, _matches.asyncpg_async, needs_server=True),
+    Store("memory", _NONE, _matches.memory),
+    Store("memory, 10-year habit", _NONE, partial(_matches.memory, kind=_TEN_YEARS)),
+    Store("SQLite, FULL", _THRICE, _FULL),
+    Store("SQLite, NORMAL", _THRICE, _NORMAL),
+    Store("SQLite, NORMAL, 10-year habit", _THRICE, partial(_NORMAL, kind=_TEN_YEARS)),
+    *(
+        Store(f"SQLite, NORMAL, {kind.name}", _of(kind, _THRICE), partial(_NORMAL, kind=kind))
+        for kind in KINDS
+        if kind is not DAILY
+    ),
+    Store("SQLite, NORMAL, threaded", _NONE, _THREADED),
+    Store("PostgreSQL, psycopg", _TWICE, _PSYCOPG, needs_server=True),
+    *(
+        Store(
+            f"PostgreSQL, psycopg, {kind.name}",
+            _of(kind, _TWICE),
+            partial(_PSYCOPG, kind=kind),
+            needs_server=True,
+        )
+        for kind in KINDS
+        if kind is not DAILY
+    ),
+    Store("PostgreSQL, psycopg async", _TWICE, _matches.psycopg_async, needs_server=True),
+    Store("PostgreSQL, asyncpg", _TWICE, _matches.asyncpg_async, needs_server=True),
 ]

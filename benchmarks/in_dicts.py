@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from benchmarks._kinds import NOW
 
 if TYPE_CHECKING:
     from benchmarks._ledger_fill import Order
@@ -17,7 +19,7 @@ class Dicts:
         """Make empty tables."""
         self.habits: dict[uuid.UUID, tuple[str, str]] = {}
         self.revs: dict[str, int] = {}
-        self.snapshots: dict[uuid.UUID, tuple[date, bytes, int]] = {}
+        self.snapshots: dict[uuid.UUID, tuple[date, int, int]] = {}
         self.facts: dict[uuid.UUID, dict[str, Any]] = {}
         self.settled: dict[tuple[str, str], int] = {}
         self.accounts: dict[tuple[str, str], tuple[int, int]] = {}
@@ -27,13 +29,12 @@ class Dicts:
 
     def check_in(self, habit_id: uuid.UUID) -> int:
         """Check in for today and earn ten coins; return the length of the streak."""
-        now = datetime.now(UTC)
+        now = NOW
         today = now.date()
         owner, _ = self.habits[habit_id]
         rev = self.revs[owner] = self.revs.get(owner, 0) + 1
-        first, bitmap, best = self.snapshots[habit_id]
-        bitmap = bitmap.ljust((today - first).days, b"x") + b"1"
-        streak = len(bitmap) - bitmap.rfind(b"x") - 1
+        last, streak, best = self.snapshots[habit_id]
+        streak = streak + 1 if last == today - timedelta(1) else 1
         fact_id, transfer_id = uuid.uuid4(), uuid.uuid4()
         self.facts[fact_id] = {
             "id": fact_id,
@@ -47,7 +48,7 @@ class Dicts:
             "source": "app",
             "received_at": now,
         }
-        self.snapshots[habit_id] = (first, bitmap, max(best, streak))
+        self.snapshots[habit_id] = (today, streak, max(best, streak))
         place = f"done:{habit_id}:{today}"
         key = (owner, f"{place}:completion")
         if key not in self.settled:

@@ -1,12 +1,12 @@
 """What streaks cost: the pure core, histories of several lengths, a dashboard, an offline batch.
 
 All sides take blocks in turn. The loop is the plain reading of a history day by day, which is what
-a library without bitmaps does.
+a library without checkpoints does.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from itertools import count
 from statistics import median
 from time import perf_counter
@@ -17,29 +17,31 @@ from attrs import evolve, frozen
 
 import habitkit.testing
 from benchmarks._duel import Block, calls, take_turns
+from benchmarks._kinds import DAY, NOW, TODAY
 from habitkit import DayClock, FreezeRule, Goal, Habit, OfflineCheckIn, Schedule
 from habitkit.habits import evaluate
-from habitkit.habits.domain import bitmap, bitmap_state
+from habitkit.habits.domain.evaluation import habit_state
 from habitkit.habits.domain.facts import CheckIn
+from habitkit.habits.domain.history import History
+from habitkit.habits.domain.known_facts import KnownFacts
+from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
+from habitkit.habits.domain.readings import advance as step_from
 from habitkit.habits.service import check_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks._duel import Side, Size
-    from habitkit.habits.domain.streaks import Snapshot
     from habitkit.testing import TestKit
     from habitkit.transaction import Transaction
 
 __all__ = ["Row", "measure"]
 
-TODAY = date(2026, 1, 1)
-NOW = datetime.combine(TODAY, time(12), UTC)
-DAY = timedelta(days=1)
 DAILY = Schedule.daily()
 HABIT = Habit(UUID(int=1), "ada", "Run", DAILY, DayClock(), NOW - 3650 * DAY)
 A_YEAR = 365
 DONE, GOAL = Goal.done(), Goal.at_least(1, "km")
+THREE_IN_SEVEN, ONE_IN_SEVEN = Schedule.rolling(3, 7), Schedule.rolling(1, 7)
 
 
 @frozen
@@ -92,31 +94,39 @@ def _done(days: int) -> list[date]:
     return [TODAY - n * DAY for n in range(1, days + 1) if n % 50]
 
 
-def _snapshot(days: int) -> Snapshot:
-    return bitmap.build(HABIT.id, "ada", _done(days), 1)
-
-
 def _facts(days: int) -> list[CheckIn]:
-    return [
-        CheckIn(
-            *(UUID(int=n), HABIT.id, "ada", day, datetime.combine(day, time(12), UTC)),
-            *("UTC", None, "full", "app", NOW),
-        )
-        for n, day in enumerate(_done(days))
-    ]
+    return [_fact(day) for day in _done(days)]
+
+
+def _fact(day: date) -> CheckIn:
+    at = datetime.combine(day, time(12), UTC)
+    return CheckIn(
+        *(UUID(int=day.toordinal()), HABIT.id, "ada", day, at, "UTC", None, "full", "app", at)
+    )
 
 
 def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     """The pure core on ten years of a daily habit, against a loop over its days."""
-    snapshot, days = _snapshot(10 * A_YEAR), set(_done(10 * A_YEAR))
-    facts = _facts(10 * A_YEAR)
+    facts, days = _facts(10 * A_YEAR), set(_done(10 * A_YEAR))
     rule = FreezeRule(7, 2)
     frozen_too = Habit(
         *(HABIT.id, "ada", "Run", HABIT.schedule, HABIT.clock), HABIT.created_at, freezes=rule
     )
+    yesterday = Reading(HABIT, NOW - DAY)
+    snapshot = snapshot_of(yesterday, evaluate_facts(yesterday, KnownFacts(facts, []), Start()))
+    start = Start(snapshot.checkpoints, snapshot.credited, snapshot.evaluated_at)
+    begin, reading = start.needs_from, Reading(HABIT, NOW)
+    assert begin is not None
+    before = KnownFacts([fact for fact in facts if fact.day >= begin], [])
+    after = KnownFacts([*before.live, _fact(TODAY)], [])
 
     def check_in(_: object) -> int:
-        return bitmap.current_run(bitmap.set_day(snapshot, TODAY, 2, done=True), TODAY).slots
+        step = step_from(reading, snapshot, start, before, after)
+        return step.evaluation.state.streak.slots
+
+    def state(_: object) -> int:
+        history = History(HABIT, after.counting, NOW, start.checkpoint)
+        return habit_state(history, after, start.boundary, start.since).best.slots
 
     def by_loop(_: object) -> int:
         done, day, slots = days | {TODAY}, TODAY, 0
@@ -132,24 +142,22 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     sides: list[Side] = [
         calls(by_loop, _nothing),
         calls(check_in, _nothing),
-        calls(lambda _: bitmap_state.state(HABIT, snapshot, NOW).best.slots, _nothing),
+        calls(state, _nothing),
         calls(lambda _: evaluate(HABIT, facts, now=NOW).best.slots, _nothing),
         calls(lambda _: evaluate(frozen_too, facts, now=NOW).best.slots, _nothing),
     ]
-    loop, checked, state, evaluated, saved = _turns(size, sides, advance, few=5)
+    loop, checked, found, evaluated, saved = _turns(size, sides, advance, few=5)
     return [
         Row("a loop over the days, 10 years", loop),
-        Row(
-            "check-in and current streak, 10 years",
-            checked,
-            10e-6,
-            "the loop",
-            _over(checked, loop),
-        ),
-        Row("full state from the bitmap, 10 years", state, 100e-6, "the loop", _over(state, loop)),
+        _beside("check-in from a checkpoint, 10 years", checked, loop, "the loop"),
+        _beside("state from a checkpoint, 10 years", found, loop, "the loop"),
         Row("evaluate: all facts, 10 years", evaluated),
         Row("evaluate: all facts and freezes, 10 years", saved),
     ]
+
+
+def _beside(name: str, seconds: list[float], others: list[float], against: str) -> Row:
+    return Row(name, seconds, None, against, _over(seconds, others))
 
 
 def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
@@ -157,7 +165,8 @@ def _lengths(size: Size, advance: Callable[[], object]) -> list[Row]:
     return [
         *_of_lengths("check-in", DAILY, DONE, size, advance),
         *_of_lengths("check-in to a daily goal", DAILY, GOAL, size, advance),
-        *_of_lengths("check-in of 3 days in 7", Schedule.rolling(3, 7), DONE, size, advance),
+        *_of_lengths("check-in of 3 days in 7", THREE_IN_SEVEN, DONE, size, advance),
+        *_of_lengths("check-in of 1 day in 7", ONE_IN_SEVEN, DONE, size, advance),
     ]
 
 
@@ -194,11 +203,12 @@ def _of_lengths(
 def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     """A dashboard, and an offline batch against the same check-ins in ``kit.run``."""
 
-    def today(goal: Goal) -> Side:
-        kit, _ = _kit_with(size.habits, 10 * A_YEAR, goal)
+    def today(goal: Goal, *, settled: bool = True) -> Side:
+        kit, _ = _kit_with(size.habits, 10 * A_YEAR, goal, settled=settled)
         return calls(lambda _: len(kit.streaks.today("ada")))
 
-    dashboard, of_goals = _turns(size, [today(DONE), today(GOAL)], advance, few=20)
+    sides = [today(DONE), today(GOAL), today(DONE, settled=False)]
+    dashboard, of_goals, filled_in = _turns(size, sides, advance, few=20)
 
     def batch(in_run: bool) -> Side:  # noqa: FBT001
         def act(number: object) -> int:
@@ -222,14 +232,11 @@ def _whole(size: Size, advance: Callable[[], object]) -> list[Row]:
     return [
         Row(f"dashboard of {size.habits} habits, 10 years each, memory", dashboard, 5e-3),
         Row(f"dashboard of {size.habits} daily goals, 10 years each, memory", of_goals, 5e-3),
-        Row(f"{size.batch} check-ins in kit.run, memory", each),
         Row(
-            f"check_in_many of {size.batch}, memory",
-            many,
-            None,
-            "in kit.run",
-            _over(many, each),
+            f"dashboard of {size.habits} habits, 10 years filled in today, memory", filled_in, 5e-3
         ),
+        Row(f"{size.batch} check-ins in kit.run, memory", each),
+        _beside(f"check_in_many of {size.batch}, memory", many, each, "in kit.run"),
     ]
 
 
@@ -241,13 +248,21 @@ def _check_in_each(tx: Transaction, items: Sequence[OfflineCheckIn]) -> None:
 
 
 def _kit_with(
-    habits: int, days: int, goal: Goal, schedule: Schedule = DAILY
+    habits: int, days: int, goal: Goal, schedule: Schedule = DAILY, *, settled: bool = True
 ) -> tuple[TestKit, list[UUID]]:
-    """Return a kit in which an owner has done some habits for so many days."""
+    """Return a kit in which an owner has done some habits for so many days.
+
+    They were filled in at once: today or, if ``settled``, a week ago.
+    """
     kit = habitkit.testing.kit(NOW)
     ids = [kit.habits.create("ada", "Run", schedule, goal).id for _ in range(habits)]
     for habit_id in ids:
         kit.habits.backfill(habit_id, _done(days), source="benchmark")
+    if settled:
+        kit.clock.advance(days=7)
+        for habit_id in ids:
+            kit.habits.check_in(habit_id)
+        kit.clock.advance(days=1)
     return kit, ids
 
 

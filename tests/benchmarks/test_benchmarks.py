@@ -18,6 +18,7 @@ from benchmarks._same import check_statements
 from habitkit import HabitKit
 from tests.services import find_postgres
 
+KINDS = {"at_least", 'quota(3, "week")', "travelled", "rolling(3, 7)", "rolling(1, 7)"}
 ROOT = Path(__file__).parents[2]
 STORES = {
     "memory",
@@ -26,11 +27,13 @@ STORES = {
     "SQLite, NORMAL",
     "SQLite, NORMAL, 10-year habit",
     "SQLite, NORMAL, threaded",
+    *(f"SQLite, NORMAL, {kind}" for kind in KINDS),
 }
 ON_POSTGRES = {
     "PostgreSQL, psycopg",
     "PostgreSQL, psycopg async",
     "PostgreSQL, asyncpg",
+    *(f"PostgreSQL, psycopg, {kind}" for kind in KINDS),
 }
 SPENDS = {"memory", "SQLite, FULL", "SQLite, NORMAL"}
 SPENDS_ON_POSTGRES = {

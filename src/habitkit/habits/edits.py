@@ -74,7 +74,7 @@ def edit(
     tx.port(HABITS).add_facts((void, new))
     tx.cause = new.id
     outcome = recompute(tx, habit, other_facts, (new,), (old,))
-    state = outcome.evaluation.state
+    state = outcome.state
     return CheckedIn(
         id=new.id,
         habit_id=habit.id,

@@ -78,7 +78,10 @@ def start(tx: Transaction, snapshot: Snapshot | None, day: date = date.max) -> S
     """Return where evaluation begins if facts of a day, or later ones, change."""
     if snapshot is None or snapshot.evaluated_at > tx.now:
         return Start()
-    return Start(_checkpoints(tx, snapshot, day), snapshot.credited, snapshot.evaluated_at)
+    usable = _checkpoints(tx, snapshot, day)
+    if snapshot.credited is None:
+        return Start(usable)
+    return Start(usable, snapshot.credited, snapshot.evaluated_at)
 
 
 def known_facts(
@@ -127,7 +130,14 @@ def state_of(tx: Transaction, habit: Habit) -> HabitState:
 
 
 def state(tx: Transaction, habit: Habit, start: Start, facts: KnownFacts) -> HabitState:
-    """Return the state of a habit from its facts."""
+    """Return the state of a habit from its facts.
+
+    Args:
+        tx: The transaction.
+        habit: The habit.
+        start: Where evaluation begins.
+        facts: Its facts; check-ins of days before the start's ``needs_from`` may be missing.
+    """
     history = History(habit, facts.counting, tx.now, start.checkpoint)
     strength = tx.settings(HabitSettings).strength
     return habit_state(history, facts, start.boundary, start.since, strength)

@@ -10,7 +10,6 @@ from habitkit import ids
 from habitkit.errors import InvalidId, NotFound
 from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import thinned
-from habitkit.habits.domain.known_facts import received_at
 from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.domain.strength import smoothed
@@ -172,11 +171,4 @@ def _followed_until(tx: Transaction, habit: Habit, facts: KnownFacts) -> datetim
 
 def _last_received(facts: KnownFacts, habit: Habit) -> datetime:
     """Return when the last fact was received."""
-    return max(
-        [
-            habit.created_at,
-            *(it.received_at for it in facts.live),
-            *(it.voided_at for it in facts.voided),
-            *(received_at(it) for it in facts.others),
-        ]
-    )
+    return max(habit.created_at, facts.last_received)

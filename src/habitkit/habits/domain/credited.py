@@ -89,7 +89,7 @@ def credited(
     on_time: list[OnTime] | None = None
     received = _received(history, facts)
     for instant in received:
-        if since is not None and instant <= since:
+        if instant > history.now or (since is not None and instant <= since):
             continue
         if on_time is None:
             on_time = _on_time(history, facts)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define
 
-from habitkit.habits.domain.facts import CheckIn, Void, ZoneChanged
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Void, ZoneChanged
 from habitkit.habits.domain.stored import VoidedCheckIn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from datetime import date, datetime
+    from datetime import date
     from typing import Any
 
     from habitkit.habits.domain.facts import Fact, OtherFact
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KnownFacts", "OnTime", "known_before", "received_at"]
 
+_EVER = datetime.min.replace(tzinfo=UTC)
 _A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and a bit
 
 
@@ -67,7 +68,7 @@ class KnownFacts:
         check_ins = [fact for fact in concerned if isinstance(fact, CheckIn)]
         return cls(
             [fact for fact in check_ins if fact.id not in voids],
-            others,
+            [fact for fact in others if not isinstance(fact, CheckInVoid)],
             [VoidedCheckIn(fact, voids[fact.id]) for fact in check_ins if fact.id in voids],
         )
 
@@ -75,6 +76,13 @@ class KnownFacts:
     def counting(self) -> list[Fact]:
         """All that counts by now, for a ``History``."""
         return [*self.live, *self.others]
+
+    @property
+    def last_received(self) -> datetime:
+        """When the last of the facts was received; the beginning of time if there are none."""
+        instants = [received_at(fact) for fact in (*self.live, *self.others)]
+        instants += [it.voided_at for it in self.voided]
+        return max(instants, default=_EVER)
 
     def without(self, added: Collection[Fact], removed: Collection[CheckIn]) -> KnownFacts:
         """Return the facts before some were added and some check-ins were voided."""

@@ -133,8 +133,9 @@ class CheckedIn:
         day: The habit day it counts for.
         credit: ``full`` or ``history``.
         streak: The current streak.
-        coins: The coins it earned, in the currency ``coin``.
-        events: All that happened, causes before effects.
+        coins: The coins that moved, in the currency ``coin``: those that it earned, and those of
+            earlier slots that were due with time and not paid yet.
+        events: All that happened, what time has brought first, causes before effects.
         status: The status of the slot of that day; EXEMPT if the day is in no slot.
         slack: How many more days may pass undone before the next slot fails.
     """
