@@ -111,8 +111,8 @@ INSERT INTO habitkit_facts
     SELECT md5('skip' || n)::uuid, 'owner' || (1 + mod(n, 1000)), md5('habit' || (1 + mod(n, 3000)))::uuid,
            'Skip', '{}' FROM generate_series(1, 10000) n;
 INSERT INTO habitkit_snapshots
-    SELECT md5('habit' || n)::uuid, 'owner' || (1 + mod(n, 1000)), '2025-01-01', '111'::bytea, 3, 1,
-           NULL, CASE WHEN mod(n, 20) > 0 THEN now() + n * interval '1 hour' END
+    SELECT md5('habit' || n)::uuid, 'owner' || (1 + mod(n, 1000)), 1, now(),
+           CASE WHEN mod(n, 20) > 0 THEN now() + n * interval '1 hour' END, NULL, NULL, NULL
     FROM generate_series(1, 3000) n;
 INSERT INTO habitkit_accounts
     SELECT md5(role || n)::uuid, 'owner' || n, role, 'coin', 5, 10, now(), 0, 0, 9

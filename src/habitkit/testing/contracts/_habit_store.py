@@ -153,8 +153,8 @@ class HabitStoreCases(Contract):
 
     def test_the_words_of_an_owners_habits_are_erased_and_no_others(self, store: Store) -> None:
         bobs = evolve(RUN, id=UUID(int=5), owner="bob", metadata={"with": "Ada"})
-        told = evolve(RUN, id=UUID(int=6), seq=6, title="erased", metadata={"with": "Bob"})
-        add_habits(store, evolve(RUN, tags=("é",)), told, bobs)
+        named = evolve(RUN, id=UUID(int=6), seq=6, title="erased", metadata={"with": "Bob"})
+        add_habits(store, evolve(RUN, tags=("é",)), named, bobs)
         check_in(store, a_check_in(1), a_check_in(2, note=None))
         check_in(store, a_check_in(3, habit_id=bobs.id, owner="bob"))
 
@@ -165,7 +165,7 @@ class HabitStoreCases(Contract):
 
         assert erased == [3, 0]
         assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == evolve(RUN, title="erased")
-        assert read(store, lambda s: s.port(HABITS).get(told.id)) == evolve(told, metadata=None)
+        assert read(store, lambda s: s.port(HABITS).get(named.id)) == evolve(named, metadata=None)
         kept = [a_check_in(n, note=None) for n in (1, 2)]
         assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == kept
         assert read(store, lambda s: s.port(HABITS).get(bobs.id)) == bobs
