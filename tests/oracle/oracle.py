@@ -406,7 +406,7 @@ class Reader:
                 run = Run(
                     run.slots + 1,
                     run.first or slot.first,
-                    min(slot.last, self.horizon),
+                    min(slot.last, self.horizon, self.archived_on or date.max),
                     run.completions + recorded,
                 )
                 best = run if run.slots >= best.slots else best
