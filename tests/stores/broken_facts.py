@@ -110,13 +110,6 @@ def leaves_the_first_day_out(_, stores):
 
 
 @noticed_by("test_check_ins_may_be_asked_for_of_some_days")
-def goes_on_after_the_last_day(_, stores):
-    habits = stores.port(HABITS)
-    live = habits.live
-    habits.live = lambda habit, since=None, until=None: live(habit, since)
-
-
-@noticed_by("test_check_ins_may_be_asked_for_of_some_days")
 def shows_all_that_was_voided(_, stores):
     habits = stores.port(HABITS)
     voided = habits.voided

@@ -84,15 +84,12 @@ class HabitStore(Protocol):
         """
         ...
 
-    def live(
-        self, habit_id: UUID, since: date | None = None, until: date | None = None
-    ) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's check-ins that are not voided, in the order of ``(day, at, seq)``.
 
         Args:
             habit_id: The habit.
             since: Only those of this day and later ones; None for no limit.
-            until: Only those of this day and earlier ones; None for no limit.
         """
         ...
 

@@ -258,7 +258,8 @@ def _record(kit: TestKit, store: Store, habit: Habit, facts: Sequence[Fact]) -> 
 
 
 def _on_day(store: Store, habit: Habit, day: date) -> list[CheckIn]:
-    return read(store, lambda stores: stores.port(HABITS).live(habit.id, day, day))
+    live = read(store, lambda stores: stores.port(HABITS).live(habit.id, day))
+    return [fact for fact in live if fact.day == day]
 
 
 def _snapshot(store: Store, habit: Habit) -> Snapshot:

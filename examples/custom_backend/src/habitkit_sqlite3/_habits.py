@@ -72,12 +72,9 @@ class Habits(Port):
                    AND coalesce(habit_id = ?, TRUE)"""
         return [codec.loads(fact, KINDS[kind]) for fact, kind in self.run(query, owner, habit_id)]
 
-    def live(
-        self, habit_id: UUID, since: date | None = None, until: date | None = None
-    ) -> list[CheckIn]:
-        query = """SELECT value FROM live WHERE habit_id = ? AND day BETWEEN ? AND ?
-                   ORDER BY day, at, seq"""
-        return self.values(CheckIn, query, habit_id, since or date.min, until or date.max)
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
+        query = "SELECT value FROM live WHERE habit_id = ? AND day >= ? ORDER BY day, at, seq"
+        return self.values(CheckIn, query, habit_id, since or date.min)
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:
         return [fact for habit_id, day in days.items() for fact in self.live(habit_id, day)]

@@ -131,22 +131,17 @@ class Habits:
         fact = self._facts.get(fact_id) or self._others.get(fact_id)
         return None if fact is None else StoredFact(fact, fact_id in self._voids)
 
-    def live(
-        self, habit_id: UUID, since: date | None = None, until: date | None = None
-    ) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins."""
         days = self._days.get(habit_id)
         if days is None:
             return []
-        if since is not None and since == until:  # a check-in asks for its day
-            return self._of_day(days.rows.get(since, ()))
         first = date.min if since is None else since
-        last = days.latest if until is None else min(until, days.latest)
-        span = (last - first).days + 1
+        span = (days.latest - first).days + 1
         if span < len(days.rows):
             wanted = [day for n in range(span) if (day := first + n * _DAY) in days]
         else:
-            wanted = sorted(day for day in days.rows if first <= day <= last)
+            wanted = sorted(day for day in days.rows if first <= day)
         return [fact for day in wanted for fact in self._of_day(days.rows[day])]
 
     def _of_day(self, facts: Iterable[CheckIn]) -> list[CheckIn]:

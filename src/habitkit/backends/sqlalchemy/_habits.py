@@ -95,11 +95,6 @@ class Habits:
     )
     _LIVE = Prepared(lambda _: _live())
     _LIVE_SINCE = Prepared(lambda _: _live().where(check_ins.c.day >= bindparam("since")))
-    _LIVE_BETWEEN = Prepared(
-        lambda _: _live().where(
-            check_ins.c.day >= bindparam("since"), check_ins.c.day <= bindparam("until")
-        )
-    )
     _VOIDED = Prepared(lambda _: _voided())
     _ERASE_HABITS = Prepared(
         lambda _: (
@@ -188,16 +183,10 @@ class Habits:
         row = self._link.record(self._FACT, {"id": fact_id})
         return None if row is None else StoredFact(fact_of(row), voided=False)
 
-    def live(
-        self, habit_id: UUID, since: date | None = None, until: date | None = None
-    ) -> list[CheckIn]:
+    def live(self, habit_id: UUID, since: date | None = None) -> list[CheckIn]:
         """Return a habit's live check-ins."""
-        if since is None and until is not None:  # nothing hot, and not worth a statement
-            return [fact for fact in self.live(habit_id) if fact.day <= until]
         statement = self._LIVE if since is None else self._LIVE_SINCE
-        if until is not None:
-            statement = self._LIVE_BETWEEN
-        values = {"habit_id": habit_id, "since": since, "until": until}
+        values = {"habit_id": habit_id, "since": since}
         return [check_in_of(row) for row in self._link.records(statement, values)]
 
     def recent(self, days: Mapping[UUID, date | None]) -> list[CheckIn]:

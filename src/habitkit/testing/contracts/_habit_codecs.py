@@ -158,7 +158,7 @@ class HabitCodecs(Contract):
         add_habits(store, RUN)
         check_in(store, *facts)
 
-        assert read(store, lambda s: s.port(HABITS).live(RUN.id, TODAY, TODAY)) == facts
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id, TODAY)) == facts
         stored = read(store, lambda s: s.port(HABITS).live(RUN.id))
         assert [repr(fact.amount) for fact in stored] == [repr(fact.amount) for fact in facts]
 
