@@ -36,6 +36,7 @@ OWNER = "you"
 YEAR = timedelta(weeks=53)
 MAPS = 6
 LEDGER_LINES = 10
+BONUS_EVERY = 7  # so many slots in a row that were recorded in time earn a bonus
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED = 130
@@ -161,6 +162,8 @@ def live_a_day(kit: HabitKit, habit: Habit, today: date) -> None:
 
     done = kit.habits.check_in(habit.id, idempotency_key=f"{key}:check-in")
     purse.report(f"check in: {habit.title}, streak {done.streak.slots}")
+    credited = kit.streaks.state(habit.id).credited
+    out.print(_indented(f"{BONUS_EVERY - credited % BONUS_EVERY} more to the bonus"), style="dim")
 
     kit.coins.spend(OWNER, 25, memo="a coffee", idempotency_key=f"{key}:coffee")
     purse.report("buy a coffee for 25")

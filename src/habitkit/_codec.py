@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -24,11 +25,12 @@ from habitkit.events import Event, Recorded
 from habitkit.modules import own_events, vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from cattrs import Converter
 
 __all__ = [
+    "LONGEST_KEY",
     "LONGEST_TYPE",
     "check_events",
     "digest",
@@ -47,6 +49,8 @@ T = TypeVar("T")
 _WHOLE = 1e16
 _OF_EVERY_EVENT = ("owner", "at")
 LONGEST_TYPE = 100
+LONGEST_KEY = 400
+"""An index of PostgreSQL holds no row above 2,704 bytes, and this one has the owner in it too."""
 
 
 def event_fields(event: Event) -> dict[str, Any]:
@@ -92,6 +96,8 @@ def json_object(value: Any, largest_bytes: int) -> dict[str, Any]:
         TypeError: If it is no mapping of texts to what JSON can hold.
         ValueError: If it is nested too deeply, longer than that as text, or not storable.
     """
+    if not isinstance(value, Mapping):  # of the texts of a list dict() makes pairs
+        raise TypeError
     try:
         text = _encode(dict(value))
     except RecursionError as error:
@@ -148,8 +154,11 @@ def _missing(event: Event) -> str | None:
         return f"a type of at most {LONGEST_TYPE} characters"
     if not isinstance(at, datetime) or at.utcoffset() is None or not is_storable(at):
         return "`at` to be an aware datetime in the years 2 to 9998"
-    if not (key is None or (isinstance(key, str) and storable(key))):
-        return "`key` to be a string, valid UTF-8 without NUL, or None"
+    if not (key is None or (isinstance(key, str) and storable(key) and len(key) <= LONGEST_KEY)):
+        return (
+            f"`key` to be a string of at most {LONGEST_KEY} characters, valid UTF-8 without NUL, "
+            "or None"
+        )
     if not _keepable(event_fields(event)):
         return "fields that JSON can represent, strings in valid UTF-8 without NUL"
     return None

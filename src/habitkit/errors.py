@@ -14,6 +14,7 @@
     ├── UsageError               the program uses the kit incorrectly
     │   ├── KitClosed
     │   ├── NestedTransaction
+    │   ├── TransactionEnded
     │   ├── NotLocked
     │   ├── ReadOnlyTransaction
     │   ├── ReactionLoop
@@ -73,6 +74,7 @@ __all__ = [
     "SchemaOutdated",
     "StoreBusy",
     "StoreError",
+    "TransactionEnded",
     "UnknownScheme",
     "UsageError",
 ]
@@ -204,6 +206,17 @@ class NestedTransaction(UsageError):
         super().__init__(
             "a kit was called inside one of its own transactions; pass the transaction to the "
             "action instead, for example habitkit.coins.award(tx, ...)"
+        )
+
+
+class TransactionEnded(UsageError):
+    """A transaction, or a port of it, was used after its end."""
+
+    def __init__(self) -> None:
+        """Say what to do instead."""
+        super().__init__(
+            "this transaction has ended; expected it to be used only inside the function that was "
+            "given it; call the kit afterwards, or do everything in one kit.run(work)"
         )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from habitkit.errors import KitClosed, NestedTransaction, UsageError
+from habitkit.errors import KitClosed, NestedTransaction, TransactionEnded, UsageError
 from habitkit.transaction import Transaction
 from habitkit.workflow import drive, drive_async
 
@@ -212,14 +212,15 @@ def begin(
     While it runs, calling any kit in the same context is refused. The stores come last: the rest
     makes the work that is given to a store. A store that calls it again after a deadlock finds the
     owners whose locks were ``wanted`` locked first, in order, so that the same does not come again.
+    Whoever keeps the transaction can do nothing with it afterwards.
 
     Raises:
         UsageError: If the function returns a coroutine, which would not be awaited inside the
             transaction.
     """
+    transaction = Transaction(stores, settings, scope, write, wanted)
     token = _inside.set(True)
     try:
-        transaction = Transaction(stores, settings, scope, write, wanted)
         if wanted:
             transaction.lock(*wanted)
         result = function(transaction, *args, **kwargs)
@@ -227,7 +228,19 @@ def begin(
         transaction.write_events()
     finally:
         _inside.reset(token)
+        transaction.__class__ = _EndedTransaction
     return result
+
+
+class _EndedTransaction(Transaction):
+    """What a transaction becomes at its end: a check in each method would cost at each call."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python itself asks for
+            return super().__getattribute__(name)
+        raise TransactionEnded
 
 
 class _Rehearsed(Exception):

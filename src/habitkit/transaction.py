@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from habitkit import _codec, ids
 from habitkit.errors import NotFound, NotLocked, ReactionLoop, ReadOnlyTransaction
 from habitkit.journal.domain import rules
-from habitkit.journal.domain.model import EventRow, Failure, Message, UnreadableMessage
+from habitkit.journal.domain.model import EventRow, Message
 from habitkit.journal.idempotency import once
+from habitkit.journal.messages import apply_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
     from habitkit.events import Event
+    from habitkit.journal.domain.model import Failure
     from habitkit.module import Module
     from habitkit.options import KitSettings
     from habitkit.store import Port, Stores
@@ -287,31 +289,7 @@ class Transaction:
         self._expect_write("tx.apply_messages()")
         if owner not in self._locked:
             self._locked[owner] = self.stores.owners.lock([owner])[owner].rev
-        applied, failures = 0, []
-        known = self._settings.messages
-        for message in self.stores.inbox.waiting(owner, limit, known.keys()):
-            reason = self._apply(message, known[message.type])
-            if reason is None:
-                applied += 1
-                continue
-            attempts = message.attempts + 1
-            given_up = attempts >= rules.MAX_MESSAGE_ATTEMPTS
-            self.stores.inbox.failed(message, reason, self.now if given_up else None)
-            failures.append(Failure(str(message.id), reason, attempts))
-        return applied, failures
-
-    def _apply(self, message: Message | UnreadableMessage, kind: type[Event]) -> str | None:
-        """Emit a message in a savepoint; return why it cannot be emitted, or None."""
-        if isinstance(message, UnreadableMessage):
-            return message.error
-        try:
-            with self.savepoint():
-                event = _codec.restore_event(kind, message.owner, message.at, message.fields)
-                self.emit(message.owner, [event])
-        except Exception as error:  # noqa: BLE001 - one bad message must not stop its owner
-            return rules.reason(error)
-        self.stores.inbox.applied(message, self.now)
-        return None
+        return apply_waiting(self, owner, limit, self._settings.messages)
 
     once = once
 

@@ -49,6 +49,7 @@ def due(kit):
     goal, habits = Goal.at_most(2), []
     for n in range(3):  # the first is due first
         habits.append(kit.habits.create("ada", f"No {n}", Schedule.daily(), goal=goal))
+        kit.habits.check_in(habits[-1].id)
         kit.clock.advance(days=1)
     kit.coins.award("ada", 5, idempotency_key="a")
     kit.coins.reserve("ada", 5, expires_in_seconds=60, idempotency_key="h")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal, localcontext
 from functools import lru_cache
-from math import fsum
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -492,9 +492,10 @@ class Purse:
         return True
 
 
-def fold(goal: Goal, records: list[CheckIn]) -> float:
+def fold(goal: Goal, records: list[CheckIn]) -> Decimal:
     if goal.fold == "sum":
-        return fsum(record.amount for record in records)  # exact, so that no order matters
+        with localcontext(prec=700):  # exact, so that no order matters
+            return sum((record.amount for record in records), Decimal(0))
     if goal.fold == "max":
         return max(record.amount for record in records)
     return max(records, key=lambda record: (record.at, record.seq)).amount

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from random import Random
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import hypothesis
 from attrs import evolve
@@ -14,13 +14,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from habitkit.habits.domain.checkpoints import first_day_of, thinned, until
-from habitkit.habits.domain.derived_events import Derived, derive
 from habitkit.habits.domain.evaluation import evaluate
-from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact, ScheduleChanged, Void
+from habitkit.habits.domain.facts import (
+    CheckIn,
+    CheckInVoid,
+    Fact,
+    OtherFact,
+    ScheduleChanged,
+    Void,
+)
 from habitkit.habits.domain.goals import Goal
+from habitkit.habits.domain.known_facts import KnownFacts
+from habitkit.habits.domain.readings import Evaluation, Reading, Start, evaluate_facts
 from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.stored import VoidedCheckIn
-from habitkit.habits.domain.streaks import Checkpoint
+from habitkit.habits.domain.streaks import Emitted
 from tests.oracle.cases import Case, cases
 
 DAY = timedelta(days=1)
@@ -108,37 +116,48 @@ def stories(draw) -> Story:
     return Story(case, tuple(facts), tuple(voided))
 
 
-def derived(story: Story, checkpoints: tuple[Checkpoint, ...] = ()) -> Derived:
-    """Derive what is true, with a checkpoint wherever there can be one."""
-    first = checkpoints[-1].needs_from if checkpoints else date.min
-    return derive(
-        story.case.habit,
-        [fact for fact in story.facts if not isinstance(fact, CheckIn) or fact.day >= first],
-        story.case.now,
-        [it for it in story.voided if it.check_in.day >= first],
-        checkpoints,
-        keep=lambda days: days,
+def evaluated(story: Story, whole: Evaluation | None = None, number: int = 0) -> Evaluation:
+    """Evaluate a story, with a checkpoint wherever there can be one.
+
+    Given an evaluation of the whole story, begin at one of its checkpoints and its credit boundary.
+    """
+    start = Start()
+    if whole is not None:
+        boundary = whole.credit.boundary
+        since = None if boundary is None else story.case.now
+        start = Start(whole.checkpoints[:number], boundary, since)
+    first = start.needs_from or date.min
+    return evaluate_facts(
+        Reading(story.case.habit, story.case.now, keep=lambda days: days),
+        KnownFacts(
+            [it for it in check_ins(story) if it.day >= first],
+            others(story),
+            [it for it in story.voided if it.check_in.day >= first],
+        ),
+        start,
     )
 
 
 @few
 @hypothesis.given(stories(), st.randoms(use_true_random=False))
 def test_every_checkpoint_will_do(story, lots):
-    whole = derived(story)
+    whole = evaluated(story)
     hypothesis.assume(whole.checkpoints)
     number = lots.randrange(len(whole.checkpoints)) + 1
 
-    part = derived(story, whole.checkpoints[:number])
+    part = evaluated(story, whole, number)
 
-    day = whole.checkpoints[number - 1].day
-    assert whole.state == evaluate(story.case.habit, story.facts, now=story.case.now)
+    day, boundary = whole.checkpoints[number - 1].day, whole.credit.boundary
+    assert whole.state == evaluate(story.case.habit, all_facts(story), now=story.case.now)
     assert part.state == whole.state
-    assert part.sweep_at == whole.sweep_at
+    assert part.next_check_at == whole.next_check_at
     assert part.checkpoints == whole.checkpoints
-    assert part.slots == [slot for slot in whole.slots if slot.first >= day]
-    assert part.events.items() <= whole.events.items()
-    assert {key for key in whole.events if key not in part.events} <= whole.sealed
-    assert part.earned <= whole.earned
+    assert part.credit.boundary == boundary
+    assert part.folded.slots == [slot for slot in whole.folded.slots if slot.first >= day]
+    emitted, recent = kept(whole), kept(part)
+    assert recent.items() <= emitted.items()
+    before = [it for key, it in emitted.items() if key not in recent]
+    assert all(it.day < day or (boundary and it.day < boundary.day) for it in before)
 
 
 @few
@@ -146,18 +165,36 @@ def test_every_checkpoint_will_do(story, lots):
 def test_what_lies_before_a_fact_stays_when_it_comes(story, lots):
     hypothesis.assume(story.facts)
     late = lots.choice(story.facts)
-    check_ins = {fact.id for fact in story.facts if isinstance(fact, CheckIn)}
-    hypothesis.assume(not (isinstance(late, Void) and late.fact_id in check_ins))
-    before = derived(story._replace(facts=tuple(f for f in story.facts if f.id != late.id)))
-    after = derived(story)
+    check_in_ids = {it.id for it in check_ins(story)}
+    hypothesis.assume(not (isinstance(late, Void) and late.fact_id in check_in_ids))
+    before = evaluated(story._replace(facts=tuple(f for f in story.facts if f.id != late.id)))
+    after = evaluated(story)
 
     day = first_day_of(story.case.habit, [late], others(story))
-    kept = until(before.checkpoints, day)
+    usable = until(before.checkpoints, day)
 
-    assert until(after.checkpoints, day) == kept
-    part = derived(story, kept)
-    assert (part.state, part.sweep_at) == (after.state, after.sweep_at)
-    assert part.events.items() <= after.events.items()
+    assert until(after.checkpoints, day) == usable
+    part = evaluated(story, after._replace(checkpoints=usable), len(usable))
+    assert (part.state, part.next_check_at) == (after.state, after.next_check_at)
+    assert kept(part).items() <= kept(after).items()
+
+
+def kept(evaluation: Evaluation) -> dict[str, Emitted]:
+    """Return what a snapshot may keep of the derived events."""
+    return {key: it.emitted for key, it in evaluation.derived.items()}
+
+
+def check_ins(story: Story) -> list[CheckIn]:
+    return [fact for fact in story.facts if isinstance(fact, CheckIn)]
+
+
+def all_facts(story: Story) -> list[Fact]:
+    """Return the facts with those that were voided, and their voids."""
+    facts = list(story.facts)
+    for check_in, voided_at in ((it.check_in, it.voided_at) for it in story.voided):
+        ids = (uuid5(check_in.id, "void"), check_in.habit_id, check_in.owner, check_in.id)
+        facts += [check_in, CheckInVoid(*ids, voided_at)]
+    return facts
 
 
 def others(story: Story) -> list[OtherFact]:

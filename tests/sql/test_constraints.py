@@ -266,9 +266,7 @@ ORPHANS = {
     "a hold": lambda s: s.port(HOLDS).add(evolve(HOLD, id=an_id(99))),
     "a block": lambda s: s.port(AUDIT).seal(evolve(BLOCK, account_id=an_id(99)), more=True),
     "a note of what is to be sealed": lambda s: s.port(AUDIT).unsealed((an_id(99),)),
-    "a snapshot": lambda s: s.port(STREAKS).put(
-        Snapshot(an_id(99), "ada", date(2026, 1, 1), b"1", 1, 1)
-    ),
+    "a snapshot": lambda s: s.port(STREAKS).put(Snapshot(an_id(99), "ada", 1, NOW)),
 }
 
 
@@ -296,9 +294,7 @@ def test_an_entry_without_its_transfer_or_account_is_refused(engine, store):
 
 def test_a_snapshot_of_an_earlier_revision_does_not_replace_a_later_one(engine, store):
     def put(rev: int) -> Any:
-        return lambda stores: stores.port(STREAKS).put(
-            Snapshot(HABIT.id, "ada", date(2026, 1, 1), b"1" * rev, rev, rev)
-        )
+        return lambda stores: stores.port(STREAKS).put(Snapshot(HABIT.id, "ada", rev, NOW))
 
     for rev in (1, 2, 2):
         store.run(put(rev), write=True, keyed=False)

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, select
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from habitkit import AsyncHabitKit, HabitKit, subscribe
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, sqlite_engine, threaded_sqlite
-from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import InvalidInstant
 from habitkit.testing import FakeClock
 from tests.sql.everything import done, live, seen
@@ -154,17 +153,6 @@ async def test_an_idempotency_key_gets_the_first_result_by_every_driver(sides, c
     for side in readers:
         again = side.kit.coins.award("ada", 5, idempotency_key="k", metadata={"a": 1e308})
         assert repr(await done(again)) == repr(first), side.driver
-
-
-async def test_no_column_accepts_an_invalid_day(sides, clock, request):
-    writer, *_ = sides
-    await live(writer.kit, clock)
-
-    engine = request.getfixturevalue("sqlite" if writer.driver in SQLITE else "postgres")
-    with engine.connect() as connection:
-        days = connection.scalars(select(snapshots.c.first_day)).all()
-    assert None in days
-    assert all(day is None or day.year > 1900 for day in days)
 
 
 async def test_an_instant_that_not_every_driver_reads_back_is_refused(sides):

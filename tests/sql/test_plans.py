@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -110,8 +111,8 @@ INSERT INTO habitkit_facts
     SELECT md5('skip' || n)::uuid, 'owner' || (1 + mod(n, 1000)), md5('habit' || (1 + mod(n, 3000)))::uuid,
            'Skip', '{}' FROM generate_series(1, 10000) n;
 INSERT INTO habitkit_snapshots
-    SELECT md5('habit' || n)::uuid, 'owner' || (1 + mod(n, 1000)), '2025-01-01', '111'::bytea, 3, 1,
-           NULL, CASE WHEN mod(n, 20) > 0 THEN now() + n * interval '1 hour' END
+    SELECT md5('habit' || n)::uuid, 'owner' || (1 + mod(n, 1000)), 1, now(),
+           CASE WHEN mod(n, 20) > 0 THEN now() + n * interval '1 hour' END, NULL, NULL, NULL
     FROM generate_series(1, 3000) n;
 INSERT INTO habitkit_accounts
     SELECT md5(role || n)::uuid, 'owner' || n, role, 'coin', 5, 10, now(), 0, 0, 9
@@ -138,7 +139,8 @@ INSERT INTO habitkit_unsealed SELECT md5('wallet' || n)::uuid FROM generate_seri
 INSERT INTO habitkit_entitlements
     SELECT 'owner' || (1 + mod(n, 1000)), 'done:' || n, 'coin', 10 FROM generate_series(1, 10000) n;
 INSERT INTO habitkit_events
-    SELECT 'owner' || (1 + mod(n, 1000)), n / 1000, 0, 'noted', now(), NULL, '{}'
+    SELECT 'owner' || (1 + mod(n, 1000)), n / 1000, 0, 'noted', now(),
+           CASE mod(n, 2) WHEN 0 THEN 'key' || n END, '{}'
     FROM generate_series(1, 20000) n;
 INSERT INTO habitkit_outbox
     SELECT 'owner' || (1 + mod(n, 1000)), n / 1000, 0, CASE mod(n, 2) WHEN 0 THEN 'noted' ELSE 'foreign' END,
@@ -266,6 +268,7 @@ def use_everything(engine: Engine) -> None:
     for refuse_it in (True, False):
         kit.events.record("ada", "noted", {"refuse": refuse_it})
     kit.events.page("ada", after=(1, 0))
+    kit.events.net("ada", types=["HabitCompleted"], since=kit.clock.now())
     kit.relay.run_once()
     for number, kind in enumerate(["good message", "bad message"]):
         kit.run(partial(send, kind=kind, key=str(number)))
@@ -331,6 +334,12 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
     ]
     assert len(pages) >= 5, "two kinds of a statement, events, two kinds of lists of habits"
     assert [plan for plan in pages if "TEMP B-TREE" in plan] == [], "in the order of an index"
+
+
+def test_the_last_event_of_a_key_is_found_by_an_index_of_keys(explained):
+    _, plans = explained
+    ((_, plan),) = [(sql, plan) for sql, plan in plans.items() if "AS same" in sql]
+    assert re.search(r"(COVERING INDEX|Index Only Scan .*) habitkit_events_key", plan), plan
 
 
 @pytest.mark.parametrize("unlike", ["hashagg", "hashjoin", "material", "nestloop"])

@@ -116,7 +116,7 @@ def test_alembic_proposes_no_change(empty_engine):
     assert proposed(empty_engine) == []
 
     with empty_engine.begin() as connection:
-        connection.exec_driver_sql("DROP INDEX habitkit_snapshots_sweep")
+        connection.exec_driver_sql("DROP INDEX habitkit_snapshots_check")
     assert proposed(empty_engine) != []
 
 

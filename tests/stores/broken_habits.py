@@ -146,6 +146,33 @@ def drops_freeze_rules(_, stores):
     habits.add = lambda habit: add(evolve(habit, freezes=None))
 
 
+@noticed_by("test_what_is_done_to_metadata_that_was_written_or_returned_changes_nothing_stored")
+def lends_its_habits(_, stores):
+    habits = stores.port(HABITS)
+    habits.get = habits._habits.get
+
+
+@noticed_by("test_what_is_done_to_metadata_that_was_written_or_returned_changes_nothing_stored")
+def shares_its_habits(_, stores):
+    habits = stores.port(HABITS)
+    habits.put = lambda habit: habits._habits.put(habit.id, habit)
+
+
+@noticed_by("test_the_words_of_an_owners_habits_are_erased_and_no_others")
+def keeps_metadata(_, stores):
+    habits = stores.port(HABITS)
+    erase = habits.erase
+
+    def keep(owner, title):
+        before = habits.page(None, 10**6, owner=owner)
+        erased = erase(owner, title)
+        for habit in before:
+            habits.put(evolve(habits.get(habit.id), metadata=habit.metadata))
+        return erased
+
+    habits.erase = keep
+
+
 @noticed_by("test_the_words_of_an_owners_habits_are_erased_and_no_others")
 def keeps_tags(_, stores):
     habits = stores.port(HABITS)
@@ -164,21 +191,28 @@ def keeps_tags(_, stores):
 # -- transactions ----------------------------------------------------------------------------------
 
 
+def always_open():
+    """Return an undo log that is never undone."""
+    log = UndoLog()
+    log.open = True
+    return log
+
+
 @noticed_by("test_a_failed_transaction_leaves_no_habits_facts_or_snapshots")
 def writes_habits_for_good(_, stores):
     habits = stores.port(HABITS)
     for table in (habits._habits, habits._facts, habits._others, habits._voids):
-        table._note = UndoLog().entries.append
+        table._note = always_open().note
 
 
 @noticed_by("test_a_failed_transaction_leaves_no_habits_facts_or_snapshots")
 def writes_days_for_good(_, stores):
-    stores.port(HABITS)._log = UndoLog()
+    stores.port(HABITS)._log = always_open()
 
 
 @noticed_by("test_a_savepoint_that_fails_undoes_habits_facts_and_snapshots")
 def writes_snapshots_for_good(_, stores):
-    stores.port(STREAKS)._rows._note = UndoLog().entries.append
+    stores.port(STREAKS)._rows._note = always_open().note
 
 
 @noticed_by("test_a_transaction_sees_the_habits_facts_and_snapshots_it_wrote")

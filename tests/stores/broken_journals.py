@@ -8,6 +8,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from habitkit.journal.domain.model import Delivery
+from habitkit.journal.domain.rules import is_net
 from tests.stores.breaking import breaker
 
 EXPECTED: list[str] = []
@@ -73,12 +74,156 @@ def shares_messages_with_the_host(_, stores):
     stores.inbox.add = share
 
 
+@noticed_by("test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_events(_, stores):
+    page = stores.events.page
+    lent: dict[str, object] = {}
+    stores.events.page = lambda *args: [lent.setdefault(e.id, e) for e in page(*args)]
+
+
+@noticed_by("test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_messages(_, stores):
+    inbox = stores.inbox
+    inbox.waiting = lambda owner, limit, types: [
+        it for it in inbox._open() if it.owner == owner and it.type in types
+    ][:limit]
+
+
+@noticed_by("test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_unapplied_messages(_, stores):
+    inbox = stores.inbox
+    inbox.unapplied = lambda owner, limit: [it for it in inbox._unapplied() if it.owner == owner][
+        :limit
+    ]
+
+
+@noticed_by("test_a_dead_letter_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_dead_messages(_, stores):
+    inbox, dead = stores.inbox, stores.inbox.dead
+    inbox.dead = lambda limit: [
+        evolve(it, event=inbox.rows[it.event.owner, it.event.key][0]) for it in dead(limit)
+    ]
+
+
+@noticed_by("test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was")
+def lends_its_records(_, stores):
+    rows = stores.idempotency._rows
+    stores.idempotency.get = lambda *place: rows.get(place)
+
+
+@noticed_by("test_a_message_that_fails_keeps_its_fields_whatever_was_done_to_them")
+def keeps_the_message_it_is_given(_, stores):
+    rows = stores.inbox._rows
+    stores.inbox.failed = lambda message, error, dead_at=None: rows.put(
+        (message.owner, message.key),
+        (evolve(message, attempts=message.attempts + 1, error=error, dead_at=dead_at), None),
+    )
+
+
 @noticed_by("test_an_hour_that_the_clocks_show_twice_is_two_hours")
 def forgets_which_of_two_hours(_, stores):
     append = stores.events.append
     stores.events.append = lambda rows: append(
         [row._replace(event=evolve(row.event, at=row.event.at.replace(fold=0))) for row in rows]
     )
+
+
+def last_of(events, value=lambda event: (event.rev, event.position)):
+    """Return the last event of each key, by some order, and those without one."""
+    keyed = {e.key: e for e in sorted(events, key=value) if e.key is not None}
+    return [e for e in events if e.key is None or e is keyed[e.key]]
+
+
+def net_of(stores, rule):
+    """Replace ``net`` by a rule of an owner's whole log."""
+    page = stores.events.page
+    stores.events.net = lambda owner, types, since: [
+        event for event in rule(page(owner, None, 10**6), types, since) if is_net(event, types)
+    ]
+
+
+def since_then(events, since):
+    return [event for event in events if since is None or event.at >= since]
+
+
+@noticed_by("test_the_last_event_of_a_key_and_every_event_without_one_are_net")
+def counts_replaced_events(_, stores):
+    net_of(stores, lambda log, _types, since: since_then(log, since))
+
+
+@noticed_by("test_the_last_event_of_a_key_and_every_event_without_one_are_net")
+def takes_no_key_for_a_key(_, stores):
+    net = stores.events.net
+    stores.events.net = lambda *args: list({e.key: e for e in net(*args)}.values())
+
+
+@noticed_by("test_the_last_event_is_that_of_the_highest_revision_and_position")
+def takes_the_latest_instant(_, stores):
+    net_of(
+        stores,
+        lambda log, _types, since: since_then(last_of(log, lambda event: event.at), since),
+    )
+
+
+@noticed_by("test_a_key_of_another_owner_is_another_key")
+def shares_keys_between_owners(_, stores):
+    net, page = stores.events.net, stores.events.page
+    stores.events.net = lambda owner, types, since: [
+        event
+        for event in net(owner, types, since)
+        if not any(
+            other.key == event.key and other.rev > event.rev
+            for log in list(stores.events._logs)
+            for other in page(log, None, 10**6)
+        )
+    ]
+
+
+@noticed_by("test_a_retracted_event_is_not_net_until_it_is_emitted_again")
+def ignores_retractions(_, stores):
+    net_of(
+        stores,
+        lambda log, _types, since: since_then(
+            last_of([event for event in log if event.type != "Retracted"]), since
+        ),
+    )
+
+
+@noticed_by("test_a_sealed_retraction_is_net_itself_and_belongs_to_the_type_it_retracts")
+def drops_sealed_retractions(_, stores):
+    net = stores.events.net
+    stores.events.net = lambda *args: [e for e in net(*args) if e.type != "Retracted"]
+
+
+@noticed_by("test_only_the_types_asked_for_are_net_and_others_still_come_last")
+def looks_only_at_types(_, stores):
+    net_of(
+        stores,
+        lambda log, types, since: since_then(
+            last_of([event for event in log if event.type in {*types, "Retracted"}]), since
+        ),
+    )
+
+
+@noticed_by("test_net_events_since_an_instant_are_those_that_are_not_older_themselves")
+def looks_only_at_what_came_since(_, stores):
+    net_of(stores, lambda log, _types, since: last_of(since_then(log, since)))
+
+
+@noticed_by("test_net_events_since_an_instant_are_those_that_are_not_older_themselves")
+def leaves_out_the_instant_itself(_, stores):
+    net = stores.events.net
+    stores.events.net = lambda owner, types, since: [
+        event for event in net(owner, types, since) if event.at != since
+    ]
+
+
+@noticed_by("test_net_events_come_back_as_the_log_has_them")
+def returns_net_events_without_fields(_, stores):
+    net = stores.events.net
+    stores.events.net = lambda *args: [
+        e if e.type == "Retracted" else evolve(e, fields={}) for e in net(*args)
+    ]
 
 
 @noticed_by("test_only_what_was_asked_for_is_delivered")

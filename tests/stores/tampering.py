@@ -1,4 +1,4 @@
-"""Who changes rows behind the ledger's back: for the contract of the audit."""
+"""Who changes rows behind the kit's back: for the audit, and for snapshots that are lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from habitkit.backends.sqlalchemy import tables
 from habitkit.coins.auditing.domain.model import Block
 from habitkit.coins.domain.model import Account, Move, Transfer
 from habitkit.coins.store import COINS
+from habitkit.habits.store import STREAKS
 
 
 class InMemory:
@@ -20,6 +21,7 @@ class InMemory:
             "transfers": coins._transfers.rows,
             "entries": coins._entries.rows,
             "blocks": coins.audit._blocks.rows,
+            "snapshots": store._stores.port(STREAKS)._rows.rows,
         }
 
     def _found(self, table, where):

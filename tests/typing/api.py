@@ -198,6 +198,8 @@ assert_type(kit.habits.backfill(run.id, [date(2026, 1, 1)], source="paper"), int
 assert_type(kit.streaks.state(run.id), HabitState)
 assert_type(kit.streaks.done_days(run.id, date(2026, 1, 1), date(2026, 2, 1)), list[date])
 assert_type(kit.streaks.rebuild(run.id), RebuildReport)
+assert_type(kit.streaks.rebuild("ada"), RebuildReport)
+assert_type(kit.streaks.rebuild(owner="ada"), RebuildReport)
 
 assert_type(kit.coins.balance("ada"), Balance)
 assert_type(kit.coins.balance("ada").available, int)
@@ -231,6 +233,7 @@ assert_type(kit.coins.forget("ada"), int)
 
 assert_type(kit.events.record("ada", "read", {"pages": 5}, at=clock.now()), Recorded)
 assert_type(kit.events.page("ada", after=(1, 0)), list[StoredEvent])
+assert_type(kit.events.net("ada", types=["read"], since=clock.now()), list[StoredEvent])
 
 assert_type(kit.relay.run_once(limit=10), RelayReport)
 assert_type(kit.relay.dead(limit=10), list[DeadLetter])
@@ -318,10 +321,6 @@ async def async_host_code() -> None:
         subscribers=[subscribe(BookRead, tell_later)],
         habits=HabitSettings(in_seven),
     )
-    assert_type(await AsyncHabitKit.open("sqlite:///habits.db", clock=clock), AsyncHabitKit)
-    async with await AsyncHabitKit.open("memory://") as opened:
-        assert_type(opened, AsyncHabitKit)
-
     AsyncHabitKit(store)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     run = await kit.habits.create("ada", "Run", Schedule.daily())
@@ -342,6 +341,7 @@ async def async_host_code() -> None:
     assert_type(await kit.coins.statement("ada"), list[Entry])
     assert_type(await kit.events.record("ada", "read"), Recorded)
     assert_type(await kit.events.page("ada"), list[StoredEvent])
+    assert_type(await kit.events.net("ada", types={"read"}), list[StoredEvent])
     assert_type(await kit.relay.run_once(), RelayReport)
     assert_type(await kit.relay.dead(), list[DeadLetter])
     assert_type(await kit.sweep(limit=5), SweepReport)
@@ -385,6 +385,13 @@ async def wrong_arguments(kit: AsyncHabitKit, run: Habit) -> None:
         return 5
 
     assert_type(await (await kit.run(nested)), int)  # the work of a transaction is no coroutine
+
+
+async def async_opening() -> None:
+    """Open an async kit from a URL."""
+    assert_type(await AsyncHabitKit.open("sqlite:///habits.db", clock=clock), AsyncHabitKit)
+    async with await AsyncHabitKit.open("memory://") as opened:
+        assert_type(opened, AsyncHabitKit)
 
 
 async def async_ledger(kit: AsyncHabitKit) -> None:

@@ -77,6 +77,7 @@ def test_an_owner_must_be_a_short_text(kit, refused, owner):
         lambda: kit.coins.transfer("ada", owner, 1, idempotency_key="k"),
         lambda: kit.events.record(owner, "read"),
         lambda: kit.events.page(owner),
+        lambda: kit.events.net(owner, types=["read"]),
         lambda: kit.owned_by(owner),
     ):
         assert refused(InvalidOwner, call, "owner: expected a non-empty string").given == owner
@@ -90,7 +91,6 @@ def test_an_id_must_be_one(kit, refused, given):
         lambda: kit.habits.backfill(given, [TODAY], source="paper"),
         lambda: kit.streaks.state(given),
         lambda: kit.streaks.done_days(given, TODAY, TODAY),
-        lambda: kit.streaks.rebuild(given),
     ):
         assert refused(InvalidId, call, "habit_id: expected a UUID").given == given
     refused(InvalidId, lambda: kit.habits.undo(given), "fact_id: expected a UUID")

@@ -169,6 +169,7 @@ def test_the_fields_of_an_event_beyond_owner_and_instant_are_returned_by_name(ev
         "credit": event.credit,
         "received_at": event.received_at,
         "sealed": event.sealed,
+        "done_at": event.done_at,
     }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
-from habitkit.habits import InvalidZone
+from habitkit import habits
+from habitkit.errors import InvalidInstant
+from habitkit.habits import InvalidHabit, InvalidZone
 from habitkit.habits.domain.days import day_boundary, habit_day, zone
 from tests.unit.support import given, naive
 
@@ -233,3 +236,44 @@ def test_an_unknown_zone_is_refused(name):
 
 def test_a_known_zone_is_found():
     assert zone("Europe/Vienna").key == "Europe/Vienna"
+
+
+# -- for hosts -------------------------------------------------------------------------------------
+
+
+def test_a_host_may_name_the_zone_of_a_habit_day() -> None:
+    at = datetime(2026, 1, 2, 1, 30, tzinfo=UTC)
+
+    for tz in ("Europe/Vienna", ZoneInfo("Europe/Vienna")):
+        assert habits.habit_day(at, tz) == date(2026, 1, 2)
+        assert habits.habit_day(at, tz, time(3)) == date(2026, 1, 1)
+    assert habits.habit_day(at, "America/New_York") == date(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "tz", ["Mars/Olympus", "", "../etc", None, 5, UTC, timezone(timedelta(hours=1))]
+)
+def test_a_habit_day_needs_a_zone_of_the_tz_database(tz: Any) -> None:
+    with pytest.raises(InvalidZone, match=r"^tz: expected .*'Europe/Vienna'"):
+        habits.habit_day(datetime(2026, 1, 1, 12, tzinfo=UTC), tz)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        naive("2026-01-01T12:00"),
+        date(2026, 1, 1),
+        "2026-01-01",
+        None,
+        datetime.max.replace(tzinfo=UTC),
+    ],
+)
+def test_a_habit_day_needs_an_instant_that_a_store_can_keep(at: Any) -> None:
+    with pytest.raises(InvalidInstant, match=r"^at: expected an "):
+        habits.habit_day(at, "UTC")
+
+
+@pytest.mark.parametrize("day_start", ["03:00", 3, None, time(3, tzinfo=UTC)])
+def test_a_habit_day_begins_at_a_wall_time(day_start: Any) -> None:
+    with pytest.raises(InvalidHabit, match=r"^day_start: expected a time without a time zone"):
+        habits.habit_day(datetime(2026, 1, 1, 12, tzinfo=UTC), "UTC", day_start)

@@ -232,7 +232,10 @@ def test_a_day_that_is_sealed_keeps_its_coins_when_it_is_undone(kit, run):
     assert undone.coins == 0
     assert kit.coins.balance("ada").posted == 10
     assert kit.streaks.done_days(run.id, date.min, date.max) == []
-    assert [event.type for event in undone.events] == ["Retracted"]
+    retracted = [event for event in undone.events if isinstance(event, Retracted)]
+    assert [event.retracted_key for event in retracted if event.sealed] == [
+        f"done:{run.id}:{TODAY}"
+    ]
 
 
 def test_a_day_that_is_undone_and_done_again_after_its_seal_earns_nothing_more(kit, run):

@@ -249,7 +249,7 @@ def test_a_record_outlives_a_change_of_a_hosts_class(store):
     ],
     ids=["plain", "loose Event", "loose Recorded"],
 )
-def test_a_message_without_a_class_of_its_own_reaches_who_reacts_to_all_events_as_it_was_sent(
+def test_a_message_without_a_class_of_its_own_reaches_who_reacts_to_what_it_is_as_it_was_sent(
     kind, sent
 ):
     emitted = []
@@ -261,8 +261,7 @@ def test_a_message_without_a_class_of_its_own_reaches_who_reacts_to_all_events_a
     report = kit.sweep()
 
     assert (report.counts["messages"], report.failures) == (1, ())
-    assert [(event.type, event.at) for event in emitted] == [(sent.type, NOW)]
-    assert [getattr(event, "fields", {}) for event in emitted] == [getattr(sent, "fields", {})]
+    assert emitted == ([sent] if isinstance(sent, kind) else [])
 
 
 # -- letting them act ----------------------------------------------------------------------------

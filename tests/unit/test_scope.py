@@ -69,6 +69,7 @@ CASES: dict[str, Call] = {
     "coins.spend": lambda call, of: call(of.owner, 1, idempotency_key="k"),
     "coins.transfer": lambda call, of: call(of.owner, "cid", 1, idempotency_key="k"),
     "events.page": lambda call, of: call(of.owner),
+    "events.net": lambda call, of: call(of.owner, types=["read"]),
     "events.record": lambda call, of: call(of.owner, "read"),
     "habits.archive": lambda call, of: call(of.habit),
     "habits.backfill": lambda call, of: call(of.habit, [TODAY], source="paper"),

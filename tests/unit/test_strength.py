@@ -18,10 +18,10 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.errors import ConfigurationError
 from habitkit.habits import HabitSettings, evaluate, smoothed
 from habitkit.habits.domain.strength import name_of
-from habitkit.habits.store import HABITS, STREAKS
+from habitkit.habits.store import STREAKS
 from habitkit.testing.contracts._base import read
 from tests.kit.habits import scenarios
-from tests.kit.habits.scenarios import Plan, Scenario, Step, create
+from tests.kit.habits.scenarios import Plan, Scenario, Step, all_facts, create
 
 STEPS = ("now", "check_in", "check_in", "edit", "undo", "many", "pause", "change", "backfill")
 
@@ -45,16 +45,6 @@ def lots_of_its_own(monkeypatch):
 
 def kit_on(store, now="2026-01-05T08:00Z", strength=None):
     return habitkit.testing.kit(now, store=store, habits=HabitSettings(strength))
-
-
-def facts_of(store, habit):
-    return read(
-        store,
-        lambda stores: [
-            *stores.port(HABITS).live(habit.id),
-            *stores.port(HABITS).facts(habit.owner, habit.id),
-        ],
-    )
 
 
 def snapshot(store, habit):
@@ -83,7 +73,7 @@ def test_each_kit_shows_the_strength_of_its_own_function(seed):
         if number % 5:
             continue
         for kit, strength in zip(kits, FUNCTIONS, strict=True):
-            now, facts = kit.clock.now(), facts_of(store, habit)
+            now, facts = kit.clock.now(), all_facts(store, habit)
             said = evaluate(habit, facts, now=now, strength=strength)
             in_list = kit.streaks.today("ada")
             for state in (kit.streaks.state(habit.id), kit.streaks.simulate(habit.id), *in_list):
@@ -105,13 +95,13 @@ def test_checkpoints_of_one_strength_function_are_not_used_by_another_and_are_re
 
     assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(kept_up)}
     assert other_kit.rebuild().repaired == ()
-    said = evaluate(habit, facts_of(store, habit), now=ours.clock.now(), strength=counted)
+    said = evaluate(habit, all_facts(store, habit), now=ours.clock.now(), strength=counted)
     assert ours.streaks.state(habit.id) == said
     ours.habits.check_in(habit.id)
     assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {name_of(counted)}
 
 
-def test_a_simple_habit_with_a_custom_strength_function_is_recomputed_from_facts():
+def test_a_kit_with_a_custom_strength_function_uses_no_checkpoints_of_another_kit():
     store = MemoryStore()
     usual, ours = kit_on(store), kit_on(store, strength=counted)
     habit = usual.habits.create("ada", "Run", Schedule.daily())
@@ -119,8 +109,8 @@ def test_a_simple_habit_with_a_custom_strength_function_is_recomputed_from_facts
     weeks(usual, habit)
     ours.clock.set(usual.clock.now())
 
-    assert snapshot(store, habit).recomputed_at is None
-    said = evaluate(habit, facts_of(store, habit), now=ours.clock.now(), strength=counted)
+    assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {""}
+    said = evaluate(habit, all_facts(store, habit), now=ours.clock.now(), strength=counted)
     of_none = evaluate(never, [], now=ours.clock.now(), strength=counted)
     assert ours.streaks.state(habit.id) == said
     assert ours.streaks.state(never.id) == of_none
@@ -139,9 +129,9 @@ def test_the_default_by_name_is_the_default():
     store = MemoryStore()
     kit = kit_on(store, strength=smoothed)
     habit = kit.habits.create("ada", "Run", Schedule.daily())
-    kit.habits.check_in(habit.id)
+    weeks(kit, habit)
 
-    assert snapshot(store, habit).recomputed_at is None
+    assert {it.strength_by for it in snapshot(store, habit).checkpoints} == {""}
 
 
 def test_every_kind_of_kit_takes_one(tmp_path):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from habitkit.habits.domain.days import habit_day
     from habitkit.habits.domain.evaluation import Explanation, evaluate, slots
     from habitkit.habits.domain.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
     from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
     from habitkit.habits.domain.strength import Strength, smoothed
     from habitkit.habits.errors import DayOutOfRange, InvalidHabit, InvalidZone
     from habitkit.habits.events import HabitCompleted, HabitCreated, StreakBroken, StreakReached
+    from habitkit.habits.habit_days import habit_day
     from habitkit.habits.service import (
         archive,
         backfill,
@@ -120,7 +120,7 @@ if not TYPE_CHECKING:
         __all__,
         [
             "domain.model",
-            "domain.days",
+            "habit_days",
             "domain.streaks",
             "domain.strength",
             "domain.evaluation",

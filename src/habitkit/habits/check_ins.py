@@ -51,13 +51,14 @@ def check_in(
             default.
         tz: The IANA zone the owner is in; the habit's own by default.
         amount: How much, in the unit of the habit's goal: a finite number of at least 0, and above
-            0 where the goal counts no amounts. It is kept as an exact decimal, a float by its
-            shortest text: 0.1 is one tenth.
+            0 where the goal is ``done``. Under ``avoid`` 0 says that it was avoided, and anything
+            above is a slip. It is kept as an exact decimal, a float by its shortest text: 0.1 is
+            one tenth.
         note: A remark, at most 2000 characters.
         idempotency_key: The same key with the same arguments checks in once.
 
     Returns:
-        The fact's id, the streak, the coins earned and all events.
+        The fact's id, the streak, the coins that moved and all events.
 
     Raises:
         NotFound: If there is no such habit.
@@ -129,7 +130,7 @@ def _check_in(
     tx.port(HABITS).add_facts((fact,))
     tx.cause = fact_id
     outcome = recompute(tx, habit, other_facts, (fact,))
-    state = outcome.evaluation.state
+    state = outcome.state
     return CheckedIn(
         id=fact_id,
         habit_id=habit.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from habitkit import ids
 from habitkit.habits.domain import rules
@@ -11,10 +11,11 @@ from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.events import HabitCreated
+from habitkit.habits.metadata import json_metadata
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from uuid import UUID
 
     from habitkit.transaction import Transaction
@@ -32,6 +33,7 @@ def create(
     clock: DayClock | None = None,
     tags: Collection[str] = (),
     freezes: FreezeRule | None = None,
+    metadata: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Habit:
     """Create a habit.
@@ -45,6 +47,7 @@ def create(
         clock: When its day begins and where; midnight where the owner is by default.
         tags: Words by which it can be found: up to 50 of 1 to 50 characters.
         freezes: By which rule its streak earns freezes.
+        metadata: Values of your own: JSON values by name, at most 4 KiB as compact JSON in UTF-8.
         idempotency_key: The same key with the same arguments creates one habit.
 
     Returns:
@@ -59,6 +62,7 @@ def create(
     goal = Goal.done() if goal is None else goal
     rules.possible(schedule, goal)
     words = rules.tags(tags)
+    own_values = json_metadata(metadata)
     if freezes is not None and not isinstance(freezes, FreezeRule):
         raise InvalidHabit("freezes", given=freezes, expected="a FreezeRule or None")
     day_clock = DayClock() if clock is None else clock
@@ -80,13 +84,14 @@ def create(
             tags=words,
             freezes=freezes,
             seq=tx.next_seq(owner),
+            metadata=own_values,
         )
         tx.port(HABITS).add(habit)
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit
 
     request = {"title": title, "schedule": schedule, "clock": clock}
-    more = {"goal": goal, "tags": words or None, "freezes": freezes}
-    usual = {"goal": Goal.done(), "tags": None, "freezes": None}
+    more = {"goal": goal, "tags": words or None, "freezes": freezes, "metadata": own_values}
+    usual = {"goal": Goal.done(), "tags": None, "freezes": None, "metadata": None}
     request |= {name: value for name, value in more.items() if value != usual[name]}
     return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)

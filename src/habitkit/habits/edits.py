@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve
 
@@ -13,11 +13,12 @@ from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import CheckedIn, Habit
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.lookup import get, habits_of, lock_fact, lock_habit
+from habitkit.habits.metadata import json_metadata
 from habitkit.habits.recompute import coins_moved, goal_on, recompute, status_on
 from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from decimal import Decimal
     from uuid import UUID
 
@@ -73,7 +74,7 @@ def edit(
     tx.port(HABITS).add_facts((void, new))
     tx.cause = new.id
     outcome = recompute(tx, habit, other_facts, (new,), (old,))
-    state = outcome.evaluation.state
+    state = outcome.state
     return CheckedIn(
         id=new.id,
         habit_id=habit.id,
@@ -93,14 +94,16 @@ def update(
     *,
     title: str | None = None,
     tags: Collection[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Habit:
-    """Give a habit another title or other tags.
+    """Give a habit another title, other tags or other metadata.
 
     Args:
         tx: The transaction.
         habit_id: The habit.
         title: Its title, 1 to 200 characters; as before by default.
         tags: Its tags, all of them; as before by default.
+        metadata: Its metadata, all of it, at most 4 KiB; as before by default, ``{}`` for none.
 
     Returns:
         The habit as it is now.
@@ -115,8 +118,9 @@ def update(
         habit,
         title=habit.title if title is None else rules.title(title),
         tags=habit.tags if tags is None else rules.tags(tags),
+        metadata=habit.metadata if metadata is None else json_metadata(metadata),
     )
-    if new != habit:
+    if new != habit or metadata is not None:  # in JSON True is not 1, though they are equal
         tx.port(HABITS).put(new)
     return new
 

@@ -44,7 +44,7 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
 
 
 def forget(tx: Transaction, owner: str) -> int:
-    """Erase the titles and tags of an owner's habits, and the notes of check-ins.
+    """Erase titles, tags and metadata of an owner's habits, and the notes of check-ins.
 
     Returns:
         How many habits and check-ins had text to erase.

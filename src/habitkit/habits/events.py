@@ -32,16 +32,19 @@ class HabitCreated(Event):
 
 @frozen
 class HabitCompleted(Event):
-    """A day of a habit is done.
+    """A slot of a habit is done by what was recorded in it, or what is known about it changed.
+
+    The last event of a key counts. A slot that is only filled in, or done without a record, has
+    none.
 
     Attributes:
         habit_id: The habit.
-        day: The habit day that is done.
-        credit: ``full`` if the day is earned, by a check-in that was received in time, else
+        day: The habit day that is done; the first one of a slot with several days.
+        credit: ``full`` if the day is earned, by check-ins that were received in time, else
             ``history``. ``automatic`` is for what no record made true: the kit emits no such event,
             as what is filled in keeps a streak and earns nothing.
-        received_at: When the first of the check-ins that count for it was received, in UTC: what
-            it earns is decided by the rules of that time.
+        received_at: When the first of the check-ins that count for it was received, in UTC, or None
+            for ``history``: what it earns is decided by the rules of that time.
         sealed: True if it became done when the day was sealed: it earns nothing, and what was paid
             before stays.
         done_at: When it was done, in UTC: when the check-in that completes it was done, moved into
@@ -64,14 +67,15 @@ class HabitCompleted(Event):
 
 @frozen
 class StreakReached(Event):
-    """A streak of days that were done in time reached a multiple of seven.
+    """A streak of days that were recorded in time reached a multiple of seven.
 
-    Days that were recorded too late make a streak longer, but reach no milestone.
+    Days that were recorded too late, filled in or done without a record make the visible streak
+    longer, but reach no milestone.
 
     Attributes:
         habit_id: The habit.
         day: The day on which the run reached that length.
-        slots: The length.
+        slots: The length of the credited streak, as in ``HabitState.credited``.
         received_at: When the first of the check-ins that count for that day was received, in UTC.
         done_at: When that day was done, in UTC, as in ``HabitCompleted``.
     """
@@ -95,7 +99,8 @@ class StreakBroken(Event):
     Attributes:
         habit_id: The habit.
         day: The first day of the missed slot.
-        slots: How many slots the streak had when this was emitted.
+        slots: How many slots the streak had. If a later fact changes that, the event is emitted
+            again.
         done_at: The end of the missed slot, in UTC.
     """
 

@@ -130,7 +130,14 @@ def state_of(tx: Transaction, habit: Habit) -> HabitState:
 
 
 def state(tx: Transaction, habit: Habit, start: Start, facts: KnownFacts) -> HabitState:
-    """Return the state of a habit from its facts."""
+    """Return the state of a habit from its facts.
+
+    Args:
+        tx: The transaction.
+        habit: The habit.
+        start: Where evaluation begins.
+        facts: Its facts; check-ins of days before the start's ``needs_from`` may be missing.
+    """
     history = History(habit, facts.counting, tx.now, start.checkpoint)
     strength = tx.settings(HabitSettings).strength
     return habit_state(history, facts, start.boundary, start.since, strength)

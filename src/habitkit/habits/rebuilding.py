@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from habitkit import ids
+from habitkit.errors import InvalidId, NotFound
 from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import thinned
 from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.errors import InvalidHabit
+from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.workflow import Call
@@ -19,7 +22,6 @@ from habitkit.workflow import Call
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from uuid import UUID
 
     from habitkit.habits.domain.known_facts import KnownFacts
     from habitkit.habits.domain.model import Habit
@@ -31,17 +33,19 @@ if TYPE_CHECKING:
 __all__ = ["has_facts", "rebuild", "rebuild_all", "rebuilt"]
 
 _PAGE = 500
+_DERIVED = tuple(it.__name__ for it in (HabitCompleted, StreakReached, StreakBroken))
 
 
 def rebuild(
-    tx: Transaction, habit_id: UUID | str | None = None, *, owner: str | None = None
+    tx: Transaction, subject: UUID | str | None = None, *, owner: str | None = None
 ) -> RebuildReport:
     """Compute snapshots from the facts, and replace those stored ones that differ.
 
     Args:
         tx: The transaction.
-        habit_id: The habit, or
-        owner: The owner, all of whose habits are rebuilt.
+        subject: A habit, by its id, or an owner, all of whose habits are rebuilt. A text that is a
+            UUID is first the id of a habit, and an owner's name if there is no such habit.
+        owner: An owner, whatever the name looks like, instead of ``subject``.
 
     Returns:
         Which habits were repaired.
@@ -51,11 +55,30 @@ def rebuild(
         InvalidInput: If both are given, or the one given is not valid.
     """
     if owner is None:
-        return _rebuild(tx, lookup.get(tx, habit_id))
-    if habit_id is not None:
-        raise InvalidHabit("habit_id", given=habit_id, expected="None if an owner is given")
+        return _together(_rebuild(tx, habit) for habit in _habits_of(tx, subject))
+    if subject is not None:
+        raise InvalidHabit("subject", given=subject, expected="None if an owner is given")
     tx.own(ids.owner(owner))
     return _together(_rebuild(tx, habit) for habit in lookup.habits_of(tx, owner))
+
+
+def _habits_of(tx: Transaction, subject: UUID | str | None) -> Sequence[Habit]:
+    """Return the habit of an id, or the habits of an owner."""
+    if not isinstance(subject, UUID | str):
+        raise InvalidId("subject", given=subject, expected="a habit's id or an owner's name")
+    try:
+        return [lookup.get(tx, subject)]
+    except InvalidId:
+        owner = ids.owner(subject)
+        tx.own(owner)
+        return lookup.habits_of(tx, owner)
+    except NotFound:
+        if isinstance(subject, UUID) or tx.scope not in {None, subject}:
+            raise
+        habits = lookup.habits_of(tx, subject)
+        if not habits:
+            raise
+        return habits
 
 
 def rebuild_all(_: KitSettings) -> Steps[RebuildReport]:
@@ -118,12 +141,13 @@ def rebuilt(
 
     Its checkpoints are recomputed on the days that it has; if it has none, where it could. Up to
     when time was followed is the one value that facts do not give; without a stored snapshot it is
-    the instant at which the last of them was received, and the sweep emits the rest.
+    the instant at which the last of them was received, or the last derived event was emitted, if
+    that is later, and the sweep emits the rest.
     """
     wanted = set() if stored is None else {checkpoint.day for checkpoint in stored.checkpoints}
     reading = Reading(
         habit,
-        _last_received(facts, habit) if stored is None else stored.evaluated_at,
+        _followed_until(tx, habit, facts) if stored is None else stored.evaluated_at,
         tx.settings(HabitSettings).strength or smoothed,
         keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
     )
@@ -135,6 +159,14 @@ def has_facts(facts: KnownFacts, habit: Habit) -> bool:
     """Return whether there are facts about the habit itself."""
     about = (getattr(fact, "habit_id", None) for fact in facts.others)
     return bool(facts.live or facts.voided) or habit.id in about
+
+
+def _followed_until(tx: Transaction, habit: Habit, facts: KnownFacts) -> datetime:
+    """Return up to when facts and events show that time was followed."""
+    last_received = _last_received(facts, habit)
+    since = tx.stores.events.net(habit.owner, _DERIVED, last_received)
+    mine = (event.at for event in since if event.fields.get("habit_id") == str(habit.id))
+    return max(mine, default=last_received)
 
 
 def _last_received(facts: KnownFacts, habit: Habit) -> datetime:

@@ -9,7 +9,7 @@ from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.readings import Reading, advance
+from habitkit.habits.domain.readings import Reading, Start, advance, advance_back
 from habitkit.habits.domain.stored import VoidedCheckIn
 from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.lookup import habits_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.readings import Evaluation
-    from habitkit.habits.domain.streaks import Status
+    from habitkit.habits.domain.streaks import HabitState, Status
     from habitkit.transaction import Transaction
 
 __all__ = ["Outcome", "coins_moved", "goal_on", "recompute", "recompute_owner", "status_on"]
@@ -37,10 +37,12 @@ class Outcome(NamedTuple):
 
     Attributes:
         evaluation: What the facts give now.
+        state: The state of the habit now.
         events: All that happened, causes before effects.
     """
 
     evaluation: Evaluation
+    state: HabitState
     events: list[Event]
 
 
@@ -70,11 +72,17 @@ def recompute(
     if snapshot is None and has_facts(before, habit):  # the row was lost
         snapshot = rebuilt(tx, habit, before)
         start = lookup.start(tx, snapshot, first_changed)
-    reading = Reading(habit, tx.now, tx.settings(HabitSettings).strength or smoothed)
-    step = advance(reading, snapshot, start, before, after)
+    strength = tx.settings(HabitSettings).strength or smoothed
+    if snapshot is not None and snapshot.evaluated_at > tx.now:
+        reading = Reading(habit, snapshot.evaluated_at, strength)
+        step = advance_back(reading, before, after)
+        state = lookup.state(tx, habit, Start(), after)
+    else:
+        step = advance(Reading(habit, tx.now, strength), snapshot, start, before, after)
+        state = step.evaluation.state
     if snapshot is not None or has_facts(after, habit):
         tx.port(STREAKS).put(step.snapshot._replace(rev=tx.rev(habit.owner)))
-    return Outcome(step.evaluation, tx.emit(habit.owner, step.events))
+    return Outcome(step.evaluation, state, tx.emit(habit.owner, step.events))
 
 
 def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:

@@ -114,11 +114,11 @@ class HabitStore(Protocol):
         ...
 
     def erase(self, owner: str, title: str) -> int:
-        """Give all habits of an owner this title and no tags, and erase the notes of check-ins.
+        """Give an owner's habits this title, no tags, no metadata; erase the notes of check-ins.
 
         Returns:
-            How many habits and check-ins were changed: those that had another title, tags or a
-            note.
+            How many habits and check-ins were changed: those that had another title, tags,
+            metadata or a note.
         """
         ...
 

@@ -52,7 +52,7 @@ def undo(tx: Transaction, fact_id: UUID | str) -> Undone:
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     outcome = recompute(tx, habit, others, removed=() if voided else (fact,))
     coins = coins_moved(outcome.events, habit.owner)
-    streak = outcome.evaluation.state.streak
+    streak = outcome.state.streak
     return Undone(fact.id, habit.id, fact.day, streak, coins, tuple(outcome.events))
 
 
@@ -80,7 +80,7 @@ def _undo_other(tx: Transaction, fact: OtherFact) -> Undone:
         tx.port(HABITS).add_facts(added)
     outcome = recompute(tx, habit, [*other_facts, *added], added)
     coins = coins_moved(outcome.events, owner)
-    streak = outcome.evaluation.state.streak
+    streak = outcome.state.streak
     return Undone(fact_id, habit_id, _day(fact), streak, coins, tuple(outcome.events))
 
 

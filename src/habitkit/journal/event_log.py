@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from habitkit import _codec, ids
+from habitkit._text import storable
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidEvent, InvalidInput
-from habitkit.events import Recorded
+from habitkit.events import Recorded, Retracted
 from habitkit.journal.domain.rules import happened
 from habitkit.modules import vocabulary
 
@@ -18,10 +20,13 @@ if TYPE_CHECKING:
     from habitkit.journal.domain.model import StoredEvent
     from habitkit.transaction import Transaction
 
-__all__ = ["page", "record"]
+__all__ = ["net", "page", "record"]
 
 
 _LARGEST_FIELDS = 64 * 1024
+
+
+_MOST_TYPES = 100
 
 
 _LARGEST_NUMBER = 2**63 - 1
@@ -87,6 +92,55 @@ def page(
     tx.own(ids.owner(owner))
     start = None if after is None else _cursor(after)
     return tx.stores.events.page(owner, start, ids.limit(limit))
+
+
+def net(
+    tx: Transaction, owner: str, *, types: Collection[str], since: datetime | None = None
+) -> list[StoredEvent]:
+    """Return an owner's net events, oldest first: what has happened and was not retracted.
+
+    These are every event without a key, and of each key the last event, unless that is a
+    ``Retracted`` that is not sealed. A sealed one is returned itself, for the type in its field
+    ``of``: what the event earned stays, and it is no longer visible. All are returned at once, so
+    ask for the types, and the time, that you need.
+
+    Args:
+        tx: The transaction.
+        owner: Whose events.
+        types: The names of the types to return, at most 100.
+        since: Only events that were emitted at this instant or later (their ``at``), which decides
+            nothing about which event of a key is the last; None for all.
+
+    Raises:
+        InvalidInput: If an argument is not acceptable; the message names it.
+        InvalidInstant: If ``since`` has no zone, or lies outside the years 2 to 9998.
+    """
+    tx.own(ids.owner(owner))
+    start = None if since is None else storable_instant(since, "since")
+    return tx.stores.events.net(owner, _types(types), start)
+
+
+def _types(value: object) -> list[str]:
+    """Return valid names of types, each once."""
+    if (
+        isinstance(value, Collection)
+        and not isinstance(value, str)
+        and len(value) <= _MOST_TYPES
+        and all(map(_is_type, value))
+    ):
+        return sorted({*value})
+    raise InvalidInput(
+        "types",
+        given=value,
+        expected=(
+            f"at most {_MOST_TYPES} names of event types, such as ['HabitCompleted']; "
+            "'Retracted' comes with the type that it retracts"
+        ),
+    )
+
+
+def _is_type(value: object) -> bool:
+    return isinstance(value, str) and storable(value) and value != Retracted.__name__
 
 
 def _cursor(value: object) -> tuple[int, int]:

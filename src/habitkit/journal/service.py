@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query, workflow
 from habitkit.journal.dead_letters import dead, drop, retry
-from habitkit.journal.event_log import page, record
+from habitkit.journal.event_log import net, page, record
 from habitkit.journal.relay import run_once
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "RelayService",
     "dead",
     "drop",
+    "net",
     "page",
     "record",
     "retry",
@@ -24,6 +25,7 @@ class EventService(Service[M]):
 
     record = action(record)
     page = query(page)
+    net = query(net)
 
 
 class RelayService(Service[M]):

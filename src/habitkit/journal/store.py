@@ -63,6 +63,25 @@ class EventStore(Protocol):
         """
         ...
 
+    def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
+        """Return an owner's net events of some types in the order of (rev, position).
+
+        They are every event without a key, and of each key the last event by (rev, position), of
+        whatever type and instant, unless that is an unsealed ``Retracted``. A ``Retracted`` belongs
+        to the type in its field ``of``, and a sealed one is returned itself, as what is left of the
+        event that it retracted.
+
+        Args:
+            owner: Whose events.
+            types: The types to return; ``Retracted`` is none of them.
+            since: Only those whose own ``at``, when they were emitted, is this instant or later;
+                None for all. It limits what is returned, not which event of a key is the last. The
+                ``done_at`` of an event may be up to 15 minutes after its ``at``, as a host's clock
+                may be ahead; who needs all that were done since an instant asks from 15 minutes
+                earlier.
+        """
+        ...
+
     def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
         """Erase the words in an owner's events.
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date, time
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from attrs import evolve
 
 from habitkit.errors import InvalidInput, NotFound, Refused
 from habitkit.habits.domain.evaluation import evaluate
+from habitkit.habits.domain.facts import CheckInVoid
 from habitkit.habits.domain.model import DayClock, FreezeRule, Goal, OfflineCheckIn, Schedule
 from habitkit.habits.store import HABITS
 from habitkit.testing.contracts._base import read
@@ -19,8 +20,9 @@ from habitkit.testing.contracts._sample_facts import days, events_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from habitkit.habits.domain.facts import Fact
     from habitkit.habits.domain.model import Habit
-    from habitkit.store import Store
+    from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
 
 NOBODY = UUID(int=0)
@@ -141,11 +143,23 @@ STEPS: dict[str, Callable[[Scenario, date, int], Any]] = {
 }
 
 
+def all_facts(store: Store, habit: Habit) -> list[Fact]:
+    """Return all facts of a habit and its owner, those that were voided and their voids too."""
+
+    def work(stores: Stores) -> list[Fact]:
+        habits = stores.port(HABITS)
+        facts: list[Fact] = [*habits.live(habit.id), *habits.facts(habit.owner, habit.id)]
+        for it in habits.voided(habit.id):
+            void_id = uuid5(it.check_in.id, "void")
+            ids = (void_id, habit.id, habit.owner, it.check_in.id)
+            facts += [it.check_in, CheckInVoid(*ids, it.voided_at)]
+        return facts
+
+    return read(store, work)
+
+
 def assert_lawful(kit: TestKit, store: Store, habit: Habit) -> None:
-    facts = read(
-        store,
-        lambda s: [*s.port(HABITS).live(habit.id), *s.port(HABITS).facts(habit.owner, habit.id)],
-    )
+    facts = all_facts(store, habit)
     state = kit.streaks.state(habit.id)
     for given_facts in (facts, facts[::-1]):
         said = evaluate(habit, given_facts, now=kit.clock.now())

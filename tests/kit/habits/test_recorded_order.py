@@ -17,6 +17,7 @@ from habitkit.testing.contracts._base import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from habitkit.habits.domain.model import Habit
     from habitkit.store import Store
@@ -114,7 +115,7 @@ def in_each_way(kit: TestKit, work: Callable[[Transaction, int], object], count:
         kit.run(lambda tx, n=n: work(tx, n))  # type: ignore[misc]
 
 
-def amount_of_today(kit: TestKit, habit: Habit) -> float | None:
+def amount_of_today(kit: TestKit, habit: Habit) -> Decimal | None:
     """Return what was recorded for today, all records folded."""
     (slot,) = kit.streaks.history(habit.id, TODAY, TODAY)
     return slot.amount

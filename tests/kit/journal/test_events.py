@@ -40,8 +40,20 @@ class Keyed(Event):
         (Recorded("ada", NOW, "HabitCompleted", {}), "name"),
         (Keyed("ada", NOW, 5), "`key`"),
         (Keyed("ada", NOW, "a\0"), "`key`"),
+        (Keyed("ada", NOW, "k" * 401), "400 characters"),
     ],
-    ids=["set", "nan", "NUL", "surrogate", "naive", "long", "ours", "number", "NUL in key"],
+    ids=[
+        "set",
+        "nan",
+        "NUL",
+        "surrogate",
+        "naive",
+        "long",
+        "ours",
+        "number",
+        "NUL in key",
+        "long key",
+    ],
 )
 def test_an_event_that_some_store_could_not_keep_is_refused_by_all(
     kit: TestKit, event: Event, expected: str
@@ -54,3 +66,18 @@ def test_an_event_that_some_store_could_not_keep_is_refused_by_all(
         kit.run(work)
 
     assert events_of(kit, "ada") == []
+
+
+def test_a_recorded_event_that_is_changed_afterwards_stays_in_the_journal_as_it_was(
+    kit: TestKit,
+) -> None:
+    event = kit.events.record("ada", "read", {"pages": [1], "of": {"by": ["bob"]}})
+
+    event.fields["pages"].append(2)
+    event.fields["of"]["by"].append("cyd")
+    for stored in (*kit.events.page("ada"), *kit.events.net("ada", types=["read"])):
+        stored.fields["pages"].append(3)
+
+    assert [stored.fields for stored in kit.events.page("ada")] == [
+        {"pages": [1], "of": {"by": ["bob"]}}
+    ]

@@ -105,6 +105,7 @@ class TestReactions:
         foreign = {
             "record": lambda: ada.events.record("bob", "noted"),
             "page": lambda: ada.events.page("bob"),
+            "net": lambda: ada.events.net("bob", types=["read"]),
         }
 
         assert_hidden(ada.events, foreign)

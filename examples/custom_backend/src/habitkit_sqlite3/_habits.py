@@ -99,9 +99,9 @@ class Habits(Port):
 
     def erase(self, owner: str, title: str) -> int:
         habits = self.page(None, -1, owner=owner)
-        named = [habit for habit in habits if habit.title != title or habit.tags]
+        named = [it for it in habits if (it.title, it.tags, it.metadata) != (title, (), None)]
         for habit in named:
-            self.put(evolve(habit, title=title, tags=()))
+            self.put(evolve(habit, title=title, tags=(), metadata=None))
         update = """UPDATE facts SET value = json_set(value, '$.note', NULL) WHERE owner = ?
                     AND kind = 'CheckIn' AND json_extract(value, '$.note') IS NOT NULL"""
         return len(named) + self.run(update, owner).rowcount

@@ -18,6 +18,7 @@ from habitkit.journal.domain.model import (
     StoredEvent,
     UnreadableMessage,
 )
+from habitkit.journal.domain.rules import is_net
 
 from ._rows import Port, codec
 
@@ -56,7 +57,7 @@ class Events(Port):
             stored = StoredEvent(
                 event.owner, rev, n, event.type, event.at, event.key, _fields(event)
             )
-            self.insert_once("event", "events", {**row, "value": stored})
+            self.insert_once("event", "events", {**row, "key": event.key, "value": stored})
             if deliver:
                 due = {"type": event.type, "available": event.at, "attempts": 0}
                 self.insert("outbox", {**row, **due})
@@ -65,6 +66,14 @@ class Events(Port):
         query = """SELECT value FROM events WHERE owner = ? AND (rev, n) > (?, ?)
                    ORDER BY rev, n LIMIT ?"""
         return self.values(StoredEvent, query, owner, *(after or (-1, -1)), limit)
+
+    def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
+        query = """SELECT value FROM events AS it WHERE owner = ? AND NOT EXISTS (
+                       SELECT 1 FROM events AS later WHERE later.owner = it.owner
+                       AND later.key = it.key AND (later.rev, later.n) > (it.rev, it.n))
+                   ORDER BY rev, n"""
+        last = self.values(StoredEvent, query, owner)
+        return [it for it in last if (since is None or it.at >= since) and is_net(it, types)]
 
     def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
         erased = 0

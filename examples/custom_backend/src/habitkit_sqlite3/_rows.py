@@ -23,7 +23,8 @@ T = TypeVar("T")
 # A `value` is a whole value as JSON. The columns beside it are those that statements look for.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS owners (owner PRIMARY KEY, rev);
-CREATE TABLE IF NOT EXISTS events (owner, rev, n, value, PRIMARY KEY (owner, rev, n));
+CREATE TABLE IF NOT EXISTS events (owner, rev, n, key, value, PRIMARY KEY (owner, rev, n));
+CREATE INDEX IF NOT EXISTS events_of_key ON events (owner, key, rev, n);
 CREATE TABLE IF NOT EXISTS outbox
     (owner, rev, n, type, available, attempts, error, dead, PRIMARY KEY (owner, rev, n));
 CREATE INDEX IF NOT EXISTS outbox_available ON outbox (dead, type, available);

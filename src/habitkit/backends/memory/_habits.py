@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,11 @@ class _Days(Table[date, "tuple[CheckIn, ...]"]):
         self.latest = latest
 
 
+def _apart(habit: Habit) -> Habit:
+    """Return a habit with metadata of its own: what a caller does to it changes nothing stored."""
+    return habit if habit.metadata is None else evolve(habit, metadata=deepcopy(habit.metadata))
+
+
 class Habits:
     """Habits and their facts; the facts of a habit lie together, by day."""
 
@@ -55,28 +61,29 @@ class Habits:
 
     def add(self, habit: Habit) -> None:
         """Add a habit."""
-        self._habits.insert(habit.id, habit)
+        self._habits.insert(habit.id, _apart(habit))
 
     def put(self, habit: Habit) -> None:
         """Write a habit over the one that is there."""
-        self._habits.put(habit.id, habit)
+        self._habits.put(habit.id, _apart(habit))
 
     def get(self, habit_id: UUID) -> Habit | None:
         """Return a habit."""
-        return self._habits.get(habit_id)
+        habit = self._habits.get(habit_id)
+        return None if habit is None else _apart(habit)
 
     def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
         """Return a page of an owner's habits, or of all."""
         if owner is None:
             every = [habit for habit in self._habits if after is None or habit.id > after]
-            return sorted(every, key=lambda habit: habit.id)[:limit]
+            return [_apart(habit) for habit in sorted(every, key=lambda habit: habit.id)[:limit]]
         wanted = [habit for habit in self._habits if habit.owner == owner]
         if after is not None:
             seen = self._habits.get(after)
             if seen is None or seen.owner != owner:
                 return []
             wanted = [habit for habit in wanted if habit.seq > seen.seq]
-        return sorted(wanted, key=lambda habit: habit.seq)[:limit]
+        return [_apart(habit) for habit in sorted(wanted, key=lambda habit: habit.seq)[:limit]]
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds."""
@@ -166,9 +173,9 @@ class Habits:
     def erase(self, owner: str, title: str) -> int:
         """Erase the words of an owner's habits and check-ins."""
         habits = [habit for habit in self._habits if habit.owner == owner]
-        changed = [habit for habit in habits if habit.title != title or habit.tags]
+        changed = [it for it in habits if (it.title, it.tags, it.metadata) != (title, (), None)]
         for habit in changed:
-            self._habits.put(habit.id, evolve(habit, title=title, tags=()))
+            self._habits.put(habit.id, evolve(habit, title=title, tags=(), metadata=None))
         noted = [fact for fact in self._facts if fact.owner == owner and fact.note is not None]
         for fact in noted:
             erased = evolve(fact, note=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from habitkit.backends.memory._tables import UndoLog
 
 __all__ = ["Inbox"]
+
+
+def _apart(message: Message) -> Message:
+    """Return a message with fields of its own: what a caller does to it changes nothing stored."""
+    return evolve(message, fields=deepcopy(message.fields))
 
 
 class Inbox:
@@ -45,7 +51,8 @@ class Inbox:
         self, owner: str, limit: int, types: Collection[str]
     ) -> Sequence[Message | UnreadableMessage]:
         """Return an owner's messages of some types that are neither applied nor dead."""
-        return [it for it in self._open() if it.owner == owner and it.type in types][:limit]
+        found = [it for it in self._open() if it.owner == owner and it.type in types][:limit]
+        return [_apart(message) for message in found]
 
     def owners(self, limit: int, types: Collection[str]) -> list[str]:
         """Return owners who have such messages."""
@@ -53,7 +60,8 @@ class Inbox:
 
     def unapplied(self, owner: str, limit: int) -> Sequence[Message | UnreadableMessage]:
         """Return an owner's messages that are not applied."""
-        return [message for message in self._unapplied() if message.owner == owner][:limit]
+        found = [message for message in self._unapplied() if message.owner == owner][:limit]
+        return [_apart(message) for message in found]
 
     def applied(self, message: Message | UnreadableMessage, at: datetime) -> None:
         """Mark a message as applied."""
@@ -71,10 +79,7 @@ class Inbox:
     def dead(self, limit: int) -> list[DeadLetter]:
         """Return dead messages, longest dead first."""
         found = sorted((it.dead_at, it.id, it) for it in self._unapplied() if it.dead_at)
-        return [
-            DeadLetter("message", str(it.id), it.owner, it.type, it.attempts, it.error, since, it)
-            for since, _, it in found[:limit]
-        ]
+        return [_dead_letter(_apart(message), since) for since, _, message in found[:limit]]
 
     def revive(self, message: UUID) -> bool:
         """Let a dead message wait again."""
@@ -119,3 +124,16 @@ class Inbox:
     def _open(self) -> list[Message]:
         """Return those that are not dead either."""
         return [message for message in self._unapplied() if message.dead_at is None]
+
+
+def _dead_letter(message: Message, since: datetime) -> DeadLetter:
+    return DeadLetter(
+        "message",
+        str(message.id),
+        message.owner,
+        message.type,
+        message.attempts,
+        message.error,
+        since,
+        message,
+    )

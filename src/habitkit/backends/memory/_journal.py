@@ -9,8 +9,9 @@ from attrs import evolve, frozen
 
 from habitkit import _codec
 from habitkit.backends.memory._tables import Table
-from habitkit.events import Recorded
+from habitkit.events import Recorded, Retracted
 from habitkit.journal.domain.model import EventId, EventRow, Locked, StoredEvent
+from habitkit.journal.domain.rules import is_net
 from habitkit.modules import own_events
 
 if TYPE_CHECKING:
@@ -86,6 +87,21 @@ class Events:
         row_keys = sorted(row_key for row_key in table.rows if after is None or row_key > after)
         return [_stored(table.rows[row_key]) for row_key in row_keys[:limit]]
 
+    def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
+        """Return an owner's net events of some types."""
+        table = self._logs.get(owner)
+        rows = [] if table is None else [row for _, row in sorted(table.rows.items())]
+        last = {row.event.key: row for row in rows}
+        wanted = {*types, Retracted.__name__}
+        return [
+            event
+            for row in rows
+            if row.event.type in wanted
+            and (row.event.key is None or row is last[row.event.key])
+            and (since is None or row.event.at >= since)
+            and is_net(event := _stored(row), types)
+        ]
+
     def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
         """Erase the words in an owner's events."""
         table = self._logs.get(owner)
@@ -114,11 +130,13 @@ class IdempotencyKeys:
 
     def get(self, owner: str, operation: str, key: str) -> IdempotencyRecord | None:
         """Return the record of a key."""
-        return self._rows.get((owner, operation, key))
+        record = self._rows.get((owner, operation, key))
+        return None if record is None else evolve(record, request=dict(record.request))
 
     def put(self, record: IdempotencyRecord) -> None:
         """Keep a record."""
-        self._rows.put((record.owner, record.operation, record.key), record)
+        kept = evolve(record, request=dict(record.request))
+        self._rows.put((record.owner, record.operation, record.key), kept)
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete records that were made long ago."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from habitkit.errors import Duplicate
+from habitkit.errors import Duplicate, TransactionEnded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,19 @@ class UndoLog:
     """The writes of the open transaction, with what was there before."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Begin empty, and closed."""
         self.entries: list[tuple[dict[Any, Any], Any, Any]] = []
+        self.open = False
+
+    def note(self, rows: dict[Any, Any], key: Any, before: Any) -> None:
+        """Note a write that is about to be done.
+
+        Raises:
+            TransactionEnded: If no transaction is open.
+        """
+        if not self.open:
+            raise TransactionEnded
+        self.entries.append((rows, key, before))
 
     def rollback(self, mark: int = 0) -> None:
         """Undo every write since a mark, the latest first."""
@@ -41,7 +52,7 @@ class Table(Generic[K, V]):
         """Make an empty table; ``kind`` names a row in messages."""
         self.rows: dict[K, V] = {}
         self.get = self.rows.get
-        self._note = log.entries.append
+        self._note = log.note
         self._kind = kind
 
     def insert(self, key: K, row: V) -> None:
@@ -55,7 +66,11 @@ class Table(Generic[K, V]):
         rows.setdefault(key, row)
         if len(rows) == count:
             raise self.duplicate()
-        self._note((rows, key, _MISSING))
+        try:
+            self._note(rows, key, _MISSING)
+        except TransactionEnded:
+            del rows[key]
+            raise
 
     def duplicate(self) -> Duplicate:
         """Return the error of a second row of one identity."""
@@ -64,13 +79,13 @@ class Table(Generic[K, V]):
     def put(self, key: K, row: V) -> None:
         """Add or replace a row."""
         rows = self.rows
-        self._note((rows, key, rows.get(key, _MISSING)))
+        self._note(rows, key, rows.get(key, _MISSING))
         rows[key] = row
 
     def delete(self, key: K) -> None:
         """Remove a row if it is there."""
         if key in self.rows:
-            self._note((self.rows, key, self.rows[key]))
+            self._note(self.rows, key, self.rows[key])
             del self.rows[key]
 
     def __contains__(self, key: K) -> bool:

@@ -46,11 +46,14 @@ class MemoryStore:
         """Run ``work`` in one transaction; there are no conflicts, so it is never retried."""
         log = self._stores.log
         with self._lock:
+            log.open = True
             try:
                 result = work(self._stores)
             except BaseException:
                 log.rollback()
                 raise
+            finally:
+                log.open = False
             log.entries.clear()
             return result
 

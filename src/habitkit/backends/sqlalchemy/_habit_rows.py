@@ -62,6 +62,7 @@ def habit_values(habit: Habit) -> dict[str, Any]:
         ),
         "position": habit.position,
         "seq": habit.seq,
+        "metadata": None if habit.metadata is None else _codec.to_json(habit.metadata),
     }
 
 
@@ -80,6 +81,7 @@ def habit_of(row: Mapping[str, Any]) -> Habit:
         freezes=None if freezes is None else FreezeRule(**freezes),
         position=row["position"],
         seq=row["seq"],
+        metadata=row["metadata"],
     )
 
 

@@ -50,7 +50,7 @@ class Habits:
         lambda _: (
             update(habits)
             .where(habits.c.id == bindparam("id"))
-            .values({name: bindparam(name) for name in ("title", "tags", "position")})
+            .values({name: bindparam(name) for name in ("title", "tags", "position", "metadata")})
         )
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
@@ -106,9 +106,13 @@ class Habits:
             update(habits)
             .where(
                 habits.c.owner == bindparam("of_owner"),
-                or_(habits.c.title != bindparam("erased"), habits.c.tags.is_not(None)),
+                or_(
+                    habits.c.title != bindparam("erased"),
+                    habits.c.tags.is_not(None),
+                    habits.c.metadata.is_not(None),
+                ),
             )
-            .values(title=bindparam("erased"), tags=null())
+            .values(title=bindparam("erased"), tags=null(), metadata=null())
         )
     )
     _ERASE_NOTES = Prepared(

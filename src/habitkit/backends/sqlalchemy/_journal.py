@@ -1,4 +1,4 @@
-"""Owners' locks and events on SQL."""
+"""Events on SQL."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    ARRAY,
-    String,
-    Text,
     bindparam,
-    cast,
-    exists,
-    func,
     literal,
-    literal_column,
     select,
     tuple_,
     update,
 )
 
 from habitkit import _codec
-from habitkit.backends.sqlalchemy._inbox import OPEN
+from habitkit.backends.sqlalchemy._net_events import select_last
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import (
     array_of,
@@ -30,8 +23,9 @@ from habitkit.backends.sqlalchemy._rowsets import (
     shared_by_all,
     text_array,
 )
-from habitkit.backends.sqlalchemy.tables import events, inbox, outbox, owners
-from habitkit.journal.domain.model import Locked, StoredEvent
+from habitkit.backends.sqlalchemy.tables import events, outbox
+from habitkit.journal.domain.model import StoredEvent
+from habitkit.journal.domain.rules import is_net
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -40,70 +34,10 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.journal.domain.model import EventRow
 
-__all__ = ["Events", "Owners"]
+__all__ = ["Events"]
 
 _FEW = 2
 _ERASED_AT_ONCE = 500
-
-
-class Owners:
-    """The owners' locks: the row of an owner is locked by the upsert that bumps its revision."""
-
-    _LOCK = Prepared(
-        lambda insert: (
-            insert(owners)
-            .values(owner=bindparam("owner"), rev=1)
-            .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
-            .returning(
-                owners.c.rev,
-                exists(
-                    select(literal_column("1"))
-                    .select_from(inbox)
-                    .where(inbox.c.owner == bindparam("owner"), OPEN)
-                ),
-            )
-        )
-    )
-
-    _LOCK_MANY = Prepared(
-        lambda insert: (
-            insert(owners)
-            .from_select(
-                ["owner", "rev"],
-                select(
-                    func.unnest(cast(bindparam("owners", type_=Text()), ARRAY(String))),
-                    literal_column("1"),
-                ),
-            )
-            .on_conflict_do_update(index_elements=[owners.c.owner], set_={"rev": owners.c.rev + 1})
-            .returning(
-                owners.c.owner,
-                owners.c.rev,
-                exists(
-                    select(literal_column("1"))
-                    .select_from(inbox)
-                    .where(inbox.c.owner == literal_column("habitkit_owners.owner"), OPEN)
-                ),
-            )
-        ),
-        only="postgresql",
-    )
-
-    def __init__(self, link: Link) -> None:
-        """Work on one transaction."""
-        self._link = link
-
-    def lock(self, owners: Sequence[str]) -> dict[str, Locked]:
-        """Take the owners' locks and advance their revisions; many by one statement if it can."""
-        link, locked = self._link, {}
-        if len(owners) > 1 and link.dialect.name == "postgresql":
-            rows = link.rows(self._LOCK_MANY, {"owners": text_array(owners)})
-            return {owner: Locked(rev, messages) for owner, rev, messages in rows}
-        for owner in owners:
-            row = link.row(self._LOCK, {"owner": owner})
-            assert row is not None  # noqa: S101 - an upsert that returns always returns a row
-            locked[owner] = Locked(row[0], bool(row[1]))
-        return locked
 
 
 class Events:
@@ -163,6 +97,11 @@ class Events:
             place = tuple_(events.c.rev, events.c.position)
             statement = statement.where(place > tuple_(literal(after[0]), literal(after[1])))
         return [StoredEvent(**row) for row in self._link.select_records(statement)]
+
+    def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
+        """Return an owner's net events of some types."""
+        rows = self._link.select_records(select_last(owner, types, since))
+        return [event for row in rows if is_net(event := StoredEvent(**row), types)]
 
     def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
         """Erase the words in an owner's events."""

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from habitkit.backends.sqlalchemy import _error_mapping
-from habitkit.errors import ConfigurationError
+from habitkit.errors import ConfigurationError, TransactionEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -227,6 +227,11 @@ class Link:
     def close(self) -> None:
         """Give the cursor back."""
         self._cursor.close()
+        self.end()
+
+    def end(self) -> None:
+        """Make every further use raise ``TransactionEnded``: others may have the connection now."""
+        self._cursor = self.connection = _ENDED
 
     def _form(self, prepared: Prepared) -> _Form:
         """Compile a statement for this dialect, the first time it runs."""
@@ -248,6 +253,16 @@ class Link:
         if isinstance(wrapped, DBAPIError):
             raise _error_mapping.meaning(wrapped, kind) from error
         raise wrapped from error
+
+
+class _Ended:
+    """The place of a connection and of its cursor after the end of the transaction."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise TransactionEnded
+
+
+_ENDED: Any = _Ended()
 
 
 def _cursor_of(connection: Connection) -> tuple[Any, bool]:

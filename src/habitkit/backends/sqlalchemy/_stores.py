@@ -13,8 +13,9 @@ from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._idempotency import IdempotencyKeys
 from habitkit.backends.sqlalchemy._inbox import Inbox
-from habitkit.backends.sqlalchemy._journal import Events, Owners
+from habitkit.backends.sqlalchemy._journal import Events
 from habitkit.backends.sqlalchemy._outbox import Outbox
+from habitkit.backends.sqlalchemy._owners import Owners
 from habitkit.backends.sqlalchemy._postgres_coins import coins_of
 from habitkit.backends.sqlalchemy._prepared import Link
 from habitkit.backends.sqlalchemy._streaks import Streaks
@@ -101,6 +102,7 @@ class SqlStores:
         self.whole = True
         self.send = link.send
         self.close = link.close
+        self.end = link.end
         self._link = link
         self._ports: dict[Port[Any], Any] = {}
 
@@ -176,10 +178,13 @@ def run_own(
             _begin_sqlite(connection, tables.schema, write=attempts.write)
         else:
             stores.send("BEGIN IMMEDIATE" if attempts.write else "BEGIN")
-    if not tables.checked:
-        tables.check(connection)
-    result = work(stores)
-    stores.close()
+    try:
+        if not tables.checked:
+            tables.check(connection)
+        result = work(stores)
+        stores.close()
+    finally:
+        stores.end()
     if _error_mapping.is_over(connection) or not stores.whole:
         raise StoreError(_HIDDEN)
     attempts.committing = True
@@ -218,8 +223,11 @@ def run_inside(
         if not tables.checked:
             tables.check(connection)
         stores = SqlStores(connection, tables.schema)
-        result = work(stores)
-        stores.close()
+        try:
+            result = work(stores)
+            stores.close()
+        finally:
+            stores.end()
         savepoint.commit()
     except BaseException as error:
         _leave(connection, savepoint, error)

@@ -104,6 +104,7 @@ events = table(
     Column("key", Text),
     Column("fields", Json, nullable=False),
     PrimaryKeyConstraint("owner", "rev", "position"),
+    _index_where("habitkit_events_key", "owner", "key", "rev", "position", where="key IS NOT NULL"),
 )
 
 outbox = table(
@@ -166,6 +167,7 @@ habits = table(
     Column("min_day_seconds", Integer),
     Column("position", Integer),
     Column("seq", BigInteger, nullable=False),
+    Column("metadata", Json),
     Index("habitkit_habits_owner", "owner", "seq"),
 )
 

@@ -109,8 +109,6 @@ def credited(
         boundary, _, _ = _settle(history, slots, boundary, totals, history.now)
     rest = _fold(history, slots, totals)
     done += [(slot, history) for slot in rest.slots]
-    if facts.last_received > history.now:  # the clock was set back: nothing has settled for good
-        boundary = None
     return Credited(done, before, rest.streak.slots, boundary)
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "difference",
     "due_with_time",
     "next_check_at",
+    "received_before",
 ]
 
 MILESTONE_SLOTS = 7
@@ -49,11 +50,13 @@ class Derived(NamedTuple):
 
     Attributes:
         event: The event.
+        content: What it says beyond its key, as texts to compare.
         emitted: What a snapshot keeps of it.
         is_sealed: True if its place is sealed, so that only its presence counts.
     """
 
     event: HabitCompleted | StreakReached | StreakBroken
+    content: tuple[str, ...]
     emitted: Emitted
     is_sealed: bool
 
@@ -112,6 +115,37 @@ def due_with_time(
     return difference(owner, emitted, in_time, now)
 
 
+def received_before(
+    owner: str,
+    emitted: Mapping[str, Derived],
+    derived: Mapping[str, Derived],
+    credit: Credited,
+    now: datetime,
+) -> list[Event]:
+    """Return what to emit for facts that were received before others that are known already.
+
+    That happens when the clock was set back. What is credited may then change in sealed places too:
+    the outcome is the same as if the facts had come in the order of their receipt.
+
+    Args:
+        owner: Whose habit.
+        emitted: The events that were derived from the facts before.
+        derived: Those of the facts now.
+        credit: What the facts now credit.
+        now: The instant, in UTC.
+    """
+    events: list[Event] = []
+    credited_days = {slot.first for slot, _ in credit.slots if slot.status == "DONE"}
+    for key, old in emitted.items():
+        if key not in derived:
+            keeps = isinstance(old.event, HabitCompleted) and old.event.day in credited_days
+            events.append(Retracted(owner, now, old.event.type, key, keeps))
+    for key, new in derived.items():
+        if key not in emitted or emitted[key].content != new.content:
+            events.append(new.event)
+    return events
+
+
 def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> datetime | None:
     """Return the earliest instant at which time alone may change which events are derived.
 
@@ -160,8 +194,9 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
         )
         final = _sealed_at(history, slot, credited_slot, credit.boundary)
         is_sealed = final < now
-        content = () if is_sealed else (event.credit, str(received), str(event.done_at))
-        yield Derived(event, Emitted(event.key, slot.first, content, final), is_sealed)
+        content = (event.credit, str(received), str(event.done_at))
+        emitted = Emitted(event.key, slot.first, () if is_sealed else content, final)
+        yield Derived(event, content, emitted, is_sealed)
 
 
 def _place(history: History, slot: Slot) -> tuple[str, date]:
@@ -205,7 +240,8 @@ def _reached(credit: Credited, now: datetime) -> Iterator[Derived]:
                     habit.owner, now, habit.id, slot.first, length, received, done_at=done_at
                 )
                 content = (str(received), str(done_at))
-                yield Derived(event, Emitted(event.key, slot.first, content), is_sealed=False)
+                emitted = Emitted(event.key, slot.first, content)
+                yield Derived(event, content, emitted, is_sealed=False)
 
 
 def _broken(history: History, folded: Folded) -> Iterator[Derived]:
@@ -217,7 +253,8 @@ def _broken(history: History, folded: Folded) -> Iterator[Derived]:
                 habit.owner, now, habit.id, slot.first, run.slots, done_at=slot.deadline
             )
             content = (str(run.slots),)
-            yield Derived(event, Emitted(event.key, slot.first, content), is_sealed=False)
+            emitted = Emitted(event.key, slot.first, content)
+            yield Derived(event, content, emitted, is_sealed=False)
 
 
 def _received(slot: Slot, history: History) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import define
 
-from habitkit.habits.domain.facts import CheckIn, Void, ZoneChanged
+from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Void, ZoneChanged
 from habitkit.habits.domain.stored import VoidedCheckIn
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class KnownFacts:
         check_ins = [fact for fact in concerned if isinstance(fact, CheckIn)]
         return cls(
             [fact for fact in check_ins if fact.id not in voids],
-            others,
+            [fact for fact in others if not isinstance(fact, CheckInVoid)],
             [VoidedCheckIn(fact, voids[fact.id]) for fact in check_ins if fact.id in voids],
         )
 

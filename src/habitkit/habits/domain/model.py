@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from attrs import Attribute, field, frozen
@@ -104,6 +106,7 @@ class Habit:
         freezes: By which rule its streak earns freezes, or None.
         position: Where it is in the owner's list, from 0; those without one come after the others.
         seq: The place in the order in which the owner's facts and habits were recorded.
+        metadata: The host's own values, JSON values by name, or None.
     """
 
     id: UUID
@@ -117,6 +120,7 @@ class Habit:
     freezes: FreezeRule | None = None
     position: int | None = None
     seq: int = 0
+    metadata: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @frozen
@@ -129,8 +133,9 @@ class CheckedIn:
         day: The habit day it counts for.
         credit: ``full`` or ``history``.
         streak: The current streak.
-        coins: The coins it earned, in the currency ``coin``.
-        events: All that happened, causes before effects.
+        coins: The coins that moved, in the currency ``coin``: those that it earned, and those of
+            earlier slots that were due with time and not paid yet.
+        events: All that happened, what time has brought first, causes before effects.
         status: The status of the slot of that day; EXEMPT if the day is in no slot.
         slack: How many more days may pass undone before the next slot fails.
     """

@@ -13,6 +13,7 @@ from habitkit.habits.domain.derived_events import (
     difference,
     due_with_time,
     next_check_at,
+    received_before,
 )
 from habitkit.habits.domain.evaluation import next_slot, state_before, strength_before
 from habitkit.habits.domain.history import History
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from habitkit.events import Event
+    from habitkit.habits.domain.credited import Credited
     from habitkit.habits.domain.derived_events import Derived
     from habitkit.habits.domain.known_facts import KnownFacts
     from habitkit.habits.domain.model import Habit
@@ -34,7 +36,16 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.streaks import Checkpoint, CreditBoundary, Emitted, HabitState
     from habitkit.habits.domain.strength import Strength
 
-__all__ = ["Evaluation", "Reading", "Start", "Step", "advance", "evaluate_facts", "snapshot_of"]
+__all__ = [
+    "Evaluation",
+    "Reading",
+    "Start",
+    "Step",
+    "advance",
+    "advance_back",
+    "evaluate_facts",
+    "snapshot_of",
+]
 
 
 class Start(NamedTuple):
@@ -89,7 +100,7 @@ class Evaluation(NamedTuple):
         state: The state of the habit.
         derived: The derived events, by key.
         checkpoints: From where the same facts, and later ones, may be evaluated.
-        credited: Up to where credit is settled.
+        credit: The credited history.
         next_check_at: When time alone may next change which events are derived.
     """
 
@@ -98,7 +109,7 @@ class Evaluation(NamedTuple):
     state: HabitState
     derived: Mapping[str, Derived]
     checkpoints: tuple[Checkpoint, ...]
-    credited: CreditBoundary | None
+    credit: Credited
     next_check_at: datetime | None
 
 
@@ -149,7 +160,7 @@ def evaluate_facts(
         state=state_before(history, folded, ahead, strength, credit.run),
         derived=derived_events(history, folded, credit),
         checkpoints=(*usable, *added),
-        credited=credit.boundary,
+        credit=credit,
         next_check_at=next_check_at(history, folded, ahead),
     )
 
@@ -174,34 +185,49 @@ def advance(
         after: The facts after it; the same object if nothing has changed.
     """
     now, owner = reading.now, reading.habit.owner
-    checkpoints, boundary, _ = start
     emitted: dict[str, Emitted] = {}
     is_due, is_enough = False, True
     if snapshot is not None:
         emitted = {event.key: event for event in snapshot.emitted}
-        due_at = snapshot.next_check_at
-        is_back = snapshot.evaluated_at > now
-        is_due = not is_back and due_at is not None and due_at <= now
-        is_enough = not is_back and len(checkpoints) == len(snapshot.checkpoints)
+        is_due = snapshot.next_check_at is not None and snapshot.next_check_at <= now
+        is_enough = len(start.checkpoints) == len(snapshot.checkpoints)
     events: list[Event] = []
     evaluation: Evaluation | None = None
     if is_due or not is_enough or before is after:
         evaluation = evaluate_facts(reading, before, start)
         if is_due and snapshot is not None:
-            recent = _kept(evaluation.derived, snapshot.checkpoints, boundary)
+            recent = _kept(evaluation.derived, snapshot.checkpoints, start.boundary)
             events += due_with_time(owner, emitted, recent, now)
-        kept = _kept(evaluation.derived, (), evaluation.credited)
+        boundary = evaluation.credit.boundary
+        kept = _kept(evaluation.derived, (), boundary)
         emitted = {key: it.emitted for key, it in kept.items()}
-        start = Start(checkpoints, evaluation.credited, evaluation.credited and now)
+        start = Start(start.checkpoints, boundary, None if boundary is None else now)
     if evaluation is None or before is not after:
         evaluation = evaluate_facts(reading, after, start)
         events += difference(owner, emitted, evaluation.derived, now)
     return Step(snapshot_of(reading, evaluation), events, evaluation)
 
 
+def advance_back(reading: Reading, before: KnownFacts, after: KnownFacts) -> Step:
+    """Evaluate facts that are received before others that are known: the clock was set back.
+
+    Nothing that was settled holds then, so all facts are evaluated twice, from the beginning.
+
+    Args:
+        reading: How; its instant is that of the snapshot before.
+        before: The facts before the change.
+        after: The facts after it.
+    """
+    old = evaluate_facts(reading, before, Start())
+    new = evaluate_facts(reading, after, Start())
+    owner = reading.habit.owner
+    events = received_before(owner, old.derived, new.derived, new.credit, reading.now)
+    return Step(snapshot_of(reading, new), events, new)
+
+
 def snapshot_of(reading: Reading, evaluation: Evaluation) -> Snapshot:
     """Return the snapshot of an evaluation; its revision is for the store's caller to set."""
-    kept = _kept(evaluation.derived, evaluation.checkpoints, evaluation.credited)
+    kept = _kept(evaluation.derived, evaluation.checkpoints, evaluation.credit.boundary)
     return Snapshot(
         habit_id=reading.habit.id,
         owner=reading.habit.owner,
@@ -209,7 +235,7 @@ def snapshot_of(reading: Reading, evaluation: Evaluation) -> Snapshot:
         evaluated_at=reading.now,
         next_check_at=evaluation.next_check_at,
         checkpoints=evaluation.checkpoints,
-        credited=evaluation.credited,
+        credited=evaluation.credit.boundary,
         emitted=tuple(it.emitted for it in kept.values()),
     )
 

@@ -138,9 +138,12 @@ class RollingCheckpoints:
 
 
 def needs_from(history: History, day: date) -> date:
-    """Return from which day on check-ins are needed to evaluate a history from a day on."""
+    """Return from which day on check-ins are needed to evaluate a history from a day on.
+
+    It depends on what was in force before the day alone, as a checkpoint does.
+    """
     for begins, version in history.rolling:
-        if begins < day and history.version_on(day) == version:
+        if begins < day and history.version_on(day - _DAY) == version:
             back = day.toordinal() - 2 * longest(version.schedule.span) + 1
             return max(begins, date.fromordinal(max(back, 1)))
     return day

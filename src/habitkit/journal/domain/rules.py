@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit.errors import IdempotencyConflict, InvalidInstant, UsageError
+from habitkit.events import Retracted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-    from habitkit.journal.domain.model import IdempotencyRecord
+    from habitkit.journal.domain.model import IdempotencyRecord, StoredEvent
 
 __all__ = [
     "CLAIM_SECONDS",
@@ -21,6 +22,7 @@ __all__ = [
     "expired",
     "fingerprint",
     "happened",
+    "is_net",
     "reason",
     "retry_delay",
     "same_request",
@@ -74,6 +76,13 @@ def happened(at: datetime, now: datetime) -> datetime:
     if at - now > _CLOCK_SKEW:
         raise InvalidInstant("at", given=at, expected=f"an instant not later than now, {now}")
     return at
+
+
+def is_net(event: StoredEvent, types: Collection[str]) -> bool:
+    """Return whether an event without a key, or the last of its key, is net, and of these types."""
+    if event.type != Retracted.__name__:
+        return event.type in types
+    return bool(event.fields["sealed"]) and event.fields["of"] in types
 
 
 def fingerprint(request: Mapping[str, object]) -> dict[str, str]:

@@ -185,6 +185,7 @@ def _habits() -> list[Habit]:
         evolve(RUN, id=UUID(int=901), clock=DayClock("Pacific/Apia", min_day=timedelta(0))),
         evolve(RUN, id=UUID(int=902), freezes=FreezeRule(7, 1000)),
         evolve(RUN, id=UUID(int=903), tags=tuple(f"t{n}" for n in range(50)), position=7),
+        evolve(RUN, id=UUID(int=904), metadata={"n": [2**63 - 1, 0.1, {}, *STRANGE_TEXTS]}),
         *(evolve(RUN, id=UUID(int=910 + n), title=text) for n, text in enumerate(STRANGE_TEXTS)),
     ]
     seqs = (*range(len(made) - 2), 2**53 + 1, 2**63 - 1)

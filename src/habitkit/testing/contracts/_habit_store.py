@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -111,6 +111,30 @@ class HabitStoreCases(Contract):
         assert _page(store, bobs.id, 9) == []
         assert _page(store, UUID(int=0), 9) == []
 
+    def test_what_is_done_to_metadata_that_was_written_or_returned_changes_nothing_stored(
+        self, store: Store
+    ) -> None:
+        written: dict[str, Any] = {"of": ["phone"]}
+        add_habits(store, evolve(RUN, metadata=written))
+
+        def returned(stores: Stores) -> list[Any]:
+            habits = stores.port(HABITS)
+            found = habits.get(RUN.id)
+            assert found is not None
+            pages = (*habits.page(None, 9, owner="ada"), *habits.page(None, 9))
+            return [found.metadata, *(habit.metadata for habit in pages)]
+
+        written["of"].append("watch")
+        for metadata in read(store, returned):
+            assert metadata == {"of": ["phone"]}
+            metadata["of"].append("ring")
+        assert read(store, returned) == 3 * [{"of": ["phone"]}]
+        put = evolve(RUN, metadata=written)
+        write(store, lambda stores: locked(stores).port(HABITS).put(put))
+        written["of"].clear()
+
+        assert read(store, returned) == 3 * [{"of": ["phone", "watch"]}]
+
     def test_putting_a_habit_changes_its_title_its_tags_and_its_place(self, store: Store) -> None:
         add_habits(store, RUN, WALK)
 
@@ -119,6 +143,7 @@ class HabitStoreCases(Contract):
             evolve(RUN, tags=STRANGE_TEXTS),
             evolve(RUN, tags=(), position=0),
             evolve(RUN, position=999),
+            evolve(RUN, metadata={"Ünï": [1, {"a": None}]}),
             RUN,
         ):
             write(store, lambda stores, new=new: locked(stores).port(HABITS).put(new))  # type: ignore[misc]
@@ -127,8 +152,9 @@ class HabitStoreCases(Contract):
             assert read(store, lambda s: s.port(HABITS).page(None, 9, owner="ada")) == [new, WALK]
 
     def test_the_words_of_an_owners_habits_are_erased_and_no_others(self, store: Store) -> None:
-        bobs = evolve(RUN, id=UUID(int=5), owner="bob")
-        add_habits(store, evolve(RUN, tags=("é",)), bobs)
+        bobs = evolve(RUN, id=UUID(int=5), owner="bob", metadata={"with": "Ada"})
+        named = evolve(RUN, id=UUID(int=6), seq=6, title="erased", metadata={"with": "Bob"})
+        add_habits(store, evolve(RUN, tags=("é",)), named, bobs)
         check_in(store, a_check_in(1), a_check_in(2, note=None))
         check_in(store, a_check_in(3, habit_id=bobs.id, owner="bob"))
 
@@ -137,8 +163,9 @@ class HabitStoreCases(Contract):
             for _ in range(2)
         ]
 
-        assert erased == [2, 0]
+        assert erased == [3, 0]
         assert read(store, lambda s: s.port(HABITS).get(RUN.id)) == evolve(RUN, title="erased")
+        assert read(store, lambda s: s.port(HABITS).get(named.id)) == evolve(named, metadata=None)
         kept = [a_check_in(n, note=None) for n in (1, 2)]
         assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == kept
         assert read(store, lambda s: s.port(HABITS).get(bobs.id)) == bobs
@@ -204,7 +231,7 @@ def _write_everywhere(stores: Stores) -> None:
     habits.put(evolve(RUN, title="Läufe"))
     void = CheckInVoid(UUID(int=1002), RUN.id, "ada", UUID(int=2), NOW)
     habits.add_facts([a_check_in(2), void, a_check_in(3, day=TODAY + days(1)), SKIP])
-    stores.port(STREAKS).put(a_snapshot(RUN, rev=2, best=7))
+    stores.port(STREAKS).put(a_snapshot(RUN, rev=2, next_check_at=NOW))
 
 
 def _traces(stores: Stores) -> tuple[object, ...]:
@@ -228,5 +255,5 @@ def _all_traces() -> tuple[object, ...]:
         [ids[0]],
         [SKIP],
         set(ids),
-        a_snapshot(RUN, rev=2, best=7),
+        a_snapshot(RUN, rev=2, next_check_at=NOW),
     )

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from habitkit.events import Retracted
-from habitkit.journal.domain.model import EventRow, Message
+from habitkit.journal.domain.model import EventRow, Message, StoredEvent
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._events import append, page
 from habitkit.testing.contracts._sample_facts import (
@@ -85,6 +86,71 @@ class JournalCodecs(Contract):
         assert isinstance(waiting, Message)
         assert waiting.fields == {"names": ["bob"]}
 
+    def test_what_was_returned_can_be_changed_and_what_is_stored_stays_as_it_was(
+        self, store: Store
+    ) -> None:
+        append(store, event_row("ada", 1, names=["bob"], deliver=True))
+        write(store, lambda stores: stores.inbox.add(message("ada", "k", names=["bob"])))
+        write(store, lambda stores: stores.idempotency.put(a_record()))
+
+        def everything(stores: Stores) -> list[Any]:
+            messages = [
+                *stores.inbox.waiting("ada", 10, ["noted"]),
+                *stores.inbox.unapplied("ada", 10),
+            ]
+            record = stores.idempotency.get("ada", "notes.add", "key")
+            assert record is not None
+            events = [
+                *stores.events.page("ada", None, 10),
+                *stores.events.net("ada", ["noted"], None),
+            ]
+            return [record.request, *(_fields(it) for it in [*messages, *events])]
+
+        before = deepcopy(read(store, everything))
+        assert len(before) == 5
+        for values in read(store, everything):
+            values.setdefault("names", []).append("cyd")
+        for delivery in write(store, lambda stores: stores.outbox.claim(NOW, NOW, 10, ["noted"])):
+            _fields(delivery.event)["names"].append("cyd")
+
+        assert read(store, everything) == before
+
+    def test_a_dead_letter_can_be_changed_and_what_is_stored_stays_as_it_was(
+        self, store: Store
+    ) -> None:
+        append(store, event_row("ada", 1, names=["bob"], deliver=True))
+        write(store, lambda stores: stores.inbox.add(message("ada", "k", names=["bob"])))
+
+        def give_up(stores: Stores) -> None:
+            (waiting,) = stores.inbox.waiting("ada", 10, ["noted"])
+            stores.inbox.failed(waiting, "no reason", NOW)
+            (claimed,) = stores.outbox.claim(NOW, NOW, 10, ["noted"])
+            stores.outbox.bury(claimed.id, NOW, 10, "no reason")
+
+        def dead(stores: Stores) -> list[dict[str, Any]]:
+            return [_fields(it.event) for it in [*stores.outbox.dead(10), *stores.inbox.dead(10)]]
+
+        write(store, give_up)
+        for fields in read(store, dead):
+            fields["names"].append("cyd")
+
+        assert read(store, dead) == [{"names": ["bob"]}] * 2
+
+    def test_a_message_that_fails_keeps_its_fields_whatever_was_done_to_them(
+        self, store: Store
+    ) -> None:
+        write(store, lambda stores: stores.inbox.add(message("ada", "k", names=["bob"])))
+
+        def fail(stores: Stores) -> None:
+            (waiting,) = stores.inbox.waiting("ada", 10, ["noted"])
+            _fields(waiting)["names"].append("cyd")
+            stores.inbox.failed(waiting, "no reason")
+
+        write(store, fail)
+
+        (waiting,) = read(store, lambda stores: stores.inbox.waiting("ada", 10, ["noted"]))
+        assert (_fields(waiting), waiting.attempts) == ({"names": ["bob"]}, 1)
+
     def test_an_hour_that_the_clocks_show_twice_is_two_hours(self, store: Store) -> None:
         shown = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
         twice = [shown.replace(fold=n % 2) for n in range(20)]
@@ -112,3 +178,11 @@ class JournalCodecs(Contract):
         write(store, put)
 
         assert read(store, lambda s: s.idempotency.get("ada", "notes.add", record.key)) == record
+
+
+def _fields(read_back: object) -> dict[str, Any]:
+    """Return the fields of an event or a message that can be read."""
+    assert isinstance(read_back, Message | StoredEvent)
+    fields = read_back.fields
+    assert isinstance(fields, dict)
+    return fields

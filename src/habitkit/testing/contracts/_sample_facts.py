@@ -9,7 +9,7 @@ from uuid import UUID  # noqa: TC003 - cattrs reads the annotations
 from attrs import frozen
 
 from habitkit import ids
-from habitkit.events import Event, Recorded
+from habitkit.events import Event, Recorded, Retracted
 from habitkit.journal.domain.model import Delivery, EventRow, IdempotencyRecord, Message
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ __all__ = [
     "NOW",
     "STRANGE_TEXTS",
     "Cheered",
+    "Moved",
+    "Placed",
     "a_record",
     "days",
     "event_row",
@@ -30,6 +32,8 @@ __all__ = [
     "events_of",
     "message",
     "numbers",
+    "placed",
+    "retracted",
     "revisions",
 ]
 
@@ -60,6 +64,24 @@ class Cheered(Event):
     by: str
 
 
+@frozen
+class Placed(Event):
+    """A derived event of a host."""
+
+    place: str
+    n: int
+
+    @property
+    def key(self) -> str:
+        """The place."""
+        return self.place
+
+
+@frozen
+class Moved(Placed):
+    """Another one, whose places may be the same."""
+
+
 def days(n: int) -> timedelta:
     """Return n days."""
     return timedelta(days=n)
@@ -82,6 +104,32 @@ def event_row(
 def event_rows(owner: str, count: int, *, deliver: bool = False) -> list[EventRow]:
     """Return events of one owner, numbered from 0 in their field ``n``, one a revision."""
     return [event_row(owner, n + 1, deliver=deliver, n=n) for n in range(count)]
+
+
+def placed(
+    rev: int,
+    position: int,
+    place: str,
+    *,
+    kind: type[Placed] = Placed,
+    owner: str = "ada",
+    at: datetime = NOW,
+) -> EventRow:
+    """Return a derived event on its way into the store; its field ``n`` is the revision."""
+    return EventRow(rev, position, kind(owner, at, place, rev), deliver=False)
+
+
+def retracted(
+    rev: int,
+    position: int,
+    place: str,
+    *,
+    of: str = "Placed",
+    sealed: bool = False,
+    at: datetime = NOW,
+) -> EventRow:
+    """Return the end of a derived event of ada's."""
+    return EventRow(rev, position, Retracted("ada", at, of, place, sealed), deliver=False)
 
 
 def message(

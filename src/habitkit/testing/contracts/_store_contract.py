@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from habitkit.testing.contracts._erasure import ErasureCases
-from habitkit.testing.contracts._events import EventCases
+from habitkit.testing.contracts._events import EventCases, NetEventCases
 from habitkit.testing.contracts._inbox import IdempotencyStoreCases, InboxCases
 from habitkit.testing.contracts._journal_codecs import JournalCodecs
 from habitkit.testing.contracts._outbox import OutboxCases
@@ -19,6 +19,7 @@ class StoreContract(
     LockCases,
     SavepointCases,
     EventCases,
+    NetEventCases,
     OutboxCases,
     InboxCases,
     IdempotencyStoreCases,

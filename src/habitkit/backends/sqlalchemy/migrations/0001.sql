@@ -16,6 +16,8 @@ CREATE TABLE ${schema}habitkit_events (
     PRIMARY KEY (owner, rev, position)
 )${without_rowid};
 
+CREATE INDEX ${index_schema}habitkit_events_key ON ${same_schema}habitkit_events (owner, key, rev, position) WHERE key IS NOT NULL;
+
 CREATE TABLE ${schema}habitkit_outbox (
     owner VARCHAR(200) NOT NULL,
     rev BIGINT NOT NULL,
@@ -72,7 +74,8 @@ CREATE TABLE ${schema}habitkit_habits (
     week_start VARCHAR(3),
     min_day_seconds INTEGER,
     position INTEGER,
-    seq BIGINT NOT NULL
+    seq BIGINT NOT NULL,
+    metadata ${json}
 )${without_rowid};
 
 CREATE INDEX ${index_schema}habitkit_habits_owner ON ${same_schema}habitkit_habits (owner, seq);
