@@ -40,7 +40,7 @@ LOCK = (
 )
 HABIT = (
     "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, "
-    "week_start, min_day_seconds, position, seq FROM habitkit_habits WHERE id = ?"
+    "week_start, min_day_seconds, position, seq, metadata FROM habitkit_habits WHERE id = ?"
 )
 FACTS = (
     "SELECT id, owner, habit_id, kind, fields FROM habitkit_facts "

@@ -43,6 +43,7 @@ SPENDS_ON_POSTGRES = {
 }
 
 
+@pytest.mark.timeout(300)  # it makes some thirty databases
 def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
     path = tmp_path / "figures.json"
     done = subprocess.run(
