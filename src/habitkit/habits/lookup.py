@@ -78,10 +78,7 @@ def start(tx: Transaction, snapshot: Snapshot | None, day: date = date.max) -> S
     """Return where evaluation begins if facts of a day, or later ones, change."""
     if snapshot is None or snapshot.evaluated_at > tx.now:
         return Start()
-    usable = _checkpoints(tx, snapshot, day)
-    if snapshot.credited is None:
-        return Start(usable)
-    return Start(usable, snapshot.credited, snapshot.evaluated_at)
+    return Start(_checkpoints(tx, snapshot, day), snapshot.credited, snapshot.evaluated_at)
 
 
 def known_facts(
@@ -138,9 +135,7 @@ def state(tx: Transaction, habit: Habit, start: Start, facts: KnownFacts) -> Hab
         start: Where evaluation begins.
         facts: Its facts; check-ins of days before the start's ``needs_from`` may be missing.
     """
-    history = History(habit, facts.counting, tx.now, start.checkpoint)
-    strength = tx.settings(HabitSettings).strength
-    return habit_state(history, facts, start.boundary, start.since, strength)
+    return _state(tx, History(habit, facts.counting, tx.now, start.checkpoint), start, facts)
 
 
 def states(tx: Transaction, owner: str, habits: Iterable[Habit]) -> list[HabitState]:
@@ -161,9 +156,15 @@ def states(tx: Transaction, owner: str, habits: Iterable[Habit]) -> list[HabitSt
         if _is_rolling(habit, of_habit) or (begin.since is None and habit.id in live):
             voided = tx.port(HABITS).voided(habit.id, begin.needs_from)
         facts = KnownFacts(live.get(habit.id, []), of_habit, voided)
-        if not History(habit, of_habit, tx.now).archived:
-            found.append(state(tx, habit, begin, facts))
+        history = History(habit, facts.counting, tx.now, begin.checkpoint)
+        if not history.archived:
+            found.append(_state(tx, history, begin, facts))
     return found
+
+
+def _state(tx: Transaction, history: History, start: Start, facts: KnownFacts) -> HabitState:
+    strength = tx.settings(HabitSettings).strength
+    return habit_state(history, facts, start.boundary, start.since, strength)
 
 
 def lock_habit(tx: Transaction, habit_id: UUID | str) -> Habit:

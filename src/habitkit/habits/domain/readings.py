@@ -53,7 +53,7 @@ class Start(NamedTuple):
 
     Attributes:
         checkpoints: Those that hold, oldest first; evaluation begins at the last of them.
-        boundary: Up to where credit is settled, or None.
+        boundary: Up to where credit is settled; None for nowhere.
         since: When that was determined; None to determine it from the beginning.
     """
 
@@ -69,8 +69,10 @@ class Start(NamedTuple):
     @property
     def needs_from(self) -> date | None:
         """From which day on check-ins are needed; None for all."""
-        if self.checkpoint is None or self.boundary is None:
+        if self.checkpoint is None or self.since is None:
             return None
+        if self.boundary is None:  # what was received in time is on days that are not over yet
+            return self.checkpoint.needs_from
         return min(self.checkpoint.needs_from, self.boundary.needs_from)
 
 
@@ -201,7 +203,7 @@ def advance(
         boundary = evaluation.credit.boundary
         kept = _kept(evaluation.derived, (), boundary)
         emitted = {key: it.emitted for key, it in kept.items()}
-        start = Start(start.checkpoints, boundary, None if boundary is None else now)
+        start = Start(start.checkpoints, boundary, now)
     if evaluation is None or before is not after:
         evaluation = evaluate_facts(reading, after, start)
         events += difference(owner, emitted, evaluation.derived, now)
