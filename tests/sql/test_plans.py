@@ -213,6 +213,7 @@ def use_batches(kit: habitkit.testing.TestKit) -> None:
     """Let a kit run each of the statements for what a phone has gathered."""
     habits = [kit.habits.create("ada", "Read", Schedule.daily()).id for _ in range(2)]
     days = [date(2026, 3, day) for day in range(8, 11)]
+    kit.habits.backfill(habits[0], days, source="elsewhere")
     kit.habits.check_in_many(
         [
             OfflineCheckIn(habit_id, day, idempotency_key=f"phone:{habit_id}:{day}")
@@ -220,6 +221,14 @@ def use_batches(kit: habitkit.testing.TestKit) -> None:
             for day in days
         ]
     )
+
+
+def use_checkpoints(kit: habitkit.testing.TestKit, *habit_ids: UUID) -> None:
+    """Let a kit run each of the statements for what has happened since a checkpoint."""
+    for _ in range(3):
+        for habit_id in habit_ids:
+            kit.habits.check_in(habit_id)
+        kit.clock.advance(days=20)
 
 
 def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
@@ -275,6 +284,7 @@ def use_everything(engine: Engine) -> None:
     for _ in range(MAX_MESSAGE_ATTEMPTS):
         kit.sweep()
     use_dead_letters(kit)
+    use_checkpoints(kit, run.id, kit.habits.create("ada", "Swim", Schedule.rolling(1, 7)).id)
     kit.export("ada")
     kit.forget("ada")
 
