@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit import ids
@@ -42,6 +42,8 @@ __all__ = [
     "states",
 ]
 
+_BEFORE_CREATION = timedelta(days=5)  # what is recorded in time, and a day of any zone
+
 MOST_HABITS = 10_000
 """How many habits of an owner are read together."""
 
@@ -74,11 +76,13 @@ def _checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkp
     return until(snapshot.checkpoints, day)
 
 
-def start(tx: Transaction, snapshot: Snapshot | None, day: date = date.max) -> Start:
+def start(tx: Transaction, habit: Habit, snapshot: Snapshot | None, day: date = date.max) -> Start:
     """Return where evaluation begins if facts of a day, or later ones, change."""
     if snapshot is None or snapshot.evaluated_at > tx.now:
         return Start()
-    return Start(_checkpoints(tx, snapshot, day), snapshot.credited, snapshot.evaluated_at)
+    usable = _checkpoints(tx, snapshot, day)
+    earliest = habit.created_at.date() - _BEFORE_CREATION
+    return Start(usable, snapshot.credited, snapshot.evaluated_at, earliest)
 
 
 def known_facts(
@@ -114,14 +118,14 @@ def history(
         day: The first day that is asked for; without one, what is not final yet.
     """
     snapshot = tx.port(STREAKS).get(habit.id)
-    since = start(tx, snapshot, day).checkpoint
+    since = start(tx, habit, snapshot, day).checkpoint
     recent = tx.port(HABITS).live(habit.id, None if since is None else since.needs_from)
     return History(habit, [*recent, *tx.port(HABITS).facts(habit.owner, habit.id)], tx.now, since)
 
 
 def state_of(tx: Transaction, habit: Habit) -> HabitState:
     """Return the current state of a habit."""
-    begin = start(tx, tx.port(STREAKS).get(habit.id))
+    begin = start(tx, habit, tx.port(STREAKS).get(habit.id))
     others = tx.port(HABITS).facts(habit.owner, habit.id)
     return state(tx, habit, begin, known_facts(tx, habit, begin, others))
 
@@ -142,7 +146,7 @@ def states(tx: Transaction, owner: str, habits: Iterable[Habit]) -> list[HabitSt
     """Return the states of an owner's habits that are not archived, in their order."""
     all_habits = list(habits)
     snapshots = {snapshot.habit_id: snapshot for snapshot in tx.port(STREAKS).of_owner(owner)}
-    starts = {habit.id: start(tx, snapshots.get(habit.id)) for habit in all_habits}
+    starts = {habit.id: start(tx, habit, snapshots.get(habit.id)) for habit in all_habits}
     others: dict[UUID | None, list[OtherFact]] = {}
     for fact in tx.port(HABITS).facts(owner):
         others.setdefault(getattr(fact, "habit_id", None), []).append(fact)

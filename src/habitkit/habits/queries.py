@@ -156,7 +156,7 @@ def simulate(tx: Transaction, habit_id: UUID | str, *facts: Fact) -> HabitState:
     day = first_day_of(habit, facts, [*others, *facts])
     if tx.port(HABITS).known([fact.id for fact in facts]):  # replaces a stored fact
         day = date.min
-    start = lookup.start(tx, tx.port(STREAKS).get(habit.id), day)
+    start = lookup.start(tx, habit, tx.port(STREAKS).get(habit.id), day)
     if start.since is not None and any(received_at(fact) < start.since for fact in facts):
         start = Start()  # what was known then would have been other facts
     known = lookup.known_facts(tx, habit, start, others)

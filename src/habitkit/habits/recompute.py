@@ -64,14 +64,14 @@ def recompute(
     """
     snapshot = tx.port(STREAKS).get(habit.id)
     first_changed = first_day_of(habit, [*added, *removed], others)
-    start = lookup.start(tx, snapshot, first_changed)
+    start = lookup.start(tx, habit, snapshot, first_changed)
     after = lookup.known_facts(tx, habit, start, others)
     if removed and not after.voided:
         after = KnownFacts(after.live, others, [VoidedCheckIn(it, tx.now) for it in removed])
     before = after.without(added, removed) if added or removed else after
     if snapshot is None and has_facts(before, habit):  # the row was lost
         snapshot = rebuilt(tx, habit, before)
-        start = lookup.start(tx, snapshot, first_changed)
+        start = lookup.start(tx, habit, snapshot, first_changed)
     strength = tx.settings(HabitSettings).strength or smoothed
     if snapshot is not None and snapshot.evaluated_at > tx.now:
         reading = Reading(habit, snapshot.evaluated_at, strength)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import frozen
@@ -25,7 +26,7 @@ from habitkit.habits.domain.strength import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from habitkit.events import Event
     from habitkit.habits.domain.credited import Credited
@@ -55,11 +56,13 @@ class Start(NamedTuple):
         checkpoints: Those that hold, oldest first; evaluation begins at the last of them.
         boundary: Up to where credit is settled; None for nowhere.
         since: When that was determined; None to determine it from the beginning.
+        earliest: A day before which nothing was recorded in time.
     """
 
     checkpoints: tuple[Checkpoint, ...] = ()
     boundary: CreditBoundary | None = None
     since: datetime | None = None
+    earliest: date = date.min
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -71,9 +74,8 @@ class Start(NamedTuple):
         """From which day on check-ins are needed; None for all."""
         if self.checkpoint is None or self.since is None:
             return None
-        if self.boundary is None:  # what was received in time is on days that are not over yet
-            return self.checkpoint.needs_from
-        return min(self.checkpoint.needs_from, self.boundary.needs_from)
+        credited = self.earliest if self.boundary is None else self.boundary.needs_from
+        return min(self.checkpoint.needs_from, credited)
 
 
 @frozen
