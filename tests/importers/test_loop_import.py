@@ -206,7 +206,7 @@ def test_a_day_that_a_later_export_lacks_stays_done(kit):
 def test_a_day_that_was_undone_here_stays_undone(kit):
     run, _ = loop_csv.import_export(kit, "ada", BOTH).habits
     day = date(2026, 1, 6)
-    (fact,) = kit.run(lambda tx: tx.port(HABITS).live(run.id, day, day))
+    fact, *_ = kit.run(lambda tx: tx.port(HABITS).live(run.id, day))
     kit.habits.undo(fact.id)
 
     report = loop_csv.import_export(kit, "ada", BOTH)

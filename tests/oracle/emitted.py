@@ -50,7 +50,7 @@ def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
                 sealed=slot.first < sealed.cursor or seals_at(reader, slot) < now,
                 credit="full" if in_time.is_met(slot) else "history",
                 received_at=first_receipt(in_time, slot),
-                done_at=done_at(reader, slot),
+                done_at=done_at(in_time if in_time.is_met(slot) else reader, slot),
             )
     for slot, slots, settled in credited.milestones:
         events[f"streak:{habit.id}:{slot.first}:{slots}"] = Derived(

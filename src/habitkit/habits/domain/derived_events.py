@@ -181,8 +181,9 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
         if not is_by_record(slot):
             continue
         # What is credited may have ended earlier than what is visible, and is final then.
-        credited_slot, known = earned.get(_place(history, slot), (slot, None))
-        received = None if known is None else _received(credited_slot, known)
+        place = _place(history, slot)
+        credited_slot, known = earned.get(place, (slot, history))
+        received = _received(credited_slot, known) if place in earned else None
         event = HabitCompleted(
             habit.owner,
             now,
@@ -190,7 +191,7 @@ def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[D
             slot.first,
             "history" if received is None else "full",
             received,
-            done_at=completed_at(history, slot),
+            done_at=completed_at(known, credited_slot),
         )
         final = _sealed_at(history, slot, credited_slot, credit.boundary)
         is_sealed = final < now
