@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -88,23 +88,23 @@ class TestFilledInDays:
         assert (types(kit), kit.coins.balance("ada").posted) == (["HabitCreated"], 0)
 
 
-def skip(kit: TestKit, habit: Habit) -> object:
+def skip(kit: TestKit, habit: Habit) -> Any:
     return kit.habits.skip(habit.id, MISSED)
 
 
-def pause(kit: TestKit, habit: Habit) -> object:
+def pause(kit: TestKit, habit: Habit) -> Any:
     return kit.habits.pause(habit.id, MISSED, MISSED)
 
 
-def pause_all(kit: TestKit, habit: Habit) -> object:
+def pause_all(kit: TestKit, habit: Habit) -> Any:
     return kit.habits.pause_all(habit.owner, MISSED, MISSED)
 
 
-def grant_freeze(kit: TestKit, habit: Habit) -> object:
+def grant_freeze(kit: TestKit, habit: Habit) -> Any:
     return kit.habits.grant_freeze(habit.id, 1, effective_day=MISSED, expires_day=MISSED)
 
 
-def check_in(kit: TestKit, habit: Habit) -> object:
+def check_in(kit: TestKit, habit: Habit) -> Any:
     return kit.habits.check_in(habit.id, day=MISSED)
 
 
@@ -124,7 +124,7 @@ class TestSealedDays:
     def test_a_late_correction_brings_no_milestone_closer(
         self,
         kit: TestKit,
-        correct: Callable[[TestKit, Habit], object],
+        correct: Callable[[TestKit, Habit], Any],
         undone: bool,
     ) -> None:
         kit.clock.set("2026-01-01T12:00Z")
@@ -172,7 +172,7 @@ class TestSealedDays:
         assert balances[0] == balances[1]
 
 
-def recorded(kit: TestKit, run: Habit, kind: str) -> object:
+def recorded(kit: TestKit, run: Habit, kind: str) -> Any:
     """Record a fact of a kind, and return its id."""
     if kind == "repair":
         return kit.habits.repair(run.id, MISSED).id
