@@ -12,7 +12,7 @@ from attrs import frozen
 from habitkit import DayClock, Goal, Habit, Schedule
 from habitkit.habits.domain.facts import CheckIn, ZoneChanged
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
+from habitkit.habits.domain.steps import EvaluationContext, Start, evaluate_facts, snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,9 +153,9 @@ def past(kind: Kind) -> Past:
             check_ins.append(
                 CheckIn(id_, ID, OWNER, at.date(), at, tz, None, "full", "app", at, seq=number)
             )
-    reading = Reading(habit, check_ins[-1].at)
-    evaluation = evaluate_facts(reading, KnownFacts(check_ins, others), Start())
-    snapshot = snapshot_of(reading, evaluation)
+    context = EvaluationContext(habit, check_ins[-1].at)
+    evaluation = evaluate_facts(context, KnownFacts(check_ins, others), Start())
+    snapshot = snapshot_of(context, evaluation)
     needs_from = Start(snapshot.checkpoints, snapshot.credited).needs_from
     assert needs_from is not None, "the history is too short for a checkpoint"
     recent = [check_in for check_in in check_ins if check_in.day >= needs_from]

@@ -1,6 +1,6 @@
 """What streaks cost: the pure core, histories of several lengths, a dashboard, an offline batch.
 
-All sides take blocks in turn. The loop is the plain reading of a history day by day, which is what
+All sides take blocks in turn. The loop is the plain context of a history day by day, which is what
 a library without checkpoints does.
 """
 
@@ -24,8 +24,8 @@ from habitkit.habits.domain.evaluation import habit_state
 from habitkit.habits.domain.facts import CheckIn
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
-from habitkit.habits.domain.readings import advance as step_from
+from habitkit.habits.domain.steps import EvaluationContext, Start, evaluate_facts, snapshot_of
+from habitkit.habits.domain.steps import advance as step_from
 from habitkit.habits.service import check_in
 
 if TYPE_CHECKING:
@@ -112,16 +112,16 @@ def _core(size: Size, advance: Callable[[], object]) -> list[Row]:
     frozen_too = Habit(
         *(HABIT.id, "ada", "Run", HABIT.schedule, HABIT.clock), HABIT.created_at, freezes=rule
     )
-    yesterday = Reading(HABIT, NOW - DAY)
+    yesterday = EvaluationContext(HABIT, NOW - DAY)
     snapshot = snapshot_of(yesterday, evaluate_facts(yesterday, KnownFacts(facts, []), Start()))
     start = Start(snapshot.checkpoints, snapshot.credited, snapshot.evaluated_at)
-    begin, reading = start.needs_from, Reading(HABIT, NOW)
+    begin, context = start.needs_from, EvaluationContext(HABIT, NOW)
     assert begin is not None
     before = KnownFacts([fact for fact in facts if fact.day >= begin], [])
     after = KnownFacts([*before.live, _fact(TODAY)], [])
 
     def check_in(_: object) -> int:
-        step = step_from(reading, snapshot, start, before, after)
+        step = step_from(context, snapshot, start, before, after)
         return step.evaluation.state.streak.slots
 
     def state(_: object) -> int:

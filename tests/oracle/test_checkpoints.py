@@ -25,8 +25,8 @@ from habitkit.habits.domain.facts import (
 )
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.readings import Evaluation, Reading, Start, evaluate_facts
 from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.steps import Evaluation, EvaluationContext, Start, evaluate_facts
 from habitkit.habits.domain.stored import VoidedCheckIn
 from habitkit.habits.domain.streaks import Emitted
 from tests.oracle.cases import Case, cases
@@ -128,7 +128,7 @@ def evaluated(story: Story, whole: Evaluation | None = None, number: int = 0) ->
         start = Start(whole.checkpoints[:number], boundary, since)
     first = start.needs_from or date.min
     return evaluate_facts(
-        Reading(story.case.habit, story.case.now, keep=lambda days: days),
+        EvaluationContext(story.case.habit, story.case.now, keep=lambda days: days),
         KnownFacts(
             [it for it in check_ins(story) if it.day >= first],
             others(story),

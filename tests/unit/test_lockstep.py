@@ -11,7 +11,7 @@ import habitkit.testing
 from habitkit import Goal, Schedule, ids
 from habitkit.backends.memory import MemoryStore
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
+from habitkit.habits.domain.steps import EvaluationContext, Start, evaluate_facts, snapshot_of
 from habitkit.habits.domain.streaks import Snapshot
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.testing.contracts._sample_facts import days
@@ -67,8 +67,8 @@ class Side:
         facts = KnownFacts(
             habits.live(habit.id), habits.facts(habit.owner, habit.id), habits.voided(habit.id)
         )
-        reading = Reading(habit, row.evaluated_at, keep=lambda _: ())
-        fresh = snapshot_of(reading, evaluate_facts(reading, facts, Start()))
+        context = EvaluationContext(habit, row.evaluated_at, keep=lambda _: ())
+        fresh = snapshot_of(context, evaluate_facts(context, facts, Start()))
         return fresh._replace(rev=row.rev)
 
     def state(self) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
+from habitkit.habits.domain.steps import first_snapshot
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.events import HabitCreated
 from habitkit.habits.metadata import json_metadata
-from habitkit.habits.store import HABITS
+from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -87,6 +88,7 @@ def create(
             metadata=own_values,
         )
         tx.port(HABITS).add(habit)
+        tx.port(STREAKS).put(first_snapshot(habit, tx.rev(owner)))
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit
 

@@ -12,7 +12,7 @@ from habitkit.habits.domain.evaluation import habit_state
 from habitkit.habits.domain.facts import CheckIn, ScheduleChanged
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.readings import Start
+from habitkit.habits.domain.steps import Start
 from habitkit.habits.domain.strength import name_of
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS

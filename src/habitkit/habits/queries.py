@@ -14,7 +14,7 @@ from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.evaluation import explanation, fold_history
 from habitkit.habits.domain.facts import Fact
 from habitkit.habits.domain.known_facts import KnownFacts, received_at
-from habitkit.habits.domain.readings import Start
+from habitkit.habits.domain.steps import Start
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.store import HABITS, STREAKS
 

@@ -10,7 +10,7 @@ from habitkit import ids
 from habitkit.errors import InvalidId, NotFound
 from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import thinned
-from habitkit.habits.domain.readings import Reading, Start, evaluate_facts, snapshot_of
+from habitkit.habits.domain.steps import EvaluationContext, Start, evaluate_facts, snapshot_of
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.errors import InvalidHabit
@@ -145,13 +145,13 @@ def rebuilt(
     that is later, and the sweep emits the rest.
     """
     wanted = set() if stored is None else {checkpoint.day for checkpoint in stored.checkpoints}
-    reading = Reading(
+    context = EvaluationContext(
         habit,
         _followed_until(tx, habit, facts) if stored is None else stored.evaluated_at,
         tx.settings(HabitSettings).strength or smoothed,
         keep=lambda days: [day for day in days if day in wanted] if wanted else thinned(days),
     )
-    fresh = snapshot_of(reading, evaluate_facts(reading, facts, Start()))
+    fresh = snapshot_of(context, evaluate_facts(context, facts, Start()))
     return fresh._replace(rev=tx.rev(habit.owner) if stored is None else stored.rev)
 
 

@@ -9,7 +9,7 @@ from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import first_day_of
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
-from habitkit.habits.domain.readings import Reading, Start, advance, advance_back
+from habitkit.habits.domain.steps import EvaluationContext, Start, advance, advance_back
 from habitkit.habits.domain.stored import VoidedCheckIn
 from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.lookup import habits_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.facts import CheckIn, Fact, OtherFact
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
-    from habitkit.habits.domain.readings import Evaluation
+    from habitkit.habits.domain.steps import Evaluation
     from habitkit.habits.domain.streaks import HabitState, Status
     from habitkit.transaction import Transaction
 
@@ -74,11 +74,11 @@ def recompute(
         start = lookup.start(tx, habit, snapshot, first_changed)
     strength = tx.settings(HabitSettings).strength or smoothed
     if snapshot is not None and snapshot.evaluated_at > tx.now:
-        reading = Reading(habit, snapshot.evaluated_at, strength)
-        step = advance_back(reading, before, after)
+        context = EvaluationContext(habit, snapshot.evaluated_at, strength)
+        step = advance_back(context, before, after)
         state = lookup.state(tx, habit, Start(), after)
     else:
-        step = advance(Reading(habit, tx.now, strength), snapshot, start, before, after)
+        step = advance(EvaluationContext(habit, tx.now, strength), snapshot, start, before, after)
         state = step.evaluation.state
     if snapshot is not None or has_facts(after, habit):
         tx.port(STREAKS).put(step.snapshot._replace(rev=tx.rev(habit.owner)))

@@ -1,4 +1,4 @@
-"""DeadLetter deliveries and messages: list them, try them again, drop them."""
+"""Dead deliveries and messages: list them, try them again, drop them."""
 
 from __future__ import annotations
 

@@ -59,10 +59,7 @@ def run_once(settings: KitSettings, limit: int = 100) -> Steps[RelayReport]:
             done, renew_at = len(delivered), settings.clock.now() + _HALF_A_CLAIM
         error = _refusal(delivery)
         if error is None and delivery.event is not None:
-            try:
-                yield from _deliver(settings, delivery.event)
-            except Exception as failure:  # noqa: BLE001 - a failed delivery stops no other
-                error = reason(failure)
+            error = yield from _deliver(settings, delivery.event)
         if error is None:
             delivered.append(delivery.id)
             continue
@@ -85,10 +82,16 @@ def _refusal(delivery: Delivery) -> str | None:
     return delivery.error
 
 
-def _deliver(settings: KitSettings, event: StoredEvent) -> Steps[None]:
+def _deliver(settings: KitSettings, event: StoredEvent) -> Steps[str | None]:
+    """Give an event to all its subscribers, and return why the first that failed did, or None."""
+    error = None
     for subscriber in settings.subscribers:
         if event.type in subscriber.names:
-            yield Outside(subscriber.run, (event,))
+            try:
+                yield Outside(subscriber.run, (event,))
+            except Exception as failure:  # noqa: BLE001 - one that fails keeps it from no other
+                error = error or reason(failure)
+    return error
 
 
 def _claim(tx: Transaction, limit: int, types: Collection[str]) -> list[Delivery]:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from habitkit import Goal, Schedule
+from habitkit.habits.store import STREAKS
+from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import days, events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.habits.domain.model import Habit
+    from habitkit.store import Store
     from habitkit.testing import TestKit
 
 BEGIN = date(2026, 1, 1)
@@ -182,3 +185,41 @@ def recorded(kit: TestKit, run: Habit, kind: str) -> Any:
     if kind == "archive":
         return kit.habits.archive(run.id).id
     return kit.habits.travel(run.owner, "Asia/Tokyo").id
+
+
+class TestYoungHabits:
+    """Habits of which nothing has settled yet, and those that nobody uses."""
+
+    def test_a_journey_that_moves_the_end_of_the_first_slot_loses_no_check_in(
+        self, kit: TestKit
+    ) -> None:
+        kit.clock.set("2026-01-01T00:00Z")
+        run = kit.habits.create("ada", "Run", Schedule.quota(3))
+        kit.habits.travel("ada", "Pacific/Honolulu")
+        for day in range(2, 5):
+            kit.clock.set(f"2026-01-0{day + 1}T09:00Z")
+            kit.habits.check_in(run.id, day=BEGIN + days(day - 1))
+        kit.clock.set("2026-01-07T08:07Z")
+        kit.habits.travel("ada", "Asia/Tokyo", at=kit.clock.now() - days(2.3))
+        for day in (9, 10, 11):
+            kit.clock.set(f"2026-01-{day:02}T09:00Z")
+            kit.habits.check_in(run.id)
+            assert kit.streaks.rebuild(run.id).repaired == ()
+
+        assert kit.streaks.state(run.id).credited == 2
+
+    @pytest.mark.parametrize("goal", [Goal.done(), Goal.avoid()], ids=["done", "avoid"])
+    def test_a_habit_that_nobody_uses_is_evaluated_each_quarter(
+        self, kit: TestKit, store: Store, goal: Goal
+    ) -> None:
+        idle = kit.habits.create("ada", "Run", Schedule.daily(), goal)
+        for _ in range(4):
+            kit.clock.advance(days=100)
+            assert kit.sweep().counts["habits"] == 1
+            assert kit.sweep().counts["habits"] == 0
+
+        snapshot = read(store, lambda stores: stores.port(STREAKS).get(idle.id))
+        assert snapshot is not None
+        assert (kit.clock.now().date() - snapshot.checkpoints[-1].day).days < 10
+        assert types(kit) == ["HabitCreated"]
+        assert kit.streaks.rebuild(idle.id).repaired == ()

@@ -87,6 +87,20 @@ class TestRelay:
         )
         assert delivered == ["ada:1:0", "ada:1:0"]
 
+    def test_a_subscriber_that_fails_keeps_an_event_from_no_other(self, store: Store) -> None:
+        def refuse(_: object) -> None:
+            raise ArithmeticError
+
+        seen: list[object] = []
+        kit = habitkit.testing.kit(
+            store=store, subscribers=[subscribe("noted", refuse), subscribe("noted", seen.append)]
+        )
+        kit.events.record("ada", "noted")
+
+        report = kit.relay.run_once()
+
+        assert (report.delivered, len(report.failures), len(seen)) == (0, 1, 1)
+
     def test_a_failure_holds_up_no_other_event(self, store: Store) -> None:
         delivered: list[int] = []
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.streaks import CreditBoundary, Slot
 
 __all__ = [
+    "A_QUARTER",
     "MILESTONE_SLOTS",
     "Derived",
     "derived_events",
@@ -36,7 +37,9 @@ __all__ = [
 MILESTONE_SLOTS = 7
 """At each multiple of this many credited slots in a row a streak reaches a milestone."""
 
-_A_QUARTER = timedelta(days=91)
+A_QUARTER = timedelta(days=91)
+"""How long a habit is left at most until it is evaluated again."""
+
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 _TYPES = {
     "done": HabitCompleted.__name__,
@@ -152,7 +155,7 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
     It is in a quarter of a year at the latest, so that evaluation never begins far back.
     """
     now = history.now
-    instants = [] if history.archived else [now + _A_QUARTER]
+    instants = [] if history.archived else [now + A_QUARTER]
     for _, slot in reversed(folded.runs):
         at = settles_at(history, slot)
         if at < now:

@@ -226,15 +226,15 @@ def _by_day(check_ins: list[CheckIn]) -> dict[date, list[CheckIn]]:
 
 def _archived_spans(changes: list[Archived | Restored]) -> list[tuple[date, date]]:
     """Return from which day to which a habit was archived; to the end of time if it still is."""
-    occurrences_of: list[tuple[date, date]] = []
+    spans: list[tuple[date, date]] = []
     since: date | None = None
     for change in sorted(changes, key=lambda change: (change.at, change.seq)):
         if isinstance(change, Archived):
             since = change.day if since is None else since
         elif since is not None:
-            occurrences_of.append((since, change.day - _DAY))
+            spans.append((since, change.day - _DAY))
             since = None
-    return occurrences_of if since is None else [*occurrences_of, (since, date.max)]
+    return spans if since is None else [*spans, (since, date.max)]
 
 
 def _versions(

@@ -126,8 +126,8 @@ class RollingCheckpoints:
     def _settled_before(self, day: date) -> date:
         """Return a day before which nothing changes, whatever changes on a day or later."""
         open_still = (
-            max(begins, occurrences_of.settled_before(day))
-            for begins, version, occurrences_of in self._spans
+            max(begins, spans.settled_before(day))
+            for begins, version, spans in self._spans
             if not _is_closed(version, day)
         )
         return min([day, *open_still])

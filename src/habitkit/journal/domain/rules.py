@@ -60,6 +60,7 @@ CLAIM_SECONDS = 60
 _PLAIN = {type(None), str, int}
 _CLOCK_SKEW = timedelta(minutes=15)
 _MOST_RECORDED = 2**20
+_LONGEST_REASON = 1_000
 
 
 def expired(recorded_at: datetime, now: datetime) -> bool:
@@ -120,8 +121,10 @@ def same_request(record: IdempotencyRecord, request: Mapping[str, str]) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return why something failed, as a text that every store can keep."""
+    """Return why something failed, as a text of bounded length that every store can keep."""
     text = f"{type(error).__name__}: {error}"
+    if len(text) > _LONGEST_REASON:
+        text = f"{text[:_LONGEST_REASON]} ..."
     return text.encode(errors="backslashreplace").decode().replace("\x00", r"\x00")
 
 

@@ -10,6 +10,7 @@ from attrs import frozen
 from habitkit.habits.domain.checkpoints import at_days, boundaries, thinned
 from habitkit.habits.domain.credited import credited
 from habitkit.habits.domain.derived_events import (
+    A_QUARTER,
     derived_events,
     difference,
     due_with_time,
@@ -39,12 +40,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Evaluation",
-    "Reading",
+    "EvaluationContext",
     "Start",
     "Step",
     "advance",
     "advance_back",
     "evaluate_facts",
+    "first_snapshot",
     "snapshot_of",
 ]
 
@@ -79,7 +81,7 @@ class Start(NamedTuple):
 
 
 @frozen
-class Reading:
+class EvaluationContext:
     """How the facts of a habit are evaluated.
 
     Attributes:
@@ -132,18 +134,18 @@ class Step(NamedTuple):
 
 
 def evaluate_facts(
-    reading: Reading,
+    context: EvaluationContext,
     facts: KnownFacts,
     start: Start,
 ) -> Evaluation:
     """Evaluate the facts of a habit.
 
     Args:
-        reading: How.
+        context: How.
         facts: Its facts; check-ins of days before the start's ``needs_from`` may be missing.
         start: Where evaluation begins.
     """
-    habit, now, strength = reading.habit, reading.now, reading.strength
+    habit, now, strength = context.habit, context.now, context.strength
     checkpoints, begin = start.checkpoints, start.checkpoint
     history = History(habit, facts.counting, now, begin)
     slots = slots_of(history)
@@ -151,7 +153,7 @@ def evaluate_facts(
     if history.rolling:
         rolling = RollingCheckpoints(history, slots)
         ends = rolling.settled(ends)
-    kept = {*reading.keep([*(checkpoint.day for checkpoint in checkpoints), *ends])}
+    kept = {*context.keep([*(checkpoint.day for checkpoint in checkpoints), *ends])}
     new = [day for day in ends if day in kept]
     folded = fold_slots(history, slots, Totals() if begin is None else begin.done, new)
     usable = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
@@ -170,7 +172,7 @@ def evaluate_facts(
 
 
 def advance(
-    reading: Reading,
+    context: EvaluationContext,
     snapshot: Snapshot | None,
     start: Start,
     before: KnownFacts,
@@ -182,13 +184,13 @@ def advance(
     snapshot knows which events are emitted.
 
     Args:
-        reading: How.
+        context: How.
         snapshot: The snapshot before; None if nothing was ever emitted.
         start: Where evaluation may begin, considering which days have changed.
         before: The facts before the change.
         after: The facts after it; the same object if nothing has changed.
     """
-    now, owner = reading.now, reading.habit.owner
+    now, owner = context.now, context.habit.owner
     emitted: dict[str, Emitted] = {}
     is_due, is_enough = False, True
     if snapshot is not None:
@@ -198,7 +200,7 @@ def advance(
     events: list[Event] = []
     evaluation: Evaluation | None = None
     if is_due or not is_enough or before is after:
-        evaluation = evaluate_facts(reading, before, start)
+        evaluation = evaluate_facts(context, before, start)
         if is_due and snapshot is not None:
             recent = _kept(evaluation.derived, snapshot.checkpoints, start.boundary)
             events += due_with_time(owner, emitted, recent, now)
@@ -207,40 +209,51 @@ def advance(
         emitted = {key: it.emitted for key, it in kept.items()}
         start = Start(start.checkpoints, boundary, now)
     if evaluation is None or before is not after:
-        evaluation = evaluate_facts(reading, after, start)
+        evaluation = evaluate_facts(context, after, start)
         events += difference(owner, emitted, evaluation.derived, now)
-    return Step(snapshot_of(reading, evaluation), events, evaluation)
+    return Step(snapshot_of(context, evaluation), events, evaluation)
 
 
-def advance_back(reading: Reading, before: KnownFacts, after: KnownFacts) -> Step:
+def advance_back(context: EvaluationContext, before: KnownFacts, after: KnownFacts) -> Step:
     """Evaluate facts that are received before others that are known: the clock was set back.
 
     Nothing that was settled holds then, so all facts are evaluated twice, from the beginning.
 
     Args:
-        reading: How; its instant is that of the snapshot before.
+        context: How; its instant is that of the snapshot before.
         before: The facts before the change.
         after: The facts after it.
     """
-    old = evaluate_facts(reading, before, Start())
-    new = evaluate_facts(reading, after, Start())
-    owner = reading.habit.owner
-    events = received_before(owner, old.derived, new.derived, new.credit, reading.now)
-    return Step(snapshot_of(reading, new), events, new)
+    old = evaluate_facts(context, before, Start())
+    new = evaluate_facts(context, after, Start())
+    owner = context.habit.owner
+    events = received_before(owner, old.derived, new.derived, new.credit, context.now)
+    return Step(snapshot_of(context, new), events, new)
 
 
-def snapshot_of(reading: Reading, evaluation: Evaluation) -> Snapshot:
+def snapshot_of(context: EvaluationContext, evaluation: Evaluation) -> Snapshot:
     """Return the snapshot of an evaluation; its revision is for the store's caller to set."""
     kept = _kept(evaluation.derived, evaluation.checkpoints, evaluation.credit.boundary)
     return Snapshot(
-        habit_id=reading.habit.id,
-        owner=reading.habit.owner,
+        habit_id=context.habit.id,
+        owner=context.habit.owner,
         rev=0,
-        evaluated_at=reading.now,
+        evaluated_at=context.now,
         next_check_at=evaluation.next_check_at,
         checkpoints=evaluation.checkpoints,
         credited=evaluation.credit.boundary,
         emitted=tuple(it.emitted for it in kept.values()),
+    )
+
+
+def first_snapshot(habit: Habit, rev: int) -> Snapshot:
+    """Return the snapshot of a new habit: with it, time is followed before anything is recorded."""
+    return Snapshot(
+        habit_id=habit.id,
+        owner=habit.owner,
+        rev=rev,
+        evaluated_at=habit.created_at,
+        next_check_at=habit.created_at + A_QUARTER,
     )
 
 
