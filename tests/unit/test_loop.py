@@ -8,6 +8,7 @@ count days back from 2015-01-25, and so does ``ago``.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from itertools import takewhile
 from math import inf, isclose, nan, sqrt
 
@@ -414,8 +415,8 @@ def slow_streaks(values: list[int], days: list[date], target: Target | None) -> 
         if target is None:
             return value in {AUTO, DONE, SKIP}
         if target.kind == "at_least":
-            return value != UNKNOWN and value / 1000 >= target.amount
-        return value != UNKNOWN and value / 1000 <= target.amount
+            return value != UNKNOWN and Decimal(value) / 1000 >= target.amount
+        return value != UNKNOWN and Decimal(value) / 1000 <= target.amount
 
     met = [counts(value) for value in values]
     return [

@@ -49,7 +49,8 @@ class HabitCompleted(Event):
             before stays.
         done_at: When it was done, in UTC: when the check-in that completes it was done, moved into
             its habit day if it was recorded for it later; the end of the slot where only that
-            decides. It follows from the facts alone; ``at`` is when the event was emitted.
+            decides. It follows from the facts alone; ``at`` is when the event was emitted. Where
+            ``sealed``, later facts do not change it.
     """
 
     habit_id: UUID

@@ -210,11 +210,20 @@ def sequences(kit: TestKit, habit: Habit) -> dict[str, list[tuple[str, dict[str,
 
 
 def net(kit: TestKit, habit: Habit) -> dict[str, dict[str, Any]]:
-    """Return the emitted set of a habit: what was emitted and not retracted."""
-    return {
+    """Return the emitted set of a habit: what was emitted and not retracted.
+
+    In a place that was sealed only presence counts: the event that came first stays.
+    """
+    found = {
         key: events[-1][1]
         for key, events in sequences(kit, habit).items()
         if events[-1][0] != "Retracted"
+    }
+    return {
+        key: {name: value for name, value in fields.items() if name != "done_at"}
+        if fields.get("sealed")
+        else fields
+        for key, fields in found.items()
     }
 
 

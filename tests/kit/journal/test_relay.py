@@ -197,7 +197,7 @@ class TestRelay:
 
         await threaded.close()
         assert (first.delivered, len(first.failures), second.delivered) == (2, 1, 0)
-        expected = [("awaited", 0), ("awaited", 2), ("called", 0), ("called", 2)]
+        expected = [("awaited", 0), ("awaited", 2), ("called", 0), ("called", 1), ("called", 2)]
         assert sorted(delivered) == expected
 
 
