@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -200,7 +200,7 @@ class TestYoungHabits:
             kit.clock.set(f"2026-01-0{day + 1}T09:00Z")
             kit.habits.check_in(run.id, day=BEGIN + days(day - 1))
         kit.clock.set("2026-01-07T08:07Z")
-        kit.habits.travel("ada", "Asia/Tokyo", at=kit.clock.now() - days(2.3))
+        kit.habits.travel("ada", "Asia/Tokyo", at=kit.clock.now() - timedelta(hours=56))
         for day in (9, 10, 11):
             kit.clock.set(f"2026-01-{day:02}T09:00Z")
             kit.habits.check_in(run.id)
