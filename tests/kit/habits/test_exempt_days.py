@@ -232,6 +232,28 @@ class TestArchiving:
         assert kit.streaks.today("ada") == []
         assert "StreakBroken" not in [event.type for event in events_of(kit, "ada")]
 
+    @pytest.mark.parametrize("is_only_week", [True, False], ids=["one week", "two weeks"])
+    def test_the_days_of_a_streak_stay_as_they_were_on_the_day_of_archiving(
+        self,
+        kit: TestKit,
+        is_only_week: bool,
+    ) -> None:
+        weekly = kit.habits.create("ada", "Swim", Schedule.quota(1))
+        kit.habits.check_in(weekly.id)
+        if not is_only_week:
+            kit.clock.advance(days=21)
+            kit.habits.check_in(weekly.id)
+        kit.habits.archive(weekly.id)
+        stood = kit.streaks.state(weekly.id)
+
+        for _ in range(10):
+            kit.clock.advance(days=1)
+            kit.sweep()
+
+        state = kit.streaks.state(weekly.id)
+        assert (state.streak.days, state.best.days) == (stood.streak.days, stood.best.days)
+        assert kit.streaks.rebuild(weekly.id).repaired == ()
+
     def test_a_restored_habit_continues_its_streak(
         self, kit: TestKit, store: Store, run: Habit
     ) -> None:
