@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import habitkit.testing
 from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, _retry
+from habitkit.backends.sqlalchemy._error_mapping import lost_connection
 from habitkit.coins import Posting
 from habitkit.coins.transfers import award
 from habitkit.errors import OutcomeUnknown
@@ -224,3 +227,14 @@ def test_an_event_that_a_relay_could_not_mark_as_done_is_delivered_again(kit, pr
     )
     wait_until(lambda: late.relay.run_once().delivered)  # once the server has seen the cut
     assert len(delivered) == 1
+
+
+def test_a_connection_that_cannot_leave_its_pipeline_mode_is_lost(postgres: Engine) -> None:
+    cause = psycopg.OperationalError("cannot exit pipeline mode while busy")
+    with postgres.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        assert not lost_connection(OperationalError("", {}, cause), connection)
+        driver.pgconn.enter_pipeline_mode()
+
+        assert lost_connection(OperationalError("", {}, cause), connection)
+        connection.invalidate()

@@ -102,7 +102,19 @@ def lost_connection(error: exc.DBAPIError, connection: Connection) -> bool:
     orig = error.orig
     if not isinstance(orig, connection.dialect.loaded_dbapi.Error):
         return False
+    if _in_pipeline(connection.connection.driver_connection):
+        return True
     return connection.dialect.is_disconnect(orig, connection.connection.dbapi_connection, None)
+
+
+def _in_pipeline(driver: Any) -> bool:
+    """Return whether psycopg could not leave its pipeline mode, which makes a connection useless.
+
+    That happens when the server ends a connection in the middle of ``executemany``; the connection
+    does not say that it is broken then.
+    """
+    status: int = getattr(getattr(driver, "info", None), "pipeline_status", 0)
+    return status != 0
 
 
 def give_up(connection: Connection) -> None:
