@@ -26,6 +26,7 @@ from tests.kit.habits.dated_histories import (
     Actor,
     Dated,
     History,
+    counts_from_done,
     differences,
     histories,
     known_facts,
@@ -144,7 +145,10 @@ class TestDerivedEvents:
             with_late = history._replace(steps=(*history.steps, *later))
             actor = played(store, with_late, looks, until=end)
 
-            assert paid(actor, store) == paid(without, store)
+            moved = counts_from_done(store, actor.habit)
+            assert (
+                paid(actor, store)[2 if moved else 0 :] == paid(without, store)[2 if moved else 0 :]
+            )
             assert not differences(actor.kit, store, actor.habit)
 
         check()

@@ -256,7 +256,7 @@ def _broken(history: History, folded: Folded) -> Iterator[Derived]:
             event = StreakBroken(
                 habit.owner, now, habit.id, slot.first, run.slots, done_at=slot.deadline
             )
-            content = (str(run.slots),)
+            content = (str(run.slots), str(slot.deadline))
             emitted = Emitted(event.key, slot.first, content)
             yield Derived(event, content, emitted, is_sealed=False)
 
