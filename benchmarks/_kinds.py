@@ -156,7 +156,8 @@ def past(kind: Kind) -> Past:
     context = EvaluationContext(habit, check_ins[-1].at)
     evaluation = evaluate_facts(context, KnownFacts(check_ins, others), Start())
     snapshot = snapshot_of(context, evaluation)
-    needs_from = Start(snapshot.checkpoints, snapshot.credited).needs_from
+    start = Start(snapshot.checkpoints, snapshot.credited, snapshot.evaluated_at)
+    needs_from = start.needs_from
     assert needs_from is not None, "the history is too short for a checkpoint"
     recent = [check_in for check_in in check_ins if check_in.day >= needs_from]
     return Past(habit, snapshot, others, recent, tz, needs_from)
