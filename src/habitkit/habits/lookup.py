@@ -64,10 +64,9 @@ def get(tx: Transaction, habit_id: UUID | str | None) -> Habit:
 def _checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkpoint, ...]:
     """Return the checkpoints of a habit that hold whatever changes on a day or later.
 
-    What was final is not to a clock that was set back, so then none does; nor does one whose
-    strength was computed by another function than that of the kit.
+    One whose strength was computed by another function than that of the kit does not.
     """
-    if snapshot.evaluated_at > tx.now or not snapshot.checkpoints:
+    if not snapshot.checkpoints:
         return ()
     strength = tx.settings(HabitSettings).strength
     computed_by = "" if strength is None else name_of(strength)
@@ -77,7 +76,10 @@ def _checkpoints(tx: Transaction, snapshot: Snapshot, day: date) -> tuple[Checkp
 
 
 def start(tx: Transaction, habit: Habit, snapshot: Snapshot | None, day: date = date.max) -> Start:
-    """Return where evaluation begins if facts of a day, or later ones, change."""
+    """Return where evaluation begins if facts of a day, or later ones, change.
+
+    What was final is not to a clock that was set back, so then it begins at the beginning.
+    """
     if snapshot is None or snapshot.evaluated_at > tx.now:
         return Start()
     usable = _checkpoints(tx, snapshot, day)

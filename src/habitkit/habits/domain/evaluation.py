@@ -46,6 +46,7 @@ __all__ = [
     "slots",
     "state_before",
     "strength_before",
+    "totals_before",
 ]
 
 _DAY = timedelta(days=1)
@@ -161,9 +162,12 @@ def fold_history(history: History, marked: Collection[date] = ()) -> Folded:
         history: The habit's history.
         marked: The days whose totals before them are wanted.
     """
-    since = history.since
-    before = since.done if isinstance(since, Checkpoint) else Totals()
-    return fold_slots(history, slots_of(history), before, marked)
+    return fold_slots(history, slots_of(history), totals_before(history), marked)
+
+
+def totals_before(history: History) -> Totals:
+    """Return the totals before the first slot."""
+    return history.since.done if isinstance(history.since, Checkpoint) else Totals()
 
 
 def strength_before(history: History) -> float:
@@ -190,8 +194,7 @@ def habit_state(
         strength: How a slot moves the strength; ``smoothed`` by default.
     """
     slots = slots_of(history)
-    before = history.since.done if isinstance(history.since, Checkpoint) else Totals()
-    folded = fold_slots(history, slots, before)
+    folded = fold_slots(history, slots, totals_before(history))
     run = credited(history, slots, facts, boundary, since).run
     return state_before(
         history, folded, next_slot(history, folded.slots), strength or smoothed, run

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import define
+from attrs import frozen
 
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Void, ZoneChanged
 from habitkit.habits.domain.stored import VoidedCheckIn
@@ -41,7 +41,7 @@ class OnTime(NamedTuple):
     check_in: CheckIn
 
 
-@define
+@frozen
 class KnownFacts:
     """The facts about a habit and its owner.
 

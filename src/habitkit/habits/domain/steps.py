@@ -17,12 +17,17 @@ from habitkit.habits.domain.derived_events import (
     next_check_at,
     received_before,
 )
-from habitkit.habits.domain.evaluation import next_slot, state_before, strength_before
+from habitkit.habits.domain.evaluation import (
+    next_slot,
+    state_before,
+    strength_before,
+    totals_before,
+)
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.rolling import RollingCheckpoints
 from habitkit.habits.domain.runs import fold_slots
 from habitkit.habits.domain.slot_status import slots as slots_of
-from habitkit.habits.domain.streaks import Snapshot, Totals
+from habitkit.habits.domain.streaks import Snapshot
 from habitkit.habits.domain.strength import smoothed
 
 if TYPE_CHECKING:
@@ -146,8 +151,8 @@ def evaluate_facts(
         start: Where evaluation begins.
     """
     habit, now, strength = context.habit, context.now, context.strength
-    checkpoints, begin = start.checkpoints, start.checkpoint
-    history = History(habit, facts.counting, now, begin)
+    checkpoints = start.checkpoints
+    history = History(habit, facts.counting, now, start.checkpoint)
     slots = slots_of(history)
     rolling, ends = None, boundaries(history, slots)
     if history.rolling:
@@ -155,7 +160,7 @@ def evaluate_facts(
         ends = rolling.settled(ends)
     kept = {*context.keep([*(checkpoint.day for checkpoint in checkpoints), *ends])}
     new = [day for day in ends if day in kept]
-    folded = fold_slots(history, slots, Totals() if begin is None else begin.done, new)
+    folded = fold_slots(history, slots, totals_before(history), new)
     usable = (checkpoint for checkpoint in checkpoints if checkpoint.day in kept)
     added = at_days(new, folded, strength, strength_before(history), rolling)
     credit = credited(history, slots, facts, start.boundary, start.since)
