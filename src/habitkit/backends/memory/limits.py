@@ -1,10 +1,13 @@
 """Rate limits in this process's memory.
 
-Theory of operation. Each limit has a table from subject to TAT, and a list of the table's subjects.
-A cursor visits all lists in turn, a few subjects for each new key, and drops the subjects whose
-whole burst has refilled. So the work of a call is bounded, no key in use is dropped, and the memory
-never grows far beyond the keys in use. Only the cursor removes subjects from a list; a reset sets
-the TAT into the past and leaves the rest to the cursor.
+Theory of operation. Each limit has a table from subject to state, and a list of the table's
+subjects. A cursor visits all lists in turn, a few subjects for each new key, and drops the subjects
+whose state has expired. So the work of a call is bounded, no key in use is dropped, and the memory
+never grows far beyond the keys in use. Only the cursor removes subjects from a list; a reset writes
+an expired state and leaves the rest to the cursor.
+
+The state of a limit with neither a name nor a log is one integer, its TAT: most calls have one such
+limit, and for them the rules of ``habitkit.limits.domain.charging`` are written out in ``acquire``.
 """
 
 from __future__ import annotations
@@ -14,17 +17,19 @@ from typing import TYPE_CHECKING
 
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import InvalidInput
-from habitkit.limits.domain.decision import allowed, capped, charged, denied, single
+from habitkit.limits.domain import charging
+from habitkit.limits.domain.decision import Charge, Decision
 from habitkit.limits.errors import TooManyKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from habitkit.limits.domain.decision import Decision
+    from habitkit.limits.domain.charging import State
     from habitkit.limits.domain.limit import Limit
 
-__all__ = ["MemoryLimits"]
+__all__ = ["MemoryLimits", "open_url"]
 
+_NS = 1_000_000_000
 _PAST = -(2**63)  # before any instant of any clock
 _STEPS = 4  # of the cursor, for each new key: enough to visit two, each alone in its list
 _STEPS_WHEN_FULL = 64
@@ -35,9 +40,14 @@ class MemoryLimits:
 
     Args:
         max_keys: How many keys to keep, each counted once for each limit it is used under; about
-            100 bytes each. A key in use is never dropped for a new one: see ``TooManyKeys``.
+            100 bytes each, and 8 more for each call of an exact limit. A key in use is never
+            dropped for a new one: see ``TooManyKeys``.
         ticks: The clock, in nanoseconds; a monotonic one.
     """
+
+    name = "memory"
+    remote = False
+    supports_exact = True
 
     def __init__(
         self, max_keys: int = 1_000_000, *, ticks: Callable[[], int] = monotonic_ticks
@@ -55,64 +65,81 @@ class MemoryLimits:
         self._latest = _PAST
         self._size = 0
         self._tables: dict[str, _Table] = {}
+        self._tats: dict[str, _Tats] = {}  # those of them that hold TATs alone
         self._order: list[_Table] = []
         self._turn = 0  # whose list the cursor is in
         self._place = 0  # where in that list
 
-    def acquire(self, subject: str, limits: Sequence[Limit], cost: int) -> Decision:
-        """Charge a cost to all limits of a subject, or to none if one of them denies it."""
+    def acquire(
+        self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
+    ) -> Decision:
+        """Charge a cost to all limits of a subject, or to none if one does not allow it."""
+        limit = limits[0]
+        if limit.name is not None or limit.exact or len(limits) > 1:
+            return self._acquire(subject, limits, cost, max_wait_ns)
         now = self._ticks()
-        if len(limits) > 1:
-            return self._acquire_all(subject, limits, cost, now)
-        # The same for one limit, as most calls have it, in half the time.
-        (limit,) = limits
         with self._lock:
             if now > self._latest:
                 self._latest = now
             else:
                 now = self._latest
-            table = self._tables.get(limit.id)
+            table = self._tats.get(limit.id)
             tat = _PAST if table is None else table.tats.get(subject, _PAST)
             before = tat - now if tat > now else 0
             after = before + limit.emission_ns * cost
-            allows = after <= limit.tolerance_ns
-            if allows and table is not None and tat != _PAST:
+            wait = after - limit.tolerance_ns
+            if wait <= max_wait_ns:
+                if tat == _PAST or table is None:
+                    self._reserve(subject, limits, now)
+                    table = self._tats[limit.id]
                 table.tats[subject] = now + after
-            elif allows:
-                self._reserve(subject, limits, now)
-                self._write(subject, limits, (after,), now)
-            elif before > limit.tolerance_ns:
-                before = self._cap(subject, limits, [before], now)[0]
-        return single(limit, after) if allows else denied(limits, (before,), cost)
+        if wait > max_wait_ns:
+            return charging.denied(limits, (charging.usage_of_tat(limit, before, cost),), cost)
+        taken = Charge(subject, limits, cost, (now + after,))
+        if wait > 0:
+            return Decision(True, limit, limits, 0, 0.0, after / _NS, wait / _NS, True, None, taken)
+        remaining = -wait // limit.emission_ns
+        return Decision(True, limit, limits, remaining, 0.0, after / _NS, 0.0, True, None, taken)
 
-    def _acquire_all(self, subject: str, limits: Sequence[Limit], cost: int, now: int) -> Decision:
+    def _acquire(
+        self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int
+    ) -> Decision:
+        """Do the same for any limits."""
+        now = self._ticks()
         with self._lock:
             now = self._latest = max(now, self._latest)
-            before = self._read(subject, limits, now)
-            after = charged(limits, before, cost)
-            if after is None:
-                before = self._cap(subject, limits, before, now)
-            else:
-                self._reserve(subject, limits, now)
-                self._write(subject, limits, after, now)
-        return denied(limits, before, cost) if after is None else allowed(limits, after)
+            states = self._read(subject, limits)
+            outcome = charging.charge(subject, limits, states, cost, now, max_wait_ns)
+            if outcome.states is not None:
+                self._write(subject, limits, outcome.states, now)
+        return outcome.decision
 
-    def peek(self, subject: str, limits: Sequence[Limit], cost: int) -> Decision:
+    def peek(self, subject: str, limits: tuple[Limit, ...], cost: int) -> Decision:
         """Return what ``acquire`` would decide, and charge nothing."""
         now = self._ticks()
         with self._lock:
             now = self._latest = max(now, self._latest)
-            before = self._read(subject, limits, now)
-        if charged(limits, before, cost) is None:
-            return denied(limits, capped(limits, before), cost)
-        return allowed(limits, before)
+            states = self._read(subject, limits)
+        return charging.peek(limits, states, cost, now)
+
+    def refund(self, taken: Charge) -> None:
+        """Give back what a call has charged."""
+        now = self._ticks()
+        with self._lock:
+            now = self._latest = max(now, self._latest)
+            states = self._read(taken.subject, taken.limits)
+            after = charging.refund(taken, states, now)
+            for limit, state in zip(taken.limits, after, strict=True):
+                table = self._tables.get(limit.id)
+                if table is not None and table.has(taken.subject):
+                    table.put(taken.subject, state)
 
     def reset(self, subject: str) -> None:
-        """Give a subject its whole burst back, under every limit."""
+        """Drop all states of a subject."""
         with self._lock:
             for table in self._order:
-                if subject in table.tats:
-                    table.tats[subject] = min(table.tats[subject], self._latest)
+                if table.has(subject):
+                    table.put(subject, ())
 
     def close(self) -> None:
         """Do nothing: there is nothing to release."""
@@ -121,58 +148,65 @@ class MemoryLimits:
         """Take a new lock, and recount the keys, which another thread may have been changing."""
         self._lock = threading.Lock()
         self._order = list(self._tables.values())
+        self._tats = {it.id: it for it in self._order if isinstance(it, _Tats)}
         self._size = sum(len(table.subjects) for table in self._order)
         self._turn = self._place = 0
 
-    def _read(self, subject: str, limits: Sequence[Limit], now: int) -> list[int]:
-        """Return how far ahead of now a subject's TATs are."""
+    def _read(self, subject: str, limits: Sequence[Limit]) -> list[State]:
+        """Return a subject's states."""
         tables = [self._tables.get(limit.id) for limit in limits]
-        return [max(table.tats.get(subject, now) - now, 0) if table else 0 for table in tables]
+        return [() if table is None else table.get(subject) for table in tables]
 
-    def _write(self, subject: str, limits: Sequence[Limit], ahead: Sequence[int], now: int) -> None:
-        for limit, its in zip(limits, ahead, strict=True):
-            self._tables[limit.id].tats[subject] = now + its
+    def _write(
+        self, subject: str, limits: Sequence[Limit], states: Sequence[State], now: int
+    ) -> None:
+        """Replace a subject's states.
 
-    def _cap(self, subject: str, limits: Sequence[Limit], ahead: list[int], now: int) -> list[int]:
-        """Cap how far ahead a subject is, and keep that where it is less."""
-        lower = capped(limits, ahead)
-        if lower != ahead:
-            for limit, was, its in zip(limits, ahead, lower, strict=True):
-                if its < was:
-                    self._tables[limit.id].tats[subject] = now + its
-        return lower
+        Raises:
+            TooManyKeys: If there are no places for them; then none is replaced.
+        """
+        tables = self._reserve(subject, limits, now)
+        for table, state in zip(tables, states, strict=True):
+            table.put(subject, state)
 
-    def _reserve(self, subject: str, limits: Sequence[Limit], now: int) -> None:
-        """Make places for a subject under the limits where it has none.
-
-        Each write leaves something that the cursor can clean up, should a fork come in between.
+    def _reserve(self, subject: str, limits: Sequence[Limit], now: int) -> list[_Table]:
+        """Return the tables of some limits, with a place for a subject in each.
 
         Raises:
             TooManyKeys: If there are no places for them.
         """
-        if not self._missing(subject, limits):
-            return
-        self._sweep(_STEPS * len(limits), now)  # which may take the subject too, where it is free
-        if self._size + self._missing(subject, limits) > self._max_keys:
-            self._sweep(_STEPS_WHEN_FULL, now)
+        if self._missing(subject, limits):
+            self._sweep(_STEPS * len(limits), now)  # which may take the subject too
             if self._size + self._missing(subject, limits) > self._max_keys:
-                raise TooManyKeys(self._max_keys)
-        for limit in limits:
-            table = self._tables.get(limit.id)
-            if table is None:
-                table = self._tables[limit.id] = _Table(limit.id)
-                self._order.append(table)
-            if subject not in table.tats:
-                table.subjects.append(subject)
-                self._size += 1
+                self._sweep(_STEPS_WHEN_FULL, now)
+                if self._size + self._missing(subject, limits) > self._max_keys:
+                    raise TooManyKeys(self._max_keys)
+            for limit in limits:
+                self._add(subject, limit)
+        return [self._tables[limit.id] for limit in limits]
 
     def _missing(self, subject: str, limits: Sequence[Limit]) -> int:
         """Return under how many limits a subject has no place."""
         tables = [self._tables.get(limit.id) for limit in limits]
-        return sum(table is None or subject not in table.tats for table in tables)
+        return sum(table is None or not table.has(subject) for table in tables)
+
+    def _add(self, subject: str, limit: Limit) -> None:
+        """Make a place for a subject where it has none."""
+        table = self._tables.get(limit.id)
+        if table is None:
+            if limit.name is None and not limit.exact:
+                table = self._tats[limit.id] = _Tats(limit)
+            else:
+                table = _States(limit)
+            self._tables[limit.id] = table
+            self._order.append(table)
+        if not table.has(subject):
+            table.subjects.append(subject)
+            table.put(subject, ())
+            self._size += 1
 
     def _sweep(self, steps: int, now: int) -> None:
-        """Move the cursor on, and drop what is back to its whole burst."""
+        """Move the cursor on, and drop the states that have expired."""
         for _ in range(steps):
             if not self._order:
                 return
@@ -180,10 +214,10 @@ class MemoryLimits:
             subjects, place = table.subjects, self._place
             if place < len(subjects):
                 found = subjects[place]
-                if table.tats.get(found, _PAST) > now:
+                if table.expiry(found) > now:
                     self._place += 1
                     continue
-                table.tats.pop(found, None)
+                table.drop(found)
                 subjects[place] = subjects[-1]
                 subjects.pop()
                 self._size -= 1
@@ -193,17 +227,71 @@ class MemoryLimits:
                 self._turn += 1
             else:  # the limit is no longer in use
                 del self._tables[table.id]
+                self._tats.pop(table.id, None)
                 del self._order[self._turn]
             if self._turn >= len(self._order):
                 self._turn = 0
 
 
-class _Table:
-    """The state of one limit."""
+class _Tats:
+    """The states of one limit, each no more than a TAT."""
 
-    __slots__ = ("id", "subjects", "tats")
+    __slots__ = ("_tolerance", "id", "subjects", "tats")
 
-    def __init__(self, limit_id: str) -> None:
-        self.id = limit_id
+    def __init__(self, limit: Limit) -> None:
+        self.id = limit.id
         self.subjects: list[str] = []
         self.tats: dict[str, int] = {}
+        self._tolerance = limit.tolerance_ns
+
+    def get(self, subject: str) -> State:
+        tat = self.tats.get(subject, _PAST)
+        return () if tat == _PAST else (tat, self._tolerance)
+
+    def put(self, subject: str, state: State) -> None:
+        self.tats[subject] = state[0] if state else _PAST
+
+    def drop(self, subject: str) -> None:
+        del self.tats[subject]
+
+    def has(self, subject: str) -> bool:
+        return subject in self.tats
+
+    def expiry(self, subject: str) -> int:
+        return self.tats[subject]
+
+
+class _States:
+    """The states of one limit that has a name or a log."""
+
+    __slots__ = ("_limit", "_states", "id", "subjects")
+
+    def __init__(self, limit: Limit) -> None:
+        self.id = limit.id
+        self.subjects: list[str] = []
+        self._limit = limit
+        self._states: dict[str, State] = {}
+
+    def get(self, subject: str) -> State:
+        return self._states.get(subject, ())
+
+    def put(self, subject: str, state: State) -> None:
+        self._states[subject] = state
+
+    def drop(self, subject: str) -> None:
+        del self._states[subject]
+
+    def has(self, subject: str) -> bool:
+        return subject in self._states
+
+    def expiry(self, subject: str) -> int:
+        state = self._states[subject]
+        return charging.expiry(self._limit, state) if state else _PAST
+
+
+_Table = _Tats | _States
+
+
+def open_url(url: str, *, asynchronous: bool) -> MemoryLimits:  # noqa: ARG001
+    """Return new limits in memory, for ``limits="memory://"``."""
+    return MemoryLimits()

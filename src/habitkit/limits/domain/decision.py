@@ -1,29 +1,39 @@
-"""The result of a rate limit check, and the algorithm behind it.
-
-The algorithm is GCRA, the generic cell rate algorithm of ITU-T I.371, in its virtual scheduling
-form. For each key and limit one integer is kept, the theoretical arrival time (TAT): the instant at
-which the budget is full again. The time from now to the TAT, in nanoseconds, is the used part of
-the budget. A cost of n moves the TAT by n emissions; it may be ahead of now by the tolerance,
-which is ``burst`` emissions, so a burst is exact.
-
-``ahead`` here always means ``max(TAT - now, 0)``, an int. A backend reads it, lets ``charged``
-decide, and writes back ``now + ahead``, all in one atomic step.
-"""
+"""The result of a rate limit check, and its HTTP headers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+from attrs import define, field, frozen
 
 from habitkit.limits.domain.limit import Limit
 
-__all__ = ["Decision", "allowed", "capped", "charged", "denied", "single"]
+__all__ = ["Charge", "Decision", "DecisionMade", "Fallback"]
+
+Fallback: TypeAlias = Literal["open", "closed", "local"]
 
 _NS = 1_000_000_000
-_new = tuple.__new__
 
 
-class Decision(NamedTuple):
+class Charge(NamedTuple):
+    """What an allowed call has taken, so that it can be given back.
+
+    Attributes:
+        subject: Whose budget it was.
+        limits: The limits that were charged.
+        cost: How many were taken from each.
+        marks: For each limit where its charge ends, as ``charging`` describes it.
+    """
+
+    subject: str
+    limits: tuple[Limit, ...]
+    cost: int
+    marks: tuple[int, ...]
+
+
+@define(hash=False)
+class Decision:
     """The result of a rate limit check; true if the call is allowed.
 
     Of several limits it describes the one that matters most: the one that denies for longest, or
@@ -32,93 +42,86 @@ class Decision(NamedTuple):
     Attributes:
         allowed: Whether it is.
         limit: The limit that the other attributes are about.
+        limits: All limits of the call.
         remaining: How many more are allowed now.
         retry_after_seconds: When to try again: 0 if allowed, None if no waiting helps, because the
             cost is above the burst.
         reset_after_seconds: When the whole burst has refilled, if nothing more is taken.
+        wait_seconds: After how many seconds the call may go on: 0, except for what ``wait`` has
+            reserved.
+        would_allow: Whether it would have been allowed; only in shadow mode not the same.
+        fallback: The policy by which it was decided because the backend failed, or None.
     """
 
     allowed: bool
     limit: Limit
+    limits: tuple[Limit, ...] = field(repr=False)
     remaining: int
     retry_after_seconds: float | None
     reset_after_seconds: float
+    wait_seconds: float = 0.0
+    would_allow: bool = True
+    fallback: Fallback | None = None
+    _charge: Charge | None = field(default=None, eq=False, repr=False)
 
     def __bool__(self) -> bool:
         return self.allowed
 
+    def headers(self) -> Mapping[str, str]:
+        """Return the HTTP headers of a response to the call.
 
-def charged(limits: Sequence[Limit], ahead: Sequence[int], cost: int) -> list[int] | None:
-    """Return how far ahead each limit is once a cost is charged to all; None if one denies it.
+        ``RateLimit-Policy`` names each limit with its quota and window, ``RateLimit`` says what
+        remains of the one that matters most and when all of it is back, as
+        draft-ietf-httpapi-ratelimit-headers-11 has it. A denial for which waiting helps has
+        ``Retry-After`` (RFC 9110, 10.2.3) too. Times are whole seconds, rounded up. What a
+        fallback decided has no more than that: nothing is known of the budget.
 
-    Args:
-        limits: The limits.
-        ahead: How far ahead each of them is.
-        cost: How many to charge, at least 1.
-    """
-    after = [was + limit.emission_ns * cost for limit, was in zip(limits, ahead, strict=True)]
-    denies = any(now > limit.tolerance_ns for limit, now in zip(limits, after, strict=True))
-    return None if denies else after
-
-
-def capped(limits: Sequence[Limit], ahead: Sequence[int]) -> list[int]:
-    """Return how far ahead limits are, at most by their tolerance.
-
-    One is further ahead if it has a name and was made smaller. Whoever uses it then waits as long
-    as its new numbers say, and a backend keeps that.
-    """
-    return [min(now, limit.tolerance_ns) for limit, now in zip(limits, ahead, strict=True)]
-
-
-def single(limit: Limit, ahead: int) -> Decision:
-    """Return the decision that allows something under one limit.
-
-    Args:
-        limit: The limit.
-        ahead: How far ahead it is left.
-    """
-    remaining = (limit.tolerance_ns - ahead) // limit.emission_ns
-    # Called by its name, the class takes twice as long, and every request of a host comes by here.
-    return _new(Decision, (True, limit, remaining, 0.0, ahead / _NS))
+        Example:
+            >>> from habitkit.backends.memory import MemoryLimits
+            >>> from habitkit.limits import Limiter
+            >>> decision = Limiter(MemoryLimits()).acquire("ada", "100/min")
+            >>> decision.headers()["RateLimit-Policy"]
+            '"100/min";q=100;w=60'
+            >>> decision.headers()["RateLimit"]
+            '"100/min";r=99;t=1'
+        """
+        found: dict[str, str] = {}
+        if self.fallback in {None, "local"}:
+            found["RateLimit-Policy"] = ", ".join(
+                f'"{_label(it)}";q={it.rate};w={it.period_seconds}' for it in self.limits
+            )
+            reset = _whole_seconds(self.reset_after_seconds)
+            found["RateLimit"] = f'"{_label(self.limit)}";r={self.remaining};t={reset}'
+        if not self.allowed and self.retry_after_seconds is not None:
+            found["Retry-After"] = str(max(1, _whole_seconds(self.retry_after_seconds)))
+        return found
 
 
-def allowed(limits: Sequence[Limit], ahead: Sequence[int]) -> Decision:
-    """Return the decision that allows something, about the limit of which least remains.
-
-    Args:
-        limits: The limits.
-        ahead: How far ahead each of them is left.
-    """
-    return min(map(single, limits, ahead), key=_remaining)
+def _label(limit: Limit) -> str:
+    return limit.name or str(limit)
 
 
-def denied(limits: Sequence[Limit], ahead: Sequence[int], cost: int) -> Decision:
-    """Return the decision that denies a cost, about the limit that does so for longest.
+def _whole_seconds(seconds: float) -> int:
+    return -(-round(seconds * _NS) // _NS)
 
-    Args:
-        limits: The limits, of which one at least denies it.
-        ahead: How far ahead each of them is.
+
+@frozen
+class DecisionMade:
+    """What the ``observe`` function of a limiter gets: one decision.
+
+    Attributes:
+        verb: ``"acquire"``, ``"wait"`` or ``"lease"``.
+        key: The key as it was given.
         cost: How many were asked for.
+        decision: The decision.
+        source: ``"backend"``, ``"cache"`` for a denial repeated from this process's memory, or
+            ``"fallback"``.
+        error: What failed, if the decision is a fallback.
     """
-    longest, most, its = limits[0], -1, 0
-    for limit, now in zip(limits, ahead, strict=True):
-        wait = now + limit.emission_ns * cost - limit.tolerance_ns
-        if cost > limit.burst:
-            return _denial(limit, now, None)
-        if wait > most:
-            longest, most, its = limit, wait, now
-    return _denial(longest, its, most / _NS)
 
-
-def _denial(limit: Limit, ahead: int, retry_after_seconds: float | None) -> Decision:
-    return Decision(
-        allowed=False,
-        limit=limit,
-        remaining=(limit.tolerance_ns - ahead) // limit.emission_ns,
-        retry_after_seconds=retry_after_seconds,
-        reset_after_seconds=ahead / _NS,
-    )
-
-
-def _remaining(decision: Decision) -> int:
-    return decision.remaining
+    verb: str
+    key: str | tuple[str, ...]
+    cost: int
+    decision: Decision
+    source: Literal["backend", "cache", "fallback"] = "backend"
+    error: Exception | None = None

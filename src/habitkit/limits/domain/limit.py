@@ -9,21 +9,23 @@ from attrs import field, frozen
 
 from habitkit.limits.errors import InvalidLimit
 
-__all__ = ["Limit", "parse", "several"]
+__all__ = ["Limit", "concurrency", "parse", "several"]
 
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 _NS = 1_000_000_000
 _LONGEST_NS = 100 * 366 * 86_400 * _NS  # with a wall clock in front of it still a BIGINT
 _MOST_LIMITS = 8
 _LONGEST_TEXT = 500
+_MOST_EXACT = 10_000  # so many instants are kept of each key
 
 _PER = re.compile(r"([0-9]{0,18})(s|min|h|d)")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,49}")
 _LIMIT = re.compile(
-    r"\s*([0-9]{1,18})\s*/\s*([0-9]{0,18}(?:s|min|h|d))(?:\s+burst\s+([0-9]{1,18}))?\s*"
+    r"\s*([0-9]{1,18})\s*/\s*([0-9]{0,18}(?:s|min|h|d))"
+    r"(?:\s+burst\s+([0-9]{1,18})|\s+(exact))?\s*"
 )
 _GRAMMAR = (
-    "COUNT/[N]UNIT [burst B] with whole numbers and a unit of s, min, h or d, such as "
+    "COUNT/[N]UNIT [burst B | exact] with whole numbers and a unit of s, min, h or d, such as "
     '"100/min burst 20"'
 )
 
@@ -33,7 +35,8 @@ class Limit:
     """A rate limit: so many calls per period, with a burst.
 
     The budget of a limit refills evenly, one in each ``emission_ns``, up to ``burst``. So in any
-    window of T seconds at most ``burst + rate * T / period_seconds`` are admitted.
+    window of T seconds at most ``burst + rate * T / period_seconds`` are admitted. An exact limit
+    admits at most ``rate`` in any window of one period, and keeps the instant of each call for it.
 
     Attributes:
         rate: How many in a period; 0 denies always.
@@ -41,33 +44,45 @@ class Limit:
         burst: How many at once after a pause; as many as ``rate`` unless given.
         name: Gives the limit an identity of its own, so that its numbers can be changed without
             giving everybody a full budget; None if its numbers are its identity.
+        exact: Whether it is exact in every window, at the cost of one stored instant a call.
         period_seconds: The length of the period.
         emission_ns: In how many nanoseconds the budget of one refills, rounded up.
         tolerance_ns: In how many nanoseconds the whole burst refills.
-        id: What a backend keeps its state under, beside the key.
+        id: What a backend keeps its state under, beside the key. It contains neither ``=`` nor
+            ``;`` nor a space.
 
     Example:
         >>> Limit(100, "min", burst=20)
-        Limit(rate=100, per='min', burst=20, name=None)
+        Limit(rate=100, per='min', burst=20, name=None, exact=False)
+        >>> str(Limit(100, "15min"))
+        '100/15min'
     """
 
     rate: int
     per: str = field(eq=False)
     burst: int
     name: str | None
+    exact: bool
     period_seconds: int = field(repr=False)
     emission_ns: int = field(eq=False, repr=False)
     tolerance_ns: int = field(eq=False, repr=False)
     id: str = field(eq=False, repr=False)
 
     def __init__(
-        self, rate: int, per: str, burst: int | None = None, name: str | None = None
+        self,
+        rate: int,
+        per: str,
+        burst: int | None = None,
+        name: str | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
         """Check the numbers and derive the rest.
 
         Raises:
             InvalidLimit: If one of them is not as the attributes describe, if the rate is above
-                10**9 a second, or if the burst would take more than 100 years to refill.
+                10**9 a second, if the burst would take more than 100 years to refill, or if an
+                exact limit has a burst of its own or a rate above 10,000.
         """
         seconds = _period_seconds(per)
         if type(rate) is not int or not 0 <= rate <= seconds * _NS:
@@ -78,15 +93,44 @@ class Limit:
         if name is not None and not (type(name) is str and _NAME.fullmatch(name)):
             expected = "1 to 50 of A-Z, a-z, 0-9, '_', '.' and '-', starting with a letter, or None"
             raise InvalidLimit("name", given=name, expected=expected)
+        if exact and (rate > _MOST_EXACT or burst not in {None, rate}):
+            expected = f"a rate of at most {_MOST_EXACT} and no burst for an exact limit"
+            raise InvalidLimit(
+                "exact", given=f"{rate}/{per} burst {burst or rate}", expected=expected
+            )
         # Of a rate of 0 the burst is 0 too, so that any cost is above it.
         most = 0 if rate == 0 else rate if burst is None else burst
         emission = -(-seconds * _NS // (rate or 1))
         if emission * most > _LONGEST_NS:
             expected = "a burst that refills within 100 years at the limit's rate"
             raise InvalidLimit("burst", given=most, expected=expected)
-        identity = f"{rate}/{seconds}/{most}" if name is None else name
+        identity = name or (f"{rate}/{seconds}" if exact else f"{rate}/{seconds}/{most}")
+        identity = f"exact:{identity}" if exact else identity
         init = getattr(self, "__attrs_init__")  # noqa: B009 - made by attrs, pyright misses it
-        init(rate, per, most, name, seconds, emission, emission * most, identity)
+        init(rate, per, most, name, bool(exact), seconds, emission, emission * most, identity)
+
+    def __str__(self) -> str:
+        """Return the limit as it is written in text, without its name."""
+        burst = f" burst {self.burst}" if self.burst != self.rate else ""
+        return f"{self.rate}/{self.per}{burst}{' exact' if self.exact else ''}"
+
+
+def concurrency(most: int, seconds: int) -> Limit:
+    """Return the limit of a lease: so many at once, each held for so many seconds at most.
+
+    All leases of a key share one state, whatever their numbers, and it is no other limit's.
+
+    Raises:
+        InvalidLimit: If a number is out of range.
+    """
+    if type(most) is not int or not 1 <= most <= _MOST_EXACT:
+        raise InvalidLimit("most", given=most, expected=f"an int from 1 to {_MOST_EXACT}")
+    if type(seconds) is not int or not 0 < seconds * _NS <= _LONGEST_NS:
+        expected = "a whole number of seconds, at least 1 and up to 100 years"
+        raise InvalidLimit("ttl_seconds", given=seconds, expected=expected)
+    limit = Limit(most, f"{seconds}s", exact=True)
+    object.__setattr__(limit, "id", "lease:")  # before anybody else has it
+    return limit
 
 
 def _period_seconds(per: object) -> int:
@@ -103,7 +147,7 @@ def parse(text: str) -> tuple[Limit, ...]:
     """Parse limits from a text.
 
     Args:
-        text: ``COUNT/[N]UNIT [burst B]``, or several of them with ``;`` between.
+        text: ``COUNT/[N]UNIT [burst B | exact]``, or several of them with ``;`` between.
 
     Raises:
         InvalidLimit: If it cannot be read so, or a number is out of range.
@@ -120,7 +164,8 @@ def parse(text: str) -> tuple[Limit, ...]:
         found = _LIMIT.fullmatch(part)
         if found is None:
             raise InvalidLimit("limits", given=part.strip() or text, expected=_GRAMMAR)
-        limits.append(Limit(int(found[1]), found[2], int(found[3]) if found[3] else None))
+        burst = int(found[3]) if found[3] else None
+        limits.append(Limit(int(found[1]), found[2], burst, exact=found[4] is not None))
     return _together(tuple(limits))
 
 

@@ -1,0 +1,211 @@
+"""The limiter for async hosts: the verbs of ``Limiter``, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from habitkit.errors import StoreError
+from habitkit.limits.base import BaseLimiter, expect_mode
+from habitkit.limits.domain.key import subject
+from habitkit.limits.domain.limit import concurrency
+from habitkit.limits.leases import AsyncLease
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from typing import Any, Literal
+
+    from habitkit.limits.base import Call
+    from habitkit.limits.domain.decision import Charge, Decision, DecisionMade
+    from habitkit.limits.domain.limit import Limit
+    from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
+
+__all__ = ["AsyncLimiter"]
+
+
+class AsyncLimiter(BaseLimiter):
+    """Limits how much a key may do per period; see ``Limiter``.
+
+    Args:
+        backend: Where the state is kept: an async backend, or one that does no I/O, such as
+            ``MemoryLimits()``.
+        on_error: As for ``Limiter``.
+        observe: As for ``Limiter``; a plain function.
+        cache_denials: As for ``Limiter``.
+        ticks: As for ``Limiter``.
+        sleep: How ``wait`` sleeps, in seconds.
+
+    Example:
+        >>> import asyncio
+        >>> from habitkit.backends.memory import MemoryLimits
+        >>> limiter = AsyncLimiter(MemoryLimits())
+        >>> asyncio.run(limiter.acquire(("login", "ada"), "2/min")).remaining
+        1
+    """
+
+    def __init__(
+        self,
+        backend: AsyncLimitsBackend | LimitsBackend,
+        on_error: Literal["raise", "open", "closed", "local"] = "raise",
+        *,
+        observe: Callable[[DecisionMade], object] | None = None,
+        cache_denials: bool = True,
+        ticks: Callable[[], int] | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        """Limit by a backend; errors as for ``Limiter``."""
+        expect_mode(backend, asynchronous=True)
+        super().__init__(backend, on_error, observe, cache_denials=cache_denials, ticks=ticks)
+        self._backend: AsyncLimitsBackend = _awaited(backend)
+        self._sleep = sleep
+
+    async def acquire(
+        self,
+        key: str | tuple[str, ...],
+        limits: str | Limit | Sequence[Limit],
+        cost: int = 1,
+        *,
+        shadow: bool = False,
+    ) -> Decision:
+        """Take a cost from a key's budget; arguments and errors as for ``Limiter.acquire``.
+
+        If the task is cancelled, the cost may have been taken.
+        """
+        return await self._decide(self._call("acquire", key, limits, cost, shadow=shadow))
+
+    async def wait(
+        self,
+        key: str | tuple[str, ...],
+        limits: str | Limit | Sequence[Limit],
+        cost: int = 1,
+        timeout_seconds: float = 60.0,
+    ) -> Decision:
+        """Take a cost, waiting for it if need be; as for ``Limiter.wait``.
+
+        If the task is cancelled, the cost is given back.
+        """
+        call = self._call("wait", key, limits, cost, timeout_seconds)
+        decision = await self._decided_or_refunded(call)
+        if decision.wait_seconds:
+            try:
+                await self._sleep(decision.wait_seconds)
+            except BaseException:
+                await _finished(self.refund(decision))
+                raise
+        return decision
+
+    async def peek(
+        self,
+        key: str | tuple[str, ...],
+        limits: str | Limit | Sequence[Limit],
+        cost: int = 1,
+    ) -> Decision:
+        """Return what ``acquire`` would decide, and take nothing; as for ``Limiter.peek``."""
+        call = self._call("peek", key, limits, cost)
+        return await self._backend.peek(call.subject, call.limits, cost)
+
+    async def refund(self, decision: Decision) -> None:
+        """Give back what an allowed call took; as for ``Limiter.refund``."""
+        taken = self._take_charge(decision)
+        if taken is not None:
+            try:
+                await self._backend.refund(taken)
+            except StoreError as error:
+                self._refund_failed(error)
+
+    async def reset(self, key: str | tuple[str, ...]) -> None:
+        """Give a key its whole budget back, under every limit; as for ``Limiter.reset``."""
+        name = subject(key)
+        await self._backend.reset(name)
+        self._forget_denials(name)
+
+    async def lease(self, key: str | tuple[str, ...], n: int, ttl_seconds: int) -> AsyncLease:
+        """Take one of ``n`` places that a key has at the same time; as for ``Limiter.lease``.
+
+        Example:
+            >>> import asyncio
+            >>> from habitkit.backends.memory import MemoryLimits
+            >>> limiter = AsyncLimiter(MemoryLimits())
+            >>> async def export():
+            ...     async with await limiter.lease(("export", "ada"), 1, ttl_seconds=60) as lease:
+            ...         return bool(lease)
+            >>> asyncio.run(export())
+            True
+        """
+        call = self._call("lease", key, concurrency(n, ttl_seconds), 1)
+        return AsyncLease(await self._decided_or_refunded(call), self.refund)
+
+    async def close(self) -> None:
+        """Close the backend: release what it has opened."""
+        await self._backend.close()
+
+    async def _decide(self, call: Call) -> Decision:
+        """Ask the backend, unless the denial is known, and follow the policy if it fails."""
+        known = self._known_denial(call)
+        if known is not None:
+            return self._made(call, known, "cache")
+        asked = self._ticks()
+        try:
+            if call.too_much:
+                decision = await self._backend.peek(call.subject, call.limits, call.cost)
+            else:
+                decision = await self._backend.acquire(
+                    call.subject, call.limits, call.cost, call.max_wait_ns
+                )
+        except StoreError as error:
+            return self._failed(call, error)
+        return self._decided(call, decision, asked)
+
+    async def _decided_or_refunded(self, call: Call) -> Decision:
+        """Decide about a call; if the task is cancelled meanwhile, take nothing in the end."""
+        deciding = asyncio.ensure_future(self._decide(call))
+        try:
+            return await asyncio.shield(deciding)
+        except asyncio.CancelledError:
+            with suppress(StoreError):
+                await self.refund(await _finished(deciding))
+            raise
+
+
+class _Awaited:
+    """A backend without I/O as an async one."""
+
+    def __init__(self, backend: LimitsBackend) -> None:
+        self._backend = backend
+        self.name = backend.name
+        self.remote = backend.remote
+        self.supports_exact = backend.supports_exact
+        self.after_fork = backend.after_fork
+
+    async def acquire(
+        self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
+    ) -> Decision:
+        return self._backend.acquire(subject, limits, cost, max_wait_ns)
+
+    async def peek(self, subject: str, limits: tuple[Limit, ...], cost: int) -> Decision:
+        return self._backend.peek(subject, limits, cost)
+
+    async def refund(self, taken: Charge) -> None:
+        self._backend.refund(taken)
+
+    async def reset(self, subject: str) -> None:
+        self._backend.reset(subject)
+
+    async def close(self) -> None:
+        self._backend.close()
+
+
+def _awaited(backend: Any) -> AsyncLimitsBackend:
+    """Return a backend as an async one."""
+    is_async = asyncio.iscoroutinefunction(backend.acquire)
+    return backend if is_async else _Awaited(backend)  # type: ignore[no-any-return]
+
+
+async def _finished(work: Any) -> Any:
+    """Await work to its end, even if the task is cancelled again; it is bounded by a timeout."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    return task.result()
