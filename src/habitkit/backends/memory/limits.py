@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import InvalidInput
 from habitkit.limits.domain import charging
-from habitkit.limits.domain.decision import Charge, Decision
+from habitkit.limits.domain.decision import Charge, allowing
 from habitkit.limits.errors import TooManyKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.limits.domain.charging import State
+    from habitkit.limits.domain.decision import Decision
     from habitkit.limits.domain.limit import Limit
 
 __all__ = ["MemoryLimits", "open_url"]
 
-_NS = 1_000_000_000
 _PAST = -(2**63)  # before any instant of any clock
 _STEPS = 4  # of the cursor, for each new key: enough to visit two, each alone in its list
 _STEPS_WHEN_FULL = 64
@@ -97,9 +97,8 @@ class MemoryLimits:
             return charging.denied(limits, (charging.usage_of_tat(limit, before, cost),), cost)
         taken = Charge(subject, limits, cost, (now + after,))
         if wait > 0:
-            return Decision(True, limit, limits, 0, 0.0, after / _NS, wait / _NS, True, None, taken)
-        remaining = -wait // limit.emission_ns
-        return Decision(True, limit, limits, remaining, 0.0, after / _NS, 0.0, True, None, taken)
+            return allowing(limit, limits, 0, after, wait, [taken])
+        return allowing(limit, limits, -wait // limit.emission_ns, after, 0, [taken])
 
     def _acquire(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int
