@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+from typing import Any
 
 import pytest
 
 from habitkit.backends.memory import MemoryLimits
 from habitkit.errors import ConfigurationError, InvalidInput
-from habitkit.limits import AsyncLimiter, InvalidLimit, Limit, Limiter, LimitsUnavailable, TooManyKeys
+from habitkit.limits import (
+    AsyncLimiter,
+    DecisionMade,
+    InvalidLimit,
+    Limit,
+    Limiter,
+    LimitsUnavailable,
+    TooManyKeys,
+)
 
 SECOND = 10**9
 
@@ -302,7 +311,7 @@ def test_a_limiter_may_remember_no_denials(remote):
 
 
 def test_the_hook_gets_each_decision_with_its_source(remote):
-    made = []
+    made: list[DecisionMade] = []
     limiter = limiter_of(remote, "open", observe=made.append)
     limiter.acquire(("login", "ada"), "1/min")
     limiter.acquire(("login", "ada"), "1/min")
@@ -329,7 +338,7 @@ def test_a_hook_that_fails_stops_no_request(remote, caplog):
 
 
 def test_shadow_mode_counts_and_never_denies(remote):
-    made = []
+    made: list[DecisionMade] = []
     limiter = limiter_of(remote, observe=made.append)
     decisions = [limiter.acquire("ada", "2/min", shadow=True) for _ in range(4)]
 
@@ -373,9 +382,12 @@ def test_what_is_no_backend_is_refused(backend):
 
 
 def test_a_backend_of_the_other_mode_is_refused(remote, ticks):
+    awaited: Any = AsyncRemote(ticks)
     with pytest.raises(ConfigurationError, match="expected a sync backend"):
-        Limiter(AsyncRemote(ticks))
-    with pytest.raises(ConfigurationError, match="expected an async backend, got .* block the event"):
+        Limiter(awaited)
+    with pytest.raises(
+        ConfigurationError, match=r"expected an async backend, got .* block the event"
+    ):
         AsyncLimiter(remote)
 
 
@@ -383,7 +395,7 @@ def test_a_backend_of_the_other_mode_is_refused(remote, ticks):
 
 
 async def test_an_async_limiter_follows_the_same_rules(ticks):
-    made = []
+    made: list[DecisionMade] = []
     remote = AsyncRemote(ticks)
     limiter = AsyncLimiter(remote, "local", ticks=ticks, observe=made.append)
     decision = await limiter.acquire("ada", "2/min", 2)

@@ -93,8 +93,9 @@ def test_a_limiter_whose_lock_was_held_works_in_a_forked_process():
 
 
 def test_the_constructor_takes_no_url():
+    url: Any = "redis://localhost"
     with pytest.raises(ConfigurationError, match="to open a URL, use open"):
-        HabitKit(MemoryStore(), limits="redis://localhost")
+        HabitKit(MemoryStore(), limits=url)
 
 
 @pytest.mark.parametrize("limits", ["30/min", Limiter, MemoryLimits()])

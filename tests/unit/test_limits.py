@@ -472,8 +472,8 @@ def test_keys_whose_budget_has_refilled_are_dropped(backend, ticks):
         limiter.acquire(f"key-{n}", "1/s; 10/min", 1)
         ticks.now += SECOND // 5
     # Live are 5 under the first limit and 30 under the second, and the cursor lags by as many.
-    assert backend._size == sum(len(table.tats) for table in backend._order) <= 4 * 35
-    assert all(sorted(table.tats) == sorted(table.subjects) for table in backend._order)
+    assert backend._size == sum(len(table.states) for table in backend._order) <= 4 * 35
+    assert all(sorted(table.states) == sorted(table.subjects) for table in backend._order)
 
 
 def test_the_tables_of_limits_that_are_no_longer_used_are_forgotten(backend, ticks):
@@ -539,8 +539,8 @@ def test_the_list_of_a_table_names_each_of_its_keys_once(calls):
                 limiter.acquire(f"key-{n}", limits)
             except TooManyKeys:
                 assert backend._size > 12 - 2
-        assert all(sorted(table.tats) == sorted(table.subjects) for table in backend._order)
-        assert backend._size == sum(len(table.tats) for table in backend._order) <= 12
+        assert all(sorted(table.states) == sorted(table.subjects) for table in backend._order)
+        assert backend._size == sum(len(table.states) for table in backend._order) <= 12
         assert list(backend._tables.values()) == backend._order
 
 

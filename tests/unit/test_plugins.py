@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -440,16 +441,17 @@ async def test_limits_that_something_to_await_opens_are_awaited(install):
 
 async def test_what_was_opened_is_closed_if_the_kit_cannot_be_made(install):
     limits = Closing()
+    wrong: Any = 1
     install(lambda url, *, asynchronous: limits)
     with pytest.raises(ConfigurationError):
-        HabitKit.open("memory://", limits="other://host", clock=1)
+        HabitKit.open("memory://", limits="other://host", clock=wrong)
     with pytest.raises(ConfigurationError):
-        await AsyncHabitKit.open("memory://", limits="other://host", clock=1)
+        await AsyncHabitKit.open("memory://", limits="other://host", clock=wrong)
     assert limits.closed == 2
     with pytest.raises(ConfigurationError):
-        HabitKit.open("memory://", limits=1)
+        HabitKit.open("memory://", limits=wrong)
     with pytest.raises(ConfigurationError):
-        await AsyncHabitKit.open("memory://", limits=1)
+        await AsyncHabitKit.open("memory://", limits=wrong)
 
 
 def test_limits_behind_an_unknown_scheme_are_refused(monkeypatch):
