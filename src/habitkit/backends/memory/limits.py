@@ -249,7 +249,8 @@ class _Table:
         self._limit = limit
 
     def get(self, subject: str) -> State:
-        return self.states.get(subject, ())
+        found: State = self.states.get(subject, ())
+        return found
 
     def put(self, subject: str, state: State) -> None:
         self.states[subject] = state
