@@ -11,7 +11,7 @@ from habitkit._fork import call_after_fork
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import ConfigurationError, InvalidInput, StoreError
 from habitkit.limits.denials import Denials
-from habitkit.limits.domain.decision import Decision, DecisionMade
+from habitkit.limits.domain.decision import Charge, Decision, DecisionMade
 from habitkit.limits.domain.key import subject
 from habitkit.limits.domain.limit import several
 from habitkit.limits.errors import InvalidLimit
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
-    from habitkit.limits.domain.decision import Charge
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
 
@@ -174,7 +173,7 @@ class BaseLimiter:
             decision = local.peek(call.subject, call.limits, call.cost)
         else:
             decision = local.acquire(call.subject, call.limits, call.cost, call.max_wait_ns)
-        return decision._replace(fallback="local", charges=())  # a refund is for the backend
+        return decision._replace(fallback="local", marks=())  # a refund is for the backend
 
     def _made(
         self,
@@ -199,13 +198,14 @@ class BaseLimiter:
         if not isinstance(decision, Decision):
             expected = "a decision that acquire or wait returned"
             raise InvalidInput("decision", given=decision, expected=expected)
-        try:
-            taken = decision.charges.pop() if decision.charges else None  # atomic, so only once
-        except IndexError:  # another thread was faster
+        with self._lock:
+            marks = tuple(decision.marks)
+            if isinstance(decision.marks, list):
+                decision.marks.clear()
+        if not marks:
             return None
-        if taken is not None:
-            self._forget_denials(taken.subject)
-        return taken
+        self._forget_denials(decision.subject)
+        return Charge(decision.subject, decision.limits, decision.cost, marks)
 
     def _forget_denials(self, subject: str) -> None:
         if self._denials is not None:
