@@ -234,7 +234,7 @@ class RedisCluster:
                     client.execute_command("CLUSTER MEET", HOST, other.port)
         for node in self.nodes:
             with node.client() as client:
-                _wait_until(lambda: _knows_all(client, len(self.nodes)))  # noqa: B023
+                _wait_until(lambda: _knows_all(client, len(self.nodes)))
 
 
 def _knows_all(client: redis.Redis, size: int) -> bool:

@@ -7,7 +7,6 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from habitkit.errors import InvalidInput
 from habitkit.limits.domain import charging
 from habitkit.limits.domain.charging import Usage
 from habitkit.limits.domain.decision import Charge
@@ -24,20 +23,19 @@ __all__ = [
     "SHA",
     "Command",
     "acquire",
-    "checked_prefix",
-    "decide",
+    "acquired",
     "key_of",
     "pack",
     "peek",
     "peeked",
     "refund",
+    "start_of_keys",
 ]
 
 SCRIPT = Path(__file__).with_name("limits.lua").read_bytes()
 SHA = sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 
 _NS = 1_000_000_000
-_LONGEST_PREFIX = 100
 
 
 class Command(NamedTuple):
@@ -83,17 +81,9 @@ def _command(operation: bytes, *arguments: str | int) -> Command:
 RESET = _command(b"reset")
 
 
-def checked_prefix(prefix: object) -> str:
-    """Return a prefix of keys.
-
-    Raises:
-        InvalidInput: If it is not acceptable.
-    """
-    if isinstance(prefix, str) and 0 < len(prefix) <= _LONGEST_PREFIX:
-        if prefix.isprintable() and "{" not in prefix and "}" not in prefix:
-            return prefix
-    expected = f"1 to {_LONGEST_PREFIX} printable characters without '{{' and '}}'"
-    raise InvalidInput("prefix", given=prefix, expected=expected)
+def start_of_keys(prefix: str) -> str:
+    """Return what all keys start with: the prefix, the algorithm (GCRA), the schema's version."""
+    return f"{prefix}:g1:"
 
 
 def key_of(start: str, subject: str) -> bytes:
@@ -147,9 +137,7 @@ def refund(taken: Charge) -> Command:
     return _command(b"refund", *arguments)
 
 
-def decide(
-    subject: str, limits: tuple[Limit, ...], cost: int, reply: bytes | str
-) -> Decision:
+def acquired(subject: str, limits: tuple[Limit, ...], cost: int, reply: bytes | str) -> Decision:
     """Return the decision that the script's reply to ``acquire`` stands for."""
     allowed, now, *readings = map(int, reply.split())
     if len(readings) == len(limits) == 1 and not limits[0].exact:

@@ -8,32 +8,17 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from habitkit.backends.redis._errors import FAILURES, failure
+from habitkit.backends.redis._errors import FAILURES, failure, is_unavailable
+from habitkit.backends.redis._settings import connection_settings
 
 if TYPE_CHECKING:
     from redis import Redis
-    from redis.connection import AbstractConnection
 
     from habitkit.backends.redis._commands import Command
 
-__all__ = ["Connections", "settings_of"]
+__all__ = ["Connections"]
 
 _MOST_IDLE = 64
-_OF_THE_POOL = {"maint_notifications_config", "maint_notifications_pool_handler"}
-"""Settings that let a server move the connections of a pool; ours are in none."""
-
-
-def settings_of(client: Any, retry: Any) -> dict[str, Any]:
-    """Return the settings of a client's connections, without any retries of redis-py.
-
-    Args:
-        client: A client of redis-py, sync or async.
-        retry: A policy that never retries, of the same kind.
-    """
-    settings = client.connection_pool.connection_kwargs
-    kept = {name: value for name, value in settings.items() if name not in _OF_THE_POOL}
-    kept |= {"retry": retry, "retry_on_timeout": False, "retry_on_error": []}
-    return kept | {"health_check_interval": 0}
 
 
 class Connections:
@@ -47,12 +32,14 @@ class Connections:
     def __init__(self, client: Redis, timeout_seconds: float) -> None:
         """Open none yet."""
         self._class: Any = client.connection_pool.connection_class
-        self._settings = settings_of(client, Retry(NoBackoff(), 0))
-        self._settings |= {
+        self._settings = {
+            **connection_settings(client, Retry(NoBackoff(), 0)),
             "socket_timeout": timeout_seconds,
             "socket_connect_timeout": timeout_seconds,
         }
-        self._idle: list[AbstractConnection] = []  # the last one used is the next one used
+        self._idle: list[
+            Any
+        ] = []  # redis-py has no types for them; the last one used is the next one used
 
     def send(self, key: bytes, command: Command) -> bytes:
         """Send a command and return the reply.
@@ -87,35 +74,34 @@ class Connections:
         """Forget the connections, which are the parent's."""
         self._idle = []
 
-    def _connected(self) -> AbstractConnection:
-        connection: AbstractConnection = self._class(**self._settings)
+    def _connected(self) -> Any:
+        connection = self._class(**self._settings)
         connection.connect()
         return connection
 
-    def _exchange(
-        self, connection: AbstractConnection, key: bytes, command: Command, packed: bytes
-    ) -> bytes:
+    def _exchange(self, connection: Any, key: bytes, command: Command, packed: bytes) -> bytes:
         """Send a command, read the reply, and keep the connection if it is in order."""
         try:
             try:
                 connection.send_packed_command((packed,), check_health=False)
-                reply = connection.read_response(disable_decoding=True)
+                reply: bytes = connection.read_response(disable_decoding=True)
             except exceptions.NoScriptError:
-                connection.send_packed_command((command.packed(key, as_eval=True),), False)
+                script = command.packed(key, as_eval=True)
+                connection.send_packed_command((script,), check_health=False)
                 reply = connection.read_response(disable_decoding=True)
-        except exceptions.ReadOnlyError:
-            connection.disconnect()  # by now another server may be the primary
-            raise
-        except exceptions.ResponseError:
-            self._release(connection)
+        except exceptions.ResponseError as error:
+            if is_unavailable(error):
+                connection.disconnect()  # perhaps another server has taken over
+            else:
+                self._release(connection)
             raise
         except BaseException:
             connection.disconnect()  # else its next user would get this reply
             raise
         self._release(connection)
-        return reply  # type: ignore[no-any-return]
+        return reply
 
-    def _release(self, connection: AbstractConnection) -> None:
+    def _release(self, connection: Any) -> None:
         if len(self._idle) < _MOST_IDLE:
             self._idle.append(connection)
         else:

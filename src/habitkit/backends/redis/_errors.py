@@ -9,7 +9,7 @@ from redis import exceptions
 from habitkit.errors import StoreError
 from habitkit.limits.errors import LimitsUnavailable
 
-__all__ = ["FAILURES", "failure"]
+__all__ = ["FAILURES", "failure", "is_unavailable"]
 
 FAILURES = (
     exceptions.RedisError,
@@ -36,6 +36,11 @@ _STATES = re.compile(
 _FOREIGN = re.compile(r"\b(HKBROKEN|WRONGTYPE)\b")
 
 
+def is_unavailable(error: Exception) -> bool:
+    """Return whether an error says that the server cannot be used now."""
+    return isinstance(error, _UNAVAILABLE) or _STATES.search(str(error)) is not None
+
+
 def failure(error: Exception, key: bytes) -> StoreError:
     """Return the error of limits for one of redis-py.
 
@@ -44,7 +49,7 @@ def failure(error: Exception, key: bytes) -> StoreError:
         key: The key of the call.
     """
     reason = str(error) or type(error).__name__
-    if isinstance(error, _UNAVAILABLE) or _STATES.search(reason):
+    if is_unavailable(error):
         return LimitsUnavailable("redis", reason)
     if _FOREIGN.search(reason):
         shown = key[:80].decode(errors="replace")
