@@ -1,4 +1,4 @@
-"""A rate limit check on Redis: beside a bare EVALSHA and other libraries, and from the deny cache."""
+"""A rate limit check on Redis, beside a bare EVALSHA and other libraries; the deny cache."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _bytes(client: redis.Redis, limiter: Limiter, url: str) -> list[Row]:
     for name, make in acquires.items():
         client.flushdb()
         make("10/min")(KEY)
-        used = sum(client.memory_usage(key) or 0 for key in client.keys())
+        used = sum(client.memory_usage(key) or 0 for key in client.scan_iter())
         rows.append(Row(f"bytes of a key on Redis, {name}", used))
     return rows
 
