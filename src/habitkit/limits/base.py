@@ -173,7 +173,9 @@ class BaseLimiter:
             decision = local.peek(call.subject, call.limits, call.cost)
         else:
             decision = local.acquire(call.subject, call.limits, call.cost, call.max_wait_ns)
-        return decision._replace(fallback="local", marks=())  # a refund is for the backend
+        # A refund is for the backend; only a place that was leased here is released here.
+        marks = decision.marks if call.verb == "lease" else ()
+        return decision._replace(fallback="local", marks=marks)
 
     def _made(
         self,
@@ -194,7 +196,7 @@ class BaseLimiter:
         return decision
 
     def _take_charge(self, decision: object) -> Charge | None:
-        """Return what is to be given back for a decision: once, and then None."""
+        """Return what the backend is to give back for a decision: once, and then None."""
         if not isinstance(decision, Decision):
             expected = "a decision that acquire or wait returned"
             raise InvalidInput("decision", given=decision, expected=expected)
@@ -204,8 +206,12 @@ class BaseLimiter:
                 decision.marks.clear()
         if not marks:
             return None
-        self._forget_denials(decision.subject)
-        return Charge(decision.subject, decision.limits, decision.cost, marks)
+        taken = Charge(decision.subject, decision.limits, decision.cost, marks)
+        if decision.fallback is not None and self._local is not None:
+            self._local.refund(taken)
+            return None
+        self._forget_denials(taken.subject)
+        return taken
 
     def _forget_denials(self, subject: str) -> None:
         if self._denials is not None:
