@@ -11,7 +11,7 @@ from habitkit._fork import call_after_fork
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import ConfigurationError, InvalidInput, StoreError
 from habitkit.limits.denials import Denials
-from habitkit.limits.domain.decision import Charge, Decision, DecisionMade
+from habitkit.limits.domain.decision import Decision, DecisionMade
 from habitkit.limits.domain.key import subject
 from habitkit.limits.domain.limit import several
 from habitkit.limits.errors import InvalidLimit
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
+    from habitkit.limits.domain.decision import Charge
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
 
@@ -201,12 +202,11 @@ class BaseLimiter:
             expected = "a decision that acquire or wait returned"
             raise InvalidInput("decision", given=decision, expected=expected)
         with self._lock:
-            marks = tuple(decision.marks)
+            taken = decision.charge
             if isinstance(decision.marks, list):
                 decision.marks.clear()
-        if not marks:
+        if taken is None:
             return None
-        taken = Charge(decision.subject, decision.limits, decision.cost, marks)
         if decision.fallback is not None and self._local is not None:
             self._local.refund(taken)
             return None
