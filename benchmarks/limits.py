@@ -38,6 +38,7 @@ THREADS = 8
 CALLS = 200
 """How many calls are timed as one: a clock in each would cost as much as the call."""
 
+KIT, FLOOR = "habitkit", "floor"
 KEY = "user:1234567"  # 12 bytes
 
 
@@ -65,62 +66,76 @@ class Row:
         return None if self.goal is None or self.ratio is None else self.ratio >= self.goal
 
 
-def measure(size: Size, redis_url: str | None, advance: Callable[[], object]) -> list[Row]:
+def measure(
+    size: Size, redis_url: Callable[[], str | None], advance: Callable[[], object]
+) -> list[Row]:
     """Measure all of it; what needs Redis only if there is one."""
     rows = [
         *_in_memory(size, advance, threads=1, goal=3.0),
         *_in_memory(size, advance, threads=THREADS, goal=2.5),
         *_bytes_in_memory(size),
     ]
-    if redis_url is not None:
+    url = redis_url()
+    if url is not None:
         from benchmarks.limits_on_redis import measure as on_redis  # noqa: PLC0415 - of an extra
 
-        rows += on_redis(size, redis_url, advance)
+        rows += on_redis(size, url, advance)
     return rows
 
 
 def compare(
-    title: str,
-    times: Mapping[str, Sequence[float]],
-    goal: float,
-    kit: str = "habitkit",
-    floor: str = "floor",
+    title: str, times: Mapping[str, Sequence[float]], against: str, goal: float
 ) -> list[Row]:
-    """Return a row a side; the kit's against the fastest of the others that is no floor."""
-    peers = [name for name in times if name not in {kit, floor}]
-    best = min(peers, key=lambda name: median(times[name]), default=floor)
+    """Return a row a side, the kit's with how many times as fast as another one it is.
+
+    Args:
+        title: What was done.
+        times: The blocks of each side, in seconds; one of them is ``KIT``.
+        against: What the kit is compared with; none if it was not measured.
+        goal: How many times as fast it shall be at least.
+    """
     rows = []
     for name, seconds in times.items():
-        ratio, against, aim = None, "", None
-        if name == kit:
-            ratio = median(
-                other / own for other, own in zip(times[best], times[kit], strict=True)
+        ratio = None
+        if name == KIT and against in times:
+            ratio = median(other / own for other, own in zip(times[against], seconds, strict=True))
+        is_compared = ratio is not None
+        rows.append(
+            Row(
+                f"{title}, {name}",
+                median(seconds) * 1e6,
+                ratio,
+                against if is_compared else "",
+                goal if is_compared else None,
             )
-            against, aim = best, goal if peers else None
-        rows.append(Row(f"{title}, {name}", median(seconds) * 1e6, ratio, against, aim))
+        )
     return rows
 
 
-def repeated(call: Call) -> Side:
-    """Return a side that makes many calls an item, and times them together."""
+def fastest(times: Mapping[str, Sequence[float]]) -> str:
+    """Return the fastest of the other libraries; nothing if none is installed."""
+    others = [name for name in times if name not in {KIT, FLOOR}]
+    return min(others, key=lambda name: median(times[name]), default="")
+
+
+def repeated(call: Call, times: int = CALLS) -> Side:
+    """Return a side that makes several calls an item, and times them together."""
 
     def side(items: Sequence[Any]) -> Block:
         seconds = []
         for _ in items:
             started = perf_counter()
-            for _ in range(CALLS):
+            for _ in range(times):
                 call()
-            seconds.append((perf_counter() - started) / CALLS)
+            seconds.append((perf_counter() - started) / times)
         return Block(seconds, [])
 
     return side
 
 
-def _in_memory(
-    size: Size, advance: Callable[[], object], threads: int, goal: float
-) -> list[Row]:
+def _in_memory(size: Size, advance: Callable[[], object], threads: int, goal: float) -> list[Row]:
     """One key, from one thread or from many."""
-    calls = {"floor": _dict_and_lock(), "habitkit": _kit(), **_peers()}
+    calls = {FLOOR: _dict_and_lock(), KIT: _kit(), **_peers()}
     with ExitStack() as resources:
         sides = [
             repeated(call)
@@ -135,7 +150,7 @@ def _in_memory(
         for name, blocks in zip(calls, times, strict=True)
     }
     who = "1 thread" if threads == 1 else f"{threads} threads"
-    return compare(f"acquire in memory, {who}", by_name, goal)
+    return compare(f"acquire in memory, {who}", by_name, fastest(by_name), goal)
 
 
 def _bytes_in_memory(size: Size) -> list[Row]:
@@ -152,7 +167,7 @@ def _bytes_in_memory(size: Size) -> list[Row]:
         return (after - before) / len(keys)
 
     limiter = Limiter(MemoryLimits())
-    found = {"habitkit": of(lambda key: limiter.acquire(key, "10/min"))}
+    found = {KIT: of(lambda key: limiter.acquire(key, "10/min"))}
     if find_spec("limits"):
         from limits import parse, storage, strategies  # noqa: PLC0415
 
@@ -165,9 +180,9 @@ def _bytes_in_memory(size: Size) -> list[Row]:
             using="gcra", quota=per_min(10), store=store.MemoryStore({"MAX_SIZE": len(keys) + 1})
         )
         found["throttled-py, GCRA"] = of(throttle.limit)
-    best = min((name for name in found if name != "habitkit"), key=found.__getitem__, default="")
-    ratio = found[best] / found["habitkit"] if best else None
-    rows = [Row("bytes of a key in memory, habitkit", found.pop("habitkit"), ratio, best, None)]
+    best = min((name for name in found if name != KIT), key=found.__getitem__, default="")
+    ratio = found[best] / found[KIT] if best else None
+    rows = [Row(f"bytes of a key in memory, {KIT}", found.pop(KIT), ratio, best)]
     return rows + [Row(f"bytes of a key in memory, {name}", value) for name, value in found.items()]
 
 

@@ -11,7 +11,7 @@ from habitkit._fork import call_after_fork
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import ConfigurationError, InvalidInput, StoreError
 from habitkit.limits.denials import Denials
-from habitkit.limits.domain.decision import Charge, Decision, DecisionMade
+from habitkit.limits.domain.decision import Decision, DecisionMade
 from habitkit.limits.domain.key import subject
 from habitkit.limits.domain.limit import several
 from habitkit.limits.errors import InvalidLimit
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
+    from habitkit.limits.domain.decision import Charge
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
 
@@ -173,7 +174,9 @@ class BaseLimiter:
             decision = local.peek(call.subject, call.limits, call.cost)
         else:
             decision = local.acquire(call.subject, call.limits, call.cost, call.max_wait_ns)
-        return decision._replace(fallback="local", marks=())  # a refund is for the backend
+        # A refund is for the backend; only a place that was leased here is released here.
+        marks = decision.marks if call.verb == "lease" else ()
+        return decision._replace(fallback="local", marks=marks)
 
     def _made(
         self,
@@ -194,18 +197,21 @@ class BaseLimiter:
         return decision
 
     def _take_charge(self, decision: object) -> Charge | None:
-        """Return what is to be given back for a decision: once, and then None."""
+        """Return what the backend is to give back for a decision: once, and then None."""
         if not isinstance(decision, Decision):
             expected = "a decision that acquire or wait returned"
             raise InvalidInput("decision", given=decision, expected=expected)
         with self._lock:
-            marks = tuple(decision.marks)
+            taken = decision.charge
             if isinstance(decision.marks, list):
                 decision.marks.clear()
-        if not marks:
+        if taken is None:
             return None
-        self._forget_denials(decision.subject)
-        return Charge(decision.subject, decision.limits, decision.cost, marks)
+        if decision.fallback is not None and self._local is not None:
+            self._local.refund(taken)
+            return None
+        self._forget_denials(taken.subject)
+        return taken
 
     def _forget_denials(self, subject: str) -> None:
         if self._denials is not None:

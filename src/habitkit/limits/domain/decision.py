@@ -76,6 +76,13 @@ class Decision(NamedTuple):
         shown = zip(self._fields[:-3], self, strict=False)
         return f"Decision({', '.join(f'{name}={value!r}' for name, value in shown)})"
 
+    @property
+    def charge(self) -> Charge | None:
+        """What the call has taken and nobody has given back; None if that is nothing."""
+        if not self.marks:
+            return None
+        return Charge(self.subject, self.limits, self.cost, tuple(self.marks))
+
     def headers(self) -> Mapping[str, str]:
         """Return the HTTP headers of a response to the call.
 
