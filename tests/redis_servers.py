@@ -58,15 +58,15 @@ BUS_OFFSET = 10_000
 class RedisServer:
     """A running Redis server on the loopback."""
 
-    def __init__(self, *, cluster: bool = False, settings: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, cluster: bool = False, password: str | None = None) -> None:
         """Describe a server; entering it starts it.
 
         Args:
             cluster: Let it be a node of a Redis Cluster.
-            settings: More arguments for ``redis-server``.
+            password: Ask for it.
         """
         self._cluster = cluster
-        self._more = settings
+        self._password = password
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._folder = Path()
         self.port = 0
@@ -91,12 +91,12 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """Its URL, without a password."""
         return f"redis://{HOST}:{self.port}"
 
     def client(self, **settings: Any) -> redis.Redis:
         """Return a new client, which the caller closes."""
-        return redis.Redis(host=HOST, port=self.port, **settings)
+        return redis.Redis(host=HOST, port=self.port, password=self._password, **settings)
 
     def stop(self) -> None:
         """Kill the server, if it runs."""
@@ -139,6 +139,12 @@ class RedisServer:
         with self.client() as client:
             client.script_flush()
 
+    def keys(self) -> list[bytes]:
+        """Return all keys."""
+        with self.client() as client:
+            found: list[bytes] = client.keys()
+            return found
+
     def _start(self) -> str | None:
         """Start the server; return its log if it does not come up."""
         program = find_redis()
@@ -150,7 +156,8 @@ class RedisServer:
         command += ["--save", "", "--appendonly", "no", "--pidfile", self._folder / "pid"]
         if self._cluster:
             command += ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
-        command += self._more
+        if self._password:
+            command += ["--requirepass", self._password]
         self._supervisor = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -222,6 +229,10 @@ class RedisCluster:
         """Drop all scripts."""
         for node in self.nodes:
             node.forget_scripts()
+
+    def keys(self) -> list[bytes]:
+        """Return all keys."""
+        return [key for node in self.nodes for key in node.keys()]
 
     def _join(self) -> None:
         third = -(-SLOTS // len(self.nodes))

@@ -136,7 +136,7 @@ class Model:
 
 
 @given(st.lists(steps(), min_size=1, max_size=25))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_script_decides_as_the_rules_do(server, history):
     with server.client() as client:
         client.flushall()
