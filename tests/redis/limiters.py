@@ -35,9 +35,9 @@ def limiter_on(url: str, way: str, *, seconds: float = 10, **settings: Any) -> I
             async def make() -> AsyncLimiter:
                 return AsyncLimiter(open_url(url, asynchronous=True), **settings)
 
-            limiter = OnLoop(loop.call(make), loop)
-            yield limiter
-            limiter.close()
+            on_loop = OnLoop(loop.call(make), loop)
+            yield on_loop
+            on_loop.close()
     else:
         backend: Any = open_url(url, asynchronous=False)
         limiter = Limiter(backend, **settings)

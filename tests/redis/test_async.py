@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+from typing import Any
 
 import pytest
 from redis import asyncio as redis_asyncio
 
-from habitkit.backends.redis import AsyncRedisLimits
-from habitkit.limits import AsyncLimiter, Limit, LimitsUnavailable
+from habitkit.backends.redis import AsyncRedisLimits, RedisLimits, open_url
+from habitkit.limits import AsyncLimiter, Limit, Limiter, LimitsUnavailable
 
 NINE = (Limit(9, "d"),)
-MANY = (Limit(10**6, "d"),)
+MANY = (Limit(10**6, "36500d"),)
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ async def test_calls_that_come_while_others_are_under_way_are_sent_together(back
 async def test_more_calls_than_fit_into_a_batch_are_all_decided(backend):
     decisions = await asyncio.gather(*(backend.acquire("ada", MANY, 1) for _ in range(2500)))
 
-    assert sorted(it.remaining for it in decisions)[0] == 10**6 - 2500
+    assert min(it.remaining for it in decisions) == 10**6 - 2500
 
 
 async def test_each_caller_gets_its_own_decision(backend):
@@ -158,12 +160,8 @@ async def test_a_forked_process_has_a_connection_of_its_own(backend, client):
         await pipeline.close()
 
 
-@pytest.mark.parametrize("kind", ["server", "cluster"])
-def test_a_backend_can_be_used_from_several_event_loops_one_after_the_other(request, kind):
-    from habitkit.backends.redis import open_url
-
-    service = request.getfixturevalue(kind)
-    backend = open_url(f"{service.url}?timeout_seconds=10", asynchronous=True)
+def test_a_backend_can_be_used_from_several_event_loops_one_after_the_other(server):
+    backend: Any = open_url(f"{server.url}?timeout_seconds=10", asynchronous=True)
 
     async def main():
         decisions = await asyncio.gather(*(backend.acquire("ada", NINE, 1) for _ in range(2)))
@@ -177,20 +175,19 @@ def test_a_backend_can_be_used_from_several_event_loops_one_after_the_other(requ
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_loop_that_ended_without_closing_leaves_nothing_behind(server):
     client = redis_asyncio.Redis(port=server.port)
-    backend = AsyncRedisLimits(client, timeout_seconds=10)
+    backend: Any = AsyncRedisLimits(client, timeout_seconds=10)
 
     async def main():
         return (await backend.acquire("ada", NINE, 1)).remaining
 
     assert [asyncio.run(main()) for _ in range(3)] == [8, 7, 6]
     assert len(backend._calls._of_loop) == 1
+    backend._calls._of_loop.clear()
+    gc.collect()  # here, where asyncio may warn of what is not closed
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_sync_backend_works_in_a_forked_process(server):
-    from habitkit.backends.redis import RedisLimits
-    from habitkit.limits import Limiter
-
     with server.client() as client:
         limiter = Limiter(RedisLimits(client, timeout_seconds=10))
         assert limiter.acquire("ada", "3/d").remaining == 2

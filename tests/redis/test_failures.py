@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 import redis
@@ -159,7 +160,7 @@ def test_broken_text_is_an_error_and_stays(server, backend, text):
     limiter = Limiter(backend)
     with server.client() as client:
         client.set("hk:g1:ada", text)
-        taken = limiter.acquire("bob", "9/d")
+        taken: Any = limiter.acquire("bob", "9/d")
         calls = [
             lambda: limiter.acquire("ada", "9/d"),
             lambda: limiter.peek("ada", "9/d"),
@@ -177,7 +178,7 @@ def test_a_read_only_server_is_unavailable(own_server, limiter):
         client.replicaof("127.0.0.1", 1)
         client.config_set("replica-serve-stale-data", "yes")
 
-        with pytest.raises(LimitsUnavailable, match="READONLY|read only"):
+        with pytest.raises(LimitsUnavailable, match="read only"):
             limiter.acquire("ada", "9/d")
 
         client.replicaof("NO", "ONE")
@@ -188,7 +189,7 @@ def test_a_server_without_memory_is_unavailable(own_server, limiter):
     with own_server.client() as client:
         client.config_set("maxmemory", 1)
 
-        with pytest.raises(LimitsUnavailable, match="OOM|memory"):
+        with pytest.raises(LimitsUnavailable, match="memory"):
             limiter.acquire("ada", "9/d")
 
         client.config_set("maxmemory", 0)
@@ -262,7 +263,7 @@ def test_a_connection_that_an_interrupt_has_left_in_the_middle_is_not_used_again
 def test_idle_connections_are_bounded(server, monkeypatch):
     monkeypatch.setattr("habitkit.backends.redis._connections._MOST_IDLE", 2)
     with server.client() as client:
-        backend = RedisLimits(client, timeout_seconds=10)
+        backend: Any = RedisLimits(client, timeout_seconds=10)
         all_of([lambda: [backend.acquire("ada", NINE, 1) for _ in range(20)]] * 6)
         assert len(backend._calls._idle) <= 2
         backend.close()

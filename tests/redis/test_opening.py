@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import zipfile
+from typing import Any
 
 import pytest
 import redis
@@ -105,7 +106,7 @@ def test_settings_of_the_client_are_kept(server):
 
 def test_settings_of_an_async_client_are_kept(server):
     async def main():
-        settings = {"db": 3, "decode_responses": True, "protocol": 3}
+        settings: Any = {"db": 3, "decode_responses": True, "protocol": 3}
         async with redis_asyncio.Redis(port=server.port, **settings) as client:
             limits = AsyncRedisLimits(client, timeout_seconds=10)
             remaining = (await limits.acquire("ada", NINE, 1)).remaining
