@@ -6,10 +6,14 @@ pytest does not collect this file by itself; ``test_contracts.py`` runs it.
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
+
+import pytest
 
 from habitkit.limits import Limit
+from habitkit.testing.contracts import LimiterContract
 from tests.limits.breaking import ChargesOneLimitAfterAnother, breaker, tampering
-from tests.limits.plain_limits import PlainLimits
+from tests.limits.plain_limits import PlainLimits, Ticks
 
 EXPECTED: list[str] = []
 noticed_by = breaker(globals(), EXPECTED)
@@ -249,3 +253,21 @@ class TakesARateOf0ForNone(PlainLimits):
         return super().peek(
             subject, tuple(it for it in limits if it.rate) or (Limit(1, "s"),), cost
         )
+
+
+# -- a backend without exact limits --------------------------------------------------------------
+
+
+class TestWithoutExactLimits(LimiterContract):
+    """What it does wrong elsewhere is noticed, and not skipped."""
+
+    @pytest.fixture
+    def limits(self):
+        limits = KeepsOneStateForAllLimits(Ticks())
+        limits.supports_exact = False
+        return limits
+
+
+EXPECTED.append(
+    f"{Path(__file__).name}::TestWithoutExactLimits::test_limits_of_one_key_are_independent"
+)
