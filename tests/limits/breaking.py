@@ -78,10 +78,10 @@ def breaker_of_tasks(namespace, expected):
 
 class ChargesOneLimitAfterAnother(PlainLimits):
     def acquire(self, subject, limits, cost, max_wait_ns=0):
+        decision = None
         for limit in limits:
-            decision = super().acquire(subject, (limit,), cost, max_wait_ns)
-            if not decision:
-                break
+            if decision or decision is None:
+                decision = super().acquire(subject, (limit,), cost, max_wait_ns)
         return decision
 
 
@@ -90,14 +90,10 @@ def tampering(change):
 
     class Tampering(PlainLimits):
         def acquire(self, subject, limits, cost, max_wait_ns=0):
-            decision = super().acquire(subject, limits, cost, max_wait_ns)
-            change(decision)
-            return decision
+            return change(super().acquire(subject, limits, cost, max_wait_ns))
 
         def peek(self, subject, limits, cost):
-            decision = super().peek(subject, limits, cost)
-            change(decision)
-            return decision
+            return change(super().peek(subject, limits, cost))
 
     Tampering.__name__ = change.__name__
     return Tampering

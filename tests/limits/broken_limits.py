@@ -6,6 +6,7 @@ pytest does not collect this file by itself; ``test_contracts.py`` runs it.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,8 @@ class TakesNamesInAnyCase(PlainLimits):
 
 
 class MistakesKeys(PlainLimits):
+    mistaken: Callable[[str], object]
+
     def key(self, subject, limit):
         return self.mistaken(subject), limit.id
 
@@ -196,40 +199,40 @@ class CapsAtEachDenial(PlainLimits):
 @noticed_by("test_a_decision_says_what_remains_and_when_it_is_back")
 @tampering
 def counts_itself_as_remaining(decision):
-    decision.remaining += decision.allowed
+    return decision._replace(remaining=decision.remaining + decision.allowed)
 
 
 @noticed_by("test_a_decision_says_what_remains_and_when_it_is_back")
 @tampering
 def resets_in_milliseconds(decision):
-    decision.reset_after_seconds *= 1000
+    return decision._replace(reset_after_seconds=decision.reset_after_seconds * 1000)
 
 
 @noticed_by("test_a_decision_says_what_remains_and_when_it_is_back")
 @tampering
 def would_allow_what_it_denies(decision):
-    decision.would_allow = True
+    return decision._replace(would_allow=True)
 
 
 @noticed_by("test_of_several_limits_a_decision_is_about_the_one_that_matters_most")
 @tampering
 def is_about_the_first_limit(decision):
-    decision.limit = decision.limits[0]
+    return decision._replace(limit=decision.limits[0])
 
 
 @noticed_by("test_waiting_for_retry_after_is_enough", moves=True)
 @noticed_by("test_waiting_for_retry_after_is_enough", moves=False)
 @tampering
 def says_half_of_retry_after(decision):
-    if decision.retry_after_seconds:
-        decision.retry_after_seconds /= 2
+    retry = decision.retry_after_seconds
+    return decision._replace(retry_after_seconds=retry and retry / 2)
 
 
 @noticed_by("test_waiting_a_nanosecond_less_than_retry_after_is_not_enough")
 @tampering
 def rounds_retry_after_up(decision):
-    if decision.retry_after_seconds:
-        decision.retry_after_seconds = -(-decision.retry_after_seconds * 1000 // 1) / 1000
+    retry = decision.retry_after_seconds
+    return decision._replace(retry_after_seconds=retry and -(-retry * 1000 // 1) / 1000)
 
 
 @noticed_by("test_peek_says_what_acquire_would_and_takes_nothing")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 from habitkit.limits.domain import charging
 
@@ -31,7 +32,7 @@ class PlainLimits:
     def __init__(self, ticks):
         self.ticks = ticks
         self.states = {}
-        self.lock = threading.RLock()
+        self.lock: Any = threading.RLock()
 
     def acquire(self, subject, limits, cost, max_wait_ns=0):
         with self.lock:
