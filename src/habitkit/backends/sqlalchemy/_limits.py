@@ -15,6 +15,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Text,
+    any_,
     bindparam,
     case,
     cast,
@@ -128,11 +129,22 @@ def _reset(_: object) -> Any:
     return delete(limits).where(tuple_(*_KEY).in_(select(locked)))
 
 
-def _clean(now: Any) -> Any:
+def _clean(_: object) -> Any:
     """Return the statement that drops states that are over, the oldest first."""
-    rows = select(*_KEY).where(limits.c.tat <= now).order_by(limits.c.tat).limit(bindparam("count"))
-    unlocked = rows.with_for_update(skip_locked=True).cte("over", nesting=True)
-    return delete(limits).where(tuple_(*_KEY).in_(select(unlocked)))
+    over = limits.c.tat <= _NUMBERS["now_ns"]
+    rows = select(*_KEY).where(over).order_by(limits.c.tat).limit(bindparam("count"))
+    return delete(limits).where(tuple_(*_KEY).in_(rows))
+
+
+def _clean_on_postgres(_: object) -> Any:
+    """Return that statement for rows that nobody else has locked.
+
+    They are found once, which an array sees to, and then by their places, which nobody can change.
+    """
+    place = literal_column("ctid")
+    rows = select(place).where(limits.c.tat <= _STATEMENT_NOW).order_by(limits.c.tat)
+    unlocked = rows.limit(bindparam("count")).with_for_update(skip_locked=True)
+    return delete(limits).where(place == any_(func.array(unlocked.scalar_subquery())))
 
 
 class LimitRows:
@@ -149,7 +161,7 @@ class LimitRows:
         lambda _: select(*_VALUES).where(limits.c.subject == _SUBJECT, limits.c.limit_id == _ID),
         only="sqlite",
     )
-    _CLEAN = Prepared(lambda _: _clean(_NUMBERS["now_ns"]), only="sqlite")
+    _CLEAN = Prepared(_clean, only="sqlite")
     _WRITE = Prepared(_write)
     _DROP = Prepared(
         lambda _: delete(limits).where(limits.c.subject == _SUBJECT, limits.c.limit_id == _ID)
@@ -233,7 +245,7 @@ class _PostgresLimitRows(LimitRows):
     _CHARGE = Prepared(_charge_on_postgres, only="postgresql")
     _READ = Prepared(_read_on_postgres, only="postgresql")
     _LOCK = Prepared(_lock_on_postgres, only="postgresql")
-    _CLEAN = Prepared(lambda _: _clean(_STATEMENT_NOW), only="postgresql")
+    _CLEAN = Prepared(_clean_on_postgres, only="postgresql")
 
     def read(self, subject: str, limits: Sequence[Limit]) -> tuple[list[State], int]:
         """Return states of a subject, and the time."""
