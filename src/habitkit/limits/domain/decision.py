@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from habitkit.limits.domain.limit import Limit
 
@@ -32,8 +32,7 @@ class Charge(NamedTuple):
     marks: tuple[int, ...]
 
 
-@define(hash=False)
-class Decision:
+class Decision(NamedTuple):
     """The result of a rate limit check; true if the call is allowed.
 
     Of several limits it describes the one that matters most: the one that denies for longest, or
@@ -51,21 +50,38 @@ class Decision:
             reserved.
         would_allow: Whether it would have been allowed; only in shadow mode not the same.
         fallback: The policy by which it was decided because the backend failed, or None.
+        subject: Whose budget was charged, as the backend knows it; empty if none was.
+        cost: How many were taken.
+        marks: Where the charge of each limit ends, as ``Charge`` has it, until it is refunded.
     """
 
     allowed: bool
     limit: Limit
-    limits: tuple[Limit, ...] = field(repr=False)
+    limits: tuple[Limit, ...]
     remaining: int
     retry_after_seconds: float | None
     reset_after_seconds: float
     wait_seconds: float = 0.0
     would_allow: bool = True
     fallback: Fallback | None = None
-    _charge: Charge | None = field(default=None, eq=False, repr=False)
+    subject: str = ""
+    cost: int = 0
+    marks: list[int] | tuple[()] = ()
 
     def __bool__(self) -> bool:
         return self.allowed
+
+    def __repr__(self) -> str:
+        """Show all but the charge, which names the key."""
+        shown = zip(self._fields[:-3], self, strict=False)
+        return f"Decision({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+    @property
+    def charge(self) -> Charge | None:
+        """What the call has taken and nobody has given back; None if that is nothing."""
+        if not self.marks:
+            return None
+        return Charge(self.subject, self.limits, self.cost, tuple(self.marks))
 
     def headers(self) -> Mapping[str, str]:
         """Return the HTTP headers of a response to the call.
