@@ -11,7 +11,7 @@ from habitkit.backends.memory import MemoryLimits
 from habitkit.limits import Limiter
 from habitkit.testing import FakeClock
 
-SECONDS, CALLS = 120, 100  # the axes end here
+SECONDS, CALLS = 60, 60  # the axes end here
 LEFT, TOP, WIDTH, HEIGHT = 60, 30, 600, 320
 
 STYLE = """
@@ -19,7 +19,8 @@ STYLE = """
     .full { stroke: #0a58ca }  .small { stroke: #b35900 }
     text.full { fill: #0a58ca; stroke: none }  text.small { fill: #b35900; stroke: none }
     text { font: 13px system-ui, sans-serif }
-    path { fill: none; stroke-width: 2 }  .grid { stroke-width: 1 }  .bound { stroke-dasharray: 2 5 }
+    path { fill: none; stroke-width: 2 }  path.grid { stroke-width: 1 }
+    path.bound { stroke-width: 1.5; stroke-dasharray: 2 4 }
     @media (prefers-color-scheme: dark) {
       .paper { fill: #14181d }  .grid { stroke: #39424c }  text { fill: #e6edf3 }
       .full { stroke: #79b8ff }  .small { stroke: #ffb066 }
@@ -69,16 +70,16 @@ def picture() -> Iterator[str]:
     yield "<title>Calls admitted by 30/min, with a burst of 30 and of 5, and their bounds</title>"
     yield f"<style>{STYLE}</style>"
     yield f'<rect class="paper" width="{width}" height="{height}" rx="8"/>'
-    for calls in range(0, CALLS + 1, 20):
+    for calls in range(0, CALLS + 1, 10):
         yield f'<path class="grid" d="M{x(0):g},{y(calls):g}H{x(SECONDS):g}"/>'
         yield f'<text x="{LEFT - 10}" y="{y(calls) + 4:g}" text-anchor="end">{calls}</text>'
-    for second in range(0, SECONDS + 1, 20):
+    for second in range(0, SECONDS + 1, 10):
         yield f'<path class="grid" d="M{x(second):g},{y(0):g}V{y(CALLS):g}"/>'
         yield f'<text x="{x(second):g}" y="{y(0) + 20:g}" text-anchor="middle">{second}</text>'
     yield f'<text x="{LEFT}" y="20">calls admitted (steps) and the bound (dotted)</text>'
     yield f'<text x="{x(SECONDS):g}" y="{y(0) + 44:g}" text-anchor="end">seconds</text>'
-    yield from curve("30/min", "full", 60)
-    yield from curve("30/min burst 5", "small", 100)
+    yield from curve("30/min", "full", 30)
+    yield from curve("30/min burst 5", "small", 30)
     yield "</svg>"
 
 

@@ -77,24 +77,7 @@ def create_app(engine: Engine | None = None, limiter: Limiter | None = None) -> 
 
     app = Flask(__name__)
     app.extensions["habitkit"] = kit
-
-    @app.before_request
-    def limit_requests() -> JsonReply | None:
-        # Who does not log in shares the budget of an address.
-        who = ("user", user()) if user() else ("address", request.remote_addr or "unknown")
-        g.decision = kit.limits.acquire(("shop", *who), REQUESTS)
-        if g.decision:
-            return None
-        detail = f"{g.decision.limit} requests are allowed; try again later"
-        return problem("TooManyRequests", detail), 429
-
-    @app.after_request
-    def say_what_is_left(response: Response) -> Response:
-        if "decision" in g:
-            response.headers.update(g.decision.headers())
-        if response.status_code >= 400 and response.is_json:
-            response.mimetype = "application/problem+json"
-        return response
+    limit_requests(app, kit.limits)
 
     @app.post("/orders")
     def buy() -> JsonReply:
@@ -144,6 +127,28 @@ def create_app(engine: Engine | None = None, limiter: Limiter | None = None) -> 
         return problem(type(error).__name__, str(error)), 422
 
     return app
+
+
+def limit_requests(app: Flask, limiter: Limiter) -> None:
+    """Limit what each user may request, and say in each response how many requests are left."""
+
+    @app.before_request
+    def deny_too_many() -> JsonReply | None:
+        # Who does not log in shares the budget of an address.
+        who = ("user", user()) if user() else ("address", request.remote_addr or "unknown")
+        g.decision = limiter.acquire(("shop", *who), REQUESTS)
+        if g.decision:
+            return None
+        detail = f"{g.decision.limit} requests are allowed; try again later"
+        return problem("TooManyRequests", detail), 429
+
+    @app.after_request
+    def say_what_is_left(response: Response) -> Response:
+        if "decision" in g:
+            response.headers.update(g.decision.headers())
+        if response.status_code >= 400 and response.is_json:
+            response.mimetype = "application/problem+json"
+        return response
 
 
 def user() -> str:
