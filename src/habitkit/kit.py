@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack, ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,8 @@ def _expect_limiter(limits: object, name: str) -> None:
     from habitkit import limits as module  # noqa: PLC0415 - only where it is used
 
     if not isinstance(limits, getattr(module, name)):
-        msg = f"limits: expected a limiter such as {name}(MemoryLimits()), got {limits!r}"
+        hint = "; to open a URL, use open(url, limits=url)" if isinstance(limits, str) else ""
+        msg = f"limits: expected a limiter such as {name}(MemoryLimits()), got {limits!r}{hint}"
         raise ConfigurationError(msg)
 
 
@@ -101,6 +103,7 @@ class HabitKit(_Kit[Sync]):
         settings = make_settings(store, options)
         super().__init__(SyncRunner(store, settings, KitState()))
         self._owned_store: Store | None = None
+        self._owned_limits: Limiter | None = None
         self._limits = limits
 
     @cached_property
@@ -116,7 +119,7 @@ class HabitKit(_Kit[Sync]):
         url: str,
         *,
         schema: str | None = None,
-        limits: Limiter | None = None,
+        limits: Limiter | str | None = None,
         **options: Unpack[KitOptions],
     ) -> Self:
         """Open the store behind a URL; closing the kit closes it.
@@ -127,7 +130,8 @@ class HabitKit(_Kit[Sync]):
         Args:
             url: For example ``"sqlite:///habits.db"``, ``"postgresql://..."``, ``"memory://"``.
             schema: The database schema of the tables, on a database server that has schemas.
-            limits: As for the constructor; the kit does not close it.
+            limits: As for the constructor, or the URL of a backend for them, such as
+                ``"redis://localhost"``; closing the kit closes what it opened.
             options: As for the constructor.
 
         Raises:
@@ -137,12 +141,19 @@ class HabitKit(_Kit[Sync]):
             SchemaOutdated: If its tables are of another version; names the command.
         """
         store = plugins.open_store(url, schema=schema)
+        opened: Limiter | None = None
         try:
+            if isinstance(limits, str):
+                from habitkit.limits import Limiter  # noqa: PLC0415 - only where it is used
+
+                limits = opened = Limiter(plugins.open_limits(limits))
             kit = cls(store, limits=limits, **options)
         except BaseException:
+            if opened is not None:
+                opened.close()
             store.close()
             raise
-        kit._owned_store = store
+        kit._owned_store, kit._owned_limits = store, opened
         return kit
 
     def on(self, handle: object) -> HostKit:
@@ -173,14 +184,16 @@ class HabitKit(_Kit[Sync]):
         return Background(self._runner)
 
     def close(self) -> None:
-        """Close the kit, and the store if the kit opened it. Closing twice is fine."""
+        """Close the kit, and what it opened itself. Closing twice is fine."""
         self._runner.state.closed = True
         store, self._owned_store = self._owned_store, None
-        try:
-            self._runner.settings.residents.close()
-        finally:
+        limits, self._owned_limits = self._owned_limits, None
+        with ExitStack() as stack:
             if store is not None:
-                store.close()
+                stack.callback(store.close)
+            if limits is not None:
+                stack.callback(limits.close)
+            self._runner.settings.residents.close()
 
     def __enter__(self) -> Self:
         """Close at the end of the block."""
@@ -211,6 +224,7 @@ class AsyncHabitKit(_Kit[Async]):
         settings = make_settings(store, options, asynchronous=True)
         super().__init__(AsyncRunner(store, settings, KitState()))
         self._owned_store: AsyncStore | None = None
+        self._owned_limits: AsyncLimiter | None = None
         self._limits = limits
 
     @cached_property
@@ -226,17 +240,24 @@ class AsyncHabitKit(_Kit[Async]):
         url: str,
         *,
         schema: str | None = None,
-        limits: AsyncLimiter | None = None,
+        limits: AsyncLimiter | str | None = None,
         **options: Unpack[KitOptions],
     ) -> Self:
         """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
         store = await plugins.open_async_store(url, schema=schema)
+        opened: AsyncLimiter | None = None
         try:
+            if isinstance(limits, str):
+                from habitkit.limits import AsyncLimiter  # noqa: PLC0415 - only where it is used
+
+                limits = opened = AsyncLimiter(await plugins.open_async_limits(limits))
             kit = cls(store, limits=limits, **options)
         except BaseException:
+            if opened is not None:
+                await opened.close()
             await store.close()
             raise
-        kit._owned_store = store
+        kit._owned_store, kit._owned_limits = store, opened
         return kit
 
     def on(self, handle: object) -> AsyncHostKit:
@@ -264,14 +285,16 @@ class AsyncHabitKit(_Kit[Async]):
         return AsyncBackground(self._runner)
 
     async def close(self) -> None:
-        """Close the kit, and the store if the kit opened it. Closing twice is fine."""
+        """Close the kit, and what it opened itself. Closing twice is fine."""
         self._runner.state.closed = True
         store, self._owned_store = self._owned_store, None
-        try:
-            self._runner.settings.residents.close()
-        finally:
+        limits, self._owned_limits = self._owned_limits, None
+        async with AsyncExitStack() as stack:
             if store is not None:
-                await store.close()
+                stack.push_async_callback(store.close)
+            if limits is not None:
+                stack.push_async_callback(limits.close)
+            self._runner.settings.residents.close()
 
     async def __aenter__(self) -> Self:
         """Close at the end of the block."""

@@ -3,7 +3,8 @@
 An installed package offers a backend in the entry point group ``habitkit.backends``, under the
 URL's scheme without any driver (``postgresql`` serves ``postgresql+asyncpg://`` too). It names a
 function ``open_url(url, *, asynchronous)`` that returns a ``Store``, or, if asked for one, an
-``AsyncStore`` or something to await for one.
+``AsyncStore`` or something to await for one. Backends of rate limits are in the group
+``habitkit.limits``, and return a ``LimitsBackend`` or an ``AsyncLimitsBackend``.
 
 For the package's own schemes nothing is looked up: reading the entry points of all that is
 installed takes as long as importing the kit.
@@ -23,27 +24,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from importlib.metadata import EntryPoint
 
-    from habitkit.limits.port import LimitsBackend
+    from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
     from habitkit.store import AsyncStore, Store
 
 __all__ = [
-    "GROUP",
+    "LIMITS",
     "OWN",
+    "STORES",
     "entry_points",
     "memory_limits",
     "naming_extras",
+    "open_async_limits",
     "open_async_store",
+    "open_limits",
     "open_store",
 ]
 
-GROUP = "habitkit.backends"
+STORES = "habitkit.backends"
+LIMITS = "habitkit.limits"
 
 OWN = {
-    "memory": "habitkit.backends.memory",
-    "postgresql": "habitkit.backends.sqlalchemy",
-    "sqlite": "habitkit.backends.sqlalchemy",
+    STORES: {
+        "memory": "habitkit.backends.memory",
+        "postgresql": "habitkit.backends.sqlalchemy",
+        "sqlite": "habitkit.backends.sqlalchemy",
+    },
+    LIMITS: {
+        "memory": "habitkit.backends.memory.limits",
+        "postgresql": "habitkit.backends.sqlalchemy.limits",
+        "redis": "habitkit.backends.redis",
+        "rediss": "habitkit.backends.redis",
+        "sqlite": "habitkit.backends.sqlalchemy.limits",
+        "unix": "habitkit.backends.redis",
+    },
 }
-"""The package's own backends by scheme; they are also entry points, for tools that list those."""
+"""The package's own backends by group and scheme; they are also entry points, for tools that list
+those."""
 
 _EXTRA_OF_MODULE = {
     "asyncpg": "asyncpg",
@@ -52,7 +68,10 @@ _EXTRA_OF_MODULE = {
     "pymemcache": "memcached",
     "redis": "redis",
 }
-_NO_URL = "expected a URL such as sqlite:///habits.db or postgresql://user@host/database"
+_EXAMPLES = {
+    STORES: "expected a URL such as sqlite:///habits.db or postgresql://user@host/database",
+    LIMITS: "expected a URL such as redis://host:6379/0 or memory://",
+}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 
 
@@ -64,7 +83,7 @@ def open_store(url: str, *, schema: str | None = None) -> Store:
         ConfigurationError: If there is a schema for a backend that has none.
         MissingExtra: If the backend's driver is not installed; names the pip command.
     """
-    return _open(url, schema, asynchronous=False)  # type: ignore[no-any-return]
+    return _open(STORES, url, schema, asynchronous=False)  # type: ignore[no-any-return]
 
 
 async def open_async_store(url: str, *, schema: str | None = None) -> AsyncStore:
@@ -72,9 +91,17 @@ async def open_async_store(url: str, *, schema: str | None = None) -> AsyncStore
 
     A backend may return its store at once or something to await.
     """
-    opened = _open(url, schema, asynchronous=True)
-    with naming_extras():
-        return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
+    return await _awaited(_open(STORES, url, schema, asynchronous=True))  # type: ignore[no-any-return]
+
+
+def open_limits(url: str) -> LimitsBackend:
+    """Open the backend of rate limits behind a URL for a sync host; errors as ``open_store``."""
+    return _open(LIMITS, url, asynchronous=False)  # type: ignore[no-any-return]
+
+
+async def open_async_limits(url: str) -> AsyncLimitsBackend | LimitsBackend:
+    """Open the backend of rate limits behind a URL for an async host; errors as ``open_store``."""
+    return await _awaited(_open(LIMITS, url, asynchronous=True))  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -96,8 +123,7 @@ def naming_extras() -> Iterator[None]:
 
 def memory_limits() -> LimitsBackend:
     """Return the limits backend of a kit that was given none: in this process's memory."""
-    found: LimitsBackend = import_module(OWN["memory"]).MemoryLimits()
-    return found
+    return open_limits("memory://")
 
 
 def entry_points(*, group: str) -> Iterable[EntryPoint]:
@@ -107,12 +133,18 @@ def entry_points(*, group: str) -> Iterable[EntryPoint]:
     return metadata.entry_points(group=group)
 
 
-def _open(url: Any, schema: str | None, *, asynchronous: bool) -> Any:
+async def _awaited(opened: Any) -> Any:
+    """Return what a backend has opened, at once or later."""
+    with naming_extras():
+        return await opened if inspect.isawaitable(opened) else opened
+
+
+def _open(group: str, url: Any, schema: str | None = None, *, asynchronous: bool) -> Any:
     """Find the backend, load it, call it."""
     match = _SCHEME.match(url) if isinstance(url, str) else None
     scheme = match[1].lower() if match else ""
     with naming_extras():
-        open_url = _opener(url, scheme, named=match is not None)
+        open_url = _opener(group, url, scheme, named=match is not None)
         if schema is None:
             return open_url(url, asynchronous=asynchronous)
         if "schema" not in inspect.signature(open_url).parameters:
@@ -123,21 +155,22 @@ def _open(url: Any, schema: str | None, *, asynchronous: bool) -> Any:
         return open_url(url, asynchronous=asynchronous, schema=schema)
 
 
-def _opener(url: Any, scheme: str, *, named: bool) -> Callable[..., Any]:
+def _opener(group: str, url: Any, scheme: str, *, named: bool) -> Callable[..., Any]:
     """Return the function of the backend for a scheme.
 
     Raises:
         UnknownScheme: If no installed backend is for it.
     """
-    if scheme in OWN:
-        return import_module(OWN[scheme]).open_url  # type: ignore[no-any-return]
-    installed = {point.name: point for point in entry_points(group=GROUP)}
+    own = OWN[group]
+    if scheme in own:
+        return import_module(own[scheme]).open_url  # type: ignore[no-any-return]
+    installed = {point.name: point for point in entry_points(group=group)}
     if scheme in installed:
         return installed[scheme].load()  # type: ignore[no-any-return]
-    schemes = sorted({*OWN, *installed})
+    schemes = sorted({*own, *installed})
     if named:
         raise UnknownScheme(scheme, schemes)
-    raise UnknownScheme(_without_user(str(url)), schemes, _NO_URL)
+    raise UnknownScheme(_without_user(str(url)), schemes, _EXAMPLES[group])
 
 
 def _without_user(url: str) -> str:

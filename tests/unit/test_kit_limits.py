@@ -47,6 +47,15 @@ def test_the_limiter_of_a_kit_for_tests_goes_by_its_clock():
     assert kit.limits.acquire("ada", "1/min")
 
 
+def test_the_limiter_of_a_kit_for_tests_waits_by_its_clock():
+    kit = habitkit.testing.kit()
+    begin = kit.clock.now()
+    for _ in range(3):
+        assert kit.limits.wait("ada", "1/min")
+
+    assert (kit.clock.now() - begin).total_seconds() == 120
+
+
 def test_a_limiter_may_be_asked_inside_a_transaction():
     kit = habitkit.testing.kit()
 
@@ -81,6 +90,12 @@ def test_a_limiter_whose_lock_was_held_works_in_a_forked_process():
             os._exit(0 if taken == [True, False] else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert limiter.acquire("ada", "2/h")
+
+
+def test_the_constructor_takes_no_url():
+    url: Any = "redis://localhost"
+    with pytest.raises(ConfigurationError, match="to open a URL, use open"):
+        HabitKit(MemoryStore(), limits=url)
 
 
 @pytest.mark.parametrize("limits", ["30/min", Limiter, MemoryLimits()])

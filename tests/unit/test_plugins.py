@@ -6,17 +6,22 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from habitkit import AsyncHabitKit, Economy, HabitKit, Schedule, plugins
-from habitkit.backends.memory import MemoryStore
+from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import CoinSettings
 from habitkit.errors import ConfigurationError, MissingExtra, NotSupportedByStore, UnknownScheme
 from tests.unit.support import declared_entry_points
 
 SCHEMES = ["memory", "postgresql", "sqlite"]
+GROUPS = {
+    "habitkit.backends": SCHEMES,
+    "habitkit.limits": ["memory", "postgresql", "redis", "rediss", "sqlite", "unix"],
+}
 
 
 @pytest.fixture
@@ -43,12 +48,13 @@ def missing(module):
 # -- the package's own backends ------------------------------------------------------------------
 
 
-def test_the_package_offers_its_backends_under_their_schemes():
-    points = declared_entry_points(plugins.GROUP)
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_package_offers_its_backends_under_their_schemes(group):
+    points = declared_entry_points(group)
 
-    assert sorted(point.name for point in points) == SCHEMES
+    assert sorted(point.name for point in points) == GROUPS[group]
     assert {point.name: point.value for point in points} == {
-        scheme: f"{module}:open_url" for scheme, module in plugins.OWN.items()
+        scheme: f"{module}:open_url" for scheme, module in plugins.OWN[group].items()
     }
     assert all(callable(point.load()) for point in points)
 
@@ -389,3 +395,73 @@ def test_a_backend_that_supports_schemas_receives_the_schema(install):
     HabitKit.open("other://x").close()
 
     assert given == [("other://x", "blue"), ("other://x", None)]
+
+
+# -- limits --------------------------------------------------------------------------------------
+
+
+class Closing(MemoryLimits):
+    """Limits that note when they are closed."""
+
+    closed = 0
+
+    def close(self):
+        self.closed += 1
+
+
+async def test_a_url_may_name_the_limits_of_a_kit_and_the_kit_closes_them(install):
+    opened = []
+
+    def open_url(url, *, asynchronous):
+        opened.append((url, asynchronous, Closing()))
+        return opened[-1][2]
+
+    install(open_url)
+    with HabitKit.open("memory://", limits="other://host") as kit:
+        assert kit.limits.acquire("ada", "1/min")
+        assert not kit.limits.acquire("ada", "1/min")
+    kit.close()
+    async with await AsyncHabitKit.open("memory://", limits="other://host") as async_kit:
+        assert await async_kit.limits.acquire("ada", "1/min")
+    await async_kit.close()
+
+    assert [it[:2] for it in opened] == [("other://host", False), ("other://host", True)]
+    assert [it[2].closed for it in opened] == [1, 1]
+
+
+async def test_limits_that_something_to_await_opens_are_awaited(install):
+    async def later():
+        return MemoryLimits()
+
+    install(lambda url, *, asynchronous: later())
+
+    async with await AsyncHabitKit.open("memory://", limits="other://host") as kit:
+        assert await kit.limits.acquire("ada", "1/min")
+
+
+async def test_what_was_opened_is_closed_if_the_kit_cannot_be_made(install):
+    limits = Closing()
+    wrong: Any = 1
+    install(lambda url, *, asynchronous: limits)
+    with pytest.raises(ConfigurationError):
+        HabitKit.open("memory://", limits="other://host", clock=wrong)
+    with pytest.raises(ConfigurationError):
+        await AsyncHabitKit.open("memory://", limits="other://host", clock=wrong)
+    assert limits.closed == 2
+    with pytest.raises(ConfigurationError):
+        HabitKit.open("memory://", limits=wrong)
+    with pytest.raises(ConfigurationError):
+        await AsyncHabitKit.open("memory://", limits=wrong)
+
+
+def test_limits_behind_an_unknown_scheme_are_refused(monkeypatch):
+    monkeypatch.setattr(plugins, "entry_points", lambda *, group: [])
+    with pytest.raises(UnknownScheme, match="memory, postgresql, redis, rediss, sqlite, unix"):
+        HabitKit.open("memory://", limits="etcd://host")
+    with pytest.raises(UnknownScheme, match=r"expected a URL such as redis://host:6379/0"):
+        HabitKit.open("memory://", limits="30/min")
+
+
+def test_the_limits_of_a_kit_may_be_in_memory_by_name():
+    with HabitKit.open("memory://", limits="memory://") as kit:
+        assert kit.limits.acquire("ada", "1/min")

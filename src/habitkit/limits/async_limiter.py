@@ -199,7 +199,7 @@ class _Awaited:
 def _awaited(backend: Any) -> AsyncLimitsBackend:
     """Return a backend as an async one."""
     is_async = asyncio.iscoroutinefunction(backend.acquire)
-    return backend if is_async else _Awaited(backend)  # type: ignore[no-any-return]
+    return backend if is_async else _Awaited(backend)
 
 
 async def _finished(work: Any) -> Any:

@@ -7,8 +7,6 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attrs import evolve
-
 from habitkit._fork import call_after_fork
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import ConfigurationError, InvalidInput, StoreError
@@ -161,25 +159,22 @@ class BaseLimiter:
             allowed = self._on_error == "open"
             retry = 0.0 if allowed else _RETRY_WHEN_CLOSED_SECONDS
             limit, limits = call.limits[0], call.limits
-            decision = Decision(allowed, limit, limits, 0, retry, 0.0, would_allow=allowed)
-            decision.fallback = self._on_error
+            decision = Decision(allowed, limit, limits, 0, retry, 0.0, 0.0, allowed, self._on_error)
         return self._made(call, decision, "fallback", error)
 
     def _decide_locally(self, call: Call) -> Decision:
         """Decide by limits in this process's memory."""
-        if self._local is None:
-            from habitkit.plugins import memory_limits  # noqa: PLC0415 - only where it is used
+        with self._lock:
+            if self._local is None:
+                from habitkit.plugins import memory_limits  # noqa: PLC0415 - only where it is used
 
-            with self._lock:
-                self._local = self._local or memory_limits()
-        local = self._local
+                self._local = memory_limits()
+            local = self._local
         if call.too_much:
             decision = local.peek(call.subject, call.limits, call.cost)
         else:
             decision = local.acquire(call.subject, call.limits, call.cost, call.max_wait_ns)
-        decision.fallback = "local"
-        decision._charge = None  # noqa: SLF001 - what is refunded belongs to the backend
-        return decision
+        return decision._replace(fallback="local", charges=())  # a refund is for the backend
 
     def _made(
         self,
@@ -190,7 +185,7 @@ class BaseLimiter:
     ) -> Decision:
         """Return the decision of a call, and report it to the host's hook."""
         if call.shadow and not decision.allowed:
-            decision = evolve(decision, allowed=True)
+            decision = decision._replace(allowed=True)
         if self._observe is not None:
             made = DecisionMade(call.verb, call.key, call.cost, decision, source, error)
             try:
@@ -199,14 +194,15 @@ class BaseLimiter:
                 _log.warning("the observe hook of a limiter failed", exc_info=True)
         return decision
 
-    def _take_charge(self, decision: Decision) -> Charge | None:
+    def _take_charge(self, decision: object) -> Charge | None:
         """Return what is to be given back for a decision: once, and then None."""
         if not isinstance(decision, Decision):
             expected = "a decision that acquire or wait returned"
             raise InvalidInput("decision", given=decision, expected=expected)
-        with self._lock:
-            taken = decision._charge  # noqa: SLF001 - it is what refund is for
-            decision._charge = None  # noqa: SLF001
+        try:
+            taken = decision.charges.pop() if decision.charges else None  # atomic, so only once
+        except IndexError:  # another thread was faster
+            return None
         if taken is not None:
             self._forget_denials(taken.subject)
         return taken

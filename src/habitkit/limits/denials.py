@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import evolve
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -61,7 +59,7 @@ class Denials:
         before = found.decision
         passed = (before.retry_after_seconds or 0.0) - left / _NS
         reset = max(before.reset_after_seconds - passed, 0.0)
-        return evolve(before, retry_after_seconds=left / _NS, reset_after_seconds=reset)
+        return before._replace(retry_after_seconds=left / _NS, reset_after_seconds=reset)
 
     def add(
         self, subject: str, limits: tuple[Limit, ...], cost: int, asked: int, decision: Decision

@@ -50,6 +50,10 @@ class FakeClock:
         """Move the clock by an amount of time; negative amounts move it back."""
         self._now += timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
+    def sleep(self, seconds: float) -> None:
+        """Move the clock instead of sleeping, for what waits by a ``sleep`` that it is given."""
+        self.advance(seconds=seconds)
+
     def set(self, now: datetime | str) -> None:
         """Set the clock; the argument as for the constructor."""
         self._now = FakeClock(now).now().astimezone(UTC)
@@ -90,7 +94,8 @@ def kit(
     """
     clock = FakeClock(now)
     options.setdefault("clock", clock)
-    limits = Limiter(MemoryLimits(ticks=clock.ticks)) if limits is None else limits
+    if limits is None:
+        limits = Limiter(MemoryLimits(ticks=clock.ticks), ticks=clock.ticks, sleep=clock.sleep)
     made = TestKit(MemoryStore() if store is None else store, limits=limits, **options)
     made.clock = clock
     return made

@@ -13,23 +13,23 @@ limit, and for them the rules of ``habitkit.limits.domain.charging`` are written
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import InvalidInput
 from habitkit.limits.domain import charging
-from habitkit.limits.domain.decision import Charge, Decision
+from habitkit.limits.domain.decision import Charge, allowing
 from habitkit.limits.errors import TooManyKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.limits.domain.charging import State
+    from habitkit.limits.domain.decision import Decision
     from habitkit.limits.domain.limit import Limit
 
 __all__ = ["MemoryLimits", "open_url"]
 
-_NS = 1_000_000_000
 _PAST = -(2**63)  # before any instant of any clock
 _STEPS = 4  # of the cursor, for each new key: enough to visit two, each alone in its list
 _STEPS_WHEN_FULL = 64
@@ -84,7 +84,7 @@ class MemoryLimits:
             else:
                 now = self._latest
             table = self._tats.get(limit.id)
-            tat = _PAST if table is None else table.tats.get(subject, _PAST)
+            tat = _PAST if table is None else table.states.get(subject, _PAST)
             before = tat - now if tat > now else 0
             after = before + limit.emission_ns * cost
             wait = after - limit.tolerance_ns
@@ -92,14 +92,13 @@ class MemoryLimits:
                 if tat == _PAST or table is None:
                     self._reserve(subject, limits, now)
                     table = self._tats[limit.id]
-                table.tats[subject] = now + after
+                table.states[subject] = now + after
         if wait > max_wait_ns:
             return charging.denied(limits, (charging.usage_of_tat(limit, before, cost),), cost)
         taken = Charge(subject, limits, cost, (now + after,))
         if wait > 0:
-            return Decision(True, limit, limits, 0, 0.0, after / _NS, wait / _NS, True, None, taken)
-        remaining = -wait // limit.emission_ns
-        return Decision(True, limit, limits, remaining, 0.0, after / _NS, 0.0, True, None, taken)
+            return allowing(limit, limits, 0, after, wait, [taken])
+        return allowing(limit, limits, -wait // limit.emission_ns, after, 0, [taken])
 
     def _acquire(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int
@@ -131,14 +130,14 @@ class MemoryLimits:
             after = charging.refund(taken, states, now)
             for limit, state in zip(taken.limits, after, strict=True):
                 table = self._tables.get(limit.id)
-                if table is not None and table.has(taken.subject):
+                if table is not None and taken.subject in table.states:
                     table.put(taken.subject, state)
 
     def reset(self, subject: str) -> None:
         """Drop all states of a subject."""
         with self._lock:
             for table in self._order:
-                if table.has(subject):
+                if subject in table.states:
                     table.put(subject, ())
 
     def close(self) -> None:
@@ -188,19 +187,18 @@ class MemoryLimits:
     def _missing(self, subject: str, limits: Sequence[Limit]) -> int:
         """Return under how many limits a subject has no place."""
         tables = [self._tables.get(limit.id) for limit in limits]
-        return sum(table is None or not table.has(subject) for table in tables)
+        return sum(table is None or subject not in table.states for table in tables)
 
     def _add(self, subject: str, limit: Limit) -> None:
         """Make a place for a subject where it has none."""
         table = self._tables.get(limit.id)
         if table is None:
+            table = _Table(limit)
             if limit.name is None and not limit.exact:
                 table = self._tats[limit.id] = _Tats(limit)
-            else:
-                table = _States(limit)
             self._tables[limit.id] = table
             self._order.append(table)
-        if not table.has(subject):
+        if subject not in table.states:
             table.subjects.append(subject)
             table.put(subject, ())
             self._size += 1
@@ -217,7 +215,7 @@ class MemoryLimits:
                 if table.expiry(found) > now:
                     self._place += 1
                     continue
-                table.drop(found)
+                del table.states[found]
                 subjects[place] = subjects[-1]
                 subjects.pop()
                 self._size -= 1
@@ -233,63 +231,48 @@ class MemoryLimits:
                 self._turn = 0
 
 
-class _Tats:
-    """The states of one limit, each no more than a TAT."""
+class _Table:
+    """The states of one limit, by subject.
 
-    __slots__ = ("_tolerance", "id", "subjects", "tats")
+    Attributes:
+        id: The limit's id.
+        subjects: The subjects, in no order, for the cursor.
+        states: Their states.
+    """
 
-    def __init__(self, limit: Limit) -> None:
-        self.id = limit.id
-        self.subjects: list[str] = []
-        self.tats: dict[str, int] = {}
-        self._tolerance = limit.tolerance_ns
-
-    def get(self, subject: str) -> State:
-        tat = self.tats.get(subject, _PAST)
-        return () if tat == _PAST else (tat, self._tolerance)
-
-    def put(self, subject: str, state: State) -> None:
-        self.tats[subject] = state[0] if state else _PAST
-
-    def drop(self, subject: str) -> None:
-        del self.tats[subject]
-
-    def has(self, subject: str) -> bool:
-        return subject in self.tats
-
-    def expiry(self, subject: str) -> int:
-        return self.tats[subject]
-
-
-class _States:
-    """The states of one limit that has a name or a log."""
-
-    __slots__ = ("_limit", "_states", "id", "subjects")
+    __slots__ = ("_limit", "id", "states", "subjects")
 
     def __init__(self, limit: Limit) -> None:
         self.id = limit.id
         self.subjects: list[str] = []
+        self.states: dict[str, Any] = {}
         self._limit = limit
-        self._states: dict[str, State] = {}
 
     def get(self, subject: str) -> State:
-        return self._states.get(subject, ())
+        return self.states.get(subject, ())
 
     def put(self, subject: str, state: State) -> None:
-        self._states[subject] = state
-
-    def drop(self, subject: str) -> None:
-        del self._states[subject]
-
-    def has(self, subject: str) -> bool:
-        return subject in self._states
+        self.states[subject] = state
 
     def expiry(self, subject: str) -> int:
-        state = self._states[subject]
+        state = self.states[subject]
         return charging.expiry(self._limit, state) if state else _PAST
 
 
-_Table = _Tats | _States
+class _Tats(_Table):
+    """The states of one limit that has neither a name nor a log: each is no more than a TAT."""
+
+    __slots__ = ()
+
+    def get(self, subject: str) -> State:
+        tat = self.states.get(subject, _PAST)
+        return () if tat == _PAST else (tat, self._limit.tolerance_ns)
+
+    def put(self, subject: str, state: State) -> None:
+        self.states[subject] = state[0] if state else _PAST
+
+    def expiry(self, subject: str) -> int:
+        return int(self.states[subject])
 
 
 def open_url(url: str, *, asynchronous: bool) -> MemoryLimits:  # noqa: ARG001

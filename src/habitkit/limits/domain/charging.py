@@ -23,7 +23,7 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from habitkit.limits.domain.decision import Charge, Decision
+from habitkit.limits.domain.decision import Charge, Decision, allowing
 from habitkit.limits.domain.limit import Limit
 
 __all__ = [
@@ -139,10 +139,8 @@ def allowed(
         wait_ns: How long the caller has to wait.
     """
     usage, limit = min(zip(usages, limits, strict=True), key=_remaining)
-    reset = usage.reset_ns / _NS
-    return Decision(
-        True, limit, limits, usage.remaining, 0.0, reset, wait_ns / _NS, True, None, taken
-    )
+    charges = [] if taken is None else [taken]
+    return allowing(limit, limits, usage.remaining, usage.reset_ns, wait_ns, charges)
 
 
 def denied(limits: tuple[Limit, ...], usages: Sequence[Usage], cost: int) -> Decision:
@@ -154,11 +152,19 @@ def denied(limits: tuple[Limit, ...], usages: Sequence[Usage], cost: int) -> Dec
         cost: How many were asked for.
     """
     usage, limit = max(
-        zip(usages, limits, strict=True), key=lambda it: (cost > it[1].burst, it[0].wait_ns)
+        zip(usages, limits, strict=True),
+        key=lambda it: (1, 0) if cost > it[1].burst else (0, it[0].wait_ns),
     )
     retry = None if cost > limit.burst else usage.wait_ns / _NS
-    reset = usage.reset_ns / _NS
-    return Decision(False, limit, limits, usage.remaining, retry, reset, 0.0, False)
+    return Decision(
+        allowed=False,
+        limit=limit,
+        limits=limits,
+        remaining=usage.remaining,
+        retry_after_seconds=retry,
+        reset_after_seconds=usage.reset_ns / _NS,
+        would_allow=False,
+    )
 
 
 def refund(taken: Charge, states: Sequence[State], now_ns: int) -> tuple[State, ...]:

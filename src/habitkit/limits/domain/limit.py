@@ -124,7 +124,7 @@ def concurrency(most: int, seconds: int) -> Limit:
         InvalidLimit: If a number is out of range.
     """
     if type(most) is not int or not 1 <= most <= _MOST_EXACT:
-        raise InvalidLimit("most", given=most, expected=f"an int from 1 to {_MOST_EXACT}")
+        raise InvalidLimit("n", given=most, expected=f"an int from 1 to {_MOST_EXACT}")
     if type(seconds) is not int or not 0 < seconds * _NS <= _LONGEST_NS:
         expected = "a whole number of seconds, at least 1 and up to 100 years"
         raise InvalidLimit("ttl_seconds", given=seconds, expected=expected)
