@@ -16,7 +16,8 @@ from benchmarks._kinds import NOW
 from habitkit import HabitKit
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.testing import FakeClock
-from tests.services import PostgresServer
+from tests.redis_servers import RedisServer
+from tests.services import PostgresServer, ServiceMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -100,6 +101,13 @@ class Place:
         """
         if self._server is None:
             self._server = self._resources.enter_context(PostgresServer(durable=True))
+
+    def redis(self) -> str | None:
+        """Start a Redis server and return its URL; None if there is none on this machine."""
+        try:
+            return self._resources.enter_context(RedisServer()).url
+        except ServiceMissing:
+            return None
 
     def address(self, database: str, scheme: str = "postgresql") -> str:
         """Return the URL of a database on the server."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchmarks._duel import Size
     from benchmarks.checkin import Result
     from benchmarks.growth import Grown
+    from benchmarks.limits import Row as LimitsRow
     from benchmarks.start_up import Start
     from benchmarks.streaks import Row
 
@@ -54,6 +55,7 @@ class Figures:
         spends: Spends against other ways to the same end.
         growth: Spends in ledgers of several sizes.
         streaks: What streaks cost.
+        limits: What rate limits cost.
         starts: Imports in fresh processes.
         missing: Why PostgreSQL was left out, or nothing.
     """
@@ -64,6 +66,7 @@ class Figures:
     spends: list[ledger.Result] = Factory(list)
     growth: list[Grown] = Factory(list)
     streaks: list[Row] = Factory(list)
+    limits: list[LimitsRow] = Factory(list)
     starts: list[Start] = Factory(list)
     missing: str = ""
 
@@ -90,6 +93,11 @@ def markdown(figures: Figures) -> str:
             "Streaks in µs, median",
             ("", "time", "ratio", "of", "goal", ""),
             [_streaks(row) for row in figures.streaks],
+        ),
+        (
+            "Rate limits, median; the ratio is how many times as fast or as small the kit is",
+            ("", "µs or bytes", "ratio", "of", "goal", ""),
+            [_limits(row) for row in figures.limits],
         ),
         (
             "A fresh process in ms, median",
@@ -132,6 +140,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
             {"name": row.name, "us": row.microseconds, "ratio": row.ratio, "met": row.met}
             for row in figures.streaks
         ],
+        "limits": [{**asdict(row), "met": row.met} for row in figures.limits],
         "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
 
@@ -144,6 +153,13 @@ def _streaks(row: Row) -> list[str]:
         goal = f"ratio ≤ {row.goal_ratio}"
     ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
     return [row.name, us(row.microseconds), ratio, row.against or "-", goal, VERDICTS[row.met]]
+
+
+def _limits(row: LimitsRow) -> list[str]:
+    ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
+    goal = "-" if row.goal is None else f"ratio ≥ {row.goal:g}"
+    value = f"{row.value:,.2f}"
+    return [row.name, value, ratio, row.against or "-", goal, VERDICTS[row.met]]
 
 
 def _start(start: Start) -> list[str]:

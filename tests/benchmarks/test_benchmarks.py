@@ -16,6 +16,7 @@ from benchmarks import by_hand, spend_by_hand
 from benchmarks._ledger_fill import LEFT, OWNERS, drift, fill
 from benchmarks._same import check_statements
 from habitkit import HabitKit
+from tests.redis_servers import find_redis
 from tests.services import find_postgres
 
 KINDS = {"at_least", 'quota(3, "week")', "travelled", "rolling(3, 7)", "rolling(1, 7)"}
@@ -70,6 +71,10 @@ def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
     assert grown == ({"SQLite, NORMAL", "PostgreSQL"} if find_postgres() else {"SQLite, NORMAL"})
     for row in figures["spend"] + figures["growth"]:
         assert row["drift"] == {"coins": 0, "findings": 0}
+    limits = {row["name"]: row["value"] for row in figures["limits"]}
+    assert {f"acquire in memory, {who}, habitkit" for who in ("1 thread", "8 threads")} < {*limits}
+    assert ("acquire on Redis, habitkit" in limits) is bool(find_redis())
+    assert all(value > 0 for value in limits.values())
     assert [row["program"] for row in figures["start_up"]][-1] == "import habitkit"
     assert "| import habitkit " in done.stdout
 

@@ -163,6 +163,16 @@ def test_what_a_fallback_allowed_is_not_refunded(remote):
     assert limiter.peek("ada", "2/min").remaining == 0
 
 
+def test_a_lease_of_the_local_fallback_is_released_there(remote):
+    limiter = limiter_of(remote, "local")
+    remote.is_down = True
+    with limiter.lease("export", 1, 60) as lease:
+        assert lease
+        assert not limiter.lease("export", 1, 60)
+
+    assert limiter.lease("export", 1, 60)
+
+
 def test_a_lost_refund_is_an_error_only_where_errors_are_raised(remote):
     strict, lenient = limiter_of(remote), limiter_of(remote, "open")
     decisions = [strict.acquire("ada", "5/min"), lenient.acquire("ada", "5/min")]

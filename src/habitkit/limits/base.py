@@ -174,7 +174,9 @@ class BaseLimiter:
             decision = local.peek(call.subject, call.limits, call.cost)
         else:
             decision = local.acquire(call.subject, call.limits, call.cost, call.max_wait_ns)
-        return decision._replace(fallback="local", charges=())  # a refund is for the backend
+        # A refund is for the backend; only a place that was leased here is released here.
+        marks = decision.marks if call.verb == "lease" else ()
+        return decision._replace(fallback="local", marks=marks)
 
     def _made(
         self,
@@ -195,16 +197,20 @@ class BaseLimiter:
         return decision
 
     def _take_charge(self, decision: object) -> Charge | None:
-        """Return what is to be given back for a decision: once, and then None."""
+        """Return what the backend is to give back for a decision: once, and then None."""
         if not isinstance(decision, Decision):
             expected = "a decision that acquire or wait returned"
             raise InvalidInput("decision", given=decision, expected=expected)
-        try:
-            taken = decision.charges.pop() if decision.charges else None  # atomic, so only once
-        except IndexError:  # another thread was faster
+        with self._lock:
+            taken = decision.charge
+            if isinstance(decision.marks, list):
+                decision.marks.clear()
+        if taken is None:
             return None
-        if taken is not None:
-            self._forget_denials(taken.subject)
+        if decision.fallback is not None and self._local is not None:
+            self._local.refund(taken)
+            return None
+        self._forget_denials(taken.subject)
         return taken
 
     def _forget_denials(self, subject: str) -> None:

@@ -18,21 +18,23 @@ from typing import TYPE_CHECKING, Any
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.errors import InvalidInput
 from habitkit.limits.domain import charging
-from habitkit.limits.domain.decision import Charge, allowing
+from habitkit.limits.domain.decision import Decision
 from habitkit.limits.errors import TooManyKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from habitkit.limits.domain.charging import State
-    from habitkit.limits.domain.decision import Decision
+    from habitkit.limits.domain.decision import Charge
     from habitkit.limits.domain.limit import Limit
 
 __all__ = ["MemoryLimits", "open_url"]
 
+_NS = 1_000_000_000
 _PAST = -(2**63)  # before any instant of any clock
 _STEPS = 4  # of the cursor, for each new key: enough to visit two, each alone in its list
 _STEPS_WHEN_FULL = 64
+_new = tuple.__new__
 
 
 class MemoryLimits:
@@ -95,10 +97,14 @@ class MemoryLimits:
                 table.states[subject] = now + after
         if wait > max_wait_ns:
             return charging.denied(limits, (charging.usage_of_tat(limit, before, cost),), cost)
-        taken = Charge(subject, limits, cost, (now + after,))
-        if wait > 0:
-            return allowing(limit, limits, 0, after, wait, [taken])
-        return allowing(limit, limits, -wait // limit.emission_ns, after, 0, [taken])
+        remaining = -wait // limit.emission_ns if wait < 0 else 0
+        waits = wait / _NS if wait > 0 else 0.0
+        reset, marks = after / _NS, [now + after]
+        # Called by its name, Decision takes twice as long, a fifth of the whole call.
+        return _new(
+            Decision,
+            (True, limit, limits, remaining, 0.0, reset, waits, True, None, subject, cost, marks),
+        )
 
     def _acquire(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int
@@ -249,7 +255,8 @@ class _Table:
         self._limit = limit
 
     def get(self, subject: str) -> State:
-        return self.states.get(subject, ())
+        found: State = self.states.get(subject, ())
+        return found
 
     def put(self, subject: str, state: State) -> None:
         self.states[subject] = state

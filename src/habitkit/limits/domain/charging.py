@@ -23,7 +23,7 @@ from bisect import bisect_right, insort
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from habitkit.limits.domain.decision import Charge, Decision, allowing
+from habitkit.limits.domain.decision import Charge, Decision
 from habitkit.limits.domain.limit import Limit
 
 __all__ = [
@@ -139,8 +139,18 @@ def allowed(
         wait_ns: How long the caller has to wait.
     """
     usage, limit = min(zip(usages, limits, strict=True), key=_remaining)
-    charges = [] if taken is None else [taken]
-    return allowing(limit, limits, usage.remaining, usage.reset_ns, wait_ns, charges)
+    return Decision(
+        allowed=True,
+        limit=limit,
+        limits=limits,
+        remaining=usage.remaining,
+        retry_after_seconds=0.0,
+        reset_after_seconds=usage.reset_ns / _NS,
+        wait_seconds=wait_ns / _NS,
+        subject="" if taken is None else taken.subject,
+        cost=0 if taken is None else taken.cost,
+        marks=() if taken is None else list(taken.marks),
+    )
 
 
 def denied(limits: tuple[Limit, ...], usages: Sequence[Usage], cost: int) -> Decision:

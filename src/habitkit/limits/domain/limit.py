@@ -30,7 +30,7 @@ _GRAMMAR = (
 )
 
 
-@frozen(init=False)
+@frozen(init=False, cache_hash=True)
 class Limit:
     """A rate limit: so many calls per period, with a burst.
 

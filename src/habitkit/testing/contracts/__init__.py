@@ -1,4 +1,4 @@
-"""Contracts: the guarantees of a store, as test classes for its author to subclass.
+"""Contracts: the guarantees of a backend, as test classes for its author to subclass.
 
 Each class below is a set of tests. Subclass those that fit, give the fixtures they ask for, and
 pytest runs all of it against your store::
@@ -30,9 +30,12 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``AsyncStoreContract`` | every ``AsyncStore``, before the contracts of modules | ``open_store`` |
 | ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
+| ``LimiterContract`` | every ``LimitsBackend`` | ``limits``; ``advance`` if its clock can be moved |
+| ``AsyncLimiterContract`` | every ``AsyncLimitsBackend`` | ``open_limits``; ``advance`` as well |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
-facts. Every wait in the contracts has an end; they need pytest, which
+facts; that of a limits backend gives ``limits_again`` or ``open_limits_again``, a second backend on
+the same state. Every wait in the contracts has an end; they need pytest, which
 ``pip install 'habitkit[testing]'`` brings.
 """
 
@@ -49,22 +52,26 @@ from habitkit.testing.contracts._async_contracts import (  # noqa: E402
     AsyncHostTransactionsContract,
     AsyncStoreContract,
 )
+from habitkit.testing.contracts._async_limiter import AsyncLimiterContract  # noqa: E402
 from habitkit.testing.contracts._base import Contract  # noqa: E402
 from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
+from habitkit.testing.contracts._limiter_contract import LimiterContract  # noqa: E402
 from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E402
 
 __all__ = [
     "AllContracts",
     "AsyncContract",
     "AsyncHostTransactionsContract",
+    "AsyncLimiterContract",
     "AsyncStoreContract",
     "CoinsContract",
     "Contract",
     "HabitsContract",
     "Host",
     "HostTransactionsContract",
+    "LimiterContract",
     "LoopThread",
     "StoreContract",
 ]
