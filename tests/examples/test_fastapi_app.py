@@ -202,7 +202,7 @@ async def client_of(limits: MemoryLimits) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def allowed(client: httpx.AsyncClient, **headers: str) -> int:
-    """Return how many requests are answered until one is denied."""
+    """Return how many requests are allowed until one is denied."""
     for count in range(200):
         if (await client.get("/balance", headers=headers)).status_code == 429:
             return count
