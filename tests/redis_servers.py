@@ -245,7 +245,7 @@ class RedisCluster:
                     client.execute_command("CLUSTER MEET", HOST, other.port)
         for node in self.nodes:
             with node.client() as client:
-                _wait_until(lambda: _knows_all(client, len(self.nodes)))
+                wait_until(lambda: _knows_all(client, len(self.nodes)))
 
 
 def _knows_all(client: redis.Redis, size: int) -> bool:
@@ -272,11 +272,16 @@ def find_redis() -> Path | None:
     return Path(on_path) if on_path else None
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition.
+
+    Raises:
+        RuntimeError: If it takes too long.
+    """
     deadline = time.monotonic() + START_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            msg = f"the Redis Cluster was not ready within {START_SECONDS} seconds"
+            msg = f"what was waited for did not happen within {START_SECONDS} seconds"
             raise RuntimeError(msg)
         time.sleep(0.02)
 
