@@ -30,7 +30,7 @@ _GRAMMAR = (
 )
 
 
-@frozen(init=False, cache_hash=True)
+@frozen(init=False)
 class Limit:
     """A rate limit: so many calls per period, with a burst.
 
