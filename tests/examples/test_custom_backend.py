@@ -12,8 +12,6 @@ import pytest
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_backend"
 EXPECTED_SKIPS = (
     "does not support the module 'coins.audit'",
-    "the class gives no `advance`",  # the other class of limits does
-    "the class does not declare 'shared'",  # neither
     "the backend supports exact limits",
 )
 

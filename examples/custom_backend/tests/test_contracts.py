@@ -46,23 +46,8 @@ class TestSqlite3Limits(LimiterContract):
     capabilities = frozenset({"shared"})
 
     @pytest.fixture
-    def limits(self, tmp_path: Path) -> Sqlite3Limits:
-        """Limits in a file that is not there yet."""
-        return Sqlite3Limits(f"{tmp_path}/limits.db")
-
-    @pytest.fixture
-    def limits_again(self, tmp_path: Path, limits: Sqlite3Limits) -> Sqlite3Limits:
-        """The same file, opened once more."""
-        del limits  # it has made the file
-        return Sqlite3Limits(f"{tmp_path}/limits.db")
-
-
-class TestSqlite3LimitsOnAClock(LimiterContract):
-    """The same with a clock that the tests move: what is due at which nanosecond."""
-
-    @pytest.fixture
     def now(self) -> list[int]:
-        """What the clock shows."""
+        """What the clock shows, in nanoseconds: it is given, so that the tests can move it."""
         return [1_800_000_000 * 10**9]
 
     @pytest.fixture
@@ -73,6 +58,12 @@ class TestSqlite3LimitsOnAClock(LimiterContract):
     @pytest.fixture
     def limits(self, tmp_path: Path, now: list[int]) -> Sqlite3Limits:
         """Limits in a file that is not there yet."""
+        return Sqlite3Limits(f"{tmp_path}/limits.db", ticks=lambda: now[-1])
+
+    @pytest.fixture
+    def limits_again(self, limits: Sqlite3Limits, tmp_path: Path, now: list[int]) -> Sqlite3Limits:
+        """The same file, opened once more."""
+        del limits  # it has made the file
         return Sqlite3Limits(f"{tmp_path}/limits.db", ticks=lambda: now[-1])
 
 
