@@ -19,10 +19,14 @@ __all__ = [
     "stopwatch",
     "storable_instant",
     "ticks",
+    "wall_ns",
 ]
 
 ticks = time.monotonic_ns
 """Nanoseconds of a clock that never goes back, for objects that live as long as the kit."""
+
+wall_ns = time.time_ns
+"""Nanoseconds since 1970 of the machine's clock, which all of its processes share."""
 
 _FIRST = datetime(2, 1, 1, tzinfo=UTC)
 _AFTER_LAST = datetime(9999, 1, 1, tzinfo=UTC)

@@ -21,6 +21,7 @@ import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on, subscribe
 from habitkit.backends import sqlalchemy as backend
 from habitkit.backends.sqlalchemy import (
+    SqlLimits,
     SqlStore,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
@@ -32,6 +33,7 @@ from habitkit.journal.domain.rules import (
     MAX_MESSAGE_ATTEMPTS,
     retry_delay,
 )
+from habitkit.limits import Limiter
 from habitkit.transaction import Transaction
 
 IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
@@ -154,6 +156,10 @@ INSERT INTO habitkit_inbox
 INSERT INTO habitkit_idempotency
     SELECT 'owner' || (1 + mod(n, 1000)), 'coins.award', 'key' || n, '{}', '{}',
            now() - n * interval '1 minute' FROM generate_series(1, 10000) n;
+INSERT INTO habitkit_limits
+    SELECT 'key' || n, '5/60/5', (extract(epoch FROM now())::bigint + n * 60 - 6000) * 1000000000,
+           60000000000
+    FROM generate_series(1, 20000) n;
 ANALYZE;
 """
 
@@ -244,6 +250,14 @@ def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
             kit.relay.retry(each)
 
 
+def use_limits(limiter: Limiter) -> None:
+    """Let a limiter run each of its statements; the first call cleans."""
+    for limits in ("1/h", "1/h", "5/h; 5/d exact"):
+        decision = limiter.acquire("ada", limits)
+    limiter.refund(decision)
+    limiter.reset("ada")
+
+
 def use_everything(engine: Engine) -> None:
     """Let a kit run each of its statements."""
 
@@ -285,6 +299,7 @@ def use_everything(engine: Engine) -> None:
         kit.sweep()
     use_dead_letters(kit)
     use_checkpoints(kit, run.id, kit.habits.create("ada", "Swim", Schedule.rolling(1, 7)).id)
+    use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     kit.export("ada")
     kit.forget("ada")
 

@@ -43,6 +43,7 @@ class ThreadedStore:
         """
         self._store = store
         self._on = on
+        self._threads = threads
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="habitkit")
 
     @property
@@ -98,6 +99,13 @@ class ThreadedStore:
         if self._on is None:
             raise HostTransactionUnsupported.by(self.name)
         return self._on(handle)
+
+    def after_fork(self) -> None:
+        """Make new threads in the child of a fork: the old ones stayed in the parent."""
+        self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="habitkit")
+        after_fork = getattr(self._store, "after_fork", None)
+        if after_fork is not None:
+            after_fork()
 
     async def close(self) -> None:
         """Wait for the threads and close the wrapped store."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from habitkit._lazy import lazy_names
 from habitkit.backends.sqlalchemy.engines import open_url, sqlite_engine
 from habitkit.backends.sqlalchemy.schema import LATEST, upgrade
 from habitkit.backends.sqlalchemy.store import SqlStore
@@ -9,11 +10,14 @@ from habitkit.backends.sqlalchemy.tables import metadata
 
 if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore
+    from habitkit.backends.sqlalchemy.limits import AsyncSqlLimits, SqlLimits
     from habitkit.backends.sqlalchemy.threaded import threaded_sqlite
 
 __all__ = [
     "LATEST",
+    "AsyncSqlLimits",
     "AsyncSqlStore",
+    "SqlLimits",
     "SqlStore",
     "metadata",
     "open_url",
@@ -23,15 +27,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import lazily the modules that need greenlet or asyncio."""
-    if name == "AsyncSqlStore":
-        from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore  # noqa: PLC0415
-
-        return AsyncSqlStore
-    if name == "threaded_sqlite":
-        from habitkit.backends.sqlalchemy.threaded import threaded_sqlite  # noqa: PLC0415
-
-        return threaded_sqlite
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+__getattr__ = lazy_names(
+    __name__,
+    ["AsyncSqlLimits", "AsyncSqlStore", "SqlLimits", "threaded_sqlite"],
+    ["limits", "threaded", "async_store"],
+)  # the last one needs greenlet

@@ -82,7 +82,11 @@ MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name})
 
 
 class SqlStores:
-    """All ports on one connection; each is made when it is first asked for, as few ever are."""
+    """All ports on one connection; each is made when it is first asked for, as few ever are.
+
+    Attributes:
+        link: Runs the statements of what keeps its rows here and is no port of a transaction.
+    """
 
     owners: Owners
     events: Events
@@ -103,14 +107,14 @@ class SqlStores:
         self.send = link.send
         self.close = link.close
         self.end = link.end
-        self._link = link
+        self.link = link
         self._ports: dict[Port[Any], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         """Make a port of the journal."""
         if name not in _JOURNAL:
             raise AttributeError(name, name=name, obj=self)
-        port = _JOURNAL[name](self._link)
+        port = _JOURNAL[name](self.link)
         setattr(self, name, port)
         return port
 
@@ -124,7 +128,7 @@ class SqlStores:
         if made is None:
             if port not in _PORTS:
                 raise NotSupportedByStore(port.module, self.connection.dialect.name)
-            made = self._ports[port] = _PORTS[port](self._link)
+            made = self._ports[port] = _PORTS[port](self.link)
         return made  # type: ignore[no-any-return]
 
     @contextmanager

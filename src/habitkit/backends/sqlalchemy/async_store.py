@@ -91,6 +91,10 @@ class AsyncSqlStore:
         """Close the engine's connections."""
         await self._engine.dispose()
 
+    def after_fork(self) -> None:
+        """Leave, in the child of a fork, the parent's connections to the parent."""
+        self._engine.sync_engine.dispose(close=False)
+
 
 class AsyncHostSqlStore:
     """A SQL store inside one transaction of an async host."""

@@ -57,9 +57,7 @@ class SqlStore:
         """
         self._engine = engine
         self.tables = Tables(schema)
-        self._one_at_a_time: AbstractContextManager[Any] = (
-            threading.Lock() if isinstance(engine.pool, StaticPool) else nullcontext()
-        )
+        self._one_at_a_time = _lock_of(engine)
         self.name = engine.dialect.name
         self.capabilities = capabilities_of(engine)
 
@@ -93,6 +91,12 @@ class SqlStore:
         """Close the engine's connections."""
         self._engine.dispose()
 
+    def after_fork(self) -> None:
+        """Leave, in the child of a fork, the parent's connections to the parent."""
+        self._one_at_a_time = _lock_of(self._engine)
+        if not isinstance(self._engine.pool, StaticPool):  # a database in memory was copied
+            self._engine.dispose(close=False)
+
 
 class HostSqlStore:
     """A SQL store inside one transaction of the host."""
@@ -114,6 +118,11 @@ class HostSqlStore:
 
     def close(self) -> None:
         """Do nothing: the host opened it."""
+
+
+def _lock_of(engine: Engine) -> AbstractContextManager[Any]:
+    """Return what keeps threads apart that share one connection."""
+    return threading.Lock() if isinstance(engine.pool, StaticPool) else nullcontext()
 
 
 def connection_of(

@@ -6,8 +6,6 @@ is what all migrations together lead to, and a test holds the two equal.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -17,7 +15,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -27,10 +24,13 @@ from sqlalchemy import (
     text,
 )
 
+from habitkit.backends.sqlalchemy._table import (
+    index_where,
+    integer_on_sqlite,
+    metadata,
+    table,
+)
 from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json
-
-if TYPE_CHECKING:
-    from sqlalchemy.schema import SchemaItem
 
 __all__ = [
     "accounts",
@@ -44,6 +44,7 @@ __all__ = [
     "holds",
     "idempotency",
     "inbox",
+    "limits",
     "metadata",
     "outbox",
     "owners",
@@ -55,29 +56,7 @@ __all__ = [
     "voids",
 ]
 
-metadata = MetaData()
-
 _NAME = String(200)
-
-
-def table(name: str, *parts: SchemaItem) -> Table:
-    """Make a table with the prefix; on SQLite its primary key is the table itself."""
-    return Table(f"habitkit_{name}", metadata, *parts, sqlite_with_rowid=False)
-
-
-def _integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
-    """Refuse a REAL: SQLite silently converts an integer to one when it overflows."""
-    return [
-        CheckConstraint(f"typeof({column}) = 'integer'").ddl_if(dialect="sqlite")
-        for column in columns
-    ]
-
-
-def _index_where(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Make an index of some rows alone."""
-    condition = text(where)
-    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
-
 
 schema_version = Table(
     "habitkit_schema_version",
@@ -104,7 +83,7 @@ events = table(
     Column("key", Text),
     Column("fields", Json, nullable=False),
     PrimaryKeyConstraint("owner", "rev", "position"),
-    _index_where("habitkit_events_key", "owner", "key", "rev", "position", where="key IS NOT NULL"),
+    index_where("habitkit_events_key", "owner", "key", "rev", "position", where="key IS NOT NULL"),
 )
 
 outbox = table(
@@ -186,7 +165,7 @@ check_ins = table(
     Column("amount", Amount),
     Column("seq", BigInteger, nullable=False),
     Index("habitkit_check_ins_day", "habit_id", "day"),
-    _index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
+    index_where("habitkit_check_ins_notes", "owner", where="note IS NOT NULL"),
 )
 
 facts = table(
@@ -220,7 +199,7 @@ snapshots = table(
     Column("credited", Text),
     Column("emitted", Text),
     Index("habitkit_snapshots_owner", "owner"),
-    _index_where(
+    index_where(
         "habitkit_snapshots_check", "next_check_at", "habit_id", where="next_check_at IS NOT NULL"
     ),
 )
@@ -242,7 +221,7 @@ accounts = table(
     UniqueConstraint("owner", "currency", "role"),
     CheckConstraint("debt >= 0"),
     CheckConstraint("floor IS NULL OR balance + debt >= floor"),
-    *_integer_on_sqlite("balance", "seq", "debt", "sealed"),
+    *integer_on_sqlite("balance", "seq", "debt", "sealed"),
 )
 
 transfers = table(
@@ -260,10 +239,10 @@ transfers = table(
     Column("salt", LargeBinary),
     Column("digest", LargeBinary),
     CheckConstraint("amount > 0"),
-    _index_where(
+    index_where(
         "habitkit_transfers_reverses", "reverses", where="reverses IS NOT NULL", unique=True
     ),
-    *_integer_on_sqlite("amount"),
+    *integer_on_sqlite("amount"),
 )
 
 entries = table(
@@ -276,7 +255,7 @@ entries = table(
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("account_id", "seq"),
     Index("habitkit_entries_at", "account_id", "at", "seq"),
-    *_integer_on_sqlite("amount", "balance"),
+    *integer_on_sqlite("amount", "balance"),
 )
 
 holds = table(
@@ -295,10 +274,10 @@ holds = table(
     CheckConstraint("(state = 'open') = (ended_at IS NULL)"),
     Index("habitkit_holds_owner", "owner", "currency", "seq"),
     Index("habitkit_holds_ended", "owner", "currency", "ended_at"),
-    _index_where("habitkit_holds_waiting", "owner", "currency", "seq", where="state = 'open'"),
-    _index_where("habitkit_holds_open", "owner", "currency", "expires_at", where="state = 'open'"),
-    _index_where("habitkit_holds_overdue", "expires_at", "id", where="state = 'open'"),
-    *_integer_on_sqlite("seq", "amount", "settled"),
+    index_where("habitkit_holds_waiting", "owner", "currency", "seq", where="state = 'open'"),
+    index_where("habitkit_holds_open", "owner", "currency", "expires_at", where="state = 'open'"),
+    index_where("habitkit_holds_overdue", "expires_at", "id", where="state = 'open'"),
+    *integer_on_sqlite("seq", "amount", "settled"),
 )
 
 blocks = table(
@@ -310,7 +289,7 @@ blocks = table(
     Column("hash_prefixes", LargeBinary, nullable=False),
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("account_id", "last"),
-    *_integer_on_sqlite("first", "last"),
+    *integer_on_sqlite("first", "last"),
 )
 
 unsealed = table("unsealed", Column("account_id", Id, ForeignKey(accounts.c.id), primary_key=True))
@@ -322,5 +301,18 @@ entitlements = table(
     Column("currency", String(50), nullable=False),
     Column("settled", BigInteger, nullable=False),
     PrimaryKeyConstraint("owner", "key"),
-    *_integer_on_sqlite("settled"),
+    *integer_on_sqlite("settled"),
+)
+
+# -- rate limits ---------------------------------------------------------------------------------
+
+limits = table(
+    "limits",
+    Column("subject", Text, nullable=False),
+    Column("limit_id", String(100), nullable=False),
+    Column("tat", BigInteger, nullable=False),
+    Column("tolerance", BigInteger, nullable=False),
+    Column("deadlines", LargeBinary),
+    PrimaryKeyConstraint("subject", "limit_id"),
+    Index("habitkit_limits_tat", "tat"),
 )

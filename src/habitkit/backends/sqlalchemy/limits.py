@@ -1,0 +1,317 @@
+"""Rate limits in a SQL database: SQLite and PostgreSQL, through a store of the kit.
+
+Theory of operation. A call is one transaction of its own. One limit that is not exact is charged by
+one statement, an upsert that changes nothing if the limit does not allow it. If it has changed
+nothing, the state is read, and the denial is computed from it. Should that find the call allowed,
+because the budget came back while the statement waited for the row, or find something to write, it
+goes the way of several limits: lock the rows, decide by ``habitkit.limits.domain.charging``, write
+what has changed. What changes nothing is rolled back.
+
+Rows that are over are deleted by the way, some after so many calls, in a transaction of their own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from sqlalchemy import exc
+
+from habitkit.backends.sqlalchemy import engines
+from habitkit.backends.sqlalchemy._limits import rows_of
+from habitkit.backends.sqlalchemy.store import SqlStore
+from habitkit.errors import ConfigurationError, StoreError
+from habitkit.limits.domain import charging
+from habitkit.limits.domain.decision import Charge, Decision
+from habitkit.limits.errors import LimitsUnavailable
+from habitkit.runner import refuse_nesting
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from habitkit.backends.sqlalchemy._limits import LimitRows
+    from habitkit.backends.sqlalchemy._stores import SqlStores
+    from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore
+    from habitkit.backends.threaded import ThreadedStore
+    from habitkit.limits.domain.charging import State
+    from habitkit.limits.domain.limit import Limit
+    from habitkit.store import Stores
+
+__all__ = ["AsyncSqlLimits", "SqlLimits", "open_url"]
+
+R = TypeVar("R")
+
+_DIALECTS = ("postgresql", "sqlite")
+_STATES_BETWEEN_CLEANINGS = 128
+_MOST_CLEANED = 256
+_MISTAKES = (exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
+"""Errors that no waiting helps against, such as a missing permission."""
+
+
+class _SqlLimits:
+    """What both kinds share."""
+
+    remote = True
+    supports_exact = True
+
+    def __init__(self, store: Any, *, owned: bool) -> None:
+        self.name: str = store.name
+        self._store = store
+        self._owned = owned
+        self._charged = _STATES_BETWEEN_CLEANINGS  # a process may be too short for a second one
+
+    def after_fork(self) -> None:
+        """Leave the parent's connections to the parent."""
+        self._store.after_fork()
+
+    def _is_cleaning_due(self, states: int) -> bool:
+        """Count the states that a call has charged; a lost count of another thread is harmless."""
+        self._charged += states
+        if self._charged <= _STATES_BETWEEN_CLEANINGS:
+            return False
+        self._charged = 0
+        return True
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise what keeps the store from working as ``LimitsUnavailable``.
+
+        Raises:
+            LimitsUnavailable: If the database cannot be reached, or fails.
+            NestedTransaction: Inside a transaction of a kit, which may hold what this one needs.
+        """
+        refuse_nesting()
+        try:
+            yield
+        except _MISTAKES:
+            raise
+        except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+            raise LimitsUnavailable(self.name, _reason(error)) from error
+
+
+class SqlLimits(_SqlLimits):
+    """Keeps the limits of all processes that share a SQL database, in ``habitkit_limits``.
+
+    Each call is a transaction of its own, by the clock of the PostgreSQL server, or of the machine
+    for SQLite; inside a transaction of a kit it is refused.
+
+    Args:
+        store: A ``SqlStore``, such as the kit's own; it stays open.
+    """
+
+    def __init__(self, store: SqlStore) -> None:
+        """Work through a store.
+
+        Raises:
+            ConfigurationError: If it is no ``SqlStore``.
+        """
+        if not isinstance(store, SqlStore):
+            msg = f"store: expected a SqlStore, got {store!r}"
+            raise ConfigurationError(msg)
+        super().__init__(store, owned=False)
+
+    def acquire(
+        self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
+    ) -> Decision:
+        """Charge a cost to all limits of a subject, or to none if one does not allow it."""
+        decision = self._write(partial(_acquire, subject, limits, cost, max_wait_ns))
+        if decision.allowed and self._is_cleaning_due(len(limits)):
+            with suppress(StoreError):  # the next call will find the same
+                self._write(_clean)
+        return decision
+
+    def peek(self, subject: str, limits: tuple[Limit, ...], cost: int) -> Decision:
+        """Return what ``acquire`` would decide, and charge nothing."""
+        with self._errors():
+            work = partial(_on, partial(_peek, subject, limits, cost))
+            return self._store.run(work, write=False, keyed=False)  # type: ignore[no-any-return]
+
+    def refund(self, taken: Charge) -> None:
+        """Give back what a call has charged."""
+        self._write(partial(_refund, taken))
+
+    def reset(self, subject: str) -> None:
+        """Drop all states of a subject."""
+        self._write(partial(_reset, subject))
+
+    def close(self) -> None:
+        """Close the store if it was opened for this."""
+        if self._owned:
+            self._store.close()
+
+    def _write(self, work: Callable[[LimitRows], R]) -> R:
+        """Run work in a transaction."""
+        with self._errors():
+            try:
+                return self._store.run(partial(_on, work), write=True, keyed=False)  # type: ignore[no-any-return]
+            except _NothingChanged as end:
+                return end.result  # type: ignore[no-any-return]
+
+
+class AsyncSqlLimits(_SqlLimits):
+    """The same for async hosts: see ``SqlLimits``.
+
+    Args:
+        store: An ``AsyncSqlStore``, or a ``ThreadedStore`` around a ``SqlStore``; it stays open.
+    """
+
+    def __init__(self, store: AsyncSqlStore | ThreadedStore) -> None:
+        """Work through a store.
+
+        Raises:
+            ConfigurationError: If it is no such store.
+        """
+        is_async = inspect.iscoroutinefunction(getattr(store, "run", None))
+        if not is_async or store.name not in _DIALECTS:
+            msg = (
+                "store: expected an AsyncSqlStore, or a ThreadedStore around a SqlStore, "
+                f"got {store!r}"
+            )
+            raise ConfigurationError(msg)
+        super().__init__(store, owned=False)
+
+    async def acquire(
+        self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
+    ) -> Decision:
+        """Charge a cost to all limits of a subject, or to none if one does not allow it."""
+        decision = await self._write(partial(_acquire, subject, limits, cost, max_wait_ns))
+        if decision.allowed and self._is_cleaning_due(len(limits)):
+            with suppress(StoreError):
+                await self._write(_clean)
+        return decision
+
+    async def peek(self, subject: str, limits: tuple[Limit, ...], cost: int) -> Decision:
+        """Return what ``acquire`` would decide, and charge nothing."""
+        with self._errors():
+            work = partial(_on, partial(_peek, subject, limits, cost))
+            return await self._store.run(work, write=False, keyed=False)  # type: ignore[no-any-return]
+
+    async def refund(self, taken: Charge) -> None:
+        """Give back what a call has charged."""
+        await self._write(partial(_refund, taken))
+
+    async def reset(self, subject: str) -> None:
+        """Drop all states of a subject."""
+        await self._write(partial(_reset, subject))
+
+    async def close(self) -> None:
+        """Close the store if it was opened for this."""
+        if self._owned:
+            await self._store.close()
+
+    async def _write(self, work: Callable[[LimitRows], R]) -> R:
+        """Run work in a transaction."""
+        with self._errors():
+            try:
+                return await self._store.run(partial(_on, work), write=True, keyed=False)  # type: ignore[no-any-return]
+            except _NothingChanged as end:
+                return end.result  # type: ignore[no-any-return]
+
+
+def open_url(url: str, *, asynchronous: bool) -> SqlLimits | Awaitable[AsyncSqlLimits]:
+    """Open limits in the database behind a URL, for ``limits="postgresql://..."``.
+
+    Args:
+        url: As for a store: see ``habitkit.backends.sqlalchemy.open_url``.
+        asynchronous: True for those of an async host.
+
+    Raises:
+        ConfigurationError: As for a store.
+    """
+    opened: Any = engines.open_url(url, asynchronous=asynchronous)
+    if asynchronous:
+        return _open_async(opened)
+    limits = SqlLimits(opened)
+    limits._owned = True  # noqa: SLF001
+    return limits
+
+
+async def _open_async(opened: Awaitable[Any]) -> AsyncSqlLimits:
+    limits = AsyncSqlLimits(await opened)
+    limits._owned = True  # noqa: SLF001
+    return limits
+
+
+class _NothingChanged(Exception):
+    """The work is done, and its transaction is to be undone."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+
+def _on(work: Callable[[LimitRows], R], stores: Stores) -> R:
+    """Run work on the rows of an open transaction."""
+    return work(rows_of(cast("SqlStores", stores).link))
+
+
+def _acquire(
+    subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int, rows: LimitRows
+) -> Decision:
+    """Charge a cost to all limits, or to none."""
+    if len(limits) == 1 and not limits[0].exact:
+        limit = limits[0]
+        charged = rows.charge(subject, limit, cost, max_wait_ns)
+        if charged is not None:
+            tat, now = charged
+            usage = charging.usage_of_tat(limit, tat - now, cost)
+            wait_ns = max(tat - now - limit.tolerance_ns, 0)
+            taken = Charge(subject, limits, cost, (tat,))
+            return charging.allowed(limits, (usage,), taken, wait_ns)
+        states, now = rows.read(subject, limits)
+        found = charging.charge(subject, limits, states, cost, now, max_wait_ns)
+        if not found.decision.allowed and found.states is None:
+            raise _NothingChanged(found.decision)
+    states, now = rows.lock(subject, limits)
+    decision, after = charging.charge(subject, limits, states, cost, now, max_wait_ns)
+    _replace(rows, subject, limits, states, after, decision)
+    return decision
+
+
+def _peek(subject: str, limits: tuple[Limit, ...], cost: int, rows: LimitRows) -> Decision:
+    """Decide, and charge nothing."""
+    states, now = rows.read(subject, limits)
+    return charging.peek(limits, states, cost, now)
+
+
+def _refund(taken: Charge, rows: LimitRows) -> None:
+    """Give back what was charged."""
+    states, now = rows.lock(taken.subject, taken.limits)
+    after = charging.refund(taken, states, now)
+    _replace(rows, taken.subject, taken.limits, states, after, None)
+
+
+def _replace(
+    rows: LimitRows,
+    subject: str,
+    limits: Sequence[Limit],
+    before: Sequence[State],
+    after: Sequence[State] | None,
+    result: Any,
+) -> None:
+    """Write states, of which those before are locked.
+
+    Raises:
+        _NothingChanged: If they are the same.
+    """
+    if after is None or list(after) == list(before):
+        raise _NothingChanged(result)
+    rows.write(subject, limits, after)
+
+
+def _reset(subject: str, rows: LimitRows) -> None:
+    """Drop all states of a subject."""
+    rows.reset(subject)
+
+
+def _clean(rows: LimitRows) -> int:
+    """Drop some states that are over."""
+    return rows.clean(_MOST_CLEANED)
+
+
+def _reason(error: Exception) -> str:
+    """Return why a database failed, in one line, without the statement and its parameters."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    return " ".join(str(cause).split()) or type(cause).__name__
