@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Pipelines"]
 
 _MOST_AT_ONCE = 1000
+_of_parents: list[object] = []
+"""Connections that a fork has copied. They are kept to the end: one that is collected as garbage
+would leave the selector of the parent's event loop, which the processes share."""
 
 
 class Pipelines:
@@ -47,7 +50,6 @@ class Pipelines:
         self._connection: Callable[[], Any] = lambda: pool.connection_class(**settings)
         self._timeout = timeout_seconds
         self._of_loop: dict[asyncio.AbstractEventLoop, _Pipeline] = {}
-        self._of_parents: list[object] = []
 
     async def send(self, key: bytes, command: Command) -> bytes:
         """Send a command and return the reply.
@@ -71,12 +73,8 @@ class Pipelines:
             await pipeline.close()
 
     def after_fork(self) -> None:
-        """Leave the connections to the parent.
-
-        They are kept: one that is collected as garbage would leave the selector of the parent's
-        event loop, which the processes share.
-        """
-        self._of_parents.append(self._of_loop)
+        """Leave the connections to the parent."""
+        _of_parents.append(self._of_loop)
         self._of_loop = {}
 
 

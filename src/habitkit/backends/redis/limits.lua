@@ -13,8 +13,8 @@
 --     exact         id, "exact", mark us, cost, 0, 0
 --   reset           none
 --
--- acquire and peek return "allowed now reading...", all in ns. A reading is how far the TAT is ahead
--- of now; that of an exact limit is "pending wait reset".
+-- All return "allowed now reading...", in ns. A reading is how far the TAT is ahead of now; that of an
+-- exact limit is "pending wait reset". refund and reset have none.
 --
 -- A number of Lua is a double, exact up to 2^53, and ns since 1970 are more. So instants and
 -- durations are two numbers: us, which may be negative, and 0 to 999 ns. Numbers become text by
@@ -234,4 +234,4 @@ else
   end
   call('DEL', key)
 end
-return ''
+return '1 ' .. now_text .. '000'

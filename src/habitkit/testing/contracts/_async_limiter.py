@@ -152,14 +152,15 @@ class TaskCancellationCases(AsyncLimiterBase):
     ) -> None:
         async def main() -> float | None:
             await async_limiter.acquire("ada", hourly(1))
-            waiting = [
-                asyncio.create_task(async_limiter.wait("ada", hourly(1), timeout_seconds=24 * 3600))
-                for _ in range(3)
-            ]
+            waiting = []
             end = asyncio.get_running_loop().time() + LIMIT_SECONDS
-            while (await async_limiter.peek("ada", hourly(1))).reset_after_seconds < 3.5 * 3600:
-                assert asyncio.get_running_loop().time() < end
-                await asyncio.sleep(0)
+            for place in range(1, 4):  # one after the other: at once, any order is right
+                wait = async_limiter.wait("ada", hourly(1), timeout_seconds=24 * 3600)
+                waiting.append(asyncio.create_task(wait))
+                reserved = (place + 0.5) * 3600
+                while (await async_limiter.peek("ada", hourly(1))).reset_after_seconds < reserved:
+                    assert asyncio.get_running_loop().time() < end
+                    await asyncio.sleep(0)
             for task in reversed(waiting):
                 task.cancel()
                 await asyncio.wait([task], timeout=LIMIT_SECONDS)
