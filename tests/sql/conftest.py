@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine
 
 import habitkit.testing
 from habitkit.backends.sqlalchemy import LATEST, SqlStore, _version, schema, sqlite_engine
+from tests.sql.limits_support import Wall
 from tests.sql.opened import ASYNC_POSTGRES, Opened
 from tests.sql.support import DRIVER_MODES, empty_host_tables, host_engine, make_host_tables
 
@@ -80,6 +81,14 @@ def empty_engine(empty_url: str) -> Iterator[Engine]:
     engine = create_engine(empty_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
+    """The clock by which limits in SQLite are charged; it stands still unless a test moves it."""
+    clock = Wall()
+    monkeypatch.setattr("habitkit.clock.wall_ns", clock)
+    return clock
 
 
 @pytest.fixture
