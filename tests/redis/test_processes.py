@@ -7,18 +7,17 @@ import multiprocessing
 import pytest
 
 from tests.redis import worker
-from tests.redis_servers import RedisServer
 
 pytestmark = pytest.mark.usefixtures("server_of_forks")
 
 
-def admitted(server: RedisServer, processes: int, limit: str, threads: int, calls: int) -> int:
+def admitted(url: str, processes: int, limit: str, threads: int, calls: int) -> int:
     """Return how many calls were admitted in all processes together."""
     context = multiprocessing.get_context("forkserver")
     results = context.SimpleQueue()
     running = [
         context.Process(
-            target=worker.acquire_often, args=(results, server.port, "ada", limit, threads, calls)
+            target=worker.acquire_often, args=(results, url, "ada", limit, threads, calls)
         )
         for _ in range(processes)
     ]
@@ -31,8 +30,13 @@ def admitted(server: RedisServer, processes: int, limit: str, threads: int, call
 
 
 def test_two_processes_share_the_budget_of_a_key(server):
-    assert admitted(server, 2, "30/d", 1, 20) == 30
+    assert admitted(server.url, 2, "30/d", 1, 20) == 30
 
 
-def test_four_processes_of_eight_threads_admit_exactly_the_bound(server):
-    assert admitted(server, 4, "500/d", 8, 40) == 500
+@pytest.mark.parametrize("limits", ["300/d", "1000/h; 300/d exact"])
+def test_four_processes_of_eight_threads_admit_exactly_the_bound(server, limits):
+    assert admitted(server.url, 4, limits, 8, 20) == 300
+
+
+def test_four_processes_of_eight_threads_admit_exactly_the_bound_on_a_cluster(cluster):
+    assert admitted(cluster.url, 4, "300/d", 8, 20) == 300

@@ -25,11 +25,13 @@ _UNAVAILABLE = (
     exceptions.TimeoutError,
     exceptions.ClusterError,
     exceptions.AskError,
+    exceptions.OutOfMemoryError,
+    exceptions.ReadOnlyError,
     exceptions.TryAgainError,
     exceptions.RedisClusterException,
     OSError,  # TimeoutError is one
 )
-# Redis 6.2 puts an error inside a script into the text of another.
+# For these redis-py has no class, or Redis 6.2 puts an error inside a script into another one.
 _STATES = re.compile(
     r"\b(BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOREPLICAS|OOM|READONLY|UNKILLABLE)\b"
 )
