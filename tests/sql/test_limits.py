@@ -224,7 +224,12 @@ def test_no_more_than_some_rows_are_deleted_at_once(engine, monkeypatch):
     monkeypatch.setattr("habitkit.backends.sqlalchemy.limits._MOST_CLEANED", 4)
     with engine.begin() as connection:
         for number in range(10):
-            values = {"subject": f"old {number}", "limit_id": "1/1/1", "tat": number, "tolerance": 1}
+            values = {
+                "subject": f"old {number}",
+                "limit_id": "1/1/1",
+                "tat": number,
+                "tolerance": 1,
+            }
             connection.execute(table.insert().values(values))
 
     assert limiter_on(engine).acquire("ada", "1/h")
