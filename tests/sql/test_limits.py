@@ -298,7 +298,7 @@ def test_a_call_inside_a_transaction_of_a_kit_is_refused(engine, limiter):
 def test_a_store_of_another_kind_is_refused(sqlite, kind):
     other = SqlStore(sqlite) if kind is AsyncSqlLimits else threaded_sqlite(sqlite)
     for store in (other, MemoryStore(), sqlite, None):
-        with pytest.raises(ConfigurationError, match="expected an? (Async)?SqlStore"):
+        with pytest.raises(ConfigurationError, match=r"expected an? (Async)?SqlStore"):
             kind(store)
 
 

@@ -24,9 +24,7 @@ from tests.sql.opened import ASYNC_POSTGRES
 
 
 class OnSqlite:
-    """A file, and a clock that moves only when a test moves it."""
-
-    capabilities = frozenset({"shared"})
+    """A clock that moves only when a test moves it."""
 
     @pytest.fixture
     def advance(self, wall: Any) -> Callable[[int], object]:
@@ -35,6 +33,8 @@ class OnSqlite:
 
 
 class TestSqlLimitsOnSqlite(OnSqlite, LimiterContract):
+    capabilities = frozenset({"shared"})
+
     @pytest.fixture
     def limits(self, sqlite: Engine) -> SqlLimits:
         return SqlLimits(SqlStore(sqlite))
@@ -47,12 +47,7 @@ class TestSqlLimitsOnSqlite(OnSqlite, LimiterContract):
         engine.dispose()
 
 
-class TestSqlLimitsOnSqliteInMemory(LimiterContract):
-    @pytest.fixture
-    def advance(self, wall: Any) -> Callable[[int], object]:
-        advance: Callable[[int], object] = wall.advance
-        return advance
-
+class TestSqlLimitsOnSqliteInMemory(OnSqlite, LimiterContract):
     @pytest.fixture
     def limits(self) -> Iterator[SqlLimits]:
         engine = sqlite_engine("sqlite://")
@@ -76,6 +71,8 @@ class TestSqlLimitsOnPostgres(LimiterContract):
 
 
 class TestAsyncSqlLimitsOnSqlite(OnSqlite, AsyncLimiterContract):
+    capabilities = frozenset({"shared"})
+
     @pytest.fixture
     def open_limits(self, sqlite: Engine) -> Iterator[Callable[[], AsyncSqlLimits]]:
         opened = []

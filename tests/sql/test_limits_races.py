@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import permutations
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
 
 from habitkit.backends.sqlalchemy import _retry, sqlite_engine
 from habitkit.backends.sqlalchemy.tables import limits as table
-from habitkit.limits import Limit, Limiter
+from habitkit.limits import Decision, Limit
 from habitkit.testing.contracts._processes import at_once
 from habitkit.testing.contracts._threads import THREADS, all_of, spawn
 from tests.conftest import do_not_sync
@@ -53,7 +55,7 @@ def test_several_limits_in_any_order_never_deadlock(engine, monkeypatch):
     retried = []
     again = _retry.Attempts.again
 
-    def noting(attempts: _retry.Attempts, failure: object) -> float:
+    def noting(attempts: _retry.Attempts, failure: Any) -> float:
         retried.append(failure)
         return again(attempts, failure)
 
@@ -103,7 +105,7 @@ def hold(other: Engine, held: threading.Event, release: threading.Event) -> None
         connection.rollback()
 
 
-def while_held(limiter: Limiter, other: Engine, call: object) -> object:
+def while_held(other: Engine, call: Callable[[], Decision]) -> Decision:
     """Return what a call returns that begins while the rows are locked for some time."""
     held, release = threading.Event(), threading.Event()
     holding = spawn(partial(hold, other, held, release))
@@ -122,7 +124,7 @@ def test_a_busy_lock_is_waited_for_and_is_no_denial(engine, other, limits):
     limiter = limiter_on(engine)
     assert limiter.acquire("ada", limits)
 
-    assert while_held(limiter, other, lambda: limiter.acquire("ada", limits))
+    assert while_held(other, lambda: limiter.acquire("ada", limits))
 
     assert not limiter.acquire("ada", limits)
 
@@ -132,7 +134,7 @@ def test_what_comes_back_while_a_call_waits_for_a_lock_allows_it(engine, other):
     limit = Limit(5, "s", 1)
     assert limiter.acquire("ada", limit)
 
-    assert while_held(limiter, other, lambda: limiter.acquire("ada", limit))
+    assert while_held(other, lambda: limiter.acquire("ada", limit))
 
 
 def test_a_refund_and_a_charge_at_the_same_time_lose_nothing(engine):
