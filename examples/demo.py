@@ -1,4 +1,4 @@
-"""A tour of habitkit: import the history of another tracker, check in, earn, spend, undo.
+"""A tour of habitkit: import a history, check in, earn, spend, undo, limit what a user may do.
 
     python examples/demo.py                          the sample export, ./habitkit-demo.db
     python examples/demo.py export.zip --db me.db    your own export of Loop Habit Tracker
@@ -25,10 +25,12 @@ from rich.table import Table
 from sqlalchemy import URL
 
 from habitkit import Clock, Habit, HabitKit, HabitKitError, SystemClock
+from habitkit.backends.memory import MemoryLimits
 from habitkit.coins import InsufficientFunds
 from habitkit.importers import loop_csv
 from habitkit.importers.errors import ImportRefused
 from habitkit.importers.loop_csv import LoopExport
+from habitkit.limits import Limiter
 from habitkit.testing import FakeClock
 
 SAMPLE = Path(__file__).parent / "data" / "loop-export"
@@ -37,6 +39,7 @@ YEAR = timedelta(weeks=53)
 MAPS = 6
 LEDGER_LINES = 10
 BONUS_EVERY = 7  # so many slots in a row that were recorded in time earn a bonus
+ATTEMPTS = 8  # to check in, at once
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED = 130
@@ -53,8 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The export is read before the database is opened, so a broken one writes nothing.
         export = loop_csv.read(options.export)
         clock, why = _clock(options, export)
-        with HabitKit.open(_url(options.db), clock=clock) as kit:
+        stopped = FakeClock()  # budgets come back when the tour says so
+        limits = Limiter(MemoryLimits(ticks=stopped.ticks))
+        with HabitKit.open(_url(options.db), clock=clock, limits=limits) as kit:
             tour(kit, export, options, why)
+            _title("6. Limit what a user may do")
+            show_limits(kit, stopped)
     except ImportRefused as refused:
         if is_new:
             options.db.unlink(missing_ok=True)
@@ -207,6 +214,28 @@ def show_ledger(kit: HabitKit) -> None:
         what = f"{entry.kind}: {entry.memo}" if entry.memo else entry.kind
         table.add_row(f"{entry.seq}", what, f"{entry.amount:+d}", f"{entry.balance}")
     out.print(table)
+
+
+def show_limits(kit: HabitKit, clock: FakeClock) -> None:
+    """Try more than a limit allows; then let time pass."""
+    key, limit = ("check-in", OWNER), "5/min"
+    out.print(f'{ATTEMPTS} attempts to check in at once, of which "{limit}" allows 5:\n')
+    table = _table("Attempt")
+    for heading in ("Allowed", "Remaining", "Try again after"):
+        table.add_column(heading, justify="right")
+    decision = kit.limits.peek(key, limit)
+    for attempt in range(1, ATTEMPTS + 1):
+        decision = kit.limits.acquire(key, limit)
+        after = "" if decision else f"{decision.retry_after_seconds:g} s"
+        allowed = "yes" if decision else "no"
+        table.add_row(f"{attempt}", allowed, f"{decision.remaining}", after)
+    out.print(table)
+    out.print("\nA web app would send the last one, beside the status 429:\n")
+    for name, value in decision.headers().items():
+        out.print(_indented(f"{name}: {value}"), style="dim")
+    clock.advance(seconds=decision.retry_after_seconds or 0)
+    again = "allowed" if kit.limits.acquire(key, limit) else "denied"
+    out.print(f"\n{decision.retry_after_seconds:g} seconds later the next one is {again}.")
 
 
 def _title(text: str) -> None:

@@ -1,16 +1,21 @@
 """An async host: one kit for the process, and each request reaches only its user's habits.
 
+Each user may make so many requests in a minute, and every response says how many are left.
+
     uvicorn --app-dir examples/hosts fastapi_app:app
 
 HABITS_URL names the database: ``sqlite:///habits.db`` by default, or ``postgresql://...`` after
 ``python -m habitkit upgrade postgresql://...``.
+
+LIMITS_URL names where requests are counted: ``memory://`` by default, in this process alone, or
+``redis://localhost`` if several processes serve one app.
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
@@ -27,17 +32,19 @@ from habitkit.errors import (
     Refused,
     StoreBusy,
 )
+from habitkit.limits import Decision, LimitsUnavailable, TooManyKeys
+
+LIMITS = {"free": "60/min burst 20", "pro": "600/min burst 100"}
+"""The requests of each tier. A limit is a text: another tier is another line."""
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     url = os.environ.get("HABITS_URL", "sqlite:///habits.db")
-    async with await AsyncHabitKit.open(url) as kit:
+    limits = os.environ.get("LIMITS_URL", "memory://")
+    async with await AsyncHabitKit.open(url, limits=limits) as kit:
         app.state.kit = kit
         yield
-
-
-app = FastAPI(title="Habits", lifespan=lifespan)
 
 
 # -- the user ----------------------------------------------------------------------------------
@@ -54,11 +61,61 @@ async def owned_kit(request: Request, owner: Annotated[str, Depends(user)]) -> A
     return kit.owned_by(owner)
 
 
+async def tier(x_tier: Annotated[Literal["free", "pro"], Header()] = "free") -> str:
+    """Return the user's tier. A header proves nothing: read it from your accounts."""
+    return x_tier
+
+
 User = Annotated[str, Depends(user)]
 Kit = Annotated[AsyncOwnedKit, Depends(owned_kit)]
 
 # A client that got no reply repeats its request with the same key; nothing is done twice.
 Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+# -- the limit of requests ---------------------------------------------------------------------
+
+
+class TooManyRequestsError(Exception):
+    """A request was denied by the limit of its user's tier."""
+
+
+async def limited(request: Request, owner: User, of_tier: Annotated[str, Depends(tier)]) -> None:
+    """Take one request from the user's budget, or deny it."""
+    kit: AsyncHabitKit = request.app.state.kit
+    decision = await kit.limits.acquire(("api", owner), LIMITS[of_tier])
+    request.state.decision = decision
+    if not decision:
+        raise TooManyRequestsError
+
+
+app = FastAPI(title="Habits", lifespan=lifespan, dependencies=[Depends(limited)])
+
+
+@app.middleware("http")
+async def say_what_is_left(
+    request: Request, respond: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    """Add RateLimit, RateLimit-Policy and, to a denial, Retry-After."""
+    response = await respond(request)
+    decision: Decision | None = getattr(request.state, "decision", None)
+    if decision is not None:
+        response.headers.update(decision.headers())
+    return response
+
+
+@app.exception_handler(TooManyRequestsError)
+async def deny(request: Request, _: Exception) -> Response:
+    decision: Decision = request.state.decision
+    seconds = decision.headers()["Retry-After"]
+    detail = f"{decision.limit} requests are allowed; the next one is in {seconds} seconds"
+    return problem(429, "TooManyRequests", detail)
+
+
+def problem(status: int, title: str, detail: str) -> Response:
+    """Return an error as RFC 9457 has it."""
+    body = {"title": title, "detail": detail}
+    return JSONResponse(body, status, media_type="application/problem+json")
 
 
 # -- requests and responses --------------------------------------------------------------------
@@ -153,6 +210,8 @@ STATUS: dict[type[HabitKitError], int] = {
     IdempotencyKeyExpired: 409,  # the key is older than 30 days; nothing was done again
     IdempotencyConflict: 422,  # as draft-ietf-httpapi-idempotency-key-header has it
     StoreBusy: 503,
+    LimitsUnavailable: 503,
+    TooManyKeys: 503,
 }
 
 
@@ -165,5 +224,6 @@ async def say_no(_: Request, error: Exception) -> Response:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         raise error
-    body: dict[str, Any] = {"title": type(error).__name__, "detail": str(error)}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    # What a server of ours has to say is not for users.
+    detail = str(error) if status < 500 else "try again later"
+    return problem(status, type(error).__name__, detail)

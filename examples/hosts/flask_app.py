@@ -4,20 +4,26 @@
 
 The host owns the engine, the session and the transaction. ``kit.on(session)`` works inside it and
 never commits, so an order and its payment are committed together or not at all.
+
+Each user may make so many requests in a minute, and every response says how many are left.
 """
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from flask import Flask, request
+from flask import Flask, Response, g, request
 from sqlalchemy import Engine, ForeignKey, select, update
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from habitkit import HabitKit
+from habitkit.backends.memory import MemoryLimits
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.coins import InsufficientFunds
 from habitkit.errors import HabitKitError, IdempotencyConflict, IdempotencyKeyExpired, InvalidInput
+from habitkit.limits import Limiter
+
+REQUESTS = "60/min burst 20"
 
 
 class Base(DeclarativeBase):
@@ -58,15 +64,20 @@ class SoldOutError(Exception):
 JsonReply = tuple[Mapping[str, Any], int]
 
 
-def create_app(engine: Engine | None = None) -> Flask:
-    """Make the app on an engine of the host's; on ``shop.db`` by default."""
+def create_app(engine: Engine | None = None, limiter: Limiter | None = None) -> Flask:
+    """Make the app on an engine of the host's; on ``shop.db`` by default.
+
+    By default requests are counted in this process's memory. Where several processes serve the
+    shop, give it a limiter whose backend they share, such as ``RedisLimits``.
+    """
     engine = engine or sqlite_engine("sqlite:///shop.db")
     upgrade(engine)  # in production a step of the deployment: python -m habitkit upgrade URL
     Base.metadata.create_all(engine)
-    kit = HabitKit(SqlStore(engine))
+    kit = HabitKit(SqlStore(engine), limits=limiter or Limiter(MemoryLimits()))
 
     app = Flask(__name__)
     app.extensions["habitkit"] = kit
+    limit_requests(app, kit.limits)
 
     @app.post("/orders")
     def buy() -> JsonReply:
@@ -116,6 +127,28 @@ def create_app(engine: Engine | None = None) -> Flask:
         return problem(type(error).__name__, str(error)), 422
 
     return app
+
+
+def limit_requests(app: Flask, limiter: Limiter) -> None:
+    """Limit what each user may request, and say in each response how many requests are left."""
+
+    @app.before_request
+    def deny_too_many() -> JsonReply | None:
+        # Who does not log in shares the budget of an address.
+        who = ("user", user()) if user() else ("address", request.remote_addr or "unknown")
+        g.decision = limiter.acquire(("shop", *who), REQUESTS)
+        if g.decision:
+            return None
+        detail = f"{g.decision.limit} requests are allowed; try again later"
+        return problem("TooManyRequests", detail), 429
+
+    @app.after_request
+    def say_what_is_left(response: Response) -> Response:
+        if "decision" in g:
+            response.headers.update(g.decision.headers())
+        if response.status_code >= 400 and response.is_json:
+            response.mimetype = "application/problem+json"
+        return response
 
 
 def user() -> str:

@@ -38,6 +38,7 @@ def demo(
 def ledger(text: str) -> list[list[str]]:
     """Return the rows of the ledger as words."""
     _, _, table = text.partition("5. The ledger")
+    table, _, _ = table.partition("6. Limit")
     return [line.split() for line in table.splitlines() if re.match(r" *\d+ ", line)]
 
 
@@ -88,6 +89,20 @@ def test_the_demo_a_second_time_doubles_nothing_and_says_so(tmp_path):
     with HabitKit.open(f"sqlite:///{tmp_path / 'habitkit-demo.db'}") as kit:
         assert len(kit.habits.list("you")) == 5
         assert kit.coins.balance("you").posted == 15
+
+
+def test_the_demo_limits_attempts_and_allows_one_when_its_time_has_come(tmp_path):
+    first, second = [demo(tmp_path).stdout.partition("6. Limit")[2] for _ in range(2)]
+
+    rows = [line.split() for line in first.splitlines() if re.match(r"\d  ", line)]
+    assert [row[1:] for row in rows] == [
+        *(["yes", str(left)] for left in (4, 3, 2, 1, 0)),
+        *[["no", "0", "12", "s"]] * 3,
+    ]
+    headers = ['RateLimit-Policy: "5/min";q=5;w=60', 'RateLimit: "5/min";r=0;t=60']
+    assert all(header in first for header in [*headers, "Retry-After: 12"])
+    assert "12 seconds later the next one is allowed." in first
+    assert second == first
 
 
 def test_each_new_day_begins_anew(tmp_path):

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +17,12 @@ import httpx
 import pytest
 from sqlalchemy import create_engine
 
+from habitkit import AsyncHabitKit
+from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.backends.sqlalchemy import upgrade
+from habitkit.backends.threaded import ThreadedStore
+from habitkit.limits import AsyncLimiter, LimitsUnavailable
+from habitkit.testing import FakeClock
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 
@@ -164,6 +169,112 @@ async def test_each_refusal_has_its_status_and_says_why(client, path, body, head
 async def test_who_does_not_say_who_asks_is_refused(client):
     del client.headers["X-User"]
     assert (await client.get("/habits")).status_code == 422
+
+
+# --- the limit of requests -------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def fresh(clock: FakeClock) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of Ada's, whose budget is full and comes back by the clock."""
+    async with client_of(MemoryLimits(ticks=clock.ticks)) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client_of(limits: MemoryLimits) -> AsyncIterator[httpx.AsyncClient]:
+    app = load_app().app
+    store = ThreadedStore(MemoryStore())
+    async with (
+        AsyncHabitKit(store, limits=AsyncLimiter(limits)) as kit,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://habits", headers={"X-User": "ada"}
+        ) as client,
+    ):
+        app.state.kit = kit
+        yield client
+    await store.close()
+
+
+async def allowed(client: httpx.AsyncClient, **headers: str) -> int:
+    """Return how many requests are allowed until one is denied."""
+    for count in range(200):
+        if (await client.get("/balance", headers=headers)).status_code == 429:
+            return count
+    pytest.fail("no request was denied")
+
+
+async def test_each_response_says_what_is_left(fresh):
+    response = await fresh.get("/balance")
+    assert response.status_code == 200
+    assert response.headers["ratelimit-policy"] == '"60/min burst 20";q=60;w=60'
+    assert response.headers["ratelimit"] == '"60/min burst 20";r=19;t=1'
+    assert "retry-after" not in response.headers
+
+
+async def test_a_refused_request_counts_and_says_so_too(fresh):
+    for path, status in ((f"/habits/{UUID(int=7)}/check-ins", 404), ("/habits", 422)):
+        response = await fresh.post(path)
+        assert response.status_code == status
+        assert response.headers["content-type"].startswith("application/")
+        assert response.headers["ratelimit-policy"] == '"60/min burst 20";q=60;w=60'
+    assert (await fresh.get("/balance")).headers["ratelimit"] == '"60/min burst 20";r=17;t=3'
+
+
+async def test_too_many_requests_are_denied_as_a_problem_that_says_when_to_try_again(fresh):
+    assert await allowed(fresh) == 20
+    response = await fresh.post("/habits", json={"title": "Run"})
+    assert response.status_code == 429
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["ratelimit"] == '"60/min burst 20";r=0;t=20'
+    assert response.headers["retry-after"] == "1"
+    assert response.json() == {
+        "title": "TooManyRequests",
+        "detail": "60/min burst 20 requests are allowed; the next one is in 1 seconds",
+    }
+
+
+async def test_the_budget_comes_back_and_a_denied_request_has_done_nothing(fresh, clock):
+    assert await allowed(fresh) == 20
+    assert (await fresh.post("/habits", json={"title": "Run"})).status_code == 429
+    clock.advance(seconds=1)
+    assert (await fresh.get("/habits")).json() == []
+    clock.advance(seconds=7)
+    assert await allowed(fresh) == 7
+
+
+async def test_one_user_uses_up_nothing_of_anothers(fresh):
+    assert await allowed(fresh) == 20
+    response = await fresh.get("/balance", headers={"X-User": "bob"})
+    assert response.headers["ratelimit"] == '"60/min burst 20";r=19;t=1'
+
+
+async def test_a_tier_has_its_own_limit(fresh):
+    assert await allowed(fresh, **{"X-Tier": "pro"}) == 100
+    assert (await fresh.get("/balance", headers={"X-Tier": "gold"})).status_code == 422
+
+
+async def test_what_is_no_request_of_a_user_is_not_limited(fresh):
+    assert await allowed(fresh) == 20
+    response = await fresh.get("/openapi.json")
+    assert response.status_code == 200
+    assert "ratelimit" not in response.headers
+
+
+async def test_without_the_limits_the_app_is_unavailable_and_says_nothing_of_its_servers():
+    class Broken(MemoryLimits):
+        def acquire(self, *_: Any, **__: Any) -> Any:
+            raise LimitsUnavailable("redis", "10.0.0.7 refused the connection")
+
+    async with client_of(Broken()) as client:
+        response = await client.get("/balance")
+    assert response.status_code == 503
+    assert response.json() == {"title": "LimitsUnavailable", "detail": "try again later"}
 
 
 # --- a real server ---------------------------------------------------------------------------

@@ -18,7 +18,10 @@ from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.orm import Session
 
 from habitkit import HabitKit
+from habitkit.backends.memory import MemoryLimits
 from habitkit.backends.sqlalchemy import sqlite_engine
+from habitkit.limits import Limiter
+from habitkit.testing import FakeClock
 
 APP = Path(__file__).parents[2] / "examples" / "hosts" / "flask_app.py"
 
@@ -44,9 +47,14 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def app(host: ModuleType, engine: Engine) -> Flask:
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def app(host: ModuleType, engine: Engine, clock: FakeClock) -> Flask:
     """The shop with ten mugs and one lamp on its shelves; Ada has 100 coins."""
-    app: Flask = host.create_app(engine)
+    app: Flask = host.create_app(engine, Limiter(MemoryLimits(ticks=clock.ticks)))
     with Session(engine) as session, session.begin():
         session.add(host.Item(name="mug", price=30, stock=10))
         session.add(host.Item(name="lamp", price=80, stock=1))
@@ -174,6 +182,7 @@ def test_impatient_customers_at_once_buy_what_they_can_pay_and_what_is_there(app
 def test_what_cannot_be_ordered_is_said(client, item, key, owner, status, title):
     response = order(client, item, key, owner)
     assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
     assert response.json["title"] == title
 
 
@@ -182,6 +191,34 @@ def test_a_key_used_for_another_item_is_refused(client):
     response = order(client, "lamp", "order-1")
     assert (response.status_code, response.json["title"]) == (422, "IdempotencyConflict")
     assert me(client)["orders"] == ["mug"]
+
+
+def test_too_many_requests_are_denied_and_the_budget_comes_back(client, clock):
+    first = client.get("/me", headers={"X-User": "ada"})
+    assert first.headers["RateLimit-Policy"] == '"60/min burst 20";q=60;w=60'
+    assert first.headers["RateLimit"] == '"60/min burst 20";r=19;t=1'
+    for _ in range(19):
+        me(client)
+
+    denied = order(client, "mug", "order-1")
+
+    assert denied.status_code == 429
+    assert denied.headers["Content-Type"] == "application/problem+json"
+    assert denied.headers["RateLimit"] == '"60/min burst 20";r=0;t=20'
+    assert denied.headers["Retry-After"] == "1"
+    assert denied.json == {
+        "title": "TooManyRequests",
+        "detail": "60/min burst 20 requests are allowed; try again later",
+    }
+    assert me(client, "bob") == {"coins": 0, "orders": [], "wishes": []}
+    clock.advance(seconds=1)
+    assert me(client) == {"coins": 100, "orders": [], "wishes": []}
+
+
+def test_who_is_nobody_shares_the_budget_of_an_address(client):
+    statuses = [client.get("/me").status_code for _ in range(21)]
+    assert statuses == [422] * 20 + [429]
+    assert order(client, "mug", "order-1", "127.0.0.1").status_code == 409
 
 
 def test_as_a_real_server_the_shop_is_a_file(tmp_path):

@@ -30,7 +30,7 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``AsyncStoreContract`` | every ``AsyncStore``, before the contracts of modules | ``open_store`` |
 | ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
-| ``LimiterContract`` | every ``LimitsBackend`` | ``limits``; ``advance`` if its clock can be moved |
+| ``LimiterContract`` | every ``LimitsBackend`` | ``limits``; ``advance`` if its clock moves |
 | ``AsyncLimiterContract`` | every ``AsyncLimitsBackend`` | ``open_limits``; ``advance`` as well |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same

@@ -152,14 +152,15 @@ class TaskCancellationCases(AsyncLimiterBase):
     ) -> None:
         async def main() -> float | None:
             await async_limiter.acquire("ada", hourly(1))
-            waiting = [
-                asyncio.create_task(async_limiter.wait("ada", hourly(1), timeout_seconds=24 * 3600))
-                for _ in range(3)
-            ]
+            waiting = []
             end = asyncio.get_running_loop().time() + LIMIT_SECONDS
-            while (await async_limiter.peek("ada", hourly(1))).reset_after_seconds < 3.5 * 3600:
-                assert asyncio.get_running_loop().time() < end
-                await asyncio.sleep(0)
+            for place in range(1, 4):  # one after the other: at once, any order is right
+                wait = async_limiter.wait("ada", hourly(1), timeout_seconds=24 * 3600)
+                waiting.append(asyncio.create_task(wait))
+                reserved = (place + 0.5) * 3600
+                while (await async_limiter.peek("ada", hourly(1))).reset_after_seconds < reserved:
+                    assert asyncio.get_running_loop().time() < end
+                    await asyncio.sleep(0)
             for task in reversed(waiting):
                 task.cancel()
                 await asyncio.wait([task], timeout=LIMIT_SECONDS)
@@ -207,25 +208,27 @@ class TaskCancellationCases(AsyncLimiterBase):
         rest = [it for it in outcomes[::2] if isinstance(it, BaseException)]
         assert all(isinstance(it, asyncio.CancelledError) for it in rest)
 
+    @pytest.mark.parametrize("turns", [0, 1, 2, 5])
     def test_cancelled_callers_of_one_key_let_nobody_above_the_burst(
-        self, async_limiter: AsyncLimiter, loop_thread: LoopThread
+        self, async_limiter: AsyncLimiter, loop_thread: LoopThread, turns: int
     ) -> None:
-        async def main() -> int:
-            tasks = [
-                asyncio.create_task(async_limiter.acquire("ada", hourly(50))) for _ in range(TASKS)
-            ]
-            for n, task in enumerate(tasks):
-                if n % 2:
+        async def main() -> list[bool]:
+            admitted = []
+            for _ in range(10):
+                tasks = [
+                    asyncio.create_task(async_limiter.acquire("ada", hourly(50))) for _ in range(10)
+                ]
+                for _ in range(turns):
                     await asyncio.sleep(0)
+                for task in tasks[::2]:
                     task.cancel()
-            await asyncio.wait(tasks, timeout=LIMIT_SECONDS)
-            assert all(task.done() for task in tasks)
-            again = [await async_limiter.acquire("ada", hourly(50)) for _ in range(51)]
-            return sum(bool(task.result()) for task in tasks if not task.cancelled()) + sum(
-                map(bool, again)
-            )
+                done, late = await asyncio.wait(tasks, timeout=LIMIT_SECONDS)
+                assert not late
+                admitted += [bool(task.result()) for task in done if not task.cancelled()]
+            rest = [bool(await async_limiter.acquire("ada", hourly(50))) for _ in range(51)]
+            return admitted + rest
 
-        assert loop_thread.run(main()) <= 50
+        assert sum(loop_thread.run(main())) <= 50
 
 
 class AsyncLimiterContract(TaskCases, TaskCancellationCases, AsyncLimiterBase, LimiterContract):

@@ -19,7 +19,7 @@ __all__ = ["BudgetCases", "DecisionCases", "NamedLimitCases"]
 BURSTS = (1, 2, 3, 7, 31)
 SLOW = ((1, "d"), (1, "h"), (3, "h"), (7, "h"), (24, "d"), (59, "h"), (97, "d"))
 FAST = ((3, "s"), (7, "min"), (10, "s"), (999, "s"), (1_000_003, "s"), (10**9, "s"))
-HOSTILE = [
+HOSTILE: list[str | tuple[str, ...]] = [
     "a",
     "A",
     "a ",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -57,7 +58,7 @@ class LimiterRaces(LimiterBase):
             limits = [wide, narrow] if turn % 2 else [narrow, wide]
             return allowed(5, lambda: limiter.acquire("ada", limits))
 
-        admitted = all_of([lambda turn=turn: work(turn) for turn in range(THREADS)])
+        admitted = all_of([partial(work, turn) for turn in range(THREADS)])
 
         assert sum(admitted) == 13
         assert limiter.peek("ada", wide).remaining == 1000 - 13
@@ -129,7 +130,7 @@ class SharedCases(LimiterBase):
             return allowed(10, lambda: mine.acquire("ada", several))
 
         turns = [limiter, other] * (THREADS // 2)
-        admitted = all_of([lambda mine=mine: work(mine) for mine in turns])
+        admitted = all_of([partial(work, mine) for mine in turns])
 
         assert sum(admitted) == 31
         assert other.peek("ada", hourly(1000)).remaining == 1000 - 31
@@ -141,7 +142,7 @@ class SharedCases(LimiterBase):
             return [bool(mine.acquire(f"key {n}", hourly(1))) for n in range(50)]
 
         turns = [limiter, other] * (THREADS // 2)
-        outcomes = all_of([lambda mine=mine: work(mine) for mine in turns])
+        outcomes = all_of([partial(work, mine) for mine in turns])
 
         assert [sum(of_a_key) for of_a_key in zip(*outcomes, strict=True)] == [1] * 50
 

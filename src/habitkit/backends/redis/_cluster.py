@@ -1,0 +1,120 @@
+"""Calls to Redis Cluster, through the host's client, which knows the nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from redis import exceptions
+
+from habitkit.backends.redis._commands import SCRIPT, SHA
+from habitkit.backends.redis._errors import FAILURES, failure
+from habitkit.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
+    from redis.cluster import RedisCluster
+
+    from habitkit.backends.redis._commands import Command
+
+__all__ = ["AsyncClusterCalls", "ClusterCalls"]
+
+_MOST_AT_ONCE = 32
+"""How many calls of one event loop are under way; a node has 100 connections by default."""
+
+
+class ClusterCalls:
+    """Sends commands to a Redis Cluster; the client follows redirections."""
+
+    def __init__(self, client: RedisCluster) -> None:
+        """Use a client.
+
+        Raises:
+            ConfigurationError: If nothing bounds how long its calls take.
+        """
+        self._client = cast("Any", client)  # which lacks types
+        if self._client.get_connection_kwargs().get("socket_timeout") is None:
+            msg = (
+                "client: expected a RedisCluster with a socket_timeout, as a call to a node that "
+                "does not reply would never end; make it with RedisCluster(..., "
+                "socket_timeout=0.25)"
+            )
+            raise ConfigurationError(msg)
+
+    def send(self, key: bytes, command: Command) -> bytes | str:
+        """Send a command and return the reply.
+
+        Raises:
+            StoreError: If there is no reply.
+        """
+        execute = self._client.execute_command
+        try:
+            try:
+                reply = execute("EVALSHA", SHA, 1, key, *command.arguments)
+            except exceptions.NoScriptError:
+                reply = execute("EVAL", SCRIPT, 1, key, *command.arguments)
+        except FAILURES as error:
+            raise failure(error, key) from error
+        return reply  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Do nothing: the client is the host's."""
+
+    def after_fork(self) -> None:
+        """Do nothing: the client notices a fork."""
+
+
+class AsyncClusterCalls:
+    """The same for async hosts."""
+
+    def __init__(self, client: AsyncRedisCluster, timeout_seconds: float) -> None:
+        """Use a client."""
+        self._client: Any = client
+        self._timeout = timeout_seconds
+        self._of_loop: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+        self._last_timeout = 0.0
+
+    async def send(self, key: bytes, command: Command) -> bytes | str:
+        """Send a command and return the reply.
+
+        Raises:
+            StoreError: If there is no reply.
+        """
+        loop = asyncio.get_running_loop()
+        if self._of_loop is None or self._of_loop[0] is not loop:
+            self._of_loop = (loop, asyncio.Semaphore(_MOST_AT_ONCE))
+        arrived = loop.time()
+        try:
+            async with self._of_loop[1]:
+                # Whoever has waited for a call that got no reply does not wait a second time.
+                if self._last_timeout > arrived:
+                    raise self._no_reply()
+                try:
+                    async with asyncio.timeout(self._timeout):
+                        return await self._execute(key, command)
+                except TimeoutError as error:
+                    self._last_timeout = loop.time()
+                    raise self._no_reply() from error
+        except FAILURES as error:
+            raise failure(error, key) from error
+
+    async def close(self) -> None:
+        """Do nothing: the client is the host's."""
+
+    def after_fork(self) -> None:
+        """Forget the event loop, which is the parent's."""
+        self._of_loop = None
+
+    async def _execute(self, key: bytes, command: Command) -> bytes | str:
+        # Before it knows the nodes, the client asks any of them. Of many calls at once so many are
+        # then redirected that it closes its connections, those in use included.
+        await self._client.initialize()
+        execute = self._client.execute_command
+        try:
+            reply = await execute("EVALSHA", SHA, 1, key, *command.arguments)
+        except exceptions.NoScriptError:
+            reply = await execute("EVAL", SCRIPT, 1, key, *command.arguments)
+        return reply  # type: ignore[no-any-return]
+
+    def _no_reply(self) -> exceptions.TimeoutError:
+        return exceptions.TimeoutError(f"no reply within {self._timeout} seconds")

@@ -1,0 +1,108 @@
+"""The connections of ``RedisLimits`` to a single server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from habitkit.backends.redis._errors import FAILURES, failure, is_unavailable
+from habitkit.backends.redis._settings import connection_settings
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from habitkit.backends.redis._commands import Command
+
+__all__ = ["Connections"]
+
+_MOST_IDLE = 64
+
+
+class Connections:
+    """Sends commands to a server, each over a connection that nobody else uses meanwhile.
+
+    They are not those of the client's pool, but made as it makes them. A command goes out in one
+    piece that was packed beforehand, and its reply needs no callbacks: redis-py alone takes longer
+    for both than a server on the same machine for its work.
+    """
+
+    def __init__(self, client: Redis, timeout_seconds: float) -> None:
+        """Open none yet."""
+        self._class: Any = client.connection_pool.connection_class
+        self._settings = {
+            **connection_settings(client, Retry(NoBackoff(), 0)),
+            "socket_timeout": timeout_seconds,
+            "socket_connect_timeout": timeout_seconds,
+        }
+        self._idle: list[
+            Any
+        ] = []  # redis-py has no types for them; the last one used is the next one used
+
+    def send(self, key: bytes, command: Command) -> bytes:
+        """Send a command and return the reply.
+
+        If the server has closed an idle connection meanwhile, for instance because it was
+        restarted, the command is sent once more over a new one. Should it have been executed
+        before the connection broke, it is charged twice: too much, never too little.
+
+        Raises:
+            StoreError: If there is no reply.
+        """
+        packed = command.packed(key)
+        try:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._exchange(self._connected(), key, command, packed)
+            try:
+                return self._exchange(connection, key, command, packed)
+            except exceptions.ConnectionError:
+                return self._exchange(self._connected(), key, command, packed)
+        except FAILURES as error:
+            raise failure(error, key) from error
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.disconnect()
+
+    def after_fork(self) -> None:
+        """Forget the connections, which are the parent's."""
+        self._idle = []
+
+    def _connected(self) -> Any:
+        connection = self._class(**self._settings)
+        connection.connect()
+        return connection
+
+    def _exchange(self, connection: Any, key: bytes, command: Command, packed: bytes) -> bytes:
+        """Send a command, read the reply, and keep the connection if it is in order."""
+        try:
+            try:
+                connection.send_packed_command((packed,), check_health=False)
+                reply: bytes = connection.read_response(disable_decoding=True)
+            except exceptions.NoScriptError:
+                script = command.packed(key, as_eval=True)
+                connection.send_packed_command((script,), check_health=False)
+                reply = connection.read_response(disable_decoding=True)
+        except exceptions.ResponseError as error:
+            if is_unavailable(error):
+                connection.disconnect()  # perhaps another server has taken over
+            else:
+                self._release(connection)
+            raise
+        except BaseException:
+            connection.disconnect()  # else its next user would get this reply
+            raise
+        self._release(connection)
+        return reply
+
+    def _release(self, connection: Any) -> None:
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.disconnect()

@@ -1,0 +1,19 @@
+"""The picture in the docs is the one that the example draws."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_picture_in_the_docs_is_what_limits_admit_today():
+    run = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "examples" / "limit_curve.py"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=100,
+        check=True,
+    )
+    drawn = (ROOT / "docs" / "images" / "limit-curve.svg").read_text("utf-8")
+    assert run.stdout == drawn, "run python examples/limit_curve.py > docs/images/limit-curve.svg"
