@@ -106,7 +106,7 @@ def test_a_machine_whose_clock_is_wrong_is_charged_by_that_of_the_server(postgre
     wall.advance(24 * 3600 * NS)
 
     assert not limiter.acquire("ada", "2/h")
-    assert 1700 < limiter.peek("ada", "2/h").retry_after_seconds < 1801
+    assert 1700 < (limiter.peek("ada", "2/h").retry_after_seconds or 0) < 1801
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -117,7 +117,7 @@ def test_the_numbers_and_the_strategy_of_a_limit_may_change_while_it_is_used(lim
     smaller = limiter.acquire("ada", Limit(1, "min", name=name))
     assert smaller.allowed is not named
     if named:
-        assert 59 < smaller.retry_after_seconds <= 60
+        assert 59 < (smaller.retry_after_seconds or 0) <= 60
     assert limiter.acquire("ada", Limit(3, "h", name=name, exact=True), 3)
     assert not limiter.acquire("ada", Limit(3, "h", name=name, exact=True))
     assert limiter.acquire("ada", Limit(10, "h", burst=100, name=name), 30)
@@ -289,9 +289,10 @@ def test_limits_may_be_in_a_schema_of_their_own(fresh_postgres_url):
 
 def test_a_call_inside_a_transaction_of_a_kit_is_refused(engine, limiter):
     with HabitKit(SqlStore(engine)) as kit:
-        for call in (limiter.acquire, limiter.peek):
-            with pytest.raises(NestedTransaction):
-                kit.run(lambda _, call=call: call("ada", "1/h"))
+        with pytest.raises(NestedTransaction):
+            kit.run(lambda _: limiter.acquire("ada", "1/h"))
+        with pytest.raises(NestedTransaction):
+            kit.read(lambda _: limiter.peek("ada", "1/h"))
 
 
 @pytest.mark.parametrize("kind", [SqlLimits, AsyncSqlLimits])
@@ -327,7 +328,8 @@ def test_a_url_opens_a_store_that_is_closed_with_the_limits(engine, tmp_path):
 
 def test_a_url_opens_limits_for_an_async_host(async_url):
     async def main() -> Any:
-        limits: Any = await open_url(async_url, asynchronous=True)
+        opening: Any = open_url(async_url, asynchronous=True)
+        limits = await opening
         limiter = AsyncLimiter(limits, cache_denials=False)
         decisions = [bool(await limiter.acquire("ada", "1/h; 2/h exact")) for _ in range(2)]
         await limiter.close()
