@@ -146,7 +146,7 @@ class HabitKit(_Kit[Sync]):
             if isinstance(limits, str):
                 from habitkit.limits import Limiter  # noqa: PLC0415 - only where it is used
 
-                limits = opened = Limiter(plugins.open_limits(limits))
+                limits = opened = Limiter.open(limits)
             kit = cls(store, limits=limits, **options)
         except BaseException:
             if opened is not None:
@@ -250,7 +250,7 @@ class AsyncHabitKit(_Kit[Async]):
             if isinstance(limits, str):
                 from habitkit.limits import AsyncLimiter  # noqa: PLC0415 - only where it is used
 
-                limits = opened = AsyncLimiter(await plugins.open_async_limits(limits))
+                limits = opened = await AsyncLimiter.open(limits)
             kit = cls(store, limits=limits, **options)
         except BaseException:
             if opened is not None:

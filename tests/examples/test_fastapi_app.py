@@ -2,11 +2,13 @@
 
 import asyncio
 import importlib.util
+import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +25,8 @@ from habitkit.backends.sqlalchemy import upgrade
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.limits import AsyncLimiter, LimitsUnavailable
 from habitkit.testing import FakeClock
+from tests.redis.conftest import enter
+from tests.redis_servers import RedisServer
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 
@@ -281,7 +285,7 @@ async def test_without_the_limits_the_app_is_unavailable_and_says_nothing_of_its
 
 
 @contextmanager
-def served(place: Path) -> Iterator[str]:
+def served(place: Path, **settings: str) -> Iterator[str]:
     """Run uvicorn on a free port of the loopback, in ``place``; yield its address."""
     server = subprocess.Popen(
         [
@@ -289,6 +293,7 @@ def served(place: Path) -> Iterator[str]:
             *("--host", "127.0.0.1", "--port", "0", "--no-access-log"),
         ],
         cwd=place,
+        env={**os.environ, **settings},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -339,3 +344,39 @@ async def test_many_clients_of_a_real_server_at_once(tmp_path):
     with served(tmp_path) as url:
         async with httpx.AsyncClient(base_url=url) as client:
             assert await balance(client, **{"X-User": users[0]}) == 10
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    with ExitStack() as stack:
+        server = RedisServer()
+        enter(stack, server)
+        yield server.url
+
+
+async def test_two_servers_on_one_redis_share_one_limit(tmp_path, redis_url):
+    settings = {"LIMITS_URL": f"{redis_url}?timeout_seconds=30"}
+    places = [tmp_path / name for name in ("one", "two")]
+    for place in places:
+        place.mkdir()
+    with served(places[0], **settings) as one, served(places[1], **settings) as two:
+        async with httpx.AsyncClient(timeout=60, headers={"X-User": "ada"}) as client:
+            began = time.monotonic()
+            responses = await asyncio.gather(
+                *(client.get(f"{url}/balance") for url in (one, two) for _ in range(30))
+            )
+            seconds = time.monotonic() - began
+            denied = max(responses, key=lambda response: response.status_code)
+            bob = [
+                await client.get(f"{it}/balance", headers={"X-User": "bob"}) for it in (one, two)
+            ]
+
+    statuses = [response.status_code for response in responses]
+    assert set(statuses) == {200, 429}
+    assert 20 <= statuses.count(200) <= 20 + seconds  # one comes back in each second
+    assert denied.headers["retry-after"] == "1"
+    assert bob[0].headers["ratelimit"] == '"60/min burst 20";r=19;t=1'
+    assert bob[1].headers["ratelimit"] in {
+        '"60/min burst 20";r=18;t=2',
+        '"60/min burst 20";r=19;t=1',
+    }

@@ -40,7 +40,7 @@ class LocksNothing(PlainLimits):
 
     def read(self, subject, limits):
         states = super().read(subject, limits)
-        time.sleep(0.0001)
+        time.sleep(0.001)
         return states
 
 
@@ -48,7 +48,7 @@ class LocksNothing(PlainLimits):
 class ChargesOneLimitAfterAnotherUnlessOneDenies(ChargesOneLimitAfterAnother):
     def acquire(self, subject, limits, cost, max_wait_ns=0):
         seen = self.peek(subject, limits, cost)
-        time.sleep(0.0001)
+        time.sleep(0.001)
         return super().acquire(subject, limits, cost, max_wait_ns) if seen else seen
 
 
@@ -58,17 +58,17 @@ class DeniesWhenItIsBusy(PlainLimits):
         if not self.lock.acquire(blocking=False):
             return charging.denied(limits, [charging.Usage(0, 1, 1)], cost)
         try:
-            time.sleep(0.0001)
+            time.sleep(0.001)
             return super().acquire(subject, limits, cost, max_wait_ns)
         finally:
             self.lock.release()
 
 
-@noticed_by("test_threads_that_give_back_what_they_took_leave_the_budget_whole")
+@noticed_by("test_threads_that_give_back_what_they_took_leave_the_budget_as_it_was")
 class LocksNoRefund(PlainLimits):
     def refund(self, taken):
         states = self.read(taken.subject, taken.limits)
-        time.sleep(0.0001)
+        time.sleep(0.001)
         after = charging.refund(taken, states, self.ticks())
         self.write(taken.subject, taken.limits, after)
 
@@ -92,7 +92,7 @@ noticed_by(
 
 class SlowToWrite(PlainLimits):
     def write(self, subject, limits, states):
-        time.sleep(0.0001)
+        time.sleep(0.001)
         super().write(subject, limits, states)
 
 

@@ -94,7 +94,7 @@ noticed_by(
     "test_a_refund_gives_back_what_the_call_took_once",
     "test_a_refund_gives_back_under_each_of_several_limits",
     "test_the_last_who_waits_gives_back_place_in_the_queue",
-    "test_threads_that_give_back_what_they_took_leave_the_budget_whole",
+    "test_threads_that_give_back_what_they_took_leave_the_budget_as_it_was",
 )(gives_back(0))
 
 

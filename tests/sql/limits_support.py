@@ -1,8 +1,13 @@
-"""What the tests of limits in SQL need: a clock that a test moves."""
+"""What the tests of limits in SQL need: a limiter, and a clock that a test moves."""
 
 from __future__ import annotations
 
-__all__ = ["Wall"]
+from typing import Any
+
+from habitkit.backends.sqlalchemy import SqlLimits, SqlStore
+from habitkit.limits import Limiter
+
+__all__ = ["Wall", "limiter_on"]
 
 
 class Wall:
@@ -16,3 +21,9 @@ class Wall:
 
     def advance(self, nanoseconds: int) -> None:
         self.now += nanoseconds
+
+
+def limiter_on(engine: Any, on_error: Any = "raise", *, schema: str | None = None) -> Limiter:
+    """Return a limiter that asks the database each time."""
+    backend = SqlLimits(SqlStore(engine, schema=schema))
+    return Limiter(backend, on_error, cache_denials=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,14 +20,12 @@ from habitkit.backends.sqlalchemy import (
     upgrade,
 )
 from habitkit.testing.contracts import AsyncLimiterContract, LimiterContract
+from habitkit.testing.contracts._async_limiter import TaskCancellationCases, TaskCases
 from tests.conftest import do_not_sync
-from tests.sql.opened import ASYNC_POSTGRES
 
 
 class OnSqlite:
-    """A file, and a clock that moves only when a test moves it."""
-
-    capabilities = frozenset({"shared"})
+    """A clock that moves only when a test moves it."""
 
     @pytest.fixture
     def advance(self, wall: Any) -> Callable[[int], object]:
@@ -35,6 +34,8 @@ class OnSqlite:
 
 
 class TestSqlLimitsOnSqlite(OnSqlite, LimiterContract):
+    capabilities = frozenset({"shared"})
+
     @pytest.fixture
     def limits(self, sqlite: Engine) -> SqlLimits:
         return SqlLimits(SqlStore(sqlite))
@@ -47,12 +48,7 @@ class TestSqlLimitsOnSqlite(OnSqlite, LimiterContract):
         engine.dispose()
 
 
-class TestSqlLimitsOnSqliteInMemory(LimiterContract):
-    @pytest.fixture
-    def advance(self, wall: Any) -> Callable[[int], object]:
-        advance: Callable[[int], object] = wall.advance
-        return advance
-
+class TestSqlLimitsOnSqliteInMemory(OnSqlite, LimiterContract):
     @pytest.fixture
     def limits(self) -> Iterator[SqlLimits]:
         engine = sqlite_engine("sqlite://")
@@ -76,6 +72,8 @@ class TestSqlLimitsOnPostgres(LimiterContract):
 
 
 class TestAsyncSqlLimitsOnSqlite(OnSqlite, AsyncLimiterContract):
+    capabilities = frozenset({"shared"})
+
     @pytest.fixture
     def open_limits(self, sqlite: Engine) -> Iterator[Callable[[], AsyncSqlLimits]]:
         opened = []
@@ -95,23 +93,30 @@ class TestAsyncSqlLimitsOnSqlite(OnSqlite, AsyncLimiterContract):
         return open_limits
 
 
-@pytest.fixture(params=ASYNC_POSTGRES)
-def async_driver(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-class TestAsyncSqlLimitsOnPostgres(AsyncLimiterContract):
+class TestAsyncSqlLimitsByAsyncpg(AsyncLimiterContract):
     capabilities = frozenset({"shared"})
 
     @pytest.fixture
-    def open_limits(self, postgres: Engine, async_driver: str) -> Callable[[], AsyncSqlLimits]:
-        url = postgres.url.set(drivername=f"postgresql+{async_driver}")
-        return lambda: owned(AsyncSqlLimits(AsyncSqlStore(create_async_engine(url))))
+    def open_limits(self, postgres: Engine) -> Callable[[], AsyncSqlLimits]:
+        return partial(opened, postgres, "asyncpg")
 
     @pytest.fixture
     def open_limits_again(self, open_limits: Any) -> Any:
         return open_limits
+
+
+class TestAsyncSqlLimitsByPsycopg(TaskCases, TaskCancellationCases):
+    """What a driver can break by itself."""
+
+    @pytest.fixture
+    def open_limits(self, postgres: Engine) -> Callable[[], AsyncSqlLimits]:
+        return partial(opened, postgres, "psycopg")
+
+
+def opened(database: Engine, driver: str) -> AsyncSqlLimits:
+    """Return limits that reach a PostgreSQL database by an async driver."""
+    url = database.url.set(drivername=f"postgresql+{driver}")
+    return owned(AsyncSqlLimits(AsyncSqlStore(create_async_engine(url))))
 
 
 def owned(limits: AsyncSqlLimits) -> AsyncSqlLimits:

@@ -14,7 +14,14 @@ from habitkit import AsyncHabitKit, Economy, HabitKit, Schedule, plugins
 from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import CoinSettings
-from habitkit.errors import ConfigurationError, MissingExtra, NotSupportedByStore, UnknownScheme
+from habitkit.errors import (
+    ConfigurationError,
+    InvalidInput,
+    MissingExtra,
+    NotSupportedByStore,
+    UnknownScheme,
+)
+from habitkit.limits import AsyncLimiter, Limiter
 from tests.unit.support import declared_entry_points
 
 SCHEMES = ["memory", "postgresql", "sqlite"]
@@ -465,3 +472,20 @@ def test_limits_behind_an_unknown_scheme_are_refused(monkeypatch):
 def test_the_limits_of_a_kit_may_be_in_memory_by_name():
     with HabitKit.open("memory://", limits="memory://") as kit:
         assert kit.limits.acquire("ada", "1/min")
+
+
+async def test_a_limiter_opens_a_url_too_and_closes_it(install):
+    limits = Closing()
+    install(lambda url, *, asynchronous: limits)
+    with Limiter.open("other://host", "open") as limiter:
+        assert limiter.acquire("ada", "1/min")
+    async with await AsyncLimiter.open("other://host", "open") as async_limiter:
+        assert not await async_limiter.acquire("ada", "1/min")
+    assert limits.closed == 2
+
+    wrong: Any = "ignore"
+    with pytest.raises(InvalidInput):
+        Limiter.open("other://host", wrong)
+    with pytest.raises(InvalidInput):
+        await AsyncLimiter.open("other://host", wrong)
+    assert limits.closed == 4

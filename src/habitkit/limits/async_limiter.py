@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from habitkit import plugins
 from habitkit.errors import StoreError
 from habitkit.limits.base import BaseLimiter, expect_mode
 from habitkit.limits.domain.key import subject
@@ -14,9 +15,10 @@ from habitkit.limits.leases import AsyncLease
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from typing import Any, Literal
+    from types import TracebackType
+    from typing import Any, Self
 
-    from habitkit.limits.base import Call
+    from habitkit.limits.base import Call, Policy
     from habitkit.limits.domain.decision import Charge, Decision, DecisionMade
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
@@ -47,7 +49,7 @@ class AsyncLimiter(BaseLimiter):
     def __init__(
         self,
         backend: AsyncLimitsBackend | LimitsBackend,
-        on_error: Literal["raise", "open", "closed", "local"] = "raise",
+        on_error: Policy = "raise",
         *,
         observe: Callable[[DecisionMade], object] | None = None,
         cache_denials: bool = True,
@@ -59,6 +61,18 @@ class AsyncLimiter(BaseLimiter):
         super().__init__(backend, on_error, observe, cache_denials=cache_denials, ticks=ticks)
         self._backend: AsyncLimitsBackend = _awaited(backend)
         self._sleep = sleep
+
+    @classmethod
+    async def open(cls, url: str, on_error: Policy = "raise", **options: Any) -> Self:
+        """Open a backend by its URL, and limit by it; as for ``Limiter.open``."""
+        backend = await plugins.open_async_limits(url)
+        try:
+            return cls(backend, on_error, **options)
+        except BaseException:
+            closed = backend.close()
+            if closed is not None:
+                await closed
+            raise
 
     async def acquire(
         self,
@@ -139,6 +153,19 @@ class AsyncLimiter(BaseLimiter):
     async def close(self) -> None:
         """Close the backend: release what it has opened."""
         await self._backend.close()
+
+    async def __aenter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()
 
     async def _decide(self, call: Call) -> Decision:
         """Ask the backend, unless the denial is known, and follow the policy if it fails."""

@@ -18,11 +18,13 @@ from habitkit.limits.errors import InvalidLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Literal
+    from typing import Literal, TypeAlias
 
     from habitkit.limits.domain.decision import Charge
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
+
+    Policy: TypeAlias = Literal["raise", "open", "closed", "local"]
 
 __all__ = ["BaseLimiter", "Call", "expect_mode"]
 
@@ -66,7 +68,7 @@ class BaseLimiter:
     def __init__(
         self,
         backend: LimitsBackend | AsyncLimitsBackend,
-        on_error: Literal["raise", "open", "closed", "local"],
+        on_error: Policy,
         observe: Callable[[DecisionMade], object] | None,
         *,
         cache_denials: bool,
@@ -81,7 +83,7 @@ class BaseLimiter:
         if on_error not in _POLICIES:
             expected = f"one of {', '.join(map(repr, _POLICIES))}"
             raise InvalidInput("on_error", given=on_error, expected=expected)
-        self._on_error = on_error
+        self._on_error: Policy = on_error
         self._observe = observe
         self._ticks = monotonic_ticks if ticks is None else ticks
         self._supports_exact = backend.supports_exact
@@ -151,15 +153,16 @@ class BaseLimiter:
         Raises:
             StoreError: The error, if that is the policy.
         """
-        if self._on_error == "raise":
+        policy = self._on_error
+        if policy == "raise":
             raise error
-        if self._on_error == "local":
+        if policy == "local":
             decision = self._decide_locally(call)
         else:
-            allowed = self._on_error == "open"
+            allowed = policy == "open"
             retry = 0.0 if allowed else _RETRY_WHEN_CLOSED_SECONDS
             limit, limits = call.limits[0], call.limits
-            decision = Decision(allowed, limit, limits, 0, retry, 0.0, 0.0, allowed, self._on_error)
+            decision = Decision(allowed, limit, limits, 0, retry, 0.0, 0.0, allowed, policy)
         return self._made(call, decision, "fallback", error)
 
     def _decide_locally(self, call: Call) -> Decision:

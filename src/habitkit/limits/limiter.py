@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from habitkit import plugins
 from habitkit.errors import InvalidInput, StoreError
 from habitkit.limits.base import BaseLimiter, expect_mode
 from habitkit.limits.domain.key import LONGEST, subject
@@ -13,9 +14,10 @@ from habitkit.limits.leases import Lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Literal
+    from types import TracebackType
+    from typing import Any, Self
 
-    from habitkit.limits.base import Call
+    from habitkit.limits.base import Call, Policy
     from habitkit.limits.domain.decision import Decision, DecisionMade
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import LimitsBackend
@@ -48,7 +50,7 @@ class Limiter(BaseLimiter):
     def __init__(
         self,
         backend: LimitsBackend,
-        on_error: Literal["raise", "open", "closed", "local"] = "raise",
+        on_error: Policy = "raise",
         *,
         observe: Callable[[DecisionMade], object] | None = None,
         cache_denials: bool = True,
@@ -65,6 +67,26 @@ class Limiter(BaseLimiter):
         super().__init__(backend, on_error, observe, cache_denials=cache_denials, ticks=ticks)
         self._backend = backend
         self._sleep = sleep
+
+    @classmethod
+    def open(cls, url: str, on_error: Policy = "raise", **options: Any) -> Self:
+        """Open a backend by its URL, and limit by it; closing the limiter closes the backend.
+
+        Args:
+            url: For example ``"redis://localhost"``, ``"sqlite:///limits.db"`` or ``"memory://"``.
+            on_error: As for the constructor.
+            options: As for the constructor.
+
+        Raises:
+            UnknownScheme: If no installed backend is for the URL.
+            MissingExtra: If the backend's driver is not installed.
+        """
+        backend = plugins.open_limits(url)
+        try:
+            return cls(backend, on_error, **options)
+        except BaseException:
+            backend.close()
+            raise
 
     def acquire(
         self,
@@ -225,6 +247,19 @@ class Limiter(BaseLimiter):
     def close(self) -> None:
         """Close the backend: release what it has opened."""
         self._backend.close()
+
+    def __enter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
 
     def _decide(self, call: Call) -> Decision:
         """Ask the backend, unless the denial is known, and follow the policy if it fails."""

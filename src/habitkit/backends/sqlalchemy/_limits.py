@@ -141,7 +141,7 @@ def _clean_on_postgres(_: object) -> Any:
 
     They are found once, which an array sees to, and then by their places, which nobody can change.
     """
-    place = literal_column("ctid")
+    place: ColumnElement[Any] = literal_column("ctid")
     rows = select(place).where(limits.c.tat <= _STATEMENT_NOW).order_by(limits.c.tat)
     unlocked = rows.limit(bindparam("count")).with_for_update(skip_locked=True)
     return delete(limits).where(place == any_(func.array(unlocked.scalar_subquery())))

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import (
 from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
 from habitkit.backends.sqlalchemy._stores import CAPABILITIES, MODULES, run_inside, run_own
 from habitkit.backends.sqlalchemy._version import Tables
-from habitkit.backends.sqlalchemy.store import capabilities_of, connection_of
+from habitkit.backends.sqlalchemy.store import capabilities_of, connection_of, leave_to_parent
 from habitkit.errors import HostTransactionUnsupported
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class AsyncSqlStore:
 
     def after_fork(self) -> None:
         """Leave, in the child of a fork, the parent's connections to the parent."""
-        self._engine.sync_engine.dispose(close=False)
+        leave_to_parent(self._engine.sync_engine)
 
 
 class AsyncHostSqlStore:

@@ -56,10 +56,10 @@ class _SqlLimits:
     remote = True
     supports_exact = True
 
-    def __init__(self, store: Any, *, owned: bool) -> None:
+    def __init__(self, store: Any) -> None:
         self.name: str = store.name
         self._store = store
-        self._owned = owned
+        self._owned = False
         self._charged = _STATES_BETWEEN_CLEANINGS  # a process may be too short for a second one
 
     def after_fork(self) -> None:
@@ -107,10 +107,11 @@ class SqlLimits(_SqlLimits):
         Raises:
             ConfigurationError: If it is no ``SqlStore``.
         """
-        if not isinstance(store, SqlStore):
+        given: object = store
+        if not isinstance(given, SqlStore):
             msg = f"store: expected a SqlStore, got {store!r}"
             raise ConfigurationError(msg)
-        super().__init__(store, owned=False)
+        super().__init__(store)
 
     def acquire(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
@@ -170,7 +171,7 @@ class AsyncSqlLimits(_SqlLimits):
                 f"got {store!r}"
             )
             raise ConfigurationError(msg)
-        super().__init__(store, owned=False)
+        super().__init__(store)
 
     async def acquire(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
@@ -224,13 +225,13 @@ def open_url(url: str, *, asynchronous: bool) -> SqlLimits | Awaitable[AsyncSqlL
     if asynchronous:
         return _open_async(opened)
     limits = SqlLimits(opened)
-    limits._owned = True  # noqa: SLF001
+    limits._owned = True  # noqa: SLF001 - whoever opens a store closes it
     return limits
 
 
 async def _open_async(opened: Awaitable[Any]) -> AsyncSqlLimits:
     limits = AsyncSqlLimits(await opened)
-    limits._owned = True  # noqa: SLF001
+    limits._owned = True  # noqa: SLF001 - as above
     return limits
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.orm import Session, scoped_session
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import Pool, StaticPool
 
 from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
 from habitkit.backends.sqlalchemy._stores import (
@@ -32,9 +32,12 @@ __all__ = [
     "SqlStore",
     "capabilities_of",
     "connection_of",
+    "leave_to_parent",
 ]
 
 R = TypeVar("R")
+
+_OF_PARENTS: list[Pool] = []
 
 
 class SqlStore:
@@ -94,8 +97,7 @@ class SqlStore:
     def after_fork(self) -> None:
         """Leave, in the child of a fork, the parent's connections to the parent."""
         self._one_at_a_time = _lock_of(self._engine)
-        if not isinstance(self._engine.pool, StaticPool):  # a database in memory was copied
-            self._engine.dispose(close=False)
+        leave_to_parent(self._engine)
 
 
 class HostSqlStore:
@@ -118,6 +120,16 @@ class HostSqlStore:
 
     def close(self) -> None:
         """Do nothing: the host opened it."""
+
+
+def leave_to_parent(engine: Engine) -> None:
+    """Give an engine, in the child of a fork, connections of its own.
+
+    The parent's are kept, as to delete one could end its session. A database in memory was copied.
+    """
+    if not isinstance(engine.pool, StaticPool):
+        _OF_PARENTS.append(engine.pool)
+        engine.dispose(close=False)
 
 
 def _lock_of(engine: Engine) -> AbstractContextManager[Any]:

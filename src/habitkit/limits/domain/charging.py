@@ -27,6 +27,7 @@ from habitkit.limits.domain.decision import Charge, Decision
 from habitkit.limits.domain.limit import Limit
 
 __all__ = [
+    "Charge",
     "Outcome",
     "State",
     "Usage",
@@ -68,7 +69,8 @@ class Outcome(NamedTuple):
 
     Attributes:
         decision: The decision.
-        states: The new states, in the order of the limits; None if nothing changes.
+        states: The states to write, in the order of the limits; None if none has changed. Those of
+            a denial too: of a named limit with other numbers the state is capped.
     """
 
     decision: Decision

@@ -42,7 +42,7 @@ class Decision(NamedTuple):
         allowed: Whether it is.
         limit: The limit that the other attributes are about.
         limits: All limits of the call.
-        remaining: How many more are allowed now.
+        remaining: How many more this limit allows now; another one may allow fewer.
         retry_after_seconds: When to try again: 0 if allowed, None if no waiting helps, because the
             cost is above the burst.
         reset_after_seconds: When the whole burst has refilled, if nothing more is taken.

@@ -66,7 +66,7 @@ class Limit:
     period_seconds: int = field(repr=False)
     emission_ns: int = field(eq=False, repr=False)
     tolerance_ns: int = field(eq=False, repr=False)
-    id: str = field(eq=False, repr=False)
+    id: str = field(repr=False)
 
     def __init__(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from habitkit.testing.contracts._limiter_budgets import BudgetCases, DecisionCases, NamedLimitCases
+from habitkit.testing.contracts._limiter_budgets import BudgetCases
+from habitkit.testing.contracts._limiter_decisions import DecisionCases, NamedLimitCases
 from habitkit.testing.contracts._limiter_exact import ExactCases, LeaseCases, WithoutExactCases
 from habitkit.testing.contracts._limiter_races import EndCases, LimiterRaces, SharedCases
 from habitkit.testing.contracts._limiter_waits import RefundCases, WaitCases
