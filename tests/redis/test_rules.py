@@ -44,24 +44,32 @@ DURATIONS = st.one_of(
     st.integers(0, 400 * DAY_NS),
     st.sampled_from([1, 999, 1000, 333_333_333, 20 * NS, 60 * NS]),
 )
-CHOICES = st.lists(st.sampled_from(LIMITS), min_size=1, max_size=4, unique_by=lambda it: it.id)
+WAITS = st.one_of(st.just(0), st.integers(0, DAY_NS), st.integers(0, 2 * NS))
+KINDS = ["acquire"] * 6 + ["peek", "refund", "refund", "shift", "reset"]
 
 
 @st.composite
-def steps(draw):
-    kind = draw(st.sampled_from(["acquire"] * 6 + ["peek", "refund", "refund", "shift", "reset"]))
-    if kind == "shift":  # time passes, or goes back
-        return kind, draw(DURATIONS) * draw(st.sampled_from([1, 1, 1, -1]))
-    if kind == "acquire":
-        limits = tuple(draw(CHOICES))
-        cost = draw(st.integers(1, min(it.burst for it in limits)))
-        wait = draw(st.one_of(st.just(0), st.integers(0, DAY_NS)))
-        return kind, limits, cost if draw(st.booleans()) else 1, wait
-    if kind == "peek":
-        return kind, tuple(draw(CHOICES)), draw(st.integers(1, 30))
-    if kind == "refund":
-        return kind, draw(st.integers(0, 20))
-    return (kind,)
+def histories(draw):
+    """Draw steps that use a few limits again and again."""
+    pool = draw(st.lists(st.sampled_from(LIMITS), min_size=1, max_size=4, unique=True))
+    choices = st.lists(st.sampled_from(pool), min_size=1, max_size=4, unique_by=lambda it: it.id)
+    history = []
+    for _ in range(draw(st.integers(1, 30))):
+        kind = draw(st.sampled_from(KINDS))
+        arguments: tuple[Any, ...] = ()
+        if kind == "shift":  # time passes, or goes back
+            arguments = (draw(DURATIONS) * draw(st.sampled_from([1, 1, 1, -1])),)
+        elif kind == "acquire":
+            limits = tuple(draw(choices))
+            most = min(it.burst for it in limits)
+            cost = draw(st.one_of(st.integers(1, min(most, 3)), st.integers(1, most)))
+            arguments = (limits, cost, draw(WAITS))
+        elif kind == "peek":
+            arguments = (tuple(draw(choices)), draw(st.integers(1, 30)))
+        elif kind == "refund":
+            arguments = (draw(st.integers(0, 20)),)
+        history.append((kind, *arguments))
+    return history
 
 
 class Model:
@@ -140,8 +148,8 @@ class Model:
         assert live(self.limits, kept, now) == live(self.limits, self.states, now)
 
 
-@given(st.lists(steps(), min_size=1, max_size=25))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(histories())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_script_decides_as_the_rules_do(server, history):
     with server.client() as client:
         client.flushall()
@@ -229,6 +237,31 @@ def test_a_denied_call_of_a_renumbered_limit_is_remembered_with_the_new_numbers(
         assert state[1] == after.tolerance_ns
         seconds, _ = client.time()
         assert state[0] <= (seconds + 61) * NS
+
+
+def test_two_who_wait_for_the_same_instant_are_counted_apart(server, backend):
+    limit = Limit(2, "h", exact=True)
+    backend.acquire("ada", (limit,), 2)
+    waiting = [backend.acquire("ada", (limit,), 1, 10 * 3600 * NS) for _ in range(2)]
+    assert waiting[0].marks == waiting[1].marks
+
+    backend.refund(waiting[0].charge)
+    again = backend.acquire("ada", (limit,), 1, 10 * 3600 * NS)
+
+    assert again.marks == waiting[1].marks
+    with server.client() as client:
+        assert client.zcard(log_of("ada", limit.id)) == 4
+
+
+def test_a_log_keeps_no_deadlines_that_are_over(server, backend):
+    limit = Limit(9, "h", exact=True)
+    with server.client() as client:
+        future = (client.time()[0] + 1000) * NS
+        store(client, "ada", {limit.id: limit}, {limit.id: (1000, 1000, 5000, future)})
+
+        assert backend.acquire("ada", (limit,), 1).remaining == 7
+
+        assert client.zcard(log_of("ada", limit.id)) == 2
 
 
 def test_reset_finds_the_logs_of_all_limits(server, backend):
