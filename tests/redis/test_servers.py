@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.redis_servers import HOST, RedisServer, wait_until
+from tests.redis_servers import RedisServer, wait_until
+from tests.services import HOST
 
 ROOT = Path(__file__).parents[2]
 CODE = """
@@ -39,6 +40,7 @@ def test_a_server_ends_with_a_process_that_is_killed_even_while_it_is_paused(own
         text=True,
     )
     with process:
+        assert process.stdout is not None
         port = int(process.stdout.readline())
         assert not is_free(port)
         os.kill(process.pid, signal.SIGKILL)

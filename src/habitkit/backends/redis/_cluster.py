@@ -9,6 +9,7 @@ from redis import exceptions
 
 from habitkit.backends.redis._commands import SCRIPT, SHA
 from habitkit.backends.redis._errors import FAILURES, failure
+from habitkit.clock import ticks
 from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class AsyncClusterCalls:
         self._client: Any = client
         self._timeout = timeout_seconds
         self._of_loop: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
-        self._last_timeout = 0.0
+        self._last_timeout = -1
 
     async def send(self, key: bytes, command: Command) -> bytes | str:
         """Send a command and return the reply.
@@ -83,7 +84,7 @@ class AsyncClusterCalls:
         loop = asyncio.get_running_loop()
         if self._of_loop is None or self._of_loop[0] is not loop:
             self._of_loop = (loop, asyncio.Semaphore(_MOST_AT_ONCE))
-        arrived = loop.time()
+        arrived = ticks()
         try:
             async with self._of_loop[1]:
                 # Whoever has waited for a call that got no reply does not wait a second time.
@@ -93,7 +94,7 @@ class AsyncClusterCalls:
                     async with asyncio.timeout(self._timeout):
                         return await self._execute(key, command)
                 except TimeoutError as error:
-                    self._last_timeout = loop.time()
+                    self._last_timeout = ticks()
                     raise self._no_reply() from error
         except FAILURES as error:
             raise failure(error, key) from error

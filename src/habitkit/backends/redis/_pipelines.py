@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 
 from habitkit.backends.redis._errors import FAILURES, failure, is_unavailable
 from habitkit.backends.redis._settings import connection_settings
+from habitkit.clock import ticks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipelines"]
 
+_NS = 1_000_000_000
 _MOST_AT_ONCE = 1000
 _of_parents: list[object] = []
 """Connections that a fork has copied. They are kept to the end: one that is collected as garbage
@@ -85,13 +87,13 @@ class _Call(NamedTuple):
         key: The key of its subject.
         command: The command.
         reply: The future reply.
-        arrived: When it came, in the time of the event loop.
+        arrived: When it came, by the monotonic clock, in ns.
     """
 
     key: bytes
     command: Command
     reply: asyncio.Future[bytes]
-    arrived: float
+    arrived: int
 
 
 class _Pipeline:
@@ -112,7 +114,7 @@ class _Pipeline:
 
     def send(self, key: bytes, command: Command) -> asyncio.Future[bytes]:
         reply: asyncio.Future[bytes] = self._loop.create_future()
-        self._waiting.append(_Call(key, command, reply, self._loop.time()))
+        self._waiting.append(_Call(key, command, reply, ticks()))
         if self._task is None:
             self._task = self._loop.create_task(self._work())
         return reply
@@ -137,8 +139,8 @@ class _Pipeline:
     async def _answered(self, batch: list[_Call]) -> None:
         """See to it that each call of a batch gets its reply or an error."""
         # Who has waited for another batch does not wait as long again.
-        waited = self._loop.time() - batch[0].arrived
-        seconds = max(self._timeout - waited, self._timeout / 2)
+        waited_seconds = (ticks() - batch[0].arrived) / _NS
+        seconds = max(self._timeout - waited_seconds, self._timeout / 2)
         try:
             async with asyncio.timeout(seconds):
                 await self._exchange(batch)
