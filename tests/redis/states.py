@@ -57,6 +57,7 @@ def store(
                 same = number - state.index(deadline) + 1
                 members[f"{deadline // 1000}:{same}"] = deadline // 1000
             client.zadd(log, members)
+            client.pexpireat(log, -(-state[-1] // 1_000_000))
             pairs.append(f"{limit_id}={state[-1]}")
         else:
             pairs.append(f"{limit_id}={state[0]}" + (f":{state[1]}" if limit.name else ""))

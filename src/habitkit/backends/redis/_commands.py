@@ -97,14 +97,9 @@ def key_of(start: str, subject: str) -> bytes:
     return (start + subject).encode()
 
 
+@lru_cache(maxsize=1024)
 def acquire(limits: tuple[Limit, ...], cost: int, max_wait_ns: int) -> Command:
     """Return the command that charges a cost; arguments as for ``LimitsBackend.acquire``."""
-    # A lease's limit equals one that is no lease's and has the same numbers; their ids differ.
-    return _acquire(limits, limits[0].id, cost, max_wait_ns)
-
-
-@lru_cache(maxsize=1024)
-def _acquire(limits: tuple[Limit, ...], _: str, cost: int, max_wait_ns: int) -> Command:
     arguments: list[str | int] = []
     for limit in limits:
         if limit.exact:
