@@ -177,7 +177,9 @@ def _bytes_in_memory(size: Size) -> list[Row]:
         from throttled import Throttled, per_min, store  # noqa: PLC0415
 
         throttle = Throttled(
-            using="gcra", quota=per_min(10), store=store.MemoryStore({"MAX_SIZE": len(keys) + 1})
+            using="gcra",
+            quota=per_min(10),
+            store=store.MemoryStore(options={"MAX_SIZE": len(keys) + 1}),
         )
         found["throttled-py, GCRA"] = of(throttle.limit)
     best = min((name for name in found if name != KIT), key=found.__getitem__, default="")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from benchmarks._duel import Size
     from benchmarks.limits import Call
 
+    Acquire = Callable[[str], Callable[[str], object]]
+    """From a limit, ``"10/min"`` or the big one, to a call for a key."""
+
 __all__ = ["measure"]
 
 SCRIPT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
@@ -66,8 +69,11 @@ def _denied(size: Size, limiter: Limiter, advance: Callable[[], object]) -> list
 
 def _bytes(client: redis.Redis, limiter: Limiter, url: str) -> list[Row]:
     """What one key takes on the server, with its name."""
-    rows = []
-    acquires = {KIT: lambda limit: lambda key: limiter.acquire(key, limit), **_peers(url)}
+    rows: list[Row] = []
+    acquires: dict[str, Acquire] = {
+        KIT: lambda limit: lambda key: limiter.acquire(key, limit),
+        **_peers(url),
+    }
     for name, make in acquires.items():
         client.flushdb()
         make("10/min")(KEY)
@@ -87,9 +93,9 @@ def _on_key(call: Callable[[str], object]) -> Call:
     return lambda: call(KEY)
 
 
-def _peers(url: str) -> dict[str, Callable[[str], Callable[[str], object]]]:
-    """Return for each library a function from a limit, ``"10/min"`` or the big one, to a call."""
-    found: dict[str, Callable[[str], Callable[[str], object]]] = {}
+def _peers(url: str) -> dict[str, Acquire]:
+    """Return the same calls of the libraries that are installed."""
+    found: dict[str, Acquire] = {}
     if find_spec("limits"):
         from limits import parse, storage, strategies  # noqa: PLC0415
 
@@ -106,7 +112,9 @@ def _peers(url: str) -> dict[str, Callable[[str], Callable[[str], object]]]:
         def of_throttled(limit: str) -> Callable[[str], object]:
             is_small = limit == "10/min"
             quota = per_min(10) if is_small else per_sec(PER_SECOND, burst=PER_SECOND)
-            return Throttled(using="gcra", quota=quota, store=store.RedisStore(server=url)).limit
+            throttle = Throttled(using="gcra", quota=quota, store=store.RedisStore(server=url))
+            acquire: Callable[[str], object] = throttle.limit
+            return acquire
 
         found["throttled-py, GCRA"] = of_throttled
     return found

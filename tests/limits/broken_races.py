@@ -13,7 +13,6 @@ from itertools import count
 import pytest
 
 from habitkit.limits.domain import charging
-from habitkit.testing.contracts import _async_limiter
 from habitkit.testing.contracts._limiter_races import SharedCases
 from tests.limits.breaking import ChargesOneLimitAfterAnother, breaker, breaker_of_tasks
 from tests.limits.plain_limits import AsyncPlainLimits, PlainLimits
@@ -21,7 +20,6 @@ from tests.limits.plain_limits import AsyncPlainLimits, PlainLimits
 EXPECTED: list[str] = []
 noticed_by = breaker(globals(), EXPECTED)
 noticed_by_tasks = breaker_of_tasks(globals(), EXPECTED)
-_async_limiter.LIMIT_SECONDS = 1.0  # for what never replies
 
 
 # -- threads -------------------------------------------------------------------------------------
@@ -68,7 +66,7 @@ class DeniesWhenItIsBusy(PlainLimits):
 class LocksNoRefund(PlainLimits):
     def refund(self, taken):
         states = self.read(taken.subject, taken.limits)
-        time.sleep(0.001)
+        time.sleep(0.005)
         after = charging.refund(taken, states, self.ticks())
         self.write(taken.subject, taken.limits, after)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from habitkit.limits.domain.decision import Decision
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from habitkit.limits.domain.decision import Decision
     from habitkit.limits.domain.limit import Limit
 
 __all__ = ["Denials"]
@@ -59,7 +60,9 @@ class Denials:
         before = found.decision
         passed = (before.retry_after_seconds or 0.0) - left / _NS
         reset = max(before.reset_after_seconds - passed, 0.0)
-        return before._replace(retry_after_seconds=left / _NS, reset_after_seconds=reset)
+        return Decision(
+            *(False, before.limit, limits, before.remaining, left / _NS, reset, 0.0, False)
+        )
 
     def add(
         self, subject: str, limits: tuple[Limit, ...], cost: int, asked: int, decision: Decision

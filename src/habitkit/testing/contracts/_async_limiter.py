@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["AsyncLimiterContract"]
 
 TASKS = 200
-LIMIT_SECONDS = 10.0
 
 
 class _SyncView:
@@ -52,7 +51,13 @@ class _SyncLimiter(_SyncView):
 
 
 class AsyncLimiterBase(LimiterBase):
-    """What the cases of an async backend share: the author gives ``open_limits``."""
+    """What the cases of an async backend share: the author gives ``open_limits``.
+
+    Attributes:
+        limit_seconds: How long the tasks of a case may take in all.
+    """
+
+    limit_seconds: ClassVar[float] = 10.0
 
     @pytest.fixture
     def open_limits(self) -> Callable[[], AsyncLimitsBackend | Awaitable[AsyncLimitsBackend]]:
@@ -105,7 +110,7 @@ class TaskCases(AsyncLimiterBase):
     ) -> None:
         async def main() -> list[Decision]:
             calls = (async_limiter.acquire("ada", hourly(50)) for _ in range(TASKS))
-            return await asyncio.wait_for(asyncio.gather(*calls), LIMIT_SECONDS)
+            return await asyncio.wait_for(asyncio.gather(*calls), self.limit_seconds)
 
         decisions = loop_thread.run(main())
 
@@ -117,7 +122,7 @@ class TaskCases(AsyncLimiterBase):
     ) -> None:
         async def main() -> list[Decision]:
             calls = (async_limiter.acquire(f"k{n}", hourly(100 + n), 1 + n) for n in range(TASKS))
-            return await asyncio.wait_for(asyncio.gather(*calls), LIMIT_SECONDS)
+            return await asyncio.wait_for(asyncio.gather(*calls), self.limit_seconds)
 
         decisions = loop_thread.run(main())
 
@@ -139,7 +144,7 @@ class TaskCases(AsyncLimiterBase):
                 return bool(taken), seen.remaining, again.remaining
 
             calls = (one(n) for n in range(TASKS // 2))
-            return await asyncio.wait_for(asyncio.gather(*calls), LIMIT_SECONDS)
+            return await asyncio.wait_for(asyncio.gather(*calls), self.limit_seconds)
 
         assert loop_thread.run(main()) == [(True, 9 - n % 9, 9) for n in range(TASKS // 2)]
 
@@ -153,7 +158,7 @@ class TaskCancellationCases(AsyncLimiterBase):
         async def main() -> float | None:
             await async_limiter.acquire("ada", hourly(1))
             waiting = []
-            end = asyncio.get_running_loop().time() + LIMIT_SECONDS
+            end = asyncio.get_running_loop().time() + self.limit_seconds
             for place in range(1, 4):  # one after the other: at once, any order is right
                 wait = async_limiter.wait("ada", hourly(1), timeout_seconds=24 * 3600)
                 waiting.append(asyncio.create_task(wait))
@@ -163,7 +168,7 @@ class TaskCancellationCases(AsyncLimiterBase):
                     await asyncio.sleep(0)
             for task in reversed(waiting):
                 task.cancel()
-                await asyncio.wait([task], timeout=LIMIT_SECONDS)
+                await asyncio.wait([task], timeout=self.limit_seconds)
             assert all(task.cancelled() for task in waiting)
             return (await async_limiter.peek("ada", hourly(1))).retry_after_seconds
 
@@ -198,7 +203,7 @@ class TaskCancellationCases(AsyncLimiterBase):
             for task in tasks[::2]:
                 task.cancel()
             outcomes = asyncio.gather(*tasks, return_exceptions=True)
-            return await asyncio.wait_for(outcomes, LIMIT_SECONDS)
+            return await asyncio.wait_for(outcomes, self.limit_seconds)
 
         outcomes = loop_thread.run(main())
 
@@ -222,7 +227,7 @@ class TaskCancellationCases(AsyncLimiterBase):
                     await asyncio.sleep(0)
                 for task in tasks[::2]:
                     task.cancel()
-                done, late = await asyncio.wait(tasks, timeout=LIMIT_SECONDS)
+                done, late = await asyncio.wait(tasks, timeout=self.limit_seconds)
                 assert not late
                 admitted += [bool(task.result()) for task in done if not task.cancelled()]
             rest = [bool(await async_limiter.acquire("ada", hourly(50))) for _ in range(51)]
