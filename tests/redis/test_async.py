@@ -102,7 +102,7 @@ async def test_a_cancelled_caller_disturbs_no_other(backend, client):
 
 
 async def test_a_wrong_key_among_many_fails_its_own_caller_alone(backend, client):
-    await client.set("hk:g1:13", "mine")
+    await client.set("hk:{g1:13}", "mine")
 
     outcomes = await asyncio.gather(
         *(backend.acquire(f"{number}", NINE, 1) for number in range(30)), return_exceptions=True

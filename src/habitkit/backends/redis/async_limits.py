@@ -89,10 +89,10 @@ class AsyncRedisLimits:
         reply = await self._calls.send(key, commands.peek(limits, cost))
         return commands.peeked(limits, cost, reply)
 
-    async def refund(self, taken: Charge) -> None:
-        """Give back what a call has charged."""
+    async def refund(self, taken: Charge) -> bool:
+        """Give back what a call has charged; return whether anything was given back."""
         key = commands.key_of(self._start, taken.subject)
-        await self._calls.send(key, commands.refund(taken))
+        return commands.refunded(await self._calls.send(key, commands.refund(taken)))
 
     async def reset(self, subject: str) -> None:
         """Drop all states of a subject."""

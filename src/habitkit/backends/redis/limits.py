@@ -97,9 +97,10 @@ class RedisLimits:
         key = commands.key_of(self._start, subject)
         return commands.peeked(limits, cost, self._calls.send(key, commands.peek(limits, cost)))
 
-    def refund(self, taken: Charge) -> None:
-        """Give back what a call has charged."""
-        self._calls.send(commands.key_of(self._start, taken.subject), commands.refund(taken))
+    def refund(self, taken: Charge) -> bool:
+        """Give back what a call has charged; return whether anything was given back."""
+        key = commands.key_of(self._start, taken.subject)
+        return commands.refunded(self._calls.send(key, commands.refund(taken)))
 
     def reset(self, subject: str) -> None:
         """Drop all states of a subject."""
