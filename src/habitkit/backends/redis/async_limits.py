@@ -32,8 +32,8 @@ class AsyncRedisLimits:
     """Keeps limits on a Redis server or Redis Cluster; see ``RedisLimits``.
 
     Calls of one event loop share a connection to a single server: those that come while others
-    are under way are sent together. A Redis Cluster is called through the client, 32 calls at a
-    time, and in one event loop only, as redis-py has it. Close the backend in the event loop that
+    are under way are sent together. A Redis Cluster is called through the client, with 32 calls
+    to a node at a time, and in one event loop only, as redis-py has it. Close the backend in the event loop that
     has used it.
 
     Args:
