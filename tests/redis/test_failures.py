@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from habitkit.backends.redis import RedisLimits
 from habitkit.backends.redis._errors import failure
@@ -127,6 +131,28 @@ def test_a_node_of_a_cluster_that_hangs_stops_its_own_keys_alone(cluster):
                 limiter.acquire(keys[0], "9/d")
             eventually(lambda: limiter.acquire(others[0], "9/d"))
         assert eventually(lambda: limiter.acquire(keys[0], "9/d"))
+
+
+def test_the_documented_client_of_a_cluster_bounds_a_call_by_two_timeouts(cluster):
+    page = Path("docs/how-to/share-rate-limits.md").read_text()
+    made = re.search(r"RedisCluster\([^)]*retry=Retry\(NoBackoff\(\), 1\),?\s*\)", page)
+    assert made is not None
+    settings: Any = {
+        name: float(seconds) for name, seconds in re.findall(r"(\w+timeout)=([0-9.]+)", made[0])
+    }
+    assert set(settings) == {"socket_timeout", "socket_connect_timeout"}
+    settings["retry"] = Retry(NoBackoff(), 1)
+    with cluster.client(**settings) as client:
+        limiter = Limiter(RedisLimits(client))
+        limiter.acquire("ada", "9/d")
+        with cluster.node_of(key_of("ada")).paused():
+            for _ in range(2):
+                with (
+                    taking(at_most=2 * settings["socket_timeout"] + 0.4),
+                    pytest.raises(LimitsUnavailable),
+                ):
+                    limiter.acquire("ada", "9/d")
+        assert eventually(lambda: limiter.acquire("ada", "9/d"))
 
 
 def test_a_node_of_a_cluster_that_hangs_delays_async_calls_by_the_timeout(cluster):

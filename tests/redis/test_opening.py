@@ -128,9 +128,17 @@ def test_a_cluster_client_that_decodes_works(cluster):
 def test_a_cluster_client_without_a_timeout_is_refused(cluster):
     with (
         cluster.client(socket_timeout=None) as client,
-        pytest.raises(ConfigurationError, match=r"socket_timeout=0\.25"),
+        pytest.raises(ConfigurationError, match=r"socket_timeout=0\.25, .*retry=Retry"),
     ):
         RedisLimits(client)
+
+
+def test_a_timeout_beside_a_cluster_client_is_refused(cluster):
+    with (
+        cluster.client(socket_timeout=1) as client,
+        pytest.raises(ConfigurationError, match=r"got 0\.25 .*socket_timeout and retry bound"),
+    ):
+        RedisLimits(client, timeout_seconds=0.25)
 
 
 @pytest.mark.parametrize("client", [None, "redis://h", redis_asyncio.Redis(), redis.Redis])

@@ -24,22 +24,34 @@ _NS = 1_000_000_000
 _MOST_AT_ONCE = 32
 """How many calls of one event loop a node has at a time; it has 100 connections by default."""
 
+_BOUNDED = (
+    "RedisCluster(..., socket_timeout=0.25, socket_connect_timeout=0.25, "
+    "retry=Retry(NoBackoff(), 1))"
+)
+
 
 class ClusterCalls:
     """Sends commands to a Redis Cluster; the client follows redirections."""
 
-    def __init__(self, client: RedisCluster) -> None:
+    def __init__(self, client: RedisCluster, timeout_seconds: float | None) -> None:
         """Use a client.
 
         Raises:
-            ConfigurationError: If nothing bounds how long its calls take.
+            ConfigurationError: If nothing bounds how long its calls take, or if a timeout is given
+                that it would not heed.
         """
         self._client = cast("Any", client)  # which lacks types
         if self._client.get_connection_kwargs().get("socket_timeout") is None:
             msg = (
                 "client: expected a RedisCluster with a socket_timeout, as a call to a node that "
-                "does not reply would never end; make it with RedisCluster(..., "
-                "socket_timeout=0.25)"
+                f"does not reply would never end; make it with {_BOUNDED}"
+            )
+            raise ConfigurationError(msg)
+        if timeout_seconds is not None:
+            msg = (
+                f"timeout_seconds: got {timeout_seconds!r} for a RedisCluster, of which the "
+                "client's own socket_timeout and retry bound a call; leave timeout_seconds out, "
+                f"and make the client with {_BOUNDED}"
             )
             raise ConfigurationError(msg)
 

@@ -33,8 +33,8 @@ class AsyncRedisLimits:
 
     Calls of one event loop share a connection to a single server: those that come while others
     are under way are sent together. A Redis Cluster is called through the client, with 32 calls
-    to a node at a time, and in one event loop only, as redis-py has it. Close the backend in the event loop that
-    has used it.
+    to a node at a time, and in one event loop only, as redis-py has it. Close the backend in the
+    event loop that has used it.
 
     Args:
         client: A ``redis.asyncio.Redis`` or a ``redis.asyncio.RedisCluster``.
