@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from habitkit.backends.redis import RedisLimits
-from habitkit.backends.redis._errors import failure
 from habitkit.errors import StoreError
 from habitkit.limits import Limit, Limiter, LimitsUnavailable
 from habitkit.testing.contracts._threads import all_of
@@ -243,31 +241,6 @@ def test_the_password_is_in_no_message(way, guarded_server):
     url = guarded_server.url.replace("//", "//:secret-of-the-server@")
     with limiter_on(url, way) as limiter:
         assert limiter.acquire("ada", "9/d")
-
-
-@pytest.mark.parametrize(
-    ("error", "unavailable"),
-    [
-        (redis.exceptions.BusyLoadingError("Redis is loading the dataset in memory"), True),
-        (redis.exceptions.ClusterDownError("CLUSTERDOWN The cluster is down"), True),
-        (redis.exceptions.SlotNotCoveredError("Slot 7 is not covered"), True),
-        (redis.exceptions.MovedError("7 127.0.0.1:7000"), True),
-        (redis.exceptions.ResponseError("MISCONF Redis is configured to save"), True),
-        (redis.exceptions.ResponseError("BUSY Redis is busy running a script"), True),
-        (redis.exceptions.NoPermissionError("this user has no permissions"), False),
-        (redis.exceptions.ResponseError("ERR something else"), False),
-        (ConnectionResetError(), True),
-        (TimeoutError(), True),
-    ],
-    ids=lambda it: type(it).__name__,
-)
-def test_what_says_that_the_server_cannot_be_used_now_falls_under_the_policy(error, unavailable):
-    found = failure(error, b"hk:{g1:ada}")
-
-    assert isinstance(found, LimitsUnavailable) == unavailable
-    assert isinstance(found, StoreError)
-    assert str(error) in str(found)
-    assert type(error).__name__ in str(found) or str(error)
 
 
 def test_a_connection_that_an_interrupt_has_left_in_the_middle_is_not_used_again(

@@ -35,6 +35,11 @@ _UNAVAILABLE = (
 _STATES = re.compile(
     r"\b(BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|NOAUTH|NOREPLICAS|OOM|READONLY|UNKILLABLE)\b"
 )
+_FORBIDDEN = re.compile(r"\bno permissions\b|\bThe user executing the script can't\b")
+# Redis 6.2 writes "Error running script (call to f_SHA): @user_script:7: @user_script: 7: -CAUSE",
+# Redis 7 "CAUSE script: SHA, on @user_script:7."
+_BEFORE = re.compile(r"^(ERR )?Error running script \(.*?\): (@user_script: ?\d+: )*-?")
+_BEHIND = re.compile(r" script: [0-9a-f]{40}, on @user_script: ?\d+\.?$")
 _FOREIGN = re.compile(r"\b(HKBROKEN|WRONGTYPE)\b")
 
 
@@ -50,7 +55,7 @@ def failure(error: Exception, key: bytes) -> StoreError:
         error: What redis-py raised.
         key: The key of the call.
     """
-    reason = str(error) or type(error).__name__
+    reason = _reason(error)
     if is_unavailable(error):
         return LimitsUnavailable("redis", reason)
     if _FOREIGN.search(reason):
@@ -59,4 +64,13 @@ def failure(error: Exception, key: bytes) -> StoreError:
             f"the Redis key {shown!r} holds something that is not rate limits; delete it, or give "
             "RedisLimits another prefix"
         )
-    return StoreError(f"Redis refused a rate limit: {reason}")
+    advice = "; allow its user what limits need, as in 'Share rate limits' of the documentation"
+    return StoreError(
+        f"Redis refused a rate limit: {reason}{advice if _FORBIDDEN.search(reason) else ''}"
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says in one line, without where in the script it came up."""
+    text = " ".join(str(error).split())
+    return _BEFORE.sub("", _BEHIND.sub("", text)).removesuffix(".") or type(error).__name__
