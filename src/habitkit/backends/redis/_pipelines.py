@@ -4,6 +4,9 @@ Theory of operation. A call appends itself to the pipeline of its event loop and
 is at work, it starts one, which sends all that wait in one write, reads their replies in order, and
 goes on until nobody waits. So calls that come while a batch is under way make up the next one.
 
+Connecting is a task of its own. It goes on when the calls that wait for it have run out of time, so
+that a later one finds a connection even if making it takes longer than a call may.
+
 A caller that is cancelled cancels its own future alone: its reply is read and dropped.
 """
 
@@ -32,6 +35,8 @@ __all__ = ["Pipelines"]
 
 _NS = 1_000_000_000
 _MOST_AT_ONCE = 1000
+_CONNECT_TIMEOUTS = 10
+"""How many timeouts of a call connecting may take."""
 _of_parents: list[object] = []
 """Connections that a fork has copied. They are kept to the end: one that is collected as garbage
 would leave the selector of the parent's event loop, which the processes share."""
@@ -109,6 +114,7 @@ class _Pipeline:
         self._new_connection = connection
         self._timeout = timeout_seconds
         self._connection: Any | None = None
+        self._connecting: asyncio.Task[Exception | None] | None = None
         self._waiting: list[_Call] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -122,6 +128,9 @@ class _Pipeline:
     async def close(self) -> None:
         if self._task is not None:
             await asyncio.wait([self._task])
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         await self._disconnect()
 
     async def _work(self) -> None:
@@ -142,8 +151,8 @@ class _Pipeline:
         waited_seconds = (ticks() - batch[0].arrived) / _NS
         seconds = max(self._timeout - waited_seconds, self._timeout / 2)
         try:
-            async with asyncio.timeout(seconds):
-                await self._exchange(batch)
+            async with asyncio.timeout(seconds) as deadline:
+                await self._exchange(batch, deadline)
         except TimeoutError:
             await self._disconnect()
             error = exceptions.TimeoutError(f"no reply within {self._timeout} seconds")
@@ -157,7 +166,7 @@ class _Pipeline:
                 call.reply.cancel()
             raise
 
-    async def _exchange(self, batch: list[_Call]) -> None:
+    async def _exchange(self, batch: list[_Call], deadline: asyncio.Timeout) -> None:
         """Send a batch, once more if an idle connection turns out to be closed."""
         if self._connection is not None:
             try:
@@ -166,9 +175,37 @@ class _Pipeline:
                 await self._disconnect()
             else:
                 return
-        connection = self._connection = self._new_connection()
-        await connection.connect()
+        connection = await self._connected()
+        # Little time may be left, and to give up now would be to connect again.
+        least = self._loop.time() + self._timeout / 2
+        deadline.reschedule(max(deadline.when() or 0, least))
         await self._round(connection, batch)
+
+    async def _connected(self) -> Any:
+        """Return a new connection, once there is one."""
+        if self._connecting is None:
+            self._connecting = self._loop.create_task(self._connect())
+        connecting = self._connecting
+        await asyncio.wait([connecting])  # which, unlike await, does not cancel it
+        error = connecting.result()
+        if error is not None:
+            raise error
+        return self._connection
+
+    async def _connect(self) -> Exception | None:
+        """Connect, and return what failed: perhaps nobody is left to catch it."""
+        connection = self._new_connection()
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUTS * self._timeout):
+                await connection.connect()
+            self._connection = connection
+        except FAILURES as error:
+            return error
+        finally:
+            self._connecting = None
+            if self._connection is not connection:
+                await connection.disconnect(nowait=True)
+        return None
 
     async def _round(self, connection: Any, batch: Iterable[_Call]) -> None:
         """Send the calls that have no reply yet, and read the replies."""

@@ -40,7 +40,8 @@ class AsyncRedisLimits:
         client: A ``redis.asyncio.Redis`` or a ``redis.asyncio.RedisCluster``.
         prefix: What all keys start with.
         timeout_seconds: How long to wait for a reply. Then the limiter decides by its
-            ``on_error``. A call that comes while others are under way may take half as long again.
+            ``on_error``. A call that waits for others or for a connection may take up to twice as
+            long. Connecting itself may take ten times as long, while calls fail at their timeout.
 
     Example:
         >>> from redis.asyncio import Redis
