@@ -17,7 +17,12 @@ _MOST = 10_000
 
 
 class Withheld(NamedTuple):
-    """A charge, and until when it is of interest."""
+    """A charge that could not be given back.
+
+    Attributes:
+        taken: The charge.
+        until: When it is over by itself.
+    """
 
     taken: Charge
     until: int
