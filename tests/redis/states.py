@@ -13,12 +13,12 @@ from habitkit.limits.domain.charging import State, expiry
 
 def key_of(subject: str) -> str:
     """Return the key of a subject without special characters."""
-    return f"hk:g1:{subject}"
+    return f"hk:{{g1:{subject}}}"
 
 
 def log_of(subject: str, limit_id: str) -> str:
     """Return the key of the deadlines of an exact limit."""
-    return f"{{{key_of(subject)}}}:x:{limit_id}"
+    return f"{key_of(subject)}:x:{limit_id}"
 
 
 def stored(client: redis.Redis, subject: str, limits: Sequence[Limit]) -> dict[str, State]:

@@ -12,6 +12,7 @@ from redis import asyncio as redis_asyncio
 
 from habitkit.backends.redis import AsyncRedisLimits, RedisLimits, open_url
 from habitkit.limits import AsyncLimiter, Limit, Limiter, LimitsUnavailable
+from tests.redis.states import key_of
 
 NINE = (Limit(9, "d"),)
 MANY = (Limit(10**6, "36500d"),)
@@ -102,7 +103,7 @@ async def test_a_cancelled_caller_disturbs_no_other(backend, client):
 
 
 async def test_a_wrong_key_among_many_fails_its_own_caller_alone(backend, client):
-    await client.set("hk:g1:13", "mine")
+    await client.set("hk:{g1:13}", "mine")
 
     outcomes = await asyncio.gather(
         *(backend.acquire(f"{number}", NINE, 1) for number in range(30)), return_exceptions=True
@@ -135,6 +136,27 @@ async def test_all_who_wait_for_a_server_that_hangs_are_released_together(own_se
         assert {type(it) for it in outcomes} == {LimitsUnavailable}
         assert await backend.acquire("ada", MANY, 1)
         await backend.close()
+
+
+async def test_a_node_of_a_cluster_that_hangs_delays_no_call_to_another(cluster):
+    client = redis_asyncio.RedisCluster(host="127.0.0.1", port=cluster.nodes[0].port)
+    async with client:
+        backend = AsyncRedisLimits(client, timeout_seconds=0.3)
+        keys = [f"key {number}" for number in range(40)]
+        node = cluster.node_of(key_of(keys[0]))
+        others = [key for key in keys if cluster.node_of(key_of(key)) is not node]
+        await asyncio.gather(*(backend.acquire(key, MANY, 1) for key in keys))
+        with node.paused():
+            stuck = [asyncio.ensure_future(backend.acquire(keys[0], MANY, 1)) for _ in range(40)]
+            for _ in range(3):
+                await asyncio.sleep(0)
+                for key in others:
+                    assert await backend.acquire(key, MANY, 1)
+            assert not any(it.done() for it in stuck)
+            outcomes = await asyncio.gather(*stuck, return_exceptions=True)
+            assert {type(it) for it in outcomes} == {LimitsUnavailable}
+            for key in others:
+                assert await backend.acquire(key, MANY, 1)
 
 
 async def test_closing_ends_the_connection_and_a_later_call_opens_another(backend, client):

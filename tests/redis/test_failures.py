@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from habitkit.backends.redis import RedisLimits
 from habitkit.backends.redis._errors import failure
@@ -17,6 +21,7 @@ from habitkit.limits import Limit, Limiter, LimitsUnavailable
 from habitkit.testing.contracts._threads import all_of
 from tests.redis.conftest import enter
 from tests.redis.limiters import limiter_on
+from tests.redis.states import key_of
 from tests.redis_servers import RedisServer
 
 SECONDS = 0.15
@@ -119,8 +124,8 @@ def test_a_restart_under_load_raises_nothing_past_the_policy(own_server):
 def test_a_node_of_a_cluster_that_hangs_stops_its_own_keys_alone(cluster):
     with limiter_on(cluster.url, "cluster", seconds=SECONDS) as limiter:
         keys = [f"key {number}" for number in range(20)]
-        node = cluster.node_of(f"hk:g1:{keys[0]}")
-        others = [key for key in keys if cluster.node_of(f"hk:g1:{key}") is not node]
+        node = cluster.node_of(key_of(keys[0]))
+        others = [key for key in keys if cluster.node_of(key_of(key)) is not node]
         with node.paused():
             with taking(at_most=8 * SECONDS), pytest.raises(LimitsUnavailable):
                 limiter.acquire(keys[0], "9/d")
@@ -128,22 +133,44 @@ def test_a_node_of_a_cluster_that_hangs_stops_its_own_keys_alone(cluster):
         assert eventually(lambda: limiter.acquire(keys[0], "9/d"))
 
 
+def test_the_documented_client_of_a_cluster_bounds_a_call_by_two_timeouts(cluster):
+    page = Path("docs/how-to/share-rate-limits.md").read_text()
+    made = re.search(r"RedisCluster\([^)]*retry=Retry\(NoBackoff\(\), 1\),?\s*\)", page)
+    assert made is not None
+    settings: Any = {
+        name: float(seconds) for name, seconds in re.findall(r"(\w+timeout)=([0-9.]+)", made[0])
+    }
+    assert set(settings) == {"socket_timeout", "socket_connect_timeout"}
+    settings["retry"] = Retry(NoBackoff(), 1)
+    with cluster.client(**settings) as client:
+        limiter = Limiter(RedisLimits(client))
+        limiter.acquire("ada", "9/d")
+        with cluster.node_of(key_of("ada")).paused():
+            for _ in range(2):
+                with (
+                    taking(at_most=2 * settings["socket_timeout"] + 0.4),
+                    pytest.raises(LimitsUnavailable),
+                ):
+                    limiter.acquire("ada", "9/d")
+        assert eventually(lambda: limiter.acquire("ada", "9/d"))
+
+
 def test_a_node_of_a_cluster_that_hangs_delays_async_calls_by_the_timeout(cluster):
     with limiter_on(cluster.url, "async cluster", seconds=SECONDS) as limiter:
         limiter.acquire("ada", "9/d")
-        with cluster.node_of("hk:g1:ada").paused():
+        with cluster.node_of(key_of("ada")).paused():
             for _ in range(2):
                 with taking(at_most=3 * SECONDS), pytest.raises(LimitsUnavailable):
                     limiter.acquire("ada", "9/d")
         assert eventually(lambda: limiter.acquire("ada", "9/d"))
 
 
-@pytest.mark.parametrize("key", ["hk:g1:ada", "{hk:g1:ada}:x:exact:9/86400"])
+@pytest.mark.parametrize("key", ["hk:{g1:ada}", "hk:{g1:ada}:x:exact:9/86400"])
 def test_a_key_of_another_type_is_an_error_and_stays(limiter, own_server, key):
     with own_server.client() as client:
         client.lpush(key, "mine")
 
-        with pytest.raises(StoreError, match=r"hk:g1:ada.*not rate limits.*prefix") as caught:
+        with pytest.raises(StoreError, match=r"hk:\{g1:ada\}.*not rate limits.*prefix") as caught:
             limiter.acquire("ada", "9/d exact; 8/d")
 
         assert not isinstance(caught.value, LimitsUnavailable)
@@ -159,7 +186,7 @@ BROKEN += ["a=1.5", "a=1:b", "a=1:2:3", "a=1 ;b=2", "a=99999999999999999999", "a
 def test_broken_text_is_an_error_and_stays(server, backend, text):
     limiter = Limiter(backend)
     with server.client() as client:
-        client.set("hk:g1:ada", text)
+        client.set("hk:{g1:ada}", text)
         taken: Any = limiter.acquire("bob", "9/d")
         calls = [
             lambda: limiter.acquire("ada", "9/d"),
@@ -170,7 +197,7 @@ def test_broken_text_is_an_error_and_stays(server, backend, text):
         for call in calls:
             with pytest.raises(StoreError, match="not rate limits"):
                 call()
-        assert client.get("hk:g1:ada") == text.encode()
+        assert client.get("hk:{g1:ada}") == text.encode()
 
 
 def test_a_read_only_server_is_unavailable(own_server, limiter):
@@ -235,7 +262,7 @@ def test_the_password_is_in_no_message(way, guarded_server):
     ids=lambda it: type(it).__name__,
 )
 def test_what_says_that_the_server_cannot_be_used_now_falls_under_the_policy(error, unavailable):
-    found = failure(error, b"hk:g1:ada")
+    found = failure(error, b"hk:{g1:ada}")
 
     assert isinstance(found, LimitsUnavailable) == unavailable
     assert isinstance(found, StoreError)

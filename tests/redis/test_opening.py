@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from redis import asyncio as redis_asyncio
 from habitkit.backends.redis import AsyncRedisLimits, RedisLimits, open_url
 from habitkit.backends.redis._settings import parsed
 from habitkit.errors import ConfigurationError, InvalidInput
-from habitkit.limits import Limit, LimitsUnavailable
+from habitkit.limits import Limit, Limiter, LimitsUnavailable
 from tests.redis_servers import wait_until
 
 NINE = (Limit(9, "d"),)
@@ -126,9 +128,17 @@ def test_a_cluster_client_that_decodes_works(cluster):
 def test_a_cluster_client_without_a_timeout_is_refused(cluster):
     with (
         cluster.client(socket_timeout=None) as client,
-        pytest.raises(ConfigurationError, match=r"socket_timeout=0\.25"),
+        pytest.raises(ConfigurationError, match=r"socket_timeout=0\.25, .*retry=Retry"),
     ):
         RedisLimits(client)
+
+
+def test_a_timeout_beside_a_cluster_client_is_refused(cluster):
+    with (
+        cluster.client(socket_timeout=1) as client,
+        pytest.raises(ConfigurationError, match=r"got 0\.25 .*socket_timeout and retry bound"),
+    ):
+        RedisLimits(client, timeout_seconds=0.25)
 
 
 @pytest.mark.parametrize("client", [None, "redis://h", redis_asyncio.Redis(), redis.Redis])
@@ -160,7 +170,7 @@ def test_limits_of_different_prefixes_are_independent(server):
         first, second = (RedisLimits(client, prefix=it, timeout_seconds=10) for it in ("a", "a:b"))
         for limits in (first, second):
             assert limits.acquire("ada", NINE, 9)
-        assert sorted(client.keys()) == [b"a:b:g1:ada", b"a:g1:ada"]
+        assert sorted(client.keys()) == [b"a:b:{g1:ada}", b"a:{g1:ada}"]
         first.close()
         second.close()
 
@@ -179,3 +189,22 @@ def test_the_wheel_has_the_script(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
 
     assert "habitkit/backends/redis/limits.lua" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_a_user_who_may_use_the_documented_keys_and_commands_alone_can_limit(server):
+    page = Path("docs/how-to/share-rate-limits.md").read_text()
+    allowed = re.findall(r"`(~hk:\*|\+eval[^`]+)`", page)
+    assert len(allowed) == 2
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "habitkit", "on", ">x", *" ".join(allowed).split())
+        try:
+            limits = open_url(server.url.replace("//", "//habitkit:x@"), asynchronous=False)
+            limiter = Limiter(limits, cache_denials=False)  # type: ignore[arg-type]
+            taken = limiter.acquire("ada", "9/d; 3/h exact")
+            assert limiter.peek("ada", "9/d; 3/h exact").remaining == 2
+            limiter.refund(taken)
+            limiter.reset("ada")
+            limiter.close()
+            assert client.keys() == []
+        finally:
+            client.execute_command("ACL", "DELUSER", "habitkit")

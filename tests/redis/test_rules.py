@@ -114,16 +114,19 @@ class Model:
     def refund(self, number: int) -> None:
         if self.taken:
             taken = self.taken.pop(number % len(self.taken))
-            self.backend.refund(taken)
+            changed = self.backend.refund(taken)
             # An expired state is as good as none.
             self.states = live(self.limits, self.states, self.now)
-            self.keep(taken.limits, charging.refund(taken, self.of(taken.limits), self.now))
+            before = self.of(taken.limits)
+            after = charging.refund(taken, before, self.now)
+            assert changed == (after != tuple(before))
+            self.keep(taken.limits, after)
 
     def reset(self) -> None:
         self.backend.reset("ada")
         self.states = {}
         assert not self.client.exists(key_of("ada"))
-        for log in self.client.keys("{*"):  # one that has expired stays for up to a ms
+        for log in self.client.keys("hk:*:x:*"):  # one that has expired stays for up to a ms
             assert self.client.zcount(log, f"({self.now // 1000}", "+inf") == 0
 
     def shift(self, nanoseconds: int) -> None:

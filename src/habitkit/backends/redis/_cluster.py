@@ -20,25 +20,38 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncClusterCalls", "ClusterCalls"]
 
+_NS = 1_000_000_000
 _MOST_AT_ONCE = 32
-"""How many calls of one event loop are under way; a node has 100 connections by default."""
+"""How many calls of one event loop a node has at a time; it has 100 connections by default."""
+
+_BOUNDED = (
+    "RedisCluster(..., socket_timeout=0.25, socket_connect_timeout=0.25, "
+    "retry=Retry(NoBackoff(), 1))"
+)
 
 
 class ClusterCalls:
     """Sends commands to a Redis Cluster; the client follows redirections."""
 
-    def __init__(self, client: RedisCluster) -> None:
+    def __init__(self, client: RedisCluster, timeout_seconds: float | None) -> None:
         """Use a client.
 
         Raises:
-            ConfigurationError: If nothing bounds how long its calls take.
+            ConfigurationError: If nothing bounds how long its calls take, or if a timeout is given
+                that it would not heed.
         """
         self._client = cast("Any", client)  # which lacks types
         if self._client.get_connection_kwargs().get("socket_timeout") is None:
             msg = (
                 "client: expected a RedisCluster with a socket_timeout, as a call to a node that "
-                "does not reply would never end; make it with RedisCluster(..., "
-                "socket_timeout=0.25)"
+                f"does not reply would never end; make it with {_BOUNDED}"
+            )
+            raise ConfigurationError(msg)
+        if timeout_seconds is not None:
+            msg = (
+                f"timeout_seconds: got {timeout_seconds!r} for a RedisCluster, of which the "
+                "client's own socket_timeout and retry bound a call; leave timeout_seconds out, "
+                f"and make the client with {_BOUNDED}"
             )
             raise ConfigurationError(msg)
 
@@ -65,6 +78,19 @@ class ClusterCalls:
         """Do nothing: the client notices a fork."""
 
 
+class _Node:
+    """The calls to one node, so that one which hangs delays no call to another.
+
+    Attributes:
+        turns: Lets so many calls at a time through.
+        last_timeout: When a call last got no reply, by the monotonic clock, in ns.
+    """
+
+    def __init__(self) -> None:
+        self.turns = asyncio.Semaphore(_MOST_AT_ONCE)
+        self.last_timeout = -1
+
+
 class AsyncClusterCalls:
     """The same for async hosts."""
 
@@ -72,8 +98,8 @@ class AsyncClusterCalls:
         """Use a client."""
         self._client: Any = client
         self._timeout = timeout_seconds
-        self._of_loop: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
-        self._last_timeout = -1
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._nodes: dict[str, _Node] = {}
 
     async def send(self, key: bytes, command: Command) -> bytes | str:
         """Send a command and return the reply.
@@ -81,20 +107,21 @@ class AsyncClusterCalls:
         Raises:
             StoreError: If there is no reply.
         """
-        loop = asyncio.get_running_loop()
-        if self._of_loop is None or self._of_loop[0] is not loop:
-            self._of_loop = (loop, asyncio.Semaphore(_MOST_AT_ONCE))
         arrived = ticks()
         try:
-            async with self._of_loop[1]:
+            node = await self._node_of(key)
+            async with node.turns:
                 # Whoever has waited for a call that got no reply does not wait a second time.
-                if self._last_timeout > arrived:
+                if node.last_timeout > arrived:
                     raise self._no_reply()
+                waited_seconds = (ticks() - arrived) / _NS
                 try:
-                    async with asyncio.timeout(self._timeout):
+                    async with asyncio.timeout(
+                        max(self._timeout - waited_seconds, self._timeout / 2)
+                    ):
                         return await self._execute(key, command)
                 except TimeoutError as error:
-                    self._last_timeout = ticks()
+                    node.last_timeout = ticks()
                     raise self._no_reply() from error
         except FAILURES as error:
             raise failure(error, key) from error
@@ -104,12 +131,28 @@ class AsyncClusterCalls:
 
     def after_fork(self) -> None:
         """Forget the event loop, which is the parent's."""
-        self._of_loop = None
+        self._loop = None
 
-    async def _execute(self, key: bytes, command: Command) -> bytes | str:
+    async def _node_of(self, key: bytes) -> _Node:
+        """Return the node that holds a key."""
         # Before it knows the nodes, the client asks any of them. Of many calls at once so many are
         # then redirected that it closes its connections, those in use included.
-        await self._client.initialize()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._client.initialize()
+        except TimeoutError as error:
+            raise self._no_reply() from error
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._nodes = loop, {}
+        name = self._client.get_node_from_key(key).name
+        if name not in self._nodes:
+            known = {node.name for node in self._client.get_nodes()}
+            self._nodes = {it: node for it, node in self._nodes.items() if it in known}
+            self._nodes[name] = _Node()
+        return self._nodes[name]
+
+    async def _execute(self, key: bytes, command: Command) -> bytes | str:
         execute = self._client.execute_command
         try:
             reply = await execute("EVALSHA", SHA, 1, key, *command.arguments)

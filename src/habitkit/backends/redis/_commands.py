@@ -28,6 +28,7 @@ __all__ = [
     "peek",
     "peeked",
     "refund",
+    "refunded",
     "start_of_keys",
 ]
 
@@ -81,12 +82,15 @@ RESET = _command(b"reset")
 
 
 def start_of_keys(prefix: str) -> str:
-    """Return what all keys start with: the prefix, the algorithm (GCRA), the schema's version."""
-    return f"{prefix}:g1:"
+    """Return what all keys start with: the prefix, the algorithm (GCRA), the schema's version.
+
+    The brace opens the hash tag, by which Redis Cluster keeps all keys of a subject in one slot.
+    """
+    return f"{prefix}:{{g1:"
 
 
 def key_of(start: str, subject: str) -> bytes:
-    """Return the key of a subject; braces in it must not look like a hash tag of Redis Cluster.
+    """Return the key of a subject; the only closing brace in it is the end of the hash tag.
 
     Args:
         start: What all keys start with.
@@ -94,7 +98,7 @@ def key_of(start: str, subject: str) -> bytes:
     """
     if "{" in subject or "}" in subject or "%" in subject:
         subject = subject.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
-    return (start + subject).encode()
+    return f"{start}{subject}}}".encode()
 
 
 @lru_cache(maxsize=1024)
@@ -133,6 +137,11 @@ def refund(taken: Charge) -> Command:
             back = limit.emission_ns * taken.cost
             arguments += [limit.id, _kind(limit), limit.tolerance_ns, mark, back, 0]
     return _command(b"refund", *arguments)
+
+
+def refunded(reply: bytes | str) -> bool:
+    """Return whether anything was given back, by the script's reply to ``refund``."""
+    return reply[:1] in {b"1", "1"}
 
 
 def acquired(subject: str, limits: tuple[Limit, ...], cost: int, reply: bytes | str) -> Decision:

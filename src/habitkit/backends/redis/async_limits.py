@@ -32,9 +32,9 @@ class AsyncRedisLimits:
     """Keeps limits on a Redis server or Redis Cluster; see ``RedisLimits``.
 
     Calls of one event loop share a connection to a single server: those that come while others
-    are under way are sent together. A Redis Cluster is called through the client, 32 calls at a
-    time, and in one event loop only, as redis-py has it. Close the backend in the event loop that
-    has used it.
+    are under way are sent together. A Redis Cluster is called through the client, with 32 calls
+    to a node at a time, and in one event loop only, as redis-py has it. Close the backend in the
+    event loop that has used it.
 
     Args:
         client: A ``redis.asyncio.Redis`` or a ``redis.asyncio.RedisCluster``.
@@ -89,10 +89,10 @@ class AsyncRedisLimits:
         reply = await self._calls.send(key, commands.peek(limits, cost))
         return commands.peeked(limits, cost, reply)
 
-    async def refund(self, taken: Charge) -> None:
-        """Give back what a call has charged."""
+    async def refund(self, taken: Charge) -> bool:
+        """Give back what a call has charged; return whether anything was given back."""
         key = commands.key_of(self._start, taken.subject)
-        await self._calls.send(key, commands.refund(taken))
+        return commands.refunded(await self._calls.send(key, commands.refund(taken)))
 
     async def reset(self, subject: str) -> None:
         """Drop all states of a subject."""

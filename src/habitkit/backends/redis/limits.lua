@@ -2,8 +2,8 @@
 --
 -- KEYS[1] is the key of a subject. It holds "id=TAT;id=TAT:tolerance;...", in ns: the second form is
 -- that of a limit with a name. The deadlines of an exact limit are in a sorted set beside it, in us;
--- the key then holds the last of them. Redis Cluster keeps both in one slot: the name of the sorted
--- set has the key as its hash tag.
+-- the key then holds the last of them. Its name begins with the key, and so with the same hash tag:
+-- Redis Cluster keeps both in one slot.
 --
 -- ARGV[1] is the operation, then come six arguments for each limit:
 --
@@ -13,8 +13,9 @@
 --     exact         id, "exact", mark us, cost, 0, 0
 --   reset           none
 --
--- All return "allowed now reading...", in ns. A reading is how far the TAT is ahead of now; that of an
--- exact limit is "pending wait reset". refund and reset have none.
+-- All return "done now reading...", in ns: whether the call was allowed, or whether a refund gave
+-- anything back. A reading is how far the TAT is ahead of now; that of an exact limit is
+-- "pending wait reset". refund and reset have none.
 --
 -- A number of Lua is a double, exact up to 2^53, and ns since 1970 are more. So instants and
 -- durations are two numbers: us, which may be negative, and 0 to 999 ns. Numbers become text by
@@ -120,7 +121,7 @@ local function write()
 end
 
 local function log_of(id)
-  return '{' .. key .. '}:x:' .. id
+  return key .. ':x:' .. id
 end
 
 -- Return the deadline that has so many after it.
@@ -212,16 +213,18 @@ local function acquire(charges)
 end
 
 local function refund()
+  local changed = false
   for at = 2, #ARGV, 6 do
     local id, kind = ARGV[at], ARGV[at + 1]
     if kind == 'exact' then
       local log, mark = log_of(id), ARGV[at + 2]
-      local same = call('ZCOUNT', log, mark, mark)
+      local same = tonumber(mark) > now and call('ZCOUNT', log, mark, mark) or 0
       for number = math.max(same - tonumber(ARGV[at + 3]), 0) + 1, same do
         call('ZREM', log, mark .. ':' .. number)
       end
       if same > 0 then
         keep_log(id, log)
+        changed = true
       end
     elseif us[id] and (kind == '' or tolerances[id] == kind) then
       -- As much as has not come back since, and not what a waiting call is charged with.
@@ -236,12 +239,16 @@ local function refund()
       if less(us_cost, ns_cost, us_back, ns_back) then
         us_back, ns_back = us_cost, ns_cost
       end
-      if us_back >= 0 then
+      if less(0, 0, us_back, ns_back) then
         us[id], ns[id] = minus(us[id], ns[id], us_back, ns_back)
+        changed = true
       end
     end
   end
-  write()
+  if changed then
+    write()
+  end
+  return (changed and '1 ' or '0 ') .. now_text .. '000'
 end
 
 if not read() then
@@ -252,7 +259,7 @@ if operation == 'acquire' then
 elseif operation == 'peek' then
   return acquire(false)
 elseif operation == 'refund' then
-  refund()
+  return refund()
 else
   for _, id in ipairs(order) do
     if string.find(id, ':', 1, true) then

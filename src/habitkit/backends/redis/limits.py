@@ -39,7 +39,9 @@ class RedisLimits:
     The client stays the host's, which closes it. A single server is called over connections of
     our own, made with the settings of the client's pool; one for each thread that calls at the
     same time, and 64 of them are kept. A Redis Cluster is called through the client itself: its
-    ``socket_timeout`` bounds each attempt, and its ``retry`` says how many there are.
+    ``socket_timeout`` and ``socket_connect_timeout`` bound each attempt, and its ``retry`` says how
+    many there are. By default redis-py makes several, with pauses between them;
+    ``retry=Retry(NoBackoff(), 1)`` makes two.
 
     If an idle connection turns out to be closed, the call is sent again over a new one. In the
     rare case that the server had executed it already, it is charged twice.
@@ -47,8 +49,9 @@ class RedisLimits:
     Args:
         client: A ``redis.Redis`` or a ``redis.RedisCluster``.
         prefix: What all keys start with.
-        timeout_seconds: How long to wait for a connection or a reply of a single server. Then the
-            limiter decides by its ``on_error``.
+        timeout_seconds: How long to wait for a single server to connect, and then for each reply:
+            one for a call, and a few when a new connection is set up. Then the limiter decides by
+            its ``on_error``. 0.25 unless given; not for a Redis Cluster.
 
     Example:
         >>> from redis import Redis
@@ -65,22 +68,22 @@ class RedisLimits:
         client: Redis | RedisCluster,
         *,
         prefix: str = "hk",
-        timeout_seconds: float = TIMEOUT_SECONDS,
+        timeout_seconds: float | None = None,
     ) -> None:
         """Use a client; connect with the first call.
 
         Raises:
             ConfigurationError: If it is no sync client of redis-py, or one for a Redis Cluster
-                without a ``socket_timeout``.
+                without a ``socket_timeout`` or together with ``timeout_seconds``.
             InvalidInput: If the prefix or the timeout is not acceptable.
         """
         self._start = commands.start_of_keys(checked_prefix(prefix))
-        timeout = checked_timeout(timeout_seconds)
         self._calls: Connections | ClusterCalls
         if isinstance(client, RedisCluster):
-            self._calls = ClusterCalls(client)
+            self._calls = ClusterCalls(client, timeout_seconds)
         elif isinstance(client, Redis):
-            self._calls = Connections(client, timeout)
+            seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
+            self._calls = Connections(client, checked_timeout(seconds))
         else:
             raise refuse(client, "a redis.Redis or redis.RedisCluster")
 
@@ -97,9 +100,10 @@ class RedisLimits:
         key = commands.key_of(self._start, subject)
         return commands.peeked(limits, cost, self._calls.send(key, commands.peek(limits, cost)))
 
-    def refund(self, taken: Charge) -> None:
-        """Give back what a call has charged."""
-        self._calls.send(commands.key_of(self._start, taken.subject), commands.refund(taken))
+    def refund(self, taken: Charge) -> bool:
+        """Give back what a call has charged; return whether anything was given back."""
+        key = commands.key_of(self._start, taken.subject)
+        return commands.refunded(self._calls.send(key, commands.refund(taken)))
 
     def reset(self, subject: str) -> None:
         """Drop all states of a subject."""
@@ -117,7 +121,7 @@ class RedisLimits:
 class _OpenedRedisLimits(RedisLimits):
     """Closes its client too."""
 
-    def __init__(self, client: Redis | RedisCluster, timeout_seconds: float) -> None:
+    def __init__(self, client: Redis | RedisCluster, timeout_seconds: float | None = None) -> None:
         super().__init__(client, timeout_seconds=timeout_seconds)
         self._client = client
 
@@ -154,4 +158,4 @@ def open_url(url: str, *, asynchronous: bool) -> LimitsBackend | AsyncLimitsBack
         client = opened(lambda: RedisCluster.from_url(server.url, retry=retry, **settings))
     except FAILURES as error:
         raise failure(error, b"") from error
-    return _OpenedRedisLimits(client, seconds)
+    return _OpenedRedisLimits(client)
