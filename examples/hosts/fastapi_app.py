@@ -108,7 +108,10 @@ async def say_what_is_left(
 async def deny(request: Request, _: Exception) -> Response:
     decision: Decision = request.state.decision
     seconds = decision.headers()["Retry-After"]
-    detail = f"{decision.limit} requests are allowed; the next one is in {seconds} seconds"
+    limit = decision.limit
+    detail = (
+        f"more than {limit.rate} requests in {limit.period_seconds} s; try again in {seconds} s"
+    )
     return problem(429, "TooManyRequests", detail)
 
 

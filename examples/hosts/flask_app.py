@@ -139,7 +139,8 @@ def limit_requests(app: Flask, limiter: Limiter) -> None:
         g.decision = limiter.acquire(("shop", *who), REQUESTS)
         if g.decision:
             return None
-        detail = f"{g.decision.limit} requests are allowed; try again later"
+        limit = g.decision.limit
+        detail = f"more than {limit.rate} requests in {limit.period_seconds} s; try again later"
         return problem("TooManyRequests", detail), 429
 
     @app.after_request

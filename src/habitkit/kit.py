@@ -53,6 +53,8 @@ def _expect_limiter(limits: object, name: str) -> None:
 
     if not isinstance(limits, getattr(module, name)):
         hint = "; to open a URL, use open(url, limits=url)" if isinstance(limits, str) else ""
+        if hasattr(limits, "supports_exact"):
+            hint = f"; put the backend into a limiter: {name}(backend)"
         msg = f"limits: expected a limiter such as {name}(MemoryLimits()), got {limits!r}{hint}"
         raise ConfigurationError(msg)
 

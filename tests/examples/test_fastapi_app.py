@@ -216,7 +216,7 @@ async def allowed(client: httpx.AsyncClient, **headers: str) -> int:
 async def test_each_response_says_what_is_left(fresh):
     response = await fresh.get("/balance")
     assert response.status_code == 200
-    assert response.headers["ratelimit-policy"] == '"60/min burst 20";q=60;w=60'
+    assert response.headers["ratelimit-policy"] == '"60/min burst 20";q=20;w=20'
     assert response.headers["ratelimit"] == '"60/min burst 20";r=19;t=1'
     assert "retry-after" not in response.headers
 
@@ -226,7 +226,7 @@ async def test_a_refused_request_counts_and_says_so_too(fresh):
         response = await fresh.post(path)
         assert response.status_code == status
         assert response.headers["content-type"].startswith("application/")
-        assert response.headers["ratelimit-policy"] == '"60/min burst 20";q=60;w=60'
+        assert response.headers["ratelimit-policy"] == '"60/min burst 20";q=20;w=20'
     assert (await fresh.get("/balance")).headers["ratelimit"] == '"60/min burst 20";r=17;t=3'
 
 
@@ -239,7 +239,7 @@ async def test_too_many_requests_are_denied_as_a_problem_that_says_when_to_try_a
     assert response.headers["retry-after"] == "1"
     assert response.json() == {
         "title": "TooManyRequests",
-        "detail": "60/min burst 20 requests are allowed; the next one is in 1 seconds",
+        "detail": "more than 60 requests in 60 s; try again in 1 s",
     }
 
 

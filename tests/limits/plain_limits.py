@@ -49,7 +49,9 @@ class PlainLimits:
     def refund(self, taken):
         with self.lock:
             states = self.read(taken.subject, taken.limits)
-            self.write(taken.subject, taken.limits, charging.refund(taken, states, self.ticks()))
+            after = charging.refund(taken, states, self.ticks())
+            self.write(taken.subject, taken.limits, after)
+            return list(after) != states
 
     def reset(self, subject):
         with self.lock:
@@ -92,7 +94,7 @@ class AsyncPlainLimits:
         return await self.call(self.plain.peek, *args)
 
     async def refund(self, taken):
-        await self.call(self.plain.refund, taken)
+        return await self.call(self.plain.refund, taken)
 
     async def reset(self, subject):
         await self.call(self.plain.reset, subject)

@@ -49,7 +49,7 @@ class Remote(MemoryLimits):
 
     def refund(self, taken):
         self._called()
-        super().refund(taken)
+        return super().refund(taken)
 
     def reset(self, subject):
         self._called()
@@ -75,7 +75,7 @@ class AsyncRemote:
         return self.sync.peek(*args)
 
     async def refund(self, *args):
-        self.sync.refund(*args)
+        return self.sync.refund(*args)
 
     async def reset(self, *args):
         self.sync.reset(*args)
@@ -257,14 +257,6 @@ def test_a_smaller_cost_is_asked_for(remote):
     assert limiter.acquire("ada", "6/min", 1)
 
 
-def test_a_named_limit_with_other_numbers_is_asked_for(remote):
-    limiter = limiter_of(remote)
-    limiter.acquire("ada", Limit(2, "min", name="api"), 2)
-    assert not limiter.acquire("ada", Limit(2, "min", name="api"))
-
-    assert limiter.acquire("ada", Limit(50, "min", name="api")).retry_after_seconds == 1.2
-
-
 def test_a_wait_that_is_too_short_is_denied_without_asking(remote):
     limiter = limiter_of(remote)
     limiter.acquire("ada", "6/min", 6)
@@ -284,6 +276,39 @@ def test_refund_and_reset_forget_the_denial(remote):
     assert not limiter.acquire("ada", "6/min")
     limiter.reset("ada")
     assert limiter.acquire("ada", "6/min")
+
+
+@pytest.mark.parametrize("give_back", ["refund", "reset"])
+def test_a_denial_that_is_on_its_way_when_the_budget_comes_back_is_not_remembered(
+    remote, monkeypatch, give_back
+):
+    """The backend denies, then the budget is given back, and only then the limiter hears of it."""
+    limiter = limiter_of(remote)
+    decision = limiter.acquire("ada", "1/h")
+    acquire = remote.acquire
+
+    def overtaken(*args):
+        denied = acquire(*args)
+        limiter.refund(decision) if give_back == "refund" else limiter.reset("ada")
+        return denied
+
+    monkeypatch.setattr(remote, "acquire", overtaken)
+    assert not limiter.acquire("ada", "1/h")
+    monkeypatch.undo()
+
+    assert limiter.acquire("ada", "1/h")
+
+
+def test_denials_of_named_limits_are_not_remembered(remote):
+    """Another process may use other numbers for it, which end the denial sooner."""
+    limiter = limiter_of(remote)
+    limit = Limit(1, "h", name="api")
+    limiter.acquire("ada", limit)
+    assert not limiter.acquire("ada", limit)
+    asked = remote.calls
+
+    assert not limiter.acquire("ada", limit)
+    assert remote.calls == asked + 1
 
 
 def test_a_hopeless_cost_is_not_remembered(remote):
@@ -381,14 +406,44 @@ def test_a_backend_without_exact_limits_gets_none():
             call("ada", "5/min exact")
     with pytest.raises(InvalidLimit):
         limiter.lease("ada", 1, 60)
+    with pytest.raises(InvalidLimit):
+        limiter.acquire("ada", "5/min exact", 9)
     assert limiter.acquire("ada", "5/min")
 
 
-@pytest.mark.parametrize("backend", [None, "redis://localhost", MemoryLimits, object()])
-def test_what_is_no_backend_is_refused(backend):
+@pytest.mark.parametrize(
+    ("backend", "given"),
+    [
+        (None, "a NoneType without name, remote"),
+        ("redis://:secret@localhost", r"a str without .*; for a URL, use Limiter.open\(url\)"),
+        (MemoryLimits, "a class"),
+        (object(), "a object without name, remote"),
+    ],
+)
+def test_what_is_no_backend_is_refused(backend, given):
     for kind in (Limiter, AsyncLimiter):
-        with pytest.raises(ConfigurationError, match="backend: expected a backend such as Memory"):
+        with pytest.raises(ConfigurationError, match=given) as refusal:
             kind(backend)
+        assert "secret" not in str(refusal.value)
+        assert "expected a backend such as MemoryLimits() or RedisLimits(client)" in str(
+            refusal.value
+        )
+
+
+async def an_async_hook(made):
+    """Nobody would await it."""
+
+
+@pytest.mark.parametrize("options", [{"observe": 5}, {"observe": an_async_hook}, {"ticks": 5}])
+def test_a_hook_and_a_clock_are_plain_functions(remote, options):
+    with pytest.raises(ConfigurationError, match=r"expected a (plain )?function"):
+        Limiter(remote, **options)
+
+
+@pytest.mark.parametrize("shadow", ["no", 1, None])
+def test_shadow_is_true_or_false(remote, shadow):
+    with pytest.raises(InvalidInput, match="shadow: expected True or False"):
+        Limiter(remote).acquire("ada", "5/min", shadow=shadow)
 
 
 def test_a_backend_of_the_other_mode_is_refused(remote, ticks):
@@ -453,6 +508,86 @@ async def test_a_wait_that_is_cancelled_while_it_reserves_takes_nothing(ticks):
         await waiting
 
     assert (await limiter.peek("ada", "2/min")).remaining == 2
+
+
+@pytest.mark.parametrize("verb", ["refund", "release"])
+async def test_a_refund_or_release_that_is_cancelled_is_done_all_the_same(ticks, verb, monkeypatch):
+    remote = AsyncRemote(ticks)
+    limiter = AsyncLimiter(remote, ticks=ticks)
+    gate = asyncio.Event()
+
+    async def slow_refund(taken):
+        await gate.wait()
+        return remote.sync.refund(taken)
+
+    monkeypatch.setattr(remote, "refund", slow_refund)
+    lease = await limiter.lease("export", 1, 300)
+    work = lease.release() if verb == "release" else limiter.refund(lease.decision)
+    releasing = asyncio.create_task(work)
+    await asyncio.sleep(0)
+    releasing.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await releasing
+
+    assert await limiter.lease("export", 1, 300)
+
+
+async def test_an_error_of_the_backend_hides_neither_that_of_a_block_nor_a_cancellation(
+    ticks, caplog
+):
+    remote = AsyncRemote(ticks)
+
+    async def sleep(_):
+        remote.sync.is_down = True
+        await asyncio.Event().wait()
+
+    limiter = AsyncLimiter(remote, ticks=ticks, sleep=sleep)
+
+    async def work(key, error):
+        async with await limiter.lease(key, 1, 60):
+            remote.sync.is_down = True
+            if error is not None:
+                raise error
+
+    with pytest.raises(KeyError):
+        await work("export", KeyError())
+    remote.sync.is_down = False
+    with pytest.raises(LimitsUnavailable):
+        await work("import", None)
+    remote.sync.is_down = False
+    await limiter.acquire("ada", "1/h")
+    waiting = asyncio.create_task(limiter.wait("ada", "1/h", 1, 7200))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled()
+    assert caplog.text.count("a refund of a rate limit was lost: the rate limits in remote") == 2
+
+
+def test_an_error_of_the_backend_does_not_hide_that_of_a_block(remote, caplog):
+    def interrupted(_):
+        remote.is_down = True
+        raise KeyboardInterrupt
+
+    limiter = Limiter(remote, ticks=remote._ticks, sleep=interrupted)
+
+    def work():
+        with limiter.lease("export", 1, 60):
+            remote.is_down = True
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
+    remote.is_down = False
+    limiter.acquire("ada", "1/h")
+    with pytest.raises(KeyboardInterrupt):
+        limiter.wait("ada", "1/h", 1, 7200)
+
+    assert caplog.text.count("a refund of a rate limit was lost") == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from habitkit.backends.memory import MemoryLimits
@@ -121,6 +123,12 @@ def test_an_exact_limit_has_no_burst_and_a_bounded_rate(limit):
         limit()
 
 
+def test_exact_is_true_or_false():
+    wrong: Any = "no"
+    with pytest.raises(InvalidLimit, match="exact: expected True or False"):
+        Limit(10, "s", exact=wrong)
+
+
 @pytest.mark.parametrize(
     "text", ["5/s burst 2 exact", "5/s exact burst 2", "5/s exactly", "5/sexact"]
 )
@@ -164,6 +172,19 @@ def test_the_headers_name_all_limits_and_the_budget_of_one(limiter, ticks):
         "RateLimit-Policy": '"burst";q=10;w=1, "hourly";q=1000;w=3600',
         "RateLimit": '"burst";r=1;t=1',
     }
+
+
+def test_the_quota_of_a_header_is_the_burst_and_its_window_the_time_it_refills_in(limiter):
+    headers = limiter.acquire("ada", "5/min burst 9; 3/min exact").headers()
+
+    assert headers["RateLimit-Policy"] == '"5/min burst 9";q=9;w=108, "3/min exact";q=3;w=60'
+
+
+def test_a_header_holds_no_number_that_is_too_large(limiter):
+    headers = limiter.acquire("ada", "1000000000/s burst 100000000000000000").headers()
+
+    assert ";q=999999999999999;" in headers["RateLimit-Policy"]
+    assert ";r=999999999999999;" in headers["RateLimit"]
 
 
 def test_the_headers_of_a_denial_say_when_to_try_again(limiter, ticks):

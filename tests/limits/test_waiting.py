@@ -134,6 +134,50 @@ async def test_a_cancelled_wait_gives_its_reservation_back():
     assert ((await limiter.peek("ada", "1/h")).retry_after_seconds or 0) <= 3600
 
 
+@pytest.mark.parametrize("order", [range(10), range(9, -1, -1), [3, 9, 0, 8, 1, 7, 2, 6, 5, 4]])
+async def test_waits_that_are_all_cancelled_give_everything_back_in_any_order(order):
+    limiter = AsyncLimiter(MemoryLimits(ticks=lambda: 0))
+    await limiter.acquire("ada", "1/h burst 5", 5)
+    waits = []
+    for _ in range(10):
+        waits.append(asyncio.create_task(limiter.wait("ada", "1/h burst 5", 1, 80_000)))
+        for _ in range(10):
+            await asyncio.sleep(0)
+    assert (await limiter.peek("ada", "1/h burst 5")).retry_after_seconds == 11 * 3600
+
+    for place in order:
+        waits[place].cancel()
+        await asyncio.wait([waits[place]])
+
+    assert all(wait.cancelled() for wait in waits)
+    assert (await limiter.peek("ada", "1/h burst 5")).retry_after_seconds == 3600
+
+
+def test_reservations_that_are_given_back_in_any_order_leave_nothing(limiter):
+    limit = (Limit(1, "h"),)
+    limiter.acquire("ada", limit)
+    waits = [limiter._backend.acquire("ada", limit, 1, 80_000 * SECOND) for _ in range(3)]
+
+    for wait in waits:
+        limiter.refund(wait)
+
+    assert limiter.peek("ada", limit).retry_after_seconds == 3600
+    assert limiter._withheld._size == 0
+
+
+def test_what_is_withheld_is_dropped_when_its_time_is_over(clock):
+    limiter = Limiter(MemoryLimits(ticks=clock.ticks), ticks=clock.ticks)
+    limit = (Limit(1, "h"),)
+    limiter.acquire("ada", limit)
+    waits = [limiter._backend.acquire("ada", limit, 1, 80_000 * SECOND) for _ in range(2)]
+    limiter.refund(waits[0])
+    assert limiter._withheld._size == 1
+
+    clock.now += 80_000 * SECOND
+    assert limiter._withheld.pop("ada") == []
+    assert limiter._withheld._size == 0
+
+
 async def test_async_waits_sleep_side_by_side():
     slept = []
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 
 import pytest
 from hypothesis import example, given
@@ -208,6 +209,14 @@ def test_a_key_is_a_short_text_or_a_few_of_them(limiter, key):
     ):
         with pytest.raises(InvalidInput, match="key: expected a non-empty string, or a tuple"):
             call()
+
+
+def test_a_member_of_a_text_enum_is_the_key_that_it_is_equal_to():
+    class Kind(str, Enum):  # noqa: UP042 - as hosts have it
+        ADA = "ada"
+
+    assert subject(("login", Kind.ADA)) == subject(("login", "ada"))
+    assert subject(Kind.ADA) == "ada"
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from habitkit import plugins
 from habitkit.errors import StoreError
-from habitkit.limits.base import BaseLimiter, expect_mode
+from habitkit.limits.base import BaseLimiter, expect_mode, log_lost_refund
 from habitkit.limits.domain.key import subject
 from habitkit.limits.domain.limit import concurrency
 from habitkit.limits.leases import AsyncLease
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
 
 __all__ = ["AsyncLimiter"]
+
+R = TypeVar("R")
 
 
 class AsyncLimiter(BaseLimiter):
@@ -97,7 +98,8 @@ class AsyncLimiter(BaseLimiter):
     ) -> Decision:
         """Take a cost, waiting for it if need be; as for ``Limiter.wait``.
 
-        If the task is cancelled, the cost is given back.
+        If the task is cancelled, the cost is given back; if others wait behind, as soon as they
+        have given up too.
         """
         call = self._call("wait", key, limits, cost, timeout_seconds)
         decision = await self._decided_or_refunded(call)
@@ -105,7 +107,7 @@ class AsyncLimiter(BaseLimiter):
             try:
                 await self._sleep(decision.wait_seconds)
             except BaseException:
-                await _finished(self.refund(decision))
+                await self._refund_or_log(decision)
                 raise
         return decision
 
@@ -120,13 +122,13 @@ class AsyncLimiter(BaseLimiter):
         return await self._backend.peek(call.subject, call.limits, cost)
 
     async def refund(self, decision: Decision) -> None:
-        """Give back what an allowed call took; as for ``Limiter.refund``."""
+        """Give back what an allowed call took; as for ``Limiter.refund``.
+
+        If the task is cancelled meanwhile, it is given back all the same.
+        """
         taken = self._take_charge(decision)
         if taken is not None:
-            try:
-                await self._backend.refund(taken)
-            except StoreError as error:
-                self._refund_failed(error)
+            await _to_the_end(self._refund(taken, decision))
 
     async def reset(self, key: str | tuple[str, ...]) -> None:
         """Give a key its whole budget back, under every limit; as for ``Limiter.reset``."""
@@ -167,12 +169,38 @@ class AsyncLimiter(BaseLimiter):
         """Close."""
         await self.close()
 
+    async def _refund(self, taken: Charge, decision: Decision) -> None:
+        """Give a charge back, and those of earlier waits that could not be given back before."""
+        try:
+            given = await self._backend.refund(taken)
+            if not decision.wait_seconds:
+                return
+            if given is False:  # of a backend that returns nothing, nothing is known
+                self._withheld.add(taken, decision.reset_after_seconds)
+                return
+            for withheld in self._withheld.pop(taken.subject):
+                if await self._backend.refund(withheld.taken) is False:
+                    self._withheld.keep(withheld)
+        except StoreError as error:
+            self._refund_failed(error)
+        finally:
+            self._forget_denials(taken.subject)
+
+    async def _refund_or_log(self, decision: Decision) -> None:
+        """Give back what a task has taken that is ending; another cancellation changes nothing."""
+        try:
+            await self.refund(decision)
+        except asyncio.CancelledError:
+            pass  # it is done, and the task is ending anyway
+        except StoreError as error:
+            log_lost_refund(error)
+
     async def _decide(self, call: Call) -> Decision:
         """Ask the backend, unless the denial is known, and follow the policy if it fails."""
         known = self._known_denial(call)
         if known is not None:
             return self._made(call, known, "cache")
-        asked = self._ticks()
+        asked = self._asked()
         try:
             if call.too_much:
                 decision = await self._backend.peek(call.subject, call.limits, call.cost)
@@ -188,10 +216,10 @@ class AsyncLimiter(BaseLimiter):
         """Decide about a call; if the task is cancelled meanwhile, take nothing in the end."""
         deciding = asyncio.ensure_future(self._decide(call))
         try:
-            return await asyncio.shield(deciding)
+            return await _to_the_end(deciding)
         except asyncio.CancelledError:
-            with suppress(StoreError):
-                await self.refund(await _finished(deciding))
+            if deciding.exception() is None:
+                await self._refund_or_log(deciding.result())
             raise
 
 
@@ -213,8 +241,8 @@ class _Awaited:
     async def peek(self, subject: str, limits: tuple[Limit, ...], cost: int) -> Decision:
         return self._backend.peek(subject, limits, cost)
 
-    async def refund(self, taken: Charge) -> None:
-        self._backend.refund(taken)
+    async def refund(self, taken: Charge) -> bool:
+        return self._backend.refund(taken)
 
     async def reset(self, subject: str) -> None:
         self._backend.reset(subject)
@@ -229,10 +257,16 @@ def _awaited(backend: Any) -> AsyncLimitsBackend:
     return backend if is_async else _Awaited(backend)
 
 
-async def _finished(work: Any) -> Any:
-    """Await work to its end, even if the task is cancelled again; it is bounded by a timeout."""
+async def _to_the_end(work: Awaitable[R]) -> R:
+    """Await work to its end, which a timeout bounds; if the task is cancelled, raise that then."""
     task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
-        with suppress(asyncio.CancelledError):
+        try:
             await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.exception()  # it has been seen
+        raise cancelled
     return task.result()

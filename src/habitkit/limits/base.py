@@ -15,21 +15,27 @@ from habitkit.limits.domain.decision import Decision, DecisionMade
 from habitkit.limits.domain.key import subject
 from habitkit.limits.domain.limit import several
 from habitkit.limits.errors import InvalidLimit
+from habitkit.limits.withheld import WithheldCharges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal, TypeAlias
 
+    from habitkit.limits.denials import Asked
     from habitkit.limits.domain.decision import Charge
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
 
     Policy: TypeAlias = Literal["raise", "open", "closed", "local"]
 
-__all__ = ["BaseLimiter", "Call", "expect_mode"]
+__all__ = ["BaseLimiter", "Call", "expect_mode", "log_lost_refund"]
 
 _log = logging.getLogger("habitkit")
 _NS = 1_000_000_000
+_MEMBERS = (
+    *("name", "remote", "supports_exact", "after_fork"),
+    *("acquire", "peek", "refund", "reset", "close"),
+)
 _POLICIES = ("raise", "open", "closed", "local")
 _RETRY_WHEN_CLOSED_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 86_400
@@ -75,11 +81,7 @@ class BaseLimiter:
         ticks: Callable[[], int] | None,
     ) -> None:
         """Keep the backend and how to decide without it."""
-        if isinstance(backend, type) or not all(
-            hasattr(backend, it) for it in ("acquire", "remote", "supports_exact")
-        ):
-            msg = f"backend: expected a backend such as MemoryLimits(), got {backend!r}"
-            raise ConfigurationError(msg)
+        _expect(backend, observe=observe, ticks=ticks)
         if on_error not in _POLICIES:
             expected = f"one of {', '.join(map(repr, _POLICIES))}"
             raise InvalidInput("on_error", given=on_error, expected=expected)
@@ -88,6 +90,7 @@ class BaseLimiter:
         self._ticks = monotonic_ticks if ticks is None else ticks
         self._supports_exact = backend.supports_exact
         self._denials = Denials(self._ticks) if backend.remote and cache_denials else None
+        self._withheld = WithheldCharges(self._ticks)
         self._name = backend.name
         self._fork_safe = backend.after_fork
         self._local: LimitsBackend | None = None
@@ -100,6 +103,7 @@ class BaseLimiter:
         """Make the limiter usable in a forked process; it is called there by itself."""
         self._lock = threading.Lock()
         self._fork_safe()
+        self._withheld.after_fork()
         if self._local is not None:
             self._local.after_fork()
         if self._denials is not None:
@@ -123,6 +127,8 @@ class BaseLimiter:
         """
         if type(cost) is not int or cost < 1:
             raise InvalidInput("cost", given=cost, expected="an int of at least 1")
+        if type(shadow) is not bool:
+            raise InvalidInput("shadow", given=shadow, expected="True or False")
         parsed = several(limits)
         if not self._supports_exact:
             self._refuse_exact(parsed)
@@ -141,9 +147,18 @@ class BaseLimiter:
             return None
         return self._denials.find(call.subject, call.limits, call.cost, call.max_wait_ns)
 
-    def _decided(self, call: Call, decision: Decision, asked: int) -> Decision:
+    def _asked(self) -> Asked | None:
+        """Return what is to be known of the moment before the backend is asked."""
+        return None if self._denials is None else self._denials.asked()
+
+    def _decided(self, call: Call, decision: Decision, asked: Asked | None) -> Decision:
         """Note what the backend has decided."""
-        if self._denials is not None and not decision.allowed and call.verb != "lease":
+        if (
+            self._denials is not None
+            and asked is not None
+            and not decision.allowed
+            and call.verb != "lease"
+        ):
             self._denials.add(call.subject, call.limits, call.cost, asked, decision)
         return self._made(call, decision)
 
@@ -213,7 +228,6 @@ class BaseLimiter:
         if decision.fallback is not None and self._local is not None:
             self._local.refund(taken)
             return None
-        self._forget_denials(taken.subject)
         return taken
 
     def _forget_denials(self, subject: str) -> None:
@@ -228,7 +242,7 @@ class BaseLimiter:
         """
         if self._on_error == "raise":
             raise error
-        _log.warning("a refund of a rate limit was lost", exc_info=error)
+        log_lost_refund(error)
 
 
 def expect_mode(backend: object, *, asynchronous: bool) -> None:
@@ -247,6 +261,34 @@ def expect_mode(backend: object, *, asynchronous: bool) -> None:
             "event loop; use the async one, such as AsyncRedisLimits"
         )
         raise ConfigurationError(msg)
+
+
+def _expect(backend: object, *, observe: object, ticks: object) -> None:
+    """Refuse what is no backend, no hook or no clock.
+
+    Raises:
+        ConfigurationError: If one of them is not; it is named.
+    """
+    missing = [it for it in _MEMBERS if not hasattr(backend, it)]
+    if isinstance(backend, type) or missing:
+        given = f"a {type(backend).__name__} without {', '.join(missing)}" if missing else "a class"
+        hint = "; for a URL, use Limiter.open(url)" if isinstance(backend, str) else ""
+        msg = (
+            "backend: expected a backend such as MemoryLimits() or RedisLimits(client), "
+            f"got {given}{hint}"
+        )
+        raise ConfigurationError(msg)
+    if observe is not None and (not callable(observe) or inspect.iscoroutinefunction(observe)):
+        msg = f"observe: expected a plain function of a DecisionMade, got {observe!r}"
+        raise ConfigurationError(msg)
+    if ticks is not None and not callable(ticks):
+        msg = f"ticks: expected a function that returns nanoseconds, got {ticks!r}"
+        raise ConfigurationError(msg)
+
+
+def log_lost_refund(error: StoreError) -> None:
+    """Log what cannot be raised, or shall not."""
+    _log.warning("a refund of a rate limit was lost: %s", error)
 
 
 def _wait_ns(seconds: object) -> int:

@@ -12,10 +12,22 @@ if TYPE_CHECKING:
 
     from habitkit.limits.domain.limit import Limit
 
-__all__ = ["Denials"]
+__all__ = ["Asked", "Denials"]
 
 _NS = 1_000_000_000
 _MOST_SUBJECTS = 10_000
+
+
+class Asked(NamedTuple):
+    """When a backend was asked.
+
+    Attributes:
+        at: What the clock showed.
+        forgotten: How often a denial had been forgotten before.
+    """
+
+    at: int
+    forgotten: int
 
 
 class _Denial(NamedTuple):
@@ -41,6 +53,11 @@ class Denials:
         self._ticks = ticks
         self._lock = threading.Lock()
         self._of: dict[str, _Denial] = {}
+        self._forgotten = 0
+
+    def asked(self) -> Asked:
+        """Return what ``add`` needs to know of the moment before a backend is asked."""
+        return Asked(self._ticks(), self._forgotten)
 
     def find(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int
@@ -65,21 +82,26 @@ class Denials:
         )
 
     def add(
-        self, subject: str, limits: tuple[Limit, ...], cost: int, asked: int, decision: Decision
+        self, subject: str, limits: tuple[Limit, ...], cost: int, asked: Asked, decision: Decision
     ) -> None:
-        """Remember a denial.
+        """Remember a denial, unless something else than time may end it.
+
+        That is so if no waiting helps, if a limit has a name, so that other numbers may be used for
+        it, and if a denial was forgotten after the backend was asked: it may be this one.
 
         Args:
             subject: Whose budget.
             limits: The limits of the call.
             cost: How many were asked for.
-            asked: What the clock showed before the backend was asked.
-            decision: The denial; one that no waiting helps against is not remembered.
+            asked: What ``asked`` returned before the backend was asked.
+            decision: The denial.
         """
-        if not decision.retry_after_seconds:
+        if not decision.retry_after_seconds or any(limit.name for limit in limits):
             return
-        until = asked + int(decision.retry_after_seconds * _NS)
+        until = asked.at + int(decision.retry_after_seconds * _NS)
         with self._lock:
+            if asked.forgotten != self._forgotten:
+                return
             if len(self._of) >= _MOST_SUBJECTS and subject not in self._of:
                 now = self._ticks()
                 self._of = {key: it for key, it in self._of.items() if it.until > now}
@@ -89,7 +111,9 @@ class Denials:
 
     def forget(self, subject: str) -> None:
         """Forget what is known of a subject."""
-        self._of.pop(subject, None)
+        with self._lock:
+            self._forgotten += 1
+            self._of.pop(subject, None)
 
     def after_fork(self) -> None:
         """Take a lock that no other thread holds."""

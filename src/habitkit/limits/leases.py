@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit.errors import StoreError
+from habitkit.limits.base import log_lost_refund
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
@@ -44,8 +47,13 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Release."""
-        self.release()
+        """Release; an error of the block is more important than one of the backend."""
+        try:
+            self.release()
+        except StoreError as lost:
+            if error is None:
+                raise
+            log_lost_refund(lost)
 
 
 class AsyncLease:
@@ -77,5 +85,10 @@ class AsyncLease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Release."""
-        await self.release()
+        """Release; an error of the block is more important than one of the backend."""
+        try:
+            await self.release()
+        except StoreError as lost:
+            if error is None:
+                raise
+            log_lost_refund(lost)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from habitkit import plugins
 from habitkit.errors import InvalidInput, StoreError
-from habitkit.limits.base import BaseLimiter, expect_mode
+from habitkit.limits.base import BaseLimiter, expect_mode, log_lost_refund
 from habitkit.limits.domain.key import LONGEST, subject
 from habitkit.limits.domain.limit import concurrency, parse, several
 from habitkit.limits.leases import Lease
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from habitkit.limits.base import Call, Policy
-    from habitkit.limits.domain.decision import Decision, DecisionMade
+    from habitkit.limits.domain.decision import Charge, Decision, DecisionMade
     from habitkit.limits.domain.limit import Limit
     from habitkit.limits.port import LimitsBackend
 
@@ -125,11 +125,11 @@ class Limiter(BaseLimiter):
         if type(cost) is not int or cost < 1:
             raise InvalidInput("cost", given=cost, expected="an int of at least 1")
         parsed = parse(limits) if type(limits) is str else several(limits)
+        if not self._supports_exact:
+            self._refuse_exact(parsed)
         for limit in parsed:
             if cost > limit.burst:
                 return self._backend.peek(name, parsed, cost)
-        if not self._supports_exact:
-            self._refuse_exact(parsed)
         return self._backend.acquire(name, parsed, cost)
 
     def wait(
@@ -141,8 +141,9 @@ class Limiter(BaseLimiter):
     ) -> Decision:
         """Take a cost, waiting for it if need be: reserve it once, then sleep once.
 
-        Those who wait are served in the order in which they came. If the sleep is interrupted, by
-        ``KeyboardInterrupt`` say, the cost is given back.
+        Those who wait are served in the order in which they came, and keep the instant that they
+        were given. If the sleep is interrupted, by ``KeyboardInterrupt`` say, the cost is given
+        back; if others wait behind, as soon as they have given up too.
 
         Args:
             key: As for ``acquire``.
@@ -164,7 +165,10 @@ class Limiter(BaseLimiter):
             try:
                 self._sleep(decision.wait_seconds)
             except BaseException:
-                self.refund(decision)
+                try:
+                    self.refund(decision)
+                except StoreError as error:
+                    log_lost_refund(error)
                 raise
         return decision
 
@@ -200,11 +204,16 @@ class Limiter(BaseLimiter):
             StoreError: As for ``acquire``.
         """
         taken = self._take_charge(decision)
-        if taken is not None:
-            try:
-                self._backend.refund(taken)
-            except StoreError as error:
-                self._refund_failed(error)
+        if taken is None:
+            return
+        try:
+            given = self._backend.refund(taken)
+            if decision.wait_seconds:
+                self._refund_withheld(taken, decision, given=given)
+        except StoreError as error:
+            self._refund_failed(error)
+        finally:
+            self._forget_denials(taken.subject)
 
     def reset(self, key: str | tuple[str, ...]) -> None:
         """Give a key its whole budget back, under every limit; its leases no longer count.
@@ -261,12 +270,21 @@ class Limiter(BaseLimiter):
         """Close."""
         self.close()
 
+    def _refund_withheld(self, taken: Charge, decision: Decision, *, given: bool) -> None:
+        """Keep the charge of a wait that others wait behind, or give back those before it too."""
+        if given is False:  # of a backend that returns nothing, nothing is known
+            self._withheld.add(taken, decision.reset_after_seconds)
+            return
+        for withheld in self._withheld.pop(taken.subject):
+            if self._backend.refund(withheld.taken) is False:
+                self._withheld.keep(withheld)
+
     def _decide(self, call: Call) -> Decision:
         """Ask the backend, unless the denial is known, and follow the policy if it fails."""
         known = self._known_denial(call)
         if known is not None:
             return self._made(call, known, "cache")
-        asked = self._ticks()
+        asked = self._asked()
         try:
             if call.too_much:
                 decision = self._backend.peek(call.subject, call.limits, call.cost)

@@ -72,8 +72,12 @@ class LimitsBackend(Protocol):
         """
         ...
 
-    def refund(self, taken: Charge) -> None:
-        """Give back what a call has charged, as ``domain.charging.refund`` says; atomic."""
+    def refund(self, taken: Charge) -> bool:
+        """Give back what a call has charged, as ``domain.charging.refund`` says; atomic.
+
+        Returns:
+            Whether anything was given back: False if no state has changed.
+        """
         ...
 
     def reset(self, subject: str) -> None:
@@ -110,7 +114,7 @@ class AsyncLimitsBackend(Protocol):
         """Return what ``acquire`` would decide, with the budget as it is, and charge nothing."""
         ...
 
-    async def refund(self, taken: Charge) -> None:
+    async def refund(self, taken: Charge) -> bool:
         """Give back what a call has charged."""
         ...
 

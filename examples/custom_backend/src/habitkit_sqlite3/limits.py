@@ -11,7 +11,6 @@ from urllib.parse import unquote, urlsplit
 from habitkit.errors import ConfigurationError
 from habitkit.limits import Decision, Limit, LimitsUnavailable
 from habitkit.limits.domain import charging
-from habitkit.limits.domain.decision import Charge
 
 PREPARE = """PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS limits (subject, id, state, expires_at, PRIMARY KEY (subject, id));
@@ -40,9 +39,10 @@ class Sqlite3Limits:
         with self._states(subject, limits) as (states, now):
             return charging.peek(limits, states, cost, now)
 
-    def refund(self, taken: Charge) -> None:
+    def refund(self, taken: charging.Charge) -> bool:
         with self._states(taken.subject, taken.limits) as (states, now):
-            states[:] = charging.refund(taken, states, now)
+            before, states[:] = [*states], charging.refund(taken, states, now)
+            return states != before
 
     def reset(self, subject: str) -> None:
         with self._states(subject, ()):

@@ -127,17 +127,17 @@ class MemoryLimits:
             states = self._read(subject, limits)
         return charging.peek(limits, states, cost, now)
 
-    def refund(self, taken: Charge) -> None:
+    def refund(self, taken: Charge) -> bool:
         """Give back what a call has charged."""
         now = self._ticks()
         with self._lock:
             now = self._latest = max(now, self._latest)
             states = self._read(taken.subject, taken.limits)
             after = charging.refund(taken, states, now)
-            for limit, state in zip(taken.limits, after, strict=True):
-                table = self._tables.get(limit.id)
-                if table is not None and taken.subject in table.states:
-                    table.put(taken.subject, state)
+            for limit, before, state in zip(taken.limits, states, after, strict=True):
+                if state != before:
+                    self._tables[limit.id].put(taken.subject, state)
+        return list(after) != states
 
     def reset(self, subject: str) -> None:
         """Drop all states of a subject."""

@@ -129,9 +129,9 @@ class SqlLimits(_SqlLimits):
             work = partial(_on, partial(_peek, subject, limits, cost))
             return self._store.run(work, write=False, keyed=False)  # type: ignore[no-any-return]
 
-    def refund(self, taken: Charge) -> None:
+    def refund(self, taken: Charge) -> bool:
         """Give back what a call has charged."""
-        self._write(partial(_refund, taken))
+        return self._write(partial(_refund, taken))
 
     def reset(self, subject: str) -> None:
         """Drop all states of a subject."""
@@ -189,9 +189,9 @@ class AsyncSqlLimits(_SqlLimits):
             work = partial(_on, partial(_peek, subject, limits, cost))
             return await self._store.run(work, write=False, keyed=False)  # type: ignore[no-any-return]
 
-    async def refund(self, taken: Charge) -> None:
+    async def refund(self, taken: Charge) -> bool:
         """Give back what a call has charged."""
-        await self._write(partial(_refund, taken))
+        return await self._write(partial(_refund, taken))
 
     async def reset(self, subject: str) -> None:
         """Drop all states of a subject."""
@@ -277,11 +277,12 @@ def _peek(subject: str, limits: tuple[Limit, ...], cost: int, rows: LimitRows) -
     return charging.peek(limits, states, cost, now)
 
 
-def _refund(taken: Charge, rows: LimitRows) -> None:
-    """Give back what was charged."""
+def _refund(taken: Charge, rows: LimitRows) -> bool:
+    """Give back what was charged; tell whether that was anything."""
     states, now = rows.lock(taken.subject, taken.limits)
     after = charging.refund(taken, states, now)
-    _replace(rows, taken.subject, taken.limits, states, after, None)
+    _replace(rows, taken.subject, taken.limits, states, after, result=False)
+    return True
 
 
 def _replace(

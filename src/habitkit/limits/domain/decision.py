@@ -14,6 +14,7 @@ __all__ = ["Charge", "Decision", "DecisionMade", "Fallback"]
 Fallback: TypeAlias = Literal["open", "closed", "local"]
 
 _NS = 1_000_000_000
+_MOST = 10**15 - 1  # the largest integer of structured fields (RFC 9651, 3.3.1)
 
 
 class Charge(NamedTuple):
@@ -43,8 +44,8 @@ class Decision(NamedTuple):
         limit: The limit that the other attributes are about.
         limits: All limits of the call.
         remaining: How many more this limit allows now; another one may allow fewer.
-        retry_after_seconds: When to try again: 0 if allowed, None if no waiting helps, because the
-            cost is above the burst.
+        retry_after_seconds: When to try again: 0 if there was enough, None if no waiting helps,
+            because the cost is above the burst.
         reset_after_seconds: When the whole burst has refilled, if nothing more is taken.
         wait_seconds: After how many seconds the call may go on: 0, except for what ``wait`` has
             reserved.
@@ -86,11 +87,11 @@ class Decision(NamedTuple):
     def headers(self) -> Mapping[str, str]:
         """Return the HTTP headers of a response to the call.
 
-        ``RateLimit-Policy`` names each limit with its quota and window, ``RateLimit`` says what
-        remains of the one that matters most and when all of it is back, as
-        draft-ietf-httpapi-ratelimit-headers-11 has it. A denial for which waiting helps has
-        ``Retry-After`` (RFC 9110, 10.2.3) too. Times are whole seconds, rounded up. What a
-        fallback decided has no more than that: nothing is known of the budget.
+        ``RateLimit-Policy`` names each limit with its quota, which is its burst, and the window in
+        which that refills. ``RateLimit`` says what remains of the one that matters most and when
+        all of it is back, as draft-ietf-httpapi-ratelimit-headers-11 has it. A denial for which
+        waiting helps has ``Retry-After`` (RFC 9110, 10.2.3) too. Times are whole seconds, rounded
+        up. What a fallback decided has no more than that: nothing is known of the budget.
 
         Example:
             >>> from habitkit.backends.memory import MemoryLimits
@@ -104,10 +105,10 @@ class Decision(NamedTuple):
         found: dict[str, str] = {}
         if self.fallback in {None, "local"}:
             found["RateLimit-Policy"] = ", ".join(
-                f'"{_label(it)}";q={it.rate};w={it.period_seconds}' for it in self.limits
+                f'"{_label(it)}";q={min(it.burst, _MOST)};w={_window(it)}' for it in self.limits
             )
             reset = _whole_seconds(self.reset_after_seconds)
-            found["RateLimit"] = f'"{_label(self.limit)}";r={self.remaining};t={reset}'
+            found["RateLimit"] = f'"{_label(self.limit)}";r={min(self.remaining, _MOST)};t={reset}'
         if not self.allowed and self.retry_after_seconds is not None:
             found["Retry-After"] = str(max(1, _whole_seconds(self.retry_after_seconds)))
         return found
@@ -115,6 +116,13 @@ class Decision(NamedTuple):
 
 def _label(limit: Limit) -> str:
     return limit.name or str(limit)
+
+
+def _window(limit: Limit) -> int:
+    """Return in how many seconds a quota is there again."""
+    if limit.burst == limit.rate:
+        return limit.period_seconds
+    return -(-limit.tolerance_ns // _NS)
 
 
 def _whole_seconds(seconds: float) -> int:

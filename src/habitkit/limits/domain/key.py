@@ -29,7 +29,8 @@ def subject(key: object) -> str:
     if type(key) is str and 0 < len(key) <= LONGEST and key.isprintable():
         return key
     parts: tuple[object, ...] = key if type(key) is tuple else (key,)
-    texts = [part for part in parts if isinstance(part, str) and part and storable(part)]
+    # Members of a text enum are equal to their text, so they are their text.
+    texts = [str.__str__(it) for it in parts if isinstance(it, str) and it and storable(it)]
     if 1 <= len(texts) == len(parts) <= _MOST_PARTS and sum(map(len, texts)) <= LONGEST:
         if len(texts) == 1 and not texts[0].startswith(_PARTS):
             return texts[0]

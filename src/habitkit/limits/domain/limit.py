@@ -93,11 +93,12 @@ class Limit:
         if name is not None and not (type(name) is str and _NAME.fullmatch(name)):
             expected = "1 to 50 of A-Z, a-z, 0-9, '_', '.' and '-', starting with a letter, or None"
             raise InvalidLimit("name", given=name, expected=expected)
+        if type(exact) is not bool:
+            raise InvalidLimit("exact", given=exact, expected="True or False")
         if exact and (rate > _MOST_EXACT or burst not in {None, rate}):
             expected = f"a rate of at most {_MOST_EXACT} and no burst for an exact limit"
-            raise InvalidLimit(
-                "exact", given=f"{rate}/{per} burst {burst or rate}", expected=expected
-            )
+            given = f"{rate}/{per}" if burst is None else f"{rate}/{per} burst {burst}"
+            raise InvalidLimit("exact", given=given, expected=expected)
         # Of a rate of 0 the burst is 0 too, so that any cost is above it.
         most = 0 if rate == 0 else rate if burst is None else burst
         emission = -(-seconds * _NS // (rate or 1))
@@ -107,7 +108,7 @@ class Limit:
         identity = name or (f"{rate}/{seconds}" if exact else f"{rate}/{seconds}/{most}")
         identity = f"exact:{identity}" if exact else identity
         init = getattr(self, "__attrs_init__")  # noqa: B009 - made by attrs, pyright misses it
-        init(rate, per, most, name, bool(exact), seconds, emission, emission * most, identity)
+        init(rate, per, most, name, exact, seconds, emission, emission * most, identity)
 
     def __str__(self) -> str:
         """Return the limit as it is written in text, without its name."""
@@ -181,7 +182,7 @@ def several(limits: object) -> tuple[Limit, ...]:
         return (limits,)
     if isinstance(limits, list | tuple) and all(isinstance(limit, Limit) for limit in limits):
         return _together(tuple(limits))
-    raise InvalidLimit("limits", given=limits, expected="a string, a Limit, or a list of them")
+    raise InvalidLimit("limits", given=limits, expected="a string, a Limit, or a list of Limits")
 
 
 def _together(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:

@@ -162,6 +162,29 @@ class RefundCases(LimiterBase):
         assert limiter.peek("ada", hourly(4)).remaining == 3
         assert limiter.peek("bob", hourly(3)).remaining == 2
 
+    def test_a_refund_says_whether_it_has_given_anything_back(self, limits: LimitsBackend) -> None:
+        limit = (hourly(1),)
+        first = limits.acquire("ada", limit, 1).charge
+        second = limits.acquire("ada", limit, 1, LONG_NS).charge
+        assert first is not None
+        assert second is not None
+
+        assert limits.refund(first) is False  # the second one waits behind it
+        assert limits.refund(second) is True
+        limits.reset("ada")
+        assert limits.refund(second) is False
+
+    def test_reservations_that_are_given_back_in_their_order_leave_nothing(
+        self, limits: LimitsBackend, limiter: Limiter, clock: BackendClock
+    ) -> None:
+        limits.acquire("ada", (hourly(1),), 1)
+        waits = [limits.acquire("ada", (hourly(1),), 1, LONG_NS) for _ in range(3)]
+
+        for wait in waits:
+            limiter.refund(wait)
+
+        assert limiter.peek("ada", hourly(1)).retry_after_seconds == clock.about(3600)
+
     def test_a_refund_of_a_denial_gives_nothing_back(self, limiter: Limiter) -> None:
         limiter.acquire("ada", hourly(2), 2)
 
