@@ -71,6 +71,15 @@ def cluster(shared_cluster: RedisCluster) -> RedisCluster:
 
 
 @pytest.fixture
+def own_cluster() -> Iterator[RedisCluster]:
+    """A cluster for this test alone, whose slots may be moved."""
+    with ExitStack() as stack:
+        cluster = RedisCluster()
+        enter(stack, cluster)
+        yield cluster
+
+
+@pytest.fixture
 def backend(server: RedisServer) -> Iterator[RedisLimits]:
     """Limits on the server."""
     with server.client() as client:

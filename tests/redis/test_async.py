@@ -157,6 +157,32 @@ async def test_a_node_of_a_cluster_that_hangs_delays_no_call_to_another(cluster)
             assert {type(it) for it in outcomes} == {LimitsUnavailable}
             for key in others:
                 assert await backend.acquire(key, MANY, 1)
+        await backend.close()
+
+
+async def test_a_node_that_takes_over_from_one_that_hangs_is_found(own_cluster):
+    backend: Any = open_url(f"{own_cluster.url}?timeout_seconds=0.1", asynchronous=True)
+    await backend.acquire("ada", MANY, 1)
+    node = own_cluster.node_of(key_of("ada"))
+    with node.client() as client:
+        slot = client.execute_command("CLUSTER KEYSLOT", key_of("ada"))
+    others = [it.client() for it in own_cluster.nodes if it is not node]
+    successor = others[0].execute_command("CLUSTER MYID")
+    with node.paused():
+        for client in others:
+            client.execute_command("CLUSTER DELSLOTS", slot)
+            client.execute_command("CLUSTER SETSLOT", slot, "NODE", successor)
+        failures = 0
+        while failures < 20:
+            try:
+                assert await backend.acquire("ada", MANY, 1)
+                break
+            except LimitsUnavailable:
+                failures += 1
+        assert 1 <= failures < 20
+    for client in others:
+        client.close()
+    await backend.close()
 
 
 async def test_closing_ends_the_connection_and_a_later_call_opens_another(backend, client):

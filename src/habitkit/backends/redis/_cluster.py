@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions
@@ -23,6 +24,8 @@ __all__ = ["AsyncClusterCalls", "ClusterCalls"]
 _NS = 1_000_000_000
 _MOST_AT_ONCE = 32
 """How many calls of one event loop a node has at a time; it has 100 connections by default."""
+_REFRESH_TIMEOUTS = 4
+"""How many timeouts of a call asking for the nodes may take: some of them may hang."""
 
 _BOUNDED = (
     "RedisCluster(..., socket_timeout=0.25, socket_connect_timeout=0.25, "
@@ -100,6 +103,7 @@ class AsyncClusterCalls:
         self._timeout = timeout_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._nodes: dict[str, _Node] = {}
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def send(self, key: bytes, command: Command) -> bytes | str:
         """Send a command and return the reply.
@@ -122,12 +126,17 @@ class AsyncClusterCalls:
                         return await self._execute(key, command)
                 except TimeoutError as error:
                     node.last_timeout = ticks()
+                    self._refresh()
                     raise self._no_reply() from error
         except FAILURES as error:
             raise failure(error, key) from error
 
     async def close(self) -> None:
-        """Do nothing: the client is the host's."""
+        """Let the client be, which is the host's."""
+        refreshing, self._refreshing = self._refreshing, None
+        if refreshing is not None and self._loop is asyncio.get_running_loop():
+            refreshing.cancel()
+            await asyncio.wait([refreshing])
 
     def after_fork(self) -> None:
         """Forget the event loop, which is the parent's."""
@@ -144,13 +153,26 @@ class AsyncClusterCalls:
             raise self._no_reply() from error
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._loop, self._nodes = loop, {}
+            self._loop, self._nodes, self._refreshing = loop, {}, None
         name = self._client.get_node_from_key(key).name
         if name not in self._nodes:
             known = {node.name for node in self._client.get_nodes()}
             self._nodes = {it: node for it, node in self._nodes.items() if it in known}
             self._nodes[name] = _Node()
         return self._nodes[name]
+
+    def _refresh(self) -> None:
+        """Let the client ask which node holds which keys now: another may have taken over.
+
+        It would do so after a timeout of its own, but ours comes first.
+        """
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.get_running_loop().create_task(self._ask_for_nodes())
+
+    async def _ask_for_nodes(self) -> None:
+        with contextlib.suppress(*FAILURES):
+            async with asyncio.timeout(_REFRESH_TIMEOUTS * self._timeout):
+                await self._client.nodes_manager.initialize()
 
     async def _execute(self, key: bytes, command: Command) -> bytes | str:
         execute = self._client.execute_command
