@@ -86,12 +86,15 @@ def test_thirty_waits_at_a_hundred_a_second_end_after_the_ideal_time(limiter, cl
 
 
 def test_thirty_waits_in_real_time_end_after_the_ideal_time():
-    limiter = Limiter(MemoryLimits())
-    begin = time.monotonic()
-    for _ in range(30):
-        assert limiter.wait("ada", "100/s burst 1")
+    took = []
+    for _ in range(3):  # a busy machine may wake a sleeper late, but hardly each time
+        limiter = Limiter(MemoryLimits())
+        begin = time.monotonic()
+        for _ in range(30):
+            assert limiter.wait("ada", "100/s burst 1")
+        took.append(time.monotonic() - begin)
 
-    assert 0.28 < time.monotonic() - begin < 0.29 * 1.5
+    assert 0.28 < min(took) < 0.29 * 1.5
 
 
 def test_several_limits_wait_for_the_slowest(limiter):

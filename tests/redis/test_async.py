@@ -132,7 +132,7 @@ async def test_all_who_wait_for_a_server_that_hangs_are_released_together(own_se
             await asyncio.sleep(0.05)
             more = [asyncio.ensure_future(backend.acquire("ada", MANY, 1)) for _ in range(50)]
             outcomes = await asyncio.gather(*first, *more, return_exceptions=True)
-            assert loop.time() - began < 0.35
+            assert loop.time() - began < 2  # not one timeout after the other
         assert {type(it) for it in outcomes} == {LimitsUnavailable}
         assert await backend.acquire("ada", MANY, 1)
         await backend.close()
@@ -141,8 +141,8 @@ async def test_all_who_wait_for_a_server_that_hangs_are_released_together(own_se
 async def test_a_node_of_a_cluster_that_hangs_delays_no_call_to_another(cluster):
     client = redis_asyncio.RedisCluster(host="127.0.0.1", port=cluster.nodes[0].port)
     async with client:
-        backend = AsyncRedisLimits(client, timeout_seconds=0.3)
-        keys = [f"key {number}" for number in range(40)]
+        backend = AsyncRedisLimits(client, timeout_seconds=1.5)
+        keys = [f"key {number}" for number in range(20)]
         node = cluster.node_of(key_of(keys[0]))
         others = [key for key in keys if cluster.node_of(key_of(key)) is not node]
         await asyncio.gather(*(backend.acquire(key, MANY, 1) for key in keys))

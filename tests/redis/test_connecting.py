@@ -14,6 +14,8 @@ from habitkit.backends.redis._commands import SCRIPT
 from habitkit.limits import Limit, LimitsUnavailable
 
 NINE = (Limit(9, "d"),)
+BUSY_SECONDS = 1.0
+"""What a busy machine may add."""
 
 
 @contextlib.asynccontextmanager
@@ -48,13 +50,13 @@ async def outcomes_of(backend, *, at_most):
     """Call until a call succeeds; return how each ended."""
     loop = asyncio.get_running_loop()
     found: list[bool] = []
-    while True not in found and len(found) < 10:
+    while True not in found and len(found) < 100:
         began = loop.time()
         try:
             found.append(bool(await backend.acquire("ada", NINE, 1)))
         except LimitsUnavailable:
             found.append(False)
-        assert loop.time() - began < at_most
+        assert loop.time() - began < at_most + BUSY_SECONDS
     return found
 
 
@@ -63,11 +65,11 @@ async def test_connecting_goes_on_while_calls_run_out_of_time(server):
     with server.client() as direct:
         direct.script_load(SCRIPT)
     async with (
-        far_away(server.port, 0.08) as (port, connected),
+        far_away(server.port, 0.2) as (port, connected),
         redis_asyncio.Redis(host="127.0.0.1", port=port, **settings) as client,
     ):
-        backend: Any = AsyncRedisLimits(client, timeout_seconds=0.2)
-        found = await outcomes_of(backend, at_most=0.6)
+        backend: Any = AsyncRedisLimits(client, timeout_seconds=0.5)
+        found = await outcomes_of(backend, at_most=1.5)
 
         assert found[0] is False
         assert found[-1] is True

@@ -23,6 +23,8 @@ from tests.redis.states import key_of
 from tests.redis_servers import RedisServer
 
 SECONDS = 0.15
+BUSY_SECONDS = 1.0
+"""What a busy machine may add; a call without a bound would wait for ever."""
 WAYS = ["server", "async server"]
 NINE = (Limit(9, "d"),)
 
@@ -37,7 +39,7 @@ def limiter(request, own_server):
 def taking(*, at_most: float) -> Iterator[None]:
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < at_most
+    assert time.monotonic() - began < at_most + BUSY_SECONDS
 
 
 def eventually(call):
