@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,32 @@ from habitkit.backends.sqlalchemy import (
 from habitkit.testing.contracts import AsyncLimiterContract, LimiterContract
 from habitkit.testing.contracts._async_limiter import TaskCancellationCases, TaskCases
 from tests.conftest import do_not_sync
+from tests.sql.limits_support import Wall
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, ready_sqlite: Callable[[Engine], None]) -> Iterator[Engine]:
+    """An engine on a file with the tables of the kit."""
+    engine = sqlite_engine(f"sqlite:///{tmp_path / 'limits.db'}")
+    ready_sqlite(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres(ready_postgres_url: str) -> Iterator[Engine]:
+    """An engine on a PostgreSQL database with the tables of the kit."""
+    engine = create_engine(ready_postgres_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
+    """The clock by which limits in SQLite are charged; it stands still unless a test moves it."""
+    clock = Wall()
+    monkeypatch.setattr("habitkit.clock.wall_ns", clock)
+    return clock
 
 
 class OnSqlite:
