@@ -181,6 +181,47 @@ def test_what_is_withheld_is_dropped_when_its_time_is_over(clock):
     assert limiter._withheld._size == 0
 
 
+def test_those_that_are_over_make_room_for_others(clock, monkeypatch):
+    """Nobody may ever ask for their keys again."""
+    monkeypatch.setattr("habitkit.limits.withheld._MOST", 3)
+    limiter = Limiter(MemoryLimits(ticks=clock.ticks), ticks=clock.ticks)
+    limit = (Limit(1, "h"),)
+
+    def withhold(key):
+        limiter.acquire(key, limit)
+        waits = [limiter._backend.acquire(key, limit, 1, 80_000 * SECOND) for _ in range(2)]
+        limiter.refund(waits[0])
+
+    for number in range(5):
+        withhold(f"old {number}")
+    assert limiter._withheld._size == 3
+    clock.now += 80_000 * SECOND
+    withhold("new")
+
+    assert limiter._withheld._size == 1
+    assert len(limiter._withheld.pop("new")) == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_reset_forgets_what_was_withheld(is_async):
+    """Else the next cancelled wait would give it back in addition to the whole budget."""
+    backend = MemoryLimits(ticks=lambda: 0)
+    limit = (Limit(1, "h"),)
+    limiter: Any = AsyncLimiter(backend) if is_async else Limiter(backend)
+
+    async def done(result):
+        return await result if is_async else result
+
+    await done(limiter.acquire("ada", limit))
+    waits = [backend.acquire("ada", limit, 1, 80_000 * SECOND) for _ in range(2)]
+    await done(limiter.refund(waits[0]))
+    assert limiter._withheld._size == 1
+
+    await done(limiter.reset("ada"))
+
+    assert limiter._withheld._size == 0
+
+
 async def test_async_waits_sleep_side_by_side():
     slept = []
 

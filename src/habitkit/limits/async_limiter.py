@@ -134,6 +134,7 @@ class AsyncLimiter(BaseLimiter):
         """Give a key its whole budget back, under every limit; as for ``Limiter.reset``."""
         name = subject(key)
         await self._backend.reset(name)
+        self._withheld.forget(name)
         self._forget_denials(name)
 
     async def lease(self, key: str | tuple[str, ...], n: int, ttl_seconds: int) -> AsyncLease:

@@ -92,7 +92,7 @@ class BaseLimiter:
         self._denials = Denials(self._ticks) if backend.remote and cache_denials else None
         self._withheld = WithheldCharges(self._ticks)
         self._name = backend.name
-        self._fork_safe = backend.after_fork
+        self._backend_after_fork = backend.after_fork
         self._local: LimitsBackend | None = None
         self._lock = threading.Lock()
         # Then a call is one of the backend and nothing else.
@@ -102,7 +102,7 @@ class BaseLimiter:
     def after_fork(self) -> None:
         """Make the limiter usable in a forked process; it is called there by itself."""
         self._lock = threading.Lock()
-        self._fork_safe()
+        self._backend_after_fork()
         self._withheld.after_fork()
         if self._local is not None:
             self._local.after_fork()

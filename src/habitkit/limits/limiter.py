@@ -224,6 +224,7 @@ class Limiter(BaseLimiter):
         """
         name = subject(key)
         self._backend.reset(name)
+        self._withheld.forget(name)
         self._forget_denials(name)
 
     def lease(self, key: str | tuple[str, ...], n: int, ttl_seconds: int) -> Lease:

@@ -57,6 +57,8 @@ class WithheldCharges:
     def keep(self, withheld: Withheld) -> None:
         """Keep one that was removed."""
         with self._lock:
+            if self._size >= _MOST:
+                self._drop_those_over()
             if self._size < _MOST:
                 self._size += 1
                 self._of.setdefault(withheld.taken.subject, []).append(withheld)
@@ -69,6 +71,19 @@ class WithheldCharges:
             self._size -= len(found)
         pending = [it for it in found if it.until > now]
         return sorted(pending, key=lambda it: it.taken.marks, reverse=True)
+
+    def forget(self, subject: str) -> None:
+        """Forget those of a subject whose whole budget was given back."""
+        self.pop(subject)
+
+    def _drop_those_over(self) -> None:
+        """Make room, by those of subjects that nobody has asked for since."""
+        now = self._ticks()
+        pending = {
+            subject: [it for it in found if it.until > now] for subject, found in self._of.items()
+        }
+        self._of = {subject: found for subject, found in pending.items() if found}
+        self._size = sum(map(len, self._of.values()))
 
     def after_fork(self) -> None:
         """Forget them: the waits are the parent's."""

@@ -24,7 +24,6 @@ __all__ = [
     "acquire",
     "acquired",
     "key_of",
-    "pack",
     "peek",
     "peeked",
     "refund",
@@ -59,11 +58,11 @@ class Command(NamedTuple):
             as_eval: Send the script itself, for a server that does not know it.
         """
         if as_eval:
-            return pack(b"EVAL", SCRIPT, b"1", key, *self.arguments)
+            return _pack(b"EVAL", SCRIPT, b"1", key, *self.arguments)
         return b"%b$%d\r\n%b\r\n%b" % (self.head, len(key), key, self.tail)
 
 
-def pack(*parts: bytes) -> bytes:
+def _pack(*parts: bytes) -> bytes:
     """Return a command in the protocol of Redis."""
     return b"*%d\r\n%b" % (len(parts), _packed(parts))
 
