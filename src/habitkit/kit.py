@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, ExitStack
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from habitkit import plugins
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from habitkit.background import AsyncBackground, Background
+    from habitkit.cache import AsyncCache, Cache
     from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
@@ -45,17 +47,26 @@ def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
     return rebuild_all(settings)
 
 
-def _expect_limiter(limits: object, name: str) -> None:
-    """Refuse what cannot limit rates in a kit of this mode; None stands for the default."""
-    if limits is None:
-        return
-    from habitkit import limits as module  # noqa: PLC0415 - only where it is used
+def _expect(what: str, given: object, name: str, example: str) -> None:
+    """Refuse what is no limiter or cache of a kit of this mode; None stands for the default.
 
-    if not isinstance(limits, getattr(module, name)):
-        hint = "; to open a URL, use open(url, limits=url)" if isinstance(limits, str) else ""
-        if hasattr(limits, "supports_exact"):
-            hint = f"; put the backend into a limiter: {name}(backend)"
-        msg = f"limits: expected a limiter such as {name}(MemoryLimits()), got {limits!r}{hint}"
+    Args:
+        what: The option, which is also the name of the module.
+        given: What was given for it.
+        name: The name of the class.
+        example: How to make one.
+
+    Raises:
+        ConfigurationError: If it is not.
+    """
+    if given is None:
+        return
+    if not isinstance(given, getattr(import_module(f"habitkit.{what}"), name)):
+        hint = f"; to open a URL, use open(url, {what}=url)" if isinstance(given, str) else ""
+        if hasattr(given, "supports_exact") or hasattr(given, "end_lease"):
+            hint = f"; put the backend into one: {name}(backend)"
+        word = name.removeprefix("Async").lower()
+        msg = f"{what}: expected a {word} such as {example}, got {given!r}{hint}"
         raise ConfigurationError(msg)
 
 
@@ -86,13 +97,19 @@ class HabitKit(_Kit[Sync]):
     """
 
     def __init__(
-        self, store: Store, *, limits: Limiter | None = None, **options: Unpack[KitOptions]
+        self,
+        store: Store,
+        *,
+        limits: Limiter | None = None,
+        cache: Cache | None = None,
+        **options: Unpack[KitOptions],
     ) -> None:
         """Put the services on a store; nothing is read or written yet.
 
         Args:
             store: Where facts are kept. The kit does not close a store that it was given.
             limits: Limits rates; by default in this process's memory.
+            cache: Keeps what the host computes; by default in this process's memory.
             options: ``clock``, ``reactions``, ``subscribers``, and the settings of modules:
                 ``habits=HabitSettings(...)``, ``coins=CoinSettings(...)``; see ``KitOptions``.
 
@@ -101,12 +118,13 @@ class HabitKit(_Kit[Sync]):
             ConfigurationError: If an argument is not what is expected, such as a URL or an async
                 store instead of a store; it is named.
         """
-        _expect_limiter(limits, "Limiter")
+        _expect("limits", limits, "Limiter", "Limiter(MemoryLimits())")
+        _expect("cache", cache, "Cache", "Cache()")
         settings = make_settings(store, options)
         super().__init__(SyncRunner(store, settings, KitState()))
-        self._owned_store: Store | None = None
-        self._owned_limits: Limiter | None = None
+        self._owned = ExitStack()
         self._limits = limits
+        self._cache = cache
 
     @cached_property
     def limits(self) -> Limiter:
@@ -115,6 +133,13 @@ class HabitKit(_Kit[Sync]):
 
         return Limiter(plugins.memory_limits()) if self._limits is None else self._limits
 
+    @cached_property
+    def cache(self) -> Cache:
+        """Keeps values: ``kit.cache.get_or_create(("dashboard", "ada"), load, ttl_seconds=60)``."""
+        from habitkit.cache import Cache  # noqa: PLC0415 - only where it is used
+
+        return Cache() if self._cache is None else self._cache
+
     @classmethod
     def open(
         cls,
@@ -122,6 +147,7 @@ class HabitKit(_Kit[Sync]):
         *,
         schema: str | None = None,
         limits: Limiter | str | None = None,
+        cache: Cache | str | None = None,
         **options: Unpack[KitOptions],
     ) -> Self:
         """Open the store behind a URL; closing the kit closes it.
@@ -134,6 +160,7 @@ class HabitKit(_Kit[Sync]):
             schema: The database schema of the tables, on a database server that has schemas.
             limits: As for the constructor, or the URL of a backend for them, such as
                 ``"redis://localhost"``; closing the kit closes what it opened.
+            cache: As ``limits``.
             options: As for the constructor.
 
         Raises:
@@ -142,20 +169,21 @@ class HabitKit(_Kit[Sync]):
             SchemaMissing: If a database server has no habitkit tables; names the command.
             SchemaOutdated: If its tables are of another version; names the command.
         """
-        store = plugins.open_store(url, schema=schema)
-        opened: Limiter | None = None
-        try:
+        with ExitStack() as owned:
+            store = plugins.open_store(url, schema=schema)
+            owned.callback(store.close)
             if isinstance(limits, str):
                 from habitkit.limits import Limiter  # noqa: PLC0415 - only where it is used
 
-                limits = opened = Limiter.open(limits)
-            kit = cls(store, limits=limits, **options)
-        except BaseException:
-            if opened is not None:
-                opened.close()
-            store.close()
-            raise
-        kit._owned_store, kit._owned_limits = store, opened
+                limits = Limiter.open(limits)
+                owned.callback(limits.close)
+            if isinstance(cache, str):
+                from habitkit.cache import Cache  # noqa: PLC0415 - only where it is used
+
+                cache = Cache.open(cache)
+                owned.callback(cache.close)
+            kit = cls(store, limits=limits, cache=cache, **options)
+            kit._owned = owned.pop_all()
         return kit
 
     def on(self, handle: object) -> HostKit:
@@ -188,13 +216,7 @@ class HabitKit(_Kit[Sync]):
     def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
         self._runner.state.closed = True
-        store, self._owned_store = self._owned_store, None
-        limits, self._owned_limits = self._owned_limits, None
-        with ExitStack() as stack:
-            if store is not None:
-                stack.callback(store.close)
-            if limits is not None:
-                stack.callback(limits.close)
+        with self._owned.pop_all():
             self._runner.settings.residents.close()
 
     def __enter__(self) -> Self:
@@ -219,15 +241,17 @@ class AsyncHabitKit(_Kit[Async]):
         store: AsyncStore,
         *,
         limits: AsyncLimiter | None = None,
+        cache: AsyncCache | None = None,
         **options: Unpack[KitOptions],
     ) -> None:
         """Put the services on an async store; arguments and errors as for ``HabitKit``."""
-        _expect_limiter(limits, "AsyncLimiter")
+        _expect("limits", limits, "AsyncLimiter", "AsyncLimiter(MemoryLimits())")
+        _expect("cache", cache, "AsyncCache", "AsyncCache()")
         settings = make_settings(store, options, asynchronous=True)
         super().__init__(AsyncRunner(store, settings, KitState()))
-        self._owned_store: AsyncStore | None = None
-        self._owned_limits: AsyncLimiter | None = None
+        self._owned = AsyncExitStack()
         self._limits = limits
+        self._cache = cache
 
     @cached_property
     def limits(self) -> AsyncLimiter:
@@ -236,6 +260,13 @@ class AsyncHabitKit(_Kit[Async]):
 
         return AsyncLimiter(plugins.memory_limits()) if self._limits is None else self._limits
 
+    @cached_property
+    def cache(self) -> AsyncCache:
+        """Keeps values: ``await kit.cache.get_or_create(key, load, ttl_seconds=60)``."""
+        from habitkit.cache import AsyncCache  # noqa: PLC0415 - only where it is used
+
+        return AsyncCache() if self._cache is None else self._cache
+
     @classmethod
     async def open(
         cls,
@@ -243,23 +274,25 @@ class AsyncHabitKit(_Kit[Async]):
         *,
         schema: str | None = None,
         limits: AsyncLimiter | str | None = None,
+        cache: AsyncCache | str | None = None,
         **options: Unpack[KitOptions],
     ) -> Self:
         """Open the store behind a URL; arguments and errors as for ``HabitKit.open``."""
-        store = await plugins.open_async_store(url, schema=schema)
-        opened: AsyncLimiter | None = None
-        try:
+        async with AsyncExitStack() as owned:
+            store = await plugins.open_async_store(url, schema=schema)
+            owned.push_async_callback(store.close)
             if isinstance(limits, str):
                 from habitkit.limits import AsyncLimiter  # noqa: PLC0415 - only where it is used
 
-                limits = opened = await AsyncLimiter.open(limits)
-            kit = cls(store, limits=limits, **options)
-        except BaseException:
-            if opened is not None:
-                await opened.close()
-            await store.close()
-            raise
-        kit._owned_store, kit._owned_limits = store, opened
+                limits = await AsyncLimiter.open(limits)
+                owned.push_async_callback(limits.close)
+            if isinstance(cache, str):
+                from habitkit.cache import AsyncCache  # noqa: PLC0415 - only where it is used
+
+                cache = await AsyncCache.open(cache)
+                owned.push_async_callback(cache.close)
+            kit = cls(store, limits=limits, cache=cache, **options)
+            kit._owned = owned.pop_all()
         return kit
 
     def on(self, handle: object) -> AsyncHostKit:
@@ -289,13 +322,7 @@ class AsyncHabitKit(_Kit[Async]):
     async def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
         self._runner.state.closed = True
-        store, self._owned_store = self._owned_store, None
-        limits, self._owned_limits = self._owned_limits, None
-        async with AsyncExitStack() as stack:
-            if store is not None:
-                stack.push_async_callback(store.close)
-            if limits is not None:
-                stack.push_async_callback(limits.close)
+        async with self._owned.pop_all():
             self._runner.settings.residents.close()
 
     async def __aenter__(self) -> Self:

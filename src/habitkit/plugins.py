@@ -4,7 +4,8 @@ An installed package offers a backend in the entry point group ``habitkit.backen
 URL's scheme without any driver (``postgresql`` serves ``postgresql+asyncpg://`` too). It names a
 function ``open_url(url, *, asynchronous)`` that returns a ``Store``, or, if asked for one, an
 ``AsyncStore`` or something to await for one. Backends of rate limits are in the group
-``habitkit.limits``, and return a ``LimitsBackend`` or an ``AsyncLimitsBackend``.
+``habitkit.limits``, and return a ``LimitsBackend`` or an ``AsyncLimitsBackend``; those of caches in
+``habitkit.cache``, and return a ``CacheBackend`` or an ``AsyncCacheBackend``.
 
 For the package's own schemes nothing is looked up: reading the entry points of all that is
 installed takes as long as importing the kit.
@@ -24,24 +25,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from importlib.metadata import EntryPoint
 
+    from habitkit.cache.port import AsyncCacheBackend, CacheBackend, LocalTier
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
     from habitkit.store import AsyncStore, Store
 
 __all__ = [
+    "CACHE",
     "LIMITS",
     "OWN",
     "STORES",
     "entry_points",
+    "memory_cache",
     "memory_limits",
     "naming_extras",
+    "open_async_cache",
     "open_async_limits",
     "open_async_store",
+    "open_cache",
     "open_limits",
     "open_store",
 ]
 
 STORES = "habitkit.backends"
 LIMITS = "habitkit.limits"
+CACHE = "habitkit.cache"
 
 OWN = {
     STORES: {
@@ -57,6 +64,15 @@ OWN = {
         "sqlite": "habitkit.backends.sqlalchemy.limits",
         "unix": "habitkit.backends.redis",
     },
+    CACHE: {
+        "memcached": "habitkit.backends.memcached",
+        "memory": "habitkit.backends.memory.cache",
+        "postgresql": "habitkit.backends.sqlalchemy.cache",
+        "redis": "habitkit.backends.redis.cache",
+        "rediss": "habitkit.backends.redis.cache",
+        "sqlite": "habitkit.backends.sqlalchemy.cache",
+        "unix": "habitkit.backends.redis.cache",
+    },
 }
 """The package's own backends by group and scheme; they are also entry points, for tools that list
 those."""
@@ -71,6 +87,7 @@ _EXTRA_OF_MODULE = {
 _EXAMPLES = {
     STORES: "expected a URL such as sqlite:///habits.db or postgresql://user@host/database",
     LIMITS: "expected a URL such as redis://host:6379/0 or memory://",
+    CACHE: "expected a URL such as redis://host:6379/0, memcached://host or memory://",
 }
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?:")
 
@@ -104,6 +121,16 @@ async def open_async_limits(url: str) -> AsyncLimitsBackend | LimitsBackend:
     return await _awaited(_open(LIMITS, url, asynchronous=True))  # type: ignore[no-any-return]
 
 
+def open_cache(url: str) -> CacheBackend | LocalTier:
+    """Open the backend of a cache behind a URL for a sync host; errors as ``open_store``."""
+    return _open(CACHE, url, asynchronous=False)  # type: ignore[no-any-return]
+
+
+async def open_async_cache(url: str) -> AsyncCacheBackend | LocalTier:
+    """Open the backend of a cache behind a URL for an async host; errors as ``open_store``."""
+    return await _awaited(_open(CACHE, url, asynchronous=True))  # type: ignore[no-any-return]
+
+
 @contextmanager
 def naming_extras() -> Iterator[None]:
     """Turn an import that fails for want of an extra into an error that names it.
@@ -124,6 +151,11 @@ def naming_extras() -> Iterator[None]:
 def memory_limits() -> LimitsBackend:
     """Return the limits backend of a kit that was given none: in this process's memory."""
     return open_limits("memory://")
+
+
+def memory_cache() -> LocalTier:
+    """Return the local tier of a cache that was given none."""
+    return open_cache("memory://")  # type: ignore[return-value]
 
 
 def entry_points(*, group: str) -> Iterable[EntryPoint]:

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from habitkit.backends.memory import MemoryLimits, MemoryStore
+from habitkit.cache import Cache
 from habitkit.clock import instant
 from habitkit.kit import HabitKit
 from habitkit.limits import Limiter
+from habitkit.testing.cache_server import FakeCacheServer
 from habitkit.testing.mirror import MirrorStore
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from habitkit.modules import KitOptions
     from habitkit.store import Store
 
-__all__ = ["FakeClock", "MirrorStore", "TestKit", "kit"]
+__all__ = ["FakeCacheServer", "FakeClock", "MirrorStore", "TestKit", "kit"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,6 +73,7 @@ def kit(
     *,
     store: Store | None = None,
     limits: Limiter | None = None,
+    cache: Cache | None = None,
     **options: Unpack[KitOptions],
 ) -> TestKit:
     """Return a kit for a test: in memory, with a fake clock, ``kit.clock``.
@@ -79,6 +82,7 @@ def kit(
         now: The instant at which its clock starts.
         store: Another store than a new one in memory.
         limits: Another limiter than a new one in memory that goes by the kit's clock.
+        cache: Another cache than a new one in memory that goes by the kit's clock.
         options: As for ``HabitKit``.
 
     Example:
@@ -96,6 +100,9 @@ def kit(
     options.setdefault("clock", clock)
     if limits is None:
         limits = Limiter(MemoryLimits(ticks=clock.ticks), ticks=clock.ticks, sleep=clock.sleep)
-    made = TestKit(MemoryStore() if store is None else store, limits=limits, **options)
+    if cache is None:
+        cache = Cache(ticks=clock.ticks, wall_ns=clock.ticks, sleep=clock.sleep)
+    store = MemoryStore() if store is None else store
+    made = TestKit(store, limits=limits, cache=cache, **options)
     made.clock = clock
     return made

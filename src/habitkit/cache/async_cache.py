@@ -1,0 +1,309 @@
+"""The cache for async hosts: the verbs of ``Cache``, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from habitkit import plugins
+from habitkit.cache import writing
+from habitkit.cache.base import DEFAULT_LOCAL, BaseCache
+from habitkit.cache.cache import tiers
+from habitkit.cache.domain.names import name
+from habitkit.cache.entry import MOST_HITS
+from habitkit.cache.flights import loading
+from habitkit.cache.loading import MISSING, Loading, report
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from habitkit.backends.memory.cache import MemoryCache
+    from habitkit.cache.base import OnError
+    from habitkit.cache.domain.names import Key
+    from habitkit.cache.entry import Entry
+    from habitkit.cache.events import CacheEvent
+    from habitkit.cache.loading import Call, Steps
+    from habitkit.cache.port import AsyncCacheBackend
+    from habitkit.cache.serializers import Serializer
+
+__all__ = ["AsyncCache"]
+
+T = TypeVar("T")
+_NS = 1_000_000_000
+
+
+class _Flight:
+    """A load under way in a task, and how many wait for it.
+
+    Attributes:
+        tags: The names of the tags that its caller gave.
+        task: The task.
+        waiters: How many wait; when the last one is cancelled, the task is too.
+        in_background: Whether it goes on without any, as its caller has used an old value.
+    """
+
+    __slots__ = ("in_background", "tags", "task", "waiters")
+
+    def __init__(self, tags: Sequence[str], *, in_background: bool) -> None:
+        self.tags = tags
+        self.task: asyncio.Task[Any] | None = None
+        self.waiters = 0
+        self.in_background = in_background
+
+
+class AsyncCache(BaseCache):
+    """Keeps what is expensive to compute; see ``Cache``.
+
+    Loaders may be async or plain functions. A value is loaded in a task of its own: a caller that
+    is cancelled does not stop it for the others, and an old value is returned at once while it is
+    loaded anew. Use a cache in one event loop at a time.
+
+    Args:
+        backend: An async backend, such as ``AsyncRedisCache(client)``; None for memory alone.
+        local: As for ``Cache``.
+        serializer: As for ``Cache``.
+        observe: As for ``Cache``; a plain function.
+        on_error: As for ``Cache``.
+        lease_seconds: As for ``Cache``.
+        local_seconds: As for ``Cache``.
+        poll_seconds: As for ``Cache``.
+        early_refresh: As for ``Cache``.
+        ticks: As for ``Cache``.
+        wall_ns: As for ``Cache``.
+        sleep: As for ``Cache``; an async function.
+        random: As for ``Cache``.
+
+    Example:
+        >>> import asyncio
+        >>> cache = AsyncCache()
+        >>> async def load():
+        ...     return {"streak": 7}
+        >>> asyncio.run(cache.get_or_create(("dashboard", "ada"), load, ttl_seconds=60))
+        {'streak': 7}
+    """
+
+    _asynchronous = True
+
+    def __init__(
+        self,
+        backend: AsyncCacheBackend | None = None,
+        *,
+        local: MemoryCache | None = DEFAULT_LOCAL,
+        serializer: Serializer | None = None,
+        observe: Callable[[CacheEvent], object] | None = None,
+        on_error: OnError = "load",
+        lease_seconds: float = 30.0,
+        local_seconds: float = 0.0,
+        poll_seconds: float = 0.01,
+        early_refresh: float = 0.0,
+        ticks: Callable[[], int] | None = None,
+        wall_ns: Callable[[], int] | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        random: Callable[[], float] | None = None,
+    ) -> None:
+        """Cache in memory, and in a backend if there is one; errors as for ``Cache``."""
+        self._set_up(
+            *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
+            *(poll_seconds, early_refresh, ticks, wall_ns, random),
+        )
+        self._state.sleep = sleep
+
+    @classmethod
+    async def open(cls, url: str, **options: Any) -> Self:
+        """Open a backend by its URL, and cache in it; as for ``Cache.open``."""
+        backend = await plugins.open_async_cache(url)
+        try:
+            return cls(**tiers(backend), **options)
+        except BaseException:
+            closed = backend.close() if hasattr(backend, "close") else None
+            if closed is not None:
+                await closed
+            raise
+
+    async def get_or_create(
+        self,
+        key: Key,
+        loader: Callable[[], Awaitable[T] | T],
+        ttl_seconds: float,
+        stale_seconds: float = 0,
+        tags: Collection[Key] = (),
+        *,
+        kind: type[T] | None = None,
+    ) -> T:
+        """Return the value of a key; if there is none, load it; as for ``Cache.get_or_create``."""
+        try:
+            entry = self._home.get(key)
+        except TypeError:  # not hashable, so no key; said below
+            entry = None
+        if entry is not None:
+            now = self._ticks()
+            if entry.check_at > now and self._state.poll_at > now:
+                if entry.hits < MOST_HITS:
+                    entry.hits += 1
+                if self._noticed is not None:
+                    self._noticed(entry)
+                return entry.value  # type: ignore[no-any-return]
+        call = self._call(key, loader, ttl_seconds, stale_seconds, tags, kind)
+        return await self._get_or_load(call)  # type: ignore[no-any-return]
+
+    async def get(self, key: Key, default: Any = None, *, kind: Any = None) -> Any:
+        """Return the value of a key if it is fresh; as for ``Cache.get``."""
+        call = self._call(key, kind=kind)
+        entry = self._hit(call)
+        if entry is not None:
+            return entry.value
+        value: Any = MISSING
+        if self._state.backend is not None:
+            value = await self._drive(Loading(self._state, call, None).get(), call)
+        if value is MISSING:
+            report(self._state, call, "miss")
+            return default
+        return value
+
+    async def set(
+        self,
+        key: Key,
+        value: T,
+        ttl_seconds: float,
+        stale_seconds: float = 0,
+        tags: Collection[Key] = (),
+        *,
+        kind: type[T] | None = None,
+    ) -> None:
+        """Set the value of a key, whatever was there; as for ``Cache.set``."""
+        call = self._call(key, None, ttl_seconds, stale_seconds, tags, kind)
+        await self._drive(writing.store(self._state, call, value), call)
+
+    async def delete(self, key: Key) -> None:
+        """Delete the value or counter of a key; as for ``Cache.delete``."""
+        await self._drive(writing.delete(self._state, self._names_of(key)))
+
+    async def invalidate_tag(self, tag: Key) -> None:
+        """Make all values with a tag a miss; as for ``Cache.invalidate_tag``."""
+        await self._drive(writing.delete(self._state, [name("t", self._namespace, tag)]))
+
+    async def incr(self, key: Key, by: int = 1, *, ttl_seconds: float) -> int:
+        """Add to a counter and return it; as for ``Cache.incr``."""
+        call = self._counter(key, by, ttl_seconds)
+        return await self._drive(writing.incr(self._state, call, by), call)  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        """Cancel what is being loaded, close the cache and its backend."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in self._state.tasks if task.get_loop() is loop]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._state.close()
+        if self._state.backend is not None:
+            await self._state.backend.close()
+
+    async def __aenter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def _get_or_load(self, call: Call) -> Any:
+        """Return a value from memory, or start or join the flight that gets it."""
+        entry = self._hit(call)
+        if entry is not None:
+            return entry.value
+        state = self._state
+        old = call.home.get(call.key)
+        if old is not None and old.usable_until <= self._ticks():
+            old = None
+        while True:
+            if old is None:
+                self._expect_no_recursion(call)
+            new = _Flight(call.tags, in_background=old is not None)
+            flight, leads = state.join(call.name, new)
+            if leads:
+                self._start(flight, call, old)
+            if old is not None:
+                report(state, call, "stale")
+                return old.value
+            task = flight.task
+            if task is None or task.get_loop() is not asyncio.get_running_loop():
+                return await self._load(call)
+            await self._wait(flight, task, call)
+            if not task.done():
+                return await self._load(call)
+            if not task.cancelled():
+                return task.result()
+
+    def _start(self, flight: _Flight, call: Call, old: Entry | None) -> None:
+        """Begin to load in a task."""
+        task = asyncio.get_running_loop().create_task(self._lead(flight, call, old))
+        self._state.tasks.add(task)
+        task.add_done_callback(self._ended)
+        flight.task = task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """Forget a task; an error that nobody waits for has been reported."""
+        self._state.tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _wait(self, flight: _Flight, task: asyncio.Task[Any], call: Call) -> None:
+        """Wait for a flight, at most for the time of a lease."""
+        flight.waiters += 1
+        try:
+            await asyncio.wait([task], timeout=self._state.settings.lease_ns / _NS)
+        except asyncio.CancelledError:
+            if flight.waiters == 1 and not flight.in_background:
+                self._state.leave(call.name, flight)  # who comes now must not join it
+                task.cancel()
+            raise
+        finally:
+            flight.waiters -= 1
+
+    async def _lead(self, flight: _Flight, call: Call, old: Entry | None) -> Any:
+        """Get the value for all who wait for it."""
+        try:
+            entry = call.home.get(call.key)  # another one may have landed just before
+            if entry is not None and entry.check_at > self._ticks():
+                return entry.value
+            return await self._drive(Loading(self._state, call, old).get_or_load(), call)
+        finally:
+            self._state.leave(call.name, flight)
+
+    async def _load(self, call: Call) -> Any:
+        """Call the loader."""
+        token = loading.set((*loading.get(), self._mark(call)))
+        try:
+            value: Any = call.loader() if call.loader is not None else None
+            return await value if inspect.isawaitable(value) else value
+        finally:
+            loading.reset(token)
+
+    async def _drive(self, steps: Steps[Any], call: Call | None = None) -> Any:
+        """Execute steps to their end, and return their result."""
+        reply: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                step = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as end:
+                return end.value
+            reply = error = None
+            try:
+                if step.verb == "load" and call is not None:
+                    reply = await self._load(call)
+                elif step.verb == "sleep":
+                    await self._state.sleep(*step.arguments)
+                else:
+                    reply = await getattr(self._state.backend, step.verb)(*step.arguments)
+            except BaseException as raised:  # noqa: BLE001 - the steps decide about it
+                error = raised

@@ -1,0 +1,283 @@
+"""What both caches share: the tiers, the settings, and the validation of what callers give."""
+
+from __future__ import annotations
+
+import inspect
+import random as random_module
+from typing import TYPE_CHECKING, Any
+
+from habitkit.cache.domain.names import checked_namespace, name, parsed, tags_of
+from habitkit.cache.entry import MOST_HITS
+from habitkit.cache.errors import RecursiveLoad
+from habitkit.cache.flights import loading
+from habitkit.cache.loading import TAG_SECONDS, Call
+from habitkit.cache.serializers import JsonSerializer
+from habitkit.cache.state import CacheState, Settings
+from habitkit.clock import ticks as monotonic_ticks
+from habitkit.clock import wall_ns as machine_wall_ns
+from habitkit.errors import ConfigurationError, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal, Self, TypeAlias
+
+    from habitkit.cache.domain.names import Key
+    from habitkit.cache.entry import Entry
+    from habitkit.cache.events import CacheEvent
+    from habitkit.cache.serializers import Serializer
+
+    OnError: TypeAlias = Literal["load", "raise"]
+
+__all__ = ["DEFAULT_LOCAL", "BaseCache"]
+
+_NS = 1_000_000_000
+_MOST_SECONDS = 366 * 86_400
+_MOST_EARLY = 100
+_LONGEST_LABEL = 32
+_MEMBERS = (
+    *("name", "get_many", "set_many", "delete_many", "add", "end_lease", "incr"),
+    *("close", "after_fork"),
+)
+
+
+class _Default:
+    """The type of ``DEFAULT_LOCAL``."""
+
+    def __repr__(self) -> str:
+        return "MemoryCache()"
+
+
+DEFAULT_LOCAL: Any = _Default()
+
+
+class BaseCache:
+    """The state of a cache, and all of its rules that neither wait nor call a backend."""
+
+    _asynchronous: bool
+    _state: CacheState
+    _namespace: str
+    _home: dict[Key, Entry]
+
+    def _set_up(
+        self,
+        backend: Any,
+        local: Any,
+        serializer: Serializer | None,
+        observe: Callable[[CacheEvent], object] | None,
+        on_error: OnError,
+        lease_seconds: float,
+        local_seconds: float,
+        poll_seconds: float,
+        early_refresh: float,
+        ticks: Callable[[], int] | None,
+        wall_ns: Callable[[], int] | None,
+        random: Callable[[], float] | None,
+    ) -> None:
+        """Keep what the constructor was given.
+
+        Raises:
+            ConfigurationError: If a tier or a function is not what is expected.
+            InvalidInput: If another argument is not.
+        """
+        from habitkit.backends.memory.cache import MemoryCache  # noqa: PLC0415 - the default
+
+        if local is DEFAULT_LOCAL:
+            local = MemoryCache()
+        if isinstance(backend, MemoryCache):
+            hint = f"{type(self).__name__}(local=MemoryCache(...))"
+            msg = f"backend: a MemoryCache is the local tier; expected {hint}"
+            raise ConfigurationError(msg)
+        if local is not None and not isinstance(local, MemoryCache):
+            msg = f"local: expected a MemoryCache or None, got {local!r}"
+            raise ConfigurationError(msg)
+        if backend is not None:
+            self._expect_backend(backend)
+        if on_error not in {"load", "raise"}:
+            raise InvalidInput("on_error", given=on_error, expected="'load' or 'raise'")
+        settings = Settings()
+        settings.lease_ns = _seconds("lease_seconds", lease_seconds, least=0.001, most=3600)
+        settings.local_ns = _seconds("local_seconds", local_seconds, most=3600)
+        settings.poll_ns = _seconds("poll_seconds", poll_seconds, most=60)
+        factor: object = early_refresh
+        if not isinstance(factor, int | float) or not 0 <= factor <= _MOST_EARLY:
+            expected = f"a number from 0 (never early) to {_MOST_EARLY}; 1 is usual"
+            raise InvalidInput("early_refresh", given=early_refresh, expected=expected)
+        settings.early = float(early_refresh)
+        settings.on_error = on_error
+        settings.serializer = _serializer(serializer)
+        for what, function in (("observe", observe), ("ticks", ticks), ("wall_ns", wall_ns)):
+            given: object = function
+            if given is not None and (not callable(given) or inspect.iscoroutinefunction(given)):
+                msg = f"{what}: expected a plain function, got {function!r}"
+                raise ConfigurationError(msg)
+        settings.observe = observe
+        settings.ticks = monotonic_ticks if ticks is None else ticks
+        settings.wall_ns = machine_wall_ns if wall_ns is None else wall_ns
+        settings.random = random_module.random if random is None else random
+        self._view(CacheState(local, backend, settings), "")
+
+    def _view(self, state: CacheState, namespace: str) -> None:
+        """Make this cache a view of a state."""
+        self._state = state
+        self._namespace = namespace
+        self._home = state.home(namespace)
+        self._ticks = state.settings.ticks
+        touch = None if state.local is None else state.local.touch
+        self._noticed = None if touch is None and state.settings.observe is None else self._notice
+        self._touch = touch
+
+    def _notice(self, entry: Entry) -> None:
+        """Tell the eviction policy and the host's hook of a hit."""
+        if self._touch is not None:
+            self._touch(entry.slot)
+        if self._state.settings.observe is not None:
+            from habitkit.cache.events import CacheEvent  # noqa: PLC0415 - only for who wants them
+
+            self._state.observed(CacheEvent("hit", entry.key, self._namespace))
+
+    def namespace(self, namespace: str) -> Self:
+        """Return a view of this cache whose keys and tags are apart from those of other views.
+
+        Args:
+            namespace: 1 to 50 letters, digits, dots, hyphens or underscores; within a namespace
+                it is appended: ``cache.namespace("a").namespace("b")`` is ``"a.b"``.
+
+        Raises:
+            InvalidInput: If it is not.
+        """
+        whole = checked_namespace(namespace)
+        if self._namespace:
+            whole = checked_namespace(f"{self._namespace}.{whole}")
+        view = object.__new__(type(self))
+        view._view(self._state, whole)
+        return view
+
+    def _call(
+        self,
+        key: Any,
+        loader: Any = None,
+        ttl_seconds: Any = None,
+        stale_seconds: Any = 0,
+        tags: Any = (),
+        kind: Any = None,
+    ) -> Call:
+        """Validate the arguments of a call.
+
+        Raises:
+            InvalidInput: If one is not acceptable.
+        """
+        value_name = name("v", self._namespace, key)
+        ttl_ns = 0
+        if ttl_seconds is not None:
+            ttl_ns = _seconds("ttl_seconds", ttl_seconds, least=0.001)
+        stale_ns = _seconds("stale_seconds", stale_seconds) if stale_seconds else 0
+        names = tags_of(self._namespace, tags) if tags else ()
+        most = TAG_SECONDS if names else _MOST_SECONDS
+        if ttl_ns + stale_ns > most * _NS:
+            expected = f"at most {most} seconds together with stale_seconds"
+            expected += " for a value with tags" if names else ""
+            raise InvalidInput("ttl_seconds", given=ttl_seconds, expected=expected)
+        canonical = parsed(value_name)
+        assert canonical is not None  # noqa: S101 - it has just been made
+        return Call(
+            *(canonical.key, value_name, self._namespace, self._home, kind, loader),
+            *(ttl_ns, stale_ns, names),
+        )
+
+    def _counter(self, key: Any, by: Any, ttl_seconds: Any) -> Call:
+        """Validate the arguments of ``incr``."""
+        if type(by) is not int or not 1 <= by < 1 << 32:
+            raise InvalidInput("by", given=by, expected="an int from 1 to 2**32 - 1")
+        call = self._call(key, ttl_seconds=ttl_seconds)
+        counter = name("n", self._namespace, key)
+        return call._replace(name=counter, home=self._state.home(f"n:{self._namespace}"))
+
+    def _hit(self, call: Call) -> Entry | None:
+        """Return the fresh entry in memory, if there is one, after reading what has arrived."""
+        now = self._ticks()
+        if now >= self._state.poll_at:
+            self._state.poll(now)
+        entry = call.home.get(call.key)
+        if entry is None or entry.check_at <= now:
+            return None
+        if entry.hits < MOST_HITS:
+            entry.hits += 1
+        if self._noticed is not None:
+            self._noticed(entry)
+        return entry
+
+    def _names_of(self, key: Any) -> tuple[str, str, str]:
+        """Return the names of a key's value, lease and counter."""
+        value, lease, counter = (name(kind, self._namespace, key) for kind in ("v", "l", "n"))
+        return value, lease, counter
+
+    def _mark(self, call: Call) -> tuple[int, str]:
+        """Return what stands for loading a key in the current context."""
+        return id(self._state), call.name
+
+    def _expect_no_recursion(self, call: Call) -> None:
+        """Refuse a loader that asks for what it is loading.
+
+        Raises:
+            RecursiveLoad: If it does.
+        """
+        if self._mark(call) in loading.get():
+            raise RecursiveLoad(call.key)
+
+    def _expect_backend(self, backend: Any) -> None:
+        """Refuse what is no backend, or one of the other mode.
+
+        Raises:
+            ConfigurationError: If it is not.
+        """
+        missing = [it for it in _MEMBERS if not hasattr(backend, it)]
+        if isinstance(backend, type) or missing:
+            given = (
+                f"a {type(backend).__name__} without {', '.join(missing)}" if missing else "a class"
+            )
+            hint = ""
+            if isinstance(backend, str):
+                hint = f"; for a URL, use {type(self).__name__}.open(url)"
+            msg = f"backend: expected a backend such as RedisCache(client), got {given}{hint}"
+            raise ConfigurationError(msg)
+        is_async = inspect.iscoroutinefunction(backend.get_many)
+        if is_async and not self._asynchronous:
+            msg = f"backend: expected a sync backend, got {backend!r}; give it to AsyncCache"
+            raise ConfigurationError(msg)
+        if self._asynchronous and not is_async:
+            msg = (
+                f"backend: expected an async backend, got {backend!r}, whose calls would block the "
+                "event loop; use the async one, such as AsyncRedisCache"
+            )
+            raise ConfigurationError(msg)
+
+
+def _seconds(what: str, given: Any, *, least: float = 0, most: float = _MOST_SECONDS) -> int:
+    """Return a number of seconds in nanoseconds.
+
+    Raises:
+        InvalidInput: If it is none, or out of range.
+    """
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if is_number and least <= given <= most:
+        return int(given * _NS)
+    raise InvalidInput(what, given=given, expected=f"a number of seconds from {least} to {most}")
+
+
+def _serializer(given: Any) -> Serializer:
+    """Return the serializer to use.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    if given is None:
+        return JsonSerializer()
+    label: object = getattr(given, "name", None)
+    is_name = isinstance(label, str) and 0 < len(label) <= _LONGEST_LABEL and label.isascii()
+    if isinstance(given, type) or not is_name or not hasattr(given, "dumps"):
+        msg = (
+            "serializer: expected an object with a name of 1 to 32 ASCII characters, dumps and "
+            f"loads, such as JsonSerializer(), got {given!r}"
+        )
+        raise ConfigurationError(msg)
+    return given  # type: ignore[no-any-return]

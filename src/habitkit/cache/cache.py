@@ -1,0 +1,344 @@
+"""The cache for sync hosts."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from habitkit import plugins
+from habitkit.cache import writing
+from habitkit.cache.base import DEFAULT_LOCAL, BaseCache
+from habitkit.cache.domain.names import name
+from habitkit.cache.entry import MOST_HITS
+from habitkit.cache.flights import Flight, loading
+from habitkit.cache.loading import MISSING, Loading, report
+from habitkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from types import TracebackType
+    from typing import Self
+
+    from habitkit.backends.memory.cache import MemoryCache
+    from habitkit.cache.base import OnError
+    from habitkit.cache.domain.names import Key
+    from habitkit.cache.entry import Entry
+    from habitkit.cache.events import CacheEvent
+    from habitkit.cache.loading import Call, Steps
+    from habitkit.cache.port import CacheBackend
+    from habitkit.cache.serializers import Serializer
+
+__all__ = ["Cache", "tiers"]
+
+T = TypeVar("T")
+_NS = 1_000_000_000
+
+
+class Cache(BaseCache):
+    """Keeps what is expensive to compute: in this process's memory, before a shared backend.
+
+    Make one per process; it starts no threads. What it returns is the cached object itself: do not
+    change it.
+
+    Args:
+        backend: What processes share, such as ``RedisCache(client)``; None for memory alone.
+        local: The tier in memory; None for the shared backend alone. With a backend that publishes
+            what changes, a value stays in memory for as long as it is fresh; with another one, for
+            ``local_seconds``.
+        serializer: Writes values for the shared backend: JSON unless given.
+        observe: Is called with a ``CacheEvent`` after each call, for metrics and logs.
+        on_error: If the shared backend fails, ``get`` and ``get_or_create`` go on without it
+            (``"load"``) or raise its error (``"raise"``). What sets or deletes always raises it.
+        lease_seconds: For how long one caller may load a value while the others wait; longer than
+            the slowest loader takes.
+        local_seconds: For how long a value of the shared backend may be used from memory while no
+            messages about changes come.
+        poll_seconds: How often messages that have arrived are read, at the first call after that
+            time.
+        early_refresh: Refreshes a value before its end, the earlier the longer it takes to load: 0
+            for never, 1 is usual.
+        ticks: A monotonic clock, in nanoseconds.
+        wall_ns: The machine's clock, in nanoseconds since 1970.
+        sleep: How to sleep, in seconds, between two looks at what another process loads.
+        random: Returns random numbers in [0, 1), for ``early_refresh``.
+
+    Example:
+        >>> cache = Cache()
+        >>> cache.get_or_create(("dashboard", "ada"), lambda: {"streak": 7}, ttl_seconds=60)
+        {'streak': 7}
+        >>> cache.get(("dashboard", "ada"))
+        {'streak': 7}
+        >>> cache.delete(("dashboard", "ada"))
+    """
+
+    _asynchronous = False
+
+    def __init__(
+        self,
+        backend: CacheBackend | None = None,
+        *,
+        local: MemoryCache | None = DEFAULT_LOCAL,
+        serializer: Serializer | None = None,
+        observe: Callable[[CacheEvent], object] | None = None,
+        on_error: OnError = "load",
+        lease_seconds: float = 30.0,
+        local_seconds: float = 0.0,
+        poll_seconds: float = 0.01,
+        early_refresh: float = 0.0,
+        ticks: Callable[[], int] | None = None,
+        wall_ns: Callable[[], int] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] | None = None,
+    ) -> None:
+        """Cache in memory, and in a backend if there is one.
+
+        Raises:
+            ConfigurationError: If the backend is none, or one for an ``AsyncCache``, or another
+                argument is not what is expected; it is named.
+            InvalidInput: If a number is out of range.
+        """
+        self._set_up(
+            *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
+            *(poll_seconds, early_refresh, ticks, wall_ns, random),
+        )
+        self._state.sleep = sleep
+
+    @classmethod
+    def open(cls, url: str, **options: Any) -> Self:
+        """Open a backend by its URL, and cache in it; closing the cache closes the backend.
+
+        Args:
+            url: For example ``"redis://localhost"``, ``"memcached://localhost"``,
+                ``"sqlite:///cache.db"`` or ``"memory://"``.
+            options: As for the constructor.
+
+        Raises:
+            UnknownScheme: If no installed backend is for the URL.
+            MissingExtra: If the backend's driver is not installed.
+        """
+        backend = plugins.open_cache(url)
+        try:
+            return cls(**tiers(backend), **options)
+        except BaseException:
+            if hasattr(backend, "close"):
+                backend.close()
+            raise
+
+    def get_or_create(
+        self,
+        key: Key,
+        loader: Callable[[], T],
+        ttl_seconds: float,
+        stale_seconds: float = 0,
+        tags: Collection[Key] = (),
+        *,
+        kind: type[T] | None = None,
+    ) -> T:
+        """Return the value of a key; if there is none, load it, once for all who ask meanwhile.
+
+        Args:
+            key: Such as ``("dashboard", user_id)``.
+            loader: Makes the value. What it raises is raised to all who wait, and nothing is
+                stored.
+            ttl_seconds: For how long the value is fresh.
+            stale_seconds: For how long after that it may be used while one caller loads it anew, or
+                if loading fails.
+            tags: ``invalidate_tag`` of any of them makes the value a miss.
+            kind: The type of the value, if it is none that JSON has: as which the shared backend
+                gives it back.
+
+        Raises:
+            InvalidInput: If an argument is not acceptable.
+            CannotSerialize: If the value cannot be kept in the shared backend.
+            RecursiveLoad: If the loader asks for its own key.
+            StoreError: If the shared backend fails and ``on_error`` is ``"raise"``.
+        """
+        try:
+            entry = self._home.get(key)
+        except TypeError:  # not hashable, so no key; said below
+            entry = None
+        if entry is not None:
+            now = self._ticks()
+            if entry.check_at > now and self._state.poll_at > now:
+                if entry.hits < MOST_HITS:
+                    entry.hits += 1
+                if self._noticed is not None:
+                    self._noticed(entry)
+                return entry.value  # type: ignore[no-any-return]
+        return self._get_or_load(self._call(key, loader, ttl_seconds, stale_seconds, tags, kind))  # type: ignore[no-any-return]
+
+    def get(self, key: Key, default: Any = None, *, kind: Any = None) -> Any:
+        """Return the value of a key if it is fresh.
+
+        Args:
+            key: As for ``get_or_create``.
+            default: What to return if there is none; ``MISSING`` tells it from a value of None.
+            kind: As for ``get_or_create``.
+
+        Raises:
+            InvalidInput: If an argument is not acceptable.
+            StoreError: If the shared backend fails and ``on_error`` is ``"raise"``.
+        """
+        call = self._call(key, kind=kind)
+        entry = self._hit(call)
+        if entry is not None:
+            return entry.value
+        value = MISSING
+        if self._state.backend is not None:
+            value = self._drive(Loading(self._state, call, None).get(), call)
+        if value is MISSING:
+            report(self._state, call, "miss")
+            return default
+        return value
+
+    def set(
+        self,
+        key: Key,
+        value: T,
+        ttl_seconds: float,
+        stale_seconds: float = 0,
+        tags: Collection[Key] = (),
+        *,
+        kind: type[T] | None = None,
+    ) -> None:
+        """Set the value of a key, whatever was there; arguments as for ``get_or_create``.
+
+        Raises:
+            InvalidInput: If an argument is not acceptable.
+            CannotSerialize: If the value cannot be kept in the shared backend.
+            ValueTooLarge: If it is larger than the shared backend accepts.
+            StoreError: If the shared backend fails; the old value may still be there.
+        """
+        call = self._call(key, None, ttl_seconds, stale_seconds, tags, kind)
+        self._drive(writing.store(self._state, call, value), call)
+
+    def delete(self, key: Key) -> None:
+        """Delete the value or counter of a key; what is being loaded for it is not stored.
+
+        Raises:
+            InvalidInput: If the key is not acceptable.
+            StoreError: If the shared backend fails; the value may still be there.
+        """
+        self._drive(writing.delete(self._state, self._names_of(key)))
+
+    def invalidate_tag(self, tag: Key) -> None:
+        """Make all values with a tag a miss, those being loaded included.
+
+        Raises:
+            InvalidInput: If the tag is not acceptable.
+            StoreError: If the shared backend fails; the values may still be there.
+        """
+        self._drive(writing.delete(self._state, [name("t", self._namespace, tag)]))
+
+    def incr(self, key: Key, by: int = 1, *, ttl_seconds: float) -> int:
+        """Add to a counter and return it; ``ttl_seconds`` after its first addition it is gone.
+
+        A counter is apart from the value of the same key, and ``delete`` drops both.
+
+        Raises:
+            InvalidInput: If an argument is not acceptable.
+            StoreError: If the shared backend fails.
+        """
+        call = self._counter(key, by, ttl_seconds)
+        return self._drive(writing.incr(self._state, call, by), call)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close the cache and its backend: release what they have opened."""
+        self._state.close()
+        if self._state.backend is not None:
+            self._state.backend.close()
+
+    def __enter__(self) -> Self:
+        """Close at the end of the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _get_or_load(self, call: Call) -> Any:
+        """Return a value from memory, or lead or join the flight that gets it."""
+        entry = self._hit(call)
+        if entry is not None:
+            return entry.value
+        state = self._state
+        old = call.home.get(call.key)
+        if old is not None and old.usable_until <= self._ticks():
+            old = None
+        while True:
+            if old is None:
+                self._expect_no_recursion(call)
+            flight, leads = state.join(call.name, Flight(call.tags))
+            if leads:
+                return self._lead(flight, call, old)
+            if old is not None:
+                report(state, call, "stale")
+                return old.value
+            if not flight.wait(state.settings.lease_ns / _NS):
+                return self._load(call)
+            if not flight.was_interrupted:
+                return flight.result()
+
+    def _lead(self, flight: Flight, call: Call, old: Entry | None) -> Any:
+        """Get the value for all who wait for it."""
+        state = self._state
+        try:
+            entry = call.home.get(call.key)  # another one may have landed just before
+            if entry is not None and entry.check_at > self._ticks():
+                value = entry.value
+            else:
+                value = self._drive(Loading(state, call, old).get_or_load(), call)
+        except BaseException as error:
+            state.leave(call.name, flight)
+            flight.crash(error)
+            raise
+        state.leave(call.name, flight)
+        flight.land(value)
+        return value
+
+    def _load(self, call: Call) -> Any:
+        """Call the loader."""
+        token = loading.set((*loading.get(), self._mark(call)))
+        try:
+            value = call.loader() if call.loader is not None else None
+        finally:
+            loading.reset(token)
+        if inspect.isawaitable(value):
+            if inspect.iscoroutine(value):
+                value.close()
+            msg = f"loader: {call.loader!r} returned something to await; use AsyncCache for it"
+            raise UsageError(msg)
+        return value
+
+    def _drive(self, steps: Steps[Any], call: Call | None = None) -> Any:
+        """Execute steps to their end, and return their result."""
+        reply: Any = None
+        error: BaseException | None = None
+        while True:
+            try:
+                step = steps.send(reply) if error is None else steps.throw(error)
+            except StopIteration as end:
+                return end.value
+            reply = error = None
+            try:
+                if step.verb == "load" and call is not None:
+                    reply = self._load(call)
+                elif step.verb == "sleep":
+                    self._state.sleep(*step.arguments)
+                else:
+                    reply = getattr(self._state.backend, step.verb)(*step.arguments)
+            except BaseException as raised:  # noqa: BLE001 - the steps decide about it
+                error = raised
+
+
+def tiers(opened: Any) -> dict[str, Any]:
+    """Return the tiers that a URL stands for: ``memory://`` is a local one."""
+    from habitkit.backends.memory.cache import MemoryCache  # noqa: PLC0415 - only for URLs
+
+    return {"local": opened} if isinstance(opened, MemoryCache) else {"backend": opened}

@@ -1,0 +1,53 @@
+"""A value in this process's memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from habitkit.cache.domain.names import Key
+
+__all__ = ["MOST_HITS", "Entry"]
+
+MOST_HITS = 3
+"""Up to how many hits are counted."""
+
+
+class Entry:
+    """A value by reference, and until when it may be used.
+
+    Whoever reads it takes no lock, so nothing of it changes together: a refreshed value is another
+    entry.
+
+    Attributes:
+        value: The value.
+        check_at: Until when it is used without further ado, by the monotonic clock, in ns.
+        usable_until: Until when it may be used while another one is loaded; never before
+            ``check_at``.
+        hits: How often it was used, up to ``MOST_HITS``; a lost count is harmless.
+        home: The dict that it is in.
+        key: The key in this dict.
+        tags: The names of its tags.
+        slot: What the eviction policy knows it by.
+    """
+
+    __slots__ = ("check_at", "hits", "home", "key", "slot", "tags", "usable_until", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        check_at: int,
+        usable_until: int,
+        home: dict[Key, Entry],
+        key: Key,
+        tags: tuple[str, ...] = (),
+    ) -> None:
+        """Make an entry; it is in no dict yet."""
+        self.value = value
+        self.check_at = check_at
+        self.usable_until = usable_until
+        self.hits = 0
+        self.home = home
+        self.key = key
+        self.tags = tags
+        self.slot: Any = None

@@ -1,0 +1,165 @@
+"""Serializers: a value as the bytes that a shared backend keeps, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import pickle
+from typing import TYPE_CHECKING, Any, Protocol
+
+from habitkit._codec import dump, load
+from habitkit.cache.errors import CannotSerialize
+from habitkit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["JsonSerializer", "PickleSerializer", "Serializer"]
+
+_RAW, _PLAIN, _TYPED = b"b", b"j", b"t"
+_SHORTEST_SECRET = 16
+_DIGEST_BYTES = 32
+
+
+class Serializer(Protocol):
+    """Writes values as bytes and reads them back.
+
+    Attributes:
+        name: Is kept beside each value, 1 to 32 ASCII characters; a value of another one is a miss.
+    """
+
+    name: str
+
+    def dumps(self, value: Any, kind: Any = None) -> bytes:
+        """Return the bytes of a value.
+
+        Args:
+            value: The value.
+            kind: The type that it is to be read back as; None if the caller gave none.
+
+        Raises:
+            CannotSerialize: If it could not be read back as it was.
+        """
+        ...
+
+    def loads(self, data: bytes, kind: Any = None) -> Any:
+        """Return the value of bytes that ``dumps`` has made.
+
+        Raises:
+            Exception: Any, if they hold no value of that kind; it then counts as a miss.
+        """
+        ...
+
+
+class JsonSerializer:
+    """Writes JSON, and bytes as they are.
+
+    Without a ``kind`` it accepts what JSON itself has: None, bools, ints, floats, texts, lists, and
+    dicts with texts as keys; they are read back as they were. Anything else needs a ``kind``, for
+    example an attrs class or ``list[Habit]``, as which cattrs reads it back.
+    """
+
+    name = "json"
+
+    def dumps(self, value: Any, kind: Any = None) -> bytes:
+        """Return the bytes of a value; arguments and errors as for ``Serializer``."""
+        if type(value) is bytes:
+            return _RAW + value
+        try:
+            if kind is not None:
+                return _TYPED + dump(value).encode()
+            _expect_plain(value)
+            return _PLAIN + _encode(value).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise _refusal(value, kind) from error
+
+    def loads(self, data: bytes, kind: Any = None) -> Any:
+        """Return the value of bytes."""
+        form, content = data[:1], data[1:]
+        if form == _RAW:
+            return content
+        if form == _PLAIN and kind is None:
+            return json.loads(content)
+        if form == _TYPED and kind is not None:
+            return load(content.decode(), kind)
+        msg = "the value was written with a kind, or without one, and is read the other way"
+        raise ValueError(msg)
+
+
+class PickleSerializer:
+    """Writes signed pickles.
+
+    A pickle can run code when it is read. The signature sees to it that only a process that knows
+    the secret has written it.
+
+    Args:
+        secret: At least 16 random bytes, the same in all processes.
+    """
+
+    name = "pickle"
+
+    def __init__(self, secret: bytes) -> None:
+        """Keep the secret.
+
+        Raises:
+            InvalidInput: If it is too short.
+        """
+        given: object = secret
+        if not isinstance(given, bytes) or len(given) < _SHORTEST_SECRET:
+            expected = f"at least {_SHORTEST_SECRET} bytes"
+            raise InvalidInput("secret", given="a value that is not shown", expected=expected)
+        self._secret = secret
+
+    def dumps(self, value: Any, kind: Any = None) -> bytes:  # noqa: ARG002 - pickles know their type
+        """Return the bytes of a value; arguments and errors as for ``Serializer``."""
+        try:
+            content = pickle.dumps(value)
+        except Exception as error:
+            expected = "a value that pickle can write"
+            raise CannotSerialize("value", given=value, expected=expected) from error
+        return self._digest(content) + content
+
+    def loads(self, data: bytes, kind: Any = None) -> Any:  # noqa: ARG002 - pickles know their type
+        """Return the value of bytes."""
+        digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        if not hmac.compare_digest(digest, self._digest(content)):
+            msg = "the pickle was not signed with this secret"
+            raise ValueError(msg)
+        return pickle.loads(content)  # noqa: S301 - it was signed by one of our own processes
+
+    def _digest(self, content: bytes) -> bytes:
+        return hmac.digest(self._secret, content, hashlib.sha256)
+
+
+def _expect_plain(value: Any) -> None:
+    """Refuse what JSON would give back as something else, such as a tuple as a list.
+
+    Raises:
+        TypeError: If there is any in the value.
+    """
+    kind = type(value)
+    if kind is dict:
+        for name, member in value.items():
+            if type(name) is not str:
+                raise TypeError
+            _expect_plain(member)
+    elif kind is list:
+        for member in value:
+            _expect_plain(member)
+    elif value is not None and kind not in {bool, int, float, str}:
+        raise TypeError
+
+
+def _refusal(value: Any, kind: Any) -> CannotSerialize:
+    if kind is None:
+        expected = (
+            "what JSON can hold (None, bools, numbers, texts, lists, dicts with texts as keys) or "
+            "bytes; for other values give their type: kind=... or, with @cached, the return type"
+        )
+    else:
+        expected = f"what can be written as JSON and read back as {kind!r}"
+    return CannotSerialize("value", given=value, expected=expected)
+
+
+_encode: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode

@@ -1,0 +1,89 @@
+"""Setting and deleting: generators of steps, as in ``loading``; a failing backend is an error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from habitkit.cache.domain.envelope import Envelope, encode
+from habitkit.cache.domain.names import lease_of
+from habitkit.cache.entry import Entry
+from habitkit.cache.flights import Fill
+from habitkit.cache.loading import Step, generations, lifetime_ms
+from habitkit.cache.port import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from habitkit.cache.loading import Call, Steps
+    from habitkit.cache.state import CacheState
+
+__all__ = ["delete", "incr", "store"]
+
+_MS = 1_000_000
+
+
+def store(state: CacheState, call: Call, value: Any) -> Steps[None]:
+    """Store a value, whatever was there before, and whatever is being loaded.
+
+    Raises:
+        CannotSerialize: If it cannot be written.
+        StoreError: If the shared backend fails.
+    """
+    settings = state.settings
+    if state.backend is None:
+        state.invalidate([call.name])
+        fill = Fill()
+        state.begin(fill)
+        now = settings.ticks()
+        fresh, usable = now + call.ttl_ns, now + call.ttl_ns + call.stale_ns
+        entry = Entry(value, fresh, usable, call.home, call.key, call.tags)
+        state.put(fill, call.name, entry)
+        state.end(fill)
+        return
+    payload = settings.serializer.dumps(value, call.kind)
+    try:
+        tags: dict[str, bytes] = {}
+        if call.tags:
+            known = yield Step("get_many", (call.tags,))
+            found = dict(zip(call.tags, known, strict=True))
+            tags = yield from generations(call.tags, found)
+        times = (settings.wall_ns(), call.ttl_ns, call.stale_ns, 0)
+        data = encode(Envelope(payload, settings.serializer.name, *times, tags))
+        yield Step("delete_many", ((lease_of(call.name),),))
+        yield Step("set_many", ((Item(call.name, data, lifetime_ms(call)),),))
+    finally:
+        state.invalidate([call.name])
+
+
+def delete(state: CacheState, names: Sequence[str]) -> Steps[None]:
+    """Delete values, leases, counters, or the generations of tags, everywhere.
+
+    Raises:
+        StoreError: If the shared backend fails; in this process they are gone.
+    """
+    try:
+        if state.backend is not None:
+            yield Step("delete_many", (tuple(names),))
+    finally:
+        state.invalidate(names)
+
+
+def incr(state: CacheState, call: Call, by: int) -> Steps[int]:
+    """Add to a counter, and return it.
+
+    Raises:
+        StoreError: If the shared backend fails.
+    """
+    if state.backend is not None:
+        count: int = yield Step("incr", (call.name, by, -(-call.ttl_ns // _MS)))
+        return count
+    with state.lock:
+        now = state.settings.ticks()
+        found = call.home.get(call.key)
+        if found is not None and found.check_at > now:
+            found.value += by
+            return int(found.value)
+        until = now + call.ttl_ns
+        if state.local is not None:
+            state.local.put(Entry(by, until, until, call.home, call.key))
+        return by
