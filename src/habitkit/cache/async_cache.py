@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from habitkit.backends.memory.cache import MemoryCache
     from habitkit.cache.base import OnError
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
     from habitkit.cache.events import CacheEvent
     from habitkit.cache.loading import Call, Steps
-    from habitkit.cache.port import AsyncCacheBackend
+    from habitkit.cache.port import AsyncCacheBackend, LocalTier
     from habitkit.cache.serializers import Serializer
 
 __all__ = ["AsyncCache"]
@@ -91,7 +90,7 @@ class AsyncCache(BaseCache):
         self,
         backend: AsyncCacheBackend | None = None,
         *,
-        local: MemoryCache | None = DEFAULT_LOCAL,
+        local: LocalTier | None = DEFAULT_LOCAL,
         serializer: Serializer | None = None,
         observe: Callable[[CacheEvent], object] | None = None,
         on_error: OnError = "load",

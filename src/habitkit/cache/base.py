@@ -6,6 +6,7 @@ import inspect
 import random as random_module
 from typing import TYPE_CHECKING, Any
 
+from habitkit import plugins
 from habitkit.cache.domain.names import checked_namespace, name, parsed, tags_of
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.errors import RecursiveLoad
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     OnError: TypeAlias = Literal["load", "raise"]
 
-__all__ = ["DEFAULT_LOCAL", "BaseCache"]
+__all__ = ["DEFAULT_LOCAL", "BaseCache", "is_local"]
 
 _NS = 1_000_000_000
 _MOST_SECONDS = 366 * 86_400
@@ -79,15 +80,13 @@ class BaseCache:
             ConfigurationError: If a tier or a function is not what is expected.
             InvalidInput: If another argument is not.
         """
-        from habitkit.backends.memory.cache import MemoryCache  # noqa: PLC0415 - the default
-
         if local is DEFAULT_LOCAL:
-            local = MemoryCache()
-        if isinstance(backend, MemoryCache):
+            local = plugins.memory_cache()
+        if is_local(backend):
             hint = f"{type(self).__name__}(local=MemoryCache(...))"
             msg = f"backend: a MemoryCache is the local tier; expected {hint}"
             raise ConfigurationError(msg)
-        if local is not None and not isinstance(local, MemoryCache):
+        if local is not None and not is_local(local):
             msg = f"local: expected a MemoryCache or None, got {local!r}"
             raise ConfigurationError(msg)
         if backend is not None:
@@ -250,6 +249,11 @@ class BaseCache:
                 "event loop; use the async one, such as AsyncRedisCache"
             )
             raise ConfigurationError(msg)
+
+
+def is_local(tier: object) -> bool:
+    """Return whether a backend is a local tier."""
+    return hasattr(tier, "home") and not isinstance(tier, type)
 
 
 def _seconds(what: str, given: Any, *, least: float = 0, most: float = _MOST_SECONDS) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import plugins
 from habitkit.cache import writing
-from habitkit.cache.base import DEFAULT_LOCAL, BaseCache
+from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, is_local
 from habitkit.cache.domain.names import name
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.flights import Flight, loading
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from habitkit.backends.memory.cache import MemoryCache
     from habitkit.cache.base import OnError
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
     from habitkit.cache.events import CacheEvent
     from habitkit.cache.loading import Call, Steps
-    from habitkit.cache.port import CacheBackend
+    from habitkit.cache.port import CacheBackend, LocalTier
     from habitkit.cache.serializers import Serializer
 
 __all__ = ["Cache", "tiers"]
@@ -78,7 +77,7 @@ class Cache(BaseCache):
         self,
         backend: CacheBackend | None = None,
         *,
-        local: MemoryCache | None = DEFAULT_LOCAL,
+        local: LocalTier | None = DEFAULT_LOCAL,
         serializer: Serializer | None = None,
         observe: Callable[[CacheEvent], object] | None = None,
         on_error: OnError = "load",
@@ -339,6 +338,4 @@ class Cache(BaseCache):
 
 def tiers(opened: Any) -> dict[str, Any]:
     """Return the tiers that a URL stands for: ``memory://`` is a local one."""
-    from habitkit.backends.memory.cache import MemoryCache  # noqa: PLC0415 - only for URLs
-
-    return {"local": opened} if isinstance(opened, MemoryCache) else {"backend": opened}
+    return {"local": opened} if is_local(opened) else {"backend": opened}

@@ -12,12 +12,11 @@ from habitkit.cache.domain.names import parsed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from habitkit.backends.memory.cache import MemoryCache
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
     from habitkit.cache.events import CacheEvent
     from habitkit.cache.flights import Fill
-    from habitkit.cache.port import Subscription
+    from habitkit.cache.port import LocalTier, Subscription
     from habitkit.cache.serializers import Serializer
 
 __all__ = ["NEVER", "CacheState", "Settings"]
@@ -83,7 +82,7 @@ class CacheState:
         poll_at: When messages are to be read next; ``NEVER`` without a subscription.
     """
 
-    def __init__(self, local: MemoryCache | None, backend: Any, settings: Settings) -> None:
+    def __init__(self, local: LocalTier | None, backend: Any, settings: Settings) -> None:
         """Keep the tiers."""
         self.local = local
         self.backend = backend
