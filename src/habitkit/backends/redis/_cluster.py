@@ -7,9 +7,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions
+from redis.client import NEVER_DECODE
 
-from habitkit.backends.redis._commands import SCRIPT, SHA
-from habitkit.backends.redis._errors import FAILURES, failure
+from habitkit.backends.redis._errors import FAILURES
 from habitkit.clock import ticks
 from habitkit.errors import ConfigurationError
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
     from redis.cluster import RedisCluster
 
-    from habitkit.backends.redis._commands import Command
+    from habitkit.backends.redis._errors import Failures
+    from habitkit.backends.redis._packing import Packable
 
 __all__ = ["AsyncClusterCalls", "ClusterCalls"]
 
@@ -26,6 +27,9 @@ _MOST_AT_ONCE = 32
 """How many calls of one event loop a node has at a time; it has 100 connections by default."""
 _REFRESH_TIMEOUTS = 4
 """How many timeouts of a call asking for the nodes may take: some of them may hang."""
+
+_AS_BYTES: Any = {NEVER_DECODE: True}
+"""Makes a client of redis-py return bytes, even one that decodes everything else."""
 
 _BOUNDED = (
     "RedisCluster(..., socket_timeout=0.25, socket_connect_timeout=0.25, "
@@ -36,7 +40,9 @@ _BOUNDED = (
 class ClusterCalls:
     """Sends commands to a Redis Cluster; the client follows redirections."""
 
-    def __init__(self, client: RedisCluster, timeout_seconds: float | None) -> None:
+    def __init__(
+        self, client: RedisCluster, timeout_seconds: float | None, failure: Failures
+    ) -> None:
         """Use a client.
 
         Raises:
@@ -44,6 +50,7 @@ class ClusterCalls:
                 that it would not heed.
         """
         self._client = cast("Any", client)  # which lacks types
+        self._failure = failure
         if self._client.get_connection_kwargs().get("socket_timeout") is None:
             msg = (
                 "client: expected a RedisCluster with a socket_timeout, as a call to a node that "
@@ -58,7 +65,7 @@ class ClusterCalls:
             )
             raise ConfigurationError(msg)
 
-    def send(self, key: bytes, command: Command) -> bytes | str:
+    def send(self, key: bytes, command: Packable) -> Any:
         """Send a command and return the reply.
 
         Raises:
@@ -67,12 +74,11 @@ class ClusterCalls:
         execute = self._client.execute_command
         try:
             try:
-                reply = execute("EVALSHA", SHA, 1, key, *command.arguments)
+                return execute(*command.parts(key), **_AS_BYTES)
             except exceptions.NoScriptError:
-                reply = execute("EVAL", SCRIPT, 1, key, *command.arguments)
+                return execute(*command.parts(key, as_eval=True), **_AS_BYTES)
         except FAILURES as error:
-            raise failure(error, key) from error
-        return reply  # type: ignore[no-any-return]
+            raise self._failure(error, key) from error
 
     def close(self) -> None:
         """Do nothing: the client is the host's."""
@@ -97,15 +103,18 @@ class _Node:
 class AsyncClusterCalls:
     """The same for async hosts."""
 
-    def __init__(self, client: AsyncRedisCluster, timeout_seconds: float) -> None:
+    def __init__(
+        self, client: AsyncRedisCluster, timeout_seconds: float, failure: Failures
+    ) -> None:
         """Use a client."""
         self._client: Any = client
+        self._failure = failure
         self._timeout = timeout_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._nodes: dict[str, _Node] = {}
         self._refreshing: asyncio.Task[None] | None = None
 
-    async def send(self, key: bytes, command: Command) -> bytes | str:
+    async def send(self, key: bytes, command: Packable) -> Any:
         """Send a command and return the reply.
 
         Raises:
@@ -129,7 +138,7 @@ class AsyncClusterCalls:
                     self._refresh()
                     raise self._no_reply() from error
         except FAILURES as error:
-            raise failure(error, key) from error
+            raise self._failure(error, key) from error
 
     async def close(self) -> None:
         """Let the client be, which is the host's."""
@@ -174,13 +183,12 @@ class AsyncClusterCalls:
             async with asyncio.timeout(_REFRESH_TIMEOUTS * self._timeout):
                 await self._client.nodes_manager.initialize()
 
-    async def _execute(self, key: bytes, command: Command) -> bytes | str:
+    async def _execute(self, key: bytes, command: Packable) -> Any:
         execute = self._client.execute_command
         try:
-            reply = await execute("EVALSHA", SHA, 1, key, *command.arguments)
+            return await execute(*command.parts(key), **_AS_BYTES)
         except exceptions.NoScriptError:
-            reply = await execute("EVAL", SCRIPT, 1, key, *command.arguments)
-        return reply  # type: ignore[no-any-return]
+            return await execute(*command.parts(key, as_eval=True), **_AS_BYTES)
 
     def _no_reply(self) -> exceptions.TimeoutError:
         return exceptions.TimeoutError(f"no reply within {self._timeout} seconds")

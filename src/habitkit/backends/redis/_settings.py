@@ -1,4 +1,4 @@
-"""Checking what ``RedisLimits`` and ``open_url`` are given."""
+"""Checking what the backends and ``open_url`` are given."""
 
 from __future__ import annotations
 
@@ -68,14 +68,13 @@ def checked_timeout(seconds: object) -> float:
     raise InvalidInput("timeout_seconds", given=seconds, expected=expected)
 
 
-def connection_settings(client: Any, retry: Any) -> Mapping[str, Any]:
-    """Return the settings of a client's connections, without any retries of redis-py.
+def connection_settings(settings: Mapping[str, Any], retry: Any) -> dict[str, Any]:
+    """Return the settings for a connection of our own, without any retries of redis-py.
 
     Args:
-        client: A client of redis-py, sync or async.
+        settings: Those that a client makes its connections with, sync or async.
         retry: A policy that never retries, of the same kind.
     """
-    settings = client.connection_pool.connection_kwargs
     kept = {name: value for name, value in settings.items() if name not in _OF_THE_POOL}
     kept |= {"retry": retry, "retry_on_timeout": False, "retry_on_error": []}
     return kept | {"health_check_interval": 0}

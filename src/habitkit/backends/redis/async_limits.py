@@ -70,9 +70,9 @@ class AsyncRedisLimits:
         timeout = checked_timeout(timeout_seconds)
         self._calls: Pipelines | AsyncClusterCalls
         if isinstance(client, RedisCluster):
-            self._calls = AsyncClusterCalls(client, timeout)
+            self._calls = AsyncClusterCalls(client, timeout, commands.failure)
         elif isinstance(client, Redis):
-            self._calls = Pipelines(client, timeout)
+            self._calls = Pipelines(client, timeout, commands.failure)
         else:
             raise refuse(client, "a redis.asyncio.Redis or redis.asyncio.RedisCluster")
 

@@ -12,7 +12,7 @@ from redis.retry import Retry
 from habitkit.backends.redis import _commands as commands
 from habitkit.backends.redis._cluster import ClusterCalls
 from habitkit.backends.redis._connections import Connections
-from habitkit.backends.redis._errors import FAILURES, failure
+from habitkit.backends.redis._errors import FAILURES
 from habitkit.backends.redis._settings import (
     TIMEOUT_SECONDS,
     checked_prefix,
@@ -80,10 +80,10 @@ class RedisLimits:
         self._start = commands.start_of_keys(checked_prefix(prefix))
         self._calls: Connections | ClusterCalls
         if isinstance(client, RedisCluster):
-            self._calls = ClusterCalls(client, timeout_seconds)
+            self._calls = ClusterCalls(client, timeout_seconds, commands.failure)
         elif isinstance(client, Redis):
             seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
-            self._calls = Connections(client, checked_timeout(seconds))
+            self._calls = Connections(client, checked_timeout(seconds), commands.failure)
         else:
             raise refuse(client, "a redis.Redis or redis.RedisCluster")
 
@@ -157,5 +157,5 @@ def open_url(url: str, *, asynchronous: bool) -> LimitsBackend | AsyncLimitsBack
     try:
         client = opened(lambda: RedisCluster.from_url(server.url, retry=retry, **settings))
     except FAILURES as error:
-        raise failure(error, b"") from error
+        raise commands.failure(error, b"") from error
     return _OpenedRedisLimits(client)
