@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
 from redis.client import NEVER_DECODE
+from redis.retry import Retry
 
 from habitkit.backends.redis._errors import FAILURES
+from habitkit.backends.redis._settings import connection_settings
 from habitkit.clock import ticks
 from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
     from redis.cluster import RedisCluster
 
+    from habitkit.backends.redis._cache_commands import Command
     from habitkit.backends.redis._errors import Failures
     from habitkit.backends.redis._packing import Packable
 
@@ -27,7 +35,8 @@ _MOST_AT_ONCE = 32
 """How many calls of one event loop a node has at a time; it has 100 connections by default."""
 _REFRESH_TIMEOUTS = 4
 """How many timeouts of a call asking for the nodes may take: some of them may hang."""
-
+_MOST_TRIED = 3
+"""To how many nodes a subscription may try to connect."""
 _AS_BYTES: Any = {NEVER_DECODE: True}
 """Makes a client of redis-py return bytes, even one that decodes everything else."""
 
@@ -51,7 +60,8 @@ class ClusterCalls:
         """
         self._client = cast("Any", client)  # which lacks types
         self._failure = failure
-        if self._client.get_connection_kwargs().get("socket_timeout") is None:
+        self.timeout_seconds = self._client.get_connection_kwargs().get("socket_timeout")
+        if self.timeout_seconds is None:
             msg = (
                 "client: expected a RedisCluster with a socket_timeout, as a call to a node that "
                 f"does not reply would never end; make it with {_BOUNDED}"
@@ -79,6 +89,58 @@ class ClusterCalls:
                 return execute(*command.parts(key, as_eval=True), **_AS_BYTES)
         except FAILURES as error:
             raise self._failure(error, key) from error
+
+    def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands, all of a node at once, and return the replies.
+
+        Raises:
+            StoreError: If one gets no reply. Others may have been executed.
+        """
+        replies: list[Any] = [None] * len(commands)
+        key = b""
+        try:
+            of_nodes: dict[Any, list[int]] = {}
+            for at, command in enumerate(commands):
+                key = command.keys[0]
+                of_nodes.setdefault(self._client.get_node_from_key(key), []).append(at)
+            for node, places in of_nodes.items():
+                key = commands[places[0]].keys[0]
+                pipeline = self._client.get_redis_connection(node).pipeline(transaction=False)
+                for at in places:
+                    pipeline.execute_command(*commands[at].parts(key), **_AS_BYTES)
+                try:
+                    found = pipeline.execute(raise_on_error=False)
+                except exceptions.ConnectionError as error:  # perhaps another node has taken over
+                    found = [error] * len(places)
+                for at, reply in zip(places, found, strict=True):
+                    replies[at] = reply
+        except FAILURES as error:
+            raise self._failure(error, key) from error
+        # What was redirected, or sent to a node without the script, goes the way of single calls.
+        return [
+            self.send(command.keys[0], command) if isinstance(reply, Exception) else reply
+            for command, reply in zip(commands, replies, strict=True)
+        ]
+
+    def connected(self) -> Any:
+        """Return a new connection to a node that can be reached, which the caller closes.
+
+        Raises:
+            RedisError: If there is none.
+            OSError: Likewise.
+        """
+        failed: Exception = exceptions.ConnectionError("the client knows no nodes")
+        for node in _some(self._client.get_nodes()):
+            pool = self._client.get_redis_connection(node).connection_pool
+            settings = connection_settings(pool.connection_kwargs, Retry(NoBackoff(), 0))
+            connection = pool.connection_class(**settings)
+            try:
+                connection.connect()
+            except FAILURES as error:
+                failed = error
+            else:
+                return connection
+        raise failed
 
     def close(self) -> None:
         """Do nothing: the client is the host's."""
@@ -140,6 +202,37 @@ class AsyncClusterCalls:
         except FAILURES as error:
             raise self._failure(error, key) from error
 
+    async def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands at the same time, and return the replies.
+
+        Raises:
+            StoreError: If one gets no reply. Others may have been executed.
+        """
+        calls = (self.send(command.keys[0], command) for command in commands)
+        replies = await asyncio.gather(*calls, return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise reply
+        return replies
+
+    async def new_connections(self) -> Iterator[Any]:
+        """Return connections to some nodes, each not connected yet.
+
+        Raises:
+            RedisError: If no node can be reached.
+            OSError: Likewise.
+        """
+        async with asyncio.timeout(self._timeout):
+            await self._client.initialize()
+        return (
+            node.connection_class(**self._settings(node))
+            for node in _some(self._client.get_nodes())
+        )
+
+    def _settings(self, node: Any) -> dict[str, Any]:
+        settings = connection_settings(node.connection_kwargs, AsyncRetry(NoBackoff(), 0))
+        return settings | {"socket_timeout": None, "socket_connect_timeout": None}
+
     async def close(self) -> None:
         """Let the client be, which is the host's."""
         refreshing, self._refreshing = self._refreshing, None
@@ -192,3 +285,8 @@ class AsyncClusterCalls:
 
     def _no_reply(self) -> exceptions.TimeoutError:
         return exceptions.TimeoutError(f"no reply within {self._timeout} seconds")
+
+
+def _some(nodes: list[Any]) -> list[Any]:
+    """Return some nodes of a cluster, so that not all processes connect to the same one."""
+    return random.sample(nodes, min(len(nodes), _MOST_TRIED))

@@ -12,8 +12,11 @@ from habitkit.backends.redis._errors import FAILURES, is_unavailable
 from habitkit.backends.redis._settings import connection_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis import Redis
 
+    from habitkit.backends.redis._cache_commands import Command
     from habitkit.backends.redis._errors import Failures
     from habitkit.backends.redis._packing import Packable
 
@@ -33,6 +36,7 @@ class Connections:
     def __init__(self, client: Redis, timeout_seconds: float, failure: Failures) -> None:
         """Open none yet."""
         self._failure = failure
+        self.timeout_seconds = timeout_seconds
         pool = client.connection_pool
         self._class: Any = pool.connection_class
         self._settings = {
@@ -65,6 +69,10 @@ class Connections:
                 return self._exchange(self.connected(), key, command, packed)
         except FAILURES as error:
             raise self._failure(error, key) from error
+
+    def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands one after the other, and return the replies."""
+        return [self.send(command.keys[0], command) for command in commands]
 
     def close(self) -> None:
         """Close the idle connections."""

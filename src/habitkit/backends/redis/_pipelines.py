@@ -24,14 +24,15 @@ from habitkit.backends.redis._settings import connection_settings
 from habitkit.clock import ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from redis.asyncio import Redis
 
+    from habitkit.backends.redis._cache_commands import Command
     from habitkit.backends.redis._errors import Failures
     from habitkit.backends.redis._packing import Packable
 
-__all__ = ["Pipelines"]
+__all__ = ["Pipelines", "leave_to_parent"]
 
 _NS = 1_000_000_000
 _MOST_AT_ONCE = 1000
@@ -54,7 +55,7 @@ class Pipelines:
             "socket_timeout": None,
             "socket_connect_timeout": None,
         }
-        self.new_connection: Callable[[], Any] = lambda: pool.connection_class(**settings)
+        self._new_connection: Callable[[], Any] = lambda: pool.connection_class(**settings)
         self._timeout = timeout_seconds
         self._failure = failure
         self._of_loop: dict[asyncio.AbstractEventLoop, _Pipeline] = {}
@@ -71,9 +72,17 @@ class Pipelines:
             # One that belongs to a loop which has ended cannot even be closed.
             self._of_loop = {it: one for it, one in self._of_loop.items() if not it.is_closed()}
             pipeline = self._of_loop[loop] = _Pipeline(
-                loop, self.new_connection, self._timeout, self._failure
+                loop, self._new_connection, self._timeout, self._failure
             )
         return await pipeline.send(key, command)
+
+    async def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands one after the other, and return the replies."""
+        return [await self.send(command.keys[0], command) for command in commands]
+
+    async def new_connections(self) -> Iterator[Any]:
+        """Return a connection of which the caller takes care, not connected yet."""
+        return iter([self._new_connection()])
 
     async def close(self) -> None:
         """Close the connection of this event loop, and forget those of others."""
@@ -84,8 +93,13 @@ class Pipelines:
 
     def after_fork(self) -> None:
         """Leave the connections to the parent."""
-        _of_parents.append(self._of_loop)
+        leave_to_parent(self._of_loop)
         self._of_loop = {}
+
+
+def leave_to_parent(connections: object) -> None:
+    """Keep what a fork has copied."""
+    _of_parents.append(connections)
 
 
 class _Call(NamedTuple):
