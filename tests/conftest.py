@@ -40,6 +40,7 @@ IMPORTED_BY_RACES = [
     "habitkit.backends.sqlalchemy",
     "sqlalchemy.ext.asyncio",
     *("psycopg", "asyncpg", "aiosqlite", "tests.sql.worker", "tests.sql.limits_worker"),
+    "tests.redis.cache_worker",
 ]
 """What the process imports from which those of races are forked."""
 
