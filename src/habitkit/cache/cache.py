@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import plugins
 from habitkit.cache import writing
-from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, is_local
+from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, tiers
 from habitkit.cache.domain.names import name
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.flights import Flight, loading
-from habitkit.cache.loading import MISSING, Loading, report
+from habitkit.cache.loading import Loading
+from habitkit.cache.steps import MISSING, report
 from habitkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
     from habitkit.cache.events import CacheEvent
-    from habitkit.cache.loading import Call, Steps
     from habitkit.cache.port import CacheBackend, LocalTier
     from habitkit.cache.serializers import Serializer
+    from habitkit.cache.steps import Call, Steps
 
-__all__ = ["Cache", "tiers"]
+__all__ = ["Cache"]
 
 T = TypeVar("T")
 _NS = 1_000_000_000
@@ -176,7 +177,7 @@ class Cache(BaseCache):
             kind: As for ``get_or_create``.
 
         Raises:
-            InvalidInput: If an argument is not acceptable.
+            InvalidInput: If the key is not acceptable.
             StoreError: If the shared backend fails and ``on_error`` is ``"raise"``.
         """
         call = self._call(key, kind=kind)
@@ -334,8 +335,3 @@ class Cache(BaseCache):
                     reply = getattr(self._state.backend, step.verb)(*step.arguments)
             except BaseException as raised:  # noqa: BLE001 - the steps decide about it
                 error = raised
-
-
-def tiers(opened: Any) -> dict[str, Any]:
-    """Return the tiers that a URL stands for: ``memory://`` is a local one."""
-    return {"local": opened} if is_local(opened) else {"backend": opened}
