@@ -117,7 +117,7 @@ class AsyncCache(BaseCache):
         try:
             return cls(**tiers(backend), **options)
         except BaseException:
-            closed = backend.close() if hasattr(backend, "close") else None
+            closed = backend.close()
             if closed is not None:
                 await closed
             raise
