@@ -38,8 +38,8 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
 facts; that of a limits or cache backend gives a second backend on the same state: ``limits_again``,
 ``open_limits_again``, ``cache_again`` or ``open_cache_again``. A cache backend that has
-``subscribe`` declares ``publishes``. Every wait in the contracts has an end; they need pytest, which
-``pip install 'habitkit[testing]'`` brings.
+``subscribe`` declares ``publishes``. Every wait in the contracts has an end; they need pytest,
+which ``pip install 'habitkit[testing]'`` brings.
 """
 
 from pkgutil import iter_modules

@@ -11,7 +11,7 @@ from habitkit.testing.contracts._cache_base import HOUR_MS, CacheBase, item, rea
 from habitkit.testing.contracts._threads import THREADS, all_of, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from habitkit.cache.port import CacheBackend
 
@@ -48,12 +48,11 @@ def ending_against_deleting(one: CacheBackend, two: CacheBackend) -> None:
     for n in range(ROUNDS):
         lease, value = f"l:{n}", f"v:{n}"
         one.add(item(lease, b"token"))
-        all_of(
-            [
-                partial(one.end_lease, lease, b"token", item(value, b"old")),
-                partial(two.delete_many, [lease, value]),
-            ]
-        )
+        calls: list[Callable[[], object]] = [
+            partial(one.end_lease, lease, b"token", item(value, b"old")),
+            partial(two.delete_many, [lease, value]),
+        ]
+        all_of(calls)
         assert read(one, lease, value) == [None, None]
 
 
@@ -93,8 +92,9 @@ class CacheRaces(CacheBase):
 
         for n in range(ROUNDS):
             cache.add(item(f"l:{n}", b"token"))
-            loaded = item(f"v:{n}", b"old")
-            all_of([partial(cache.end_lease, f"l:{n}", b"token", loaded), partial(set_anew, n)])
+            end = partial(cache.end_lease, f"l:{n}", b"token", item(f"v:{n}", b"old"))
+            calls: list[Callable[[], object]] = [end, partial(set_anew, n)]
+            all_of(calls)
             assert read(cache, f"v:{n}") in {b"new", None}  # a backend may drop a value
 
     def test_a_lease_taken_while_an_old_one_ends_is_not_lost(self, cache: CacheBackend) -> None:

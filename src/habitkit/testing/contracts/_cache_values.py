@@ -63,12 +63,11 @@ _LONG = "x" * 500
 _SPACES = ("a\tb", "a\r\nb", "a\u00a0b", "a\u2028b", "a\u200db", "\ufeffa", "\x7f")
 _PATTERNS = ("%s", "%(a)s", ":a", "?", "$1", "..", "/", "NULL", "\U0010ffff")
 _CASES = ("ß", "ss", "SS", "ǆ", "ǅ", "\u0130", "\u0131", "i", "I", "K", "\u212a")
-_KEYS = tuple("🗝" * n for n in (57, 62, 62, 62, 62, 62, 62))
 
 NAMES: list[str] = [
     *(name("v", "", key) for key in (*HOSTILE, *_SPACES, *_PATTERNS, *_CASES)),
     *(name("v", namespace, "a") for namespace in ("a", "A", "b", "a.b", "a_b", "a-b", "1")),
-    *(name("v", "n" * 50, (*_KEYS, "🗝" * n)) for n in (70, 71)),
+    *(f"v:{'🗝' * n}{'鍵' * (LONGEST_NAME - 2 - n)}" for n in (LONGEST_NAME - 2, LONGEST_NAME - 3)),
     *(name("v", "n" * 50, _LONG[: 500 - n] + "y" * n) for n in range(3)),
     *(name("v", f"{'n' * 49}{letter}", _LONG) for letter in "aA"),
 ]
