@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from habitkit.cache.port import CacheBackend
 
-__all__ = ["DAY_MS", "HOUR_MS", "MS", "CacheBase", "CacheClock", "item", "read", "wait_until"]
+__all__ = ["DAY_MS", "HOUR_MS", "MS", "CacheBase", "CacheClock", "item", "read"]
 
 MS = 1_000_000
 HOUR_MS = 3_600_000
@@ -58,10 +58,12 @@ class CacheBase:
         capabilities: ``shared``, if several backends can keep one state; ``publishes``, if the
             backend has ``subscribe``.
         ttl_resolution_seconds: How much earlier than its ttl says a value may be gone.
+        limit_seconds: How long to wait for something that must happen.
     """
 
     capabilities: ClassVar[Collection[str]] = frozenset()
     ttl_resolution_seconds: ClassVar[float] = 0.0
+    limit_seconds: ClassVar[float] = LIMIT_SECONDS
 
     @pytest.fixture
     def cache(self) -> CacheBackend:
@@ -108,6 +110,18 @@ class CacheBase:
         """A ttl to wait for in real time; for its first 0.2 s a value has to be there."""
         return round((_SHORT_SECONDS + self.ttl_resolution_seconds) * 1000)
 
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition is true.
+
+        Raises:
+            TimeoutError: If it takes too long.
+        """
+        end = time.monotonic() + self.limit_seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError
+            time.sleep(0.001)
+
     def skip_if_late(self, clock: CacheClock, began: float) -> None:
         """Skip a test in real time if the machine is so busy that a short ttl may be over."""
         if not clock.moves and time.monotonic() - began > _SHORT_SECONDS * 0.9:
@@ -131,16 +145,3 @@ def read(cache: CacheBackend, *names: str) -> Any:
         part: Sequence[str] = names[at : at + 100]
         found += cache.get_many(part)
     return found if len(names) > 1 else found[0]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition is true.
-
-    Raises:
-        TimeoutError: If it takes longer than 30 s.
-    """
-    end = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.001)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from habitkit.cache import Cache
-from habitkit.testing.contracts._cache_base import HOUR_MS, CacheBase, wait_until
+from habitkit.testing.contracts._cache_base import HOUR_MS, CacheBase
 from habitkit.testing.contracts._threads import all_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class CacheCallCases(CacheBase):
 
         def load() -> dict[str, int]:
             loads.append(1)
-            wait_until(lambda: len(begun) == CALLERS)
+            self.wait_until(lambda: len(begun) == CALLERS)
             return {"n": 7}
 
         def work(mine: Cache) -> Any:
@@ -92,10 +92,10 @@ class CacheCallCases(CacheBase):
 
         for key in KEYS:
             one.set(key, [2], ttl_seconds=HOUR)
-        wait_until(lambda: all(two.get(key) == [2] for key in KEYS))
+        self.wait_until(lambda: all(two.get(key) == [2] for key in KEYS))
 
         one.delete(KEYS[0])
-        wait_until(lambda: two.get(KEYS[0], NOTHING) is NOTHING)
+        self.wait_until(lambda: two.get(KEYS[0], NOTHING) is NOTHING)
         assert [two.get(key) for key in KEYS[1:]] == [[2]] * len(KEYS[1:])
 
     def test_an_invalidated_tag_makes_its_values_a_miss_in_both_caches(
@@ -110,11 +110,11 @@ class CacheCallCases(CacheBase):
 
         two.invalidate_tag("x")
 
-        wait_until(lambda: one.get("a") is None and one.get("b") is None)
+        self.wait_until(lambda: one.get("a") is None and one.get("b") is None)
         assert [two.get(key) for key in "abcd"] == [None, None, 1, 1]
         assert [one.get(key) for key in "abcd"] == [None, None, 1, 1]
         assert two.get_or_create("a", lambda: 2, ttl_seconds=HOUR, tags=["x"]) == 2
-        wait_until(lambda: one.get("a") == 2)
+        self.wait_until(lambda: one.get("a") == 2)
 
     def test_none_is_a_value(self, caches: Caches) -> None:
         loads: list[int] = []
@@ -148,7 +148,7 @@ class CacheCallCases(CacheBase):
         assert one.get_or_create("a", lambda: 2, HOUR, stale_seconds=HOUR) in {1, 2}
 
         for each in (one, two):
-            wait_until(lambda it=each: it.get_or_create("a", lambda: 3, HOUR) == 2)  # type: ignore[misc]
+            self.wait_until(lambda it=each: it.get_or_create("a", lambda: 3, HOUR) == 2)  # type: ignore[misc]
 
     def test_what_a_loader_raises_is_not_cached(self, caches: Caches) -> None:
         def fail() -> Any:

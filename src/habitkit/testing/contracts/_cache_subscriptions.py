@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from habitkit.testing.contracts._cache_base import HOUR_MS, CacheBase, item, wait_until
+from habitkit.testing.contracts._cache_base import HOUR_MS, CacheBase, item
 from habitkit.testing.contracts._cache_values import NAMES
 
 if TYPE_CHECKING:
@@ -39,20 +39,19 @@ class SubscriptionBase(CacheBase):
         for subscription in made:
             subscription.close()
 
+    def arrived(self, subscription: Subscription, *last: str) -> list[str]:
+        """Return the names that arrive before and with those that were published last."""
+        ends = set(last or {LAST})
+        names: list[str] = []
 
-def arrived(subscription: Subscription, *last: str) -> list[str]:
-    """Return the names that arrive before and with those that were published last."""
-    ends = set(last or {LAST})
-    names: list[str] = []
+        def poll() -> bool:
+            found = subscription.poll()
+            assert found is not None, "poll() says that names may have been lost"
+            names.extend(found)
+            return ends <= set(names)
 
-    def poll() -> bool:
-        found = subscription.poll()
-        assert found is not None, "poll() says that names may have been lost"
-        names.extend(found)
-        return ends <= set(names)
-
-    wait_until(poll)
-    return [it for it in names if it not in ends]
+        self.wait_until(poll)
+        return [it for it in names if it not in ends]
 
 
 class SubscriptionCases(SubscriptionBase):
@@ -67,7 +66,7 @@ class SubscriptionCases(SubscriptionBase):
         cache.delete_many(["v:c", "l:a", "n:d"])
         cache.set_many([item(LAST)])
 
-        assert sorted(arrived(subscription)) == ["l:a", "n:d", "t:b", "v:a", "v:c"]
+        assert sorted(self.arrived(subscription)) == ["l:a", "n:d", "t:b", "v:a", "v:c"]
 
     def test_names_arrive_as_they_are(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -78,7 +77,7 @@ class SubscriptionCases(SubscriptionBase):
         cache.delete_many(NAMES)
         cache.set_many([item(LAST)])
 
-        assert sorted(arrived(subscription)) == sorted([*NAMES, *NAMES])
+        assert sorted(self.arrived(subscription)) == sorted([*NAMES, *NAMES])
 
     def test_many_names_arrive(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -90,7 +89,7 @@ class SubscriptionCases(SubscriptionBase):
             cache.delete_many(names[at : at + 100])
         cache.delete_many([LAST])
 
-        assert sorted(arrived(subscription)) == names
+        assert sorted(self.arrived(subscription)) == names
 
     def test_leases_additions_and_counters_are_not_published(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -106,7 +105,7 @@ class SubscriptionCases(SubscriptionBase):
             cache.get_many(["v:a"])
         cache.set_many([item(LAST)])
 
-        assert arrived(subscription) == []
+        assert self.arrived(subscription) == []
 
     def test_names_from_before_the_subscription_do_not_arrive(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -117,7 +116,7 @@ class SubscriptionCases(SubscriptionBase):
         subscription = subscribe()
 
         cache.set_many([item(LAST)])
-        assert arrived(subscription) == []
+        assert self.arrived(subscription) == []
 
     def test_a_name_published_right_after_subscribing_arrives(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -126,7 +125,7 @@ class SubscriptionCases(SubscriptionBase):
             subscription = subscribe()
             cache.set_many([item(f"v:{n}")])
 
-            assert arrived(subscription, f"v:{n}") == []
+            assert self.arrived(subscription, f"v:{n}") == []
             subscription.close()
 
     def test_a_name_is_returned_once(
@@ -134,11 +133,11 @@ class SubscriptionCases(SubscriptionBase):
     ) -> None:
         subscription = subscribe()
         cache.set_many([item("v:a")])
-        assert arrived(subscription, "v:a") == []
+        assert self.arrived(subscription, "v:a") == []
 
         cache.set_many([item(LAST)])
 
-        assert arrived(subscription) == []
+        assert self.arrived(subscription) == []
 
     def test_a_poll_never_waits(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -151,7 +150,7 @@ class SubscriptionCases(SubscriptionBase):
         assert time.monotonic() - began < POLLS * 0.05
         assert [list(it) if it is not None else None for it in polled] == [[]] * POLLS
         cache.set_many([item(LAST)])
-        assert arrived(subscription) == []
+        assert self.arrived(subscription) == []
 
     def test_each_subscription_gets_all_names(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -160,8 +159,8 @@ class SubscriptionCases(SubscriptionBase):
 
         cache.set_many([item("v:a"), item(LAST)])
 
-        assert arrived(first) == ["v:a"]
-        assert arrived(second) == ["v:a"]
+        assert self.arrived(first) == ["v:a"]
+        assert self.arrived(second) == ["v:a"]
 
     def test_a_subscription_may_be_closed_twice_and_the_others_go_on(
         self, cache: CacheBackend, subscribe: Callable[..., Subscription]
@@ -172,10 +171,10 @@ class SubscriptionCases(SubscriptionBase):
         closed.close()
 
         cache.set_many([item("v:a"), item(LAST)])
-        assert arrived(other) == ["v:a"]
+        assert self.arrived(other) == ["v:a"]
         again = subscribe()
         cache.set_many([item("v:b"), item(LAST)])
-        assert arrived(again) == ["v:b"]
+        assert self.arrived(again) == ["v:b"]
 
 
 class SharedSubscriptionCases(SubscriptionBase):
@@ -192,7 +191,7 @@ class SharedSubscriptionCases(SubscriptionBase):
         other.set_many([item("v:last there")])
 
         for subscription in (here, there):
-            names = arrived(subscription, "v:last here", "v:last there")
+            names = self.arrived(subscription, "v:last here", "v:last there")
             assert sorted(names) == ["v:a", "v:b"]
 
     def test_leases_of_the_other_backend_are_not_published(
@@ -205,4 +204,4 @@ class SharedSubscriptionCases(SubscriptionBase):
         other.incr("n:a", 1, HOUR_MS)
         other.set_many([item(LAST)])
 
-        assert arrived(subscription) == []
+        assert self.arrived(subscription) == []
