@@ -138,7 +138,7 @@ class ForgetsAllAfterAFork(PlainCache):
 
 @noticed_by("test_a_backend_works_after_a_thread_that_used_it_has_ended")
 class KeepsToOneThread(PlainCache):
-    user = None
+    user = 0
 
     def set_many(self, items):
         self.user = self.user or threading.get_ident()
@@ -327,7 +327,7 @@ class CountsInTwoSteps(AsyncPlainCache):
         return self.plain.incr(name, (found or 0) + by, ttl_ms)
 
 
-@noticed_by_tasks("test_a_call_cancelled_at_any_point_leaves_the_backend_usable")
+@noticed_by_tasks("test_a_call_cancelled_at_any_point_leaves_the_backend_usable[get_many]")
 class KeepsItsLockWhenCancelled(AsyncPlainCache):
     def __init__(self, ticks):
         super().__init__(ticks)
@@ -340,7 +340,7 @@ class KeepsItsLockWhenCancelled(AsyncPlainCache):
         return reply
 
 
-@noticed_by_tasks("test_callers_that_are_cancelled_do_not_disturb_the_others")
+@noticed_by_tasks("test_callers_that_are_cancelled_do_not_disturb_the_others[1]")
 class ShiftsRepliesWhenCancelled(AsyncPlainCache):
     """Replies come in the order of the calls, and who is cancelled leaves one behind."""
 

@@ -16,54 +16,59 @@ from tests.cache.plain_cache import PlainCache
 EXPECTED: list[str] = []
 noticed_by = breaker(globals(), EXPECTED)
 
-BACK = "test_a_value_comes_back_byte_for_byte"
-
 
 # -- values --------------------------------------------------------------------------------------
 
 
-def changing(change, case=BACK):
-    """Break a backend that changes what it stores."""
-
-    class Changing(PlainCache):
-        def write(self, name, value, ttl_ms):
-            super().write(name, value if isinstance(value, int) else change(value), ttl_ms)
-
-    Changing.__name__ = change.__name__
-    return noticed_by(case)(Changing)
+def comes_back(value):
+    return f"test_a_value_comes_back_byte_for_byte[{value}-set_many]"
 
 
-@changing
+def changes(value):
+    """Break a backend that changes what it stores; it has to show at a value of the contract."""
+
+    def check(change):
+        class Changing(PlainCache):
+            def write(self, name, value, ttl_ms):
+                super().write(name, change(value), ttl_ms)
+
+        Changing.__name__ = change.__name__
+        return noticed_by(comes_back(value))(Changing)
+
+    return check
+
+
+@changes("blanks around")
 def strips(value):
     return value.strip(b" \t\r\n")
 
 
-@changing
+@changes("NULs around")
 def ends_at_nul(value):
     return value.partition(b"\0")[0]
 
 
-@changing
+@changes("a megabyte")
 def truncates_to_a_column(value):
     return value[:65_535]
 
 
-@changing
+@changes("no UTF-8")
 def decodes(value):
     return value.decode(errors="replace").encode()
 
 
-@changing
+@changes("digits")
 def turns_digits_into_numbers(value):
     return int(value) if value.isdigit() else value
 
 
-@changing
+@changes("empty")
 def keeps_what_it_was_given(value):
     return bytearray(value)
 
 
-@noticed_by(BACK, "test_what_was_loaded_under_a_lease_is_stored_if_it_is_held")
+@noticed_by(comes_back("empty"), "test_what_was_loaded_under_a_lease_is_stored_if_it_is_held")
 class ReadsNothingIfItIsEmpty(PlainCache):
     def read(self, name):
         return super().read(name) or None
@@ -257,31 +262,34 @@ class NeverExpires(PlainCache):
         return 1 << 99
 
 
-@noticed_by("test_a_value_is_gone_at_the_millisecond")
+@noticed_by("test_a_value_is_gone_at_the_millisecond[1000-set_many]")
 class ExpiresAMillisecondLater(PlainCache):
     def end(self, ttl_ms):
         return super().end(ttl_ms + 1)
 
 
-@noticed_by("test_a_value_is_gone_at_the_millisecond")
+@noticed_by("test_a_value_is_gone_at_the_millisecond[1000-set_many]")
 class ExpiresAMillisecondEarlier(PlainCache):
     def end(self, ttl_ms):
         return super().end(max(ttl_ms - 1, 1))
 
 
-@noticed_by("test_the_shortest_ttl_is_a_millisecond", "test_a_value_is_gone_at_the_millisecond")
+@noticed_by(
+    "test_the_shortest_ttl_is_a_millisecond",
+    "test_a_value_is_gone_at_the_millisecond[1001-set_many]",
+)
 class ExpiresAtWholeSeconds(PlainCache):
     def end(self, ttl_ms):
         return super().end(-(-ttl_ms // 1000) * 1000)
 
 
-@noticed_by("test_a_ttl_may_be_long")
+@noticed_by("test_a_ttl_may_be_long[31-set_many]")
 class TakesLongTtlsForInstants(PlainCache):
     def end(self, ttl_ms):
         return super().end(ttl_ms) if ttl_ms <= 30 * 86_400_000 else ttl_ms * 10**6
 
 
-@noticed_by("test_a_ttl_may_be_long", "test_the_ttl_of_a_counter_may_be_long")
+@noticed_by("test_a_ttl_may_be_long[50-add]", "test_the_ttl_of_a_counter_may_be_long")
 class CountsMillisecondsIn32Bits(PlainCache):
     def end(self, ttl_ms):
         return super().end((ttl_ms + 2**31) % 2**32 - 2**31)
