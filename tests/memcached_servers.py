@@ -118,6 +118,9 @@ class MemcachedServer:
         """Keep the server from running: it accepts connections and replies to nothing."""
         pid = int((self._folder / "pid").read_text())
         os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + STOP_SECONDS
+        while not _is_stopped(pid) and time.monotonic() < deadline:
+            time.sleep(0.001)
         try:
             yield
         finally:
@@ -160,3 +163,9 @@ class MemcachedServer:
         log = (self._folder / "log").read_text(errors="replace")
         self.stop()
         return log
+
+
+def _is_stopped(pid: int) -> bool:
+    """Return whether all threads of a process are stopped, which takes a moment."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)

@@ -20,12 +20,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def started(stack: ExitStack, *options: str) -> MemcachedServer:
     """Start a server, or skip the test where there is none."""
-    missing = ""
+    server, missing = MemcachedServer(*options), ""
     try:
-        return stack.enter_context(MemcachedServer(*options))
+        stack.enter_context(server)
     except ServiceMissing as error:
         missing = str(error)
-    without_service(missing)
+    if missing:
+        without_service(missing)
+    return server
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +61,6 @@ def own_server() -> Iterator[MemcachedServer]:
 @pytest.fixture
 def cache(server: MemcachedServer) -> Iterator[MemcachedCache]:
     """A cache on the first server."""
-    client = server.client()
-    cache = MemcachedCache(client)
+    cache = MemcachedCache(server.client(), timeout_seconds=5)
     yield cache
     cache.close()
-    client.close()

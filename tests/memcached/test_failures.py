@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 
 import pytest
@@ -38,9 +39,7 @@ def own_cache(own_server):
     cache.close()
 
 
-def test_a_stopped_server_is_unavailable_and_a_restarted_one_is_used_at_once(
-    own_server, own_cache
-):
+def test_a_stopped_server_is_unavailable_and_a_restarted_one_is_used_at_once(own_server, own_cache):
     own_cache.set_many([ITEM])
     own_server.stop()
     for call in VERBS.values():
@@ -237,7 +236,7 @@ async def test_a_cancelled_call_leaves_the_backend_usable(own_server):
 
 
 async def test_an_async_cache_loads_once_for_many_callers(server):
-    backend = AsyncMemcachedCache(Client(server.address))
+    backend = AsyncMemcachedCache(Client(server.address), timeout_seconds=5)
     loads = []
 
     async def load() -> int:
@@ -246,8 +245,11 @@ async def test_an_async_cache_loads_once_for_many_callers(server):
         return len(loads)
 
     async with AsyncCache(backend, local=None) as cache, AsyncCache(backend, local=None) as other:
-        calls = [
-            each.get_or_create("key", load, ttl_seconds=60) for each in (cache, other) * 20
-        ]
-        assert await asyncio.gather(*calls) == [1] * 40
+        caches = [cache, other] * 20
+        loading = [asyncio.ensure_future(_loaded(each, load)) for each in caches]
+        assert await asyncio.gather(*loading) == [1] * 40
     assert loads == [1]
+
+
+async def _loaded(cache: AsyncCache, load: Callable[[], Awaitable[int]]) -> int:
+    return await cache.get_or_create("key", load, ttl_seconds=60)

@@ -6,11 +6,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pymemcache import HashClient
+from pymemcache import Client, HashClient
 
-from habitkit.backends.memcached import MemcachedCache
-from habitkit.backends.memcached import _servers
+from habitkit.backends.memcached import MemcachedCache, _servers
 from habitkit.backends.memcached import cache as module
+from habitkit.backends.memcached._items import key_of
 from habitkit.cache.errors import CacheUnavailable, ValueTooLarge
 from habitkit.cache.port import Item
 from tests.memcached_servers import MemcachedServer
@@ -121,26 +121,26 @@ def test_one_thread_of_many_ends_a_lease(cache):
 @pytest.mark.parametrize("verb", ["add", "gets_many", "cas"])
 def test_a_deletion_at_any_point_leaves_no_old_value_behind(server, monkeypatch, verb, was_there):
     """Another process deletes before each command of ``end_lease``, once."""
-    client = server.client()
-    cache, other = MemcachedCache(client), MemcachedCache(client)
+    cache, other = MemcachedCache(server.client()), MemcachedCache(server.client())
     if was_there:
         cache.set_many([Item("v:a", b"older", MINUTE_MS)])
     cache.add(Item("l:a", b"token", MINUTE_MS))
-    done = []
+    done: list[str] = []
 
     def deleting(it, *arguments, **options):
         if not done:
             done.append(verb)
             other.delete_many(["v:a", "l:a", "n:a"])
-        return getattr(_servers.Client, verb)(it, *arguments, **options)
+        return getattr(Client, verb)(it, *arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(_servers._Client, verb, deleting, raising=False)
         held = cache.end_lease("l:a", b"token", Item("v:a", b"old", MINUTE_MS))
-    assert done or (verb == "add" and was_there)
+    assert done or (verb == "add" and was_there), "no placeholder is needed"
     assert held is (not done)
     assert cache.get_many(["v:a", "l:a"]) == [None if done else b"old", None]
-    client.close()
+    cache.close()
+    other.close()
 
 
 def test_a_lease_that_somebody_else_has_taken_is_left_alone(cache):
@@ -176,37 +176,39 @@ def test_a_value_that_is_too_large_is_refused_before_anything_is_sent(cache):
 
 
 def test_a_value_that_the_server_finds_too_large_is_refused_too(server):
-    client = server.client()
-    cache = MemcachedCache(client, largest_bytes=1 << 30)
+    cache = MemcachedCache(server.client(), largest_bytes=1 << 30)
     for refused in (cache.add, lambda item: cache.set_many([item])):
         with pytest.raises(ValueTooLarge, match="1048577 bytes"):
             refused(Item("v:a", bytes((1 << 20) + 1), MINUTE_MS))
     assert cache.get_many(["v:a"]) == [None]
-    client.close()
+    cache.close()
 
 
 def test_two_servers_share_the_keys_and_a_lease_is_where_its_value_is(servers):
-    client = HashClient([server.address for server in servers])
-    cache = MemcachedCache(client)
+    cache = MemcachedCache(HashClient([server.address for server in servers]))
     names = [f"v:key {number}{'x' * (number % 3 * 150)}" for number in range(100)]
     cache.set_many([Item(name, name.encode(), MINUTE_MS) for name in names])
     assert cache.get_many(names) == [name.encode() for name in names]
-    counts = [_items(server) for server in servers]
-    assert sum(counts) == 100
-    assert min(counts) > 25
-    for name in names:
-        lease = f"l{name[1:]}"
+    places = [_held(server, names) for server in servers]
+    assert places[0] | places[1] == {*names}
+    assert not places[0] & places[1]
+    assert min(map(len, places)) > 25
+    leases = [f"l{name[1:]}" for name in names]
+    for name, lease in zip(names, leases, strict=True):
         assert cache.add(Item(lease, b"token", MINUTE_MS))
+        assert _held(servers[name in places[1]], [lease])
         assert cache.end_lease(lease, b"token", Item(name, b"new", MINUTE_MS))
-    assert cache.get_many([f"l{name[1:]}" for name in names]) == [None] * 100
-    assert [_items(server) for server in servers] == counts
+    assert cache.get_many(leases) == [None] * 100
+    assert cache.get_many(names) == [b"new"] * 100
+    assert [_held(server, names) for server in servers] == places
     cache.delete_many(names)
     assert cache.get_many(names) == [None] * 100
     cache.close()
 
 
-def _items(server: MemcachedServer) -> int:
-    client = server.client()
-    found: int = client.stats()[b"curr_items"]
+def _held(server: MemcachedServer, names: list[str]) -> set[str]:
+    """Return which names a server holds."""
+    client = server.client(key_prefix=b"hk")
+    found = client.get_many([key_of(name) for name in names])
     client.close()
-    return found
+    return {name for name in names if key_of(name) in found}

@@ -31,7 +31,7 @@ _FAILURES = (
 )
 
 
-class _Client(Client):
+class _Client(Client):  # type: ignore[misc]  # it has no types
     """Does not accept just anything as the reply to a deletion."""
 
     def _raise_errors(self, line: bytes, name: bytes) -> None:
@@ -140,7 +140,10 @@ class Servers:
 
     def of(self, key: str) -> Server:
         """Return the server of a key; it is that of the other keys of this subject."""
-        return self._only or self._servers[self._hash.get_node(subject_of(key))]
+        if self._only is not None:
+            return self._only
+        label: Any = self._hash.get_node(subject_of(key))
+        return self._servers[label]
 
     def group(self, keys: Iterable[str]) -> Iterable[tuple[Server, list[str]]]:
         """Return each server of several keys, and its keys in their order."""

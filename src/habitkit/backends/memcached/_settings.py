@@ -174,7 +174,7 @@ def _server(text: str) -> tuple[str, int] | None:
     return None if parts.hostname is None or "@" in text else (parts.hostname, port)
 
 
-def _number(given: Any, kind: type[int] | type[float]) -> Any:
+def _number(given: Any, kind: type[int | float]) -> Any:
     """Return the number that a text stands for; what stands for none is refused later."""
     try:
         return kind(given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pymemcache.client.hash import HashClient
 
@@ -98,7 +98,7 @@ class MemcachedCache:
     def get_many(self, names: Sequence[str]) -> list[bytes | None]:
         """Return the value of each name, None if there is none."""
         keys = [key_of(name) for name in names]
-        found: dict[str, Stored] = {}
+        found: dict[Any, Stored] = {}
         for server, some in self._servers.group(keys):
             with server.connection() as client:
                 found.update(client.get_many(some))
@@ -116,7 +116,7 @@ class MemcachedCache:
         by_key = {key_of(item.name): item for item in items}
         now_ms = _now_ms()
         for server, keys in self._servers.group(by_key):
-            by_expiry: dict[Expiry, dict[str, bytes]] = {}
+            by_expiry: dict[Expiry, dict[Any, bytes]] = {}
             for key in keys:
                 end = expiry(by_key[key].ttl_ms, now_ms)
                 by_expiry.setdefault(end, {})[key] = by_key[key].value
@@ -163,7 +163,7 @@ class MemcachedCache:
             for _ in range(_ATTEMPTS):
                 found, _version = client.gets(key)
                 if found is not None and not found.is_over(_now_ms()):
-                    count = client.incr(key, by, noreply=False)
+                    count: int | None = client.incr(key, by, noreply=False)
                     if count is not None:
                         return count
                 elif _add(client, key, str(by).encode(), ttl_ms):
@@ -244,7 +244,7 @@ def _store_under(client: Client, lease: str, token: bytes, item: Item) -> bool:
     """
     key = key_of(item.name)
     for _ in range(_ATTEMPTS):
-        found: dict[str, tuple[Stored, bytes]] = client.gets_many([key, lease])  # in this order
+        found: dict[Any, tuple[Stored, bytes]] = client.gets_many([key, lease])  # in this order
         now_ms = _now_ms()
         if lease not in found or _value(found[lease][0], now_ms) != token:
             return False
