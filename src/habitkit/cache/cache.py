@@ -282,20 +282,20 @@ class Cache(BaseCache):
 
     def _lead(self, flight: Flight, call: Call, old: Entry | None) -> Any:
         """Get the value for all who wait for it."""
-        state = self._state
         try:
             entry = call.home.get(call.key)  # another one may have landed just before
             if entry is not None and entry.check_at > self._ticks():
-                value = entry.value
+                flight.value = entry.value
             else:
-                value = self._drive(Loading(state, call, old).get_or_load(), call)
+                steps = Loading(self._state, call, old).get_or_load()
+                flight.value = self._drive(steps, call, flight)
         except BaseException as error:
-            state.leave(call.name, flight)
-            flight.crash(error)
+            flight.error = error
             raise
-        state.leave(call.name, flight)
-        flight.land(value)
-        return value
+        finally:
+            self._state.leave(call.name, flight)
+            flight.land()
+        return flight.value
 
     def _load(self, call: Call) -> Any:
         """Call the loader."""
@@ -311,7 +311,9 @@ class Cache(BaseCache):
             raise UsageError(msg)
         return value
 
-    def _drive(self, steps: Steps[Any], call: Call | None = None) -> Any:
+    def _drive(
+        self, steps: Steps[Any], call: Call | None = None, flight: Flight | None = None
+    ) -> Any:
         """Execute steps to their end, and return their result."""
         reply: Any = None
         error: BaseException | None = None
@@ -324,6 +326,8 @@ class Cache(BaseCache):
             try:
                 if step.verb == "load" and call is not None:
                     reply = self._load(call)
+                elif step.verb == "offer" and flight is not None:
+                    flight.offer(*step.arguments)
                 elif step.verb == "sleep":
                     self._state.sleep(*step.arguments)
                 else:
