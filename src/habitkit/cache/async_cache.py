@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import plugins
 from habitkit.cache import writing
-from habitkit.cache.base import DEFAULT_LOCAL, BaseCache
-from habitkit.cache.cache import tiers
+from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, tiers
 from habitkit.cache.domain.names import name
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.flights import loading
-from habitkit.cache.loading import MISSING, Loading, report
+from habitkit.cache.loading import Loading
+from habitkit.cache.steps import MISSING, report
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
     from habitkit.cache.events import CacheEvent
-    from habitkit.cache.loading import Call, Steps
     from habitkit.cache.port import AsyncCacheBackend, LocalTier
     from habitkit.cache.serializers import Serializer
+    from habitkit.cache.steps import Call, Steps
 
 __all__ = ["AsyncCache"]
 
@@ -117,7 +117,7 @@ class AsyncCache(BaseCache):
         try:
             return cls(**tiers(backend), **options)
         except BaseException:
-            closed = backend.close() if hasattr(backend, "close") else None
+            closed = backend.close()
             if closed is not None:
                 await closed
             raise

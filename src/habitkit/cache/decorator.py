@@ -154,6 +154,10 @@ def cached(
         >>> report("ada")
         {'streak': 7}
         >>> report.invalidate("ada")
+
+    Raises:
+        ConfigurationError: If the cache is none.
+        InvalidInput: If the function is async and the cache is not, or the other way round.
     """
     if not isinstance(cache, BaseCache):
         msg = f"cache: expected a Cache or an AsyncCache, got {cache!r}"
