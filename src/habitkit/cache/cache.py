@@ -282,20 +282,20 @@ class Cache(BaseCache):
 
     def _lead(self, flight: Flight, call: Call, old: Entry | None) -> Any:
         """Get the value for all who wait for it."""
-        state = self._state
         try:
             entry = call.home.get(call.key)  # another one may have landed just before
             if entry is not None and entry.check_at > self._ticks():
-                value = entry.value
+                flight.value = entry.value
             else:
-                value = self._drive(Loading(state, call, old).get_or_load(), call)
+                steps = Loading(self._state, call, old).get_or_load()
+                flight.value = self._drive(steps, call)
         except BaseException as error:
-            state.leave(call.name, flight)
-            flight.crash(error)
+            flight.error = error
             raise
-        state.leave(call.name, flight)
-        flight.land(value)
-        return value
+        finally:
+            self._state.leave(call.name, flight)
+            flight.land()
+        return flight.value
 
     def _load(self, call: Call) -> Any:
         """Call the loader."""
