@@ -55,7 +55,6 @@ class AsyncCache(BaseCache):
         ticks: As for ``Cache``.
         wall_ns: As for ``Cache``.
         sleep: As for ``Cache``; an async function.
-        random: As for ``Cache``.
 
     Example:
         >>> import asyncio
@@ -83,12 +82,11 @@ class AsyncCache(BaseCache):
         ticks: Callable[[], int] | None = None,
         wall_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        random: Callable[[], float] | None = None,
     ) -> None:
         """Cache in memory, and in a backend if there is one; errors as for ``Cache``."""
         self._set_up(
             *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
-            *(poll_seconds, early_refresh, ticks, wall_ns, random),
+            *(poll_seconds, early_refresh, ticks, wall_ns),
         )
         self._state.sleep = sleep
 
