@@ -207,8 +207,7 @@ def test_an_old_value_has_an_end(cache, backend):
 
 def test_a_value_is_refreshed_before_its_end_by_chance(tiers, backend):
     chances = iter([0.9] * 50)
-    cache = make(tiers, backend, early_refresh=1.0)
-    cache._state.settings.random = lambda: next(chances)
+    cache = make(tiers, backend, early_refresh=1.0, random=lambda: next(chances))
 
     def load():
         backend.clock.advance(seconds=10)  # it takes ten seconds

@@ -55,6 +55,7 @@ class AsyncCache(BaseCache):
         ticks: As for ``Cache``.
         wall_ns: As for ``Cache``.
         sleep: As for ``Cache``; an async function.
+        random: As for ``Cache``.
 
     Example:
         >>> import asyncio
@@ -82,11 +83,12 @@ class AsyncCache(BaseCache):
         ticks: Callable[[], int] | None = None,
         wall_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        random: Callable[[], float] | None = None,
     ) -> None:
         """Cache in memory, and in a backend if there is one; errors as for ``Cache``."""
         self._set_up(
             *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
-            *(poll_seconds, early_refresh, ticks, wall_ns),
+            *(poll_seconds, early_refresh, ticks, wall_ns, random),
         )
         self._state.sleep = sleep
 

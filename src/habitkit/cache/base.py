@@ -73,6 +73,7 @@ class BaseCache:
         early_refresh: float,
         ticks: Callable[[], int] | None,
         wall_ns: Callable[[], int] | None,
+        random: Callable[[], float] | None,
     ) -> None:
         """Keep what the constructor was given.
 
@@ -112,7 +113,7 @@ class BaseCache:
         settings.observe = observe
         settings.ticks = monotonic_ticks if ticks is None else ticks
         settings.wall_ns = machine_wall_ns if wall_ns is None else wall_ns
-        settings.random = chance
+        settings.random = chance if random is None else random
         self._view(CacheState(local, backend, settings), "")
 
     def _view(self, state: CacheState, namespace: str) -> None:

@@ -59,6 +59,7 @@ class Cache(BaseCache):
         ticks: A monotonic clock, in nanoseconds.
         wall_ns: The machine's clock, in nanoseconds since 1970.
         sleep: How to sleep, in seconds, between two looks at what another process loads.
+        random: Returns random numbers in [0, 1), for ``early_refresh``.
 
     Example:
         >>> cache = Cache()
@@ -86,6 +87,7 @@ class Cache(BaseCache):
         ticks: Callable[[], int] | None = None,
         wall_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] | None = None,
     ) -> None:
         """Cache in memory, and in a backend if there is one.
 
@@ -95,7 +97,7 @@ class Cache(BaseCache):
         """
         self._set_up(
             *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
-            *(poll_seconds, early_refresh, ticks, wall_ns),
+            *(poll_seconds, early_refresh, ticks, wall_ns, random),
         )
         self._state.sleep = sleep
 
