@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import random as random_module
 from typing import TYPE_CHECKING, Any
 
 from habitkit import plugins
@@ -11,9 +10,11 @@ from habitkit.cache.domain.names import checked_namespace, name, parsed, tags_of
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.errors import RecursiveLoad
 from habitkit.cache.flights import loading
-from habitkit.cache.loading import TAG_SECONDS, Call
 from habitkit.cache.serializers import JsonSerializer
+from habitkit.cache.shared import TAG_SECONDS
 from habitkit.cache.state import CacheState, Settings
+from habitkit.cache.steps import MISSING, Call
+from habitkit.cache.tokens import chance
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.clock import wall_ns as machine_wall_ns
 from habitkit.errors import ConfigurationError, InvalidInput
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     OnError: TypeAlias = Literal["load", "raise"]
 
-__all__ = ["DEFAULT_LOCAL", "BaseCache", "is_local"]
+__all__ = ["DEFAULT_LOCAL", "BaseCache", "tiers"]
 
 _NS = 1_000_000_000
 _MOST_SECONDS = 366 * 86_400
@@ -72,7 +73,6 @@ class BaseCache:
         early_refresh: float,
         ticks: Callable[[], int] | None,
         wall_ns: Callable[[], int] | None,
-        random: Callable[[], float] | None,
     ) -> None:
         """Keep what the constructor was given.
 
@@ -82,11 +82,11 @@ class BaseCache:
         """
         if local is DEFAULT_LOCAL:
             local = plugins.memory_cache()
-        if is_local(backend):
+        if _is_local(backend):
             hint = f"{type(self).__name__}(local=MemoryCache(...))"
             msg = f"backend: a MemoryCache is the local tier; expected {hint}"
             raise ConfigurationError(msg)
-        if local is not None and not is_local(local):
+        if local is not None and not _is_local(local):
             msg = f"local: expected a MemoryCache or None, got {local!r}"
             raise ConfigurationError(msg)
         if backend is not None:
@@ -112,7 +112,7 @@ class BaseCache:
         settings.observe = observe
         settings.ticks = monotonic_ticks if ticks is None else ticks
         settings.wall_ns = machine_wall_ns if wall_ns is None else wall_ns
-        settings.random = random_module.random if random is None else random
+        settings.random = chance
         self._view(CacheState(local, backend, settings), "")
 
     def _view(self, state: CacheState, namespace: str) -> None:
@@ -155,7 +155,7 @@ class BaseCache:
         self,
         key: Any,
         loader: Any = None,
-        ttl_seconds: Any = None,
+        ttl_seconds: Any = MISSING,
         stale_seconds: Any = 0,
         tags: Any = (),
         kind: Any = None,
@@ -167,10 +167,10 @@ class BaseCache:
         """
         value_name = name("v", self._namespace, key)
         ttl_ns = 0
-        if ttl_seconds is not None:
+        if ttl_seconds is not MISSING:  # of which get needs none
             ttl_ns = _seconds("ttl_seconds", ttl_seconds, least=0.001)
-        stale_ns = _seconds("stale_seconds", stale_seconds) if stale_seconds else 0
-        names = tags_of(self._namespace, tags) if tags else ()
+        stale_ns = 0 if stale_seconds == 0 else _seconds("stale_seconds", stale_seconds)
+        names = () if tags == () else tags_of(self._namespace, tags)
         most = TAG_SECONDS if names else _MOST_SECONDS
         if ttl_ns + stale_ns > most * _NS:
             expected = f"at most {most} seconds together with stale_seconds"
@@ -251,9 +251,14 @@ class BaseCache:
             raise ConfigurationError(msg)
 
 
-def is_local(tier: object) -> bool:
+def _is_local(tier: object) -> bool:
     """Return whether a backend is a local tier."""
     return hasattr(tier, "home") and not isinstance(tier, type)
+
+
+def tiers(opened: object) -> dict[str, Any]:
+    """Return the tiers that a URL stands for: ``memory://`` is a local one."""
+    return {"local": opened} if _is_local(opened) else {"backend": opened}
 
 
 def _seconds(what: str, given: Any, *, least: float = 0, most: float = _MOST_SECONDS) -> int:
