@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from habitkit.backends.redis._errors import failure
+from habitkit.backends.redis._commands import failure
 from habitkit.errors import StoreError
 from habitkit.limits import LimitsUnavailable
 

@@ -13,7 +13,7 @@ from habitkit.cache.flights import loading
 from habitkit.cache.serializers import JsonSerializer
 from habitkit.cache.shared import TAG_SECONDS
 from habitkit.cache.state import CacheState, Settings
-from habitkit.cache.steps import Call
+from habitkit.cache.steps import MISSING, Call
 from habitkit.cache.tokens import chance
 from habitkit.clock import ticks as monotonic_ticks
 from habitkit.clock import wall_ns as machine_wall_ns
@@ -156,7 +156,7 @@ class BaseCache:
         self,
         key: Any,
         loader: Any = None,
-        ttl_seconds: Any = None,
+        ttl_seconds: Any = MISSING,
         stale_seconds: Any = 0,
         tags: Any = (),
         kind: Any = None,
@@ -168,10 +168,10 @@ class BaseCache:
         """
         value_name = name("v", self._namespace, key)
         ttl_ns = 0
-        if ttl_seconds is not None:
+        if ttl_seconds is not MISSING:  # of which get needs none
             ttl_ns = _seconds("ttl_seconds", ttl_seconds, least=0.001)
-        stale_ns = _seconds("stale_seconds", stale_seconds) if stale_seconds else 0
-        names = tags_of(self._namespace, tags) if tags else ()
+        stale_ns = 0 if stale_seconds == 0 else _seconds("stale_seconds", stale_seconds)
+        names = () if tags == () else tags_of(self._namespace, tags)
         most = TAG_SECONDS if names else _MOST_SECONDS
         if ttl_ns + stale_ns > most * _NS:
             expected = f"at most {most} seconds together with stale_seconds"

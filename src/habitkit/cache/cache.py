@@ -288,7 +288,7 @@ class Cache(BaseCache):
                 flight.value = entry.value
             else:
                 steps = Loading(self._state, call, old).get_or_load()
-                flight.value = self._drive(steps, call)
+                flight.value = self._drive(steps, call, flight)
         except BaseException as error:
             flight.error = error
             raise
@@ -311,7 +311,9 @@ class Cache(BaseCache):
             raise UsageError(msg)
         return value
 
-    def _drive(self, steps: Steps[Any], call: Call | None = None) -> Any:
+    def _drive(
+        self, steps: Steps[Any], call: Call | None = None, flight: Flight | None = None
+    ) -> Any:
         """Execute steps to their end, and return their result."""
         reply: Any = None
         error: BaseException | None = None
@@ -324,6 +326,8 @@ class Cache(BaseCache):
             try:
                 if step.verb == "load" and call is not None:
                     reply = self._load(call)
+                elif step.verb == "offer" and flight is not None:
+                    flight.offer(*step.arguments)
                 elif step.verb == "sleep":
                     self._state.sleep(*step.arguments)
                 else:

@@ -36,7 +36,7 @@ class Flight:
 
     Attributes:
         tags: The names of the tags that its caller gave.
-        value: What was loaded.
+        value: What was loaded; before that, an old value that was offered.
         error: What loading raised, if it did.
     """
 
@@ -49,12 +49,17 @@ class Flight:
         self.value: Any = None
         self.error: BaseException | None = None
 
+    def offer(self, value: Any) -> None:
+        """Let those go on who wait, with an old value; the flight goes on for a new one."""
+        self.value = value
+        self._done.set()
+
     def land(self) -> None:
         """Let those go on who wait."""
         self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end; return whether it has come."""
+        """Wait for a value, or the end; return whether it has come."""
         return self._done.wait(seconds)
 
     def result(self) -> Any:

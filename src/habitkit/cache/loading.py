@@ -136,10 +136,12 @@ class Loading:
                 return self._take(found)
             if (yield from self._ask(shared.take_lease())):
                 found = yield from self._ask(shared.read())
-                if found is None or found.fresh_for_ns <= 0:
-                    return MISSING
-                yield from self._give_back()
-                return self._take(found)
+                if found is not None and found.fresh_for_ns > 0:
+                    yield from self._give_back()
+                    return self._take(found)
+                if found is not None:
+                    yield Step("offer", (found.value,))
+                return MISSING
             if found is not None:
                 report(state, self._call, "stale")
                 return self._keep(found)

@@ -44,7 +44,8 @@ class Step(NamedTuple):
     """Something to be executed.
 
     Attributes:
-        verb: The name of a backend's method, or ``load``, ``sleep``, ``subscribe``.
+        verb: The name of a backend's method, or ``load``, ``sleep``,
+            ``subscribe``, or ``offer``: give an old value to those who wait.
         arguments: Its arguments.
     """
 

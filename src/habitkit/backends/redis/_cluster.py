@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.client import NEVER_DECODE
+from redis.retry import Retry
 
-from habitkit.backends.redis._commands import SCRIPT, SHA
-from habitkit.backends.redis._errors import FAILURES, failure
+from habitkit.backends.redis._errors import FAILURES
+from habitkit.backends.redis._settings import connection_settings
 from habitkit.clock import ticks
 from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
     from redis.cluster import RedisCluster
 
-    from habitkit.backends.redis._commands import Command
+    from habitkit.backends.redis._cache_commands import Command
+    from habitkit.backends.redis._errors import Failures
+    from habitkit.backends.redis._packing import Packable
 
 __all__ = ["AsyncClusterCalls", "ClusterCalls"]
 
@@ -26,6 +35,10 @@ _MOST_AT_ONCE = 32
 """How many calls of one event loop a node has at a time; it has 100 connections by default."""
 _REFRESH_TIMEOUTS = 4
 """How many timeouts of a call asking for the nodes may take: some of them may hang."""
+_MOST_TRIED = 3
+"""To how many nodes a subscription may try to connect."""
+_AS_BYTES: Any = {NEVER_DECODE: True}
+"""Makes a client of redis-py return bytes, even one that decodes everything else."""
 
 _BOUNDED = (
     "RedisCluster(..., socket_timeout=0.25, socket_connect_timeout=0.25, "
@@ -36,7 +49,9 @@ _BOUNDED = (
 class ClusterCalls:
     """Sends commands to a Redis Cluster; the client follows redirections."""
 
-    def __init__(self, client: RedisCluster, timeout_seconds: float | None) -> None:
+    def __init__(
+        self, client: RedisCluster, timeout_seconds: float | None, failure: Failures
+    ) -> None:
         """Use a client.
 
         Raises:
@@ -44,7 +59,9 @@ class ClusterCalls:
                 that it would not heed.
         """
         self._client = cast("Any", client)  # which lacks types
-        if self._client.get_connection_kwargs().get("socket_timeout") is None:
+        self._failure = failure
+        self.timeout_seconds = self._client.get_connection_kwargs().get("socket_timeout")
+        if self.timeout_seconds is None:
             msg = (
                 "client: expected a RedisCluster with a socket_timeout, as a call to a node that "
                 f"does not reply would never end; make it with {_BOUNDED}"
@@ -58,7 +75,7 @@ class ClusterCalls:
             )
             raise ConfigurationError(msg)
 
-    def send(self, key: bytes, command: Command) -> bytes | str:
+    def send(self, key: bytes, command: Packable) -> Any:
         """Send a command and return the reply.
 
         Raises:
@@ -67,12 +84,63 @@ class ClusterCalls:
         execute = self._client.execute_command
         try:
             try:
-                reply = execute("EVALSHA", SHA, 1, key, *command.arguments)
+                return execute(*command.parts(key), **_AS_BYTES)
             except exceptions.NoScriptError:
-                reply = execute("EVAL", SCRIPT, 1, key, *command.arguments)
+                return execute(*command.parts(key, as_eval=True), **_AS_BYTES)
         except FAILURES as error:
-            raise failure(error, key) from error
-        return reply  # type: ignore[no-any-return]
+            raise self._failure(error, key) from error
+
+    def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands, all of a node at once, and return the replies.
+
+        Raises:
+            StoreError: If one gets no reply. Others may have been executed.
+        """
+        replies: list[Any] = [None] * len(commands)
+        key = b""
+        try:
+            of_nodes: dict[Any, list[int]] = {}
+            for at, command in enumerate(commands):
+                key = command.keys[0]
+                of_nodes.setdefault(self._client.get_node_from_key(key), []).append(at)
+            for node, places in of_nodes.items():
+                key = commands[places[0]].keys[0]
+                pipeline = self._client.get_redis_connection(node).pipeline(transaction=False)
+                for at in places:
+                    pipeline.execute_command(*commands[at].parts(key), **_AS_BYTES)
+                try:
+                    found = pipeline.execute(raise_on_error=False)
+                except exceptions.ConnectionError as error:  # perhaps another node has taken over
+                    found = [error] * len(places)
+                for at, reply in zip(places, found, strict=True):
+                    replies[at] = reply
+        except FAILURES as error:
+            raise self._failure(error, key) from error
+        # What was redirected, or sent to a node without the script, goes the way of single calls.
+        return [
+            self.send(command.keys[0], command) if isinstance(reply, Exception) else reply
+            for command, reply in zip(commands, replies, strict=True)
+        ]
+
+    def connected(self) -> Any:
+        """Return a new connection to a node that can be reached, which the caller closes.
+
+        Raises:
+            RedisError: If there is none.
+            OSError: Likewise.
+        """
+        failed: Exception = exceptions.ConnectionError("the client knows no nodes")
+        for node in _some(self._client.get_nodes()):
+            pool = self._client.get_redis_connection(node).connection_pool
+            settings = connection_settings(pool.connection_kwargs, Retry(NoBackoff(), 0))
+            connection = pool.connection_class(**settings)
+            try:
+                connection.connect()
+            except FAILURES as error:
+                failed = error
+            else:
+                return connection
+        raise failed
 
     def close(self) -> None:
         """Do nothing: the client is the host's."""
@@ -97,15 +165,18 @@ class _Node:
 class AsyncClusterCalls:
     """The same for async hosts."""
 
-    def __init__(self, client: AsyncRedisCluster, timeout_seconds: float) -> None:
+    def __init__(
+        self, client: AsyncRedisCluster, timeout_seconds: float, failure: Failures
+    ) -> None:
         """Use a client."""
         self._client: Any = client
+        self._failure = failure
         self._timeout = timeout_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._nodes: dict[str, _Node] = {}
         self._refreshing: asyncio.Task[None] | None = None
 
-    async def send(self, key: bytes, command: Command) -> bytes | str:
+    async def send(self, key: bytes, command: Packable) -> Any:
         """Send a command and return the reply.
 
         Raises:
@@ -129,7 +200,38 @@ class AsyncClusterCalls:
                     self._refresh()
                     raise self._no_reply() from error
         except FAILURES as error:
-            raise failure(error, key) from error
+            raise self._failure(error, key) from error
+
+    async def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands at the same time, and return the replies.
+
+        Raises:
+            StoreError: If one gets no reply. Others may have been executed.
+        """
+        calls = (self.send(command.keys[0], command) for command in commands)
+        replies = await asyncio.gather(*calls, return_exceptions=True)
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise reply
+        return replies
+
+    async def new_connections(self) -> Iterator[Any]:
+        """Return connections to some nodes, each not connected yet.
+
+        Raises:
+            RedisError: If no node can be reached.
+            OSError: Likewise.
+        """
+        async with asyncio.timeout(self._timeout):
+            await self._client.initialize()
+        return (
+            node.connection_class(**self._settings(node))
+            for node in _some(self._client.get_nodes())
+        )
+
+    def _settings(self, node: Any) -> dict[str, Any]:
+        settings = connection_settings(node.connection_kwargs, AsyncRetry(NoBackoff(), 0))
+        return settings | {"socket_timeout": None, "socket_connect_timeout": None}
 
     async def close(self) -> None:
         """Let the client be, which is the host's."""
@@ -174,13 +276,17 @@ class AsyncClusterCalls:
             async with asyncio.timeout(_REFRESH_TIMEOUTS * self._timeout):
                 await self._client.nodes_manager.initialize()
 
-    async def _execute(self, key: bytes, command: Command) -> bytes | str:
+    async def _execute(self, key: bytes, command: Packable) -> Any:
         execute = self._client.execute_command
         try:
-            reply = await execute("EVALSHA", SHA, 1, key, *command.arguments)
+            return await execute(*command.parts(key), **_AS_BYTES)
         except exceptions.NoScriptError:
-            reply = await execute("EVAL", SCRIPT, 1, key, *command.arguments)
-        return reply  # type: ignore[no-any-return]
+            return await execute(*command.parts(key, as_eval=True), **_AS_BYTES)
 
     def _no_reply(self) -> exceptions.TimeoutError:
         return exceptions.TimeoutError(f"no reply within {self._timeout} seconds")
+
+
+def _some(nodes: list[Any]) -> list[Any]:
+    """Return some nodes of a cluster, so that not all processes connect to the same one."""
+    return random.sample(nodes, min(len(nodes), _MOST_TRIED))

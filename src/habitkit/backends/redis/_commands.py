@@ -7,12 +7,16 @@ from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from habitkit.backends.redis._errors import Failures
+from habitkit.backends.redis._packing import pack, pack_parts, without_braces
 from habitkit.limits.domain import charging
 from habitkit.limits.domain.charging import Usage
 from habitkit.limits.domain.decision import Charge, Decision
+from habitkit.limits.errors import LimitsUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from habitkit.limits.domain.limit import Limit
 
@@ -23,6 +27,7 @@ __all__ = [
     "Command",
     "acquire",
     "acquired",
+    "failure",
     "key_of",
     "peek",
     "peeked",
@@ -33,6 +38,14 @@ __all__ = [
 
 SCRIPT = Path(__file__).with_name("limits.lua").read_bytes()
 SHA = sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
+
+failure = Failures(
+    LimitsUnavailable,
+    contents="rate limits",
+    backend="RedisLimits",
+    refused="a rate limit",
+    needed="what limits need, as in 'Share rate limits' of the documentation",
+)
 
 _NS = 1_000_000_000
 
@@ -58,23 +71,19 @@ class Command(NamedTuple):
             as_eval: Send the script itself, for a server that does not know it.
         """
         if as_eval:
-            return _pack(b"EVAL", SCRIPT, b"1", key, *self.arguments)
+            return pack(b"EVAL", SCRIPT, b"1", key, *self.arguments)
         return b"%b$%d\r\n%b\r\n%b" % (self.head, len(key), key, self.tail)
 
-
-def _pack(*parts: bytes) -> bytes:
-    """Return a command in the protocol of Redis."""
-    return b"*%d\r\n%b" % (len(parts), _packed(parts))
-
-
-def _packed(parts: Sequence[bytes]) -> bytes:
-    return b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
+    def parts(self, key: bytes, *, as_eval: bool = False) -> tuple[Any, ...]:
+        """Return the same for ``execute_command`` of redis-py."""
+        script = ("EVAL", SCRIPT) if as_eval else ("EVALSHA", SHA)
+        return (*script, 1, key, *self.arguments)
 
 
 def _command(operation: bytes, *arguments: str | int) -> Command:
     encoded = (operation, *(str(it).encode() for it in arguments))
-    head = b"*%d\r\n%b" % (len(encoded) + 4, _packed((b"EVALSHA", SHA, b"1")))
-    return Command(encoded, head, _packed(encoded))
+    head = b"*%d\r\n%b" % (len(encoded) + 4, pack_parts((b"EVALSHA", SHA, b"1")))
+    return Command(encoded, head, pack_parts(encoded))
 
 
 RESET = _command(b"reset")
@@ -95,9 +104,7 @@ def key_of(start: str, subject: str) -> bytes:
         start: What all keys start with.
         subject: The subject.
     """
-    if "{" in subject or "}" in subject or "%" in subject:
-        subject = subject.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
-    return f"{start}{subject}}}".encode()
+    return f"{start}{without_braces(subject)}}}".encode()
 
 
 @lru_cache(maxsize=1024)

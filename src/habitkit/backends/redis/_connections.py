@@ -1,4 +1,4 @@
-"""The connections of ``RedisLimits`` to a single server."""
+"""The connections of a backend to a single server."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from habitkit.backends.redis._errors import FAILURES, failure, is_unavailable
+from habitkit.backends.redis._errors import FAILURES, is_unavailable
 from habitkit.backends.redis._settings import connection_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from redis import Redis
 
-    from habitkit.backends.redis._commands import Command
+    from habitkit.backends.redis._cache_commands import Command
+    from habitkit.backends.redis._errors import Failures
+    from habitkit.backends.redis._packing import Packable
 
 __all__ = ["Connections"]
 
@@ -29,24 +33,26 @@ class Connections:
     for both than a server on the same machine for its work.
     """
 
-    def __init__(self, client: Redis, timeout_seconds: float) -> None:
+    def __init__(self, client: Redis, timeout_seconds: float, failure: Failures) -> None:
         """Open none yet."""
-        self._class: Any = client.connection_pool.connection_class
+        self._failure = failure
+        self.timeout_seconds = timeout_seconds
+        pool = client.connection_pool
+        self._class: Any = pool.connection_class
         self._settings = {
-            **connection_settings(client, Retry(NoBackoff(), 0)),
+            **connection_settings(pool.connection_kwargs, Retry(NoBackoff(), 0)),
             "socket_timeout": timeout_seconds,
             "socket_connect_timeout": timeout_seconds,
         }
-        self._idle: list[
-            Any
-        ] = []  # redis-py has no types for them; the last one used is the next one used
+        # redis-py has no types for them; the last one used is the next one used
+        self._idle: list[Any] = []
 
-    def send(self, key: bytes, command: Command) -> bytes:
+    def send(self, key: bytes, command: Packable) -> Any:
         """Send a command and return the reply.
 
         If the server has closed an idle connection meanwhile, for instance because it was
         restarted, the command is sent once more over a new one. Should it have been executed
-        before the connection broke, it is charged twice: too much, never too little.
+        before the connection broke, it is executed twice.
 
         Raises:
             StoreError: If there is no reply.
@@ -56,13 +62,17 @@ class Connections:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                return self._exchange(self._connected(), key, command, packed)
+                return self._exchange(self.connected(), key, command, packed)
             try:
                 return self._exchange(connection, key, command, packed)
             except exceptions.ConnectionError:
-                return self._exchange(self._connected(), key, command, packed)
+                return self._exchange(self.connected(), key, command, packed)
         except FAILURES as error:
-            raise failure(error, key) from error
+            raise self._failure(error, key) from error
+
+    def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands one after the other, and return the replies."""
+        return [self.send(command.keys[0], command) for command in commands]
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -74,17 +84,18 @@ class Connections:
         """Forget the connections, which are the parent's."""
         self._idle = []
 
-    def _connected(self) -> Any:
+    def connected(self) -> Any:
+        """Return a new connection, which the caller closes."""
         connection = self._class(**self._settings)
         connection.connect()
         return connection
 
-    def _exchange(self, connection: Any, key: bytes, command: Command, packed: bytes) -> bytes:
+    def _exchange(self, connection: Any, key: bytes, command: Packable, packed: bytes) -> Any:
         """Send a command, read the reply, and keep the connection if it is in order."""
         try:
             try:
                 connection.send_packed_command((packed,), check_health=False)
-                reply: bytes = connection.read_response(disable_decoding=True)
+                reply = connection.read_response(disable_decoding=True)
             except exceptions.NoScriptError:
                 script = command.packed(key, as_eval=True)
                 connection.send_packed_command((script,), check_health=False)

@@ -1,15 +1,18 @@
-"""Turning errors of redis-py into those of limits."""
+"""Turning errors of redis-py into those of limits and caches."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from redis import exceptions
 
 from habitkit.errors import StoreError
-from habitkit.limits.errors import LimitsUnavailable
 
-__all__ = ["FAILURES", "failure", "is_unavailable"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FAILURES", "Failures", "is_unavailable"]
 
 FAILURES = (
     exceptions.RedisError,
@@ -40,7 +43,7 @@ _FORBIDDEN = re.compile(r"\bno permissions\b|\bThe user executing the script can
 # Redis 7 "CAUSE script: SHA, on @user_script:7."
 _BEFORE = re.compile(r"^(ERR )?Error running script \(.*?\): (@user_script: ?\d+: )*-?")
 _BEHIND = re.compile(r" script: [0-9a-f]{40}, on @user_script: ?\d+\.?$")
-_FOREIGN = re.compile(r"\b(HKBROKEN|WRONGTYPE)\b")
+_FOREIGN = re.compile(r"\b(HKBROKEN|WRONGTYPE)\b|\bvalue is not an integer\b")
 
 
 def is_unavailable(error: Exception) -> bool:
@@ -48,26 +51,51 @@ def is_unavailable(error: Exception) -> bool:
     return isinstance(error, _UNAVAILABLE) or _STATES.search(str(error)) is not None
 
 
-def failure(error: Exception, key: bytes) -> StoreError:
-    """Return the error of limits for one of redis-py.
+class Failures:
+    """Makes the errors of one module; called with an error of redis-py, it returns the module's."""
 
-    Args:
-        error: What redis-py raised.
-        key: The key of the call.
-    """
-    reason = _reason(error)
-    if is_unavailable(error):
-        return LimitsUnavailable("redis", reason)
-    if _FOREIGN.search(reason):
-        shown = key[:80].decode(errors="replace")
-        return StoreError(
-            f"the Redis key {shown!r} holds something that is not rate limits; delete it, or give "
-            "RedisLimits another prefix"
-        )
-    advice = "; allow its user what limits need, as in 'Share rate limits' of the documentation"
-    return StoreError(
-        f"Redis refused a rate limit: {reason}{advice if _FORBIDDEN.search(reason) else ''}"
-    )
+    def __init__(
+        self,
+        unavailable: Callable[[str, str], StoreError],
+        *,
+        contents: str,
+        backend: str,
+        refused: str,
+        needed: str,
+    ) -> None:
+        """Use the words of a module.
+
+        Args:
+            unavailable: The class of its error for a backend that cannot be used now.
+            contents: What its keys hold.
+            backend: The name of its class.
+            refused: What Redis does not want to do.
+            needed: What the user of the server has to be allowed.
+        """
+        self._unavailable = unavailable
+        self._contents = contents
+        self._backend = backend
+        self._refused = refused
+        self._needed = needed
+
+    def __call__(self, error: Exception, key: bytes) -> StoreError:
+        """Return the error of the module for one of redis-py.
+
+        Args:
+            error: What redis-py raised.
+            key: The key of the call.
+        """
+        reason = _reason(error)
+        if is_unavailable(error):
+            return self._unavailable("redis", reason)
+        if _FOREIGN.search(reason):
+            shown = key[:80].decode(errors="replace")
+            return StoreError(
+                f"the Redis key {shown!r} holds something that is not {self._contents}; delete "
+                f"it, or give {self._backend} another prefix"
+            )
+        advice = f"; allow its user {self._needed}" if _FORBIDDEN.search(reason) else ""
+        return StoreError(f"Redis refused {self._refused}: {reason}{advice}")
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The connections of ``AsyncRedisLimits`` to a single server: one for each event loop.
+"""The connections of an async backend to a single server: one for each event loop.
 
 Theory of operation. A call appends itself to the pipeline of its event loop and waits. If no task
 is at work, it starts one, which sends all that wait in one write, reads their replies in order, and
@@ -19,19 +19,20 @@ from redis import exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from habitkit.backends.redis._errors import FAILURES, failure, is_unavailable
+from habitkit.backends.redis._errors import FAILURES, is_unavailable
 from habitkit.backends.redis._settings import connection_settings
 from habitkit.clock import ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from redis.asyncio import Redis
 
-    from habitkit.backends.redis._commands import Command
-    from habitkit.errors import StoreError
+    from habitkit.backends.redis._cache_commands import Command
+    from habitkit.backends.redis._errors import Failures
+    from habitkit.backends.redis._packing import Packable
 
-__all__ = ["Pipelines"]
+__all__ = ["Pipelines", "leave_to_parent"]
 
 _NS = 1_000_000_000
 _MOST_AT_ONCE = 1000
@@ -45,20 +46,21 @@ would leave the selector of the parent's event loop, which the processes share."
 class Pipelines:
     """Sends commands to a server, many at a time."""
 
-    def __init__(self, client: Redis, timeout_seconds: float) -> None:
+    def __init__(self, client: Redis, timeout_seconds: float, failure: Failures) -> None:
         """Open no connection yet."""
         pool = client.connection_pool
         # Each batch has a timeout of its own; that of each reply would take as long as reading it.
         settings = {
-            **connection_settings(client, Retry(NoBackoff(), 0)),
+            **connection_settings(pool.connection_kwargs, Retry(NoBackoff(), 0)),
             "socket_timeout": None,
             "socket_connect_timeout": None,
         }
-        self._connection: Callable[[], Any] = lambda: pool.connection_class(**settings)
+        self._new_connection: Callable[[], Any] = lambda: pool.connection_class(**settings)
         self._timeout = timeout_seconds
+        self._failure = failure
         self._of_loop: dict[asyncio.AbstractEventLoop, _Pipeline] = {}
 
-    async def send(self, key: bytes, command: Command) -> bytes:
+    async def send(self, key: bytes, command: Packable) -> Any:
         """Send a command and return the reply.
 
         Raises:
@@ -69,8 +71,18 @@ class Pipelines:
         if pipeline is None:
             # One that belongs to a loop which has ended cannot even be closed.
             self._of_loop = {it: one for it, one in self._of_loop.items() if not it.is_closed()}
-            pipeline = self._of_loop[loop] = _Pipeline(loop, self._connection, self._timeout)
+            pipeline = self._of_loop[loop] = _Pipeline(
+                loop, self._new_connection, self._timeout, self._failure
+            )
         return await pipeline.send(key, command)
+
+    async def send_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Send commands one after the other, and return the replies."""
+        return [await self.send(command.keys[0], command) for command in commands]
+
+    async def new_connections(self) -> Iterator[Any]:
+        """Return a connection of which the caller takes care, not connected yet."""
+        return iter([self._new_connection()])
 
     async def close(self) -> None:
         """Close the connection of this event loop, and forget those of others."""
@@ -81,23 +93,28 @@ class Pipelines:
 
     def after_fork(self) -> None:
         """Leave the connections to the parent."""
-        _of_parents.append(self._of_loop)
+        leave_to_parent(self._of_loop)
         self._of_loop = {}
+
+
+def leave_to_parent(connections: object) -> None:
+    """Keep what a fork has copied."""
+    _of_parents.append(connections)
 
 
 class _Call(NamedTuple):
     """A command that waits for its reply.
 
     Attributes:
-        key: The key of its subject.
+        key: Its key.
         command: The command.
         reply: The future reply.
         arrived: When it came, by the monotonic clock, in ns.
     """
 
     key: bytes
-    command: Command
-    reply: asyncio.Future[bytes]
+    command: Packable
+    reply: asyncio.Future[Any]
     arrived: int
 
 
@@ -109,8 +126,10 @@ class _Pipeline:
         loop: asyncio.AbstractEventLoop,
         connection: Callable[[], Any],
         timeout_seconds: float,
+        failure: Failures,
     ) -> None:
         self._loop = loop
+        self._failure = failure
         self._new_connection = connection
         self._timeout = timeout_seconds
         self._connection: Any | None = None
@@ -118,8 +137,8 @@ class _Pipeline:
         self._waiting: list[_Call] = []
         self._task: asyncio.Task[None] | None = None
 
-    def send(self, key: bytes, command: Command) -> asyncio.Future[bytes]:
-        reply: asyncio.Future[bytes] = self._loop.create_future()
+    def send(self, key: bytes, command: Packable) -> asyncio.Future[Any]:
+        reply: asyncio.Future[Any] = self._loop.create_future()
         self._waiting.append(_Call(key, command, reply, ticks()))
         if self._task is None:
             self._task = self._loop.create_task(self._work())
@@ -157,10 +176,10 @@ class _Pipeline:
             await self._disconnect()
             error = exceptions.TimeoutError(f"no reply within {self._timeout} seconds")
             waiting, self._waiting = self._waiting, []
-            _fail([*batch, *waiting], error)
+            self._fail([*batch, *waiting], error)
         except FAILURES as error:
             await self._disconnect()
-            _fail(batch, error)
+            self._fail(batch, error)
         except BaseException:
             for call in batch:
                 call.reply.cancel()
@@ -224,13 +243,13 @@ class _Pipeline:
                     unknown.append(call)
                 except exceptions.ResponseError as error:
                     lost = error if is_unavailable(error) else lost
-                    _fail([call], error)
+                    self._fail([call], error)
                 else:
                     if not call.reply.done():
                         call.reply.set_result(reply)
             if lost is not None:
                 await self._disconnect()  # perhaps another server has taken over
-                _fail(unknown, lost)
+                self._fail(unknown, lost)
                 return
             calls, is_known = unknown, False
 
@@ -239,11 +258,10 @@ class _Pipeline:
         if connection is not None:
             await connection.disconnect(nowait=True)
 
-
-def _fail(calls: Iterable[_Call], error: Exception) -> None:
-    """Raise an error in those who wait for a reply."""
-    for call in calls:
-        if not call.reply.done():
-            found: StoreError = failure(error, call.key)
-            found.__cause__ = error
-            call.reply.set_exception(found)
+    def _fail(self, calls: Iterable[_Call], error: Exception) -> None:
+        """Raise an error in those who wait for a reply."""
+        for call in calls:
+            if not call.reply.done():
+                found = self._failure(error, call.key)
+                found.__cause__ = error
+                call.reply.set_exception(found)

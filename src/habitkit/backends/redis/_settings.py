@@ -1,4 +1,4 @@
-"""Checking what ``RedisLimits`` and ``open_url`` are given."""
+"""Checking what the backends and ``open_url`` are given."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ __all__ = [
     "checked_prefix",
     "checked_timeout",
     "connection_settings",
+    "expect_reads_of_primaries",
     "opened",
     "parsed",
     "refuse",
@@ -25,7 +26,11 @@ TIMEOUT_SECONDS = 0.25
 _LONGEST_PREFIX = 100
 _LONGEST_TIMEOUT_SECONDS = 60
 _CLUSTER = "+cluster"
-_OF_THE_POOL = {"maint_notifications_config", "maint_notifications_pool_handler"}
+_OF_THE_POOL = {
+    "maint_notifications_config",
+    "maint_notifications_pool_handler",
+    "oss_cluster_maint_notifications_handler",
+}
 """Settings that let a server move the connections of a pool; ours are in none."""
 
 
@@ -68,17 +73,31 @@ def checked_timeout(seconds: object) -> float:
     raise InvalidInput("timeout_seconds", given=seconds, expected=expected)
 
 
-def connection_settings(client: Any, retry: Any) -> Mapping[str, Any]:
-    """Return the settings of a client's connections, without any retries of redis-py.
+def connection_settings(settings: Mapping[str, Any], retry: Any) -> dict[str, Any]:
+    """Return the settings for a connection of our own, without any retries of redis-py.
 
     Args:
-        client: A client of redis-py, sync or async.
+        settings: Those that a client makes its connections with, sync or async.
         retry: A policy that never retries, of the same kind.
     """
-    settings = client.connection_pool.connection_kwargs
     kept = {name: value for name, value in settings.items() if name not in _OF_THE_POOL}
     kept |= {"retry": retry, "retry_on_timeout": False, "retry_on_error": []}
     return kept | {"health_check_interval": 0}
+
+
+def expect_reads_of_primaries(client: object) -> None:
+    """Refuse a client of a cluster that reads from replicas, which may have deleted values still.
+
+    Raises:
+        ConfigurationError: If it does.
+    """
+    for setting in ("read_from_replicas", "load_balancing_strategy"):
+        if getattr(client, setting, None):
+            msg = (
+                f"client: expected a RedisCluster that reads from primaries, got one with {setting}"
+                ", whose replicas may still have a value that was deleted; make one without it"
+            )
+            raise ConfigurationError(msg)
 
 
 def refuse(client: object, expected: str) -> ConfigurationError:

@@ -6,22 +6,19 @@ from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from habitkit.backends.redis import _commands as commands
 from habitkit.backends.redis._cluster import AsyncClusterCalls
+from habitkit.backends.redis._opening import open_async_client
 from habitkit.backends.redis._pipelines import Pipelines
 from habitkit.backends.redis._settings import (
     TIMEOUT_SECONDS,
     checked_prefix,
     checked_timeout,
-    opened,
     refuse,
 )
 
 if TYPE_CHECKING:
-    from habitkit.backends.redis._settings import Server
     from habitkit.limits.domain.decision import Charge, Decision
     from habitkit.limits.domain.limit import Limit
 
@@ -70,9 +67,9 @@ class AsyncRedisLimits:
         timeout = checked_timeout(timeout_seconds)
         self._calls: Pipelines | AsyncClusterCalls
         if isinstance(client, RedisCluster):
-            self._calls = AsyncClusterCalls(client, timeout)
+            self._calls = AsyncClusterCalls(client, timeout, commands.failure)
         elif isinstance(client, Redis):
-            self._calls = Pipelines(client, timeout)
+            self._calls = Pipelines(client, timeout, commands.failure)
         else:
             raise refuse(client, "a redis.asyncio.Redis or redis.asyncio.RedisCluster")
 
@@ -120,16 +117,10 @@ class _OpenedAsyncRedisLimits(AsyncRedisLimits):
         await self._client.aclose()
 
 
-def opened_async(server: Server) -> AsyncRedisLimits:
-    """Return limits on a server, which is reached with the first call.
+def opened_async(url: str) -> AsyncRedisLimits:
+    """Return limits on the server of a URL, which is reached with the first call.
 
     Raises:
-        ConfigurationError: If its URL cannot be used.
+        ConfigurationError: If the URL cannot be used.
     """
-    seconds = server.timeout_seconds
-    if not server.is_cluster:
-        return _OpenedAsyncRedisLimits(opened(lambda: Redis.from_url(server.url)), seconds)
-    settings = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
-    retry = Retry(NoBackoff(), 1)
-    client = opened(lambda: RedisCluster.from_url(server.url, retry=retry, **settings))
-    return _OpenedAsyncRedisLimits(client, seconds)
+    return _OpenedAsyncRedisLimits(*open_async_client(url))

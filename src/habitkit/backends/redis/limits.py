@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
-from redis.retry import Retry
 
 from habitkit.backends.redis import _commands as commands
 from habitkit.backends.redis._cluster import ClusterCalls
 from habitkit.backends.redis._connections import Connections
-from habitkit.backends.redis._errors import FAILURES, failure
+from habitkit.backends.redis._opening import open_client
 from habitkit.backends.redis._settings import (
     TIMEOUT_SECONDS,
     checked_prefix,
     checked_timeout,
-    opened,
-    parsed,
     refuse,
 )
 
@@ -80,10 +76,10 @@ class RedisLimits:
         self._start = commands.start_of_keys(checked_prefix(prefix))
         self._calls: Connections | ClusterCalls
         if isinstance(client, RedisCluster):
-            self._calls = ClusterCalls(client, timeout_seconds)
+            self._calls = ClusterCalls(client, timeout_seconds, commands.failure)
         elif isinstance(client, Redis):
             seconds = TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
-            self._calls = Connections(client, checked_timeout(seconds))
+            self._calls = Connections(client, checked_timeout(seconds), commands.failure)
         else:
             raise refuse(client, "a redis.Redis or redis.RedisCluster")
 
@@ -144,18 +140,9 @@ def open_url(url: str, *, asynchronous: bool) -> LimitsBackend | AsyncLimitsBack
         LimitsUnavailable: If no node of a Redis Cluster can be reached by a sync host; a single
             server is first needed by the first call.
     """
-    server = parsed(url)
     if asynchronous:
         from habitkit.backends.redis.async_limits import opened_async  # noqa: PLC0415
 
-        return opened_async(server)
-    seconds = server.timeout_seconds
-    if not server.is_cluster:
-        return _OpenedRedisLimits(opened(lambda: Redis.from_url(server.url)), seconds)
-    settings = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
-    retry = Retry(NoBackoff(), 1)
-    try:
-        client = opened(lambda: RedisCluster.from_url(server.url, retry=retry, **settings))
-    except FAILURES as error:
-        raise failure(error, b"") from error
-    return _OpenedRedisLimits(client)
+        return opened_async(url)
+    client, seconds = open_client(url, commands.failure)
+    return _OpenedRedisLimits(client, seconds)
