@@ -220,4 +220,4 @@ def test_a_cache_outlives_its_event_loop(backend):
 
 def test_a_sync_backend_is_refused():
     with pytest.raises(ConfigurationError, match="such as AsyncRedisCache"):
-        AsyncCache(FakeCacheServer().client())
+        AsyncCache(FakeCacheServer().client())  # type: ignore[arg-type]

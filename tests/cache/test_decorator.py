@@ -111,7 +111,7 @@ def test_two_functions_of_one_name_are_apart(cache):
         class Holder:
             @staticmethod
             @cached(cache, 60, key=lambda: ("holder", str(value)))
-            def get() -> int:
+            def get() -> object:
                 return value
 
         return Holder.get
@@ -159,4 +159,4 @@ def test_a_function_of_the_other_mode_is_refused(cache):
     with pytest.raises(InvalidInput, match="function: expected an async function"):
         cached(AsyncCache(), 60)(lambda: 1)
     with pytest.raises(ConfigurationError, match="cache: expected a Cache"):
-        cached("redis://x", 60)
+        cached("redis://x", 60)  # type: ignore[arg-type]

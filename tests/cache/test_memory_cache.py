@@ -140,9 +140,10 @@ def test_what_is_no_policy_is_refused(policy):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_goes_on():
     backend = Backend()
-    cache = Cache(backend.server.client(), **backend.options())
+    local = MemoryCache()
+    cache = Cache(backend.server.client(), local=local, **backend.options())
     cache.get_or_create("k", Counting(), 60)
-    with cache._state.lock, cache._state.local._lock:  # as another thread may hold them
+    with cache._state.lock, local._lock:  # as another thread may hold them
         child = os.fork()
         if child == 0:
             cache._state.backend._contents.lock = threading.RLock()

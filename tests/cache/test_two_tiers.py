@@ -107,6 +107,14 @@ class WithoutMessages:
 
     name = "fake"
 
+    get_many: Any
+    set_many: Any
+    delete_many: Any
+    add: Any
+    end_lease: Any
+    incr: Any
+    close: Any
+
     def __init__(self, client):
         for verb in ("get_many", "set_many", "delete_many", "add", "end_lease", "incr", "close"):
             setattr(self, verb, getattr(client, verb))

@@ -21,12 +21,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from habitkit.cache.base import OnError
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
-    from habitkit.cache.events import CacheEvent
     from habitkit.cache.port import AsyncCacheBackend, LocalTier
-    from habitkit.cache.serializers import Serializer
     from habitkit.cache.steps import Call, Steps
 
 __all__ = ["AsyncCache"]
@@ -45,17 +42,8 @@ class AsyncCache(BaseCache):
     Args:
         backend: An async backend, such as ``AsyncRedisCache(client)``; None for memory alone.
         local: As for ``Cache``.
-        serializer: As for ``Cache``.
-        observe: As for ``Cache``; a plain function.
-        on_error: As for ``Cache``.
-        lease_seconds: As for ``Cache``.
-        local_seconds: As for ``Cache``.
-        poll_seconds: As for ``Cache``.
-        early_refresh: As for ``Cache``.
-        ticks: As for ``Cache``.
-        wall_ns: As for ``Cache``.
         sleep: As for ``Cache``; an async function.
-        random: As for ``Cache``.
+        options: As for ``Cache``.
 
     Example:
         >>> import asyncio
@@ -73,27 +61,15 @@ class AsyncCache(BaseCache):
         backend: AsyncCacheBackend | None = None,
         *,
         local: LocalTier | None = DEFAULT_LOCAL,
-        serializer: Serializer | None = None,
-        observe: Callable[[CacheEvent], object] | None = None,
-        on_error: OnError = "load",
-        lease_seconds: float = 30.0,
-        local_seconds: float = 0.0,
-        poll_seconds: float = 0.01,
-        early_refresh: float = 0.0,
-        ticks: Callable[[], int] | None = None,
-        wall_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        random: Callable[[], float] | None = None,
+        **options: Unpack[CacheOptions],
     ) -> None:
         """Cache in memory, and in a backend if there is one; errors as for ``Cache``."""
-        self._set_up(
-            *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
-            *(poll_seconds, early_refresh, ticks, wall_ns, random),
-        )
+        self._set_up(backend, local, **options)
         self._state.sleep = sleep
 
     @classmethod
-    async def open(cls, url: str, **options: Any) -> Self:
+    async def open(cls, url: str, **options: Unpack[CacheOptions]) -> Self:
         """Open a backend by its URL, and cache in it; as for ``Cache.open``."""
         backend = await plugins.open_async_cache(url)
         try:

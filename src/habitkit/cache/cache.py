@@ -21,12 +21,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from habitkit.cache.base import OnError
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
-    from habitkit.cache.events import CacheEvent
     from habitkit.cache.port import CacheBackend, LocalTier
-    from habitkit.cache.serializers import Serializer
     from habitkit.cache.steps import Call, Steps
 
 __all__ = ["Cache"]
@@ -44,22 +41,9 @@ class Cache(BaseCache):
     Args:
         backend: What processes share, such as ``RedisCache(client)``; None for memory alone.
         local: The tier in memory; None for the shared backend alone.
-        serializer: Writes values for the shared backend: JSON unless given.
-        observe: Is called with a ``CacheEvent`` after each call, for metrics and logs.
-        on_error: If the shared backend fails, ``get`` and ``get_or_create`` go on without it
-            (``"load"``) or raise its error (``"raise"``). What sets or deletes always raises it.
-        lease_seconds: For how long one caller may load a value while the others wait; longer than
-            the slowest loader takes.
-        local_seconds: For how long a value of the shared backend may be used from memory if that
-            sends no messages about changes; if it does, for as long as the value is fresh.
-        poll_seconds: How often messages that have arrived are read, at the first call after that
-            time.
-        early_refresh: Refreshes a value before its end, the earlier the longer it takes to load: 0
-            for never, 1 is usual.
-        ticks: A monotonic clock, in nanoseconds.
-        wall_ns: The machine's clock, in nanoseconds since 1970.
         sleep: How to sleep, in seconds, between two looks at what another process loads.
-        random: Returns random numbers in [0, 1), for ``early_refresh``.
+        options: ``serializer``, ``observe``, ``on_error``, ``lease_seconds``, and others: see
+            ``CacheOptions``.
 
     Example:
         >>> cache = Cache()
@@ -77,17 +61,8 @@ class Cache(BaseCache):
         backend: CacheBackend | None = None,
         *,
         local: LocalTier | None = DEFAULT_LOCAL,
-        serializer: Serializer | None = None,
-        observe: Callable[[CacheEvent], object] | None = None,
-        on_error: OnError = "load",
-        lease_seconds: float = 30.0,
-        local_seconds: float = 0.0,
-        poll_seconds: float = 0.01,
-        early_refresh: float = 0.0,
-        ticks: Callable[[], int] | None = None,
-        wall_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], object] = time.sleep,
-        random: Callable[[], float] | None = None,
+        **options: Unpack[CacheOptions],
     ) -> None:
         """Cache in memory, and in a backend if there is one.
 
@@ -95,14 +70,11 @@ class Cache(BaseCache):
             ConfigurationError: If the backend, or another argument, is not what is expected.
             InvalidInput: If a number is out of range.
         """
-        self._set_up(
-            *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
-            *(poll_seconds, early_refresh, ticks, wall_ns, random),
-        )
+        self._set_up(backend, local, **options)
         self._state.sleep = sleep
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(cls, url: str, **options: Unpack[CacheOptions]) -> Self:
         """Open a backend by its URL, and cache in it; closing the cache closes the backend.
 
         Args:
