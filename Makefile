@@ -53,7 +53,7 @@ test: env ## Run all tests, on every backend this machine has: MEASURED with cov
 	@$(BIN)/coverage report
 
 test-unit: env ## Run the tests that need no server, without coverage
-	@$(BIN)/python $(PYTEST) -m "not postgres and not redis and not slow" $(PYTEST_ARGS)
+	@$(BIN)/python $(PYTEST) -m "not postgres and not redis and not memcached and not slow" $(PYTEST_ARGS)
 
 test-plain: env ## Run all tests without coverage
 	@$(BIN)/python $(PYTEST) $(PYTEST_ARGS)

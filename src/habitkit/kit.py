@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, ExitStack
 from functools import cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from habitkit import plugins
 from habitkit.binding import Async, M, Sync, workflow
-from habitkit.errors import ConfigurationError, HostTransactionUnsupported
+from habitkit.errors import HostTransactionUnsupported
 from habitkit.maintenance import sweep
-from habitkit.options import make_settings
+from habitkit.options import expect_resident, make_settings
 from habitkit.residents import refresh
 from habitkit.runner import AsyncRunner, KitState, SyncRunner
 from habitkit.services import AsyncHostKit, EveryOwner, HostKit
@@ -45,29 +44,6 @@ def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
     from habitkit.habits.rebuilding import rebuild_all  # noqa: PLC0415 - only where it is used
 
     return rebuild_all(settings)
-
-
-def _expect(what: str, given: object, name: str, example: str) -> None:
-    """Refuse what is no limiter or cache of a kit of this mode; None stands for the default.
-
-    Args:
-        what: The option, which is also the name of the module.
-        given: What was given for it.
-        name: The name of the class.
-        example: How to make one.
-
-    Raises:
-        ConfigurationError: If it is not.
-    """
-    if given is None:
-        return
-    if not isinstance(given, getattr(import_module(f"habitkit.{what}"), name)):
-        hint = f"; to open a URL, use open(url, {what}=url)" if isinstance(given, str) else ""
-        if hasattr(given, "supports_exact") or hasattr(given, "end_lease"):
-            hint = f"; put the backend into one: {name}(backend)"
-        word = name.removeprefix("Async").lower()
-        msg = f"{what}: expected a {word} such as {example}, got {given!r}{hint}"
-        raise ConfigurationError(msg)
 
 
 class _Kit(EveryOwner[M]):
@@ -118,8 +94,8 @@ class HabitKit(_Kit[Sync]):
             ConfigurationError: If an argument is not what is expected, such as a URL or an async
                 store instead of a store; it is named.
         """
-        _expect("limits", limits, "Limiter", "Limiter(MemoryLimits())")
-        _expect("cache", cache, "Cache", "Cache()")
+        expect_resident("limits", limits, "Limiter", "Limiter(MemoryLimits())")
+        expect_resident("cache", cache, "Cache", "Cache()")
         settings = make_settings(store, options)
         super().__init__(SyncRunner(store, settings, KitState()))
         self._owned = ExitStack()
@@ -245,8 +221,8 @@ class AsyncHabitKit(_Kit[Async]):
         **options: Unpack[KitOptions],
     ) -> None:
         """Put the services on an async store; arguments and errors as for ``HabitKit``."""
-        _expect("limits", limits, "AsyncLimiter", "AsyncLimiter(MemoryLimits())")
-        _expect("cache", cache, "AsyncCache", "AsyncCache()")
+        expect_resident("limits", limits, "AsyncLimiter", "AsyncLimiter(MemoryLimits())")
+        expect_resident("cache", cache, "AsyncCache", "AsyncCache()")
         settings = make_settings(store, options, asynchronous=True)
         super().__init__(AsyncRunner(store, settings, KitState()))
         self._owned = AsyncExitStack()

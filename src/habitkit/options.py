@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve, field, frozen
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from habitkit.modules import KitOptions
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["KitSettings", "make_settings"]
+__all__ = ["KitSettings", "expect_resident", "make_settings"]
 
 R = TypeVar("R")
 
@@ -196,3 +197,26 @@ def _expect_mode(store: Store | AsyncStore, *, asynchronous: bool) -> None:
             "give it to AsyncHabitKit(store)"
         )
     raise ConfigurationError(msg)
+
+
+def expect_resident(what: str, given: object, name: str, example: str) -> None:
+    """Refuse what is no limiter or cache of a kit of this mode; None stands for the default.
+
+    Args:
+        what: The option, which is also the name of the module.
+        given: What was given for it.
+        name: The name of the class.
+        example: How to make one.
+
+    Raises:
+        ConfigurationError: If it is not.
+    """
+    if given is None:
+        return
+    if not isinstance(given, getattr(import_module(f"habitkit.{what}"), name)):
+        hint = f"; to open a URL, use open(url, {what}=url)" if isinstance(given, str) else ""
+        if hasattr(given, "supports_exact") or hasattr(given, "end_lease"):
+            hint = f"; put the backend into one: {name}(backend)"
+        word = name.removeprefix("Async").lower()
+        msg = f"{what}: expected a {word} such as {example}, got {given!r}{hint}"
+        raise ConfigurationError(msg)

@@ -155,7 +155,7 @@ def memory_limits() -> LimitsBackend:
 
 def memory_cache() -> LocalTier:
     """Return the local tier of a cache that was given none."""
-    return open_cache("memory://")  # type: ignore[return-value]
+    return _open(CACHE, "memory://", asynchronous=False)  # type: ignore[no-any-return]
 
 
 def entry_points(*, group: str) -> Iterable[EntryPoint]:

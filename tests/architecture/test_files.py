@@ -35,6 +35,7 @@ MAY_READ_TIME = {
     "clock.py": "gives everybody else the time",
 }
 MAY_BE_RANDOM = {
+    "cache/tokens.py": "makes tokens of leases, generations of tags, chances of refreshing early",
     "ids.py": "makes ids",
     "backends/sqlalchemy/_retry.py": "spreads the attempts of writers that met",
 }
@@ -115,7 +116,7 @@ def test_only_the_clock_reads_the_time():
     assert used(clock, READS_TIME), "the search is blind"
 
 
-def test_only_ids_and_retries_are_random():
+def test_only_ids_tokens_and_retries_are_random():
     found = [
         hit
         for module in _core(MAY_BE_RANDOM)

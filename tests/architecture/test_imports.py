@@ -214,12 +214,12 @@ RULES = {
         lambda file, i: backend_of(i.target) in {"", backend_of(file.name)},
         ["backends/memory/x.py: import habitkit.backends.sqlalchemy"],
     ),
-    "the core needs the standard library and attrs, cattrs and extras are lazy": Rule(
+    "the core needs the standard library and attrs, the rest is lazy": Rule(
         lambda file: not file.place.startswith(VENDORS),
         lambda _, i: (
             is_ours(i)
             or top(i) in {*sys.stdlib_module_names, "attrs"}
-            or (is_lazy(i) and top(i) in {"cattrs", *extras()})
+            or (is_lazy(i) and top(i) in {"cachetools", "cattrs", "mmh3", *extras()})
         ),
         [
             "coins/x.py: import cattrs",

@@ -206,7 +206,7 @@ def test_the_largest_numbers_fit(limiter):
 
 
 def test_rows_that_are_over_are_deleted_by_the_way_and_others_never(engine, monkeypatch):
-    monkeypatch.setattr("habitkit.backends.sqlalchemy.limits._STATES_BETWEEN_CLEANINGS", 5)
+    monkeypatch.setattr("habitkit.backends.sqlalchemy._resident._ROWS_BETWEEN_CLEANINGS", 5)
     limiter = limiter_on(engine)
     live = ["1/h", "5/h exact", "2/h; 3/h exact"]
     for limits in live:

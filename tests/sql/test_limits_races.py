@@ -150,7 +150,7 @@ def test_a_refund_and_a_charge_at_the_same_time_lose_nothing(engine):
 
 
 def test_cleaning_and_charging_at_the_same_time_lose_no_charge(engine, monkeypatch):
-    monkeypatch.setattr("habitkit.backends.sqlalchemy.limits._STATES_BETWEEN_CLEANINGS", 0)
+    monkeypatch.setattr("habitkit.backends.sqlalchemy._resident._ROWS_BETWEEN_CLEANINGS", 0)
     limiter = limiter_on(engine)
     fast = Limit(10**9, "s", 1)
 

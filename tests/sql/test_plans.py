@@ -291,6 +291,7 @@ def use_everything(engine: Engine) -> None:
     for refuse_it in (True, False):
         kit.events.record("ada", "noted", {"refuse": refuse_it})
     kit.events.page("ada", after=(1, 0))
+    kit.events.revision("ada")
     kit.events.net("ada", types=["HabitCompleted"], since=kit.clock.now())
     kit.relay.run_once()
     for number, kind in enumerate(["good message", "bad message"]):

@@ -78,6 +78,7 @@ def test_an_owner_must_be_a_short_text(kit, refused, owner):
         lambda: kit.events.record(owner, "read"),
         lambda: kit.events.page(owner),
         lambda: kit.events.net(owner, types=["read"]),
+        lambda: kit.events.revision(owner),
         lambda: kit.owned_by(owner),
     ):
         assert refused(InvalidOwner, call, "owner: expected a non-empty string").given == owner

@@ -71,6 +71,7 @@ CASES: dict[str, Call] = {
     "events.page": lambda call, of: call(of.owner),
     "events.net": lambda call, of: call(of.owner, types=["read"]),
     "events.record": lambda call, of: call(of.owner, "read"),
+    "events.revision": lambda call, of: call(of.owner),
     "habits.archive": lambda call, of: call(of.habit),
     "habits.backfill": lambda call, of: call(of.habit, [TODAY], source="paper"),
     "habits.change_schedule": lambda call, of: call(of.habit, Schedule.quota(3)),

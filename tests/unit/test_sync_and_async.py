@@ -145,6 +145,7 @@ async def a_few_days(call: Call) -> list[Any]:
     await note("coins.statement", "ada")
     await note("events.record", "ada", "read", {"pages": 5}, at=NOW)
     await note("events.page", "ada")
+    await note("events.revision", "ada")
     await note("events.net", "ada", types=["HabitCompleted", "read"])
     await note("run", lambda tx: coins.award(tx, "cid", 1, idempotency_key="a"))
     await note("relay.run_once", 3)

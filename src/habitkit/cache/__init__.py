@@ -7,8 +7,9 @@ from habitkit.cache.cache import Cache
 from habitkit.cache.decorator import CachedFunction, cached
 from habitkit.cache.errors import CacheUnavailable, CannotSerialize, RecursiveLoad, ValueTooLarge
 from habitkit.cache.events import CacheEvent
-from habitkit.cache.loading import MISSING
+from habitkit.cache.options import CacheOptions
 from habitkit.cache.serializers import JsonSerializer, PickleSerializer, Serializer
+from habitkit.cache.steps import MISSING
 
 if TYPE_CHECKING:
     from habitkit.cache.async_cache import AsyncCache
@@ -18,6 +19,7 @@ __all__ = [
     "AsyncCache",
     "Cache",
     "CacheEvent",
+    "CacheOptions",
     "CacheUnavailable",
     "CachedFunction",
     "CannotSerialize",

@@ -8,49 +8,29 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import plugins
 from habitkit.cache import writing
-from habitkit.cache.base import DEFAULT_LOCAL, BaseCache
-from habitkit.cache.cache import tiers
+from habitkit.cache.async_flights import AsyncFlight
+from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, tiers
 from habitkit.cache.domain.names import name
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.flights import loading
-from habitkit.cache.loading import MISSING, Loading, report
+from habitkit.cache.loading import Loading
+from habitkit.cache.steps import MISSING, report
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
-    from habitkit.cache.base import OnError
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
-    from habitkit.cache.events import CacheEvent
-    from habitkit.cache.loading import Call, Steps
+    from habitkit.cache.options import CacheOptions
     from habitkit.cache.port import AsyncCacheBackend, LocalTier
-    from habitkit.cache.serializers import Serializer
+    from habitkit.cache.steps import Call, Steps
 
 __all__ = ["AsyncCache"]
 
 T = TypeVar("T")
 _NS = 1_000_000_000
-
-
-class _Flight:
-    """A load under way in a task, and how many wait for it.
-
-    Attributes:
-        tags: The names of the tags that its caller gave.
-        task: The task.
-        waiters: How many wait; when the last one is cancelled, the task is too.
-        in_background: Whether it goes on without any, as its caller has used an old value.
-    """
-
-    __slots__ = ("in_background", "tags", "task", "waiters")
-
-    def __init__(self, tags: Sequence[str], *, in_background: bool) -> None:
-        self.tags = tags
-        self.task: asyncio.Task[Any] | None = None
-        self.waiters = 0
-        self.in_background = in_background
 
 
 class AsyncCache(BaseCache):
@@ -63,17 +43,8 @@ class AsyncCache(BaseCache):
     Args:
         backend: An async backend, such as ``AsyncRedisCache(client)``; None for memory alone.
         local: As for ``Cache``.
-        serializer: As for ``Cache``.
-        observe: As for ``Cache``; a plain function.
-        on_error: As for ``Cache``.
-        lease_seconds: As for ``Cache``.
-        local_seconds: As for ``Cache``.
-        poll_seconds: As for ``Cache``.
-        early_refresh: As for ``Cache``.
-        ticks: As for ``Cache``.
-        wall_ns: As for ``Cache``.
         sleep: As for ``Cache``; an async function.
-        random: As for ``Cache``.
+        options: As for ``Cache``.
 
     Example:
         >>> import asyncio
@@ -91,33 +62,23 @@ class AsyncCache(BaseCache):
         backend: AsyncCacheBackend | None = None,
         *,
         local: LocalTier | None = DEFAULT_LOCAL,
-        serializer: Serializer | None = None,
-        observe: Callable[[CacheEvent], object] | None = None,
-        on_error: OnError = "load",
-        lease_seconds: float = 30.0,
-        local_seconds: float = 0.0,
-        poll_seconds: float = 0.01,
-        early_refresh: float = 0.0,
-        ticks: Callable[[], int] | None = None,
-        wall_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        random: Callable[[], float] | None = None,
+        **options: Unpack[CacheOptions],
     ) -> None:
         """Cache in memory, and in a backend if there is one; errors as for ``Cache``."""
-        self._set_up(
-            *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
-            *(poll_seconds, early_refresh, ticks, wall_ns, random),
-        )
+        self._set_up(backend, local, **options)
         self._state.sleep = sleep
 
     @classmethod
-    async def open(cls, url: str, **options: Any) -> Self:
+    async def open(
+        cls, url: str, *, local: LocalTier | None = DEFAULT_LOCAL, **options: Unpack[CacheOptions]
+    ) -> Self:
         """Open a backend by its URL, and cache in it; as for ``Cache.open``."""
         backend = await plugins.open_async_cache(url)
         try:
-            return cls(**tiers(backend), **options)
+            return cls(**tiers(backend, local), **options)
         except BaseException:
-            closed = backend.close() if hasattr(backend, "close") else None
+            closed = backend.close()
             if closed is not None:
                 await closed
             raise
@@ -226,23 +187,21 @@ class AsyncCache(BaseCache):
         while True:
             if old is None:
                 self._expect_no_recursion(call)
-            new = _Flight(call.tags, in_background=old is not None)
-            flight, leads = state.join(call.name, new)
+            old_value = MISSING if old is None else old.value
+            flight, leads = state.join(call.name, AsyncFlight(call.tags, old_value))
             if leads:
                 self._start(flight, call, old)
             if old is not None:
                 report(state, call, "stale")
                 return old.value
-            task = flight.task
-            if task is None or task.get_loop() is not asyncio.get_running_loop():
+            if flight.is_elsewhere or not await flight.wait(state.settings.lease_ns / _NS):
                 return await self._load(call)
-            await self._wait(flight, task, call)
-            if not task.done():
-                return await self._load(call)
-            if not task.cancelled():
-                return task.result()
+            value = flight.result()
+            if value is not MISSING:
+                return value
+            state.leave(call.name, flight)  # it was cancelled
 
-    def _start(self, flight: _Flight, call: Call, old: Entry | None) -> None:
+    def _start(self, flight: AsyncFlight, call: Call, old: Entry | None) -> None:
         """Begin to load in a task."""
         task = asyncio.get_running_loop().create_task(self._lead(flight, call, old))
         self._state.tasks.add(task)
@@ -255,26 +214,14 @@ class AsyncCache(BaseCache):
         if not task.cancelled():
             task.exception()
 
-    async def _wait(self, flight: _Flight, task: asyncio.Task[Any], call: Call) -> None:
-        """Wait for a flight, at most for the time of a lease."""
-        flight.waiters += 1
-        try:
-            await asyncio.wait([task], timeout=self._state.settings.lease_ns / _NS)
-        except asyncio.CancelledError:
-            if flight.waiters == 1 and not flight.in_background:
-                self._state.leave(call.name, flight)  # who comes now must not join it
-                task.cancel()
-            raise
-        finally:
-            flight.waiters -= 1
-
-    async def _lead(self, flight: _Flight, call: Call, old: Entry | None) -> Any:
+    async def _lead(self, flight: AsyncFlight, call: Call, old: Entry | None) -> Any:
         """Get the value for all who wait for it."""
         try:
             entry = call.home.get(call.key)  # another one may have landed just before
             if entry is not None and entry.check_at > self._ticks():
                 return entry.value
-            return await self._drive(Loading(self._state, call, old).get_or_load(), call)
+            steps = Loading(self._state, call, old).get_or_load()
+            return await self._drive(steps, call, flight)
         finally:
             self._state.leave(call.name, flight)
 
@@ -287,7 +234,9 @@ class AsyncCache(BaseCache):
         finally:
             loading.reset(token)
 
-    async def _drive(self, steps: Steps[Any], call: Call | None = None) -> Any:
+    async def _drive(
+        self, steps: Steps[Any], call: Call | None = None, flight: AsyncFlight | None = None
+    ) -> Any:
         """Execute steps to their end, and return their result."""
         reply: Any = None
         error: BaseException | None = None
@@ -300,6 +249,8 @@ class AsyncCache(BaseCache):
             try:
                 if step.verb == "load" and call is not None:
                     reply = await self._load(call)
+                elif step.verb == "offer" and flight is not None:
+                    flight.offer(*step.arguments)
                 elif step.verb == "sleep":
                     await self._state.sleep(*step.arguments)
                 else:

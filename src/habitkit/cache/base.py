@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import random as random_module
 from typing import TYPE_CHECKING, Any
 
 from habitkit import plugins
@@ -11,30 +10,21 @@ from habitkit.cache.domain.names import checked_namespace, name, parsed, tags_of
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.errors import RecursiveLoad
 from habitkit.cache.flights import loading
-from habitkit.cache.loading import TAG_SECONDS, Call
-from habitkit.cache.serializers import JsonSerializer
-from habitkit.cache.state import CacheState, Settings
-from habitkit.clock import ticks as monotonic_ticks
-from habitkit.clock import wall_ns as machine_wall_ns
+from habitkit.cache.options import MOST_SECONDS, make_settings, seconds_ns
+from habitkit.cache.shared import TAG_SECONDS
+from habitkit.cache.state import CacheState
+from habitkit.cache.steps import MISSING, Call
 from habitkit.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Literal, Self, TypeAlias
+    from typing import Self
 
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
-    from habitkit.cache.events import CacheEvent
-    from habitkit.cache.serializers import Serializer
 
-    OnError: TypeAlias = Literal["load", "raise"]
-
-__all__ = ["DEFAULT_LOCAL", "BaseCache", "is_local"]
+__all__ = ["DEFAULT_LOCAL", "BaseCache", "tiers"]
 
 _NS = 1_000_000_000
-_MOST_SECONDS = 366 * 86_400
-_MOST_EARLY = 100
-_LONGEST_LABEL = 32
 _MEMBERS = (
     *("name", "get_many", "set_many", "delete_many", "add", "end_lease", "incr"),
     *("close", "after_fork"),
@@ -59,21 +49,7 @@ class BaseCache:
     _namespace: str
     _home: dict[Key, Entry]
 
-    def _set_up(
-        self,
-        backend: Any,
-        local: Any,
-        serializer: Serializer | None,
-        observe: Callable[[CacheEvent], object] | None,
-        on_error: OnError,
-        lease_seconds: float,
-        local_seconds: float,
-        poll_seconds: float,
-        early_refresh: float,
-        ticks: Callable[[], int] | None,
-        wall_ns: Callable[[], int] | None,
-        random: Callable[[], float] | None,
-    ) -> None:
+    def _set_up(self, backend: Any, local: Any, **options: Any) -> None:
         """Keep what the constructor was given.
 
         Raises:
@@ -82,38 +58,16 @@ class BaseCache:
         """
         if local is DEFAULT_LOCAL:
             local = plugins.memory_cache()
-        if is_local(backend):
+        if _is_local(backend):
             hint = f"{type(self).__name__}(local=MemoryCache(...))"
             msg = f"backend: a MemoryCache is the local tier; expected {hint}"
             raise ConfigurationError(msg)
-        if local is not None and not is_local(local):
+        if local is not None and not _is_local(local):
             msg = f"local: expected a MemoryCache or None, got {local!r}"
             raise ConfigurationError(msg)
         if backend is not None:
             self._expect_backend(backend)
-        if on_error not in {"load", "raise"}:
-            raise InvalidInput("on_error", given=on_error, expected="'load' or 'raise'")
-        settings = Settings()
-        settings.lease_ns = _seconds("lease_seconds", lease_seconds, least=0.001, most=3600)
-        settings.local_ns = _seconds("local_seconds", local_seconds, most=3600)
-        settings.poll_ns = _seconds("poll_seconds", poll_seconds, most=60)
-        factor: object = early_refresh
-        if not isinstance(factor, int | float) or not 0 <= factor <= _MOST_EARLY:
-            expected = f"a number from 0 (never early) to {_MOST_EARLY}; 1 is usual"
-            raise InvalidInput("early_refresh", given=early_refresh, expected=expected)
-        settings.early = float(early_refresh)
-        settings.on_error = on_error
-        settings.serializer = _serializer(serializer)
-        for what, function in (("observe", observe), ("ticks", ticks), ("wall_ns", wall_ns)):
-            given: object = function
-            if given is not None and (not callable(given) or inspect.iscoroutinefunction(given)):
-                msg = f"{what}: expected a plain function, got {function!r}"
-                raise ConfigurationError(msg)
-        settings.observe = observe
-        settings.ticks = monotonic_ticks if ticks is None else ticks
-        settings.wall_ns = machine_wall_ns if wall_ns is None else wall_ns
-        settings.random = random_module.random if random is None else random
-        self._view(CacheState(local, backend, settings), "")
+        self._view(CacheState(local, backend, make_settings(**options)), "")
 
     def _view(self, state: CacheState, namespace: str) -> None:
         """Make this cache a view of a state."""
@@ -155,7 +109,7 @@ class BaseCache:
         self,
         key: Any,
         loader: Any = None,
-        ttl_seconds: Any = None,
+        ttl_seconds: Any = MISSING,
         stale_seconds: Any = 0,
         tags: Any = (),
         kind: Any = None,
@@ -167,11 +121,11 @@ class BaseCache:
         """
         value_name = name("v", self._namespace, key)
         ttl_ns = 0
-        if ttl_seconds is not None:
-            ttl_ns = _seconds("ttl_seconds", ttl_seconds, least=0.001)
-        stale_ns = _seconds("stale_seconds", stale_seconds) if stale_seconds else 0
-        names = tags_of(self._namespace, tags) if tags else ()
-        most = TAG_SECONDS if names else _MOST_SECONDS
+        if ttl_seconds is not MISSING:  # of which get needs none
+            ttl_ns = seconds_ns("ttl_seconds", ttl_seconds, least=0.001)
+        stale_ns = 0 if stale_seconds == 0 else seconds_ns("stale_seconds", stale_seconds)
+        names = () if tags == () else tags_of(self._namespace, tags)
+        most = TAG_SECONDS if names else MOST_SECONDS
         if ttl_ns + stale_ns > most * _NS:
             expected = f"at most {most} seconds together with stale_seconds"
             expected += " for a value with tags" if names else ""
@@ -251,37 +205,11 @@ class BaseCache:
             raise ConfigurationError(msg)
 
 
-def is_local(tier: object) -> bool:
+def _is_local(tier: object) -> bool:
     """Return whether a backend is a local tier."""
     return hasattr(tier, "home") and not isinstance(tier, type)
 
 
-def _seconds(what: str, given: Any, *, least: float = 0, most: float = _MOST_SECONDS) -> int:
-    """Return a number of seconds in nanoseconds.
-
-    Raises:
-        InvalidInput: If it is none, or out of range.
-    """
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    if is_number and least <= given <= most:
-        return int(given * _NS)
-    raise InvalidInput(what, given=given, expected=f"a number of seconds from {least} to {most}")
-
-
-def _serializer(given: Any) -> Serializer:
-    """Return the serializer to use.
-
-    Raises:
-        ConfigurationError: If it is none.
-    """
-    if given is None:
-        return JsonSerializer()
-    label: object = getattr(given, "name", None)
-    is_name = isinstance(label, str) and 0 < len(label) <= _LONGEST_LABEL and label.isascii()
-    if isinstance(given, type) or not is_name or not hasattr(given, "dumps"):
-        msg = (
-            "serializer: expected an object with a name of 1 to 32 ASCII characters, dumps and "
-            f"loads, such as JsonSerializer(), got {given!r}"
-        )
-        raise ConfigurationError(msg)
-    return given  # type: ignore[no-any-return]
+def tiers(opened: object, local: object) -> dict[str, Any]:
+    """Return the tiers that a URL stands for: ``memory://`` is a local one, in place of another."""
+    return {"local": opened} if _is_local(opened) else {"backend": opened, "local": local}

@@ -8,27 +8,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import plugins
 from habitkit.cache import writing
-from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, is_local
+from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, tiers
 from habitkit.cache.domain.names import name
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.flights import Flight, loading
-from habitkit.cache.loading import MISSING, Loading, report
+from habitkit.cache.loading import Loading
+from habitkit.cache.steps import MISSING, report
 from habitkit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
-    from habitkit.cache.base import OnError
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
-    from habitkit.cache.events import CacheEvent
-    from habitkit.cache.loading import Call, Steps
+    from habitkit.cache.options import CacheOptions
     from habitkit.cache.port import CacheBackend, LocalTier
-    from habitkit.cache.serializers import Serializer
+    from habitkit.cache.steps import Call, Steps
 
-__all__ = ["Cache", "tiers"]
+__all__ = ["Cache"]
 
 T = TypeVar("T")
 _NS = 1_000_000_000
@@ -42,25 +41,10 @@ class Cache(BaseCache):
 
     Args:
         backend: What processes share, such as ``RedisCache(client)``; None for memory alone.
-        local: The tier in memory; None for the shared backend alone. With a backend that publishes
-            what changes, a value stays in memory for as long as it is fresh; with another one, for
-            ``local_seconds``.
-        serializer: Writes values for the shared backend: JSON unless given.
-        observe: Is called with a ``CacheEvent`` after each call, for metrics and logs.
-        on_error: If the shared backend fails, ``get`` and ``get_or_create`` go on without it
-            (``"load"``) or raise its error (``"raise"``). What sets or deletes always raises it.
-        lease_seconds: For how long one caller may load a value while the others wait; longer than
-            the slowest loader takes.
-        local_seconds: For how long a value of the shared backend may be used from memory while no
-            messages about changes come.
-        poll_seconds: How often messages that have arrived are read, at the first call after that
-            time.
-        early_refresh: Refreshes a value before its end, the earlier the longer it takes to load: 0
-            for never, 1 is usual.
-        ticks: A monotonic clock, in nanoseconds.
-        wall_ns: The machine's clock, in nanoseconds since 1970.
+        local: The tier in memory; None for the shared backend alone.
         sleep: How to sleep, in seconds, between two looks at what another process loads.
-        random: Returns random numbers in [0, 1), for ``early_refresh``.
+        options: ``serializer``, ``observe``, ``on_error``, ``lease_seconds``, and others: see
+            ``CacheOptions``.
 
     Example:
         >>> cache = Cache()
@@ -78,38 +62,28 @@ class Cache(BaseCache):
         backend: CacheBackend | None = None,
         *,
         local: LocalTier | None = DEFAULT_LOCAL,
-        serializer: Serializer | None = None,
-        observe: Callable[[CacheEvent], object] | None = None,
-        on_error: OnError = "load",
-        lease_seconds: float = 30.0,
-        local_seconds: float = 0.0,
-        poll_seconds: float = 0.01,
-        early_refresh: float = 0.0,
-        ticks: Callable[[], int] | None = None,
-        wall_ns: Callable[[], int] | None = None,
         sleep: Callable[[float], object] = time.sleep,
-        random: Callable[[], float] | None = None,
+        **options: Unpack[CacheOptions],
     ) -> None:
         """Cache in memory, and in a backend if there is one.
 
         Raises:
-            ConfigurationError: If the backend is none, or one for an ``AsyncCache``, or another
-                argument is not what is expected; it is named.
+            ConfigurationError: If the backend, or another argument, is not what is expected.
             InvalidInput: If a number is out of range.
         """
-        self._set_up(
-            *(backend, local, serializer, observe, on_error, lease_seconds, local_seconds),
-            *(poll_seconds, early_refresh, ticks, wall_ns, random),
-        )
+        self._set_up(backend, local, **options)
         self._state.sleep = sleep
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(
+        cls, url: str, *, local: LocalTier | None = DEFAULT_LOCAL, **options: Unpack[CacheOptions]
+    ) -> Self:
         """Open a backend by its URL, and cache in it; closing the cache closes the backend.
 
         Args:
             url: For example ``"redis://localhost"``, ``"memcached://localhost"``,
                 ``"sqlite:///cache.db"`` or ``"memory://"``.
+            local: As for the constructor; of no use with ``memory://``, which is a local tier.
             options: As for the constructor.
 
         Raises:
@@ -118,10 +92,9 @@ class Cache(BaseCache):
         """
         backend = plugins.open_cache(url)
         try:
-            return cls(**tiers(backend), **options)
+            return cls(**tiers(backend, local), **options)
         except BaseException:
-            if hasattr(backend, "close"):
-                backend.close()
+            backend.close()
             raise
 
     def get_or_create(
@@ -176,7 +149,7 @@ class Cache(BaseCache):
             kind: As for ``get_or_create``.
 
         Raises:
-            InvalidInput: If an argument is not acceptable.
+            InvalidInput: If the key is not acceptable.
             StoreError: If the shared backend fails and ``on_error`` is ``"raise"``.
         """
         call = self._call(key, kind=kind)
@@ -263,10 +236,9 @@ class Cache(BaseCache):
 
     def _get_or_load(self, call: Call) -> Any:
         """Return a value from memory, or lead or join the flight that gets it."""
-        entry = self._hit(call)
+        state, entry = self._state, self._hit(call)
         if entry is not None:
             return entry.value
-        state = self._state
         old = call.home.get(call.key)
         if old is not None and old.usable_until <= self._ticks():
             old = None
@@ -286,20 +258,20 @@ class Cache(BaseCache):
 
     def _lead(self, flight: Flight, call: Call, old: Entry | None) -> Any:
         """Get the value for all who wait for it."""
-        state = self._state
         try:
             entry = call.home.get(call.key)  # another one may have landed just before
             if entry is not None and entry.check_at > self._ticks():
-                value = entry.value
+                flight.value = entry.value
             else:
-                value = self._drive(Loading(state, call, old).get_or_load(), call)
+                steps = Loading(self._state, call, old).get_or_load()
+                flight.value = self._drive(steps, call, flight)
         except BaseException as error:
-            state.leave(call.name, flight)
-            flight.crash(error)
+            flight.error = error
             raise
-        state.leave(call.name, flight)
-        flight.land(value)
-        return value
+        finally:
+            self._state.leave(call.name, flight)
+            flight.land()
+        return flight.value
 
     def _load(self, call: Call) -> Any:
         """Call the loader."""
@@ -315,7 +287,9 @@ class Cache(BaseCache):
             raise UsageError(msg)
         return value
 
-    def _drive(self, steps: Steps[Any], call: Call | None = None) -> Any:
+    def _drive(
+        self, steps: Steps[Any], call: Call | None = None, flight: Flight | None = None
+    ) -> Any:
         """Execute steps to their end, and return their result."""
         reply: Any = None
         error: BaseException | None = None
@@ -328,14 +302,11 @@ class Cache(BaseCache):
             try:
                 if step.verb == "load" and call is not None:
                     reply = self._load(call)
+                elif step.verb == "offer" and flight is not None:
+                    flight.offer(*step.arguments)
                 elif step.verb == "sleep":
                     self._state.sleep(*step.arguments)
                 else:
                     reply = getattr(self._state.backend, step.verb)(*step.arguments)
             except BaseException as raised:  # noqa: BLE001 - the steps decide about it
                 error = raised
-
-
-def tiers(opened: Any) -> dict[str, Any]:
-    """Return the tiers that a URL stands for: ``memory://`` is a local one."""
-    return {"local": opened} if is_local(opened) else {"backend": opened}

@@ -7,14 +7,14 @@ import inspect
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
 from uuid import UUID
 
 from habitkit.cache.base import BaseCache
 from habitkit.errors import ConfigurationError, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Callable, Collection
 
     from habitkit.cache.async_cache import AsyncCache
     from habitkit.cache.cache import Cache
@@ -24,7 +24,6 @@ __all__ = ["CachedFunction", "cached"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-C = TypeVar("C", bound=BaseCache)
 
 _BY_TEXT = (str, bool, int, float, Decimal, UUID, datetime, date, time, type(None))
 _ABSENT = object()
@@ -37,6 +36,8 @@ class CachedFunction(Generic[P, R]):
         cache: The cache.
         uncached: The function itself.
     """
+
+    __name__: str
 
     def __init__(
         self,
@@ -101,39 +102,15 @@ class CachedFunction(Generic[P, R]):
         return self._kind
 
 
-@overload
 def cached(
-    cache: AsyncCache,
+    cache: Cache | AsyncCache,
     ttl_seconds: float,
     stale_seconds: float = 0,
     *,
-    key: Callable[P, Key] | None = None,
-    tags: Callable[P, Collection[Key]] | Collection[Key] = (),
-    kind: Any = None,
-) -> Callable[[Callable[P, Awaitable[R]]], CachedFunction[P, Awaitable[R]]]: ...
-
-
-@overload
-def cached(
-    cache: Cache,
-    ttl_seconds: float,
-    stale_seconds: float = 0,
-    *,
-    key: Callable[P, Key] | None = None,
-    tags: Callable[P, Collection[Key]] | Collection[Key] = (),
-    kind: Any = None,
-) -> Callable[[Callable[P, R]], CachedFunction[P, R]]: ...
-
-
-def cached(
-    cache: Any,
-    ttl_seconds: float,
-    stale_seconds: float = 0,
-    *,
-    key: Any = None,
-    tags: Any = (),
+    key: Callable[..., Key] | None = None,
+    tags: Callable[..., Collection[Key]] | Collection[Key] = (),
     kind: Any = _ABSENT,
-) -> Any:
+) -> Callable[[Callable[P, R]], CachedFunction[P, R]]:
     """Keep the results of a function in a cache, by its arguments.
 
     Args:
@@ -154,14 +131,20 @@ def cached(
         >>> report("ada")
         {'streak': 7}
         >>> report.invalidate("ada")
+
+    Raises:
+        ConfigurationError: If the cache is none.
+        InvalidInput: If the function is async and the cache is not, or the other way round.
     """
-    if not isinstance(cache, BaseCache):
-        msg = f"cache: expected a Cache or an AsyncCache, got {cache!r}"
+    given: object = cache
+    if not isinstance(given, BaseCache):
+        msg = f"cache: expected a Cache or an AsyncCache, got {given!r}"
         raise ConfigurationError(msg)
 
-    def wrap(function: Any) -> CachedFunction[Any, Any]:
+    def wrap(function: Callable[P, R]) -> CachedFunction[P, R]:
         is_async = inspect.iscoroutinefunction(function)
-        if not callable(function) or is_async is not cache._asynchronous:  # noqa: SLF001 - ours
+        given: object = function
+        if not callable(given) or is_async is not cache._asynchronous:  # noqa: SLF001 - ours
             expected = "an async function" if cache._asynchronous else "a plain function"  # noqa: SLF001
             raise InvalidInput("function", given=function, expected=f"{expected} for this cache")
         return CachedFunction(cache, function, ttl_seconds, stale_seconds, key, tags, kind)

@@ -36,29 +36,30 @@ class Flight:
 
     Attributes:
         tags: The names of the tags that its caller gave.
+        value: What was loaded; before that, an old value that was offered.
+        error: What loading raised, if it did.
     """
 
-    __slots__ = ("_done", "_error", "_value", "tags")
+    __slots__ = ("_done", "error", "tags", "value")
 
     def __init__(self, tags: Sequence[str]) -> None:
         """Begin."""
         self.tags = tags
         self._done = threading.Event()
-        self._value: Any = None
-        self._error: BaseException | None = None
+        self.value: Any = None
+        self.error: BaseException | None = None
 
-    def land(self, value: Any) -> None:
-        """Give the value to those who wait."""
-        self._value = value
+    def offer(self, value: Any) -> None:
+        """Let those go on who wait, with an old value; the flight goes on for a new one."""
+        self.value = value
         self._done.set()
 
-    def crash(self, error: BaseException) -> None:
-        """Raise an error in those who wait."""
-        self._error = error
+    def land(self) -> None:
+        """Let those go on who wait."""
         self._done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the end; return whether it has come."""
+        """Wait for a value, or the end; return whether it has come."""
         return self._done.wait(seconds)
 
     def result(self) -> Any:
@@ -67,11 +68,11 @@ class Flight:
         Raises:
             BaseException: What loading raised.
         """
-        if self._error is not None:
-            raise self._error
-        return self._value
+        if self.error is not None:
+            raise self.error
+        return self.value
 
     @property
     def was_interrupted(self) -> bool:
         """Whether it ended by something that concerns its own thread alone, such as Ctrl-C."""
-        return self._error is not None and not isinstance(self._error, Exception)
+        return self.error is not None and not isinstance(self.error, Exception)

@@ -137,6 +137,10 @@ class LocalTier(Protocol):
         """Forget all entries."""
         ...
 
+    def close(self) -> None:
+        """Release what it has opened; may be called twice."""
+        ...
+
     def after_fork(self) -> None:
         """Replace, in the child of a fork, what cannot be shared with the parent."""
         ...

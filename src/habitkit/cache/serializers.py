@@ -63,7 +63,11 @@ class JsonSerializer:
     name = "json"
 
     def dumps(self, value: Any, kind: Any = None) -> bytes:
-        """Return the bytes of a value; arguments and errors as for ``Serializer``."""
+        """Return the bytes of a value; arguments as for ``Serializer``.
+
+        Raises:
+            CannotSerialize: If it could not be read back as it was.
+        """
         if type(value) is bytes:
             return _RAW + value
         try:
@@ -75,7 +79,11 @@ class JsonSerializer:
             raise _refusal(value, kind) from error
 
     def loads(self, data: bytes, kind: Any = None) -> Any:
-        """Return the value of bytes."""
+        """Return the value of bytes.
+
+        Raises:
+            ValueError: If they hold no value of that kind.
+        """
         form, content = data[:1], data[1:]
         if form == _RAW:
             return content
@@ -112,7 +120,11 @@ class PickleSerializer:
         self._secret = secret
 
     def dumps(self, value: Any, kind: Any = None) -> bytes:  # noqa: ARG002 - pickles know their type
-        """Return the bytes of a value; arguments and errors as for ``Serializer``."""
+        """Return the bytes of a value; arguments as for ``Serializer``.
+
+        Raises:
+            CannotSerialize: If pickle cannot write it.
+        """
         try:
             content = pickle.dumps(value)
         except Exception as error:
@@ -121,7 +133,11 @@ class PickleSerializer:
         return self._digest(content) + content
 
     def loads(self, data: bytes, kind: Any = None) -> Any:  # noqa: ARG002 - pickles know their type
-        """Return the value of bytes."""
+        """Return the value of bytes.
+
+        Raises:
+            ValueError: If they were not signed with this secret.
+        """
         digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
         if not hmac.compare_digest(digest, self._digest(content)):
             msg = "the pickle was not signed with this secret"

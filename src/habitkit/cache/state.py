@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from habitkit.cache.entry import Entry
     from habitkit.cache.events import CacheEvent
     from habitkit.cache.flights import Fill
+    from habitkit.cache.options import Settings
     from habitkit.cache.port import LocalTier, Subscription
-    from habitkit.cache.serializers import Serializer
 
-__all__ = ["NEVER", "CacheState", "Settings"]
+__all__ = ["NEVER", "CacheState"]
 
 F = TypeVar("F")
 
@@ -28,40 +28,6 @@ NEVER = 1 << 63
 
 _log = logging.getLogger("habitkit")
 _OUTAGE_NS = 1_000_000_000
-
-
-class Settings:
-    """What a cache was made with.
-
-    Attributes:
-        lease_ns: For how long one caller may load while the others wait.
-        local_ns: For how long a value of a shared backend is used from memory without hearing of
-            invalidations.
-        poll_ns: How often those that have arrived are read.
-        early: The factor of early refreshing.
-        on_error: Whether a failing shared backend is an error, or a reason to go on without it.
-        serializer: Writes values for the shared backend.
-        observe: The host's hook.
-        ticks: A monotonic clock, in ns.
-        wall_ns: The machine's clock, in ns since 1970.
-        random: Returns random numbers in [0, 1).
-    """
-
-    __slots__ = (
-        *("early", "lease_ns", "local_ns", "observe", "on_error", "poll_ns"),
-        *("random", "serializer", "ticks", "wall_ns"),
-    )
-
-    lease_ns: int
-    local_ns: int
-    poll_ns: int
-    early: float
-    on_error: str
-    serializer: Serializer
-    observe: Callable[[CacheEvent], object] | None
-    ticks: Callable[[], int]
-    wall_ns: Callable[[], int]
-    random: Callable[[], float]
 
 
 class CacheState:

@@ -1,21 +1,20 @@
-"""Setting and deleting: generators of steps, as in ``loading``; a failing backend is an error."""
+"""Setting and deleting: generators of steps, as in ``steps``; a failing backend is an error."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from habitkit.cache.domain.envelope import Envelope, encode
 from habitkit.cache.domain.names import lease_of
 from habitkit.cache.entry import Entry
 from habitkit.cache.flights import Fill
-from habitkit.cache.loading import Step, generations, lifetime_ms
-from habitkit.cache.port import Item
+from habitkit.cache.shared import envelope_of, generations
+from habitkit.cache.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.cache.loading import Call, Steps
     from habitkit.cache.state import CacheState
+    from habitkit.cache.steps import Call, Steps
 
 __all__ = ["delete", "incr", "store"]
 
@@ -47,10 +46,9 @@ def store(state: CacheState, call: Call, value: Any) -> Steps[None]:
             known = yield Step("get_many", (call.tags,))
             found = dict(zip(call.tags, known, strict=True))
             tags = yield from generations(call.tags, found)
-        times = (settings.wall_ns(), call.ttl_ns, call.stale_ns, 0)
-        data = encode(Envelope(payload, settings.serializer.name, *times, tags))
+        item = envelope_of(state, call, payload, tags)
         yield Step("delete_many", ((lease_of(call.name),),))
-        yield Step("set_many", ((Item(call.name, data, lifetime_ms(call)),),))
+        yield Step("set_many", ((item,),))
     finally:
         state.invalidate([call.name])
 

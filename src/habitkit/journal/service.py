@@ -6,6 +6,7 @@ from habitkit.binding import M, Service, action, query, workflow
 from habitkit.journal.dead_letters import dead, drop, retry
 from habitkit.journal.event_log import net, page, record
 from habitkit.journal.relay import run_once
+from habitkit.journal.revisions import revision
 
 __all__ = [
     "EventService",
@@ -16,6 +17,7 @@ __all__ = [
     "page",
     "record",
     "retry",
+    "revision",
     "run_once",
 ]
 
@@ -26,6 +28,7 @@ class EventService(Service[M]):
     record = action(record)
     page = query(page)
     net = query(net)
+    revision = query(revision)
 
 
 class RelayService(Service[M]):

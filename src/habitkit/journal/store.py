@@ -41,6 +41,10 @@ class OwnerStore(Protocol):
         """
         ...
 
+    def rev(self, owner: str) -> int:
+        """Return an owner's revision without a lock; 0 if the owner has never been locked."""
+        ...
+
 
 class EventStore(Protocol):
     """The permanent log of events."""

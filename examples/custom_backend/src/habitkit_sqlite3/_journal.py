@@ -47,6 +47,10 @@ class Owners(Port):
         message = self.run("SELECT 1 FROM waiting WHERE owner = ? LIMIT 1", owner).fetchone()
         return Locked(rev, message is not None)
 
+    def rev(self, owner: str) -> int:
+        found = self.run("SELECT rev FROM owners WHERE owner = ?", owner).fetchone()
+        return found[0] if found else 0
+
 
 class Events(Port):
     """The permanent log of events."""

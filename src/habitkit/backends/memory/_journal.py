@@ -54,6 +54,10 @@ class Owners:
             locked[owner] = Locked(rev, bool(inbox.rows and inbox.waits(owner)))
         return locked
 
+    def rev(self, owner: str) -> int:
+        """Return an owner's revision; 0 if there is none."""
+        return self._revs.get(owner, 0)
+
 
 class Events:
     """The log of events, by owner."""

@@ -103,6 +103,10 @@ class MemoryCache:
             self._tagged.clear()
             self._eviction.clear()
 
+    def close(self) -> None:
+        """Forget all entries."""
+        self.clear()
+
     def after_fork(self) -> None:
         """Replace the lock, which another thread of the parent may have held."""
         self._lock = threading.Lock()

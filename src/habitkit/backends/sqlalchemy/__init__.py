@@ -10,13 +10,16 @@ from habitkit.backends.sqlalchemy.tables import metadata
 
 if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore
+    from habitkit.backends.sqlalchemy.cache import AsyncSqlCache, SqlCache
     from habitkit.backends.sqlalchemy.limits import AsyncSqlLimits, SqlLimits
     from habitkit.backends.sqlalchemy.threaded import threaded_sqlite
 
 __all__ = [
     "LATEST",
+    "AsyncSqlCache",
     "AsyncSqlLimits",
     "AsyncSqlStore",
+    "SqlCache",
     "SqlLimits",
     "SqlStore",
     "metadata",
@@ -29,6 +32,9 @@ __all__ = [
 
 __getattr__ = lazy_names(
     __name__,
-    ["AsyncSqlLimits", "AsyncSqlStore", "SqlLimits", "threaded_sqlite"],
-    ["limits", "threaded", "async_store"],
+    [
+        *("AsyncSqlCache", "AsyncSqlLimits", "AsyncSqlStore"),
+        *("SqlCache", "SqlLimits", "threaded_sqlite"),
+    ],
+    ["limits", "cache", "threaded", "async_store"],
 )  # the last one needs greenlet

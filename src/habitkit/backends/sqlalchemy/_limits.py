@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from habitkit import clock
+from habitkit.backends.sqlalchemy._clock import SERVER_NOW, STATEMENT_NOW
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import text_array
 from habitkit.backends.sqlalchemy.tables import limits
@@ -53,14 +54,6 @@ _NUMBERS = {
 _NO_TAT: ColumnElement[int] = literal_column("0", BigInteger())
 """Of a row that was made to be locked, and has no state yet."""
 
-_SERVER_NOW: ColumnElement[int] = literal_column(
-    "CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) * 1000", BigInteger()
-)
-_STATEMENT_NOW: ColumnElement[int] = literal_column(
-    "CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000000 AS BIGINT) * 1000", BigInteger()
-)
-"""The server's time when it got the statement: unlike its clock, an index can be searched by it."""
-
 
 def _charge(insert: Callable[..., Any], now: Any, least: Any, greatest: Any) -> Any:
     """Return the statement that charges one limit that is not exact, if it allows it.
@@ -86,7 +79,7 @@ def _charge(insert: Callable[..., Any], now: Any, least: Any, greatest: Any) -> 
 
 def _charge_on_postgres(insert: Callable[..., Any]) -> Any:
     """Return that statement with the server's clock, which is read once."""
-    read = select(_SERVER_NOW.label("now")).cte("clock")
+    read = select(SERVER_NOW.label("now")).cte("clock")
     now = select(read.c.now).scalar_subquery()
     return _charge(insert, now, func.least, func.greatest).add_cte(read)
 
@@ -97,7 +90,7 @@ def _read_on_postgres(_: object) -> Any:
     wanted = select(ids.column_valued("id")).subquery("wanted")
     found = (limits.c.subject == _SUBJECT) & (limits.c.limit_id == wanted.c.id)
     rows = wanted.outerjoin(limits, found)
-    return select(wanted.c.id, *_VALUES, _SERVER_NOW.label("now")).select_from(rows)
+    return select(wanted.c.id, *_VALUES, SERVER_NOW.label("now")).select_from(rows)
 
 
 def _lock_on_postgres(insert: Callable[..., Any]) -> Any:
@@ -110,7 +103,7 @@ def _lock_on_postgres(insert: Callable[..., Any]) -> Any:
     statement = insert(limits).from_select(["subject", "limit_id", "tat", "tolerance"], rows)
     return statement.on_conflict_do_update(
         index_elements=_KEY, set_={"tolerance": limits.c.tolerance}
-    ).returning(limits.c.limit_id, *_VALUES, _SERVER_NOW.label("now"))
+    ).returning(limits.c.limit_id, *_VALUES, SERVER_NOW.label("now"))
 
 
 def _write(insert: Callable[..., Any]) -> Any:
@@ -142,7 +135,7 @@ def _clean_on_postgres(_: object) -> Any:
     They are found once, which an array sees to, and then by their places, which nobody can change.
     """
     place: ColumnElement[Any] = literal_column("ctid")
-    rows = select(place).where(limits.c.tat <= _STATEMENT_NOW).order_by(limits.c.tat)
+    rows = select(place).where(limits.c.tat <= STATEMENT_NOW).order_by(limits.c.tat)
     unlocked = rows.limit(bindparam("count")).with_for_update(skip_locked=True)
     return delete(limits).where(place == any_(func.array(unlocked.scalar_subquery())))
 

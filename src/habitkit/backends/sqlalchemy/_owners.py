@@ -73,6 +73,8 @@ class Owners:
         only="postgresql",
     )
 
+    _REV = Prepared(lambda _: select(owners.c.rev).where(owners.c.owner == bindparam("owner")))
+
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
@@ -88,3 +90,8 @@ class Owners:
             assert row is not None  # noqa: S101 - an upsert that returns always returns a row
             locked[owner] = Locked(row[0], bool(row[1]))
         return locked
+
+    def rev(self, owner: str) -> int:
+        """Return an owner's revision; 0 if there is none."""
+        row = self._link.row(self._REV, {"owner": owner})
+        return 0 if row is None else int(row[0])

@@ -12,28 +12,25 @@ Rows that are over are deleted by the way, some after so many calls, in a transa
 
 from __future__ import annotations
 
-import inspect
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sqlalchemy import exc
-
 from habitkit.backends.sqlalchemy import engines
 from habitkit.backends.sqlalchemy._limits import rows_of
-from habitkit.backends.sqlalchemy.store import SqlStore
-from habitkit.errors import ConfigurationError, StoreError
+from habitkit.backends.sqlalchemy._resident import Resident, expect_async_store, expect_store
+from habitkit.errors import StoreError
 from habitkit.limits.domain import charging
 from habitkit.limits.domain.decision import Charge, Decision
 from habitkit.limits.errors import LimitsUnavailable
-from habitkit.runner import refuse_nesting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from habitkit.backends.sqlalchemy._limits import LimitRows
     from habitkit.backends.sqlalchemy._stores import SqlStores
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore
+    from habitkit.backends.sqlalchemy.store import SqlStore
     from habitkit.backends.threaded import ThreadedStore
     from habitkit.limits.domain.charging import State
     from habitkit.limits.domain.limit import Limit
@@ -43,55 +40,10 @@ __all__ = ["AsyncSqlLimits", "SqlLimits", "open_url"]
 
 R = TypeVar("R")
 
-_DIALECTS = ("postgresql", "sqlite")
-_STATES_BETWEEN_CLEANINGS = 128
 _MOST_CLEANED = 256
-_MISTAKES = (exc.ProgrammingError, exc.DataError, exc.NotSupportedError)
-"""Errors that no waiting helps against, such as a missing permission."""
 
 
-class _SqlLimits:
-    """What both kinds share."""
-
-    remote = True
-    supports_exact = True
-
-    def __init__(self, store: Any) -> None:
-        self.name: str = store.name
-        self._store = store
-        self._owned = False
-        self._charged = _STATES_BETWEEN_CLEANINGS  # a process may be too short for a second one
-
-    def after_fork(self) -> None:
-        """Leave the parent's connections to the parent."""
-        self._store.after_fork()
-
-    def _is_cleaning_due(self, states: int) -> bool:
-        """Count the states that a call has charged; a lost count of another thread is harmless."""
-        self._charged += states
-        if self._charged <= _STATES_BETWEEN_CLEANINGS:
-            return False
-        self._charged = 0
-        return True
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Raise what keeps the store from working as ``LimitsUnavailable``.
-
-        Raises:
-            LimitsUnavailable: If the database cannot be reached, or fails.
-            NestedTransaction: Inside a transaction of a kit, which may hold what this one needs.
-        """
-        refuse_nesting()
-        try:
-            yield
-        except _MISTAKES:
-            raise
-        except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-            raise LimitsUnavailable(self.name, _reason(error)) from error
-
-
-class SqlLimits(_SqlLimits):
+class SqlLimits(Resident):
     """Keeps the limits of all processes that share a SQL database, in ``habitkit_limits``.
 
     Each call is a transaction of its own, by the clock of the PostgreSQL server, or of the machine
@@ -101,17 +53,17 @@ class SqlLimits(_SqlLimits):
         store: A ``SqlStore``, such as the kit's own; it stays open.
     """
 
+    remote = True
+    supports_exact = True
+
     def __init__(self, store: SqlStore) -> None:
         """Work through a store.
 
         Raises:
             ConfigurationError: If it is no ``SqlStore``.
         """
-        given: object = store
-        if not isinstance(given, SqlStore):
-            msg = f"store: expected a SqlStore, got {store!r}"
-            raise ConfigurationError(msg)
-        super().__init__(store)
+        expect_store(store)
+        super().__init__(store, LimitsUnavailable)
 
     def acquire(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
@@ -151,12 +103,15 @@ class SqlLimits(_SqlLimits):
                 return end.result  # type: ignore[no-any-return]
 
 
-class AsyncSqlLimits(_SqlLimits):
+class AsyncSqlLimits(Resident):
     """The same for async hosts: see ``SqlLimits``.
 
     Args:
         store: An ``AsyncSqlStore``, or a ``ThreadedStore`` around a ``SqlStore``; it stays open.
     """
+
+    remote = True
+    supports_exact = True
 
     def __init__(self, store: AsyncSqlStore | ThreadedStore) -> None:
         """Work through a store.
@@ -164,14 +119,8 @@ class AsyncSqlLimits(_SqlLimits):
         Raises:
             ConfigurationError: If it is no such store.
         """
-        is_async = inspect.iscoroutinefunction(getattr(store, "run", None))
-        if not is_async or store.name not in _DIALECTS:
-            msg = (
-                "store: expected an AsyncSqlStore, or a ThreadedStore around a SqlStore, "
-                f"got {store!r}"
-            )
-            raise ConfigurationError(msg)
-        super().__init__(store)
+        expect_async_store(store)
+        super().__init__(store, LimitsUnavailable)
 
     async def acquire(
         self, subject: str, limits: tuple[Limit, ...], cost: int, max_wait_ns: int = 0
@@ -311,9 +260,3 @@ def _reset(subject: str, rows: LimitRows) -> None:
 def _clean(rows: LimitRows) -> int:
     """Drop some states that are over."""
     return rows.clean(_MOST_CLEANED)
-
-
-def _reason(error: Exception) -> str:
-    """Return why a database failed, in one line, without the statement and its parameters."""
-    cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    return " ".join(str(cause).split()) or type(cause).__name__

@@ -35,6 +35,7 @@ from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json
 __all__ = [
     "accounts",
     "blocks",
+    "cache",
     "check_ins",
     "entitlements",
     "entries",
@@ -316,3 +317,15 @@ limits = table(
     PrimaryKeyConstraint("subject", "limit_id"),
     Index("habitkit_limits_tat", "tat"),
 )
+
+# -- the cache -----------------------------------------------------------------------------------
+
+cache = Table(
+    "habitkit_cache",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary),
+    Column("count", BigInteger),
+    Column("expires", BigInteger, nullable=False),
+    Index("habitkit_cache_expires", "expires"),
+)  # values may be large: on SQLite it is a table with rowids

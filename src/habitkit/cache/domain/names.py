@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST_NAME",
     "MOST_TAGS",
+    "Parsed",
     "checked_namespace",
     "lease_of",
     "name",

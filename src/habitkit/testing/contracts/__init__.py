@@ -32,11 +32,14 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
 | ``LimiterContract`` | every ``LimitsBackend`` | ``limits``; ``advance`` if its clock moves |
 | ``AsyncLimiterContract`` | every ``AsyncLimitsBackend`` | ``open_limits``; ``advance`` as well |
+| ``CacheContract`` | every ``CacheBackend`` | ``cache``; ``advance`` if its clock moves |
+| ``AsyncCacheContract`` | every ``AsyncCacheBackend`` | ``open_cache``; ``advance`` as well |
 
 With the capability ``shared`` the class also gives ``url``, by which another process opens the same
-facts; that of a limits backend gives ``limits_again`` or ``open_limits_again``, a second backend on
-the same state. Every wait in the contracts has an end; they need pytest, which
-``pip install 'habitkit[testing]'`` brings.
+facts; that of a limits or cache backend gives a second backend on the same state: ``limits_again``,
+``open_limits_again``, ``cache_again`` or ``open_cache_again``. A cache backend that has
+``subscribe`` declares ``publishes``. Every wait in the contracts has an end; they need pytest,
+which ``pip install 'habitkit[testing]'`` brings.
 """
 
 from pkgutil import iter_modules
@@ -48,12 +51,14 @@ for _module in iter_modules(__path__, f"{__name__}."):
     pytest.register_assert_rewrite(_module.name)
 
 from habitkit.testing.contracts._async import AsyncContract, LoopThread  # noqa: E402
+from habitkit.testing.contracts._async_cache import AsyncCacheContract  # noqa: E402
 from habitkit.testing.contracts._async_contracts import (  # noqa: E402
     AsyncHostTransactionsContract,
     AsyncStoreContract,
 )
 from habitkit.testing.contracts._async_limiter import AsyncLimiterContract  # noqa: E402
 from habitkit.testing.contracts._base import Contract  # noqa: E402
+from habitkit.testing.contracts._cache_contract import CacheContract  # noqa: E402
 from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
@@ -62,10 +67,12 @@ from habitkit.testing.contracts._store_contract import StoreContract  # noqa: E4
 
 __all__ = [
     "AllContracts",
+    "AsyncCacheContract",
     "AsyncContract",
     "AsyncHostTransactionsContract",
     "AsyncLimiterContract",
     "AsyncStoreContract",
+    "CacheContract",
     "CoinsContract",
     "Contract",
     "HabitsContract",

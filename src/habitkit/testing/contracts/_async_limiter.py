@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from habitkit.limits.port import AsyncLimitsBackend, LimitsBackend
     from habitkit.testing.contracts._limiter_base import BackendClock
 
-__all__ = ["AsyncLimiterContract"]
+__all__ = ["AsyncLimiterContract", "SyncView"]
 
 TASKS = 200
 
 
-class _SyncView:
+class SyncView:
     """An async object as the sync cases call it: each call waits for the loop."""
 
     def __init__(self, of: Any, loop: LoopThread) -> None:
@@ -42,7 +42,7 @@ class _SyncView:
         return lambda *args, **named: self._loop.call(lambda: found(*args, **named))
 
 
-class _SyncLimiter(_SyncView):
+class _SyncLimiter(SyncView):
     """The same for a limiter, whose leases are released without awaiting too."""
 
     def lease(self, key: str, n: int, ttl_seconds: int) -> Lease:
@@ -84,12 +84,12 @@ class AsyncLimiterBase(LimiterBase):
     @pytest.fixture
     def limits(self, async_limits: AsyncLimitsBackend, loop_thread: LoopThread) -> LimitsBackend:
         """The backend under test, as the sync cases call it."""
-        return cast("LimitsBackend", _SyncView(async_limits, loop_thread))
+        return cast("LimitsBackend", SyncView(async_limits, loop_thread))
 
     @pytest.fixture
     def limits_again(self, open_limits_again: Any, loop_thread: LoopThread) -> LimitsBackend:
         """The second backend, as the sync cases call it."""
-        return cast("LimitsBackend", _SyncView(loop_thread.call(open_limits_again), loop_thread))
+        return cast("LimitsBackend", SyncView(loop_thread.call(open_limits_again), loop_thread))
 
     @pytest.fixture
     def async_limiter(self, async_limits: AsyncLimitsBackend) -> AsyncLimiter:

@@ -36,6 +36,15 @@ class LockCases(Contract):
 
         assert [lock("ada"), lock("ada"), lock("bob"), lock("ada")] == [1, 2, 1, 3]
 
+    def test_a_revision_is_read_without_a_lock(self, store: Store) -> None:
+        def rev(owner: str) -> int:
+            return read(store, lambda stores: stores.owners.rev(owner))
+
+        assert rev("ada") == 0
+        write(store, lambda stores: stores.owners.lock(["ada"]))
+        write(store, lambda stores: stores.owners.lock(["ada"]))
+        assert [rev("ada"), rev("bob")] == [2, 0]
+
     def test_a_lock_that_is_rolled_back_leaves_no_gap(self, store: Store) -> None:
         def fail(stores: Stores) -> None:
             stores.owners.lock(["ada"])

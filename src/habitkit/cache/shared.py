@@ -1,0 +1,153 @@
+"""The shared backend: reading values, and the right to load one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from habitkit.cache.domain.envelope import Envelope, decode, early_ns, encode
+from habitkit.cache.domain.names import MOST_TAGS, lease_of
+from habitkit.cache.port import Item
+from habitkit.cache.steps import Step, lifetime_ms
+from habitkit.cache.tokens import new_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from habitkit.cache.state import CacheState
+    from habitkit.cache.steps import Call, Steps
+
+__all__ = ["TAG_SECONDS", "Found", "Reader", "envelope_of", "generations"]
+
+TAG_SECONDS = 30 * 86_400
+"""How long a backend keeps the generation of a tag; values with tags live no longer."""
+
+_MS = 1_000_000
+
+
+class Found(NamedTuple):
+    """A usable value of the shared backend.
+
+    Attributes:
+        value: The value.
+        read_at: When reading it began, by the monotonic clock, in ns.
+        fresh_for_ns: How long it is fresh from then on, as this process sees it; 0 or less if it is
+            to be loaded anew.
+        usable_for_ns: How long it may be used.
+        tags: The names of its tags.
+    """
+
+    value: Any
+    read_at: int
+    fresh_for_ns: int
+    usable_for_ns: int
+    tags: tuple[str, ...]
+
+
+class Reader:
+    """Reads the value of one call, and holds the lease for loading it.
+
+    Attributes:
+        found: The usable value that was read last; None if there was none.
+        generations: The generations of the call's tags, by name, as they were read last.
+    """
+
+    def __init__(self, state: CacheState, call: Call) -> None:
+        """Read nothing yet."""
+        self._state = state
+        self._call = call
+        self._lease: bytes | None = None
+        self.found: Found | None = None
+        self.generations: dict[str, bytes | None] = {}
+
+    @property
+    def holds_lease(self) -> bool:
+        """Whether this process may load the value."""
+        return self._lease is not None
+
+    def read(self) -> Steps[Found | None]:
+        """Return the value if it is usable."""
+        call, read_at = self._call, self._state.settings.ticks()
+        data, *own = yield Step("get_many", ((call.name, *call.tags),))
+        self.generations = dict(zip(call.tags, own, strict=True))
+        self.found = None
+        envelope = decode(data)
+        if envelope is None or len(envelope.tags) > MOST_TAGS:
+            return None
+        known = dict(self.generations)
+        others = [name for name in envelope.tags if name not in known]
+        if others:
+            known.update(zip(others, (yield Step("get_many", (tuple(others),))), strict=True))
+        if envelope.holds(known):
+            self.found = self._usable(envelope, read_at)
+        return self.found
+
+    def take_lease(self) -> Steps[bool]:
+        """Take the lease unless another caller holds it; return whether it was taken."""
+        token = new_token()
+        ttl_ms = self._state.settings.lease_ns // _MS
+        added = yield Step("add", (Item(lease_of(self._call.name), token, ttl_ms),))
+        self._lease = token if added else None
+        return self.holds_lease
+
+    def end_lease(self, item: Item | None = None) -> Steps[bool]:
+        """Give the lease back and store what was loaded; return whether it was still held."""
+        if self._lease is None:
+            return False
+        held = yield Step("end_lease", (lease_of(self._call.name), self._lease, item))
+        self._lease = None
+        return bool(held)
+
+    def lose_lease(self) -> None:
+        """Forget the lease; in the backend it expires."""
+        self._lease = None
+
+    def _usable(self, envelope: Envelope, read_at: int) -> Found | None:
+        """Return the value of an envelope if it may still be used and can be read."""
+        settings = self._state.settings
+        fresh_ns = envelope.fresh_for_ns(settings.wall_ns())
+        usable_ns = fresh_ns + envelope.stale_ns
+        if usable_ns <= 0 or envelope.serializer != settings.serializer.name:
+            return None
+        try:
+            value = settings.serializer.loads(envelope.payload, self._call.kind)
+        except Exception:  # noqa: BLE001 - what cannot be read is a miss, whoever has written it
+            return None
+        fresh_ns -= early_ns(envelope.cost_ns, settings.early, settings.random())
+        return Found(value, read_at, fresh_ns, usable_ns, tuple(envelope.tags))
+
+
+def generations(names: Sequence[str], known: Mapping[str, bytes | None]) -> Steps[dict[str, bytes]]:
+    """Return the generations of tags; those that have none get one.
+
+    Args:
+        names: The names of the tags.
+        known: The generations that have been read already.
+    """
+    found: dict[str, bytes] = {}
+    for name in names:
+        generation = known.get(name)
+        if generation is None:
+            generation = new_token()
+            if not (yield Step("add", (Item(name, generation, TAG_SECONDS * 1000),))):
+                (other,) = yield Step("get_many", ((name,),))
+                generation = other or generation  # of which nobody knows: the value is a miss
+        found[name] = generation
+    return found
+
+
+def envelope_of(
+    state: CacheState, call: Call, payload: bytes, tags: dict[str, bytes], cost_ns: int = 0
+) -> Item:
+    """Return what is stored for a serialized value.
+
+    Args:
+        state: The cache's state.
+        call: The call.
+        payload: The serialized value.
+        tags: The generation of each of its tags, by name.
+        cost_ns: How long it took to load.
+    """
+    settings = state.settings
+    times = (settings.wall_ns(), call.ttl_ns, call.stale_ns, cost_ns)
+    data = encode(Envelope(payload, settings.serializer.name, *times, tags))
+    return Item(call.name, data, lifetime_ms(call))

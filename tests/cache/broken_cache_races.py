@@ -1,0 +1,367 @@
+"""Cache backends whose threads, tasks, subscriptions or ends are broken in one place each.
+
+pytest does not collect this file by itself; ``test_contracts.py`` runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import nullcontext
+from itertools import cycle
+
+import pytest
+
+from habitkit.testing.contracts._cache_races import SharedCacheCases
+from tests.cache.breaking import breaker, breaker_of_tasks
+from tests.cache.plain_cache import AsyncPlainCache, Mailbox, PlainCache, PublishingCache, Ticks
+
+EXPECTED: list[str] = []
+noticed_by = breaker(globals(), EXPECTED)
+noticed_by_tasks = breaker_of_tasks(globals(), EXPECTED)
+
+
+# -- threads -------------------------------------------------------------------------------------
+
+
+class SlowCache(PlainCache):
+    """Takes from 0 to 2 ms to read or to delete, so that others come in between."""
+
+    def __init__(self, ticks):
+        super().__init__(ticks)
+        self.delays = cycle([0.002, 0, 0.001, 0, 0])
+
+    def read(self, name):
+        found = super().read(name)
+        time.sleep(next(self.delays))
+        return found
+
+    def drop(self, name):
+        time.sleep(next(self.delays))
+        super().drop(name)
+
+
+@noticed_by(
+    "test_of_many_threads_that_add_a_value_one_succeeds",
+    "test_of_many_threads_that_give_a_lease_back_one_succeeds",
+    "test_a_value_deleted_while_its_lease_ends_does_not_come_back",
+    "test_a_value_set_while_an_old_lease_ends_is_not_overwritten",
+    "test_a_lease_taken_while_an_old_one_ends_is_not_lost",
+    "test_a_counter_loses_no_addition_of_many_threads",
+)
+class LocksNothing(SlowCache):
+    def __init__(self, ticks):
+        super().__init__(ticks)
+        self.lock = nullcontext()
+
+
+@noticed_by("test_each_of_many_threads_gets_its_own_values")
+class HasOneReplyForAllThreads(PlainCache):
+    def get_many(self, names):
+        self.reply = super().get_many(names)
+        time.sleep(0.0005)
+        return self.reply
+
+
+@noticed_by("test_a_value_that_is_read_while_it_changes_is_one_or_the_other")
+class WritesInTwoParts(PlainCache):
+    def write(self, name, value, ttl_ms):
+        super().write(name, value[: len(value) // 2], ttl_ms)
+        time.sleep(0.001)
+        super().write(name, value, ttl_ms)
+
+    def get_many(self, names):
+        return [self.read(name) for name in names]
+
+
+# -- two backends on one state -------------------------------------------------------------------
+
+
+@pytest.fixture
+def _alone(self, ticks):
+    return PlainCache(ticks)
+
+
+noticed_by(
+    "test_what_one_backend_does_the_other_one_sees",
+    "test_of_threads_of_both_backends_that_add_a_value_one_succeeds",
+    "test_a_counter_loses_no_addition_of_threads_of_both_backends",
+    cache_again=_alone,
+)(PlainCache)
+
+
+@noticed_by(
+    "test_of_threads_of_both_backends_that_add_a_value_one_succeeds",
+    "test_a_counter_loses_no_addition_of_threads_of_both_backends",
+    "test_a_value_that_the_other_backend_deletes_while_its_lease_ends_does_not_come_back",
+)
+class LocksByItself(SlowCache):
+    def share(self, other):
+        self.values = other.values
+        return self
+
+
+@noticed_by("test_a_backend_that_is_closed_leaves_the_state_to_the_other_one")
+class ClearsWhenItIsClosed(PlainCache):
+    def close(self):
+        self.values.clear()
+
+
+class TestWithoutASecondBackend(SharedCacheCases):
+    """Its author has forgotten the fixture."""
+
+    capabilities = {"shared"}
+
+    @pytest.fixture
+    def cache(self):
+        return PlainCache(Ticks())
+
+
+# -- the end of a backend ------------------------------------------------------------------------
+
+
+@noticed_by("test_a_backend_says_what_it_is")
+class HasNoName(PlainCache):
+    name = ""
+
+
+noticed_by("test_a_backend_says_what_it_is", capabilities={"publishes"})(PlainCache)
+noticed_by("test_a_backend_says_what_it_is", capabilities={"shared"})(PublishingCache)
+
+
+@noticed_by("test_a_backend_works_after_the_call_for_a_forked_process")
+class ForgetsAllAfterAFork(PlainCache):
+    def after_fork(self):
+        self.values.clear()
+
+
+@noticed_by("test_a_backend_works_after_a_thread_that_used_it_has_ended")
+class KeepsToOneThread(PlainCache):
+    user = 0
+
+    def set_many(self, items):
+        self.user = self.user or threading.get_ident()
+        if self.user != threading.get_ident():
+            raise RuntimeError("made in another thread")
+        super().set_many(items)
+
+    def get_many(self, names):
+        self.set_many([])
+        return super().get_many(names)
+
+
+@noticed_by("test_a_backend_may_be_closed_twice")
+class ClosesOnce(PlainCache):
+    def close(self):
+        del self.ticks
+
+
+@noticed_by("test_a_backend_may_be_closed_before_it_was_used")
+class ClosesWhatItHasUsed(PlainCache):
+    def close(self):
+        del self.used
+
+    def set_many(self, items):
+        self.used = True
+        super().set_many(items)
+
+
+# -- subscriptions -------------------------------------------------------------------------------
+
+
+@noticed_by("test_names_that_are_set_or_deleted_arrive", "test_a_name_is_returned_once")
+class PublishesNoSetValues(PublishingCache):
+    def set_many(self, items):
+        PlainCache.set_many(self, items)
+
+
+@noticed_by("test_names_that_are_set_or_deleted_arrive")
+class PublishesNoDeletedValues(PublishingCache):
+    def delete_many(self, names):
+        PlainCache.delete_many(self, names)
+
+
+@noticed_by("test_names_that_are_set_or_deleted_arrive")
+class PublishesValuesOnly(PublishingCache):
+    def publish(self, names):
+        super().publish([name for name in names if name.startswith("v")])
+
+
+@noticed_by("test_names_arrive_as_they_are")
+class PublishesLines(PublishingCache):
+    def publish(self, names):
+        super().publish("\n".join(names).split("\n"))
+
+
+@noticed_by("test_many_names_arrive")
+class KeepsAFewNames(PublishingCache):
+    def publish(self, names):
+        super().publish(names)
+        for box in self.boxes:
+            box.names = box.names[-512:]
+
+
+@noticed_by("test_leases_additions_and_counters_are_not_published")
+class PublishesAdditions(PublishingCache):
+    def add(self, item):
+        self.publish([item.name])
+        return super().add(item)
+
+
+@noticed_by(
+    "test_leases_additions_and_counters_are_not_published",
+    "test_leases_of_the_other_backend_are_not_published",
+)
+class PublishesWhatWasLoaded(PublishingCache):
+    def end_lease(self, name, token, item=None):
+        self.publish([item.name] if item else [])
+        return super().end_lease(name, token, item)
+
+
+@noticed_by("test_names_from_before_the_subscription_do_not_arrive")
+class ReplaysNames(PublishingCache):
+    def __init__(self, ticks):
+        super().__init__(ticks)
+        self.names = []
+
+    def publish(self, names):
+        self.names += names
+        super().publish(names)
+
+    def subscribe(self):
+        box = super().subscribe()
+        box.names = [*self.names]
+        return box
+
+
+@noticed_by("test_a_name_published_right_after_subscribing_arrives")
+class SubscribesAtTheFirstPoll(PublishingCache):
+    class mailbox(Mailbox):  # noqa: N801 - a class attribute of the base
+        def __init__(self, boxes):
+            super().__init__([])
+            self.boxes = boxes
+
+        def poll(self):
+            if self not in self.boxes:
+                self.boxes.append(self)
+            return super().poll()
+
+
+@noticed_by("test_a_name_is_returned_once")
+class ReturnsNamesAgain(PublishingCache):
+    class mailbox(Mailbox):  # noqa: N801 - a class attribute of the base
+        def poll(self):
+            return [*self.names]
+
+
+@noticed_by("test_a_poll_never_waits")
+class WaitsForNames(PublishingCache):
+    class mailbox(Mailbox):  # noqa: N801 - a class attribute of the base
+        def poll(self):
+            time.sleep(0 if self.names else 0.06)
+            return super().poll()
+
+
+@noticed_by("test_a_poll_never_waits")
+class TakesSilenceForALoss(PublishingCache):
+    class mailbox(Mailbox):  # noqa: N801 - a class attribute of the base
+        def poll(self):
+            return super().poll() or None
+
+
+@noticed_by("test_each_subscription_gets_all_names")
+class GivesANameToOneSubscription(PublishingCache):
+    def publish(self, names):
+        for box in self.boxes[:1]:
+            box.names = [*box.names, *names]
+
+
+@noticed_by("test_a_subscription_may_be_closed_twice_and_the_others_go_on")
+class ClosesAllSubscriptions(PublishingCache):
+    class mailbox(Mailbox):  # noqa: N801 - a class attribute of the base
+        def close(self):
+            self.boxes.clear()
+
+
+@noticed_by("test_a_subscription_may_be_closed_twice_and_the_others_go_on")
+class ClosesSubscriptionsOnce(PublishingCache):
+    class mailbox(Mailbox):  # noqa: N801 - a class attribute of the base
+        def close(self):
+            self.boxes.remove(self)
+
+
+@noticed_by(
+    "test_names_that_the_other_backend_sets_or_deletes_arrive",
+    "test_a_change_in_one_cache_is_seen_by_the_other_one",
+)
+class PublishesInItsOwnProcess(PublishingCache):
+    def share(self, other):
+        return PlainCache.share(self, other)
+
+
+# -- tasks ---------------------------------------------------------------------------------------
+
+
+@noticed_by_tasks("test_each_of_many_tasks_gets_its_own_values")
+class HasOneReplyForAllTasks(AsyncPlainCache):
+    async def call(self, function, *args):
+        self.reply = function(*args)
+        await asyncio.sleep(0)
+        return self.reply
+
+
+@noticed_by_tasks("test_of_many_tasks_that_add_a_value_one_succeeds")
+class AddsInTwoSteps(AsyncPlainCache):
+    async def add(self, item):
+        found = await self.get_many([item.name])
+        await self.set_many([item])
+        return found == [None]
+
+
+@noticed_by_tasks("test_a_counter_loses_no_addition_of_many_tasks")
+class CountsInTwoSteps(AsyncPlainCache):
+    async def incr(self, name, by, ttl_ms):
+        (found,) = await self.get_many([name])
+        self.plain.drop(name)
+        return self.plain.incr(name, (found or 0) + by, ttl_ms)
+
+
+@noticed_by_tasks("test_a_call_cancelled_at_any_point_leaves_the_backend_usable[get_many]")
+class KeepsItsLockWhenCancelled(AsyncPlainCache):
+    def __init__(self, ticks):
+        super().__init__(ticks)
+        self.one = asyncio.Lock()
+
+    async def call(self, function, *args):
+        await self.one.acquire()
+        reply = await super().call(function, *args)
+        self.one.release()
+        return reply
+
+
+@noticed_by_tasks("test_callers_that_are_cancelled_do_not_disturb_the_others[1]")
+class ShiftsRepliesWhenCancelled(AsyncPlainCache):
+    """Replies come in the order of the calls, and who is cancelled leaves one behind."""
+
+    def __init__(self, ticks):
+        super().__init__(ticks)
+        self.replies = []
+
+    async def call(self, function, *args):
+        self.replies.append(function(*args))
+        await asyncio.sleep(0)
+        return self.replies.pop(0)
+
+
+@noticed_by_tasks("test_a_subscription_cancelled_at_any_point_leaves_the_backend_usable")
+class SubscribesOnce(AsyncPlainCache):
+    busy = False
+
+    async def subscribe(self):
+        if self.busy:
+            raise RuntimeError("another call is subscribing")
+        self.busy = True
+        subscription = await super().subscribe()
+        self.busy = False
+        return subscription

@@ -1,0 +1,56 @@
+"""A cache on Memcached passes the contracts, on one server and on two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from pymemcache import Client, HashClient, PooledClient
+
+from habitkit.backends.memcached import AsyncMemcachedCache, MemcachedCache
+from habitkit.testing.contracts import AsyncCacheContract, CacheContract
+from tests.memcached_servers import MemcachedServer
+
+PATIENT = {"timeout_seconds": 10}
+"""A busy machine is no fault of the cache."""
+
+
+class TestMemcachedCache(CacheContract):
+    capabilities = frozenset({"shared"})
+
+    @pytest.fixture
+    def cache(self, server: MemcachedServer) -> MemcachedCache:
+        return MemcachedCache(PooledClient(server.address), **PATIENT)
+
+    @pytest.fixture
+    def cache_again(self, server: MemcachedServer) -> MemcachedCache:
+        return MemcachedCache(Client(server.address), **PATIENT)
+
+
+class TestMemcachedCacheOnTwoServers(CacheContract):
+    capabilities = frozenset({"shared"})
+
+    @pytest.fixture
+    def cache(self, servers: list[MemcachedServer]) -> MemcachedCache:
+        return MemcachedCache(HashClient([it.address for it in servers]), **PATIENT)
+
+    @pytest.fixture
+    def cache_again(self, servers: list[MemcachedServer]) -> MemcachedCache:
+        reverse = [it.address for it in reversed(servers)]
+        return MemcachedCache(HashClient(reverse, use_pooling=True), **PATIENT)
+
+
+class TestAsyncMemcachedCache(AsyncCacheContract):
+    capabilities = frozenset({"shared"})
+
+    @pytest.fixture
+    def open_cache(self, servers: list[MemcachedServer]) -> Callable[[], AsyncMemcachedCache]:
+        addresses = [it.address for it in servers]
+        return partial(AsyncMemcachedCache, HashClient(addresses), **PATIENT)
+
+    @pytest.fixture
+    def open_cache_again(
+        self, open_cache: Callable[[], AsyncMemcachedCache]
+    ) -> Callable[[], AsyncMemcachedCache]:
+        return open_cache
