@@ -233,7 +233,7 @@ def test_a_user_who_may_not_subscribe_learns_what_is_missing(own_server):
         for way in ("server", "async server"):
             with (
                 backend_on(own_server.url, way) as backend,
-                pytest.raises(Exception, match="allow its user .*the channel"),
+                pytest.raises(Exception, match=r"allow its user .*the channel"),
             ):
                 backend.subscribe()
 
@@ -276,7 +276,7 @@ def test_an_event_loop_that_ends_takes_its_subscription_along(server):
     async def again() -> Any:
         other = await backend.subscribe()
         await backend.set_many(ONE)
-        while not (names := other.poll()):
+        while not (names := other.poll()):  # noqa: ASYNC110 - poll never waits
             await asyncio.sleep(0.001)
         await backend.close()
         return names
