@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import zipfile
-from pathlib import Path
 from subprocess import run
 from typing import Any
 
@@ -177,23 +175,3 @@ def test_the_wheel_has_the_script(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
 
     assert "habitkit/backends/redis/cache.lua" in zipfile.ZipFile(wheel).namelist()
-
-
-def test_a_user_who_may_use_the_documented_keys_and_commands_alone_can_cache(server):
-    page = Path("docs/how-to/share-a-cache.md").read_text()
-    allowed = re.findall(r"`(~hk:\*|&hk:c1:invalidate|\+mget[^`]+)`", page)
-    assert len(allowed) == 3
-    rules = ["reset", "resetchannels", "on", ">x", *" ".join(allowed).split()]
-    with server.client() as client:
-        client.execute_command("ACL", "SETUSER", "habitkit", *rules)
-        url = server.url.replace("//", "//habitkit:x@") + "?timeout_seconds=10"
-        try:
-            with Cache.open(url, on_error="raise", poll_seconds=0) as cache:
-                assert cache.get_or_create("key", lambda: 1, 60, 0, ["tag"]) == 1
-                cache.set("key", 2, 60)
-                cache.invalidate_tag("tag")
-                cache.incr("key", ttl_seconds=60)
-                cache.delete("key")
-                assert cache.get("key") is None
-        finally:
-            client.execute_command("ACL", "DELUSER", "habitkit")
