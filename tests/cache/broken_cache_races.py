@@ -259,7 +259,7 @@ class ReturnsNamesAgain(PublishingCache):
 class WaitsForNames(PublishingCache):
     class mailbox(Mailbox):  # noqa: N801 - a class attribute of the base
         def poll(self):
-            time.sleep(0 if self.names else 0.06)
+            time.sleep(0 if self.names else 0.01)
             return super().poll()
 
 

@@ -428,7 +428,10 @@ class StoresNoEmptyValue(PlainCache):
         return super().end_lease(name, token, item if item and item.value else None)
 
 
-@noticed_by("test_what_was_loaded_under_a_lease_is_stored_if_it_is_held")
+@noticed_by(
+    "test_what_was_loaded_under_a_lease_is_stored_if_it_is_held",
+    "test_an_old_value_gives_way_to_a_new_one",
+)
 class ReplacesNothing(PlainCache):
     def end_lease(self, name, token, item=None):
         is_there = item is not None and self.read(item.name) is not None
@@ -526,6 +529,25 @@ class DeletesNoValues(PlainCache):
     def drop(self, name):
         if not name.startswith("v"):
             super().drop(name)
+
+
+@noticed_by("test_what_a_loader_raises_is_not_cached")
+class GivesNoLeaseBackWithoutAnItem(PlainCache):
+    def end_lease(self, name, token, item=None):
+        return super().end_lease(name, token, item._replace())
+
+
+@noticed_by("test_an_old_value_is_used_if_loading_a_new_one_fails")
+class KeepsNothingLong(PlainCache):
+    def end(self, ttl_ms):
+        return super().end(min(ttl_ms, 100))
+
+
+@noticed_by("test_none_is_a_value")
+class KeepsNothing(PlainCache):
+    def write(self, name, value, ttl_ms):
+        if not name.startswith("v"):
+            super().write(name, value, ttl_ms)
 
 
 @noticed_by("test_a_counter_is_one_for_both_caches")
