@@ -1,4 +1,4 @@
-"""A tour of habitkit: import a history, check in, earn, spend, undo, limit what a user may do.
+"""A tour of habitkit: import a history, check in, earn, spend, undo, limit rates, cache a report.
 
     python examples/demo.py                          the sample export, ./habitkit-demo.db
     python examples/demo.py export.zip --db me.db    your own export of Loop Habit Tracker
@@ -15,6 +15,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from _caching import show_cache
 from _heatmap import year_map
 from attrs import evolve
 from rich import box
@@ -59,9 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stopped = FakeClock()  # budgets come back when the tour says so
         limits = Limiter(MemoryLimits(ticks=stopped.ticks))
         with HabitKit.open(_url(options.db), clock=clock, limits=limits) as kit:
-            tour(kit, export, options, why)
+            habits = tour(kit, export, options, why)
             _title("6. Limit what a user may do")
             show_limits(kit, stopped)
+            if habits:
+                _title("7. Cache what takes time")
+                today = kit.streaks.state(habits[0].id).today
+                show_cache(kit, habits, today, out, _table("Report of the year"))
     except ImportRefused as refused:
         if is_new:
             options.db.unlink(missing_ok=True)
@@ -83,12 +88,13 @@ def _url(file: Path) -> str:
     return URL.create("sqlite", database=str(file.absolute())).render_as_string()
 
 
-def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: str) -> None:
+def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: str) -> list[Habit]:
+    """Show everything that the export leads to; return its habits."""
     _title("1. Take over a history")
     habits = take_over(kit, export, options.export.resolve().name, options.tz)
     if not habits:
         out.print("The export holds no habits, so there is nothing more to see.")
-        return
+        return habits
     today = kit.streaks.state(habits[0].id).today
     out.print(f"Today is {today:%A}, {today.day} {today:%B %Y}{why}.")
 
@@ -103,6 +109,7 @@ def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: st
 
     _title("5. The ledger")
     show_ledger(kit)
+    return habits
 
 
 def take_over(kit: HabitKit, export: LoopExport, name: str, tz: str | None) -> list[Habit]:

@@ -7,10 +7,11 @@ Each user may make so many requests in a minute, and every response says how man
 HABITS_URL names the database: ``sqlite:///habits.db`` by default, or ``postgresql://...`` after
 ``python -m habitkit upgrade postgresql://...``.
 
-LIMITS_URL names where requests are counted: ``memory://`` by default, in this process alone, or
-``redis://localhost`` if several processes serve one app.
+LIMITS_URL names where requests are counted, and CACHE_URL where dashboards are kept: ``memory://``
+by default, in this process alone, or ``redis://localhost`` if several processes serve one app.
 """
 
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,7 +23,17 @@ from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from habitkit import AsyncHabitKit, AsyncOwnedKit, CheckedIn, DayClock, Habit, Schedule, Undone
+from habitkit import (
+    AsyncHabitKit,
+    AsyncOwnedKit,
+    CheckedIn,
+    DayClock,
+    Habit,
+    HabitState,
+    Schedule,
+    Undone,
+)
+from habitkit.cache import CacheUnavailable
 from habitkit.errors import (
     HabitKitError,
     IdempotencyConflict,
@@ -38,11 +49,18 @@ LIMITS = {"free": "60/min burst 20", "pro": "600/min burst 100"}
 """The requests of each tier. A limit is a text: another tier is another line."""
 
 
+DASHBOARD_SECONDS = 60
+"""How old a dashboard may be: after midnight, or if the cache could not be reached by a change."""
+
+log = logging.getLogger(__name__)
+
+
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     url = os.environ.get("HABITS_URL", "sqlite:///habits.db")
     limits = os.environ.get("LIMITS_URL", "memory://")
-    async with await AsyncHabitKit.open(url, limits=limits) as kit:
+    cache = os.environ.get("CACHE_URL", "memory://")
+    async with await AsyncHabitKit.open(url, limits=limits, cache=cache) as kit:
         app.state.kit = kit
         yield
 
@@ -121,6 +139,42 @@ def problem(status: int, title: str, detail: str) -> Response:
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
+# -- the cache of dashboards -------------------------------------------------------------------
+
+
+async def dashboard(request: Request, owner: User) -> list[HabitState]:
+    """Return the state of the user's habits, computed once for all who ask at the same time."""
+    kit: AsyncHabitKit = request.app.state.kit
+
+    async def load() -> list[HabitState]:
+        return await kit.owned_by(owner).streaks.today(owner)
+
+    return await kit.cache.get_or_create(
+        ("dashboard", owner),
+        load,
+        ttl_seconds=DASHBOARD_SECONDS,
+        tags=[("owner", owner)],
+        kind=list[HabitState],
+    )
+
+
+async def invalidation(request: Request, owner: User) -> Callable[[], Awaitable[None]]:
+    """Return what to call after a change: it drops what is cached about the user."""
+    kit: AsyncHabitKit = request.app.state.kit
+
+    async def invalidate() -> None:
+        try:
+            await kit.cache.invalidate_tag(("owner", owner))
+        except CacheUnavailable:  # the change is committed: it must not look like a failure
+            log.warning("a dashboard may be old for %d s", DASHBOARD_SECONDS, exc_info=True)
+
+    return invalidate
+
+
+Dashboard = Annotated[list[HabitState], Depends(dashboard)]
+Invalidate = Annotated[Callable[[], Awaitable[None]], Depends(invalidation)]
+
+
 # -- requests and responses --------------------------------------------------------------------
 
 
@@ -153,6 +207,15 @@ class StreakOut(BaseModel):
     last: date | None
 
 
+class StateOut(BaseModel):
+    """A line of the dashboard."""
+
+    habit_id: UUID
+    done_today: bool
+    risk: str
+    streak: StreakOut
+
+
 class UndoneOut(BaseModel):
     """The result of taking a check-in back."""
 
@@ -171,11 +234,20 @@ class CheckedInOut(UndoneOut):
 # -- routes ------------------------------------------------------------------------------------
 
 
+@app.get("/dashboard", response_model=list[StateOut])
+async def show_dashboard(states: Dashboard) -> list[HabitState]:
+    return states
+
+
 @app.post("/habits", status_code=201, response_model=HabitOut)
-async def create(kit: Kit, owner: User, new: NewHabit, key: Key = None) -> Habit:
-    return await kit.habits.create(
+async def create(
+    kit: Kit, owner: User, invalidate: Invalidate, new: NewHabit, key: Key = None
+) -> Habit:
+    habit = await kit.habits.create(
         owner, new.title, Schedule.daily(), clock=DayClock(new.tz), idempotency_key=key
     )
+    await invalidate()
+    return habit
 
 
 @app.get("/habits", response_model=list[HabitOut])
@@ -187,15 +259,23 @@ async def habits(
 
 @app.post("/habits/{habit_id}/check-ins", status_code=201, response_model=CheckedInOut)
 async def check_in(
-    kit: Kit, habit_id: UUID, new: NewCheckIn | None = None, key: Key = None
+    kit: Kit,
+    habit_id: UUID,
+    invalidate: Invalidate,
+    new: NewCheckIn | None = None,
+    key: Key = None,
 ) -> CheckedIn:
     said = new or NewCheckIn()
-    return await kit.habits.check_in(habit_id, day=said.day, note=said.note, idempotency_key=key)
+    done = await kit.habits.check_in(habit_id, day=said.day, note=said.note, idempotency_key=key)
+    await invalidate()
+    return done
 
 
 @app.delete("/check-ins/{fact_id}", response_model=UndoneOut)
-async def undo(kit: Kit, fact_id: UUID) -> Undone:
-    return await kit.habits.undo(fact_id)
+async def undo(kit: Kit, fact_id: UUID, invalidate: Invalidate) -> Undone:
+    undone = await kit.habits.undo(fact_id)
+    await invalidate()
+    return undone
 
 
 @app.get("/balance")

@@ -5,9 +5,11 @@
 The host owns the engine, the session and the transaction. ``kit.on(session)`` works inside it and
 never commits, so an order and its payment are committed together or not at all.
 
-Each user may make so many requests in a minute, and every response says how many are left.
+Each user may make so many requests in a minute, and every response says how many are left. What a
+user has is read once a minute, or after an order.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -19,11 +21,16 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from habitkit import HabitKit
 from habitkit.backends.memory import MemoryLimits
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
+from habitkit.cache import Cache, CacheUnavailable
 from habitkit.coins import InsufficientFunds
 from habitkit.errors import HabitKitError, IdempotencyConflict, IdempotencyKeyExpired, InvalidInput
 from habitkit.limits import Limiter
 
 REQUESTS = "60/min burst 20"
+SECONDS = 60
+"""How old what a user has may be, such as coins that another program has awarded."""
+
+log = logging.getLogger(__name__)
 
 
 class Base(DeclarativeBase):
@@ -64,16 +71,19 @@ class SoldOutError(Exception):
 JsonReply = tuple[Mapping[str, Any], int]
 
 
-def create_app(engine: Engine | None = None, limiter: Limiter | None = None) -> Flask:
+def create_app(
+    engine: Engine | None = None, limiter: Limiter | None = None, cache: Cache | None = None
+) -> Flask:
     """Make the app on an engine of the host's; on ``shop.db`` by default.
 
-    By default requests are counted in this process's memory. Where several processes serve the
-    shop, give it a limiter whose backend they share, such as ``RedisLimits``.
+    By default requests are counted, and what is read is kept, in this process's memory. Where
+    several processes serve the shop, give it a limiter and a cache whose backends they share, such
+    as ``RedisLimits`` and ``RedisCache``.
     """
     engine = engine or sqlite_engine("sqlite:///shop.db")
     upgrade(engine)  # in production a step of the deployment: python -m habitkit upgrade URL
     Base.metadata.create_all(engine)
-    kit = HabitKit(SqlStore(engine), limits=limiter or Limiter(MemoryLimits()))
+    kit = HabitKit(SqlStore(engine), limits=limiter or Limiter(MemoryLimits()), cache=cache)
 
     app = Flask(__name__)
     app.extensions["habitkit"] = kit
@@ -84,37 +94,19 @@ def create_app(engine: Engine | None = None, limiter: Limiter | None = None) -> 
         owner, wanted = user(), request.get_json()["item"]
         # The client names its order, so that it may repeat the request if it got no reply.
         key = request.headers.get("Idempotency-Key", "")
-        with Session(engine) as session, session.begin():
-            coins = kit.on(session).owned_by(owner).coins
-            item = session.get(Item, wanted)
-            if item is None:
-                return problem("NoSuchItem", f"there is no {wanted!r} here"), 404
-            try:
-                paid = coins.spend(owner, item.price, memo=item.name, idempotency_key=key)
-            except InsufficientFunds as error:
-                # Only the kit's savepoint was rolled back. The transaction continues and commits.
-                session.add(Wish(owner=owner, item=item.name))
-                return problem("InsufficientFunds", f"{error}; it is on your wish list"), 409
-            if session.get(Order, paid.id) is None:
-                session.add(Order(id=paid.id, owner=owner, item=item.name))
-                take_one = (
-                    update(Item)
-                    .where(Item.name == item.name, Item.stock > 0)
-                    .values(stock=Item.stock - 1)
-                    .returning(Item.stock)
-                )
-                if session.scalar(take_one) is None:
-                    raise SoldOutError  # rolls back everything: the order and the payment
-            return {"order": str(paid.id), "item": item.name, "paid": paid.amount}, 201
+        reply = order(kit, engine, owner, wanted, key)
+        try:
+            kit.cache.delete(("me", owner))  # after the commit, never before
+        except CacheUnavailable:  # the order is committed: it must not look like a failure
+            log.warning("what %s has may be shown as before", owner, exc_info=True)
+        return reply
 
     @app.get("/me")
     def me() -> JsonReply:
         owner = user()
-        with Session(engine) as session, session.begin():
-            orders = session.scalars(select(Order.item).where(Order.owner == owner)).all()
-            wishes = session.scalars(select(Wish.item).where(Wish.owner == owner).distinct()).all()
-            wallet = kit.on(session).owned_by(owner).coins.balance(owner).available
-        return {"coins": wallet, "orders": list(orders), "wishes": list(wishes)}, 200
+        return kit.cache.get_or_create(
+            ("me", owner), lambda: possessions(kit, engine, owner), SECONDS
+        ), 200
 
     @app.errorhandler(SoldOutError)
     def sold_out(_: SoldOutError) -> JsonReply:
@@ -127,6 +119,41 @@ def create_app(engine: Engine | None = None, limiter: Limiter | None = None) -> 
         return problem(type(error).__name__, str(error)), 422
 
     return app
+
+
+def order(kit: HabitKit, engine: Engine, owner: str, wanted: str, key: str) -> JsonReply:
+    """Take the item and the coins in one transaction of the host's."""
+    with Session(engine) as session, session.begin():
+        coins = kit.on(session).owned_by(owner).coins
+        item = session.get(Item, wanted)
+        if item is None:
+            return problem("NoSuchItem", f"there is no {wanted!r} here"), 404
+        try:
+            paid = coins.spend(owner, item.price, memo=item.name, idempotency_key=key)
+        except InsufficientFunds as error:
+            # Only the kit's savepoint was rolled back. The transaction continues and commits.
+            session.add(Wish(owner=owner, item=item.name))
+            return problem("InsufficientFunds", f"{error}; it is on your wish list"), 409
+        if session.get(Order, paid.id) is None:
+            session.add(Order(id=paid.id, owner=owner, item=item.name))
+            take_one = (
+                update(Item)
+                .where(Item.name == item.name, Item.stock > 0)
+                .values(stock=Item.stock - 1)
+                .returning(Item.stock)
+            )
+            if session.scalar(take_one) is None:
+                raise SoldOutError  # rolls back everything: the order and the payment
+        return {"order": str(paid.id), "item": item.name, "paid": paid.amount}, 201
+
+
+def possessions(kit: HabitKit, engine: Engine, owner: str) -> dict[str, Any]:
+    """Read what a user has; the loader of the cache."""
+    with Session(engine) as session, session.begin():
+        orders = session.scalars(select(Order.item).where(Order.owner == owner)).all()
+        wishes = session.scalars(select(Wish.item).where(Wish.owner == owner).distinct()).all()
+        wallet = kit.on(session).owned_by(owner).coins.balance(owner).available
+    return {"coins": wallet, "orders": list(orders), "wishes": list(wishes)}
 
 
 def limit_requests(app: Flask, limiter: Limiter) -> None:

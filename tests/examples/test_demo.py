@@ -35,10 +35,13 @@ def demo(
     return run
 
 
+def part(text: str, title: str, next_title: str) -> str:
+    return text.partition(title)[2].partition(next_title)[0]
+
+
 def ledger(text: str) -> list[list[str]]:
     """Return the rows of the ledger as words."""
-    _, _, table = text.partition("5. The ledger")
-    table, _, _ = table.partition("6. Limit")
+    table = part(text, "5. The ledger", "6. Limit")
     return [line.split() for line in table.splitlines() if re.match(r" *\d+ ", line)]
 
 
@@ -92,7 +95,7 @@ def test_the_demo_a_second_time_doubles_nothing_and_says_so(tmp_path):
 
 
 def test_the_demo_limits_attempts_and_allows_one_when_its_time_has_come(tmp_path):
-    first, second = [demo(tmp_path).stdout.partition("6. Limit")[2] for _ in range(2)]
+    first, second = [part(demo(tmp_path).stdout, "6. Limit", "7. Cache") for _ in range(2)]
 
     rows = [line.split() for line in first.splitlines() if re.match(r"\d  ", line)]
     assert [row[1:] for row in rows] == [
@@ -103,6 +106,22 @@ def test_the_demo_limits_attempts_and_allows_one_when_its_time_has_come(tmp_path
     assert all(header in first for header in [*headers, "Retry-After: 12"])
     assert "12 seconds later the next one is allowed." in first
     assert second == first
+
+
+def test_the_demo_computes_a_report_once_and_again_when_its_tag_is_invalidated(tmp_path):
+    said = demo(tmp_path).stdout
+    shown = part(said, "7. Cache", "All of it")
+
+    rows = re.findall(r"^(.+?)  +[\d,.]+ (?:ms|µs) +(\d+) +(yes|no)$", shown, re.MULTILINE)
+    days = int(rows[0][1])
+    assert days >= sum(map(int, re.findall(r"(\d+) of 371 days", said)))
+    assert rows == [
+        ("first call", f"{days}", "yes"),
+        ("second call", f"{days}", "no"),
+        ("after a check-in", f"{days}", "no"),
+        ('after invalidating the tag "you"', f"{days + 1}", "yes"),
+    ]
+    assert "50 threads ask at once: the report is computed 1 time" in " ".join(shown.split())
 
 
 def test_each_new_day_begins_anew(tmp_path):

@@ -19,12 +19,13 @@ import httpx
 import pytest
 from sqlalchemy import create_engine
 
-from habitkit import AsyncHabitKit
+from habitkit import AsyncHabitKit, HabitKit
 from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.backends.sqlalchemy import upgrade
 from habitkit.backends.threaded import ThreadedStore
+from habitkit.cache import AsyncCache
 from habitkit.limits import AsyncLimiter, LimitsUnavailable
-from habitkit.testing import FakeClock
+from habitkit.testing import FakeCacheServer, FakeClock
 from tests.redis.conftest import enter
 from tests.redis_servers import RedisServer
 
@@ -191,11 +192,13 @@ async def fresh(clock: FakeClock) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def client_of(limits: MemoryLimits) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(
+    limits: MemoryLimits, cache: AsyncCache | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     app = load_app().app
     store = ThreadedStore(MemoryStore())
     async with (
-        AsyncHabitKit(store, limits=AsyncLimiter(limits)) as kit,
+        AsyncHabitKit(store, limits=AsyncLimiter(limits), cache=cache) as kit,
         httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://habits", headers={"X-User": "ada"}
         ) as client,
@@ -279,6 +282,44 @@ async def test_without_the_limits_the_app_is_unavailable_and_says_nothing_of_its
         response = await client.get("/balance")
     assert response.status_code == 503
     assert response.json() == {"title": "LimitsUnavailable", "detail": "try again later"}
+
+
+# --- the cache of dashboards -----------------------------------------------------------------
+
+
+async def streaks(client: httpx.AsyncClient, url: str = "", **headers: str) -> list[int]:
+    """Return the streaks that the dashboard shows."""
+    response = await client.get(f"{url}/dashboard", headers=headers)
+    assert response.status_code == 200, response.text
+    return [state["streak"]["slots"] for state in response.json()]
+
+
+async def test_a_dashboard_is_computed_once_and_shows_every_change_of_its_user(fresh):
+    assert await streaks(fresh) == []
+    habit = await new_habit(fresh)
+    assert await streaks(fresh) == [0]
+    done = await fresh.post(f"/habits/{habit}/check-ins")
+    assert await streaks(fresh) == [1]
+    shown = (await fresh.get("/dashboard")).json()
+    assert [(it["habit_id"], it["done_today"], it["risk"]) for it in shown] == [
+        (habit, True, "SAFE")
+    ]
+    assert await streaks(fresh, **{"X-User": "bob"}) == []
+    await fresh.delete(f"/check-ins/{done.json()['id']}")
+    assert await streaks(fresh) == [0]
+
+
+async def test_a_dashboard_is_read_from_a_shared_cache_which_may_fail():
+    server, events = FakeCacheServer(), []
+    cache = AsyncCache(server.async_client(), observe=events.append)
+    async with client_of(MemoryLimits(), cache) as client:
+        habit = await new_habit(client)
+        assert await streaks(client) == await streaks(client) == [0]
+        assert [event.outcome for event in events] == ["loaded", "hit"]
+
+        server.fail()
+        assert (await client.post(f"/habits/{habit}/check-ins")).status_code == 201
+        assert await streaks(client) == [1]
 
 
 # --- a real server ---------------------------------------------------------------------------
@@ -380,3 +421,26 @@ async def test_two_servers_on_one_redis_share_one_limit(tmp_path, redis_url):
         '"60/min burst 20";r=18;t=2',
         '"60/min burst 20";r=19;t=1',
     }
+
+
+async def test_two_servers_on_one_redis_show_a_change_by_either_in_both(tmp_path, redis_url):
+    settings = {
+        "HABITS_URL": f"sqlite:///{tmp_path / 'habits.db'}",
+        "CACHE_URL": f"{redis_url}?timeout_seconds=30",
+    }
+    with served(tmp_path, **settings) as one, served(tmp_path, **settings) as two:
+        async with httpx.AsyncClient(timeout=60, headers={"X-User": "ada"}) as client:
+            made = await client.post(f"{one}/habits", json={"title": "Run"})
+            path = f"/habits/{made.json()['id']}/check-ins"
+            assert [await streaks(client, url) for url in (one, two)] == [[0], [0]]
+
+            with HabitKit.open(settings["HABITS_URL"]) as other_program:
+                done = other_program.habits.check_in(made.json()["id"])
+            assert [await streaks(client, url) for url in (one, two)] == [[0], [0]]  # cached
+
+            yesterday = str(done.day - timedelta(days=1))
+            await client.post(f"{two}{path}", json={"day": yesterday})
+            assert await streaks(client, two) == [2]
+            began = time.monotonic()
+            while await streaks(client, one) != [2]:
+                assert time.monotonic() - began < 10  # long before the minute of the cache

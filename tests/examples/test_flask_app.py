@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session
 from habitkit import HabitKit
 from habitkit.backends.memory import MemoryLimits
 from habitkit.backends.sqlalchemy import sqlite_engine
+from habitkit.cache import Cache
 from habitkit.limits import Limiter
-from habitkit.testing import FakeClock
+from habitkit.testing import FakeCacheServer, FakeClock
 
 APP = Path(__file__).parents[2] / "examples" / "hosts" / "flask_app.py"
 
@@ -219,6 +220,25 @@ def test_who_is_nobody_shares_the_budget_of_an_address(client):
     statuses = [client.get("/me").status_code for _ in range(21)]
     assert statuses == [422] * 20 + [429]
     assert order(client, "mug", "order-1", "127.0.0.1").status_code == 409
+
+
+def test_what_a_user_has_is_kept_until_an_order_and_a_failing_cache_stops_no_order(host, engine):
+    server = FakeCacheServer()
+    app: Flask = host.create_app(engine, cache=Cache(server.client()))
+    with Session(engine) as session, session.begin():
+        session.add(host.Item(name="mug", price=30, stock=10))
+    client, coins = app.test_client(), app.extensions["habitkit"].coins
+    coins.award("ada", 100, idempotency_key="welcome")
+    assert me(client)["coins"] == 100
+
+    coins.award("ada", 10, idempotency_key="more")  # by another program
+    assert me(client)["coins"] == 100
+    assert order(client, "mug", "order-1").status_code == 201
+    assert me(client) == {"coins": 80, "orders": ["mug"], "wishes": []}
+
+    server.fail()
+    assert order(client, "mug", "order-2").status_code == 201
+    assert me(client)["coins"] == 50
 
 
 def test_as_a_real_server_the_shop_is_a_file(tmp_path):

@@ -33,7 +33,7 @@ def subscribe(channel: bytes) -> bytes:
 
 
 class Inbox:
-    """Collects the names in what arrives on a connection that speaks RESP2.
+    """Collects the names in what arrives on a connection.
 
     Attributes:
         is_subscribed: Whether the server has confirmed it.
@@ -98,7 +98,7 @@ def _value(data: bytearray, at: int) -> tuple[Any, int] | None:
     if end < 0:
         return None
     kind, line, after = chr(data[at]), bytes(data[at + 1 : end]), end + len(_END)
-    if kind == "*":
+    if kind in "*>":  # the second one is RESP3
         return _values(data, after, int(line))
     if kind == "$":
         last = after + int(line)
