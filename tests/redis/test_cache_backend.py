@@ -188,9 +188,10 @@ def test_a_value_of_a_megabyte_is_kept(backend):
 
 
 def test_keys_are_found_where_they_are_after_their_slot_has_moved(own_cluster):
-    with backend_on(own_cluster.url, "cluster") as one, backend_on(
-        own_cluster.url, "async cluster"
-    ) as other:
+    with (
+        backend_on(own_cluster.url, "cluster") as one,
+        backend_on(own_cluster.url, "async cluster") as other,
+    ):
         names = [f"v:{number}" for number in range(20)]
         one.set_many(items(*names))
         assert other.get_many(names) == [name.encode() for name in names]
