@@ -7,6 +7,7 @@ from habitkit.cache.cache import Cache
 from habitkit.cache.decorator import CachedFunction, cached
 from habitkit.cache.errors import CacheUnavailable, CannotSerialize, RecursiveLoad, ValueTooLarge
 from habitkit.cache.events import CacheEvent
+from habitkit.cache.options import CacheOptions
 from habitkit.cache.serializers import JsonSerializer, PickleSerializer, Serializer
 from habitkit.cache.steps import MISSING
 
@@ -18,6 +19,7 @@ __all__ = [
     "AsyncCache",
     "Cache",
     "CacheEvent",
+    "CacheOptions",
     "CacheUnavailable",
     "CachedFunction",
     "CannotSerialize",

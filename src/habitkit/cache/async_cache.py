@@ -19,10 +19,11 @@ from habitkit.cache.steps import MISSING, report
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
+    from habitkit.cache.options import CacheOptions
     from habitkit.cache.port import AsyncCacheBackend, LocalTier
     from habitkit.cache.steps import Call, Steps
 
@@ -69,11 +70,13 @@ class AsyncCache(BaseCache):
         self._state.sleep = sleep
 
     @classmethod
-    async def open(cls, url: str, **options: Unpack[CacheOptions]) -> Self:
+    async def open(
+        cls, url: str, *, local: LocalTier | None = DEFAULT_LOCAL, **options: Unpack[CacheOptions]
+    ) -> Self:
         """Open a backend by its URL, and cache in it; as for ``Cache.open``."""
         backend = await plugins.open_async_cache(url)
         try:
-            return cls(**tiers(backend), **options)
+            return cls(**tiers(backend, local), **options)
         except BaseException:
             closed = backend.close()
             if closed is not None:

@@ -210,6 +210,6 @@ def _is_local(tier: object) -> bool:
     return hasattr(tier, "home") and not isinstance(tier, type)
 
 
-def tiers(opened: object) -> dict[str, Any]:
-    """Return the tiers that a URL stands for: ``memory://`` is a local one."""
-    return {"local": opened} if _is_local(opened) else {"backend": opened}
+def tiers(opened: object, local: object) -> dict[str, Any]:
+    """Return the tiers that a URL stands for: ``memory://`` is a local one, in place of another."""
+    return {"local": opened} if _is_local(opened) else {"backend": opened, "local": local}

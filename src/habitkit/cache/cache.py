@@ -19,10 +19,11 @@ from habitkit.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from types import TracebackType
-    from typing import Self
+    from typing import Self, Unpack
 
     from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
+    from habitkit.cache.options import CacheOptions
     from habitkit.cache.port import CacheBackend, LocalTier
     from habitkit.cache.steps import Call, Steps
 
@@ -74,12 +75,15 @@ class Cache(BaseCache):
         self._state.sleep = sleep
 
     @classmethod
-    def open(cls, url: str, **options: Unpack[CacheOptions]) -> Self:
+    def open(
+        cls, url: str, *, local: LocalTier | None = DEFAULT_LOCAL, **options: Unpack[CacheOptions]
+    ) -> Self:
         """Open a backend by its URL, and cache in it; closing the cache closes the backend.
 
         Args:
             url: For example ``"redis://localhost"``, ``"memcached://localhost"``,
                 ``"sqlite:///cache.db"`` or ``"memory://"``.
+            local: As for the constructor; of no use with ``memory://``, which is a local tier.
             options: As for the constructor.
 
         Raises:
@@ -88,7 +92,7 @@ class Cache(BaseCache):
         """
         backend = plugins.open_cache(url)
         try:
-            return cls(**tiers(backend), **options)
+            return cls(**tiers(backend, local), **options)
         except BaseException:
             backend.close()
             raise

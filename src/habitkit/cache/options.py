@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     OnError: TypeAlias = Literal["load", "raise"]
 
-__all__ = ["CacheOptions", "Settings", "make_settings", "seconds_ns"]
+__all__ = ["MOST_SECONDS", "CacheOptions", "Settings", "make_settings", "seconds_ns"]
 
 _NS = 1_000_000_000
-_MOST_SECONDS = 366 * 86_400
+MOST_SECONDS = 366 * 86_400
 _LONGEST_SECONDS = 3600
 _MOST_EARLY = 100
 _LONGEST_LABEL = 32
@@ -142,7 +142,7 @@ def make_settings(
     return settings
 
 
-def seconds_ns(what: str, given: Any, *, least: float = 0, most: float = _MOST_SECONDS) -> int:
+def seconds_ns(what: str, given: Any, *, least: float = 0, most: float = MOST_SECONDS) -> int:
     """Return a number of seconds in nanoseconds.
 
     Raises:

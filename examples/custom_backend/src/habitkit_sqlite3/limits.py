@@ -1,23 +1,19 @@
 """Rate limits in a SQLite file, which several processes may share."""
 # ruff: noqa: D102 - the port, habitkit.limits.port.LimitsBackend, describes the methods
 
-import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from urllib.parse import unquote, urlsplit
 
 from habitkit.errors import ConfigurationError
 from habitkit.limits import Decision, Limit, LimitsUnavailable
 from habitkit.limits.domain import charging
+from habitkit_sqlite3._file import SharedFile, path_of
 
-PREPARE = """PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-CREATE TABLE IF NOT EXISTS limits (subject, id, state, expires_at, PRIMARY KEY (subject, id));
-CREATE INDEX IF NOT EXISTS expired_limits ON limits (expires_at)"""
+PREPARE = """CREATE TABLE IF NOT EXISTS limits (subject, id, state, expires_at,
+PRIMARY KEY (subject, id)); CREATE INDEX IF NOT EXISTS expired_limits ON limits (expires_at)"""
 READ = "SELECT state FROM limits WHERE subject = ? AND id = ?"
 Limits = tuple[Limit, ...]
-_opened: list[sqlite3.Connection] = []  # one from before a fork must never be closed after it
 
 
 class Sqlite3Limits:
@@ -26,8 +22,8 @@ class Sqlite3Limits:
     name, remote, supports_exact = "sqlite3", True, True
 
     def __init__(self, path: str, ticks: Callable[[], int] = time.time_ns) -> None:
-        self._path, self._ticks = path, ticks
-        self.after_fork()
+        self._file, self._ticks = SharedFile(path, PREPARE, ticks, LimitsUnavailable), ticks
+        self.close, self.after_fork = self._file.close, self._file.open
 
     def acquire(self, subject: str, limits: Limits, cost: int, max_wait_ns: int = 0) -> Decision:
         with self._states(subject, limits) as (states, now):
@@ -45,36 +41,23 @@ class Sqlite3Limits:
             return states != before
 
     def reset(self, subject: str) -> None:
-        with self._states(subject, ()):
-            self._file.execute("DELETE FROM limits WHERE subject = ?", [subject])
-
-    def close(self) -> None:
-        self._file.close()
-
-    def after_fork(self) -> None:
-        self._lock = threading.Lock()
-        self._file = sqlite3.connect(self._path, 5, 0, None, check_same_thread=False)
-        self._file.executescript(PREPARE)
-        _opened.append(self._file)
+        with self._file.step("BEGIN IMMEDIATE") as file:
+            file.execute("DELETE FROM limits WHERE subject = ?", [subject])
 
     @contextmanager
     def _states(self, subject: str, limits: Limits) -> Iterator[tuple[list[charging.State], int]]:
         """Read states and the clock, and write what the block puts in the list, as one step."""
-        try:
-            with self._lock, self._file as file:  # which commits or rolls back
-                file.execute("BEGIN IMMEDIATE")
-                file.execute("DELETE FROM limits WHERE expires_at <= ?", [now := self._ticks()])
-                found = [file.execute(READ, (subject, it.id)).fetchone() or [""] for it in limits]
-                yield (states := [tuple(map(int, text.split())) for (text,) in found]), now
-                for it, state in zip(limits, states, strict=True):
-                    row = subject, it.id, " ".join(map(str, state)), charging.expiry(it, state)
-                    file.execute("REPLACE INTO limits VALUES (?, ?, ?, ?)", row)
-        except sqlite3.OperationalError as error:
-            raise LimitsUnavailable(self.name, str(error)) from error
+        with self._file.step("BEGIN IMMEDIATE") as file:
+            file.execute("DELETE FROM limits WHERE expires_at <= ?", [now := self._ticks()])
+            found = [file.execute(READ, (subject, it.id)).fetchone() or [""] for it in limits]
+            yield (states := [tuple(map(int, text.split())) for (text,) in found]), now
+            for it, state in zip(limits, states, strict=True):
+                row = subject, it.id, " ".join(map(str, state)), charging.expiry(it, state)
+                file.execute("REPLACE INTO limits VALUES (?, ?, ?, ?)", row)
 
 
 def open_url(url: str, *, asynchronous: bool) -> Sqlite3Limits:
     """Open ``sqlite3:///file``: the package's entry point for limits."""
     if asynchronous:
         raise ConfigurationError("limits: sqlite3:// is for sync hosts; use redis:// or memory://")
-    return Sqlite3Limits(unquote(urlsplit(url).path)[1:])
+    return Sqlite3Limits(path_of(url))
