@@ -1,0 +1,27 @@
+"""The table of hit ratios in the documentation is what the traces give."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmarks.eviction import hit_ratios
+from benchmarks.limits import KIT
+
+PAGE = Path(__file__).parents[2] / "docs/explanation/caching.md"
+ROW = re.compile(r"^\| ([^:|]+): [^|]+\| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
+
+
+def test_the_table_in_the_documentation_is_what_the_traces_give():
+    shown = {name: list(map(int, ratios)) for name, *ratios in ROW.findall(PAGE.read_text())}
+    found = hit_ratios(2_000, 20_000)
+
+    assert shown == {
+        trace: [round(100 * ratios[policy]) for policy in (KIT, "LRU", "LFU", "FIFO")]
+        for trace, ratios in found.items()
+    }
+
+
+def test_the_default_is_first_or_as_good_on_each_trace():
+    for ratios in hit_ratios(1_000, 10_000).values():
+        assert all(ratios[KIT] >= ratios[policy] - 0.01 for policy in ("LRU", "LFU", "FIFO"))
