@@ -51,11 +51,19 @@ def measure(size: Size) -> list[Row]:
     return rows
 
 
-def hit_ratios(keys: int, requests: int) -> dict[str, dict[str, float]]:
-    """Return the hit ratios, by trace and policy."""
-    capacity = keys // SHARE
+def hit_ratios(keys: int, requests: int, only: Sequence[str] = ()) -> dict[str, dict[str, float]]:
+    """Return the hit ratios, by trace and policy.
+
+    Args:
+        keys: Of how many keys the traces are; a tenth of them fits into the cache.
+        requests: How long they are.
+        only: The names of the policies; all of them unless given.
+    """
+    policies = {
+        name: play for name, play in _policies(keys // SHARE).items() if not only or name in only
+    }
     return {
-        name: {policy: play()(trace) / len(trace) for policy, play in _policies(capacity).items()}
+        name: {policy: play()(trace) / len(trace) for policy, play in policies.items()}
         for name, trace in traces(keys, requests).items()
     }
 

@@ -10,18 +10,16 @@ from benchmarks.limits import KIT
 
 PAGE = Path(__file__).parents[2] / "docs/explanation/caching.md"
 ROW = re.compile(r"^\| ([^:|]+): [^|]+\| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
+POLICIES = [KIT, "LRU", "LFU", "FIFO"]
 
 
 def test_the_table_in_the_documentation_is_what_the_traces_give():
     shown = {name: list(map(int, ratios)) for name, *ratios in ROW.findall(PAGE.read_text())}
-    found = hit_ratios(2_000, 20_000)
+    found = hit_ratios(2_000, 20_000, POLICIES)
 
     assert shown == {
-        trace: [round(100 * ratios[policy]) for policy in (KIT, "LRU", "LFU", "FIFO")]
+        trace: [round(100 * ratios[policy]) for policy in POLICIES]
         for trace, ratios in found.items()
     }
-
-
-def test_the_default_is_first_or_as_good_on_each_trace():
-    for ratios in hit_ratios(1_000, 10_000).values():
-        assert all(ratios[KIT] >= ratios[policy] - 0.01 for policy in ("LRU", "LFU", "FIFO"))
+    for ratios in found.values():  # the default is first, or as good
+        assert ratios[KIT] >= max(ratios.values()) - 0.01
