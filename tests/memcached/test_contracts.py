@@ -1,4 +1,4 @@
-"""A cache on Memcached passes the contracts, on one server and on two."""
+"""A cache on Memcached passes the contracts: sync on one server, async on two."""
 
 from __future__ import annotations
 
@@ -26,19 +26,6 @@ class TestMemcachedCache(CacheContract):
     @pytest.fixture
     def cache_again(self, server: MemcachedServer) -> MemcachedCache:
         return MemcachedCache(Client(server.address), **PATIENT)
-
-
-class TestMemcachedCacheOnTwoServers(CacheContract):
-    capabilities = frozenset({"shared"})
-
-    @pytest.fixture
-    def cache(self, servers: list[MemcachedServer]) -> MemcachedCache:
-        return MemcachedCache(HashClient([it.address for it in servers]), **PATIENT)
-
-    @pytest.fixture
-    def cache_again(self, servers: list[MemcachedServer]) -> MemcachedCache:
-        reverse = [it.address for it in reversed(servers)]
-        return MemcachedCache(HashClient(reverse, use_pooling=True), **PATIENT)
 
 
 class TestAsyncMemcachedCache(AsyncCacheContract):
