@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import checkin, growth, ledger, limits, start_up, streaks
+from benchmarks import caches, checkin, growth, ledger, limits, start_up, streaks
 from benchmarks._duel import Size
 from benchmarks._place import Place
 from benchmarks._report import Figures, as_json, machine, markdown
@@ -80,6 +80,9 @@ def main() -> None:
         limited = partial(limits.measure, size, place.redis)
         checks = timed("rate limits", 4 * blocks, limited, server=False)
         figures.limits = list(chain.from_iterable(checks))
+        kept = partial(caches.measure, size, place.new_file(), place.redis)
+        hits = timed("caches", 5 * blocks, kept, server=False)
+        figures.caches = list(chain.from_iterable(hits))
         starts = partial(start_up.measure, size)
         started = timed("import habitkit", size.starts + 1, starts, server=False)
         figures.starts = list(chain.from_iterable(started))

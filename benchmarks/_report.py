@@ -56,6 +56,7 @@ class Figures:
         growth: Spends in ledgers of several sizes.
         streaks: What streaks cost.
         limits: What rate limits cost.
+        caches: What a cache costs, and what it gains.
         starts: Imports in fresh processes.
         missing: Why PostgreSQL was left out, or nothing.
     """
@@ -67,6 +68,7 @@ class Figures:
     growth: list[Grown] = Factory(list)
     streaks: list[Row] = Factory(list)
     limits: list[LimitsRow] = Factory(list)
+    caches: list[LimitsRow] = Factory(list)
     starts: list[Start] = Factory(list)
     missing: str = ""
 
@@ -98,6 +100,11 @@ def markdown(figures: Figures) -> str:
             "Rate limits, median; the ratio is how many times as fast or as small the kit is",
             ("", "µs or bytes", "ratio", "of", "goal", ""),
             [_limits(row) for row in figures.limits],
+        ),
+        (
+            "Caches, median; the ratio is how many times as fast, or as often a hit, the kit is",
+            ("", "µs or percent", "ratio", "of", "goal", ""),
+            [_limits(row) for row in figures.caches],
         ),
         (
             "A fresh process in ms, median",
@@ -141,6 +148,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
             for row in figures.streaks
         ],
         "limits": [{**asdict(row), "met": row.met} for row in figures.limits],
+        "caches": [{**asdict(row), "met": row.met} for row in figures.caches],
         "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
 

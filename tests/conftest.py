@@ -39,7 +39,8 @@ IMPORTED_BY_RACES = [
     "habitkit.backends.threaded",
     "habitkit.backends.sqlalchemy",
     "sqlalchemy.ext.asyncio",
-    *("psycopg", "asyncpg", "aiosqlite", "tests.sql.worker", "tests.sql.limits_worker"),
+    *("psycopg", "asyncpg", "aiosqlite", "tests.sql.worker"),
+    *("tests.sql.cache_worker", "tests.sql.limits_worker"),
     "tests.redis.cache_worker",
 ]
 """What the process imports from which those of races are forked."""

@@ -221,3 +221,26 @@ def test_a_cache_outlives_its_event_loop(backend):
 def test_a_sync_backend_is_refused():
     with pytest.raises(ConfigurationError, match="such as AsyncRedisCache"):
         AsyncCache(FakeCacheServer().client())  # type: ignore[arg-type]
+
+
+def test_a_load_whose_event_loop_is_gone_ends_quietly(backend):
+    cache = AsyncCache(backend.server.async_client(), **backend.options(sleep=no_sleep))
+    loop = asyncio.new_event_loop()
+    began = []
+
+    async def hang():
+        began.append(True)
+        await asyncio.Event().wait()
+
+    task = loop.create_task(cache.get_or_create("k", hang, 60))
+    while not began:
+        loop.run_until_complete(asyncio.sleep(0))
+    task.get_coro().close()
+    for flight in list(cache._state.tasks):
+        flight.get_coro().close()  # raises a RuntimeError if more is awaited
+        flight.cancel()
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, *cache._state.tasks, return_exceptions=True))
+    loop.close()
+
+    assert not cache._state.fills

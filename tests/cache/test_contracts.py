@@ -12,11 +12,21 @@ import pytest
 
 from habitkit.testing import FakeCacheServer
 from habitkit.testing.contracts import AsyncCacheContract, CacheContract
-from tests.cache import broken_cache_races, broken_caches
+from tests.cache import (
+    broken_cache_races,
+    broken_caches,
+    broken_expiry,
+    broken_leases,
+    broken_subscriptions,
+)
 from tests.cache.plain_cache import AsyncPlainCache, PlainCache, PublishingCache, Ticks
 
 HERE = Path(__file__).parent
-EXPECTED = [*broken_caches.EXPECTED, *broken_cache_races.EXPECTED]
+BROKEN = (
+    *(broken_caches, broken_expiry, broken_leases),
+    *(broken_cache_races, broken_subscriptions),
+)
+EXPECTED = [test for file in BROKEN for test in file.EXPECTED]
 UNDEFINED = "broken_cache_races.py::TestWithoutASecondBackend"
 
 

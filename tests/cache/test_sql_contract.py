@@ -22,6 +22,8 @@ from habitkit.backends.sqlalchemy import (
 )
 from habitkit.testing.contracts import AsyncCacheContract, CacheContract
 from habitkit.testing.contracts._async_cache import CacheCancellationCases, CacheTaskCases
+from habitkit.testing.contracts._cache_races import CacheRaces
+from habitkit.testing.contracts._cache_values import ValueCases
 from tests.conftest import do_not_sync
 from tests.sql.limits_support import Wall
 
@@ -68,7 +70,9 @@ class TestSqlCacheOnSqlite(OnSqlite, CacheContract):
         engine.dispose()
 
 
-class TestSqlCacheOnSqliteInMemory(OnSqlite, CacheContract):
+class TestSqlCacheOnSqliteInMemory(OnSqlite, CacheRaces):
+    """What threads that share one connection can break."""
+
     @pytest.fixture
     def cache(self) -> Iterator[SqlCache]:
         engine = sqlite_engine("sqlite://")
@@ -113,21 +117,17 @@ class TestAsyncSqlCacheOnSqlite(OnSqlite, AsyncCacheContract):
         return open_cache
 
 
-class TestAsyncSqlCacheByAsyncpg(AsyncCacheContract):
-    capabilities = frozenset({"shared"})
+class DriverCases(CacheTaskCases, CacheCancellationCases, ValueCases):
+    """What a driver can break by itself."""
 
+
+class TestAsyncSqlCacheByAsyncpg(DriverCases):
     @pytest.fixture
     def open_cache(self, postgres: Engine) -> Callable[[], AsyncSqlCache]:
         return partial(opened, postgres, "asyncpg")
 
-    @pytest.fixture
-    def open_cache_again(self, open_cache: Any) -> Any:
-        return open_cache
 
-
-class TestAsyncSqlCacheByPsycopg(CacheTaskCases, CacheCancellationCases):
-    """What a driver can break by itself."""
-
+class TestAsyncSqlCacheByPsycopg(DriverCases):
     @pytest.fixture
     def open_cache(self, postgres: Engine) -> Callable[[], AsyncSqlCache]:
         return partial(opened, postgres, "psycopg")

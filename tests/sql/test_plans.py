@@ -21,10 +21,12 @@ import habitkit.testing
 from habitkit import OfflineCheckIn, Schedule, on, subscribe
 from habitkit.backends import sqlalchemy as backend
 from habitkit.backends.sqlalchemy import (
+    SqlCache,
     SqlLimits,
     SqlStore,
 )
 from habitkit.backends.sqlalchemy._prepared import Prepared, _Form
+from habitkit.cache.port import CacheBackend, Item
 from habitkit.coins import Posting
 from habitkit.errors import NotFound
 from habitkit.events import Recorded
@@ -160,6 +162,10 @@ INSERT INTO habitkit_limits
     SELECT 'key' || n, '5/60/5', (extract(epoch FROM now())::bigint + n * 60 - 6000) * 1000000000,
            60000000000
     FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_cache
+    SELECT 'v:key' || n, 'value', NULL,
+           (extract(epoch FROM now())::bigint + n * 60 - 6000) * 1000000000
+    FROM generate_series(1, 20000) n;
 ANALYZE;
 """
 
@@ -258,6 +264,16 @@ def use_limits(limiter: Limiter) -> None:
     limiter.reset("ada")
 
 
+def use_cache(cache: CacheBackend) -> None:
+    """Run each of a cache's statements; the first call cleans."""
+    cache.set_many([Item(f"v:{key}", b"value", 60_000) for key in ("ada", "bob")])
+    cache.add(Item("l:ada", b"token", 60_000))
+    cache.end_lease("l:ada", b"token", Item("v:ada", b"loaded", 60_000))
+    cache.incr("n:ada", 1, 60_000)
+    cache.get_many(["v:ada", "v:bob", "l:ada"])
+    cache.delete_many(["v:ada", "l:ada"])
+
+
 def use_everything(engine: Engine) -> None:
     """Let a kit run each of its statements."""
 
@@ -301,6 +317,7 @@ def use_everything(engine: Engine) -> None:
     use_dead_letters(kit)
     use_checkpoints(kit, run.id, kit.habits.create("ada", "Swim", Schedule.rolling(1, 7)).id)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
+    use_cache(SqlCache(SqlStore(engine)))
     kit.export("ada")
     kit.forget("ada")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import plugins
@@ -232,7 +233,8 @@ class AsyncCache(BaseCache):
             value: Any = call.loader() if call.loader is not None else None
             return await value if inspect.isawaitable(value) else value
         finally:
-            loading.reset(token)
+            with suppress(ValueError):  # what is closed by another context has set nothing there
+                loading.reset(token)
 
     async def _drive(
         self, steps: Steps[Any], call: Call | None = None, flight: AsyncFlight | None = None
@@ -255,5 +257,8 @@ class AsyncCache(BaseCache):
                     await self._state.sleep(*step.arguments)
                 else:
                     reply = await getattr(self._state.backend, step.verb)(*step.arguments)
+            except GeneratorExit:
+                steps.close()  # the event loop is gone
+                raise
             except BaseException as raised:  # noqa: BLE001 - the steps decide about it
                 error = raised

@@ -160,9 +160,12 @@ class BaseCache:
         return entry
 
     def _names_of(self, key: Any) -> tuple[str, str, str]:
-        """Return the names of a key's value, lease and counter."""
-        value, lease, counter = (name(kind, self._namespace, key) for kind in ("v", "l", "n"))
-        return value, lease, counter
+        """Return the names of a key's lease, value and counter, in the order to delete them.
+
+        Once the lease is gone nobody can store the value any more.
+        """
+        lease, value, counter = (name(kind, self._namespace, key) for kind in ("l", "v", "n"))
+        return lease, value, counter
 
     def _mark(self, call: Call) -> tuple[int, str]:
         """Return what stands for loading a key in the current context."""

@@ -169,6 +169,8 @@ class Loading:
         began = state.settings.ticks()
         try:
             value = yield Step("load")
+        except GeneratorExit:
+            raise  # nobody executes further steps
         except BaseException as error:
             yield from self._give_back()
             report(state, call, "failed", error=error)

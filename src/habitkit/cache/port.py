@@ -61,7 +61,11 @@ class CacheBackend(Protocol):
         ...
 
     def delete_many(self, names: Sequence[str]) -> None:
-        """Delete values, whether they are there or not; publish their names. 1 to 100 names."""
+        """Delete values, whether they are there or not; publish their names.
+
+        Args:
+            names: 1 to 100 names. They are deleted in this order, or all at once.
+        """
         ...
 
     def add(self, item: Item) -> bool:

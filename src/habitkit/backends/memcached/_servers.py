@@ -83,14 +83,10 @@ class Server:
             client.close()
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections; in the child of a fork those of the parent stay open."""
         idle, self._idle = self._idle, []
         for client in idle:
             client.close()
-
-    def after_fork(self) -> None:
-        """Forget the connections, which are the parent's."""
-        self._idle = []
 
     def _taken(self) -> Client:
         """Return an idle connection, or a client that makes one with its first call.
@@ -158,11 +154,6 @@ class Servers:
         """Close the idle connections."""
         for server in self._servers.values():
             server.close()
-
-    def after_fork(self) -> None:
-        """Forget the connections, which are the parent's."""
-        for server in self._servers.values():
-            server.after_fork()
 
 
 def _hash(text: str, seed: int) -> int:

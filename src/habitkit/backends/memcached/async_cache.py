@@ -99,7 +99,7 @@ class AsyncMemcachedCache:
         self._cache.close()
 
     def after_fork(self) -> None:
-        """Leave the threads and the connections to the parent."""
+        """Make threads and connections anew; those of the parent stay there."""
         self._executor = self._new_executor()
         self._cache.after_fork()
 

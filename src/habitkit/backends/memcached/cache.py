@@ -33,6 +33,10 @@ _ATTEMPTS = 20
 """How often to begin anew because somebody else has changed the same item meanwhile."""
 
 _NS_PER_MS = 1_000_000
+_MARK = b"\0done"
+_MARK_MS = 2000
+"""For how long nobody else may load if a process ends while it stores a value."""
+
 _AT_ONCE = -1
 """An expiry that has passed: the item is gone with the reply."""
 
@@ -56,10 +60,9 @@ class MemcachedCache:
     a value can be returned up to two seconds too long, or dropped too early by the difference.
     Values for 25 days and more end up to a second early.
 
-    ``end_lease`` stores nothing that was deleted since the lease was taken. It reads the value's
-    version before the lease, and writes by ``cas``; ``delete_many`` deletes the lease first. So a
-    deletion in between is noticed by one of the two. The server needs ``cas``, which is enabled
-    unless it was started with ``-C``.
+    ``end_lease`` stores nothing that was deleted since the lease was taken, though Memcached
+    changes one item at a time. If the value itself has changed meanwhile, it stores nothing either
+    and returns False. The server needs ``cas``, which is enabled unless it was started with ``-C``.
 
     Args:
         client: A client of pymemcache.
@@ -141,16 +144,16 @@ class MemcachedCache:
         """Give a lease back if it is still held, and only then store what was loaded under it.
 
         Returns:
-            Whether the lease still had this value; if not, nothing was changed.
+            Whether the lease still had this value, and the item was stored.
 
         Raises:
             ValueTooLarge: If the value is larger than the servers accept.
         """
         size, lease = self._expect_fit([item] if item else []), key_of(name)
         with self._servers.of(lease).connection(size) as client:
-            if item is not None and not _store_under(client, lease, token, item):
-                return False
-            return _drop_lease(client, lease, token) or item is not None
+            if item is not None:
+                return _store_under(client, lease, token, item)
+            return _drop_lease(client, lease, token)
 
     def incr(self, name: str, by: int, ttl_ms: int) -> int:
         """Add to a counter, which begins at 0 and is gone ``ttl_ms`` after that; return its value.
@@ -175,8 +178,8 @@ class MemcachedCache:
         self._servers.close()
 
     def after_fork(self) -> None:
-        """Leave the connections to the parent."""
-        self._servers.after_fork()
+        """Make connections anew; those of the parent stay open there."""
+        self._servers.close()
 
     def _expect_fit(self, items: Iterable[Item]) -> int:
         """Return the size of the largest value.
@@ -238,26 +241,32 @@ def _add(client: Client, key: str, value: bytes, ttl_ms: int) -> bool:
 
 
 def _store_under(client: Client, lease: str, token: bytes, item: Item) -> bool:
-    """Store a value unless its lease, or the value, was deleted or replaced meanwhile.
+    """Store a value and give its lease back, if it is held and nobody has changed the value.
 
-    Where there is no value whose version could be compared, a placeholder is put first.
+    Theory of operation. Each ``cas`` compares the version of one item, so the value has to have
+    one: where there is none, a placeholder is put, which is over from the beginning. The version of
+    the value is read before the lease, by one command. Then a mark takes the place of the lease;
+    who puts it is the only one to store a value, and as long as it is there, nobody else loads.
+
+    Somebody who deletes the lease and then the value either deletes the lease before it is marked,
+    which is noticed there, or deletes the value after its version was read, which is noticed when
+    it is stored, or comes after that.
     """
-    key = key_of(item.name)
-    for _ in range(_ATTEMPTS):
-        found: dict[Any, tuple[Stored, bytes]] = client.gets_many([key, lease])  # in this order
-        now_ms = _now_ms()
-        if lease not in found or _value(found[lease][0], now_ms) != token:
-            return False
-        if key not in found:
-            end = placeholder(now_ms)
-            client.add(key, b"", expire=end.expire, noreply=False, flags=end.flags)
-            continue
-        end = expiry(item.ttl_ms, now_ms)
-        version = found[key][1]
-        if client.cas(key, item.value, version, expire=end.expire, flags=end.flags):
-            return True
-    _drop_lease(client, lease, token)
-    return False
+    key, now_ms = key_of(item.name), _now_ms()
+    end = placeholder(now_ms)
+    client.add(key, b"", expire=end.expire, noreply=False, flags=end.flags)
+    found: dict[Any, tuple[Stored, bytes]] = client.gets_many([key, lease])  # in this order
+    if lease not in found or _value(found[lease][0], now_ms) != token:
+        return False
+    mark, end = token + _MARK, expiry(_MARK_MS, now_ms)
+    if not client.cas(lease, mark, found[lease][1], expire=end.expire, flags=end.flags):
+        return False
+    end = expiry(item.ttl_ms, now_ms)
+    is_stored = key in found and client.cas(
+        key, item.value, found[key][1], expire=end.expire, flags=end.flags
+    )
+    _drop_lease(client, lease, mark)
+    return bool(is_stored)
 
 
 def _drop_lease(client: Client, lease: str, token: bytes) -> bool:
