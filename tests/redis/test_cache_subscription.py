@@ -23,7 +23,7 @@ from tests.redis.limiters import WAYS
 from tests.redis_servers import RedisCluster, RedisServer, wait_until
 
 CHANNEL = "hk:c1:invalidate"
-SECONDS = 0.15
+SECONDS = 0.3
 ONE = [Item("v:a", b"1", 60_000)]
 
 
