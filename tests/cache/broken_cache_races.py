@@ -9,7 +9,6 @@ import asyncio
 import threading
 import time
 from contextlib import nullcontext
-from itertools import cycle
 
 import pytest
 
@@ -26,20 +25,17 @@ noticed_by_tasks = breaker_of_tasks(globals(), EXPECTED)
 
 
 class SlowCache(PlainCache):
-    """Takes from 0 to 2 ms to read or to delete, so that others come in between."""
-
-    def __init__(self, ticks):
-        super().__init__(ticks)
-        self.delays = cycle([0.002, 0, 0.001, 0, 0])
+    """Takes a moment after it has read, and a longer one for a lease, so that others come first."""
 
     def read(self, name):
         found = super().read(name)
-        time.sleep(next(self.delays))
+        time.sleep(0.001)
         return found
 
-    def drop(self, name):
-        time.sleep(next(self.delays))
-        super().drop(name)
+    def holds(self, name, token):
+        held = super().holds(name, token)
+        time.sleep(0.003)
+        return held
 
 
 @noticed_by(

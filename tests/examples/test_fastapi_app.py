@@ -23,7 +23,7 @@ from habitkit import AsyncHabitKit, HabitKit
 from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.backends.sqlalchemy import upgrade
 from habitkit.backends.threaded import ThreadedStore
-from habitkit.cache import AsyncCache
+from habitkit.cache import AsyncCache, CacheEvent
 from habitkit.limits import AsyncLimiter, LimitsUnavailable
 from habitkit.testing import FakeCacheServer, FakeClock
 from tests.redis.conftest import enter
@@ -310,7 +310,8 @@ async def test_a_dashboard_is_computed_once_and_shows_every_change_of_its_user(f
 
 
 async def test_a_dashboard_is_read_from_a_shared_cache_which_may_fail():
-    server, events = FakeCacheServer(), []
+    server = FakeCacheServer()
+    events: list[CacheEvent] = []
     cache = AsyncCache(server.async_client(), observe=events.append)
     async with client_of(MemoryLimits(), cache) as client:
         habit = await new_habit(client)

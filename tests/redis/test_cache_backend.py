@@ -171,7 +171,7 @@ def test_a_value_that_redis_does_not_take_is_too_large(backend, monkeypatch):
         lambda: backend.end_lease("l:a", b"token", large),
     ]
     for call in calls:
-        with pytest.raises(ValueTooLarge, match="1001 bytes.*1000"):
+        with pytest.raises(ValueTooLarge, match=r"1001 bytes.*1000"):
             call()
 
     assert backend.end_lease("l:a", b"token")

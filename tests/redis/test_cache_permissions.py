@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from habitkit.cache import Cache
+from habitkit.cache import Cache, CacheEvent
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "share-a-cache.md"
 
@@ -18,7 +18,7 @@ def test_a_user_who_may_use_the_documented_keys_channel_and_commands_alone_can_c
         client.execute_command("ACL", "SETUSER", "habitkit", *rules)
         try:
             url = server.url.replace("//", "//habitkit:x@") + "?timeout_seconds=10"
-            events = []
+            events: list[CacheEvent] = []
             with (
                 Cache.open(url, on_error="raise", observe=events.append) as one,
                 Cache.open(url, on_error="raise") as other,

@@ -128,6 +128,8 @@ def test_if_the_process_that_loads_is_killed_another_one_loads_after_the_lease(
 def test_a_forked_process_has_connections_of_its_own(server):
     with cache_on(server.url, "server") as cache:
         cache.set(KEY, "old", 60)
+        assert cache.get(KEY) == "old"
+        subscription = cache._state._subscription
         pid = os.fork()
         if pid == 0:
             code = 1
@@ -141,3 +143,4 @@ def test_a_forked_process_has_connections_of_its_own(server):
 
         assert status == 0
         wait_until(lambda: cache.get(KEY) == "of the child")
+        assert cache._state._subscription is subscription is not None

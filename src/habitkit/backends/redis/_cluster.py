@@ -96,6 +96,8 @@ class ClusterCalls:
         Raises:
             StoreError: If one gets no reply. Others may have been executed.
         """
+        if len(commands) == 1:
+            return [self.send(commands[0].keys[0], commands[0])]
         replies: list[Any] = [None] * len(commands)
         key = b""
         try:
@@ -208,6 +210,8 @@ class AsyncClusterCalls:
         Raises:
             StoreError: If one gets no reply. Others may have been executed.
         """
+        if len(commands) == 1:
+            return [await self.send(commands[0].keys[0], commands[0])]
         calls = (self.send(command.keys[0], command) for command in commands)
         replies = await asyncio.gather(*calls, return_exceptions=True)
         for reply in replies:

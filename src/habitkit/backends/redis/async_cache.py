@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis import exceptions
 from redis.asyncio import Redis
@@ -25,7 +25,6 @@ from habitkit.backends.redis._settings import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.backends.redis._cache_commands import Command
     from habitkit.cache.port import Item
 
 __all__ = ["AsyncRedisCache", "opened_async"]
@@ -81,29 +80,29 @@ class AsyncRedisCache:
     async def get_many(self, names: Sequence[str]) -> list[bytes | None]:
         """Return the value of each name, None if there is none."""
         commands = self._commands.get_many(names)
-        return self._commands.found(names, commands, await self._send(commands))
+        return self._commands.found(names, commands, await self._calls.send_many(commands))
 
     async def set_many(self, items: Sequence[Item]) -> None:
         """Store values, whatever was there before; publish their names."""
-        await self._send(self._commands.set_many(items))
+        await self._calls.send_many(self._commands.set_many(items))
 
     async def delete_many(self, names: Sequence[str]) -> None:
         """Delete values, whether they are there or not; publish their names."""
-        await self._send(self._commands.delete_many(names))
+        await self._calls.send_many(self._commands.delete_many(names))
 
     async def add(self, item: Item) -> bool:
         """Store a value if there is none of that name; return whether it was stored."""
-        (reply,) = await self._send([self._commands.add(item)])
+        (reply,) = await self._calls.send_many([self._commands.add(item)])
         return reply is not None
 
     async def end_lease(self, name: str, token: bytes, item: Item | None = None) -> bool:
         """Give a lease back if it is still held, and only then store what was loaded under it."""
-        (held,) = await self._send([self._commands.end_lease(name, token, item)])
+        (held,) = await self._calls.send_many([self._commands.end_lease(name, token, item)])
         return bool(held)
 
     async def incr(self, name: str, by: int, ttl_ms: int) -> int:
         """Add to a counter, which begins at 0; return its value."""
-        (count,) = await self._send([self._commands.incr(name, by, ttl_ms)])
+        (count,) = await self._calls.send_many([self._commands.incr(name, by, ttl_ms)])
         return int(count)
 
     async def subscribe(self) -> AsyncRedisSubscription:
@@ -137,11 +136,6 @@ class AsyncRedisCache:
         leave_to_parent(self._subscriptions)
         self._subscriptions = []
         self._calls.after_fork()
-
-    async def _send(self, commands: list[Command]) -> list[Any]:
-        if len(commands) == 1:
-            return [await self._calls.send(commands[0].keys[0], commands[0])]
-        return await self._calls.send_many(commands)
 
 
 class _OpenedAsyncRedisCache(AsyncRedisCache):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis import Redis
 from redis.cluster import RedisCluster
@@ -24,7 +24,6 @@ from habitkit.backends.redis._subscription import RedisSubscription
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from habitkit.backends.redis._cache_commands import Command
     from habitkit.cache.port import AsyncCacheBackend, CacheBackend, Item
 
 __all__ = ["RedisCache", "open_url"]
@@ -87,29 +86,29 @@ class RedisCache:
     def get_many(self, names: Sequence[str]) -> list[bytes | None]:
         """Return the value of each name, None if there is none."""
         commands = self._commands.get_many(names)
-        return self._commands.found(names, commands, self._send(commands))
+        return self._commands.found(names, commands, self._calls.send_many(commands))
 
     def set_many(self, items: Sequence[Item]) -> None:
         """Store values, whatever was there before; publish their names."""
-        self._send(self._commands.set_many(items))
+        self._calls.send_many(self._commands.set_many(items))
 
     def delete_many(self, names: Sequence[str]) -> None:
         """Delete values, whether they are there or not; publish their names."""
-        self._send(self._commands.delete_many(names))
+        self._calls.send_many(self._commands.delete_many(names))
 
     def add(self, item: Item) -> bool:
         """Store a value if there is none of that name; return whether it was stored."""
-        (reply,) = self._send([self._commands.add(item)])
+        (reply,) = self._calls.send_many([self._commands.add(item)])
         return reply is not None
 
     def end_lease(self, name: str, token: bytes, item: Item | None = None) -> bool:
         """Give a lease back if it is still held, and only then store what was loaded under it."""
-        (held,) = self._send([self._commands.end_lease(name, token, item)])
+        (held,) = self._calls.send_many([self._commands.end_lease(name, token, item)])
         return bool(held)
 
     def incr(self, name: str, by: int, ttl_ms: int) -> int:
         """Add to a counter, which begins at 0; return its value."""
-        (count,) = self._send([self._commands.incr(name, by, ttl_ms)])
+        (count,) = self._calls.send_many([self._commands.incr(name, by, ttl_ms)])
         return int(count)
 
     def subscribe(self) -> RedisSubscription:
@@ -128,11 +127,6 @@ class RedisCache:
     def after_fork(self) -> None:
         """Leave the connections to the parent."""
         self._calls.after_fork()
-
-    def _send(self, commands: list[Command]) -> list[Any]:
-        if len(commands) == 1:
-            return [self._calls.send(commands[0].keys[0], commands[0])]
-        return self._calls.send_many(commands)
 
 
 class _OpenedRedisCache(RedisCache):

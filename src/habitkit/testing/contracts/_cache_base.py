@@ -58,11 +58,14 @@ class CacheBase:
         capabilities: ``shared``, if several backends can keep one state; ``publishes``, if the
             backend has ``subscribe``.
         ttl_resolution_seconds: How much earlier than its ttl says a value may be gone.
+        message_seconds: How long a message may be on its way, if messages of several servers may
+            overtake each other.
         limit_seconds: How long to wait for something that must happen.
     """
 
     capabilities: ClassVar[Collection[str]] = frozenset()
     ttl_resolution_seconds: ClassVar[float] = 0.0
+    message_seconds: ClassVar[float] = 0.0
     limit_seconds: ClassVar[float] = LIMIT_SECONDS
 
     @pytest.fixture

@@ -33,6 +33,7 @@ class SubscriptionBase(CacheBase):
         made: list[Subscription] = []
 
         def subscribe(backend: Any = cache) -> Subscription:
+            time.sleep(self.message_seconds)
             made.append(backend.subscribe())
             return made[-1]
 
@@ -52,6 +53,8 @@ class SubscriptionBase(CacheBase):
             return ends <= set(names)
 
         self.wait_until(poll)
+        time.sleep(self.message_seconds)
+        poll()
         return [it for it in names if it not in ends]
 
 
