@@ -16,10 +16,11 @@ BENCH_ARGS ?=
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := -m pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 # Coverage makes a test two to three times as slow. These tests suffice for the gate: the rules, and
-# the contracts on memory and SQLite, and what is SQL's and Redis's own. Others run the same lines again.
+# the contracts on memory and SQLite, and what is each backend's own. Others run the same lines again.
 MEASURED := tests/unit tests/kit tests/importers tests/oracle tests/sql \
 	tests/stores/test_memory.py tests/stores/test_sqlite.py \
 	$(addprefix tests/limits/test_,failures.py leases_and_headers.py waiting.py) \
+	$(addprefix tests/memcached/test_,failures.py items.py opening.py port.py) \
 	$(addprefix tests/redis/test_,failures.py opening.py rules.py)
 # Options such as `-k` may leave nothing of one part: pytest then exits with 5.
 NO_TESTS := [ $$? -eq 5 ]
