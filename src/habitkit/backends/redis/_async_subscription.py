@@ -41,12 +41,7 @@ class AsyncRedisSubscription:
         return self._task is None or self._task.done()
 
     async def start(self) -> None:
-        """Subscribe.
-
-        Raises:
-            RedisError: If the server refuses it or does not confirm it in time.
-            OSError: If the connection breaks.
-        """
+        """Subscribe, or raise one of ``FAILURES``, also if it is not confirmed in time."""
         try:
             async with asyncio.timeout(self._timeout):
                 await self._connection.connect()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 from typing import TYPE_CHECKING, Any, cast
 
 from redis import exceptions
@@ -127,9 +126,7 @@ class ClusterCalls:
     def connected(self) -> Any:
         """Return a new connection to a node that can be reached, which the caller closes.
 
-        Raises:
-            RedisError: If there is none.
-            OSError: Likewise.
+        If there is none, one of ``FAILURES`` is raised.
         """
         failed: Exception = exceptions.ConnectionError("the client knows no nodes")
         for node in _some(self._client.get_nodes()):
@@ -222,9 +219,7 @@ class AsyncClusterCalls:
     async def new_connections(self) -> Iterator[Any]:
         """Return connections to some nodes, each not connected yet.
 
-        Raises:
-            RedisError: If no node can be reached.
-            OSError: Likewise.
+        If no node can be reached, one of ``FAILURES`` is raised.
         """
         async with asyncio.timeout(self._timeout):
             await self._client.initialize()
@@ -293,4 +288,5 @@ class AsyncClusterCalls:
 
 def _some(nodes: list[Any]) -> list[Any]:
     """Return some nodes of a cluster, so that not all processes connect to the same one."""
-    return random.sample(nodes, min(len(nodes), _MOST_TRIED))
+    first = ticks() % len(nodes) if nodes else 0
+    return [*nodes[first:], *nodes[:first]][:_MOST_TRIED]

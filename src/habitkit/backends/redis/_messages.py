@@ -48,10 +48,8 @@ class Inbox:
     def feed(self, data: bytes) -> None:
         """Take what has arrived.
 
-        Raises:
-            ValueError: If it cannot be understood, or nobody has taken the names.
-            ConnectionError: If there is nothing: the server has closed the connection.
-            ResponseError: If the server does not let us subscribe.
+        Raises one of ``LOST``: an error of redis-py if the server has closed the connection or does
+        not let us subscribe, a ``ValueError`` if the bytes cannot be understood or are too many.
         """
         if not data:
             raise exceptions.ConnectionError("the server has closed the connection")

@@ -32,9 +32,7 @@ class RedisSubscription:
     def __init__(self, connection: Any, channel: bytes, timeout_seconds: float) -> None:
         """Subscribe on a connection of redis-py, which nobody else uses.
 
-        Raises:
-            RedisError: If the server refuses it or does not confirm it in time.
-            OSError: If the connection breaks.
+        Raises one of ``FAILURES`` if the server refuses it or does not confirm it in time.
         """
         self._connection: Any = connection
         self._inbox = Inbox()
