@@ -404,3 +404,37 @@ def test_names_of_the_backend_that_are_none_are_ignored(backend):
     )
 
     assert cache.get("k") == 1
+
+
+# --- early refresh -------------------------------------------------------------------------------
+
+
+def test_a_value_whose_time_to_be_refreshed_has_come_gets_no_second_chance(backend):
+    chances = iter([0.9, *[0.0] * 20])  # the first one is that of the process that has loaded it
+    cache = process(backend, early_refresh=1.0, random=lambda: next(chances))
+    calls = Counting()
+
+    def load():
+        backend.clock.advance(seconds=10)
+        return calls()
+
+    assert cache.get_or_create("k", load, 60) == 1
+    backend.clock.advance(seconds=36)
+    assert cache.get_or_create("k", load, 60) == 1
+    backend.clock.advance(seconds=2)  # 10 s * -ln(1 - 0.9) = 23 s before its end
+    assert cache.get_or_create("k", load, 60) == 2
+
+
+def test_a_value_that_another_process_has_refreshed_is_not_loaded_again(backend):
+    one, other = (process(backend, early_refresh=1.0, random=lambda: 0.9) for _ in range(2))
+    slow = Counting()
+
+    def load():
+        backend.clock.advance(seconds=10)
+        return slow()
+
+    for cache in (one, other):
+        cache.get_or_create("k", load, 60)
+    backend.clock.advance(seconds=38)
+
+    assert [cache.get_or_create("k", load, 60) for cache in (one, other, one, other)] == [2] * 4

@@ -186,13 +186,18 @@ def test_a_cache_goes_on_without_a_server_that_is_stopped(own_server, own_cache)
             cache.delete("key")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_uses_connections_of_its_own(cache):
     cache.set_many([ITEM])
     child = os.fork()
     if child == 0:
-        cache.after_fork()
-        is_right = all(cache.get_many(["v:a"]) == [b"1"] for _ in range(50))
-        os._exit(0 if is_right else 1)
+        is_right = False
+        try:
+            cache.after_fork()
+            is_right = all(cache.get_many(["v:a"]) == [b"1"] for _ in range(50))
+        finally:
+            os._exit(0 if is_right else 1)
     assert all(cache.get_many(["v:b"]) == [None] for _ in range(50))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 

@@ -138,7 +138,7 @@ def test_a_deletion_at_any_point_leaves_no_old_value_behind(
     def deleting(it, *arguments, **options):
         calls.append(verb)
         if len(calls) == number:
-            other.delete_many(["v:a", "l:a", "n:a"])
+            other.delete_many(["l:a", "v:a", "n:a"])
             assert other.add(Item("l:a", b"theirs", MINUTE_MS))
         return getattr(Client, verb)(it, *arguments, **options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from habitkit import plugins
 from habitkit.cache import writing
@@ -84,16 +84,40 @@ class AsyncCache(BaseCache):
                 await closed
             raise
 
+    @overload
     async def get_or_create(
         self,
         key: Key,
-        loader: Callable[[], Awaitable[T] | T],
+        loader: Callable[[], Awaitable[T]],
         ttl_seconds: float,
         stale_seconds: float = 0,
         tags: Collection[Key] = (),
         *,
-        kind: type[T] | None = None,
-    ) -> T:
+        kind: Any = None,
+    ) -> T: ...
+
+    @overload
+    async def get_or_create(
+        self,
+        key: Key,
+        loader: Callable[[], T],
+        ttl_seconds: float,
+        stale_seconds: float = 0,
+        tags: Collection[Key] = (),
+        *,
+        kind: Any = None,
+    ) -> T: ...
+
+    async def get_or_create(
+        self,
+        key: Key,
+        loader: Callable[[], Any],
+        ttl_seconds: float,
+        stale_seconds: float = 0,
+        tags: Collection[Key] = (),
+        *,
+        kind: Any = None,
+    ) -> Any:
         """Return the value of a key; if there is none, load it; as for ``Cache.get_or_create``."""
         try:
             entry = self._home.get(key)
@@ -106,9 +130,9 @@ class AsyncCache(BaseCache):
                     entry.hits += 1
                 if self._noticed is not None:
                     self._noticed(entry)
-                return entry.value  # type: ignore[no-any-return]
+                return entry.value
         call = self._call(key, loader, ttl_seconds, stale_seconds, tags, kind)
-        return await self._get_or_load(call)  # type: ignore[no-any-return]
+        return await self._get_or_load(call)
 
     async def get(self, key: Key, default: Any = None, *, kind: Any = None) -> Any:
         """Return the value of a key if it is fresh; as for ``Cache.get``."""
@@ -127,12 +151,12 @@ class AsyncCache(BaseCache):
     async def set(
         self,
         key: Key,
-        value: T,
+        value: Any,
         ttl_seconds: float,
         stale_seconds: float = 0,
         tags: Collection[Key] = (),
         *,
-        kind: type[T] | None = None,
+        kind: Any = None,
     ) -> None:
         """Set the value of a key, whatever was there; as for ``Cache.set``."""
         call = self._call(key, None, ttl_seconds, stale_seconds, tags, kind)

@@ -105,7 +105,7 @@ class Cache(BaseCache):
         stale_seconds: float = 0,
         tags: Collection[Key] = (),
         *,
-        kind: type[T] | None = None,
+        kind: Any = None,
     ) -> T:
         """Return the value of a key; if there is none, load it, once for all who ask meanwhile.
 
@@ -167,12 +167,12 @@ class Cache(BaseCache):
     def set(
         self,
         key: Key,
-        value: T,
+        value: Any,
         ttl_seconds: float,
         stale_seconds: float = 0,
         tags: Collection[Key] = (),
         *,
-        kind: type[T] | None = None,
+        kind: Any = None,
     ) -> None:
         """Set the value of a key, whatever was there; arguments as for ``get_or_create``.
 

@@ -24,6 +24,8 @@ class Entry:
         check_at: Until when it is used without further ado, by the monotonic clock, in ns.
         usable_until: Until when it may be used while another one is loaded; never before
             ``check_at``.
+        refresh_at: From when on it is to be refreshed before its end.
+        created_ns: When it was stored in the shared backend, in ns since 1970; None without one.
         hits: How often it was used, up to ``MOST_HITS``; a lost count is harmless.
         home: The dict that it is in.
         key: The key in this dict.
@@ -31,7 +33,10 @@ class Entry:
         slot: What the eviction policy knows it by.
     """
 
-    __slots__ = ("check_at", "hits", "home", "key", "slot", "tags", "usable_until", "value")
+    __slots__ = (
+        *("check_at", "created_ns", "hits", "home", "key", "refresh_at", "slot", "tags"),
+        *("usable_until", "value"),
+    )
 
     def __init__(
         self,
@@ -41,11 +46,14 @@ class Entry:
         home: dict[Key, Entry],
         key: Key,
         tags: tuple[str, ...] = (),
+        created_ns: int | None = None,
     ) -> None:
         """Make an entry; it is in no dict yet."""
         self.value = value
         self.check_at = check_at
         self.usable_until = usable_until
+        self.refresh_at = check_at
+        self.created_ns = created_ns
         self.hits = 0
         self.home = home
         self.key = key

@@ -59,8 +59,9 @@ class Loading:
         self._call = call
         self._old = old
         self._fill = Fill()
-        self._shared = Reader(state, call)
+        self._shared = Reader(state, call, old)
         self._alone = state.backend is None
+        self._created_ns: int | None = None
 
     def get(self) -> Steps[Any]:
         """Return the value of the shared backend if it is fresh, else ``MISSING``."""
@@ -199,7 +200,8 @@ class Loading:
         except BaseException:
             yield from self._give_back()
             raise
-        item = envelope_of(state, call, payload, tags, cost_ns)
+        self._created_ns = state.settings.wall_ns()
+        item = envelope_of(state, call, payload, tags, self._created_ns, cost_ns)
         try:
             return (yield from self._shared.end_lease(item))
         except ValueTooLarge as error:
@@ -225,9 +227,9 @@ class Loading:
         settings, call = self._state.settings, self._call
         early = early_ns(cost_ns, settings.early, settings.random())
         now = settings.ticks()
-        entry = self._entry(
-            value, now + call.ttl_ns - early, now + call.ttl_ns + call.stale_ns, call.tags
-        )
+        until = now + call.ttl_ns + call.stale_ns
+        check_at = now + call.ttl_ns - early
+        entry = self._entry(value, check_at, until, call.tags, self._created_ns)
         is_outage = self._alone and self._state.backend is not None
         self._state.put(self._fill, call.name, entry, self._state.outage_ns if is_outage else None)
 
@@ -250,9 +252,18 @@ class Loading:
     def _put_found(self, found: Found, for_ns: int) -> None:
         """Put a value of the shared backend into memory, to be used for some time."""
         at = found.read_at
-        entry = self._entry(found.value, at + for_ns, at + found.usable_for_ns, found.tags)
+        until = at + found.usable_for_ns
+        entry = self._entry(found.value, at + for_ns, until, found.tags, found.created_ns)
+        entry.refresh_at = at + found.fresh_for_ns
         self._state.put(self._fill, self._call.name, entry)
 
-    def _entry(self, value: Any, check_at: int, until: int, tags: tuple[str, ...]) -> Entry:
+    def _entry(
+        self,
+        value: Any,
+        check_at: int,
+        until: int,
+        tags: tuple[str, ...],
+        created_ns: int | None,
+    ) -> Entry:
         home, key = self._call.home, self._call.key
-        return Entry(value, min(check_at, until), until, home, key, tags)
+        return Entry(value, min(check_at, until), until, home, key, tags, created_ns)

@@ -6,14 +6,19 @@ import hashlib
 import hmac
 import json
 import pickle
+from datetime import time, timedelta
+from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
 
-from habitkit._codec import dump, load
 from habitkit.cache.errors import CannotSerialize
 from habitkit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cattrs import Converter
 
 __all__ = ["JsonSerializer", "PickleSerializer", "Serializer"]
 
@@ -56,8 +61,9 @@ class JsonSerializer:
     """Writes JSON, and bytes as they are.
 
     Without a ``kind`` it accepts what JSON itself has: None, bools, ints, floats, texts, lists, and
-    dicts with texts as keys; they are read back as they were. Anything else needs a ``kind``, for
-    example an attrs class or ``list[Habit]``, as which cattrs reads it back.
+    dicts with texts as keys; they are read back as they were. Anything else needs a ``kind``, as
+    which cattrs reads it back, for example an attrs class, a dataclass, an enum, ``Decimal`` or
+    ``dict[UUID, list[Habit]]``. A value that could not be read back as that is refused.
     """
 
     name = "json"
@@ -72,10 +78,10 @@ class JsonSerializer:
             return _RAW + value
         try:
             if kind is not None:
-                return _TYPED + dump(value).encode()
+                return _TYPED + _write(value, kind)
             _expect_plain(value)
             return _PLAIN + _encode(value).encode()
-        except (TypeError, ValueError, RecursionError) as error:
+        except Exception as error:
             raise _refusal(value, kind) from error
 
     def loads(self, data: bytes, kind: Any = None) -> Any:
@@ -90,7 +96,7 @@ class JsonSerializer:
         if form == _PLAIN and kind is None:
             return json.loads(content)
         if form == _TYPED and kind is not None:
-            return load(content.decode(), kind)
+            return _converter().structure(json.loads(content), kind)
         msg = "the value was written with a kind, or without one, and is read the other way"
         raise ValueError(msg)
 
@@ -165,6 +171,30 @@ def _expect_plain(value: Any) -> None:
             _expect_plain(member)
     elif value is not None and kind not in {bool, int, float, str}:
         raise TypeError
+
+
+def _write(value: Any, kind: Any) -> bytes:
+    """Return the JSON of a value of a type, once it is certain that it can be read back."""
+    converter = _converter()
+    text = _encode(converter.unstructure(value, unstructure_as=kind))
+    converter.structure(json.loads(text), kind)
+    return text.encode()
+
+
+@cache
+def _converter() -> Converter:
+    from cattrs.preconf.json import make_converter  # noqa: PLC0415 - costs 50 ms
+
+    converter: Converter = make_converter(forbid_extra_keys=True)
+    for kind, write, read in (
+        (Decimal, str, Decimal),
+        (UUID, str, UUID),
+        (time, time.isoformat, time.fromisoformat),
+        (timedelta, timedelta.total_seconds, lambda seconds: timedelta(seconds=seconds)),
+    ):
+        converter.register_unstructure_hook(kind, write)
+        converter.register_structure_hook(kind, lambda data, _, read=read: read(data))
+    return converter
 
 
 def _refusal(value: Any, kind: Any) -> CannotSerialize:

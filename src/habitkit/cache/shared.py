@@ -13,6 +13,7 @@ from habitkit.cache.tokens import new_token
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from habitkit.cache.entry import Entry
     from habitkit.cache.state import CacheState
     from habitkit.cache.steps import Call, Steps
 
@@ -34,6 +35,7 @@ class Found(NamedTuple):
             to be loaded anew.
         usable_for_ns: How long it may be used.
         tags: The names of its tags.
+        created_ns: When it was stored, in ns since 1970.
     """
 
     value: Any
@@ -41,6 +43,7 @@ class Found(NamedTuple):
     fresh_for_ns: int
     usable_for_ns: int
     tags: tuple[str, ...]
+    created_ns: int
 
 
 class Reader:
@@ -51,10 +54,20 @@ class Reader:
         generations: The generations of the call's tags, by name, as they were read last.
     """
 
-    def __init__(self, state: CacheState, call: Call) -> None:
-        """Read nothing yet."""
+    def __init__(self, state: CacheState, call: Call, old: Entry | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            state: The cache's state.
+            call: The call.
+            old: The entry in memory. If it is to be refreshed before its end, so is the value that
+                it came from: a second chance for it would make refreshing early too rare.
+        """
         self._state = state
         self._call = call
+        self._due_ns: int | None = None
+        if old is not None and old.refresh_at <= state.settings.ticks():
+            self._due_ns = old.created_ns
         self._lease: bytes | None = None
         self.found: Found | None = None
         self.generations: dict[str, bytes | None] = {}
@@ -112,8 +125,12 @@ class Reader:
             value = settings.serializer.loads(envelope.payload, self._call.kind)
         except Exception:  # noqa: BLE001 - what cannot be read is a miss, whoever has written it
             return None
-        fresh_ns -= early_ns(envelope.cost_ns, settings.early, settings.random())
-        return Found(value, read_at, fresh_ns, usable_ns, tuple(envelope.tags))
+        if envelope.created_ns == self._due_ns:
+            fresh_ns = min(fresh_ns, 0)
+        else:
+            fresh_ns -= early_ns(envelope.cost_ns, settings.early, settings.random())
+        tags = tuple(envelope.tags)
+        return Found(value, read_at, fresh_ns, usable_ns, tags, envelope.created_ns)
 
 
 def generations(names: Sequence[str], known: Mapping[str, bytes | None]) -> Steps[dict[str, bytes]]:
@@ -136,7 +153,12 @@ def generations(names: Sequence[str], known: Mapping[str, bytes | None]) -> Step
 
 
 def envelope_of(
-    state: CacheState, call: Call, payload: bytes, tags: dict[str, bytes], cost_ns: int = 0
+    state: CacheState,
+    call: Call,
+    payload: bytes,
+    tags: dict[str, bytes],
+    created_ns: int,
+    cost_ns: int = 0,
 ) -> Item:
     """Return what is stored for a serialized value.
 
@@ -145,9 +167,9 @@ def envelope_of(
         call: The call.
         payload: The serialized value.
         tags: The generation of each of its tags, by name.
+        created_ns: The time, in ns since 1970.
         cost_ns: How long it took to load.
     """
-    settings = state.settings
-    times = (settings.wall_ns(), call.ttl_ns, call.stale_ns, cost_ns)
-    data = encode(Envelope(payload, settings.serializer.name, *times, tags))
+    times = (created_ns, call.ttl_ns, call.stale_ns, cost_ns)
+    data = encode(Envelope(payload, state.settings.serializer.name, *times, tags))
     return Item(call.name, data, lifetime_ms(call))

@@ -46,7 +46,7 @@ def store(state: CacheState, call: Call, value: Any) -> Steps[None]:
             known = yield Step("get_many", (call.tags,))
             found = dict(zip(call.tags, known, strict=True))
             tags = yield from generations(call.tags, found)
-        item = envelope_of(state, call, payload, tags)
+        item = envelope_of(state, call, payload, tags, settings.wall_ns())
         yield Step("delete_many", ((lease_of(call.name),),))
         yield Step("set_many", ((item,),))
     finally:

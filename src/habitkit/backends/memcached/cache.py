@@ -128,9 +128,8 @@ class MemcachedCache:
                     client.set_many(values, expire=end.expire, noreply=False, flags=end.flags)
 
     def delete_many(self, names: Sequence[str]) -> None:
-        """Delete values, whether they are there or not; leases first, as ``end_lease`` expects."""
-        keys = sorted(map(key_of, names), key=lambda key: key[0] != "l")
-        for server, some in self._servers.group(keys):
+        """Delete values, whether they are there or not, in this order."""
+        for server, some in self._servers.group(map(key_of, names)):
             with server.connection() as client:
                 client.delete_many(some, noreply=False)
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
     text,
 )
 
+from habitkit.backends.sqlalchemy._resident_tables import cache, limits
 from habitkit.backends.sqlalchemy._table import (
     index_where,
     integer_on_sqlite,
@@ -304,28 +305,3 @@ entitlements = table(
     PrimaryKeyConstraint("owner", "key"),
     *integer_on_sqlite("settled"),
 )
-
-# -- rate limits ---------------------------------------------------------------------------------
-
-limits = table(
-    "limits",
-    Column("subject", Text, nullable=False),
-    Column("limit_id", String(100), nullable=False),
-    Column("tat", BigInteger, nullable=False),
-    Column("tolerance", BigInteger, nullable=False),
-    Column("deadlines", LargeBinary),
-    PrimaryKeyConstraint("subject", "limit_id"),
-    Index("habitkit_limits_tat", "tat"),
-)
-
-# -- the cache -----------------------------------------------------------------------------------
-
-cache = Table(
-    "habitkit_cache",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", LargeBinary),
-    Column("count", BigInteger),
-    Column("expires", BigInteger, nullable=False),
-    Index("habitkit_cache_expires", "expires"),
-)  # values may be large: on SQLite it is a table with rowids
