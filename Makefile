@@ -23,8 +23,7 @@ MEASURED := tests/unit tests/kit tests/importers tests/oracle tests/sql \
 	$(addprefix tests/memcached/test_,failures.py items.py opening.py port.py) \
 	$(addprefix tests/redis/test_,failures.py opening.py rules.py) \
 	$(addprefix tests/redis/test_cache_,backend.py opening.py subscription.py) \
-	$(addprefix tests/cache/test_,async.py cache.py decorator.py memory_cache.py serializers.py two_tiers.py) \
-	$(addprefix tests/memcached/test_,items.py opening.py port.py)
+	$(addprefix tests/cache/test_,async.py cache.py decorator.py memory_cache.py serializers.py two_tiers.py)
 # Options such as `-k` may leave nothing of one part: pytest then exits with 5.
 NO_TESTS := [ $$? -eq 5 ]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.cache.domain.envelope import early_ns
 from habitkit.cache.entry import Entry
-from habitkit.cache.errors import ValueTooLarge
+from habitkit.cache.errors import CacheUnavailable, ValueTooLarge
 from habitkit.cache.flights import Fill
 from habitkit.cache.shared import Reader, envelope_of, generations
 from habitkit.cache.steps import MISSING, Step, report
@@ -96,8 +96,11 @@ class Loading:
             subscription = None
             try:
                 subscription = yield Step("subscribe")
+            except CacheUnavailable as error:
+                report(state, self._call, "unavailable", error=error)
+                state.failed(error)
             except StoreError:
-                pass  # the next call of the backend will say it
+                pass  # perhaps it only may not subscribe
             finally:
                 state.subscribed(subscription)
         state.begin(self._fill)
