@@ -19,6 +19,7 @@ from habitkit import HabitState, Schedule
 from habitkit.cache import CannotSerialize, JsonSerializer, PickleSerializer
 from habitkit.errors import InvalidInput
 
+LIST: Any = [1]
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -137,7 +138,7 @@ def test_what_could_not_be_read_back_as_its_kind_is_refused(value: Any, kind: An
         ({True}, set[int], "{1}"),
         (Special(1, Color.RED), Point, "Point(x=1, color=<Color.RED: 'red'>)"),
         (Point(True, Color.RED), Point, "Point(x=1, color=<Color.RED: 'red'>)"),
-        (Pair([1], 2), Pair, "Pair(left=(1,), right=2)"),  # type: ignore[arg-type]
+        (Pair(LIST, 2), Pair, "Pair(left=(1,), right=2)"),
         (timedelta(days=365_000, microseconds=1), timedelta, "datetime.timedelta(days=365000)"),
     ],
 )
