@@ -97,7 +97,12 @@ class CachedFunction(Generic[P, R]):
         return self
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what the function returns for these arguments, from the cache if it is there."""
+        """Return what the function returns for these arguments, from the cache if it is there.
+
+        Raises:
+            ConfigurationError: If its return annotation cannot be resolved.
+            InvalidInput: If no ``key`` was given and the arguments make none.
+        """
         tags = self._tags
         if callable(tags):
             tags = tags(*args, **kwargs)
@@ -112,7 +117,11 @@ class CachedFunction(Generic[P, R]):
         )
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> Key:
-        """Return the key of a call with these arguments."""
+        """Return the key of a call with these arguments.
+
+        Raises:
+            InvalidInput: If no ``key`` was given and they make none.
+        """
         if self._key is not None:
             return self._key(*args, **kwargs)
         assert self._signature is not None  # noqa: S101 - see __init__

@@ -7,9 +7,9 @@ import hashlib
 import hmac
 import json
 import pickle
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -29,6 +29,7 @@ _RAW, _PLAIN, _TYPED = b"b", b"j", b"t"
 _SHORTEST_SECRET = 16
 _DIGEST_BYTES = 32
 _LONGEST_SHOWN = 80
+_LEAVES = frozenset({type(None), bool, int, float, str, date, datetime})
 
 
 class Serializer(Protocol):
@@ -209,6 +210,8 @@ def _is_same(value: Any, back: Any) -> bool:
     """
     if type(value) is not type(back):
         return False
+    if type(value) in _LEAVES and value == back:
+        return True
     if isinstance(value, set | frozenset):
         found = {member: member for member in back}
         members = (member in found and _is_same(member, found[member]) for member in value)
@@ -225,11 +228,17 @@ def _parts(value: Any) -> Sequence[Any] | None:
         return value
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
-    kind = type(value)
+    names = _fields(type(value))
+    return None if names is None else [getattr(value, name) for name in names]
+
+
+@lru_cache(1024)
+def _fields(kind: type) -> list[str] | None:
+    """Return the names of the fields by which values of a class are compared."""
     if attrs.has(kind):
-        return [getattr(value, field.name) for field in attrs.fields(kind) if field.eq]
+        return [field.name for field in attrs.fields(kind) if field.eq]
     if dataclasses.is_dataclass(kind):
-        return [getattr(value, it.name) for it in dataclasses.fields(kind) if it.compare]
+        return [field.name for field in dataclasses.fields(kind) if field.compare]
     return None
 
 
