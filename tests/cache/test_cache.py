@@ -333,7 +333,13 @@ def test_what_a_loader_has_started_may_ask_for_the_key_when_it_is_over(tiers, ba
 
 
 def test_a_hook_that_asks_for_the_key_is_refused(tiers, backend, caplog):
-    cache = make(tiers, backend, observe=lambda _: cache.get_or_create("k", Counting("hook"), 60))
+    asking: list[Cache] = []
+    cache = make(
+        tiers,
+        backend,
+        observe=lambda _: asking[0].get_or_create("k", Counting("hook"), 60),
+    )
+    asking.append(cache)
 
     assert cache.get_or_create("k", Counting("value"), 60) == "value"
     assert "RecursiveLoad" in caplog.text

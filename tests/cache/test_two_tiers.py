@@ -518,3 +518,22 @@ def test_who_asks_after_a_tag_was_invalidated_does_not_join_a_load_of_its_value(
     assert other.get_or_create("k", Counting("new"), 60, 600, tags=["t"]) == "new"
     end.set()
     leader.join(10)
+
+
+def test_a_value_that_is_invalidated_while_it_is_read_is_read_again(backend):
+    one, other = process(backend), process(backend)
+    one.set("k", "old", 60, tags=["t"])
+    client = other._state.backend
+    get_many = client.get_many
+
+    def slow(names):
+        found = get_many(names)
+        if found[0] is not None:
+            client.get_many = get_many
+            one.invalidate_tag("t")
+            other.get("something else")  # reads the message
+        return found
+
+    client.get_many = slow
+
+    assert other.get_or_create("k", lambda: "new", 60) == "new"

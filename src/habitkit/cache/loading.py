@@ -40,6 +40,7 @@ _LONGEST_DELAY_SECONDS = 0.1
 _RECHECK_NS = 50_000_000
 _RETRY_NS = _NS
 _MOST_LEASES = 4
+_MOST_READS = 3
 
 
 class _Down(Exception):
@@ -71,7 +72,7 @@ class Loading:
         try:
             if not self._state.is_up():
                 return MISSING
-            found = yield from self._ask(self._shared.read())
+            found = yield from self._ask(self._read())
             return self._take(found) if found is not None and found.fresh_for_ns > 0 else MISSING
         except _Down:
             return MISSING
@@ -138,18 +139,28 @@ class Loading:
             self._alone = True
             return MISSING
 
+    def _read(self) -> Steps[Found | None]:
+        """Return the usable value; read again what is invalidated while its reply is on the way."""
+        for _ in range(_MOST_READS):
+            before = set(self._fill.invalidated)
+            found = yield from self._shared.read()
+            changed = self._fill.invalidated - before
+            if found is None or changed.isdisjoint((self._call.name, *found.tags)):
+                return found
+        return None
+
     def _value_or_lease(self) -> Steps[Any]:
         """Read until there is a value, or the lease for loading it, or time is up."""
         state, shared, lease_ns = self._state, self._shared, self._state.settings.lease_ns
         delay, began = _FIRST_DELAY_SECONDS, state.settings.ticks()
         holder, held_since = None, began
         while True:
-            found = yield from self._ask(shared.read())
+            found = yield from self._ask(self._read())
             self._old = None  # what the backend says counts
             if found is not None and found.due_in_ns > 0:
                 return self._take(found)
             if (yield from self._ask(shared.take_lease())):
-                found = yield from self._ask(shared.read())
+                found = yield from self._ask(self._read())
                 if found is not None and found.due_in_ns > 0:
                     yield from shared.give_back()
                     return self._take(found)
