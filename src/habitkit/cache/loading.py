@@ -147,6 +147,7 @@ class Loading:
             changed = self._fill.invalidated - before
             if found is None or changed.isdisjoint((self._call.name, *found.tags)):
                 return found
+        self._shared.found = None
         return None
 
     def _value_or_lease(self) -> Steps[Any]:
