@@ -115,7 +115,7 @@ def make_settings(
         ConfigurationError: If a serializer or a function is not what is expected.
         InvalidInput: If another option is not.
     """
-    if on_error not in {"load", "raise"}:
+    if on_error not in ("load", "raise"):
         raise InvalidInput("on_error", given=on_error, expected="'load' or 'raise'")
     settings = Settings()
     settings.lease_ns = seconds_ns(
