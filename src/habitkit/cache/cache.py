@@ -207,8 +207,8 @@ class Cache(BaseCache):
     def incr(self, key: Key, by: int = 1, *, ttl_seconds: float) -> int:
         """Add to a counter and return it; ``ttl_seconds`` after its first addition it is gone.
 
-        A counter is apart from the value of the same key, and ``delete`` drops both. Like a value it
-        may be evicted, and then begins anew; to limit something use ``kit.limits``.
+        A counter is apart from the value of the same key, and ``delete`` drops both. Like a value
+        it may be evicted, and then begins anew; to limit something use ``kit.limits``.
 
         Raises:
             InvalidInput: If an argument is not acceptable.
