@@ -587,6 +587,8 @@ def test_what_json_would_change_is_refused(cache, value):
         ({"local": object()}, "local: expected a MemoryCache or None"),
         ({"observe": 5}, "observe: expected a plain function"),
         ({"ticks": 5}, "ticks: expected a plain function"),
+        ({"random": 5}, "random: expected a plain function"),
+        ({"sleep": 5}, "sleep: expected a plain function"),
         ({"serializer": "json"}, "serializer: expected an object"),
     ],
 )
@@ -611,6 +613,12 @@ def test_wrong_numbers_are_refused(options):
     (name,) = options
     with pytest.raises(InvalidInput, match=f"{name}: expected"):
         Cache(**options)
+
+
+def test_an_option_that_there_is_not_is_refused():
+    wrong: Any = {"ttl": 3}
+    with pytest.raises(TypeError, match=r"Cache\(\) has no option 'ttl'; see CacheOptions"):
+        Cache(**wrong)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 51, None, "a:b"])

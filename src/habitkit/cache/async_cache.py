@@ -67,8 +67,7 @@ class AsyncCache(BaseCache):
         **options: Unpack[CacheOptions],
     ) -> None:
         """Cache in memory, and in a backend if there is one; errors as for ``Cache``."""
-        self._set_up(backend, local, **options)
-        self._state.sleep = sleep
+        self._set_up(backend, local, sleep, **options)
 
     @classmethod
     async def open(

@@ -10,7 +10,7 @@ from habitkit.cache.domain.names import checked_namespace, name, parsed, tags_of
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.errors import RecursiveLoad
 from habitkit.cache.flights import loading
-from habitkit.cache.options import MOST_SECONDS, make_settings, seconds_ns
+from habitkit.cache.options import MOST_SECONDS, CacheOptions, make_settings, seconds_ns
 from habitkit.cache.shared import TAG_SECONDS
 from habitkit.cache.state import CacheState
 from habitkit.cache.steps import MISSING, Call
@@ -56,7 +56,7 @@ class BaseCache:
     _namespace: str
     _home: dict[Key, Entry]
 
-    def _set_up(self, backend: Any, local: Any, **options: Any) -> None:
+    def _set_up(self, backend: Any, local: Any, sleep: Any, **options: Any) -> None:
         """Keep what the constructor was given.
 
         Raises:
@@ -74,7 +74,16 @@ class BaseCache:
             raise ConfigurationError(msg)
         if backend is not None:
             self._expect_backend(backend)
+        if not callable(sleep) or inspect.iscoroutinefunction(sleep) is not self._asynchronous:
+            kind = "an async" if self._asynchronous else "a plain"
+            msg = f"sleep: expected {kind} function of a number of seconds, got {sleep!r}"
+            raise ConfigurationError(msg)
+        unknown = sorted(options.keys() - CacheOptions.__annotations__.keys())
+        if unknown:
+            msg = f"{type(self).__name__}() has no option {unknown[0]!r}; see CacheOptions"
+            raise TypeError(msg)
         self._view(CacheState(local, backend, make_settings(**options)), "")
+        self._state.sleep = sleep
 
     def _view(self, state: CacheState, namespace: str) -> None:
         """Make this cache a view of a state."""

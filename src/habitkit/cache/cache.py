@@ -71,8 +71,7 @@ class Cache(BaseCache):
             ConfigurationError: If the backend, or another argument, is not what is expected.
             InvalidInput: If a number is out of range.
         """
-        self._set_up(backend, local, **options)
-        self._state.sleep = sleep
+        self._set_up(backend, local, sleep, **options)
 
     @classmethod
     def open(
