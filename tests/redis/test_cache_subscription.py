@@ -16,6 +16,7 @@ from habitkit.backends.redis import _messages
 from habitkit.backends.redis._messages import Inbox
 from habitkit.backends.redis._packing import pack
 from habitkit.backends.redis.cache import open_url
+from habitkit.cache import AsyncCache
 from habitkit.cache.errors import CacheUnavailable
 from habitkit.cache.port import Item
 from tests.redis.caches import backend_on
@@ -298,3 +299,55 @@ def test_threads_publish_and_one_hears_it_all(backend, heard):
         thread.join()
 
     assert sorted(names) == sorted(f"v:{number}.{at}" for number in range(4) for at in range(20))
+
+
+def test_a_caller_that_never_yields_to_the_event_loop_hears_of_a_change_nevertheless(server):
+    async def main() -> float:
+        with backend_on(server.url, "server") as other:
+            async with await AsyncCache.open(server.url) as cache:
+                values = iter(["old", "new"])
+
+                async def load() -> str:
+                    return next(values)
+
+                assert await cache.get_or_create("k", load, 60) == "old"
+                other.delete_many(["v:k"])
+                began = time.monotonic()
+                while await cache.get_or_create("k", load, 60) == "old":
+                    pass  # until pytest's own timeout
+                return time.monotonic() - began
+
+    assert asyncio.run(main()) < 1  # 0.1 s, and a busy machine
+
+
+def test_a_subscription_without_messages_outlasts_a_caller_that_never_yields(server):
+    async def main() -> None:
+        backend: Any = open_url(server.url, asynchronous=True)
+        subscription = await backend.subscribe()
+        began = time.monotonic()
+        while time.monotonic() - began < 0.3:
+            assert subscription.poll() == []
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        while subscription.poll() is not None:
+            pass  # a server that is gone would not be noticed either
+        assert 1 < time.monotonic() - began < 3
+        await backend.close()
+
+    asyncio.run(main())
+
+
+def test_a_caller_that_yields_reads_all_messages_however_many_come(server):
+    async def main() -> int:
+        backend: Any = open_url(server.url, asynchronous=True)
+        subscription = await backend.subscribe()
+        began, heard = time.monotonic(), 0
+        while time.monotonic() - began < 0.5:
+            await backend.set_many(ONE)
+            found = subscription.poll()
+            assert found is not None
+            heard += len(found)
+        await backend.close()
+        return heard
+
+    assert asyncio.run(main()) > 10

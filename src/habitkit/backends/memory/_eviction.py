@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from habitkit.cache.domain.names import Key
     from habitkit.cache.entry import Entry
 
-__all__ = ["CachetoolsEviction", "Eviction", "S3Fifo"]
+__all__ = ["CachetoolsEviction", "Eviction", "Home", "S3Fifo"]
 
 _SMALL_SHARE = 10
 _TOUCHED = 1024
 
 
 class Eviction(Protocol):
-    """Decides which entries give way. It is called under the lock of the cache."""
+    """Decides which entries give way.
+
+    It is called under the lock of the cache, by one change at a time; the caller keeps what goes
+    until the lock is released.
+    """
 
     def add(self, entry: Entry) -> list[Entry]:
         """Take an entry in, which is in its dict already; return those that have to go for it."""
@@ -34,8 +40,27 @@ class Eviction(Protocol):
         ...
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all, in whatever state it is: another thread may be gone in a fork."""
         ...
+
+
+class Home(dict["Key", "Entry"]):
+    """The dict of a namespace; it is forgotten with its last entry if nobody uses it.
+
+    Attributes:
+        namespace: Its name.
+    """
+
+    __slots__ = ("__weakref__", "namespace")
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__()
+        self.namespace = namespace
+
+
+def _identity(entry: Entry) -> tuple[str, Key]:
+    """Return what an entry and its successors have in common, and no other one has."""
+    return cast("Home", entry.home).namespace, entry.key
 
 
 class _Slot:
@@ -64,19 +89,21 @@ class S3Fifo:
         """Keep at most so many."""
         self._max_items = max_items
         self._most_small = max(1, max_items // _SMALL_SHARE)
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget all."""
         self._small: deque[_Slot] = deque()
         self._main: deque[_Slot] = deque()
         self._left: dict[int, None] = {}
         self._live = 0
 
+    def clear(self) -> None:
+        """Forget all."""
+        for slot in (*self._small, *self._main):
+            slot.entry = None  # or only the garbage collector could free it
+        self._small, self._main, self._left, self._live = deque(), deque(), {}, 0
+
     def add(self, entry: Entry) -> list[Entry]:
         """Take an entry in; return those that have to go for it."""
         entry.slot = _Slot(entry)
-        known = hash((id(entry.home), entry.key))
+        known = hash(_identity(entry))
         if known in self._left:
             del self._left[known]
             self._main.append(entry.slot)
@@ -112,7 +139,7 @@ class S3Fifo:
                     entry.hits = 0
                     self._main.append(entry.slot)
                     continue
-                self._left[hash((id(entry.home), entry.key))] = None
+                self._left[hash(_identity(entry))] = None
                 if len(self._left) > self._max_items:
                     del self._left[next(iter(self._left))]
             else:
@@ -154,8 +181,9 @@ class CachetoolsEviction:
                 evicted.append(entry)
                 return key, entry
 
+        self._new_policy = partial(Recording, max_items)
         try:
-            self._policy: Any = Recording(max_items)
+            self._policy: Any = self._new_policy()
         except TypeError as error:
             msg = f"policy: expected a class that is made with its size alone, got {policy!r}"
             raise ConfigurationError(msg) from error
@@ -164,7 +192,7 @@ class CachetoolsEviction:
 
     def add(self, entry: Entry) -> list[Entry]:
         """Take an entry in; return those that have to go for it."""
-        entry.slot = (id(entry.home), entry.key)
+        entry.slot = _identity(entry)
         self._touch()
         self._policy[entry.slot] = entry
         evicted = self._evicted[:]
@@ -183,7 +211,7 @@ class CachetoolsEviction:
 
     def clear(self) -> None:
         """Forget all."""
-        self._policy.clear()
+        self._policy = self._new_policy()  # the old one may be in the midst of a change
         self._evicted.clear()
         self.touched.clear()
 

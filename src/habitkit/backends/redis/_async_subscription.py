@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import TYPE_CHECKING, Any
 
 from redis import exceptions
@@ -15,11 +16,16 @@ from habitkit.backends.redis._messages import (
     Inbox,
     subscribe,
 )
+from habitkit.clock import ticks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["AsyncRedisSubscription"]
+
+_NS = 1_000_000_000
+_HELD_UP_NS = 100_000_000
+"""For how long messages may lie unread, while ``poll`` is called and the event loop never runs."""
 
 
 class AsyncRedisSubscription:
@@ -34,6 +40,8 @@ class AsyncRedisSubscription:
         self._loop = asyncio.get_running_loop()
         self._confirmed: asyncio.Future[None] = self._loop.create_future()
         self._task: asyncio.Task[None] | None = None
+        self._patience_ns = int((timeout_seconds + IDLE_SECONDS) * _NS)
+        self._held_since: int | None = None
 
     @property
     def is_over(self) -> bool:
@@ -57,12 +65,24 @@ class AsyncRedisSubscription:
             raise
 
     def poll(self) -> Sequence[str] | None:
-        """Return the names since the last call; None if some may have been lost."""
+        """Return the names since the last call; None if some may have been lost.
+
+        The task reads only while the event loop runs, and a caller that finds everything in memory
+        never lets it. Then it is over as soon as something has been unread for too long.
+        """
         try:
             is_ours = asyncio.get_running_loop() is self._loop
         except RuntimeError:
             is_ours = False
-        return None if self.is_over or not is_ours else self._inbox.take()
+        if self.is_over or not is_ours:
+            return None
+        if self._held_since is None:
+            self._held_since = ticks()
+            self._loop.call_soon(self._go_on)
+        elif self._is_held_up(ticks() - self._held_since):
+            self.close()
+            return None
+        return self._inbox.take()
 
     def close(self) -> None:
         """End it; its task closes the connection."""
@@ -76,6 +96,25 @@ class AsyncRedisSubscription:
                 task.cancel()
             else:
                 self._loop.call_soon_threadsafe(task.cancel)
+
+    def _go_on(self) -> None:
+        """Note that the event loop runs."""
+        self._held_since = None
+
+    def _is_held_up(self, ns: int) -> bool:
+        """Return whether what has come, or that nothing comes, has not been noticed for so long."""
+        return ns > self._patience_ns or (ns > _HELD_UP_NS and self._has_unread())
+
+    def _has_unread(self) -> bool:
+        """Return whether there is something that the task has not read."""
+        if self._connection._reader._buffer:  # noqa: SLF001 - no method tells it without reading
+            return True
+        number = self._connection._writer.get_extra_info("socket").fileno()  # noqa: SLF001 - as above
+        if not hasattr(select, "poll"):
+            return bool(select.select([number], [], [], 0)[0])
+        found = select.poll()
+        found.register(number, select.POLLIN)
+        return bool(found.poll(0))
 
     async def _read(self) -> None:
         """Read what arrives until there is nothing more to come."""
