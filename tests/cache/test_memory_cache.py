@@ -32,6 +32,20 @@ def policy(request):
     return request.param
 
 
+def entry_of(value, home, key):
+    """Return an entry that is never over."""
+    never = 1 << 62
+    return Entry(
+        value,
+        home,
+        key,
+        check_at=never,
+        fresh_until=never,
+        usable_until=never,
+        tags=("t:t",),
+    )
+
+
 def cache_of(max_items, policy=None):
     local = MemoryCache(max_items, policy=policy)
     return Cache(local=local), local
@@ -173,7 +187,7 @@ def test_a_process_forked_in_the_midst_of_a_change_begins_with_empty_memory(poli
 
     monkeypatch.setattr(local._eviction, "add", slow_add)
     home = local.home("")
-    entry = Entry(3, 1 << 62, 1 << 62, home, "3", ("t:t",))
+    entry = entry_of(3, home, "3")
     adding = threading.Thread(target=local.put, args=(entry,))
     adding.start()
     assert is_adding.wait(30)
@@ -203,7 +217,7 @@ def _works_from_empty(local, home, add):
     local._eviction.add = add
     is_empty = len(local) == 0 and not local._tagged
     for number in range(10):
-        local.put(Entry(number, 1 << 62, 1 << 62, home, f"{number}", ("t:t",)))
+        local.put(entry_of(number, home, f"{number}"))
     size = len(local)
     local.discard_tag("t:t")
     return is_empty and size == 3 and len(local) == 0
@@ -241,7 +255,7 @@ GOING = {
 
 
 def put(local, key, value):
-    return local.put(Entry(value, 1 << 62, 1 << 62, local.home(""), key, ("t:t",)))
+    return local.put(entry_of(value, local.home(""), key))
 
 
 @pytest.mark.parametrize("go", GOING.values(), ids=GOING)
