@@ -52,6 +52,8 @@ class CacheState:
 
     def __init__(self, local: LocalTier | None, backend: Any, settings: Settings) -> None:
         """Keep the tiers."""
+        if local is not None:
+            local.claim()
         self.local = local
         self.backend = backend
         self.settings = settings
