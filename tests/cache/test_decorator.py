@@ -399,7 +399,7 @@ def test_a_function_of_the_other_mode_is_refused(cache):
         ("tags", {"tags": "user"}),
         ("tags", {"tags": 5}),
         ("tags", {"tags": count_later}),
-        ("key", {"tags": [5]}),
+        ("tag", {"tags": [5]}),
         ("key", {"key": "report"}),
         ("key", {"key": count_later}),
     ],
