@@ -8,24 +8,13 @@ import sys
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum, Flag
-from types import SimpleNamespace, UnionType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Generic,
-    ParamSpec,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from habitkit.cache.base import BaseCache
 from habitkit.cache.domain.names import tags_of
 from habitkit.cache.options import seconds_ns
+from habitkit.cache.return_kind import annotated, return_kind
 from habitkit.errors import ConfigurationError, InvalidInput, UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +31,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _BY_TEXT = (str, bool, int, float, Decimal, UUID, date, type(None))
-_PLAIN = (None, type(None), bool, int, float, str, Any, object)
 _MOST_ARGUMENTS = 7
 _ABSENT = object()
 
@@ -80,7 +68,7 @@ class CachedFunction(Generic[P, R]):
         self._signature = None if key is not None else inspect.signature(function)
         if kind is _ABSENT:
             try:
-                self._kind = _return_kind(function)
+                self._kind = return_kind(function)
             except Exception:  # noqa: BLE001 - it may name what is defined later
                 self._kind = _ABSENT
         if cache._asynchronous and sys.version_info >= (3, 12):  # noqa: SLF001 - ours
@@ -152,9 +140,9 @@ class CachedFunction(Generic[P, R]):
             ConfigurationError: If the return annotation still cannot be resolved.
         """
         try:
-            self._kind = _return_kind(self.uncached)
+            self._kind = return_kind(self.uncached)
         except Exception as error:
-            annotation = _annotated(self.uncached).__annotations__["return"]
+            annotation = annotated(self.uncached).__annotations__["return"]
             msg = (
                 f"{_name(self.uncached)}: the return annotation {annotation!r} cannot be resolved "
                 f"({error}); import at run time what it names, or give kind=..."
@@ -287,39 +275,3 @@ def _text(what: str, value: object) -> str:
         return f"{kind.__name__}:{value}"
     expected = "a simple value, such as a text or a number; for others give key=..."
     raise InvalidInput(what, given=value, expected=expected)
-
-
-def _annotated(function: Any) -> Any:
-    """Return what has the annotations of a function: what it wraps, or its ``__call__``."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = inspect.unwrap(function)
-    return function if inspect.isroutine(function) else type(function).__call__
-
-
-def _return_kind(function: Any) -> Any:
-    """Return the type to read a function's values back as; None if JSON needs none.
-
-    Of the annotations it resolves only this one: what the others name may be imported for type
-    checkers alone.
-
-    Raises:
-        Exception: Any, if it cannot be resolved.
-    """
-    function = _annotated(function)
-    annotations = getattr(function, "__annotations__", None) or {}
-    if "return" not in annotations:
-        return None
-    alone: Any = SimpleNamespace(__annotations__={"return": annotations["return"]})
-    hint = get_type_hints(alone, getattr(function, "__globals__", {}))["return"]
-    return None if hint is bytes or _is_plain(hint) else hint
-
-
-def _is_plain(hint: Any) -> bool:
-    """Return whether values of a type are read back by JSON as they were."""
-    if any(hint is plain for plain in _PLAIN):
-        return True
-    origin, members = get_origin(hint) or hint, get_args(hint)
-    if origin in (list, Union, UnionType):
-        return all(map(_is_plain, members))
-    return origin is dict and (not members or (members[0] is str and _is_plain(members[1])))

@@ -228,7 +228,8 @@ def _parts(value: Any) -> Sequence[Any] | None:
         return value
     if isinstance(value, dict):
         return [*value.keys(), *value.values()]
-    names = _fields(type(value))
+    kind: Any = type(value)
+    names = _fields(kind)
     return None if names is None else [getattr(value, name) for name in names]
 
 
