@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from typing import Any
 
 import pytest
 
 from habitkit.cache import MISSING, AsyncCache, CacheUnavailable, RecursiveLoad
-from habitkit.errors import ConfigurationError
+from habitkit.errors import ConfigurationError, UsageError
 from habitkit.testing import FakeCacheServer
 from tests.cache.support import Backend, Counting
 
@@ -223,24 +225,121 @@ def test_a_sync_backend_is_refused():
         AsyncCache(FakeCacheServer().client())  # type: ignore[arg-type]
 
 
-def test_a_load_whose_event_loop_is_gone_ends_quietly(backend):
+@pytest.mark.parametrize("stale", [0, 600])
+def test_a_load_whose_event_loop_was_closed_is_taken_over(backend, stale):
     cache = AsyncCache(backend.server.async_client(), **backend.options(sleep=no_sleep))
     loop = asyncio.new_event_loop()
+    loop.run_until_complete(cache.set("k", "old", 60, stale))
+    backend.clock.advance(seconds=61)
     began = []
 
     async def hang():
         began.append(True)
         await asyncio.Event().wait()
 
-    task = loop.create_task(cache.get_or_create("k", hang, 60))
+    task = loop.create_task(cache.get_or_create("k", hang, 60, stale))
     while not began:
         loop.run_until_complete(asyncio.sleep(0))
-    task.get_coro().close()
-    for flight in list(cache._state.tasks):
-        flight.get_coro().close()  # raises a RuntimeError if more is awaited
-        flight.cancel()
-    task.cancel()
-    loop.run_until_complete(asyncio.gather(task, *cache._state.tasks, return_exceptions=True))
+    del task
     loop.close()
 
+    async def ask():
+        backend.clock.advance(seconds=31)  # the lease is over
+        values = []
+        for _ in range(3):
+            values.append(await cache.get_or_create("k", Counting("new"), 60, stale))
+            await asyncio.sleep(0.01)
+        return values
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert asyncio.run(ask())[-1] == "new"
+        gc.collect()
+    assert not cache._state.flights
+    assert not cache._state.tasks
     assert not cache._state.fills
+
+
+async def test_a_loader_that_raises_cancelled_error_is_called_once(cache):
+    calls = []
+
+    async def load():
+        calls.append(1)
+        inner = asyncio.ensure_future(asyncio.sleep(10))
+        inner.cancel()
+        return await inner
+
+    with pytest.raises(asyncio.CancelledError):
+        await cache.get_or_create("k", load, 60)
+    assert len(calls) == 1
+
+
+async def test_who_waits_while_the_cache_is_closed_gets_an_error(cache):
+    load = Loader()
+    tasks = [asyncio.create_task(cache.get_or_create("k", load, 60)) for _ in range(3)]
+    await load.began.wait()
+    await cache.close()
+    errors = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert {type(error) for error in errors} == {UsageError}
+    assert load.calls == 1
+
+
+async def test_of_those_who_have_waited_for_the_time_of_a_lease_one_loads(backend):
+    cache = AsyncCache(lease_seconds=0.1)
+    hanging = Loader("late")
+    first = asyncio.create_task(cache.get_or_create("k", hanging, 60))
+    await hanging.began.wait()
+    calls = Counting()
+
+    async def load():
+        await asyncio.sleep(0.05)
+        return calls()
+
+    others = [asyncio.create_task(cache.get_or_create("k", load, 60)) for _ in range(20)]
+
+    assert await asyncio.gather(*others) == [1] * 20
+    hanging.end.set()
+    assert await first == 1  # it has waited for the time of a lease too
+
+
+@pytest.mark.parametrize("awaits", range(1, 12))
+async def test_a_caller_that_is_cancelled_anywhere_leaves_no_lease(backend, awaits):
+    cache = AsyncCache(Slow(backend.server.async_client()), **backend.options(sleep=no_sleep))
+
+    async def load():
+        await asyncio.sleep(0)
+        return "value"
+
+    task = asyncio.create_task(cache.get_or_create("k", load, 60, tags=["t"]))
+    for _ in range(awaits):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+    assert await backend.server.async_client().get_many(["l:k"]) == [None]
+
+
+class Slow:
+    """A backend whose every call takes two turns of the event loop."""
+
+    name = "slow"
+
+    def __init__(self, client):
+        self._client = client
+
+    def after_fork(self):
+        pass
+
+    def __getattr__(self, verb):
+        call = getattr(self._client, verb)
+
+        async def slowly(*arguments):
+            await asyncio.sleep(0)
+            reply = await call(*arguments)
+            await asyncio.sleep(0)
+            return reply
+
+        return slowly

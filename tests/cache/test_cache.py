@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+import gc
 import threading
 import time
 from datetime import datetime
@@ -197,6 +200,26 @@ def test_a_loader_that_fails_is_left_alone_for_a_second(cache, backend):
     assert load.calls == 1
 
 
+def test_get_returns_no_old_value_while_it_is_kept(cache, backend):
+    cache.set("k", "old", 60, stale_seconds=60)
+    backend.clock.advance(seconds=61)
+
+    assert cache.get_or_create("k", Counting(ValueError()), 60, 60) == "old"
+    assert cache.get("k") is None
+
+
+def test_get_returns_a_value_that_is_to_be_refreshed_early(tiers, backend):
+    cache = make(tiers, backend, early_refresh=1.0, random=lambda: 0.99)
+
+    def load():
+        backend.clock.advance(seconds=20)
+        return "value"
+
+    cache.get_or_create("k", load, 60)
+
+    assert [cache.get("k") for _ in range(3)] == ["value"] * 3
+
+
 def test_an_old_value_has_an_end(cache, backend):
     cache.set("k", "old", 60, stale_seconds=60)
     backend.clock.advance(seconds=121)
@@ -300,6 +323,59 @@ def test_a_loader_may_ask_for_other_keys(cache):
     assert cache.get("b") == "inner"
 
 
+def test_what_a_loader_has_started_may_ask_for_the_key_when_it_is_over(tiers, backend):
+    cache = make(tiers, backend)
+    contexts: list[contextvars.Context] = []
+    cache.get_or_create("k", lambda: contexts.append(contextvars.copy_context()), 60)
+    cache.delete("k")
+
+    assert contexts[0].run(lambda: cache.get_or_create("k", Counting("yes"), 60)) == "yes"
+
+
+def test_a_hook_that_asks_for_the_key_is_refused(tiers, backend, caplog):
+    asking: list[Cache] = []
+    cache = make(
+        tiers,
+        backend,
+        observe=lambda _: asking[0].get_or_create("k", Counting("hook"), 60),
+    )
+    asking.append(cache)
+
+    assert cache.get_or_create("k", Counting("value"), 60) == "value"
+    assert "RecursiveLoad" in caplog.text
+
+
+def test_clocks_that_go_back_or_show_a_time_before_1970_cost_no_value(tiers, backend):
+    cache = make(tiers, backend, wall_ns=lambda: -5)
+
+    def load():
+        backend.clock.advance(seconds=-10)
+        return "value"
+
+    assert cache.get_or_create("k", load, 60) == "value"
+    assert cache.get_or_create("k", Counting("other"), 60) == "value"
+
+
+def test_a_failed_load_leaves_nothing_for_the_garbage_collector(cache):
+    class Failing(Exception):
+        pass
+
+    def load():
+        raise Failing
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            with contextlib.suppress(Failing):
+                cache.get_or_create("k", load, 60)
+        left = [it for it in gc.get_objects() if type(it) is Failing]
+    finally:
+        gc.enable()
+
+    assert not left
+
+
 def test_loaders_that_wait_for_each_other_end(tiers, backend):
     cache = make(tiers, backend, lease_seconds=0.2, ticks=None, wall_ns=None, sleep=time.sleep)
     both = threading.Barrier(2)
@@ -323,6 +399,30 @@ def test_loaders_that_wait_for_each_other_end(tiers, backend):
         thread.join(10)
 
     assert results == ["alone", "alone"]
+
+
+def test_of_those_who_have_waited_for_the_time_of_a_lease_one_loads(tiers, backend):
+    cache = make(tiers, backend, lease_seconds=0.3, ticks=None, wall_ns=None, sleep=time.sleep)
+    began, end = threading.Event(), threading.Event()
+    calls = Counting()
+
+    def hang():
+        began.set()
+        end.wait(10)
+        return "late"
+
+    hanging = threading.Thread(target=lambda: cache.get_or_create("k", hang, 60))
+    hanging.start()
+    began.wait(10)
+
+    def load():
+        time.sleep(0.1)
+        return calls()
+
+    assert in_threads(30, lambda: cache.get_or_create("k", load, 60)) == [1] * 30
+    end.set()
+    hanging.join(10)
+    assert cache.get("k") in {1, "late"}
 
 
 def test_who_has_waited_for_the_time_of_a_lease_loads_itself(tiers, backend):
@@ -417,17 +517,23 @@ def test_a_counter_is_apart_from_the_value_of_its_key(cache):
 
 @pytest.mark.parametrize("key", ["", (), ("a", ""), "a\x00b", 1, None, ["a"], "x" * 501, "\ud800"])
 def test_what_is_no_key_is_refused(cache, key):
-    for call in (
-        lambda: cache.get(key),
-        lambda: cache.get_or_create(key, Counting(), 60),
-        lambda: cache.set(key, 1, 60),
-        lambda: cache.delete(key),
-        lambda: cache.incr(key, ttl_seconds=1),
-        lambda: cache.invalidate_tag(key),
-        lambda: cache.set("k", 1, 60, tags=[key]),
+    for what, call in (
+        ("key", lambda: cache.get(key)),
+        ("key", lambda: cache.get_or_create(key, Counting(), 60)),
+        ("key", lambda: cache.set(key, 1, 60)),
+        ("key", lambda: cache.delete(key)),
+        ("key", lambda: cache.incr(key, ttl_seconds=1)),
+        ("tag", lambda: cache.invalidate_tag(key)),
+        ("tag", lambda: cache.set("k", 1, 60, tags=[key])),
     ):
-        with pytest.raises(InvalidInput, match="key: expected a non-empty string"):
+        with pytest.raises(InvalidInput, match=f"{what}: expected a non-empty string"):
             call()
+
+
+@pytest.mark.parametrize("loader", [None, 42, "load"])
+def test_what_cannot_be_called_is_no_loader(cache, loader):
+    with pytest.raises(InvalidInput, match="loader: expected a function without arguments"):
+        cache.get_or_create("k", loader, 60)
 
 
 @pytest.mark.parametrize("ttl", [0, -1, None, "60", True, float("nan"), float("inf"), 1e-9, 1e9])
@@ -481,6 +587,8 @@ def test_what_json_would_change_is_refused(cache, value):
         ({"local": object()}, "local: expected a MemoryCache or None"),
         ({"observe": 5}, "observe: expected a plain function"),
         ({"ticks": 5}, "ticks: expected a plain function"),
+        ({"random": 5}, "random: expected a plain function"),
+        ({"sleep": 5}, "sleep: expected a plain function"),
         ({"serializer": "json"}, "serializer: expected an object"),
     ],
 )
@@ -493,6 +601,7 @@ def test_wrong_parts_are_refused(options, message):
     "options",
     [
         {"on_error": "open"},
+        {"on_error": ["load"]},
         {"lease_seconds": 0},
         {"local_seconds": -1},
         {"poll_seconds": "1"},
@@ -504,6 +613,12 @@ def test_wrong_numbers_are_refused(options):
     (name,) = options
     with pytest.raises(InvalidInput, match=f"{name}: expected"):
         Cache(**options)
+
+
+def test_an_option_that_there_is_not_is_refused():
+    wrong: Any = {"ttl": 3}
+    with pytest.raises(TypeError, match=r"Cache\(\) has no option 'ttl'; see CacheOptions"):
+        Cache(**wrong)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 51, None, "a:b"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Any
@@ -18,6 +19,7 @@ from habitkit.cache import (
 )
 from habitkit.cache.domain.envelope import Envelope, decode, encode
 from habitkit.cache.port import Item
+from habitkit.testing import FakeCacheServer
 from tests.cache.support import Backend, Counting, in_threads
 
 
@@ -438,3 +440,100 @@ def test_a_value_that_another_process_has_refreshed_is_not_loaded_again(backend)
     backend.clock.advance(seconds=38)
 
     assert [cache.get_or_create("k", load, 60) for cache in (one, other, one, other)] == [2] * 4
+
+
+# --- leases --------------------------------------------------------------------------------------
+
+
+def test_a_process_that_dies_while_loading_makes_one_of_those_who_wait_load():
+    server = FakeCacheServer()
+    caches = [Cache(server.client(), lease_seconds=0.4) for _ in range(3)]
+    server.client().add(Item("l:k", b"of a dead process", 400))
+    turns, lock, calls = iter(caches * 20), threading.Lock(), Counting()
+
+    def load():
+        time.sleep(0.1)
+        return calls()
+
+    def call():
+        with lock:
+            cache = next(turns)
+        return cache.get_or_create("k", load, 60)
+
+    assert in_threads(60, call) == [1] * 60
+
+
+class Interrupted(BaseException):
+    """Stands for Ctrl-C."""
+
+
+@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("error", [Interrupted, CacheUnavailable("fake", "it fails once")])
+def test_a_call_that_is_interrupted_leaves_no_lease_for_long(backend, step, error):
+    cache = process(backend)
+    client = cache._state.backend
+    calls = 0
+
+    def failing(verb):
+        real = getattr(client, verb)
+
+        def call(*arguments):
+            nonlocal calls
+            calls += 1
+            reply = real(*arguments)
+            if calls == step + 1:
+                raise error  # the server has done it, and the reply is lost
+            return reply
+
+        return call
+
+    for verb in ("get_many", "add", "end_lease", "subscribe"):
+        setattr(client, verb, failing(verb))
+    for key in ("k", "other"):
+        with contextlib.suppress(Interrupted):
+            cache.get_or_create(key, Counting("first"), 60, tags=["t"])
+        backend.clock.advance(seconds=1.1)
+    before = backend.clock.ticks()
+
+    assert process(backend).get_or_create("k", Counting("second"), 60) in {"first", "second"}
+    assert backend.clock.ticks() - before < 1e9
+
+
+def test_who_asks_after_a_tag_was_invalidated_does_not_join_a_load_of_its_value(backend):
+    one, other = process(backend), process(backend)
+    one.set("k", "old", 60, 600, tags=["t"])
+    backend.clock.advance(seconds=61)
+    began, end = threading.Event(), threading.Event()
+
+    def load():
+        began.set()
+        end.wait(10)
+        return "old"
+
+    leader = threading.Thread(target=lambda: other.get_or_create("k", load, 60, 600))
+    leader.start()
+    began.wait(10)
+    one.invalidate_tag("t")
+
+    assert other.get_or_create("k", Counting("new"), 60, 600, tags=["t"]) == "new"
+    end.set()
+    leader.join(10)
+
+
+def test_a_value_that_is_invalidated_while_it_is_read_is_read_again(backend):
+    one, other = process(backend), process(backend)
+    one.set("k", "old", 60, tags=["t"])
+    client = other._state.backend
+    get_many = client.get_many
+
+    def slow(names):
+        found = get_many(names)
+        if found[0] is not None:
+            client.get_many = get_many
+            one.invalidate_tag("t")
+            other.get("something else")  # reads the message
+        return found
+
+    client.get_many = slow
+
+    assert other.get_or_create("k", lambda: "new", 60) == "new"

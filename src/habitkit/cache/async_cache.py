@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from habitkit import plugins
 from habitkit.cache import writing
 from habitkit.cache.async_flights import AsyncFlight
 from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, tiers
-from habitkit.cache.domain.names import name
+from habitkit.cache.domain.names import tag_name
 from habitkit.cache.entry import MOST_HITS
-from habitkit.cache.flights import loading
+from habitkit.cache.flights import Mark, loading
 from habitkit.cache.loading import Loading
 from habitkit.cache.steps import MISSING, report
+from habitkit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -67,8 +67,7 @@ class AsyncCache(BaseCache):
         **options: Unpack[CacheOptions],
     ) -> None:
         """Cache in memory, and in a backend if there is one; errors as for ``Cache``."""
-        self._set_up(backend, local, **options)
-        self._state.sleep = sleep
+        self._set_up(backend, local, sleep, **options)
 
     @classmethod
     async def open(
@@ -131,13 +130,14 @@ class AsyncCache(BaseCache):
                 if self._noticed is not None:
                     self._noticed(entry)
                 return entry.value
+        self._expect_loader(loader)
         call = self._call(key, loader, ttl_seconds, stale_seconds, tags, kind)
         return await self._get_or_load(call)
 
     async def get(self, key: Key, default: Any = None, *, kind: Any = None) -> Any:
         """Return the value of a key if it is fresh; as for ``Cache.get``."""
         call = self._call(key, kind=kind)
-        entry = self._hit(call)
+        entry = self._hit(call, for_get=True)
         if entry is not None:
             return entry.value
         value: Any = MISSING
@@ -168,7 +168,7 @@ class AsyncCache(BaseCache):
 
     async def invalidate_tag(self, tag: Key) -> None:
         """Make all values with a tag a miss; as for ``Cache.invalidate_tag``."""
-        await self._drive(writing.delete(self._state, [name("t", self._namespace, tag)]))
+        await self._drive(writing.delete(self._state, [tag_name(self._namespace, tag)]))
 
     async def incr(self, key: Key, by: int = 1, *, ttl_seconds: float) -> int:
         """Add to a counter and return it; as for ``Cache.incr``."""
@@ -177,6 +177,7 @@ class AsyncCache(BaseCache):
 
     async def close(self) -> None:
         """Cancel what is being loaded, close the cache and its backend."""
+        self._state.is_closed = True
         loop = asyncio.get_running_loop()
         tasks = [task for task in self._state.tasks if task.get_loop() is loop]
         for task in tasks:
@@ -216,15 +217,36 @@ class AsyncCache(BaseCache):
             flight, leads = state.join(call.name, AsyncFlight(call.tags, old_value))
             if leads:
                 self._start(flight, call, old)
+            elif flight.is_lost:
+                self._forget(flight, call)
+                continue
             if old is not None:
                 report(state, call, "stale")
                 return old.value
-            if flight.is_elsewhere or not await flight.wait(state.settings.lease_ns / _NS):
+            if flight.is_elsewhere:
                 return await self._load(call)
-            value = flight.result()
-            if value is not MISSING:
-                return value
-            state.leave(call.name, flight)  # it was cancelled
+            if await flight.wait(state.settings.lease_ns / _NS) and not flight.was_abandoned:
+                return self._result(flight, call)
+            state.leave(call.name, flight)  # the next one leads, the others wait for it
+
+    def _result(self, flight: AsyncFlight, call: Call) -> Any:
+        """Return what a flight has brought.
+
+        Raises:
+            UsageError: If the cache was closed meanwhile.
+        """
+        try:
+            return flight.result()
+        except asyncio.CancelledError:
+            if not self._state.is_closed:
+                raise
+            msg = f"the cache was closed while {call.key!r} was loaded"
+            raise UsageError(msg) from None
+
+    def _forget(self, flight: AsyncFlight, call: Call) -> None:
+        """Forget a flight whose event loop was closed; what it has begun ends with its task."""
+        self._state.leave(call.name, flight)
+        self._state.tasks.discard(flight.task)
 
     def _start(self, flight: AsyncFlight, call: Call, old: Entry | None) -> None:
         """Begin to load in a task."""
@@ -241,6 +263,8 @@ class AsyncCache(BaseCache):
 
     async def _lead(self, flight: AsyncFlight, call: Call, old: Entry | None) -> Any:
         """Get the value for all who wait for it."""
+        mark = Mark(self._state, call.name)
+        loading.set((*loading.get(), mark))  # in the context of this task, and of those it starts
         try:
             entry = call.home.get(call.key)  # another one may have landed just before
             if entry is not None and entry.check_at > self._ticks():
@@ -248,17 +272,13 @@ class AsyncCache(BaseCache):
             steps = Loading(self._state, call, old).get_or_load()
             return await self._drive(steps, call, flight)
         finally:
+            mark.is_over = True
             self._state.leave(call.name, flight)
 
     async def _load(self, call: Call) -> Any:
         """Call the loader."""
-        token = loading.set((*loading.get(), self._mark(call)))
-        try:
-            value: Any = call.loader() if call.loader is not None else None
-            return await value if inspect.isawaitable(value) else value
-        finally:
-            with suppress(ValueError):  # what is closed by another context has set nothing there
-                loading.reset(token)
+        value: Any = call.loader() if call.loader is not None else None
+        return await value if inspect.isawaitable(value) else value
 
     async def _drive(
         self, steps: Steps[Any], call: Call | None = None, flight: AsyncFlight | None = None
@@ -266,23 +286,26 @@ class AsyncCache(BaseCache):
         """Execute steps to their end, and return their result."""
         reply: Any = None
         error: BaseException | None = None
-        while True:
-            try:
+        try:
+            while True:
                 step = steps.send(reply) if error is None else steps.throw(error)
-            except StopIteration as end:
-                return end.value
-            reply = error = None
-            try:
-                if step.verb == "load" and call is not None:
-                    reply = await self._load(call)
-                elif step.verb == "offer" and flight is not None:
-                    flight.offer(*step.arguments)
-                elif step.verb == "sleep":
-                    await self._state.sleep(*step.arguments)
-                else:
-                    reply = await getattr(self._state.backend, step.verb)(*step.arguments)
-            except GeneratorExit:
-                steps.close()  # the event loop is gone
-                raise
-            except BaseException as raised:  # noqa: BLE001 - the steps decide about it
-                error = raised
+                reply = error = None
+                try:
+                    if step.verb == "load" and call is not None and flight is not None:
+                        flight.begin()
+                        reply = await self._load(call)
+                    elif step.verb == "offer" and flight is not None:
+                        flight.offer(*step.arguments)
+                    elif step.verb == "sleep":
+                        await self._state.sleep(*step.arguments)
+                    else:
+                        reply = await getattr(self._state.backend, step.verb)(*step.arguments)
+                except GeneratorExit:
+                    steps.close()  # the event loop is gone
+                    raise
+                except BaseException as raised:  # noqa: BLE001 - the steps decide about it
+                    error = raised
+        except StopIteration as end:
+            return end.value
+        finally:
+            del error, flight  # an error's traceback holds this frame

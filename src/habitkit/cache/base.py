@@ -10,7 +10,7 @@ from habitkit.cache.domain.names import checked_namespace, name, parsed, tags_of
 from habitkit.cache.entry import MOST_HITS
 from habitkit.cache.errors import RecursiveLoad
 from habitkit.cache.flights import loading
-from habitkit.cache.options import MOST_SECONDS, make_settings, seconds_ns
+from habitkit.cache.options import MOST_SECONDS, CacheOptions, make_settings, seconds_ns
 from habitkit.cache.shared import TAG_SECONDS
 from habitkit.cache.state import CacheState
 from habitkit.cache.steps import MISSING, Call
@@ -26,8 +26,15 @@ __all__ = ["DEFAULT_LOCAL", "BaseCache", "tiers"]
 
 _NS = 1_000_000_000
 _MEMBERS = (
-    *("name", "get_many", "set_many", "delete_many", "add", "end_lease", "incr"),
-    *("close", "after_fork"),
+    "name",
+    "get_many",
+    "set_many",
+    "delete_many",
+    "add",
+    "end_lease",
+    "incr",
+    "close",
+    "after_fork",
 )
 
 
@@ -49,7 +56,7 @@ class BaseCache:
     _namespace: str
     _home: dict[Key, Entry]
 
-    def _set_up(self, backend: Any, local: Any, **options: Any) -> None:
+    def _set_up(self, backend: Any, local: Any, sleep: Any, **options: Any) -> None:
         """Keep what the constructor was given.
 
         Raises:
@@ -67,7 +74,16 @@ class BaseCache:
             raise ConfigurationError(msg)
         if backend is not None:
             self._expect_backend(backend)
+        if not callable(sleep) or inspect.iscoroutinefunction(sleep) is not self._asynchronous:
+            kind = "an async" if self._asynchronous else "a plain"
+            msg = f"sleep: expected {kind} function of a number of seconds, got {sleep!r}"
+            raise ConfigurationError(msg)
+        unknown = sorted(options.keys() - CacheOptions.__annotations__.keys())
+        if unknown:
+            msg = f"{type(self).__name__}() has no option {unknown[0]!r}; see CacheOptions"
+            raise TypeError(msg)
         self._view(CacheState(local, backend, make_settings(**options)), "")
+        self._state.sleep = sleep
 
     def _view(self, state: CacheState, namespace: str) -> None:
         """Make this cache a view of a state."""
@@ -133,8 +149,15 @@ class BaseCache:
         canonical = parsed(value_name)
         assert canonical is not None  # noqa: S101 - it has just been made
         return Call(
-            *(canonical.key, value_name, self._namespace, self._home, kind, loader),
-            *(ttl_ns, stale_ns, names),
+            key=canonical.key,
+            name=value_name,
+            namespace=self._namespace,
+            home=self._home,
+            kind=kind,
+            loader=loader,
+            ttl_ns=ttl_ns,
+            stale_ns=stale_ns,
+            tags=names,
         )
 
     def _counter(self, key: Any, by: Any, ttl_seconds: Any) -> Call:
@@ -145,13 +168,18 @@ class BaseCache:
         counter = name("n", self._namespace, key)
         return call._replace(name=counter, home=self._state.home(f"n:{self._namespace}"))
 
-    def _hit(self, call: Call) -> Entry | None:
-        """Return the fresh entry in memory, if there is one, after reading what has arrived."""
+    def _hit(self, call: Call, *, for_get: bool = False) -> Entry | None:
+        """Return the entry in memory if it may be used, after reading what has arrived.
+
+        Args:
+            call: The call.
+            for_get: Only if it is fresh, and also if it is to be refreshed early.
+        """
         now = self._ticks()
         if now >= self._state.poll_at:
             self._state.poll(now)
         entry = call.home.get(call.key)
-        if entry is None or entry.check_at <= now:
+        if entry is None or (entry.fresh_until if for_get else entry.check_at) <= now:
             return None
         if entry.hits < MOST_HITS:
             entry.hits += 1
@@ -167,18 +195,25 @@ class BaseCache:
         lease, value, counter = (name(kind, self._namespace, key) for kind in ("l", "v", "n"))
         return lease, value, counter
 
-    def _mark(self, call: Call) -> tuple[int, str]:
-        """Return what stands for loading a key in the current context."""
-        return id(self._state), call.name
-
     def _expect_no_recursion(self, call: Call) -> None:
         """Refuse a loader that asks for what it is loading.
 
         Raises:
             RecursiveLoad: If it does.
         """
-        if self._mark(call) in loading.get():
-            raise RecursiveLoad(call.key)
+        for mark in loading.get():
+            if mark.name == call.name and mark.state is self._state and not mark.is_over:
+                raise RecursiveLoad(call.key)
+
+    def _expect_loader(self, loader: object) -> None:
+        """Refuse what cannot be called.
+
+        Raises:
+            InvalidInput: If it cannot.
+        """
+        if not callable(loader):
+            expected = "a function without arguments, which returns the value"
+            raise InvalidInput("loader", given=loader, expected=expected)
 
     def _expect_backend(self, backend: Any) -> None:
         """Refuse what is no backend, or one of the other mode.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from habitkit import plugins
 from habitkit.cache import writing
 from habitkit.cache.base import DEFAULT_LOCAL, BaseCache, tiers
-from habitkit.cache.domain.names import name
+from habitkit.cache.domain.names import tag_name
 from habitkit.cache.entry import MOST_HITS
-from habitkit.cache.flights import Flight, loading
+from habitkit.cache.flights import Flight, Mark, loading
 from habitkit.cache.loading import Loading
 from habitkit.cache.steps import MISSING, report
 from habitkit.errors import UsageError
@@ -71,8 +71,7 @@ class Cache(BaseCache):
             ConfigurationError: If the backend, or another argument, is not what is expected.
             InvalidInput: If a number is out of range.
         """
-        self._set_up(backend, local, **options)
-        self._state.sleep = sleep
+        self._set_up(backend, local, sleep, **options)
 
     @classmethod
     def open(
@@ -138,6 +137,7 @@ class Cache(BaseCache):
                 if self._noticed is not None:
                     self._noticed(entry)
                 return entry.value  # type: ignore[no-any-return]
+        self._expect_loader(loader)
         return self._get_or_load(self._call(key, loader, ttl_seconds, stale_seconds, tags, kind))  # type: ignore[no-any-return]
 
     def get(self, key: Key, default: Any = None, *, kind: Any = None) -> Any:
@@ -153,7 +153,7 @@ class Cache(BaseCache):
             StoreError: If the shared backend fails and ``on_error`` is ``"raise"``.
         """
         call = self._call(key, kind=kind)
-        entry = self._hit(call)
+        entry = self._hit(call, for_get=True)
         if entry is not None:
             return entry.value
         value = MISSING
@@ -201,12 +201,13 @@ class Cache(BaseCache):
             InvalidInput: If the tag is not acceptable.
             StoreError: If the shared backend fails; the values may still be there.
         """
-        self._drive(writing.delete(self._state, [name("t", self._namespace, tag)]))
+        self._drive(writing.delete(self._state, [tag_name(self._namespace, tag)]))
 
     def incr(self, key: Key, by: int = 1, *, ttl_seconds: float) -> int:
         """Add to a counter and return it; ``ttl_seconds`` after its first addition it is gone.
 
-        A counter is apart from the value of the same key, and ``delete`` drops both.
+        A counter is apart from the value of the same key, and ``delete`` drops both. Like a value
+        it may be evicted, and then begins anew; to limit something use ``kit.limits``.
 
         Raises:
             InvalidInput: If an argument is not acceptable.
@@ -246,18 +247,23 @@ class Cache(BaseCache):
             if old is None:
                 self._expect_no_recursion(call)
             flight, leads = state.join(call.name, Flight(call.tags))
-            if leads:
-                return self._lead(flight, call, old)
-            if old is not None:
-                report(state, call, "stale")
-                return old.value
-            if not flight.wait(state.settings.lease_ns / _NS):
-                return self._load(call)
-            if not flight.was_interrupted:
-                return flight.result()
+            try:
+                if leads:
+                    return self._lead(flight, call, old)
+                if old is not None:
+                    report(state, call, "stale")
+                    return old.value
+                if not flight.wait(state.settings.lease_ns / _NS):
+                    state.leave(call.name, flight)  # the next one leads, the others wait for it
+                elif not flight.was_interrupted:
+                    return flight.result()
+            finally:
+                del flight  # it holds the error, whose traceback holds this frame
 
     def _lead(self, flight: Flight, call: Call, old: Entry | None) -> Any:
         """Get the value for all who wait for it."""
+        mark = Mark(self._state, call.name)
+        token = loading.set((*loading.get(), mark))
         try:
             entry = call.home.get(call.key)  # another one may have landed just before
             if entry is not None and entry.check_at > self._ticks():
@@ -268,18 +274,18 @@ class Cache(BaseCache):
         except BaseException as error:
             flight.error = error
             raise
+        else:
+            return flight.value
         finally:
+            mark.is_over = True
+            loading.reset(token)
             self._state.leave(call.name, flight)
             flight.land()
-        return flight.value
+            del flight  # which holds the error, whose traceback holds this frame
 
     def _load(self, call: Call) -> Any:
         """Call the loader."""
-        token = loading.set((*loading.get(), self._mark(call)))
-        try:
-            value = call.loader() if call.loader is not None else None
-        finally:
-            loading.reset(token)
+        value = call.loader() if call.loader is not None else None
         if inspect.isawaitable(value):
             if inspect.iscoroutine(value):
                 value.close()
@@ -293,20 +299,23 @@ class Cache(BaseCache):
         """Execute steps to their end, and return their result."""
         reply: Any = None
         error: BaseException | None = None
-        while True:
-            try:
+        try:
+            while True:
                 step = steps.send(reply) if error is None else steps.throw(error)
-            except StopIteration as end:
-                return end.value
-            reply = error = None
-            try:
-                if step.verb == "load" and call is not None:
-                    reply = self._load(call)
-                elif step.verb == "offer" and flight is not None:
-                    flight.offer(*step.arguments)
-                elif step.verb == "sleep":
-                    self._state.sleep(*step.arguments)
-                else:
-                    reply = getattr(self._state.backend, step.verb)(*step.arguments)
-            except BaseException as raised:  # noqa: BLE001 - the steps decide about it
-                error = raised
+                reply = error = None
+                try:
+                    if step.verb == "load" and call is not None and flight is not None:
+                        flight.begin()
+                        reply = self._load(call)
+                    elif step.verb == "offer" and flight is not None:
+                        flight.offer(*step.arguments)
+                    elif step.verb == "sleep":
+                        self._state.sleep(*step.arguments)
+                    else:
+                        reply = getattr(self._state.backend, step.verb)(*step.arguments)
+                except BaseException as raised:  # noqa: BLE001 - the steps decide about it
+                    error = raised
+        except StopIteration as end:
+            return end.value
+        finally:
+            del error, flight  # an error's traceback holds this frame

@@ -21,10 +21,11 @@ class Entry:
 
     Attributes:
         value: The value.
-        check_at: Until when it is used without further ado, by the monotonic clock, in ns.
-        usable_until: Until when it may be used while another one is loaded; never before
-            ``check_at``.
-        refresh_at: From when on it is to be refreshed before its end.
+        check_at: Until when ``get_or_create`` uses it without further ado, by the monotonic clock,
+            in ns: it may be earlier than its end, to refresh it, or later, while that fails.
+        fresh_until: Until when it is fresh.
+        usable_until: Until when it may be used while another one is loaded.
+        refresh_at: From when on it is to be loaded anew.
         created_ns: When it was stored in the shared backend, in ns since 1970; None without one.
         hits: How often it was used, up to ``MOST_HITS``; a lost count is harmless.
         home: The dict that it is in.
@@ -34,23 +35,35 @@ class Entry:
     """
 
     __slots__ = (
-        *("check_at", "created_ns", "hits", "home", "key", "refresh_at", "slot", "tags"),
-        *("usable_until", "value"),
+        "check_at",
+        "created_ns",
+        "fresh_until",
+        "hits",
+        "home",
+        "key",
+        "refresh_at",
+        "slot",
+        "tags",
+        "usable_until",
+        "value",
     )
 
     def __init__(
         self,
         value: Any,
-        check_at: int,
-        usable_until: int,
         home: dict[Key, Entry],
         key: Key,
+        *,
+        check_at: int,
+        fresh_until: int,
+        usable_until: int,
         tags: tuple[str, ...] = (),
         created_ns: int | None = None,
     ) -> None:
         """Make an entry; it is in no dict yet."""
         self.value = value
         self.check_at = check_at
+        self.fresh_until = fresh_until
         self.usable_until = usable_until
         self.refresh_at = check_at
         self.created_ns = created_ns

@@ -6,13 +6,33 @@ import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from habitkit.clock import stopwatch
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection
 
-__all__ = ["Fill", "Flight", "loading"]
+__all__ = ["Fill", "Flight", "Mark", "loading"]
 
-loading: ContextVar[tuple[tuple[int, str], ...]] = ContextVar("habitkit_loading", default=())
-"""What the current context is loading: the cache's number and the name, innermost last."""
+loading: ContextVar[tuple[Mark, ...]] = ContextVar("habitkit_loading", default=())
+"""What the current context is loading, innermost last."""
+
+
+class Mark:
+    """Stands for a load in the contexts that it runs in, and in copies of them that outlive it.
+
+    Attributes:
+        state: The state of the cache.
+        name: The name of the value.
+        is_over: Whether the load has ended.
+    """
+
+    __slots__ = ("is_over", "name", "state")
+
+    def __init__(self, state: object, name: str) -> None:
+        """Begin."""
+        self.state = state
+        self.name = name
+        self.is_over = False
 
 
 class Fill:
@@ -40,11 +60,12 @@ class Flight:
         error: What loading raised, if it did.
     """
 
-    __slots__ = ("_done", "error", "tags", "value")
+    __slots__ = ("_done", "_elapsed", "error", "tags", "value")
 
-    def __init__(self, tags: Sequence[str]) -> None:
+    def __init__(self, tags: Collection[str]) -> None:
         """Begin."""
         self.tags = tags
+        self._elapsed: Callable[[], float] | None = None
         self._done = threading.Event()
         self.value: Any = None
         self.error: BaseException | None = None
@@ -58,9 +79,25 @@ class Flight:
         """Let those go on who wait."""
         self._done.set()
 
+    def begin(self) -> None:
+        """Note that the loader is called now."""
+        self._elapsed = stopwatch()
+
     def wait(self, seconds: float) -> bool:
-        """Wait for a value, or the end; return whether it has come."""
-        return self._done.wait(seconds)
+        """Wait for a value, or the end, until the loader has taken so many seconds.
+
+        Before it is called, whoever leads may wait for another process as long.
+
+        Returns:
+            Whether it has come.
+        """
+        while True:
+            elapsed = self._elapsed
+            left = seconds if elapsed is None else seconds - elapsed()
+            if left <= 0:
+                return False
+            if self._done.wait(left):
+                return True
 
     def result(self) -> Any:
         """Return the value.

@@ -4,7 +4,8 @@ Theory of operation. Across processes the right to load is a lease: a value that
 if there is none, and drops after ``lease_seconds``. Who gets it reads once more, as another process
 may have finished just before, and then loads. Who does not get it returns an old value if there is
 one; else it reads again and again until there is a value, or until it gets the lease itself because
-the holder has failed. After ``lease_seconds`` it loads without one and stores nothing.
+the holder has failed. If one holder has it for longer than ``lease_seconds``, or several for four
+times as long, it loads without one and stores nothing.
 
 The generations of the tags are read before loading. So a tag that is invalidated meanwhile makes
 the value a miss. A deleted key takes its lease along, so that ``end_lease`` stores nothing.
@@ -18,7 +19,7 @@ from habitkit.cache.domain.envelope import early_ns
 from habitkit.cache.entry import Entry
 from habitkit.cache.errors import CacheUnavailable, ValueTooLarge
 from habitkit.cache.flights import Fill
-from habitkit.cache.shared import Reader, envelope_of, generations
+from habitkit.cache.shared import Reader, envelope_of, generations, release
 from habitkit.cache.steps import MISSING, Step, report
 from habitkit.errors import StoreError
 
@@ -38,6 +39,8 @@ _FIRST_DELAY_SECONDS = 0.005
 _LONGEST_DELAY_SECONDS = 0.1
 _RECHECK_NS = 50_000_000
 _RETRY_NS = _NS
+_MOST_LEASES = 4
+_MOST_READS = 3
 
 
 class _Down(Exception):
@@ -69,8 +72,8 @@ class Loading:
         try:
             if not self._state.is_up():
                 return MISSING
-            found = yield from self._ask(self._shared.read())
-            return MISSING if found is None or found.fresh_for_ns <= 0 else self._take(found)
+            found = yield from self._ask(self._read())
+            return self._take(found) if found is not None and found.fresh_for_ns > 0 else MISSING
         except _Down:
             return MISSING
         finally:
@@ -82,10 +85,17 @@ class Loading:
         try:
             value: Any = MISSING
             if self._state.is_up():
+                yield from release(self._state)
                 value = yield from self._or_alone(self._value_or_lease())
             else:
                 self._alone = True
             return (yield from self._load()) if value is MISSING else value
+        except GeneratorExit:  # nobody executes further steps
+            self._shared.lose_lease()
+            raise
+        except BaseException:
+            yield from self._shared.give_back()
+            raise
         finally:
             self._state.end(self._fill)
 
@@ -129,19 +139,31 @@ class Loading:
             self._alone = True
             return MISSING
 
+    def _read(self) -> Steps[Found | None]:
+        """Return the usable value; read again what is invalidated while its reply is on the way."""
+        for _ in range(_MOST_READS):
+            before = set(self._fill.invalidated)
+            found = yield from self._shared.read()
+            changed = self._fill.invalidated - before
+            if found is None or changed.isdisjoint((self._call.name, *found.tags)):
+                return found
+        self._shared.found = None
+        return None
+
     def _value_or_lease(self) -> Steps[Any]:
         """Read until there is a value, or the lease for loading it, or time is up."""
-        state, shared = self._state, self._shared
+        state, shared, lease_ns = self._state, self._shared, self._state.settings.lease_ns
         delay, began = _FIRST_DELAY_SECONDS, state.settings.ticks()
+        holder, held_since = None, began
         while True:
-            found = yield from self._ask(shared.read())
+            found = yield from self._ask(self._read())
             self._old = None  # what the backend says counts
-            if found is not None and found.fresh_for_ns > 0:
+            if found is not None and found.due_in_ns > 0:
                 return self._take(found)
             if (yield from self._ask(shared.take_lease())):
-                found = yield from self._ask(shared.read())
-                if found is not None and found.fresh_for_ns > 0:
-                    yield from self._give_back()
+                found = yield from self._ask(self._read())
+                if found is not None and found.due_in_ns > 0:
+                    yield from shared.give_back()
                     return self._take(found)
                 if found is not None:
                     yield Step("offer", (found.value,))
@@ -149,17 +171,13 @@ class Loading:
             if found is not None:
                 report(state, self._call, "stale")
                 return self._keep(found)
-            if state.settings.ticks() - began >= state.settings.lease_ns:
+            now = state.settings.ticks()
+            if shared.holder not in {None, holder}:
+                holder, held_since = shared.holder, now
+            if now - held_since >= lease_ns or now - began >= _MOST_LEASES * lease_ns:
                 return MISSING
             yield Step("sleep", (delay,))
             delay = min(delay * 1.5, _LONGEST_DELAY_SECONDS)
-
-    def _give_back(self) -> Steps[None]:
-        """Give the lease back, if there is one; if that fails, it expires."""
-        try:
-            yield from self._shared.end_lease()
-        except StoreError as error:
-            report(self._state, self._call, "unavailable", error=error)
 
     # --- loading ---------------------------------------------------------------------------------
 
@@ -174,9 +192,9 @@ class Loading:
         try:
             value = yield Step("load")
         except GeneratorExit:
-            raise  # nobody executes further steps
+            raise
         except BaseException as error:
-            yield from self._give_back()
+            yield from self._shared.give_back()
             report(state, call, "failed", error=error)
             kept = self._kept() if isinstance(error, Exception) else MISSING
             if kept is MISSING:
@@ -198,20 +216,17 @@ class Loading:
             CannotSerialize: If it cannot be written.
         """
         state, call = self._state, self._call
-        try:
-            payload = state.settings.serializer.dumps(value, call.kind)
-        except BaseException:
-            yield from self._give_back()
-            raise
+        payload = state.settings.serializer.dumps(value, call.kind)
         self._created_ns = state.settings.wall_ns()
         item = envelope_of(state, call, payload, tags, self._created_ns, cost_ns)
         try:
             return (yield from self._shared.end_lease(item))
         except ValueTooLarge as error:
             report(state, call, "not stored", error=error)
-            yield from self._give_back()
+            yield from self._shared.give_back()
             return False
         except StoreError as error:
+            self._shared.lose_lease()
             report(state, call, "unavailable", error=error)
             state.failed(error)
             self._alone = True
@@ -220,19 +235,25 @@ class Loading:
     # --- the local tier --------------------------------------------------------------------------
 
     def _take(self, found: Found) -> Any:
-        """Put a fresh value of the shared backend into memory, and return it."""
+        """Put a value of the shared backend into memory, and return it."""
         report(self._state, self._call, "shared")
-        self._put_found(found, found.fresh_for_ns)
+        self._put_found(found, found.due_in_ns)
         return found.value
 
     def _put(self, value: Any, cost_ns: int) -> None:
         """Put what was loaded into memory."""
-        settings, call = self._state.settings, self._call
-        early = early_ns(cost_ns, settings.early, settings.random())
-        now = settings.ticks()
-        until = now + call.ttl_ns + call.stale_ns
-        check_at = now + call.ttl_ns - early
-        entry = self._entry(value, check_at, until, call.tags, self._created_ns)
+        settings, call, now = self._state.settings, self._call, self._state.settings.ticks()
+        fresh_until = now + call.ttl_ns
+        entry = Entry(
+            value,
+            call.home,
+            call.key,
+            check_at=fresh_until - early_ns(cost_ns, settings.early, settings.random()),
+            fresh_until=fresh_until,
+            usable_until=fresh_until + call.stale_ns,
+            tags=call.tags,
+            created_ns=self._created_ns,
+        )
         is_outage = self._alone and self._state.backend is not None
         self._state.put(self._fill, call.name, entry, self._state.outage_ns if is_outage else None)
 
@@ -254,19 +275,17 @@ class Loading:
 
     def _put_found(self, found: Found, for_ns: int) -> None:
         """Put a value of the shared backend into memory, to be used for some time."""
-        at = found.read_at
+        call, at = self._call, found.read_at
         until = at + found.usable_for_ns
-        entry = self._entry(found.value, at + for_ns, until, found.tags, found.created_ns)
-        entry.refresh_at = at + found.fresh_for_ns
-        self._state.put(self._fill, self._call.name, entry)
-
-    def _entry(
-        self,
-        value: Any,
-        check_at: int,
-        until: int,
-        tags: tuple[str, ...],
-        created_ns: int | None,
-    ) -> Entry:
-        home, key = self._call.home, self._call.key
-        return Entry(value, min(check_at, until), until, home, key, tags, created_ns)
+        entry = Entry(
+            found.value,
+            call.home,
+            call.key,
+            check_at=min(at + for_ns, until),
+            fresh_until=at + found.fresh_for_ns,
+            usable_until=until,
+            tags=found.tags,
+            created_ns=found.created_ns,
+        )
+        entry.refresh_at = at + found.due_in_ns
+        self._state.put(self._fill, call.name, entry)

@@ -115,7 +115,7 @@ def make_settings(
         ConfigurationError: If a serializer or a function is not what is expected.
         InvalidInput: If another option is not.
     """
-    if on_error not in {"load", "raise"}:
+    if on_error not in ("load", "raise"):
         raise InvalidInput("on_error", given=on_error, expected="'load' or 'raise'")
     settings = Settings()
     settings.lease_ns = seconds_ns(
@@ -130,10 +130,15 @@ def make_settings(
     settings.early = float(early_refresh)
     settings.on_error = on_error
     settings.serializer = _serializer(serializer)
-    for what, function in (("observe", observe), ("ticks", ticks), ("wall_ns", wall_ns)):
-        given: object = function
+    functions: dict[str, object] = {
+        "observe": observe,
+        "ticks": ticks,
+        "wall_ns": wall_ns,
+        "random": random,
+    }
+    for what, given in functions.items():
         if given is not None and (not callable(given) or inspect.iscoroutinefunction(given)):
-            msg = f"{what}: expected a plain function, got {function!r}"
+            msg = f"{what}: expected a plain function, got {given!r}"
             raise ConfigurationError(msg)
     settings.observe = observe
     settings.ticks = monotonic_ticks if ticks is None else ticks

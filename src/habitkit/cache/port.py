@@ -121,12 +121,25 @@ class LocalTier(Protocol):
 
     touch: Callable[[Any], None] | None
 
+    def claim(self) -> None:
+        """Begin to work for a cache.
+
+        Raises:
+            ConfigurationError: If it works for another one already.
+        """
+        ...
+
     def home(self, namespace: str) -> dict[Key, Entry]:
         """Return the dict of a namespace; only the tier changes it."""
         ...
 
-    def put(self, entry: Entry) -> None:
-        """Keep an entry in place of any other one of its key; others may have to go."""
+    def put(self, entry: Entry) -> list[Entry]:
+        """Keep an entry in place of any other one of its key.
+
+        Returns:
+            What has to go for it. The caller frees it when it holds no lock: values may call the
+            cache when they end.
+        """
         ...
 
     def discard(self, namespace: str, key: Key) -> None:

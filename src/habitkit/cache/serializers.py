@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
 import pickle
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
+
+import attrs
 
 from habitkit.cache.errors import CannotSerialize
 from habitkit.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cattrs import Converter
 
@@ -25,6 +28,8 @@ __all__ = ["JsonSerializer", "PickleSerializer", "Serializer"]
 _RAW, _PLAIN, _TYPED = b"b", b"j", b"t"
 _SHORTEST_SECRET = 16
 _DIGEST_BYTES = 32
+_LONGEST_SHOWN = 80
+_LEAVES = frozenset({type(None), bool, int, float, str, date, datetime})
 
 
 class Serializer(Protocol):
@@ -63,7 +68,9 @@ class JsonSerializer:
     Without a ``kind`` it accepts what JSON itself has: None, bools, ints, floats, texts, lists, and
     dicts with texts as keys; they are read back as they were. Anything else needs a ``kind``, as
     which cattrs reads it back, for example an attrs class, a dataclass, an enum, ``Decimal`` or
-    ``dict[UUID, list[Habit]]``. A value that could not be read back as that is refused.
+    ``dict[UUID, list[Habit]]``. A value that would be read back as anything else is refused: a
+    tuple as ``list[int]``, or ``"1"`` as ``int``. To know that, a value with a ``kind`` is read
+    back once whenever it is stored.
     """
 
     name = "json"
@@ -74,15 +81,20 @@ class JsonSerializer:
         Raises:
             CannotSerialize: If it could not be read back as it was.
         """
-        if type(value) is bytes:
+        if type(value) is bytes and (kind is None or kind is bytes):
             return _RAW + value
+        if kind is not None:
+            return _TYPED + _typed(value, kind)
         try:
-            if kind is not None:
-                return _TYPED + _write(value, kind)
             _expect_plain(value)
             return _PLAIN + _encode(value).encode()
         except Exception as error:
-            raise _refusal(value, kind) from error
+            expected = (
+                "what JSON can hold (None, bools, numbers, texts, lists, dicts with texts as keys) "
+                "or bytes; for other values give their type: kind=... or, with @cached, the return "
+                "type"
+            )
+            raise CannotSerialize("value", given=value, expected=expected) from error
 
     def loads(self, data: bytes, kind: Any = None) -> Any:
         """Return the value of bytes.
@@ -91,13 +103,13 @@ class JsonSerializer:
             ValueError: If they hold no value of that kind.
         """
         form, content = data[:1], data[1:]
-        if form == _RAW:
+        if form == _RAW and (kind is None or kind is bytes):
             return content
         if form == _PLAIN and kind is None:
             return json.loads(content)
         if form == _TYPED and kind is not None:
             return _converter().structure(json.loads(content), kind)
-        msg = "the value was written with a kind, or without one, and is read the other way"
+        msg = f"the value was not written as it is read: form {form!r}, kind {kind!r}"
         raise ValueError(msg)
 
 
@@ -173,12 +185,72 @@ def _expect_plain(value: Any) -> None:
         raise TypeError
 
 
-def _write(value: Any, kind: Any) -> bytes:
-    """Return the JSON of a value of a type, once it is certain that it can be read back."""
-    converter = _converter()
-    text = _encode(converter.unstructure(value, unstructure_as=kind))
-    converter.structure(json.loads(text), kind)
-    return text.encode()
+def _typed(value: Any, kind: Any) -> bytes:
+    """Return the JSON of a value of a kind.
+
+    Raises:
+        CannotSerialize: If reading it back as that kind gives anything but the value.
+    """
+    try:
+        text = _encode(_converter().unstructure(value, unstructure_as=kind))
+        back = _converter().structure(json.loads(text), kind)
+        if _is_same(value, back):
+            return text.encode()
+        error, outcome = None, f"as that kind this one is read back as {_shown(back)}"
+    except Exception as failure:  # noqa: BLE001 - cattrs and the hooks of a kind raise any
+        error, outcome = failure, "this one cannot be written and read back as that kind"
+    expected = f"a value of the kind {kind!r} ({outcome}; change the value or the kind)"
+    raise CannotSerialize("value", given=value, expected=expected) from error
+
+
+def _is_same(value: Any, back: Any) -> bool:
+    """Return whether a value that was read back is the same, with the same types in all of it.
+
+    Equality is not enough: ``True == 1 == 1.0``, and NaN is not equal to itself.
+    """
+    if type(value) is not type(back):
+        return False
+    if type(value) in _LEAVES and value == back:
+        return True
+    if isinstance(value, set | frozenset):
+        found = {member: member for member in back}
+        members = (member in found and _is_same(member, found[member]) for member in value)
+        return len(value) == len(back) and all(members)
+    parts, others = _parts(value), _parts(back)
+    if parts is None or others is None:
+        return bool(value == back) or _text(value) == _text(back)
+    return len(parts) == len(others) and all(map(_is_same, parts, others))
+
+
+def _parts(value: Any) -> Sequence[Any] | None:
+    """Return what a value consists of, in order; None if it is not known."""
+    if isinstance(value, list | tuple):
+        return value
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    kind: Any = type(value)
+    names = _fields(kind)
+    return None if names is None else [getattr(value, name) for name in names]
+
+
+@lru_cache(1024)
+def _fields(kind: type) -> list[str] | None:
+    """Return the names of the fields by which values of a class are compared."""
+    if attrs.has(kind):
+        return [field.name for field in attrs.fields(kind) if field.eq]
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind) if field.compare]
+    return None
+
+
+def _text(value: Any) -> str:
+    """Return a text of a value that tells it from others: NaN, or times of ambiguous hours."""
+    return value.isoformat() if isinstance(value, date | time) else repr(value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 @cache
@@ -194,18 +266,11 @@ def _converter() -> Converter:
     ):
         converter.register_unstructure_hook(kind, write)
         converter.register_structure_hook(kind, lambda data, _, read=read: read(data))
+    # To type checkers an int is a float, so it is accepted as one, and stays the int that it is.
+    converter.register_structure_hook(
+        float, lambda data, _: data if type(data) is int else float(data)
+    )
     return converter
-
-
-def _refusal(value: Any, kind: Any) -> CannotSerialize:
-    if kind is None:
-        expected = (
-            "what JSON can hold (None, bools, numbers, texts, lists, dicts with texts as keys) or "
-            "bytes; for other values give their type: kind=... or, with @cached, the return type"
-        )
-    else:
-        expected = f"what can be written as JSON and read back as {kind!r}"
-    return CannotSerialize("value", given=value, expected=expected)
 
 
 _encode: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode

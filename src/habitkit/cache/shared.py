@@ -9,6 +9,7 @@ from habitkit.cache.domain.names import MOST_TAGS, lease_of
 from habitkit.cache.port import Item
 from habitkit.cache.steps import Step, lifetime_ms
 from habitkit.cache.tokens import new_token
+from habitkit.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from habitkit.cache.state import CacheState
     from habitkit.cache.steps import Call, Steps
 
-__all__ = ["TAG_SECONDS", "Found", "Reader", "envelope_of", "generations"]
+__all__ = ["TAG_SECONDS", "Found", "Reader", "envelope_of", "generations", "release"]
 
 TAG_SECONDS = 30 * 86_400
 """How long a backend keeps the generation of a tag; values with tags live no longer."""
 
 _MS = 1_000_000
+_MOST_RELEASED = 10
 
 
 class Found(NamedTuple):
@@ -31,8 +33,9 @@ class Found(NamedTuple):
     Attributes:
         value: The value.
         read_at: When reading it began, by the monotonic clock, in ns.
-        fresh_for_ns: How long it is fresh from then on, as this process sees it; 0 or less if it is
-            to be loaded anew.
+        fresh_for_ns: How long it is fresh from then on; 0 or less if it is not.
+        due_in_ns: After how long it is to be loaded anew, as this process sees it: that, or less if
+            it is to be refreshed early.
         usable_for_ns: How long it may be used.
         tags: The names of its tags.
         created_ns: When it was stored, in ns since 1970.
@@ -41,6 +44,7 @@ class Found(NamedTuple):
     value: Any
     read_at: int
     fresh_for_ns: int
+    due_in_ns: int
     usable_for_ns: int
     tags: tuple[str, ...]
     created_ns: int
@@ -51,6 +55,7 @@ class Reader:
 
     Attributes:
         found: The usable value that was read last; None if there was none.
+        holder: The token of the lease that was read last; None if nobody held it.
         generations: The generations of the call's tags, by name, as they were read last.
     """
 
@@ -70,6 +75,7 @@ class Reader:
             self._due_ns = old.created_ns
         self._lease: bytes | None = None
         self.found: Found | None = None
+        self.holder: bytes | None = None
         self.generations: dict[str, bytes | None] = {}
 
     @property
@@ -80,7 +86,8 @@ class Reader:
     def read(self) -> Steps[Found | None]:
         """Return the value if it is usable."""
         call, read_at = self._call, self._state.settings.ticks()
-        data, *own = yield Step("get_many", ((call.name, *call.tags),))
+        names = (call.name, lease_of(call.name), *call.tags)
+        data, self.holder, *own = yield Step("get_many", (names,))
         self.generations = dict(zip(call.tags, own, strict=True))
         self.found = None
         envelope = decode(data)
@@ -92,14 +99,15 @@ class Reader:
             known.update(zip(others, (yield Step("get_many", (tuple(others),))), strict=True))
         if envelope.holds(known):
             self.found = self._usable(envelope, read_at)
+            self._state.add_tags(call.name, envelope.tags)
         return self.found
 
     def take_lease(self) -> Steps[bool]:
         """Take the lease unless another caller holds it; return whether it was taken."""
-        token = new_token()
+        self._lease = new_token()  # also if it is never known whether it was added
         ttl_ms = self._state.settings.lease_ns // _MS
-        added = yield Step("add", (Item(lease_of(self._call.name), token, ttl_ms),))
-        self._lease = token if added else None
+        if not (yield Step("add", (Item(lease_of(self._call.name), self._lease, ttl_ms),))):
+            self._lease = None
         return self.holds_lease
 
     def end_lease(self, item: Item | None = None) -> Steps[bool]:
@@ -110,9 +118,24 @@ class Reader:
         self._lease = None
         return bool(held)
 
+    def give_back(self) -> Steps[None]:
+        """Give the lease back, if there is one; if that fails, a later call does."""
+        token = self._lease
+        try:
+            if token is not None:
+                yield Step("end_lease", (lease_of(self._call.name), token))
+            self._lease = None
+        except StoreError:
+            self.lose_lease()
+        except BaseException:
+            self.lose_lease()
+            raise
+
     def lose_lease(self) -> None:
-        """Forget the lease; in the backend it expires."""
-        self._lease = None
+        """Leave it to a later call to give the lease back, if there is one."""
+        token, self._lease = self._lease, None
+        if token is not None:
+            self._state.lost_leases.append((lease_of(self._call.name), token))
 
     def _usable(self, envelope: Envelope, read_at: int) -> Found | None:
         """Return the value of an envelope if it may still be used and can be read."""
@@ -125,12 +148,32 @@ class Reader:
             value = settings.serializer.loads(envelope.payload, self._call.kind)
         except Exception:  # noqa: BLE001 - what cannot be read is a miss, whoever has written it
             return None
-        if envelope.created_ns == self._due_ns:
-            fresh_ns = min(fresh_ns, 0)
-        else:
-            fresh_ns -= early_ns(envelope.cost_ns, settings.early, settings.random())
-        tags = tuple(envelope.tags)
-        return Found(value, read_at, fresh_ns, usable_ns, tags, envelope.created_ns)
+        due_in_ns = min(fresh_ns, 0)
+        if envelope.created_ns != self._due_ns:
+            early = early_ns(envelope.cost_ns, settings.early, settings.random())
+            due_in_ns = fresh_ns - early
+        return Found(
+            value=value,
+            read_at=read_at,
+            fresh_for_ns=fresh_ns,
+            due_in_ns=due_in_ns,
+            usable_for_ns=usable_ns,
+            tags=tuple(envelope.tags),
+            created_ns=envelope.created_ns,
+        )
+
+
+def release(state: CacheState) -> Steps[None]:
+    """Give back a few leases that could not be given back when their loads ended."""
+    for _ in range(min(len(state.lost_leases), _MOST_RELEASED)):
+        lease = state.lost_leases.popleft()
+        try:
+            yield Step("end_lease", lease)
+        except BaseException as error:
+            state.lost_leases.append(lease)
+            if not isinstance(error, StoreError):
+                raise
+            return
 
 
 def generations(names: Sequence[str], known: Mapping[str, bytes | None]) -> Steps[dict[str, bytes]]:
@@ -170,6 +213,6 @@ def envelope_of(
         created_ns: The time, in ns since 1970.
         cost_ns: How long it took to load.
     """
-    times = (created_ns, call.ttl_ns, call.stale_ns, cost_ns)
+    times = (max(created_ns, 0), call.ttl_ns, call.stale_ns, max(cost_ns, 0))
     data = encode(Envelope(payload, state.settings.serializer.name, *times, tags))
     return Item(call.name, data, lifetime_ms(call))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit._fork import call_after_fork
@@ -28,6 +29,7 @@ NEVER = 1 << 63
 
 _log = logging.getLogger("habitkit")
 _OUTAGE_NS = 1_000_000_000
+_MOST_LOST = 1000
 
 
 class CacheState:
@@ -50,16 +52,20 @@ class CacheState:
 
     def __init__(self, local: LocalTier | None, backend: Any, settings: Settings) -> None:
         """Keep the tiers."""
+        if local is not None:
+            local.claim()
         self.local = local
         self.backend = backend
         self.settings = settings
         self.poll_at = NEVER
         self.sleep: Callable[[float], Any] = lambda _: None
         self.tasks: set[Any] = set()
-        self.lock = threading.Lock()
+        self.is_closed = False
+        self.lost_leases: deque[tuple[str, bytes]] = deque(maxlen=_MOST_LOST)
+        self.lock = threading.RLock()
         self.flights: dict[str, Any] = {}
         self.fills: set[Fill] = set()
-        self._poll_lock = threading.Lock()
+        self._poll_lock = threading.RLock()
         self._subscription: Subscription | None = None
         self._is_subscribing = False
         self._epoch = 0
@@ -113,6 +119,7 @@ class CacheState:
         """
         if self.local is None:
             return
+        displaced: list[Entry] = []
         with self.lock:
             if name in fill.invalidated or not fill.invalidated.isdisjoint(entry.tags):
                 return
@@ -121,9 +128,11 @@ class CacheState:
             if trusted_ns < NEVER:
                 until = self.settings.ticks() + trusted_ns
                 entry.check_at = min(entry.check_at, until)
+                entry.fresh_until = min(entry.fresh_until, until)
                 entry.usable_until = min(entry.usable_until, until)
             if trusted_ns > 0:
-                self.local.put(entry)
+                displaced = self.local.put(entry)
+        del displaced  # not under the lock, as what ends with it may call the cache
 
     def _trusted_ns(self, fill: Fill) -> int:
         """Return for how long what a fill has read may be used without asking again."""
@@ -151,11 +160,7 @@ class CacheState:
 
     def wants_subscription(self) -> bool:
         """Return whether the caller is to subscribe now, and to call ``subscribed`` then."""
-        if (
-            self._subscription is not None
-            or self.local is None
-            or not hasattr(self.backend, "subscribe")
-        ):
+        if self._subscription is not None or not hasattr(self.backend, "subscribe"):
             return False
         now = self.settings.ticks()
         with self.lock:
@@ -220,6 +225,13 @@ class CacheState:
             found = self.flights.setdefault(name, flight)
             return found, found is flight
 
+    def add_tags(self, name: str, tags: Iterable[str]) -> None:
+        """Let the flight of a name be one of a value with some more tags."""
+        with self.lock:
+            flight = self.flights.get(name)
+            if flight is not None:
+                flight.tags = {*flight.tags, *tags}
+
     def leave(self, name: str, flight: object) -> None:
         """End a flight."""
         with self.lock:
@@ -243,10 +255,12 @@ class CacheState:
             subscription = self._subscription
             if subscription is not None:
                 self._unsubscribe(subscription)
+        if self.local is not None:
+            self.local.close()
 
     def after_fork(self) -> None:
         """Make the state usable in a forked process; it is called there by itself."""
-        self.lock, self._poll_lock = threading.Lock(), threading.Lock()
+        self.lock, self._poll_lock = threading.RLock(), threading.RLock()
         self.flights, self.fills = {}, set()
         self._is_subscribing = False
         self._epoch += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from habitkit.cache.domain.names import lease_of
-from habitkit.cache.entry import Entry
+from habitkit.cache.entry import MOST_HITS, Entry
 from habitkit.cache.flights import Fill
 from habitkit.cache.shared import envelope_of, generations
 from habitkit.cache.steps import Step
@@ -33,11 +33,10 @@ def store(state: CacheState, call: Call, value: Any) -> Steps[None]:
         state.invalidate([call.name])
         fill = Fill()
         state.begin(fill)
-        now = settings.ticks()
-        fresh, usable = now + call.ttl_ns, now + call.ttl_ns + call.stale_ns
-        entry = Entry(value, fresh, usable, call.home, call.key, call.tags)
-        state.put(fill, call.name, entry)
-        state.end(fill)
+        try:
+            state.put(fill, call.name, _entry(state, call, value))
+        finally:
+            state.end(fill)
         return
     payload = settings.serializer.dumps(value, call.kind)
     try:
@@ -80,8 +79,24 @@ def incr(state: CacheState, call: Call, by: int) -> Steps[int]:
         found = call.home.get(call.key)
         if found is not None and found.check_at > now:
             found.value += by
+            found.hits = min(found.hits + 1, MOST_HITS)
+            if state.local is not None and state.local.touch is not None:
+                state.local.touch(found.slot)
             return int(found.value)
-        until = now + call.ttl_ns
-        if state.local is not None:
-            state.local.put(Entry(by, until, until, call.home, call.key))
-        return by
+        displaced = [] if state.local is None else state.local.put(_entry(state, call, by))
+    del displaced  # not under the lock, as what ends with it may call the cache
+    return by
+
+
+def _entry(state: CacheState, call: Call, value: Any) -> Entry:
+    """Return an entry that begins now."""
+    fresh_until = state.settings.ticks() + call.ttl_ns
+    return Entry(
+        value,
+        call.home,
+        call.key,
+        check_at=fresh_until,
+        fresh_until=fresh_until,
+        usable_until=fresh_until + call.stale_ns,
+        tags=call.tags,
+    )

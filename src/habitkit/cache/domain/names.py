@@ -27,6 +27,7 @@ __all__ = [
     "lease_of",
     "name",
     "parsed",
+    "tag_name",
     "tags_of",
 ]
 
@@ -80,7 +81,19 @@ def tags_of(namespace: str, tags: object) -> tuple[str, ...]:
     if not isinstance(tags, list | tuple | set | frozenset) or len(tags) > MOST_TAGS:
         expected = f"a list or tuple of at most {MOST_TAGS} tags, such as ['user:ada']"
         raise InvalidInput("tags", given=tags, expected=expected)
-    return tuple(dict.fromkeys(name("t", namespace, tag) for tag in tags))
+    return tuple(dict.fromkeys(tag_name(namespace, tag) for tag in tags))
+
+
+def tag_name(namespace: str, tag: object) -> str:
+    """Return the name of a tag.
+
+    Raises:
+        InvalidInput: If the tag is not a text or a short tuple of texts.
+    """
+    try:
+        return name("t", namespace, tag)
+    except InvalidInput as error:
+        raise InvalidInput("tag", given=tag, expected=error.expected) from None
 
 
 def checked_namespace(namespace: object) -> str:
