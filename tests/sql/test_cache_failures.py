@@ -128,6 +128,7 @@ def test_a_file_that_stays_locked_is_unavailable_in_time_and_can_be_read(sqlite,
 @pytest.mark.parametrize("threaded", [True, False])
 def test_an_async_call_on_a_file_that_stays_locked_is_unavailable_in_time(sqlite, locked, threaded):
     async def main() -> float:
+        store: Any
         if threaded:
             store = threaded_sqlite(sqlite_engine(sqlite.url))
         else:

@@ -157,7 +157,8 @@ class MemoryCache:
         return gone
 
     def _discard(self, namespace: str, key: Key) -> list[Entry]:
-        entry = self._homes.get(namespace, {}).get(key)
+        home = self._homes.get(namespace)
+        entry = None if home is None else home.get(key)
         return [] if entry is None else self._forget([entry])
 
     def _discard_tag(self, tag: str) -> list[Entry]:

@@ -268,8 +268,12 @@ class _Call(Generic[R]):
             _number(link, f"PRAGMA busy_timeout = {before}")
 
 
-def _number(link: Link, pragma: str) -> Any:
-    return link.connection.exec_driver_sql(pragma).scalar()
+def _number(link: Link, pragma: str) -> int:
+    """Run a pragma on the cursor itself, which is several times as fast, and return its number."""
+    cursor = link._cursor  # noqa: SLF001 - see above
+    cursor.execute(pragma)
+    ((number,),) = cursor.fetchall()
+    return int(number)
 
 
 def _checked(seconds: object) -> float:
