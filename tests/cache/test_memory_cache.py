@@ -173,7 +173,7 @@ def test_a_process_forked_in_the_midst_of_a_change_begins_with_empty_memory(poli
 
     monkeypatch.setattr(local._eviction, "add", slow_add)
     home = local.home("")
-    entry = Entry(3, 1 << 62, 1 << 62, home, "3", ("t:t",))
+    entry = entry_in(home, "3", 3)
     adding = threading.Thread(target=local.put, args=(entry,))
     adding.start()
     assert is_adding.wait(30)
@@ -203,7 +203,7 @@ def _works_from_empty(local, home, add):
     local._eviction.add = add
     is_empty = len(local) == 0 and not local._tagged
     for number in range(10):
-        local.put(Entry(number, 1 << 62, 1 << 62, home, f"{number}", ("t:t",)))
+        local.put(entry_in(home, f"{number}", number))
     size = len(local)
     local.discard_tag("t:t")
     return is_empty and size == 3 and len(local) == 0
@@ -241,7 +241,12 @@ GOING = {
 
 
 def put(local, key, value):
-    return local.put(Entry(value, 1 << 62, 1 << 62, local.home(""), key, ("t:t",)))
+    return local.put(entry_in(local.home(""), key, value))
+
+
+def entry_in(home, key, value):
+    times = {"check_at": 1 << 62, "fresh_until": 1 << 62, "usable_until": 1 << 62}
+    return Entry(value, home, key, **times, tags=("t:t",))
 
 
 @pytest.mark.parametrize("go", GOING.values(), ids=GOING)
