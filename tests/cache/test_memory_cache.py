@@ -32,20 +32,6 @@ def policy(request):
     return request.param
 
 
-def entry_of(value, home, key):
-    """Return an entry that is never over."""
-    never = 1 << 62
-    return Entry(
-        value,
-        home,
-        key,
-        check_at=never,
-        fresh_until=never,
-        usable_until=never,
-        tags=("t:t",),
-    )
-
-
 def cache_of(max_items, policy=None):
     local = MemoryCache(max_items, policy=policy)
     return Cache(local=local), local
@@ -187,7 +173,7 @@ def test_a_process_forked_in_the_midst_of_a_change_begins_with_empty_memory(poli
 
     monkeypatch.setattr(local._eviction, "add", slow_add)
     home = local.home("")
-    entry = entry_of(3, home, "3")
+    entry = entry_in(home, "3", 3)
     adding = threading.Thread(target=local.put, args=(entry,))
     adding.start()
     assert is_adding.wait(30)
@@ -217,7 +203,7 @@ def _works_from_empty(local, home, add):
     local._eviction.add = add
     is_empty = len(local) == 0 and not local._tagged
     for number in range(10):
-        local.put(entry_of(number, home, f"{number}"))
+        local.put(entry_in(home, f"{number}", number))
     size = len(local)
     local.discard_tag("t:t")
     return is_empty and size == 3 and len(local) == 0
@@ -255,7 +241,12 @@ GOING = {
 
 
 def put(local, key, value):
-    return local.put(entry_of(value, local.home(""), key))
+    return local.put(entry_in(local.home(""), key, value))
+
+
+def entry_in(home, key, value):
+    times = {"check_at": 1 << 62, "fresh_until": 1 << 62, "usable_until": 1 << 62}
+    return Entry(value, home, key, **times, tags=("t:t",))
 
 
 @pytest.mark.parametrize("go", GOING.values(), ids=GOING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,7 @@ from habitkit.backends.sqlalchemy.tables import cache as table
 from habitkit.cache import Cache, CacheUnavailable
 from habitkit.cache.port import Item
 from habitkit.clock import stopwatch
-from habitkit.errors import SchemaMissing, StoreBusy
+from habitkit.errors import InvalidInput, SchemaMissing, StoreBusy
 from tests.sql.opened import ASYNC_POSTGRES
 
 BOUND_SECONDS = 5.0
@@ -94,22 +95,87 @@ def test_a_pool_without_a_free_connection_is_unavailable(postgres):
     engine.dispose()
 
 
-def test_a_file_that_stays_locked_is_a_busy_store_and_can_be_read(sqlite):
+@pytest.fixture
+def locked(sqlite):
+    """A file with a row, which another writer has locked."""
     cache_on(sqlite).set_many([ITEM])
-    impatient = create_engine(sqlite.url, connect_args={"timeout": 0.01})
-    cache = cache_on(impatient)
-    cache.get_many(["v:a"])
     with sqlite.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        with pytest.raises(StoreBusy):
-            cache.delete_many(["v:a"])
-        assert cache.get_many(["v:a"]) == [b"1"]
-        assert Cache(cache).get_or_create("b", lambda: 2, ttl_seconds=60) == 2
+        yield connection
         connection.rollback()
 
-    cache.delete_many(["v:a"])
-    assert cache.get_many(["v:a"]) == [None]
-    impatient.dispose()
+
+@pytest.mark.parametrize("call", [CALLS[it] for it in CALLS if it != "get_many"])
+def test_a_file_that_stays_locked_is_unavailable_in_time_and_can_be_read(sqlite, locked, call):
+    engine = sqlite_engine(sqlite.url)
+    cache = SqlCache(SqlStore(engine), timeout_seconds=0.1)
+    seconds = stopwatch()
+
+    with pytest.raises(CacheUnavailable, match=r"in sqlite .* locked after 0.1 seconds") as caught:
+        call(cache)
+
+    assert 0.09 < seconds() < 1
+    assert "\n" not in str(caught.value)
+    assert cache.get_many(["v:a"]) == [b"1"]
+    assert Cache(cache).get_or_create("b", lambda: 2, ttl_seconds=60) == 2
+    locked.rollback()
+    call(cache)
+    with engine.connect() as connection:  # the connection of the pool is as it was
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+    engine.dispose()
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_an_async_call_on_a_file_that_stays_locked_is_unavailable_in_time(sqlite, locked, threaded):
+    async def main() -> float:
+        store: Any
+        if threaded:
+            store = threaded_sqlite(sqlite_engine(sqlite.url))
+        else:
+            store = AsyncSqlStore(
+                create_async_engine(sqlite.url.set(drivername="sqlite+aiosqlite"))
+            )
+        cache = AsyncSqlCache(store, timeout_seconds=0.1)
+        seconds = stopwatch()
+        with pytest.raises(CacheUnavailable, match=r"locked after 0.1 seconds"):
+            await cache.delete_many(["v:a"])
+        took = seconds()
+        assert await cache.get_many(["v:a"]) == [b"1"]
+        locked.rollback()
+        await cache.delete_many(["v:a"])
+        await store.close()
+        return took
+
+    assert asyncio.run(main()) < 1
+
+
+def test_writers_that_are_busy_for_a_short_time_are_waited_for(sqlite, locked):
+    engine = sqlite_engine(sqlite.url)
+    release = threading.Timer(0.2, locked.connection.rollback)
+    release.start()
+
+    cache_on(engine).delete_many(["v:a"])
+
+    release.join()
+    assert cache_on(engine).get_many(["v:a"]) == [None]
+    engine.dispose()
+
+
+def test_conflicts_that_do_not_end_are_unavailable(sqlite, monkeypatch):
+    def busy(*_: object) -> None:
+        raise StoreBusy(10)
+
+    cache = cache_on(sqlite)
+    monkeypatch.setattr(cache._store, "run", lambda *_, **__: busy())
+
+    with pytest.raises(CacheUnavailable, match="busy in all of 10 attempts"):
+        cache.get_many(["v:a"])
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 61, "1", True, None, float("nan")])
+def test_what_is_no_timeout_is_refused(engine, seconds):
+    with pytest.raises(InvalidInput, match="timeout_seconds: expected a number of seconds above 0"):
+        SqlCache(SqlStore(engine), timeout_seconds=seconds)
 
 
 @each_call

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from sqlalchemy import delete, exc, false
 
 from habitkit.backends.sqlalchemy import engines
 from habitkit.backends.sqlalchemy._cache import cache_rows_of
+from habitkit.backends.sqlalchemy._error_mapping import is_conflict
+from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._resident import Resident, expect_async_store, expect_store
+from habitkit.backends.sqlalchemy.tables import cache as table
 from habitkit.cache.errors import CacheUnavailable
-from habitkit.errors import StoreError
+from habitkit.clock import stopwatch
+from habitkit.errors import InvalidInput, StoreBusy, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from habitkit.backends.sqlalchemy._cache import CacheRows
+    from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.backends.sqlalchemy._stores import SqlStores
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore
     from habitkit.backends.sqlalchemy.store import SqlStore
@@ -28,6 +35,10 @@ __all__ = ["AsyncSqlCache", "SqlCache", "open_url"]
 R = TypeVar("R")
 
 _MOST_CLEANED = 256
+_TIMEOUT_SECONDS = 1.0
+_LONGEST_TIMEOUT_SECONDS = 60
+_LOCK = Prepared(lambda _: delete(table).where(false()), only="sqlite")
+"""Takes the lock for writing, and does nothing."""
 
 
 class SqlCache(Resident):
@@ -43,15 +54,20 @@ class SqlCache(Resident):
 
     Args:
         store: A ``SqlStore``, such as the kit's own; it stays open.
+        timeout_seconds: How long a call waits for other writers of SQLite. A commit waits for
+            readers too if the file's journal is no write-ahead log, by the timeout of its
+            connection. On PostgreSQL set ``lock_timeout`` in the options of the engine.
     """
 
-    def __init__(self, store: SqlStore) -> None:
+    def __init__(self, store: SqlStore, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         """Work through a store.
 
         Raises:
             ConfigurationError: If it is no ``SqlStore``.
+            InvalidInput: If the timeout is not acceptable.
         """
         expect_store(store)
+        self._timeout = _checked(timeout_seconds)
         super().__init__(store, CacheUnavailable)
 
     def get_many(self, names: Sequence[str]) -> list[bytes | None]:
@@ -92,8 +108,9 @@ class SqlCache(Resident):
 
     def _run(self, work: Callable[[CacheRows], R], *, write: bool = True) -> R:
         """Run work in a transaction."""
-        with self._errors():
-            return self._store.run(partial(_on, work), write=write, keyed=False)  # type: ignore[no-any-return]
+        call = _Call(work, self._timeout, write=write)
+        with _busy_as_unavailable(self.name), self._errors():
+            return self._store.run(call, write=write and self.name != "sqlite", keyed=False)  # type: ignore[no-any-return]
 
     def _clean(self, written: int) -> None:
         """Delete some rows that are over, if it is time to."""
@@ -107,15 +124,20 @@ class AsyncSqlCache(Resident):
 
     Args:
         store: An ``AsyncSqlStore``, or a ``ThreadedStore`` around a ``SqlStore``; it stays open.
+        timeout_seconds: As for ``SqlCache``.
     """
 
-    def __init__(self, store: AsyncSqlStore | ThreadedStore) -> None:
+    def __init__(
+        self, store: AsyncSqlStore | ThreadedStore, *, timeout_seconds: float = _TIMEOUT_SECONDS
+    ) -> None:
         """Work through a store.
 
         Raises:
             ConfigurationError: If it is no such store.
+            InvalidInput: If the timeout is not acceptable.
         """
         expect_async_store(store)
+        self._timeout = _checked(timeout_seconds)
         super().__init__(store, CacheUnavailable)
 
     async def get_many(self, names: Sequence[str]) -> list[bytes | None]:
@@ -156,8 +178,9 @@ class AsyncSqlCache(Resident):
 
     async def _run(self, work: Callable[[CacheRows], R], *, write: bool = True) -> R:
         """Run work in a transaction."""
-        with self._errors():
-            return await self._store.run(partial(_on, work), write=write, keyed=False)  # type: ignore[no-any-return]
+        call = _Call(work, self._timeout, write=write)
+        with _busy_as_unavailable(self.name), self._errors():
+            return await self._store.run(call, write=write and self.name != "sqlite", keyed=False)  # type: ignore[no-any-return]
 
     async def _clean(self, written: int) -> None:
         """Delete some rows that are over, if it is time to."""
@@ -190,9 +213,79 @@ async def _open_async(opened: Awaitable[Any]) -> AsyncSqlCache:
     return cache
 
 
-def _on(work: Callable[[CacheRows], R], stores: Stores) -> R:
-    """Run work on the rows of an open transaction."""
-    return work(cache_rows_of(cast("SqlStores", stores).link))
+@contextmanager
+def _busy_as_unavailable(name: str) -> Iterator[None]:
+    """Raise that other writers were in the way as what a cache can go on without."""
+    try:
+        yield
+    except StoreBusy as error:
+        raise CacheUnavailable(name, str(error)) from error
+
+
+class _Call(Generic[R]):
+    """What a call does in a transaction, and for how long it waits for other writers of SQLite.
+
+    The transaction begins without a lock, so that not the store waits for it, by the timeout of the
+    host's connection, but the first statement here. The connection gets its timeout back.
+
+    Args:
+        work: Works on the rows.
+        timeout_seconds: How long it may wait, over all attempts.
+        write: Whether it writes.
+    """
+
+    def __init__(
+        self, work: Callable[[CacheRows], R], timeout_seconds: float, *, write: bool
+    ) -> None:
+        self._work = work
+        self._timeout = timeout_seconds
+        self._write = write
+        self._seconds = stopwatch()
+
+    def __call__(self, stores: Stores) -> R:
+        """Do it.
+
+        Raises:
+            CacheUnavailable: If the database is still locked when the time is over.
+        """
+        link = cast("SqlStores", stores).link
+        rows = cache_rows_of(link)
+        if link.dialect.name != "sqlite":
+            return self._work(rows)
+        before = _number(link, "PRAGMA busy_timeout")
+        left_ms = max(0, round((self._timeout - self._seconds()) * 1000))
+        _number(link, f"PRAGMA busy_timeout = {left_ms}")
+        try:
+            if self._write:
+                link.run(_LOCK, {})
+            return self._work(rows)
+        except exc.DBAPIError as error:
+            if not is_conflict(error) or self._seconds() < self._timeout:
+                raise
+            reason = f"the database is still locked after {self._timeout} seconds"
+            raise CacheUnavailable(link.dialect.name, reason) from error
+        finally:
+            _number(link, f"PRAGMA busy_timeout = {before}")
+
+
+def _number(link: Link, pragma: str) -> int:
+    """Run a pragma on the cursor itself, which is several times as fast, and return its number."""
+    cursor = link._cursor  # noqa: SLF001 - see above
+    cursor.execute(pragma)
+    ((number,),) = cursor.fetchall()
+    return int(number)
+
+
+def _checked(seconds: object) -> float:
+    """Return a timeout.
+
+    Raises:
+        InvalidInput: If it is not acceptable.
+    """
+    if type(seconds) in {int, float} and 0 < cast("float", seconds) <= _LONGEST_TIMEOUT_SECONDS:
+        return float(cast("float", seconds))
+    expected = f"a number of seconds above 0, up to {_LONGEST_TIMEOUT_SECONDS}"
+    raise InvalidInput("timeout_seconds", given=seconds, expected=expected)
 
 
 def _end_lease(name: str, token: bytes, item: Item | None, rows: CacheRows) -> bool:
