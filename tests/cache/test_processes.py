@@ -16,6 +16,7 @@ import pytest
 from habitkit.cache import Cache
 from tests.cache import cache_process
 from tests.cache.cache_process import KEY
+from tests.cache.support import Counting, in_threads
 from tests.memcached.conftest import started
 
 pytestmark = pytest.mark.usefixtures("server_of_forks")
@@ -81,7 +82,7 @@ def test_four_processes_of_25_threads_load_an_expired_key_once(context, url, tmp
     assert max(wait for _, wait in found) <= 3 * LOAD_SECONDS + BUSY_SECONDS
 
 
-def test_if_the_process_that_loads_is_killed_another_one_loads_after_the_lease(context, url):
+def test_if_the_process_that_loads_is_killed_one_of_those_who_wait_loads(context, url):
     lease_seconds = 0.5
     results = context.SimpleQueue()
     process = context.Process(
@@ -92,9 +93,10 @@ def test_if_the_process_that_loads_is_killed_another_one_loads_after_the_lease(c
     os.kill(process.pid, signal.SIGKILL)
     process.join(10)
     began = time.monotonic()
-    with Cache.open(url) as cache:
-        assert cache.get_or_create(KEY, lambda: "loaded", 60) == "loaded"
-        assert cache.get(KEY) == "loaded"  # it was stored, so under a lease
+    load = Counting()
+    with Cache.open(url, lease_seconds=lease_seconds) as cache:
+        assert in_threads(20, lambda: cache.get_or_create(KEY, load, 60)) == [1] * 20
+        assert cache.get(KEY) == 1  # it was stored, so under a lease
 
     assert process.exitcode == -signal.SIGKILL
     assert time.monotonic() - began < 2 * lease_seconds + BUSY_SECONDS + 1  # Memcached has seconds
