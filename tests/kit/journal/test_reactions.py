@@ -106,6 +106,7 @@ class TestReactions:
             "record": lambda: ada.events.record("bob", "noted"),
             "page": lambda: ada.events.page("bob"),
             "net": lambda: ada.events.net("bob", types=["read"]),
+            "revision": lambda: ada.events.revision("bob"),
         }
 
         assert_hidden(ada.events, foreign)
