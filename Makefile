@@ -20,10 +20,10 @@ PYTEST := -m pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 MEASURED := tests/unit tests/kit tests/importers tests/sql \
 	tests/stores/test_memory.py tests/stores/test_sqlite.py \
 	$(addprefix tests/limits/test_,failures.py leases_and_headers.py waiting.py) \
-	$(addprefix tests/memcached/test_,failures.py items.py opening.py port.py) \
+	$(addprefix tests/memcached/test_,items.py opening.py port.py) \
 	$(addprefix tests/redis/test_,failures.py opening.py rules.py) \
 	$(addprefix tests/redis/test_cache_,backend.py opening.py) \
-	$(addprefix tests/cache/test_,async.py cache.py decorator.py memory_cache.py serializers.py two_tiers.py)
+	$(addprefix tests/cache/test_,async.py cache.py decorator.py serializers.py two_tiers.py)
 # Options such as `-k` may leave nothing of one part: pytest then exits with 5.
 NO_TESTS := [ $$? -eq 5 ]
 

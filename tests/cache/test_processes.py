@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from habitkit.cache import Cache
 from tests.cache import cache_process
-from tests.cache.cache_process import KEY
+from tests.cache.cache_process import KEY, opened
 from tests.cache.support import Counting, in_threads
 from tests.memcached.conftest import started
 
@@ -59,7 +58,7 @@ def context() -> Any:
 
 
 def test_four_processes_of_25_threads_load_an_expired_key_once(context, url, tmp_path):
-    with Cache.open(url) as cache:
+    with opened(url) as cache:
         cache.set(KEY, "old", 0.01)
         while cache.get(KEY) is not None:
             time.sleep(0.01)
@@ -94,7 +93,7 @@ def test_if_the_process_that_loads_is_killed_one_of_those_who_wait_loads(context
     process.join(10)
     began = time.monotonic()
     load = Counting()
-    with Cache.open(url, lease_seconds=lease_seconds) as cache:
+    with opened(url, lease_seconds=lease_seconds) as cache:
         assert in_threads(20, lambda: cache.get_or_create(KEY, load, 60)) == [1] * 20
         assert cache.get(KEY) == 1  # it was stored, so under a lease
 

@@ -20,12 +20,15 @@ from habitkit.backends.sqlalchemy import (
     threaded_sqlite,
     upgrade,
 )
-from habitkit.testing.contracts import AsyncCacheContract, CacheContract
+from habitkit.testing.contracts import CacheContract
 from habitkit.testing.contracts._async_cache import CacheCancellationCases, CacheTaskCases
 from habitkit.testing.contracts._cache_races import CacheRaces
 from habitkit.testing.contracts._cache_values import ValueCases
 from tests.conftest import do_not_sync
 from tests.sql.limits_support import Wall
+
+BUSY_SECONDS = 60
+"""Writers of SQLite wait for each other in no order, and a machine may be slow."""
 
 
 @pytest.fixture
@@ -60,13 +63,13 @@ class TestSqlCacheOnSqlite(OnSqlite, CacheContract):
 
     @pytest.fixture
     def cache(self, sqlite: Engine) -> SqlCache:
-        return SqlCache(SqlStore(sqlite))
+        return SqlCache(SqlStore(sqlite), timeout_seconds=BUSY_SECONDS)
 
     @pytest.fixture
     def cache_again(self, sqlite: Engine) -> Iterator[SqlCache]:
         engine = sqlite_engine(sqlite.url)
         event.listen(engine, "connect", do_not_sync)
-        yield SqlCache(SqlStore(engine))
+        yield SqlCache(SqlStore(engine), timeout_seconds=BUSY_SECONDS)
         engine.dispose()
 
 
@@ -77,7 +80,7 @@ class TestSqlCacheOnSqliteInMemory(OnSqlite, CacheRaces):
     def cache(self) -> Iterator[SqlCache]:
         engine = sqlite_engine("sqlite://")
         upgrade(engine)
-        yield SqlCache(SqlStore(engine))
+        yield SqlCache(SqlStore(engine), timeout_seconds=BUSY_SECONDS)
         engine.dispose()
 
 
@@ -91,11 +94,15 @@ class TestSqlCacheOnPostgres(CacheContract):
     @pytest.fixture
     def cache_again(self, postgres: Engine) -> Iterator[SqlCache]:
         engine = create_engine(postgres.url)
-        yield SqlCache(SqlStore(engine))
+        yield SqlCache(SqlStore(engine), timeout_seconds=BUSY_SECONDS)
         engine.dispose()
 
 
-class TestAsyncSqlCacheOnSqlite(OnSqlite, AsyncCacheContract):
+class DriverCases(CacheTaskCases, CacheCancellationCases, ValueCases):
+    """What a driver can break by itself."""
+
+
+class TestAsyncSqlCacheOnSqlite(OnSqlite, DriverCases):
     capabilities = frozenset({"shared"})
 
     @pytest.fixture
@@ -106,7 +113,7 @@ class TestAsyncSqlCacheOnSqlite(OnSqlite, AsyncCacheContract):
             engine = sqlite_engine(sqlite.url)
             event.listen(engine, "connect", do_not_sync)
             opened.append(engine)
-            return owned(AsyncSqlCache(threaded_sqlite(engine)))
+            return owned(AsyncSqlCache(threaded_sqlite(engine), timeout_seconds=BUSY_SECONDS))
 
         yield opener
         for engine in opened:
@@ -115,10 +122,6 @@ class TestAsyncSqlCacheOnSqlite(OnSqlite, AsyncCacheContract):
     @pytest.fixture
     def open_cache_again(self, open_cache: Any) -> Any:
         return open_cache
-
-
-class DriverCases(CacheTaskCases, CacheCancellationCases, ValueCases):
-    """What a driver can break by itself."""
 
 
 class TestAsyncSqlCacheByAsyncpg(DriverCases):

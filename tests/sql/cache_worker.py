@@ -23,7 +23,7 @@ def racing(channel: Channel, url: str, mine: str) -> None:
         event.listen(engine, "connect", _do_not_sync)
     else:
         engine = create_engine(url, pool_size=THREADS)
-    cache = SqlCache(SqlStore(engine))
+    cache = SqlCache(SqlStore(engine), timeout_seconds=60)
     cache.get_many(["v:none"])
     channel.say("ready")
     channel.wait()

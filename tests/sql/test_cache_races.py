@@ -17,7 +17,7 @@ PROCESSES = 3
 
 
 def test_of_processes_that_add_or_end_a_lease_at_once_one_succeeds(engine):
-    cache = SqlCache(SqlStore(engine))
+    cache = SqlCache(SqlStore(engine), timeout_seconds=60)
     cache.set_many([Item(f"l:end {n}", b"token", MINUTE_MS) for n in range(NAMES)])
     url = engine.url.render_as_string(hide_password=False)
 
@@ -41,7 +41,7 @@ def test_calls_with_many_names_in_any_order_never_deadlock(engine, monkeypatch):
         return again(attempts, failure)
 
     monkeypatch.setattr(_retry.Attempts, "again", noting)
-    cache = SqlCache(SqlStore(engine))
+    cache = SqlCache(SqlStore(engine), timeout_seconds=60)  # writers of SQLite wait in no order
     keys = ["a", "B", "é", "b", "Z", "_", "1"]
 
     def work(number: int) -> None:
