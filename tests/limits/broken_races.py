@@ -66,7 +66,7 @@ class DeniesWhenItIsBusy(PlainLimits):
 class LocksNoRefund(PlainLimits):
     def refund(self, taken):
         states = self.read(taken.subject, taken.limits)
-        time.sleep(0.005)
+        time.sleep(0.02)
         after = charging.refund(taken, states, self.ticks())
         self.write(taken.subject, taken.limits, after)
 
