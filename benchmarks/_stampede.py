@@ -59,7 +59,8 @@ def _dogpile(url: str) -> Callable[[str, Any], Any]:
     region = make_region().configure(
         "dogpile.cache.redis", expiration_time=3600, arguments=settings
     )
-    return region.get_or_create
+    get: Callable[[str, Any], Any] = region.get_or_create
+    return get
 
 
 if __name__ == "__main__":

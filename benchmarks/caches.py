@@ -189,10 +189,10 @@ def _peers() -> dict[str, Call]:
 
         from theine import Memoize  # noqa: PLC0415
 
-        @Memoize(1000, timedelta(seconds=TTL))
-        def remembered(_: str) -> Any:
+        def load(_: str) -> Any:
             return _load()
 
+        remembered: Any = Memoize(1000, timedelta(seconds=TTL))(load)
         found["theine"] = lambda: remembered(KEY)
     if find_spec("dogpile"):
         from dogpile.cache import make_region  # noqa: PLC0415
