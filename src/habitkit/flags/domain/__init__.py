@@ -1,0 +1,1 @@
+"""The rules of flags: pure functions and frozen values."""

@@ -1,0 +1,35 @@
+"""What one evaluation knows besides the context, and the type of a compiled rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import define, field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Evaluation", "Expression"]
+
+Expression: TypeAlias = "Callable[[Any, Evaluation | None], Any]"
+"""A compiled rule: ``(data, evaluation) -> JSON value``. It may raise; the flag catches that.
+
+``data`` is what ``var`` reads: the context, or an element inside ``map``, ``filter`` and the like.
+The evaluation is None in flags that ask for none of it.
+"""
+
+
+@define
+class Evaluation:
+    """What one evaluation knows besides the context.
+
+    Attributes:
+        at: The time, in seconds since 1970.
+        assignments: Stored variants by flag, for flags that are sticky; None without ``for_unit``.
+        assigned: Variants that this evaluation has assigned, by flag, to be stored.
+    """
+
+    at: float
+    assignments: Mapping[str, str] | None = None
+    assigned: dict[str, str] = field(factory=dict)

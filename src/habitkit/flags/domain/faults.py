@@ -1,0 +1,50 @@
+"""Faults in a document of flags, each with its JSON path."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+__all__ = ["Fault", "Path", "json_path"]
+
+Path: TypeAlias = "tuple[str | int, ...]"
+"""The place of a value in a document: names of members and positions in lists."""
+
+_PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+_LONGEST_NAME = 60
+
+
+@frozen
+class Fault:
+    """A fault in a document.
+
+    Attributes:
+        path: The JSON path of the value at fault, such as ``$.flags.checkout.targeting.if[0]``.
+        message: What is there and what is expected.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return the path and the message."""
+        return f"{self.path}: {self.message}"
+
+
+def json_path(path: Path) -> str:
+    """Return a path as text, such as ``$.flags["a key"].variants.on``."""
+    parts = ["$"]
+    for part in path:
+        if isinstance(part, int):
+            parts.append(f"[{part}]")
+        elif _PLAIN.fullmatch(part):
+            parts.append(f".{part}")
+        else:
+            short = part if len(part) <= _LONGEST_NAME else f"{part[:_LONGEST_NAME]}..."
+            parts.append(f"[{ascii(short)}]")
+    return "".join(parts)

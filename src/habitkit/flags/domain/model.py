@@ -1,0 +1,83 @@
+"""What is kept of flags: revisions of their definitions, and sticky assignments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+__all__ = ["Assignment", "FlagVersion", "Revision", "SharedVersion"]
+
+
+@frozen
+class Revision:
+    """One change of a set of flags, of one key or of many.
+
+    Attributes:
+        number: 1 for the first change of the set; without gaps.
+        at: When it was made.
+        by: Who made it.
+        note: Why, in the words of whoever made it.
+        action: ``put``, ``put_document``, ``toggle``, ``delete`` or ``rollback``.
+        changes: The new definition of each flag it touched; None where the flag was deleted.
+        shared: The new ``$evaluators`` and ``metadata`` of the set; None if it kept them.
+    """
+
+    number: int
+    at: datetime
+    by: str
+    note: str
+    action: str
+    changes: Mapping[str, Mapping[str, Any] | None]
+    shared: Mapping[str, Any] | None = None
+
+
+@frozen
+class FlagVersion:
+    """The last definition of a flag.
+
+    Attributes:
+        key: The flag.
+        revision: The revision that wrote it.
+        definition: flagd's object of the flag, with ours under ``$habitkit``; None if deleted.
+    """
+
+    key: str
+    revision: int
+    definition: Mapping[str, Any] | None
+
+
+@frozen
+class SharedVersion:
+    """The last ``$evaluators`` and ``metadata`` of a set.
+
+    Attributes:
+        revision: The revision that wrote them; 0 if none has.
+        shared: The two by their names; a missing one is empty.
+    """
+
+    revision: int
+    shared: Mapping[str, Any]
+
+
+@frozen
+class Assignment:
+    """The variant that somebody was given first, for a flag that is sticky.
+
+    Attributes:
+        targeting_key: Who was given it.
+        flag: Of which flag.
+        version: Of which version of the flag's ``sticky`` setting.
+        variant: Which variant.
+        at: When it was stored.
+    """
+
+    targeting_key: str
+    flag: str
+    version: int
+    variant: str
+    at: datetime
