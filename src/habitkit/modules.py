@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "coins")
+NAMES = ("journal", "habits", "coins", "flags")
 """The modules, in the order in which a sweep visits them."""
 
 
