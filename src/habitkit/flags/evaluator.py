@@ -244,6 +244,9 @@ class Evaluator(Getters):
             used, self._used = self._used, set()
         return used
 
+    def close(self) -> None:
+        """Do nothing: what is in use stays in use, and nothing else is held."""
+
     def after_fork(self) -> None:
         """Take a lock that no other thread holds."""
         self._lock = threading.Lock()

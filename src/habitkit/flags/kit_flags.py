@@ -61,10 +61,6 @@ class KitFlags(Evaluator):
         waiting = self._new.of(targeting_key)
         return Unit(self, targeting_key, [*stored, *waiting], self._new, settings.clock)
 
-    def close(self) -> None:
-        """Close the source."""
-        if self._from is not None:
-            self._from.close()
 
     def _store(self) -> Steps[None]:
         """Store new assignments, and once an hour which flags were used."""
