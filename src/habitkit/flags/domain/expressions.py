@@ -14,15 +14,13 @@ from attrs import define, field, frozen
 
 from habitkit.flags.domain.faults import Fault, Path, json_path
 from habitkit.flags.domain.json_values import UNDEFINED, to_text
+from habitkit.flags.domain.limits import DEEPEST, MOST_OPERATORS, MOST_VALUES
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
 __all__ = ["VARIES", "Call", "Compiler", "Node", "Operator", "RuleContext", "Scope", "constant"]
 
-DEEPEST: Final = 64
-MOST_OPERATORS: Final = 10_000
-MOST_VALUES: Final = 1_000_000
 _SCALARS: Final = frozenset([str, int, float, bool, type(None)])
 
 
@@ -199,7 +197,8 @@ class Compiler:
                 return self._too_large(path)
             if scope.depth >= DEEPEST:
                 return self.fault(
-                    path, f"the rule is nested more than {DEEPEST} levels deep; move parts of it out"
+                    path,
+                    f"the rule is nested too deeply; expected at most {DEEPEST} levels",
                 )
             inner = Scope(scope.depth + 1, scope.references, scope.loops, scope.top)
             if isinstance(value, dict):
@@ -207,15 +206,15 @@ class Compiler:
             return self._list(value, path, inner)
         if value is None or isinstance(value, (str, int, float, list, dict)):
             return constant(value)
-        return self.fault(path, f"{type(value).__name__} is no JSON; expected a rule or a JSON value")
+        return self.fault(path, f"expected a rule or a JSON value, found {type(value).__name__}")
 
     def _too_large(self, path: Path) -> Node:
         if not self._full:
             self._full = True
             self.fault(
                 path,
-                f"the rule is too large: at most {MOST_OPERATORS} operators and {MOST_VALUES} values, "
-                "with what its references bring in",
+                f"the rule is too large, with what its references bring in; expected at most "
+                f"{MOST_OPERATORS} operators and {MOST_VALUES} values",
             )
         return NULL
 

@@ -29,8 +29,8 @@ def _product(values: Sequence[Any]) -> Any:
         raise ValueError("* expects at least one argument, found none")
     if len(values) == 1:
         return values[0]
-    product = leading_number(values[0])
-    for value in values[1:]:
+    product = leading_number(values[0]) * leading_number(values[1])
+    for value in values[2:]:
         product = (product or 0.0) * leading_number(value)  # -0 becomes text, and 0, on its way
     return whole(product)
 

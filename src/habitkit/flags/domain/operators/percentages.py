@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import frozen
@@ -62,23 +64,29 @@ def _assign(call: Call, number_of: HashOf, shares: Sequence[_Share]) -> Expressi
         return _computed(bucketing, number_of, shares)
     if total == 0:
         return NULL.run
-    position_of = positions(bucketing, [share.weight.constant for share in shares])
-    if any(share.variant.varies for share in shares):
+    weights = [share.weight.constant for share in shares]
+    if bucketing != "v1" and not any(share.variant.varies for share in shares):
+        return _assign_constant(number_of, weights, [share.variant.constant for share in shares])
+    position_of = positions(bucketing, weights)
 
-        def run(data: Any, evaluation: Evaluation | None) -> Any:
-            number = number_of(data, evaluation)
-            position = None if number is None else position_of(number)
-            return None if position is None else variants[position](data, evaluation)
-
-        return run
-    values = [share.variant.constant for share in shares]
-
-    def run_constant(data: Any, evaluation: Evaluation | None) -> Any:
+    def run(data: Any, evaluation: Evaluation | None) -> Any:
         number = number_of(data, evaluation)
         position = None if number is None else position_of(number)
-        return None if position is None else values[position]
+        return None if position is None else variants[position](data, evaluation)
 
-    return run_constant
+    return run
+
+
+def _assign_constant(number_of: HashOf, weights: list[int], values: list[Any]) -> Expression:
+    """Return the same for the common case, with fewer calls."""
+    bounds = list(accumulate(weights))
+    total = bounds[-1]
+
+    def run(data: Any, evaluation: Evaluation | None) -> Any:
+        number = number_of(data, evaluation)
+        return None if number is None else values[bisect_right(bounds, number * total >> 32)]
+
+    return run
 
 
 def _computed(bucketing: str, number_of: HashOf, shares: Sequence[_Share]) -> Expression:
