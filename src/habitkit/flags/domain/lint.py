@@ -43,7 +43,7 @@ def _calls(value: Any, path: Path, depth: int) -> Iterator[tuple[Path, str, list
 def _traps(name: str, arguments: list[Any]) -> Iterator[str]:
     if name in _ORDERS and any(_reads_without_default(value) for value in arguments):
         yield (
-            f"an attribute that is missing counts as 0 for {name}, so that the comparison may hold; "
+            f"a missing attribute counts as 0 for {name}, so that the comparison may hold; "
             'give `var` a default, or test with {"!!": {"var": ...}} first'
         )
     if name in _LOOSE and any(_is_converted(value) for value in arguments):
