@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from habitkit.clock import wall_ns
 from habitkit.errors import InvalidInput
-from habitkit.flags import file_source
 from habitkit.flags.errors import SourceUnavailable
 from habitkit.flags.file_source import FileSource
 
@@ -23,15 +23,18 @@ def path(tmp_path):
     return file
 
 
-def document(source: FileSource, known: str | None = None):
+def fetch(source: FileSource, known: str | None = None) -> tuple[str, str]:
+    """Return a document and its revision; there has to be a new one."""
     fetched = source.fetch(known)
-    return fetched and fetched.document
+    assert fetched
+    assert isinstance(fetched.document, str)
+    return fetched.document, fetched.revision
 
 
 def later(monkeypatch, seconds: int) -> None:
     """Let the source believe that the files were written some seconds ago."""
-    now = file_source.wall_ns()
-    monkeypatch.setattr(file_source, "wall_ns", lambda: now + seconds * 1_000_000_000)
+    now = wall_ns()
+    monkeypatch.setattr("habitkit.flags.file_source.wall_ns", lambda: now + seconds * 1_000_000_000)
 
 
 def test_a_document_is_returned_until_it_is_known(path):
@@ -49,7 +52,7 @@ def test_a_document_is_returned_until_it_is_known(path):
 
 def test_saving_a_file_unchanged_changes_nothing(path):
     source = FileSource(path)
-    known = source.fetch(None).revision
+    _, known = fetch(source)
     os.utime(path)
 
     assert source.fetch(known) is None
@@ -57,7 +60,7 @@ def test_saving_a_file_unchanged_changes_nothing(path):
 
 def test_a_settled_file_is_not_read_again(path, monkeypatch):
     source = FileSource(path)
-    known = source.fetch(None).revision
+    _, known = fetch(source)
     later(monkeypatch, 3)
     assert source.fetch(known) is None  # the last time that it is read
     monkeypatch.setattr(source, "_read", None)
@@ -70,25 +73,25 @@ def test_a_change_that_keeps_time_and_size_is_noticed(path, monkeypatch, age_sec
     os.utime(path, ns=(LONG_AGO_NS, LONG_AGO_NS))
     later(monkeypatch, age_seconds)
     source = FileSource(path)
-    known = source.fetch(None).revision
+    _, known = fetch(source)
     path.write_text(TWO)
     os.utime(path, ns=(LONG_AGO_NS, LONG_AGO_NS))
 
-    assert document(source, known) == TWO
+    assert fetch(source, known)[0] == TWO
 
 
 def test_a_second_write_in_one_step_of_the_clock_is_noticed(path, monkeypatch):
     source = FileSource(path)
-    monkeypatch.setattr(source, "_mark", lambda found: (file_source.wall_ns(), 0))
-    known = source.fetch(None).revision
+    monkeypatch.setattr(source, "_mark", lambda found: (wall_ns(), 0))
+    _, known = fetch(source)
     path.write_text(TWO)
 
-    assert document(source, known) == TWO
+    assert fetch(source, known)[0] == TWO
 
 
 def test_a_half_written_file_is_read_again_even_if_its_time_stays(path, monkeypatch):
     source = FileSource(path)
-    known = source.fetch(None).revision
+    _, known = fetch(source)
     later(monkeypatch, 3)
     path.write_text(TWO[:9])
     with pytest.raises(SourceUnavailable, match=r"flags\.json: .* line 1, column 10: Expecting"):
@@ -97,7 +100,7 @@ def test_a_half_written_file_is_read_again_even_if_its_time_stays(path, monkeypa
         source.fetch(known)
     path.write_text(TWO)
 
-    assert document(source, known) == TWO
+    assert fetch(source, known)[0] == TWO
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(path, monkeypatch):
@@ -109,7 +112,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(path, monkeypatch):
         path.write_text(ONE + " " * len(stats))
         return stats[-1]
 
-    monkeypatch.setattr(file_source.os, "fstat", changing)
+    monkeypatch.setattr(os, "fstat", changing)
     with pytest.raises(SourceUnavailable, match="it changed while it was read"):
         source.fetch(None)
     assert len(stats) == 2
@@ -162,7 +165,7 @@ def test_the_largest_size_is_a_positive_int(path, limit):
 
 def test_a_file_may_come_and_go(path):
     source = FileSource(path)
-    known = source.fetch(None).revision
+    _, known = fetch(source)
     path.unlink()
     with pytest.raises(SourceUnavailable):
         source.fetch(known)
@@ -179,11 +182,11 @@ def test_a_config_map_is_swapped_by_its_symbolic_link(tmp_path):
     data.symlink_to("..1")
     (tmp_path / "flags.json").symlink_to("..data/flags.json")
     source = FileSource(tmp_path / "flags.json")
-    known = source.fetch(None).revision
+    _, known = fetch(source)
     (tmp_path / "..tmp").symlink_to("..2")
     (tmp_path / "..tmp").replace(data)
 
-    assert document(source, known) == TWO
+    assert fetch(source, known)[0] == TWO
 
 
 def write_whole(path, text):
@@ -220,7 +223,7 @@ def test_a_reader_beside_a_writer_sees_whole_documents_in_order(path, write):
             continue
         if fetched:
             known = fetched.revision
-            seen.append(texts.index(fetched.document))
+            seen.append(texts.index(str(fetched.document)))
     writer.join()
 
     assert seen[-1] == len(texts) - 1

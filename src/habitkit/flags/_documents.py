@@ -23,7 +23,7 @@ def revision_of(data: bytes) -> str:
 
 
 def json_text(data: bytes, source: str) -> str:
-    """Return a document as text, if it is JSON; whether it holds flags is checked when it is loaded.
+    """Return a document as text, if it is JSON; it may still hold no valid flags.
 
     Args:
         data: The document in UTF-8.
@@ -54,4 +54,5 @@ def json_text(data: bytes, source: str) -> str:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
+    message = f"{constant} is not a JSON number"
+    raise ValueError(message)

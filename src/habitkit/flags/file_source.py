@@ -16,7 +16,7 @@ from habitkit.flags.sources import Fetched
 __all__ = ["FileSource"]
 
 _SETTLED_NS = 2_000_000_000
-"""A file system may keep times in steps of up to two seconds; in one step, two writes look alike."""
+"""Some file systems keep times in steps of two seconds; in one step, two writes look alike."""
 
 _Mark: TypeAlias = "tuple[int, ...]"
 
