@@ -233,11 +233,14 @@ def test_headers_go_to_their_own_origin_alone(server):
             (307, {"Location": to}, b"") for to in ("/b", f"http://localhost:{other.server_port}/c")
         ]
         server.start(*moved)
-        source = HttpSource(f"{server.url}/a", headers={"Authorization": "secret"})
+        own = {"Authorization": "secret", "accept": "text/json"}
+        source = HttpSource(f"{server.url}/a", headers=own)
 
         assert source.fetch(None) == Fetched(ONE.decode(), revision_of(ONE))
     assert [headers["Authorization"] for _, headers in server.requests] == ["secret", "secret"]
-    assert [(path, headers["Authorization"]) for path, headers in other.requests] == [("/c", None)]
+    assert server.requests[0][1].get_all("Accept") == ["text/json"]
+    ((path, headers),) = other.requests
+    assert (path, headers["Authorization"], headers["Accept-Encoding"]) == ("/c", None, "gzip")
 
 
 def test_a_failure_is_repeated_without_a_request_until_it_is_time(server, ticks):

@@ -114,6 +114,7 @@ class _Opener(urllib.request.AbstractHTTPHandler):
 def get(
     url: str,
     headers: Mapping[str, str],
+    private_headers: Mapping[str, str],
     *,
     source: str,
     timeout_seconds: float,
@@ -124,7 +125,8 @@ def get(
 
     Args:
         url: Of http or https.
-        headers: Sent with every request to the origin of the URL, and to no other.
+        headers: Sent with every request.
+        private_headers: Sent to the origin of the URL alone.
         source: The name of the source, for the message.
         timeout_seconds: For all of it, but for looking the host's name up.
         max_bytes: How large the body may be, unpacked.
@@ -139,16 +141,16 @@ def get(
     opener.add_handler(_Opener(deadline, context))
     try:
         for _ in range(1 + _MOST_REDIRECTS):
-            request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 - checked
+            request = urllib.request.Request(url, headers={**headers, **private_headers})  # noqa: S310 - http or https
             with opener.open(request, timeout=timeout_seconds) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or location is None:
                     body = _body(response, max_bytes, source) if response.status == _OK else b""
                     return Answer(response.status, response.reason, response.headers, body)
-            headers = (
-                headers if _origin(url) == _origin(to := _target(url, location, source)) else {}
-            )
-            url = to
+            target = _target(url, location, source)
+            if _origin(target) != _origin(url):
+                private_headers = {}
+            url = target
     except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
         cause = getattr(error, "reason", None) or error  # of a URLError
         if isinstance(cause, TimeoutError):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HttpSource"]
 
 _OK, _NOT_MODIFIED = 200, 304
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "habitkit"}
 _SETTLED_SECONDS = 2
 _LONGEST_TIMEOUT_SECONDS = 300
 
@@ -83,12 +84,7 @@ class HttpSource:
         parts = urlsplit(url)
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
         self._url = url
-        self._headers = {
-            "Accept": "application/json",
-            "User-Agent": "habitkit",
-            **(headers or {}),
-            "Accept-Encoding": "gzip",
-        }
+        self._private_headers = dict(headers or {})
         self._timeout_seconds, self._max_bytes = timeout_seconds, max_bytes
         if context is None and parts.scheme == "https":
             context = ssl.create_default_context()
@@ -121,7 +117,8 @@ class HttpSource:
             conditions = {}
         answer = get(
             self._url,
-            {**self._headers, **conditions},
+            {**_HEADERS, **conditions},
+            self._private_headers,
             source=self.name,
             timeout_seconds=self._timeout_seconds,
             max_bytes=self._max_bytes,
