@@ -8,6 +8,7 @@ import string
 import urllib.request
 import zlib
 from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
 from urllib.parse import quote, urljoin, urlsplit
 
 from attrs import frozen
@@ -152,7 +153,8 @@ def get(
                 private_headers = {}
             url = target
     except (OSError, http.client.HTTPException, ValueError, zlib.error) as error:
-        cause = getattr(error, "reason", None) or error  # of a URLError
+        wrapped = error.reason if isinstance(error, URLError) else None
+        cause = wrapped if isinstance(wrapped, Exception) else error
         if isinstance(cause, TimeoutError):
             raise SourceUnavailable(
                 source, f"no whole answer within {timeout_seconds:g} s"
