@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from habitkit.coins.service import CoinService
+    from habitkit.flags.service import FlagService
     from habitkit.habits.service import HabitService, StreakService
     from habitkit.journal.service import EventService
     from habitkit.runner import Runner
@@ -147,6 +148,13 @@ class AsyncOwnedKit(_Owned[Async]):
 
 class EveryOwner(Services[M]):
     """The services for all owners."""
+
+    @cached_property
+    def flags(self) -> FlagService[M]:
+        """Feature flags."""
+        from habitkit.flags.service import FlagService  # noqa: PLC0415 - only where it is used
+
+        return FlagService(self._supporting("flags"))
 
     @overload
     def owned_by(self: EveryOwner[Sync], owner: str) -> OwnedKit: ...

@@ -1,1 +1,67 @@
-"""Feature flags and remote configuration."""
+"""Feature flags and remote configuration.
+
+The use cases are those of ``kit.flags``, for ``kit.run`` and reactions: ``flags.put(tx, ...)``.
+"""
+
+from typing import TYPE_CHECKING
+
+from habitkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from habitkit.flags.domain.model import (
+        Assignment,
+        FlagDifference,
+        FlagVersion,
+        Revision,
+        SharedVersion,
+    )
+    from habitkit.flags.errors import (
+        FlagDefinitionError,
+        FlagsReadOnly,
+        RevisionConflict,
+        SourceUnavailable,
+    )
+    from habitkit.flags.events import FlagChanged
+    from habitkit.flags.service import (
+        delete,
+        diff,
+        export,
+        get,
+        history,
+        list_flags,
+        put,
+        put_document,
+        rollback,
+        toggle,
+    )
+    from habitkit.flags.store import FLAGS, FlagStore
+
+__all__ = [
+    "FLAGS",
+    "Assignment",
+    "FlagChanged",
+    "FlagDefinitionError",
+    "FlagDifference",
+    "FlagStore",
+    "FlagVersion",
+    "FlagsReadOnly",
+    "Revision",
+    "RevisionConflict",
+    "SharedVersion",
+    "SourceUnavailable",
+    "delete",
+    "diff",
+    "export",
+    "get",
+    "history",
+    "list_flags",
+    "put",
+    "put_document",
+    "rollback",
+    "toggle",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(
+        __name__, __all__, ["domain.model", "errors", "events", "store", "service"]
+    )

@@ -57,6 +57,7 @@ class LocalCopy:
         self._path = Path(path)
         self._copy = FileSource(path, max_bytes=max_bytes)
         self._newest: Fetched | None = None  # to be written once it is known to be good
+        self._on_copy = False
 
     def fetch(self, known: str | None) -> Fetched | None:
         """Return what the source has, or its copy if there is nothing yet and the source is down.
@@ -67,13 +68,15 @@ class LocalCopy:
         newest = self._newest
         if newest is not None and newest.revision == known:
             self._newest = None if self._write(newest.document) else newest
-        try:
-            fetched = self._source.fetch(known)
+        try:  # after a copy, even the same document is news: it is no longer stale
+            fetched = self._source.fetch(None if self._on_copy else known)
         except SourceUnavailable as error:
             if known is not None:
                 raise
-            return self._stale(error)
-        self._newest = fetched or self._newest
+            copied = self._stale(error)
+            self._on_copy = True
+            return copied
+        self._newest, self._on_copy = fetched or self._newest, False
         return fetched
 
     def _stale(self, error: SourceUnavailable) -> Fetched:
@@ -83,7 +86,7 @@ class LocalCopy:
             reason = f"{error.reason}; its copy cannot be read from {missing.source} either"
             raise SourceUnavailable(error.source, f"{reason}: {missing.reason}") from error
         assert copied is not None  # noqa: S101 - nothing was known
-        return evolve(copied, error=error)
+        return evolve(copied, stale=True)
 
     def _write(self, document: Document) -> bool:
         """Replace the copy; tell whether that worked."""

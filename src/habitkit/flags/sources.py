@@ -9,8 +9,6 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from habitkit.flags.errors import SourceUnavailable
-
 __all__ = ["AsyncSource", "Document", "Fetched", "Source", "StaticSource"]
 
 Document: TypeAlias = "Mapping[str, Any] | str | bytes"
@@ -24,18 +22,12 @@ class Fetched:
     Attributes:
         document: The whole document.
         revision: Names this state of the source, such as an ETag; equal ones are equal documents.
-        error: Why this is a copy, which may be stale; None if the source has it now. A later fetch
-            that returns None says that the source still has it.
+        stale: Whether it is a copy from earlier, because the source could not be read.
     """
 
     document: Document
     revision: str
-    error: SourceUnavailable | None = None
-
-    @property
-    def stale(self) -> bool:
-        """Whether this is a copy that may be older than what the source has."""
-        return self.error is not None
+    stale: bool = False
 
 
 class Source(Protocol):
