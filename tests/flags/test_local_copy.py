@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from types import MappingProxyType
 
 import pytest
 
-from habitkit.flags.errors import SourceUnavailable
+from habitkit.flags.errors import FlagDefinitionError, SourceUnavailable
 from habitkit.flags.file_source import FileSource
+from habitkit.flags.flags import Flags
 from habitkit.flags.local_copy import LocalCopy
 from habitkit.flags.sources import Fetched, Source, StaticSource
 
@@ -55,6 +57,36 @@ def test_the_copy_is_used_until_the_source_is_back(origin, path):
     assert source.fetch(revision) is None
     origin.write_text(TWO)
     assert fetched(source, copy.revision) == fetched(FileSource(origin))
+
+
+def test_flags_start_from_the_copy_and_know_that_it_is_stale(tmp_path, path):
+    switch = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    origin = tmp_path / "origin.json"
+    origin.write_text(json.dumps({"flags": {"quests": switch}}))
+    before, after = (Flags(LocalCopy(FileSource(origin), path)) for _ in "12")
+    before.refresh()
+    before.refresh()
+    origin.rename(tmp_path / "elsewhere.json")
+    after.refresh()
+    assert after.details("quests", False).reason == "STALE"
+    assert (after.boolean("quests", False), after.status().stale) == (True, True)
+    with pytest.raises(SourceUnavailable):
+        after.refresh()
+    assert (
+        after.status().last_error
+        == f"the flags cannot be read from file {origin}: no such file or directory"
+    )
+
+    (tmp_path / "elsewhere.json").rename(origin)
+    after.refresh()
+    assert after.details("quests", False).reason == "STATIC"
+    assert after.status().stale is False
+    origin.write_text('{"flags": {"quests": {}}}')
+    for _ in range(2):
+        with pytest.raises(FlagDefinitionError):
+            after.refresh()
+    assert after.boolean("quests", False) is True
+    assert json.loads(path.read_text())["flags"]["quests"] == switch
 
 
 def test_only_a_document_that_was_good_is_copied(origin, path):

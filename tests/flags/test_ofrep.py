@@ -13,14 +13,17 @@ from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode as ClientError
 from openfeature.exception import OpenFeatureError
 
+from habitkit.flags.compiling import compile as compile_flags
 from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
+from habitkit.flags.flags import Flags
 from habitkit.flags.ofrep import evaluate, evaluate_all, handle
+from habitkit.flags.sources import StaticSource
 
 PATH = "/ofrep/v1/evaluate/flags"
 ADA = b'{"context": {"targetingKey": "ada", "plan": "pro"}}'
 
 
-class Flags:
+class FakeFlags:
     """A set of flags with the two methods that the protocol needs."""
 
     def __init__(self, flags: dict[str, Resolution] | None = None) -> None:
@@ -62,9 +65,11 @@ FLAGS = {
 NOT_READY = {"": failed(ErrorCode.PROVIDER_NOT_READY, "no flags have been read yet")}
 
 
-def ask(path: str, body: bytes = ADA, method: str = "POST", flags: Flags | None = None, **headers):
+def ask(
+    path: str, body: bytes = ADA, method: str = "POST", flags: FakeFlags | None = None, **headers
+):
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return handle(flags or Flags(), method, path, names, body)
+    return handle(flags or FakeFlags(), method, path, names, body)
 
 
 def content(response):
@@ -106,7 +111,7 @@ def test_a_flag_is_evaluated(key, status, expected):
     ],
 )  # fmt: skip
 def test_a_bad_request_says_what_was_expected(body, code, details):
-    flags = Flags()
+    flags = FakeFlags()
     one, every = evaluate(flags, "on", body), evaluate_all(flags, body)
 
     assert (one.status, every.status) == (400, 400)
@@ -128,7 +133,7 @@ def test_a_bad_request_says_what_was_expected(body, code, details):
     ],
 )
 def test_the_context_is_handed_on(body, context):
-    flags = Flags()
+    flags = FakeFlags()
     assert evaluate(flags, "on", body).status == 200
 
     assert context is None or flags.contexts == [context]
@@ -170,7 +175,7 @@ def test_what_a_client_knows_is_not_sent_again():
 
 
 def test_flags_that_are_not_read_yet_are_the_servers_fault():
-    class NotReady(Flags):
+    class NotReady(FakeFlags):
         def all(self, context, /):
             return {}
 
@@ -181,6 +186,43 @@ def test_flags_that_are_not_read_yet_are_the_servers_fault():
         "errorDetails": "no flags have been read yet",
     }
     assert content(evaluate_all(NotReady({}), ADA)) == {"flags": []}
+
+
+def test_a_compiled_set_of_flags_is_evaluated():
+    variants = {"variants": {"on": True, "off": False}, "metadata": {"owner": "web"}}
+    pro = {"if": [{"==": [{"var": "plan"}, "pro"]}, "on", None]}
+    flags = compile_flags(
+        {
+            "flags": {
+                "quests": {
+                    "state": "ENABLED",
+                    **variants,
+                    "defaultVariant": "off",
+                    "targeting": pro,
+                },
+                "new": {"state": "DISABLED", **variants, "defaultVariant": "on"},
+            }
+        }
+    )
+    quests = content(evaluate(flags, "quests", ADA))
+    assert quests == {
+        "key": "quests",
+        "value": True,
+        "variant": "on",
+        "reason": "TARGETING_MATCH",
+        "metadata": {"owner": "web"},
+    }
+    assert content(evaluate_all(flags, ADA))["flags"][-1] == quests
+    new = evaluate(flags, "new", ADA)
+    assert (new.status, content(new)["reason"], "value" in content(new)) == (200, "DISABLED", False)
+    assert evaluate(flags, "none", ADA).status == 404
+
+
+def test_flags_without_definitions_differ_from_flags_that_are_not_read_yet():
+    flags = Flags(StaticSource({"flags": {}}))
+    assert evaluate_all(flags, ADA).status == 500
+    flags.refresh()
+    assert evaluate_all(flags, ADA).status == 200
 
 
 @pytest.mark.parametrize("path", ["", "/", f"{PATH}/", f"{PATH}s", "/ofrep/v1/configuration"])
@@ -200,7 +242,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        response = handle(Flags(), self.command, self.path, dict(self.headers), body)
+        response = handle(FakeFlags(), self.command, self.path, dict(self.headers), body)
         self.send_response(response.status if response else 404)
         for name, value in (response.headers if response else {}).items():
             self.send_header(name, value)

@@ -98,9 +98,9 @@ class _Opener(urllib.request.AbstractHTTPHandler):
     http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
 
     def _connection(self, kind: type[http.client.HTTPConnection]) -> Any:
-        def connect(host: str, **options: Any) -> http.client.HTTPConnection:
-            connection = kind(host, **{**options, "timeout": self._deadline.left()})
-            connection.response_class = self._response  # type: ignore[assignment] # is called alone
+        def connect(host: str, **options: Any) -> Any:
+            connection: Any = kind(host, **{**options, "timeout": self._deadline.left()})
+            connection.response_class = self._response  # which is called, and nothing else
             return connection
 
         return connect

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.resolution import Resolution
 
-__all__ = ["Evaluator", "Response", "evaluate", "evaluate_all", "handle"]
+__all__ = ["Evaluable", "Response", "evaluate", "evaluate_all", "handle"]
 
 _PATH = "/ofrep/v1/evaluate/flags"
 _MAX_BYTES = 1_000_000
@@ -29,8 +29,8 @@ _STATUS = {ErrorCode.FLAG_NOT_FOUND: 404, ErrorCode.PROVIDER_NOT_READY: _SERVER_
 """Every other error code is a bad request, as in flagd."""
 
 
-class Evaluator(Protocol):
-    """A set of flags."""
+class Evaluable(Protocol):
+    """What can be evaluated: ``kit.flags``, ``Flags`` or a compiled ``FlagSet``."""
 
     def details(self, key: str, default: Any, context: Mapping[str, Any], /) -> Resolution:
         """Evaluate one flag. It never raises."""
@@ -57,7 +57,7 @@ class Response:
 
 
 def handle(
-    flags: Evaluator, method: str, path: str, headers: Mapping[str, str], body: bytes
+    flags: Evaluable, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> Response | None:
     """Return what to answer to a request, or None if its path is none of the protocol.
 
@@ -79,7 +79,7 @@ def handle(
     return evaluate_all(flags, body, ", ".join(known))
 
 
-def evaluate(flags: Evaluator, key: str, body: bytes) -> Response:
+def evaluate(flags: Evaluable, key: str, body: bytes) -> Response:
     """Return the answer to ``POST /ofrep/v1/evaluate/flags/{key}``.
 
     Args:
@@ -96,7 +96,7 @@ def evaluate(flags: Evaluator, key: str, body: bytes) -> Response:
     return _json(status, _evaluation(key, resolution))
 
 
-def evaluate_all(flags: Evaluator, body: bytes, if_none_match: str | None = None) -> Response:
+def evaluate_all(flags: Evaluable, body: bytes, if_none_match: str | None = None) -> Response:
     """Return the answer to ``POST /ofrep/v1/evaluate/flags``: all flags, or that none has changed.
 
     Args:
