@@ -153,7 +153,8 @@ def rollback(tx: Transaction, key: str, revision: int, *, by: str, note: str = "
         raise NotFound("revision", number)
     found = store.versions(until=number, key=key)
     if not found or found[0].definition is None:
-        raise NotFound(f"flag at revision {number}", key)
+        kind = f"flag at revision {number}"
+        raise NotFound(kind, key)
     return made.write(tx, found[0].definition)
 
 

@@ -27,7 +27,7 @@ __all__ = ["Flags"]
 
 _LAST = 2**63 - 1
 _SHARED = text("shared IS NOT NULL")  # the condition of the index, or it is not used
-_BEFORE = flag_revisions.c.number < bindparam("before_number")
+_UNTIL = flag_revisions.c.number <= bindparam("last")
 _BY_NUMBER = flag_revisions.c.number.desc()
 
 _listed = flag_changes.alias("listed")
@@ -53,16 +53,14 @@ class Flags:
     )
     _PAGE = Prepared(
         lambda _: (
-            select(flag_revisions).where(_BEFORE).order_by(_BY_NUMBER).limit(bindparam("count"))
+            select(flag_revisions).where(_UNTIL).order_by(_BY_NUMBER).limit(bindparam("count"))
         )
     )
     _PAGE_OF = Prepared(
         lambda _: (
             select(flag_revisions)
             .join(_listed, _listed.c.revision == flag_revisions.c.number)
-            .where(
-                _listed.c.key == bindparam("flag"), _listed.c.revision < bindparam("before_number")
-            )
+            .where(_listed.c.key == bindparam("flag"), _listed.c.revision <= bindparam("last"))
             .order_by(_listed.c.revision.desc())
             .limit(bindparam("count"))
         )
@@ -110,7 +108,7 @@ class Flags:
     _LAST_SHARED = Prepared(
         lambda _: (
             select(flag_revisions.c.number, flag_revisions.c.shared)
-            .where(_SHARED, flag_revisions.c.number <= bindparam("last"))
+            .where(_SHARED, _UNTIL)
             .order_by(_BY_NUMBER)
             .limit(1)
         )
@@ -168,7 +166,7 @@ class Flags:
 
     def revisions(self, key: str | None, before: int | None, limit: int) -> list[Revision]:
         """Return revisions, the newest first."""
-        values = {"flag": key, "before_number": _LAST if before is None else before, "count": limit}
+        values = {"flag": key, "last": _LAST if before is None else before - 1, "count": limit}
         page, changed = (
             (self._PAGE, self._CHANGES) if key is None else (self._PAGE_OF, self._CHANGES_WITH)
         )

@@ -1,7 +1,8 @@
 """Documents in flagd's format, and the definitions of single flags that they consist of.
 
-A document keeps our own settings in a section of their own, ``"$habitkit"``, by flag; the definition
-of a single flag has them in a member of that name. Empty settings and sections are left out.
+A document keeps our own settings in a section of their own, ``"$habitkit"``, by flag; the
+definition of a single flag has them in a member of that name. Empty settings and sections are left
+out.
 """
 
 from __future__ import annotations
