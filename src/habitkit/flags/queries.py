@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from habitkit import ids
 from habitkit._codec import digest
 from habitkit.errors import NotFound
-from habitkit.flags.domain.documents import join
+from habitkit.flags.domain.document_parts import join
 from habitkit.flags.domain.model import FlagDifference
 from habitkit.flags.inputs import expect_no_scope, flag_key, revision_number
 from habitkit.flags.store import FLAGS

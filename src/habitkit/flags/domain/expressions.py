@@ -1,0 +1,260 @@
+"""Compiling a tree of operators to closures: nodes, calls, and the limits of a rule.
+
+An operator is a function from a ``Call`` (its name and arguments, not compiled yet) to a ``Node``
+(the closure, and what is known about it). What is at fault in a call is noted with its path, and
+the compiler goes on, so that one pass finds all faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from attrs import define, evolve, field, frozen
+
+from habitkit.flags.domain.faults import Fault, Path, json_path
+from habitkit.flags.domain.json_values import UNDEFINED, to_text
+
+if TYPE_CHECKING:
+    from habitkit.flags.domain.evaluation import Evaluation, Expression
+
+__all__ = ["VARIES", "Call", "Compiler", "Node", "Operator", "RuleContext", "Scope", "constant"]
+
+DEEPEST: Final = 64
+MOST_OPERATORS: Final = 10_000
+MOST_VALUES: Final = 1_000_000
+
+
+class _Varies:
+    """The constant of a node that has none."""
+
+
+VARIES: Final = _Varies()
+
+
+@frozen
+class RuleContext:
+    """What a rule is compiled for.
+
+    Attributes:
+        flag_key: The flag that the rule belongs to.
+        bucketing: How ``fractional`` assigns: ``v1``, ``v2`` or ``v3``.
+        evaluators: What ``$ref`` names: rules that are not compiled.
+        sticky: Whether ``fractional`` keeps to stored assignments.
+    """
+
+    flag_key: str
+    bucketing: str = "v2"
+    evaluators: Mapping[str, Any] = field(factory=dict)
+    sticky: bool = False
+
+
+@frozen
+class Node:
+    """A compiled part of a rule.
+
+    Attributes:
+        run: Evaluates it.
+        constant: Its value, if that is always the same.
+        results: The strings it may return; None if that is not known.
+        boolean: It returns True, False or None, so that Python's truth is JsonLogic's.
+        name: The attribute of the context that it reads, if it does nothing else.
+        loops: How many loops stand in each other at the deepest place in it.
+    """
+
+    run: Expression
+    constant: Any = VARIES
+    results: frozenset[str] | None = None
+    boolean: bool = False
+    name: str | None = None
+    loops: int = 0
+
+    @property
+    def varies(self) -> bool:
+        """Whether the value is not always the same."""
+        return self.constant is VARIES
+
+
+def constant(value: Any) -> Node:
+    """Return the node of a value that is always the same."""
+
+    def run(_data: Any, _evaluation: Evaluation | None) -> Any:
+        return value
+
+    results: frozenset[str] | None = None
+    if value is None:
+        results = frozenset()
+    elif isinstance(value, (str, int, float)):
+        results = frozenset([to_text(value)])
+    return Node(run, value, results, boolean=value is None or isinstance(value, bool))
+
+
+NULL: Final = constant(None)
+ABSENT: Final = constant(UNDEFINED)
+
+
+@frozen
+class Scope:
+    """Where in a rule a call stands.
+
+    Attributes:
+        top: Whether ``var`` reads the context, not an element of a list.
+        depth: How many levels there are above it.
+        loops: How many loops it stands in.
+        references: The evaluators it stands in.
+    """
+
+    top: bool = True
+    depth: int = 0
+    loops: int = 0
+    references: tuple[str, ...] = ()
+
+
+@frozen
+class Call:
+    """An operator with its arguments, to be compiled.
+
+    Attributes:
+        name: The operator.
+        values: The arguments as they stand in the rule.
+        listed: Whether they stand in a list; a single one need not.
+        path: Where they stand.
+        scope: What surrounds them.
+        compiler: Compiles them.
+    """
+
+    name: str
+    values: Sequence[Any]
+    listed: bool
+    path: Path
+    scope: Scope
+    compiler: Compiler
+
+    def path_of(self, index: int) -> Path:
+        """Return the path of an argument."""
+        return (*self.path, index) if self.listed else self.path
+
+    def node(self, index: int) -> Node:
+        """Compile an argument; one that is not there is JavaScript's undefined."""
+        if index >= len(self.values):
+            return ABSENT
+        return self.compiler.node(self.values[index], self.path_of(index), self.scope)
+
+    def nodes(self, start: int = 0) -> list[Node]:
+        """Compile the arguments from one on."""
+        return [self.node(index) for index in range(start, len(self.values))]
+
+    def body(self, index: int) -> Node:
+        """Compile the argument that is evaluated for each element of a list."""
+        if index >= len(self.values):
+            return ABSENT
+        scope = evolve(self.scope, top=False, loops=self.scope.loops + 1)
+        return self.compiler.node(self.values[index], self.path_of(index), scope)
+
+    def fault(self, message: str, index: int | None = None) -> Node:
+        """Note a fault, of an argument or of all of them, and return a node in its place."""
+        path = self.path if index is None else self.path_of(index)
+        return self.compiler.fault(path, message)
+
+
+Operator: TypeAlias = Callable[[Call], Node]
+
+
+@define
+class Compiler:
+    """Compiles one rule, and notes its faults.
+
+    Attributes:
+        context: What the rule is compiled for.
+        operators: From the name of an operator to what compiles it.
+        faults: What was found wrong.
+        timed: Whether the rule reads the time.
+        splits: Whether the rule assigns by a hash.
+    """
+
+    context: RuleContext
+    operators: Mapping[str, Operator]
+    faults: list[Fault] = field(factory=list)
+    timed: bool = False
+    splits: bool = False
+    _calls: int = 0
+    _values: int = 0
+    _full: bool = False
+
+    def fault(self, path: Path, message: str) -> Node:
+        """Note a fault and return a node in its place."""
+        fault = Fault(json_path(path), message)
+        if not self.faults or self.faults[-1] != fault:
+            self.faults.append(fault)
+        return NULL
+
+    def node(self, value: Any, path: Path, scope: Scope) -> Node:
+        """Compile a value of a rule."""
+        self._values += 1
+        if isinstance(value, (dict, list)) and value:
+            self._calls += isinstance(value, dict)
+            if self._full or self._calls > MOST_OPERATORS or self._values > MOST_VALUES:
+                return self._too_large(path)
+            if scope.depth >= DEEPEST:
+                return self.fault(
+                    path, f"the rule is nested more than {DEEPEST} levels deep; move parts of it out"
+                )
+            inner = evolve(scope, depth=scope.depth + 1)
+            return self._call(value, path, inner) if isinstance(value, dict) else self._list(value, path, inner)
+        if value is None or isinstance(value, (str, int, float, list, dict)):
+            return constant(value)
+        return self.fault(path, f"{type(value).__name__} is no JSON; expected a rule or a JSON value")
+
+    def _too_large(self, path: Path) -> Node:
+        if not self._full:
+            self._full = True
+            self.fault(
+                path,
+                f"the rule is too large: at most {MOST_OPERATORS} operators and {MOST_VALUES} values, "
+                "with what its references bring in",
+            )
+        return NULL
+
+    def _list(self, values: list[Any], path: Path, scope: Scope) -> Node:
+        nodes = []
+        for index, value in enumerate(values):
+            if self._full:
+                return NULL
+            nodes.append(self.node(value, (*path, index), scope))
+        if not any(node.varies for node in nodes):
+            return constant([node.constant for node in nodes])
+        runs = [node.run for node in nodes]
+
+        def run(data: Any, evaluation: Evaluation | None) -> Any:
+            return [item(data, evaluation) for item in runs]
+
+        return Node(run, loops=max(node.loops for node in nodes))
+
+    def _call(self, rule: dict[Any, Any], path: Path, scope: Scope) -> Node:
+        if len(rule) > 1:
+            names = ", ".join(ascii(name)[:40] for name in list(rule)[:3])
+            return self.fault(
+                path, f"expected an object with one operator, found {len(rule)} members: {names}"
+            )
+        ((name, given),) = rule.items()
+        if name == "$ref":
+            return self._reference(given, (*path, "$ref"), scope)
+        operator = self.operators.get(name)
+        if operator is None:
+            known = ", ".join(sorted(self.operators))
+            return self.fault(path, f"unknown operator {ascii(name)[:60]}; expected one of {known}")
+        listed = isinstance(given, list)
+        values = given if listed else [given]
+        return operator(Call(name, values, listed, (*path, name), scope, self))
+
+    def _reference(self, name: Any, path: Path, scope: Scope) -> Node:
+        if not isinstance(name, str) or name not in self.context.evaluators:
+            known = ", ".join(sorted(self.context.evaluators)[:20]) or "nothing"
+            return self.fault(
+                path, f"there is no {ascii(name)[:60]} in $evaluators, which holds {known}"
+            )
+        if name in scope.references:
+            circle = " -> ".join([*scope.references, name])
+            return self.fault(path, f"the evaluators refer to each other in a circle: {circle}")
+        inner = evolve(scope, references=(*scope.references, name))
+        return self.node(self.context.evaluators[name], ("$evaluators", name), inner)
