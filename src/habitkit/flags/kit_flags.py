@@ -61,7 +61,6 @@ class KitFlags(Evaluator):
         waiting = self._new.of(targeting_key)
         return Unit(self, targeting_key, [*stored, *waiting], self._new, settings.clock)
 
-
     def _store(self) -> Steps[None]:
         """Store new assignments, and once an hour which flags were used."""
         if not self._stores_flags:

@@ -15,13 +15,19 @@ __all__ = ["FlagSettings"]
 
 
 def _expect_source(_: object, __: object, value: Any) -> None:
-    if value is not None and not (callable(getattr(value, "fetch", None)) and hasattr(value, "name")):
+    if value is not None and not (
+        callable(getattr(value, "fetch", None)) and hasattr(value, "name")
+    ):
         msg = f"source: expected a source such as FileSource(path), or None, got {value!r}"
         raise ConfigurationError(msg)
 
 
 def _expect_seconds(_: object, attribute: Any, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 < value < float("inf")
+    ):
         msg = f"{attribute.name}: expected seconds, a number above 0, got {value!r}"
         raise ConfigurationError(msg)
 

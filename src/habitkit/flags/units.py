@@ -98,4 +98,3 @@ class Unit(Getters):
             version = self._versions.get(flag, 1)
             self._new.add(Assignment(self.targeting_key, flag, version, variant, now))
         return resolution
-

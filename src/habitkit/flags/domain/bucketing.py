@@ -19,7 +19,16 @@ from typing import Any, Final, TypeAlias
 
 from habitkit.flags.domain import cbor
 
-__all__ = ["BUCKETINGS", "HIGHEST_TOTAL", "Hash", "Position", "clamp", "hash_of", "key_hash_of", "positions"]
+__all__ = [
+    "BUCKETINGS",
+    "HIGHEST_TOTAL",
+    "Hash",
+    "Position",
+    "clamp",
+    "hash_of",
+    "key_hash_of",
+    "positions",
+]
 
 HIGHEST_TOTAL: Final = 2**31 - 1
 BUCKETINGS: Final = ("v1", "v2", "v3")

@@ -137,9 +137,7 @@ class _Compiler:
         context = RuleContext(
             flag.key, definitions.bucketing, definitions.evaluators, sticky=sticky
         )
-        rule = compile_rule(
-            flag.targeting, ("flags", flag.key, "targeting"), context, self._faults
-        )
+        rule = compile_rule(flag.targeting, ("flags", flag.key, "targeting"), context, self._faults)
         if rule is not None and (rule.timed or (sticky and rule.splits)):
             self._with_evaluation.add(flag.key)
         return rule
@@ -246,9 +244,7 @@ def _coerced(
     return Resolution(None, None, Reason.ERROR, ErrorCode.GENERAL, message, metadata)
 
 
-def _gated(
-    gates: list[Callable[..., Any]], resolve: Resolver, blocked: Resolution
-) -> Resolver:
+def _gated(gates: list[Callable[..., Any]], resolve: Resolver, blocked: Resolution) -> Resolver:
     """Return a function that serves the default unless all gates let through."""
 
     def gated(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:

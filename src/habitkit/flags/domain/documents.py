@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from habitkit._text import storable
+from habitkit.flags.domain.bucketing import BUCKETINGS
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.options import FlagOptions, read_options
 
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.faults import Path
 
-__all__ = ["BUCKETINGS", "Definitions", "FlagDefinition", "read_document"]
-
-BUCKETINGS = ("v1", "v2", "v3")
-"""The ways to bucket, named by the metadata ``bucketing`` of a set; v2 if it names none."""
+__all__ = ["Definitions", "FlagDefinition", "read_document"]
 
 _MEMBERS = ("flags", "$evaluators", "metadata", "$habitkit", "$schema")
 _FLAG_MEMBERS = ("state", "variants", "defaultVariant", "targeting", "metadata")
@@ -163,7 +161,7 @@ def _flag(
     metadata: Mapping[str, Any],
     options: FlagOptions,
 ) -> FlagDefinition | None:
-    """Return the definition of a flag, or None if it has faults."""
+    """Return the definition of a flag without what is at fault; None if it is no object."""
     before = len(faults)
     flag = _object(given, path, faults)
     if len(faults) > before:
@@ -181,9 +179,8 @@ def _flag(
         expected = ", ".join(sorted(str(name) for name in variants)) or "a variant"
         message = f"expected one of the variants ({expected}) or null, got {_shown(default)}"
         _add(faults, (*path, "defaultVariant"), message)
+        default = None
     own = _metadata(flag.get("metadata", {}), (*path, "metadata"), faults)
-    if len(faults) > before:
-        return None
     return FlagDefinition(
         key=key,
         enabled=state == "ENABLED",

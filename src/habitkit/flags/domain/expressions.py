@@ -197,13 +197,20 @@ class Compiler:
                 return self._too_large(path)
             if scope.depth >= DEEPEST:
                 return self.fault(
-                    path, f"the rule is nested more than {DEEPEST} levels deep; move parts of it out"
+                    path,
+                    f"the rule is nested more than {DEEPEST} levels deep; move parts of it out",
                 )
             inner = evolve(scope, depth=scope.depth + 1)
-            return self._call(value, path, inner) if isinstance(value, dict) else self._list(value, path, inner)
+            return (
+                self._call(value, path, inner)
+                if isinstance(value, dict)
+                else self._list(value, path, inner)
+            )
         if value is None or isinstance(value, (str, int, float, list, dict)):
             return constant(value)
-        return self.fault(path, f"{type(value).__name__} is no JSON; expected a rule or a JSON value")
+        return self.fault(
+            path, f"{type(value).__name__} is no JSON; expected a rule or a JSON value"
+        )
 
     def _too_large(self, path: Path) -> Node:
         if not self._full:

@@ -155,9 +155,7 @@ class FlagSet:
         }
 
 
-def failed(
-    default: Any, code: ErrorCode, message: str, metadata: Mapping[str, Any]
-) -> Resolution:
+def failed(default: Any, code: ErrorCode, message: str, metadata: Mapping[str, Any]) -> Resolution:
     """Return the result of an evaluation that went wrong: the caller's default."""
     return Resolution(default, None, Reason.ERROR, code, message, metadata)
 

@@ -1,12 +1,12 @@
 """Our own settings of a flag, which flagd's format lacks: the section ``$habitkit``.
 
-    prerequisites   other flags that must have one of some variants, or the default is served
-    segments        names of shared rules; where none of them is true, the default is served
-    schedule        what is served by default changes with time
-    sticky          who was given a variant by a percentage keeps it
-    experiment      the experiment the flag belongs to; an evaluation of it is an exposure
-    holdout         the name of those who are kept out of experiments
-    owner, expires, tags    for people: who to ask, from when it should be gone, words to find it
+prerequisites   other flags that must have one of some variants, or the default is served
+segments        names of shared rules; where none of them is true, the default is served
+schedule        what is served by default changes with time
+sticky          who was given a variant by a percentage keeps it
+experiment      the experiment the flag belongs to; an evaluation of it is an exposure
+holdout         the name of those who are kept out of experiments
+owner, expires, tags    for people: who to ask, from when it should be gone, words to find it
 """
 
 from __future__ import annotations
@@ -154,7 +154,11 @@ class _Reader:
         return self.instant(value, path).timestamp()
 
     def percent(self, value: object, path: Path) -> float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _PERCENT:
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and 0 <= value <= _PERCENT
+        ):
             return float(value)
         raise self.refuse(path, f"expected a number from 0 to 100, got {value!r:.40}")
 

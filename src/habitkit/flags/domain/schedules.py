@@ -5,18 +5,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from habitkit.flags.domain.bucketing import shorthand_position
+from attrs import evolve
+
+from habitkit.flags.domain.bucketing import key_hash_of, positions
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from habitkit.flags.domain.documents import FlagDefinition
     from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.faults import Path
     from habitkit.flags.domain.flag_set import Resolver
-    from habitkit.flags.domain.options import Progressive, Step
+    from habitkit.flags.domain.options import Progressive
 
 __all__ = ["scheduled"]
 
@@ -43,7 +45,7 @@ def scheduled(
     schedule = flag.options.schedule
     assert schedule is not None  # noqa: S101 - as the docstring says
     path: Path = ("$habitkit", flag.key, "schedule")
-    position = shorthand_position(bucketing, flag.key)
+    hashed = key_hash_of(bucketing, flag.key)
     missing = Resolution(
         None,
         None,
@@ -60,82 +62,70 @@ def scheduled(
         inside, outside = splits[progressive.variant], default
         if default.variant is not None:
             outside = splits[default.variant]
-        return _progressive(progressive, position, inside, outside, missing)
-    known = True
-    for index, step in enumerate(schedule.steps):
-        for name in [step.serve] if step.split is None else step.split:
-            if name not in splits:
-                known = False
-                _refuse(name, (*path, "steps", index), faults)
-    if not known:
-        return lambda _, __: default
-    return _steps(schedule.steps, position, default, splits, missing)
 
+        def progress(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
+            number = hashed(context.get("targetingKey"))
+            if number is None:
+                return missing
+            share = round(_share(progressive, _at(evaluation)) * _SHARES / 100)
+            return (
+                inside if positions(bucketing, (share, _SHARES - share))(number) == 0 else outside
+            )
 
-def _progressive(
-    rise: Progressive,
-    position: Callable[[Mapping[str, Any]], float | None],
-    inside: Resolution,
-    outside: Resolution,
-    missing: Resolution,
-) -> Resolver:
-    """Return the function of a share that rises: who is in it stays in it."""
-    slope = (rise.last - rise.first) / (rise.end - rise.begin)
-
-    def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        at = 0.0 if evaluation is None else evaluation.at
-        passed = min(max(at, rise.begin), rise.end) - rise.begin
-        share = rise.last if at >= rise.end else rise.first + slope * passed
-        where = position(context)
-        if where is None:
-            return missing
-        return inside if where * 100 < share else outside
-
-    return resolve
-
-
-def _steps(
-    steps: tuple[Step, ...],
-    position: Callable[[Mapping[str, Any]], float | None],
-    default: Resolution,
-    splits: Mapping[str, Resolution],
-    missing: Resolution,
-) -> Resolver:
-    """Return the function of steps: the last one that has come counts."""
-    instants = [step.at for step in steps]
+        return progress
 
     def split(weights: Mapping[str, int]) -> Resolver:
-        total = sum(weights.values())
+        position, results = (
+            positions(bucketing, list(weights.values())),
+            [splits[it] for it in weights],
+        )
 
         def resolve(context: Mapping[str, Any], _: Evaluation | None) -> Resolution:
-            where = position(context)
-            if where is None:
+            number = hashed(context.get("targetingKey"))
+            if number is None:
                 return missing
-            end = 0
-            for name, weight in weights.items():
-                end += weight
-                if where * total < end:
-                    return splits[name]
-            return default
+            index = position(number)
+            return default if index is None else results[index]
 
         return resolve
 
-    def served(result: Resolution) -> Resolver:
-        return lambda _, __: result
+    after: list[Resolver] = []
+    for index, step in enumerate(schedule.steps):
+        names = [step.serve or ""] if step.split is None else list(step.split)
+        unknown = [name for name in names if name not in splits]
+        for name in unknown:
+            _refuse(name, (*path, "steps", index), faults)
+        if unknown:
+            continue
+        if step.split is not None:
+            after.append(split(step.split))
+        else:
+            after.append(_served(evolve(splits[names[0]], reason=Reason.DEFAULT)))
+    instants = [step.at for step in schedule.steps]
 
-    after = [
-        split(step.split)
-        if step.split is not None
-        else served(Resolution(splits[step.serve or ""].value, step.serve, Reason.DEFAULT, metadata=default.metadata))
-        for step in steps
-    ]
-
-    def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        at = 0.0 if evaluation is None else evaluation.at
-        passed = bisect_right(instants, at)
+    def by_steps(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
+        passed = bisect_right(instants, _at(evaluation))
         return after[passed - 1](context, evaluation) if passed else default
 
-    return resolve
+    return by_steps
+
+
+def _served(result: Resolution) -> Resolver:
+    return lambda _, __: result
+
+
+def _at(evaluation: Evaluation | None) -> float:
+    """Return the time; a flag with a schedule is always given an evaluation."""
+    return 0.0 if evaluation is None else evaluation.at
+
+
+def _share(rise: Progressive, at: float) -> float:
+    """Return the share at a time, in percent: it rises linearly, so that who is in it stays in it."""
+    if at <= rise.begin:
+        return rise.first
+    if at >= rise.end:
+        return rise.last
+    return rise.first + (rise.last - rise.first) * (at - rise.begin) / (rise.end - rise.begin)
 
 
 def _refuse(name: object, path: Path, faults: list[Fault]) -> None:

@@ -99,9 +99,7 @@ def _or(call: Call) -> Node:
 def _not(call: Call) -> Node:
     node = call.node(0)
     test = condition(node)
-    return Node(
-        lambda data, evaluation: not test(data, evaluation), boolean=True, loops=node.loops
-    )
+    return Node(lambda data, evaluation: not test(data, evaluation), boolean=True, loops=node.loops)
 
 
 def _truth(call: Call) -> Node:

@@ -85,7 +85,9 @@ def _text_test(test: Callable[[str, str], bool]) -> Operator:
             return call.fault(f"{call.name} expects a list of two arguments, texts or rules")
         for index, value in enumerate(call.values):
             if not isinstance(value, (str, dict)):
-                call.fault(f"{call.name} expects a text or a rule, found {type(value).__name__}", index)
+                call.fault(
+                    f"{call.name} expects a text or a rule, found {type(value).__name__}", index
+                )
         left, right = call.node(0), call.node(1)
         first, second = left.run, right.run
 
@@ -134,7 +136,10 @@ def _sem_ver(call: Call) -> Node:
     if right.varies:
 
         def run(data: Any, evaluation: Evaluation | None) -> Any:
-            low, high = parse_version(first(data, evaluation)), parse_version(second(data, evaluation))
+            low, high = (
+                parse_version(first(data, evaluation)),
+                parse_version(second(data, evaluation)),
+            )
             return None if low is None or high is None else test(low, high)
 
         return Node(run, boolean=True, loops=max(left.loops, right.loops))

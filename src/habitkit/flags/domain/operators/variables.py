@@ -122,7 +122,9 @@ def _reader(call: Call) -> Reader:
 
 def _is_missing(read: Reader, key: Any, data: Any, evaluation: Evaluation | None) -> bool:
     name, default = key, None
-    if isinstance(key, list):  # json-logic-js hands the key to `var`, which takes a list of arguments
+    if isinstance(
+        key, list
+    ):  # json-logic-js hands the key to `var`, which takes a list of arguments
         name, default = [*key, UNDEFINED, UNDEFINED][:2]
     value = read(data, evaluation, name, default)
     return value is None or value == ""
