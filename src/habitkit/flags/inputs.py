@@ -91,7 +91,11 @@ def flag_document(value: object) -> dict[str, Any]:
     Raises:
         InvalidInput: If it is no JSON object, or too large.
     """
-    return _json("document", value, _DOCUMENT_BYTES)
+    document = _json("document", value, _DOCUMENT_BYTES)
+    if "flags" not in document:  # an empty object by mistake would delete every flag
+        expected = 'an object with the member "flags"'
+        raise InvalidInput("document", given=value, expected=expected)
+    return document
 
 
 def expect_no_scope(tx: Transaction, key: str | None = None) -> None:
