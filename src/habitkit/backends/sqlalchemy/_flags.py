@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, exists, select, text
+from sqlalchemy import bindparam, delete, exists, func, select, text
 
 from habitkit._codec import to_json
 from habitkit.backends.sqlalchemy._flag_tables import (
@@ -38,7 +38,7 @@ _by_flag_and_version = attrgetter("flag", "version")
 class Flags:
     """Revisions and their changes; assignments; when flags were used."""
 
-    _NEWEST = Prepared(lambda _: select(flag_revisions.c.number).order_by(_BY_NUMBER).limit(1))
+    _NEWEST = Prepared(lambda _: select(func.max(flag_revisions.c.number)))
     _ADD = Prepared(
         lambda insert: insert(flag_revisions).values(
             {c.name: bindparam(c.name) for c in flag_revisions.c}
@@ -151,7 +151,7 @@ class Flags:
     def newest(self) -> int:
         """Return the number of the last revision."""
         row = self._link.row(self._NEWEST, {})
-        return 0 if row is None else int(row[0])
+        return 0 if row is None or row[0] is None else int(row[0])
 
     def add(self, revision: Revision) -> None:
         """Add a revision."""
