@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import pickle
 from dataclasses import asdict
+from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 from openfeature import api
@@ -73,11 +75,13 @@ def a_fresh_sdk():
 
 
 @pytest.fixture
-def evaluator():
-    clock = FakeClock()
-    made = Evaluator("a test", max_age_seconds=60, clock_ns=clock.ticks)
-    made.test_clock = clock
-    return made
+def clock():
+    return FakeClock()
+
+
+@pytest.fixture
+def evaluator(clock):
+    return Evaluator("a test", max_age_seconds=60, clock_ns=clock.ticks)
 
 
 def refresh(evaluator, document, revision):
@@ -177,7 +181,8 @@ class Spy(Hook):
 
 
 def test_contexts_are_merged_and_hooks_run_before_and_after(client):
-    calls, tracked = [], []
+    calls: list[Any] = []
+    tracked: list[Any] = []
     with Flags(StaticSource(DOCUMENT)) as flags:
         recording = Recording(flags)
         provider = HabitKitProvider(
@@ -232,10 +237,11 @@ def test_without_a_context_or_a_listener_for_tracking_nothing_is_needed(client):
     assert (details.value, details.error_code) == (True, ErrorCode.PROVIDER_NOT_READY)
 
 
-def test_changes_of_flags_are_events_and_the_status_of_the_provider(evaluator):
-    events = SimpleQueue()
+def test_changes_of_flags_are_events_and_the_status_of_the_provider(evaluator, clock):
+    events: SimpleQueue[Any] = SimpleQueue()
+    client = api.get_client()
     for event in ProviderEvent:
-        api.add_handler(event, lambda details, event=event: events.put((event, details)))
+        api.add_handler(event, partial(lambda *given: events.put(given), event))
 
     def next_event():
         event, details = events.get(timeout=5)
@@ -243,12 +249,11 @@ def test_changes_of_flags_are_events_and_the_status_of_the_provider(evaluator):
         found = (details.flags_changed or [], details.message, details.error_code)
         return event.value.removeprefix("PROVIDER_"), *found, client.get_provider_status().value
 
-    client = api.get_client()
     assert events.get(timeout=5)[1].provider_name == "No-op Provider"  # it is there without any
     provider = HabitKitProvider(evaluator)
     with pytest.raises(ProviderNotReadyError) as caught:
         api.set_provider_and_wait(provider)
-    assert "refresh them before the provider is set" in caught.value.error_message
+    assert "refresh them before the provider is set" in str(caught.value.error_message)
     kind, _, _, code, status = next_event()
     assert (kind, code, status) == ("ERROR", ErrorCode.PROVIDER_NOT_READY, "ERROR")
     details = client.get_boolean_details("quests", False)
@@ -263,7 +268,7 @@ def test_changes_of_flags_are_events_and_the_status_of_the_provider(evaluator):
     assert client.get_boolean_details("a", True).reason == Reason.STATIC
     refresh(evaluator, None, "2")
     assert next_event() == ("READY", [], None, None, "READY")
-    evaluator.test_clock.advance(seconds=61)
+    clock.advance(seconds=61)
     assert client.get_boolean_details("a", True).reason == Reason.STALE
     refresh(evaluator, StoreError("the disk is gone"), "3")
     assert next_event() == ("STALE", [], "the disk is gone", None, "STALE")

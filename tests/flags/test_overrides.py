@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextvars import copy_context
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,8 @@ def test_getters_of_every_kind_and_all_results_are_overridden_even_before_a_refr
         assert flags.object("o", {}) == {"a": 1}
         assert {key: found.value for key, found in flags.all().items()} == values
         assert flags.details("other", 1).error_code is ErrorCode.PROVIDER_NOT_READY
-        assert flags.details(["unhashable"], 1).value == 1
+        unhashable: Any = ["b"]
+        assert flags.details(unhashable, 1).value == 1
     assert flags.all() == {}
 
 
@@ -75,11 +77,15 @@ def test_blocks_nest_and_end_whatever_happens_in_them(flags):
     def both():
         return flags.boolean("quests", False), flags.integer("limit", 1)
 
-    with pytest.raises(ZeroDivisionError), habitkit.testing.flags({"quests": True, "limit": 5}):
-        with habitkit.testing.flags({"limit": 6}):
-            assert both() == (True, 6)
-        assert both() == (True, 5)
-        raise ZeroDivisionError
+    def in_blocks():
+        with habitkit.testing.flags({"quests": True, "limit": 5}):
+            with habitkit.testing.flags({"limit": 6}):
+                assert both() == (True, 6)
+            assert both() == (True, 5)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        in_blocks()
     assert both() == (False, 1)
 
 
