@@ -131,8 +131,10 @@ def _launchdarkly() -> Peer:
     from ldclient.feature_store import InMemoryFeatureStore  # noqa: PLC0415
     from ldclient.versioned_data_kind import FEATURES, SEGMENTS  # noqa: PLC0415
 
-    def rule(attribute: str, operator: str, values: list[str]) -> dict[str, Any]:
-        clause = {"attribute": attribute, "op": operator, "values": values, "negate": False}
+    def rule(
+        attribute: str, operator: str, values: list[str], *, negate: bool = False
+    ) -> dict[str, Any]:
+        clause = {"attribute": attribute, "op": operator, "values": values, "negate": negate}
         return {"id": attribute, "variation": 0, "clauses": [clause]}
 
     def flag(key: str, served: dict[str, Any], rules: list[Any]) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def _launchdarkly() -> Peer:
     half = [{"variation": 0, "weight": 50_000}, {"variation": 1, "weight": 50_000}]
     rules = [
         rule("plan", "in", ["beta"]),
-        rule("version", "semVerGreaterThan", ["2.2.999"]),
+        rule("version", "semVerLessThan", [_OLDEST], negate=True),
         rule("country", "in", COUNTRIES),
     ]
     flags = [

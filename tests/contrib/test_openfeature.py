@@ -23,9 +23,8 @@ from openfeature.transaction_context import ContextVarsTransactionContextPropaga
 import habitkit.testing
 from habitkit.contrib.openfeature import HabitKitProvider
 from habitkit.errors import StoreError
+from habitkit.flags import AsyncFlags, Fetched, Flags, StaticSource
 from habitkit.flags.evaluator import Evaluator
-from habitkit.flags.flags import AsyncFlags, Flags
-from habitkit.flags.sources import Fetched, StaticSource
 from habitkit.testing import FakeClock
 
 

@@ -11,10 +11,8 @@ import pytest
 
 import habitkit.testing
 from habitkit.errors import InvalidInput
-from habitkit.flags.domain.resolution import ErrorCode, Reason
-from habitkit.flags.flags import Flags
+from habitkit.flags import ErrorCode, Flags, Reason, StaticSource
 from habitkit.flags.overrides import overrides
-from habitkit.flags.sources import StaticSource
 
 DOCUMENT = {
     "flags": {

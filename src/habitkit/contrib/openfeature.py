@@ -89,8 +89,7 @@ class HabitKitProvider(AbstractProvider):
 
     Example:
         >>> from habitkit.contrib.openfeature import HabitKitProvider
-        >>> from habitkit.flags.flags import Flags
-        >>> from habitkit.flags.sources import StaticSource
+        >>> from habitkit.flags import Flags, StaticSource
         >>> from openfeature import api
         >>> on_off = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
         >>> document = {"flags": {"quests": {"state": "ENABLED", **on_off}}}
