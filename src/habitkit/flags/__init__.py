@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from habitkit.flags.builders import Flag, document
+    from habitkit.flags.conditions import Attribute, Condition, attr
     from habitkit.flags.domain.model import (
         Assignment,
         FlagDifference,
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = [
     "FLAGS",
     "Assignment",
+    "Attribute",
+    "Condition",
+    "Flag",
     "FlagChanged",
     "FlagDefinitionError",
     "FlagDifference",
@@ -49,8 +54,10 @@ __all__ = [
     "RevisionConflict",
     "SharedVersion",
     "SourceUnavailable",
+    "attr",
     "delete",
     "diff",
+    "document",
     "export",
     "get",
     "history",
@@ -63,5 +70,7 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = lazy_names(
-        __name__, __all__, ["domain.model", "errors", "events", "store", "service"]
+        __name__,
+        __all__,
+        ["domain.model", "errors", "events", "store", "service", "conditions", "builders"],
     )
