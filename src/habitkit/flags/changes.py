@@ -32,6 +32,7 @@ from habitkit.flags.store import FLAGS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from habitkit.flags.builders import Flag
     from habitkit.flags.domain.model import FlagVersion
     from habitkit.transaction import Transaction
 
@@ -41,7 +42,7 @@ __all__ = ["delete", "put", "put_document", "rollback", "toggle"]
 def put(
     tx: Transaction,
     key: str,
-    definition: Mapping[str, Any],
+    definition: Mapping[str, Any] | Flag,
     *,
     by: str,
     note: str = "",
@@ -52,8 +53,8 @@ def put(
     Args:
         tx: The transaction.
         key: The flag, up to 200 characters.
-        definition: flagd's object of a flag, up to 1 MB of JSON; our own settings are its member
-            ``"$habitkit"``.
+        definition: A builder such as ``Flag.boolean(default="off")``, or flagd's object of a flag, up
+            to 1 MB of JSON; our own settings are its member ``"$habitkit"``.
         by: Who changes it.
         note: Why.
         expected_revision: The flag's last revision as the caller knows it; 0 if there must be no

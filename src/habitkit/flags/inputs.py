@@ -8,6 +8,7 @@ from habitkit import ids
 from habitkit._codec import json_object
 from habitkit._text import storable
 from habitkit.errors import InvalidInput, NotFound
+from habitkit.flags.builders import Flag
 from habitkit.flags.domain.document_parts import without_empty_settings
 
 if TYPE_CHECKING:
@@ -77,11 +78,14 @@ def revision_number(what: str, value: object, least: int = 0) -> int:
 
 
 def flag_definition(value: object) -> dict[str, Any]:
-    """Return a copy of a flag's definition, as every store can keep it.
+    """Return a copy of a flag's definition, as every store can keep it; a builder makes it.
 
     Raises:
         InvalidInput: If it is no JSON object, or too large.
+        UsageError: If a builder is not finished.
     """
+    if isinstance(value, Flag):
+        value = value.definition()
     return without_empty_settings(_json("definition", value, _DEFINITION_BYTES))
 
 
