@@ -5,6 +5,7 @@ Each is given its definitions in memory: none of them uses the network or report
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -68,7 +69,7 @@ def _flagd() -> Peer:
     from openfeature.evaluation_context import EvaluationContext  # noqa: PLC0415
 
     core = FlagdCore()
-    core.set_flags(DOCUMENT)
+    core.set_flags(json.dumps(DOCUMENT))  # it changes what it is given
     context = EvaluationContext(USER, {**ATTRIBUTES})
     return lambda key: lambda: core.resolve_boolean_value(key, False, context).value  # noqa: FBT003 - the default
 
