@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SourceUnavailable,
     )
     from habitkit.flags.events import FlagChanged
+    from habitkit.flags.linting import lint
     from habitkit.flags.service import (
         delete,
         diff,
@@ -61,6 +62,7 @@ __all__ = [
     "export",
     "get",
     "history",
+    "lint",
     "list_flags",
     "put",
     "put_document",
@@ -72,5 +74,5 @@ if not TYPE_CHECKING:
     __getattr__ = lazy_names(
         __name__,
         __all__,
-        ["domain.model", "errors", "events", "store", "service", "conditions", "builders"],
+        ["domain.model", "errors", "events", "store", "service", "conditions", "builders", "linting"],
     )
