@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Revision,
         SharedVersion,
     )
+    from habitkit.flags.domain.staleness import StaleFlag
     from habitkit.flags.errors import (
         FlagDefinitionError,
         FlagsReadOnly,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         put,
         put_document,
         rollback,
+        stale,
         toggle,
     )
     from habitkit.flags.store import FLAGS, FlagStore
@@ -55,6 +57,7 @@ __all__ = [
     "RevisionConflict",
     "SharedVersion",
     "SourceUnavailable",
+    "StaleFlag",
     "attr",
     "delete",
     "diff",
@@ -67,6 +70,7 @@ __all__ = [
     "put",
     "put_document",
     "rollback",
+    "stale",
     "toggle",
 ]
 
@@ -74,5 +78,8 @@ if not TYPE_CHECKING:
     __getattr__ = lazy_names(
         __name__,
         __all__,
-        ["domain.model", "errors", "events", "store", "service", "conditions", "builders", "linting"],
+        [
+            *("domain.model", "errors", "events", "store", "service"),
+            *("conditions", "builders", "linting", "domain.staleness"),
+        ],
     )
