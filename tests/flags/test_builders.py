@@ -73,7 +73,10 @@ SIMPLE = st.one_of(
     st.just((attr("staff"), _is_staff)),
     st.just((attr("groups").contains("pro"), lambda context: "pro" in context.get("groups", ()))),
     st.just(
-        (attr("app").version(">=", "1.10.0"), lambda context: (_version(context.get("app")) or 0) > 1)
+        (
+            attr("app").version(">=", "1.10.0"),
+            lambda context: (_version(context.get("app")) or 0) > 1,
+        )
     ),
 )
 CONDITIONS = st.recursive(

@@ -1,4 +1,7 @@
-"""Feature flags and remote configuration.
+"""Feature flags and remote configuration, in flagd's format.
+
+``compile(document)`` gives a set of flags to evaluate, and ``Flags(source)`` one that is refreshed
+from a file or a URL; neither needs a kit. ``kit.flags`` keeps the definitions in the kit's store.
 
 The use cases are those of ``kit.flags``, for ``kit.run`` and reactions: ``flags.put(tx, ...)``.
 """
@@ -9,7 +12,10 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.flags.builders import Flag, document
+    from habitkit.flags.compiling import compile
     from habitkit.flags.conditions import Attribute, Condition, attr
+    from habitkit.flags.domain.faults import Fault
+    from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
         Assignment,
         FlagDifference,
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
         Revision,
         SharedVersion,
     )
+    from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
     from habitkit.flags.domain.staleness import StaleFlag
     from habitkit.flags.errors import (
         FlagDefinitionError,
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
         SourceUnavailable,
     )
     from habitkit.flags.events import FlagChanged
+    from habitkit.flags.flags import AsyncFlags, Flags
     from habitkit.flags.linting import lint
     from habitkit.flags.service import (
         delete,
@@ -39,26 +47,47 @@ if TYPE_CHECKING:
         stale,
         toggle,
     )
+    from habitkit.flags.settings import FlagSettings
+    from habitkit.flags.sources import AsyncSource, Fetched, Source, StaticSource
+    from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
     from habitkit.flags.store import FLAGS, FlagStore
+    from habitkit.flags.units import Unit
 
 __all__ = [
     "FLAGS",
     "Assignment",
+    "AsyncFlags",
+    "AsyncSource",
     "Attribute",
     "Condition",
+    "ErrorCode",
+    "Fault",
+    "Fetched",
     "Flag",
     "FlagChanged",
     "FlagDefinitionError",
     "FlagDifference",
+    "FlagSet",
+    "FlagSettings",
+    "FlagStatus",
     "FlagStore",
     "FlagVersion",
+    "Flags",
+    "FlagsChange",
+    "FlagsEvent",
     "FlagsReadOnly",
+    "Reason",
+    "Resolution",
     "Revision",
     "RevisionConflict",
     "SharedVersion",
+    "Source",
     "SourceUnavailable",
     "StaleFlag",
+    "StaticSource",
+    "Unit",
     "attr",
+    "compile",
     "delete",
     "diff",
     "document",
@@ -79,7 +108,23 @@ if not TYPE_CHECKING:
         __name__,
         __all__,
         [
-            *("domain.model", "errors", "events", "store", "service"),
-            *("conditions", "builders", "linting", "domain.staleness"),
+            "builders",
+            "compiling",
+            "conditions",
+            "domain.faults",
+            "domain.flag_set",
+            "domain.model",
+            "domain.resolution",
+            "domain.staleness",
+            "errors",
+            "events",
+            "flags",
+            "linting",
+            "settings",
+            "sources",
+            "status",
+            "store",
+            "units",
+            "service",
         ],
     )

@@ -79,7 +79,9 @@ class Flag:
     @classmethod
     def _of(cls, variants: Mapping[str, Any], default: str | None, kind: Any) -> Self:
         if not isinstance(variants, Mapping) or not variants:
-            raise InvalidInput("variants", given=variants, expected="values by the names of variants")
+            raise InvalidInput(
+                "variants", given=variants, expected="values by the names of variants"
+            )
         for name, value in variants.items():
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 expected = f"a value of type {getattr(kind, '__name__', kind)}"
@@ -130,7 +132,9 @@ class Flag:
         """
         self._expect_finished()
         if not self._rules:
-            raise UsageError("otherwise() without when(): give the flag this variant as its default")
+            raise UsageError(
+                "otherwise() without when(): give the flag this variant as its default"
+            )
         return self._finish(self._variant("variant", variant))
 
     def rollout(self, weights: Mapping[str, int], *, by: str = "targetingKey") -> Self:
@@ -261,7 +265,9 @@ class Flag:
         if self._pending is not None:
             return evolve(self, rules=(*self._rules, self._pending.rule, served), pending=None)
         if self._last is not None:
-            raise UsageError("there is an otherwise() or a last rollout() already; keep one of them")
+            raise UsageError(
+                "there is an otherwise() or a last rollout() already; keep one of them"
+            )
         return evolve(self, last=served)
 
     def _expect_finished(self) -> None:

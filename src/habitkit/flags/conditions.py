@@ -163,7 +163,9 @@ class Attribute(Condition):
 
     def _ordered(self, operator: str, value: object) -> Condition:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise InvalidInput("value", given=value, expected=f"a number or a text after {operator}")
+            raise InvalidInput(
+                "value", given=value, expected=f"a number or a text after {operator}"
+            )
         return self.exists() & Condition({operator: [self._var, _scalar(value)]})
 
 

@@ -38,7 +38,10 @@ def lint(document: Document, *, at: datetime | None = None) -> tuple[Fault, ...]
         >>> from habitkit import flags
         >>> rule = {"if": [{"<": [{"var": "age"}, 18]}, "junior"]}
         >>> flag = {"state": "ENABLED", "variants": {"junior": 1, "all": 2}, "targeting": rule}
-        >>> [each.path for each in flags.lint({"flags": {"plan": {**flag, "defaultVariant": "all"}}})]
+        >>> [
+        ...     each.path
+        ...     for each in flags.lint({"flags": {"plan": {**flag, "defaultVariant": "all"}}})
+        ... ]
         ['$.flags.plan.targeting.if[0].<']
     """
     return tuple(lint_definitions(read_document(document, []), at and instant(at)))

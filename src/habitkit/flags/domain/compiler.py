@@ -34,7 +34,7 @@ def compile_document(document: object, now: Callable[[], float]) -> FlagSet:
     """Compile a document in flagd's format.
 
     Args:
-        document: A mapping, or JSON text as ``str`` or ``bytes``. It must not be changed afterwards.
+        document: A mapping, or JSON text as ``str`` or ``bytes``; not to be changed afterwards.
         now: Gives the time for schedules and ``$flagd.timestamp``, in seconds since 1970.
 
     Returns:
@@ -105,10 +105,6 @@ class _Compiler:
         """Return the function that evaluates a flag, in which every part may be missing."""
         metadata = MappingProxyType({**flag.metadata})
         results = _results(flag, metadata)
-        if not flag.enabled:
-            resolve = _always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
-            self._resolvers[flag.key] = resolve
-            return resolve
         rule = self._rule(flag)
         gates = [*self._segments(flag), *self._prerequisites(flag)]
         base = _always(results.default if rule or gates else results.static)
@@ -125,6 +121,8 @@ class _Compiler:
             resolve = _gated(gates, resolve, results.default)
         if gates or flag.options.schedule is not None:
             resolve = _guarded(resolve, metadata)
+        if not flag.enabled:
+            resolve = _always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
         self._resolvers[flag.key] = resolve
         return resolve
 
@@ -270,7 +268,7 @@ def _sticky(key: str, resolve: Resolver, splits: Mapping[str, Resolution]) -> Re
         if resolution.reason is not Reason.SPLIT or resolution.variant is None:
             return resolution
         stored = evaluation.assignments.get(key)
-        if stored in splits:
+        if stored is not None and stored in splits:
             return splits[stored]
         evaluation.assigned[key] = resolution.variant
         return resolution

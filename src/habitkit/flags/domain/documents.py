@@ -171,6 +171,8 @@ def _flag(
     if state not in ("ENABLED", "DISABLED"):
         _add(faults, (*path, "state"), f'expected "ENABLED" or "DISABLED", got {_shown(state)}')
     variants = _object(flag.get("variants"), (*path, "variants"), faults)
+    if flag.get("variants") == {}:
+        _add(faults, (*path, "variants"), "expected at least one variant")
     kind = _kind(variants, (*path, "variants"), faults)
     default = flag.get("defaultVariant")
     if default == "":
@@ -180,6 +182,9 @@ def _flag(
         message = f"expected one of the variants ({expected}) or null, got {_shown(default)}"
         _add(faults, (*path, "defaultVariant"), message)
         default = None
+    targeting = flag.get("targeting")
+    if targeting is not None:
+        targeting = _object(targeting, (*path, "targeting"), faults)
     own = _metadata(flag.get("metadata", {}), (*path, "metadata"), faults)
     return FlagDefinition(
         key=key,
@@ -187,7 +192,7 @@ def _flag(
         kind=kind,
         variants=variants,
         default_variant=default,
-        targeting=flag.get("targeting"),
+        targeting=targeting,
         metadata={**metadata, **own},
         options=options,
     )
@@ -207,8 +212,6 @@ def _kind(variants: Mapping[str, Any], path: Path, faults: list[Fault]) -> str:
         _expect_json(value, (*path, name), faults)
     if len(kinds) > 1:
         _add(faults, path, f"expected values of one kind, got {' and '.join(sorted(kinds))}")
-    if not variants:
-        _add(faults, path, "expected at least one variant")
     return next(iter(kinds), "boolean")
 
 
@@ -256,17 +259,6 @@ def _expect_json(value: object, path: Path, faults: list[Fault], depth: int = 0)
     """Refuse what JSON cannot carry between two programs."""
     if depth > _DEEPEST:
         _add(faults, path, f"expected at most {_DEEPEST} levels")
-    elif isinstance(value, bool) or value is None:
-        pass
-    elif isinstance(value, int):
-        if abs(value) > _LARGEST_INT:
-            _add(faults, path, f"expected an integer from -(2**53-1) to 2**53-1, got {value}")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            _add(faults, path, f"expected a finite number, got {value}")
-    elif isinstance(value, str):
-        if not storable(value):
-            _add(faults, path, "expected valid UTF-8 without NUL")
     elif isinstance(value, Mapping):
         for name, inner in _object(value, path, faults).items():
             _expect_json(name, path, faults)
@@ -274,8 +266,21 @@ def _expect_json(value: object, path: Path, faults: list[Fault], depth: int = 0)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _expect_json(inner, (*path, index), faults, depth + 1)
-    else:
+    elif isinstance(value, str):
+        if not storable(value):
+            _add(faults, path, "expected valid UTF-8 without NUL")
+    elif isinstance(value, int | float):
+        _expect_number(value, path, faults)
+    elif value is not None:
         _add(faults, path, f"expected JSON, got {_shown(value)}")
+
+
+def _expect_number(value: float, path: Path, faults: list[Fault]) -> None:
+    """Refuse numbers that JavaScript would change."""
+    if isinstance(value, int) and abs(value) > _LARGEST_INT:
+        _add(faults, path, f"expected an integer from -(2**53-1) to 2**53-1, got {value}")
+    elif not math.isfinite(value):
+        _add(faults, path, f"expected a finite number, got {value}")
 
 
 def _add(faults: list[Fault], path: Path, message: str) -> None:

@@ -66,7 +66,7 @@ def _tested(condition: Any) -> frozenset[str]:
 def _traps(name: str, arguments: list[Any], present: frozenset[str]) -> Iterator[str]:
     if name in _ORDERS and any(_may_be_missing(value, present) for value in arguments):
         yield (
-            f"an attribute that is missing counts as 0 for {name}, so that the comparison may hold; "
+            f"a missing attribute counts as 0 for {name}, so that the comparison may hold; "
             'give `var` a default, or test with {"!!": {"var": ...}} first'
         )
     if name in _LOOSE and any(_is_converted(value) for value in arguments):
