@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_a_flag_past_its_end_is_stale_from_that_instant_on(kit):
 
 def test_a_flag_is_rolled_out_if_everybody_is_served_one_variant(kit):
     always_off = FLAG.when(attr("staff")).serve("off")
-    made = {
+    made: dict[str, Any] = {
         "always_off": always_off,
         "disabled": FLAG.disabled(),
         "for_a_segment": FLAG.segment("staff"),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from habitkit.flags.builders import Flag, document
+    from habitkit.flags.builders import Flag
     from habitkit.flags.compiling import compile
     from habitkit.flags.conditions import Attribute, Condition, attr
+    from habitkit.flags.document_builder import document
     from habitkit.flags.domain.faults import Fault
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
@@ -111,6 +112,7 @@ if not TYPE_CHECKING:
             "builders",
             "compiling",
             "conditions",
+            "document_builder",
             "domain.faults",
             "domain.flag_set",
             "domain.model",

@@ -60,7 +60,7 @@ def lint_files(names: Sequence[str], *, strict: bool, as_json: bool) -> int:
         _write("\n".join(f"{it.file}: {it.level}: {it.path}: {it.message}" for it in found))
     if unreadable:
         return _UNREADABLE
-    return _FOUND if strict and found or any(it.level == "error" for it in found) else 0
+    return _FOUND if (strict and found) or any(it.level == "error" for it in found) else 0
 
 
 def _findings(name: str, content: bytes) -> list[_Finding]:

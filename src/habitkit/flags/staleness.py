@@ -27,9 +27,9 @@ def stale(tx: Transaction, *, unused_days: int = 30) -> list[StaleFlag]:
     """Return the flags that are probably no longer needed, in the order of their keys.
 
     These are flags past ``expires``; enabled flags that serve everybody one variant, now and by
-    their schedule also later; and flags that were not evaluated for some days. A flag that was never
-    evaluated counts from its last revision. Kits store once an hour, when they refresh, which flags
-    were evaluated.
+    their schedule also later; and flags that were not evaluated for some days. A flag that was
+    never evaluated counts from its last revision. Kits store once an hour, when they refresh, which
+    flags were evaluated.
 
     Args:
         tx: The transaction.
