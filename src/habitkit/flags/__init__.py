@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from habitkit.flags.builders import Flag, document
+    from habitkit.flags.builders import Flag
     from habitkit.flags.compiling import compile
     from habitkit.flags.conditions import Attribute, Condition, attr
+    from habitkit.flags.document_builder import document
     from habitkit.flags.domain.faults import Fault
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         SharedVersion,
     )
     from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
+    from habitkit.flags.domain.staleness import StaleFlag
     from habitkit.flags.errors import (
         FlagDefinitionError,
         FlagsReadOnly,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     )
     from habitkit.flags.events import FlagChanged
     from habitkit.flags.flags import AsyncFlags, Flags
+    from habitkit.flags.linting import lint
     from habitkit.flags.service import (
         delete,
         diff,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
         put,
         put_document,
         rollback,
+        stale,
         toggle,
     )
     from habitkit.flags.settings import FlagSettings
@@ -80,6 +84,7 @@ __all__ = [
     "SharedVersion",
     "Source",
     "SourceUnavailable",
+    "StaleFlag",
     "StaticSource",
     "Unit",
     "attr",
@@ -90,10 +95,12 @@ __all__ = [
     "export",
     "get",
     "history",
+    "lint",
     "list_flags",
     "put",
     "put_document",
     "rollback",
+    "stale",
     "toggle",
 ]
 
@@ -105,13 +112,16 @@ if not TYPE_CHECKING:
             "builders",
             "compiling",
             "conditions",
+            "document_builder",
             "domain.faults",
             "domain.flag_set",
             "domain.model",
             "domain.resolution",
+            "domain.staleness",
             "errors",
             "events",
             "flags",
+            "linting",
             "settings",
             "sources",
             "status",
