@@ -1,6 +1,7 @@
 """Feature flags and remote configuration.
 
 The use cases are those of ``kit.flags``, for ``kit.run`` and reactions: ``flags.put(tx, ...)``.
+Without a kit flags are ``Flags(source)``, or just ``compile(document)``.
 """
 
 from typing import TYPE_CHECKING
@@ -8,6 +9,9 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from habitkit.flags.compiling import compile  # noqa: A004 - flags.compile
+    from habitkit.flags.domain.faults import Fault
+    from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
         Assignment,
         FlagDifference,
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
         Revision,
         SharedVersion,
     )
+    from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
     from habitkit.flags.errors import (
         FlagDefinitionError,
         FlagsReadOnly,
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
         SourceUnavailable,
     )
     from habitkit.flags.events import FlagChanged
+    from habitkit.flags.flags import AsyncFlags, Flags
     from habitkit.flags.service import (
         delete,
         diff,
@@ -34,21 +40,40 @@ if TYPE_CHECKING:
         rollback,
         toggle,
     )
+    from habitkit.flags.settings import FlagSettings
+    from habitkit.flags.sources import AsyncSource, Fetched, Source, StaticSource
+    from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
     from habitkit.flags.store import FLAGS, FlagStore
 
 __all__ = [
     "FLAGS",
     "Assignment",
+    "AsyncFlags",
+    "AsyncSource",
+    "ErrorCode",
+    "Fault",
+    "Fetched",
     "FlagChanged",
     "FlagDefinitionError",
     "FlagDifference",
+    "FlagSet",
+    "FlagSettings",
+    "FlagStatus",
     "FlagStore",
     "FlagVersion",
+    "Flags",
+    "FlagsChange",
+    "FlagsEvent",
     "FlagsReadOnly",
+    "Reason",
+    "Resolution",
     "Revision",
     "RevisionConflict",
     "SharedVersion",
+    "Source",
     "SourceUnavailable",
+    "StaticSource",
+    "compile",
     "delete",
     "diff",
     "export",
@@ -63,5 +88,21 @@ __all__ = [
 
 if not TYPE_CHECKING:
     __getattr__ = lazy_names(
-        __name__, __all__, ["domain.model", "errors", "events", "store", "service"]
+        __name__,
+        __all__,
+        [
+            "compiling",
+            "domain.faults",
+            "domain.flag_set",
+            "domain.model",
+            "domain.resolution",
+            "errors",
+            "events",
+            "flags",
+            "service",
+            "settings",
+            "sources",
+            "status",
+            "store",
+        ],
     )
