@@ -149,13 +149,6 @@ class AsyncOwnedKit(_Owned[Async]):
 class EveryOwner(Services[M]):
     """The services for all owners."""
 
-    @cached_property
-    def flags(self) -> FlagService[M]:
-        """Feature flags."""
-        from habitkit.flags.service import FlagService  # noqa: PLC0415 - only where it is used
-
-        return FlagService(self._supporting("flags"))
-
     @overload
     def owned_by(self: EveryOwner[Sync], owner: str) -> OwnedKit: ...
     @overload
@@ -173,9 +166,20 @@ class EveryOwner(Services[M]):
         return OwnedKit(runner) if isinstance(runner, SyncRunner) else AsyncOwnedKit(runner)
 
 
-class HostKit(EveryOwner[Sync]):
+class _Host(EveryOwner[M]):
+    """The services inside one transaction of the host."""
+
+    @cached_property
+    def flags(self) -> FlagService[M]:
+        """Definitions of feature flags; a change is seen once the host has committed."""
+        from habitkit.flags.service import FlagService  # noqa: PLC0415 - only where it is used
+
+        return FlagService(self._supporting("flags"))
+
+
+class HostKit(_Host[Sync]):
     """The services inside one transaction of the host, as ``HabitKit.on`` returns them."""
 
 
-class AsyncHostKit(EveryOwner[Async]):
+class AsyncHostKit(_Host[Async]):
     """The services inside one transaction of the host, as ``AsyncHabitKit.on`` returns them."""

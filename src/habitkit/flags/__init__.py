@@ -1,7 +1,9 @@
-"""Feature flags and remote configuration.
+"""Feature flags and remote configuration, in flagd's format.
+
+``compile(document)`` gives a set of flags to evaluate, and ``Flags(source)`` one that is refreshed
+from a file or a URL; neither needs a kit. ``kit.flags`` keeps the definitions in the kit's store.
 
 The use cases are those of ``kit.flags``, for ``kit.run`` and reactions: ``flags.put(tx, ...)``.
-Without a kit flags are ``Flags(source)``, or just ``compile(document)``.
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from habitkit.flags.compiling import compile  # noqa: A004 - flags.compile
+    from habitkit.flags.compiling import compile
     from habitkit.flags.domain.faults import Fault
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from habitkit.flags.sources import AsyncSource, Fetched, Source, StaticSource
     from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
     from habitkit.flags.store import FLAGS, FlagStore
+    from habitkit.flags.units import Unit
 
 __all__ = [
     "FLAGS",
@@ -73,6 +76,7 @@ __all__ = [
     "Source",
     "SourceUnavailable",
     "StaticSource",
+    "Unit",
     "compile",
     "delete",
     "diff",
@@ -99,10 +103,11 @@ if not TYPE_CHECKING:
             "errors",
             "events",
             "flags",
-            "service",
             "settings",
             "sources",
             "status",
             "store",
+            "units",
+            "service",
         ],
     )

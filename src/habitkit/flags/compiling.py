@@ -18,7 +18,7 @@ def compile(document: Document, *, clock: Clock | None = None) -> FlagSet:  # no
     """Compile a document in flagd's format into a set of flags that never changes.
 
     Args:
-        document: A mapping, or JSON text as ``str`` or ``bytes``. It must not be changed afterwards.
+        document: A mapping, or JSON text as ``str`` or ``bytes``; not to be changed afterwards.
         clock: Gives the time for schedules and ``$flagd.timestamp``; the machine's by default.
 
     Raises:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["Overrides", "overrides"]
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Overrides:
@@ -22,7 +25,7 @@ class Overrides:
     def __init__(self) -> None:
         """Begin with none."""
         self.in_use = False
-        self._values: ContextVar[Mapping[str, Any]] = ContextVar("habitkit_flags", default={})
+        self._values: ContextVar[Mapping[str, Any]] = ContextVar("habitkit_flags", default=_NONE)
 
     def get(self) -> Mapping[str, Any]:
         """Return the values of this context by key."""

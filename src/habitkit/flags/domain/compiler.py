@@ -34,7 +34,7 @@ def compile_document(document: object, now: Callable[[], float]) -> FlagSet:
     """Compile a document in flagd's format.
 
     Args:
-        document: A mapping, or JSON text as ``str`` or ``bytes``. It must not be changed afterwards.
+        document: A mapping, or JSON text as ``str`` or ``bytes``; not to be changed afterwards.
         now: Gives the time for schedules and ``$flagd.timestamp``, in seconds since 1970.
 
     Returns:
@@ -270,7 +270,7 @@ def _sticky(key: str, resolve: Resolver, splits: Mapping[str, Resolution]) -> Re
         if resolution.reason is not Reason.SPLIT or resolution.variant is None:
             return resolution
         stored = evaluation.assignments.get(key)
-        if stored in splits:
+        if stored is not None and stored in splits:
             return splits[stored]
         evaluation.assigned[key] = resolution.variant
         return resolution

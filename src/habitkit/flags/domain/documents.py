@@ -256,17 +256,6 @@ def _expect_json(value: object, path: Path, faults: list[Fault], depth: int = 0)
     """Refuse what JSON cannot carry between two programs."""
     if depth > _DEEPEST:
         _add(faults, path, f"expected at most {_DEEPEST} levels")
-    elif isinstance(value, bool) or value is None:
-        pass
-    elif isinstance(value, int):
-        if abs(value) > _LARGEST_INT:
-            _add(faults, path, f"expected an integer from -(2**53-1) to 2**53-1, got {value}")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            _add(faults, path, f"expected a finite number, got {value}")
-    elif isinstance(value, str):
-        if not storable(value):
-            _add(faults, path, "expected valid UTF-8 without NUL")
     elif isinstance(value, Mapping):
         for name, inner in _object(value, path, faults).items():
             _expect_json(name, path, faults)
@@ -274,8 +263,21 @@ def _expect_json(value: object, path: Path, faults: list[Fault], depth: int = 0)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _expect_json(inner, (*path, index), faults, depth + 1)
-    else:
+    elif isinstance(value, str):
+        if not storable(value):
+            _add(faults, path, "expected valid UTF-8 without NUL")
+    elif isinstance(value, int | float):
+        _expect_number(value, path, faults)
+    elif value is not None:
         _add(faults, path, f"expected JSON, got {_shown(value)}")
+
+
+def _expect_number(value: float, path: Path, faults: list[Fault]) -> None:
+    """Refuse numbers that JavaScript would change."""
+    if isinstance(value, int) and abs(value) > _LARGEST_INT:
+        _add(faults, path, f"expected an integer from -(2**53-1) to 2**53-1, got {value}")
+    elif not math.isfinite(value):
+        _add(faults, path, f"expected a finite number, got {value}")
 
 
 def _add(faults: list[Fault], path: Path, message: str) -> None:

@@ -46,5 +46,5 @@ def json_path(path: Path) -> str:
             parts.append(f".{part}")
         else:
             short = part if len(part) <= _LONGEST_NAME else f"{part[:_LONGEST_NAME]}..."
-            parts.append(f"[{ascii(short)}]")
+            parts.append(f"[{short!a}]")
     return "".join(parts)

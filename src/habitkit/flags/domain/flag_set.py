@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["TYPES", "CompiledFlag", "FlagSet", "Resolver", "failed"]
 
 Resolver: TypeAlias = "Callable[[Mapping[str, Any], Evaluation | None], Resolution]"
-"""Evaluates one flag; it never raises. Its value stands for the caller's where the variant is None."""
+"""Evaluates one flag; it never raises. Without a variant the caller's default is the value."""
 
 _NONE = type(None)
 TYPES = {
@@ -121,7 +121,7 @@ class FlagSet:
         if type(context) is not dict:
             if context is None:
                 context = _EMPTY
-            elif not isinstance(context, Mapping):
+            elif not _is_mapping(context):
                 message = f"context: expected a mapping, got {type(context).__name__}"
                 metadata = flag.definition.metadata
                 return failed(default, ErrorCode.INVALID_CONTEXT, message, metadata)
@@ -145,7 +145,7 @@ class FlagSet:
         """
         if context is None:
             context = _EMPTY
-        elif not isinstance(context, Mapping):
+        elif not _is_mapping(context):
             enabled = (key for key, flag in self.flags.items() if flag.definition.enabled)
             return {key: self.details(key, None, context) for key in enabled}
         return {
@@ -153,6 +153,11 @@ class FlagSet:
             for key, flag in self.flags.items()
             if flag.definition.enabled
         }
+
+
+def _is_mapping(value: object) -> bool:
+    """Tell whether a value is a mapping, whatever its declared type."""
+    return isinstance(value, Mapping)
 
 
 def failed(default: Any, code: ErrorCode, message: str, metadata: Mapping[str, Any]) -> Resolution:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -95,7 +96,7 @@ class FlagOptions:
     tags: tuple[str, ...] = ()
 
 
-class _Faulty(Exception):  # noqa: N818 - never leaves this file
+class _Faulty(Exception):
     """A value is at fault; the fault has been added."""
 
 
@@ -165,8 +166,9 @@ class _Reader:
     def sticky(self, value: object, path: Path) -> int | None:
         if isinstance(value, bool):
             return 1 if value else None
-        version = self.members(value, {"version": self.version}, path)
-        return version.get("version", 1)
+        found = self.members(value, {"version": self.version}, path)
+        version: int = found.get("version", 1)
+        return version
 
     def version(self, value: object, path: Path) -> int:
         if type(value) is int and 1 <= value <= _LARGEST_WEIGHT:
@@ -203,7 +205,7 @@ class _Reader:
 
     def steps(self, value: object, path: Path) -> tuple[Step, ...]:
         steps = tuple(self.step(it, (*path, n)) for n, it in enumerate(self.many(value, path)))
-        if any(one.at >= other.at for one, other in zip(steps, steps[1:], strict=False)):
+        if any(one.at >= other.at for one, other in pairwise(steps)):
             raise self.refuse(path, "expected steps in the order of their instants")
         return steps
 

@@ -12,13 +12,13 @@ from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from habitkit.flags.domain.documents import FlagDefinition
     from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.faults import Path
     from habitkit.flags.domain.flag_set import Resolver
-    from habitkit.flags.domain.options import Progressive
+    from habitkit.flags.domain.options import Progressive, Schedule, Step
 
 __all__ = ["scheduled"]
 
@@ -43,42 +43,60 @@ def scheduled(
         faults: Every fault is appended.
     """
     schedule = flag.options.schedule
-    assert schedule is not None  # noqa: S101 - as the docstring says
+    if schedule is None or _unknown(flag, schedule, faults):
+        return _served(default)
+    percentages = _Percentages(flag.key, bucketing, default, splits)
+    if schedule.progressive is not None:
+        return percentages.progressive(schedule.progressive)
+    return _stepped(schedule.steps, percentages)
+
+
+def _unknown(flag: FlagDefinition, schedule: Schedule, faults: list[Fault]) -> bool:
+    """Return whether a schedule names variants that the flag does not have."""
     path: Path = ("$habitkit", flag.key, "schedule")
-    hashed = key_hash_of(bucketing, flag.key)
-    missing = Resolution(
-        None,
-        None,
-        Reason.ERROR,
-        ErrorCode.TARGETING_KEY_MISSING,
-        "its schedule serves a percentage, which needs a targetingKey",
-        default.metadata,
-    )
-    progressive = schedule.progressive
-    if progressive is not None:
-        if progressive.variant not in splits:
-            _refuse(progressive.variant, (*path, "progressive", "variant"), faults)
-            return lambda _, __: default
-        inside, outside = splits[progressive.variant], default
-        if default.variant is not None:
-            outside = splits[default.variant]
+    named: list[tuple[Path, str]] = []
+    if schedule.progressive is not None:
+        named.append(((*path, "progressive", "variant"), schedule.progressive.variant))
+    for index, step in enumerate(schedule.steps):
+        here = (*path, "steps", index)
+        if step.serve is not None:
+            named.append(((*here, "serve"), step.serve))
+        named += [((*here, "split", name), name) for name in step.split or ()]
+    unknown = [(where, name) for where, name in named if name not in flag.variants]
+    for where, name in unknown:
+        message = f"expected one of the flag's variants, got {name!r}"
+        faults.append(Fault(json_path(where), message))
+    return bool(unknown)
 
-        def progress(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-            number = hashed(context.get("targetingKey"))
-            if number is None:
-                return missing
-            share = round(_share(progressive, _at(evaluation)) * _SHARES / 100)
-            return (
-                inside if positions(bucketing, (share, _SHARES - share))(number) == 0 else outside
-            )
 
-        return progress
+class _Percentages:
+    """Makes the functions that serve a percentage of those who have a targeting key."""
 
-    def split(weights: Mapping[str, int]) -> Resolver:
-        position, results = (
-            positions(bucketing, list(weights.values())),
-            [splits[it] for it in weights],
+    def __init__(
+        self,
+        key: str,
+        bucketing: str,
+        default: Resolution,
+        splits: Mapping[str, Resolution],
+    ) -> None:
+        self._hash = key_hash_of(bucketing, key)
+        self._bucketing = bucketing
+        self.default = default
+        self.splits = splits
+        self._missing = Resolution(
+            None,
+            None,
+            Reason.ERROR,
+            ErrorCode.TARGETING_KEY_MISSING,
+            "its schedule serves a percentage, which needs a targetingKey",
+            default.metadata,
         )
+
+    def split(self, weights: Mapping[str, int]) -> Resolver:
+        """Return the function that splits by weights."""
+        position = positions(self._bucketing, list(weights.values()))
+        results = [self.splits[name] for name in weights]
+        hashed, missing, default = self._hash, self._missing, self.default
 
         def resolve(context: Mapping[str, Any], _: Evaluation | None) -> Resolution:
             number = hashed(context.get("targetingKey"))
@@ -89,25 +107,40 @@ def scheduled(
 
         return resolve
 
-    after: list[Resolver] = []
-    for index, step in enumerate(schedule.steps):
-        names = [step.serve or ""] if step.split is None else list(step.split)
-        unknown = [name for name in names if name not in splits]
-        for name in unknown:
-            _refuse(name, (*path, "steps", index), faults)
-        if unknown:
-            continue
-        if step.split is not None:
-            after.append(split(step.split))
-        else:
-            after.append(_served(evolve(splits[names[0]], reason=Reason.DEFAULT)))
-    instants = [step.at for step in schedule.steps]
+    def progressive(self, rise: Progressive) -> Resolver:
+        """Return the function of a share that rises: who is in it stays in it."""
+        inside, outside = self.splits[rise.variant], self.default
+        if outside.variant is not None:
+            outside = self.splits[outside.variant]
+        hashed, missing, bucketing = self._hash, self._missing, self._bucketing
 
-    def by_steps(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
+        def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
+            number = hashed(context.get("targetingKey"))
+            if number is None:
+                return missing
+            share = round(_share(rise, _at(evaluation)) * _SHARES / 100)
+            within = positions(bucketing, (share, _SHARES - share))(number) == 0
+            return inside if within else outside
+
+        return resolve
+
+
+def _stepped(steps: Sequence[Step], percentages: _Percentages) -> Resolver:
+    """Return the function of steps: the last one that has come counts."""
+    instants = [step.at for step in steps]
+    served = [
+        percentages.split(step.split)
+        if step.split is not None
+        else _served(evolve(percentages.splits[step.serve or ""], reason=Reason.DEFAULT))
+        for step in steps
+    ]
+    default = percentages.default
+
+    def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
         passed = bisect_right(instants, _at(evaluation))
-        return after[passed - 1](context, evaluation) if passed else default
+        return served[passed - 1](context, evaluation) if passed else default
 
-    return by_steps
+    return resolve
 
 
 def _served(result: Resolution) -> Resolver:
@@ -120,13 +153,9 @@ def _at(evaluation: Evaluation | None) -> float:
 
 
 def _share(rise: Progressive, at: float) -> float:
-    """Return the share at a time, in percent: it rises linearly, so that who is in it stays in it."""
+    """Return the share at a time, in percent."""
     if at <= rise.begin:
         return rise.first
     if at >= rise.end:
         return rise.last
     return rise.first + (rise.last - rise.first) * (at - rise.begin) / (rise.end - rise.begin)
-
-
-def _refuse(name: object, path: Path, faults: list[Fault]) -> None:
-    faults.append(Fault(json_path(path), f"expected one of the flag's variants, got {name!r}"))
