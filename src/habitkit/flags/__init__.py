@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from habitkit.flags.builders import Flag, document
     from habitkit.flags.compiling import compile
+    from habitkit.flags.conditions import Attribute, Condition, attr
     from habitkit.flags.domain.faults import Fault
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
@@ -53,9 +55,12 @@ __all__ = [
     "Assignment",
     "AsyncFlags",
     "AsyncSource",
+    "Attribute",
+    "Condition",
     "ErrorCode",
     "Fault",
     "Fetched",
+    "Flag",
     "FlagChanged",
     "FlagDefinitionError",
     "FlagDifference",
@@ -77,9 +82,11 @@ __all__ = [
     "SourceUnavailable",
     "StaticSource",
     "Unit",
+    "attr",
     "compile",
     "delete",
     "diff",
+    "document",
     "export",
     "get",
     "history",
@@ -95,7 +102,9 @@ if not TYPE_CHECKING:
         __name__,
         __all__,
         [
+            "builders",
             "compiling",
+            "conditions",
             "domain.faults",
             "domain.flag_set",
             "domain.model",

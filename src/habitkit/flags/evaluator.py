@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -17,19 +16,20 @@ from attrs import evolve
 from habitkit.clock import SystemClock, ticks
 from habitkit.errors import HabitKitError
 from habitkit.flags.compiling import compile as compile_flags
-from habitkit.flags.domain.flag_set import TYPES, failed
-from habitkit.flags.domain.resolution import NO_METADATA, ErrorCode, Reason, Resolution
+from habitkit.flags.domain.flag_set import failed
+from habitkit.flags.domain.resolution import NO_METADATA, ErrorCode, Reason
 from habitkit.flags.getters import Getters
 from habitkit.flags.overrides import overrides
 from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from habitkit.clock import Clock
     from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.flag_set import FlagSet
+    from habitkit.flags.domain.resolution import Resolution
     from habitkit.flags.sources import Fetched
 
     Listener: TypeAlias = Callable[[FlagsEvent], object]
@@ -96,8 +96,10 @@ class Evaluator(Getters):
             context: Who and what it is evaluated for: JSON, with ``targetingKey`` for percentages.
             evaluation: The time and the stored assignments; by default the clock and none.
         """
-        if overrides.in_use and key in overrides.get():
-            return _overridden(key, default)
+        if overrides.in_use:
+            override = overrides.find(key, default)
+            if override is not None:
+                return override
         flags = self._set
         if flags is None:
             message = "there was no refresh yet that found definitions"
@@ -120,7 +122,7 @@ class Evaluator(Getters):
         if self._stale_at and self._ticks() > self._stale_at:
             found = {key: _stale(resolution) for key, resolution in found.items()}
         if overrides.in_use:
-            found |= {key: _overridden(key, None) for key in overrides.get()}
+            found |= {key: self.details(key, None, context) for key in overrides.active()}
         return found
 
     def status(self) -> FlagStatus:
@@ -209,18 +211,24 @@ class Evaluator(Getters):
                 return
             self._newest_used = number
             self._checked_at = now = self._ticks()
-            self._last_error, self._reported_stale = None, False
+            failed_before, stale_before = self._last_error is not None, self._reported_stale
             if fetched is not None:
                 self._old_copy = fetched.stale
             if self._max_age_ns is not None:
                 self._stale_at = 1 if self._old_copy else now + self._max_age_ns
-            if fetched is None or flags is None:
-                return
-            before, self._revision = self._set, fetched.revision
-            self._collect_used()
-            self._expose(flags)
-            self._set = flags
-        self._report(_event_of(before, flags))
+            self._last_error, self._reported_stale = None, bool(self._stale_at) and self._old_copy
+            before, stale = self._set, self._reported_stale
+            if fetched is not None and flags is not None:
+                self._revision = fetched.revision
+                self._collect_used()
+                self._expose(flags)
+                self._set = flags
+        if before is not None and not stale and (failed_before or stale_before):
+            self._report(FlagsEvent(FlagsChange.READY))
+        if flags is not None:
+            self._report(_event_of(before, flags))
+        if stale and not stale_before:
+            self._report(FlagsEvent(FlagsChange.STALE, message="this is an old copy"))
 
     def fail(self, number: int, error: Exception) -> None:
         """Note why a refresh failed; what is in use stays in use."""
@@ -263,19 +271,6 @@ class Evaluator(Getters):
                 listener(event)
             except Exception:  # noqa: BLE001 - one must not stop the others
                 _log.warning("a listener of flags failed", exc_info=True)
-
-
-def _overridden(key: str, default: Any) -> Resolution:
-    """Return the value that a test has given a flag."""
-    value = overrides.get()[key]
-    fits = default is None or any(
-        type(default) in types and (type(value) in types or isinstance(value, Mapping))
-        for types in TYPES.values()
-    )
-    if not fits:
-        message = f"the override is {value!r:.40}, the default is {default!r:.40}"
-        return failed(default, ErrorCode.TYPE_MISMATCH, message, NO_METADATA)
-    return Resolution(value, "override", Reason.STATIC)
 
 
 def _stale(resolution: Resolution) -> Resolution:

@@ -36,7 +36,15 @@ class FlagStatus:
 
 
 class FlagsChange(StrEnum):
-    """What has happened to the flags of a process."""
+    """What has happened to the flags of a process.
+
+    Attributes:
+        READY: There are definitions for the first time, or a refresh succeeded after ``STALE`` or
+            ``ERROR``.
+        CHANGED: Definitions have changed.
+        STALE: No refresh has succeeded for ``max_age_seconds``, or what is in use is an old copy.
+        ERROR: A refresh has failed.
+    """
 
     READY = "ready"
     CHANGED = "changed"
