@@ -31,7 +31,10 @@ if TYPE_CHECKING:
         SourceUnavailable,
     )
     from habitkit.flags.events import FlagChanged
+    from habitkit.flags.file_source import FileSource
     from habitkit.flags.flags import AsyncFlags, Flags
+    from habitkit.flags.http_source import HttpSource
+    from habitkit.flags.local_copy import LocalCopy
     from habitkit.flags.service import (
         delete,
         diff,
@@ -60,6 +63,7 @@ __all__ = [
     "ErrorCode",
     "Fault",
     "Fetched",
+    "FileSource",
     "Flag",
     "FlagChanged",
     "FlagDefinitionError",
@@ -73,6 +77,8 @@ __all__ = [
     "FlagsChange",
     "FlagsEvent",
     "FlagsReadOnly",
+    "HttpSource",
+    "LocalCopy",
     "Reason",
     "Resolution",
     "Revision",
@@ -111,7 +117,10 @@ if not TYPE_CHECKING:
             "domain.resolution",
             "errors",
             "events",
+            "file_source",
             "flags",
+            "http_source",
+            "local_copy",
             "settings",
             "sources",
             "status",
