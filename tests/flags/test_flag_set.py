@@ -132,15 +132,15 @@ def test_metadata_of_the_set_and_of_the_flag_is_given_and_cannot_be_changed():
 
     assert found.metadata == {"n": 1, "team": "x"}
     with pytest.raises(TypeError):
-        found.metadata["n"] = 2
+        found.metadata["n"] = 2  # type: ignore[index]
 
 
 def test_an_evaluation_never_raises():
-    class Broken(UserDict):
+    class Broken(UserDict[str, int]):
         def get(self, *_):
             raise RuntimeError("broken")
 
-    deep: list = []
+    deep: list[object] = []
     for _ in range(5000):
         deep = [deep]
     compiled = one(targeting={"if": [{"==": [{"cat": [{"var": "x"}]}, "y"]}, "on"]})
@@ -183,14 +183,14 @@ def test_a_prerequisite_lets_through_where_the_other_flag_has_a_variant():
 def test_a_prerequisite_may_depend_on_the_time():
     clock = FakeClock(NEW_YEAR)
     step = {"steps": [{"at": "2027-01-02T00:00:00Z", "serve": "on"}]}
+    waits = {"defaultVariant": "on", "targeting": {"if": [False, "on"]}}
     document = {
-        "flags": {"a": ON_OFF | {"defaultVariant": "on"}, "b": ON_OFF},
+        "flags": {"a": ON_OFF | waits, "b": ON_OFF},
         "$habitkit": {
             "a": {"prerequisites": [{"flag": "b", "variants": ["on"]}]},
             "b": {"schedule": step},
         },
     }
-    document["flags"]["a"]["targeting"] = {"if": [False, "on"]}
     compiled = flags.compile(document, clock=clock)
 
     assert outcome(compiled)[2] is Reason.DEFAULT
@@ -236,7 +236,8 @@ def test_a_progressive_share_rises_and_nobody_leaves_it(bucketing):
     }
     compiled = flags.compile(document, clock=clock)
 
-    shares, inside = [], set()
+    shares: list[float] = []
+    inside: set[str] = set()
     for _ in range(13):
         now = {key for key in PEOPLE if outcome(compiled, {"targetingKey": key})[0]}
         assert inside <= now
@@ -261,7 +262,7 @@ def test_the_share_of_a_schedule_is_that_of_a_percentage_in_targeting():
 
 @pytest.mark.parametrize("way", ["fractional", "schedule"])
 def test_a_sticky_flag_serves_the_stored_variant_and_reports_new_ones(way):
-    options: dict = {"sticky": True}
+    options: dict[str, object] = {"sticky": True}
     members = {}
     if way == "fractional":
         members["targeting"] = {"if": [{"var": "x"}, {"fractional": [["on", 50], ["off", 50]]}]}
