@@ -124,9 +124,7 @@ RULES = {
     ),
     "a domain has no I/O, no clock and no randomness": Rule(
         of_role("domain"),
-        lambda _, i: (
-            is_ours(i) or top(i) in PURE or (is_lazy(i) and top(i) in {"mmh3", *extras()})
-        ),
+        lambda _, i: is_ours(i) or top(i) in PURE or (is_lazy(i) and top(i) in {"mmh3", *extras()}),
         [
             "coins/domain/x.py: import random",
             "coins/domain/x.py: import dateutil",
