@@ -53,7 +53,7 @@ class RevisionConflict(Refused):
     Attributes:
         key: The flag.
         expected: The revision that the caller expected to be its last; 0 for a new flag.
-        found: Its last revision; 0 if there is no such flag.
+        found: Its last revision, which may have deleted it; 0 if there never was one.
     """
 
     def __init__(self, *, key: str, expected: int, found: int) -> None:
