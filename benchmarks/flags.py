@@ -42,6 +42,9 @@ TURNS = len(TASKS) + 1
 """How many comparisons advance the progress by a turn a block."""
 
 CONTEXT = {"targetingKey": USER, **ATTRIBUTES}
+CALLS = 50
+"""How many calls are timed as one: a clock in each would cost as much as the call."""
+
 FLAGS = 10_000
 """How many flags are loaded; as many as a tenth of them is what is reloaded meanwhile."""
 
@@ -79,7 +82,7 @@ def _evaluations(size: Size, advance: Callable[[], object]) -> list[Row]:
                 found = {name: bool(calls[name]()) for name in calls if name != KIT}
                 assert all(found.values()), found
                 assert served
-            sides = [repeated(call) for call in calls.values()]
+            sides = [repeated(call, CALLS) for call in calls.values()]
             by_name = dict(zip(calls, take_turns(size, count(), sides, advance), strict=True))
             best = fastest({name: by_name[name] for name in others})
             rows += compare(task, by_name, best, 8.0)
@@ -112,7 +115,7 @@ def _through_openfeature(size: Size, advance: Callable[[], object]) -> list[Row]
             client = api.get_client(name)
             assert client.get_boolean_value("plain", False, context)  # noqa: FBT003 - the default
             calls[name] = partial(client.get_boolean_value, "plain", False, context)  # noqa: FBT003
-        sides = [repeated(call) for call in calls.values()]
+        sides = [repeated(call, CALLS) for call in calls.values()]
         times = take_turns(size, count(), sides, advance)
         api.clear_providers()
     by_name = dict(zip(calls, times, strict=True))
