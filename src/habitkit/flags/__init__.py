@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from habitkit.flags.builders import Flag
     from habitkit.flags.compiling import compile
+    from habitkit.flags.conditions import Attribute, Condition, attr
+    from habitkit.flags.document_builder import document
     from habitkit.flags.domain.faults import Fault
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
         SharedVersion,
     )
     from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
+    from habitkit.flags.domain.staleness import StaleFlag
     from habitkit.flags.errors import (
         FlagDefinitionError,
         FlagsReadOnly,
@@ -29,7 +33,11 @@ if TYPE_CHECKING:
         SourceUnavailable,
     )
     from habitkit.flags.events import FlagChanged
+    from habitkit.flags.file_source import FileSource
     from habitkit.flags.flags import AsyncFlags, Flags
+    from habitkit.flags.http_source import HttpSource
+    from habitkit.flags.linting import lint
+    from habitkit.flags.local_copy import LocalCopy
     from habitkit.flags.service import (
         delete,
         diff,
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
         put,
         put_document,
         rollback,
+        stale,
         toggle,
     )
     from habitkit.flags.settings import FlagSettings
@@ -53,9 +62,13 @@ __all__ = [
     "Assignment",
     "AsyncFlags",
     "AsyncSource",
+    "Attribute",
+    "Condition",
     "ErrorCode",
     "Fault",
     "Fetched",
+    "FileSource",
+    "Flag",
     "FlagChanged",
     "FlagDefinitionError",
     "FlagDifference",
@@ -68,6 +81,8 @@ __all__ = [
     "FlagsChange",
     "FlagsEvent",
     "FlagsReadOnly",
+    "HttpSource",
+    "LocalCopy",
     "Reason",
     "Resolution",
     "Revision",
@@ -75,18 +90,23 @@ __all__ = [
     "SharedVersion",
     "Source",
     "SourceUnavailable",
+    "StaleFlag",
     "StaticSource",
     "Unit",
+    "attr",
     "compile",
     "delete",
     "diff",
+    "document",
     "export",
     "get",
     "history",
+    "lint",
     "list_flags",
     "put",
     "put_document",
     "rollback",
+    "stale",
     "toggle",
 ]
 
@@ -95,14 +115,22 @@ if not TYPE_CHECKING:
         __name__,
         __all__,
         [
+            "builders",
             "compiling",
+            "conditions",
+            "document_builder",
             "domain.faults",
             "domain.flag_set",
             "domain.model",
             "domain.resolution",
+            "domain.staleness",
             "errors",
             "events",
+            "file_source",
             "flags",
+            "linting",
+            "http_source",
+            "local_copy",
             "settings",
             "sources",
             "status",

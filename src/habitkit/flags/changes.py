@@ -13,16 +13,16 @@ from attrs import frozen
 from habitkit._codec import digest
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.flags.domain.compiler import compile_document
-from habitkit.flags.domain.document_parts import join
+from habitkit.flags.domain.document_parts import join, split
 from habitkit.flags.domain.model import Revision
 from habitkit.flags.errors import RevisionConflict
 from habitkit.flags.events import FlagChanged
 from habitkit.flags.inputs import (
     FLAGS_OWNER,
     changed_by,
-    document_parts,
     expect_no_scope,
     flag_definition,
+    flag_document,
     flag_key,
     revision_note,
     revision_number,
@@ -32,6 +32,7 @@ from habitkit.flags.store import FLAGS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from habitkit.flags.builders import Flag
     from habitkit.flags.domain.model import FlagVersion
     from habitkit.transaction import Transaction
 
@@ -41,7 +42,7 @@ __all__ = ["delete", "put", "put_document", "rollback", "toggle"]
 def put(
     tx: Transaction,
     key: str,
-    definition: Mapping[str, Any],
+    definition: Mapping[str, Any] | Flag,
     *,
     by: str,
     note: str = "",
@@ -52,8 +53,8 @@ def put(
     Args:
         tx: The transaction.
         key: The flag, up to 200 characters.
-        definition: flagd's object of a flag, up to 1 MB of JSON; our own settings are its member
-            ``"$habitkit"``.
+        definition: A builder such as ``Flag.boolean(default="off")``, or flagd's object of a flag,
+            up to 1 MB of JSON; our own settings are its member ``"$habitkit"``.
         by: Who changes it.
         note: Why.
         expected_revision: The flag's last revision as the caller knows it; 0 if there must be no
@@ -98,6 +99,8 @@ def toggle(
     Raises:
         NotFound: If there is no such flag.
         RevisionConflict: If the flag's last revision is another one.
+        InvalidInput: If ``enabled`` is neither True nor False.
+        FlagDefinitionError: If the set of flags would have faults.
     """
     made = _Change.of("toggle", key, by, note, expected_revision)
     if not isinstance(enabled, bool):
@@ -153,7 +156,8 @@ def rollback(tx: Transaction, key: str, revision: int, *, by: str, note: str = "
         raise NotFound("revision", number)
     found = store.versions(until=number, key=key)
     if not found or found[0].definition is None:
-        raise NotFound(f"flag at revision {number}", key)
+        kind = f"flag at revision {number}"
+        raise NotFound(kind, key)
     return made.write(tx, found[0].definition)
 
 
@@ -165,8 +169,7 @@ def put_document(
     Args:
         tx: The transaction.
         document: The whole set in flagd's format, up to 20 MB of JSON; our own settings are its
-            section ``"$habitkit"``, by flag. Flags that it lacks are deleted. Sections that are
-            neither flagd's nor ours are not kept.
+            section ``"$habitkit"``, by flag. Flags that it lacks are deleted.
         by: Who changes the set.
         note: Why.
 
@@ -177,8 +180,9 @@ def put_document(
         FlagDefinitionError: If the document has faults.
     """
     author = changed_by(by), revision_note(note)
-    given = document_parts(document)
-    compile_document(join(given.definitions, given.shared), tx.now.timestamp)
+    checked = flag_document(document)
+    compile_document(checked, tx.now.timestamp)
+    given = split(checked)
     expect_no_scope(tx)
     tx.lock(FLAGS_OWNER)
     store = tx.port(FLAGS)

@@ -8,21 +8,18 @@ from habitkit import ids
 from habitkit._codec import json_object
 from habitkit._text import storable
 from habitkit.errors import InvalidInput, NotFound
-from habitkit.flags.domain.document_parts import Parts, split, without_empty_settings
-from habitkit.flags.domain.faults import Fault, json_path
-from habitkit.flags.errors import FlagDefinitionError
+from habitkit.flags.builders import Flag
+from habitkit.flags.domain.document_parts import without_empty_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from habitkit.transaction import Transaction
 
 __all__ = [
     "FLAGS_OWNER",
     "changed_by",
-    "document_parts",
     "expect_no_scope",
     "flag_definition",
+    "flag_document",
     "flag_key",
     "revision_note",
     "revision_number",
@@ -36,7 +33,6 @@ _LONGEST_NOTE = 2000
 _LARGEST_NUMBER = 2**63 - 1
 _DEFINITION_BYTES = 1_000_000
 _DOCUMENT_BYTES = 20_000_000
-_A_NAME = f"a non-empty string of at most {_LONGEST_NAME} characters, valid UTF-8 without NUL"
 _JSON = "a JSON object with strings in valid UTF-8 without NUL and without NaN"
 
 
@@ -46,7 +42,7 @@ def flag_key(value: object) -> str:
     Raises:
         InvalidInput: If it is anything else.
     """
-    return _text("key", value, _is_name, _A_NAME)
+    return _name("key", value)
 
 
 def changed_by(value: object) -> str:
@@ -55,7 +51,7 @@ def changed_by(value: object) -> str:
     Raises:
         InvalidInput: If it is anything else.
     """
-    return _text("by", value, _is_name, _A_NAME)
+    return _name("by", value)
 
 
 def revision_note(value: object) -> str:
@@ -64,8 +60,10 @@ def revision_note(value: object) -> str:
     Raises:
         InvalidInput: If it is anything else.
     """
+    if isinstance(value, str) and len(value) <= _LONGEST_NOTE and storable(value):
+        return value
     expected = f"a string of at most {_LONGEST_NOTE} characters, valid UTF-8 without NUL"
-    return _text("note", value, lambda text: len(text) <= _LONGEST_NOTE, expected)
+    raise InvalidInput("note", given=value, expected=expected)
 
 
 def revision_number(what: str, value: object, least: int = 0) -> int:
@@ -80,28 +78,28 @@ def revision_number(what: str, value: object, least: int = 0) -> int:
 
 
 def flag_definition(value: object) -> dict[str, Any]:
-    """Return a copy of a flag's definition, as every store can keep it.
+    """Return a copy of a flag's definition, as every store can keep it; a builder makes it.
 
     Raises:
         InvalidInput: If it is no JSON object, or too large.
+        UsageError: If a builder is not finished.
     """
+    if isinstance(value, Flag):
+        value = value.definition()
     return without_empty_settings(_json("definition", value, _DEFINITION_BYTES))
 
 
-def document_parts(value: object) -> Parts:
-    """Return a copy of the parts of a document, as every store can keep them.
+def flag_document(value: object) -> dict[str, Any]:
+    """Return a copy of a document, as every store can keep it.
 
     Raises:
         InvalidInput: If it is no JSON object, or too large.
-        FlagDefinitionError: If its parts are not those of a document.
     """
-    parts = split(_json("document", value, _DOCUMENT_BYTES))
-    wrong = [key for key in parts.definitions if not _is_name(key)]
-    if wrong:
-        raise FlagDefinitionError(
-            [Fault(json_path(("flags", key)), f"expected the key to be {_A_NAME}") for key in wrong]
-        )
-    return parts
+    document = _json("document", value, _DOCUMENT_BYTES)
+    if "flags" not in document:  # an empty object by mistake would delete every flag
+        expected = 'an object with the member "flags"'
+        raise InvalidInput("document", given=value, expected=expected)
+    return document
 
 
 def expect_no_scope(tx: Transaction, key: str | None = None) -> None:
@@ -114,13 +112,10 @@ def expect_no_scope(tx: Transaction, key: str | None = None) -> None:
         raise NotFound("flag", key)
 
 
-def _is_name(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST_NAME
-
-
-def _text(what: str, value: object, fits: Callable[[str], bool], expected: str) -> str:
-    if isinstance(value, str) and fits(value) and storable(value):
+def _name(what: str, value: object) -> str:
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME and storable(value):
         return value
+    expected = f"a non-empty string of at most {_LONGEST_NAME} characters, valid UTF-8 without NUL"
     raise InvalidInput(what, given=value, expected=expected)
 
 

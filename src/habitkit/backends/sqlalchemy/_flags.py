@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, exists, select, text
+from sqlalchemy import bindparam, delete, exists, func, select, text
 
 from habitkit._codec import to_json
 from habitkit.backends.sqlalchemy._flag_tables import (
@@ -27,7 +27,7 @@ __all__ = ["Flags"]
 
 _LAST = 2**63 - 1
 _SHARED = text("shared IS NOT NULL")  # the condition of the index, or it is not used
-_BEFORE = flag_revisions.c.number < bindparam("before_number")
+_UNTIL = flag_revisions.c.number <= bindparam("last")
 _BY_NUMBER = flag_revisions.c.number.desc()
 
 _listed = flag_changes.alias("listed")
@@ -38,7 +38,7 @@ _by_flag_and_version = attrgetter("flag", "version")
 class Flags:
     """Revisions and their changes; assignments; when flags were used."""
 
-    _NEWEST = Prepared(lambda _: select(flag_revisions.c.number).order_by(_BY_NUMBER).limit(1))
+    _NEWEST = Prepared(lambda _: select(func.max(flag_revisions.c.number)))
     _ADD = Prepared(
         lambda insert: insert(flag_revisions).values(
             {c.name: bindparam(c.name) for c in flag_revisions.c}
@@ -53,16 +53,14 @@ class Flags:
     )
     _PAGE = Prepared(
         lambda _: (
-            select(flag_revisions).where(_BEFORE).order_by(_BY_NUMBER).limit(bindparam("count"))
+            select(flag_revisions).where(_UNTIL).order_by(_BY_NUMBER).limit(bindparam("count"))
         )
     )
     _PAGE_OF = Prepared(
         lambda _: (
             select(flag_revisions)
             .join(_listed, _listed.c.revision == flag_revisions.c.number)
-            .where(
-                _listed.c.key == bindparam("flag"), _listed.c.revision < bindparam("before_number")
-            )
+            .where(_listed.c.key == bindparam("flag"), _listed.c.revision <= bindparam("last"))
             .order_by(_listed.c.revision.desc())
             .limit(bindparam("count"))
         )
@@ -110,7 +108,7 @@ class Flags:
     _LAST_SHARED = Prepared(
         lambda _: (
             select(flag_revisions.c.number, flag_revisions.c.shared)
-            .where(_SHARED, flag_revisions.c.number <= bindparam("last"))
+            .where(_SHARED, _UNTIL)
             .order_by(_BY_NUMBER)
             .limit(1)
         )
@@ -153,7 +151,7 @@ class Flags:
     def newest(self) -> int:
         """Return the number of the last revision."""
         row = self._link.row(self._NEWEST, {})
-        return 0 if row is None else int(row[0])
+        return 0 if row is None or row[0] is None else int(row[0])
 
     def add(self, revision: Revision) -> None:
         """Add a revision."""
@@ -168,7 +166,7 @@ class Flags:
 
     def revisions(self, key: str | None, before: int | None, limit: int) -> list[Revision]:
         """Return revisions, the newest first."""
-        values = {"flag": key, "before_number": _LAST if before is None else before, "count": limit}
+        values = {"flag": key, "last": _LAST if before is None else before - 1, "count": limit}
         page, changed = (
             (self._PAGE, self._CHANGES) if key is None else (self._PAGE_OF, self._CHANGES_WITH)
         )

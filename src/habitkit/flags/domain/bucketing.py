@@ -13,7 +13,7 @@ flagd-core 2 for Python.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final, TypeAlias
 
@@ -22,12 +22,14 @@ from habitkit.flags.domain import cbor
 __all__ = [
     "BUCKETINGS",
     "HIGHEST_TOTAL",
+    "ContextHash",
     "Hash",
     "Position",
     "clamp",
+    "context_hash_of",
     "hash_of",
-    "key_hash_of",
     "positions",
+    "utf8",
 ]
 
 HIGHEST_TOTAL: Final = 2**31 - 1
@@ -36,44 +38,51 @@ BUCKETINGS: Final = ("v1", "v2", "v3")
 Hash: TypeAlias = Callable[[Any], int | None]
 """From a value to its unsigned hash; None where the value cannot be hashed."""
 
+ContextHash: TypeAlias = Callable[[Any, Any], int | None]
+"""The same from a context; its second argument is not used."""
+
 Position: TypeAlias = Callable[[int], int | None]
 """From a hash to the position of the weight it falls in; None if it falls in none."""
 
 
 def hash_of(bucketing: str) -> Hash:
     """Return what hashes the value that a rule names."""
-    from mmh3 import mmh3_32_uintdigest  # noqa: PLC0415 - only what has percentages loads it
+    from mmh3 import mmh3_32_uintdigest as murmur3  # noqa: PLC0415 - only percentages load it
 
     def hash_text(value: Any) -> int | None:
-        if not isinstance(value, str):
-            return None
-        return mmh3_32_uintdigest(value.encode("utf-8", "surrogatepass"))
+        return murmur3(utf8(value)) if isinstance(value, str) else None
 
     def hash_value(value: Any) -> int | None:
-        return None if value is None else mmh3_32_uintdigest(cbor.encode(value))
+        return None if value is None else murmur3(cbor.encode(value))
 
     return hash_value if bucketing == "v3" else hash_text
 
 
-def key_hash_of(bucketing: str, flag_key: str) -> Hash:
-    """Return what hashes a targeting key, together with the key of the flag."""
-    from mmh3 import mmh3_32_uintdigest  # noqa: PLC0415
+def context_hash_of(bucketing: str, flag_key: str) -> ContextHash:
+    """Return what hashes the targeting key of a context, together with the key of the flag."""
+    from mmh3 import mmh3_32_uintdigest as murmur3  # noqa: PLC0415
 
-    prefix = flag_key.encode("utf-8", "surrogatepass")
-    if bucketing == "v3":
-        prefix = b"\x82" + cbor.encode_text(flag_key)
-
-    def hash_text(key: Any) -> int | None:
+    def hash_text(data: Mapping[str, Any], _evaluation: Any) -> int | None:
+        key = data.get("targetingKey")
         if not isinstance(key, str) or not key:
             return None
-        return mmh3_32_uintdigest(prefix + key.encode("utf-8", "surrogatepass"))
+        try:
+            return murmur3((flag_key + key).encode())
+        except UnicodeEncodeError:  # half a surrogate pair
+            return murmur3(utf8(flag_key + key))
 
-    def hash_pair(key: Any) -> int | None:
-        if not isinstance(key, str) or not key:
-            return None
-        return mmh3_32_uintdigest(prefix + cbor.encode_text(key))
+    pair = b"\x82" + cbor.encode_text(flag_key)
+
+    def hash_pair(data: Mapping[str, Any], _evaluation: Any) -> int | None:
+        key = data.get("targetingKey")
+        return murmur3(pair + cbor.encode_text(key)) if isinstance(key, str) and key else None
 
     return hash_pair if bucketing == "v3" else hash_text
+
+
+def utf8(text: str) -> bytes:
+    """Encode a text, also one with half a surrogate pair in it."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def positions(bucketing: str, weights: Sequence[int]) -> Position:
@@ -81,29 +90,18 @@ def positions(bucketing: str, weights: Sequence[int]) -> Position:
 
     Args:
         bucketing: ``v1``, ``v2`` or ``v3``.
-        weights: Whole numbers from 0 on; their sum is at most ``HIGHEST_TOTAL``.
+        weights: Whole numbers from 0 on; their sum is from 1 to ``HIGHEST_TOTAL``.
     """
-    total = sum(weights)
-    if total == 0:
-        return lambda _hash: None
-    if bucketing == "v1":
-        return _percentages(weights, total)
     bounds = list(accumulate(weights))
-
-    def position(number: int) -> int | None:
-        return bisect_right(bounds, number * total >> 32)
-
-    return position
-
-
-def _percentages(weights: Sequence[int], total: int) -> Position:
-    """The first bucketing: in floats, so that the last percentage may end below 100."""
-    ends = list(accumulate((100 * weight / total for weight in weights), initial=0.0))[1:]
+    total = bounds[-1]
+    if bucketing != "v1":
+        return lambda number: bisect_right(bounds, number * total >> 32)
+    ends = list(accumulate(100 * weight / total for weight in weights))  # the last may be below 100
 
     def position(number: int) -> int | None:
         signed = number - 2**32 if number >= 2**31 else number
-        bucket = abs(signed) / HIGHEST_TOTAL * 100
-        return next((index for index, end in enumerate(ends) if bucket < end), None)
+        found = bisect_right(ends, abs(signed) / HIGHEST_TOTAL * 100)
+        return found if found < len(ends) else None
 
     return position
 

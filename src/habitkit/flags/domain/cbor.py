@@ -7,34 +7,34 @@ that hold them.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from habitkit.flags.domain.json_values import LONGEST_TEXT
+from habitkit.flags.domain.limits import DEEPEST, LONGEST_TEXT, LimitExceeded
 
 __all__ = ["encode", "encode_text"]
 
 _LOWEST: Final = -(2**63)
 _HIGHEST: Final = 2**64 - 1
-_DEEPEST: Final = 64
 
 
 def encode(value: Any) -> bytes:
     """Return the canonical CBOR of a JSON value.
 
     Raises:
-        ValueError: If it is nested too deeply, or takes more than ``LONGEST_TEXT`` bytes.
+        LimitExceeded: If it is nested too deeply, or takes too many bytes.
         TypeError: If it is no JSON value.
     """
     parts: list[bytes] = []
-    _encode(value, parts, [LONGEST_TEXT], _DEEPEST)
+    _encode(value, parts, [LONGEST_TEXT], DEEPEST)
     return b"".join(parts)
 
 
 def _encode(value: Any, parts: list[bytes], left: list[int], depth: int) -> None:
     if depth == 0:
-        raise ValueError(f"a value to be hashed is nested more than {_DEEPEST} levels deep")
+        raise LimitExceeded("a value to be hashed", DEEPEST, "levels")
     if isinstance(value, (list, tuple)):
         head = _head(4, len(value))
     elif isinstance(value, Mapping):
@@ -43,7 +43,7 @@ def _encode(value: Any, parts: list[bytes], left: list[int], depth: int) -> None
         head = _scalar(value)
     left[0] -= len(head)
     if left[0] < 0:
-        raise ValueError(f"a value to be hashed takes more than {LONGEST_TEXT} bytes")
+        raise LimitExceeded("a value to be hashed", LONGEST_TEXT, "bytes")
     parts.append(head)
     if isinstance(value, (list, tuple)):
         for item in value:
@@ -72,7 +72,7 @@ def _scalar(value: Any) -> bytes:
         value = int(value)
     if isinstance(value, int):
         return _integer(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value and cannot be hashed")
+    raise TypeError(type(value).__name__, "is no JSON value and cannot be hashed")
 
 
 def encode_text(text: str) -> bytes:
@@ -94,14 +94,12 @@ def _head(major: int, number: int) -> bytes:
     kind = major << 5
     if number < 24:  # noqa: PLR2004 - up to here the argument stands in the first byte
         return bytes([kind | number])
-    for extra, size in enumerate((1, 2, 4, 8)):
-        if number < 1 << 8 * size:
-            return bytes([kind | 24 + extra]) + number.to_bytes(size)
-    raise ValueError(f"{number} takes more than eight bytes")
+    extra, size = next(pair for pair in enumerate((1, 2, 4, 8)) if number < 1 << 8 * pair[1])
+    return bytes([kind | 24 + extra]) + number.to_bytes(size)
 
 
 def _float(value: float) -> bytes:
-    if value != value:  # noqa: PLR0124 - NaN
+    if math.isnan(value):
         return b"\xf9\x7e\x00"
     for first, code in ((b"\xf9", ">e"), (b"\xfa", ">f")):
         try:

@@ -105,10 +105,6 @@ class _Compiler:
         """Return the function that evaluates a flag, in which every part may be missing."""
         metadata = MappingProxyType({**flag.metadata})
         results = _results(flag, metadata)
-        if not flag.enabled:
-            resolve = _always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
-            self._resolvers[flag.key] = resolve
-            return resolve
         rule = self._rule(flag)
         gates = [*self._segments(flag), *self._prerequisites(flag)]
         base = _always(results.default if rule or gates else results.static)
@@ -125,6 +121,8 @@ class _Compiler:
             resolve = _gated(gates, resolve, results.default)
         if gates or flag.options.schedule is not None:
             resolve = _guarded(resolve, metadata)
+        if not flag.enabled:
+            resolve = _always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
         self._resolvers[flag.key] = resolve
         return resolve
 

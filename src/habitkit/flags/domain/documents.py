@@ -171,6 +171,8 @@ def _flag(
     if state not in ("ENABLED", "DISABLED"):
         _add(faults, (*path, "state"), f'expected "ENABLED" or "DISABLED", got {_shown(state)}')
     variants = _object(flag.get("variants"), (*path, "variants"), faults)
+    if flag.get("variants") == {}:
+        _add(faults, (*path, "variants"), "expected at least one variant")
     kind = _kind(variants, (*path, "variants"), faults)
     default = flag.get("defaultVariant")
     if default == "":
@@ -180,6 +182,9 @@ def _flag(
         message = f"expected one of the variants ({expected}) or null, got {_shown(default)}"
         _add(faults, (*path, "defaultVariant"), message)
         default = None
+    targeting = flag.get("targeting")
+    if targeting is not None:
+        targeting = _object(targeting, (*path, "targeting"), faults)
     own = _metadata(flag.get("metadata", {}), (*path, "metadata"), faults)
     return FlagDefinition(
         key=key,
@@ -187,7 +192,7 @@ def _flag(
         kind=kind,
         variants=variants,
         default_variant=default,
-        targeting=flag.get("targeting"),
+        targeting=targeting,
         metadata={**metadata, **own},
         options=options,
     )
@@ -207,8 +212,6 @@ def _kind(variants: Mapping[str, Any], path: Path, faults: list[Fault]) -> str:
         _expect_json(value, (*path, name), faults)
     if len(kinds) > 1:
         _add(faults, path, f"expected values of one kind, got {' and '.join(sorted(kinds))}")
-    if not variants:
-        _add(faults, path, "expected at least one variant")
     return next(iter(kinds), "boolean")
 
 

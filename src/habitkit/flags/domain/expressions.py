@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from habitkit.flags.domain.faults import Fault, Path, json_path
 from habitkit.flags.domain.json_values import UNDEFINED, to_text
+from habitkit.flags.domain.limits import DEEPEST, MOST_OPERATORS, MOST_VALUES
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
 __all__ = ["VARIES", "Call", "Compiler", "Node", "Operator", "RuleContext", "Scope", "constant"]
 
-DEEPEST: Final = 64
-MOST_OPERATORS: Final = 10_000
-MOST_VALUES: Final = 1_000_000
+_SCALARS: Final = frozenset([str, int, float, bool, type(None)])
 
 
 class _Varies:
@@ -85,7 +84,7 @@ def constant(value: Any) -> Node:
     if value is None:
         results = frozenset()
     elif isinstance(value, (str, int, float)):
-        results = frozenset([to_text(value)])
+        results = frozenset([value if isinstance(value, str) else to_text(value)])
     return Node(run, value, results, boolean=value is None or isinstance(value, bool))
 
 
@@ -98,16 +97,16 @@ class Scope:
     """Where in a rule a call stands.
 
     Attributes:
-        top: Whether ``var`` reads the context, not an element of a list.
         depth: How many levels there are above it.
-        loops: How many loops it stands in.
         references: The evaluators it stands in.
+        loops: How many loops it stands in.
+        top: Whether ``var`` reads the context, not an element of a list.
     """
 
-    top: bool = True
     depth: int = 0
-    loops: int = 0
     references: tuple[str, ...] = ()
+    loops: int = 0
+    top: bool = True
 
 
 @frozen
@@ -148,7 +147,8 @@ class Call:
         """Compile the argument that is evaluated for each element of a list."""
         if index >= len(self.values):
             return ABSENT
-        scope = evolve(self.scope, top=False, loops=self.scope.loops + 1)
+        outer = self.scope
+        scope = Scope(outer.depth, outer.references, outer.loops + 1, top=False)
         return self.compiler.node(self.values[index], self.path_of(index), scope)
 
     def fault(self, message: str, index: int | None = None) -> Node:
@@ -198,31 +198,30 @@ class Compiler:
             if scope.depth >= DEEPEST:
                 return self.fault(
                     path,
-                    f"the rule is nested more than {DEEPEST} levels deep; move parts of it out",
+                    f"the rule is nested too deeply; expected at most {DEEPEST} levels",
                 )
-            inner = evolve(scope, depth=scope.depth + 1)
-            return (
-                self._call(value, path, inner)
-                if isinstance(value, dict)
-                else self._list(value, path, inner)
-            )
+            inner = Scope(scope.depth + 1, scope.references, scope.loops, scope.top)
+            if isinstance(value, dict):
+                return self._call(value, path, inner)
+            return self._list(value, path, inner)
         if value is None or isinstance(value, (str, int, float, list, dict)):
             return constant(value)
-        return self.fault(
-            path, f"{type(value).__name__} is no JSON; expected a rule or a JSON value"
-        )
+        return self.fault(path, f"expected a rule or a JSON value, found {type(value).__name__}")
 
     def _too_large(self, path: Path) -> Node:
         if not self._full:
             self._full = True
             self.fault(
                 path,
-                f"the rule is too large: at most {MOST_OPERATORS} operators and {MOST_VALUES} values, "
-                "with what its references bring in",
+                f"the rule is too large, with what its references bring in; expected at most "
+                f"{MOST_OPERATORS} operators and {MOST_VALUES} values",
             )
         return NULL
 
     def _list(self, values: list[Any], path: Path, scope: Scope) -> Node:
+        if _SCALARS.issuperset(map(type, values)):
+            self._values += len(values)
+            return constant(list(values))
         nodes = []
         for index, value in enumerate(values):
             if self._full:
@@ -263,5 +262,5 @@ class Compiler:
         if name in scope.references:
             circle = " -> ".join([*scope.references, name])
             return self.fault(path, f"the evaluators refer to each other in a circle: {circle}")
-        inner = evolve(scope, references=(*scope.references, name))
+        inner = Scope(scope.depth, (*scope.references, name), scope.loops, scope.top)
         return self.node(self.context.evaluators[name], ("$evaluators", name), inner)

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Any, Final
 
+from habitkit.flags.domain.limits import DEEPEST, LONGEST_TEXT, LimitExceeded
+
 __all__ = [
-    "LONGEST_TEXT",
     "UNDEFINED",
     "compare",
     "is_number",
@@ -29,8 +31,6 @@ __all__ = [
     "whole",
 ]
 
-LONGEST_TEXT: Final = 1_000_000
-_DEEPEST = 64
 _EXACT = 2**53
 _SPACES = "\t\n\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
 _SPACES += "\u2028\u2029\u202f\u205f\u3000\ufeff"
@@ -61,7 +61,7 @@ def truthy(value: Any) -> bool:
     if isinstance(value, (str, int, list, tuple)):
         return len(value) > 0 if isinstance(value, (list, tuple)) else bool(value)
     if isinstance(value, float):
-        return value == value and value != 0  # noqa: PLR0124 - NaN
+        return value != 0 and not math.isnan(value)
     return value is not UNDEFINED
 
 
@@ -94,7 +94,7 @@ def to_number(value: Any) -> float:
 
 
 def leading_number(value: Any) -> float:
-    """Convert what a value's text begins with, as ``parseFloat(value)`` does; NaN without digits."""
+    """Convert what a text begins with, as ``parseFloat(value)`` does; NaN without digits."""
     if is_number(value):
         return double(value) or 0.0  # the text of -0 is "0"
     match = _DECIMAL.match(to_text(value).lstrip(_SPACES))
@@ -121,13 +121,13 @@ def to_text(value: Any) -> str:
     """Convert a value to text, as ``String(value)`` does.
 
     Raises:
-        ValueError: If it is longer than ``LONGEST_TEXT``, or nested too deeply.
+        LimitExceeded: If it is too long, or nested too deeply.
     """
     if isinstance(value, str):
         return str(value)
     if isinstance(value, (list, tuple)):
         parts: list[str] = []
-        _join(value, parts, [LONGEST_TEXT], _DEEPEST)
+        _join(value, parts, [LONGEST_TEXT], DEEPEST)
         return "".join(parts)
     return _scalar_text(value)
 
@@ -145,7 +145,7 @@ def _scalar_text(value: Any) -> str:
 def _join(items: Any, parts: list[str], left: list[int], depth: int) -> None:
     """Append the text of a list, ``left[0]`` characters at most: lists may share their items."""
     if depth == 0:
-        raise ValueError(f"a list is nested more than {_DEEPEST} levels deep; it has no text")
+        raise LimitExceeded("a list that becomes text", DEEPEST, "levels")
     for index, item in enumerate(items):
         if index:
             parts.append(",")
@@ -157,7 +157,7 @@ def _join(items: Any, parts: list[str], left: list[int], depth: int) -> None:
             left[0] -= len(text)
             parts.append(text)
         if left[0] < 0:
-            raise ValueError(f"the text of a list is longer than {LONGEST_TEXT} characters")
+            raise LimitExceeded("the text of a list", LONGEST_TEXT, "characters")
 
 
 def _number_text(number: float) -> str:
@@ -165,25 +165,22 @@ def _number_text(number: float) -> str:
         return str(int(number))
     number = double(number)
     if not math.isfinite(number):
-        return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"  # noqa: PLR0124 - NaN
-    sign = "-" if number < 0 else ""
-    mantissa, _, exponent = f"{abs(number)!r}".partition("e")
-    head, _, tail = mantissa.partition(".")
-    tail = "" if tail == "0" else tail
-    digits = (head + tail).lstrip("0")
-    point = len(head) + int(exponent or 0) - (len(head + tail) - len(digits))
-    digits = digits.rstrip("0")
-    count = len(digits)
-    if count == 0:
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    if number == 0:
         return "0"
-    if count <= point <= 21:  # noqa: PLR2004 - where JavaScript turns to exponents
-        return sign + digits + "0" * (point - count)
-    if 0 < point <= 21:  # noqa: PLR2004
-        return f"{sign}{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:  # noqa: PLR2004
-        return f"{sign}0.{'0' * -point}{digits}"
-    fraction = f".{digits[1:]}" if count > 1 else ""
-    return f"{sign}{digits[0]}{fraction}e{point - 1:+d}"
+    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    point = len(text) + int(exponent)  # where the point stands in the digits
+    return "-" * sign + _with_point(text, point)
+
+
+def _with_point(digits: str, point: int) -> str:
+    if -6 < point <= 21:  # noqa: PLR2004 - outside, JavaScript writes an exponent
+        whole_part = digits[:point].ljust(point, "0") if point > 0 else "0"
+        fraction = digits[point:] if point > 0 else "0" * -point + digits
+        return f"{whole_part}.{fraction}" if fraction else whole_part
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{digits[0]}{fraction}e{point - 1:+d}"
 
 
 def strict_equal(left: Any, right: Any) -> bool:
@@ -199,7 +196,7 @@ def strict_equal(left: Any, right: Any) -> bool:
     return left is right
 
 
-def loose_equal(left: Any, right: Any) -> bool:
+def loose_equal(left: object, right: object) -> bool:
     """Return ``left == right``, which converts values of different types to numbers or text."""
     left_type, right_type = _type(left), _type(right)
     if left_type == right_type:
@@ -209,7 +206,7 @@ def loose_equal(left: Any, right: Any) -> bool:
     if left_type == "object" and right_type == "string":
         return to_text(left) == right
     if left_type == "string" and right_type == "object":
-        return bool(left == to_text(right))
+        return to_text(right) == left
     return to_number(left) == to_number(right)
 
 
@@ -238,7 +235,7 @@ def compare(left: Any, right: Any) -> int | None:
             return (first > second) - (first < second)
         return (left > right) - (left < right)
     low, high = to_number(left), to_number(right)
-    if low != low or high != high:  # noqa: PLR0124 - NaN
+    if math.isnan(low) or math.isnan(high):
         return None
     return (low > high) - (low < high)
 

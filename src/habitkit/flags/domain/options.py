@@ -121,7 +121,8 @@ class _Reader:
             try:
                 if name not in readers:
                     expected = ", ".join(sorted(readers))
-                    raise self.refuse(path, f"unknown member {name!r}; expected {expected}")
+                    message = f"unknown member {name!r}; expected {expected}"
+                    raise self.refuse((*path, str(name)), message)
                 found[name] = readers[name](value, (*path, name))
             except _Faulty:
                 continue

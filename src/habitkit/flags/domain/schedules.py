@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from habitkit.flags.domain.bucketing import key_hash_of, positions
+from habitkit.flags.domain.bucketing import context_hash_of, positions
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
 
@@ -79,7 +79,7 @@ class _Percentages:
         default: Resolution,
         splits: Mapping[str, Resolution],
     ) -> None:
-        self._hash = key_hash_of(bucketing, key)
+        self._hash = context_hash_of(bucketing, key)
         self._bucketing = bucketing
         self.default = default
         self.splits = splits
@@ -98,8 +98,8 @@ class _Percentages:
         results = [self.splits[name] for name in weights]
         hashed, missing, default = self._hash, self._missing, self.default
 
-        def resolve(context: Mapping[str, Any], _: Evaluation | None) -> Resolution:
-            number = hashed(context.get("targetingKey"))
+        def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
+            number = hashed(context, evaluation)
             if number is None:
                 return missing
             index = position(number)
@@ -115,7 +115,7 @@ class _Percentages:
         hashed, missing, bucketing = self._hash, self._missing, self._bucketing
 
         def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-            number = hashed(context.get("targetingKey"))
+            number = hashed(context, evaluation)
             if number is None:
                 return missing
             share = round(_share(rise, _at(evaluation)) * _SHARES / 100)

@@ -24,14 +24,19 @@ def _equality(equal: Test, *, negated: bool = False) -> Operator:
         if isinstance(right.constant, str):
             run = _equal_to_text(left, right.constant, equal, negated=negated)
         else:
-            first, second = left.run, right.run
-
-            def run(data: Any, evaluation: Evaluation | None) -> Any:
-                return equal(first(data, evaluation), second(data, evaluation)) is not negated
-
+            run = _equal(left, right, equal, negated=negated)
         return Node(run, boolean=True, loops=max(left.loops, right.loops))
 
     return compile_call
+
+
+def _equal(left: Node, right: Node, equal: Test, *, negated: bool) -> Expression:
+    first, second = left.run, right.run
+
+    def run(data: Any, evaluation: Evaluation | None) -> Any:
+        return equal(first(data, evaluation), second(data, evaluation)) is not negated
+
+    return run
 
 
 def _equal_to_text(node: Node, text: str, equal: Test, *, negated: bool) -> Expression:

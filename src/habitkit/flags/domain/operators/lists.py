@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from habitkit.flags.domain.expressions import NULL, UNDEFINED, Call, Node, Operator
-from habitkit.flags.domain.json_values import strict_equal, to_text
+from habitkit.flags.domain.expressions import NULL, Call, Node, Operator
+from habitkit.flags.domain.json_values import UNDEFINED, strict_equal, to_text
+from habitkit.flags.domain.limits import (
+    LONGEST_LIST,
+    MOST_ITEMS,
+    MOST_LOOPS,
+    MOST_ROUNDS,
+    LimitExceeded,
+)
 from habitkit.flags.domain.operators.logic import condition
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
 __all__ = ["LISTS"]
-
-MOST_ITEMS: Final = 10_000
-MOST_ROUNDS: Final = 100_000
-MOST_LOOPS: Final = 4
 
 Loop: TypeAlias = "Callable[[Any, Expression, Evaluation | None], Any]"
 
@@ -65,7 +68,7 @@ def _most_items(call: Call, loops: int) -> int:
 
 def _check_length(values: Any, most: int) -> None:
     if len(values) > most:
-        raise ValueError(f"a list of {len(values)} items is too long here; expected at most {most}")
+        raise LimitExceeded("a list", most, "items here")
 
 
 def _true() -> bool:
@@ -128,7 +131,7 @@ def _merge(call: Call) -> Node:
                 merged.extend(value)
             else:
                 merged.append(value)
-            _check_length(merged, MOST_ROUNDS)
+            _check_length(merged, LONGEST_LIST)
         return merged
 
     return Node(run, loops=max((node.loops for node in nodes), default=0))

@@ -47,6 +47,16 @@ def _choice(tests: Sequence[Expression], values: Sequence[Node], otherwise: Node
             )
         yes, no = values[0].constant, otherwise.constant
         return lambda data, evaluation: yes if test(data, evaluation) else no
+    if not any(value.varies for value in values):
+        constants = [(test, value.constant) for test, value in zip(tests, values, strict=True)]
+
+        def run_constants(data: Any, evaluation: Evaluation | None) -> Any:
+            for test, value in constants:
+                if test(data, evaluation):
+                    return value
+            return last(data, evaluation)
+
+        return run_constants
     pairs = [(test, value.run) for test, value in zip(tests, values, strict=True)]
 
     def run(data: Any, evaluation: Evaluation | None) -> Any:

@@ -29,9 +29,9 @@ def _product(values: Sequence[Any]) -> Any:
         raise ValueError("* expects at least one argument, found none")
     if len(values) == 1:
         return values[0]
-    product = 1.0
-    for value in values:
-        product *= leading_number(value)
+    product = leading_number(values[0]) * leading_number(values[1])
+    for value in values[2:]:
+        product = (product or 0.0) * leading_number(value)  # -0 becomes text, and 0, on its way
     return whole(product)
 
 
@@ -73,6 +73,19 @@ def _extreme(choose: Callable[[list[float]], float], empty: float) -> Function:
     return function
 
 
+def _least(numbers: list[float]) -> float:
+    return min(numbers, key=_with_sign)
+
+
+def _greatest(numbers: list[float]) -> float:
+    return max(numbers, key=_with_sign)
+
+
+def _with_sign(number: float) -> tuple[float, float]:
+    """Order -0 before 0."""
+    return number, math.copysign(1, number)
+
+
 def _operator(function: Function) -> Operator:
     def compile_call(call: Call) -> Node:
         nodes = call.nodes()
@@ -92,6 +105,6 @@ NUMBERS: Final[Mapping[str, Operator]] = {
     "-": _operator(_difference),
     "/": _operator(_quotient),
     "%": _operator(_remainder),
-    "min": _operator(_extreme(min, math.inf)),
-    "max": _operator(_extreme(max, -math.inf)),
+    "min": _operator(_extreme(_least, math.inf)),
+    "max": _operator(_extreme(_greatest, -math.inf)),
 }

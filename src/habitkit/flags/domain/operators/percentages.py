@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import frozen
@@ -10,12 +12,11 @@ from attrs import frozen
 from habitkit.flags.domain.bucketing import (
     HIGHEST_TOTAL,
     clamp,
+    context_hash_of,
     hash_of,
-    key_hash_of,
     positions,
 )
 from habitkit.flags.domain.expressions import NULL, Call, Node, Operator, constant
-from habitkit.flags.domain.operators.variables import member
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
@@ -45,30 +46,76 @@ def _fractional(call: Call) -> Node:
     shares = [_share(call, index) for index in range(int(keyed), len(call.values))]
     known = [share.variant.results for share in shares if share.variant.results is not None]
     results = frozenset().union(*known) if len(known) == len(shares) else None
+    run = _assign(call, number_of, shares)
+    if call.compiler.context.sticky:
+        run = _sticky(call, run, shares)
+    loops = max((max(share.variant.loops, share.weight.loops) for share in shares), default=0)
+    return Node(run, results=results, loops=loops)
+
+
+def _assign(call: Call, number_of: HashOf, shares: Sequence[_Share]) -> Expression:
+    """Return what chooses a variant by a hash."""
+    bucketing = call.compiler.context.bucketing
+    variants = [share.variant.run for share in shares]
     total = sum(share.weight.constant for share in shares if not share.weight.varies)
     if total > HIGHEST_TOTAL:
         call.fault(f"the weights add up to {total}; expected at most {HIGHEST_TOTAL}")
-        return NULL
-    choose = _choice(call, shares)
+    if any(share.weight.varies for share in shares):
+        return _computed(bucketing, number_of, shares)
+    if total == 0:
+        return NULL.run
+    weights = [share.weight.constant for share in shares]
+    if bucketing != "v1" and not any(share.variant.varies for share in shares):
+        return _assign_constant(number_of, weights, [share.variant.constant for share in shares])
+    position_of = positions(bucketing, weights)
 
     def run(data: Any, evaluation: Evaluation | None) -> Any:
         number = number_of(data, evaluation)
-        return None if number is None else choose(number, data, evaluation)
+        position = None if number is None else position_of(number)
+        return None if position is None else variants[position](data, evaluation)
 
-    loops = max((max(share.variant.loops, share.weight.loops) for share in shares), default=0)
-    if call.compiler.context.sticky:
-        return Node(_sticky(call, run, shares), results=results, loops=loops)
-    return Node(run, results=results, loops=loops)
+    return run
+
+
+def _assign_constant(number_of: HashOf, weights: list[int], values: list[Any]) -> Expression:
+    """Return the same for the common case, with fewer calls."""
+    bounds = list(accumulate(weights))
+    total = bounds[-1]
+
+    def run(data: Any, evaluation: Evaluation | None) -> Any:
+        number = number_of(data, evaluation)
+        return None if number is None else values[bisect_right(bounds, number * total >> 32)]
+
+    return run
+
+
+def _computed(bucketing: str, number_of: HashOf, shares: Sequence[_Share]) -> Expression:
+    """Return the same where weights are rules."""
+    variants = [share.variant.run for share in shares]
+    rules = [share.weight.run for share in shares]
+
+    def run(data: Any, evaluation: Evaluation | None) -> Any:
+        number = number_of(data, evaluation)
+        weights = [clamp(weight(data, evaluation)) for weight in rules]
+        known = [weight for weight in weights if weight is not None]
+        if number is None or len(known) < len(weights) or not 0 < sum(known) <= HIGHEST_TOTAL:
+            return None
+        position = positions(bucketing, known)(number)
+        return None if position is None else variants[position](data, evaluation)
+
+    return run
 
 
 def _hash(call: Call, *, keyed: bool) -> HashOf:
     """Return what hashes the first argument, or the keys of flag and context without one."""
     context = call.compiler.context
     if not keyed:
-        of_key = key_hash_of(context.bucketing, context.flag_key)
+        of_context = context_hash_of(context.bucketing, context.flag_key)
         if call.scope.top:
-            return lambda data, _evaluation: of_key(data.get("targetingKey"))
-        return lambda data, _evaluation: of_key(member(data, "targetingKey"))
+            return of_context
+        return lambda data, evaluation: (
+            of_context(data, evaluation) if isinstance(data, Mapping) else None
+        )
     if not isinstance(call.values[0], dict):
         call.fault(f"{call.name} expects a rule here that says what to hash", 0)
     key, of_value = call.node(0).run, hash_of(context.bucketing)
@@ -91,46 +138,6 @@ def _share(call: Call, index: int) -> _Share:
             f"expected a weight: a whole number from 0 on, or a rule; found {ascii(weight)[:40]}",
         )
     return _Share(variant, constant(number or 0))
-
-
-Choice: TypeAlias = "Callable[[int, Any, Evaluation | None], Any]"
-
-
-def _choice(call: Call, shares: Sequence[_Share]) -> Choice:
-    """Return what chooses a variant by the hash."""
-    bucketing = call.compiler.context.bucketing
-    variants = [share.variant.run for share in shares]
-    if any(share.weight.varies for share in shares):
-        return _computed(bucketing, shares, variants)
-    position_of = positions(bucketing, [share.weight.constant for share in shares])
-    if any(share.variant.varies for share in shares):
-
-        def choose(number: int, data: Any, evaluation: Evaluation | None) -> Any:
-            position = position_of(number)
-            return None if position is None else variants[position](data, evaluation)
-
-        return choose
-    values = [share.variant.constant for share in shares]
-
-    def choose_constant(number: int, _data: Any, _evaluation: Evaluation | None) -> Any:
-        position = position_of(number)
-        return None if position is None else values[position]
-
-    return choose_constant
-
-
-def _computed(bucketing: str, shares: Sequence[_Share], variants: Sequence[Expression]) -> Choice:
-    rules = [share.weight.run for share in shares]
-
-    def choose(number: int, data: Any, evaluation: Evaluation | None) -> Any:
-        weights = [clamp(weight(data, evaluation)) for weight in rules]
-        known = [weight for weight in weights if weight is not None]
-        if len(known) < len(weights) or sum(known) > HIGHEST_TOTAL:
-            return None
-        position = positions(bucketing, known)(number)
-        return None if position is None else variants[position](data, evaluation)
-
-    return choose
 
 
 def _sticky(call: Call, compute: Expression, shares: Sequence[_Share]) -> Expression:

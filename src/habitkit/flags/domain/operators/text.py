@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from habitkit.flags.domain.expressions import Call, Node, Operator
 from habitkit.flags.domain.json_values import (
-    LONGEST_TEXT,
     UNDEFINED,
     is_number,
     text_length,
@@ -17,10 +16,11 @@ from habitkit.flags.domain.json_values import (
     to_number,
     to_text,
 )
+from habitkit.flags.domain.limits import LONGEST_TEXT, LimitExceeded
 from habitkit.flags.domain.sem_ver import Version, parse_version
 
 if TYPE_CHECKING:
-    from habitkit.flags.domain.evaluation import Evaluation
+    from habitkit.flags.domain.evaluation import Evaluation, Expression
 
 __all__ = ["TEXT"]
 
@@ -38,7 +38,7 @@ def _cat(call: Call) -> Node:
             text = value if isinstance(value, str) else to_text(value)
             length += len(text)
             if length > LONGEST_TEXT:
-                raise ValueError(f"cat builds a text of more than {LONGEST_TEXT} characters")
+                raise LimitExceeded("the text that cat builds", LONGEST_TEXT, "characters")
             parts.append(text)
         return "".join(parts)
 
@@ -110,7 +110,9 @@ def _same_minor(left: Version, right: Version) -> bool:
     return left[:2] == right[:2]
 
 
-_VERSION_TESTS: Final[Mapping[Any, Callable[[Version, Version], bool]]] = {
+VersionTest: TypeAlias = Callable[[Version, Version], bool]
+
+_VERSION_TESTS: Final[Mapping[str, VersionTest]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -132,25 +134,27 @@ def _sem_ver(call: Call) -> Node:
     if test is None:
         return call.fault(f"sem_ver expects one of {', '.join(_VERSION_TESTS)}", 1)
     left, right = _version(call, 0), _version(call, 2)
+    if not right.varies:
+        return Node(_compare_with(left, test, right.constant), boolean=True, loops=left.loops)
     first, second = left.run, right.run
-    if right.varies:
 
-        def run(data: Any, evaluation: Evaluation | None) -> Any:
-            low, high = (
-                parse_version(first(data, evaluation)),
-                parse_version(second(data, evaluation)),
-            )
-            return None if low is None or high is None else test(low, high)
+    def run(data: Any, evaluation: Evaluation | None) -> Any:
+        version = parse_version(first(data, evaluation))
+        other = parse_version(second(data, evaluation))
+        return None if version is None or other is None else test(version, other)
 
-        return Node(run, boolean=True, loops=max(left.loops, right.loops))
+    return Node(run, boolean=True, loops=max(left.loops, right.loops))
 
-    fixed = parse_version(right.constant)
 
-    def run_fixed(data: Any, evaluation: Evaluation | None) -> Any:
+def _compare_with(node: Node, test: VersionTest, text: Any) -> Expression:
+    """Compare with a constant version, which is parsed once."""
+    first, fixed = node.run, parse_version(text)
+
+    def run(data: Any, evaluation: Evaluation | None) -> Any:
         version = parse_version(first(data, evaluation))
         return None if version is None or fixed is None else test(version, fixed)
 
-    return Node(run_fixed, boolean=True, loops=left.loops)
+    return run
 
 
 def _version(call: Call, index: int) -> Node:
