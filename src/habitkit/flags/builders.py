@@ -162,7 +162,11 @@ class Flag:
     # -- settings ---------------------------------------------------------------------------------
 
     def requires(self, flag: str, *variants: str) -> Self:
-        """Serve the default unless another flag has one of some variants; may be called again."""
+        """Serve the default unless another flag has one of some variants; may be called again.
+
+        Raises:
+            InvalidInput: If there are no variants.
+        """
         if not variants:
             raise InvalidInput("variants", given=variants, expected="at least one variant")
         return self._adding("prerequisites", {"flag": flag, "variants": list(variants)})

@@ -76,6 +76,9 @@ class Attribute(Condition):
     """An attribute of the context; ``attr`` makes one. By itself it is a condition: it is true.
 
     No comparison but ``!=`` holds for an attribute that is missing or null.
+
+    Attributes:
+        rule: The condition that it is true, in JsonLogic.
     """
 
     def __init__(self, name: str) -> None:
