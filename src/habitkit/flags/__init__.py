@@ -33,8 +33,11 @@ if TYPE_CHECKING:
         SourceUnavailable,
     )
     from habitkit.flags.events import FlagChanged
+    from habitkit.flags.file_source import FileSource
     from habitkit.flags.flags import AsyncFlags, Flags
+    from habitkit.flags.http_source import HttpSource
     from habitkit.flags.linting import lint
+    from habitkit.flags.local_copy import LocalCopy
     from habitkit.flags.service import (
         delete,
         diff,
@@ -64,6 +67,7 @@ __all__ = [
     "ErrorCode",
     "Fault",
     "Fetched",
+    "FileSource",
     "Flag",
     "FlagChanged",
     "FlagDefinitionError",
@@ -77,6 +81,8 @@ __all__ = [
     "FlagsChange",
     "FlagsEvent",
     "FlagsReadOnly",
+    "HttpSource",
+    "LocalCopy",
     "Reason",
     "Resolution",
     "Revision",
@@ -120,8 +126,11 @@ if not TYPE_CHECKING:
             "domain.staleness",
             "errors",
             "events",
+            "file_source",
             "flags",
             "linting",
+            "http_source",
+            "local_copy",
             "settings",
             "sources",
             "status",
