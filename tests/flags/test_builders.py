@@ -103,7 +103,7 @@ def _not(one):
     return lambda context: not one(context)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(CONDITIONS, min_size=1, max_size=3), st.lists(CONTEXTS, min_size=1, max_size=4))
 def test_rules_hold_where_the_same_predicates_in_python_hold(rules, contexts):
     variants = {str(number): number for number in range(len(rules))} | {"last": -1, "default": -2}

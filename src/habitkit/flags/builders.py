@@ -165,7 +165,7 @@ class Flag:
         """Serve the default unless another flag has one of some variants; may be called again.
 
         Raises:
-            InvalidInput: If no variant is given.
+            InvalidInput: If there are no variants.
         """
         if not variants:
             raise InvalidInput("variants", given=variants, expected="at least one variant")

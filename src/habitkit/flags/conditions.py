@@ -78,7 +78,7 @@ class Attribute(Condition):
     No comparison but ``!=`` holds for an attribute that is missing or null.
 
     Attributes:
-        rule: The condition that the attribute is true, in JsonLogic.
+        rule: The condition that it is true, in JsonLogic.
     """
 
     def __init__(self, name: str) -> None:
@@ -90,15 +90,17 @@ class Attribute(Condition):
         read: dict[str, Any] = self.rule["==="][0]
         return read
 
-    def __eq__(self, value: object) -> Condition:  # type: ignore[override]  # it builds a rule
+    # == and != build rules here, so that attributes have no hash either.
+
+    def __eq__(self, value: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the condition that it is this text, number or boolean, of the same type."""
         return Condition({"===": [self._var, _scalar(value)]})
 
-    def __ne__(self, value: object) -> Condition:  # type: ignore[override]  # it builds a rule
+    def __ne__(self, value: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the condition that it is anything else, or missing."""
         return Condition({"!==": [self._var, _scalar(value)]})
 
-    __hash__ = None  # type: ignore[assignment]  # == tells nothing about two attributes
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
     def __lt__(self, value: float | str) -> Condition:
         """Return the condition that it is there and less.
