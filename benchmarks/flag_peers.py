@@ -5,11 +5,12 @@ Each is given its definitions in memory: none of them uses the network or report
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -68,7 +69,7 @@ def _flagd() -> Peer:
     from openfeature.evaluation_context import EvaluationContext  # noqa: PLC0415
 
     core = FlagdCore()
-    core.set_flags(DOCUMENT)
+    core.set_flags(json.dumps(DOCUMENT))  # it changes what it is given
     context = EvaluationContext(USER, {**ATTRIBUTES})
     return lambda key: lambda: core.resolve_boolean_value(key, False, context).value  # noqa: FBT003 - the default
 
@@ -92,8 +93,8 @@ def _growthbook() -> Peer:
 
 
 def _unleash(folder: str) -> Peer:
-    from UnleashClient import UnleashClient  # noqa: PLC0415 - may be missing
-    from UnleashClient.cache import FileCache  # noqa: PLC0415
+    from UnleashClient.cache import FileCache  # noqa: PLC0415 - may be missing
+    from UnleashClient.clients import UnleashClient  # noqa: PLC0415
 
     def constrained(name: str, operator: str, **wanted: Any) -> dict[str, Any]:
         constraint = {"contextName": name, "operator": operator, **wanted}
@@ -152,7 +153,7 @@ def _launchdarkly() -> Peer:
         flag("rules", {"variation": 1}, rules),
         flag("percentage", {"rollout": {"variations": half}}, []),
     ]
-    store = InMemoryFeatureStore()
+    store: Any = cast("Any", InMemoryFeatureStore)()
     store.init({FEATURES: {each["key"]: each for each in flags}, SEGMENTS: {}})
     config = Config(
         "benchmark",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -73,7 +74,10 @@ SIMPLE = st.one_of(
     st.just((attr("staff"), _is_staff)),
     st.just((attr("groups").contains("pro"), lambda context: "pro" in context.get("groups", ()))),
     st.just(
-        (attr("app").version(">=", "1.10.0"), lambda context: (_version(context.get("app")) or 0) > 1)
+        (
+            attr("app").version(">=", "1.10.0"),
+            lambda context: (_version(context.get("app")) or 0) > 1,
+        )
     ),
 )
 CONDITIONS = st.recursive(
@@ -192,8 +196,8 @@ def test_put_takes_a_builder():
     assert kit.flags.boolean("quests", default=False, context={"staff": True})
 
 
-FLAG = Flag.boolean(default="off")
-PRO = attr("plan") == "pro"
+FLAG: Any = Flag.boolean(default="off")
+PRO: Any = attr("plan") == "pro"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +231,7 @@ PRO = attr("plan") == "pro"
         (InvalidInput, lambda: attr(""), "a non-empty string"),
         (InvalidInput, lambda: attr("age") < True, "a number or a text"),
         (InvalidInput, lambda: attr("age") == None, "exists"),  # noqa: E711 - the mistake tested
-        (InvalidInput, lambda: attr("age") == float("nan"), "finite"),
+        (InvalidInput, lambda: attr("age") == float("inf"), "finite"),
         (InvalidInput, lambda: attr("plan").in_("pro"), "a list, such as"),
         (InvalidInput, lambda: attr("app").version("==", "1.0.0"), "one of = !="),
         (InvalidInput, lambda: attr("app").version("=", "one"), "a version such as"),

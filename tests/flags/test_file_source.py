@@ -142,7 +142,12 @@ def test_a_file_that_holds_no_document_says_why(path, content, reason):
 
 def test_a_path_that_cannot_be_read_says_why(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    reasons = {"none.json": "no such file", "": "it is a directory", "pipe": "a device or a pipe"}
+    reasons = {
+        "none.json": "no such file",
+        "": "it is a directory",
+        "pipe": "a device or a pipe",
+        "a\0": "null byte",
+    }
     for name, reason in reasons.items():
         with pytest.raises(SourceUnavailable, match=reason):
             FileSource(tmp_path / name).fetch(None)

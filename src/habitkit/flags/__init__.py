@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from habitkit.flags.builders import Flag, document
+    from habitkit.flags.builders import Flag
     from habitkit.flags.compiling import compile
     from habitkit.flags.conditions import Attribute, Condition, attr
+    from habitkit.flags.document_builder import document
     from habitkit.flags.domain.faults import Fault
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         SharedVersion,
     )
     from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
+    from habitkit.flags.domain.staleness import StaleFlag
     from habitkit.flags.errors import (
         FlagDefinitionError,
         FlagsReadOnly,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from habitkit.flags.file_source import FileSource
     from habitkit.flags.flags import AsyncFlags, Flags
     from habitkit.flags.http_source import HttpSource
+    from habitkit.flags.linting import lint
     from habitkit.flags.local_copy import LocalCopy
     from habitkit.flags.service import (
         delete,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
         put,
         put_document,
         rollback,
+        stale,
         toggle,
     )
     from habitkit.flags.settings import FlagSettings
@@ -86,6 +90,7 @@ __all__ = [
     "SharedVersion",
     "Source",
     "SourceUnavailable",
+    "StaleFlag",
     "StaticSource",
     "Unit",
     "attr",
@@ -96,10 +101,12 @@ __all__ = [
     "export",
     "get",
     "history",
+    "lint",
     "list_flags",
     "put",
     "put_document",
     "rollback",
+    "stale",
     "toggle",
 ]
 
@@ -111,15 +118,18 @@ if not TYPE_CHECKING:
             "builders",
             "compiling",
             "conditions",
+            "document_builder",
             "domain.faults",
             "domain.flag_set",
             "domain.model",
             "domain.resolution",
+            "domain.staleness",
             "errors",
             "events",
             "file_source",
             "flags",
             "http_source",
+            "linting",
             "local_copy",
             "settings",
             "sources",

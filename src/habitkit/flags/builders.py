@@ -1,4 +1,4 @@
-"""Builders of flags: they make flagd's definition of a flag, with our own settings in it."""
+"""The builder of a flag: it makes flagd's definition of it, with our own settings in it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from attrs import evolve, field, frozen
 from habitkit.clock import instant
 from habitkit.errors import InvalidInput, UsageError
 from habitkit.flags.conditions import Condition, attr
-from habitkit.flags.domain.bucketing import BUCKETINGS, HIGHEST_TOTAL
-from habitkit.flags.domain.document_parts import SETTINGS, join
+from habitkit.flags.domain.bucketing import HIGHEST_TOTAL
+from habitkit.flags.domain.document_parts import SETTINGS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Flag", "document"]
+__all__ = ["Flag"]
 
 _ON_OFF = {"on": True, "off": False}
+
+
+def _expect_condition(_: object, __: object, value: Any) -> None:
+    if value is not None and not isinstance(value, Condition):
+        expected = 'a condition, such as attr("plan") == "pro"'
+        raise InvalidInput("condition", given=value, expected=expected)
 
 
 @frozen
 class Flag:
     """The builder of a flag's definition. It never changes: each call returns another builder.
 
-    ``boolean``, ``string``, ``number`` and ``object`` begin one. Rules are tried in the order of the
-    ``when`` calls; where none holds ``otherwise`` or the last ``rollout`` says what is served, else
-    the schedule, else the default.
+    ``boolean``, ``string``, ``number`` and ``object`` begin one. Rules are tried in the order of
+    the ``when`` calls; where none holds ``otherwise`` or the last ``rollout`` says what is served,
+    else the schedule, else the default.
 
     Example:
         >>> from habitkit.flags import Flag, attr
@@ -41,7 +47,7 @@ class Flag:
     _default: str | None
     _state: str = "ENABLED"
     _rules: tuple[Any, ...] = ()
-    _pending: Condition | None = None
+    _pending: Condition | None = field(default=None, validator=_expect_condition)
     _last: Any = None
     _metadata: Mapping[str, str | float] = field(factory=dict)
     _settings: Mapping[str, Any] = field(factory=dict)
@@ -53,7 +59,8 @@ class Flag:
         """Begin a flag that is true or false.
 
         Args:
-            default: The variant that is served where nothing else is; None for the caller's default.
+            default: The variant that is served where nothing else is; None for the caller's
+                default.
             variants: The values by the names of the variants.
 
         Raises:
@@ -77,13 +84,15 @@ class Flag:
         return cls._of(variants, default, Mapping)
 
     @classmethod
-    def _of(cls, variants: Mapping[str, Any], default: str | None, kind: Any) -> Self:
+    def _of(cls, variants: Any, default: str | None, kind: Any) -> Self:
         if not isinstance(variants, Mapping) or not variants:
-            raise InvalidInput("variants", given=variants, expected="values by the names of variants")
+            expected = "values by the names of variants"
+            raise InvalidInput("variants", given=variants, expected=expected)
         for name, value in variants.items():
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 expected = f"a value of type {getattr(kind, '__name__', kind)}"
-                raise InvalidInput(f"variant {name!r}", given=value, expected=expected)
+                what = f"variant {name!r}"
+                raise InvalidInput(what, given=value, expected=expected)
         made = cls(deepcopy(dict(variants)), default)
         if default is not None:
             made._variant("default", default)
@@ -93,15 +102,12 @@ class Flag:
         """Begin a rule; ``serve`` or ``rollout`` has to follow and say what is served.
 
         Args:
-            condition: Such as ``(attr("plan") == "pro") & attr("email").ends_with("@example.com")``.
+            condition: Such as ``(attr("plan") == "pro") & attr("staff")``.
 
         Raises:
             InvalidInput: If it is no condition.
             UsageError: If another rule is not finished, or ``otherwise`` came before.
         """
-        if not isinstance(condition, Condition):
-            expected = 'a condition, such as attr("plan") == "pro"'
-            raise InvalidInput("condition", given=condition, expected=expected)
         self._expect_finished()
         if self._last is not None:
             raise UsageError("when() comes after otherwise() or the last rollout(); put it before")
@@ -130,7 +136,9 @@ class Flag:
         """
         self._expect_finished()
         if not self._rules:
-            raise UsageError("otherwise() without when(): give the flag this variant as its default")
+            raise UsageError(
+                "otherwise() without when(): give the flag this variant as its default"
+            )
         return self._finish(self._variant("variant", variant))
 
     def rollout(self, weights: Mapping[str, int], *, by: str = "targetingKey") -> Self:
@@ -240,8 +248,8 @@ class Flag:
         self._expect_finished()
         if self._last is not None and "schedule" in self._settings:
             raise UsageError(
-                "a schedule says what is served where no rule holds, and so does otherwise() or the "
-                "last rollout(); use one of them"
+                "a schedule says what is served where no rule holds, and so does otherwise() or "
+                "the last rollout(); use one of them"
             )
         rest = [] if self._last is None else [self._last]
         targeting = {"if": [*self._rules, *rest]} if self._rules else self._last
@@ -261,25 +269,28 @@ class Flag:
         if self._pending is not None:
             return evolve(self, rules=(*self._rules, self._pending.rule, served), pending=None)
         if self._last is not None:
-            raise UsageError("there is an otherwise() or a last rollout() already; keep one of them")
+            raise UsageError(
+                "there is an otherwise() or a last rollout() already; keep one of them"
+            )
         return evolve(self, last=served)
 
     def _expect_finished(self) -> None:
         if self._pending is not None:
             raise UsageError("a when() is not finished: call serve() or rollout() after it")
 
-    def _variant(self, what: str, name: object) -> str:
+    def _variant(self, what: str, name: Any) -> str:
         if isinstance(name, str) and name in self._variants:
             return name
         raise InvalidInput(what, given=name, expected=f"one of {', '.join(self._variants)}")
 
-    def _weights(self, weights: Mapping[str, int]) -> dict[str, int]:
+    def _weights(self, weights: Any) -> dict[str, int]:
         if not isinstance(weights, Mapping):
             raise InvalidInput("weights", given=weights, expected="whole numbers by variant")
         for name, weight in weights.items():
             self._variant("weights", name)
             if type(weight) is not int or weight < 0:
-                raise InvalidInput(f"weight of {name!r}", given=weight, expected="an int from 0 on")
+                what = f"weight of {name!r}"
+                raise InvalidInput(what, given=weight, expected="an int from 0 on")
         if not 0 < sum(weights.values()) <= HIGHEST_TOTAL:
             raise InvalidInput("weights", given=weights, expected="a sum from 1 to 2**31-1")
         return dict(weights)
@@ -294,37 +305,3 @@ class Flag:
 
     def _adding(self, name: str, *values: Any) -> Self:
         return self._setting(**{name: [*self._settings.get(name, ()), *values]})
-
-
-def document(
-    flags: Mapping[str, Flag | Mapping[str, Any]],
-    *,
-    evaluators: Mapping[str, Condition | Mapping[str, Any]] | None = None,
-    bucketing: str | None = None,
-    metadata: Mapping[str, str | float] | None = None,
-) -> dict[str, Any]:
-    """Return a whole document of flags in flagd's format.
-
-    Args:
-        flags: The flags by key: builders, or definitions with our settings under ``$habitkit``.
-        evaluators: Shared rules by name, for ``segment``: conditions, or JsonLogic.
-        bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``; None for the usual one.
-        metadata: The metadata of the set.
-
-    Raises:
-        InvalidInput: If there is no such bucketing.
-        UsageError: If a builder is not finished.
-    """
-    if bucketing is not None and bucketing not in BUCKETINGS:
-        raise InvalidInput("bucketing", given=bucketing, expected=f"one of {', '.join(BUCKETINGS)}")
-    shared = {
-        "$evaluators": {
-            name: rule.rule if isinstance(rule, Condition) else rule
-            for name, rule in (evaluators or {}).items()
-        },
-        "metadata": {**(metadata or {}), **({"bucketing": bucketing} if bucketing else {})},
-    }
-    definitions = {
-        key: flag.definition() if isinstance(flag, Flag) else flag for key, flag in flags.items()
-    }
-    return join(definitions, shared)

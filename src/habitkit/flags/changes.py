@@ -53,8 +53,8 @@ def put(
     Args:
         tx: The transaction.
         key: The flag, up to 200 characters.
-        definition: A builder such as ``Flag.boolean(default="off")``, or flagd's object of a flag, up
-            to 1 MB of JSON; our own settings are its member ``"$habitkit"``.
+        definition: A builder such as ``Flag.boolean(default="off")``, or flagd's object of a flag,
+            up to 1 MB of JSON; our own settings are its member ``"$habitkit"``.
         by: Who changes it.
         note: Why.
         expected_revision: The flag's last revision as the caller knows it; 0 if there must be no

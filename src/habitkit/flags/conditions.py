@@ -29,8 +29,8 @@ class Condition:
 
     Example:
         >>> from habitkit.flags import attr
-        >>> (attr("plan") == "pro") & ~attr("blocked")
-        Condition(rule={'and': [{'===': [{'var': 'plan'}, 'pro']}, {'!': [{'===': [{'var': 'blocked'}, True]}]}]})
+        >>> ((attr("plan") == "pro") & (attr("age") != 18)).rule
+        {'and': [{'===': [{'var': 'plan'}, 'pro']}, {'!==': [{'var': 'age'}, 18]}]}
     """
 
     rule: Any
@@ -73,7 +73,7 @@ class Condition:
 
 
 class Attribute(Condition):
-    """An attribute of the context; ``attr`` makes one. By itself it is the condition that it is true.
+    """An attribute of the context; ``attr`` makes one. By itself it is a condition: it is true.
 
     No comparison but ``!=`` holds for an attribute that is missing or null.
     """
@@ -157,13 +157,15 @@ class Attribute(Condition):
         if operator not in _VERSION_OPERATORS:
             expected = f"one of {' '.join(_VERSION_OPERATORS)}"
             raise InvalidInput("operator", given=operator, expected=expected)
-        if not isinstance(version, str) or parse_version(version) is None:
+        if not _is_version(version):
             raise InvalidInput("version", given=version, expected='a version such as "1.2.0"')
         return Condition({"sem_ver": [self._var, operator, version]})
 
     def _ordered(self, operator: str, value: object) -> Condition:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise InvalidInput("value", given=value, expected=f"a number or a text after {operator}")
+            raise InvalidInput(
+                "value", given=value, expected=f"a number or a text after {operator}"
+            )
         return self.exists() & Condition({operator: [self._var, _scalar(value)]})
 
 
@@ -171,8 +173,8 @@ def attr(name: str) -> Attribute:
     """Return an attribute of the context, to be compared.
 
     Args:
-        name: Its name; ``"user.plan"`` is a member of an object, ``"targetingKey"`` is who a flag is
-            evaluated for.
+        name: Its name; ``"user.plan"`` is a member of an object, ``"targetingKey"`` is who a flag
+            is evaluated for.
 
     Raises:
         InvalidInput: If it is no non-empty string.
@@ -197,6 +199,10 @@ def _scalar(value: object) -> str | float:
         return value
     expected = "a text, a finite number, True or False; exists() tells whether there is a value"
     raise InvalidInput("value", given=value, expected=expected)
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, str) and parse_version(value) is not None
 
 
 def _not_a_condition(sign: str, given: object) -> InvalidInput:

@@ -67,6 +67,8 @@ class FileSource:
         except OSError as error:
             reason = (error.strerror or type(error).__name__).lower()
             raise SourceUnavailable(self.name, reason) from error
+        except ValueError as error:  # a path with a NUL in it
+            raise SourceUnavailable(self.name, str(error)) from error
         text = json_text(data, self.name)
         revision = revision_of(data)
         is_settled = wall_ns() - max(mark[:2]) > _SETTLED_NS

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from habitkit._fork import call_after_fork
+from habitkit.clock import ticks
 from habitkit.flags.evaluator import Evaluator
 from habitkit.flags.refreshing import refresh_from
-from habitkit.flags.settings import FlagSettings
+from habitkit.flags.settings import expect_source
 from habitkit.workflow import Outside, drive, drive_async
 
 if TYPE_CHECKING:
@@ -43,8 +44,13 @@ class _Alone(Evaluator):
         Raises:
             ConfigurationError: If the source is none.
         """
-        FlagSettings(source=source, max_age_seconds=max_age_seconds or 1.0)
-        super().__init__(source.name, clock=clock, max_age_seconds=max_age_seconds)
+        expect_source(source)
+        super().__init__(
+            source.name,
+            clock=clock,
+            max_age_seconds=max_age_seconds,
+            clock_ns=getattr(clock, "ticks", ticks),  # a clock of tests has its own
+        )
         self._from = source
         call_after_fork(self)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from habitkit.clock import ticks
 from habitkit.flags.evaluator import Evaluator
 from habitkit.flags.queries import export
 from habitkit.flags.refreshing import refresh_from
@@ -37,7 +38,12 @@ class KitFlags(Evaluator):
         """Begin without definitions."""
         own = settings.of(FlagSettings)
         name = "the kit's store" if own.source is None else own.source.name
-        super().__init__(name, clock=settings.clock, max_age_seconds=own.max_age_seconds)
+        super().__init__(
+            name,
+            clock=settings.clock,
+            max_age_seconds=own.max_age_seconds,
+            clock_ns=getattr(settings.clock, "ticks", ticks),  # a clock of tests has its own
+        )
         self.refresh_seconds = own.poll_seconds
         self._from = own.source
         self._stores_flags = FLAGS.name in settings.supported

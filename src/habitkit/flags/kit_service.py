@@ -13,6 +13,7 @@ from habitkit.flags.errors import FlagsReadOnly
 from habitkit.flags.getters import Getters
 from habitkit.flags.queries import diff, export, get, history, list_flags
 from habitkit.flags.settings import FlagSettings
+from habitkit.flags.staleness import stale
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
@@ -158,3 +159,4 @@ class KitFlagService(Service[M], Getters):
     export = query(export)
     history = query(history)
     diff = query(diff)
+    stale = query(stale)

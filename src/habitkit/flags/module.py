@@ -37,15 +37,11 @@ class _Flags(Module):
         return KitFlags(settings)
 
     def forget(self, tx: Transaction, owner: str) -> int:
-        if not tx.supports(FLAGS):
-            return 0
         from habitkit.flags.erasure import forget  # noqa: PLC0415 - only where it is used
 
         return forget(tx, owner)
 
     def export(self, tx: Transaction, owner: str) -> Mapping[str, Any]:
-        if not tx.supports(FLAGS):
-            return {}
         from habitkit.flags.erasure import export_fields  # noqa: PLC0415
 
         return export_fields(tx, owner)

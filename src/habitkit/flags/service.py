@@ -5,6 +5,7 @@ from __future__ import annotations
 from habitkit.binding import M, Service, action, query
 from habitkit.flags.changes import delete, put, put_document, rollback, toggle
 from habitkit.flags.queries import diff, export, get, history, list_flags
+from habitkit.flags.staleness import stale
 
 __all__ = [
     "FlagService",
@@ -17,6 +18,7 @@ __all__ = [
     "put",
     "put_document",
     "rollback",
+    "stale",
     "toggle",
 ]
 
@@ -34,3 +36,4 @@ class FlagService(Service[M]):
     export = query(export)
     history = query(history)
     diff = query(diff)
+    stale = query(stale)

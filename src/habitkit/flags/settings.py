@@ -11,15 +11,23 @@ from habitkit.errors import ConfigurationError
 if TYPE_CHECKING:
     from habitkit.flags.sources import AsyncSource, Source
 
-__all__ = ["FlagSettings"]
+__all__ = ["FlagSettings", "expect_source"]
 
 
-def _expect_source(_: object, __: object, value: Any) -> None:
-    if value is not None and not (
-        callable(getattr(value, "fetch", None)) and hasattr(value, "name")
-    ):
-        msg = f"source: expected a source such as FileSource(path), or None, got {value!r}"
+def expect_source(value: Any) -> None:
+    """Refuse what is no source of flags.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    if not (callable(getattr(value, "fetch", None)) and hasattr(value, "name")):
+        msg = f"source: expected a source such as FileSource(path), got {value!r}"
         raise ConfigurationError(msg)
+
+
+def _expect_source_or_none(_: object, __: object, value: object) -> None:
+    if value is not None:
+        expect_source(value)
 
 
 def _expect_seconds(_: object, attribute: Any, value: object) -> None:
@@ -47,6 +55,6 @@ class FlagSettings:
         ConfigurationError: If one of them is not what is expected.
     """
 
-    source: Source | AsyncSource | None = field(default=None, validator=_expect_source)
+    source: Source | AsyncSource | None = field(default=None, validator=_expect_source_or_none)
     poll_seconds: float = field(default=10.0, validator=_expect_seconds)
     max_age_seconds: float = field(default=60.0, validator=_expect_seconds)

@@ -95,7 +95,7 @@ def _may_be_missing(value: Any, present: frozenset[str]) -> bool:
 
 
 def _looks_for_whole_or_part(item: Any, within: Any) -> bool:
-    """Whether it is plain what is meant: a list of constants, or a constant part of an attribute."""
+    """Whether it is plain what is meant: an item of a list, or a constant part of an attribute."""
     return isinstance(within, list) or (isinstance(item, str) and isinstance(within, dict))
 
 
