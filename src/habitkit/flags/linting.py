@@ -42,6 +42,6 @@ def lint(document: Document, *, at: datetime | None = None) -> tuple[Fault, ...]
         ...     each.path
         ...     for each in flags.lint({"flags": {"plan": {**flag, "defaultVariant": "all"}}})
         ... ]
-        ['$.flags.plan.targeting.if[0].<']
+        ["$.flags.plan.targeting.if[0]['<']"]
     """
     return tuple(lint_definitions(read_document(document, []), at and instant(at)))
