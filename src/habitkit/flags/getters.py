@@ -23,8 +23,11 @@ class Getters:
     """The typed getters, on ``details``."""
 
     def boolean(
-        self: _Evaluates, key: str, default: bool, context: Mapping[str, Any] | None = None
-    ) -> bool:  # noqa: FBT001 - a value
+        self: _Evaluates,
+        key: str,
+        default: bool,  # noqa: FBT001 - a value
+        context: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Return the value of a flag whose values are booleans, or else the default.
 
         Args:
