@@ -94,7 +94,7 @@ def _growthbook() -> Peer:
 
 def _unleash(folder: str) -> Peer:
     from UnleashClient.cache import FileCache  # noqa: PLC0415 - may be missing
-    from UnleashClient.clients import UnleashClient  # noqa: PLC0415
+    from UnleashClient.clients.unleash_client import UnleashClient  # noqa: PLC0415
 
     def constrained(name: str, operator: str, **wanted: Any) -> dict[str, Any]:
         constraint = {"contextName": name, "operator": operator, **wanted}

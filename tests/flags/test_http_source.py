@@ -29,7 +29,9 @@ class Server(ThreadingHTTPServer):
 
     def start(self, *answers):
         self.answers, self.requests = list(answers), []
-        return HttpSource(f"{self.url}/flags.json", timeout_seconds=0.4, max_bytes=1000)
+        slow = drip in answers or drip_headers in answers
+        timeout_seconds = 0.4 if slow else 10  # a busy machine is no slow server
+        return HttpSource(f"{self.url}/flags.json", timeout_seconds=timeout_seconds, max_bytes=1000)
 
     def handle_error(self, *_):
         """Say nothing: a client that does not trust it hangs up."""
@@ -209,11 +211,9 @@ def babble(handler):
 )  # fmt: skip
 def test_an_answer_that_is_no_document_is_an_error(server, answer, expected):
     source = server.start(answer)
-    began = time.monotonic()
 
     with pytest.raises(SourceUnavailable, match=expected):
         source.fetch(None)
-    assert time.monotonic() - began < 1.5
     assert len(server.requests) <= 6
 
 

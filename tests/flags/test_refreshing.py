@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ class Source:
     name = "the test's source"
 
     def __init__(self):
-        self.now: object = Fetched(document(a="on"), "1")
+        self.now: Any = Fetched(document(a="on"), "1")
         self.closed = False
 
     def fetch(self, known):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 
 import habitkit.testing
@@ -195,11 +198,12 @@ def test_the_first_document_may_be_empty(kit):
 
 
 def test_strange_keys_and_values_come_back_as_they_were(kit, put):
-    variants = {
+    variants: dict[str, Any] = {
         "texts": {text: [text] for text in (*STRANGE_TEXTS, "", "null", "\\u0000", LONGEST)},
         "numbers": {"n": [0, -1, 2**53 - 1, 0.1, 5e-324, 1e15 + 0.5, 1.0, True, None, [], {}]},
     }
     definition = {**ON, "variants": variants, "defaultVariant": "texts"}
+    made = None
     for key in (*STRANGE_TEXTS, LONGEST, "null", "$habitkit", "__proto__", ".", "metadata"):
         made = put(key, {**definition, "$habitkit": {"owner": STRANGE_TEXTS[0]}}, note=key[:9])
         assert repr(kit.flags.get(key).definition["variants"]["numbers"]["n"]) == (
@@ -217,7 +221,7 @@ def test_strange_keys_and_values_come_back_as_they_were(kit, put):
 
 
 def deep():
-    value = {}
+    value: dict[str, Any] = {}
     for _ in range(100_000):
         value = {"x": value}
     return value
@@ -308,7 +312,7 @@ def test_writers_in_threads_lose_no_revision(kit):
             for n in range(5)
         ]
 
-    made = all_of([lambda thread=n: write(thread) for n in range(4)])
+    made = all_of(partial(write, thread) for thread in range(4))
 
     assert sorted(number for each in made for number in each) == list(range(1, 21))
     assert numbers(kit) == list(range(20, 0, -1))

@@ -5,6 +5,8 @@ pytest does not collect this file by itself; ``test_contracts.py`` runs it.
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import evolve
 
 from habitkit.flags.store import FLAGS
@@ -70,7 +72,7 @@ def shares_what_was_written_first(_, stores):
 
 @noticed_by("test_what_is_done_to_a_value_afterwards_does_not_change_the_stored_one")
 def returns_the_values_it_keeps(_, stores):
-    kept = {}
+    kept: dict[int, Any] = {}
 
     @around(stores.port(FLAGS), "versions")
     def wrong(call, **which):

@@ -120,9 +120,8 @@ class HabitKitProvider(AbstractProvider):
     def initialize(self, evaluation_context: EvaluationContext) -> None:  # noqa: ARG002 - the interface
         """Report changes of the flags as events of the provider; OpenFeature calls this.
 
-        Raises:
-            ProviderNotReadyError: If there are no definitions yet. The first refresh that finds
-                some makes the provider ready.
+        Without definitions it raises OpenFeature's error of a provider that is not ready; the first
+        refresh that finds some makes it ready.
         """
         self.shutdown()
         self._end_listening = self._flags.listen(self._report)

@@ -12,7 +12,7 @@ from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from habitkit.flags.builders import Flag
-    from habitkit.flags.compiling import compile
+    from habitkit.flags.compiling import compile  # noqa: A004 - read as flags.compile
     from habitkit.flags.conditions import Attribute, Condition, attr
     from habitkit.flags.document_builder import document
     from habitkit.flags.domain.faults import Fault

@@ -25,7 +25,7 @@ def expect_source(value: Any) -> None:
         raise ConfigurationError(msg)
 
 
-def _expect_source_or_none(_: object, __: object, value: object) -> None:
+def _expect_source_or_none(_: object, __: object, value: Any) -> None:
     if value is not None:
         expect_source(value)
 

@@ -33,7 +33,12 @@ _PERCENT = 100
 
 @frozen
 class Prerequisite:
-    """Another flag that must have one of some variants."""
+    """Another flag that must have one of some variants.
+
+    Attributes:
+        flag: Its key.
+        variants: The variants of which it must have one.
+    """
 
     flag: str
     variants: tuple[str, ...]
@@ -75,7 +80,12 @@ class Progressive:
 
 @frozen
 class Schedule:
-    """How what is served by default changes with time: by steps, or progressively."""
+    """How what is served by default changes with time: by steps, or progressively.
+
+    Attributes:
+        steps: The steps, in the order of their instants; none if the share is progressive.
+        progressive: The share that rises; None if there are steps.
+    """
 
     steps: tuple[Step, ...] = ()
     progressive: Progressive | None = None
@@ -83,7 +93,19 @@ class Schedule:
 
 @frozen
 class FlagOptions:
-    """Our own settings of a flag; see the top of this file."""
+    """Our own settings of a flag.
+
+    Attributes:
+        prerequisites: Other flags that must have one of some variants, or the default is served.
+        segments: Names of shared rules; where none of them is true, the default is served.
+        schedule: How what is served by default changes with time.
+        sticky: The version of the flag's assignments, if units keep their variant; else None.
+        experiment: The experiment that the flag belongs to.
+        holdout: The name of those who are kept out of experiments.
+        owner: Who to ask about the flag.
+        expires: From when the flag should be gone.
+        tags: Words to find it by.
+    """
 
     prerequisites: tuple[Prerequisite, ...] = ()
     segments: tuple[str, ...] = ()
