@@ -19,7 +19,18 @@ from habitkit.flags.domain.limits import DEEPEST, MOST_OPERATORS, MOST_VALUES
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["VARIES", "Call", "Compiler", "Node", "Operator", "RuleContext", "Scope", "constant"]
+__all__ = [
+    "ABSENT",
+    "NULL",
+    "VARIES",
+    "Call",
+    "Compiler",
+    "Node",
+    "Operator",
+    "RuleContext",
+    "Scope",
+    "constant",
+]
 
 _SCALARS: Final = frozenset([str, int, float, bool, type(None)])
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["LimitExceeded"]
+__all__ = [
+    "DEEPEST",
+    "LONGEST_LIST",
+    "LONGEST_TEXT",
+    "MOST_ITEMS",
+    "MOST_LOOPS",
+    "MOST_OPERATORS",
+    "MOST_ROUNDS",
+    "MOST_VALUES",
+    "too_large",
+]
 
 DEEPEST: Final = 64
 """Levels of a rule, and of a list or object that becomes text or is hashed."""
@@ -31,15 +41,6 @@ MOST_LOOPS: Final = 4
 """Loops that stand in each other."""
 
 
-class LimitExceeded(ValueError):
-    """A rule built something that is too large.
-
-    Attributes:
-        what: What is too large.
-        limit: What is expected at most.
-    """
-
-    def __init__(self, what: str, limit: int, unit: str) -> None:
-        """Name what is too large, and the limit with its unit."""
-        self.what, self.limit = what, limit
-        super().__init__(f"{what} is too large; expected at most {limit} {unit}")
+def too_large(what: str, limit: int, unit: str) -> ValueError:
+    """Return the error of a rule that builds something too large."""
+    return ValueError(f"{what} is too large; expected at most {limit} {unit}")

@@ -17,14 +17,14 @@ from habitkit.flags.domain.limits import (
     MOST_ITEMS,
     MOST_LOOPS,
     MOST_ROUNDS,
-    LimitExceeded,
+    too_large,
 )
 from habitkit.flags.domain.operators.logic import condition
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["LISTS"]
+__all__ = ["LISTS", "Loop"]
 
 Loop: TypeAlias = "Callable[[Any, Expression, Evaluation | None], Any]"
 
@@ -68,7 +68,7 @@ def _most_items(call: Call, loops: int) -> int:
 
 def _check_length(values: Any, most: int) -> None:
     if len(values) > most:
-        raise LimitExceeded("a list", most, "items here")
+        raise too_large("a list", most, "items here")
 
 
 def _true() -> bool:

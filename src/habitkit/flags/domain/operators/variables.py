@@ -16,7 +16,7 @@ from habitkit.flags.domain.json_values import UNDEFINED, compare, text_length, t
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation
 
-__all__ = ["VARIABLES", "member"]
+__all__ = ["VARIABLES", "Reader", "member"]
 
 Reader: TypeAlias = "Callable[[Any, Evaluation | None, Any, Any], Any]"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
