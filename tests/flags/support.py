@@ -33,16 +33,20 @@ def faults_of(rule: Any, **context: Any) -> list[str]:
     return [str(fault).replace("$.flags.new-checkout.targeting", "") for fault in faults]
 
 
-def same(left: Any, right: Any) -> bool:
-    """Return whether two values are the same JSON; numbers by value and sign, NaN as itself."""
+def same(left: Any, right: Any, *, signed_zero: bool = True) -> bool:
+    """Return whether two values are the same JSON: numbers by value, NaN as itself."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
         first, second = float(left), float(right)
-        signs = math.copysign(1, first) == math.copysign(1, second)
+        signs = not signed_zero or math.copysign(1, first) == math.copysign(1, second)
         return (math.isnan(first) and math.isnan(second)) or (first == second and signs)
+
+    def equal(one: Any, other: Any) -> bool:
+        return same(one, other, signed_zero=signed_zero)
+
     if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(same, left, right))
+        return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
     return type(left) is type(right) and bool(left == right)
