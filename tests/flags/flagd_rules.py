@@ -33,7 +33,9 @@ def context(random: Random) -> dict[str, Any]:
     perhaps: dict[str, Any] = {
         "age": random.choice(NUMBERS),
         "beta": random.choice([True, False]),
-        "anything": random.choice([*WORDS, *NUMBERS, True, False, {"b": 2, "a": [1.0]}, 2**70, 1e300]),
+        "anything": random.choice(
+            [*WORDS, *NUMBERS, True, False, {"b": 2, "a": [1.0]}, 2**70, 1e300]
+        ),
     }
     return there | {name: value for name, value in perhaps.items() if random.random() < 0.8}
 
@@ -47,7 +49,9 @@ def text(random: Random, depth: int) -> Any:
 
 def number(random: Random, depth: int) -> Any:
     if depth and random.random() < 0.3:
-        return random.choice([plus, minus, times, divided, smallest, largest, remainder])(random, depth - 1)
+        return random.choice([plus, minus, times, divided, smallest, largest, remainder])(
+            random, depth - 1
+        )
     variables = ["user.age", ["age", 5], "tags.length", "plan.length"]
     return random.choice([random.choice(NUMBERS), {"var": random.choice(variables)}])
 
@@ -77,7 +81,9 @@ def anything(random: Random, depth: int) -> Any:
 
 def element(random: Random) -> Any:
     """Return a condition on an element of a list of numbers."""
-    return {random.choice(["<", ">", "<=", ">=", "==", "!="]): [{"var": ""}, random.choice(NUMBERS)]}
+    return {
+        random.choice(["<", ">", "<=", ">=", "==", "!="]): [{"var": ""}, random.choice(NUMBERS)]
+    }
 
 
 Maker = Callable[[Random, int], Any]
@@ -138,7 +144,12 @@ def remainder(random: Random, depth: int) -> Any:
 
 
 def mapped(random: Random, depth: int) -> Any:
-    return {"map": [numbers(random, depth), {random.choice(["+", "*", "-"]): [{"var": ""}, random.choice(NUMBERS)]}]}
+    return {
+        "map": [
+            numbers(random, depth),
+            {random.choice(["+", "*", "-"]): [{"var": ""}, random.choice(NUMBERS)]},
+        ]
+    }
 
 
 def filtered(random: Random, depth: int) -> Any:
@@ -157,14 +168,27 @@ def contained(random: Random, depth: int) -> Any:
 
 def variable(random: Random, depth: int) -> Any:
     del depth
-    names = ["plan", "age", "tags.0", "tags.7", "user.city", "user.none", "none", "scores.length", "", "$flagd.flagKey"]
+    names = [
+        "plan",
+        "age",
+        "tags.0",
+        "tags.7",
+        "user.city",
+        "user.none",
+        "none",
+        "scores.length",
+        "",
+        "$flagd.flagKey",
+    ]
     name = random.choice(names)
     return {"var": random.choice([name, [name], [name, random.choice([*WORDS, *NUMBERS])]])}
 
 
 def missing(random: Random, depth: int) -> Any:
     del depth
-    return {"missing": random.choices(["plan", "age", "beta", "user.city", "user.none", "none"], k=3)}
+    return {
+        "missing": random.choices(["plan", "age", "beta", "user.city", "user.none", "none"], k=3)
+    }
 
 
 def missing_some(random: Random, depth: int) -> Any:
@@ -208,8 +232,15 @@ def fractional(random: Random, depth: int) -> Any:
 
     key: list[Any] = []
     if random.random() < 0.6:
-        key = [random.choice([{"var": "anything"}, {"var": "user"}, {"var": "none"}, cat(random, depth)])]
-    pairs = [[variant(), weight()] if random.random() < 0.9 else [variant()] for _ in range(random.randint(1, 4))]
+        key = [
+            random.choice(
+                [{"var": "anything"}, {"var": "user"}, {"var": "none"}, cat(random, depth)]
+            )
+        ]
+    pairs = [
+        [variant(), weight()] if random.random() < 0.9 else [variant()]
+        for _ in range(random.randint(1, 4))
+    ]
     return {"fractional": [*key, *pairs]}
 
 

@@ -52,7 +52,11 @@ WEIGHTS: list[dict[str, int]] = [
 def test_a_bucket_is_what_mmh3_says(weights):
     rule = shares(weights)
     of_email = {"fractional": [{"var": "email"}, *rule["fractional"]]}
-    runs = {(name, len(each["fractional"])): compiled(each, bucketing=name).run for name in BUCKETINGS for each in (rule, of_email)}
+    runs = {
+        (name, len(each["fractional"])): compiled(each, bucketing=name).run
+        for name in BUCKETINGS
+        for each in (rule, of_email)
+    }
     plain, keyed = len(weights), len(weights) + 1
     for key in [*KEYS[:300], "é😀", "x" * 300]:
         data = {"targetingKey": key, "email": key}
@@ -60,7 +64,9 @@ def test_a_bucket_is_what_mmh3_says(weights):
         assert runs["v1", keyed](data, None) == expected_v1(key, weights)
         assert runs["v2", plain](data, None) == expected_v2(f"new-checkout{key}", weights)
         assert runs["v2", keyed](data, None) == expected_v2(key, weights)
-        assert runs["v3", plain](data, None) == expected_v2(cbor.encode(["new-checkout", key]), weights)
+        assert runs["v3", plain](data, None) == expected_v2(
+            cbor.encode(["new-checkout", key]), weights
+        )
         assert runs["v3", keyed](data, None) == expected_v2(cbor.encode(key), weights)
 
 
@@ -93,11 +99,18 @@ def test_what_cannot_be_hashed_gives_null(bucketing):
     assert evaluated(of_email, {}, bucketing=bucketing) is None
     assert evaluated(of_email, {"email": "\ud83d"}, bucketing=bucketing) == "a"
     assert evaluated(rule, {"targetingKey": "\ud83d"}, bucketing=bucketing) == "a"
-    assert evaluated(of_email, {"email": 5}, bucketing=bucketing) == ("a" if bucketing == "v3" else None)
-    assert evaluated({"fractional": [["a", 0], ["b", 0]]}, {"targetingKey": "x"}, bucketing=bucketing) is None
+    assert evaluated(of_email, {"email": 5}, bucketing=bucketing) == (
+        "a" if bucketing == "v3" else None
+    )
+    assert (
+        evaluated({"fractional": [["a", 0], ["b", 0]]}, {"targetingKey": "x"}, bucketing=bucketing)
+        is None
+    )
     assert evaluated({"fractional": [{"var": "targetingKey"}]}, {"targetingKey": "x"}) is None
     per_user = {"map": [{"var": "users"}, rule]}
-    assert evaluated(per_user, {"users": [{"targetingKey": "x"}, "x", {}]}, bucketing=bucketing) == ["a", None, None]
+    assert evaluated(
+        per_user, {"users": [{"targetingKey": "x"}, "x", {}]}, bucketing=bucketing
+    ) == ["a", None, None]
 
 
 @pytest.mark.parametrize("bucketing", BUCKETINGS)
@@ -137,12 +150,14 @@ def test_a_rollout_goes_over_linearly():
     run = compiled(rule).run
     assert compiled(rule).timed
 
-    def share(at: float) -> float:
+    def share(at: float) -> Any:
         evaluation = Evaluation(at)
         return sum(run({"targetingKey": key}, evaluation) == "new" for key in KEYS[:5000]) / 5000
 
     assert [share(at) for at in (0, 1000.9, 2000, 3000)] == [0, 0, 1, 1]
-    assert [abs(share(1000 + 10 * percent) - percent / 100) < 0.02 for percent in (10, 50, 90)] == [True] * 3
+    assert [abs(share(1000 + 10 * percent) - percent / 100) < 0.02 for percent in (10, 50, 90)] == [
+        True
+    ] * 3
     by_email = {"rollout": [{"var": "email"}, 1000, 2000, "old", {"cat": ["n", "ew"]}]}
     for key in KEYS[:50]:
         bucket = mmh3.hash(key, signed=False) * 1000 >> 32

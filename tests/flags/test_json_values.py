@@ -111,7 +111,7 @@ def test_text_is_ordered_by_its_code_units():
 
 
 def test_json_logic_has_its_own_truth():
-    falsy = [None, False, 0, 0.0, -0.0, math.nan, "", [], (), UNDEFINED]
+    falsy: list[Any] = [None, False, 0, 0.0, -0.0, math.nan, "", [], (), UNDEFINED]
     assert [value for value in falsy if truthy(value)] == []
     trues = [True, 1, -1, 0.5, math.inf, "0", "false", [0], [[]], {}, {"a": 1}, object()]
     assert [value for value in trues if not truthy(value)] == []

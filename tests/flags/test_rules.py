@@ -14,7 +14,7 @@ from habitkit.flags.domain.lint import lint_rule
 from habitkit.flags.domain.rules import RuleContext, compile_rule
 from tests.flags.support import PATH, compiled, evaluated, faults_of
 
-NESTED_SPLIT = {"fractional": [["red", 1], ["blue", 1]]}
+NESTED_SPLIT: dict[str, Any] = {"fractional": [["red", 1], ["blue", 1]]}
 
 # What flagd's JSON schema of targeting accepts, and what json-logic-js takes beyond it.
 ACCEPTED: dict[str, Any] = {
@@ -36,9 +36,13 @@ ACCEPTED: dict[str, Any] = {
     "the key of the flag": {"var": "$flagd.flagKey"},
     "shares without weights": {"fractional": [["on"], ["off", 1]]},
     "one share": {"fractional": [["on", 1]]},
-    "shares of what a rule says": {"fractional": [{"cat": [{"var": "email"}]}, ["on", 1], ["off", 1]]},
+    "shares of what a rule says": {
+        "fractional": [{"cat": [{"var": "email"}]}, ["on", 1], ["off", 1]]
+    },
     "whole weights as floats": {"fractional": [["on", 25.0], ["off", 75.0]]},
-    "weights by rules": {"fractional": [["on", {"-": [{"var": "$flagd.timestamp"}, 5]}], ["off", 10]]},
+    "weights by rules": {
+        "fractional": [["on", {"-": [{"var": "$flagd.timestamp"}, 5]}], ["off", 10]]
+    },
     "shares that are no texts": {"fractional": [["on", 1], [True, 1], [1, 1], [NESTED_SPLIT, 1]]},
     "the start of a text": {"starts_with": [{"var": "email"}, "ada"]},
     "a range of versions": {"sem_ver": [{"var": "version"}, "~", "3.0.0"]},
@@ -51,42 +55,90 @@ ACCEPTED: dict[str, Any] = {
 
 REFUSED: dict[str, tuple[Any, str]] = {
     "an operator that is not there": ({"not-a-rule": [1, 2]}, ": unknown operator 'not-a-rule'"),
-    "an object of two members": ({"if": [True, "a"], "or": [1]}, ": expected an object with one operator"),
+    "an object of two members": (
+        {"if": [True, "a"], "or": [1]},
+        ": expected an object with one operator",
+    ),
     "another property of $flagd": (
         {"if": [{"==": [{"var": "$flagd.other"}, 1]}, "a"]},
         ".if[0]['=='][0].var: there is no '$flagd.other'",
     ),
-    "a text to be hashed": ({"fractional": ["key", ["a", 25], ["b", 25]]}, ".fractional[0]: fractional expects a rule"),
-    "a weight in quotes": ({"fractional": [["a", 25], ["b", "25"]]}, ".fractional[1][1]: expected a weight"),
-    "a weight with decimals": ({"fractional": [["a", 25], ["b", 25.5]]}, ".fractional[1][1]: expected a weight"),
-    "a negative weight": ({"fractional": [["a", -25], ["b", 25]]}, ".fractional[0][1]: expected a weight"),
-    "a weight that is no number": ({"fractional": [["a", math.nan]]}, ".fractional[0][1]: expected a weight"),
+    "a text to be hashed": (
+        {"fractional": ["key", ["a", 25], ["b", 25]]},
+        ".fractional[0]: fractional expects a rule",
+    ),
+    "a weight in quotes": (
+        {"fractional": [["a", 25], ["b", "25"]]},
+        ".fractional[1][1]: expected a weight",
+    ),
+    "a weight with decimals": (
+        {"fractional": [["a", 25], ["b", 25.5]]},
+        ".fractional[1][1]: expected a weight",
+    ),
+    "a negative weight": (
+        {"fractional": [["a", -25], ["b", 25]]},
+        ".fractional[0][1]: expected a weight",
+    ),
+    "a weight that is no number": (
+        {"fractional": [["a", math.nan]]},
+        ".fractional[0][1]: expected a weight",
+    ),
     "weights that are too large": (
         {"fractional": [["a", 2**31 - 1], ["b", 1]]},
         ".fractional: the weights add up to 2147483648",
     ),
-    "a share of three": ({"fractional": [["a", 1, 2]]}, ".fractional[0]: expected a list of a variant and a weight"),
+    "a share of three": (
+        {"fractional": [["a", 1, 2]]},
+        ".fractional[0]: expected a list of a variant and a weight",
+    ),
     "a share that is no list": ({"fractional": [["a"], "b"]}, ".fractional[1]: expected a list"),
     "no shares": ({"fractional": []}, ".fractional: fractional expects a list"),
-    "the end of a text is a number": ({"if": [{"ends_with": [{"var": "id"}, 0]}, "a"]}, ".if[0].ends_with[1]: ends_with expects"),
-    "the start of a text is a number": ({"starts_with": [{"var": "id"}, 0]}, ".starts_with[1]: starts_with expects"),
-    "the start of one text": ({"starts_with": ["a"]}, ".starts_with: starts_with expects a list of two"),
-    "versions are not multiplied": ({"sem_ver": [{"var": "version"}, "*", "2.0.0"]}, ".sem_ver[1]: sem_ver expects one of"),
-    "a version of four numbers": ({"sem_ver": [{"var": "version"}, "=", "2.0.0.0"]}, ".sem_ver[2]: expected a version"),
+    "the end of a text is a number": (
+        {"if": [{"ends_with": [{"var": "id"}, 0]}, "a"]},
+        ".if[0].ends_with[1]: ends_with expects",
+    ),
+    "the start of a text is a number": (
+        {"starts_with": [{"var": "id"}, 0]},
+        ".starts_with[1]: starts_with expects",
+    ),
+    "the start of one text": (
+        {"starts_with": ["a"]},
+        ".starts_with: starts_with expects a list of two",
+    ),
+    "versions are not multiplied": (
+        {"sem_ver": [{"var": "version"}, "*", "2.0.0"]},
+        ".sem_ver[1]: sem_ver expects one of",
+    ),
+    "a version of four numbers": (
+        {"sem_ver": [{"var": "version"}, "=", "2.0.0.0"]},
+        ".sem_ver[2]: expected a version",
+    ),
     "two versions": ({"sem_ver": ["1.0.0", "2.0.0"]}, ".sem_ver: sem_ver expects a list of three"),
     "a rollout to nothing": ({"rollout": [1704067200, 1706745600]}, ".rollout: rollout expects"),
     "a rollout of six": ({"rollout": [1, 2, "a", "b", "c", "d"]}, ".rollout: rollout expects"),
-    "a rollout between dates": ({"rollout": ["2024-01-01", "2024-01-31", "new"]}, ".rollout[0]: expected whole seconds"),
-    "a rollout to a number": ({"rollout": [1, 2, 3]}, ".rollout[2]: expected the name of a variant"),
+    "a rollout between dates": (
+        {"rollout": ["2024-01-01", "2024-01-31", "new"]},
+        ".rollout[0]: expected whole seconds",
+    ),
+    "a rollout to a number": (
+        {"rollout": [1, 2, 3]},
+        ".rollout[2]: expected the name of a variant",
+    ),
     "a reference to nothing": ({"$ref": "nobody"}, ".$ref: there is no 'nobody' in $evaluators"),
     "a reference by number": ({"$ref": 5}, ".$ref: there is no 5"),
-    "a value that is no JSON": ({"==": [{"var": "a"}, {1, 2}]}, "['=='][1]: expected a rule or a JSON value, found set"),
+    "a value that is no JSON": (
+        {"==": [{"var": "a"}, {1, 2}]},
+        "['=='][1]: expected a rule or a JSON value, found set",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_a_rule_is_accepted(name):
-    assert faults_of(ACCEPTED[name], evaluators={"staff": {"ends_with": [{"var": "email"}, "@x.org"]}}) == []
+    assert (
+        faults_of(ACCEPTED[name], evaluators={"staff": {"ends_with": [{"var": "email"}, "@x.org"]}})
+        == []
+    )
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -119,7 +171,9 @@ def test_evaluators_that_refer_to_each_other_in_a_circle_are_refused():
 
 
 def test_references_cannot_multiply_without_limit():
-    evaluators = {f"e{n}": {"and": [{"$ref": f"e{n + 1}"}, {"$ref": f"e{n + 1}"}]} for n in range(30)}
+    evaluators: dict[str, Any] = {
+        f"e{n}": {"and": [{"$ref": f"e{n + 1}"}, {"$ref": f"e{n + 1}"}]} for n in range(30)
+    }
     evaluators["e30"] = {"var": "a"}
     (fault,) = faults_of({"$ref": "e0"}, evaluators=evaluators)
     assert "the rule is too large" in fault
@@ -143,7 +197,7 @@ def test_a_rule_is_at_most_64_levels_deep():
 
 
 def test_var_reads_names_paths_positions_and_lengths():
-    data = {"a": {"b": [10, {"c": "text"}]}, "e": "h😀i", "none": None, "1": "one"}
+    data: dict[str, Any] = {"a": {"b": [10, {"c": "text"}]}, "e": "h😀i", "none": None, "1": "one"}
     cases: list[tuple[Any, Any]] = [
         ("a.b.0", 10), ("a.b.1.c", "text"), ("a.b.1.c.0", "t"), ("a.b.length", 2), ("e.length", 4),
         ("e.3", "i"), ("e.1", "\ud83d"), ("a.b.01", None), ("a.b.-1", None), ("a.b.2", None),
@@ -169,7 +223,9 @@ def test_flagd_puts_the_key_of_the_flag_and_the_time_into_the_context():
     assert evaluated({"var": "$flagd"}, at=7) == properties
     assert evaluated({"var": [{"cat": ["$flagd", ".timestamp"]}]}, at=7) == 7
     assert evaluated({"missing": ["$flagd.flagKey", "a"]}, at=7) == ["a"]
-    assert evaluated({"map": [[{"var": "x"}], {"var": "$flagd.x"}]}, {"x": {"$flagd": {"x": 1}}}) == [1]
+    assert evaluated(
+        {"map": [[{"var": "x"}], {"var": "$flagd.x"}]}, {"x": {"$flagd": {"x": 1}}}
+    ) == [1]
 
 
 def test_a_rule_knows_the_results_it_may_have():
@@ -221,10 +277,14 @@ def test_loops_that_would_not_end_soon_are_refused():
     for body, start in ((doubling, "x"), (growing, [1])):
         with pytest.raises(ValueError, match="too large; expected at most"):
             evaluated({"reduce": [{"var": "items"}, body, start]}, many)
-    with pytest.raises(ValueError, match="a list that becomes text|the text of a list"):
+    with pytest.raises(ValueError, match=r"a list that becomes text|the text of a list"):
         evaluated({"cat": {"reduce": [{"var": "items"}, shared, "x"]}}, many)
     with pytest.raises(ValueError, match="to be hashed"):
-        evaluated({"fractional": [{"reduce": [{"var": "items"}, shared, "x"]}, ["a"]]}, many, bucketing="v3")
+        evaluated(
+            {"fractional": [{"reduce": [{"var": "items"}, shared, "x"]}, ["a"]]},
+            many,
+            bucketing="v3",
+        )
     with pytest.raises(ValueError, match="expected at most 10000 items"):
         evaluated({"all": [{"var": "items"}, True]}, {"items": [1] * 10_001})
     with pytest.raises(ValueError, match="expected at most 316 items"):
@@ -250,5 +310,10 @@ def test_the_lint_names_the_traps_of_json_logic():
     }  # fmt: skip
     found = {fault.path.removeprefix("$."): fault.message for fault in lint_rule(rule, ())}
     assert list(found) == ["if[0]['<']", "if[6].in", "if[10]['==']", "if[14].rollout"]
-    assert [message[:9] for message in found.values()] == ["a missing", "if the se", "== conver", "the rollo"]
+    assert [message[:9] for message in found.values()] == [
+        "a missing",
+        "if the se",
+        "== conver",
+        "the rollo",
+    ]
     assert lint_rule({"unknown": [[{}], 5, "x"]}, ()) == []

@@ -39,7 +39,13 @@ def test_versions_compare_as_semver_org_orders_them():
 )  # fmt: skip
 def test_a_version_is_read_as_flagd_reads_it(left: Any, sign, right, expected):
     assert evaluated({"sem_ver": [{"var": "version"}, sign, right]}, {"version": left}) is expected
-    assert evaluated({"sem_ver": [{"var": "version"}, sign, {"var": "other"}]}, {"version": left, "other": right}) is expected
+    assert (
+        evaluated(
+            {"sem_ver": [{"var": "version"}, sign, {"var": "other"}]},
+            {"version": left, "other": right},
+        )
+        is expected
+    )
 
 
 def test_a_long_text_is_no_version():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Final
 
 __all__ = [
     "DEEPEST",
     "LONGEST_LIST",
     "LONGEST_TEXT",
+    "MOST_FAULTS",
     "MOST_ITEMS",
     "MOST_LOOPS",
     "MOST_OPERATORS",
     "MOST_ROUNDS",
     "MOST_VALUES",
+    "check_length",
     "too_large",
 ]
 
@@ -24,6 +27,9 @@ MOST_OPERATORS: Final = 10_000
 
 MOST_VALUES: Final = 1_000_000
 """Values of a rule, its constants included."""
+
+MOST_FAULTS: Final = 100
+"""Faults of a rule that are reported; the rest of it is not looked at."""
 
 LONGEST_TEXT: Final = 1_000_000
 """Characters of a text that a rule builds, and bytes that it hashes."""
@@ -44,3 +50,13 @@ MOST_LOOPS: Final = 4
 def too_large(what: str, limit: int, unit: str) -> ValueError:
     """Return the error of a rule that builds something too large."""
     return ValueError(f"{what} is too large; expected at most {limit} {unit}")
+
+
+def check_length(values: Sized, most: int) -> None:
+    """Refuse a list that is too long for what a rule does with it.
+
+    Raises:
+        ValueError: If it has more than ``most`` items.
+    """
+    if len(values) > most:
+        raise too_large("a list", most, "items here")
