@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import caches, checkin, growth, ledger, limits, start_up, streaks
+from benchmarks import caches, checkin, flags, growth, ledger, limits, start_up, streaks
 from benchmarks._duel import Size
 from benchmarks._place import Place
 from benchmarks._report import Figures, as_json, machine, markdown
@@ -83,6 +83,8 @@ def main() -> None:
         kept = partial(caches.measure, size, place.new_file(), place.redis)
         hits = timed("caches", 5 * blocks, kept, server=False)
         figures.caches = list(chain.from_iterable(hits))
+        served = timed("flags", flags.TURNS * blocks, partial(flags.measure, size), server=False)
+        figures.flags = list(chain.from_iterable(served))
         starts = partial(start_up.measure, size)
         started = timed("import habitkit", size.starts + 1, starts, server=False)
         figures.starts = list(chain.from_iterable(started))

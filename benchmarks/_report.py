@@ -57,6 +57,7 @@ class Figures:
         streaks: What streaks cost.
         limits: What rate limits cost.
         caches: What a cache costs, and what it gains.
+        flags: What evaluating and loading flags costs.
         starts: Imports in fresh processes.
         missing: Why PostgreSQL was left out, or nothing.
     """
@@ -69,6 +70,7 @@ class Figures:
     streaks: list[Row] = Factory(list)
     limits: list[LimitsRow] = Factory(list)
     caches: list[LimitsRow] = Factory(list)
+    flags: list[LimitsRow] = Factory(list)
     starts: list[Start] = Factory(list)
     missing: str = ""
 
@@ -105,6 +107,11 @@ def markdown(figures: Figures) -> str:
             "Caches, median; the ratio is how many times as fast, or as often a hit, the kit is",
             ("", "µs or percent", "ratio", "of", "goal", ""),
             [_limits(row) for row in figures.caches],
+        ),
+        (
+            "Feature flags, median; the ratio is how many times as fast or as small the kit is",
+            ("", "µs or MB", "ratio", "of", "goal", ""),
+            [_limits(row) for row in figures.flags],
         ),
         (
             "A fresh process in ms, median",
@@ -149,6 +156,7 @@ def as_json(figures: Figures) -> dict[str, Any]:
         ],
         "limits": [{**asdict(row), "met": row.met} for row in figures.limits],
         "caches": [{**asdict(row), "met": row.met} for row in figures.caches],
+        "flags": [{**asdict(row), "met": row.met} for row in figures.flags],
         "start_up": [{**asdict(start), "met": start.met} for start in figures.starts],
     }
 

@@ -1,4 +1,4 @@
-"""A tour of habitkit: import a history, check in, earn, spend, undo, limit rates, cache a report.
+"""A tour of habitkit: a history, check-ins, coins, limits, a cache, flags in two processes.
 
     python examples/demo.py                          the sample export, ./habitkit-demo.db
     python examples/demo.py export.zip --db me.db    your own export of Loop Habit Tracker
@@ -16,6 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from _caching import show_cache
+from _flags import show_flags
 from _heatmap import year_map
 from attrs import evolve
 from rich import box
@@ -67,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _title("7. Cache what takes time")
                 today = kit.streaks.state(habits[0].id).today
                 show_cache(kit, habits, today, out, _table("Report of the year"))
+            _title("8. Change a flag while another process runs")
+            show_flags(kit, _url(options.db), out, _table("The flag"))
     except ImportRefused as refused:
         if is_new:
             options.db.unlink(missing_ok=True)
@@ -79,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         err.print("\nStopped. What was done is kept; run it again to go on.")
         return EXIT_INTERRUPTED
     out.print(f"\nAll of it is in {options.db.resolve()}", soft_wrap=True)
-    out.print("Run the demo again: it will find everything and add nothing twice.")
+    out.print("Run the demo again: it will find everything, and only change the flag once more.")
     return 0
 
 

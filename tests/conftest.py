@@ -41,7 +41,7 @@ IMPORTED_BY_RACES = [
     "sqlalchemy.ext.asyncio",
     *("psycopg", "asyncpg", "aiosqlite", "tests.sql.worker"),
     *("tests.sql.cache_worker", "tests.sql.limits_worker"),
-    *("tests.cache.cache_process", "tests.redis.cache_worker"),
+    *("tests.cache.cache_process", "tests.flags.flag_process", "tests.redis.cache_worker"),
 ]
 """What the process imports from which those of races are forked."""
 

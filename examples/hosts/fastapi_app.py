@@ -19,7 +19,7 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -43,6 +43,7 @@ from habitkit.errors import (
     Refused,
     StoreBusy,
 )
+from habitkit.flags import ofrep
 from habitkit.limits import Decision, LimitsUnavailable, TooManyKeys
 
 LIMITS = {"free": "60/min burst 20", "pro": "600/min burst 100"}
@@ -282,6 +283,20 @@ async def undo(kit: Kit, fact_id: UUID, invalidate: Invalidate) -> Undone:
 async def balance(kit: Kit, owner: User) -> dict[str, int]:
     wallet = await kit.coins.balance(owner)
     return {"available": wallet.available}
+
+
+# -- flags -------------------------------------------------------------------------------------
+
+
+@app.post("/ofrep/{path:path}")
+async def evaluate_flags(request: Request, path: str) -> Response:
+    """Evaluate flags for clients of OpenFeature, by its Remote Evaluation Protocol."""
+    kit: AsyncHabitKit = request.app.state.kit
+    body = await request.body()
+    answer = ofrep.handle(kit.flags, "POST", f"/ofrep/{path}", request.headers, body)
+    if answer is None:
+        raise HTTPException(404)
+    return Response(answer.body, answer.status, answer.headers)
 
 
 # -- errors ------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""The command line: ``python -m habitkit upgrade URL`` creates or upgrades the tables."""
+"""The command line.
+
+``python -m habitkit upgrade URL`` creates or upgrades the tables; ``python -m habitkit flags lint
+FILE...`` checks definitions of flags.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     upgrade = commands.add_parser("upgrade", help="create or upgrade the tables of a database")
     upgrade.add_argument("url", metavar="URL", help="for example postgresql://user@host/database")
     upgrade.add_argument("--schema", help="the database schema to put the tables in")
+    upgrade.set_defaults(run=_run_upgrade)
+    of_flags = commands.add_parser("flags", help="check definitions of flags")
+    lint = of_flags.add_subparsers(required=True).add_parser("lint", help="find faults and traps")
+    lint.add_argument("files", metavar="FILE", nargs="+", help="in flagd's format; - for stdin")
+    lint.add_argument("--strict", action="store_true", help="fail on warnings too")
+    lint.add_argument("--json", action="store_true", help="write a JSON list")
+    lint.set_defaults(run=_run_lint)
     options = parser.parse_args(arguments)
+    status: int = options.run(options)
+    return status
+
+
+def _run_upgrade(options: argparse.Namespace) -> int:
+    """Upgrade the database behind a URL, and say what was done."""
     try:
         before, after = _upgrade(options.url, options.schema)
     except HabitKitError as error:
@@ -29,6 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     was = f"version {before}" if before else "nothing"
     sys.stdout.write(f"found {was}, the tables have version {after} now\n")
     return 0
+
+
+def _run_lint(options: argparse.Namespace) -> int:
+    """Write what is wrong with files of flags."""
+    from habitkit.flags.command_line import lint_files  # noqa: PLC0415 - only where it is used
+
+    return lint_files(options.files, strict=options.strict, as_json=options.json)
 
 
 def _upgrade(url: str, schema: str | None) -> tuple[int, int]:

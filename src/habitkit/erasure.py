@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from habitkit import _codec, ids
 
 if TYPE_CHECKING:
+    from habitkit.module import Module
     from habitkit.transaction import Transaction
 
 __all__ = ["export", "forget"]
@@ -23,7 +24,7 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
         One entry a module: ``{"habits": {...}, "coins": {...}, ...}``.
     """
     tx.own(ids.owner(owner))
-    found = {it.name: dict(it.export(tx, owner)) for it in tx.modules}
+    found = {it.name: dict(it.export(tx, owner)) for it in _keeping(tx)}
     plain: dict[str, Any] = _codec.from_json(_codec.dump(found))
     return plain
 
@@ -44,4 +45,9 @@ def forget(tx: Transaction, owner: str) -> dict[str, int]:
     tx.own(ids.owner(owner))
     tx.lock(owner)
     tx.write_events()  # events of messages applied just now contain text too
-    return {it.name: it.forget(tx, owner) for it in tx.modules}
+    return {it.name: it.forget(tx, owner) for it in _keeping(tx)}
+
+
+def _keeping(tx: Transaction) -> list[Module]:
+    """Return the modules that keep something in the store; one may work without it."""
+    return [it for it in tx.modules if not it.ports or tx.supports(it.ports[0])]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from habitkit.background import AsyncBackground, Background
     from habitkit.cache import AsyncCache, Cache
+    from habitkit.flags.kit_service import KitFlagService
     from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
@@ -55,6 +56,13 @@ class _Kit(EveryOwner[M]):
         from habitkit.journal.service import RelayService  # noqa: PLC0415 - only where it is used
 
         return RelayService(self._runner)
+
+    @cached_property
+    def flags(self) -> KitFlagService[M]:
+        """Feature flags: ``kit.flags.boolean("quests", False, {"targetingKey": "ada"})``."""
+        from habitkit.flags.kit_service import KitFlagService  # noqa: PLC0415 - only where it is used
+
+        return KitFlagService(self._runner)
 
     sweep = workflow(sweep)
     rebuild = workflow(_rebuild)
@@ -159,6 +167,7 @@ class HabitKit(_Kit[Sync]):
                 cache = Cache.open(cache)
                 owned.callback(cache.close)
             kit = cls(store, limits=limits, cache=cache, **options)
+            kit.refresh()
             kit._owned = owned.pop_all()
         return kit
 
@@ -268,6 +277,7 @@ class AsyncHabitKit(_Kit[Async]):
                 cache = await AsyncCache.open(cache)
                 owned.push_async_callback(cache.close)
             kit = cls(store, limits=limits, cache=cache, **options)
+            await kit.refresh()
             kit._owned = owned.pop_all()
         return kit
 

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from habitkit.clock import Clock
     from habitkit.coins.settings import CoinSettings
     from habitkit.events import Event
+    from habitkit.flags.settings import FlagSettings
     from habitkit.habits.settings import HabitSettings
     from habitkit.module import Module
     from habitkit.reactions import Reaction, Subscriber
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "coins")
+NAMES = ("journal", "habits", "coins", "flags")
 """The modules, in the order in which a sweep visits them."""
 
 
@@ -32,6 +33,7 @@ class KitOptions(TypedDict, total=False):
         subscribers: Who gets which events after the commit, by ``kit.relay``.
         habits: How habits are computed.
         coins: What facts entitle to, and the key of the audit.
+        flags: Where flags come from, and how often they are refreshed.
     """
 
     clock: Clock | None
@@ -39,6 +41,7 @@ class KitOptions(TypedDict, total=False):
     subscribers: Iterable[Subscriber]
     habits: HabitSettings | None
     coins: CoinSettings | None
+    flags: FlagSettings | None
 
 
 @cache

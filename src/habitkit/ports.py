@@ -17,7 +17,8 @@ port of what needs no store, such as ``habitkit.limits.port.LimitsBackend``.
 | ``AsyncHostTransactions`` | the same for an async store | ``AsyncHostTransactionsContract`` |
 | ``Clock`` | gives the time | none: one method |
 
-A store declares in ``modules`` which modules it supports (``habits``, ``coins``) and which optional
+A store declares in ``modules`` which modules it supports (``habits``, ``coins``,
+``flags``) and which optional
 ports it offers (``coins.audit``), and in ``capabilities`` its further abilities:
 
 | capability | what the contract then expects |

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from habitkit.coins.service import CoinService
+    from habitkit.flags.service import FlagService
     from habitkit.habits.service import HabitService, StreakService
     from habitkit.journal.service import EventService
     from habitkit.runner import Runner
@@ -165,9 +166,20 @@ class EveryOwner(Services[M]):
         return OwnedKit(runner) if isinstance(runner, SyncRunner) else AsyncOwnedKit(runner)
 
 
-class HostKit(EveryOwner[Sync]):
+class _Host(EveryOwner[M]):
+    """The services inside one transaction of the host."""
+
+    @cached_property
+    def flags(self) -> FlagService[M]:
+        """Definitions of feature flags; a change is seen once the host has committed."""
+        from habitkit.flags.service import FlagService  # noqa: PLC0415 - only where it is used
+
+        return FlagService(self._supporting("flags"))
+
+
+class HostKit(_Host[Sync]):
     """The services inside one transaction of the host, as ``HabitKit.on`` returns them."""
 
 
-class AsyncHostKit(EveryOwner[Async]):
+class AsyncHostKit(_Host[Async]):
     """The services inside one transaction of the host, as ``AsyncHabitKit.on`` returns them."""

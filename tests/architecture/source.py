@@ -106,6 +106,7 @@ _ROLES = {
     "store": "store",
     "port": "store",
     "service": "service",
+    "kit_service": "service",
     "module": "module",
 }
 

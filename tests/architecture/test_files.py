@@ -36,6 +36,7 @@ MAY_READ_TIME = {
 }
 MAY_BE_RANDOM = {
     "cache/tokens.py": "makes tokens of leases, generations of tags, chances of refreshing early",
+    "flags/_backoff.py": "spreads the requests of processes whose server failed",
     "ids.py": "makes ids",
     "backends/sqlalchemy/_retry.py": "spreads the attempts of writers that met",
 }

@@ -15,6 +15,7 @@ import pytest
 from benchmarks import by_hand, spend_by_hand
 from benchmarks._ledger_fill import LEFT, OWNERS, drift, fill
 from benchmarks._same import check_statements
+from benchmarks.flags import CLIENT, TASKS
 from habitkit import HabitKit
 from tests.redis_servers import find_redis
 from tests.services import find_postgres
@@ -75,6 +76,9 @@ def test_a_quick_run_measures_every_store_and_prints_the_tables(tmp_path):
     assert {f"acquire in memory, {who}, habitkit" for who in ("1 thread", "8 threads")} < {*limits}
     assert ("acquire on Redis, habitkit" in limits) is bool(find_redis())
     assert all(value > 0 for value in limits.values())
+    flags = {row["name"]: row["value"] for row in figures["flags"]}
+    assert {f"{task}, habitkit" for task in (*TASKS.values(), CLIENT)} < {*flags}
+    assert all(value > 0 for value in flags.values())
     assert [row["program"] for row in figures["start_up"]][-1] == "import habitkit"
     assert "| import habitkit " in done.stdout
 

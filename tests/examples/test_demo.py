@@ -110,7 +110,7 @@ def test_the_demo_limits_attempts_and_allows_one_when_its_time_has_come(tmp_path
 
 def test_the_demo_computes_a_report_once_and_again_when_its_tag_is_invalidated(tmp_path):
     said = demo(tmp_path).stdout
-    shown = part(said, "7. Cache", "All of it")
+    shown = part(said, "7. Cache", "8. Change")
 
     rows = re.findall(r"^(.+?)  +[\d,.]+ (?:ms|µs) +(\d+) +(yes|no)$", shown, re.MULTILINE)
     days = int(rows[0][1])
@@ -122,6 +122,21 @@ def test_the_demo_computes_a_report_once_and_again_when_its_tag_is_invalidated(t
         ('after invalidating the tag "you"', f"{days + 1}", "yes"),
     ]
     assert "50 threads ask at once: the report is computed 1 time" in " ".join(shown.split())
+
+
+def test_the_demo_changes_a_flag_that_another_process_sees_within_its_interval(tmp_path):
+    said = demo(tmp_path).stdout
+
+    shown = part(said, "8. Change a flag", "All of it")
+    rows = re.findall(r"^([a-z ]+?)  +(\d+) of 1,000 +(\w+) +(\d+) ms$", shown, re.MULTILINE)
+    assert [row[:3] for row in rows] == [
+        ("on for a quarter", "253", "TARGETING_MATCH"),
+        ("disabled", "0", "DISABLED"),
+        ("enabled", "253", "TARGETING_MATCH"),
+        ("rolled back", "0", "STATIC"),
+    ]
+    assert all(int(row[3]) < 2000 for row in rows)  # 200 ms and what a busy machine adds
+    assert "revision: put, toggle, toggle, rollback." in " ".join(shown.split())
 
 
 def test_each_new_day_begins_anew(tmp_path):

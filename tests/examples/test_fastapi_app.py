@@ -134,6 +134,22 @@ async def test_the_same_key_does_it_once(client):
     assert await balance(client) == 10
 
 
+async def test_flags_are_evaluated_for_clients_of_openfeature(client):
+    kit = client._transport.app.state.kit
+    switch = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    await kit.flags.put("quests", switch, by="ada")
+    path, context = "/ofrep/v1/evaluate/flags", {"context": {"targetingKey": "ada"}}
+
+    one = await client.post(f"{path}/quests", json=context)
+    assert (one.status_code, one.json()["value"], one.json()["reason"]) == (200, True, "STATIC")
+    every = await client.post(path, json=context)
+    assert every.json() == {"flags": [one.json()]}
+    known = {"If-None-Match": every.headers["ETag"]}
+    again = await client.post(path, json=context, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    assert (await client.post("/ofrep/v1/else", json=context)).status_code == 404
+
+
 @both_stores
 async def test_what_belongs_to_another_user_is_not_found(client):
     habit = await new_habit(client)

@@ -15,6 +15,7 @@ from habitkit.coins import BatchRefused, InsufficientFunds
 from habitkit.coins.domain.model import Posting
 from habitkit.errors import IdempotencyConflict, NotFound
 from habitkit.events import Recorded
+from habitkit.flags import RevisionConflict
 from habitkit.habits import DayOutOfRange, HabitCompleted
 from habitkit.habits.domain.model import (
     Schedule,
@@ -253,5 +254,24 @@ class SmokeOfJournal:
         assert [sweep.more for sweep in sweeps] == [True, True, False]
 
 
-class KitSmoke(SmokeOfHabits, SmokeOfCoins, SmokeOfJournal):
+class SmokeOfFlags:
+    """Part of ``KitSmoke``: revisions of flags."""
+
+    def test_a_flag_is_put_toggled_deleted_and_restored(self, kit):
+        on = {"state": "ENABLED", "variants": {"é": {"n": 1.0}}, "defaultVariant": "é"}
+        kit.flags.put_document({"flags": {"a": on}, "metadata": {"team": "é"}}, by="ada")
+        kit.flags.toggle("a", False, by="ada", expected_revision=1)
+        with pytest.raises(RevisionConflict):
+            kit.flags.put("a", on, by="bob", expected_revision=1)
+        kit.flags.delete("a", by="ada")
+        assert kit.flags.list() == []
+        made = kit.flags.rollback("a", 1, by="bob", note="é")
+
+        assert kit.flags.export() == {"flags": {"a": on}, "metadata": {"team": "é"}}
+        assert kit.flags.history(before=2)[0].shared == {"metadata": {"team": "é"}}
+        assert kit.flags.history("a")[0] == made
+        assert [each.number for each in kit.flags.history("a", limit=3)] == [4, 3, 2]
+
+
+class KitSmoke(SmokeOfHabits, SmokeOfCoins, SmokeOfJournal, SmokeOfFlags):
     """All of it."""

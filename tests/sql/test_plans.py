@@ -30,6 +30,7 @@ from habitkit.cache.port import CacheBackend, Item
 from habitkit.coins import Posting
 from habitkit.errors import NotFound
 from habitkit.events import Recorded
+from habitkit.flags import FLAGS, Assignment
 from habitkit.journal.domain.rules import (
     MAX_DELIVERY_ATTEMPTS,
     MAX_MESSAGE_ATTEMPTS,
@@ -44,6 +45,8 @@ IN_STEPS = {"Coins._TRANSFER", "Coins._MOVE", "Coins._ENTRY"}
 MODULES = [
     import_module(found.name) for found in iter_modules(backend.__path__, f"{backend.__name__}.")
 ]
+
+ON = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
 
 Plans = dict[str, str]
 
@@ -166,6 +169,15 @@ INSERT INTO habitkit_cache
     SELECT 'v:key' || n, 'value', NULL,
            (extract(epoch FROM now())::bigint + n * 60 - 6000) * 1000000000
     FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_flag_revisions
+    SELECT n, now(), 'ada', '', 'put', CASE WHEN mod(n, 1000) = 1 THEN '{}'::jsonb END FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_flag_changes
+    SELECT 'flag' || mod(n, 1000), n,
+           '{"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}'
+    FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_flag_assignments
+    SELECT 'owner' || n, 'flag' || mod(n, 1000), 1, 'on', now() FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_flag_usage SELECT 'flag' || n, now() FROM generate_series(0, 999) n;
 ANALYZE;
 """
 
@@ -256,6 +268,25 @@ def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
             kit.relay.retry(each)
 
 
+def use_flags(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for flags; a refresh, which reads what is new, comes first."""
+    flags, at = kit.flags, kit.clock.now()
+
+    def use(tx: Transaction) -> None:
+        store = tx.port(FLAGS)
+        store.assign([Assignment("ada", key, 1, "on", at) for key in ("flag1", "flag2")])
+        store.used(["flag1", "flag2"], at)
+        assert len(store.assignments("ada")) == 2
+        assert store.versions(after=store.newest(), until=None) == []
+
+    kit.run(use)
+    flags.put("flag1", {**ON, "metadata": {"n": 1}}, by="ada")
+    flags.get("flag1")
+    for key in (None, "flag1"):
+        flags.history(key, limit=10)
+    kit.read(lambda tx: tx.port(FLAGS).last_used())
+
+
 def use_limits(limiter: Limiter) -> None:
     """Let a limiter run each of its statements; the first call cleans."""
     for _ in range(2):
@@ -316,6 +347,7 @@ def use_everything(engine: Engine) -> None:
         kit.sweep()
     use_dead_letters(kit)
     use_checkpoints(kit, run.id, kit.habits.create("ada", "Swim", Schedule.rolling(1, 7)).id)
+    use_flags(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))
     kit.export("ada")
@@ -367,7 +399,10 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
     assert len(queue) <= 1, "what is to be sealed is read from its beginning, up to a limit"
     version = [sql for sql in scanning if "FROM habitkit_schema_version" in sql]
     assert len(version) == 1, "of one row, and read once a store"
-    assert {sql: plan for sql, plan in scanning.items() if sql not in queue + version} == {}
+    usage = [sql for sql in scanning if "FROM habitkit_flag_usage" in sql]
+    assert len(usage) == 1, "the last use of all flags is asked for at once"
+    expected = {*queue, *version, *usage}
+    assert {sql: plan for sql, plan in scanning.items() if sql not in expected} == {}
 
     pages = [
         plan

@@ -13,6 +13,7 @@ import pytest
 
 from tests.stores import (
     broken_facts,
+    broken_flags,
     broken_habits,
     broken_holds,
     broken_journals,
@@ -28,6 +29,7 @@ BROKEN = (
     broken_facts,
     broken_ledgers,
     broken_holds,
+    broken_flags,
 )
 EXPECTED = [test for file in BROKEN for test in file.EXPECTED]
 

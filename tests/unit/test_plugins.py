@@ -337,6 +337,13 @@ def test_a_week_pays(habit_kit):
 def test_it_begins_again(habit_kit):
     assert habit_kit.habits.list("ada") == []
     assert habit_kit.clock.now().day == 1
+
+def test_a_flag_has_a_value(habit_kit, habit_kit_flags):
+    habit_kit_flags(quests=True)
+    assert habit_kit.flags.boolean("quests", default=False)
+
+def test_it_has_none_again(habit_kit):
+    assert not habit_kit.flags.boolean("quests", default=False)
 """
     )
 
@@ -360,7 +367,7 @@ def test_it_begins_again(habit_kit):
         check=False,
     )
 
-    assert "2 passed" in run.stdout, run.stdout + run.stderr
+    assert "4 passed" in run.stdout, run.stdout + run.stderr
 
 
 def _environment():

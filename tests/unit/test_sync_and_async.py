@@ -12,7 +12,7 @@ import pytest
 import habitkit
 import habitkit.kit
 import habitkit.testing
-from habitkit import AsyncHabitKit, DayClock, HabitKit, Schedule, ids, on, subscribe
+from habitkit import AsyncHabitKit, DayClock, HabitKit, Schedule, flags, ids, on, subscribe
 from habitkit.backends.memory import MemoryStore
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.binding import Action, Workflow
@@ -26,6 +26,7 @@ from tests.unit.support import dump, nothing_written
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = date(2026, 3, 10)
+FLAG = {"state": "ENABLED", "variants": {"on": True}, "defaultVariant": "on"}
 
 
 class Call:
@@ -77,7 +78,7 @@ async def test_both_modes_have_the_same_services_with_the_same_actions():
     threaded = ThreadedStore(MemoryStore())
     kit, async_kit = HabitKit(MemoryStore()), AsyncHabitKit(threaded)
 
-    for name in ("habits", "streaks", "coins", "events", "relay"):
+    for name in ("habits", "streaks", "coins", "flags", "events", "relay"):
         found = _actions(getattr(kit, name))
         assert found
         assert _actions(getattr(async_kit, name)) == found
@@ -148,6 +149,11 @@ async def a_few_days(call: Call) -> list[Any]:
     await note("events.revision", "ada")
     await note("events.net", "ada", types=["HabitCompleted", "read"])
     await note("run", lambda tx: coins.award(tx, "cid", 1, idempotency_key="a"))
+    await note("flags.put", "quests", FLAG, by="ada")
+    await note("flags.toggle", "quests", False, by="ada", expected_revision=2)
+    await note("flags.export")
+    await note("run", lambda tx: flags.delete(tx, "quests", by="ada").number)
+    await note("flags.history", limit=1)
     await note("relay.run_once", 3)
     await note("sweep", 5)
     await note("rebuild")
@@ -179,7 +185,7 @@ async def test_the_same_calls_have_the_same_results_and_leave_the_same_facts(mon
 
     assert async_seen == seen
     assert dump(async_store) == dump(store)
-    assert sum(len(entry) == 4 for entry in seen) == 3  # the refusals meant above, and no others
+    assert sum(len(entry) == 4 for entry in seen) == 4  # the refusals meant above, and no others
 
 
 # -- the relay -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from habitkit.errors import InvalidInput, Refused, StoreError
+from habitkit.errors import HabitKitError, InvalidInput, Refused, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,17 +32,19 @@ class FlagDefinitionError(InvalidInput):
 
     Attributes:
         faults: All of them, each with its JSON path.
+        given: The same.
+        expected: What was expected.
     """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         """Name the faults, in the message the first few."""
         self.faults = tuple(faults)
         self.given = self.faults
-        self.expected = "flag definitions without faults"
+        self.expected = "definitions without faults"
         shown = "; ".join(str(fault) for fault in self.faults[:_SHOWN])
         rest = len(self.faults) - _SHOWN
         more = f"; and {rest} more, see the error's faults" if rest > 0 else ""
-        Exception.__init__(self, f"invalid flag definitions: {shown}{more}")
+        HabitKitError.__init__(self, f"invalid flag definitions: {shown}{more}")
 
 
 class RevisionConflict(Refused):
@@ -51,12 +53,14 @@ class RevisionConflict(Refused):
     Attributes:
         key: The flag.
         expected: The revision that the caller expected to be its last; 0 for a new flag.
-        found: Its last revision; 0 if there is no such flag.
+        found: Its last revision, which may have deleted it; 0 if there never was one.
     """
 
     def __init__(self, *, key: str, expected: int, found: int) -> None:
         """Name the flag and both revisions."""
-        self.key, self.expected, self.found = key, expected, found
+        self.key = key
+        self.expected = expected
+        self.found = found
         super().__init__(
             f"flag {key!r}: expected its last revision to be {expected}, found {found}; read the "
             "flag again and repeat the change"
@@ -89,5 +93,6 @@ class SourceUnavailable(StoreError):
 
     def __init__(self, source: str, reason: str) -> None:
         """Name the source and the reason."""
-        self.source, self.reason = source, reason
+        self.source = source
+        self.reason = reason
         super().__init__(f"the flags cannot be read from {source}: {reason}")

@@ -22,10 +22,12 @@ class Fetched:
     Attributes:
         document: The whole document.
         revision: Names this state of the source, such as an ETag; equal ones are equal documents.
+        stale: Whether it is a copy from earlier, because the source could not be read.
     """
 
     document: Document
     revision: str
+    stale: bool = False
 
 
 class Source(Protocol):

@@ -69,7 +69,7 @@ class FlagStore(Protocol):
         ...
 
     def used(self, keys: Iterable[str], at: datetime) -> None:
-        """Store when flags were last evaluated; an earlier instant than the stored one is ignored."""
+        """Store when flags were last evaluated; never an earlier instant than is stored."""
         ...
 
     def last_used(self) -> Mapping[str, datetime]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from habitkit.backends.memory import MemoryLimits, MemoryStore
 from habitkit.cache import Cache
@@ -14,12 +15,13 @@ from habitkit.testing.cache_server import FakeCacheServer
 from habitkit.testing.mirror import MirrorStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from typing import Unpack
 
     from habitkit.modules import KitOptions
     from habitkit.store import Store
 
-__all__ = ["FakeCacheServer", "FakeClock", "MirrorStore", "TestKit", "kit"]
+__all__ = ["FakeCacheServer", "FakeClock", "MirrorStore", "TestKit", "flags", "kit"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -106,3 +108,31 @@ def kit(
     made = TestKit(store, limits=limits, cache=cache, **options)
     made.clock = clock
     return made
+
+
+@contextmanager
+def flags(overrides: Mapping[str, Any]) -> Iterator[None]:
+    """Give flags values inside a ``with`` block, in all kits, whatever their definitions are.
+
+    The values are seen by the code of the block and by what it starts: tasks, and threads that run
+    in a copy of its context. Other threads do not see them. An inner block wins over an outer one.
+    A result has the variant ``override`` and the reason ``STATIC``, or ``TYPE_MISMATCH`` if the
+    caller's default is of another kind than the value.
+
+    Args:
+        overrides: A value for each flag: a bool, str, int, float, dict or list.
+
+    Raises:
+        InvalidInput: If a value is of another type.
+
+    Example:
+        >>> import habitkit.testing
+        >>> kit = habitkit.testing.kit()
+        >>> with habitkit.testing.flags({"quests": True}):
+        ...     kit.flags.boolean("quests", False)
+        True
+    """
+    from habitkit.flags.overrides import overrides as ours  # noqa: PLC0415 - only if it is used
+
+    with ours.use(overrides):
+        yield

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit.backends.memory._coins import Coins
+from habitkit.backends.memory._flags import Flags
 from habitkit.backends.memory._habits import Habits, Streaks
 from habitkit.backends.memory._inbox import Inbox
 from habitkit.backends.memory._journal import Events, IdempotencyKeys, Owners
@@ -14,6 +15,7 @@ from habitkit.backends.memory._outbox import Outbox
 from habitkit.backends.memory._tables import UndoLog
 from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme
+from habitkit.flags.store import FLAGS
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "coins", "coins.audit"})
+    modules = frozenset({"habits", "coins", "coins.audit", "flags"})
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -81,6 +83,7 @@ class _MemoryStores:
             HOLDS: coins.holds,
             LEDGER: coins.audit,
             AUDIT: coins.audit,
+            FLAGS: Flags(self.log),
         }
 
     def port(self, port: Port[T]) -> T:

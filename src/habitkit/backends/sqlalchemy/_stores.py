@@ -9,6 +9,7 @@ from sqlalchemy import delete, exc, false
 
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._audit import Audit
+from habitkit.backends.sqlalchemy._flags import Flags
 from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._holds import Holds
 from habitkit.backends.sqlalchemy._idempotency import IdempotencyKeys
@@ -28,6 +29,7 @@ from habitkit.errors import (
     NotSupportedByStore,
     StoreError,
 )
+from habitkit.flags.store import FLAGS
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     HOLDS: Holds,
     LEDGER: Audit,
     AUDIT: Audit,
+    FLAGS: Flags,
 }
 MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name})
 

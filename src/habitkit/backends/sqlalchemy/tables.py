@@ -24,6 +24,12 @@ from sqlalchemy import (
     text,
 )
 
+from habitkit.backends.sqlalchemy._flag_tables import (
+    flag_assignments,
+    flag_changes,
+    flag_revisions,
+    flag_usage,
+)
 from habitkit.backends.sqlalchemy._resident_tables import cache, limits
 from habitkit.backends.sqlalchemy._table import (
     index_where,
@@ -42,6 +48,10 @@ __all__ = [
     "entries",
     "events",
     "facts",
+    "flag_assignments",
+    "flag_changes",
+    "flag_revisions",
+    "flag_usage",
     "habits",
     "holds",
     "idempotency",

@@ -9,8 +9,9 @@ from habitkit.flags.domain.faults import Fault, Path, json_path
 
 __all__ = ["lint_rule"]
 
-_DEEPEST: Final = 64
+_DEEPEST: Final = 150
 _ORDERS: Final = frozenset(["<", "<=", ">", ">="])
+_UNEQUAL: Final = frozenset(["!=", "!=="])
 _LOOSE: Final = {"==": "===", "!=": "!=="}
 
 
@@ -23,25 +24,47 @@ def lint_rule(rule: Any, path: Path) -> list[Fault]:
     """
     return [
         Fault(json_path(place), message)
-        for place, name, arguments in _calls(rule, path, 0)
-        for message in _traps(name, arguments)
+        for place, name, arguments, present in _calls(rule, path, frozenset())
+        for message in _traps(name, arguments, present)
     ]
 
 
-def _calls(value: Any, path: Path, depth: int) -> Iterator[tuple[Path, str, list[Any]]]:
-    if depth > _DEEPEST:
+def _calls(
+    value: Any, path: Path, present: frozenset[str]
+) -> Iterator[tuple[Path, str, list[Any], frozenset[str]]]:
+    """Go through the calls in a rule, each with the attributes that were tested before it."""
+    if len(path) > _DEEPEST:
         return
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _calls(item, (*path, index), depth + 1)
+            yield from _calls(item, (*path, index), present)
     elif isinstance(value, dict):
         for name, given in value.items():
-            yield (*path, name), name, given if isinstance(given, list) else [given]
-            yield from _calls(given, (*path, name), depth + 1)
+            arguments = given if isinstance(given, list) else [given]
+            yield (*path, name), name, arguments, present
+            if name == "and" and isinstance(given, list):
+                tested = present
+                for index, item in enumerate(given):
+                    yield from _calls(item, (*path, name, index), tested)
+                    tested |= _tested(item)
+            else:
+                yield from _calls(given, (*path, name), present)
 
 
-def _traps(name: str, arguments: list[Any]) -> Iterator[str]:
-    if name in _ORDERS and any(_reads_without_default(value) for value in arguments):
+def _tested(condition: Any) -> frozenset[str]:
+    """Return the attribute that is there if a condition holds; nothing if that is not known."""
+    if not isinstance(condition, dict) or len(condition) != 1:
+        return frozenset()
+    ((name, given),) = condition.items()
+    arguments = given if isinstance(given, list) else [given]
+    if (name == "!!" and len(arguments) == 1) or (name in _UNEQUAL and arguments[1:] == [None]):
+        read = arguments[0].get("var") if isinstance(arguments[0], dict) else None
+        return frozenset([read]) if isinstance(read, str) else frozenset()
+    return frozenset()
+
+
+def _traps(name: str, arguments: list[Any], present: frozenset[str]) -> Iterator[str]:
+    if name in _ORDERS and any(_may_be_missing(value, present) for value in arguments):
         yield (
             f"a missing attribute counts as 0 for {name}, so that the comparison may hold; "
             'give `var` a default, or test with {"!!": {"var": ...}} first'
@@ -51,7 +74,7 @@ def _traps(name: str, arguments: list[Any]) -> Iterator[str]:
             f"{name} converts values of different types, such as text and numbers, before it "
             f"compares them; {_LOOSE[name]} does not"
         )
-    if name == "in" and len(arguments) > 1 and not isinstance(arguments[1], list):
+    if name == "in" and len(arguments) > 1 and not _looks_for_whole_or_part(*arguments[:2]):
         yield (
             'if the second argument of "in" is a text, "in" looks for a part of it; use a list to '
             "look for whole values"
@@ -60,13 +83,20 @@ def _traps(name: str, arguments: list[Any]) -> Iterator[str]:
         yield "the rollout does not end after it starts, so that it always yields null"
 
 
-def _reads_without_default(value: Any) -> bool:
+def _may_be_missing(value: Any, present: frozenset[str]) -> bool:
     if not isinstance(value, dict) or "var" not in value:
         return False
     name = value["var"]
     if isinstance(name, list):
-        return len(name) == 1 and name[0] != "$flagd.timestamp"
-    return name not in ("", "$flagd.timestamp")
+        if len(name) != 1:
+            return False
+        (name,) = name
+    return name not in ("", "$flagd.timestamp") and not (isinstance(name, str) and name in present)
+
+
+def _looks_for_whole_or_part(item: Any, within: Any) -> bool:
+    """Whether it is plain what is meant: an item of a list, or a constant part of an attribute."""
+    return isinstance(within, list) or (isinstance(item, str) and isinstance(within, dict))
 
 
 def _is_converted(value: Any) -> bool:

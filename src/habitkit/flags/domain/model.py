@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-__all__ = ["Assignment", "FlagVersion", "Revision", "SharedVersion"]
+__all__ = ["Assignment", "FlagDifference", "FlagVersion", "Revision", "SharedVersion"]
 
 
 @frozen
@@ -49,6 +49,21 @@ class FlagVersion:
     key: str
     revision: int
     definition: Mapping[str, Any] | None
+
+
+@frozen
+class FlagDifference:
+    """A flag that differs between two revisions.
+
+    Attributes:
+        key: The flag.
+        before: Its definition at the first one; None if it did not exist.
+        after: Its definition at the second one; None if it did not exist.
+    """
+
+    key: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
 
 
 @frozen

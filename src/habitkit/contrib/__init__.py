@@ -1,0 +1,1 @@
+"""Integrations with other products, one module each. Nothing else in habitkit imports them."""

@@ -1,0 +1,35 @@
+"""Compiling a document, for hosts that need no kit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.clock import Clock, SystemClock
+from habitkit.flags.domain.compiler import compile_document
+
+if TYPE_CHECKING:
+    from habitkit.flags.domain.flag_set import FlagSet
+    from habitkit.flags.sources import Document
+
+__all__ = ["compile"]
+
+
+def compile(document: Document, *, clock: Clock | None = None) -> FlagSet:  # noqa: A001 - flags.compile
+    """Compile a document in flagd's format into a set of flags that never changes.
+
+    Args:
+        document: A mapping, or JSON text as ``str`` or ``bytes``; not to be changed afterwards.
+        clock: Gives the time for schedules and ``$flagd.timestamp``; the machine's by default.
+
+    Raises:
+        FlagDefinitionError: If the document has faults; ``error.faults`` has each with its path.
+
+    Example:
+        >>> from habitkit import flags
+        >>> on_off = {"variants": {"on": True, "off": False}, "defaultVariant": "on"}
+        >>> compiled = flags.compile({"flags": {"quests": {"state": "ENABLED", **on_off}}})
+        >>> compiled.details("quests", False).variant
+        'on'
+    """
+    now = (clock or SystemClock()).now
+    return compile_document(document, lambda: now().timestamp())

@@ -1,0 +1,187 @@
+"""A compiled set of flags: immutable, and quick to evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, evolve
+
+from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from habitkit.flags.domain.documents import Definitions, FlagDefinition
+    from habitkit.flags.domain.evaluation import Evaluation
+
+__all__ = ["TYPES", "CompiledFlag", "FlagSet", "Resolver", "failed"]
+
+Resolver: TypeAlias = "Callable[[Mapping[str, Any], Evaluation | None], Resolution]"
+"""Evaluates one flag; it never raises. Without a variant the caller's default is the value."""
+
+_NONE = type(None)
+TYPES = {
+    "boolean": frozenset({bool}),
+    "string": frozenset({str}),
+    "number": frozenset({int, float}),
+    "object": frozenset({dict, list}),
+}
+"""The types of a caller's default, by the kind of flag that it fits to."""
+
+_EMPTY: dict[str, Any] = {}
+
+
+@define(eq=False)
+class CompiledFlag:
+    """A flag of a set.
+
+    Attributes:
+        definition: What it was compiled from.
+        silent: Evaluates it.
+        resolve: The same, or what also calls the hooks for exposures.
+        shared: The types of a default with which a result can be given out as it is.
+        fits: The types of a default that fit to its values.
+        used: Whether it was evaluated since this was last set to False.
+    """
+
+    definition: FlagDefinition
+    silent: Resolver
+    resolve: Resolver
+    shared: frozenset[type]
+    fits: frozenset[type]
+    used: bool = False
+
+
+class FlagSet:
+    """A compiled set of flags. It never changes, so that threads share it without a lock.
+
+    ``habitkit.flags.compile`` makes one.
+
+    Attributes:
+        flags: The compiled flags by key.
+        metadata: The metadata of the set.
+        bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
+        sticky_versions: The version of each flag that is sticky.
+
+    Example:
+        >>> from habitkit import flags
+        >>> flag = {"state": "ENABLED", "variants": {"on": True, "off": False}}
+        >>> flag |= {"defaultVariant": "off", "targeting": {"if": [{"var": "staff"}, "on"]}}
+        >>> compiled = flags.compile({"flags": {"quests": flag}})
+        >>> compiled.details("quests", False, {"targetingKey": "ada", "staff": True}).value
+        True
+    """
+
+    def __init__(self, flags: Mapping[str, CompiledFlag], definitions: Definitions) -> None:
+        """Keep the compiled flags; ``compile`` calls this."""
+        self.flags = flags
+        self.metadata = definitions.metadata
+        self.bucketing = definitions.bucketing
+        self.sticky_versions = {
+            key: flag.definition.options.sticky
+            for key, flag in flags.items()
+            if flag.definition.options.sticky is not None
+        }
+
+    def __len__(self) -> int:
+        """Return how many flags there are."""
+        return len(self.flags)
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the keys of the flags."""
+        return iter(self.flags)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether there is a flag of this key."""
+        return key in self.flags
+
+    def details(
+        self,
+        key: str,
+        default: Any,
+        context: Mapping[str, Any] | None = None,
+        evaluation: Evaluation | None = None,
+    ) -> Resolution:
+        """Evaluate a flag. It never raises, and does no I/O.
+
+        Args:
+            key: The flag.
+            default: The value where the flag has none: it is missing, disabled, of another type, or
+                something went wrong. None takes values of every type.
+            context: Who and what it is evaluated for: JSON, with ``targetingKey`` for percentages.
+            evaluation: The time and the stored assignments; by default the clock and none.
+        """
+        try:
+            flag = self.flags[key]
+        except (KeyError, TypeError):
+            message = f"there is no flag {key!r}"
+            return failed(default, ErrorCode.FLAG_NOT_FOUND, message, self.metadata)
+        if type(context) is not dict:
+            if context is None:
+                context = _EMPTY
+            elif not _is_mapping(context):
+                message = f"context: expected a mapping, got {type(context).__name__}"
+                metadata = flag.definition.metadata
+                return failed(default, ErrorCode.INVALID_CONTEXT, message, metadata)
+        flag.used = True
+        resolution = flag.resolve(context, evaluation)
+        if type(default) in flag.shared and resolution.variant is not None:
+            return resolution
+        return _finish(flag, resolution, default)
+
+    def all(
+        self, context: Mapping[str, Any] | None = None, evaluation: Evaluation | None = None
+    ) -> dict[str, Resolution]:
+        """Evaluate every flag that is enabled, for a whole client.
+
+        Args:
+            context: As for ``details``.
+            evaluation: As for ``details``.
+
+        Returns:
+            The results by key. A value is None where the caller's default applies.
+        """
+        if context is None:
+            context = _EMPTY
+        elif not _is_mapping(context):
+            enabled = (key for key, flag in self.flags.items() if flag.definition.enabled)
+            return {key: self.details(key, None, context) for key in enabled}
+        return {
+            key: _finish(flag, flag.silent(context, evaluation), None)
+            for key, flag in self.flags.items()
+            if flag.definition.enabled
+        }
+
+
+def _is_mapping(value: object) -> bool:
+    """Tell whether a value is a mapping, whatever its declared type."""
+    return isinstance(value, Mapping)
+
+
+def failed(default: Any, code: ErrorCode, message: str, metadata: Mapping[str, Any]) -> Resolution:
+    """Return the result of an evaluation that went wrong: the caller's default."""
+    return Resolution(default, None, Reason.ERROR, code, message, metadata)
+
+
+def _finish(flag: CompiledFlag, resolution: Resolution, default: Any) -> Resolution:
+    """Return a result that cannot be given out as it is."""
+    if resolution.variant is None:
+        return evolve(resolution, value=default)
+    if default is not None and type(default) not in flag.fits:
+        message = f"its values are of kind {flag.definition.kind}, the default is {default!r:.40}"
+        code, metadata = ErrorCode.TYPE_MISMATCH, flag.definition.metadata
+        return failed(default, code, message, metadata)
+    if flag.definition.kind == "object":
+        return evolve(resolution, value=_copied(resolution.value))
+    return resolution
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of JSON, which a caller may change."""
+    if isinstance(value, Mapping):
+        return {name: _copied(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_copied(inner) for inner in value]
+    return value

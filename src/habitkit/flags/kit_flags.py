@@ -1,0 +1,101 @@
+"""The flags of a kit: evaluated in the process, kept in the store or in another source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.clock import ticks
+from habitkit.flags.evaluator import Evaluator
+from habitkit.flags.queries import export
+from habitkit.flags.refreshing import refresh_from
+from habitkit.flags.settings import FlagSettings
+from habitkit.flags.sources import Fetched
+from habitkit.flags.store import FLAGS
+from habitkit.flags.units import NewAssignments, Unit
+from habitkit.workflow import Call, Outside
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from habitkit.flags.domain.model import Assignment
+    from habitkit.options import KitSettings
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["KitFlags"]
+
+_NS_PER_HOUR = 3_600 * 1_000_000_000
+
+
+class KitFlags(Evaluator):
+    """The flags of one kit.
+
+    Args:
+        settings: The kit's settings.
+    """
+
+    def __init__(self, settings: KitSettings) -> None:
+        """Begin without definitions."""
+        own = settings.of(FlagSettings)
+        name = "the kit's store" if own.source is None else own.source.name
+        super().__init__(
+            name,
+            clock=settings.clock,
+            max_age_seconds=own.max_age_seconds,
+            clock_ns=getattr(settings.clock, "ticks", ticks),  # a clock of tests has its own
+        )
+        self.refresh_seconds = own.poll_seconds
+        self._from = own.source
+        self._stores_flags = FLAGS.name in settings.supported
+        self._new = NewAssignments()
+        self._use_stored_at: int | None = None
+
+    def refresh(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002 - as for all residents
+        """Store what is to be stored, and look for new definitions."""
+        yield from self._store()
+        source = self._from
+        if source is None:
+            yield from refresh_from(self, lambda known: Call(_newer, (known,), write=False))
+        else:
+            yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
+
+    def for_unit(self, settings: KitSettings, targeting_key: str) -> Steps[Unit]:
+        """Read what a unit was assigned; return its flags."""
+        stored: Sequence[Assignment] = ()
+        if self._stores_flags:
+            stored = yield Call(_assignments, (targeting_key,), write=False)
+        waiting = self._new.of(targeting_key)
+        return Unit(self, targeting_key, [*stored, *waiting], self._new, settings.clock)
+
+    def _store(self) -> Steps[None]:
+        """Store new assignments, and once an hour which flags were used."""
+        if not self._stores_flags:
+            return
+        new = self._new.take()
+        if new:
+            yield Call(_assign, (new,))
+            self._new.stored(new)
+        last, now = self._use_stored_at, self._ticks()
+        if last is None or now - last >= _NS_PER_HOUR:
+            used = self.take_used()
+            if used:
+                yield Call(_used, (sorted(used),))
+                self._use_stored_at = now
+
+
+def _newer(tx: Transaction, known: str | None) -> Fetched | None:
+    """Return the flags in the store, or None if they are those of the revision ``known``."""
+    newest = str(tx.port(FLAGS).newest())
+    return None if newest == known else Fetched(export(tx), newest)
+
+
+def _assignments(tx: Transaction, targeting_key: str) -> list[Assignment]:
+    return tx.port(FLAGS).assignments(targeting_key)
+
+
+def _assign(tx: Transaction, assignments: Sequence[Assignment]) -> None:
+    tx.port(FLAGS).assign(assignments)
+
+
+def _used(tx: Transaction, keys: Sequence[str]) -> None:
+    tx.port(FLAGS).used(keys, tx.now)

@@ -1,0 +1,162 @@
+"""The service ``kit.flags`` of a kit: evaluating, and changes that the kit sees at once."""
+
+from __future__ import annotations
+
+import logging
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from habitkit.binding import M, Service, query, workflow
+from habitkit.errors import NotSupportedByStore
+from habitkit.flags.changes import delete, put, put_document, rollback, toggle
+from habitkit.flags.errors import FlagsReadOnly
+from habitkit.flags.getters import Getters
+from habitkit.flags.queries import diff, export, get, history, list_flags
+from habitkit.flags.settings import FlagSettings
+from habitkit.flags.staleness import stale
+from habitkit.workflow import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from habitkit.flags.domain.flag_set import FlagSet
+    from habitkit.flags.domain.resolution import Resolution
+    from habitkit.flags.evaluator import ExposureHook, Listener
+    from habitkit.flags.kit_flags import KitFlags
+    from habitkit.flags.status import FlagStatus
+    from habitkit.flags.units import Unit
+    from habitkit.options import KitSettings
+    from habitkit.runner import Runner
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["KitFlagService"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_log = logging.getLogger("habitkit")
+
+
+def _changing(
+    function: Callable[Concatenate[Transaction, P], R],
+) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
+    """Return the workflow of an action that changes flags: after the commit the kit refreshes."""
+
+    @wraps(function)
+    def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
+        source = settings.of(FlagSettings).source
+        if source is not None:
+            raise FlagsReadOnly(source.name)
+        result: R = yield Call(_call, (function, args, kwargs))
+        try:
+            yield from _flags_of(settings).refresh(settings)
+        except Exception:  # noqa: BLE001 - the change is committed; the next refresh sees it
+            _log.warning("flags were changed, but cannot be refreshed", exc_info=True)
+        return result
+
+    return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
+
+
+def _call(
+    tx: Transaction, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> R:
+    return function(tx, *args, **kwargs)
+
+
+def _flags_of(settings: KitSettings) -> KitFlags:
+    """Return the resident object of a kit's flags."""
+    return cast("KitFlags", settings.residents.of("flags"))
+
+
+def _for_unit(settings: KitSettings, targeting_key: str) -> Steps[Unit]:
+    """Read which variants a unit was assigned, and return flags for it, with the same getters.
+
+    Flags that are sticky give it the variant that it was given first. New assignments are stored by
+    the next refresh of the kit; of two processes that assign one, the first to store it wins.
+
+    Args:
+        settings: The kit's settings.
+        targeting_key: The unit, such as a user.
+    """
+    return _flags_of(settings).for_unit(settings, targeting_key)
+
+
+class KitFlagService(Service[M], Getters):
+    """The methods of ``kit.flags``.
+
+    Getters are plain calls in both kits: they do no I/O and never raise.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        """Find the kit's resident object.
+
+        Raises:
+            NotSupportedByStore: If the flags would be kept in a store that keeps none.
+        """
+        super().__init__(runner)
+        if runner.settings.residents.of("flags") is None:
+            raise NotSupportedByStore("flags", runner.store.name)
+        self._flags = _flags_of(runner.settings)
+
+    def details(
+        self, key: str, default: Any, context: Mapping[str, Any] | None = None
+    ) -> Resolution:
+        """Evaluate a flag, and tell why it has its value. It never raises, and does no I/O.
+
+        Args:
+            key: The flag.
+            default: The value where the flag has none: it is missing, disabled, of another type, or
+                something went wrong. None takes values of every type.
+            context: Who and what it is evaluated for: JSON, with ``targetingKey`` for percentages.
+        """
+        return self._flags.details(key, default, context)
+
+    def all(self, context: Mapping[str, Any] | None = None) -> dict[str, Resolution]:
+        """Evaluate every flag that is enabled, for a whole client.
+
+        Returns:
+            The results by key. A value is None where the caller's default applies.
+        """
+        return self._flags.all(context)
+
+    def status(self) -> FlagStatus:
+        """Return the state of the flags: the revision in use, its age and the last error."""
+        return self._flags.status()
+
+    def current(self) -> FlagSet | None:
+        """Return the set in use, which never changes; None before the first refresh."""
+        return self._flags.current()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call a function with a ``FlagsEvent`` after each change, where the kit refreshes.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._flags.listen(listener)
+
+    def on_exposure(self, hook: ExposureHook) -> Callable[[], None]:
+        """Call a function for each evaluation of a flag that belongs to an experiment or a holdout.
+
+        Args:
+            hook: Is called with the key, the result and the context. It must be quick, and if it
+                raises that is logged.
+
+        Returns:
+            A function that ends it.
+        """
+        return self._flags.on_exposure(hook)
+
+    for_unit = workflow(_for_unit)
+    put = workflow(_changing(put))
+    put_document = workflow(_changing(put_document))
+    delete = workflow(_changing(delete))
+    toggle = workflow(_changing(toggle))
+    rollback = workflow(_changing(rollback))
+    get = query(get)
+    list = query(list_flags)
+    export = query(export)
+    history = query(history)
+    diff = query(diff)
+    stale = query(stale)

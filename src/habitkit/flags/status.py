@@ -1,0 +1,67 @@
+"""The state of the flags of a process, and what is reported when it changes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from attrs import frozen
+
+__all__ = ["FlagStatus", "FlagsChange", "FlagsEvent"]
+
+
+@frozen
+class FlagStatus:
+    """The state of the flags of a process.
+
+    Attributes:
+        source: Where definitions come from.
+        revision: The revision in use; None before the first refresh.
+        age_seconds: For how long there was no successful refresh; None before the first.
+        stale: Whether that is more than ``max_age_seconds``, or what is in use is an old copy.
+        flags: How many flags there are.
+        last_error: Why the last refresh failed; None if it did not.
+    """
+
+    source: str
+    revision: str | None
+    age_seconds: float | None
+    stale: bool
+    flags: int
+    last_error: str | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are definitions to evaluate."""
+        return self.revision is not None
+
+
+class FlagsChange(StrEnum):
+    """What has happened to the flags of a process.
+
+    Attributes:
+        READY: There are definitions for the first time, or a refresh succeeded after ``STALE`` or
+            ``ERROR``.
+        CHANGED: Definitions have changed.
+        STALE: No refresh has succeeded for ``max_age_seconds``, or what is in use is an old copy.
+        ERROR: A refresh has failed.
+    """
+
+    READY = "ready"
+    CHANGED = "changed"
+    STALE = "stale"
+    ERROR = "error"
+
+
+@frozen
+class FlagsEvent:
+    """What listeners are given.
+
+    Attributes:
+        change: What has happened.
+        keys: The flags that were added, changed or removed.
+        message: What went wrong, if something did.
+    """
+
+    change: FlagsChange
+    keys: tuple[str, ...] = ()
+    message: str | None = None
