@@ -12,7 +12,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
-from habitkit.flags.domain.limits import DEEPEST, LONGEST_TEXT, LimitExceeded
+from habitkit.flags.domain.limits import DEEPEST, LONGEST_TEXT, too_large
 
 __all__ = ["encode", "encode_text"]
 
@@ -24,7 +24,7 @@ def encode(value: Any) -> bytes:
     """Return the canonical CBOR of a JSON value.
 
     Raises:
-        LimitExceeded: If it is nested too deeply, or takes too many bytes.
+        ValueError: If it is nested too deeply, or takes too many bytes.
         TypeError: If it is no JSON value.
     """
     parts: list[bytes] = []
@@ -34,7 +34,7 @@ def encode(value: Any) -> bytes:
 
 def _encode(value: Any, parts: list[bytes], left: list[int], depth: int) -> None:
     if depth == 0:
-        raise LimitExceeded("a value to be hashed", DEEPEST, "levels")
+        raise too_large("a value to be hashed", DEEPEST, "levels")
     if isinstance(value, (list, tuple)):
         head = _head(4, len(value))
     elif isinstance(value, Mapping):
@@ -43,7 +43,7 @@ def _encode(value: Any, parts: list[bytes], left: list[int], depth: int) -> None
         head = _scalar(value)
     left[0] -= len(head)
     if left[0] < 0:
-        raise LimitExceeded("a value to be hashed", LONGEST_TEXT, "bytes")
+        raise too_large("a value to be hashed", LONGEST_TEXT, "bytes")
     parts.append(head)
     if isinstance(value, (list, tuple)):
         for item in value:

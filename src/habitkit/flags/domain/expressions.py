@@ -14,12 +14,23 @@ from attrs import define, field, frozen
 
 from habitkit.flags.domain.faults import Fault, Path, json_path
 from habitkit.flags.domain.json_values import UNDEFINED, to_text
-from habitkit.flags.domain.limits import DEEPEST, MOST_OPERATORS, MOST_VALUES
+from habitkit.flags.domain.limits import DEEPEST, MOST_FAULTS, MOST_OPERATORS, MOST_VALUES
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["VARIES", "Call", "Compiler", "Node", "Operator", "RuleContext", "Scope", "constant"]
+__all__ = [
+    "ABSENT",
+    "NULL",
+    "VARIES",
+    "Call",
+    "Compiler",
+    "Node",
+    "Operator",
+    "RuleContext",
+    "Scope",
+    "constant",
+]
 
 _SCALARS: Final = frozenset([str, int, float, bool, type(None)])
 
@@ -186,6 +197,7 @@ class Compiler:
         fault = Fault(json_path(path), message)
         if not self.faults or self.faults[-1] != fault:
             self.faults.append(fault)
+            self._full = self._full or len(self.faults) == MOST_FAULTS
         return NULL
 
     def node(self, value: Any, path: Path, scope: Scope) -> Node:

@@ -15,16 +15,19 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-from habitkit.flags.domain.limits import DEEPEST, LONGEST_TEXT, LimitExceeded
+from habitkit.flags.domain.limits import DEEPEST, LONGEST_TEXT, too_large
 
 __all__ = [
     "UNDEFINED",
+    "code_units",
     "compare",
+    "double",
     "is_number",
     "leading_number",
     "loose_equal",
     "strict_equal",
     "text_length",
+    "text_slice",
     "to_number",
     "to_text",
     "truthy",
@@ -121,7 +124,7 @@ def to_text(value: Any) -> str:
     """Convert a value to text, as ``String(value)`` does.
 
     Raises:
-        LimitExceeded: If it is too long, or nested too deeply.
+        ValueError: If it is too long, or nested too deeply.
     """
     if isinstance(value, str):
         return str(value)
@@ -145,7 +148,7 @@ def _scalar_text(value: Any) -> str:
 def _join(items: Any, parts: list[str], left: list[int], depth: int) -> None:
     """Append the text of a list, ``left[0]`` characters at most: lists may share their items."""
     if depth == 0:
-        raise LimitExceeded("a list that becomes text", DEEPEST, "levels")
+        raise too_large("a list that becomes text", DEEPEST, "levels")
     for index, item in enumerate(items):
         if index:
             parts.append(",")
@@ -157,7 +160,7 @@ def _join(items: Any, parts: list[str], left: list[int], depth: int) -> None:
             left[0] -= len(text)
             parts.append(text)
         if left[0] < 0:
-            raise LimitExceeded("the text of a list", LONGEST_TEXT, "characters")
+            raise too_large("the text of a list", LONGEST_TEXT, "characters")
 
 
 def _number_text(number: float) -> str:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Final
 
-__all__ = ["LimitExceeded"]
+__all__ = [
+    "DEEPEST",
+    "LONGEST_LIST",
+    "LONGEST_TEXT",
+    "MOST_FAULTS",
+    "MOST_ITEMS",
+    "MOST_LOOPS",
+    "MOST_OPERATORS",
+    "MOST_ROUNDS",
+    "MOST_VALUES",
+    "check_length",
+    "too_large",
+]
 
 DEEPEST: Final = 64
 """Levels of a rule, and of a list or object that becomes text or is hashed."""
@@ -14,6 +27,9 @@ MOST_OPERATORS: Final = 10_000
 
 MOST_VALUES: Final = 1_000_000
 """Values of a rule, its constants included."""
+
+MOST_FAULTS: Final = 100
+"""Faults of a rule that are reported; the rest of it is not looked at."""
 
 LONGEST_TEXT: Final = 1_000_000
 """Characters of a text that a rule builds, and bytes that it hashes."""
@@ -31,15 +47,16 @@ MOST_LOOPS: Final = 4
 """Loops that stand in each other."""
 
 
-class LimitExceeded(ValueError):
-    """A rule built something that is too large.
+def too_large(what: str, limit: int, unit: str) -> ValueError:
+    """Return the error of a rule that builds something too large."""
+    return ValueError(f"{what} is too large; expected at most {limit} {unit}")
 
-    Attributes:
-        what: What is too large.
-        limit: What is expected at most.
+
+def check_length(values: Sized, most: int) -> None:
+    """Refuse a list that is too long for what a rule does with it.
+
+    Raises:
+        ValueError: If it has more than ``most`` items.
     """
-
-    def __init__(self, what: str, limit: int, unit: str) -> None:
-        """Name what is too large, and the limit with its unit."""
-        self.what, self.limit = what, limit
-        super().__init__(f"{what} is too large; expected at most {limit} {unit}")
+    if len(values) > most:
+        raise too_large("a list", most, "items here")

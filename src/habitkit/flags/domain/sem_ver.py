@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-from habitkit.flags.domain.json_values import is_number, to_text
+from habitkit.flags.domain.json_values import is_number
 
 __all__ = ["Version", "parse_version"]
 
@@ -20,7 +20,7 @@ Version: TypeAlias = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...
 Of an identifier: whether it has letters, its number, its text. Build metadata does not compare.
 """
 
-_NUMBER = r"(?:0|[1-9][0-9]{0,17})"
+_NUMBER = r"(?:0|[1-9][0-9]*)"
 _IDENTIFIER = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 _VERSION: Final = re.compile(
     rf"[vV]?({_NUMBER})(?:\.({_NUMBER}))?(?:\.({_NUMBER}))?"
@@ -39,9 +39,9 @@ def parse_version(value: Any) -> Version | None:
     Returns:
         The version; None if it is none.
     """
-    if isinstance(value, str):
-        return _parse(value) if len(value) <= _LONGEST else None
-    return _parse(to_text(value)) if is_number(value) else None
+    if is_number(value):
+        value = str(value)
+    return _parse(value) if isinstance(value, str) and len(value) <= _LONGEST else None
 
 
 @lru_cache(maxsize=4096)  # a product has few versions; without it sem_ver takes five times as long

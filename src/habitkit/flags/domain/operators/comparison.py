@@ -11,7 +11,7 @@ from habitkit.flags.domain.json_values import compare, loose_equal, strict_equal
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["COMPARISON"]
+__all__ = ["COMPARISON", "Test"]
 
 Test: TypeAlias = Callable[[Any, Any], bool]
 

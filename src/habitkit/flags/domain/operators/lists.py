@@ -17,14 +17,14 @@ from habitkit.flags.domain.limits import (
     MOST_ITEMS,
     MOST_LOOPS,
     MOST_ROUNDS,
-    LimitExceeded,
+    check_length,
 )
 from habitkit.flags.domain.operators.logic import condition
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["LISTS"]
+__all__ = ["LISTS", "Loop"]
 
 Loop: TypeAlias = "Callable[[Any, Expression, Evaluation | None], Any]"
 
@@ -51,7 +51,7 @@ def _loop(go: Loop, empty: Any, *, tests: bool = False) -> Operator:
             values = source(data, evaluation)
             if not isinstance(values, (list, tuple)):
                 return empty()
-            _check_length(values, most)
+            check_length(values, most)
             return go(values, each, evaluation)
 
         return Node(run, boolean=empty is bool or empty is _true, loops=max(items.loops, loops))
@@ -64,11 +64,6 @@ def _most_items(call: Call, loops: int) -> int:
     if chain > MOST_LOOPS:
         call.fault(f"{chain} loops stand in each other; expected at most {MOST_LOOPS}")
     return min(MOST_ITEMS, int(MOST_ROUNDS ** (1 / chain)))
-
-
-def _check_length(values: Any, most: int) -> None:
-    if len(values) > most:
-        raise LimitExceeded("a list", most, "items here")
 
 
 def _true() -> bool:
@@ -111,7 +106,7 @@ def _reduce(call: Call) -> Node:
         accumulator = first(data, evaluation)
         if not isinstance(values, (list, tuple)):
             return accumulator
-        _check_length(values, most)
+        check_length(values, most)
         for value in values:
             accumulator = each({"current": value, "accumulator": accumulator}, evaluation)
         return accumulator
@@ -131,7 +126,7 @@ def _merge(call: Call) -> Node:
                 merged.extend(value)
             else:
                 merged.append(value)
-            _check_length(merged, LONGEST_LIST)
+            check_length(merged, LONGEST_LIST)
         return merged
 
     return Node(run, loops=max((node.loops for node in nodes), default=0))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["LOGIC"]
+__all__ = ["LOGIC", "condition"]
 
 
 def condition(node: Node) -> Expression:

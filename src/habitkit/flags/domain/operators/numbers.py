@@ -12,7 +12,7 @@ from habitkit.flags.domain.json_values import UNDEFINED, leading_number, to_numb
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation
 
-__all__ = ["NUMBERS"]
+__all__ = ["NUMBERS", "Function"]
 
 Function: TypeAlias = Callable[[Sequence[Any]], Any]
 

@@ -21,7 +21,7 @@ from habitkit.flags.domain.expressions import NULL, Call, Node, Operator, consta
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["PERCENTAGES"]
+__all__ = ["PERCENTAGES", "HashOf"]
 
 HashOf: TypeAlias = "Callable[[Any, Evaluation | None], int | None]"
 

@@ -16,13 +16,13 @@ from habitkit.flags.domain.json_values import (
     to_number,
     to_text,
 )
-from habitkit.flags.domain.limits import LONGEST_TEXT, LimitExceeded
+from habitkit.flags.domain.limits import LONGEST_TEXT, too_large
 from habitkit.flags.domain.sem_ver import Version, parse_version
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
 
-__all__ = ["TEXT"]
+__all__ = ["TEXT", "VersionTest"]
 
 
 def _cat(call: Call) -> Node:
@@ -38,7 +38,7 @@ def _cat(call: Call) -> Node:
             text = value if isinstance(value, str) else to_text(value)
             length += len(text)
             if length > LONGEST_TEXT:
-                raise LimitExceeded("the text that cat builds", LONGEST_TEXT, "characters")
+                raise too_large("the text that cat builds", LONGEST_TEXT, "characters")
             parts.append(text)
         return "".join(parts)
 

@@ -11,12 +11,20 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from habitkit.flags.domain.expressions import Call, Node, Operator, constant
-from habitkit.flags.domain.json_values import UNDEFINED, compare, text_length, text_slice, to_text
+from habitkit.flags.domain.json_values import (
+    UNDEFINED,
+    compare,
+    text_length,
+    text_slice,
+    to_number,
+    to_text,
+)
+from habitkit.flags.domain.limits import MOST_ITEMS, check_length
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation
 
-__all__ = ["VARIABLES", "member"]
+__all__ = ["VARIABLES", "Reader", "member"]
 
 Reader: TypeAlias = "Callable[[Any, Evaluation | None, Any, Any], Any]"
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -120,11 +128,17 @@ def _reader(call: Call) -> Reader:
     return read
 
 
+def _missing_of(read: Reader, keys: Any, data: Any, evaluation: Evaluation | None) -> list[Any]:
+    """Return the keys that lead to nothing, of a list or of a list in that list."""
+    if keys and isinstance(keys[0], list):
+        keys = keys[0]
+    check_length(keys, MOST_ITEMS)
+    return [key for key in keys if _is_missing(read, key, data, evaluation)]
+
+
 def _is_missing(read: Reader, key: Any, data: Any, evaluation: Evaluation | None) -> bool:
     name, default = key, None
-    if isinstance(
-        key, list
-    ):  # json-logic-js hands the key to `var`, which takes a list of arguments
+    if isinstance(key, list):  # json-logic-js gives it to `var` as the list of its arguments
         name, default = [*key, UNDEFINED, UNDEFINED][:2]
     value = read(data, evaluation, name, default)
     return value is None or value == ""
@@ -135,10 +149,7 @@ def _missing(call: Call) -> Node:
     runs = [node.run for node in call.nodes()]
 
     def run(data: Any, evaluation: Evaluation | None) -> Any:
-        keys = [key(data, evaluation) for key in runs]
-        if keys and isinstance(keys[0], list):
-            keys = keys[0]
-        return [key for key in keys if _is_missing(read, key, data, evaluation)]
+        return _missing_of(read, [key(data, evaluation) for key in runs], data, evaluation)
 
     return Node(run)
 
@@ -149,16 +160,13 @@ def _missing_some(call: Call) -> Node:
 
     def run(data: Any, evaluation: Evaluation | None) -> Any:
         need, given = needed(data, evaluation), options(data, evaluation)
-        keys = given if isinstance(given, list) else [given]
-        count: float = len(keys) if isinstance(given, list) else math.nan
-        if isinstance(given, str):
-            count = text_length(given)
         if given is None or given is UNDEFINED:
             raise ValueError("missing_some expects a list of names as its second argument")
-        if keys and isinstance(keys[0], list):
-            keys = keys[0]
-        missing = [key for key in keys if _is_missing(read, key, data, evaluation)]
-        order = compare(count - len(missing), need)
+        keys = given if isinstance(given, list) else [given]
+        count = member(given, "length")
+        missing = _missing_of(read, keys, data, evaluation)
+        present = math.nan if count is UNDEFINED else to_number(count) - len(missing)
+        order = compare(present, need)
         return [] if order is not None and order >= 0 else missing
 
     return Node(run)
