@@ -24,7 +24,7 @@ def url(request, tmp_path):
     return str(request.getfixturevalue("ready_postgres_url"))
 
 
-@pytest.fixture(params=[1.0, pytest.param(10.0, marks=pytest.mark.slow)], ids=lambda s: f"{s:g}s")
+@pytest.fixture(params=[0.3, pytest.param(10.0, marks=pytest.mark.slow)], ids=lambda s: f"{s:g}s")
 def seconds(request):
     return request.param
 
@@ -54,7 +54,7 @@ def test_no_revision_is_lost_and_no_read_is_torn(url, seconds):
             kept += [revision.number for revision in page]
         assert kept[::-1] == list(range(1, len(kept) + 1))
         assert numbers == set(kept)
-        assert len(kept) > 20
+        assert len(kept) >= 12  # each process at least once
 
 
 def test_a_change_in_one_process_is_seen_by_another_within_its_poll_interval(url):
