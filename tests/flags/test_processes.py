@@ -54,7 +54,7 @@ def test_no_revision_is_lost_and_no_read_is_torn(url, seconds):
             kept += [revision.number for revision in page]
         assert kept[::-1] == list(range(1, len(kept) + 1))
         assert numbers == set(kept)
-        assert len(kept) >= 12  # each process at least once
+        assert len(kept) >= 6  # each its own flag once, and the pair
 
 
 def test_a_change_in_one_process_is_seen_by_another_within_its_poll_interval(url):
