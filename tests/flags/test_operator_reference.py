@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from habitkit.flags.domain.evaluation import Evaluation
-from habitkit.flags.domain.operators import OPERATORS
+from habitkit.flags.domain.operators.table import OPERATORS
 from habitkit.flags.domain.rules import RuleContext, compile_rule
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "flag-operators.md"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from habitkit.flags.domain.bucketing import BUCKETINGS
 from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.lint import lint_rule
-from habitkit.flags.domain.operators import OPERATORS
+from habitkit.flags.domain.operators.table import OPERATORS
 from habitkit.flags.domain.rules import RuleContext, compile_rule
 
 TEXTS = st.one_of(

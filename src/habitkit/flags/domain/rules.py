@@ -20,7 +20,7 @@ from attrs import frozen
 from habitkit.flags.domain.evaluation import Expression
 from habitkit.flags.domain.expressions import Compiler, RuleContext, Scope
 from habitkit.flags.domain.faults import Fault, Path
-from habitkit.flags.domain.operators import OPERATORS
+from habitkit.flags.domain.operators.table import OPERATORS
 
 __all__ = ["Rule", "RuleContext", "compile_rule"]
 
