@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := -m pytest -q --numprocesses=$(WORKERS) --maxprocesses=4
 # Coverage makes a test two to three times as slow. These tests suffice for the gate: the rules, and
 # the contracts on memory and SQLite, and what is each backend's own. Others run the same lines again.
-MEASURED := tests/unit tests/kit tests/importers tests/sql \
+MEASURED := tests/unit tests/kit tests/importers tests/sql tests/flags tests/contrib \
 	tests/stores/test_memory.py tests/stores/test_sqlite.py \
 	$(addprefix tests/limits/test_,failures.py leases_and_headers.py waiting.py) \
 	$(addprefix tests/memcached/test_,items.py opening.py port.py) \

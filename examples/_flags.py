@@ -51,8 +51,8 @@ def show_flags(kit: HabitKit, url: str, out: Console, table: Table) -> None:
             table.add_row(name, f"{seen['on']:,} of {len(USERS):,}", seen["reason"], took)
 
         show("on for a quarter", lambda: flags.put("quests", QUARTER, by="demo"))
-        show("disabled", lambda: flags.toggle("quests", False, by="demo"))
-        show("enabled", lambda: flags.toggle("quests", True, by="demo"))
+        show("disabled", lambda: flags.toggle("quests", enabled=False, by="demo"))
+        show("enabled", lambda: flags.toggle("quests", enabled=True, by="demo"))
         show("rolled back", lambda: flags.rollback("quests", first, by="demo"))
     out.print(table)
     changes = ", ".join(change.action for change in reversed(flags.history("quests", limit=4)))
@@ -65,7 +65,7 @@ def other_process(url: str) -> Iterator[Callable[[str | None], Seen]]:
 
     The process ends with its input, so it does not outlive this one.
     """
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - this file
         [sys.executable, __file__, url],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -79,7 +79,8 @@ def other_process(url: str) -> Iterator[Callable[[str | None], Seen]]:
         while seen.get("revision") != revision:
             line = process.stdout.readline() if process.stdout is not None else ""
             if not line:
-                raise TimeoutError(f"the other process did not see revision {revision}")
+                message = f"the other process did not see revision {revision}"
+                raise TimeoutError(message)
             seen.update(json.loads(line))
         return seen
 
@@ -96,7 +97,7 @@ def watch(url: str) -> None:
     with HabitKit.open(url, flags=FlagSettings(poll_seconds=POLL_SECONDS)) as kit:
 
         def report(_: object = None) -> None:
-            found = [kit.flags.details("quests", False, user) for user in USERS]
+            found = [kit.flags.details("quests", default=False, context=user) for user in USERS]
             seen: Seen = {
                 "revision": kit.flags.status().revision,
                 "on": sum(resolution.value for resolution in found),

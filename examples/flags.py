@@ -35,9 +35,9 @@ def main(wish: str) -> None:
         if wish:
             kit.flags.toggle("quests", wish == "on", by="ada", note=f"switched {wish}")
 
-        have = [user for user in USERS if kit.flags.boolean("quests", False, user)]
+        have = [user for user in USERS if kit.flags.boolean("quests", default=False, context=user)]
         print(f"{len(have)} of {len(USERS)} have the quests")
-        found = kit.flags.details("quests", False, USERS[0])
+        found = kit.flags.details("quests", default=False, context=USERS[0])
         print(f"{USERS[0]['targetingKey']}: {found.value}, {found.reason}")
         for change in kit.flags.history("quests", limit=5):
             print(f"  revision {change.number}: {change.action} by {change.by}, {change.note}")

@@ -61,7 +61,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     url = os.environ.get("HABITS_URL", "sqlite:///habits.db")
     limits = os.environ.get("LIMITS_URL", "memory://")
     cache = os.environ.get("CACHE_URL", "memory://")
-    async with await AsyncHabitKit.open(url, limits=limits, cache=cache) as kit:
+    async with (
+        await AsyncHabitKit.open(url, limits=limits, cache=cache) as kit,
+        kit.background(),  # sees changes of flags by other processes
+    ):
         app.state.kit = kit
         yield
 
@@ -286,6 +289,18 @@ async def balance(kit: Kit, owner: User) -> dict[str, int]:
 
 
 # -- flags -------------------------------------------------------------------------------------
+
+
+async def behind_best_streaks(request: Request, owner: User) -> None:
+    """Hide a route from those for whom the flag ``best-streaks`` is off, or missing."""
+    kit: AsyncHabitKit = request.app.state.kit
+    if not kit.flags.boolean("best-streaks", default=False, context={"targetingKey": owner}):
+        raise HTTPException(404)
+
+
+@app.get("/best-streaks", dependencies=[Depends(behind_best_streaks)])
+async def best_streaks(states: Dashboard) -> list[int]:
+    return [state.best.slots for state in states]
 
 
 @app.post("/ofrep/{path:path}")

@@ -150,6 +150,20 @@ async def test_flags_are_evaluated_for_clients_of_openfeature(client):
     assert (await client.post("/ofrep/v1/else", json=context)).status_code == 404
 
 
+async def test_a_route_behind_a_flag_is_there_for_those_who_have_the_flag(client):
+    await client.post(f"/habits/{await new_habit(client)}/check-ins")
+    assert (await client.get("/best-streaks")).status_code == 404
+
+    rule = {"if": [{"===": [{"var": "targetingKey"}, "ada"]}, "on"]}
+    switch = {"variants": {"on": True, "off": False}, "defaultVariant": "off", "targeting": rule}
+    kit = client._transport.app.state.kit
+    await kit.flags.put("best-streaks", {"state": "ENABLED", **switch}, by="ada")
+
+    assert (await client.get("/best-streaks")).json() == [1]
+    other = await client.get("/best-streaks", headers={"X-User": "bob"})
+    assert other.status_code == 404
+
+
 @both_stores
 async def test_what_belongs_to_another_user_is_not_found(client):
     habit = await new_habit(client)

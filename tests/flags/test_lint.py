@@ -158,3 +158,22 @@ def test_wrong_usage_ends_with_status_2(capsys):
             main(arguments)
         assert ended.value.code == 2
     assert "usage: python -m habitkit flags lint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("document", "faulty"),
+    [
+        ([], True),
+        ('{"flags": ', True),
+        ({"flags": {3: ON_OFF}}, True),
+        ({"flags": {"a": {**ON_OFF, "targeting": {None: [TRAP]}}}}, True),
+        ({"flags": {"a": {**ON_OFF, "targeting": {"fractional": [["on", {"if": []}]]}}}}, False),
+    ],
+)
+def test_a_document_of_any_shape_is_linted_and_its_faults_are_reported(document, faulty):
+    assert all("variants" in each.path for each in flags.lint(document))
+    if faulty:
+        with pytest.raises(flags.FlagDefinitionError):
+            flags.compile(document)
+    else:
+        assert flags.compile(document).details("a", None, {"targetingKey": "ada"}).variant == "off"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from habitkit.flags.domain.evaluation import Evaluation
+from habitkit.flags.domain.faults import Fault
 from habitkit.flags.domain.operators.table import OPERATORS
 from habitkit.flags.domain.rules import RuleContext, compile_rule
 
@@ -19,8 +20,8 @@ AT = 1_800_000_000
 
 @pytest.mark.parametrize(("rule", "context", "result"), ROWS)
 def test_a_row_of_the_reference_holds(rule, context, result):
-    faults: list[object] = []
-    compiled = compile_rule(json.loads(rule), ("rule",), RuleContext("quests"), faults)  # type: ignore[arg-type]
+    faults: list[Fault] = []
+    compiled = compile_rule(json.loads(rule), ("rule",), RuleContext("quests"), faults)
     assert compiled is not None, faults
 
     found = compiled.run(json.loads(context), Evaluation(AT))

@@ -67,7 +67,9 @@ def listen(tests):
             *(f"{HERE}/{test}" for test in tests),
         ],
         cwd=HERE.parents[1],
-        env={name: value for name, value in os.environ.items() if "COV" not in name},
+        env={
+            name: value for name, value in os.environ.items() if "COV" not in name and name != "CI"
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -138,7 +138,8 @@ def _parse(text: str | bytes, faults: list[Fault]) -> Any:
 def _flags(given: object, faults: list[Fault]) -> Iterable[tuple[str, object, Path]]:
     """Return the flags of a document: a mapping by key, or a list in which each has its key."""
     if isinstance(given, Mapping):
-        return [(key, flag, ("flags", key)) for key, flag in given.items()]
+        flags = _object(given, ("flags",), faults)
+        return [(key, flag, ("flags", key)) for key, flag in flags.items()]
     if not isinstance(given, list):
         _add(faults, ("flags",), f"expected an object, got {_shown(given)}")
         return []

@@ -40,6 +40,8 @@ def _calls(
             yield from _calls(item, (*path, index), present)
     elif isinstance(value, dict):
         for name, given in value.items():
+            if not isinstance(name, str):
+                continue  # no JSON, which is a fault
             arguments = given if isinstance(given, list) else [given]
             yield (*path, name), name, arguments, present
             if name == "and" and isinstance(given, list):

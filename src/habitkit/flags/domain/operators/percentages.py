@@ -130,7 +130,9 @@ def _share(call: Call, index: int) -> _Share:
     variant = call.compiler.node(value[0], (*path, 0), call.scope)
     weight = value[1] if len(value) > 1 else 1
     if isinstance(weight, dict):
-        return _Share(variant, call.compiler.node(weight, (*path, 1), call.scope))
+        node = call.compiler.node(weight, (*path, 1), call.scope)
+        known = not node.varies and type(node.constant) is int and node.constant >= 0
+        return _Share(variant, node if known else Node(node.run, loops=node.loops))
     number = clamp(weight)
     if number is None or number != weight:
         call.compiler.fault(
