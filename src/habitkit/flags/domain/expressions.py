@@ -2,7 +2,8 @@
 
 An operator is a function from a ``Call`` (its name and arguments, not compiled yet) to a ``Node``
 (the closure, and what is known about it). What is at fault in a call is noted with its path, and
-the compiler goes on, so that one pass finds all faults.
+the compiler goes on, so that one pass finds all faults. None of these values is changed once it is
+made; they are not frozen because large documents make them by the hundred thousand.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class RuleContext:
     sticky: bool = False
 
 
-@frozen
+@define
 class Node:
     """A compiled part of a rule.
 
@@ -103,7 +104,7 @@ NULL: Final = constant(None)
 ABSENT: Final = constant(UNDEFINED)
 
 
-@frozen
+@define
 class Scope:
     """Where in a rule a call stands.
 
@@ -120,7 +121,7 @@ class Scope:
     top: bool = True
 
 
-@frozen
+@define
 class Call:
     """An operator with its arguments, to be compiled.
 
