@@ -301,7 +301,7 @@ def test_the_lint_names_the_traps_of_json_logic():
             {"<": [{"var": "age"}, 18]}, "a",
             {">=": [{"var": ["age", 0]}, 18]}, "b",
             {"<": [{"var": "$flagd.timestamp"}, 5]}, "c",
-            {"in": [{"var": "part"}, {"var": "email"}]}, "d",
+            {"in": [{"var": "host"}, {"var": "email"}]}, "d",
             {"in": [{"var": "plan"}, ["pro"]]}, "e",
             {"==": [{"var": "level"}, "5"]}, "f",
             {"==": [{"var": "plan"}, "pro"]}, "g",
