@@ -51,13 +51,15 @@ class KitFlags(Evaluator):
         self._use_stored_at: int | None = None
 
     def refresh(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002 - as for all residents
-        """Store what is to be stored, and look for new definitions."""
-        yield from self._store()
+        """Look for new definitions, and store what is to be stored."""
         source = self._from
-        if source is None:
-            yield from refresh_from(self, lambda known: Call(_newer, (known,), write=False))
-        else:
-            yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
+        try:
+            if source is None:
+                yield from refresh_from(self, lambda known: Call(_newer, (known,), write=False))
+            else:
+                yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
+        finally:  # also while a source is down
+            yield from self._store()
 
     def for_unit(self, settings: KitSettings, targeting_key: str) -> Steps[Unit]:
         """Read what a unit was assigned; return its flags."""
