@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - read by the codec
-from datetime import datetime  # noqa: TC003
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
