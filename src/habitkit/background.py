@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from habitkit._fork import call_after_fork
 from habitkit.clock import stopwatch
 from habitkit.errors import KitClosed, UsageError
+from habitkit.residents import Polled
 from habitkit.workflow import drive, drive_async
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from habitkit.options import KitSettings
     from habitkit.residents import Refreshed, Residents
     from habitkit.runner import AsyncRunner, SyncRunner
+    from habitkit.workflow import Steps
 
 __all__ = ["AsyncBackground", "Background"]
 
@@ -27,6 +30,13 @@ _log = logging.getLogger("habitkit")
 
 def _log_failure(name: str, error: Exception) -> None:
     _log.warning("cannot make the resident of %r", name, exc_info=error)
+
+
+def _round(resident: Refreshed, settings: KitSettings) -> Steps[None]:
+    """Return the steps that are taken at the interval of a resident."""
+    if isinstance(resident, Polled):
+        return resident.refresh_if_due(settings)
+    return resident.refresh(settings)
 
 
 class _Schedule:
@@ -107,7 +117,7 @@ class Background:
         while not stop.wait(schedule.wait_seconds()):
             for name, resident in schedule.due():
                 try:
-                    drive(resident.refresh(settings), self._runner)
+                    drive(_round(resident, settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
                     _log.warning(
                         "cannot refresh %r; its old data stays in use", name, exc_info=True
@@ -163,7 +173,7 @@ class AsyncBackground:
             await asyncio.sleep(seconds)
             for name, resident in schedule.due():
                 try:
-                    await drive_async(resident.refresh(settings), self._runner)
+                    await drive_async(_round(resident, settings), self._runner)
                 except Exception:  # noqa: BLE001 - one must not stop the others
                     _log.warning(
                         "cannot refresh %r; its old data stays in use", name, exc_info=True

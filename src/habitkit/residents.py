@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from habitkit.workflow import Steps
 
 __all__ = [
+    "Polled",
     "RefreshReport",
     "Refreshed",
     "Resident",
@@ -56,6 +57,15 @@ class Refreshed(Resident, Protocol):
 
     def refresh(self, settings: KitSettings) -> Steps[None]:
         """Fetch new data, in steps. If it raises, the old data stays in use."""
+        ...
+
+
+@runtime_checkable
+class Polled(Refreshed, Protocol):
+    """A resident that finds out cheaply whether it has to be refreshed."""
+
+    def refresh_if_due(self, settings: KitSettings) -> Steps[None]:
+        """Refresh if there is a reason to; ``kit.background()`` calls it instead of ``refresh``."""
         ...
 
 

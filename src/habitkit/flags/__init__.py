@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
     from habitkit.flags.store import FLAGS, FlagStore
     from habitkit.flags.units import Unit
+    from habitkit.flags.wake_up import WakeUp
 
 __all__ = [
     "FLAGS",
@@ -93,6 +94,7 @@ __all__ = [
     "StaleFlag",
     "StaticSource",
     "Unit",
+    "WakeUp",
     "attr",
     "compile",
     "delete",
@@ -136,6 +138,7 @@ if not TYPE_CHECKING:
             "status",
             "store",
             "units",
+            "wake_up",
             "service",
         ],
     )

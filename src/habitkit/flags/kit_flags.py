@@ -12,6 +12,7 @@ from habitkit.flags.settings import FlagSettings
 from habitkit.flags.sources import Fetched
 from habitkit.flags.store import FLAGS
 from habitkit.flags.units import NewAssignments, Unit
+from habitkit.flags.wake_up import WAKE_UP_SECONDS, Announcements
 from habitkit.workflow import Call, Outside
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KitFlags"]
 
-_NS_PER_HOUR = 3_600 * 1_000_000_000
+_NS = 1_000_000_000
+_NS_PER_HOUR = 3_600 * _NS
+_RETRY_NS = 2 * _NS
 
 
 class KitFlags(Evaluator):
@@ -45,13 +48,41 @@ class KitFlags(Evaluator):
             clock_ns=getattr(settings.clock, "ticks", ticks),  # a clock of tests has its own
         )
         self.refresh_seconds = own.poll_seconds
+        self._wake_up: Announcements | None = None
+        if own.wake_up is not None:
+            self._wake_up = Announcements(own.wake_up, self._ticks)
+            self.refresh_seconds = min(own.poll_seconds, WAKE_UP_SECONDS)
+        # Half a step early rather than half a step late.
+        self._poll_ns = int((own.poll_seconds - self.refresh_seconds / 2) * _NS)
+        self._look_at = 0
+        self._is_behind = False
         self._from = own.source
         self._stores_flags = FLAGS.name in settings.supported
         self._new = NewAssignments()
         self._use_stored_at: int | None = None
 
+    def refresh_if_due(self, settings: KitSettings) -> Steps[None]:
+        """Refresh if the interval has passed, or if a change was announced."""
+        if self._wake_up is None:
+            yield from self.refresh(settings)
+            return
+        announced = yield from self._wake_up.poll()
+        now = self._ticks()
+        if announced:
+            self._is_behind = True
+        elif now < self._look_at:
+            return
+        try:
+            yield from self.refresh(settings)
+        except Exception:
+            if self._is_behind:
+                self._look_at = min(self._look_at, now + _RETRY_NS)
+            raise
+        self._is_behind = False
+
     def refresh(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002 - as for all residents
         """Look for new definitions, and store what is to be stored."""
+        self._look_at = self._ticks() + self._poll_ns
         source = self._from
         try:
             if source is None:
@@ -60,6 +91,17 @@ class KitFlags(Evaluator):
                 yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
         finally:  # also while a source is down
             yield from self._store()
+
+    def announce(self) -> Steps[None]:
+        """Tell the other processes that flags have changed."""
+        if self._wake_up is not None:
+            yield from self._wake_up.announce()
+
+    def after_fork(self) -> None:
+        """Leave the connection of the wake-up to the parent."""
+        super().after_fork()
+        if self._wake_up is not None:
+            self._wake_up.after_fork()
 
     def for_unit(self, settings: KitSettings, targeting_key: str) -> Steps[Unit]:
         """Read what a unit was assigned; return its flags."""

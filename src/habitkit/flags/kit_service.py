@@ -41,16 +41,18 @@ _log = logging.getLogger("habitkit")
 def _changing(
     function: Callable[Concatenate[Transaction, P], R],
 ) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
-    """Return the workflow of an action that changes flags: after the commit the kit refreshes."""
+    """Return the workflow of an action that changes flags, for this and for other processes."""
 
     @wraps(function)
     def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
         source = settings.of(FlagSettings).source
         if source is not None:
             raise FlagsReadOnly(source.name)
+        flags = _flags_of(settings)
         result: R = yield Call(_call, (function, args, kwargs))
+        yield from flags.announce()
         try:
-            yield from _flags_of(settings).refresh(settings)
+            yield from flags.refresh(settings)
         except Exception:  # noqa: BLE001 - the change is committed; the next refresh sees it
             _log.warning("flags were changed, but cannot be refreshed", exc_info=True)
         return result

@@ -10,6 +10,7 @@ from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from habitkit.flags.sources import AsyncSource, Source
+    from habitkit.flags.wake_up import WakeUp
 
 __all__ = ["FlagSettings", "expect_source"]
 
@@ -28,6 +29,14 @@ def expect_source(value: Any) -> None:
 def _expect_source_or_none(_: object, __: object, value: Any) -> None:
     if value is not None:
         expect_source(value)
+
+
+def _expect_wake_up_or_none(_: object, __: object, value: Any) -> None:
+    calls = ("announce", "poll", "close", "after_fork")
+    is_one = hasattr(value, "name") and all(callable(getattr(value, it, None)) for it in calls)
+    if value is not None and not is_one:
+        msg = f"wake_up: expected a wake-up such as RedisWakeUp(client), got {value!r}"
+        raise ConfigurationError(msg)
 
 
 def _expect_seconds(_: object, attribute: Any, value: object) -> None:
@@ -50,6 +59,9 @@ class FlagSettings:
         poll_seconds: How often ``kit.background()`` looks for a change.
         max_age_seconds: After how many seconds without a successful look the reason of a result is
             ``STALE``.
+        wake_up: Tells the other processes of a change, so that they see it within a second:
+            ``PostgresWakeUp(store)``, ``RedisWakeUp(client)``, or one of your own; one for each
+            kit. The kit does not close it.
 
     Raises:
         ConfigurationError: If one of them is not what is expected.
@@ -58,3 +70,4 @@ class FlagSettings:
     source: Source | AsyncSource | None = field(default=None, validator=_expect_source_or_none)
     poll_seconds: float = field(default=10.0, validator=_expect_seconds)
     max_age_seconds: float = field(default=60.0, validator=_expect_seconds)
+    wake_up: WakeUp | None = field(default=None, validator=_expect_wake_up_or_none)

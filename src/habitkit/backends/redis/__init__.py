@@ -1,4 +1,4 @@
-"""The Redis backend: rate limits and caches on a Redis server or Redis Cluster."""
+"""The Redis backend: rate limits, caches and wake-ups on a Redis server or Redis Cluster."""
 
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,19 @@ if TYPE_CHECKING:
     from habitkit.backends.redis.async_cache import AsyncRedisCache
     from habitkit.backends.redis.async_limits import AsyncRedisLimits
     from habitkit.backends.redis.cache import RedisCache
+    from habitkit.backends.redis.wake_up import RedisWakeUp
 
-__all__ = ["AsyncRedisCache", "AsyncRedisLimits", "RedisCache", "RedisLimits", "open_url"]
+__all__ = [
+    "AsyncRedisCache",
+    "AsyncRedisLimits",
+    "RedisCache",
+    "RedisLimits",
+    "RedisWakeUp",
+    "open_url",
+]
 
 __getattr__ = lazy_names(
     __name__,
-    ["AsyncRedisCache", "AsyncRedisLimits", "RedisCache"],
-    ["async_limits", "cache", "async_cache"],
+    ["AsyncRedisCache", "AsyncRedisLimits", "RedisCache", "RedisWakeUp"],
+    ["async_limits", "cache", "async_cache", "wake_up"],
 )

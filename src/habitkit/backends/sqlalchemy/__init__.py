@@ -1,6 +1,6 @@
 """The SQL backend: SQLite and PostgreSQL through SQLAlchemy Core."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from habitkit._lazy import lazy_names
 from habitkit.backends.sqlalchemy.engines import open_url, sqlite_engine
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy.cache import AsyncSqlCache, SqlCache
     from habitkit.backends.sqlalchemy.limits import AsyncSqlLimits, SqlLimits
     from habitkit.backends.sqlalchemy.threaded import threaded_sqlite
+    from habitkit.backends.sqlalchemy.wake_up import PostgresWakeUp
 
 __all__ = [
     "LATEST",
     "AsyncSqlCache",
     "AsyncSqlLimits",
     "AsyncSqlStore",
+    "PostgresWakeUp",
     "SqlCache",
     "SqlLimits",
     "SqlStore",
@@ -29,8 +31,7 @@ __all__ = [
     "upgrade",
 ]
 
-
-__getattr__ = lazy_names(
+_others = lazy_names(
     __name__,
     [
         *("AsyncSqlCache", "AsyncSqlLimits", "AsyncSqlStore"),
@@ -38,3 +39,9 @@ __getattr__ = lazy_names(
     ],
     ["limits", "cache", "threaded", "async_store"],
 )  # the last one needs greenlet
+_with_psycopg = lazy_names(__name__, ["PostgresWakeUp"], ["wake_up"])
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used."""
+    return (_with_psycopg if name == "PostgresWakeUp" else _others)(name)
