@@ -236,3 +236,21 @@ def test_a_source_that_is_slow_delays_nobody_who_evaluates():
         assert kit.flags.boolean("a", False) is True
         go.set()
         wait_until(lambda: kit.flags.boolean("a", True) is False)
+
+
+def test_assignments_are_stored_while_a_source_is_down():
+    class Down(StaticSource):
+        def fetch(self, known):
+            if known is not None:
+                msg = "down"
+                raise OSError(msg)
+            return super().fetch(known)
+
+    split = {key: value for key, value in SPLIT.items() if key != "$habitkit"}
+    source = Down({"flags": {"a": split}, "$habitkit": {"a": {"sticky": True}}})
+    kit = habitkit.testing.kit(flags=FlagSettings(source=source))
+    kit.refresh()
+    kit.flags.for_unit("ada").details("a", False)
+
+    assert [it.id for it in kit.refresh().failures] == ["flags"]
+    assert len(kit.read(lambda tx: tx.port(FLAGS).assignments("ada"))) == 1

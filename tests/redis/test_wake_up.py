@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis as AsyncRedis
@@ -104,6 +105,6 @@ def test_a_forked_process_has_a_connection_of_its_own(server):
 
 def test_what_cannot_be_a_wake_up_is_refused(server):
     with pytest.raises(ConfigurationError, match=r"expected a redis\.Redis"):
-        RedisWakeUp(AsyncRedis())
+        RedisWakeUp(cast("Any", AsyncRedis()))
     with server.client() as client, pytest.raises(InvalidInput, match="channel"):
         RedisWakeUp(client, "")

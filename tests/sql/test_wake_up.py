@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -35,7 +36,7 @@ def kits(postgres, url):
     """Two kits on one database; the second one is in the background."""
     with ExitStack() as stack:
         made = []
-        for database in (SqlStore(postgres), url):
+        others: list[Any] = [SqlStore(postgres), url):
             wake_up = PostgresWakeUp(database)
             stack.callback(wake_up.close)
             settings = FlagSettings(poll_seconds=60, wake_up=wake_up)
@@ -87,7 +88,7 @@ def test_a_server_that_stops_replying_is_noticed(url, monkeypatch):
     assert [wake_up.poll() for _ in range(10)] == [True] + [False] * 9
     wake_up.announce()
     wait_until(wake_up.poll)
-    connection = wake_up._connection
+    connection: Any = wake_up._connection
     wait_until(lambda: wake_up.poll() or connection._asked_at is None)
     connection._libpq.send_query(b"SELECT pg_sleep(0.3)")
     connection._asked_at = ticks()
@@ -138,7 +139,8 @@ async def test_an_async_store_gives_the_url_whatever_its_driver(postgres):
 
 
 def test_what_has_no_notifications_is_refused(sqlite):
-    for database in (SqlStore(sqlite), "sqlite://", "nowhere", None):
+    for database in (SqlStore(sqlite), "sqlite://", "nowhere", None]
+    for database in others:
         with pytest.raises(ConfigurationError, match="expected a store or URL of PostgreSQL"):
             PostgresWakeUp(database)
     with pytest.raises(ConfigurationError, match="options that libpq knows"):

@@ -88,6 +88,9 @@ SIMPLE: dict[object, st.SearchStrategy[Any]] = {
     Mapping[str, Any]: st.dictionaries(texts, plain, max_size=3),
     Mapping[str, int]: st.dictionaries(st.text(max_size=5), st.integers(), max_size=3),
     Mapping[str, str]: st.dictionaries(texts, texts, max_size=3),
+    Mapping[str, Mapping[str, Any] | None]: st.dictionaries(
+        texts, st.none() | st.dictionaries(texts, plain, max_size=3), max_size=3
+    ),
 }
 
 

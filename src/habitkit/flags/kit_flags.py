@@ -81,14 +81,16 @@ class KitFlags(Evaluator):
         self._is_behind = False
 
     def refresh(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002 - as for all residents
-        """Store what is to be stored, and look for new definitions."""
+        """Look for new definitions, and store what is to be stored."""
         self._look_at = self._ticks() + self._poll_ns
-        yield from self._store()
         source = self._from
-        if source is None:
-            yield from refresh_from(self, lambda known: Call(_newer, (known,), write=False))
-        else:
-            yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
+        try:
+            if source is None:
+                yield from refresh_from(self, lambda known: Call(_newer, (known,), write=False))
+            else:
+                yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
+        finally:  # also while a source is down
+            yield from self._store()
 
     def announce(self) -> Steps[None]:
         """Tell the other processes that flags have changed."""
