@@ -36,7 +36,7 @@ def kits(postgres, url):
     """Two kits on one database; the second one is in the background."""
     with ExitStack() as stack:
         made = []
-        others: list[Any] = [SqlStore(postgres), url):
+        for database in (SqlStore(postgres), url):
             wake_up = PostgresWakeUp(database)
             stack.callback(wake_up.close)
             settings = FlagSettings(poll_seconds=60, wake_up=wake_up)
@@ -139,7 +139,7 @@ async def test_an_async_store_gives_the_url_whatever_its_driver(postgres):
 
 
 def test_what_has_no_notifications_is_refused(sqlite):
-    for database in (SqlStore(sqlite), "sqlite://", "nowhere", None]
+    others: list[Any] = [SqlStore(sqlite), "sqlite://", "nowhere", None]
     for database in others:
         with pytest.raises(ConfigurationError, match="expected a store or URL of PostgreSQL"):
             PostgresWakeUp(database)
