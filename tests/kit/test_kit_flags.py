@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -387,10 +388,11 @@ def test_a_unit_never_raises_for_a_context_that_is_none():
     kit.flags.put("a", ON, by="ada")
     unit = kit.flags.for_unit("zoe")
 
-    for context in (["x"], 5, "text", []):
+    contexts: list[Any] = [["x"], 5, "text", []]
+    for context in contexts:
         assert unit.details("a", False, context).error_code is ErrorCode.INVALID_CONTEXT
         assert unit.all(context)["a"].error_code is ErrorCode.INVALID_CONTEXT
-    assert unit.boolean("a", False, MappingProxyType({1: 2})) is True
+    assert unit.boolean("a", False, MappingProxyType({"plan": "pro"})) is True
 
 
 async def test_closing_a_kit_stores_what_waits_and_logs_if_that_fails(
@@ -405,7 +407,6 @@ async def test_closing_a_kit_stores_what_waits_and_logs_if_that_fails(
     with HabitKit.open(url) as kit:
         assert [assigned(kit, key) for key in ("zoe", "bob")] == [[("a", 1, "on")]] * 2
         kit.flags.for_unit("eve").boolean("a", False)
-        kit._runner.store.close()
         monkeypatch.setattr(kit._runner.store, "run", None)
     assert "could not finish before the kit closed" in caplog.text
 
