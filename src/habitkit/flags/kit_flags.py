@@ -172,13 +172,14 @@ class KitFlags(Evaluator):
         last, now = self._use_stored_at, self._ticks()
         if last is not None and now - last < _NS_PER_HOUR:
             return
-        used = self.take_used()
+        self._usage.collect(self.current())
+        used = self._usage.take()
         if not used:
             return
         try:
             yield Call(_used, (sorted(used),))
         except Exception:
-            self.put_back_used(used)
+            self._usage.put_back(used)
             raise
         self._use_stored_at = now
 
