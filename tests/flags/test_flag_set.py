@@ -287,6 +287,22 @@ def test_a_sticky_flag_serves_the_stored_variant_and_reports_new_ones(way):
         assert compiled.details("a", False, context, unknown).variant == hashed.variant
 
 
+def test_a_sticky_progressive_rollout_keeps_those_it_has_reached_and_reaches_the_others():
+    progressive = {"variant": "on", "begin": "2027-01-01T00:00Z", "end": "2027-01-11T00:00Z"}
+    compiled = one({"sticky": True, "schedule": {"progressive": progressive}})
+    half, end = (NEW_YEAR + timedelta(days=days) for days in (5, 10))
+
+    for key in PEOPLE[:50]:
+        context = {"targetingKey": key}
+        new = Evaluation(half.timestamp(), {})
+        reached = compiled.details("a", False, context, new).value
+        assert new.assigned == ({"a": "on"} if reached else {})
+        before = Evaluation(NEW_YEAR.timestamp(), {"a": "on"})
+        assert compiled.details("a", False, context, before).value is True
+        after = Evaluation(end.timestamp(), {"a": "off"})
+        assert compiled.details("a", False, context, after).value is True
+
+
 def test_a_set_tells_what_is_in_it():
     compiled = one({"sticky": {"version": 3}}, more={"b": ON_OFF})
 

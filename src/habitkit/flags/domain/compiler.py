@@ -116,7 +116,7 @@ class _Compiler:
         if rule is not None:
             resolve = _targeted(rule.run, results.matches, base, metadata)
         if flag.key in self._with_evaluation and flag.options.sticky is not None:
-            resolve = _sticky(flag.key, resolve, results.splits)
+            resolve = _sticky(flag.key, resolve, _lasting(flag, results.splits))
         if gates:
             resolve = _gated(gates, resolve, results.default)
         if gates or flag.options.schedule is not None:
@@ -254,10 +254,27 @@ def _gated(gates: list[Callable[..., Any]], resolve: Resolver, blocked: Resoluti
     return gated
 
 
-def _sticky(key: str, resolve: Resolver, splits: Mapping[str, Resolution]) -> Resolver:
+def _lasting(flag: FlagDefinition, splits: Mapping[str, Resolution]) -> Mapping[str, Resolution]:
+    """Return the results of a schedule's percentage that are stored.
+
+    Of a progressive rollout that is its variant alone: who has the default still waits for it.
+    """
+    schedule = flag.options.schedule
+    if schedule is None or schedule.progressive is None:
+        return splits
+    variant = schedule.progressive.variant
+    return {name: result for name, result in splits.items() if name == variant}
+
+
+def _sticky(key: str, resolve: Resolver, lasting: Mapping[str, Resolution]) -> Resolver:
     """Return a function that serves the stored variant of a percentage, and says if there is none.
 
     The operator ``fractional`` reads and writes assignments itself; this is for schedules.
+
+    Args:
+        key: The flag.
+        resolve: Evaluates it.
+        lasting: The results that are stored, by variant.
     """
 
     def sticky(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
@@ -265,12 +282,13 @@ def _sticky(key: str, resolve: Resolver, splits: Mapping[str, Resolution]) -> Re
         if evaluation is None or evaluation.assignments is None:
             metadata = MappingProxyType({**resolution.metadata, "sticky": "by hash"})
             return evolve(resolution, metadata=metadata)
-        if resolution.reason is not Reason.SPLIT or resolution.variant is None:
+        if resolution.reason is not Reason.SPLIT:
             return resolution
         stored = evaluation.assignments.get(key)
-        if stored is not None and stored in splits:
-            return splits[stored]
-        evaluation.assigned[key] = resolution.variant
+        if stored is not None and stored in lasting:
+            return lasting[stored]
+        if resolution.variant is not None and resolution.variant in lasting:
+            evaluation.assigned[key] = resolution.variant
         return resolution
 
     return sticky
