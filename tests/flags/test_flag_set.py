@@ -303,6 +303,23 @@ def test_a_sticky_progressive_rollout_keeps_those_it_has_reached_and_reaches_the
         assert compiled.details("a", False, context, after).value is True
 
 
+def test_only_a_percentage_whose_result_is_a_variant_is_sticky():
+    split = {"fractional": [["x", 50], ["y", 50]]}
+    by_test = {"if": [{"==": [split, "x"]}, "on", "off"]}
+    by_value = {"or": [{"var": "none"}, {"if": [True, {"fractional": [["on", 1], ["off", 1]]}]}]}
+    expected = {"tested": set(), "no variant": set(), "returned": {"a"}}
+
+    for name, rule in {"tested": by_test, "no variant": split, "returned": by_value}.items():
+        compiled = one({"sticky": True}, targeting=rule)
+        for key in PEOPLE[:20]:
+            context, new = {"targetingKey": key}, Evaluation(NEW_YEAR.timestamp(), {})
+            found = compiled.details("a", None, context, new)
+            assert new.assigned.keys() == expected[name]
+            assert {*new.assigned.values()} <= {found.variant}
+            stored = Evaluation(NEW_YEAR.timestamp(), {"a": "x"})
+            assert compiled.details("a", None, context, stored).variant == found.variant
+
+
 def test_a_set_tells_what_is_in_it():
     compiled = one({"sticky": {"version": 3}}, more={"b": ON_OFF})
 

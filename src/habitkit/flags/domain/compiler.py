@@ -279,6 +279,8 @@ def _sticky(key: str, resolve: Resolver, lasting: Mapping[str, Resolution]) -> R
 
     def sticky(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
         resolution = resolve(context, evaluation)
+        if resolution.error_code is not None and evaluation is not None:
+            evaluation.assigned.pop(key, None)  # what the rule gave is no variant
         if evaluation is None or evaluation.assignments is None:
             metadata = MappingProxyType({**resolution.metadata, "sticky": "by hash"})
             return evolve(resolution, metadata=metadata)
