@@ -6,19 +6,27 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
-
 from habitkit.flags.domain.documents import read_document
-from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.flag_set import TYPES, CompiledFlag, FlagSet
-from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
+from habitkit.flags.domain.resolution import Reason, Resolution
+from habitkit.flags.domain.resolvers import (
+    always,
+    gate,
+    gated,
+    guarded,
+    kept,
+    lasting_results,
+    results_of,
+    targeted,
+    with_evaluation,
+)
 from habitkit.flags.domain.rules import RuleContext, compile_rule
 from habitkit.flags.domain.schedules import scheduled
 from habitkit.flags.errors import FlagDefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Expression
@@ -49,16 +57,6 @@ def compile_document(document: object, now: Callable[[], float]) -> FlagSet:
     if faults:
         raise FlagDefinitionError(faults)
     return FlagSet(compiled, definitions)
-
-
-@frozen
-class _Results:
-    """The results that a flag may have; made once, and given out again and again."""
-
-    static: Resolution
-    default: Resolution
-    matches: Mapping[str, Resolution]
-    splits: Mapping[str, Resolution]
 
 
 class _Compiler:
@@ -96,7 +94,7 @@ class _Compiler:
     def _flag(self, flag: FlagDefinition) -> CompiledFlag:
         resolve = self._resolver(flag)
         if flag.key in self._with_evaluation:
-            resolve = _with_evaluation(resolve, self._now)
+            resolve = with_evaluation(resolve, self._now)
         fits = TYPES[flag.kind]
         shared = frozenset() if flag.kind == "object" else fits | {type(None)}
         return CompiledFlag(flag, resolve, resolve, shared, fits)
@@ -104,25 +102,25 @@ class _Compiler:
     def _resolver(self, flag: FlagDefinition) -> Resolver:
         """Return the function that evaluates a flag, in which every part may be missing."""
         metadata = MappingProxyType({**flag.metadata})
-        results = _results(flag, metadata)
+        results = results_of(flag, metadata)
         rule = self._rule(flag)
         gates = [*self._segments(flag), *self._prerequisites(flag)]
-        base = _always(results.default if rule or gates else results.static)
+        base = always(results.default if rule or gates else results.static)
         if flag.options.schedule is not None:
             self._with_evaluation.add(flag.key)
             bucketing = self._definitions.bucketing
             base = scheduled(flag, bucketing, results.default, results.splits, self._faults)
         resolve = base
         if rule is not None:
-            resolve = _targeted(rule.run, results.matches, base, metadata)
+            resolve = targeted(rule.run, results.matches, base, metadata)
         if flag.key in self._with_evaluation and flag.options.sticky is not None:
-            resolve = _sticky(flag.key, resolve, _lasting(flag, results.splits))
+            resolve = kept(flag.key, resolve, lasting_results(flag, results.splits))
         if gates:
-            resolve = _gated(gates, resolve, results.default)
+            resolve = gated(gates, resolve, results.default)
         if gates or flag.options.schedule is not None:
-            resolve = _guarded(resolve, metadata)
+            resolve = guarded(resolve, metadata)
         if not flag.enabled:
-            resolve = _always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
+            resolve = always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
         self._resolvers[flag.key] = resolve
         return resolve
 
@@ -178,7 +176,7 @@ class _Compiler:
                 self._fault((*path, "variants"), message)
             depth = max(depth, 1 + self._depths.get(wanted.flag, 0))
             if wanted.flag in self._resolvers:  # otherwise there is a cycle, which is a fault
-                gates.append(_gate(self._resolvers[wanted.flag], frozenset(wanted.variants)))
+                gates.append(gate(self._resolvers[wanted.flag], frozenset(wanted.variants)))
             if wanted.flag in self._with_evaluation:
                 self._with_evaluation.add(flag.key)
         self._depths[flag.key] = depth
@@ -189,142 +187,3 @@ class _Compiler:
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(Fault(json_path(path), message))
-
-
-def _results(flag: FlagDefinition, metadata: Mapping[str, Any]) -> _Results:
-    """Make the results that a flag may have."""
-
-    def of(variant: str | None, reason: Reason) -> Resolution:
-        value = None if variant is None else flag.variants[variant]
-        return Resolution(value, variant, reason, metadata=metadata)
-
-    default = flag.default_variant
-    return _Results(
-        static=of(default, Reason.DEFAULT if default is None else Reason.STATIC),
-        default=of(default, Reason.DEFAULT),
-        matches={name: of(name, Reason.TARGETING_MATCH) for name in flag.variants},
-        splits={name: of(name, Reason.SPLIT) for name in flag.variants},
-    )
-
-
-def _always(result: Resolution) -> Resolver:
-    """Return a function whose result is always the same."""
-    return lambda _, __: result
-
-
-def _targeted(
-    run: Expression, matches: Mapping[str, Resolution], base: Resolver, metadata: Mapping[str, Any]
-) -> Resolver:
-    """Return a function that serves the variant that a rule names, or else what is the base."""
-
-    def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        try:
-            variant = run(context, evaluation)
-            if variant is None:
-                return base(context, evaluation)
-            if type(variant) is str and variant in matches:
-                return matches[variant]
-            return _coerced(variant, matches, metadata)
-        except Exception as error:  # noqa: BLE001 - a flag must not break its host
-            return _broken(error, metadata)
-
-    return resolve
-
-
-def _coerced(
-    variant: Any, matches: Mapping[str, Resolution], metadata: Mapping[str, Any]
-) -> Resolution:
-    """Return the result of a rule that gave no name of a variant: ``true`` may mean one."""
-    name = str(variant).lower() if isinstance(variant, bool) else str(variant)
-    if name in matches:
-        return matches[name]
-    message = f"its targeting gave {name!r:.60}, which is none of its variants"
-    return Resolution(None, None, Reason.ERROR, ErrorCode.GENERAL, message, metadata)
-
-
-def _gated(gates: list[Callable[..., Any]], resolve: Resolver, blocked: Resolution) -> Resolver:
-    """Return a function that serves the default unless all gates let through."""
-
-    def gated(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        for gate in gates:
-            if not gate(context, evaluation):
-                return blocked
-        return resolve(context, evaluation)
-
-    return gated
-
-
-def _lasting(flag: FlagDefinition, splits: Mapping[str, Resolution]) -> Mapping[str, Resolution]:
-    """Return the results of a schedule's percentage that are stored.
-
-    Of a progressive rollout that is its variant alone: who has the default still waits for it.
-    """
-    schedule = flag.options.schedule
-    if schedule is None or schedule.progressive is None:
-        return splits
-    variant = schedule.progressive.variant
-    return {name: result for name, result in splits.items() if name == variant}
-
-
-def _sticky(key: str, resolve: Resolver, lasting: Mapping[str, Resolution]) -> Resolver:
-    """Return a function that serves the stored variant of a percentage, and says if there is none.
-
-    The operator ``fractional`` reads and writes assignments itself; this is for schedules.
-
-    Args:
-        key: The flag.
-        resolve: Evaluates it.
-        lasting: The results that are stored, by variant.
-    """
-
-    def sticky(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        resolution = resolve(context, evaluation)
-        if resolution.error_code is not None and evaluation is not None:
-            evaluation.assigned.pop(key, None)  # what the rule gave is no variant
-        if evaluation is None or evaluation.assignments is None:
-            metadata = MappingProxyType({**resolution.metadata, "sticky": "by hash"})
-            return evolve(resolution, metadata=metadata)
-        if resolution.reason is not Reason.SPLIT:
-            return resolution
-        stored = evaluation.assignments.get(key)
-        if stored is not None and stored in lasting:
-            return lasting[stored]
-        if resolution.variant is not None and resolution.variant in lasting:
-            evaluation.assigned[key] = resolution.variant
-        return resolution
-
-    return sticky
-
-
-def _gate(resolve: Resolver, variants: frozenset[str]) -> Callable[..., bool]:
-    """Return whether another flag has one of some variants."""
-    return lambda context, evaluation: resolve(context, evaluation).variant in variants
-
-
-def _guarded(resolve: Resolver, metadata: Mapping[str, Any]) -> Resolver:
-    """Return the same function, which now never raises."""
-
-    def guarded(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        try:
-            return resolve(context, evaluation)
-        except Exception as error:  # noqa: BLE001 - a flag must not break its host
-            return _broken(error, metadata)
-
-    return guarded
-
-
-def _broken(error: Exception, metadata: Mapping[str, Any]) -> Resolution:
-    """Return the result of an evaluation that raised."""
-    message = f"its evaluation failed: {type(error).__name__}: {error!s:.200}"
-    return Resolution(None, None, Reason.ERROR, ErrorCode.GENERAL, message, metadata)
-
-
-def _with_evaluation(resolve: Resolver, now: Callable[[], float]) -> Resolver:
-    """Return the same function, which now reads the clock if it is not told the time."""
-
-    def timed(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        if evaluation is None:
-            evaluation = Evaluation(now())
-        return resolve(context, evaluation)
-
-    return timed
