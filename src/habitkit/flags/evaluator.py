@@ -205,7 +205,9 @@ class Evaluator(Getters):
         Raises:
             FlagDefinitionError: If it has faults; what is in use stays in use.
         """
-        flags = None if fetched is None else compile_flags(fetched.document, clock=self._clock)
+        flags = None
+        if fetched is not None:
+            flags = compile_flags(fetched.document, clock=self._clock, reuse=self._set)
         with self._lock:
             if number < self._newest_used:
                 return

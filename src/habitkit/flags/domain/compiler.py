@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.flags.domain.documents import read_document
 from habitkit.flags.domain.faults import Fault, json_path
-from habitkit.flags.domain.flag_set import TYPES, CompiledFlag, FlagSet
+from habitkit.flags.domain.flag_set import TYPES, CompiledDefinition, CompiledFlag, FlagSet
 from habitkit.flags.domain.resolution import Reason, Resolution
 from habitkit.flags.domain.resolvers import (
     always,
@@ -26,7 +26,7 @@ from habitkit.flags.domain.schedules import scheduled
 from habitkit.flags.errors import FlagDefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Expression
@@ -38,12 +38,15 @@ __all__ = ["compile_document"]
 _DEEPEST_PREREQUISITES = 16
 
 
-def compile_document(document: object, now: Callable[[], float]) -> FlagSet:
+def compile_document(
+    document: object, now: Callable[[], float], reuse: FlagSet | None = None
+) -> FlagSet:
     """Compile a document in flagd's format.
 
     Args:
         document: A mapping, or JSON text as ``str`` or ``bytes``; not to be changed afterwards.
         now: Gives the time for schedules and ``$flagd.timestamp``, in seconds since 1970.
+        reuse: A set compiled earlier: what is the same in both is not read and compiled again.
 
     Returns:
         The compiled set.
@@ -52,8 +55,8 @@ def compile_document(document: object, now: Callable[[], float]) -> FlagSet:
         FlagDefinitionError: If the document has faults; ``error.faults`` has each with its path.
     """
     faults: list[Fault] = []
-    definitions = read_document(document, faults)
-    compiled = _Compiler(definitions, now, faults).flags()
+    definitions = read_document(document, faults, None if reuse is None else reuse.definitions)
+    compiled = _Compiler(definitions, now, faults, reuse).flags()
     if faults:
         raise FlagDefinitionError(faults)
     return FlagSet(compiled, definitions)
@@ -63,14 +66,23 @@ class _Compiler:
     """Compiles the flags of one document, those first that others ask for."""
 
     def __init__(
-        self, definitions: Definitions, now: Callable[[], float], faults: list[Fault]
+        self,
+        definitions: Definitions,
+        now: Callable[[], float],
+        faults: list[Fault],
+        reuse: FlagSet | None,
     ) -> None:
         self._definitions = definitions
         self._now = now
         self._faults = faults
-        self._depths: dict[str, int] = {}
-        self._resolvers: dict[str, Resolver] = {}
+        self._compiled: dict[str, CompiledDefinition] = {}
+        self._reused: set[str] = set()
         self._with_evaluation: set[str] = set()
+        self._reuse: Mapping[str, CompiledFlag] = {}
+        if reuse is not None and definitions.evaluators is reuse.definitions.evaluators:
+            if definitions.metadata is reuse.definitions.metadata:
+                self._reuse = reuse.flags
+            return
         for name, rule in definitions.evaluators.items():
             context = RuleContext("", definitions.bucketing, definitions.evaluators)
             compile_rule(rule, ("$evaluators", name), context, faults)
@@ -81,30 +93,47 @@ class _Compiler:
         graph = {
             key: [it.flag for it in flag.options.prerequisites if it.flag in flags]
             for key, flag in flags.items()
+            if flag.options.prerequisites
         }
         try:
             order = list(TopologicalSorter(graph).static_order())
         except CycleError as error:
             cycle: list[str] = error.args[1]
             self._fault(("$habitkit", cycle[0], "prerequisites"), f"a cycle: {' -> '.join(cycle)}")
-            order = list(flags)
-        compiled = {key: self._flag(flags[key]) for key in order}
-        return {key: compiled[key] for key in flags}
+            order = list(graph)
+        first = {key: self._flag(flags[key]) for key in order}
+        return {key: first[key] if key in first else self._flag(flags[key]) for key in flags}
 
     def _flag(self, flag: FlagDefinition) -> CompiledFlag:
-        resolve = self._resolver(flag)
-        if flag.key in self._with_evaluation:
+        compiled = self._reusable(flag)
+        if compiled is None:
+            gates, depth = self._prerequisites(flag)
+            resolve = self._resolver(flag, gates)
+            compiled = CompiledDefinition(resolve, flag.key in self._with_evaluation, depth)
+        self._compiled[flag.key] = compiled
+        resolve = compiled.resolve
+        if compiled.needs_evaluation:
             resolve = with_evaluation(resolve, self._now)
         fits = TYPES[flag.kind]
         shared = frozenset() if flag.kind == "object" else fits | {type(None)}
-        return CompiledFlag(flag, resolve, resolve, shared, fits)
+        return CompiledFlag(flag, compiled, resolve, resolve, shared, fits)
 
-    def _resolver(self, flag: FlagDefinition) -> Resolver:
+    def _reusable(self, flag: FlagDefinition) -> CompiledDefinition | None:
+        """Return what is compiled of a flag already, if neither it nor its prerequisites differ."""
+        before = self._reuse.get(flag.key)
+        if before is None or before.definition is not flag:
+            return None
+        if any(it.flag not in self._reused for it in flag.options.prerequisites):
+            return None
+        self._reused.add(flag.key)
+        return before.compiled
+
+    def _resolver(self, flag: FlagDefinition, gates: list[Callable[..., Any]]) -> Resolver:
         """Return the function that evaluates a flag, in which every part may be missing."""
         metadata = MappingProxyType({**flag.metadata})
         results = results_of(flag, metadata)
         rule = self._rule(flag)
-        gates = [*self._segments(flag), *self._prerequisites(flag)]
+        gates = [*self._segments(flag), *gates]
         base = always(results.default if rule or gates else results.static)
         if flag.options.schedule is not None:
             self._with_evaluation.add(flag.key)
@@ -121,7 +150,6 @@ class _Compiler:
             resolve = guarded(resolve, metadata)
         if not flag.enabled:
             resolve = always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
-        self._resolvers[flag.key] = resolve
         return resolve
 
     def _rule(self, flag: FlagDefinition) -> Rule | None:
@@ -160,9 +188,9 @@ class _Compiler:
             return []
         return [lambda context, evaluation: any(run(context, evaluation) for run in rules)]
 
-    def _prerequisites(self, flag: FlagDefinition) -> list[Callable[..., Any]]:
-        """Return the gates that let through where other flags have the variants wanted."""
-        gates = []
+    def _prerequisites(self, flag: FlagDefinition) -> tuple[list[Callable[..., Any]], int]:
+        """Return gates, which let through where other flags have a variant, and their depth."""
+        gates: list[Callable[..., Any]] = []
         depth = 0
         for index, wanted in enumerate(flag.options.prerequisites):
             path = ("$habitkit", flag.key, "prerequisites", index)
@@ -174,16 +202,17 @@ class _Compiler:
             if unknown:
                 message = f"flag {wanted.flag!r} has no variant {unknown[0]!r}"
                 self._fault((*path, "variants"), message)
-            depth = max(depth, 1 + self._depths.get(wanted.flag, 0))
-            if wanted.flag in self._resolvers:  # otherwise there is a cycle, which is a fault
-                gates.append(gate(self._resolvers[wanted.flag], frozenset(wanted.variants)))
-            if wanted.flag in self._with_evaluation:
+            compiled = self._compiled.get(wanted.flag)
+            if compiled is None:  # there is a cycle, which is a fault
+                continue
+            depth = max(depth, 1 + compiled.depth)
+            gates.append(gate(compiled.resolve, frozenset(wanted.variants)))
+            if compiled.needs_evaluation:
                 self._with_evaluation.add(flag.key)
-        self._depths[flag.key] = depth
         if depth > _DEEPEST_PREREQUISITES:
             message = f"expected at most {_DEEPEST_PREREQUISITES} flags in a row, got {depth}"
             self._fault(("$habitkit", flag.key, "prerequisites"), message)
-        return gates
+        return gates, depth
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(Fault(json_path(path), message))
