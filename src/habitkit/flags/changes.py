@@ -16,6 +16,7 @@ from habitkit.flags.domain.compiler import compile_document
 from habitkit.flags.domain.document_parts import join, split
 from habitkit.flags.domain.model import Revision
 from habitkit.flags.errors import RevisionConflict
+from habitkit.flags.evaluator import Evaluator
 from habitkit.flags.events import FlagChanged
 from habitkit.flags.inputs import (
     FLAGS_OWNER,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from habitkit.flags.builders import Flag
+    from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import FlagVersion
     from habitkit.transaction import Transaction
 
@@ -181,7 +183,7 @@ def put_document(
     """
     author = changed_by(by), revision_note(note)
     checked = flag_document(document)
-    compile_document(checked, tx.now.timestamp)
+    compile_document(checked, tx.now.timestamp, _in_use(tx))
     given = split(checked)
     expect_no_scope(tx)
     tx.lock(FLAGS_OWNER)
@@ -262,8 +264,15 @@ class _Change:
             del flags[self.key]
         else:
             flags[self.key] = definition
-        compile_document(join(flags, store.shared().shared), tx.now.timestamp)
+        document = join(flags, store.shared().shared)
+        compile_document(document, tx.now.timestamp, _in_use(tx))
         return _add(tx, self.action, self.author, {self.key: definition})
+
+
+def _in_use(tx: Transaction) -> FlagSet | None:
+    """Return the set that this process has compiled; validation goes on from it."""
+    resident = tx.resident("flags")
+    return resident.current() if isinstance(resident, Evaluator) else None
 
 
 def _existing(versions: list[FlagVersion]) -> dict[str, Mapping[str, Any]]:

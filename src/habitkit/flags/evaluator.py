@@ -284,7 +284,7 @@ class Evaluator(Getters):
         if refused is not None and refused[0] == fetched.revision:
             raise refused[1].with_traceback(None)
         try:
-            flags = compile_flags(fetched.document, clock=self._clock)
+            flags = compile_flags(fetched.document, clock=self._clock, reuse=self._set)
         except FlagDefinitionError as error:
             self._refused = (fetched.revision, error)
             raise
