@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from habitkit.binding import M, Service, query, workflow
 from habitkit.errors import NotSupportedByStore
-from habitkit.flags.changes import delete, put, put_document, rollback, toggle
+from habitkit.flags.changes import delete, put, rollback, toggle
 from habitkit.flags.errors import FlagsReadOnly
 from habitkit.flags.getters import Getters
-from habitkit.flags.queries import diff, export, get, history, list_flags
+from habitkit.flags.queries import diff, export, get, history, list_flags, revision
+from habitkit.flags.set_changes import put_document, rollback_document
 from habitkit.flags.settings import FlagSettings
 from habitkit.flags.staleness import stale
 from habitkit.workflow import Call
@@ -156,9 +157,11 @@ class KitFlagService(Service[M], Getters):
     delete = workflow(_changing(delete))
     toggle = workflow(_changing(toggle))
     rollback = workflow(_changing(rollback))
+    rollback_document = workflow(_changing(rollback_document))
     get = query(get)
     list = query(list_flags)
     export = query(export)
     history = query(history)
     diff = query(diff)
+    revision = query(revision)
     stale = query(stale)

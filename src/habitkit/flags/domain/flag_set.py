@@ -62,6 +62,7 @@ class FlagSet:
     Attributes:
         flags: The compiled flags by key.
         metadata: The metadata of the set.
+        evaluators: The shared rules by their names, as they stand in the document.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
         sticky_versions: The version of each flag that is sticky.
 
@@ -78,6 +79,7 @@ class FlagSet:
         """Keep the compiled flags; ``compile`` calls this."""
         self.flags = flags
         self.metadata = definitions.metadata
+        self.evaluators = definitions.evaluators
         self.bucketing = definitions.bucketing
         self.sticky_versions = {
             key: flag.definition.options.sticky
