@@ -150,11 +150,12 @@ class FlagSet:
         elif not _is_mapping(context):
             enabled = (key for key, flag in self.flags.items() if flag.definition.enabled)
             return {key: self.details(key, None, context) for key in enabled}
-        return {
-            key: _finish(flag, flag.silent(context, evaluation), None)
-            for key, flag in self.flags.items()
-            if flag.definition.enabled
-        }
+        found = {}
+        for key, flag in self.flags.items():
+            if flag.definition.enabled:
+                flag.used = True
+                found[key] = _finish(flag, flag.silent(context, evaluation), None)
+        return found
 
 
 def _is_mapping(value: object) -> bool:
