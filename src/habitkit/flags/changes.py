@@ -61,7 +61,8 @@ def put(
             is there.
 
     Returns:
-        The new revision, or the flag's last one if the definition is the same.
+        The new revision, or the flag's last one, as ``history(key)`` has it, if the definition is
+        the same.
 
     Raises:
         RevisionConflict: If the flag's last revision is another one.
