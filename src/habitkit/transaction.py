@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from habitkit.journal.domain.model import Failure
     from habitkit.module import Module
     from habitkit.options import KitSettings
+    from habitkit.residents import Resident
     from habitkit.store import Port, Stores
 
 __all__ = ["Transaction"]
@@ -100,6 +101,10 @@ class Transaction:
     def settings(self, kind: type[T]) -> T:
         """Return the kit's settings of a module by their class: ``tx.settings(CoinSettings)``."""
         return self._settings.of(kind)
+
+    def resident(self, module: str) -> Resident | None:
+        """Return the resident of a module by its name; None if it has none."""
+        return self._settings.residents.of(module)
 
     @property
     def vocabulary(self) -> Mapping[str, type[Event]]:

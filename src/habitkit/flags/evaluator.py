@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
@@ -18,12 +19,13 @@ from habitkit.errors import HabitKitError
 from habitkit.flags.compiling import compile as compile_flags
 from habitkit.flags.domain.flag_set import failed
 from habitkit.flags.domain.resolution import NO_METADATA, ErrorCode, Reason
+from habitkit.flags.errors import FlagDefinitionError
 from habitkit.flags.getters import Getters
 from habitkit.flags.overrides import overrides
 from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
     from habitkit.clock import Clock
@@ -39,6 +41,9 @@ __all__ = ["Evaluator"]
 
 _log = logging.getLogger("habitkit")
 _NS = 1_000_000_000
+_NO_EXPOSURE = frozenset({Reason.DISABLED, Reason.ERROR})
+
+T = TypeVar("T")
 
 
 class Evaluator(Getters):
@@ -73,19 +78,19 @@ class Evaluator(Getters):
         self._reported_stale = False
         self._lock = threading.Lock()
         self._begun = 0
-        self._newest_used = 0
-        self._listeners: tuple[Listener, ...] = ()
-        self._hooks: tuple[ExposureHook, ...] = ()
+        self._newest_used = 0  # of the refreshes that brought definitions
+        self._newest_succeeded = 0
+        self._newest_failed = 0
+        self._refused: tuple[str, FlagDefinitionError] | None = None
+        self._listeners: dict[object, Listener] = {}
+        self._hooks: dict[object, ExposureHook] = {}
+        self._exposed: frozenset[str] = frozenset()
         self._used: set[str] = set()
 
     # -- evaluating ------------------------------------------------------------------------------
 
     def details(
-        self,
-        key: str,
-        default: Any,
-        context: Mapping[str, Any] | None = None,
-        evaluation: Evaluation | None = None,
+        self, key: str, default: Any, context: Mapping[str, Any] | None = None
     ) -> Resolution:
         """Evaluate a flag, and tell why it has its value. It never raises, and does no I/O.
 
@@ -94,17 +99,11 @@ class Evaluator(Getters):
             default: The value where the flag has none: it is missing, disabled, of another type, or
                 something went wrong. None takes values of every type.
             context: Who and what it is evaluated for: JSON, with ``targetingKey`` for percentages.
-            evaluation: The time and the stored assignments; by default the clock and none.
         """
-        if overrides.in_use:
-            override = overrides.find(key, default)
-            if override is not None:
-                return override
         flags = self._set
-        if flags is None:
-            message = "there was no refresh yet that found definitions"
-            return failed(default, ErrorCode.PROVIDER_NOT_READY, message, NO_METADATA)
-        resolution = flags.details(key, default, context, evaluation)
+        if flags is None or overrides.in_use or self._exposed:
+            return self.evaluate(flags, key, default, context, None)
+        resolution = flags.details(key, default, context)  # the same without what is rare
         if self._stale_at and self._ticks() > self._stale_at:
             return _stale(resolution)
         return resolution
@@ -114,11 +113,60 @@ class Evaluator(Getters):
 
         Nothing of it counts as an exposure to an experiment.
 
+        Args:
+            context: As for ``details``.
+
         Returns:
             The results by key. A value is None where the caller's default applies.
         """
-        flags = self._set
-        found = {} if flags is None else flags.all(context)
+        return self.evaluate_all(self._set, context, None)
+
+    def evaluate(
+        self,
+        flags: FlagSet | None,
+        key: str,
+        default: Any,
+        context: Mapping[str, Any] | None,
+        evaluation: Evaluation | None,
+    ) -> Resolution:
+        """Evaluate a flag of one set; see ``details``.
+
+        Args:
+            flags: What ``current()`` has returned.
+            key: The flag.
+            default: The value where the flag has none.
+            context: Who and what it is evaluated for.
+            evaluation: The time and the stored assignments; None for the clock and none.
+        """
+        if overrides.in_use:
+            override = overrides.find(key, default)
+            if override is not None:
+                return override
+        if flags is None:
+            message = "there was no refresh yet that found definitions"
+            return failed(default, ErrorCode.PROVIDER_NOT_READY, message, NO_METADATA)
+        resolution = flags.details(key, default, context, evaluation)
+        served = resolution
+        if self._stale_at and self._ticks() > self._stale_at:
+            served = _stale(resolution)
+        if self._exposed and resolution.reason not in _NO_EXPOSURE and key in self._exposed:
+            self._expose(key, served, context)
+        return served
+
+    def evaluate_all(
+        self,
+        flags: FlagSet | None,
+        context: Mapping[str, Any] | None,
+        evaluation: Evaluation | None,
+    ) -> dict[str, Resolution]:
+        """Evaluate every flag of one set that is enabled; see ``all``.
+
+        Args:
+            flags: What ``current()`` has returned.
+            context: As for ``details``.
+            evaluation: The time and the stored assignments; None for the clock and none.
+        """
+        found = {} if flags is None else flags.all(context, evaluation)
         if self._stale_at and self._ticks() > self._stale_at:
             found = {key: _stale(resolution) for key, resolution in found.items()}
         if overrides.in_use:
@@ -140,7 +188,10 @@ class Evaluator(Getters):
             )
 
     def current(self) -> FlagSet | None:
-        """Return the set in use, which never changes; None before the first refresh."""
+        """Return the set in use; None before the first refresh.
+
+        Threads share it: it is to be read, not to be changed.
+        """
         return self._set
 
     # -- listening -------------------------------------------------------------------------------
@@ -151,45 +202,50 @@ class Evaluator(Getters):
         Returns:
             A function that ends it.
         """
+        entry = object()
         with self._lock:
-            self._listeners = (*self._listeners, listener)
+            self._listeners = {**self._listeners, entry: listener}
 
         def end() -> None:
             with self._lock:
-                self._listeners = tuple(it for it in self._listeners if it is not listener)
+                self._listeners = _without(entry, self._listeners)
 
         return end
 
     def on_exposure(self, hook: ExposureHook) -> Callable[[], None]:
         """Call a function for each evaluation of a flag that belongs to an experiment or a holdout.
 
+        It is not called where the caller got the default because the flag is disabled or something
+        went wrong, or where the flag is overridden.
+
         Args:
-            hook: Is called with the key, the result and the context. It must be quick, and if it
-                raises that is logged.
+            hook: Is called with the key, a copy of the result and the context. It must be quick,
+                and if it raises that is logged.
 
         Returns:
             A function that ends it.
         """
+        entry = object()
         with self._lock:
-            self._hooks = (*self._hooks, hook)
-            self._expose(self._set)
+            self._hooks = {**self._hooks, entry: hook}
+            self._exposed = _exposed(self._set, self._hooks)
 
         def end() -> None:
             with self._lock:
-                self._hooks = tuple(it for it in self._hooks if it is not hook)
-                self._expose(self._set)
+                self._hooks = _without(entry, self._hooks)
+                self._exposed = _exposed(self._set, self._hooks)
 
         return end
 
-    def _expose(self, flags: FlagSet | None) -> None:
-        """Choose how flags of experiments are evaluated; all others pay nothing for it."""
-        for key, flag in ({} if flags is None else flags.flags).items():
-            options = flag.definition.options
-            if options.experiment is None and options.holdout is None:
-                continue
-            flag.resolve = flag.silent
-            if self._hooks:
-                flag.resolve = _exposing(key, flag.silent, self._hooks)
+    def _expose(self, key: str, resolution: Resolution, context: Mapping[str, Any] | None) -> None:
+        """Call the hooks for exposures."""
+        for hook in self._hooks.values():
+            try:
+                if isinstance(resolution.value, dict | list):
+                    resolution = evolve(resolution, value=deepcopy(resolution.value))
+                hook(key, resolution, {} if context is None else context)
+            except Exception:  # noqa: BLE001 - it must not break the evaluation
+                _log.warning("a hook for exposures failed", exc_info=True)
 
     # -- refreshing ------------------------------------------------------------------------------
 
@@ -200,30 +256,38 @@ class Evaluator(Getters):
             return self._begun, self._revision
 
     def succeed(self, number: int, fetched: Fetched | None) -> None:
-        """Use what a refresh has fetched, unless a later one was quicker; None if nothing changed.
+        """Use what a refresh has fetched, unless a later one brought newer definitions.
+
+        Args:
+            number: Of the refresh.
+            fetched: What it has fetched; None if nothing changed.
 
         Raises:
             FlagDefinitionError: If it has faults; what is in use stays in use.
         """
-        flags = None if fetched is None else compile_flags(fetched.document, clock=self._clock)
+        flags = None if fetched is None else self._compile(fetched)
         with self._lock:
             if number < self._newest_used:
                 return
-            self._newest_used = number
+            self._newest_succeeded = max(number, self._newest_succeeded)
             self._checked_at = now = self._ticks()
             failed_before, stale_before = self._last_error is not None, self._reported_stale
             if fetched is not None:
+                self._newest_used = number
                 self._old_copy = fetched.stale
             if self._max_age_ns is not None:
                 self._stale_at = 1 if self._old_copy else now + self._max_age_ns
-            self._last_error, self._reported_stale = None, bool(self._stale_at) and self._old_copy
-            before, stale = self._set, self._reported_stale
+            if number > self._newest_failed:
+                self._last_error = None
+            self._reported_stale = stale = bool(self._stale_at) and self._old_copy
+            before = self._set
             if fetched is not None and flags is not None:
                 self._revision = fetched.revision
                 self._collect_used()
-                self._expose(flags)
+                self._exposed = _exposed(flags, self._hooks)
                 self._set = flags
-        if before is not None and not stale and (failed_before or stale_before):
+            is_well = self._last_error is None and not stale
+        if before is not None and is_well and (failed_before or stale_before):
             self._report(FlagsEvent(FlagsChange.READY))
         if flags is not None:
             self._report(_event_of(before, flags))
@@ -234,16 +298,35 @@ class Evaluator(Getters):
         """Note why a refresh failed; what is in use stays in use."""
         message = str(error) if isinstance(error, HabitKitError) else repr(error)
         with self._lock:
-            if number < self._newest_used:
+            if number < self._newest_succeeded:
                 return
+            self._newest_failed = max(number, self._newest_failed)
+            is_new = message != self._last_error
             self._last_error = message
             stale = bool(self._stale_at) and self._ticks() > self._stale_at
             first = stale and not self._reported_stale
             self._reported_stale = stale
         if first:
             self._report(FlagsEvent(FlagsChange.STALE, message=message))
-        elif not stale:
+        elif is_new and not stale:
             self._report(FlagsEvent(FlagsChange.ERROR, message=message))
+
+    def _compile(self, fetched: Fetched) -> FlagSet:
+        """Compile a document, unless it was refused before.
+
+        Raises:
+            FlagDefinitionError: If it has faults.
+        """
+        refused = self._refused
+        if refused is not None and refused[0] == fetched.revision:
+            raise refused[1].with_traceback(None)
+        try:
+            flags = compile_flags(fetched.document, clock=self._clock)
+        except FlagDefinitionError as error:
+            self._refused = (fetched.revision, error)
+            raise
+        self._refused = None
+        return flags
 
     def take_used(self) -> set[str]:
         """Return the flags that were evaluated since this was called last."""
@@ -251,6 +334,11 @@ class Evaluator(Getters):
             self._collect_used()
             used, self._used = self._used, set()
         return used
+
+    def put_back_used(self, keys: Iterable[str]) -> None:
+        """Take back what ``take_used`` has returned, as it cannot be stored now."""
+        with self._lock:
+            self._used.update(keys)
 
     def close(self) -> None:
         """Do nothing: what is in use stays in use, and nothing else is held."""
@@ -266,7 +354,7 @@ class Evaluator(Getters):
                 self._used.add(key)
 
     def _report(self, event: FlagsEvent) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             try:
                 listener(event)
             except Exception:  # noqa: BLE001 - one must not stop the others
@@ -280,21 +368,19 @@ def _stale(resolution: Resolution) -> Resolution:
     return evolve(resolution, reason=Reason.STALE)
 
 
-def _exposing(
-    key: str, resolve: Callable[..., Resolution], hooks: tuple[ExposureHook, ...]
-) -> Callable[..., Resolution]:
-    """Return the same function, which now calls the hooks."""
+def _exposed(flags: FlagSet | None, hooks: Mapping[object, ExposureHook]) -> frozenset[str]:
+    """Return the flags whose evaluations the hooks are called for."""
+    if flags is None or not hooks:
+        return frozenset()
+    options = {key: flag.definition.options for key, flag in flags.flags.items()}
+    return frozenset(
+        key for key, it in options.items() if it.experiment is not None or it.holdout is not None
+    )
 
-    def exposing(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        resolution = resolve(context, evaluation)
-        for hook in hooks:
-            try:
-                hook(key, resolution, context)
-            except Exception:  # noqa: BLE001 - it must not break the evaluation
-                _log.warning("a hook for exposures failed", exc_info=True)
-        return resolution
 
-    return exposing
+def _without(entry: object, entries: Mapping[object, T]) -> dict[object, T]:
+    """Return all but one."""
+    return {it: function for it, function in entries.items() if it is not entry}
 
 
 def _event_of(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:

@@ -100,7 +100,11 @@ def _for_unit(settings: KitSettings, targeting_key: str) -> Steps[Unit]:
 
     Args:
         settings: The kit's settings.
-        targeting_key: The unit, such as a user.
+        targeting_key: The unit, such as a user. One that no store can keep, such as one of more
+            than 200 characters, is not sticky: it goes by the hash.
+
+    Raises:
+        InvalidInput: If it is no string, or empty.
     """
     return _flags_of(settings).for_unit(settings, targeting_key)
 
@@ -121,6 +125,7 @@ class KitFlagService(Service[M], Getters):
         if runner.settings.residents.of("flags") is None:
             raise NotSupportedByStore("flags", runner.store.name)
         self._flags = _flags_of(runner.settings)
+        self.details = self._flags.details  # type: ignore[method-assign]  # one call less each time
 
     def details(
         self, key: str, default: Any, context: Mapping[str, Any] | None = None
@@ -148,7 +153,10 @@ class KitFlagService(Service[M], Getters):
         return self._flags.status()
 
     def current(self) -> FlagSet | None:
-        """Return the set in use, which never changes; None before the first refresh."""
+        """Return the set in use; None before the first refresh.
+
+        Threads share it: it is to be read, not to be changed.
+        """
         return self._flags.current()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -162,9 +170,12 @@ class KitFlagService(Service[M], Getters):
     def on_exposure(self, hook: ExposureHook) -> Callable[[], None]:
         """Call a function for each evaluation of a flag that belongs to an experiment or a holdout.
 
+        It is not called where the caller got the default because the flag is disabled or something
+        went wrong, or where the flag is overridden.
+
         Args:
-            hook: Is called with the key, the result and the context. It must be quick, and if it
-                raises that is logged.
+            hook: Is called with the key, a copy of the result and the context. It must be quick,
+                and if it raises that is logged.
 
         Returns:
             A function that ends it.

@@ -53,7 +53,8 @@ class Overrides:
             return None
         kind = _kind(value)
         if default is not None and type(default) not in TYPES[kind]:
-            message = f"it is overridden by a value of kind {kind}, the default is {default!r:.40}"
+            given = type(default).__name__
+            message = f"it is overridden by a value of kind {kind}, the default is of type {given}"
             return failed(default, ErrorCode.TYPE_MISMATCH, message, NO_METADATA)
         return Resolution(deepcopy(value), VARIANT, Reason.STATIC)
 
