@@ -151,6 +151,8 @@ def test_no_change_leaves_a_set_with_faults(kit, put):
     kit.flags.rollback("more", 2, by="ada")
     before = kit.flags.history()
     assert fault(kit.flags.delete, "base") == missing
+    with pytest.raises(FlagDefinitionError, match="flag 'more' needs 'base'; remove this"):
+        kit.flags.delete("base", by="ada")
 
 
 def test_a_document_becomes_the_set_by_one_revision_of_what_differs(kit, put):
@@ -310,6 +312,15 @@ def test_what_json_or_a_store_cannot_hold_is_refused(kit, put, value):
 def test_what_is_not_acceptable_is_named(kit, verb, args, more, message):
     with pytest.raises(InvalidInput, match=message):
         getattr(kit.flags, verb)(*args, **{"by": "ada", **more})
+
+
+def test_messages_about_text_in_place_of_json_say_what_to_do(kit):
+    text = '{"flags": {}}'
+    for change in (partial(kit.flags.put, "a", text), partial(kit.flags.put_document, text)):
+        with pytest.raises(InvalidInput, match=r"of JSON text by json\.loads"):
+            change(by="ada")
+    with pytest.raises(FlagDefinitionError, match="may be a path; FileSource reads a file"):
+        flags.compile("conf/flags.json")
 
 
 def test_queries_refuse_what_is_not_acceptable(kit):

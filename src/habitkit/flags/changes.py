@@ -13,9 +13,10 @@ from attrs import frozen
 from habitkit._codec import digest
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.flags.domain.compiler import compile_document
-from habitkit.flags.domain.document_parts import join
+from habitkit.flags.domain.document_parts import SETTINGS, join
+from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.model import Revision
-from habitkit.flags.errors import RevisionConflict
+from habitkit.flags.errors import FlagDefinitionError, RevisionConflict
 from habitkit.flags.events import FlagChanged
 from habitkit.flags.inputs import (
     FLAGS_OWNER,
@@ -230,11 +231,31 @@ class _Change:
         if self.key in flags and digest(flags[self.key]) == digest(definition):
             return store.revisions(self.key, None, 1)[0]
         if definition is None:
+            _expect_not_needed(self.key, flags)
             del flags[self.key]
         else:
             flags[self.key] = definition
         compile_document(join(flags, store.shared().shared), tx.now.timestamp)
         return add_revision(tx, self.action, self.author, {self.key: definition})
+
+
+def _expect_not_needed(key: str, flags: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to delete a flag that is a prerequisite of others.
+
+    Raises:
+        FlagDefinitionError: With a fault for each of them.
+    """
+    faults = [
+        Fault(
+            json_path((SETTINGS, other, "prerequisites", index, "flag")),
+            f"flag {other!r} needs {key!r}; remove this prerequisite before you delete {key!r}",
+        )
+        for other, definition in flags.items()
+        for index, wanted in enumerate(definition.get(SETTINGS, {}).get("prerequisites", ()))
+        if other != key and wanted["flag"] == key
+    ]
+    if faults:
+        raise FlagDefinitionError(faults)
 
 
 def definitions_of(versions: list[FlagVersion]) -> dict[str, Mapping[str, Any]]:
