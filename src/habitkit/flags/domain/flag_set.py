@@ -80,6 +80,7 @@ class FlagSet:
         flags: The compiled flags by key.
         definitions: What they were compiled from.
         metadata: The metadata of the set.
+        evaluators: The shared rules by their names, as they stand in the document.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
         sticky_versions: The version of each flag that is sticky.
 
@@ -97,6 +98,7 @@ class FlagSet:
         self.flags = flags
         self.definitions = definitions
         self.metadata = definitions.metadata
+        self.evaluators = definitions.evaluators
         self.bucketing = definitions.bucketing
         self.sticky_versions = {
             key: flag.definition.options.sticky
@@ -167,11 +169,12 @@ class FlagSet:
         elif not _is_mapping(context):
             enabled = (key for key, flag in self.flags.items() if flag.definition.enabled)
             return {key: self.details(key, None, context) for key in enabled}
-        return {
-            key: _finish(flag, flag.silent(context, evaluation), None)
-            for key, flag in self.flags.items()
-            if flag.definition.enabled
-        }
+        found = {}
+        for key, flag in self.flags.items():
+            if flag.definition.enabled:
+                flag.used = True
+                found[key] = _finish(flag, flag.silent(context, evaluation), None)
+        return found
 
 
 def _is_mapping(value: object) -> bool:
