@@ -19,6 +19,7 @@ from habitkit.errors import (
     InvalidInput,
     NestedTransaction,
     NotSupportedByStore,
+    UsageError,
 )
 from habitkit.flags import (
     ErrorCode,
@@ -125,10 +126,22 @@ def test_with_another_source_a_kit_evaluates_on_any_store_and_writes_nothing():
         lambda: kit.flags.toggle("a", False, by="ada"),
         lambda: kit.flags.delete("a", by="ada"),
         lambda: kit.flags.rollback("a", 1, by="ada"),
+        lambda: kit.flags.rollback_document(1, by="ada"),
     ]
     for write in writes:
         with pytest.raises(FlagsReadOnly, match="come from a static document"):
             write()
+    for query in (
+        kit.flags.list,
+        kit.flags.export,
+        kit.flags.history,
+        kit.flags.revision,
+        kit.flags.stale,
+        lambda: kit.flags.get("a"),
+        lambda: kit.flags.diff(0, 0),
+    ):
+        with pytest.raises(UsageError, match="those of this kit come from a static document"):
+            query()
     assert kit.flags.for_unit("ada").boolean("a", False) is True
     kit.forget("ada")
     assert "assignments" not in str(kit.export("ada"))

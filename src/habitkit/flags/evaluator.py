@@ -278,7 +278,7 @@ class Evaluator(Getters):
         if refused is not None and refused[0] == fetched.revision:
             raise refused[1].with_traceback(None)
         try:
-            flags = compile_flags(fetched.document, clock=self._clock)
+            flags = compile_flags(fetched.document, clock=self._clock, reuse=self._set)
         except FlagDefinitionError as error:
             self._refused = (fetched.revision, error)
             raise
@@ -307,10 +307,12 @@ def _event_of(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:
     """Return what listeners are given after a swap."""
     if before is None:
         return FlagsEvent(FlagsChange.READY, tuple(sorted(flags)))
+    shared_changed = (before.evaluators, before.metadata) != (flags.evaluators, flags.metadata)
     keys = {
         key
         for key in {*before, *flags}
-        if key not in before
+        if shared_changed
+        or key not in before
         or key not in flags
         or before.flags[key].definition != flags.flags[key].definition
     }

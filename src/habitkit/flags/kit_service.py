@@ -6,12 +6,13 @@ import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from habitkit.binding import M, Service, query, workflow
-from habitkit.errors import NotSupportedByStore
-from habitkit.flags.changes import delete, put, put_document, rollback, toggle
+from habitkit.binding import M, Service, workflow
+from habitkit.errors import NotSupportedByStore, UsageError
+from habitkit.flags.changes import delete, put, rollback, toggle
 from habitkit.flags.errors import FlagsReadOnly
 from habitkit.flags.getters import Getters
-from habitkit.flags.queries import diff, export, get, history, list_flags
+from habitkit.flags.queries import diff, export, get, history, list_flags, revision
+from habitkit.flags.set_changes import put_document, rollback_document
 from habitkit.flags.settings import FlagSettings
 from habitkit.flags.staleness import stale
 from habitkit.workflow import Call
@@ -56,6 +57,26 @@ def _changing(
             yield from flags.refresh(settings)
         except Exception:  # noqa: BLE001 - the change is committed; the next refresh sees it
             _log.warning("flags were changed, but cannot be refreshed", exc_info=True)
+        return result
+
+    return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
+
+
+def _reading(
+    function: Callable[Concatenate[Transaction, P], R],
+) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
+    """Return the workflow of a query of the kit's store, if the flags are kept there."""
+
+    @wraps(function)
+    def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
+        source = settings.of(FlagSettings).source
+        if source is not None:
+            message = (
+                f"this query is for flags in the kit's store, but those of this kit come from "
+                f"{source.name}; kit.flags.current() has the set that was read from there"
+            )
+            raise UsageError(message)
+        result: R = yield Call(_call, (function, args, kwargs), write=False)
         return result
 
     return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
@@ -168,9 +189,11 @@ class KitFlagService(Service[M], Getters):
     delete = workflow(_changing(delete))
     toggle = workflow(_changing(toggle))
     rollback = workflow(_changing(rollback))
-    get = query(get)
-    list = query(list_flags)
-    export = query(export)
-    history = query(history)
-    diff = query(diff)
-    stale = query(stale)
+    rollback_document = workflow(_changing(rollback_document))
+    get = workflow(_reading(get))
+    list = workflow(_reading(list_flags))
+    export = workflow(_reading(export))
+    history = workflow(_reading(history))
+    diff = workflow(_reading(diff))
+    revision = workflow(_reading(revision))
+    stale = workflow(_reading(stale))
