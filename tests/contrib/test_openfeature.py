@@ -283,7 +283,7 @@ def test_changes_of_flags_are_events_and_the_status_of_the_provider(evaluator, c
     provider.shutdown()
     provider.shutdown()
     refresh(evaluator, {"flags": {}}, "5")
-    assert evaluator._listeners == ()
+    assert len(evaluator._listeners) == 0
     assert events.empty()
 
 
