@@ -32,10 +32,6 @@ class Callbacks(Generic[P]):
         self._lock = threading.Lock()
         self.functions: dict[object, Callable[P, object]] = {}
 
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.functions)
-
     def add(self, function: Callable[P, object]) -> Callable[[], None]:
         """Add a function, which may be there already.
 
