@@ -287,6 +287,39 @@ def test_a_sticky_flag_serves_the_stored_variant_and_reports_new_ones(way):
         assert compiled.details("a", False, context, unknown).variant == hashed.variant
 
 
+def test_a_sticky_progressive_rollout_keeps_those_it_has_reached_and_reaches_the_others():
+    progressive = {"variant": "on", "begin": "2027-01-01T00:00Z", "end": "2027-01-11T00:00Z"}
+    compiled = one({"sticky": True, "schedule": {"progressive": progressive}})
+    half, end = (NEW_YEAR + timedelta(days=days) for days in (5, 10))
+
+    for key in PEOPLE[:50]:
+        context = {"targetingKey": key}
+        new = Evaluation(half.timestamp(), {})
+        reached = compiled.details("a", False, context, new).value
+        assert new.assigned == ({"a": "on"} if reached else {})
+        before = Evaluation(NEW_YEAR.timestamp(), {"a": "on"})
+        assert compiled.details("a", False, context, before).value is True
+        after = Evaluation(end.timestamp(), {"a": "off"})
+        assert compiled.details("a", False, context, after).value is True
+
+
+def test_only_a_percentage_whose_result_is_a_variant_is_sticky():
+    split = {"fractional": [["x", 50], ["y", 50]]}
+    by_test = {"if": [{"==": [split, "x"]}, "on", "off"]}
+    by_value = {"or": [{"var": "none"}, {"if": [True, {"fractional": [["on", 1], ["off", 1]]}]}]}
+    expected = {"tested": set(), "no variant": set(), "returned": {"a"}}
+
+    for name, rule in {"tested": by_test, "no variant": split, "returned": by_value}.items():
+        compiled = one({"sticky": True}, targeting=rule)
+        for key in PEOPLE[:20]:
+            context, new = {"targetingKey": key}, Evaluation(NEW_YEAR.timestamp(), {})
+            found = compiled.details("a", None, context, new)
+            assert new.assigned.keys() == expected[name]
+            assert {*new.assigned.values()} <= {found.variant}
+            stored = Evaluation(NEW_YEAR.timestamp(), {"a": "x"})
+            assert compiled.details("a", None, context, stored).variant == found.variant
+
+
 def test_a_set_tells_what_is_in_it():
     compiled = one({"sticky": {"version": 3}}, more={"b": ON_OFF})
 

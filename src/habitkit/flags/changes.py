@@ -17,6 +17,7 @@ from habitkit.flags.domain.document_parts import SETTINGS, join
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.model import Revision
 from habitkit.flags.errors import FlagDefinitionError, RevisionConflict
+from habitkit.flags.evaluator import Evaluator
 from habitkit.flags.events import FlagChanged
 from habitkit.flags.inputs import (
     FLAGS_OWNER,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.model import FlagVersion
     from habitkit.transaction import Transaction
 
-__all__ = ["add_revision", "definitions_of", "delete", "put", "rollback", "toggle"]
+__all__ = ["add_revision", "definitions_of", "delete", "expect_valid", "put", "rollback", "toggle"]
 
 
 def put(
@@ -235,7 +236,7 @@ class _Change:
             del flags[self.key]
         else:
             flags[self.key] = definition
-        compile_document(join(flags, store.shared().shared), tx.now.timestamp)
+        expect_valid(tx, join(flags, store.shared().shared))
         return add_revision(tx, self.action, self.author, {self.key: definition})
 
 
@@ -256,6 +257,17 @@ def _expect_not_needed(key: str, flags: Mapping[str, Mapping[str, Any]]) -> None
     ]
     if faults:
         raise FlagDefinitionError(faults)
+
+
+def expect_valid(tx: Transaction, document: Mapping[str, Any]) -> None:
+    """Refuse a document with faults; what this process has compiled is not compiled again.
+
+    Raises:
+        FlagDefinitionError: If it has faults.
+    """
+    resident = tx.resident("flags")
+    in_use = resident.current() if isinstance(resident, Evaluator) else None
+    compile_document(document, tx.now.timestamp, in_use)
 
 
 def definitions_of(versions: list[FlagVersion]) -> dict[str, Mapping[str, Any]]:

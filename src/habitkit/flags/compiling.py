@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["compile"]
 
 
-def compile(document: Document, *, clock: Clock | None = None) -> FlagSet:  # noqa: A001 - flags.compile
-    """Compile a document in flagd's format into a set of flags that never changes.
+def compile(  # noqa: A001 - flags.compile
+    document: Document, *, clock: Clock | None = None, reuse: FlagSet | None = None
+) -> FlagSet:
+    """Compile a document in flagd's format into a set of flags.
 
     Args:
         document: A mapping, or JSON text as ``str`` or ``bytes``; not to be changed afterwards.
         clock: Gives the time for schedules and ``$flagd.timestamp``; the machine's by default.
+        reuse: A set compiled earlier, such as the one that the new set replaces. Flags that are the
+            same in both, with their prerequisites, ``$evaluators`` and metadata, are not compiled
+            again, which is much faster; the result is the same.
 
     Raises:
         FlagDefinitionError: If the document has faults; ``error.faults`` has each with its path.
@@ -37,4 +42,4 @@ def compile(document: Document, *, clock: Clock | None = None) -> FlagSet:  # no
         message = "expected a mapping or JSON text, got what may be a path; FileSource reads a file"
         raise FlagDefinitionError([Fault("$", message)])
     now = (clock or SystemClock()).now
-    return compile_document(document, lambda: now().timestamp())
+    return compile_document(document, lambda: now().timestamp(), reuse)

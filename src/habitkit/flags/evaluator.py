@@ -7,15 +7,15 @@ it brings has faults, the old set stays in use and ``status()`` says why.
 
 from __future__ import annotations
 
-import logging
 import threading
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from habitkit.clock import SystemClock, ticks
 from habitkit.errors import HabitKitError
+from habitkit.flags.callbacks import Callbacks
 from habitkit.flags.compiling import compile as compile_flags
 from habitkit.flags.domain.flag_set import failed
 from habitkit.flags.domain.resolution import NO_METADATA, ErrorCode, Reason
@@ -23,9 +23,10 @@ from habitkit.flags.errors import FlagDefinitionError
 from habitkit.flags.getters import Getters
 from habitkit.flags.overrides import overrides
 from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
+from habitkit.flags.usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from habitkit.clock import Clock
@@ -39,11 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluator"]
 
-_log = logging.getLogger("habitkit")
 _NS = 1_000_000_000
-_NO_EXPOSURE = frozenset({Reason.DISABLED, Reason.ERROR})
-
-T = TypeVar("T")
 
 
 class Evaluator(Getters):
@@ -82,10 +79,12 @@ class Evaluator(Getters):
         self._newest_succeeded = 0
         self._newest_failed = 0
         self._refused: tuple[str, FlagDefinitionError] | None = None
-        self._listeners: dict[object, Listener] = {}
-        self._hooks: dict[object, ExposureHook] = {}
+        self._listeners: Callbacks[[FlagsEvent]] = Callbacks("a listener of flags")
+        self._hooks: Callbacks[[str, Resolution, Mapping[str, Any]]] = Callbacks(
+            "a hook for exposures"
+        )
         self._exposed: frozenset[str] = frozenset()
-        self._used: set[str] = set()
+        self._usage = Usage()
 
     # -- evaluating ------------------------------------------------------------------------------
 
@@ -101,7 +100,7 @@ class Evaluator(Getters):
             context: Who and what it is evaluated for: JSON, with ``targetingKey`` for percentages.
         """
         flags = self._set
-        if flags is None or overrides.in_use or self._exposed:
+        if flags is None or overrides.in_use or self._hooks.functions:
             return self.evaluate(flags, key, default, context, None)
         resolution = flags.details(key, default, context)  # the same without what is rare
         if self._stale_at and self._ticks() > self._stale_at:
@@ -129,15 +128,7 @@ class Evaluator(Getters):
         context: Mapping[str, Any] | None,
         evaluation: Evaluation | None,
     ) -> Resolution:
-        """Evaluate a flag of one set; see ``details``.
-
-        Args:
-            flags: What ``current()`` has returned.
-            key: The flag.
-            default: The value where the flag has none.
-            context: Who and what it is evaluated for.
-            evaluation: The time and the stored assignments; None for the clock and none.
-        """
+        """Evaluate a flag as ``details`` does, of a set that ``current()`` has returned."""
         if overrides.in_use:
             override = overrides.find(key, default)
             if override is not None:
@@ -149,8 +140,8 @@ class Evaluator(Getters):
         served = resolution
         if self._stale_at and self._ticks() > self._stale_at:
             served = _stale(resolution)
-        if self._exposed and resolution.reason not in _NO_EXPOSURE and key in self._exposed:
-            self._expose(key, served, context)
+        if self._hooks.functions and _is_exposure(resolution) and key in self._exposed:
+            self._hooks.call(key, served, {} if context is None else context)
         return served
 
     def evaluate_all(
@@ -159,13 +150,7 @@ class Evaluator(Getters):
         context: Mapping[str, Any] | None,
         evaluation: Evaluation | None,
     ) -> dict[str, Resolution]:
-        """Evaluate every flag of one set that is enabled; see ``all``.
-
-        Args:
-            flags: What ``current()`` has returned.
-            context: As for ``details``.
-            evaluation: The time and the stored assignments; None for the clock and none.
-        """
+        """Evaluate flags as ``all`` does, of a set that ``current()`` has returned."""
         found = {} if flags is None else flags.all(context, evaluation)
         if self._stale_at and self._ticks() > self._stale_at:
             found = {key: _stale(resolution) for key, resolution in found.items()}
@@ -202,15 +187,7 @@ class Evaluator(Getters):
         Returns:
             A function that ends it.
         """
-        entry = object()
-        with self._lock:
-            self._listeners = {**self._listeners, entry: listener}
-
-        def end() -> None:
-            with self._lock:
-                self._listeners = _without(entry, self._listeners)
-
-        return end
+        return self._listeners.add(listener)
 
     def on_exposure(self, hook: ExposureHook) -> Callable[[], None]:
         """Call a function for each evaluation of a flag that belongs to an experiment or a holdout.
@@ -225,27 +202,13 @@ class Evaluator(Getters):
         Returns:
             A function that ends it.
         """
-        entry = object()
-        with self._lock:
-            self._hooks = {**self._hooks, entry: hook}
-            self._exposed = _exposed(self._set, self._hooks)
 
-        def end() -> None:
-            with self._lock:
-                self._hooks = _without(entry, self._hooks)
-                self._exposed = _exposed(self._set, self._hooks)
+        def call(key: str, resolution: Resolution, context: Mapping[str, Any]) -> None:
+            if isinstance(resolution.value, dict | list):
+                resolution = evolve(resolution, value=deepcopy(resolution.value))
+            hook(key, resolution, context)
 
-        return end
-
-    def _expose(self, key: str, resolution: Resolution, context: Mapping[str, Any] | None) -> None:
-        """Call the hooks for exposures."""
-        for hook in self._hooks.values():
-            try:
-                if isinstance(resolution.value, dict | list):
-                    resolution = evolve(resolution, value=deepcopy(resolution.value))
-                hook(key, resolution, {} if context is None else context)
-            except Exception:  # noqa: BLE001 - it must not break the evaluation
-                _log.warning("a hook for exposures failed", exc_info=True)
+        return self._hooks.add(call)
 
     # -- refreshing ------------------------------------------------------------------------------
 
@@ -283,16 +246,16 @@ class Evaluator(Getters):
             before = self._set
             if fetched is not None and flags is not None:
                 self._revision = fetched.revision
-                self._collect_used()
-                self._exposed = _exposed(flags, self._hooks)
+                self._usage.collect(before)
+                self._exposed = _exposed(flags)
                 self._set = flags
             is_well = self._last_error is None and not stale
         if before is not None and is_well and (failed_before or stale_before):
-            self._report(FlagsEvent(FlagsChange.READY))
+            self._listeners.call(FlagsEvent(FlagsChange.READY))
         if flags is not None:
-            self._report(_event_of(before, flags))
+            self._listeners.call(_event_of(before, flags))
         if stale and not stale_before:
-            self._report(FlagsEvent(FlagsChange.STALE, message="this is an old copy"))
+            self._listeners.call(FlagsEvent(FlagsChange.STALE, message="this is an old copy"))
 
     def fail(self, number: int, error: Exception) -> None:
         """Note why a refresh failed; what is in use stays in use."""
@@ -307,9 +270,9 @@ class Evaluator(Getters):
             first = stale and not self._reported_stale
             self._reported_stale = stale
         if first:
-            self._report(FlagsEvent(FlagsChange.STALE, message=message))
+            self._listeners.call(FlagsEvent(FlagsChange.STALE, message=message))
         elif is_new and not stale:
-            self._report(FlagsEvent(FlagsChange.ERROR, message=message))
+            self._listeners.call(FlagsEvent(FlagsChange.ERROR, message=message))
 
     def _compile(self, fetched: Fetched) -> FlagSet:
         """Compile a document, unless it was refused before.
@@ -321,24 +284,12 @@ class Evaluator(Getters):
         if refused is not None and refused[0] == fetched.revision:
             raise refused[1].with_traceback(None)
         try:
-            flags = compile_flags(fetched.document, clock=self._clock)
+            flags = compile_flags(fetched.document, clock=self._clock, reuse=self._set)
         except FlagDefinitionError as error:
             self._refused = (fetched.revision, error)
             raise
         self._refused = None
         return flags
-
-    def take_used(self) -> set[str]:
-        """Return the flags that were evaluated since this was called last."""
-        with self._lock:
-            self._collect_used()
-            used, self._used = self._used, set()
-        return used
-
-    def put_back_used(self, keys: Iterable[str]) -> None:
-        """Take back what ``take_used`` has returned, as it cannot be stored now."""
-        with self._lock:
-            self._used.update(keys)
 
     def close(self) -> None:
         """Do nothing: what is in use stays in use, and nothing else is held."""
@@ -346,19 +297,9 @@ class Evaluator(Getters):
     def after_fork(self) -> None:
         """Take a lock that no other thread holds."""
         self._lock = threading.Lock()
-
-    def _collect_used(self) -> None:
-        for key, flag in ({} if self._set is None else self._set.flags).items():
-            if flag.used:
-                flag.used = False
-                self._used.add(key)
-
-    def _report(self, event: FlagsEvent) -> None:
-        for listener in self._listeners.values():
-            try:
-                listener(event)
-            except Exception:  # noqa: BLE001 - one must not stop the others
-                _log.warning("a listener of flags failed", exc_info=True)
+        self._listeners.after_fork()
+        self._hooks.after_fork()
+        self._usage.after_fork()
 
 
 def _stale(resolution: Resolution) -> Resolution:
@@ -368,19 +309,16 @@ def _stale(resolution: Resolution) -> Resolution:
     return evolve(resolution, reason=Reason.STALE)
 
 
-def _exposed(flags: FlagSet | None, hooks: Mapping[object, ExposureHook]) -> frozenset[str]:
-    """Return the flags whose evaluations the hooks are called for."""
-    if flags is None or not hooks:
-        return frozenset()
+def _is_exposure(resolution: Resolution) -> bool:
+    return resolution.reason not in {Reason.DISABLED, Reason.ERROR}
+
+
+def _exposed(flags: FlagSet) -> frozenset[str]:
+    """Return the flags whose evaluations are exposures."""
     options = {key: flag.definition.options for key, flag in flags.flags.items()}
     return frozenset(
         key for key, it in options.items() if it.experiment is not None or it.holdout is not None
     )
-
-
-def _without(entry: object, entries: Mapping[object, T]) -> dict[object, T]:
-    """Return all but one."""
-    return {it: function for it, function in entries.items() if it is not entry}
 
 
 def _event_of(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:

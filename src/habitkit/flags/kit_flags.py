@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.clock import ticks
-from habitkit.errors import InvalidInput
 from habitkit.flags.evaluator import Evaluator
 from habitkit.flags.queries import export
 from habitkit.flags.refreshing import refresh_from
 from habitkit.flags.settings import FlagSettings
 from habitkit.flags.sources import Fetched
 from habitkit.flags.store import FLAGS
-from habitkit.flags.units import NewAssignments, Unit, is_storable
+from habitkit.flags.units import NewAssignments, Unit, expect_targeting_key, is_storable
 from habitkit.flags.wake_up import WAKE_UP_SECONDS, Announcements
 from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call, Outside
@@ -129,8 +128,7 @@ class KitFlags(Evaluator):
         Raises:
             InvalidInput: If the key is no string, or empty.
         """
-        if not (isinstance(targeting_key, str) and targeting_key):
-            raise InvalidInput("targeting_key", given=targeting_key, expected="a non-empty string")
+        expect_targeting_key(targeting_key)
         if not (self._stores_flags and is_storable(targeting_key)):
             return Unit(self, targeting_key, None, self._new, settings.clock)
         stored: Sequence[Assignment] = yield Call(_assignments, (targeting_key,), write=False)
@@ -174,13 +172,14 @@ class KitFlags(Evaluator):
         last, now = self._use_stored_at, self._ticks()
         if last is not None and now - last < _NS_PER_HOUR:
             return
-        used = self.take_used()
+        self._usage.collect(self.current())
+        used = self._usage.take()
         if not used:
             return
         try:
             yield Call(_used, (sorted(used),))
         except Exception:
-            self.put_back_used(used)
+            self._usage.put_back(used)
             raise
         self._use_stored_at = now
 

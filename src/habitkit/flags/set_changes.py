@@ -8,8 +8,7 @@ from attrs import frozen
 
 from habitkit._codec import digest
 from habitkit.errors import NotFound
-from habitkit.flags.changes import add_revision, definitions_of
-from habitkit.flags.domain.compiler import compile_document
+from habitkit.flags.changes import add_revision, definitions_of, expect_valid
 from habitkit.flags.domain.document_parts import Parts, join, split
 from habitkit.flags.errors import RevisionConflict
 from habitkit.flags.inputs import (
@@ -59,7 +58,7 @@ def put_document(
     """
     made = _SetChange.of("put_document", by, note, expected_revision)
     checked = flag_document(document)
-    compile_document(checked, tx.now.timestamp)
+    expect_valid(tx, checked)
     made.begin(tx)
     return made.write(tx, split(checked))
 
@@ -99,7 +98,7 @@ def rollback_document(
     if number > store.newest():
         raise NotFound("revision", number)
     parts = Parts(definitions_of(store.versions(until=number)), store.shared(until=number).shared)
-    compile_document(join(parts.definitions, parts.shared), tx.now.timestamp)
+    expect_valid(tx, join(parts.definitions, parts.shared))
     return made.write(tx, parts)
 
 

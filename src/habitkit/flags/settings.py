@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
-from attrs.validators import optional
 
 from habitkit.errors import ConfigurationError
 
@@ -50,6 +49,11 @@ def _expect_seconds(_: object, attribute: Any, value: object) -> None:
         raise ConfigurationError(msg)
 
 
+def _expect_seconds_or_none(instance: object, attribute: Any, value: object) -> None:
+    if value is not None:
+        _expect_seconds(instance, attribute, value)
+
+
 @frozen
 class FlagSettings:
     """The settings of the flags module.
@@ -70,5 +74,5 @@ class FlagSettings:
 
     source: Source | AsyncSource | None = field(default=None, validator=_expect_source_or_none)
     poll_seconds: float = field(default=10.0, validator=_expect_seconds)
-    max_age_seconds: float | None = field(default=60.0, validator=optional(_expect_seconds))
+    max_age_seconds: float | None = field(default=60.0, validator=_expect_seconds_or_none)
     wake_up: WakeUp | None = field(default=None, validator=_expect_wake_up_or_none)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from habitkit.errors import InvalidInput
 from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.model import Assignment
 from habitkit.flags.getters import Getters
@@ -19,10 +20,20 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.resolution import Resolution
     from habitkit.flags.evaluator import Evaluator
 
-__all__ = ["NewAssignments", "Unit", "is_storable"]
+__all__ = ["NewAssignments", "Unit", "expect_targeting_key", "is_storable"]
 
 _MOST_WAITING = 10_000
 _LONGEST_TEXT = 200
+
+
+def expect_targeting_key(value: object) -> None:
+    """Refuse what cannot be the key of a unit.
+
+    Raises:
+        InvalidInput: If it is no string, or empty.
+    """
+    if not (isinstance(value, str) and value):
+        raise InvalidInput("targeting_key", given=value, expected="a non-empty string")
 
 
 def is_storable(text: str) -> bool:

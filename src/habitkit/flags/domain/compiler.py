@@ -6,13 +6,21 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
-
 from habitkit.flags.domain.documents import read_document
-from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.faults import Fault, json_path
-from habitkit.flags.domain.flag_set import TYPES, CompiledFlag, FlagSet
-from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
+from habitkit.flags.domain.flag_set import TYPES, CompiledDefinition, CompiledFlag, FlagSet
+from habitkit.flags.domain.resolution import Reason, Resolution
+from habitkit.flags.domain.resolvers import (
+    always,
+    gate,
+    gated,
+    guarded,
+    kept,
+    lasting_results,
+    results_of,
+    targeted,
+    with_evaluation,
+)
 from habitkit.flags.domain.rules import RuleContext, compile_rule
 from habitkit.flags.domain.schedules import scheduled
 from habitkit.flags.errors import FlagDefinitionError
@@ -30,12 +38,15 @@ __all__ = ["compile_document"]
 _DEEPEST_PREREQUISITES = 16
 
 
-def compile_document(document: object, now: Callable[[], float]) -> FlagSet:
+def compile_document(
+    document: object, now: Callable[[], float], reuse: FlagSet | None = None
+) -> FlagSet:
     """Compile a document in flagd's format.
 
     Args:
         document: A mapping, or JSON text as ``str`` or ``bytes``; not to be changed afterwards.
         now: Gives the time for schedules and ``$flagd.timestamp``, in seconds since 1970.
+        reuse: A set compiled earlier: what is the same in both is not read and compiled again.
 
     Returns:
         The compiled set.
@@ -44,35 +55,34 @@ def compile_document(document: object, now: Callable[[], float]) -> FlagSet:
         FlagDefinitionError: If the document has faults; ``error.faults`` has each with its path.
     """
     faults: list[Fault] = []
-    definitions = read_document(document, faults)
-    compiled = _Compiler(definitions, now, faults).flags()
+    definitions = read_document(document, faults, None if reuse is None else reuse.definitions)
+    compiled = _Compiler(definitions, now, faults, reuse).flags()
     if faults:
         raise FlagDefinitionError(faults)
     return FlagSet(compiled, definitions)
-
-
-@frozen
-class _Results:
-    """The results that a flag may have; made once, and given out again and again."""
-
-    static: Resolution
-    default: Resolution
-    matches: Mapping[str, Resolution]
-    splits: Mapping[str, Resolution]
 
 
 class _Compiler:
     """Compiles the flags of one document, those first that others ask for."""
 
     def __init__(
-        self, definitions: Definitions, now: Callable[[], float], faults: list[Fault]
+        self,
+        definitions: Definitions,
+        now: Callable[[], float],
+        faults: list[Fault],
+        reuse: FlagSet | None,
     ) -> None:
         self._definitions = definitions
         self._now = now
         self._faults = faults
-        self._depths: dict[str, int] = {}
-        self._resolvers: dict[str, Resolver] = {}
+        self._compiled: dict[str, CompiledDefinition] = {}
+        self._reused: set[str] = set()
         self._with_evaluation: set[str] = set()
+        self._reuse: Mapping[str, CompiledFlag] = {}
+        if reuse is not None and definitions.evaluators is reuse.definitions.evaluators:
+            if definitions.metadata is reuse.definitions.metadata:
+                self._reuse = reuse.flags
+            return
         for name, rule in definitions.evaluators.items():
             context = RuleContext("", definitions.bucketing, definitions.evaluators)
             compile_rule(rule, ("$evaluators", name), context, faults)
@@ -83,47 +93,63 @@ class _Compiler:
         graph = {
             key: [it.flag for it in flag.options.prerequisites if it.flag in flags]
             for key, flag in flags.items()
+            if flag.options.prerequisites
         }
         try:
             order = list(TopologicalSorter(graph).static_order())
         except CycleError as error:
             cycle: list[str] = error.args[1]
             self._fault(("$habitkit", cycle[0], "prerequisites"), f"a cycle: {' -> '.join(cycle)}")
-            order = list(flags)
-        compiled = {key: self._flag(flags[key]) for key in order}
-        return {key: compiled[key] for key in flags}
+            order = list(graph)
+        first = {key: self._flag(flags[key]) for key in order}
+        return {key: first[key] if key in first else self._flag(flags[key]) for key in flags}
 
     def _flag(self, flag: FlagDefinition) -> CompiledFlag:
-        resolve = self._resolver(flag)
-        if flag.key in self._with_evaluation:
-            resolve = _with_evaluation(resolve, self._now)
+        compiled = self._reusable(flag)
+        if compiled is None:
+            gates, depth = self._prerequisites(flag)
+            resolve = self._resolver(flag, gates)
+            compiled = CompiledDefinition(resolve, flag.key in self._with_evaluation, depth)
+        self._compiled[flag.key] = compiled
+        resolve = compiled.resolve
+        if compiled.needs_evaluation:
+            resolve = with_evaluation(resolve, self._now)
         fits = TYPES[flag.kind]
         shared = frozenset() if flag.kind == "object" else fits | {type(None)}
-        return CompiledFlag(flag, resolve, resolve, shared, fits)
+        return CompiledFlag(flag, compiled, resolve, resolve, shared, fits)
 
-    def _resolver(self, flag: FlagDefinition) -> Resolver:
+    def _reusable(self, flag: FlagDefinition) -> CompiledDefinition | None:
+        """Return what is compiled of a flag already, if neither it nor its prerequisites differ."""
+        before = self._reuse.get(flag.key)
+        if before is None or before.definition is not flag:
+            return None
+        if any(it.flag not in self._reused for it in flag.options.prerequisites):
+            return None
+        self._reused.add(flag.key)
+        return before.compiled
+
+    def _resolver(self, flag: FlagDefinition, gates: list[Callable[..., Any]]) -> Resolver:
         """Return the function that evaluates a flag, in which every part may be missing."""
         metadata = MappingProxyType({**flag.metadata})
-        results = _results(flag, metadata)
+        results = results_of(flag, metadata)
         rule = self._rule(flag)
-        gates = [*self._segments(flag), *self._prerequisites(flag)]
-        base = _always(results.default if rule or gates else results.static)
+        gates = [*self._segments(flag), *gates]
+        base = always(results.default if rule or gates else results.static)
         if flag.options.schedule is not None:
             self._with_evaluation.add(flag.key)
             bucketing = self._definitions.bucketing
             base = scheduled(flag, bucketing, results.default, results.splits, self._faults)
         resolve = base
         if rule is not None:
-            resolve = _targeted(rule.run, results.matches, base, metadata)
+            resolve = targeted(rule.run, results.matches, base, metadata)
         if flag.key in self._with_evaluation and flag.options.sticky is not None:
-            resolve = _sticky(flag.key, resolve, results.splits)
+            resolve = kept(flag.key, resolve, lasting_results(flag, results.splits))
         if gates:
-            resolve = _gated(gates, resolve, results.default)
+            resolve = gated(gates, resolve, results.default)
         if gates or flag.options.schedule is not None:
-            resolve = _guarded(resolve, metadata)
+            resolve = guarded(resolve, metadata)
         if not flag.enabled:
-            resolve = _always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
-        self._resolvers[flag.key] = resolve
+            resolve = always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
         return resolve
 
     def _rule(self, flag: FlagDefinition) -> Rule | None:
@@ -162,9 +188,9 @@ class _Compiler:
             return []
         return [lambda context, evaluation: any(run(context, evaluation) for run in rules)]
 
-    def _prerequisites(self, flag: FlagDefinition) -> list[Callable[..., Any]]:
-        """Return the gates that let through where other flags have the variants wanted."""
-        gates = []
+    def _prerequisites(self, flag: FlagDefinition) -> tuple[list[Callable[..., Any]], int]:
+        """Return gates, which let through where other flags have a variant, and their depth."""
+        gates: list[Callable[..., Any]] = []
         depth = 0
         for index, wanted in enumerate(flag.options.prerequisites):
             path = ("$habitkit", flag.key, "prerequisites", index)
@@ -176,135 +202,17 @@ class _Compiler:
             if unknown:
                 message = f"flag {wanted.flag!r} has no variant {unknown[0]!r}"
                 self._fault((*path, "variants"), message)
-            depth = max(depth, 1 + self._depths.get(wanted.flag, 0))
-            if wanted.flag in self._resolvers:  # otherwise there is a cycle, which is a fault
-                gates.append(_gate(self._resolvers[wanted.flag], frozenset(wanted.variants)))
-            if wanted.flag in self._with_evaluation:
+            compiled = self._compiled.get(wanted.flag)
+            if compiled is None:  # there is a cycle, which is a fault
+                continue
+            depth = max(depth, 1 + compiled.depth)
+            gates.append(gate(compiled.resolve, frozenset(wanted.variants)))
+            if compiled.needs_evaluation:
                 self._with_evaluation.add(flag.key)
-        self._depths[flag.key] = depth
         if depth > _DEEPEST_PREREQUISITES:
             message = f"expected at most {_DEEPEST_PREREQUISITES} flags in a row, got {depth}"
             self._fault(("$habitkit", flag.key, "prerequisites"), message)
-        return gates
+        return gates, depth
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(Fault(json_path(path), message))
-
-
-def _results(flag: FlagDefinition, metadata: Mapping[str, Any]) -> _Results:
-    """Make the results that a flag may have."""
-
-    def of(variant: str | None, reason: Reason) -> Resolution:
-        value = None if variant is None else flag.variants[variant]
-        return Resolution(value, variant, reason, metadata=metadata)
-
-    default = flag.default_variant
-    return _Results(
-        static=of(default, Reason.DEFAULT if default is None else Reason.STATIC),
-        default=of(default, Reason.DEFAULT),
-        matches={name: of(name, Reason.TARGETING_MATCH) for name in flag.variants},
-        splits={name: of(name, Reason.SPLIT) for name in flag.variants},
-    )
-
-
-def _always(result: Resolution) -> Resolver:
-    """Return a function whose result is always the same."""
-    return lambda _, __: result
-
-
-def _targeted(
-    run: Expression, matches: Mapping[str, Resolution], base: Resolver, metadata: Mapping[str, Any]
-) -> Resolver:
-    """Return a function that serves the variant that a rule names, or else what is the base."""
-
-    def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        try:
-            variant = run(context, evaluation)
-            if variant is None:
-                return base(context, evaluation)
-            if type(variant) is str and variant in matches:
-                return matches[variant]
-            return _coerced(variant, matches, metadata)
-        except Exception as error:  # noqa: BLE001 - a flag must not break its host
-            return _broken(error, metadata)
-
-    return resolve
-
-
-def _coerced(
-    variant: Any, matches: Mapping[str, Resolution], metadata: Mapping[str, Any]
-) -> Resolution:
-    """Return the result of a rule that gave no name of a variant: ``true`` may mean one."""
-    name = str(variant).lower() if isinstance(variant, bool) else str(variant)
-    if name in matches:
-        return matches[name]
-    message = f"its targeting gave {name!r:.60}, which is none of its variants"
-    return Resolution(None, None, Reason.ERROR, ErrorCode.GENERAL, message, metadata)
-
-
-def _gated(gates: list[Callable[..., Any]], resolve: Resolver, blocked: Resolution) -> Resolver:
-    """Return a function that serves the default unless all gates let through."""
-
-    def gated(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        for gate in gates:
-            if not gate(context, evaluation):
-                return blocked
-        return resolve(context, evaluation)
-
-    return gated
-
-
-def _sticky(key: str, resolve: Resolver, splits: Mapping[str, Resolution]) -> Resolver:
-    """Return a function that serves the stored variant of a percentage, and says if there is none.
-
-    The operator ``fractional`` reads and writes assignments itself; this is for schedules.
-    """
-
-    def sticky(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        resolution = resolve(context, evaluation)
-        if evaluation is None or evaluation.assignments is None:
-            metadata = MappingProxyType({**resolution.metadata, "sticky": "by hash"})
-            return evolve(resolution, metadata=metadata)
-        if resolution.reason is not Reason.SPLIT or resolution.variant is None:
-            return resolution
-        stored = evaluation.assignments.get(key)
-        if stored is not None and stored in splits:
-            return splits[stored]
-        evaluation.assigned[key] = resolution.variant
-        return resolution
-
-    return sticky
-
-
-def _gate(resolve: Resolver, variants: frozenset[str]) -> Callable[..., bool]:
-    """Return whether another flag has one of some variants."""
-    return lambda context, evaluation: resolve(context, evaluation).variant in variants
-
-
-def _guarded(resolve: Resolver, metadata: Mapping[str, Any]) -> Resolver:
-    """Return the same function, which now never raises."""
-
-    def guarded(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        try:
-            return resolve(context, evaluation)
-        except Exception as error:  # noqa: BLE001 - a flag must not break its host
-            return _broken(error, metadata)
-
-    return guarded
-
-
-def _broken(error: Exception, metadata: Mapping[str, Any]) -> Resolution:
-    """Return the result of an evaluation that raised."""
-    message = f"its evaluation failed: {type(error).__name__}: {error!s:.200}"
-    return Resolution(None, None, Reason.ERROR, ErrorCode.GENERAL, message, metadata)
-
-
-def _with_evaluation(resolve: Resolver, now: Callable[[], float]) -> Resolver:
-    """Return the same function, which now reads the clock if it is not told the time."""
-
-    def timed(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        if evaluation is None:
-            evaluation = Evaluation(now())
-        return resolve(context, evaluation)
-
-    return timed

@@ -113,12 +113,20 @@ class Scope:
         references: The evaluators it stands in.
         loops: How many loops it stands in.
         top: Whether ``var`` reads the context, not an element of a list.
+        result: Whether the value here is the result of the rule, not what an operator works with.
     """
 
     depth: int = 0
     references: tuple[str, ...] = ()
     loops: int = 0
     top: bool = True
+    result: bool = False
+
+    def argument(self) -> Scope:
+        """Return the scope of a value that an operator works with."""
+        if not self.result:
+            return self
+        return Scope(self.depth, self.references, self.loops, self.top)
 
 
 @define
@@ -145,11 +153,17 @@ class Call:
         """Return the path of an argument."""
         return (*self.path, index) if self.listed else self.path
 
-    def node(self, index: int) -> Node:
-        """Compile an argument; one that is not there is JavaScript's undefined."""
+    def node(self, index: int, *, result: bool = False) -> Node:
+        """Compile an argument; one that is not there is JavaScript's undefined.
+
+        Args:
+            index: Which one.
+            result: Whether the operator returns it as it is.
+        """
         if index >= len(self.values):
             return ABSENT
-        return self.compiler.node(self.values[index], self.path_of(index), self.scope)
+        scope = self.scope if result else self.scope.argument()
+        return self.compiler.node(self.values[index], self.path_of(index), scope)
 
     def nodes(self, start: int = 0) -> list[Node]:
         """Compile the arguments from one on."""
@@ -213,10 +227,10 @@ class Compiler:
                     path,
                     f"the rule is nested too deeply; expected at most {DEEPEST} levels",
                 )
-            inner = Scope(scope.depth + 1, scope.references, scope.loops, scope.top)
+            inner = Scope(scope.depth + 1, scope.references, scope.loops, scope.top, scope.result)
             if isinstance(value, dict):
                 return self._call(value, path, inner)
-            return self._list(value, path, inner)
+            return self._list(value, path, inner.argument())
         if value is None or isinstance(value, (str, int, float, list, dict)):
             return constant(value)
         return self.fault(path, f"expected a rule or a JSON value, found {type(value).__name__}")
@@ -275,5 +289,6 @@ class Compiler:
         if name in scope.references:
             circle = " -> ".join([*scope.references, name])
             return self.fault(path, f"the evaluators refer to each other in a circle: {circle}")
-        inner = Scope(scope.depth, (*scope.references, name), scope.loops, scope.top)
+        references = (*scope.references, name)
+        inner = Scope(scope.depth, references, scope.loops, scope.top, scope.result)
         return self.node(self.context.evaluators[name], ("$evaluators", name), inner)

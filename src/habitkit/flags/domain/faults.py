@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -10,7 +11,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-__all__ = ["Fault", "Path", "json_path"]
+__all__ = ["Fault", "Path", "json_path", "shown"]
 
 Path: TypeAlias = "tuple[str | int, ...]"
 """The place of a value in a document: names of members and positions in lists."""
@@ -48,3 +49,15 @@ def json_path(path: Path) -> str:
             short = part if len(part) <= _LONGEST_NAME else f"{part[:_LONGEST_NAME]}..."
             parts.append(f"[{short!a}]")
     return "".join(parts)
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, shortened."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."  # noqa: PLR2004 - one line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, evolve
+from attrs import define, evolve, frozen
 
 from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Evaluation
 
-__all__ = ["TYPES", "CompiledFlag", "FlagSet", "Resolver", "failed"]
+__all__ = ["TYPES", "CompiledDefinition", "CompiledFlag", "FlagSet", "Resolver", "failed"]
 
 Resolver: TypeAlias = "Callable[[Mapping[str, Any], Evaluation | None], Resolution]"
 """Evaluates one flag; it never raises. Without a variant the caller's default is the value."""
@@ -33,12 +33,28 @@ TYPES = {
 _EMPTY: dict[str, Any] = {}
 
 
+@frozen(eq=False)
+class CompiledDefinition:
+    """What is compiled of a flag; it does not depend on the clock, and sets may share it.
+
+    Attributes:
+        resolve: Evaluates the flag; given an evaluation if it needs one.
+        needs_evaluation: Whether it depends on the time or on assignments.
+        depth: How many prerequisites follow each other.
+    """
+
+    resolve: Resolver
+    needs_evaluation: bool
+    depth: int
+
+
 @define(eq=False)
 class CompiledFlag:
     """A flag of a set.
 
     Attributes:
         definition: What it was compiled from.
+        compiled: What was compiled of it.
         silent: Evaluates it.
         resolve: The same, or what also calls the hooks for exposures.
         shared: The types of a default with which a result can be given out as it is.
@@ -47,6 +63,7 @@ class CompiledFlag:
     """
 
     definition: FlagDefinition
+    compiled: CompiledDefinition
     silent: Resolver
     resolve: Resolver
     shared: frozenset[type]
@@ -61,6 +78,7 @@ class FlagSet:
 
     Attributes:
         flags: The compiled flags by key.
+        definitions: What they were compiled from.
         metadata: The metadata of the set.
         evaluators: The shared rules by their names, as they stand in the document.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
@@ -78,6 +96,7 @@ class FlagSet:
     def __init__(self, flags: Mapping[str, CompiledFlag], definitions: Definitions) -> None:
         """Keep the compiled flags; ``compile`` calls this."""
         self.flags = flags
+        self.definitions = definitions
         self.metadata = definitions.metadata
         self.evaluators = definitions.evaluators
         self.bucketing = definitions.bucketing

@@ -55,7 +55,7 @@ def compile_rule(rule: Any, path: Path, context: RuleContext, faults: list[Fault
         The compiled rule; None if it has faults.
     """
     compiler = Compiler(context, OPERATORS)
-    node = compiler.node(rule, path, Scope())
+    node = compiler.node(rule, path, Scope(result=True))
     if compiler.faults:
         known = set(faults)  # several flags may refer to the same evaluator
         faults.extend(fault for fault in compiler.faults if fault not in known)

@@ -22,7 +22,8 @@ def condition(node: Node) -> Expression:
 
 
 def _if(call: Call) -> Node:
-    nodes = call.nodes()
+    count = len(call.values)
+    nodes = [call.node(at, result=at % 2 == 1 or at == count - 1) for at in range(count)]
     if len(nodes) % 2 == 0:
         nodes.append(NULL)
     *pairs, otherwise = nodes
@@ -74,9 +75,10 @@ def _union(nodes: Sequence[Node]) -> frozenset[str] | None:
 
 
 def _all_or_any(call: Call, *, stop: bool) -> Node:
-    nodes = call.nodes()
-    if not nodes:
+    count = len(call.values)
+    if not count:
         return NULL
+    nodes = [call.node(at, result=stop or at == count - 1) for at in range(count)]
     *runs, last = [node.run for node in nodes]
 
     def run(data: Any, evaluation: Evaluation | None) -> Any:

@@ -47,7 +47,7 @@ def _fractional(call: Call) -> Node:
     known = [share.variant.results for share in shares if share.variant.results is not None]
     results = frozenset().union(*known) if len(known) == len(shares) else None
     run = _assign(call, number_of, shares)
-    if call.compiler.context.sticky:
+    if call.compiler.context.sticky and call.scope.result:  # what is stored has to be a variant
         run = _sticky(call, run, shares)
     loops = max((max(share.variant.loops, share.weight.loops) for share in shares), default=0)
     return Node(run, results=results, loops=loops)
@@ -130,7 +130,7 @@ def _share(call: Call, index: int) -> _Share:
     variant = call.compiler.node(value[0], (*path, 0), call.scope)
     weight = value[1] if len(value) > 1 else 1
     if isinstance(weight, dict):
-        node = call.compiler.node(weight, (*path, 1), call.scope)
+        node = call.compiler.node(weight, (*path, 1), call.scope.argument())
         known = not node.varies and type(node.constant) is int and node.constant >= 0
         return _Share(variant, node if known else Node(node.run, loops=node.loops))
     number = clamp(weight)

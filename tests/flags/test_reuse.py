@@ -1,0 +1,124 @@
+"""Compiling a set from an earlier one: the result is that of compiling it alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from copy import deepcopy
+from datetime import UTC, datetime
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from habitkit import flags
+from habitkit.flags import FlagDefinitionError
+from habitkit.flags.domain import compiler
+from habitkit.testing import FakeClock
+
+KEYS = ["a", "b", "c", "d"]
+CLOCK = FakeClock(datetime(2027, 1, 5, tzinfo=UTC))
+CONTEXTS = [{}, {"role": "staff"}, *({"targetingKey": f"u{n}", "plan": "pro"} for n in range(4))]
+SPLIT = {"fractional": [["on", 50], ["off", 50]]}
+RISING = {"variant": "on", "begin": "2027-01-01T00:00Z", "end": "2027-01-11T00:00Z"}
+
+definitions = st.fixed_dictionaries(
+    {
+        "state": st.sampled_from(["ENABLED", "ENABLED", "DISABLED", "ON"]),
+        "variants": st.sampled_from(
+            [{"on": True, "off": False}, {"on": 1, "off": 0}, {"on": 1.0, "off": 0.0}]
+        ),
+        "defaultVariant": st.sampled_from(["on", "off", None]),
+        "targeting": st.sampled_from(
+            [
+                None,
+                SPLIT,
+                {"if": [{"$ref": "shared"}, "on"]},
+                {"if": [{">": [{"var": "$flagd.timestamp"}, 5]}, "on"]},
+                {"if": [{"==": [{"var": "$flagd.flagKey"}, "a"]}, "on", "off"]},
+            ]
+        ),
+    }
+)
+settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "sticky": st.booleans(),
+        "segments": st.just(["shared"]),
+        "schedule": st.just({"progressive": RISING}),
+        "prerequisites": st.sampled_from(KEYS).map(lambda key: [{"flag": key, "variants": ["on"]}]),
+    },
+)
+edits = st.lists(
+    st.one_of(
+        st.tuples(st.just("flags"), st.sampled_from(KEYS), st.none() | definitions),
+        st.tuples(st.just("$habitkit"), st.sampled_from(KEYS), settings),
+        st.tuples(
+            st.just("$evaluators"),
+            st.just("shared"),
+            st.sampled_from([{"==": [{"var": "role"}, "staff"]}, SPLIT, {"var": "plan"}]),
+        ),
+        st.tuples(st.just("metadata"), st.just("bucketing"), st.sampled_from(["v1", "v2", "v3"])),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def compiled(document, reuse=None):
+    try:
+        return flags.compile(document, clock=CLOCK, reuse=reuse)
+    except FlagDefinitionError as error:
+        return Counter(map(str, error.faults))
+
+
+@given(edits=edits)
+def test_a_set_compiled_from_an_earlier_one_is_the_set_compiled_alone(edits):
+    document = {"flags": {}, "$habitkit": {}, "metadata": {}}
+    document["$evaluators"] = {"shared": {"var": "role"}}
+    reuse = None
+    for section, name, value in edits:
+        document = deepcopy(document)
+        document[section][name] = value
+        if value is None:
+            del document[section][name]
+        alone, again = compiled(document), compiled(json.dumps(document), reuse)
+        if isinstance(again, Counter):
+            assert again == alone
+            continue
+        reuse = again
+        for context in CONTEXTS:
+            found, expected = (
+                [(key, it, type(it.value)) for key, it in each.all(context).items()]
+                for each in (again, alone)
+            )
+            assert found == expected
+
+
+def test_only_what_is_different_is_compiled_again():
+    on_off = {"state": "ENABLED", "variants": {"on": True, "off": False}, "targeting": SPLIT}
+    document = {"flags": dict.fromkeys(KEYS, on_off)}
+    document["$habitkit"] = {"b": {"prerequisites": [{"flag": "a", "variants": ["on"]}]}}
+    first = flags.compile(document)
+    changed = json.loads(json.dumps(document))
+    changed["flags"]["a"]["state"] = "DISABLED"
+
+    with patch.object(compiler, "compile_rule", wraps=compiler.compile_rule) as compile_rule:
+        second = flags.compile(changed, reuse=first)
+
+    assert [call.args[1][1] for call in compile_rule.call_args_list] == ["a", "b"]
+    assert second.flags["c"].definition is first.flags["c"].definition
+    assert second.flags["c"] is not first.flags["c"]
+
+
+def test_numbers_and_booleans_that_python_takes_for_equal_are_different():
+    def of(value):
+        flag = {"state": "ENABLED", "variants": {"x": value}, "defaultVariant": "x"}
+        return {"flags": {"a": flag}}
+
+    compiled_before = flags.compile(of(1))
+
+    assert flags.compile(of(True), reuse=compiled_before).details("a", False).value is True
+    with pytest.raises(FlagDefinitionError):
+        flags.compile(of([1]), reuse=compiled_before)
