@@ -34,10 +34,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from habitkit.flags.builders import Flag
+    from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.model import FlagVersion
     from habitkit.transaction import Transaction
 
-__all__ = ["add_revision", "definitions_of", "delete", "expect_valid", "put", "rollback", "toggle"]
+__all__ = [
+    "add_revision",
+    "definitions_of",
+    "delete",
+    "put",
+    "rollback",
+    "set_in_use",
+    "toggle",
+]
 
 
 def put(
@@ -236,8 +245,15 @@ class _Change:
             del flags[self.key]
         else:
             flags[self.key] = definition
-        expect_valid(tx, join(flags, store.shared().shared))
+        document = join(flags, store.shared().shared)
+        compile_document(document, tx.now.timestamp, set_in_use(tx))
         return add_revision(tx, self.action, self.author, {self.key: definition})
+
+
+def set_in_use(tx: Transaction) -> FlagSet | None:
+    """Return the set that this process has compiled; validation goes on from it."""
+    resident = tx.resident("flags")
+    return resident.current() if isinstance(resident, Evaluator) else None
 
 
 def _expect_not_needed(key: str, flags: Mapping[str, Mapping[str, Any]]) -> None:
@@ -257,17 +273,6 @@ def _expect_not_needed(key: str, flags: Mapping[str, Mapping[str, Any]]) -> None
     ]
     if faults:
         raise FlagDefinitionError(faults)
-
-
-def expect_valid(tx: Transaction, document: Mapping[str, Any]) -> None:
-    """Refuse a document with faults; what this process has compiled is not compiled again.
-
-    Raises:
-        FlagDefinitionError: If it has faults.
-    """
-    resident = tx.resident("flags")
-    in_use = resident.current() if isinstance(resident, Evaluator) else None
-    compile_document(document, tx.now.timestamp, in_use)
 
 
 def definitions_of(versions: list[FlagVersion]) -> dict[str, Mapping[str, Any]]:

@@ -8,7 +8,8 @@ from attrs import frozen
 
 from habitkit._codec import digest
 from habitkit.errors import NotFound
-from habitkit.flags.changes import add_revision, definitions_of, expect_valid
+from habitkit.flags.changes import add_revision, definitions_of, set_in_use
+from habitkit.flags.domain.compiler import compile_document
 from habitkit.flags.domain.document_parts import Parts, join, split
 from habitkit.flags.errors import RevisionConflict
 from habitkit.flags.inputs import (
@@ -58,7 +59,7 @@ def put_document(
     """
     made = _SetChange.of("put_document", by, note, expected_revision)
     checked = flag_document(document)
-    expect_valid(tx, checked)
+    compile_document(checked, tx.now.timestamp, set_in_use(tx))
     made.begin(tx)
     return made.write(tx, split(checked))
 
@@ -98,7 +99,8 @@ def rollback_document(
     if number > store.newest():
         raise NotFound("revision", number)
     parts = Parts(definitions_of(store.versions(until=number)), store.shared(until=number).shared)
-    expect_valid(tx, join(parts.definitions, parts.shared))
+    document = join(parts.definitions, parts.shared)
+    compile_document(document, tx.now.timestamp, set_in_use(tx))
     return made.write(tx, parts)
 
 
