@@ -22,7 +22,7 @@ from habitkit.flags.errors import FlagDefinitionError
 from habitkit.flags.exposures import exposed_flags, is_exposure, with_copies
 from habitkit.flags.getters import Getters
 from habitkit.flags.overrides import overrides
-from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
+from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus, event_of_swap
 from habitkit.flags.usage import Usage
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Evaluator(Getters):
         if before is not None and is_well and (failed_before or stale_before):
             self._listeners.call(FlagsEvent(FlagsChange.READY))
         if flags is not None:
-            self._listeners.call(_event_of(before, flags))
+            self._listeners.call(event_of_swap(before, flags))
         if stale and not stale_before:
             self._listeners.call(FlagsEvent(FlagsChange.STALE, message="this is an old copy"))
 
@@ -301,19 +301,3 @@ def _stale(resolution: Resolution) -> Resolution:
     if resolution.reason is Reason.ERROR:
         return resolution
     return evolve(resolution, reason=Reason.STALE)
-
-
-def _event_of(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:
-    """Return what listeners are given after a swap."""
-    if before is None:
-        return FlagsEvent(FlagsChange.READY, tuple(sorted(flags)))
-    shared_changed = (before.evaluators, before.metadata) != (flags.evaluators, flags.metadata)
-    keys = {
-        key
-        for key in {*before, *flags}
-        if shared_changed
-        or key not in before
-        or key not in flags
-        or before.flags[key].definition != flags.flags[key].definition
-    }
-    return FlagsEvent(FlagsChange.CHANGED, tuple(sorted(keys)))
