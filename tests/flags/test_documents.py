@@ -155,6 +155,23 @@ def test_what_is_at_fault_in_our_own_settings_is_named_too(options, path, messag
     assert message in faults_of(document)[f"$.$habitkit.a{path}"]
 
 
+def test_values_of_any_size_are_refused_with_a_short_message():
+    huge, deep = 10**5000, []
+    for _ in range(100_000):
+        deep = [deep]
+    split = {"schedule": {"steps": [{"at": "2027-01-01T00:00Z", "split": {"on": deep}}]}}
+    documents = [of(state=huge), of(variants={"x": huge}), of(targeting={huge: 1}), of(state=deep)]
+    documents += [of(targeting={"fractional": [["on", huge], ["off", 1]]})]
+    documents += [{"metadata": {"bucketing": deep}}, {"metadata": {"x": huge}}]
+    documents += [
+        of() | {"$habitkit": {"a": settings}}
+        for settings in ({"owner": huge}, {"owner": deep}, {"tags": [deep]}, {huge: 1}, split)
+    ]
+
+    for document in documents:
+        assert all(len(message) < 200 for message in faults_of(document).values())
+
+
 def test_all_faults_are_reported_at_once():
     document = of(state="ON", defaultVariant="x", typo=1, targeting={"nope": 1})
     document["$evaluators"] = {"e": {"nope": 1}}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from habitkit import flags
 from habitkit.flags import FlagDefinitionError
-from habitkit.flags.domain import compiler
+from habitkit.flags.domain.rules import compile_rule
 from habitkit.testing import FakeClock
 
 KEYS = ["a", "b", "c", "d"]
@@ -75,7 +75,7 @@ def compiled(document, reuse=None):
 
 @given(edits=edits)
 def test_a_set_compiled_from_an_earlier_one_is_the_set_compiled_alone(edits):
-    document = {"flags": {}, "$habitkit": {}, "metadata": {}}
+    document: dict[str, dict[str, object]] = {"flags": {}, "$habitkit": {}, "metadata": {}}
     document["$evaluators"] = {"shared": {"var": "role"}}
     reuse = None
     for section, name, value in edits:
@@ -97,17 +97,22 @@ def test_a_set_compiled_from_an_earlier_one_is_the_set_compiled_alone(edits):
 
 
 def test_only_what_is_different_is_compiled_again():
-    on_off = {"state": "ENABLED", "variants": {"on": True, "off": False}, "targeting": SPLIT}
-    document = {"flags": dict.fromkeys(KEYS, on_off)}
-    document["$habitkit"] = {"b": {"prerequisites": [{"flag": "a", "variants": ["on"]}]}}
+    on_off: dict[str, object] = {
+        "state": "ENABLED",
+        "variants": {"on": True, "off": False},
+        "targeting": SPLIT,
+    }
+    needs = {"b": {"prerequisites": [{"flag": "a", "variants": ["on"]}]}}
+    document = {"flags": dict.fromkeys(KEYS, on_off), "$habitkit": needs}
     first = flags.compile(document)
     changed = json.loads(json.dumps(document))
     changed["flags"]["a"]["state"] = "DISABLED"
 
-    with patch.object(compiler, "compile_rule", wraps=compiler.compile_rule) as compile_rule:
+    counted = patch("habitkit.flags.domain.compiler.compile_rule", wraps=compile_rule)
+    with counted as calls:
         second = flags.compile(changed, reuse=first)
 
-    assert [call.args[1][1] for call in compile_rule.call_args_list] == ["a", "b"]
+    assert [call.args[1][1] for call in calls.call_args_list] == ["a", "b"]
     assert second.flags["c"].definition is first.flags["c"].definition
     assert second.flags["c"] is not first.flags["c"]
 

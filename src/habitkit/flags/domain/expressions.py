@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import define, field, frozen
 
-from habitkit.flags.domain.faults import Fault, Path, json_path
+from habitkit.flags.domain.faults import Fault, Path, json_path, shown
 from habitkit.flags.domain.json_values import UNDEFINED, to_text
 from habitkit.flags.domain.limits import DEEPEST, MOST_FAULTS, MOST_OPERATORS, MOST_VALUES
 
@@ -265,7 +265,7 @@ class Compiler:
 
     def _call(self, rule: dict[Any, Any], path: Path, scope: Scope) -> Node:
         if len(rule) > 1:
-            names = ", ".join(ascii(name)[:40] for name in list(rule)[:3])
+            names = ", ".join(shown(name) for name in list(rule)[:3])
             return self.fault(
                 path, f"expected an object with one operator, found {len(rule)} members: {names}"
             )
@@ -275,7 +275,7 @@ class Compiler:
         operator = self.operators.get(name)
         if operator is None:
             known = ", ".join(sorted(self.operators))
-            return self.fault(path, f"unknown operator {ascii(name)[:60]}; expected one of {known}")
+            return self.fault(path, f"unknown operator {shown(name)}; expected one of {known}")
         listed = isinstance(given, list)
         values = given if listed else [given]
         return operator(Call(name, values, listed, (*path, name), scope, self))
@@ -284,7 +284,7 @@ class Compiler:
         if not isinstance(name, str) or name not in self.context.evaluators:
             known = ", ".join(sorted(self.context.evaluators)[:20]) or "nothing"
             return self.fault(
-                path, f"there is no {ascii(name)[:60]} in $evaluators, which holds {known}"
+                path, f"there is no {shown(name)} in $evaluators, which holds {known}"
             )
         if name in scope.references:
             circle = " -> ".join([*scope.references, name])

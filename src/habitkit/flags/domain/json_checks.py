@@ -82,9 +82,11 @@ def expect_json(value: object, path: Path, faults: list[Fault], depth: int = 0) 
 def _expect_number(value: float, path: Path, faults: list[Fault]) -> None:
     """Refuse numbers that JavaScript would change."""
     if isinstance(value, int) and abs(value) > _LARGEST_INT:
-        add_fault(faults, path, f"expected an integer from -(2**53-1) to 2**53-1, got {value}")
+        add_fault(
+            faults, path, f"expected an integer from -(2**53-1) to 2**53-1, got {shown(value)}"
+        )
     elif not math.isfinite(value):
-        add_fault(faults, path, f"expected a finite number, got {value}")
+        add_fault(faults, path, f"expected a finite number, got {shown(value)}")
 
 
 def add_fault(faults: list[Fault], path: Path, message: str) -> None:
@@ -92,7 +94,7 @@ def add_fault(faults: list[Fault], path: Path, message: str) -> None:
     faults.append(Fault(json_path(path), message))
 
 
-def same_json(one: object, other: object) -> bool:
+def same_json(one: Any, other: Any) -> bool:
     """Tell whether two values are the same JSON, in which ``1``, ``1.0`` and ``true`` differ.
 
     It may be False for equal values of other classes than those that JSON text is parsed into.
@@ -100,6 +102,6 @@ def same_json(one: object, other: object) -> bool:
     if one is other:
         return True
     try:
-        return one == other and marshal.dumps(one, _PLAIN) == marshal.dumps(other, _PLAIN)
+        return bool(one == other) and marshal.dumps(one, _PLAIN) == marshal.dumps(other, _PLAIN)
     except (ValueError, RecursionError):  # of another class, or nested too deeply
         return False

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from habitkit.flags.domain.expressions import Call, Node, Operator, constant
+from habitkit.flags.domain.faults import shown
 from habitkit.flags.domain.json_values import (
     UNDEFINED,
     compare,
@@ -73,9 +74,7 @@ def _flagd(call: Call, name: str) -> Node:
     if name == "$flagd":
         read = _reader(call)
         return Node(lambda data, evaluation: read(data, evaluation, name, None))
-    return call.fault(
-        f"there is no {ascii(name)[:60]}; expected $flagd.flagKey or $flagd.timestamp", 0
-    )
+    return call.fault(f"there is no {shown(name)}; expected $flagd.flagKey or $flagd.timestamp", 0)
 
 
 def _timestamp(evaluation: Evaluation | None) -> int:
