@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from habitkit.flags.domain.documents import read_document
@@ -114,9 +113,9 @@ class _Compiler:
         resolve = compiled.resolve
         if compiled.needs_evaluation:
             resolve = with_evaluation(resolve, self._now)
-        fits = TYPES[flag.kind]
-        shared = frozenset() if flag.kind == "object" else fits | {type(None)}
-        return CompiledFlag(flag, compiled, resolve, resolve, shared, fits)
+        types = TYPES[flag.kind] | {type(None)}
+        direct = types if flag.kind != "object" else frozenset[type]()  # objects are copied
+        return CompiledFlag(flag, compiled, resolve, resolve, direct)
 
     def _reusable(self, flag: FlagDefinition) -> CompiledDefinition | None:
         """Return what is compiled of a flag already, if neither it nor its prerequisites differ."""
@@ -130,7 +129,7 @@ class _Compiler:
 
     def _resolver(self, flag: FlagDefinition, gates: list[Callable[..., Any]]) -> Resolver:
         """Return the function that evaluates a flag, in which every part may be missing."""
-        metadata = MappingProxyType({**flag.metadata})
+        metadata = flag.metadata
         results = results_of(flag, metadata)
         rule = self._rule(flag)
         gates = [*self._segments(flag), *gates]
