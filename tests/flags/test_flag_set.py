@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pytest
 
 from habitkit import flags
-from habitkit.flags import ErrorCode, Reason
+from habitkit.flags import ErrorCode, Flags, Reason, StaticSource
 from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.overrides import overrides
 from habitkit.testing import FakeClock
@@ -119,6 +119,16 @@ def test_a_default_of_a_subclass_says_the_same_kind():
             assert found is not None
             assert found.value == value
     assert outcome(one(), default=Size.SMALL)[3] is ErrorCode.TYPE_MISMATCH
+
+
+def test_an_integer_may_be_written_as_a_float_without_a_fraction():
+    def integer(value):
+        flag = ON_OFF | {"variants": {"x": value}, "defaultVariant": "x"}
+        with Flags(StaticSource({"flags": {"a": flag}})) as evaluator:
+            return evaluator.integer("a", 7)
+
+    assert [integer(5), integer(5.0), integer(5.5), integer(1e22)] == [5, 5, 7, 10**22]
+    assert type(integer(5.0)) is int
 
 
 def test_keys_and_defaults_of_any_size_and_class_are_given_back():
