@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections import Counter
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -115,6 +116,26 @@ def test_only_what_is_different_is_compiled_again():
     assert [call.args[1][1] for call in calls.call_args_list] == ["a", "b"]
     assert second.flags["c"].definition is first.flags["c"].definition
     assert second.flags["c"] is not first.flags["c"]
+
+
+def test_a_segment_of_many_is_kept_once_for_all_flags():
+    people = [f"user-{n}@example.com" for n in range(1000)]
+    own = {"==": [{"var": "$flagd.flagKey"}, {"var": "key"}]}
+    evaluators = {"beta": {"in": [{"var": "email"}, people]}, "own": {"or": [own, SPLIT]}}
+    on_off = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    document = {"flags": {f"f{n}": on_off for n in range(100)}, "$evaluators": evaluators}
+    document["$habitkit"] = {key: {"segments": ["beta"]} for key in document["flags"]}
+    document["flags"] |= dict.fromkeys(
+        ["x", "y"], on_off | {"targeting": {"if": [{"$ref": "own"}, "off"]}}
+    )
+
+    tracemalloc.start()
+    compiled_set = flags.compile(document)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert size < 1_000_000
+    assert [compiled_set.details(key, None, {"key": "y"}).variant for key in "xy"] == ["on", "off"]
 
 
 def test_numbers_and_booleans_that_python_takes_for_equal_are_different():

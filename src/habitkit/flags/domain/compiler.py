@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Expression
+    from habitkit.flags.domain.expressions import SharedRule
     from habitkit.flags.domain.flag_set import Resolver
     from habitkit.flags.domain.rules import Rule
 
@@ -55,10 +56,11 @@ def compile_document(
     """
     faults: list[Fault] = []
     definitions = read_document(document, faults, None if reuse is None else reuse.definitions)
-    compiled = _Compiler(definitions, now, faults, reuse).flags()
+    compiler = _Compiler(definitions, now, faults, reuse)
+    compiled = compiler.flags()
     if faults:
         raise FlagDefinitionError(faults)
-    return FlagSet(compiled, definitions)
+    return FlagSet(compiled, definitions, compiler.shared)
 
 
 class _Compiler:
@@ -78,12 +80,13 @@ class _Compiler:
         self._reused: set[str] = set()
         self._with_evaluation: set[str] = set()
         self._reuse: Mapping[str, CompiledFlag] = {}
+        self.shared: dict[tuple[str, bool, int], SharedRule] = {}
         if reuse is not None and definitions.evaluators is reuse.definitions.evaluators:
             if definitions.metadata is reuse.definitions.metadata:
-                self._reuse = reuse.flags
+                self._reuse, self.shared = reuse.flags, reuse.shared_rules
             return
         for name, rule in definitions.evaluators.items():
-            context = RuleContext("", definitions.bucketing, definitions.evaluators)
+            context = self._context("")
             compile_rule(rule, ("$evaluators", name), context, faults)
 
     def flags(self) -> dict[str, CompiledFlag]:
@@ -155,11 +158,8 @@ class _Compiler:
         """Return the compiled targeting of a flag."""
         if flag.targeting is None or flag.targeting == {}:
             return None
-        definitions = self._definitions
         sticky = flag.options.sticky is not None
-        context = RuleContext(
-            flag.key, definitions.bucketing, definitions.evaluators, sticky=sticky
-        )
+        context = self._context(flag.key, sticky=sticky)
         rule = compile_rule(flag.targeting, ("flags", flag.key, "targeting"), context, self._faults)
         if rule is not None and (rule.timed or (sticky and rule.splits)):
             self._with_evaluation.add(flag.key)
@@ -174,9 +174,7 @@ class _Compiler:
             if name not in self._definitions.evaluators:
                 self._fault(path, f"there is no shared rule {name!r} in $evaluators")
                 continue
-            context = RuleContext(
-                flag.key, self._definitions.bucketing, self._definitions.evaluators
-            )
+            context = self._context(flag.key)
             rule = compile_rule({"!!": [{"$ref": name}]}, path, context, self._faults)
             if rule is None:
                 continue
@@ -212,6 +210,11 @@ class _Compiler:
             message = f"expected at most {_DEEPEST_PREREQUISITES} flags in a row, got {depth}"
             self._fault(("$habitkit", flag.key, "prerequisites"), message)
         return gates, depth
+
+    def _context(self, key: str, *, sticky: bool = False) -> RuleContext:
+        """Return what the rules of a flag are compiled for."""
+        known = self._definitions
+        return RuleContext(key, known.bucketing, known.evaluators, sticky, self.shared)
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(Fault(json_path(path), message))

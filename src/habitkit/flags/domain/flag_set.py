@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Evaluation
+    from habitkit.flags.domain.expressions import SharedRule
 
 __all__ = [
     "TYPES",
@@ -101,6 +102,7 @@ class FlagSet:
     Attributes:
         flags: The compiled flags by key.
         definitions: What they were compiled from.
+        shared_rules: The evaluators that are compiled, for a later set.
         metadata: The metadata of the set.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
         sticky_versions: The version of each flag that is sticky.
@@ -114,11 +116,17 @@ class FlagSet:
         True
     """
 
-    def __init__(self, flags: Mapping[str, CompiledFlag], definitions: Definitions) -> None:
+    def __init__(
+        self,
+        flags: Mapping[str, CompiledFlag],
+        definitions: Definitions,
+        shared_rules: dict[tuple[str, bool, int], SharedRule],
+    ) -> None:
         """Keep the compiled flags; ``compile`` calls this."""
         self._flags = {**flags}
         self.flags: Mapping[str, CompiledFlag] = MappingProxyType(self._flags)
         self.definitions = definitions
+        self.shared_rules = shared_rules
         self.metadata: Mapping[str, Any] = MappingProxyType({**definitions.metadata})
         self.bucketing = definitions.bucketing
         self.sticky_versions = {

@@ -67,6 +67,7 @@ def _named(call: Call, name: str, default: Node) -> Node:
 
 def _flagd(call: Call, name: str) -> Node:
     if name == "$flagd.flagKey":
+        call.compiler.keyed = True
         return constant(call.compiler.context.flag_key)
     if name == "$flagd.timestamp":
         call.compiler.timed = True
@@ -109,7 +110,7 @@ def member(data: Any, name: str) -> Any:
 def _reader(call: Call) -> Reader:
     """Return what reads a path that is known when the rule is evaluated."""
     if call.scope.top:
-        call.compiler.timed = True  # the name may be that of the time
+        call.compiler.timed = call.compiler.keyed = True  # the name may be that of either
     top, flag_key = call.scope.top, call.compiler.context.flag_key
 
     def read(data: Any, evaluation: Evaluation | None, key: Any, default: Any) -> Any:
