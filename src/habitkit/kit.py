@@ -11,7 +11,7 @@ from habitkit.binding import Async, M, Sync, workflow
 from habitkit.errors import HostTransactionUnsupported
 from habitkit.maintenance import sweep
 from habitkit.options import expect_resident, make_settings
-from habitkit.residents import refresh
+from habitkit.residents import finish, refresh
 from habitkit.runner import AsyncRunner, KitState, SyncRunner
 from habitkit.services import AsyncHostKit, EveryOwner, HostKit
 from habitkit.store import AsyncHostTransactions, HostTransactions
@@ -67,6 +67,7 @@ class _Kit(EveryOwner[M]):
     sweep = workflow(sweep)
     rebuild = workflow(_rebuild)
     refresh = workflow(refresh)
+    _finish = workflow(finish)
 
 
 class HabitKit(_Kit[Sync]):
@@ -200,6 +201,8 @@ class HabitKit(_Kit[Sync]):
 
     def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
+        if not self._runner.state.closed:
+            self._finish()
         self._runner.state.closed = True
         with self._owned.pop_all():
             self._runner.settings.residents.close()
@@ -307,6 +310,8 @@ class AsyncHabitKit(_Kit[Async]):
 
     async def close(self) -> None:
         """Close the kit, and what it opened itself. Closing twice is fine."""
+        if not self._runner.state.closed:
+            await self._finish()
         self._runner.state.closed = True
         async with self._owned.pop_all():
             self._runner.settings.residents.close()

@@ -6,6 +6,7 @@ or, in an async kit, in a task; ``kit.refresh()`` does one round.
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
     from habitkit.workflow import Steps
 
 __all__ = [
+    "Finishing",
     "Polled",
     "RefreshReport",
     "Refreshed",
     "Resident",
     "Residents",
+    "finish",
     "refresh",
 ]
+
+_log = logging.getLogger("habitkit")
 
 
 class Resident(Protocol):
@@ -66,6 +71,15 @@ class Polled(Refreshed, Protocol):
 
     def refresh_if_due(self, settings: KitSettings) -> Steps[None]:
         """Refresh if there is a reason to; ``kit.background()`` calls it instead of ``refresh``."""
+        ...
+
+
+@runtime_checkable
+class Finishing(Resident, Protocol):
+    """A resident that keeps something that has to be stored before the kit is closed."""
+
+    def finish(self, settings: KitSettings) -> Steps[None]:
+        """Store what must not be lost, in steps that end soon. It may be called twice."""
         ...
 
 
@@ -119,13 +133,16 @@ class Residents:
                     found[module.name] = resident
         return found
 
+    def made(self) -> list[Resident]:
+        """Return those that were needed so far."""
+        return [it for it in list(self._made.values()) if it is not None]
+
     def close(self) -> None:
         """Close all of them, and then raise what the first of them raised."""
         errors: list[Exception] = []
-        for resident in self._made.values():
+        for resident in self.made():
             try:
-                if resident is not None:
-                    resident.close()
+                resident.close()
             except Exception as error:  # noqa: BLE001 - one must not stop the others
                 errors.append(error)
         if errors:
@@ -134,9 +151,8 @@ class Residents:
     def after_fork(self) -> None:
         """Take a lock that no other thread holds, and tell the residents."""
         self._lock = threading.Lock()
-        for resident in self._made.values():
-            if resident is not None:
-                resident.after_fork()
+        for resident in self.made():
+            resident.after_fork()
 
 
 def refresh(settings: KitSettings) -> Steps[RefreshReport]:
@@ -164,3 +180,17 @@ def refresh(settings: KitSettings) -> Steps[RefreshReport]:
         else:
             refreshed.append(name)
     return RefreshReport(tuple(refreshed), tuple(failures))
+
+
+def finish(settings: KitSettings) -> Steps[None]:
+    """Let residents store what must not be lost when the kit is closed; log what fails.
+
+    Args:
+        settings: The kit's settings.
+    """
+    for resident in settings.residents.made():
+        if isinstance(resident, Finishing):
+            try:
+                yield from resident.finish(settings)
+            except Exception:  # noqa: BLE001 - the kit is closed all the same
+                _log.warning("a resident could not finish before the kit closed", exc_info=True)

@@ -103,7 +103,7 @@ class Transaction:
         return self._settings.of(kind)
 
     def resident(self, module: str) -> Resident | None:
-        """Return the kit's resident object of a module, or None if it has none."""
+        """Return the resident of a module by its name; None if it has none."""
         return self._settings.residents.of(module)
 
     @property

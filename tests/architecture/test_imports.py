@@ -21,7 +21,7 @@ from tests.architecture.source import Import, Module, module_folders, modules, p
 PURE = {
     "__future__", "attrs", "bisect", "calendar", "collections", "datetime", "decimal", "difflib",
     "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "hmac", "itertools", "json",
-    "math", "operator", "re", "statistics", "struct", "sys", "types", "typing", "unicodedata",
+    "marshal", "math", "operator", "re", "statistics", "struct", "sys", "types", "typing", "unicodedata",
     "uuid", "zoneinfo",
 }  # nothing that reads, writes, waits or is random
 # fmt: on

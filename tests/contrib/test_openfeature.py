@@ -283,7 +283,7 @@ def test_changes_of_flags_are_events_and_the_status_of_the_provider(evaluator, c
     provider.shutdown()
     provider.shutdown()
     refresh(evaluator, {"flags": {}}, "5")
-    assert evaluator._listeners == ()
+    assert not evaluator._listeners.functions
     assert events.empty()
 
 
@@ -301,7 +301,7 @@ async def test_each_domain_has_its_provider_and_one_provider_may_serve_several(e
         ]
 
     assert found == [True, True, False, True]
-    assert len(evaluator._listeners) == 1
+    assert len(evaluator._listeners.functions) == 1
     assert api.get_client("web").get_provider_status() is ProviderStatus.READY
 
 

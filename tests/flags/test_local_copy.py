@@ -89,6 +89,24 @@ def test_flags_start_from_the_copy_and_know_that_it_is_stale(tmp_path, path):
     assert json.loads(path.read_text())["flags"]["quests"] == switch
 
 
+def test_a_copy_is_stale_until_the_source_has_a_good_document_even_the_same_one(tmp_path, path):
+    switch = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    good = json.dumps({"flags": {"quests": switch}})
+    path.write_text(good)
+    origin = tmp_path / "origin.json"
+    flags = Flags(LocalCopy(FileSource(origin), path))
+    flags.refresh()
+    origin.write_text('{"flags": {"quests": {}}}')
+    with pytest.raises(FlagDefinitionError):
+        flags.refresh()
+    assert flags.status().stale
+    origin.write_text(good)
+    flags.refresh()
+
+    assert flags.status().stale is False
+    assert flags.details("quests", False).reason == "STATIC"
+
+
 def test_only_a_document_that_was_good_is_copied(origin, path):
     source = LocalCopy(FileSource(origin), path)
     good = fetched(source).revision

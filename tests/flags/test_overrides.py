@@ -150,3 +150,10 @@ async def test_what_a_task_adds_ends_with_the_block_that_it_adds_to(flags):
         assert flags.integer("limit", 0) == 2
         assert elsewhere.run(flags.integer, "limit", 0) == 2
     assert elsewhere.run(flags.integer, "limit", 0) == 0
+
+
+def test_a_default_of_another_kind_is_named_by_its_type_however_large(flags):
+    with habitkit.testing.flags({"quests": True}):
+        found = flags.details("quests", 10**5000)
+
+    assert "the default is of type int" in found.error_message

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -21,6 +22,7 @@ from habitkit.flags import (
     SourceUnavailable,
     StaticSource,
 )
+from habitkit.flags import compile as compile_flags
 from habitkit.testing import FakeClock
 
 ON_OFF = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"}
@@ -189,6 +191,61 @@ def test_of_two_refreshes_the_one_that_began_later_counts(flags):
     assert (flags.status().revision, flags.status().last_error) == ("new", None)
 
 
+def test_nothing_changed_does_not_discard_what_another_refresh_brought(flags):
+    flags.refresh()
+    first, _ = flags.begin()
+    second, _ = flags.begin()
+    flags.succeed(second, None)
+    flags.succeed(first, Fetched(document(a="off"), "new"))
+
+    assert flags.boolean("a", True) is False
+
+
+def test_an_older_refresh_does_not_clear_the_error_of_a_newer_one(flags):
+    flags.refresh()
+    first, _ = flags.begin()
+    second, _ = flags.begin()
+    flags.fail(second, SourceUnavailable("x", "it is down"))
+    flags.succeed(first, None)
+    assert "it is down" in flags.status().last_error
+    flags.refresh()
+    assert flags.status().last_error is None
+
+
+def test_a_document_with_faults_is_compiled_and_reported_once(flags, source, events, monkeypatch):
+    flags.refresh()
+    source.now = Fetched({"flags": {"a": {}}}, "2")
+    compiling = Mock(wraps=compile_flags)
+    monkeypatch.setattr("habitkit.flags.evaluator.compile_flags", compiling)
+    for _ in range(3):
+        with pytest.raises(FlagDefinitionError, match="flags"):
+            flags.refresh()
+
+    assert compiling.call_count == 1
+    assert [it.change for it in events] == [FlagsChange.READY, FlagsChange.ERROR]
+    source.now = Fetched(document(a="off"), "3")
+    flags.refresh()
+    assert (flags.boolean("a", True), flags.status().last_error) == (False, None)
+
+
+def test_one_function_may_listen_twice_and_each_ends_by_itself(flags, source):
+    seen: list[object] = []
+    ends = [flags.listen(seen.append) for _ in "12"]
+    hooked: list[str] = []
+
+    def hook(key, resolution, context):
+        hooked.append(key)
+
+    hook_ends = [flags.on_exposure(hook) for _ in "12"]
+    ends[0]()
+    hook_ends[0]()
+    source.now = Fetched(document(a="on") | {"$habitkit": {"a": {"experiment": "x"}}}, "1")
+    flags.refresh()
+    flags.boolean("a", False)
+
+    assert (len(seen), hooked) == (1, ["a"])
+
+
 def test_a_listener_that_fails_or_ends_does_not_disturb_the_others(flags, source, events, caplog):
     def fail(_):
         raise RuntimeError("broken")
@@ -229,6 +286,44 @@ def test_only_flags_of_an_experiment_or_a_holdout_call_the_hooks(flags, source, 
     end()
     flags.boolean("b", True, ada)
     assert len(seen) == 3
+
+
+def test_a_hook_gets_a_copy_of_what_the_caller_gets_and_nothing_where_it_went_wrong(flags, source):
+    kinds = {"object": {"x": [1]}, "off": True}
+    found = {
+        key: {"state": "ENABLED", "variants": {"v": value}, "defaultVariant": "v"}
+        for key, value in kinds.items()
+    }
+    found["off"]["state"] = "DISABLED"
+    settings = {key: {"experiment": "e"} for key in kinds}
+    source.now = Fetched({"flags": found, "$habitkit": settings}, "1")
+    flags.refresh()
+    seen: list[object] = []
+
+    def hook(key, resolution, context):
+        seen.append((key, resolution.variant, context))
+        resolution.value["x"].append(2)
+
+    flags.on_exposure(hook)
+    flags.boolean("off", True)
+    flags.boolean("object", True)
+    assert seen == []
+    assert flags.object("object", {}) == {"x": [1]}
+    assert flags.object("object", {}) == {"x": [1]}
+    assert seen == [("object", "v", {})] * 2
+
+
+def test_a_static_source_keeps_no_object_of_the_caller():
+    value = {"x": [1]}
+    flag = {"state": "ENABLED", "variants": {"v": value}, "defaultVariant": "v"}
+    with Flags(StaticSource({"flags": {"o": flag}})) as flags:
+        value["x"].append(2)
+        assert flags.object("o", {}) == {"x": [1]}
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(FlagDefinitionError):
+        Flags(StaticSource({"flags": deep})).refresh()
 
 
 def test_typed_getters_give_the_value_or_the_default():

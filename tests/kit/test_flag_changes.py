@@ -74,12 +74,15 @@ def test_a_change_expects_the_last_revision_of_its_flag(kit, put):
     def delete(expected):
         return kit.flags.delete("a", by="ada", expected_revision=expected)
 
+    def roll_back(expected):
+        return kit.flags.rollback("a", 1, by="ada", expected_revision=expected)
+
     assert refused(1, put_on) == ("a", 1, 0)
     assert put_on(0).number == 1
     put("b")
     assert [refused(n, put_off) for n in (0, 2)] == [("a", 0, 1), ("a", 2, 1)]
     assert put_off(1).number == 3
-    assert refused(1, toggle) == refused(1, delete) == ("a", 1, 3)
+    assert refused(1, toggle) == refused(1, delete) == refused(1, roll_back) == ("a", 1, 3)
     assert (toggle(3).number, delete(4).number) == (4, 5)
 
     for change in (toggle, delete):
@@ -148,6 +151,8 @@ def test_no_change_leaves_a_set_with_faults(kit, put):
     kit.flags.rollback("more", 2, by="ada")
     before = kit.flags.history()
     assert fault(kit.flags.delete, "base") == missing
+    with pytest.raises(FlagDefinitionError, match="flag 'more' needs 'base'; remove this"):
+        kit.flags.delete("base", by="ada")
 
 
 def test_a_document_becomes_the_set_by_one_revision_of_what_differs(kit, put):
@@ -179,6 +184,7 @@ def test_a_document_becomes_the_set_by_one_revision_of_what_differs(kit, put):
         FlagDifference("changed", ON, changed),
         FlagDifference("gone", ON, None),
         FlagDifference("new", None, ON),
+        FlagDifference(None, {}, {"$evaluators": document["$evaluators"]}),
     ]
     assert kit.flags.diff(4, 3)[1] == FlagDifference("gone", None, ON)
     assert kit.flags.diff(4, 4) == []
@@ -187,6 +193,52 @@ def test_a_document_becomes_the_set_by_one_revision_of_what_differs(kit, put):
         kit.flags.diff(5, 1)
     without = kit.flags.put_document({"flags": [{"key": "same", **ON}]}, by="ada")
     assert (without.shared, kit.flags.export()) == ({}, {"flags": {"same": ON}})
+
+
+def test_a_change_of_the_set_expects_its_last_revision(kit, put):
+    assert kit.flags.revision() == 0
+    put("a")
+    seen, document = kit.flags.revision(), kit.flags.export()
+    put("b")
+
+    for change in (
+        partial(kit.flags.put_document, document),
+        partial(kit.flags.rollback_document, 1),
+    ):
+        with pytest.raises(RevisionConflict, match=r"the flags: expected .* to be 1, found 2"):
+            change(by="ada", expected_revision=seen)
+    assert [each.key for each in kit.flags.list()] == ["a", "b"]
+    assert kit.flags.put_document(document, by="ada", expected_revision=2).number == 3
+    assert kit.flags.revision() == 3
+
+
+def test_a_change_of_what_flags_share_is_seen_everywhere_and_can_be_rolled_back(store):
+    heard, seen = [], []
+    kit = habitkit.testing.kit(
+        store=store, reactions=[on(FlagChanged, lambda _, __, events: heard.extend(events))]
+    )
+    rule = {"if": [{"$ref": "chosen"}, "on", "off"]}
+    document = {"flags": {"a": {**ON, "targeting": rule}}, "$evaluators": {"chosen": True}}
+    kit.flags.put_document(document, by="ada")
+    kit.flags.listen(seen.append)
+    heard.clear()
+
+    kit.flags.put_document({**document, "$evaluators": {"chosen": False}}, by="bob")
+
+    assert [(each.flag, each.revision, each.by) for each in heard] == [(None, 2, "bob")]
+    assert [each.keys for each in seen] == [("a",)]
+    (difference,) = kit.flags.diff(1, 2)
+    assert (difference.key, difference.before, difference.after) == (
+        *(None, {"$evaluators": {"chosen": True}}, {"$evaluators": {"chosen": False}}),
+    )
+    kit.flags.put("b", ON, by="ada")
+    back = kit.flags.rollback_document(1, by="ada", note="as it was")
+    assert (back.number, back.action, back.changes) == (4, "rollback_document", {"b": None})
+    assert kit.flags.export() == document
+    assert kit.flags.boolean("a", default=False)
+    assert kit.flags.rollback_document(1, by="ada") == back
+    with pytest.raises(NotFound, match="no such revision: 5"):
+        kit.flags.rollback_document(5, by="ada")
 
 
 def test_the_first_document_may_be_empty(kit):
@@ -260,6 +312,15 @@ def test_what_json_or_a_store_cannot_hold_is_refused(kit, put, value):
 def test_what_is_not_acceptable_is_named(kit, verb, args, more, message):
     with pytest.raises(InvalidInput, match=message):
         getattr(kit.flags, verb)(*args, **{"by": "ada", **more})
+
+
+def test_messages_about_text_in_place_of_json_say_what_to_do(kit):
+    text = '{"flags": {}}'
+    for change in (partial(kit.flags.put, "a", text), partial(kit.flags.put_document, text)):
+        with pytest.raises(InvalidInput, match=r"of JSON text by json\.loads"):
+            change(by="ada")
+    with pytest.raises(FlagDefinitionError, match="may be a path; FileSource reads a file"):
+        flags.compile("conf/flags.json")
 
 
 def test_queries_refuse_what_is_not_acceptable(kit):
@@ -344,8 +405,10 @@ def test_the_scope_of_an_owner_has_no_flags(kit, put):
         lambda tx: flags.delete(tx, "a", by="ada"),
         lambda tx: flags.rollback(tx, "a", 1, by="ada"),
         lambda tx: flags.get(tx, "a"),
+        lambda tx: flags.rollback_document(tx, 1, by="ada"),
         flags.list_flags,
         flags.export,
+        flags.revision,
         flags.history,
         lambda tx: flags.diff(tx, 0, 1),
     ):

@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import threading
 import time
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, flags
 from habitkit.backends.memory import MemoryStore
-from habitkit.errors import ConfigurationError, NestedTransaction, NotSupportedByStore
+from habitkit.backends.memory._flags import Flags as MemoryFlags
+from habitkit.errors import (
+    ConfigurationError,
+    InvalidInput,
+    NestedTransaction,
+    NotSupportedByStore,
+    UsageError,
+)
 from habitkit.flags import (
     ErrorCode,
     Fetched,
@@ -21,7 +30,10 @@ from habitkit.flags import (
     RevisionConflict,
     StaticSource,
 )
+from habitkit.flags.domain.model import Assignment
 from habitkit.flags.store import FLAGS
+from habitkit.flags.units import NewAssignments
+from habitkit.testing import FakeClock
 
 ON = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
 OFF = ON | {"defaultVariant": "off"}
@@ -114,10 +126,22 @@ def test_with_another_source_a_kit_evaluates_on_any_store_and_writes_nothing():
         lambda: kit.flags.toggle("a", False, by="ada"),
         lambda: kit.flags.delete("a", by="ada"),
         lambda: kit.flags.rollback("a", 1, by="ada"),
+        lambda: kit.flags.rollback_document(1, by="ada"),
     ]
     for write in writes:
         with pytest.raises(FlagsReadOnly, match="come from a static document"):
             write()
+    for query in (
+        kit.flags.list,
+        kit.flags.export,
+        kit.flags.history,
+        kit.flags.revision,
+        kit.flags.stale,
+        lambda: kit.flags.get("a"),
+        lambda: kit.flags.diff(0, 0),
+    ):
+        with pytest.raises(UsageError, match="those of this kit come from a static document"):
+            query()
     assert kit.flags.for_unit("ada").boolean("a", False) is True
     kit.forget("ada")
     assert "assignments" not in str(kit.export("ada"))
@@ -138,6 +162,14 @@ def test_a_store_without_flags_says_so():
 def test_settings_that_cannot_be_are_refused(options):
     with pytest.raises(ConfigurationError, match=f"{next(iter(options))}: expected"):
         FlagSettings(**options)
+
+
+def test_flags_that_never_are_stale_may_be_set():
+    kit = habitkit.testing.kit(flags=FlagSettings(max_age_seconds=None))
+    kit.flags.put("a", ON, by="ada")
+    kit.clock.advance(days=9)
+
+    assert kit.flags.details("a", False).reason is Reason.STATIC
 
 
 def test_a_unit_keeps_its_first_variant_until_the_version_is_raised():
@@ -236,6 +268,160 @@ def test_a_source_that_is_slow_delays_nobody_who_evaluates():
         assert kit.flags.boolean("a", False) is True
         go.set()
         wait_until(lambda: kit.flags.boolean("a", True) is False)
+
+
+def to(variant, version=1):
+    """Return a sticky flag that gives everybody one variant."""
+    weights = [[name, int(name == variant)] for name in ("on", "off")]
+    sticky = {"sticky": {"version": version}}
+    return OFF | {"targeting": {"fractional": weights}, "$habitkit": sticky}
+
+
+def assigned(kit, key):
+    found = kit.read(lambda tx: tx.port(FLAGS).assignments(key))
+    return [(it.flag, it.version, it.variant) for it in found]
+
+
+@pytest.mark.parametrize("key", ["n" * 201, "a\0b", "\ud800"])
+def test_a_targeting_key_that_no_store_keeps_goes_by_the_hash(key):
+    kit = habitkit.testing.kit()
+    kit.flags.put("a", to("on"), by="ada")
+    found = kit.flags.for_unit(key).details("a", False)
+
+    assert (found.value, found.metadata["sticky"]) == (True, "by hash")
+    assert kit.flags.status().waiting == 0
+
+
+@pytest.mark.parametrize("key", ["", 5, None])
+def test_what_is_no_targeting_key_is_refused(key):
+    with pytest.raises(InvalidInput, match="targeting_key: expected a non-empty string"):
+        habitkit.testing.kit().flags.for_unit(key)
+
+
+def test_what_cannot_be_stored_keeps_nobody_from_new_definitions(monkeypatch):
+    store = MemoryStore()
+    one, two = habitkit.testing.kit(store=store), habitkit.testing.kit(store=store)
+    one.flags.put("a", to("on"), by="ada")
+    two.refresh()
+    two.flags.for_unit("zoe").boolean("a", False)
+
+    def refuse(*_):
+        msg = "permission denied"
+        raise OSError(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryFlags, "assign", refuse)
+        patch.setattr(MemoryFlags, "used", refuse)
+        one.flags.put("b", ON, by="ada")
+        assert two.refresh().failures == ()
+    status = two.flags.status()
+    assert two.flags.boolean("b", False) is True
+    assert (status.last_error, status.store_error) == (None, "OSError: permission denied")
+    assert status.waiting == 1
+    two.refresh()
+    assert (two.flags.status().store_error, two.flags.status().waiting) == (None, 0)
+    assert assigned(two, "zoe") == [("a", 1, "on")]
+    assert "a" in two.read(lambda tx: tx.port(FLAGS).last_used())
+
+
+def test_assignments_are_bounded_and_found_by_their_unit():
+    new = NewAssignments()
+    at = FakeClock("2027-01-01T00:00Z").now()
+    for n in range(10_001):
+        new.add(Assignment(f"u{n // 2}", f"f{n % 2}", 1, "on", at))
+    new.add(Assignment("zoe", "f" * 201, 1, "on", at))
+
+    assert (len(new), new.dropped) == (10_000, 2)
+    assert [it.flag for it in new.of("u7")] == ["f0", "f1"]
+    new.forget("u7")
+    assert (len(new), new.of("u7")) == (9_998, [])
+    new.stored(new.take())
+    assert (len(new), new.take()) == (0, [])
+
+
+def test_what_waits_of_somebody_is_forgotten_too():
+    kit = habitkit.testing.kit()
+    kit.flags.put("a", to("on"), by="ada")
+    kit.flags.for_unit("zoe").boolean("a", False)
+    kit.forget("zoe")
+    kit.refresh()
+
+    assert assigned(kit, "zoe") == []
+
+
+def test_a_stored_assignment_beats_one_that_waits():
+    store = MemoryStore()
+    one, two = habitkit.testing.kit(store=store), habitkit.testing.kit(store=store)
+    one.flags.put("a", to("on"), by="ada")
+    assert one.flags.for_unit("zoe").boolean("a", False) is True
+    two.flags.put("a", to("off"), by="ada")
+    two.flags.for_unit("zoe").boolean("a", False)
+    two.refresh()
+
+    assert one.flags.for_unit("zoe").boolean("a", True) is False
+
+
+def test_a_unit_follows_the_flags_in_use_and_their_versions():
+    store = MemoryStore()
+    one = habitkit.testing.kit(store=store)
+    one.flags.put("a", to("on", 2), by="ada")
+    one.flags.for_unit("zoe").boolean("a", False)
+    one.refresh()
+    one.flags.put("a", to("off", 2), by="ada")
+    two = habitkit.testing.kit(store=store)
+    unit = two.flags.for_unit("zoe")  # before the first refresh
+    assert unit.details("a", False).error_code is ErrorCode.PROVIDER_NOT_READY
+    assert unit.all() == {}
+    two.refresh()
+    assert unit.boolean("a", False) is True
+    two.flags.put("a", to("off", 3), by="ada")
+    assert unit.boolean("a", True) is False
+    two.refresh()
+
+    assert assigned(two, "zoe") == [("a", 2, "on"), ("a", 3, "off")]
+
+
+def test_a_unit_evaluates_all_flags_with_its_assignments():
+    kit = habitkit.testing.kit()
+    kit.flags.put("a", to("on"), by="ada")
+    kit.flags.put("b", ON, by="ada")
+    assert {key: it.variant for key, it in kit.flags.for_unit("zoe").all().items()} == {
+        "a": "on",
+        "b": "on",
+    }
+    kit.flags.put("a", to("off"), by="ada")
+
+    found = kit.flags.for_unit("zoe").all({"targetingKey": "somebody else"})
+    assert (found["a"].variant, found["b"].variant) == ("on", "on")
+    assert assigned(kit, "zoe") == [("a", 1, "on")]
+
+
+def test_a_unit_never_raises_for_a_context_that_is_none():
+    kit = habitkit.testing.kit()
+    kit.flags.put("a", ON, by="ada")
+    unit = kit.flags.for_unit("zoe")
+
+    contexts: list[Any] = [["x"], 5, "text", []]
+    for context in contexts:
+        assert unit.details("a", False, context).error_code is ErrorCode.INVALID_CONTEXT
+        assert unit.all(context)["a"].error_code is ErrorCode.INVALID_CONTEXT
+    assert unit.boolean("a", False, MappingProxyType({"plan": "pro"})) is True
+
+
+async def test_closing_a_kit_stores_what_waits_and_logs_if_that_fails(
+    tmp_path, monkeypatch, caplog
+):
+    url = f"sqlite:///{tmp_path}/flags.db"
+    with HabitKit.open(url) as kit:
+        kit.flags.put("a", to("on"), by="ada")
+        kit.flags.for_unit("zoe").boolean("a", False)
+    async with await AsyncHabitKit.open(url) as kit:
+        (await kit.flags.for_unit("bob")).boolean("a", False)
+    with HabitKit.open(url) as kit:
+        assert [assigned(kit, key) for key in ("zoe", "bob")] == [[("a", 1, "on")]] * 2
+        kit.flags.for_unit("eve").boolean("a", False)
+        monkeypatch.setattr(kit._runner.store, "run", None)
+    assert "could not finish before the kit closed" in caplog.text
 
 
 def test_assignments_are_stored_while_a_source_is_down():

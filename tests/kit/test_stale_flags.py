@@ -89,6 +89,42 @@ def test_a_flag_that_was_not_evaluated_for_some_days_is_unused(kit):
     assert reasons(kit, unused_days=51) == {}
 
 
+def test_flags_of_a_whole_client_and_prerequisites_of_used_flags_are_used(kit):
+    needs = {key: TARGETED.requires(other, "on") for key, other in (("b", "a"), ("c", "b"))}
+    put(kit, a=TARGETED, **needs)
+    kit.clock.advance(days=40)
+    kit.flags.boolean("c", default=False)
+    kit.refresh()
+    assert reasons(kit) == {}
+
+    kit.clock.advance(days=40)
+    assert set(reasons(kit)) == {*"abc"}
+    kit.flags.all()
+    kit.refresh()
+    assert reasons(kit) == {}
+
+
+def test_rules_tell_what_they_may_serve_without_being_compiled(kit):
+    shared = {
+        "shared": {"if": [{"var": "x"}, "on", {"rollout": [0, 9, "on", "on"]}]},
+        "other": {"if": [{"var": "x"}, {"$ref": "shared"}, {"rollout": [0, 9, "off"]}]},
+    }
+    rules = {
+        "by_hash": {"fractional": [{"var": "x"}, ["on", 1], ["on", 3]]},
+        "computed": {"cat": ["o", "n"]},
+        "referring": {"$ref": "shared"},
+        "referring_twice": {"?:": [True, {"$ref": "shared"}, {"$ref": "shared"}, "on", "on"]},
+        "split": {"fractional": [["on", 1], ["off", 3]]},
+        "two_ways": {"$ref": "other"},
+    }
+    on = {**FLAG.definition(), "defaultVariant": "on"}
+    made = {key: {**on, "targeting": rule} for key, rule in rules.items()}
+    kit.flags.put_document({"flags": made, "$evaluators": shared}, by="ada")
+
+    rolled_out = ("by_hash", "referring", "referring_twice")
+    assert reasons(kit) == dict.fromkeys(rolled_out, ("rolled out",))
+
+
 @pytest.mark.parametrize("days", [0, 36_501, 1.0, True, "30"])
 def test_days_that_are_no_number_of_days_are_refused(kit, days):
     with pytest.raises(InvalidInput, match="unused_days: expected an int from 1 to 36500"):

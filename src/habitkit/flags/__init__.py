@@ -47,7 +47,9 @@ if TYPE_CHECKING:
         list_flags,
         put,
         put_document,
+        revision,
         rollback,
+        rollback_document,
         stale,
         toggle,
     )
@@ -107,7 +109,9 @@ __all__ = [
     "list_flags",
     "put",
     "put_document",
+    "revision",
     "rollback",
+    "rollback_document",
     "stale",
     "toggle",
 ]

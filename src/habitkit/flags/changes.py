@@ -1,4 +1,4 @@
-"""Changes of flags: each is a revision, written if the whole set is valid afterwards.
+"""Changes of single flags: each is a revision, written if the whole set is valid afterwards.
 
 There is one set of flags and one counter of revisions, under the lock of a system owner. What
 changes nothing makes no revision.
@@ -13,9 +13,10 @@ from attrs import frozen
 from habitkit._codec import digest
 from habitkit.errors import InvalidInput, NotFound
 from habitkit.flags.domain.compiler import compile_document
-from habitkit.flags.domain.document_parts import join, split
+from habitkit.flags.domain.document_parts import SETTINGS, join
+from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.model import Revision
-from habitkit.flags.errors import RevisionConflict
+from habitkit.flags.errors import FlagDefinitionError, RevisionConflict
 from habitkit.flags.evaluator import Evaluator
 from habitkit.flags.events import FlagChanged
 from habitkit.flags.inputs import (
@@ -23,7 +24,6 @@ from habitkit.flags.inputs import (
     changed_by,
     expect_no_scope,
     flag_definition,
-    flag_document,
     flag_key,
     revision_note,
     revision_number,
@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.model import FlagVersion
     from habitkit.transaction import Transaction
 
-__all__ = ["delete", "put", "put_document", "rollback", "toggle"]
+__all__ = [
+    "add_revision",
+    "definitions_of",
+    "delete",
+    "put",
+    "rollback",
+    "set_in_use",
+    "toggle",
+]
 
 
 def put(
@@ -64,7 +72,8 @@ def put(
             is there.
 
     Returns:
-        The new revision, or the flag's last one if the definition is the same.
+        The new revision, or the flag's last one, as ``history(key)`` has it, if the definition is
+        the same.
 
     Raises:
         RevisionConflict: If the flag's last revision is another one.
@@ -107,7 +116,7 @@ def toggle(
     made = _Change.of("toggle", key, by, note, expected_revision)
     if not isinstance(enabled, bool):
         raise InvalidInput("enabled", given=enabled, expected="True or False")
-    definition = made.begin_existing(tx)
+    definition = made.begindefinitions_of(tx)
     return made.write(tx, {**definition, "state": "ENABLED" if enabled else "DISABLED"})
 
 
@@ -129,11 +138,19 @@ def delete(
         FlagDefinitionError: If another flag needs it.
     """
     made = _Change.of("delete", key, by, note, expected_revision)
-    made.begin_existing(tx)
+    made.begindefinitions_of(tx)
     return made.write(tx, None)
 
 
-def rollback(tx: Transaction, key: str, revision: int, *, by: str, note: str = "") -> Revision:
+def rollback(
+    tx: Transaction,
+    key: str,
+    revision: int,
+    *,
+    by: str,
+    note: str = "",
+    expected_revision: int | None = None,
+) -> Revision:
     """Give a flag the definition that it had at a revision; a deleted flag is restored.
 
     Args:
@@ -142,15 +159,18 @@ def rollback(tx: Transaction, key: str, revision: int, *, by: str, note: str = "
         revision: Any revision of the set: the flag gets what it was right after that one.
         by: Who does it.
         note: Why.
+        expected_revision: As for ``put``.
 
     Returns:
         The new revision, or the flag's last one if the definition is the same.
 
     Raises:
         NotFound: If there is no such revision, or the flag did not exist at it.
-        FlagDefinitionError: If the set of flags would have faults.
+        RevisionConflict: If the flag's last revision is another one.
+        FlagDefinitionError: If the set of flags would have faults; it may need ``$evaluators`` or
+            other flags that are different now, which ``rollback_document`` restores too.
     """
-    made = _Change.of("rollback", key, by, note, None)
+    made = _Change.of("rollback", key, by, note, expected_revision)
     number = revision_number("revision", revision, least=1)
     made.begin(tx)
     store = tx.port(FLAGS)
@@ -161,46 +181,6 @@ def rollback(tx: Transaction, key: str, revision: int, *, by: str, note: str = "
         kind = f"flag at revision {number}"
         raise NotFound(kind, key)
     return made.write(tx, found[0].definition)
-
-
-def put_document(
-    tx: Transaction, document: Mapping[str, Any], *, by: str, note: str = ""
-) -> Revision:
-    """Make the set of flags what a document says, by one revision.
-
-    Args:
-        tx: The transaction.
-        document: The whole set in flagd's format, up to 20 MB of JSON; our own settings are its
-            section ``"$habitkit"``, by flag. Flags that it lacks are deleted.
-        by: Who changes the set.
-        note: Why.
-
-    Returns:
-        The new revision, with what differs; the last one of the set if nothing does.
-
-    Raises:
-        FlagDefinitionError: If the document has faults.
-    """
-    author = changed_by(by), revision_note(note)
-    checked = flag_document(document)
-    compile_document(checked, tx.now.timestamp, _in_use(tx))
-    given = split(checked)
-    expect_no_scope(tx)
-    tx.lock(FLAGS_OWNER)
-    store = tx.port(FLAGS)
-    before = _existing(store.versions())
-    changes: dict[str, Mapping[str, Any] | None] = {
-        key: definition
-        for key, definition in given.definitions.items()
-        if key not in before or digest(before[key]) != digest(definition)
-    }
-    changes.update({key: None for key in before if key not in given.definitions})
-    kept = digest(store.shared().shared) == digest(given.shared)
-    if kept and not changes:
-        last = store.revisions(None, None, 1)
-        if last:
-            return last[0]
-    return _add(tx, "put_document", author, changes, None if kept else given.shared)
 
 
 @frozen
@@ -226,7 +206,7 @@ class _Change:
         """
         self._expect(self._last(tx))
 
-    def begin_existing(self, tx: Transaction) -> Mapping[str, Any]:
+    def begindefinitions_of(self, tx: Transaction) -> Mapping[str, Any]:
         """Lock the set, expect the flag's last version and return its definition.
 
         Raises:
@@ -257,30 +237,50 @@ class _Change:
     def write(self, tx: Transaction, definition: Mapping[str, Any] | None) -> Revision:
         """Give the flag a definition, if the set is valid then."""
         store = tx.port(FLAGS)
-        flags = _existing(store.versions())
+        flags = definitions_of(store.versions())
         if self.key in flags and digest(flags[self.key]) == digest(definition):
             return store.revisions(self.key, None, 1)[0]
         if definition is None:
+            _expect_not_needed(self.key, flags)
             del flags[self.key]
         else:
             flags[self.key] = definition
         document = join(flags, store.shared().shared)
-        compile_document(document, tx.now.timestamp, _in_use(tx))
-        return _add(tx, self.action, self.author, {self.key: definition})
+        compile_document(document, tx.now.timestamp, set_in_use(tx))
+        return add_revision(tx, self.action, self.author, {self.key: definition})
 
 
-def _in_use(tx: Transaction) -> FlagSet | None:
+def set_in_use(tx: Transaction) -> FlagSet | None:
     """Return the set that this process has compiled; validation goes on from it."""
     resident = tx.resident("flags")
     return resident.current() if isinstance(resident, Evaluator) else None
 
 
-def _existing(versions: list[FlagVersion]) -> dict[str, Mapping[str, Any]]:
+def _expect_not_needed(key: str, flags: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse to delete a flag that is a prerequisite of others.
+
+    Raises:
+        FlagDefinitionError: With a fault for each of them.
+    """
+    faults = [
+        Fault(
+            json_path((SETTINGS, other, "prerequisites", index, "flag")),
+            f"flag {other!r} needs {key!r}; remove this prerequisite before you delete {key!r}",
+        )
+        for other, definition in flags.items()
+        for index, wanted in enumerate(definition.get(SETTINGS, {}).get("prerequisites", ()))
+        if other != key and wanted["flag"] == key
+    ]
+    if faults:
+        raise FlagDefinitionError(faults)
+
+
+def definitions_of(versions: list[FlagVersion]) -> dict[str, Mapping[str, Any]]:
     """Return the definitions of the flags that are not deleted."""
     return {each.key: each.definition for each in versions if each.definition is not None}
 
 
-def _add(
+def add_revision(
     tx: Transaction,
     action: str,
     author: tuple[str, str],
@@ -292,5 +292,8 @@ def _add(
     number = tx.port(FLAGS).newest() + 1
     revision = Revision(number, tx.now, by, note, action, changes, shared)
     tx.port(FLAGS).add(revision)
-    tx.emit(FLAGS_OWNER, [FlagChanged(FLAGS_OWNER, tx.now, key, number, by) for key in changes])
+    changed: list[str | None] = [*changes]
+    if shared is not None:
+        changed.append(None)
+    tx.emit(FLAGS_OWNER, [FlagChanged(FLAGS_OWNER, tx.now, key, number, by) for key in changed])
     return revision

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from habitkit.clock import Clock, SystemClock
 from habitkit.flags.domain.compiler import compile_document
+from habitkit.flags.domain.faults import Fault
+from habitkit.flags.errors import FlagDefinitionError
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.flag_set import FlagSet
@@ -36,5 +38,8 @@ def compile(  # noqa: A001 - flags.compile
         >>> compiled.details("quests", False).variant
         'on'
     """
+    if isinstance(document, str) and document.endswith(".json"):
+        message = "expected a mapping or JSON text, got what may be a path; FileSource reads a file"
+        raise FlagDefinitionError([Fault("$", message)])
     now = (clock or SystemClock()).now
     return compile_document(document, lambda: now().timestamp(), reuse)

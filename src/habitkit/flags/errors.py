@@ -48,22 +48,23 @@ class FlagDefinitionError(InvalidInput):
 
 
 class RevisionConflict(Refused):
-    """Somebody else has changed the flag since it was read.
+    """Somebody else has changed the flag, or the set of flags, since it was read.
 
     Attributes:
-        key: The flag.
-        expected: The revision that the caller expected to be its last; 0 for a new flag.
-        found: Its last revision, which may have deleted it; 0 if there never was one.
+        key: The flag; None if the last revision of the whole set was expected.
+        expected: The revision that the caller expected to be the last one; 0 for a new flag.
+        found: The last revision, which may have deleted the flag; 0 if there never was one.
     """
 
-    def __init__(self, *, key: str, expected: int, found: int) -> None:
+    def __init__(self, *, key: str | None, expected: int, found: int) -> None:
         """Name the flag and both revisions."""
         self.key = key
         self.expected = expected
         self.found = found
+        what, again = ("the flags", "flags") if key is None else (f"flag {key!r}", "flag")
         super().__init__(
-            f"flag {key!r}: expected its last revision to be {expected}, found {found}; read the "
-            "flag again and repeat the change"
+            f"{what}: expected the last revision to be {expected}, found {found}; read the {again} "
+            "again and repeat the change"
         )
 
 

@@ -7,20 +7,23 @@ it brings has faults, the old set stays in use and ``status()`` says why.
 
 from __future__ import annotations
 
-import logging
 import threading
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from habitkit.clock import SystemClock, ticks
 from habitkit.errors import HabitKitError
+from habitkit.flags.callbacks import Callbacks
 from habitkit.flags.compiling import compile as compile_flags
 from habitkit.flags.domain.flag_set import failed
 from habitkit.flags.domain.resolution import NO_METADATA, ErrorCode, Reason
+from habitkit.flags.errors import FlagDefinitionError
 from habitkit.flags.getters import Getters
 from habitkit.flags.overrides import overrides
 from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
+from habitkit.flags.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluator"]
 
-_log = logging.getLogger("habitkit")
 _NS = 1_000_000_000
 
 
@@ -73,19 +75,21 @@ class Evaluator(Getters):
         self._reported_stale = False
         self._lock = threading.Lock()
         self._begun = 0
-        self._newest_used = 0
-        self._listeners: tuple[Listener, ...] = ()
-        self._hooks: tuple[ExposureHook, ...] = ()
-        self._used: set[str] = set()
+        self._newest_used = 0  # of the refreshes that brought definitions
+        self._newest_succeeded = 0
+        self._newest_failed = 0
+        self._refused: tuple[str, FlagDefinitionError] | None = None
+        self._listeners: Callbacks[[FlagsEvent]] = Callbacks("a listener of flags")
+        self._hooks: Callbacks[[str, Resolution, Mapping[str, Any]]] = Callbacks(
+            "a hook for exposures"
+        )
+        self._exposed: frozenset[str] = frozenset()
+        self._usage = Usage()
 
     # -- evaluating ------------------------------------------------------------------------------
 
     def details(
-        self,
-        key: str,
-        default: Any,
-        context: Mapping[str, Any] | None = None,
-        evaluation: Evaluation | None = None,
+        self, key: str, default: Any, context: Mapping[str, Any] | None = None
     ) -> Resolution:
         """Evaluate a flag, and tell why it has its value. It never raises, and does no I/O.
 
@@ -94,17 +98,11 @@ class Evaluator(Getters):
             default: The value where the flag has none: it is missing, disabled, of another type, or
                 something went wrong. None takes values of every type.
             context: Who and what it is evaluated for: JSON, with ``targetingKey`` for percentages.
-            evaluation: The time and the stored assignments; by default the clock and none.
         """
-        if overrides.in_use:
-            override = overrides.find(key, default)
-            if override is not None:
-                return override
         flags = self._set
-        if flags is None:
-            message = "there was no refresh yet that found definitions"
-            return failed(default, ErrorCode.PROVIDER_NOT_READY, message, NO_METADATA)
-        resolution = flags.details(key, default, context, evaluation)
+        if flags is None or overrides.in_use or self._hooks.functions:
+            return self.evaluate(flags, key, default, context, None)
+        resolution = flags.details(key, default, context)  # the same without what is rare
         if self._stale_at and self._ticks() > self._stale_at:
             return _stale(resolution)
         return resolution
@@ -114,11 +112,46 @@ class Evaluator(Getters):
 
         Nothing of it counts as an exposure to an experiment.
 
+        Args:
+            context: As for ``details``.
+
         Returns:
             The results by key. A value is None where the caller's default applies.
         """
-        flags = self._set
-        found = {} if flags is None else flags.all(context)
+        return self.evaluate_all(self._set, context, None)
+
+    def evaluate(
+        self,
+        flags: FlagSet | None,
+        key: str,
+        default: Any,
+        context: Mapping[str, Any] | None,
+        evaluation: Evaluation | None,
+    ) -> Resolution:
+        """Evaluate a flag as ``details`` does, of a set that ``current()`` has returned."""
+        if overrides.in_use:
+            override = overrides.find(key, default)
+            if override is not None:
+                return override
+        if flags is None:
+            message = "there was no refresh yet that found definitions"
+            return failed(default, ErrorCode.PROVIDER_NOT_READY, message, NO_METADATA)
+        resolution = flags.details(key, default, context, evaluation)
+        served = resolution
+        if self._stale_at and self._ticks() > self._stale_at:
+            served = _stale(resolution)
+        if self._hooks.functions and _is_exposure(resolution) and key in self._exposed:
+            self._hooks.call(key, served, {} if context is None else context)
+        return served
+
+    def evaluate_all(
+        self,
+        flags: FlagSet | None,
+        context: Mapping[str, Any] | None,
+        evaluation: Evaluation | None,
+    ) -> dict[str, Resolution]:
+        """Evaluate flags as ``all`` does, of a set that ``current()`` has returned."""
+        found = {} if flags is None else flags.all(context, evaluation)
         if self._stale_at and self._ticks() > self._stale_at:
             found = {key: _stale(resolution) for key, resolution in found.items()}
         if overrides.in_use:
@@ -140,7 +173,10 @@ class Evaluator(Getters):
             )
 
     def current(self) -> FlagSet | None:
-        """Return the set in use, which never changes; None before the first refresh."""
+        """Return the set in use; None before the first refresh.
+
+        Threads share it: it is to be read, not to be changed.
+        """
         return self._set
 
     # -- listening -------------------------------------------------------------------------------
@@ -151,45 +187,28 @@ class Evaluator(Getters):
         Returns:
             A function that ends it.
         """
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-
-        def end() -> None:
-            with self._lock:
-                self._listeners = tuple(it for it in self._listeners if it is not listener)
-
-        return end
+        return self._listeners.add(listener)
 
     def on_exposure(self, hook: ExposureHook) -> Callable[[], None]:
         """Call a function for each evaluation of a flag that belongs to an experiment or a holdout.
 
+        It is not called where the caller got the default because the flag is disabled or something
+        went wrong, or where the flag is overridden.
+
         Args:
-            hook: Is called with the key, the result and the context. It must be quick, and if it
-                raises that is logged.
+            hook: Is called with the key, a copy of the result and the context. It must be quick,
+                and if it raises that is logged.
 
         Returns:
             A function that ends it.
         """
-        with self._lock:
-            self._hooks = (*self._hooks, hook)
-            self._expose(self._set)
 
-        def end() -> None:
-            with self._lock:
-                self._hooks = tuple(it for it in self._hooks if it is not hook)
-                self._expose(self._set)
+        def call(key: str, resolution: Resolution, context: Mapping[str, Any]) -> None:
+            if isinstance(resolution.value, dict | list):
+                resolution = evolve(resolution, value=deepcopy(resolution.value))
+            hook(key, resolution, context)
 
-        return end
-
-    def _expose(self, flags: FlagSet | None) -> None:
-        """Choose how flags of experiments are evaluated; all others pay nothing for it."""
-        for key, flag in ({} if flags is None else flags.flags).items():
-            options = flag.definition.options
-            if options.experiment is None and options.holdout is None:
-                continue
-            flag.resolve = flag.silent
-            if self._hooks:
-                flag.resolve = _exposing(key, flag.silent, self._hooks)
+        return self._hooks.add(call)
 
     # -- refreshing ------------------------------------------------------------------------------
 
@@ -200,59 +219,77 @@ class Evaluator(Getters):
             return self._begun, self._revision
 
     def succeed(self, number: int, fetched: Fetched | None) -> None:
-        """Use what a refresh has fetched, unless a later one was quicker; None if nothing changed.
+        """Use what a refresh has fetched, unless a later one brought newer definitions.
+
+        Args:
+            number: Of the refresh.
+            fetched: What it has fetched; None if nothing changed.
 
         Raises:
             FlagDefinitionError: If it has faults; what is in use stays in use.
         """
-        flags = None
-        if fetched is not None:
-            flags = compile_flags(fetched.document, clock=self._clock, reuse=self._set)
+        flags = None if fetched is None else self._compile(fetched)
         with self._lock:
             if number < self._newest_used:
                 return
-            self._newest_used = number
+            self._newest_succeeded = max(number, self._newest_succeeded)
             self._checked_at = now = self._ticks()
             failed_before, stale_before = self._last_error is not None, self._reported_stale
             if fetched is not None:
+                self._newest_used = number
                 self._old_copy = fetched.stale
             if self._max_age_ns is not None:
                 self._stale_at = 1 if self._old_copy else now + self._max_age_ns
-            self._last_error, self._reported_stale = None, bool(self._stale_at) and self._old_copy
-            before, stale = self._set, self._reported_stale
+            if number > self._newest_failed:
+                self._last_error = None
+            self._reported_stale = stale = bool(self._stale_at) and self._old_copy
+            before = self._set
             if fetched is not None and flags is not None:
                 self._revision = fetched.revision
-                self._collect_used()
-                self._expose(flags)
+                self._usage.collect(before)
+                self._exposed = _exposed(flags)
                 self._set = flags
-        if before is not None and not stale and (failed_before or stale_before):
-            self._report(FlagsEvent(FlagsChange.READY))
+            is_well = self._last_error is None and not stale
+        if before is not None and is_well and (failed_before or stale_before):
+            self._listeners.call(FlagsEvent(FlagsChange.READY))
         if flags is not None:
-            self._report(_event_of(before, flags))
+            self._listeners.call(_event_of(before, flags))
         if stale and not stale_before:
-            self._report(FlagsEvent(FlagsChange.STALE, message="this is an old copy"))
+            self._listeners.call(FlagsEvent(FlagsChange.STALE, message="this is an old copy"))
 
     def fail(self, number: int, error: Exception) -> None:
         """Note why a refresh failed; what is in use stays in use."""
         message = str(error) if isinstance(error, HabitKitError) else repr(error)
         with self._lock:
-            if number < self._newest_used:
+            if number < self._newest_succeeded:
                 return
+            self._newest_failed = max(number, self._newest_failed)
+            is_new = message != self._last_error
             self._last_error = message
             stale = bool(self._stale_at) and self._ticks() > self._stale_at
             first = stale and not self._reported_stale
             self._reported_stale = stale
         if first:
-            self._report(FlagsEvent(FlagsChange.STALE, message=message))
-        elif not stale:
-            self._report(FlagsEvent(FlagsChange.ERROR, message=message))
+            self._listeners.call(FlagsEvent(FlagsChange.STALE, message=message))
+        elif is_new and not stale:
+            self._listeners.call(FlagsEvent(FlagsChange.ERROR, message=message))
 
-    def take_used(self) -> set[str]:
-        """Return the flags that were evaluated since this was called last."""
-        with self._lock:
-            self._collect_used()
-            used, self._used = self._used, set()
-        return used
+    def _compile(self, fetched: Fetched) -> FlagSet:
+        """Compile a document, unless it was refused before.
+
+        Raises:
+            FlagDefinitionError: If it has faults.
+        """
+        refused = self._refused
+        if refused is not None and refused[0] == fetched.revision:
+            raise refused[1].with_traceback(None)
+        try:
+            flags = compile_flags(fetched.document, clock=self._clock, reuse=self._set)
+        except FlagDefinitionError as error:
+            self._refused = (fetched.revision, error)
+            raise
+        self._refused = None
+        return flags
 
     def close(self) -> None:
         """Do nothing: what is in use stays in use, and nothing else is held."""
@@ -260,19 +297,9 @@ class Evaluator(Getters):
     def after_fork(self) -> None:
         """Take a lock that no other thread holds."""
         self._lock = threading.Lock()
-
-    def _collect_used(self) -> None:
-        for key, flag in ({} if self._set is None else self._set.flags).items():
-            if flag.used:
-                flag.used = False
-                self._used.add(key)
-
-    def _report(self, event: FlagsEvent) -> None:
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception:  # noqa: BLE001 - one must not stop the others
-                _log.warning("a listener of flags failed", exc_info=True)
+        self._listeners.after_fork()
+        self._hooks.after_fork()
+        self._usage.after_fork()
 
 
 def _stale(resolution: Resolution) -> Resolution:
@@ -282,31 +309,28 @@ def _stale(resolution: Resolution) -> Resolution:
     return evolve(resolution, reason=Reason.STALE)
 
 
-def _exposing(
-    key: str, resolve: Callable[..., Resolution], hooks: tuple[ExposureHook, ...]
-) -> Callable[..., Resolution]:
-    """Return the same function, which now calls the hooks."""
+def _is_exposure(resolution: Resolution) -> bool:
+    return resolution.reason not in {Reason.DISABLED, Reason.ERROR}
 
-    def exposing(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        resolution = resolve(context, evaluation)
-        for hook in hooks:
-            try:
-                hook(key, resolution, context)
-            except Exception:  # noqa: BLE001 - it must not break the evaluation
-                _log.warning("a hook for exposures failed", exc_info=True)
-        return resolution
 
-    return exposing
+def _exposed(flags: FlagSet) -> frozenset[str]:
+    """Return the flags whose evaluations are exposures."""
+    options = {key: flag.definition.options for key, flag in flags.flags.items()}
+    return frozenset(
+        key for key, it in options.items() if it.experiment is not None or it.holdout is not None
+    )
 
 
 def _event_of(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:
     """Return what listeners are given after a swap."""
     if before is None:
         return FlagsEvent(FlagsChange.READY, tuple(sorted(flags)))
+    shared_changed = (before.evaluators, before.metadata) != (flags.evaluators, flags.metadata)
     keys = {
         key
         for key in {*before, *flags}
-        if key not in before
+        if shared_changed
+        or key not in before
         or key not in flags
         or before.flags[key].definition != flags.flags[key].definition
     }

@@ -12,11 +12,11 @@ class FlagChanged(Event):
     """A flag was added, changed, deleted or restored; its owner is the system owner of flags.
 
     Attributes:
-        flag: The flag's key.
+        flag: The flag's key; None if ``$evaluators`` or ``metadata`` of the set were changed.
         revision: The revision that did it.
         by: Who did it.
     """
 
-    flag: str
+    flag: str | None
     revision: int
     by: str

@@ -124,4 +124,6 @@ def _json(what: str, value: object, largest_bytes: int) -> dict[str, Any]:
         return json_object(value, largest_bytes)
     except (TypeError, ValueError):
         expected = f"{_JSON}, of at most {largest_bytes} bytes"
+        if isinstance(value, str | bytes):
+            expected += "; make one of JSON text by json.loads"
         raise InvalidInput(what, given=value, expected=expected) from None

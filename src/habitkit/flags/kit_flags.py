@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from habitkit.clock import ticks
 from habitkit.flags.evaluator import Evaluator
@@ -11,20 +14,23 @@ from habitkit.flags.refreshing import refresh_from
 from habitkit.flags.settings import FlagSettings
 from habitkit.flags.sources import Fetched
 from habitkit.flags.store import FLAGS
-from habitkit.flags.units import NewAssignments, Unit
+from habitkit.flags.units import NewAssignments, Unit, expect_targeting_key, is_storable
 from habitkit.flags.wake_up import WAKE_UP_SECONDS, Announcements
+from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call, Outside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from habitkit.flags.domain.model import Assignment
+    from habitkit.flags.status import FlagStatus
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
 __all__ = ["KitFlags"]
 
+_log = logging.getLogger("habitkit")
 _NS = 1_000_000_000
 _NS_PER_HOUR = 3_600 * _NS
 _RETRY_NS = 2 * _NS
@@ -60,6 +66,7 @@ class KitFlags(Evaluator):
         self._stores_flags = FLAGS.name in settings.supported
         self._new = NewAssignments()
         self._use_stored_at: int | None = None
+        self._store_error: str | None = None
 
     def refresh_if_due(self, settings: KitSettings) -> Steps[None]:
         """Refresh if the interval has passed, or if a change was announced."""
@@ -81,16 +88,25 @@ class KitFlags(Evaluator):
         self._is_behind = False
 
     def refresh(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002 - as for all residents
-        """Look for new definitions, and store what is to be stored."""
+        """Look for new definitions, and then store what is to be stored.
+
+        That something cannot be stored is logged, and ``status()`` says why; nobody is kept from
+        new definitions by it.
+        """
         self._look_at = self._ticks() + self._poll_ns
-        source = self._from
         try:
-            if source is None:
-                yield from refresh_from(self, lambda known: Call(_newer, (known,), write=False))
-            else:
-                yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
-        finally:  # also while a source is down
+            yield from self._read()
+        except Exception:
             yield from self._store()
+            raise
+        yield from self._store()
+
+    def _read(self) -> Steps[None]:
+        source = self._from
+        if source is None:
+            yield from refresh_from(self, lambda known: Call(_newer, (known,), write=False))
+        else:
+            yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
 
     def announce(self) -> Steps[None]:
         """Tell the other processes that flags have changed."""
@@ -100,31 +116,72 @@ class KitFlags(Evaluator):
     def after_fork(self) -> None:
         """Leave the connection of the wake-up to the parent."""
         super().after_fork()
+        self._new.after_fork()
         if self._wake_up is not None:
             self._wake_up.after_fork()
 
     def for_unit(self, settings: KitSettings, targeting_key: str) -> Steps[Unit]:
-        """Read what a unit was assigned; return its flags."""
-        stored: Sequence[Assignment] = ()
+        """Read what a unit was assigned; return its flags.
+
+        A key that no store can keep, such as a very long one, is not sticky: it goes by the hash.
+
+        Raises:
+            InvalidInput: If the key is no string, or empty.
+        """
+        expect_targeting_key(targeting_key)
+        if not (self._stores_flags and is_storable(targeting_key)):
+            return Unit(self, targeting_key, None, self._new, settings.clock)
+        stored: Sequence[Assignment] = yield Call(_assignments, (targeting_key,), write=False)
+        waiting = self._new.of(targeting_key)  # what is stored was first
+        return Unit(self, targeting_key, [*waiting, *stored], self._new, settings.clock)
+
+    def forget(self, targeting_key: str) -> None:
+        """Drop what waits to be stored of a unit."""
+        self._new.forget(targeting_key)
+
+    def status(self) -> FlagStatus:
+        """Return the state: the revision in use, its age, the last errors, what waits."""
+        new, error = self._new, self._store_error
+        return evolve(super().status(), waiting=len(new), dropped=new.dropped, store_error=error)
+
+    def finish(self, settings: KitSettings) -> Steps[None]:  # noqa: ARG002 - as for all residents
+        """Store new assignments before the kit is closed."""
         if self._stores_flags:
-            stored = yield Call(_assignments, (targeting_key,), write=False)
-        waiting = self._new.of(targeting_key)
-        return Unit(self, targeting_key, [*stored, *waiting], self._new, settings.clock)
+            yield from self._store_assignments()
 
     def _store(self) -> Steps[None]:
-        """Store new assignments, and once an hour which flags were used."""
+        """Store new assignments, and once an hour which flags were used; log if that fails."""
         if not self._stores_flags:
             return
+        errors = []
+        for steps in (self._store_assignments(), self._store_used()):
+            try:
+                yield from steps
+            except Exception as error:  # noqa: BLE001 - it must keep nobody from new definitions
+                errors.append(reason(error))
+                _log.warning("assignments or uses of flags cannot be stored", exc_info=True)
+        self._store_error = errors[0] if errors else None
+
+    def _store_assignments(self) -> Steps[None]:
         new = self._new.take()
         if new:
             yield Call(_assign, (new,))
             self._new.stored(new)
+
+    def _store_used(self) -> Steps[None]:
         last, now = self._use_stored_at, self._ticks()
-        if last is None or now - last >= _NS_PER_HOUR:
-            used = self.take_used()
-            if used:
-                yield Call(_used, (sorted(used),))
-                self._use_stored_at = now
+        if last is not None and now - last < _NS_PER_HOUR:
+            return
+        self._usage.collect(self.current())
+        used = self._usage.take()
+        if not used:
+            return
+        try:
+            yield Call(_used, (sorted(used),))
+        except Exception:
+            self._usage.put_back(used)
+            raise
+        self._use_stored_at = now
 
 
 def _newer(tx: Transaction, known: str | None) -> Fetched | None:

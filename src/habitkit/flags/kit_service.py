@@ -6,12 +6,13 @@ import logging
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from habitkit.binding import M, Service, query, workflow
-from habitkit.errors import NotSupportedByStore
-from habitkit.flags.changes import delete, put, put_document, rollback, toggle
+from habitkit.binding import M, Service, workflow
+from habitkit.errors import NotSupportedByStore, UsageError
+from habitkit.flags.changes import delete, put, rollback, toggle
 from habitkit.flags.errors import FlagsReadOnly
 from habitkit.flags.getters import Getters
-from habitkit.flags.queries import diff, export, get, history, list_flags
+from habitkit.flags.queries import diff, export, get, history, list_flags, revision
+from habitkit.flags.set_changes import put_document, rollback_document
 from habitkit.flags.settings import FlagSettings
 from habitkit.flags.staleness import stale
 from habitkit.workflow import Call
@@ -60,6 +61,26 @@ def _changing(
     return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
 
 
+def _reading(
+    function: Callable[Concatenate[Transaction, P], R],
+) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
+    """Return the workflow of a query of the kit's store, if the flags are kept there."""
+
+    @wraps(function)
+    def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
+        source = settings.of(FlagSettings).source
+        if source is not None:
+            message = (
+                f"this query is for flags in the kit's store, but those of this kit come from "
+                f"{source.name}; kit.flags.current() has the set that was read from there"
+            )
+            raise UsageError(message)
+        result: R = yield Call(_call, (function, args, kwargs), write=False)
+        return result
+
+    return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
+
+
 def _call(
     tx: Transaction, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> R:
@@ -79,7 +100,11 @@ def _for_unit(settings: KitSettings, targeting_key: str) -> Steps[Unit]:
 
     Args:
         settings: The kit's settings.
-        targeting_key: The unit, such as a user.
+        targeting_key: The unit, such as a user. One that no store can keep, such as one of more
+            than 200 characters, is not sticky: it goes by the hash.
+
+    Raises:
+        InvalidInput: If it is no string, or empty.
     """
     return _flags_of(settings).for_unit(settings, targeting_key)
 
@@ -100,6 +125,7 @@ class KitFlagService(Service[M], Getters):
         if runner.settings.residents.of("flags") is None:
             raise NotSupportedByStore("flags", runner.store.name)
         self._flags = _flags_of(runner.settings)
+        self.details = self._flags.details  # type: ignore[method-assign]  # one call less each time
 
     def details(
         self, key: str, default: Any, context: Mapping[str, Any] | None = None
@@ -127,7 +153,10 @@ class KitFlagService(Service[M], Getters):
         return self._flags.status()
 
     def current(self) -> FlagSet | None:
-        """Return the set in use, which never changes; None before the first refresh."""
+        """Return the set in use; None before the first refresh.
+
+        Threads share it: it is to be read, not to be changed.
+        """
         return self._flags.current()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -141,9 +170,12 @@ class KitFlagService(Service[M], Getters):
     def on_exposure(self, hook: ExposureHook) -> Callable[[], None]:
         """Call a function for each evaluation of a flag that belongs to an experiment or a holdout.
 
+        It is not called where the caller got the default because the flag is disabled or something
+        went wrong, or where the flag is overridden.
+
         Args:
-            hook: Is called with the key, the result and the context. It must be quick, and if it
-                raises that is logged.
+            hook: Is called with the key, a copy of the result and the context. It must be quick,
+                and if it raises that is logged.
 
         Returns:
             A function that ends it.
@@ -156,9 +188,11 @@ class KitFlagService(Service[M], Getters):
     delete = workflow(_changing(delete))
     toggle = workflow(_changing(toggle))
     rollback = workflow(_changing(rollback))
-    get = query(get)
-    list = query(list_flags)
-    export = query(export)
-    history = query(history)
-    diff = query(diff)
-    stale = query(stale)
+    rollback_document = workflow(_changing(rollback_document))
+    get = workflow(_reading(get))
+    list = workflow(_reading(list_flags))
+    export = workflow(_reading(export))
+    history = workflow(_reading(history))
+    diff = workflow(_reading(diff))
+    revision = workflow(_reading(revision))
+    stale = workflow(_reading(stale))

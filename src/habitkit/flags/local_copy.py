@@ -68,6 +68,7 @@ class LocalCopy:
         newest = self._newest
         if newest is not None and newest.revision == known:
             self._newest = None if self._write(newest.document) else newest
+            self._on_copy = False
         try:  # after a copy, even the same document is news: it is no longer stale
             fetched = self._source.fetch(None if self._on_copy else known)
         except SourceUnavailable as error:
@@ -76,7 +77,7 @@ class LocalCopy:
             copied = self._stale(error)
             self._on_copy = True
             return copied
-        self._newest, self._on_copy = fetched or self._newest, False
+        self._newest = fetched or self._newest
         return fetched
 
     def _stale(self, error: SourceUnavailable) -> Fetched:

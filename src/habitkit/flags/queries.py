@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.model import FlagVersion, Revision
     from habitkit.transaction import Transaction
 
-__all__ = ["diff", "export", "get", "history", "list_flags"]
+__all__ = ["diff", "export", "get", "history", "list_flags", "revision"]
 
 
 def get(tx: Transaction, key: str) -> FlagVersion:
@@ -43,6 +43,15 @@ def list_flags(tx: Transaction) -> list[FlagVersion]:
     return [each for each in tx.port(FLAGS).versions() if each.definition is not None]
 
 
+def revision(tx: Transaction) -> int:
+    """Return the number of the last revision of the set; 0 if there is none.
+
+    Read it before ``export``, and give it to ``put_document`` as ``expected_revision``.
+    """
+    expect_no_scope(tx)
+    return tx.port(FLAGS).newest()
+
+
 def export(tx: Transaction) -> dict[str, Any]:
     """Return all flags as one document in flagd's format.
 
@@ -61,7 +70,9 @@ def history(
 
     Args:
         tx: The transaction.
-        key: Only those that touched this flag, which may be deleted; None for all.
+        key: Only those that changed the definition of this flag, which may be deleted, and of
+            their ``changes`` only that one. A change of ``$evaluators`` is not among them,
+            although the flag may refer to them. None for all revisions.
         before: Only those with a smaller number, to go on from the last one already seen.
         limit: How many at most, up to 1000.
     """
@@ -77,6 +88,8 @@ def history(
 def diff(tx: Transaction, a: int, b: int) -> list[FlagDifference]:
     """Return which flags differ between two revisions, in the order of their keys.
 
+    If ``$evaluators`` or ``metadata`` differ, they come last, with the key None.
+
     Args:
         tx: The transaction.
         a: The number of a revision; 0 for the empty set before the first one.
@@ -86,16 +99,20 @@ def diff(tx: Transaction, a: int, b: int) -> list[FlagDifference]:
         NotFound: If there is no such revision.
     """
     expect_no_scope(tx)
-    newest = tx.port(FLAGS).newest()
+    store = tx.port(FLAGS)
+    newest = store.newest()
     for what, number in (("a", a), ("b", b)):
         if revision_number(what, number) > newest:
             raise NotFound("revision", number)
     before, after = (
-        {each.key: each.definition for each in tx.port(FLAGS).versions(until=number)}
-        for number in (a, b)
+        {each.key: each.definition for each in store.versions(until=number)} for number in (a, b)
     )
-    return [
+    found = [
         FlagDifference(key, before.get(key), after.get(key))
         for key in sorted({*before, *after})
         if digest(before.get(key)) != digest(after.get(key))
     ]
+    shared = [store.shared(until=number).shared for number in (a, b)]
+    if digest(shared[0]) != digest(shared[1]):
+        found.append(FlagDifference(None, *shared))
+    return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query
-from habitkit.flags.changes import delete, put, put_document, rollback, toggle
-from habitkit.flags.queries import diff, export, get, history, list_flags
+from habitkit.flags.changes import delete, put, rollback, toggle
+from habitkit.flags.queries import diff, export, get, history, list_flags, revision
+from habitkit.flags.set_changes import put_document, rollback_document
 from habitkit.flags.staleness import stale
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "list_flags",
     "put",
     "put_document",
+    "revision",
     "rollback",
+    "rollback_document",
     "stale",
     "toggle",
 ]
@@ -31,9 +34,11 @@ class FlagService(Service[M]):
     delete = action(delete)
     toggle = action(toggle)
     rollback = action(rollback)
+    rollback_document = action(rollback_document)
     get = query(get)
     list = query(list_flags)
     export = query(export)
     history = query(history)
     diff = query(diff)
+    revision = query(revision)
     stale = query(stale)

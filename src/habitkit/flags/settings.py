@@ -49,6 +49,11 @@ def _expect_seconds(_: object, attribute: Any, value: object) -> None:
         raise ConfigurationError(msg)
 
 
+def _expect_seconds_or_none(instance: object, attribute: Any, value: object) -> None:
+    if value is not None:
+        _expect_seconds(instance, attribute, value)
+
+
 @frozen
 class FlagSettings:
     """The settings of the flags module.
@@ -58,7 +63,7 @@ class FlagSettings:
             your own; None for the kit's store, in which ``kit.flags`` can also change them.
         poll_seconds: How often ``kit.background()`` looks for a change.
         max_age_seconds: After how many seconds without a successful look the reason of a result is
-            ``STALE``.
+            ``STALE``; None for never.
         wake_up: Tells the other processes of a change, so that they see it within a second:
             ``PostgresWakeUp(store)``, ``RedisWakeUp(client)``, or one of your own; one for each
             kit. The kit does not close it.
@@ -69,5 +74,5 @@ class FlagSettings:
 
     source: Source | AsyncSource | None = field(default=None, validator=_expect_source_or_none)
     poll_seconds: float = field(default=10.0, validator=_expect_seconds)
-    max_age_seconds: float = field(default=60.0, validator=_expect_seconds)
+    max_age_seconds: float | None = field(default=60.0, validator=_expect_seconds_or_none)
     wake_up: WakeUp | None = field(default=None, validator=_expect_wake_up_or_none)

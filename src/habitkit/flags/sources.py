@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable
 
 __all__ = ["AsyncSource", "Document", "Fetched", "Source", "StaticSource"]
 
@@ -77,8 +78,11 @@ class StaticSource:
     name = "a static document"
 
     def __init__(self, document: Document) -> None:
-        """Keep the document; it is parsed and compiled by the first refresh."""
-        self._document = document
+        """Keep a copy of the document; it is parsed and compiled by the first refresh."""
+        try:
+            self._document: Document = _copied(document)
+        except RecursionError:  # it is refused when it is compiled
+            self._document = document
 
     def fetch(self, known: str | None) -> Fetched | None:
         """Return the document, once."""
@@ -86,3 +90,12 @@ class StaticSource:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy of a document, or of a part of it."""
+    if isinstance(value, Mapping):
+        return {name: _copied(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_copied(inner) for inner in value]
+    return value

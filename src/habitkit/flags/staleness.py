@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from habitkit.errors import InvalidInput
 from habitkit.flags.domain.documents import read_document
-from habitkit.flags.domain.staleness import StaleFlag, reasons_to_remove
+from habitkit.flags.domain.staleness import StaleFlag, last_uses, reasons_to_remove
 from habitkit.flags.inputs import expect_no_scope
 from habitkit.flags.queries import export, list_flags
 from habitkit.flags.store import FLAGS
@@ -27,9 +27,9 @@ def stale(tx: Transaction, *, unused_days: int = 30) -> list[StaleFlag]:
     """Return the flags that are probably no longer needed, in the order of their keys.
 
     These are flags past ``expires``; enabled flags that serve everybody one variant, now and by
-    their schedule also later; and flags that were not evaluated for some days. A flag that was
-    never evaluated counts from its last revision. Kits store once an hour, when they refresh, which
-    flags were evaluated.
+    their schedule also later; and flags that were not evaluated for some days, nor was a flag that
+    they are a prerequisite of. A flag that was never evaluated counts from its last revision. Kits
+    store once an hour, when they refresh, which flags were evaluated.
 
     Args:
         tx: The transaction.
@@ -43,7 +43,7 @@ def stale(tx: Transaction, *, unused_days: int = 30) -> list[StaleFlag]:
         raise InvalidInput("unused_days", given=unused_days, expected=expected)
     expect_no_scope(tx)
     definitions = read_document(export(tx), [])
-    last_used = tx.port(FLAGS).last_used()
+    last_used = last_uses(definitions, tx.port(FLAGS).last_used())
     changed = _last_changes(tx, last_used)
     found = []
     for key, flag in sorted(definitions.flags.items()):
@@ -60,10 +60,10 @@ def stale(tx: Transaction, *, unused_days: int = 30) -> list[StaleFlag]:
 
 
 def _last_changes(tx: Transaction, last_used: Mapping[str, datetime]) -> dict[str, datetime]:
-    """Return when flags that were never evaluated were last changed; reads each revision once."""
-    numbers = {each.key: each.revision for each in list_flags(tx) if each.key not in last_used}
+    """Return when flags that were never used were last changed; reads each revision once."""
+    versions = [each for each in list_flags(tx) if each.key not in last_used]
     times = {
-        number: tx.port(FLAGS).revisions(None, number + 1, 1)[0].at
-        for number in sorted(set(numbers.values()))
+        number: tx.port(FLAGS).revisions(key, number + 1, 1)[0].at
+        for number, key in {each.revision: each.key for each in versions}.items()
     }
-    return {key: times[number] for key, number in numbers.items()}
+    return {each.key: times[each.revision] for each in versions}

@@ -20,6 +20,10 @@ class FlagStatus:
         stale: Whether that is more than ``max_age_seconds``, or what is in use is an old copy.
         flags: How many flags there are.
         last_error: Why the last refresh failed; None if it did not.
+        waiting: How many sticky assignments wait to be stored by the next refresh.
+        dropped: How many were not kept: too many waited, or no store could keep them.
+        store_error: Why assignments, or which flags are used, could not be stored last; None if
+            they were.
     """
 
     source: str
@@ -28,6 +32,9 @@ class FlagStatus:
     stale: bool
     flags: int
     last_error: str | None
+    waiting: int = 0
+    dropped: int = 0
+    store_error: str | None = None
 
     @property
     def ready(self) -> bool:
@@ -43,7 +50,7 @@ class FlagsChange(StrEnum):
             ``ERROR``.
         CHANGED: Definitions have changed.
         STALE: No refresh has succeeded for ``max_age_seconds``, or what is in use is an old copy.
-        ERROR: A refresh has failed.
+        ERROR: A refresh has failed, for another reason than the one before.
     """
 
     READY = "ready"

@@ -34,7 +34,8 @@ class FlagStore(Protocol):
         """Return up to ``limit`` revisions, the newest first, each with all that it changed.
 
         Args:
-            key: Only those that touched this flag; None for all.
+            key: Only those that touched this flag, and of their changes only that one; None for
+                all.
             before: Only those with a smaller number.
             limit: How many at most.
         """

@@ -2,58 +2,106 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from habitkit.errors import InvalidInput
 from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.model import Assignment
 from habitkit.flags.getters import Getters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
 
     from habitkit.clock import Clock
+    from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.resolution import Resolution
     from habitkit.flags.evaluator import Evaluator
 
-__all__ = ["NewAssignments", "Unit"]
+__all__ = ["NewAssignments", "Unit", "expect_targeting_key", "is_storable"]
 
 _MOST_WAITING = 10_000
+_LONGEST_TEXT = 200
+
+
+def expect_targeting_key(value: object) -> None:
+    """Refuse what cannot be the key of a unit.
+
+    Raises:
+        InvalidInput: If it is no string, or empty.
+    """
+    if not (isinstance(value, str) and value):
+        raise InvalidInput("targeting_key", given=value, expected="a non-empty string")
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether every store keeps a text as the key of an assignment."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return 0 < len(text) <= _LONGEST_TEXT and "\0" not in text
 
 
 class NewAssignments:
     """Assignments that wait to be stored by the next refresh; bounded.
 
     Attributes:
-        dropped: How many were not kept because too many waited.
+        dropped: How many were not kept: too many waited, or no store could keep them.
     """
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._waiting: dict[tuple[str, str, int], Assignment] = {}
+        self._waiting: dict[str, dict[tuple[str, int], Assignment]] = {}
+        self._count = 0
+        self._lock = threading.Lock()
         self.dropped = 0
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return self._count
 
     def add(self, assignment: Assignment) -> None:
         """Keep an assignment, unless there is one of the same unit, flag and version."""
-        if len(self._waiting) >= _MOST_WAITING:
-            self.dropped += 1
-            return
-        place = (assignment.targeting_key, assignment.flag, assignment.version)
-        self._waiting.setdefault(place, assignment)
+        with self._lock:
+            if self._count >= _MOST_WAITING or not is_storable(assignment.flag):
+                self.dropped += 1
+                return
+            own = self._waiting.setdefault(assignment.targeting_key, {})
+            place = (assignment.flag, assignment.version)
+            if place not in own:
+                own[place] = assignment
+                self._count += 1
 
     def of(self, targeting_key: str) -> list[Assignment]:
         """Return those of one unit."""
-        waiting = list(self._waiting.values())
-        return [it for it in waiting if it.targeting_key == targeting_key]
+        with self._lock:
+            return list(self._waiting.get(targeting_key, {}).values())
 
     def take(self) -> list[Assignment]:
         """Return all, and keep them until ``stored``."""
-        return list(self._waiting.values())
+        with self._lock:
+            return [it for own in self._waiting.values() for it in own.values()]
 
     def stored(self, assignments: Iterable[Assignment]) -> None:
         """Let go of those that are stored."""
-        for it in assignments:
-            self._waiting.pop((it.targeting_key, it.flag, it.version), None)
+        with self._lock:
+            for it in assignments:
+                own = self._waiting.get(it.targeting_key, {})
+                if own.pop((it.flag, it.version), None) is not None:
+                    self._count -= 1
+                if not own:
+                    self._waiting.pop(it.targeting_key, None)
+
+    def forget(self, targeting_key: str) -> None:
+        """Let go of those of one unit."""
+        self.stored(self.of(targeting_key))
+
+    def after_fork(self) -> None:
+        """Take a lock that no other thread holds."""
+        self._lock = threading.Lock()
 
 
 class Unit(Getters):
@@ -70,31 +118,75 @@ class Unit(Getters):
         self,
         evaluator: Evaluator,
         targeting_key: str,
-        stored: Iterable[Assignment],
+        stored: Iterable[Assignment] | None,
         new: NewAssignments,
         clock: Clock,
     ) -> None:
-        """Keep what is stored of the unit; ``kit.flags.for_unit`` calls this."""
+        """Keep what is stored of the unit; ``kit.flags.for_unit`` calls this.
+
+        Args:
+            evaluator: Has the flags.
+            targeting_key: The unit.
+            stored: Its assignments; None if none can be stored, so that all go by the hash.
+            new: Is given the new ones.
+            clock: Gives the time.
+        """
         self.targeting_key = targeting_key
         self._evaluator = evaluator
         self._new = new
         self._clock = clock
-        flags = evaluator.current()
-        self._versions: Mapping[str, int] = {} if flags is None else flags.sticky_versions
-        self._assigned = {
-            it.flag: it.variant for it in stored if self._versions.get(it.flag) == it.version
-        }
+        self._stored: dict[tuple[str, int], str] | None = None
+        if stored is not None:
+            self._stored = {(it.flag, it.version): it.variant for it in stored}
 
     def details(
         self, key: str, default: Any, context: Mapping[str, Any] | None = None
     ) -> Resolution:
         """Evaluate a flag for the unit; arguments and result as for ``kit.flags.details``."""
-        now: datetime = self._clock.now()
-        evaluation = Evaluation(now.timestamp(), self._assigned)
-        whole = {**(context or {}), "targetingKey": self.targeting_key}
-        resolution = self._evaluator.details(key, default, whole, evaluation)
-        for flag, variant in evaluation.assigned.items():
-            self._assigned.setdefault(flag, variant)
-            version = self._versions.get(flag, 1)
-            self._new.add(Assignment(self.targeting_key, flag, version, variant, now))
+        flags, now = self._evaluator.current(), self._clock.now()
+        evaluation = self._evaluation(flags, now)
+        whole = self._with_key(context)
+        resolution = self._evaluator.evaluate(flags, key, default, whole, evaluation)
+        self._keep(flags, evaluation, now)
         return resolution
+
+    def all(self, context: Mapping[str, Any] | None = None) -> dict[str, Resolution]:
+        """Evaluate every flag that is enabled for the unit; result as for ``kit.flags.all``.
+
+        Args:
+            context: As for ``details``.
+        """
+        flags, now = self._evaluator.current(), self._clock.now()
+        evaluation = self._evaluation(flags, now)
+        found = self._evaluator.evaluate_all(flags, self._with_key(context), evaluation)
+        self._keep(flags, evaluation, now)
+        return found
+
+    def _with_key(self, context: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """Return the context with the key of the unit; what is no context stays as it is."""
+        if context is not None and not _is_mapping(context):
+            return context
+        return {**(context or {}), "targetingKey": self.targeting_key}
+
+    def _evaluation(self, flags: FlagSet | None, now: datetime) -> Evaluation:
+        """Return the time, and what the unit was assigned of the flags in use."""
+        stored = self._stored
+        if flags is None or stored is None:
+            return Evaluation(now.timestamp(), None)
+        places = flags.sticky_versions.items()
+        assigned = {place[0]: stored[place] for place in places if place in stored}
+        return Evaluation(now.timestamp(), assigned)
+
+    def _keep(self, flags: FlagSet | None, evaluation: Evaluation, now: datetime) -> None:
+        """Keep new assignments, for this unit and to be stored."""
+        if flags is None or self._stored is None:
+            return
+        for flag, variant in evaluation.assigned.items():
+            version = flags.sticky_versions.get(flag, 1)
+            self._stored.setdefault((flag, version), variant)
+            self._new.add(Assignment(self.targeting_key, flag, version, variant, now))
+
+
+def _is_mapping(value: object) -> bool:
+    """Tell whether a value is a mapping, whatever its declared type."""
+    return isinstance(value, Mapping)

@@ -51,7 +51,7 @@ class Flags:
         """Return revisions, the newest first."""
         among = self._revisions.rows if key is None else self._of_key.get(key, ())
         numbers = [number for number in among if before is None or number < before]
-        return [self._revision(number) for number in sorted(numbers, reverse=True)[:limit]]
+        return [self._revision(number, key) for number in sorted(numbers, reverse=True)[:limit]]
 
     def versions(
         self, *, after: int = 0, until: int | None = None, key: str | None = None
@@ -101,10 +101,11 @@ class Flags:
         """Return when flags were last evaluated."""
         return dict(self._used.rows)
 
-    def _revision(self, number: int) -> Revision:
-        """Return a revision with all that it changed."""
+    def _revision(self, number: int, key: str | None) -> Revision:
+        """Return a revision with all that it changed, or with what it did to one flag."""
         shared, texts = self._texts.rows[number]
-        changes = {key: _value(text) for key, text in texts.items()}
+        keys = texts if key is None else [key]
+        changes = {each: _value(texts[each]) for each in keys}
         return evolve(self._revisions.rows[number], changes=changes, shared=_value(shared))
 
 

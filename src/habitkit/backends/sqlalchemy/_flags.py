@@ -71,15 +71,11 @@ class Flags:
             flag_changes.c.revision <= bindparam("last"),
         )
     )
-    _CHANGES_WITH = Prepared(
-        lambda _: (
-            select(flag_changes)
-            .join(_listed, _listed.c.revision == flag_changes.c.revision)
-            .where(
-                _listed.c.key == bindparam("flag"),
-                _listed.c.revision >= bindparam("first"),
-                _listed.c.revision <= bindparam("last"),
-            )
+    _CHANGES_OF = Prepared(
+        lambda _: select(flag_changes).where(
+            flag_changes.c.key == bindparam("flag"),
+            flag_changes.c.revision >= bindparam("first"),
+            flag_changes.c.revision <= bindparam("last"),
         )
     )
     _VERSIONS = Prepared(
@@ -168,7 +164,7 @@ class Flags:
         """Return revisions, the newest first."""
         values = {"flag": key, "last": _LAST if before is None else before - 1, "count": limit}
         page, changed = (
-            (self._PAGE, self._CHANGES) if key is None else (self._PAGE_OF, self._CHANGES_WITH)
+            (self._PAGE, self._CHANGES) if key is None else (self._PAGE_OF, self._CHANGES_OF)
         )
         records = self._link.records(page, values)
         changes: dict[int, dict[str, Any]] = {record["number"]: {} for record in records}

@@ -104,6 +104,7 @@ class FlagSet:
         definitions: What they were compiled from.
         shared_rules: The evaluators that are compiled, for a later set.
         metadata: The metadata of the set.
+        evaluators: The shared rules by their names, as they stand in the document.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
         sticky_versions: The version of each flag that is sticky.
 
@@ -128,6 +129,7 @@ class FlagSet:
         self.definitions = definitions
         self.shared_rules = shared_rules
         self.metadata: Mapping[str, Any] = MappingProxyType({**definitions.metadata})
+        self.evaluators = definitions.evaluators
         self.bucketing = definitions.bucketing
         self.sticky_versions = {
             key: flag.definition.options.sticky
@@ -198,11 +200,12 @@ class FlagSet:
         elif not _is_mapping(context):
             enabled = (key for key, flag in self.flags.items() if flag.definition.enabled)
             return {key: self.details(key, None, context) for key in enabled}
-        return {
-            key: _finish(flag, flag.silent(context, evaluation), None)
-            for key, flag in self.flags.items()
-            if flag.definition.enabled
-        }
+        found = {}
+        for key, flag in self.flags.items():
+            if flag.definition.enabled:
+                flag.used = True
+                found[key] = _finish(flag, flag.silent(context, evaluation), None)
+        return found
 
 
 def _is_mapping(value: object) -> bool:

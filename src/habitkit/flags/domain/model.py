@@ -20,7 +20,8 @@ class Revision:
         at: When it was made.
         by: Who made it.
         note: Why, in the words of whoever made it.
-        action: ``put``, ``put_document``, ``toggle``, ``delete`` or ``rollback``.
+        action: ``put``, ``put_document``, ``toggle``, ``delete``, ``rollback`` or
+            ``rollback_document``.
         changes: The new definition of each flag it touched; None where the flag was deleted.
         shared: The new ``$evaluators`` and ``metadata`` of the set; None if it kept them.
     """
@@ -51,15 +52,15 @@ class FlagVersion:
 
 @frozen
 class FlagDifference:
-    """A flag that differs between two revisions.
+    """A flag, or what the flags share, that differs between two revisions.
 
     Attributes:
-        key: The flag.
+        key: The flag; None for ``$evaluators`` and ``metadata`` of the set.
         before: Its definition at the first one; None if it did not exist.
         after: Its definition at the second one; None if it did not exist.
     """
 
-    key: str
+    key: str | None
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
 

@@ -9,11 +9,12 @@ from attrs import frozen
 from habitkit.flags.domain.served import named_by_targeting, served_without_rule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
 
-__all__ = ["StaleFlag", "reasons_to_remove"]
+__all__ = ["StaleFlag", "last_uses", "reasons_to_remove"]
 
 
 @frozen
@@ -24,13 +25,34 @@ class StaleFlag:
         key: The flag.
         reasons: Why: ``expired``, ``rolled out`` (everybody is served one variant), ``unused``.
         owner: Whom to ask, if the flag says so.
-        last_used_at: When it was last evaluated, to the hour; None if it never was.
+        last_used_at: When it, or a flag that it is a prerequisite of, was last evaluated, to the
+            hour; None if that never was.
     """
 
     key: str
     reasons: tuple[str, ...]
     owner: str | None
     last_used_at: datetime | None
+
+
+def last_uses(definitions: Definitions, evaluated: Mapping[str, datetime]) -> dict[str, datetime]:
+    """Return when flags were last used: evaluated, or a prerequisite of one that was.
+
+    Args:
+        definitions: The set that they belong to.
+        evaluated: When flags were last evaluated.
+    """
+    found = dict(evaluated)
+    pending = list(evaluated)
+    while pending:
+        key = pending.pop()
+        for each in (
+            definitions.flags[key].options.prerequisites if key in definitions.flags else ()
+        ):
+            if each.flag not in found or found[each.flag] < found[key]:
+                found[each.flag] = found[key]
+                pending.append(each.flag)
+    return found
 
 
 def reasons_to_remove(

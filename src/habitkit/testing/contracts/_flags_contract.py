@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from habitkit.errors import Duplicate
 from habitkit.flags.domain.model import Assignment, FlagVersion, Revision, SharedVersion
@@ -61,7 +62,8 @@ class FlagDriverCases(Contract):
 
         assert _revisions(store) == [last, whole]
         assert _texts(_revisions(store, before=LARGEST)) == _texts([whole])
-        assert _revisions(store, LONGEST) == [last, whole]
+        of_one = evolve(whole, changes={LONGEST: changes[LONGEST]})
+        assert _revisions(store, LONGEST) == [last, of_one]
         assert _versions(store, key="NULL") == [FlagVersion("NULL", 1, changes["NULL"])]
         assert _shared(store) == SharedVersion(1, HOSTILE)
         assert _newest(store) == LARGEST
@@ -165,10 +167,14 @@ class FlagsContract(FlagDriverCases):
         assert [page("a", limit=1), page("a", before=3), page("a", before=1)] == [[3], [1], []]
         assert page(before=1) == []
 
-    def test_a_revision_of_a_flag_has_all_that_it_changed(self, flags: Store) -> None:
-        (first,) = _revisions(flags, "a", before=2)
-        assert first.changes == {"a": ON, "b": ON}
-        assert [each.changes for each in _revisions(flags, limit=3)] == [{}, {"Ä": ON}, {"a": None}]
+    def test_revisions_of_a_flag_have_what_they_did_to_it_and_others_all_that_they_changed(
+        self, flags: Store
+    ) -> None:
+        assert [each.changes for each in _revisions(flags, "a")] == [{"a": None}, {"a": ON}]
+        assert [each.shared for each in _revisions(flags, "a")] == [RULES, None]
+        assert [each.changes for each in _revisions(flags)] == [
+            *({}, {"Ä": ON}, {"a": None}, {"b": OFF}, {"a": ON, "b": ON})
+        ]
         assert [each.shared for each in _revisions(flags)] == [
             *({"metadata": {}}, None, RULES, None, None)
         ]
