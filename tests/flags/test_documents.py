@@ -171,7 +171,8 @@ def test_a_number_that_a_file_may_have_can_be_put_too():
 
 
 def test_values_of_any_size_are_refused_with_a_short_message():
-    huge, deep = 10**5000, []
+    huge = 10**5000
+    deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
     split = {"schedule": {"steps": [{"at": "2027-01-01T00:00Z", "split": {"on": deep}}]}}

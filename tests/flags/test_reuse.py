@@ -123,11 +123,13 @@ def test_a_segment_of_many_is_kept_once_for_all_flags():
     own = {"==": [{"var": "$flagd.flagKey"}, {"var": "key"}]}
     evaluators = {"beta": {"in": [{"var": "email"}, people]}, "own": {"or": [own, SPLIT]}}
     on_off = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
-    document = {"flags": {f"f{n}": on_off for n in range(100)}, "$evaluators": evaluators}
-    document["$habitkit"] = {key: {"segments": ["beta"]} for key in document["flags"]}
-    document["flags"] |= dict.fromkeys(
-        ["x", "y"], on_off | {"targeting": {"if": [{"$ref": "own"}, "off"]}}
-    )
+    keys = [f"f{n}" for n in range(100)]
+    own_rule = dict.fromkeys("xy", on_off | {"targeting": {"if": [{"$ref": "own"}, "off"]}})
+    document = {
+        "flags": dict.fromkeys(keys, on_off) | own_rule,
+        "$evaluators": evaluators,
+        "$habitkit": {key: {"segments": ["beta"]} for key in keys},
+    }
 
     tracemalloc.start()
     compiled_set = flags.compile(document)
