@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import habitkit.testing
 from habitkit import flags
 from habitkit.flags import FlagDefinitionError
 
@@ -38,7 +39,10 @@ def of(**members):
         of(defaultVariant=None),
         {"flags": {"a": {"state": "ENABLED", "variants": {"on": True}}}},
         of(variants={"a": "text", "b": ""}, defaultVariant="b"),
-        of(variants={"a": 1, "b": 1.5, "c": 2**53 - 1, "d": -(2**53) + 1}, defaultVariant="a"),
+        of(
+            variants={"a": 1, "b": 1.5, "c": 2**53, "d": -(2**53), "e": 1e22, "f": 10**22},
+            defaultVariant="a",
+        ),
         of(variants={"a": {"deep": [1, None, {"x": True}]}, "b": {}}, defaultVariant="a"),
         of(metadata={"team": "growth", "n": 1, "beta": True}, targeting={}),
         of(targeting=None),
@@ -77,7 +81,7 @@ def test_what_flagd_takes_is_taken(document):
         (of(variants={"on": True, "off": "no"}), "$.flags.a.variants", "boolean and string"),
         (of(variants={"on": [1]}), "$.flags.a.variants.on", "got a list"),
         (of(variants={"on": None}), "$.flags.a.variants.on", "got nothing"),
-        (of(variants={"on": 2**53}), "$.flags.a.variants.on", "from -(2**53-1) to 2**53-1"),
+        (of(variants={"on": 2**53 + 1}), "$.flags.a.variants.on", "from -2**53 to 2**53"),
         (of(variants={"on": float("inf")}), "$.flags.a.variants.on", "a finite number"),
         (of(variants={"on": {"a": {"b": 1j}}}), "$.flags.a.variants.on.a.b", "expected JSON"),
         (of(variants={"on": "\ud800"}), "$.flags.a.variants.on", "valid UTF-8"),
@@ -153,6 +157,35 @@ def test_what_is_at_fault_in_our_own_settings_is_named_too(options, path, messag
     document = {"flags": {"a": ON_OFF, "b": ON_OFF}, "$habitkit": {"a": options}}
 
     assert message in faults_of(document)[f"$.$habitkit.a{path}"]
+
+
+def test_a_number_that_a_file_may_have_can_be_put_too():
+    flag = {"state": "ENABLED", "variants": {"a": 1e22, "b": 5.0}, "defaultVariant": "a"}
+    kit = habitkit.testing.kit()
+
+    kit.flags.put("a", flag, by="ada")
+
+    in_file = flags.compile(json.dumps({"flags": {"a": flag}})).details("a", 0.0)
+    assert kit.flags.details("a", 0.0) == in_file
+    assert kit.flags.integer("a", 0) == 10**22
+
+
+def test_values_of_any_size_are_refused_with_a_short_message():
+    huge = 10**5000
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    split = {"schedule": {"steps": [{"at": "2027-01-01T00:00Z", "split": {"on": deep}}]}}
+    documents = [of(state=huge), of(variants={"x": huge}), of(targeting={huge: 1}), of(state=deep)]
+    documents += [of(targeting={"fractional": [["on", huge], ["off", 1]]})]
+    documents += [{"metadata": {"bucketing": deep}}, {"metadata": {"x": huge}}]
+    documents += [
+        of() | {"$habitkit": {"a": settings}}
+        for settings in ({"owner": huge}, {"owner": deep}, {"tags": [deep]}, {huge: 1}, split)
+    ]
+
+    for document in documents:
+        assert all(len(message) < 200 for message in faults_of(document).values())
 
 
 def test_all_faults_are_reported_at_once():

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections import UserDict
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
 
 import pytest
 
 from habitkit import flags
-from habitkit.flags import ErrorCode, Reason
+from habitkit.flags import ErrorCode, Flags, Reason, StaticSource
 from habitkit.flags.domain.evaluation import Evaluation
+from habitkit.flags.overrides import overrides
 from habitkit.testing import FakeClock
 
 ON_OFF = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "off"}
@@ -101,6 +104,59 @@ def test_the_default_says_which_kind_is_expected(variants, fitting, others):
         assert outcome(compiled, default=default) == expected
 
 
+def test_a_default_of_a_subclass_says_the_same_kind():
+    class Theme(StrEnum):
+        DARK = "dark"
+
+    class Size(IntEnum):
+        SMALL = 1
+
+    for value, default in [("x", Theme.DARK), (5, Size.SMALL), ({"n": 1}, MappingProxyType({}))]:
+        compiled = one(variants={"x": value}, defaultVariant="x")
+        assert outcome(compiled, default=default) == (value, "x", Reason.STATIC, None)
+        with overrides.use({"a": value}):
+            found = overrides.find("a", default)
+            assert found is not None
+            assert found.value == value
+    assert outcome(one(), default=Size.SMALL)[3] is ErrorCode.TYPE_MISMATCH
+
+
+def test_an_integer_may_be_written_as_a_float_without_a_fraction():
+    def integer(value):
+        flag = ON_OFF | {"variants": {"x": value}, "defaultVariant": "x"}
+        with Flags(StaticSource({"flags": {"a": flag}})) as evaluator:
+            return evaluator.integer("a", 7)
+
+    assert [integer(5), integer(5.0), integer(5.5), integer(1e22)] == [5, 5, 7, 10**22]
+    assert type(integer(5.0)) is int
+
+
+def test_keys_and_defaults_of_any_size_and_class_are_given_back():
+    class Key(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            raise ValueError("no hash")
+
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    compiled = one()
+
+    for default in (10**5000, deep):
+        found = compiled.details("a", default)
+        assert found.value is default
+        assert found.error_message is not None
+        assert type(default).__name__ in found.error_message
+    for key in (Key("a"), 10**5000, deep, "a" * 100_000):
+        found = compiled.details(key, True)
+        assert found.error_code is ErrorCode.FLAG_NOT_FOUND
+        assert len(found.error_message or "") < 100
+    with overrides.use({"a": True}):
+        assert overrides.find("a", deep).error_code is ErrorCode.TYPE_MISMATCH  # type: ignore[union-attr]
+        assert overrides.find(Key("a"), True) is None
+
+
 @pytest.mark.parametrize("context", ["text", 5, [1], ["targetingKey"]])
 def test_a_context_that_is_no_mapping_is_invalid(context):
     compiled = one(targeting={"if": [True, "on"]})
@@ -128,11 +184,21 @@ def test_metadata_of_the_set_and_of_the_flag_is_given_and_cannot_be_changed():
         "flags": {"a": ON_OFF | {"metadata": {"team": "x"}}},
         "metadata": {"n": 1, "team": "y"},
     }
-    found = flags.compile(document).details("a", False)
+    compiled = flags.compile(document)
+    found = compiled.details("a", False)
 
     assert found.metadata == {"n": 1, "team": "x"}
-    with pytest.raises(TypeError):
-        found.metadata["n"] = 2  # type: ignore[index]
+    assert compiled.details("b", False).metadata == {"n": 1, "team": "y"}
+    for each in (
+        found.metadata,
+        compiled.details("b", False).metadata,
+        compiled.details("a", "text").metadata,
+        compiled.details("a", False, 5).metadata,  # type: ignore[arg-type]
+        compiled.metadata,
+        compiled.flags,
+    ):
+        with pytest.raises(TypeError):
+            each["n"] = 2  # type: ignore[index]
 
 
 def test_an_evaluation_never_raises():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections import Counter
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from habitkit import flags
 from habitkit.flags import FlagDefinitionError
-from habitkit.flags.domain import compiler
+from habitkit.flags.domain.rules import compile_rule
 from habitkit.testing import FakeClock
 
 KEYS = ["a", "b", "c", "d"]
@@ -75,7 +76,7 @@ def compiled(document, reuse=None):
 
 @given(edits=edits)
 def test_a_set_compiled_from_an_earlier_one_is_the_set_compiled_alone(edits):
-    document = {"flags": {}, "$habitkit": {}, "metadata": {}}
+    document: dict[str, dict[str, object]] = {"flags": {}, "$habitkit": {}, "metadata": {}}
     document["$evaluators"] = {"shared": {"var": "role"}}
     reuse = None
     for section, name, value in edits:
@@ -97,19 +98,46 @@ def test_a_set_compiled_from_an_earlier_one_is_the_set_compiled_alone(edits):
 
 
 def test_only_what_is_different_is_compiled_again():
-    on_off = {"state": "ENABLED", "variants": {"on": True, "off": False}, "targeting": SPLIT}
-    document = {"flags": dict.fromkeys(KEYS, on_off)}
-    document["$habitkit"] = {"b": {"prerequisites": [{"flag": "a", "variants": ["on"]}]}}
+    on_off: dict[str, object] = {
+        "state": "ENABLED",
+        "variants": {"on": True, "off": False},
+        "targeting": SPLIT,
+    }
+    needs = {"b": {"prerequisites": [{"flag": "a", "variants": ["on"]}]}}
+    document = {"flags": dict.fromkeys(KEYS, on_off), "$habitkit": needs}
     first = flags.compile(document)
     changed = json.loads(json.dumps(document))
     changed["flags"]["a"]["state"] = "DISABLED"
 
-    with patch.object(compiler, "compile_rule", wraps=compiler.compile_rule) as compile_rule:
+    counted = patch("habitkit.flags.domain.compiler.compile_rule", wraps=compile_rule)
+    with counted as calls:
         second = flags.compile(changed, reuse=first)
 
-    assert [call.args[1][1] for call in compile_rule.call_args_list] == ["a", "b"]
+    assert [call.args[1][1] for call in calls.call_args_list] == ["a", "b"]
     assert second.flags["c"].definition is first.flags["c"].definition
     assert second.flags["c"] is not first.flags["c"]
+
+
+def test_a_segment_of_many_is_kept_once_for_all_flags():
+    people = [f"user-{n}@example.com" for n in range(1000)]
+    own = {"==": [{"var": "$flagd.flagKey"}, {"var": "key"}]}
+    evaluators = {"beta": {"in": [{"var": "email"}, people]}, "own": {"or": [own, SPLIT]}}
+    on_off = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}
+    keys = [f"f{n}" for n in range(100)]
+    own_rule = dict.fromkeys("xy", on_off | {"targeting": {"if": [{"$ref": "own"}, "off"]}})
+    document = {
+        "flags": dict.fromkeys(keys, on_off) | own_rule,
+        "$evaluators": evaluators,
+        "$habitkit": {key: {"segments": ["beta"]} for key in keys},
+    }
+
+    tracemalloc.start()
+    compiled_set = flags.compile(document)
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert size < 1_000_000
+    assert [compiled_set.details(key, None, {"key": "y"}).variant for key in "xy"] == ["on", "off"]
 
 
 def test_numbers_and_booleans_that_python_takes_for_equal_are_different():

@@ -48,9 +48,14 @@ class Getters:
     def integer(
         self: _Evaluates, key: str, default: int, context: Mapping[str, Any] | None = None
     ) -> int:
-        """Return the value of a flag whose values are numbers, if it is an int, or the default."""
-        resolution = self.details(key, default, context)
-        return resolution.value if type(resolution.value) is int else default
+        """Return the value of a flag whose values are numbers, if it is whole, or else the default.
+
+        A float such as 5.0 is returned as an int.
+        """
+        value = self.details(key, default, context).value
+        if type(value) is float and value.is_integer():
+            return int(value)
+        return value if type(value) is int else default
 
     def float(
         self: _Evaluates, key: str, default: float, context: Mapping[str, Any] | None = None

@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import InvalidInput
-from habitkit.flags.domain.flag_set import TYPES, failed
+from habitkit.flags.domain.flag_set import TYPES, failed, is_of_kind
 from habitkit.flags.domain.resolution import NO_METADATA, ErrorCode, Reason, Resolution
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ class Overrides:
         """
         try:
             value = self._values.get()[key]
-        except (KeyError, TypeError):
+        except Exception:  # noqa: BLE001 - a key of any type may be given
             return None
         kind = _kind(value)
-        if default is not None and type(default) not in TYPES[kind]:
+        if default is not None and not is_of_kind(default, kind):
             given = type(default).__name__
             message = f"it is overridden by a value of kind {kind}, the default is of type {given}"
             return failed(default, ErrorCode.TYPE_MISMATCH, message, NO_METADATA)

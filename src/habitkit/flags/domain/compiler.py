@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from habitkit.flags.domain.documents import read_document
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Expression
+    from habitkit.flags.domain.expressions import SharedRule
     from habitkit.flags.domain.flag_set import Resolver
     from habitkit.flags.domain.rules import Rule
 
@@ -56,10 +56,11 @@ def compile_document(
     """
     faults: list[Fault] = []
     definitions = read_document(document, faults, None if reuse is None else reuse.definitions)
-    compiled = _Compiler(definitions, now, faults, reuse).flags()
+    compiler = _Compiler(definitions, now, faults, reuse)
+    compiled = compiler.flags()
     if faults:
         raise FlagDefinitionError(faults)
-    return FlagSet(compiled, definitions)
+    return FlagSet(compiled, definitions, compiler.shared)
 
 
 class _Compiler:
@@ -79,12 +80,13 @@ class _Compiler:
         self._reused: set[str] = set()
         self._with_evaluation: set[str] = set()
         self._reuse: Mapping[str, CompiledFlag] = {}
+        self.shared: dict[tuple[str, bool, int], SharedRule] = {}
         if reuse is not None and definitions.evaluators is reuse.definitions.evaluators:
             if definitions.metadata is reuse.definitions.metadata:
-                self._reuse = reuse.flags
+                self._reuse, self.shared = reuse.flags, reuse.shared_rules
             return
         for name, rule in definitions.evaluators.items():
-            context = RuleContext("", definitions.bucketing, definitions.evaluators)
+            context = self._context("")
             compile_rule(rule, ("$evaluators", name), context, faults)
 
     def flags(self) -> dict[str, CompiledFlag]:
@@ -114,9 +116,9 @@ class _Compiler:
         resolve = compiled.resolve
         if compiled.needs_evaluation:
             resolve = with_evaluation(resolve, self._now)
-        fits = TYPES[flag.kind]
-        shared = frozenset() if flag.kind == "object" else fits | {type(None)}
-        return CompiledFlag(flag, compiled, resolve, resolve, shared, fits)
+        types = TYPES[flag.kind] | {type(None)}
+        direct = types if flag.kind != "object" else frozenset[type]()  # objects are copied
+        return CompiledFlag(flag, compiled, resolve, resolve, direct)
 
     def _reusable(self, flag: FlagDefinition) -> CompiledDefinition | None:
         """Return what is compiled of a flag already, if neither it nor its prerequisites differ."""
@@ -130,7 +132,7 @@ class _Compiler:
 
     def _resolver(self, flag: FlagDefinition, gates: list[Callable[..., Any]]) -> Resolver:
         """Return the function that evaluates a flag, in which every part may be missing."""
-        metadata = MappingProxyType({**flag.metadata})
+        metadata = flag.metadata
         results = results_of(flag, metadata)
         rule = self._rule(flag)
         gates = [*self._segments(flag), *gates]
@@ -156,11 +158,8 @@ class _Compiler:
         """Return the compiled targeting of a flag."""
         if flag.targeting is None or flag.targeting == {}:
             return None
-        definitions = self._definitions
         sticky = flag.options.sticky is not None
-        context = RuleContext(
-            flag.key, definitions.bucketing, definitions.evaluators, sticky=sticky
-        )
+        context = self._context(flag.key, sticky=sticky)
         rule = compile_rule(flag.targeting, ("flags", flag.key, "targeting"), context, self._faults)
         if rule is not None and (rule.timed or (sticky and rule.splits)):
             self._with_evaluation.add(flag.key)
@@ -175,9 +174,7 @@ class _Compiler:
             if name not in self._definitions.evaluators:
                 self._fault(path, f"there is no shared rule {name!r} in $evaluators")
                 continue
-            context = RuleContext(
-                flag.key, self._definitions.bucketing, self._definitions.evaluators
-            )
+            context = self._context(flag.key)
             rule = compile_rule({"!!": [{"$ref": name}]}, path, context, self._faults)
             if rule is None:
                 continue
@@ -213,6 +210,11 @@ class _Compiler:
             message = f"expected at most {_DEEPEST_PREREQUISITES} flags in a row, got {depth}"
             self._fault(("$habitkit", flag.key, "prerequisites"), message)
         return gates, depth
+
+    def _context(self, key: str, *, sticky: bool = False) -> RuleContext:
+        """Return what the rules of a flag are compiled for."""
+        known = self._definitions
+        return RuleContext(key, known.bucketing, known.evaluators, sticky, self.shared)
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(Fault(json_path(path), message))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -221,7 +222,7 @@ def _flag(
         variants=variants,
         default_variant=default,
         targeting=targeting,
-        metadata={**metadata, **own},
+        metadata=MappingProxyType({**metadata, **own}),
         options=options,
     )
 

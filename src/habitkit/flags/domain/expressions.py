@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import define, field, frozen
 
-from habitkit.flags.domain.faults import Fault, Path, json_path
+from habitkit.flags.domain.faults import Fault, Path, json_path, shown
 from habitkit.flags.domain.json_values import UNDEFINED, to_text
 from habitkit.flags.domain.limits import DEEPEST, MOST_FAULTS, MOST_OPERATORS, MOST_VALUES
 
@@ -30,6 +30,7 @@ __all__ = [
     "Operator",
     "RuleContext",
     "Scope",
+    "SharedRule",
     "constant",
 ]
 
@@ -44,6 +45,25 @@ VARIES: Final = _Varies()
 
 
 @frozen
+class SharedRule:
+    """An evaluator that is compiled once, for all flags that refer to it.
+
+    Attributes:
+        node: What it was compiled to.
+        timed: Whether it reads the time.
+        calls: How many operators it has.
+        values: How many values it has.
+        levels: How many levels it has.
+    """
+
+    node: Node
+    timed: bool
+    calls: int
+    values: int
+    levels: int
+
+
+@frozen
 class RuleContext:
     """What a rule is compiled for.
 
@@ -52,12 +72,14 @@ class RuleContext:
         bucketing: How ``fractional`` assigns: ``v1``, ``v2`` or ``v3``.
         evaluators: What ``$ref`` names: rules that are not compiled.
         sticky: Whether ``fractional`` keeps to stored assignments.
+        shared: The evaluators that are compiled, by name and by where they stand; it is filled.
     """
 
     flag_key: str
     bucketing: str = "v2"
     evaluators: Mapping[str, Any] = field(factory=dict)
     sticky: bool = False
+    shared: dict[tuple[str, bool, int], SharedRule] = field(factory=dict, eq=False, repr=False)
 
 
 @define
@@ -196,6 +218,7 @@ class Compiler:
         faults: What was found wrong.
         timed: Whether the rule reads the time.
         splits: Whether the rule assigns by a hash.
+        keyed: Whether the rule reads the key of the flag.
     """
 
     context: RuleContext
@@ -203,6 +226,8 @@ class Compiler:
     faults: list[Fault] = field(factory=list)
     timed: bool = False
     splits: bool = False
+    keyed: bool = False
+    _deepest: int = 0
     _calls: int = 0
     _values: int = 0
     _full: bool = False
@@ -227,6 +252,7 @@ class Compiler:
                     path,
                     f"the rule is nested too deeply; expected at most {DEEPEST} levels",
                 )
+            self._deepest = max(self._deepest, scope.depth + 1)
             inner = Scope(scope.depth + 1, scope.references, scope.loops, scope.top, scope.result)
             if isinstance(value, dict):
                 return self._call(value, path, inner)
@@ -248,7 +274,7 @@ class Compiler:
     def _list(self, values: list[Any], path: Path, scope: Scope) -> Node:
         if _SCALARS.issuperset(map(type, values)):
             self._values += len(values)
-            return constant(list(values))
+            return constant(values)
         nodes = []
         for index, value in enumerate(values):
             if self._full:
@@ -265,7 +291,7 @@ class Compiler:
 
     def _call(self, rule: dict[Any, Any], path: Path, scope: Scope) -> Node:
         if len(rule) > 1:
-            names = ", ".join(ascii(name)[:40] for name in list(rule)[:3])
+            names = ", ".join(shown(name) for name in list(rule)[:3])
             return self.fault(
                 path, f"expected an object with one operator, found {len(rule)} members: {names}"
             )
@@ -275,7 +301,7 @@ class Compiler:
         operator = self.operators.get(name)
         if operator is None:
             known = ", ".join(sorted(self.operators))
-            return self.fault(path, f"unknown operator {ascii(name)[:60]}; expected one of {known}")
+            return self.fault(path, f"unknown operator {shown(name)}; expected one of {known}")
         listed = isinstance(given, list)
         values = given if listed else [given]
         return operator(Call(name, values, listed, (*path, name), scope, self))
@@ -284,11 +310,40 @@ class Compiler:
         if not isinstance(name, str) or name not in self.context.evaluators:
             known = ", ".join(sorted(self.context.evaluators)[:20]) or "nothing"
             return self.fault(
-                path, f"there is no {ascii(name)[:60]} in $evaluators, which holds {known}"
+                path, f"there is no {shown(name)} in $evaluators, which holds {known}"
             )
         if name in scope.references:
             circle = " -> ".join([*scope.references, name])
             return self.fault(path, f"the evaluators refer to each other in a circle: {circle}")
         references = (*scope.references, name)
         inner = Scope(scope.depth, references, scope.loops, scope.top, scope.result)
-        return self.node(self.context.evaluators[name], ("$evaluators", name), inner)
+        place = (name, scope.top, scope.loops)
+        shared = self.context.shared.get(place)
+        if shared is None or scope.depth + shared.levels > DEEPEST:
+            return self._evaluator(name, place, inner)
+        self.timed = self.timed or shared.timed
+        self._deepest = max(self._deepest, scope.depth + shared.levels)
+        self._calls += shared.calls
+        self._values += shared.values
+        if self._calls > MOST_OPERATORS or self._values > MOST_VALUES:
+            return self._too_large(path)
+        return shared.node
+
+    def _evaluator(self, name: str, place: tuple[str, bool, int], scope: Scope) -> Node:
+        """Compile an evaluator, and share it if it is the same for every flag."""
+        timed, splits, keyed, deepest = self.timed, self.splits, self.keyed, self._deepest
+        calls, values = self._calls, self._values
+        self.timed = self.splits = self.keyed = False
+        self._deepest = scope.depth
+        node = self.node(self.context.evaluators[name], ("$evaluators", name), scope)
+        if not (self.faults or self.splits or self.keyed):
+            self.context.shared[place] = SharedRule(
+                node,
+                self.timed,
+                self._calls - calls,
+                self._values - values,
+                self._deepest - scope.depth,
+            )
+        self.timed, self.splits = self.timed or timed, self.splits or splits
+        self.keyed, self._deepest = self.keyed or keyed, max(self._deepest, deepest)
+        return node

@@ -18,6 +18,8 @@ Path: TypeAlias = "tuple[str | int, ...]"
 
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _LONGEST_NAME = 60
+_LONGEST_VALUE = 40
+_MOST_BITS = 128
 
 
 @frozen
@@ -41,8 +43,8 @@ def json_path(path: Path) -> str:
     """Return a path as text, such as ``$.flags["a key"].variants.on``."""
     parts = ["$"]
     for part in path:
-        if isinstance(part, int):
-            parts.append(f"[{part}]")
+        if not isinstance(part, str):
+            parts.append(f"[{shown(part)}]")
         elif _PLAIN.fullmatch(part):
             parts.append(f".{part}")
         else:
@@ -52,12 +54,17 @@ def json_path(path: Path) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value for a message, shortened."""
+    """Return a value for a message: short, whatever it is, and without reading all of it."""
     if value is None:
         return "nothing"
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:40]}..."  # noqa: PLR2004 - one line
+    if isinstance(value, Mapping | list | tuple):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    if isinstance(value, str):
+        text = repr(value[:_LONGEST_VALUE])
+        return text if len(value) <= _LONGEST_VALUE else f"{text}..."
+    if type(value) is bool or type(value) is float:
+        return repr(value)
+    if isinstance(value, int):
+        bits = value.bit_length()
+        return str(int(value)) if bits <= _MOST_BITS else f"an integer of {bits} bits"
+    return f"a value of the type {type(value).__name__}"

@@ -1,12 +1,14 @@
-"""A compiled set of flags: immutable, and quick to evaluate."""
+"""A compiled set of flags, quick to evaluate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve, frozen
 
+from habitkit.flags.domain.faults import shown
 from habitkit.flags.domain.resolution import ErrorCode, Reason, Resolution
 
 if TYPE_CHECKING:
@@ -15,8 +17,17 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Evaluation
+    from habitkit.flags.domain.expressions import SharedRule
 
-__all__ = ["TYPES", "CompiledDefinition", "CompiledFlag", "FlagSet", "Resolver", "failed"]
+__all__ = [
+    "TYPES",
+    "CompiledDefinition",
+    "CompiledFlag",
+    "FlagSet",
+    "Resolver",
+    "failed",
+    "is_of_kind",
+]
 
 Resolver: TypeAlias = "Callable[[Mapping[str, Any], Evaluation | None], Resolution]"
 """Evaluates one flag; it never raises. Without a variant the caller's default is the value."""
@@ -30,7 +41,20 @@ TYPES = {
 }
 """The types of a caller's default, by the kind of flag that it fits to."""
 
+_CLASSES: dict[str, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "string": (str,),
+    "number": (int, float),
+    "object": (Mapping, list),
+}
 _EMPTY: dict[str, Any] = {}
+
+
+def is_of_kind(value: Any, kind: str) -> bool:
+    """Tell whether a caller's default fits to a kind of flag; subclasses such as enums do."""
+    if type(value) in TYPES[kind]:
+        return True
+    return isinstance(value, _CLASSES[kind]) and not (kind == "number" and isinstance(value, bool))
 
 
 @frozen(eq=False)
@@ -57,8 +81,7 @@ class CompiledFlag:
         compiled: What was compiled of it.
         silent: Evaluates it.
         resolve: The same, or what also calls the hooks for exposures.
-        shared: The types of a default with which a result can be given out as it is.
-        fits: The types of a default that fit to its values.
+        direct_types: The types of a default with which a result is given out as it is.
         used: Whether it was evaluated since this was last set to False.
     """
 
@@ -66,19 +89,20 @@ class CompiledFlag:
     compiled: CompiledDefinition
     silent: Resolver
     resolve: Resolver
-    shared: frozenset[type]
-    fits: frozenset[type]
+    direct_types: frozenset[type]
     used: bool = False
 
 
 class FlagSet:
-    """A compiled set of flags. It never changes, so that threads share it without a lock.
+    """A compiled set of flags, which threads share without a lock.
 
-    ``habitkit.flags.compile`` makes one.
+    Its definitions and its results never change. Of a flag in it, only ``used`` and ``resolve``
+    change: they are notes of the process that evaluates it. ``habitkit.flags.compile`` makes one.
 
     Attributes:
         flags: The compiled flags by key.
         definitions: What they were compiled from.
+        shared_rules: The evaluators that are compiled, for a later set.
         metadata: The metadata of the set.
         evaluators: The shared rules by their names, as they stand in the document.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
@@ -93,11 +117,18 @@ class FlagSet:
         True
     """
 
-    def __init__(self, flags: Mapping[str, CompiledFlag], definitions: Definitions) -> None:
+    def __init__(
+        self,
+        flags: Mapping[str, CompiledFlag],
+        definitions: Definitions,
+        shared_rules: dict[tuple[str, bool, int], SharedRule],
+    ) -> None:
         """Keep the compiled flags; ``compile`` calls this."""
-        self.flags = flags
+        self._flags = {**flags}
+        self.flags: Mapping[str, CompiledFlag] = MappingProxyType(self._flags)
         self.definitions = definitions
-        self.metadata = definitions.metadata
+        self.shared_rules = shared_rules
+        self.metadata: Mapping[str, Any] = MappingProxyType({**definitions.metadata})
         self.evaluators = definitions.evaluators
         self.bucketing = definitions.bucketing
         self.sticky_versions = {
@@ -135,9 +166,9 @@ class FlagSet:
             evaluation: The time and the stored assignments; by default the clock and none.
         """
         try:
-            flag = self.flags[key]
-        except (KeyError, TypeError):
-            message = f"there is no flag {key!r}"
+            flag = self._flags[key]
+        except Exception:  # noqa: BLE001 - a key of any type may be given
+            message = f"there is no flag {shown(key)}"
             return failed(default, ErrorCode.FLAG_NOT_FOUND, message, self.metadata)
         if type(context) is not dict:
             if context is None:
@@ -148,7 +179,7 @@ class FlagSet:
                 return failed(default, ErrorCode.INVALID_CONTEXT, message, metadata)
         flag.used = True
         resolution = flag.resolve(context, evaluation)
-        if type(default) in flag.shared and resolution.variant is not None:
+        if type(default) in flag.direct_types and resolution.variant is not None:
             return resolution
         return _finish(flag, resolution, default)
 
@@ -191,8 +222,9 @@ def _finish(flag: CompiledFlag, resolution: Resolution, default: Any) -> Resolut
     """Return a result that cannot be given out as it is."""
     if resolution.variant is None:
         return evolve(resolution, value=default)
-    if default is not None and type(default) not in flag.fits:
-        message = f"its values are of kind {flag.definition.kind}, the default is {default!r:.40}"
+    if default is not None and not is_of_kind(default, flag.definition.kind):
+        given = type(default).__name__
+        message = f"its values are of kind {flag.definition.kind}, the default is of type {given}"
         code, metadata = ErrorCode.TYPE_MISMATCH, flag.definition.metadata
         return failed(default, code, message, metadata)
     if flag.definition.kind == "object":

@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 _LONGEST_KEY = 200
-_LARGEST_INT = 2**53 - 1
+_LARGEST_INT = 2**53
+_LARGEST_FLOAT_BITS = 1024
 _DEEPEST = 64
 _PLAIN = 2
 """The version of marshal that writes each value for itself: equal bytes are equal values."""
@@ -81,10 +82,18 @@ def expect_json(value: object, path: Path, faults: list[Fault], depth: int = 0) 
 
 def _expect_number(value: float, path: Path, faults: list[Fault]) -> None:
     """Refuse numbers that JavaScript would change."""
-    if isinstance(value, int) and abs(value) > _LARGEST_INT:
-        add_fault(faults, path, f"expected an integer from -(2**53-1) to 2**53-1, got {value}")
+    if isinstance(value, int) and not _is_exact(value):
+        expected = "an integer that a 64-bit float holds, such as those from -2**53 to 2**53"
+        add_fault(faults, path, f"expected {expected}, got {shown(value)}")
     elif not math.isfinite(value):
-        add_fault(faults, path, f"expected a finite number, got {value}")
+        add_fault(faults, path, f"expected a finite number, got {shown(value)}")
+
+
+def _is_exact(value: int) -> bool:
+    """Tell whether a float holds an integer: a store may return 1e22 as one of 23 digits."""
+    if abs(value) <= _LARGEST_INT:
+        return True
+    return value.bit_length() < _LARGEST_FLOAT_BITS and int(float(value)) == value
 
 
 def add_fault(faults: list[Fault], path: Path, message: str) -> None:
@@ -92,7 +101,7 @@ def add_fault(faults: list[Fault], path: Path, message: str) -> None:
     faults.append(Fault(json_path(path), message))
 
 
-def same_json(one: object, other: object) -> bool:
+def same_json(one: Any, other: Any) -> bool:
     """Tell whether two values are the same JSON, in which ``1``, ``1.0`` and ``true`` differ.
 
     It may be False for equal values of other classes than those that JSON text is parsed into.
@@ -100,6 +109,6 @@ def same_json(one: object, other: object) -> bool:
     if one is other:
         return True
     try:
-        return one == other and marshal.dumps(one, _PLAIN) == marshal.dumps(other, _PLAIN)
+        return bool(one == other) and marshal.dumps(one, _PLAIN) == marshal.dumps(other, _PLAIN)
     except (ValueError, RecursionError):  # of another class, or nested too deeply
         return False

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from habitkit.flags.domain.faults import Fault, json_path
+from habitkit.flags.domain.faults import Fault, json_path, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,14 +137,14 @@ class _Reader:
     ) -> dict[str, Any]:
         """Return the members of an object, each read; those at fault are left out."""
         if not isinstance(given, Mapping):
-            raise self.refuse(path, f"expected an object, got {given!r:.40}")
+            raise self.refuse(path, f"expected an object, got {shown(given)}")
         found: dict[str, Any] = {}
         for name, value in given.items():
             try:
                 if name not in readers:
                     expected = ", ".join(sorted(readers))
-                    message = f"unknown member {name!r}; expected {expected}"
-                    raise self.refuse((*path, str(name)), message)
+                    message = f"unknown member {shown(name)}; expected {expected}"
+                    raise self.refuse((*path, name), message)
                 found[name] = readers[name](value, (*path, name))
             except _Faulty:
                 continue
@@ -153,7 +153,7 @@ class _Reader:
     def text(self, value: object, path: Path) -> str:
         if isinstance(value, str) and value:
             return value
-        raise self.refuse(path, f"expected a non-empty string, got {value!r:.40}")
+        raise self.refuse(path, f"expected a non-empty string, got {shown(value)}")
 
     def texts(self, value: object, path: Path) -> tuple[str, ...]:
         return tuple(self.text(it, (*path, n)) for n, it in enumerate(self.many(value, path)))
@@ -161,7 +161,7 @@ class _Reader:
     def many(self, value: object, path: Path) -> list[Any]:
         if isinstance(value, list):
             return value
-        raise self.refuse(path, f"expected a list, got {value!r:.40}")
+        raise self.refuse(path, f"expected a list, got {shown(value)}")
 
     def instant(self, value: object, path: Path) -> datetime:
         if isinstance(value, str):
@@ -172,7 +172,7 @@ class _Reader:
             except (ValueError, OverflowError):
                 pass
         expected = 'an instant with its zone, such as "2027-01-31T09:00:00Z"'
-        raise self.refuse(path, f"expected {expected}, got {value!r:.40}")
+        raise self.refuse(path, f"expected {expected}, got {shown(value)}")
 
     def seconds(self, value: object, path: Path) -> float:
         return self.instant(value, path).timestamp()
@@ -184,7 +184,7 @@ class _Reader:
             and 0 <= value <= _PERCENT
         ):
             return float(value)
-        raise self.refuse(path, f"expected a number from 0 to 100, got {value!r:.40}")
+        raise self.refuse(path, f"expected a number from 0 to 100, got {shown(value)}")
 
     def sticky(self, value: object, path: Path) -> int | None:
         if isinstance(value, bool):
@@ -196,14 +196,14 @@ class _Reader:
     def version(self, value: object, path: Path) -> int:
         if type(value) is int and 1 <= value <= _LARGEST_WEIGHT:
             return value
-        raise self.refuse(path, f"expected an int from 1, got {value!r:.40}")
+        raise self.refuse(path, f"expected an int from 1, got {shown(value)}")
 
     def split(self, value: object, path: Path) -> Mapping[str, int]:
         if not isinstance(value, Mapping) or not value:
-            raise self.refuse(path, f"expected an object of weights by variant, got {value!r:.40}")
+            raise self.refuse(path, f"expected an object of weights by variant, got {shown(value)}")
         for name, weight in value.items():
             if type(weight) is not int or weight < 0:
-                raise self.refuse((*path, str(name)), f"expected an int from 0, got {weight!r:.40}")
+                raise self.refuse((*path, name), f"expected an int from 0, got {shown(weight)}")
         if not 0 < sum(value.values()) <= _LARGEST_WEIGHT:
             raise self.refuse(path, "expected weights whose sum is from 1 to 2**31-1")
         return dict(value)

@@ -17,6 +17,7 @@ from habitkit.flags.domain.bucketing import (
     positions,
 )
 from habitkit.flags.domain.expressions import NULL, Call, Node, Operator, constant
+from habitkit.flags.domain.faults import shown
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
@@ -59,7 +60,7 @@ def _assign(call: Call, number_of: HashOf, shares: Sequence[_Share]) -> Expressi
     variants = [share.variant.run for share in shares]
     total = sum(share.weight.constant for share in shares if not share.weight.varies)
     if total > HIGHEST_TOTAL:
-        call.fault(f"the weights add up to {total}; expected at most {HIGHEST_TOTAL}")
+        call.fault(f"the weights add up to {shown(total)}; expected at most {HIGHEST_TOTAL}")
     if any(share.weight.varies for share in shares):
         return _computed(bucketing, number_of, shares)
     if total == 0:
@@ -137,7 +138,7 @@ def _share(call: Call, index: int) -> _Share:
     if number is None or number != weight:
         call.compiler.fault(
             (*path, 1),
-            f"expected a weight: a whole number from 0 on, or a rule; found {ascii(weight)[:40]}",
+            f"expected a weight: a whole number from 0 on, or a rule; found {shown(weight)}",
         )
     return _Share(variant, constant(number or 0))
 

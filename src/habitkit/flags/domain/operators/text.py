@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from habitkit.flags.domain.expressions import Call, Node, Operator
+from habitkit.flags.domain.faults import shown
 from habitkit.flags.domain.json_values import (
     UNDEFINED,
     is_number,
@@ -161,7 +162,7 @@ def _version(call: Call, index: int) -> Node:
     value = call.values[index]
     if not isinstance(value, dict) and (not isinstance(value, str) or parse_version(value) is None):
         return call.fault(
-            f"expected a version such as 1.4.0, or a rule; found {ascii(value)[:60]}", index
+            f"expected a version such as 1.4.0, or a rule; found {shown(value)}", index
         )
     return call.node(index)
 

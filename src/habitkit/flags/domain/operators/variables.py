@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from habitkit.flags.domain.expressions import Call, Node, Operator, constant
+from habitkit.flags.domain.faults import shown
 from habitkit.flags.domain.json_values import (
     UNDEFINED,
     compare,
@@ -66,6 +67,7 @@ def _named(call: Call, name: str, default: Node) -> Node:
 
 def _flagd(call: Call, name: str) -> Node:
     if name == "$flagd.flagKey":
+        call.compiler.keyed = True
         return constant(call.compiler.context.flag_key)
     if name == "$flagd.timestamp":
         call.compiler.timed = True
@@ -73,9 +75,7 @@ def _flagd(call: Call, name: str) -> Node:
     if name == "$flagd":
         read = _reader(call)
         return Node(lambda data, evaluation: read(data, evaluation, name, None))
-    return call.fault(
-        f"there is no {ascii(name)[:60]}; expected $flagd.flagKey or $flagd.timestamp", 0
-    )
+    return call.fault(f"there is no {shown(name)}; expected $flagd.flagKey or $flagd.timestamp", 0)
 
 
 def _timestamp(evaluation: Evaluation | None) -> int:
@@ -110,7 +110,7 @@ def member(data: Any, name: str) -> Any:
 def _reader(call: Call) -> Reader:
     """Return what reads a path that is known when the rule is evaluated."""
     if call.scope.top:
-        call.compiler.timed = True  # the name may be that of the time
+        call.compiler.timed = call.compiler.keyed = True  # the name may be that of either
     top, flag_key = call.scope.top, call.compiler.context.flag_key
 
     def read(data: Any, evaluation: Evaluation | None, key: Any, default: Any) -> Any:
