@@ -213,7 +213,8 @@ def test_a_change_of_the_set_expects_its_last_revision(kit, put):
 
 
 def test_a_change_of_what_flags_share_is_seen_everywhere_and_can_be_rolled_back(store):
-    heard, seen = [], []
+    heard: list[FlagChanged] = []
+    seen: list[FlagsEvent] = []
     kit = habitkit.testing.kit(
         store=store, reactions=[on(FlagChanged, lambda _, __, events: heard.extend(events))]
     )

@@ -33,7 +33,14 @@ __all__ = [
 
 @frozen
 class Results:
-    """The results that a flag may have; made once, and given out again and again."""
+    """The results that a flag may have; made once, and given out again and again.
+
+    Attributes:
+        static: The default variant of a flag without rules.
+        default: The default variant where no rule says otherwise.
+        matches: What targeting gives, by variant.
+        splits: What a percentage of a schedule gives, by variant.
+    """
 
     static: Resolution
     default: Resolution
