@@ -33,7 +33,14 @@ __all__ = [
 
 @frozen
 class Results:
-    """The results that a flag may have; made once, and given out again and again."""
+    """The results that a flag may have; made once, and given out again and again.
+
+    Attributes:
+        static: The default variant, of a flag for which nothing else decides.
+        default: The default variant, where something else could have decided.
+        matches: What a rule serves, by variant.
+        splits: What a schedule's percentage serves, by variant.
+    """
 
     static: Resolution
     default: Resolution
