@@ -94,6 +94,38 @@ def test_a_share_that_stays_at_nothing_never_serves_its_variant():
     assert warned(first=100) == warned(first=10, last=50) == [], "the default is served otherwise"
 
 
+def test_warnings_name_sticky_settings_and_schedules_that_do_nothing_or_surprise():
+    def warned(flag, **settings):
+        made = {"flags": {"a": {**ON_OFF, **flag}}, "$habitkit": {"a": settings}}
+        assert flags.compile(made)
+        return [(each.path, each.message.split(":")[0]) for each in flags.lint(made)]
+
+    at = "2027-01-01T00:00:00Z"
+    half, all_on = ({"on": 1, "off": 1}, {"on": 1, "off": 0})
+    splits = {"targeting": {"fractional": [["on", 1], ["off", 1]]}}
+    some = {"targeting": {"if": [{"var": "staff"}, splits["targeting"]]}}
+    served = {"steps": [{"at": at, "serve": "on"}]}
+    changing = {
+        "steps": [{"at": at, "split": half}, {"at": "2027-02-01T00:00:00Z", "split": all_on}]
+    }
+
+    assert (
+        warned({}, sticky=True)
+        == warned({}, sticky=True, schedule=served)
+        == [
+            ("$.$habitkit.a.sticky", "sticky has no effect"),
+        ]
+    )
+    assert warned(splits, sticky=True) == warned(some, sticky=True, schedule=served) == []
+    assert warned(splits, schedule=served) == [
+        ("$.$habitkit.a.schedule", "nobody with a targeting key reaches the schedule")
+    ]
+    assert warned(some, schedule=changing) == []
+    assert warned(some, sticky=True, schedule=changing) == [
+        ("$.$habitkit.a.schedule", "sticky keeps what the first split gave"),
+    ]
+
+
 def test_an_expired_flag_is_a_warning_if_the_time_is_given():
     made = document({"a": Flag.boolean(default="on").expires(NEW_YEAR)})
 
@@ -106,11 +138,12 @@ def test_an_expired_flag_is_a_warning_if_the_time_is_given():
 
 @pytest.fixture
 def files(tmp_path):
-    """Files with nothing wrong, with a warning, with a fault and a warning, and without JSON."""
+    """Files with nothing wrong, a warning, a fault and a warning, no JSON, a byte order mark."""
     contents = {"clean": CLEAN, "trapped": TRAPPED, "faulty": FAULTY}
     for name, content in contents.items():
         (tmp_path / name).write_text(json.dumps(content), "utf-8")
     (tmp_path / "garbage").write_bytes(b'{"\xff')
+    (tmp_path / "marked").write_text(json.dumps(TRAPPED), "utf-8-sig")
     return tmp_path
 
 
@@ -121,6 +154,7 @@ def files(tmp_path):
         (["clean", "trapped"], [], 0, ["warning"]),
         (["clean", "trapped"], ["--strict"], 1, ["warning"]),
         (["faulty", "garbage"], [], 1, ["error", "warning", "error"]),
+        (["marked"], [], 1, ["error"]),
         (["trapped", "missing"], [], 2, ["warning"]),
     ],
 )

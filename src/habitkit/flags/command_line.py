@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from attrs import asdict, frozen
 
 from habitkit.clock import SystemClock
+from habitkit.flags._documents import json_text
 from habitkit.flags.compiling import compile as compile_flags
-from habitkit.flags.errors import FlagDefinitionError
+from habitkit.flags.errors import FlagDefinitionError, SourceUnavailable
 from habitkit.flags.linting import lint
 
 if TYPE_CHECKING:
@@ -66,10 +67,14 @@ def lint_files(names: Sequence[str], *, strict: bool, as_json: bool) -> int:
 def _findings(name: str, content: bytes) -> list[_Finding]:
     found = []
     try:
-        compile_flags(content)
+        text = json_text(content, name)  # as FileSource reads it
+    except SourceUnavailable as error:
+        return [_Finding(name, "error", "$", error.reason)]
+    try:
+        compile_flags(text)
     except FlagDefinitionError as error:
         found = [_Finding(name, "error", it.path, it.message) for it in error.faults]
-    warnings = lint(content, at=SystemClock().now())
+    warnings = lint(text, at=SystemClock().now())
     return found + [_Finding(name, "warning", it.path, it.message) for it in warnings]
 
 

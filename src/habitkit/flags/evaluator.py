@@ -8,7 +8,6 @@ it brings has faults, the old set stays in use and ``status()`` says why.
 from __future__ import annotations
 
 import threading
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -20,9 +19,10 @@ from habitkit.flags.compiling import compile as compile_flags
 from habitkit.flags.domain.flag_set import failed
 from habitkit.flags.domain.resolution import NO_METADATA, ErrorCode, Reason
 from habitkit.flags.errors import FlagDefinitionError
+from habitkit.flags.exposures import exposed_flags, is_exposure, with_copies
 from habitkit.flags.getters import Getters
 from habitkit.flags.overrides import overrides
-from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus
+from habitkit.flags.status import FlagsChange, FlagsEvent, FlagStatus, event_of_swap
 from habitkit.flags.usage import Usage
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.resolution import Resolution
+    from habitkit.flags.exposures import ExposureHook
     from habitkit.flags.sources import Fetched
 
     Listener: TypeAlias = Callable[[FlagsEvent], object]
-    ExposureHook: TypeAlias = Callable[[str, Resolution, Mapping[str, Any]], object]
 
 __all__ = ["Evaluator"]
 
@@ -140,7 +140,7 @@ class Evaluator(Getters):
         served = resolution
         if self._stale_at and self._ticks() > self._stale_at:
             served = _stale(resolution)
-        if self._hooks.functions and _is_exposure(resolution) and key in self._exposed:
+        if self._hooks.functions and is_exposure(resolution) and key in self._exposed:
             self._hooks.call(key, served, {} if context is None else context)
         return served
 
@@ -202,13 +202,7 @@ class Evaluator(Getters):
         Returns:
             A function that ends it.
         """
-
-        def call(key: str, resolution: Resolution, context: Mapping[str, Any]) -> None:
-            if isinstance(resolution.value, dict | list):
-                resolution = evolve(resolution, value=deepcopy(resolution.value))
-            hook(key, resolution, context)
-
-        return self._hooks.add(call)
+        return self._hooks.add(with_copies(hook))
 
     # -- refreshing ------------------------------------------------------------------------------
 
@@ -247,13 +241,13 @@ class Evaluator(Getters):
             if fetched is not None and flags is not None:
                 self._revision = fetched.revision
                 self._usage.collect(before)
-                self._exposed = _exposed(flags)
+                self._exposed = exposed_flags(flags)
                 self._set = flags
             is_well = self._last_error is None and not stale
         if before is not None and is_well and (failed_before or stale_before):
             self._listeners.call(FlagsEvent(FlagsChange.READY))
         if flags is not None:
-            self._listeners.call(_event_of(before, flags))
+            self._listeners.call(event_of_swap(before, flags))
         if stale and not stale_before:
             self._listeners.call(FlagsEvent(FlagsChange.STALE, message="this is an old copy"))
 
@@ -307,31 +301,3 @@ def _stale(resolution: Resolution) -> Resolution:
     if resolution.reason is Reason.ERROR:
         return resolution
     return evolve(resolution, reason=Reason.STALE)
-
-
-def _is_exposure(resolution: Resolution) -> bool:
-    return resolution.reason not in {Reason.DISABLED, Reason.ERROR}
-
-
-def _exposed(flags: FlagSet) -> frozenset[str]:
-    """Return the flags whose evaluations are exposures."""
-    options = {key: flag.definition.options for key, flag in flags.flags.items()}
-    return frozenset(
-        key for key, it in options.items() if it.experiment is not None or it.holdout is not None
-    )
-
-
-def _event_of(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:
-    """Return what listeners are given after a swap."""
-    if before is None:
-        return FlagsEvent(FlagsChange.READY, tuple(sorted(flags)))
-    shared_changed = (before.evaluators, before.metadata) != (flags.evaluators, flags.metadata)
-    keys = {
-        key
-        for key in {*before, *flags}
-        if shared_changed
-        or key not in before
-        or key not in flags
-        or before.flags[key].definition != flags.flags[key].definition
-    }
-    return FlagsEvent(FlagsChange.CHANGED, tuple(sorted(keys)))

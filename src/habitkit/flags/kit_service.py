@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.resolution import Resolution
-    from habitkit.flags.evaluator import ExposureHook, Listener
+    from habitkit.flags.evaluator import Listener
+    from habitkit.flags.exposures import ExposureHook
     from habitkit.flags.kit_flags import KitFlags
     from habitkit.flags.status import FlagStatus
     from habitkit.flags.units import Unit

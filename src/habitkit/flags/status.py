@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-__all__ = ["FlagStatus", "FlagsChange", "FlagsEvent"]
+if TYPE_CHECKING:
+    from habitkit.flags.domain.flag_set import FlagSet
+
+__all__ = ["FlagStatus", "FlagsChange", "FlagsEvent", "event_of_swap"]
 
 
 @frozen
@@ -72,3 +76,19 @@ class FlagsEvent:
     change: FlagsChange
     keys: tuple[str, ...] = ()
     message: str | None = None
+
+
+def event_of_swap(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:
+    """Return what listeners are given after a swap."""
+    if before is None:
+        return FlagsEvent(FlagsChange.READY, tuple(sorted(flags)))
+    shared_changed = (before.evaluators, before.metadata) != (flags.evaluators, flags.metadata)
+    keys = {
+        key
+        for key in {*before, *flags}
+        if shared_changed
+        or key not in before
+        or key not in flags
+        or before.flags[key].definition != flags.flags[key].definition
+    }
+    return FlagsEvent(FlagsChange.CHANGED, tuple(sorted(keys)))
