@@ -214,7 +214,7 @@ def test_a_change_of_the_set_expects_its_last_revision(kit, put):
 
 def test_a_change_of_what_flags_share_is_seen_everywhere_and_can_be_rolled_back(store):
     heard: list[FlagChanged] = []
-    seen: list[FlagsEvent] = []
+    seen: list[flags.FlagsEvent] = []
     kit = habitkit.testing.kit(
         store=store, reactions=[on(FlagChanged, lambda _, __, events: heard.extend(events))]
     )

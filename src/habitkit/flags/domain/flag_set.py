@@ -79,7 +79,7 @@ class CompiledFlag:
     Attributes:
         definition: What it was compiled from.
         compiled: What was compiled of it.
-        silent: Evaluates it.
+        resolve_without_hooks: Evaluates it.
         resolve: The same, or what also calls the hooks for exposures.
         direct_types: The types of a default with which a result is given out as it is.
         used: Whether it was evaluated since this was last set to False.
@@ -87,7 +87,7 @@ class CompiledFlag:
 
     definition: FlagDefinition
     compiled: CompiledDefinition
-    silent: Resolver
+    resolve_without_hooks: Resolver
     resolve: Resolver
     direct_types: frozenset[type]
     used: bool = False
@@ -204,7 +204,7 @@ class FlagSet:
         for key, flag in self.flags.items():
             if flag.definition.enabled:
                 flag.used = True
-                found[key] = _finish(flag, flag.silent(context, evaluation), None)
+                found[key] = _finish(flag, flag.resolve_without_hooks(context, evaluation), None)
         return found
 
 

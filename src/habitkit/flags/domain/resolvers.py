@@ -36,10 +36,10 @@ class Results:
     """The results that a flag may have; made once, and given out again and again.
 
     Attributes:
-        static: The default variant of a flag without rules.
-        default: The default variant where no rule says otherwise.
-        matches: What targeting gives, by variant.
-        splits: What a percentage of a schedule gives, by variant.
+        static: The default variant, of a flag for which nothing else decides.
+        default: The default variant, where something else could have decided.
+        matches: What a rule serves, by variant.
+        splits: What a schedule's percentage serves, by variant.
     """
 
     static: Resolution

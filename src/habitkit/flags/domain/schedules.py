@@ -107,9 +107,9 @@ class _Percentages:
 
         return resolve
 
-    def progressive(self, rise: Progressive) -> Resolver:
+    def progressive(self, progressive: Progressive) -> Resolver:
         """Return the function of a share that rises: who is in it stays in it."""
-        inside, outside = self.splits[rise.variant], self.default
+        inside, outside = self.splits[progressive.variant], self.default
         if outside.variant is not None:
             outside = self.splits[outside.variant]
         hashed, missing, bucketing = self._hash, self._missing, self._bucketing
@@ -118,7 +118,7 @@ class _Percentages:
             number = hashed(context, evaluation)
             if number is None:
                 return missing
-            share = round(_share(rise, _at(evaluation)) * _SHARES / 100)
+            share = round(_share(progressive, _at(evaluation)) * _SHARES / 100)
             within = positions(bucketing, (share, _SHARES - share))(number) == 0
             return inside if within else outside
 
@@ -152,10 +152,11 @@ def _at(evaluation: Evaluation | None) -> float:
     return 0.0 if evaluation is None else evaluation.at
 
 
-def _share(rise: Progressive, at: float) -> float:
+def _share(progressive: Progressive, at: float) -> float:
     """Return the share at a time, in percent."""
-    if at <= rise.begin:
-        return rise.first
-    if at >= rise.end:
-        return rise.last
-    return rise.first + (rise.last - rise.first) * (at - rise.begin) / (rise.end - rise.begin)
+    if at <= progressive.begin:
+        return progressive.first
+    if at >= progressive.end:
+        return progressive.last
+    passed = (at - progressive.begin) / (progressive.end - progressive.begin)
+    return progressive.first + (progressive.last - progressive.first) * passed
