@@ -40,7 +40,7 @@ def of(**members):
         {"flags": {"a": {"state": "ENABLED", "variants": {"on": True}}}},
         of(variants={"a": "text", "b": ""}, defaultVariant="b"),
         of(
-            variants={"a": 1, "b": 1.5, "c": 2**53, "d": -(2**53), "e": 1e22, "f": 10**22},
+            variants={"a": 1, "b": 1.5, "c": 2**53 - 1, "d": -(2**53) + 1},
             defaultVariant="a",
         ),
         of(variants={"a": {"deep": [1, None, {"x": True}]}, "b": {}}, defaultVariant="a"),
@@ -81,7 +81,9 @@ def test_what_flagd_takes_is_taken(document):
         (of(variants={"on": True, "off": "no"}), "$.flags.a.variants", "boolean and string"),
         (of(variants={"on": [1]}), "$.flags.a.variants.on", "got a list"),
         (of(variants={"on": None}), "$.flags.a.variants.on", "got nothing"),
-        (of(variants={"on": 2**53 + 1}), "$.flags.a.variants.on", "from -2**53 to 2**53"),
+        (of(variants={"on": 2**53}), "$.flags.a.variants.on", "from -(2**53-1) to 2**53-1"),
+        (of(variants={"on": -1e22}), "$.flags.a.variants.on", "from -(2**53-1) to 2**53-1"),
+        (of(variants={"on": {"n": 2**53 + 1}}), "$.flags.a.variants.on.n", "from -2**53 to 2**53"),
         (of(variants={"on": float("inf")}), "$.flags.a.variants.on", "a finite number"),
         (of(variants={"on": {"a": {"b": 1j}}}), "$.flags.a.variants.on.a.b", "expected JSON"),
         (of(variants={"on": "\ud800"}), "$.flags.a.variants.on", "valid UTF-8"),
@@ -160,14 +162,15 @@ def test_what_is_at_fault_in_our_own_settings_is_named_too(options, path, messag
 
 
 def test_a_number_that_a_file_may_have_can_be_put_too():
-    flag = {"state": "ENABLED", "variants": {"a": 1e22, "b": 5.0}, "defaultVariant": "a"}
+    variants = {"a": {"n": 1e22}, "b": {"n": 5.0}}
+    flag = {"state": "ENABLED", "variants": variants, "defaultVariant": "a"}
     kit = habitkit.testing.kit()
 
     kit.flags.put("a", flag, by="ada")
 
-    in_file = flags.compile(json.dumps({"flags": {"a": flag}})).details("a", 0.0)
-    assert kit.flags.details("a", 0.0) == in_file
-    assert kit.flags.integer("a", 0) == 10**22
+    in_file = flags.compile(json.dumps({"flags": {"a": flag}})).details("a", {})
+    assert kit.flags.details("a", {}) == in_file
+    assert in_file.value == {"n": 10**22}
 
 
 def test_values_of_any_size_are_refused_with_a_short_message():

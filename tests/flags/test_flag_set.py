@@ -127,7 +127,7 @@ def test_an_integer_may_be_written_as_a_float_without_a_fraction():
         with Flags(StaticSource({"flags": {"a": flag}})) as evaluator:
             return evaluator.integer("a", 7)
 
-    assert [integer(5), integer(5.0), integer(5.5), integer(1e22)] == [5, 5, 7, 10**22]
+    assert [integer(5), integer(5.0), integer(5.5)] == [5, 5, 7]
     assert type(integer(5.0)) is int
 
 

@@ -8,6 +8,7 @@ settings stand in the top-level section ``$habitkit``, keyed by flag, which flag
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ __all__ = ["Definitions", "FlagDefinition", "read_document"]
 _MEMBERS = ("flags", "$evaluators", "metadata", "$habitkit", "$schema")
 _FLAG_MEMBERS = ("state", "variants", "defaultVariant", "targeting", "metadata")
 _IGNORED = ("key", "source", "selector")  # which flagd itself writes into flags
+_LARGEST_NUMBER = 2**53 - 1
 _KINDS = {bool: "boolean", str: "string", int: "number", float: "number", dict: "object"}
 
 
@@ -239,6 +241,9 @@ def _kind(variants: Mapping[str, Any], path: Path, faults: list[Fault]) -> str:
             continue
         kinds.add(kind)
         expect_json(value, (*path, name), faults)
+        if kind == "number" and _LARGEST_NUMBER < abs(value) < math.inf:  # as in flagd's schema
+            expected = "a number from -(2**53-1) to 2**53-1"
+            add_fault(faults, (*path, name), f"expected {expected}, got {shown(value)}")
     if len(kinds) > 1:
         add_fault(faults, path, f"expected values of one kind, got {' and '.join(sorted(kinds))}")
     return next(iter(kinds), "boolean")
