@@ -73,11 +73,9 @@ def test_a_rule_has_faults_or_runs(rule, other, data, bucketing):
         return
     evaluation = Evaluation(1700000000, assignments={"flag": "a"})
     try:
-        result = compiled.run(data, evaluation)
+        compiled.run(data, evaluation)
     except (ValueError, OverflowError, TypeError):
         return
-    if compiled.results is not None and isinstance(result, str):
-        assert result in compiled.results
     assert set(evaluation.assigned) <= {"flag"}
 
 

@@ -228,23 +228,6 @@ def test_flagd_puts_the_key_of_the_flag_and_the_time_into_the_context():
     ) == [1]
 
 
-def test_a_rule_knows_the_results_it_may_have():
-    cases: list[tuple[Any, set[str] | None]] = [
-        ("on", {"on"}), (None, set()), (True, {"true"}), (2.0, {"2"}),
-        ({"if": [{"var": "a"}, "x", {"var": "b"}, "y"]}, {"x", "y"}),
-        ({"if": [{"var": "a"}, "x", {"var": "b"}]}, None),
-        ({"fractional": [["x", 1], [{"if": [{"var": "a"}, "y", "z"]}, 1]]}, {"x", "y", "z"}),
-        ({"fractional": [["x", 1], [{"var": "a"}, 1]]}, None),
-        ({"rollout": [1, 2, "x"]}, {"x"}),
-        ({"rollout": [1, 2, {"var": "a"}, "x"]}, None),
-        ({"==": [1, {"var": "a"}]}, None),
-    ]  # fmt: skip
-    for rule, results in cases:
-        assert compiled(rule).results == (None if results is None else frozenset(results)), rule
-    assert compiled({"if": [1, NESTED_SPLIT]}).splits
-    assert not compiled({"if": [1, "a"]}).splits
-
-
 def test_common_forms_compare_like_the_general_ones():
     class Plan(StrEnum):
         PRO = "pro"

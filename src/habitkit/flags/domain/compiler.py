@@ -118,7 +118,7 @@ class _Compiler:
             resolve = with_evaluation(resolve, self._now)
         types = TYPES[flag.kind] | {type(None)}
         direct = types if flag.kind != "object" else frozenset[type]()  # objects are copied
-        return CompiledFlag(flag, compiled, resolve, resolve, direct)
+        return CompiledFlag(flag, compiled, resolve, direct)
 
     def _reusable(self, flag: FlagDefinition) -> CompiledDefinition | None:
         """Return what is compiled of a flag already, if neither it nor its prerequisites differ."""

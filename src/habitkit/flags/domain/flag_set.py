@@ -79,15 +79,13 @@ class CompiledFlag:
     Attributes:
         definition: What it was compiled from.
         compiled: What was compiled of it.
-        resolve_without_hooks: Evaluates it.
-        resolve: The same, or what also calls the hooks for exposures.
+        resolve: Evaluates it.
         direct_types: The types of a default with which a result is given out as it is.
         used: Whether it was evaluated since this was last set to False.
     """
 
     definition: FlagDefinition
     compiled: CompiledDefinition
-    resolve_without_hooks: Resolver
     resolve: Resolver
     direct_types: frozenset[type]
     used: bool = False
@@ -96,8 +94,8 @@ class CompiledFlag:
 class FlagSet:
     """A compiled set of flags, which threads share without a lock.
 
-    Its definitions and its results never change. Of a flag in it, only ``used`` and ``resolve``
-    change: they are notes of the process that evaluates it. ``habitkit.flags.compile`` makes one.
+    Its definitions and its results never change. Of a flag in it only ``used`` changes, a note of the
+    process that evaluates it. ``habitkit.flags.compile`` makes one.
 
     Attributes:
         flags: The compiled flags by key.
@@ -204,7 +202,7 @@ class FlagSet:
         for key, flag in self.flags.items():
             if flag.definition.enabled:
                 flag.used = True
-                found[key] = _finish(flag, flag.resolve_without_hooks(context, evaluation), None)
+                found[key] = _finish(flag, flag.resolve(context, evaluation), None)
         return found
 
 

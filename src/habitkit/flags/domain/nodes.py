@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
 
-from habitkit.flags.domain.json_values import UNDEFINED, to_text
+from habitkit.flags.domain.json_values import UNDEFINED
 
 if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation, Expression
@@ -67,7 +67,6 @@ class Node:
     Attributes:
         run: Evaluates it.
         constant: Its value, if that is always the same.
-        results: The strings it may return; None if that is not known.
         boolean: It returns True, False or None, so that Python's truth is JsonLogic's.
         name: The attribute of the context that it reads, if it does nothing else.
         loops: How many loops stand in each other at the deepest place in it.
@@ -75,7 +74,6 @@ class Node:
 
     run: Expression
     constant: Any = VARIES
-    results: frozenset[str] | None = None
     boolean: bool = False
     name: str | None = None
     loops: int = 0
@@ -92,12 +90,7 @@ def constant(value: Any) -> Node:
     def run(_data: Any, _evaluation: Evaluation | None) -> Any:
         return value
 
-    results: frozenset[str] | None = None
-    if value is None:
-        results = frozenset()
-    elif isinstance(value, (str, int, float)):
-        results = frozenset([value if isinstance(value, str) else to_text(value)])
-    return Node(run, value, results, boolean=value is None or isinstance(value, bool))
+    return Node(run, value, boolean=value is None or isinstance(value, bool))
 
 
 NULL: Final = constant(None)

@@ -33,13 +33,11 @@ class Rule:
         run: Evaluates it: ``(data, evaluation) -> JSON value``. It may raise any ``Exception``.
         timed: Whether it reads the time, ``evaluation.at``.
         splits: Whether it assigns by a hash: it contains ``fractional`` or ``rollout``.
-        results: The strings it may return, if all its results are known constants; else None.
     """
 
     run: Expression
     timed: bool
     splits: bool
-    results: frozenset[str] | None
 
 
 def compile_rule(rule: Any, path: Path, context: RuleContext, faults: list[Fault]) -> Rule | None:
@@ -60,4 +58,4 @@ def compile_rule(rule: Any, path: Path, context: RuleContext, faults: list[Fault
         known = set(faults)  # several flags may refer to the same evaluator
         faults.extend(fault for fault in compiler.faults if fault not in known)
         return None
-    return Rule(node.run, compiler.timed, compiler.splits, node.results)
+    return Rule(node.run, compiler.timed, compiler.splits)

@@ -31,7 +31,6 @@ def _if(call: Call) -> Node:
     outcomes = [*values, otherwise]
     node = Node(
         _choice([condition(test) for test in tests], values, otherwise),
-        results=_union(outcomes),
         boolean=all(outcome.boolean for outcome in outcomes),
         loops=max(node.loops for node in nodes),
     )
@@ -67,11 +66,6 @@ def _choice(tests: Sequence[Expression], values: Sequence[Node], otherwise: Node
         return last(data, evaluation)
 
     return run
-
-
-def _union(nodes: Sequence[Node]) -> frozenset[str] | None:
-    known = [node.results for node in nodes if node.results is not None]
-    return frozenset().union(*known) if len(known) == len(nodes) else None
 
 
 def _all_or_any(call: Call, *, stop: bool) -> Node:

@@ -45,13 +45,11 @@ def _fractional(call: Call) -> Node:
     keyed = not isinstance(call.values[0], list)
     number_of = _hash(call, keyed=keyed)
     shares = [_share(call, index) for index in range(int(keyed), len(call.values))]
-    known = [share.variant.results for share in shares if share.variant.results is not None]
-    results = frozenset().union(*known) if len(known) == len(shares) else None
     run = _assign(call, number_of, shares)
     if call.compiler.context.sticky and call.scope.result:  # what is stored has to be a variant
         run = _sticky(call, run, shares)
     loops = max((max(share.variant.loops, share.weight.loops) for share in shares), default=0)
-    return Node(run, results=results, loops=loops)
+    return Node(run, loops=loops)
 
 
 def _assign(call: Call, number_of: HashOf, shares: Sequence[_Share]) -> Expression:
@@ -189,10 +187,7 @@ def _rollout(call: Call) -> Node:
             return after_run(data, evaluation)
         return before_run(data, evaluation)
 
-    results = None
-    if before.results is not None and after.results is not None:
-        results = before.results | after.results
-    return Node(run, results=results, loops=max(before.loops, after.loops))
+    return Node(run, loops=max(before.loops, after.loops))
 
 
 def _instant(call: Call, index: int) -> int:
