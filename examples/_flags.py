@@ -111,5 +111,5 @@ def watch(url: str) -> None:
             sys.stdin.read()
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and len(sys.argv) > 1:
     watch(sys.argv[1])

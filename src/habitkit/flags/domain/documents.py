@@ -241,7 +241,8 @@ def _kind(variants: Mapping[str, Any], path: Path, faults: list[Fault]) -> str:
             continue
         kinds.add(kind)
         expect_json(value, (*path, name), faults)
-        if kind == "number" and _LARGEST_NUMBER < abs(value) < math.inf:  # as in flagd's schema
+        too_large = isinstance(value, int | float) and _LARGEST_NUMBER < abs(value) < math.inf
+        if too_large:  # as in flagd's schema
             expected = "a number from -(2**53-1) to 2**53-1"
             add_fault(faults, (*path, name), f"expected {expected}, got {shown(value)}")
     if len(kinds) > 1:

@@ -94,8 +94,8 @@ class CompiledFlag:
 class FlagSet:
     """A compiled set of flags, which threads share without a lock.
 
-    Its definitions and its results never change. Of a flag in it only ``used`` changes, a note of the
-    process that evaluates it. ``habitkit.flags.compile`` makes one.
+    Its definitions and its results never change. Of a flag only ``used`` changes: it is a note of
+    the process. ``habitkit.flags.compile`` makes a set.
 
     Attributes:
         flags: The compiled flags by key.
