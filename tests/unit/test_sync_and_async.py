@@ -70,7 +70,7 @@ def _actions(module):
     return {
         name: value.function
         for name, value in inspect.getmembers(kind)
-        if isinstance(value, Action | Workflow)
+        if isinstance(value, Action | Workflow) and not name.startswith("_")
     }
 
 
