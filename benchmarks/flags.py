@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks._duel import take_turns
 from benchmarks.flag_peers import ATTRIBUTES, COUNTRIES, DOCUMENT, USER, peers
 from benchmarks.limits import KIT, THREADS, Row, compare, fastest, repeated
+from habitkit import HabitKit
 from habitkit import flags as habitkit_flags
 from habitkit.flags import Fetched, Flags, FlagSettings, StaticSource
-from habitkit.testing import kit as in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,9 +68,9 @@ def _evaluations(size: Size, advance: Callable[[], object]) -> list[Row]:
     """Each task by the kit and by the libraries that are installed."""
     compiled = habitkit_flags.compile(DOCUMENT)
     rows = []
-    with peers() as others, in_memory(flags=FlagSettings(StaticSource(DOCUMENT))) as kit:
+    settings = FlagSettings(StaticSource(DOCUMENT))
+    with peers() as others, HabitKit.open("memory://", flags=settings) as kit:
         getter, boolean = f"{KIT}, kit.flags.boolean", kit.flags.boolean
-        kit.refresh()
         for key, task in TASKS.items():
             calls: dict[str, Call] = {
                 KIT: partial(compiled.details, key, False, CONTEXT),  # noqa: FBT003 - the default
