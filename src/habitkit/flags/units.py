@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from habitkit._text import storable
 from habitkit.errors import InvalidInput
 from habitkit.flags.domain.evaluation import Evaluation
+from habitkit.flags.domain.flag_set import is_mapping
 from habitkit.flags.domain.model import Assignment
 from habitkit.flags.getters import Getters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from habitkit.clock import Clock
@@ -38,11 +39,7 @@ def expect_targeting_key(value: object) -> None:
 
 def is_storable(text: str) -> bool:
     """Tell whether every store keeps a text as the key of an assignment."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return False
-    return 0 < len(text) <= _LONGEST_TEXT and "\0" not in text
+    return 0 < len(text) <= _LONGEST_TEXT and storable(text)
 
 
 class NewAssignments:
@@ -164,7 +161,7 @@ class Unit(Getters):
 
     def _with_key(self, context: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """Return the context with the key of the unit; what is no context stays as it is."""
-        if context is not None and not _is_mapping(context):
+        if context is not None and not is_mapping(context):
             return context
         return {**(context or {}), "targetingKey": self.targeting_key}
 
@@ -185,8 +182,3 @@ class Unit(Getters):
             version = flags.sticky_versions.get(flag, 1)
             self._stored.setdefault((flag, version), variant)
             self._new.add(Assignment(self.targeting_key, flag, version, variant, now))
-
-
-def _is_mapping(value: object) -> bool:
-    """Tell whether a value is a mapping, whatever its declared type."""
-    return isinstance(value, Mapping)

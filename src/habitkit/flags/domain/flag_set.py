@@ -26,6 +26,7 @@ __all__ = [
     "FlagSet",
     "Resolver",
     "failed",
+    "is_mapping",
     "is_of_kind",
 ]
 
@@ -171,7 +172,7 @@ class FlagSet:
         if type(context) is not dict:
             if context is None:
                 context = _EMPTY
-            elif not _is_mapping(context):
+            elif not is_mapping(context):
                 message = f"context: expected a mapping, got {type(context).__name__}"
                 metadata = flag.definition.metadata
                 return failed(default, ErrorCode.INVALID_CONTEXT, message, metadata)
@@ -195,7 +196,7 @@ class FlagSet:
         """
         if context is None:
             context = _EMPTY
-        elif not _is_mapping(context):
+        elif not is_mapping(context):
             enabled = (key for key, flag in self.flags.items() if flag.definition.enabled)
             return {key: self.details(key, None, context) for key in enabled}
         found = {}
@@ -206,7 +207,7 @@ class FlagSet:
         return found
 
 
-def _is_mapping(value: object) -> bool:
+def is_mapping(value: object) -> bool:
     """Tell whether a value is a mapping, whatever its declared type."""
     return isinstance(value, Mapping)
 
