@@ -599,6 +599,22 @@ def test_a_busy_lock_is_waited_for(backend):
     assert decisions[0].allowed
 
 
+def test_a_thread_yields_to_the_one_that_holds_the_lock_a_bounded_number_of_times(
+    backend, monkeypatch
+):
+    yields = []
+    monkeypatch.setattr("habitkit.backends.memory.limits.sleep", yields.append)
+    backend._lock.acquire()
+    waiting = threading.Thread(target=Limiter(backend).acquire, args=("ada", "1/s"))
+    waiting.start()
+    waiting.join(0.05)
+    backend._lock.release()
+    waiting.join(PATIENCE_SECONDS)
+
+    assert not waiting.is_alive()
+    assert 0 < len(yields) <= 20
+
+
 def test_the_clock_is_not_called_while_the_lock_is_held():
     def ticks():
         assert not backend._lock.locked()

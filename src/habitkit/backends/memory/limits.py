@@ -35,6 +35,7 @@ _NS = 1_000_000_000
 _PAST = -(2**63)  # before any instant of any clock
 _STEPS = 4  # of the cursor, for each new key: enough to visit two, each alone in its list
 _STEPS_WHEN_FULL = 64
+_YIELDS = 20  # to a thread inside, before queueing at the lock
 _new = tuple.__new__
 
 
@@ -81,8 +82,11 @@ class MemoryLimits:
         if limit.name is not None or limit.exact or len(limits) > 1:
             return self._acquire(subject, limits, cost, max_wait_ns)
         # Threads that queue at a lock switch at each call, which can take three times as long. So
-        # let one that was suspended inside go on before they queue.
-        while self._lock.locked():
+        # let one that was suspended inside go on before they queue. Not for ever: threads that only
+        # yield to each other can keep the one inside from the interpreter.
+        for _ in range(_YIELDS):
+            if not self._lock.locked():
+                break
             sleep(0)
         now = self._ticks()
         with self._lock:
