@@ -13,7 +13,14 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 
 import habitkit.testing
-from habitkit.backends.sqlalchemy import LATEST, SqlStore, _version, schema, sqlite_engine, upgrading
+from habitkit.backends.sqlalchemy import (
+    LATEST,
+    SqlStore,
+    _version,
+    schema,
+    sqlite_engine,
+    upgrading,
+)
 from tests.sql.limits_support import Wall
 from tests.sql.opened import ASYNC_POSTGRES, Opened
 from tests.sql.support import DRIVER_MODES, empty_host_tables, host_engine, make_host_tables

@@ -31,9 +31,11 @@ def integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
 
 def copied(original: Table, into: MetaData, schema: str | None) -> Table:
     """Copy a table into other metadata, in a schema if one is given."""
-    if schema is None:
-        return original.to_metadata(into)
-    return original.to_metadata(into, schema=schema)
+    copy = original.to_metadata(into, **({} if schema is None else {"schema": schema}))
+    for constraint in copy.constraints:
+        if dialect := constraint.info.get("dialect"):
+            constraint.ddl_if(dialect=dialect)  # which SQLAlchemy does not copy
+    return copy
 
 
 def index_where(name: str, *columns: str, where: str, unique: bool = False) -> Index:
