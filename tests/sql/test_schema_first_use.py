@@ -31,9 +31,10 @@ from habitkit.errors import ConfigurationError, SchemaMissing, SchemaOutdated, S
 DONE = f"the tables have version {LATEST} now\n"
 
 
-def follow(command: str, engine: Engine, **change: str) -> None:
+def follow(command: str | None, engine: Engine) -> None:
     """Run the command that a message names, as a person would, on the engine's database."""
-    url = engine.url.set(**change).render_as_string(hide_password=False)
+    assert command is not None
+    url = engine.url.render_as_string(hide_password=False)
     python, *words = shlex.split(command.replace("URL", shlex.quote(url)))
     assert (python, words[:2]) == ("python", ["-m", "habitkit"])
     assert main(words[2:]) == 0

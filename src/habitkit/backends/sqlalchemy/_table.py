@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Index, MetaData, Table, text
+from sqlalchemy.sql.schema import RETAIN_SCHEMA
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import SchemaItem
@@ -31,7 +32,7 @@ def integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
 
 def copied(original: Table, into: MetaData, schema: str | None) -> Table:
     """Copy a table into other metadata, in a schema if one is given."""
-    copy = original.to_metadata(into, **({} if schema is None else {"schema": schema}))
+    copy = original.to_metadata(into, schema=RETAIN_SCHEMA if schema is None else schema)
     for constraint in copy.constraints:
         if dialect := constraint.info.get("dialect"):
             constraint.ddl_if(dialect=dialect)  # which SQLAlchemy does not copy
