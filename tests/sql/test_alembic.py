@@ -146,6 +146,7 @@ def kinds(changes: list[Any]) -> list[tuple[str, str]]:
 
 def test_autogenerate_leaves_habitkits_tables_alone_and_finds_the_hosts_changes(place):
     engine, schema = place
+    of = "" if schema is None else f"{schema}."
     upgrade(engine, schema=schema)
     orders = hosts(id=Integer, note=String(20))
     orders.create_all(engine)
@@ -165,6 +166,9 @@ def test_autogenerate_leaves_habitkits_tables_alone_and_finds_the_hosts_changes(
             for block in blocks("Convert"):
                 driver.execute(block)
             connection.detach()
+        with engine.begin() as connection:
+            connection.execute(described.tables[f"{of}habitkit_schema_version"].delete())
+        assert upgrade(engine, schema=schema, adopt=True) == (LATEST, LATEST)
         expect_no_change()
 
     longer = hosts(id=Integer, note=String(30), price=Integer)
@@ -175,7 +179,6 @@ def test_autogenerate_leaves_habitkits_tables_alone_and_finds_the_hosts_changes(
     assert kinds(proposed(engine, MetaData(), described)) == [("remove_table", "orders")]
 
     with engine.begin() as connection:
-        of = "" if schema is None else f"{schema}."
         connection.exec_driver_sql(f"DROP INDEX {of}habitkit_snapshots_check")
     assert kinds(proposed(engine, orders, described)) == [("add_index", "habitkit_snapshots_check")]
 
@@ -183,11 +186,12 @@ def test_autogenerate_leaves_habitkits_tables_alone_and_finds_the_hosts_changes(
 def test_a_hosts_table_may_refer_to_habitkits(place):
     engine, schema = place
     upgrade(engine, schema=schema)
-    described = metadata_for(schema)
     of = "" if schema is None else f"{schema}."
+    described = MetaData()
     habit = ForeignKey(f"{of}habitkit_habits.id")
-    Table("photos", described, Column("habit_id", Uuid, habit, primary_key=True), schema=None)
+    Table("photos", described, Column("habit_id", Uuid, habit, primary_key=True))
 
+    assert metadata_for(schema, into=described) is described
     described.create_all(engine)
 
     assert proposed(engine, described) == []

@@ -10,7 +10,7 @@ from importlib import metadata as metadata_of
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import habitkit.testing
@@ -187,6 +187,25 @@ def test_the_message_names_the_schema_and_its_command_makes_the_tables_there(fre
     follow(error.command, engine)
     use(engine, schema)
     engine.dispose()
+
+
+def test_the_message_about_a_database_to_attach_names_the_call_that_makes_its_tables(
+    tmp_path, sqlite_url, capsys
+):
+    engine = sqlite_engine(sqlite_url)
+    kit = habitkit.testing.kit(store=SqlStore(engine, schema="blue"))
+    with pytest.raises(SchemaMissing, match="attach that database first") as caught:
+        kit.coins.balance("ada")
+    event.listen(
+        engine, "connect", lambda driver, _: driver.execute(f"ATTACH '{tmp_path}/b.db' AS blue")
+    )
+    engine.dispose()
+
+    assert caught.value.command == "upgrade(engine, schema='blue')"
+    assert upgrade(engine, schema="blue") == (0, LATEST)
+    use(engine, "blue")
+    assert main(["upgrade", "--schema", "blue", sqlite_url]) == 1
+    assert "call upgrade(engine, schema=...)" in capsys.readouterr().err
 
 
 # -- drivers -------------------------------------------------------------------------------------

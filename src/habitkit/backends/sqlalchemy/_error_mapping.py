@@ -66,7 +66,7 @@ def meaning(error: exc.DBAPIError, kind: str) -> Exception:
             return Duplicate(kind)
         return IntegrityError(str(error.orig))
     if _sqlstate(error) == _UNDEFINED_TABLE or "no such table: " in str(error.orig):
-        return SchemaMissing(upgrade_command(None))
+        return SchemaMissing(upgrade_command("", None))
     return error
 
 

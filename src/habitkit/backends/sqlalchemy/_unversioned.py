@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["quoted", "unversioned", "upgrade_command"]
 
 
-def upgrade_command(schema: str | None, *options: str) -> str:
-    """Return the command that creates or upgrades the tables in a schema."""
+def upgrade_command(dialect: str, schema: str | None, *, adopt: bool = False) -> str:
+    """Return what creates or upgrades the tables in a schema: a command, or a call.
+
+    Args:
+        dialect: ``sqlite``, where a schema is a database that only the host attaches, or another.
+        schema: The schema, or None.
+        adopt: Whether to record the version of tables without one.
+    """
+    if dialect == "sqlite" and schema is not None:
+        return f"upgrade(engine, schema={schema!r}{', adopt=True' if adopt else ''})"
     where = () if schema is None else ("--schema", schema)
+    options = ("--adopt",) if adopt else ()
     return shlex.join(["python", "-m", "habitkit", "upgrade", *options, *where, "URL"])
 
 
@@ -37,22 +46,21 @@ def unversioned(connection: Connection, schema: str | None) -> SchemaMissing | S
         connection: A connection whose transaction has not failed.
         schema: Where to look.
     """
-    found = inspect(connection)
+    found, dialect = inspect(connection), connection.dialect
+    command = upgrade_command(dialect.name, schema)
     if schema is not None and not found.has_schema(schema):
         first = f"create the schema with: CREATE SCHEMA {quoted(schema)}, then "
-        of_sqlite = "attach that database first, then "
-        is_sqlite = connection.dialect.name == "sqlite"
-        return SchemaMissing(
-            upgrade_command(schema), schema, first=of_sqlite if is_sqlite else first
-        )
+        if dialect.name == "sqlite":
+            first = "attach that database first, then "
+        return SchemaMissing(command, schema, first=first)
     there = set(found.get_table_names(schema)).intersection(metadata.tables)
     if there <= {schema_version.name}:
-        return SchemaMissing(upgrade_command(schema), schema)
-    differences = [*_differences(found, connection.dialect, schema, there)]
+        return SchemaMissing(command, schema)
+    differences = [*_differences(found, dialect, schema, there)]
     return SchemaUnversioned(
         schema=schema,
         differences=differences,
-        command=None if differences else upgrade_command(schema, "--adopt"),
+        command=None if differences else upgrade_command(dialect.name, schema, adopt=True),
     )
 
 

@@ -62,7 +62,10 @@ def expect(connection: Connection, version: int, schema: str | None) -> None:
         raise unversioned(connection, schema)
     if version != LATEST:
         raise SchemaOutdated(
-            found=version, needed=LATEST, command=upgrade_command(schema), schema=schema
+            found=version,
+            needed=LATEST,
+            command=upgrade_command(connection.dialect.name, schema),
+            schema=schema,
         )
 
 

@@ -157,7 +157,12 @@ async def _open_async(url: URL, schema: str | None) -> AsyncStore:
 
 
 def parsed_url(url: str) -> URL:
-    """Read a URL of a database that has a backend here."""
+    """Read a URL of a database that has a backend here.
+
+    Raises:
+        ConfigurationError: If it cannot be read.
+        UnknownScheme: If it is of another database.
+    """
     parsed = None
     with suppress(exc.ArgumentError, ValueError):  # whose messages hold the password
         parsed = make_url(url)
@@ -193,7 +198,11 @@ def with_driver(url: URL) -> URL:
 
 
 def expect_driver(url: URL, *drivers: str) -> None:
-    """Refuse a driver that this kind of kit cannot use."""
+    """Refuse a driver that this kind of kit cannot use.
+
+    Raises:
+        ConfigurationError: If it is none of the drivers.
+    """
     _, _, driver = url.drivername.partition("+")
     if driver and driver not in drivers:
         msg = (

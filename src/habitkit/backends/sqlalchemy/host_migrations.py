@@ -17,16 +17,17 @@ __all__ = ["include_object", "metadata_for"]
 _PREFIX = "habitkit_"
 
 
-def metadata_for(schema: str | None = None) -> MetaData:
-    """Return a new description of habitkit's tables in a schema.
+def metadata_for(schema: str | None = None, *, into: MetaData | None = None) -> MetaData:
+    """Return a new description of habitkit's tables in a schema, or add it to one of the host's.
 
     Args:
         schema: The schema the tables are in; None for the connection's own.
+        into: What to add the tables to, so that the host's may have foreign keys to them.
     """
-    copy = MetaData(schema=schema)
+    described = MetaData() if into is None else into
     for table in metadata.sorted_tables:
-        copied(table, copy, schema)
-    return copy
+        copied(table, described, schema)
+    return described
 
 
 def include_object(

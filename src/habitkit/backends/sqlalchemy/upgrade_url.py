@@ -47,6 +47,12 @@ def upgrade_url(
     if parsed.get_backend_name() == "sqlite":
         expect_driver(parsed, "pysqlite", "aiosqlite")
         _expect_file(parsed)
+        if schema_name is not None:
+            msg = (
+                f"schema: expected None, since a SQLite file has no schemas, got {schema_name!r}; "
+                "for a database that you attach call upgrade(engine, schema=...)"
+            )
+            raise ConfigurationError(msg)
     else:
         expect_driver(parsed, "psycopg", "asyncpg")
         parsed = _with_installed_driver(parsed)

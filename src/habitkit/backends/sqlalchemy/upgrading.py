@@ -10,11 +10,11 @@ from sqlalchemy import Connection, Engine, MetaData, exc, inspect, text
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._stores import driver_of, expect_commits, set_isolation
 from habitkit.backends.sqlalchemy._table import copied
-from habitkit.backends.sqlalchemy._unversioned import quoted, unversioned, upgrade_command
-from habitkit.backends.sqlalchemy._version import GENERATION, LATEST
+from habitkit.backends.sqlalchemy._unversioned import quoted, unversioned
+from habitkit.backends.sqlalchemy._version import GENERATION, LATEST, expect
 from habitkit.backends.sqlalchemy.schema import schema_of, statements, version
 from habitkit.backends.sqlalchemy.tables import schema_version
-from habitkit.errors import ConfigurationError, SchemaOutdated, SchemaUnversioned
+from habitkit.errors import ConfigurationError, SchemaUnversioned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,7 +178,7 @@ def _upgrade(
             connection.commit()
             return LATEST, LATEST
     if before > LATEST:
-        raise _newer(before, schema)
+        expect(connection, before, schema)
     if before >= to:
         return before, before
     _apply(connection, before, to, schema)
@@ -196,7 +196,7 @@ def _version_before(connection: Connection, schema: str | None) -> int:
     """
     found = version(connection, schema)
     if found > LATEST:
-        raise _newer(found, schema)
+        expect(connection, found, schema)
     if found == 0:
         is_postgres = connection.dialect.name == "postgresql"
         if schema is not None and is_postgres and not inspect(connection).has_schema(schema):
@@ -209,13 +209,6 @@ def _version_before(connection: Connection, schema: str | None) -> int:
         if isinstance(error, SchemaUnversioned):
             raise error
     return found
-
-
-def _newer(found: int, schema: str | None) -> SchemaOutdated:
-    """Return the error of tables that are newer than this habitkit."""
-    return SchemaOutdated(
-        found=found, needed=LATEST, command=upgrade_command(schema), schema=schema
-    )
 
 
 def _apply(connection: Connection, before: int, last: int, schema: str | None) -> None:
