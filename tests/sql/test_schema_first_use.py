@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from importlib import metadata as metadata_of
@@ -134,6 +133,8 @@ def test_tables_that_differ_are_not_adopted_and_can_be_dropped_as_the_message_sa
     assert all(difference in str(error) for error in caught)
     assert "drop them with metadata_for().drop_all(engine) and run upgrade again" in str(caught[0])
     metadata_for().drop_all(empty_engine)
+    with pytest.raises(ConfigurationError, match=f"expected a version up to {LATEST}, got 99"):
+        upgrade(empty_engine, to=99)
     assert upgrade(empty_engine) == (0, LATEST)
     use(empty_engine)
 
@@ -249,26 +250,24 @@ async def test_an_async_engine_makes_the_tables(request, driver):
     await engine.dispose()
 
 
-WITHOUT_PSYCOPG = """
-import sys
-sys.modules["psycopg"] = None
-from habitkit.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def test_the_command_makes_tables_where_asyncpg_alone_is_installed(fresh_postgres_url):
+def test_the_command_makes_tables_where_asyncpg_alone_is_installed(
+    fresh_postgres_url, monkeypatch, capsys
+):
     engine = create_engine(fresh_postgres_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA t9")
     plain = fresh_postgres_url.replace("+psycopg", "")
     asyncpg = fresh_postgres_url.replace("psycopg", "asyncpg")
 
-    for arguments in ([plain], ["--schema", "t9", asyncpg]):
-        command = [sys.executable, "-c", WITHOUT_PSYCOPG, "upgrade", *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        assert (done.returncode, done.stdout, done.stderr) == (0, f"found nothing, {DONE}", "")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "psycopg", None)
+        assert main(["upgrade", plain]) == 0
+        assert main(["upgrade", "--schema", "t9", asyncpg]) == 0
+        assert main(["upgrade", "--schema", "t10", asyncpg]) == 1
 
+    captured = capsys.readouterr()
+    assert captured.out == f"found nothing, {DONE}" * 2
+    assert 'the schema "t10" does not exist' in captured.err
     use(engine)
     use(engine, "t9")
     engine.dispose()

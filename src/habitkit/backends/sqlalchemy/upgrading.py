@@ -45,8 +45,8 @@ def upgrade(
     Raises:
         SchemaOutdated: If the tables are newer than this habitkit, or of another generation.
         SchemaUnversioned: If there are tables without a version that are not adopted.
-        ConfigurationError: If a SQLite file cannot be opened, the schema does not exist, or the
-            engine is an async one.
+        ConfigurationError: If a SQLite file cannot be opened, there is no such version or schema,
+            or the engine is an async one.
         StoreBusy: If a SQLite file stays locked.
     """
     _expect(engine, Engine, "upgrade_async(engine) takes an AsyncEngine")
@@ -162,7 +162,16 @@ def _errors_of(url: URL) -> Iterator[None]:
 def _upgrade(
     connection: Connection, schema: str | None, to: int, *, adopt: bool
 ) -> tuple[int, int]:
-    """Apply the migrations and commit; errors of the database stay as they are."""
+    """Apply the migrations and commit; errors of the database stay as they are.
+
+    Raises:
+        SchemaOutdated: If the tables are newer than this habitkit, or of another generation.
+        SchemaUnversioned: If there are tables without a version that are not adopted.
+        ConfigurationError: If there is no such version or schema.
+    """
+    if to > LATEST:
+        msg = f"to: expected a version up to {LATEST}, got {to}"
+        raise ConfigurationError(msg)
     schema = schema_of(connection, schema)
     set_isolation(connection, write=True)
     before = version(connection, schema)
