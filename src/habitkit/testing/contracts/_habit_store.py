@@ -13,7 +13,7 @@ from habitkit.errors import Duplicate
 from habitkit.habits.domain.facts import CheckInVoid, Skip
 from habitkit.habits.domain.stored import Note, StoredFact
 from habitkit.habits.store import HABITS, STREAKS
-from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._base import Contract, all_pages, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 from habitkit.testing.contracts._sample_habits import (
     NO_ID,
@@ -133,8 +133,7 @@ class HabitStoreCases(Contract):
         seen = _page(store, None, 2)
         add_habits(store, *made[3:])
 
-        while page := _page(store, seen[-1].id, 2):
-            seen += page
+        seen += all_pages(lambda last: _page(store, (last or seen[-1]).id, 2))
 
         assert seen == made
 
