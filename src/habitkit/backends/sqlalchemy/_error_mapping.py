@@ -4,6 +4,7 @@
 |---|---|---|
 | serialization failure, deadlock, SQLite busy | again, bounded, then ``StoreBusy`` | unchanged |
 | one after which nothing is committed, hidden by the work | ``StoreError`` | the database's own |
+| lock not had within ``lock_timeout`` | ``StoreBusy`` | ``StoreBusy`` |
 | connection lost before COMMIT was sent | again, bounded | ``HostTransactionLost`` |
 | connection lost around COMMIT | again if keyed, else ``OutcomeUnknown`` | the host's own COMMIT |
 | unique key taken | ``Duplicate`` | ``Duplicate`` |
@@ -42,6 +43,7 @@ __all__ = [
     "is_over",
     "lost_connection",
     "meaning",
+    "waited_in_vain",
     "when_opening",
 ]
 
@@ -49,6 +51,7 @@ UPGRADE_COMMAND = "python -m habitkit upgrade URL"
 
 _ABORTED = 3  # libpq's PQTRANS_INERROR
 _SERIALIZATION_OR_DEADLOCK = {"40001", "40P01"}
+_LOCK_NOT_AVAILABLE = "55P03"
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
 _SQLITE_BUSY_OR_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -67,7 +70,12 @@ def meaning(error: exc.DBAPIError, kind: str) -> Exception:
         return IntegrityError(str(error.orig))
     if _sqlstate(error) == _UNDEFINED_TABLE or "no such table: " in str(error.orig):
         return SchemaMissing(UPGRADE_COMMAND)
-    return error
+    return StoreBusy(1) if waited_in_vain(error) else error
+
+
+def waited_in_vain(error: exc.DBAPIError) -> bool:
+    """Return whether PostgreSQL ended the wait for a lock after its ``lock_timeout``."""
+    return _sqlstate(error) == _LOCK_NOT_AVAILABLE
 
 
 def at_the_beginning(error: exc.DBAPIError) -> Exception:
