@@ -19,13 +19,20 @@ if TYPE_CHECKING:
 
     from habitkit.backends.sqlalchemy._version import Tables
 
-__all__ = ["connection_of", "is_in_memory", "tables_behind", "used_by_one"]
+__all__ = ["NOT_MINE", "connection_of", "is_in_memory", "tables_behind", "used_by_one"]
 
 _in_use: dict[int, object] = {}
 _LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
-_NOT_MINE = (
-    "one session or connection belongs to one task or thread: another one is using it now; give "
-    "each its own, or await one call after the other"
+NOT_MINE = (
+    "expected a session or connection that one task or thread uses at a time, got one that another "
+    "is using; give each task its own, or await one call after the other"
+)
+_WORDS_OF_CONCURRENT_USE = (
+    "is already in progress",
+    "another operation is in progress",
+    "concurrent operations are not permitted",
+    "in a manually started transaction",
+    "unknown protocol state",
 )
 
 
@@ -38,12 +45,12 @@ def used_by_one(handle: object) -> Iterator[None]:
     """
     mine = object()
     if _in_use.setdefault(id(handle), mine) is not mine:
-        raise HostTransactionUnsupported(_NOT_MINE)
+        raise HostTransactionUnsupported(NOT_MINE)
     try:
         yield
-    except (exc.InvalidRequestError, exc.InterfaceError) as error:
-        if _is_concurrent_use(error):
-            raise HostTransactionUnsupported(_NOT_MINE) from error
+    except (exc.InvalidRequestError, exc.DBAPIError) as error:
+        if any(words in str(error) for words in _WORDS_OF_CONCURRENT_USE):
+            raise HostTransactionUnsupported(NOT_MINE) from error
         raise
     finally:
         del _in_use[id(handle)]
@@ -105,7 +112,9 @@ def _connection_of_session(session: Session, engine: Engine) -> Connection:
     if bind is not None and _same_database(bind.engine, engine):
         return session.connection(bind_arguments={"bind": bind})
     # A session with binds of its classes alone gives none for tables that it does not know.
-    known: dict[Any, Any] = getattr(session, "_Session__binds", {})
+    known: Any = getattr(session, "binds", None)
+    if known is None:  # before SQLAlchemy 2.1
+        known = getattr(session, "_Session__binds", {})
     for other in known.values():
         if _same_database(other.engine, engine):
             return session.connection(bind_arguments={"bind": other})
@@ -154,16 +163,3 @@ def _place(url: URL) -> tuple[str, int, str] | None:
 
 def _shown(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=True)
-
-
-def _is_concurrent_use(error: Exception) -> bool:
-    """Return whether an error says that somebody else is using the session or connection."""
-    text = str(error)
-    return any(
-        words in text
-        for words in (
-            "is already in progress",
-            "another operation is in progress",
-            "concurrent operations are not permitted",
-        )
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Engine, event, exc
 
 from habitkit.backends.sqlalchemy import _error_mapping
+from habitkit.backends.sqlalchemy._host_handles import NOT_MINE
 from habitkit.backends.sqlalchemy._stores import SqlStores, begin_sqlite, driver_of, is_sqlite
 from habitkit.errors import HostTransactionLost, HostTransactionUnsupported
 
@@ -47,8 +48,8 @@ def run_inside(
     Raises:
         HostTransactionStale: If SQLite cannot upgrade the host's transaction.
         HostTransactionLost: If the database itself has ended the host's transaction.
-        HostTransactionUnsupported: If the host's connection is in autocommit mode, or its first
-            savepoint is its transaction.
+        HostTransactionUnsupported: If the host's connection is in autocommit mode, its first
+            savepoint is its transaction, or another task has ended the transaction meanwhile.
         ConfigurationError: If the tables are not those needed.
     """
     only_for_query = False
@@ -64,6 +65,7 @@ def run_inside(
         if meant is error:
             raise
         raise meant from error
+    transaction = connection.get_transaction()
     changes = driver_of(connection).total_changes if only_for_query else 0
     try:
         if not tables.checked:
@@ -76,6 +78,10 @@ def run_inside(
             stores.end()
         savepoint.commit()
     except BaseException as error:
+        if connection.closed or connection.get_transaction() is not transaction:
+            if isinstance(error, Exception):  # a cancellation stays one
+                raise HostTransactionUnsupported(NOT_MINE) from error
+            raise
         _leave(connection, savepoint, error)
         if only_for_query and driver_of(connection).in_transaction:
             connection.exec_driver_sql("ROLLBACK")  # to the savepoint is all there was
