@@ -9,6 +9,7 @@
 | connection lost around COMMIT | again if keyed, else ``OutcomeUnknown`` | the host's own COMMIT |
 | unique key taken | ``Duplicate`` | ``Duplicate`` |
 | another constraint | ``IntegrityError`` | ``IntegrityError`` |
+| a database that is read-only | ``StoreError`` | ``StoreError`` |
 | no such table | ``SchemaMissing`` | ``SchemaMissing`` |
 | SQLite has read before another writer | cannot happen | ``HostTransactionStale`` |
 | anything else | unchanged | unchanged |
@@ -30,6 +31,7 @@ from habitkit.errors import (
     IntegrityError,
     SchemaMissing,
     StoreBusy,
+    StoreError,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ UPGRADE_COMMAND = "python -m habitkit upgrade URL"
 _ABORTED = 3  # libpq's PQTRANS_INERROR
 _SERIALIZATION_OR_DEADLOCK = {"40001", "40P01"}
 _LOCK_NOT_AVAILABLE = "55P03"
+_READ_ONLY = "25006"
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
 _SQLITE_BUSY_OR_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -70,7 +73,13 @@ def meaning(error: exc.DBAPIError, kind: str) -> Exception:
         return IntegrityError(str(error.orig))
     if _sqlstate(error) == _UNDEFINED_TABLE or "no such table: " in str(error.orig):
         return SchemaMissing(UPGRADE_COMMAND)
-    return StoreBusy(1) if waited_in_vain(error) else error
+    if waited_in_vain(error):
+        return StoreBusy(1)
+    code = _sqlite_code(error)
+    if _sqlstate(error) == _READ_ONLY or (code and code & 0xFF == sqlite3.SQLITE_READONLY):
+        msg = f"expected a database that can be written, got a read-only one: {error.orig}"
+        return StoreError(msg)
+    return error
 
 
 def waited_in_vain(error: exc.DBAPIError) -> bool:
