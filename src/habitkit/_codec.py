@@ -168,7 +168,10 @@ def _missing(event: Event) -> str | None:
             "or None"
         )
     if not _keepable(event_fields(event)):
-        return "fields that JSON can represent, at most 100 levels deep, strings in valid UTF-8 without NUL"
+        return (
+            f"fields that JSON can represent, at most {_MOST_LEVELS} levels deep, strings in valid "
+            "UTF-8 without NUL"
+        )
     return None
 
 

@@ -113,7 +113,7 @@ def in_threadless_children(work: Callable[[int], object]) -> list[int]:
     for n in range(2):
         child = os.fork()
         if child == 0:
-            asyncio.events._set_running_loop(None)  # noqa: SLF001 - as a forked child has to
+            asyncio.events._set_running_loop(None)
             try:
                 work(n)
             except BaseException:  # noqa: BLE001 - the parent sees the code

@@ -87,7 +87,7 @@ def test_an_error_as_it_is_raised_survives_whatever_was_given() -> None:
 
 
 def test_a_result_of_a_flag_keeps_metadata_that_cannot_be_changed() -> None:
-    result = Resolution(True, "on", Reason.STATIC, metadata={"team": "a"})  # noqa: FBT003 - a value
+    result = Resolution(True, "on", Reason.STATIC, metadata={"team": "a"})
     again = pickle.loads(pickle.dumps(result))  # noqa: S301 - our own
 
     assert again == result

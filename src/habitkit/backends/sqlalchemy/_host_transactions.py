@@ -52,19 +52,7 @@ def run_inside(
             savepoint is its transaction, or another task has ended the transaction meanwhile.
         ConfigurationError: If the tables are not those needed.
     """
-    only_for_query = False
-    try:
-        _begin_for_sqlalchemy(connection)
-        if is_sqlite(connection):
-            only_for_query = not write and not driver_of(connection).in_transaction
-            if write or only_for_query:
-                begin_sqlite(connection, tables.schema, write=write)
-        savepoint = connection.begin_nested()
-    except exc.DBAPIError as error:
-        meant = _error_mapping.at_the_beginning(error)
-        if meant is error:
-            raise
-        raise meant from error
+    only_for_query, savepoint = _begin(connection, tables, write=write)
     transaction = connection.get_transaction()
     changes = driver_of(connection).total_changes if only_for_query else 0
     try:
@@ -89,6 +77,25 @@ def run_inside(
     if only_for_query and driver_of(connection).total_changes == changes:
         connection.exec_driver_sql("COMMIT")
     return result
+
+
+def _begin(
+    connection: Connection, tables: Tables, *, write: bool
+) -> tuple[bool, NestedTransaction]:
+    """Begin what is not begun, and return whether that was for a query only, and a savepoint."""
+    only_for_query = False
+    try:
+        _begin_for_sqlalchemy(connection)
+        if is_sqlite(connection):
+            only_for_query = not write and not driver_of(connection).in_transaction
+            if write or only_for_query:
+                begin_sqlite(connection, tables.schema, write=write)
+        return only_for_query, connection.begin_nested()
+    except exc.DBAPIError as error:
+        meant = _error_mapping.at_the_beginning(error)
+        if meant is error:
+            raise
+        raise meant from error
 
 
 def watch_savepoints(engine: Engine) -> None:
