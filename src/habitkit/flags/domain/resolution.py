@@ -68,10 +68,9 @@ class Resolution:
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make it again; a view of a mapping cannot be pickled itself."""
         fields = (self.value, self.variant, self.reason, self.error_code, self.error_message)
-        return _restored, (*fields, dict(self.metadata))
+        return _restored, (fields, dict(self.metadata))
 
 
-def _restored(*fields: Any) -> Resolution:
+def _restored(fields: tuple[Any, ...], metadata: dict[str, Any]) -> Resolution:
     """Make a result whose metadata cannot be changed."""
-    *others, metadata = fields
-    return Resolution(*others, MappingProxyType(metadata))
+    return Resolution(*fields, metadata=MappingProxyType(metadata))
