@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_MOST_LEVELS = 100
 _WHOLE = 1e16
 _OF_EVERY_EVENT = ("owner", "at")
 LONGEST_TYPE = 100
@@ -100,9 +101,9 @@ def json_object(value: Any, largest_bytes: int) -> dict[str, Any]:
         raise TypeError
     try:
         text = _encode(dict(value))
+        plain: dict[str, Any] = json.loads(text, parse_float=_float_or_whole)
     except RecursionError as error:
         raise ValueError from error
-    plain: dict[str, Any] = json.loads(text, parse_float=_float_or_whole)
     if len(text) > largest_bytes or not _storable(plain):
         raise ValueError
     if any(type(name) is not str for name in value):
@@ -115,13 +116,20 @@ def _float_or_whole(text: str) -> float:
     return int(number) if abs(number) >= _WHOLE else number
 
 
-def _storable(value: object) -> bool:
-    """Tell whether every database can hold the texts inside a JSON value."""
+def _storable(value: object, levels: int = _MOST_LEVELS) -> bool:
+    """Tell whether every database can hold the texts inside a JSON value.
+
+    The depth has a limit of its own: that of the interpreter depends on who calls.
+    """
     if isinstance(value, str):
         return storable(value)
+    if not isinstance(value, dict | list):
+        return True
+    if levels == 0:
+        return False
     if isinstance(value, dict):
-        return all(map(_storable, value)) and all(map(_storable, value.values()))
-    return not isinstance(value, list) or all(map(_storable, value))
+        return all(map(storable, value)) and all(_storable(it, levels - 1) for it in value.values())
+    return all(_storable(it, levels - 1) for it in value)
 
 
 def digest(value: object) -> str:
@@ -160,7 +168,10 @@ def _missing(event: Event) -> str | None:
             "or None"
         )
     if not _keepable(event_fields(event)):
-        return "fields that JSON can represent, strings in valid UTF-8 without NUL"
+        return (
+            f"fields that JSON can represent, at most {_MOST_LEVELS} levels deep, strings in valid "
+            "UTF-8 without NUL"
+        )
     return None
 
 

@@ -40,7 +40,8 @@ are attributes of the exception.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pickle
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,16 @@ __all__ = [
 
 
 class HabitKitError(Exception):
-    """The base class of every error that habitkit raises on purpose."""
+    """The base class of every error that habitkit raises on purpose.
+
+    An error can be pickled and copied with its attributes; what cannot be pickled itself, such as a
+    function that was given, becomes its text.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make it again, without the arguments of its class."""
+        fields = {name: _picklable(value) for name, value in self.__dict__.items()}
+        return _restored, (type(self), tuple(map(_picklable, self.args))), fields
 
 
 # -- the caller's value ------------------------------------------------------------------------
@@ -429,7 +439,7 @@ class StoreError(HabitKitError):
 
 
 class StoreBusy(StoreError):
-    """Other writers kept the store busy through every retry; nothing was written.
+    """Other transactions held a lock for too long, or through every retry; nothing was written.
 
     Attributes:
         attempts: How often it was tried.
@@ -438,17 +448,30 @@ class StoreBusy(StoreError):
     def __init__(self, attempts: int) -> None:
         """Say how often it was tried."""
         self.attempts = attempts
-        super().__init__(f"the store was busy in all of {attempts} attempts; try again later")
+        tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+        super().__init__(
+            f"other transactions kept the store busy; gave up after {tries}, and nothing was "
+            "written; try again later"
+        )
 
 
 class OutcomeUnknown(StoreError):
     """The connection broke around COMMIT: the action may or may not have happened."""
 
-    def __init__(self) -> None:
-        """Say what would have helped."""
+    def __init__(self, *, keyed: bool = False) -> None:
+        """Say what helps.
+
+        Args:
+            keyed: Whether the call was given an idempotency key, and repeating it did not help.
+        """
+        help_ = (
+            "call it again with the same idempotency key when the database can be reached"
+            if keyed
+            else "pass idempotency_key=... to make such a call safe to retry"
+        )
         super().__init__(
             "the connection was lost around COMMIT, so the action may or may not have happened; "
-            "pass idempotency_key=... to make such a call safe to retry"
+            f"{help_}"
         )
 
 
@@ -489,6 +512,22 @@ class Duplicate(IntegrityError):
         """Name the kind of fact."""
         self.kind = kind
         super().__init__(f"this {kind} already exists")
+
+
+def _restored(kind: type[HabitKitError], args: tuple[object, ...]) -> HabitKitError:
+    """Make an error whose attributes follow."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
+
+def _picklable(value: object) -> object:
+    """Return a value, or its text if it cannot be pickled."""
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - whatever it raises about itself
+        return _shown(value)
+    return value
 
 
 def _shown(value: object) -> str:

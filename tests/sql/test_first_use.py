@@ -237,11 +237,11 @@ def test_the_version_is_checked_after_sqlite_has_begun(sqlite, checks, write):
         driver.set_trace_callback(None)
         connection.rollback()
 
-    begun = ["BEGIN IMMEDIATE"] if write else []
     assert [" ".join(statement.split()) for statement in sent] == [
-        *begun,
+        "BEGIN IMMEDIATE" if write else "BEGIN",
         "SAVEPOINT sa_savepoint_1",
         "SELECT * FROM habitkit_schema_version",
         "RELEASE SAVEPOINT sa_savepoint_1",
+        *([] if write else ["COMMIT"]),
     ]
     assert len(checks) == 1

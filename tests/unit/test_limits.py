@@ -602,7 +602,7 @@ def test_a_busy_lock_is_waited_for(backend):
 def test_a_thread_yields_to_the_one_that_holds_the_lock_a_bounded_number_of_times(
     backend, monkeypatch
 ):
-    yields = []
+    yields: list[float] = []
     monkeypatch.setattr("habitkit.backends.memory.limits.sleep", yields.append)
     backend._lock.acquire()
     waiting = threading.Thread(target=Limiter(backend).acquire, args=("ada", "1/s"))

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING, TypeVar
 
+from habitkit._fork import call_after_fork
 from habitkit.errors import HostTransactionUnsupported
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class ThreadedStore:
         self._on = on
         self._threads = threads
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="habitkit")
+        call_after_fork(self)
 
     @property
     def name(self) -> str:

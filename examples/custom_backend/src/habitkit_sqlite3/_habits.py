@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,7 +13,13 @@ from habitkit.errors import IntegrityError
 from habitkit.habits.domain import facts as kinds
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
 from habitkit.habits.domain.model import Habit
-from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
+from habitkit.habits.domain.stored import (
+    DueHabit,
+    ExpiringStreak,
+    Note,
+    StoredFact,
+    VoidedCheckIn,
+)
 from habitkit.habits.domain.streaks import Snapshot
 
 from ._rows import Port, codec
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.facts import Fact, OtherFact
 
 __all__ = ["Habits", "Streaks"]
+
+_ALL = 1_000_000
 
 KINDS = {name: getattr(kinds, name) for name in kinds.__all__}
 
@@ -40,14 +49,29 @@ class Habits(Port):
     def get(self, habit_id: UUID) -> Habit | None:
         return self.value(Habit, "SELECT value FROM habits WHERE id = ?", habit_id)
 
-    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+    def page(
+        self,
+        after: UUID | None,
+        limit: int,
+        *,
+        owner: str | None = None,
+        archived: bool | None = None,
+        deleted: bool = False,
+    ) -> list[Habit]:
         if owner is None:
-            query = "SELECT value FROM habits WHERE id > ? ORDER BY id LIMIT ?"
-            return self.values(Habit, query, after or "", limit)
-        query = """SELECT value FROM habits WHERE owner = ? AND (? IS NULL
-                   OR seq > (SELECT seq FROM habits AS seen WHERE seen.id = ? AND seen.owner = ?))
-                   ORDER BY seq LIMIT ?"""
-        return self.values(Habit, query, owner, after, after, owner, limit)
+            query = "SELECT value FROM habits WHERE id > ? ORDER BY id"
+            habits = self.values(Habit, query, after or "")
+        else:
+            query = """SELECT value FROM habits WHERE owner = ? AND (? IS NULL OR seq >
+                       (SELECT seq FROM habits AS seen WHERE seen.id = ? AND seen.owner = ?))
+                       ORDER BY seq"""
+            habits = self.values(Habit, query, owner, after, after, owner)
+        wanted = (
+            habit
+            for habit in habits
+            if (deleted or habit.deleted_at is None) and archived in {None, habit.archived}
+        )
+        return list(islice(wanted, limit))
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         for fact in facts:
@@ -95,13 +119,18 @@ class Habits(Port):
         return {UUID(fact_id) for (fact_id,) in self.run(query, list(fact_ids))}
 
     def erase(self, owner: str, title: str) -> int:
-        habits = self.page(None, -1, owner=owner)
+        habits = self.page(None, _ALL, owner=owner, deleted=True)
         named = [it for it in habits if (it.title, it.tags, it.metadata) != (title, (), None)]
         for habit in named:
             self.put(evolve(habit, title=title, tags=(), metadata=None))
         update = """UPDATE facts SET value = json_set(value, '$.note', NULL) WHERE owner = ?
                     AND kind = 'CheckIn' AND json_extract(value, '$.note') IS NOT NULL"""
         return len(named) + self.run(update, owner).rowcount
+
+    def erase_notes(self, habit_id: UUID) -> int:
+        update = """UPDATE facts SET value = json_set(value, '$.note', NULL) WHERE habit_id = ?
+                    AND kind = 'CheckIn' AND json_extract(value, '$.note') IS NOT NULL"""
+        return self.run(update, habit_id).rowcount
 
 
 class Streaks(Port):
@@ -118,6 +147,19 @@ class Streaks(Port):
                    ORDER BY next_check_at, habit_id LIMIT ?"""
         return [DueHabit(owner, UUID(habit)) for owner, habit in self.run(query, now, limit)]
 
+    def expiring(
+        self, before: datetime, after: ExpiringStreak | None, limit: int
+    ) -> list[ExpiringStreak]:
+        kept = self.values(Snapshot, "SELECT value FROM snapshots ORDER BY habit_id")
+        found = [
+            ExpiringStreak(it.owner, it.habit_id, it.act_by)
+            for it in kept
+            if it.act_by is not None and it.act_by < before
+        ]
+        if after is not None:
+            found = [it for it in found if _place(it) > _place(after)]
+        return sorted(found, key=_place)[:limit]
+
     def put(self, snapshot: Snapshot) -> None:
         kept = self.get(snapshot.habit_id)
         if kept is not None and kept.rev > snapshot.rev:
@@ -126,3 +168,7 @@ class Streaks(Port):
         columns = ("habit_id", "owner", "rev", "next_check_at")
         row = {name: getattr(snapshot, name) for name in columns}
         self.insert("snapshots", {**row, "value": snapshot}, "INSERT OR REPLACE")
+
+
+def _place(streak: ExpiringStreak) -> tuple[datetime, UUID]:
+    return streak.act_by, streak.habit_id

@@ -18,7 +18,7 @@ from habitkit.journal.domain.model import (
     StoredEvent,
     UnreadableMessage,
 )
-from habitkit.journal.domain.rules import is_net
+from habitkit.journal.domain.rules import is_erased, is_net
 
 from ._rows import Port, codec
 
@@ -79,14 +79,21 @@ class Events(Port):
         last = self.values(StoredEvent, query, owner)
         return [it for it in last if (since is None or it.at >= since) and is_net(it, types)]
 
-    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+    def erase(
+        self,
+        owner: str,
+        words: Mapping[str, Collection[str]],
+        fields: Mapping[str, str] | None = None,
+    ) -> int:
         erased = 0
         for event in self.page(owner, None, limit=-1):
+            if not is_erased(event, words, fields):
+                continue
             names = words.get(event.type)
-            fields = {} if names is None else {**event.fields, **dict.fromkeys(names, "")}
-            if fields != event.fields:
+            rest = {} if names is None else {**event.fields, **dict.fromkeys(names, "")}
+            if rest != event.fields:
                 update = "UPDATE events SET value = ? WHERE (owner, rev, n) = (?, ?, ?)"
-                self.run(update, evolve(event, fields=fields), *event.event_id)
+                self.run(update, evolve(event, fields=rest), *event.event_id)
                 erased += 1
         return erased
 

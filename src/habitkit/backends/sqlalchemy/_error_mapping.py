@@ -4,10 +4,12 @@
 |---|---|---|
 | serialization failure, deadlock, SQLite busy | again, bounded, then ``StoreBusy`` | unchanged |
 | one after which nothing is committed, hidden by the work | ``StoreError`` | the database's own |
+| lock not had within ``lock_timeout`` | ``StoreBusy`` | ``StoreBusy`` |
 | connection lost before COMMIT was sent | again, bounded | ``HostTransactionLost`` |
 | connection lost around COMMIT | again if keyed, else ``OutcomeUnknown`` | the host's own COMMIT |
 | unique key taken | ``Duplicate`` | ``Duplicate`` |
 | another constraint | ``IntegrityError`` | ``IntegrityError`` |
+| a database that is read-only | ``StoreError`` | ``StoreError`` |
 | no such table | ``SchemaMissing`` | ``SchemaMissing`` |
 | SQLite has read before another writer | cannot happen | ``HostTransactionStale`` |
 | anything else | unchanged | unchanged |
@@ -30,6 +32,7 @@ from habitkit.errors import (
     IntegrityError,
     SchemaMissing,
     StoreBusy,
+    StoreError,
 )
 
 if TYPE_CHECKING:
@@ -43,11 +46,14 @@ __all__ = [
     "is_over",
     "lost_connection",
     "meaning",
+    "waited_in_vain",
     "when_opening",
 ]
 
 _ABORTED = 3  # libpq's PQTRANS_INERROR
 _SERIALIZATION_OR_DEADLOCK = {"40001", "40P01"}
+_LOCK_NOT_AVAILABLE = "55P03"
+_READ_ONLY = "25006"
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
 _DUPLICATES = {"42P07", "42701", "42710"}
@@ -67,7 +73,18 @@ def meaning(error: exc.DBAPIError, kind: str) -> Exception:
         return IntegrityError(str(error.orig))
     if _sqlstate(error) == _UNDEFINED_TABLE or "no such table: " in str(error.orig):
         return SchemaMissing(upgrade_command("", None))
+    if waited_in_vain(error):
+        return StoreBusy(1)
+    code = _sqlite_code(error)
+    if _sqlstate(error) == _READ_ONLY or (code and code & 0xFF == sqlite3.SQLITE_READONLY):
+        msg = f"expected a database that can be written, got a read-only one: {error.orig}"
+        return StoreError(msg)
     return error
+
+
+def waited_in_vain(error: exc.DBAPIError) -> bool:
+    """Return whether PostgreSQL ended the wait for a lock after its ``lock_timeout``."""
+    return _sqlstate(error) == _LOCK_NOT_AVAILABLE
 
 
 def at_the_beginning(error: exc.DBAPIError) -> Exception:

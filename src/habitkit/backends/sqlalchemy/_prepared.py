@@ -135,8 +135,25 @@ class Link:
 
     _forms: dict[tuple[Any, ...], dict[Prepared, _Form]] = {}  # noqa: RUF012 - a cache, shared
 
-    def __init__(self, connection: Connection, schema: str | None) -> None:
-        """Take a cursor of an open connection."""
+    def __init__(
+        self,
+        connection: Connection,
+        schema: str | None,
+        *,
+        lock_timeout: str | None = None,
+        inside: bool = False,
+    ) -> None:
+        """Take a cursor of an open connection.
+
+        Args:
+            connection: The connection.
+            schema: The schema of the tables; None for the connection's own.
+            lock_timeout: How long PostgreSQL waits for an owner's lock, as it writes durations;
+                None for as long as the connection's own setting says.
+            inside: True in a transaction of the host, whose setting is put back.
+        """
+        self.lock_timeout = lock_timeout
+        self.inside = inside
         self.connection = connection
         self.dialect = connection.dialect
         self.schema = schema

@@ -68,16 +68,20 @@ class Attempts:
         """
         if not isinstance(failure, Conflict):
             if self.unknown:
-                raise OutcomeUnknown from failure
+                raise OutcomeUnknown(keyed=self.keyed) from failure
             raise failure
         error = failure.error
         self.unknown |= failure.lost and self.committing and self.write
         if self.unknown and not self.keyed:
             raise OutcomeUnknown from error
+        if _error_mapping.waited_in_vain(error):
+            raise StoreBusy(self.number) from error
         if not failure.lost and not _error_mapping.is_conflict(error):
             raise error from error.__cause__
         if self.number >= _MAX_ATTEMPTS or self.seconds() >= _MAX_SECONDS:
-            raise (OutcomeUnknown() if self.unknown else StoreBusy(self.number)) from error
+            raise (
+                OutcomeUnknown(keyed=self.keyed) if self.unknown else StoreBusy(self.number)
+            ) from error
         longest = min(0.001 * 2**self.number, 0.1)
         self.number += 1
         self.committing = False

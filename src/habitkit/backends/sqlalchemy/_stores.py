@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import delete, exc, false
+from sqlalchemy import delete, false
 
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._audit import Audit
@@ -24,8 +24,6 @@ from habitkit.backends.sqlalchemy.tables import owners
 from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import (
     ConfigurationError,
-    HostTransactionLost,
-    HostTransactionUnsupported,
     NotSupportedByStore,
     StoreError,
 )
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
-    from sqlalchemy.engine import NestedTransaction
 
     from habitkit.backends.sqlalchemy._retry import Attempts
     from habitkit.backends.sqlalchemy._version import Tables
@@ -46,9 +43,10 @@ __all__ = [
     "CAPABILITIES",
     "MODULES",
     "SqlStores",
+    "begin_sqlite",
     "driver_of",
     "expect_commits",
-    "run_inside",
+    "is_sqlite",
     "run_own",
     "set_isolation",
 ]
@@ -97,14 +95,15 @@ class SqlStores:
     inbox: Inbox
     idempotency: IdempotencyKeys
 
-    def __init__(self, connection: Connection, schema: str | None) -> None:
+    def __init__(self, connection: Connection, tables: Tables, *, inside: bool = False) -> None:
         """Take the connection's cursor.
 
         Args:
             connection: An open connection.
-            schema: The schema the tables are in.
+            tables: The tables, and how long to wait for a lock.
+            inside: True in a transaction of the host.
         """
-        link = Link(connection, schema)
+        link = Link(connection, tables.schema, lock_timeout=tables.lock_timeout, inside=inside)
         self.connection = connection
         self.whole = True
         self.send = link.send
@@ -177,12 +176,13 @@ def run_own(
     """
     set_isolation(connection, write=attempts.write)
     connection.begin()  # what runs on the cursor itself begins nothing for SQLAlchemy
-    stores = SqlStores(connection, tables.schema)
-    if _is_sqlite(connection):
+    tables = tables.translated(connection.get_execution_options().get("schema_translate_map"))
+    stores = SqlStores(connection, tables)
+    if is_sqlite(connection):
         driver = driver_of(connection)
         expect_commits(driver)
         if driver.in_transaction:
-            _begin_sqlite(connection, tables.schema, write=attempts.write)
+            begin_sqlite(connection, tables.schema, write=attempts.write)
         else:
             stores.send("BEGIN IMMEDIATE" if attempts.write else "BEGIN")
     try:
@@ -199,88 +199,7 @@ def run_own(
     return result
 
 
-def run_inside(
-    connection: Connection, tables: Tables, work: Callable[[Stores], R], *, write: bool
-) -> R:
-    """Run ``work`` in a savepoint of the host's transaction; never commit, never repeat.
-
-    Theory of operation. SQLite's default driver mode sends no BEGIN before SAVEPOINT, and releasing
-    an outermost savepoint commits: the work would survive the host's rollback. So the transaction
-    is begun first, with BEGIN IMMEDIATE, because one that begins by reading cannot always be
-    upgraded to write. Where the host has begun already, a write that touches no row takes the
-    write lock before anything is read.
-
-    Raises:
-        HostTransactionStale: If SQLite cannot upgrade the host's transaction.
-        HostTransactionLost: If the database itself has ended the host's transaction.
-        HostTransactionUnsupported: If the host's connection is in autocommit mode.
-        ConfigurationError: If the tables are not those needed.
-    """
-    try:
-        _begin_for_sqlalchemy(connection)
-        if write and _is_sqlite(connection):
-            _begin_sqlite(connection, tables.schema, write=True)
-        savepoint = connection.begin_nested()
-    except exc.DBAPIError as error:
-        meant = _error_mapping.at_the_beginning(error)
-        if meant is error:
-            raise
-        raise meant from error
-    try:
-        if not tables.checked:
-            tables.check(connection)
-        stores = SqlStores(connection, tables.schema)
-        try:
-            result = work(stores)
-            stores.close()
-        finally:
-            stores.end()
-        savepoint.commit()
-    except BaseException as error:
-        _leave(connection, savepoint, error)
-        raise
-    return result
-
-
-def _begin_for_sqlalchemy(connection: Connection) -> None:
-    """Begin where the host has not: an event of its engine may send BEGIN by that.
-
-    Raises:
-        HostTransactionUnsupported: If nothing that the host can roll back is begun by it.
-    """
-    begun = None if connection.in_transaction() else connection.begin()
-    driver = driver_of(connection)
-    if _is_sqlite(connection):
-        by_itself = driver.isolation_level is None or getattr(driver, "autocommit", None) is True
-        autocommit = by_itself and not driver.in_transaction
-    else:
-        autocommit = getattr(connection.connection.dbapi_connection, "autocommit", False)
-    if autocommit:
-        if begun is not None:
-            begun.rollback()
-        msg = "expected a connection in a transaction, got one in autocommit mode"
-        raise HostTransactionUnsupported(msg)
-
-
-def _leave(connection: Connection, savepoint: NestedTransaction, error: BaseException) -> None:
-    """Undo a failed action and nothing else.
-
-    Raises:
-        HostTransactionLost: If there is no transaction left to go on with.
-    """
-    lost = _is_sqlite(connection) and not driver_of(connection).in_transaction
-    if not lost:
-        try:
-            savepoint.rollback()
-        except exc.DBAPIError:
-            lost = True
-    if lost or connection.invalidated:
-        connection.invalidate()
-        if isinstance(error, Exception):  # a cancellation stays one
-            raise HostTransactionLost from error
-
-
-def _begin_sqlite(connection: Connection, schema: str | None, *, write: bool) -> None:
+def begin_sqlite(connection: Connection, schema: str | None, *, write: bool) -> None:
     """Begin on SQLite, or take the write lock of a transaction that was begun elsewhere."""
     if driver_of(connection).in_transaction:
         if write:
@@ -290,7 +209,7 @@ def _begin_sqlite(connection: Connection, schema: str | None, *, write: bool) ->
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _is_sqlite(connection: Connection) -> bool:
+def is_sqlite(connection: Connection) -> bool:
     return connection.dialect.name == "sqlite"
 
 

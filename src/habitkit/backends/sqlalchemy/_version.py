@@ -13,7 +13,7 @@ from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import SchemaMissing, SchemaOutdated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from sqlalchemy import Connection, Select
@@ -75,16 +75,28 @@ class Tables:
     Attributes:
         schema: The schema they are in; None for the connection's own.
         checked: True once their version was read and is the one needed; it is read but once.
+        lock_timeout: How long PostgreSQL waits for an owner's lock; None for as long as it is set.
     """
 
-    __slots__ = ("checked", "schema")
+    __slots__ = ("_translated", "checked", "lock_timeout", "schema")
 
     _VERSION = Prepared(lambda _: ROW)
 
-    def __init__(self, schema: str | None) -> None:
+    def __init__(self, schema: str | None, lock_timeout: str | None = None) -> None:
         """Leave their version unchecked for now."""
         self.schema = schema
         self.checked = False
+        self.lock_timeout = lock_timeout
+        self._translated: dict[str | None, Tables] = {}
+
+    def translated(self, schemas: Mapping[str | None, str | None] | None) -> Tables:
+        """Return the tables that SQLAlchemy's ``schema_translate_map`` puts in their place."""
+        schema = self.schema if schemas is None else schemas.get(self.schema, self.schema)
+        if schema == self.schema:
+            return self
+        if schema not in self._translated:
+            self._translated[schema] = Tables(schema, self.lock_timeout)
+        return self._translated[schema]
 
     def check(self, connection: Connection) -> None:
         """Check their version, by a statement or two, in a transaction that has written nothing.

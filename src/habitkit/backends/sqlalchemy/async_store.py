@@ -14,16 +14,24 @@ from sqlalchemy.ext.asyncio import (
     async_scoped_session,
 )
 
+from habitkit._fork import call_after_fork
+from habitkit.backends.sqlalchemy._host_handles import connection_of, tables_behind, used_by_one
+from habitkit.backends.sqlalchemy._host_transactions import run_inside, watch_savepoints
 from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
-from habitkit.backends.sqlalchemy._stores import CAPABILITIES, MODULES, run_inside, run_own
+from habitkit.backends.sqlalchemy._stores import CAPABILITIES, MODULES, run_own
 from habitkit.backends.sqlalchemy._version import Tables
-from habitkit.backends.sqlalchemy.store import capabilities_of, connection_of, leave_to_parent
+from habitkit.backends.sqlalchemy.store import (
+    LOCK_TIMEOUT_SECONDS,
+    capabilities_of,
+    leave_to_parent,
+    lock_timeout_of,
+)
 from habitkit.errors import HostTransactionUnsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import Session
 
     from habitkit.store import Stores
@@ -43,19 +51,32 @@ class AsyncSqlStore:
 
     modules = MODULES
 
-    def __init__(self, engine: AsyncEngine, *, schema: str | None = None) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        schema: str | None = None,
+        lock_timeout_seconds: float | None = LOCK_TIMEOUT_SECONDS,
+    ) -> None:
         """Work with an async engine of the host's; the tables must be there.
 
-        The first action or query checks that they exist and have the expected version.
+        The first action or query checks that they exist and have the expected version. In a forked
+        process the engine gets connections of its own.
 
         Args:
             engine: An SQLAlchemy async engine: psycopg, asyncpg or aiosqlite.
             schema: The database schema the tables are in; the connection's own by default.
+            lock_timeout_seconds: As for ``SqlStore``.
+
+        Raises:
+            ConfigurationError: If the timeout is out of range.
         """
         self._engine = engine
-        self.tables = Tables(schema)
+        self.tables = Tables(schema, lock_timeout_of(lock_timeout_seconds))
         self.name = engine.dialect.name
         self.capabilities = capabilities_of(engine.sync_engine)
+        watch_savepoints(engine.sync_engine)
+        call_after_fork(self)
 
     async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
         """Run ``work`` in one transaction of our own."""
@@ -85,7 +106,7 @@ class AsyncSqlStore:
             HostTransactionUnsupported: If it is neither ``AsyncConnection``, ``AsyncSession`` nor
                 ``async_scoped_session``.
         """
-        return inside(handle, self.tables)
+        return inside(handle, self.tables, self._engine.sync_engine)
 
     async def close(self) -> None:
         """Close the engine's connections."""
@@ -106,21 +127,25 @@ class AsyncHostSqlStore:
         self,
         handle: AsyncConnection | AsyncSession | async_scoped_session[AsyncSession],
         tables: Tables,
+        engine: Engine,
     ) -> None:
         """Keep the handle; its connection is asked for at each action."""
         self.name = "sql"
         self._handle = handle
+        self._engine = engine
         self._tables = tables
 
     async def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
         """Run ``work`` in a savepoint of the host's transaction."""
 
         def within(handle: Connection | Session) -> R:
-            connection = connection_of(handle, write=write)
-            return run_inside(connection, self._tables, work, write=write)
+            connection = connection_of(handle, self._engine, write=write)
+            tables = tables_behind(handle, connection, self._tables)
+            return run_inside(connection, tables, work, write=write)
 
         handle = self._handle() if isinstance(self._handle, async_scoped_session) else self._handle
-        return await handle.run_sync(within)
+        with used_by_one(handle):
+            return await handle.run_sync(within)
 
     async def close(self) -> None:
         """Do nothing: the host opened it."""
@@ -147,14 +172,14 @@ def _discard(connection: Connection) -> None:
         connection.invalidate()
 
 
-def inside(handle: object, tables: Tables) -> AsyncHostSqlStore:
+def inside(handle: object, tables: Tables, engine: Engine) -> AsyncHostSqlStore:
     """Return a store inside the transaction of an async connection or session.
 
     Raises:
         HostTransactionUnsupported: If the handle is neither connection nor session.
     """
     if isinstance(handle, AsyncConnection | AsyncSession | async_scoped_session):
-        return AsyncHostSqlStore(handle, tables)
+        return AsyncHostSqlStore(handle, tables, engine)
     msg = (
         "expected an SQLAlchemy AsyncConnection, AsyncSession or async_scoped_session, "
         f"got {handle!r}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import StaticPool
 
+from habitkit.backends.sqlalchemy._host_transactions import begin_before_savepoints
 from habitkit.backends.sqlalchemy.schema import check
 from habitkit.backends.sqlalchemy.store import SqlStore
 from habitkit.backends.sqlalchemy.upgrading import upgrade
@@ -43,7 +44,8 @@ def sqlite_engine(
     """Return an engine for SQLite, set up for several writers.
 
     The journal is a write-ahead log, foreign keys are enforced and a writer waits up to 30 s for
-    another. In memory (``sqlite://``) all threads share one connection.
+    another. A transaction is begun before its first savepoint, so that a rollback undoes it too. In
+    memory (``sqlite://``) all threads share one connection.
 
     Args:
         url: An SQLAlchemy URL.
@@ -58,6 +60,7 @@ def sqlite_engine(
         arguments["check_same_thread"] = False
     engine = create_engine(url, connect_args=arguments, **options)
     event.listen(engine, "connect", _Pragmas(synchronous))
+    begin_before_savepoints(engine)
     return engine
 
 

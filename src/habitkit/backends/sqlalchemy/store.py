@@ -4,39 +4,45 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import Pool, StaticPool
 
-from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
-from habitkit.backends.sqlalchemy._stores import (
-    CAPABILITIES,
-    MODULES,
-    run_inside,
-    run_own,
+from habitkit._fork import call_after_fork
+from habitkit.backends.sqlalchemy._host_handles import (
+    connection_of,
+    is_in_memory,
+    tables_behind,
+    used_by_one,
 )
+from habitkit.backends.sqlalchemy._host_transactions import run_inside, watch_savepoints
+from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
+from habitkit.backends.sqlalchemy._stores import CAPABILITIES, MODULES, run_own
 from habitkit.backends.sqlalchemy._version import Tables
-from habitkit.errors import HostTransactionUnsupported
+from habitkit.errors import ConfigurationError, HostTransactionUnsupported, StoreBusy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from habitkit.store import Stores
 
 __all__ = [
+    "LOCK_TIMEOUT_SECONDS",
     "HostSqlStore",
     "SqlStore",
     "capabilities_of",
-    "connection_of",
     "leave_to_parent",
+    "lock_timeout_of",
 ]
 
 R = TypeVar("R")
 
+LOCK_TIMEOUT_SECONDS = 30.0
+_LONGEST_LOCK_TIMEOUT_SECONDS = 86_400.0
 _OF_PARENTS: list[Pool] = []
 
 
@@ -49,27 +55,44 @@ class SqlStore:
 
     modules = MODULES
 
-    def __init__(self, engine: Engine, *, schema: str | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        schema: str | None = None,
+        lock_timeout_seconds: float | None = LOCK_TIMEOUT_SECONDS,
+    ) -> None:
         """Work with an engine of the host's; the tables must be there.
 
-        The first action or query checks that they exist and have the expected version.
+        The first action or query checks that they exist and have the expected version. In a forked
+        process the engine gets connections of its own.
 
         Args:
             engine: An SQLAlchemy engine for SQLite or PostgreSQL.
             schema: The database schema the tables are in; the connection's own by default.
+            lock_timeout_seconds: How long an action waits on PostgreSQL for the lock of an owner,
+                before it raises ``StoreBusy``: at least a millisecond, at most a day. A shorter
+                ``lock_timeout`` of the connection stays in force. None to wait as long as that
+                says. On SQLite the engine's busy timeout bounds the wait.
+
+        Raises:
+            ConfigurationError: If the timeout is out of range.
         """
         self._engine = engine
-        self.tables = Tables(schema)
-        self._one_at_a_time = _lock_of(engine)
+        self.tables = Tables(schema, lock_timeout_of(lock_timeout_seconds))
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._one_at_a_time = _lock_of(engine, lock_timeout_seconds)
         self.name = engine.dialect.name
         self.capabilities = capabilities_of(engine)
+        watch_savepoints(engine)
+        call_after_fork(self)
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:
         """Run ``work`` in one transaction of our own."""
         attempts = Attempts(write, keyed)
         while True:
             try:
-                with self._one_at_a_time, self._engine.connect() as connection:
+                with self._one_at_a_time(), self._engine.connect() as connection:
                     try:
                         return run_own(connection, self.tables, work, attempts)
                     except exc.DBAPIError as error:
@@ -96,7 +119,7 @@ class SqlStore:
 
     def after_fork(self) -> None:
         """Leave, in the child of a fork, the parent's connections to the parent."""
-        self._one_at_a_time = _lock_of(self._engine)
+        self._one_at_a_time = _lock_of(self._engine, self._lock_timeout_seconds)
         leave_to_parent(self._engine)
 
 
@@ -112,11 +135,15 @@ class HostSqlStore:
         self.name = store.name
         self.capabilities = store.capabilities
         self._handle = handle
+        self._engine = store._engine  # noqa: SLF001 - of the same file
         self._tables = store.tables
 
     def run(self, work: Callable[[Stores], R], *, write: bool, keyed: bool) -> R:  # noqa: ARG002
         """Run ``work`` in a savepoint of the host's transaction."""
-        return run_inside(connection_of(self._handle, write=write), self._tables, work, write=write)
+        with used_by_one(self._handle):
+            connection = connection_of(self._handle, self._engine, write=write)
+            tables = tables_behind(self._handle, connection, self._tables)
+            return run_inside(connection, tables, work, write=write)
 
     def close(self) -> None:
         """Do nothing: the host opened it."""
@@ -127,26 +154,47 @@ def leave_to_parent(engine: Engine) -> None:
 
     The parent's are kept, as to delete one could end its session. A database in memory was copied.
     """
-    if not isinstance(engine.pool, StaticPool):
+    if not is_in_memory(engine):
         _OF_PARENTS.append(engine.pool)
         engine.dispose(close=False)
 
 
-def _lock_of(engine: Engine) -> AbstractContextManager[Any]:
+def lock_timeout_of(seconds: float | None) -> str | None:
+    """Return a wait as PostgreSQL's ``lock_timeout`` takes it.
+
+    Raises:
+        ConfigurationError: If it is no number between a millisecond and a day.
+    """
+    if seconds is None:
+        return None
+    if (
+        isinstance(seconds, bool)
+        or not isinstance(seconds, int | float)
+        or not (
+            0.001 <= seconds <= _LONGEST_LOCK_TIMEOUT_SECONDS  # noqa: PLR2004 - a millisecond
+        )
+    ):
+        msg = f"lock_timeout_seconds: expected 0.001 to 86400 seconds or None, got {seconds!r}"
+        raise ConfigurationError(msg)
+    return f"{round(seconds * 1000)}ms"
+
+
+def _lock_of(engine: Engine, seconds: float | None) -> Callable[[], AbstractContextManager[None]]:
     """Return what keeps threads apart that share one connection."""
-    return threading.Lock() if isinstance(engine.pool, StaticPool) else nullcontext()
+    if not isinstance(engine.pool, StaticPool):
+        return nullcontext
+    lock, longest = threading.Lock(), -1 if seconds is None else seconds
 
+    @contextmanager
+    def one_at_a_time() -> Iterator[None]:
+        if not lock.acquire(timeout=longest):
+            raise StoreBusy(1)
+        try:
+            yield
+        finally:
+            lock.release()
 
-def connection_of(
-    handle: Connection | Session | scoped_session[Session], *, write: bool
-) -> Connection:
-    """Return the connection of a host's handle, with what a session still holds written out."""
-    if isinstance(handle, Connection):
-        return handle
-    session = handle() if isinstance(handle, scoped_session) else handle
-    if write:
-        session.flush()
-    return session.connection()
+    return one_at_a_time
 
 
 def capabilities_of(engine: Engine) -> frozenset[str]:

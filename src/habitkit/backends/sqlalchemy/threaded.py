@@ -29,7 +29,7 @@ def threaded_sqlite(engine: Engine, *, db_schema: str | None = None) -> Threaded
         engine: A sync engine for SQLite.
         db_schema: The attached database the tables are in; the main one by default.
     """
-    return _threaded(SqlStore(engine, schema=db_schema))
+    return _threaded(SqlStore(engine, schema=db_schema), engine)
 
 
 async def open_threaded(url: URL) -> ThreadedStore:
@@ -42,14 +42,14 @@ async def open_threaded(url: URL) -> ThreadedStore:
         raise
     store = SqlStore(engine)
     store.tables.checked = True
-    return _threaded(store)
+    return _threaded(store, engine)
 
 
-def _threaded(store: SqlStore) -> ThreadedStore:
-    return ThreadedStore(store, on=lambda handle: _inside(handle, store.tables))
+def _threaded(store: SqlStore, engine: Engine) -> ThreadedStore:
+    return ThreadedStore(store, on=lambda handle: _inside(handle, store.tables, engine))
 
 
-def _inside(handle: object, tables: Tables) -> AsyncStore:
+def _inside(handle: object, tables: Tables, engine: Engine) -> AsyncStore:
     from habitkit.backends.sqlalchemy.async_store import inside  # noqa: PLC0415 - needs greenlet
 
-    return inside(handle, tables)
+    return inside(handle, tables, engine)

@@ -64,3 +64,13 @@ class Resolution:
     error_code: ErrorCode | None = None
     error_message: str | None = None
     metadata: Mapping[str, Any] = NO_METADATA
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make it again; a view of a mapping cannot be pickled itself."""
+        fields = (self.value, self.variant, self.reason, self.error_code, self.error_message)
+        return _restored, (fields, dict(self.metadata))
+
+
+def _restored(fields: tuple[Any, ...], metadata: dict[str, Any]) -> Resolution:
+    """Make a result whose metadata cannot be changed."""
+    return Resolution(*fields, metadata=MappingProxyType(metadata))

@@ -48,6 +48,8 @@ def recurrence(rule: str, start: date) -> rrule:
         raise InvalidHabit("rule", given=rule, expected=expected) from None
     if not isinstance(parsed, rrule.rrule) or _interval(parsed) < 1 or _less_than_a_day(rule):
         raise InvalidHabit("rule", given=rule, expected=expected)
+    if _weekday_number(parsed) > _weekdays_in_a_period(parsed):
+        raise InvalidHabit("rule", given=rule, expected=expected)
     return parsed
 
 
@@ -60,6 +62,18 @@ def _interval(parsed: Any) -> int:
     """Return how many of its steps a rule takes at once; dateutil takes 0 and less as well."""
     interval: int = parsed._interval  # noqa: SLF001 - there is no other way to ask
     return interval
+
+
+def _weekday_number(parsed: Any) -> int:
+    """Return the largest n of "the n-th Monday"; dateutil looks for one beyond its tables."""
+    numbered = parsed._bynweekday or ()  # noqa: SLF001 - there is no other way to ask
+    return max((abs(n) for _, n in numbered), default=0)
+
+
+def _weekdays_in_a_period(parsed: Any) -> int:
+    """Return how many Mondays a year can have, or a month."""
+    of_years = parsed._freq == 0 and not parsed._bymonth  # noqa: SLF001 - as above
+    return 53 if of_years else 5
 
 
 def next_day(rule: str, start: date, after: date) -> date | None:
