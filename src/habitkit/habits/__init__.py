@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from habitkit.habits.service import (
         archive,
         backfill,
+        change_clock,
+        change_freezes,
         change_schedule,
         check_in,
         check_in_many,
@@ -79,6 +81,8 @@ __all__ = [
     "Undone",
     "archive",
     "backfill",
+    "change_clock",
+    "change_freezes",
     "change_schedule",
     "check_in",
     "check_in_many",
