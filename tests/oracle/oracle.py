@@ -254,9 +254,7 @@ class Reader:
         if window[1] <= start:
             shown += DAY
         # In a gap the end is reached when the clocks leap over it.
-        return min(
-            part.end, reached(part.zone, shown, since=self.time.boundary(slot.last, part))
-        )
+        return min(part.end, reached(part.zone, shown, since=self.time.boundary(slot.last, part)))
 
     # --- how days and slots stand ---
 

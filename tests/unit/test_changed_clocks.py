@@ -55,10 +55,7 @@ def timeline_of(case: Case) -> Timeline:
     return Timeline(
         case.clock,
         [ZoneChanged(ids[0], "ada", at, tz, at, n) for n, (at, tz) in enumerate(case.zones)],
-        [
-            ClockChanged(*ids, BEGIN, day, clock, n)
-            for n, (day, clock) in enumerate(case.clocks)
-        ],
+        [ClockChanged(*ids, BEGIN, day, clock, n) for n, (day, clock) in enumerate(case.clocks)],
     )
 
 

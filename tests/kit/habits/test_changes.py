@@ -43,14 +43,20 @@ class TestClocks:
         kit.habits.change_clock(run.id, week_start="mon", effective_day=TODAY + 5 * DAY)
 
         facts = read(store, lambda s: s.port(HABITS).facts("ada", run.id))
-        clocks = [it.clock for it in sorted(facts, key=lambda it: it.seq) if isinstance(it, ClockChanged)]
+        clocks = [
+            it.clock for it in sorted(facts, key=lambda it: it.seq) if isinstance(it, ClockChanged)
+        ]
         assert clocks == [
             DayClock("Europe/Vienna", time(4), "sun", timedelta(hours=2)),
             DayClock(None, time(4), "sun", timedelta(hours=2)),
             DayClock(None, time(4), "mon", timedelta(hours=2)),
         ]
         assert kit.habits.get(run.id).clock == clock
-        for day, expected in ((TODAY - DAY, clock), (TODAY, clocks[0]), (TODAY + 9 * DAY, clocks[2])):
+        for day, expected in (
+            (TODAY - DAY, clock),
+            (TODAY, clocks[0]),
+            (TODAY + 9 * DAY, clocks[2]),
+        ):
             assert kit.streaks.explain(run.id, day).clock == expected
 
     def test_a_later_start_makes_the_day_before_longer_and_its_deadline_later(

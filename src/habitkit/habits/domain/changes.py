@@ -10,7 +10,7 @@ from habitkit.habits.domain.freeze_rule import FreezeRule
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.schedules import Schedule
 
-__all__ = ["ClockChanged", "FreezeRuleChanged", "ScheduleChanged"]
+__all__ = ["Change", "ClockChanged", "FreezeRuleChanged", "ScheduleChanged"]
 
 
 @frozen
@@ -86,3 +86,7 @@ class FreezeRuleChanged:
     effective_day: date
     freezes: FreezeRule | None
     seq: int = 0
+
+
+Change = ScheduleChanged | ClockChanged | FreezeRuleChanged
+"""A fact that something else is in force from a day on."""

@@ -8,17 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import frozen
 
 from habitkit.errors import InvalidInstant
+from habitkit.habits.domain.changes import Change, ClockChanged
 from habitkit.habits.domain.credited import credited
 from habitkit.habits.domain.days import LATE_WINDOW
-from habitkit.habits.domain.facts import (
-    Archived,
-    ClockChanged,
-    FreezeGranted,
-    FreezeRuleChanged,
-    Pause,
-    Restored,
-    ScheduleChanged,
-)
+from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
 from habitkit.habits.domain.runs import Folded, fold_slots
@@ -163,10 +156,8 @@ def _reaches(fact: Fact, first: date, last: date) -> bool:
         return fact.start <= last and first <= (fact.end or date.max)
     if isinstance(fact, FreezeGranted):
         return fact.effective_day <= last <= (fact.expires_day or date.max)
-    if isinstance(fact, ScheduleChanged | FreezeRuleChanged):
-        return fact.effective_day <= first
-    if isinstance(fact, ClockChanged):
-        return fact.effective_day <= last
+    if isinstance(fact, Change):
+        return fact.effective_day <= (last if isinstance(fact, ClockChanged) else first)
     day = getattr(fact, "day", None)
     if isinstance(fact, Archived | Restored):
         return day is not None and day <= last

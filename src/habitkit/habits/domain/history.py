@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from datetime import datetime, time
     from typing import Any
 
-    from habitkit.habits.domain.facts import Fact, OtherFact
-    from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.day_clock import DayClock
+    from habitkit.habits.domain.facts import Fact, OtherFact
     from habitkit.habits.domain.freeze_rule import FreezeRule
+    from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.schedules import Schedule
     from habitkit.habits.domain.streaks import Checkpoint, CreditBoundary

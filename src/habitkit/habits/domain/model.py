@@ -34,6 +34,7 @@ __all__ = [
     "Void",
 ]
 
+
 @frozen
 class Habit:
     """Something to be done again and again.

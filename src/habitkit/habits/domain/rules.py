@@ -250,9 +250,5 @@ def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     return Timeline(
         habit.clock,
         [fact for fact in counting if isinstance(fact, ZoneChanged)],
-        [
-            fact
-            for fact in counting
-            if isinstance(fact, ClockChanged) and fact.habit_id == habit.id
-        ],
+        [fact for fact in counting if isinstance(fact, ClockChanged) and fact.habit_id == habit.id],
     )

@@ -13,7 +13,7 @@ whatever becomes of the clock.
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import UTC, MINYEAR, date, datetime, time, timedelta
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.habits.domain.days import day_boundary, habit_day, zone
@@ -146,9 +146,7 @@ class Timeline:
             return _ALWAYS if day.year == MINYEAR else _NEVER
 
 
-def _stretches(
-    clock: DayClock, zones: dict[datetime, ZoneInfo], since: datetime
-) -> list[_Stretch]:
+def _stretches(clock: DayClock, zones: dict[datetime, ZoneInfo], since: datetime) -> list[_Stretch]:
     """Return the stretches of a clock from an instant on; the zones are the owner's, in order."""
     if since == _NEVER:
         return []
