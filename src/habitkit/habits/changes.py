@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -18,6 +17,7 @@ from habitkit.habits.errors import InvalidHabit
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import time
+    from types import EllipsisType
     from uuid import UUID
 
     from habitkit.habits.domain.facts import OtherFact
