@@ -181,11 +181,13 @@ class Reader:
 
     def clock_on(self, day: date) -> DayClock:
         """Return the clock in force on a day."""
-        return [self.habit.clock, *(clock for since, clock in self.clocks if since <= day)][-1]
+        found: DayClock = in_force(day, self.habit.clock, self.clocks)
+        return found
 
     def rule_on(self, day: date) -> FreezeRule | None:
         """Return the freeze rule in force on a day."""
-        return [self.habit.freezes, *(rule for since, rule in self.rules if since <= day)][-1]
+        found: FreezeRule | None = in_force(day, self.habit.freezes, self.rules)
+        return found
 
     # --- slots ---
 
@@ -523,6 +525,11 @@ class Purse:
 def in_order(changes: Iterable[tuple[date, Any]]) -> list[tuple[date, Any]]:
     """Return what comes into force on which day: of each day the last of some changes."""
     return sorted(dict(changes).items(), key=lambda change: change[0])
+
+
+def in_force(day: date, first: Any, changes: list[tuple[date, Any]]) -> Any:
+    """Return what is in force on a day."""
+    return [first, *(it for since, it in changes if since <= day)][-1]
 
 
 def fold(goal: Goal, records: list[CheckIn]) -> Decimal:

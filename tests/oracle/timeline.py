@@ -164,9 +164,9 @@ class Timeline:
         end = datetime.combine(self.known, time(0), UTC) + 4 * DAY
         self.parts: list[Part] = []
         leaving = [move.at for move in self.moves[1:]] + [end]
-        for (since, *rule), left in zip(self.moves, leaving, strict=True):
-            start, until = max(since, begin), min(left, end)
-            part = Part(start, start, start.date() - 3 * DAY, *rule)
+        for move, left in zip(self.moves, leaving, strict=True):
+            start, until = max(move.at, begin), min(left, end)
+            part = Part(start, start, start.date() - 3 * DAY, move.zone, move.day_start)
             while start < until:
                 while self.boundary(part.label + DAY, part) <= start:
                     part = part._replace(label=part.label + DAY)

@@ -127,12 +127,9 @@ def explanation(history: History, day: date) -> Explanation:
     slot = holding[0] if holding else None
     version = history.version_on(slot.first if slot else day)
     first, last = (slot.first, slot.last) if slot else (day, day)
+    days = history.days_recorded(first, last)
     seen = [
-        *(
-            record
-            for at in history.days_recorded(first, last)
-            for record in history.records(at, None)
-        ),
+        *(record for at in days for record in history.records(at, None)),
         *(fact for fact in history.others if _reaches(fact, first, last)),
     ]
     why = slot.why if slot else history.exempt_reason(day, version.schedule) or "not due"
