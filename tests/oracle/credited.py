@@ -199,7 +199,7 @@ class CreditedHistory:
                 self.paid += visible.is_met(slot)
                 if self.run % MILESTONE == 0:
                     self.milestones.append(Milestone(slot, self.run, settled))
-                rule = self.habit.freezes
+                rule = reader.rule_on(slot.first)
                 if rule and self.run % rule.per_slots == 0 and purse.earned < rule.most_held:
                     purse.earned += 1
         self.earned = purse.earned

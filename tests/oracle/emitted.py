@@ -94,6 +94,6 @@ def done_at(reader: Reader, slot: Slot) -> datetime:
         so_far.append(record)
         days = {record.day for record in so_far}
         done_days = [day for day in days if meets(goal, [r for r in so_far if r.day == day])]
-        if len(done_days) >= slot.needs if slot.needs > 1 else meets(goal, so_far):
+        if len(done_days) >= max(slot.needs, 1) if slot.of_days else meets(goal, so_far):
             return moment(reader, record)
     return slot.deadline

@@ -16,10 +16,13 @@ from uuid import UUID
 
 from attrs import define
 
+from habitkit.habits.domain.day_clock import DayClock
 from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
+    ClockChanged,
     FreezeGranted,
+    FreezeRuleChanged,
     Pause,
     Restored,
     ScheduleChanged,
@@ -28,6 +31,7 @@ from habitkit.habits.domain.facts import (
     Void,
     ZoneChanged,
 )
+from habitkit.habits.domain.freeze_rule import FreezeRule
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import Habit
 from habitkit.habits.domain.schedules import Schedule
@@ -53,6 +57,7 @@ class Slot:
     last: date
     version: Version
     partial: bool
+    skips: int = 0
     deadline: datetime = EVER
     status: str = ""
 
@@ -62,8 +67,14 @@ class Slot:
 
     @property
     def needs(self) -> int:
+        """On how many days it has to be done; with a quota that skips reduce, maybe on none."""
         schedule = self.version.schedule
-        return schedule.n if schedule.kind == "quota" else 1
+        return schedule.n - self.skips if schedule.kind == "quota" else 1
+
+    @property
+    def of_days(self) -> bool:
+        """Whether each day is to meet the goal by itself."""
+        return self.version.schedule.kind == "quota" and self.version.schedule.n > 1
 
 
 class Run(NamedTuple):
@@ -115,13 +126,18 @@ class Reader:
 
         self.check_ins = self.of(CheckIn)
         moves = [(f.at, f.tz) for f in self.of(ZoneChanged)]
-        pinned = habit.clock.tz
-        zones = [(EVER, "UTC"), *moves] if pinned is None else [(EVER, pinned)]
+        zones = [(EVER, "UTC"), *moves]
         named = [f.day for f in self.check_ins]
         earliest = min([habit.created_at.date(), now.date(), *named])
-        self.time = Timeline(zones, habit.clock.day_start, earliest)
+        self.clocks = in_order((f.effective_day, f.clock) for f in self.of(ClockChanged))
+        self.time = Timeline.changed(zones, habit.clock, self.clocks, earliest)
+        self.rules = in_order((f.effective_day, f.freezes) for f in self.of(FreezeRuleChanged))
 
-        self.created = self.time.label(habit.created_at)
+        # Whatever becomes of the clock, a habit was created on the day of its first one.
+        first_clock = self.time
+        if self.clocks:
+            first_clock = Timeline.changed(zones, habit.clock, [], earliest)
+        self.created = first_clock.label(habit.created_at)
         self.begin = min([self.created, *named])
         self.today = self.time.label(now)
         self.horizon = max([self.time.latest_label(now), *named])
@@ -163,6 +179,16 @@ class Reader:
             away.append((since, None))
         return away, since
 
+    def clock_on(self, day: date) -> DayClock:
+        """Return the clock in force on a day."""
+        found: DayClock = in_force(day, self.habit.clock, self.clocks)
+        return found
+
+    def rule_on(self, day: date) -> FreezeRule | None:
+        """Return the freeze rule in force on a day."""
+        found: FreezeRule | None = in_force(day, self.habit.freezes, self.rules)
+        return found
+
     # --- slots ---
 
     def in_force(self, day: date) -> Version:
@@ -192,15 +218,20 @@ class Reader:
             week_start = schedule.week_start
             if week_start is None:
                 names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-                week_start = names.index(self.habit.clock.week_start)
+                week_start = names.index(self.clock_on(day).week_start)
             first, last = period(day, schedule.unit, week_start)
-            return Slot(day, last, version, partial=first != day)
+            return Slot(day, last, version, first != day, self.skipped_alone(day, last, version))
         if schedule.kind == "every" and schedule.after_done:
             last = self.end_after_done(day, version)
             return Slot(day, last, version, partial=False)
         if not is_due(day, schedule, version.anchor):
             return None
         return Slot(day, day, version, partial=False)
+
+    def skipped_alone(self, first: date, last: date, version: Version) -> int:
+        """Return how many days less a quota asks for: those skipped without a record."""
+        days = days_from(first, last) if version.schedule.reduced_by_skips else []
+        return sum(day in self.skipped and not self.counted(day, version) for day in days)
 
     def end_after_done(self, first: date, version: Version) -> date:
         schedule = version.schedule
@@ -218,16 +249,14 @@ class Reader:
         window = slot.version.schedule.window
         if window is None:
             return part.end
-        start = self.habit.clock.day_start
+        start = part.day_start
         shown = datetime.combine(slot.last, window[1])
         if wraps(window, start):
             return part.end
         if window[1] <= start:
             shown += DAY
         # In a gap the end is reached when the clocks leap over it.
-        return min(
-            part.end, reached(part.zone, shown, since=self.time.boundary(slot.last, part.zone))
-        )
+        return min(part.end, reached(part.zone, shown, since=self.time.boundary(slot.last, part)))
 
     # --- how days and slots stand ---
 
@@ -241,7 +270,7 @@ class Reader:
                 day in self.skipped
                 or any(start <= day and (end is None or day <= end) for start, end in self.pauses)
                 or any(start <= day and (end is None or day <= end) for start, end in self.away)
-                or lived < self.habit.clock.min_day
+                or lived < self.clock_on(day).min_day
                 or not lived
             )
         return self.free_days[day]
@@ -266,7 +295,7 @@ class Reader:
 
     def is_of_its_instant(self, check_in: CheckIn) -> bool:
         """Tell whether a check-in names the day that its instant bears in its own zone."""
-        start = self.habit.clock.day_start
+        start = self.time.day_start_at(check_in.at)
         day = check_in.at.date() + 2 * DAY
         while instant_of(check_in.tz, datetime.combine(day, start)) > check_in.at:
             day -= DAY
@@ -279,7 +308,7 @@ class Reader:
         archived = self.archived_on is not None and slot.last >= min(self.horizon, self.archived_on)
         # It holds or follows the day of creation, and nobody could be in time any more.
         unborn = slot.last >= self.created and self.deadline(slot) <= self.habit.created_at
-        if slot.partial or archived or unborn or free.count(False) < slot.needs:
+        if slot.partial or archived or unborn or not 0 < slot.needs <= free.count(False):
             always = slot.version.goal.kind in {"avoid", "at_most"}
             return "EXEMPT" if always or stands in {"OPEN", "MISSED"} else stands
         return stands
@@ -293,7 +322,7 @@ class Reader:
             return "DONE"
         if goal.kind == "avoid" and any(record.amount > 0 for record in records):
             return "MISSED"
-        tells_early = records and goal.fold in {"sum", "max"} and slot.needs == 1
+        tells_early = records and goal.fold in {"sum", "max"} and not slot.of_days
         if goal.high is not None and tells_early and fold(goal, records) > goal.high:
             return "MISSED"
         may_turn = goal.kind in {"avoid", "at_most", "between"} or goal.fold == "last"
@@ -312,8 +341,8 @@ class Reader:
         return {day for day in slot.days if meets(version.goal, self.counted(day, version))}
 
     def is_met(self, slot: Slot) -> bool:
-        if slot.needs > 1:
-            return len(self.done_days(slot)) >= slot.needs
+        if slot.of_days:
+            return len(self.done_days(slot)) >= max(slot.needs, 1)
         return meets(slot.version.goal, self.recorded(slot))
 
     def is_by_record(self, slot: Slot) -> bool:
@@ -391,7 +420,7 @@ class Reader:
         """Freeze what is frozen; return the streak, the best one, and what ended the last one."""
         run, best, ended = Run(), Run(), None
         self.breaks: list[tuple[Slot, Run]] = []
-        purse, rule = Purse(self.of(FreezeGranted)), self.habit.freezes
+        purse = Purse(self.of(FreezeGranted))
         for slot in history:
             if slot.status == "MISSED":
                 if self.repaired & set(slot.days) or (run.slots and purse.use(slot.last)):
@@ -410,6 +439,7 @@ class Reader:
                     run.completions + recorded,
                 )
                 best = run if run.slots >= best.slots else best
+                rule = self.rule_on(slot.first)
                 if rule and run.slots % rule.per_slots == 0 and purse.earned < rule.most_held:
                     purse.earned += 1
         return run, best, ended, purse
@@ -442,8 +472,8 @@ class Reader:
         if self.needs_no_record(slot):
             return 0
         done = self.done_days(slot)
-        if slot.needs > 1:
-            wanting = max(slot.needs - len(done), 0)
+        if slot.of_days:
+            wanting = max(max(slot.needs, 1) - len(done), 0)
         else:
             wanting = 0 if self.is_met(slot) else 1
         left = [day for day in slot.days if day >= self.today and not self.free(day, slot.version)]
@@ -490,6 +520,16 @@ class Purse:
         else:
             return False
         return True
+
+
+def in_order(changes: Iterable[tuple[date, Any]]) -> list[tuple[date, Any]]:
+    """Return what comes into force on which day: of each day the last of some changes."""
+    return sorted(dict(changes).items(), key=lambda change: change[0])
+
+
+def in_force(day: date, first: Any, changes: list[tuple[date, Any]]) -> Any:
+    """Return what is in force on a day."""
+    return [first, *(it for since, it in changes if since <= day)][-1]
 
 
 def fold(goal: Goal, records: list[CheckIn]) -> Decimal:

@@ -28,7 +28,7 @@ from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
 from habitkit.habits.domain.schedules import Schedule
 from tests.oracle.cases import cases
 from tests.oracle.oracle import automatic, read
-from tests.oracle.timeline import Timeline, instant_of
+from tests.oracle.timeline import EVER, Move, Timeline, instant_of
 
 HABIT = UUID(int=1)
 ids = (UUID(int=n) for n in count(100))
@@ -222,7 +222,7 @@ def test_wall_times_that_occur_twice_or_never(name, shown, instant):
 
 
 def test_a_day_that_was_left_out():
-    apia = Timeline([(datetime(1, 1, 3, tzinfo=UTC), "Pacific/Apia")], time(0), date(2011, 12, 20))
+    apia = Timeline([Move(EVER, "Pacific/Apia", time(0))], date(2011, 12, 20))
 
     lived = [apia.lived(date(2011, 12, n)).total_seconds() / 3600 for n in (29, 30, 31)]
     assert lived == [24, 0, 24]

@@ -1,6 +1,6 @@
 """The owner's timeline as a list: from which instant on which label is borne, and in which zone.
 
-Nothing of the package is used. Offsets are found by asking the tz database every three hours and
+Of the package only the values of clocks are used. Offsets are found by asking the tz database every three hours and
 closing in on each change; a wall time is turned into an instant by looking through the offsets.
 """
 
@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from habitkit.habits.domain.day_clock import DayClock
 
 DAY = timedelta(days=1)
 STEP = timedelta(hours=3)
@@ -96,21 +98,61 @@ class Part(NamedTuple):
     end: datetime
     label: date
     zone: str
+    day_start: time
+
+
+class Move(NamedTuple):
+    """From an instant on, days begin at another wall time, or in another zone."""
+
+    at: datetime
+    zone: str
+    day_start: time
 
 
 class Timeline:
-    """Which label an owner's instants bear, as far as anybody has asked."""
+    """Which label the instants of a habit bear, as far as anybody has asked."""
 
-    def __init__(self, moves: list[tuple[datetime, str]], day_start: time, first: date) -> None:
-        """Take the zones of the owner: from which instant on which one counts, the first ever."""
+    def __init__(self, moves: list[Move], first: date) -> None:
+        """Take when days begin: from which instant on which rule counts, the first one ever."""
         self.moves = moves
-        self.day_start = day_start
         self.first = first - 5 * DAY
         self.known = first - 5 * DAY
         self._reach(first + 40 * DAY)
 
-    def boundary(self, day: date, zone: str) -> datetime:
-        return instant_of(zone, datetime.combine(day, self.day_start))
+    @classmethod
+    def changed(
+        cls,
+        zones: list[tuple[datetime, str]],
+        clock: DayClock,
+        clocks: list[tuple[date, DayClock]],
+        first: date,
+    ) -> Timeline:
+        """Let one clock after the other begin with the first instant that bears its day's label.
+
+        Args:
+            zones: Where the owner is, the first zone ever.
+            clock: The first clock.
+            clocks: The days from which on there are others, in order.
+            first: A day before which nothing is asked.
+        """
+        moves = [Move(at, clock.tz or zone, clock.day_start) for at, zone in zones]
+        timeline = cls(moves, first)
+        for day, later in clocks:
+            begins = timeline.first_instant(day)
+            here = [zone for at, zone in zones if at <= begins][-1]
+            following = [(begins, here), *((at, zone) for at, zone in zones if at > begins)]
+            moves = [move for move in moves if move.at < begins]
+            moves += [Move(at, later.tz or zone, later.day_start) for at, zone in following]
+            timeline = cls(moves, first)
+        return timeline
+
+    def boundary(self, day: date, part: Part) -> datetime:
+        return instant_of(part.zone, datetime.combine(day, part.day_start))
+
+    def first_instant(self, day: date) -> datetime:
+        """Return the first instant that bears a label or a later one."""
+        self._reach(day + DAY)
+        return min(part.start for part in self.parts if part.label >= day)
 
     def _reach(self, day: date) -> None:
         """Make the list anew, so that it holds all that can bear a day's label or an earlier
@@ -121,15 +163,15 @@ class Timeline:
         begin = datetime.combine(self.first, time(0), UTC)
         end = datetime.combine(self.known, time(0), UTC) + 4 * DAY
         self.parts: list[Part] = []
-        leaving = [at for at, _ in self.moves[1:]] + [end]
-        for (since, zone), left in zip(self.moves, leaving, strict=True):
-            start, until = max(since, begin), min(left, end)
-            label = start.date() - 3 * DAY
+        leaving = [move.at for move in self.moves[1:]] + [end]
+        for move, left in zip(self.moves, leaving, strict=True):
+            start, until = max(move.at, begin), min(left, end)
+            part = Part(start, start, start.date() - 3 * DAY, move.zone, move.day_start)
             while start < until:
-                while self.boundary(label + DAY, zone) <= start:
-                    label += DAY
-                stop = min(self.boundary(label + DAY, zone), until)
-                self.parts.append(Part(start, stop, label, zone))
+                while self.boundary(part.label + DAY, part) <= start:
+                    part = part._replace(label=part.label + DAY)
+                stop = min(self.boundary(part.label + DAY, part), until)
+                self.parts.append(part._replace(start=start, end=stop))
                 start = stop
         self._lived: dict[date, timedelta] = {}
         last: dict[date, Part] = {}
@@ -153,6 +195,10 @@ class Timeline:
         """Return the latest label that any instant has borne until one."""
         self._reach(until.date() + 3 * DAY)
         return max(part.label for part in self.parts if part.start <= until)
+
+    def day_start_at(self, at: datetime) -> time:
+        """Return the wall time at which days begin then."""
+        return [move.day_start for move in self.moves if move.at <= at][-1]
 
     def lived(self, day: date) -> timedelta:
         """Return for how long a label was borne."""

@@ -17,7 +17,9 @@ from habitkit.events import Recorded
 from habitkit.habits.domain.facts import (
     CheckIn,
     CheckInVoid,
+    ClockChanged,
     FreezeGranted,
+    FreezeRuleChanged,
     Pause,
     ScheduleChanged,
     Skip,
@@ -77,6 +79,12 @@ EARLIEST, LATEST_DAY = date(1, 1, 2), date(9999, 12, 30)
 DAYS = (EARLIEST, date(1926, 1, 1), date(2000, 2, 29), date(2026, 1, 1), LATEST_DAY)
 INSTANTS = (FIRST, NOW - timedelta(microseconds=1), NOW, LAST)
 
+CLOCKS = (
+    DayClock(),
+    DayClock("Asia/Tokyo", time(23, 59, 59, 999_999), "sun", timedelta(0)),
+    DayClock("Africa/Monrovia", time(0, 0, 0, 1), "sat", timedelta(days=1)),
+)
+
 
 def habits() -> list[Habit]:
     """Return habits with the ends of what each of their columns takes."""
@@ -87,11 +95,6 @@ def habits() -> list[Habit]:
             Goal.between(Decimal("1E-324"), 10**29 + 1, "km", fold="last"),
         ),
     )
-    clocks = (
-        DayClock(),
-        DayClock("Asia/Tokyo", time(23, 59, 59, 999_999), "sun", timedelta(0)),
-        DayClock("Africa/Monrovia", time(0, 0, 0, 1), "sat", timedelta(days=1)),
-    )
     rules = (None, FreezeRule(1, 1), FreezeRule(100, 100))
     return [
         Habit(
@@ -99,7 +102,7 @@ def habits() -> list[Habit]:
             "ada",
             text if text.strip() else "title",
             Schedule.daily(),
-            clocks[n % 3],
+            CLOCKS[n % 3],
             INSTANTS[n % 4],
             goals[n % 6],
             TEXTS[1:n],
@@ -143,6 +146,9 @@ def other_facts() -> list[Any]:
         ScheduleChanged(
             UUID(int=205), *about, date.max, Schedule.quota(3), Goal.at_least(1e308, "'")
         ),
+        *(ClockChanged(UUID(int=208 + n), *about, date.max, it) for n, it in enumerate(CLOCKS)),
+        FreezeRuleChanged(UUID(int=211), *about, date.min, None),
+        FreezeRuleChanged(UUID(int=212), *about, date.max, FreezeRule(1000, 1000), 2**63 - 1),
         ZoneChanged(UUID(int=206), "ada", FIRST, "Pacific/Kiritimati", LAST, 2**63 - 1),
         Void(UUID(int=207), None, "ada", UUID(int=203), LAST),
     ]

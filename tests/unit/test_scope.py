@@ -74,6 +74,8 @@ CASES: dict[str, Call] = {
     "events.revision": lambda call, of: call(of.owner),
     "habits.archive": lambda call, of: call(of.habit),
     "habits.backfill": lambda call, of: call(of.habit, [TODAY], source="paper"),
+    "habits.change_clock": lambda call, of: call(of.habit, week_start="sun"),
+    "habits.change_freezes": lambda call, of: call(of.habit, None),
     "habits.change_schedule": lambda call, of: call(of.habit, Schedule.quota(3)),
     "habits.check_in": lambda call, of: call(of.habit),
     "habits.check_in_many": lambda call, of: none_refused(call([OfflineCheckIn(of.habit)]), of),

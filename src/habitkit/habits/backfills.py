@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from habitkit import ids
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import day_boundary, habit_day
-from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.model import CheckIn, Habit
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.lookup import lock_habit
@@ -52,11 +51,9 @@ def backfill(tx: Transaction, habit_id: UUID | str, days: Collection[date], *, s
         raise InvalidHabit("days", given=days, expected="a list or set of dates")
     habit = lock_habit(tx, habit_id)
     owner = habit.owner
-    zone_name, day_start = habit.clock.tz or "UTC", habit.clock.day_start
-    if habit.clock.tz is None:
-        days_of_habit = rules.timeline(habit, tx.port(HABITS).facts(owner, subject))
-        zone_name = days_of_habit.zone_at(tx.now).key
-    zone = zone_of(zone_name)
+    days_of_habit = rules.timeline(habit, tx.port(HABITS).facts(owner, subject))
+    zone, day_start = days_of_habit.zone_at(tx.now), days_of_habit.day_start_at(tx.now)
+    zone_name = zone.key
     today = habit_day(tx.now, zone, day_start)
     wanted = {
         ids.derived_id(owner, "habits.backfill", source, str(subject), str(day)): day

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.habits.domain.model import Habit
+    from habitkit.habits.domain.timeline import Timeline
     from habitkit.transaction import Transaction
 
 __all__ = ["check_in"]
@@ -105,10 +106,9 @@ def _check_in(
     days = rules.timeline(habit, other_facts)
     when = tx.now if at is None else rules.when_done(at, tx.now)
     zone_name = days.zone_at(when).key if tz is None else tz
-    label = days.label(tx.now) if tz is None else habit_day(tx.now, zone(tz), habit.clock.day_start)
-    today = max(days.latest_label(tx.now), label)
+    today = max(days.latest_label(tx.now), _label(days, tx.now, tz))
     if day is None:
-        day = days.label(when) if tz is None else habit_day(when, zone(tz), habit.clock.day_start)
+        day = _label(days, when, tz)
         today = max(today, day)  # a clock that is a little ahead is accepted in every zone
     credit = rules.credit_where(days, day, today, tx.now)
     if not amount:
@@ -142,3 +142,8 @@ def _check_in(
         status=status_on(outcome.evaluation, day),
         slack=state.slack,
     )
+
+
+def _label(days: Timeline, at: datetime, tz: str | None) -> date:
+    """Return the habit day of an instant, in another zone if one is given."""
+    return days.label(at) if tz is None else habit_day(at, zone(tz), days.day_start_at(at))

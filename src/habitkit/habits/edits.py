@@ -1,4 +1,4 @@
-"""Edits of a check-in's amount and note, a habit's title and tags, and the order of the list."""
+"""Edits of check-ins, of a habit's title and tags, and of the order of the list."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from habitkit.habits.store import HABITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import date
     from decimal import Decimal
     from uuid import UUID
 
@@ -35,14 +36,19 @@ def edit(
     *,
     amount: Decimal | float | None = None,
     note: str | Literal[False] | None = None,
+    day: date | None = None,
 ) -> CheckedIn:
     """Correct a check-in: it is undone, and a new one takes its place and its credit.
+
+    On another day its credit is decided anew, as if it were received now; what was ``history``
+    stays so.
 
     Args:
         tx: The transaction.
         fact_id: The check-in, as ``CheckedIn.id``.
         amount: The right amount; as before by default.
         note: The right note; as before by default, False for none.
+        day: The right habit day; as before by default.
 
     Returns:
         The new fact's id, the streak, the coins that moved and all events.
@@ -50,16 +56,20 @@ def edit(
     Raises:
         NotFound: If there is no such check-in, or it was undone.
         InvalidInput: If an argument is not acceptable; the message names it.
+        DayOutOfRange: If the day has not begun or lies more than a hundred years back.
     """
     ids.parse_id(fact_id, "fact_id")
     right = None if amount is None else rules.amount(amount)
     if note is not False:
         rules.note(note)
+    if day is not None:
+        rules.day(day, "day")
     found = lock_fact(tx, fact_id)
     old = found.fact
     if found.voided or not isinstance(old, CheckIn):
         raise NotFound("check-in", fact_id)
     owner, habit = old.owner, get(tx, old.habit_id)
+    other_facts = tx.port(HABITS).facts(owner, habit.id)
     new = evolve(
         old,
         id=old.successor,
@@ -67,7 +77,11 @@ def edit(
         amount=old.amount if right is None else right,
         note=None if note is False else old.note if note is None else note,
     )
-    other_facts = tx.port(HABITS).facts(owner, habit.id)
+    if day is not None and day != old.day:
+        days = rules.timeline(habit, other_facts)
+        credit = rules.credit_where(days, day, days.latest_label(tx.now), tx.now)
+        credit = "history" if old.credit == "history" else credit
+        new = evolve(new, day=day, credit=credit, received_at=tx.now)
     if not new.amount:
         rules.amount_for(goal_on(habit, other_facts, new.day, tx.now), new.amount)
     void = CheckInVoid(tx.new_id(), habit.id, owner, old.id, tx.now, tx.next_seq(owner))

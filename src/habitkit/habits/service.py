@@ -7,6 +7,7 @@ from habitkit.habits.archiving import archive, restore
 from habitkit.habits.at_risk import at_risk
 from habitkit.habits.backfills import backfill
 from habitkit.habits.batch import check_in_many
+from habitkit.habits.changes import change_clock, change_freezes, change_schedule
 from habitkit.habits.check_ins import check_in
 from habitkit.habits.creation import create
 from habitkit.habits.deletion import delete
@@ -16,7 +17,6 @@ from habitkit.habits.lookup import get, of_owner
 from habitkit.habits.pauses import pause, pause_all, resume, resume_all, skip, unskip
 from habitkit.habits.queries import dashboard, done_days, explain, history, runs, simulate, state
 from habitkit.habits.rebuilding import rebuild
-from habitkit.habits.schedule_changes import change_schedule
 from habitkit.habits.searching import search
 from habitkit.habits.travels import travel
 from habitkit.habits.undoing import undo
@@ -27,6 +27,8 @@ __all__ = [
     "archive",
     "at_risk",
     "backfill",
+    "change_clock",
+    "change_freezes",
     "change_schedule",
     "check_in",
     "check_in_many",
@@ -83,6 +85,8 @@ class HabitService(Service[M]):
     grant_freeze = action(grant_freeze)
     repair = action(repair)
     change_schedule = action(change_schedule)
+    change_clock = action(change_clock)
+    change_freezes = action(change_freezes)
     archive = action(archive)
     restore = action(restore)
     delete = action(delete)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from attrs import define, evolve, field
@@ -13,8 +13,10 @@ from habitkit.habits.domain.days import day_boundary, habit_day, zone
 from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
+    ClockChanged,
     Fact,
     FreezeGranted,
+    FreezeRuleChanged,
     Pause,
     Restored,
     ScheduleChanged,
@@ -23,19 +25,22 @@ from habitkit.habits.domain.facts import (
     Void,
     ZoneChanged,
 )
+from habitkit.habits.domain.timeline import Timeline
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
+    from habitkit.habits.domain.day_clock import DayClock
+    from habitkit.habits.domain.freeze_rule import FreezeRule
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.schedules import Schedule
 
     Plans = SearchStrategy[tuple[Schedule, Goal]]
 
-__all__ = ["facts_of", "weighed"]
+__all__ = ["Choices", "facts_of", "weighed"]
 
 _DAY = timedelta(days=1)
 _QUARTER = timedelta(minutes=15)
@@ -60,10 +65,13 @@ _ODD_KINDS = (
     "repair",
     "repair",
     "change",
+    "freeze rule",
     "archive",
     "zone",
     "flight",
+    "clock",
 )
+_BEFORE_OTHERS = frozenset({"zone", "flight", "clock"})
 _SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC835  # odd, so that each number has another id
 
 
@@ -76,6 +84,15 @@ def weighed(*weights: tuple[int, SearchStrategy[Any]]) -> SearchStrategy[Any]:
     return st.integers(0, len(choices) - 1).flatmap(choices.__getitem__)
 
 
+class Choices(NamedTuple):
+    """What the facts of a history are made of."""
+
+    zones: SearchStrategy[str]
+    plans: Plans
+    clocks: SearchStrategy[DayClock]
+    freeze_rules: SearchStrategy[FreezeRule | None]
+
+
 @define
 class _Story:
     """A history while it is built."""
@@ -83,10 +100,10 @@ class _Story:
     draw: DrawFn
     habit: Habit
     days: int
-    zones: SearchStrategy[str]
-    plans: Plans
+    choices: Choices
     salt: int
     facts: list[Fact] = field(factory=list)
+    timeline: Timeline = field(init=False)
 
     def new_id(self) -> UUID:
         """Return an id that says nothing about the order in which facts were made."""
@@ -111,13 +128,18 @@ class _Story:
         return self.habit.created_at.date() + offset * _DAY
 
     def label(self, at: datetime, tz: str) -> date:
-        return habit_day(at, zone(tz), self.habit.clock.day_start)
+        return habit_day(at, zone(tz), self.timeline.day_start_at(at))
 
     def zone_at(self, at: datetime) -> str:
         """Return the zone in which the habit's day is at an instant."""
-        moves = [(f.at, n, f.tz) for n, f in enumerate(self.facts) if isinstance(f, ZoneChanged)]
-        of_owner = max((move for move in moves if move[0] <= at), default=(at, 0, "UTC"))
-        return self.habit.clock.tz or of_owner[2]
+        return self.timeline.zone_at(at).key
+
+    def follow_moves(self) -> None:
+        """Compute the days, for the facts that are added later."""
+        facts = [evolve(fact, seq=n) for n, fact in enumerate(self.facts)]
+        moves = [fact for fact in facts if isinstance(fact, ZoneChanged)]
+        clocks = [fact for fact in facts if isinstance(fact, ClockChanged)]
+        self.timeline = Timeline(self.habit.clock, moves, clocks)
 
     def add_check_in(self, at: datetime, tz: str, day: date, amount: Decimal | float) -> None:
         self.facts.append(CheckIn(*self.about, day, at, tz, None, "full", "app", at, amount))
@@ -154,13 +176,13 @@ class _Story:
     def add_check_in_of_its_own(self) -> None:
         """Add one at an edge, in another zone, twice at one instant, or for another day."""
         draw = self.draw
-        tz = draw(self.zones) if draw(st.integers(0, 3)) == 0 else None
+        tz = draw(self.choices.zones) if draw(st.integers(0, 3)) == 0 else None
         kind = draw(st.sampled_from(("anywhen", "day edge", "window edge", "again", "before")))
         at, day = self.an_instant(), self.a_day(before=10 if kind == "before" else 0)
         where = zone(tz or self.zone_at(at))
         window = self.habit.schedule.window
         if kind == "day edge":
-            at = day_boundary(day, where, self.habit.clock.day_start)
+            at = day_boundary(day, where, self.timeline.day_start_at(at))
         elif kind == "window edge" and window:
             at = datetime.combine(day, draw(st.sampled_from(window)), where).astimezone(UTC)
         elif kind == "again" and self.facts:
@@ -189,8 +211,11 @@ class _Story:
         elif kind == "repair":
             self.facts.append(StreakRepaired(*self.about, at, self.a_day()))
         elif kind == "change":
-            schedule, goal = draw(self.plans)
+            schedule, goal = draw(self.choices.plans)
             self.facts.append(ScheduleChanged(*self.about, at, self.a_day(), schedule, goal))
+        elif kind == "freeze rule":
+            rule = draw(self.choices.freeze_rules)
+            self.facts.append(FreezeRuleChanged(*self.about, at, self.a_day(), rule))
         elif kind == "archive":
             self.add_archiving(at)
         else:
@@ -207,9 +232,13 @@ class _Story:
                 self.facts.append(kind(*self.about, when, day))
 
     def add_move(self, kind: str) -> None:
-        """Add a change of zone; of a flight over the date line also where it began."""
+        """Add a change of zone; of a flight over the date line also where it began; or a clock."""
         at = self.an_instant() - self.draw(st.sampled_from((0, 0, 5))) * _DAY
-        there = self.draw(self.zones)
+        if kind == "clock":
+            clock = self.draw(self.choices.clocks)
+            self.facts.append(ClockChanged(*self.about, at, self.a_day(), clock))
+            return
+        there = self.draw(self.choices.zones)
         if kind == "flight":
             here, there = self.draw(st.sampled_from(_FLIGHTS))
             before = at - self.draw(st.integers(0, 20)) * _DAY
@@ -230,18 +259,17 @@ class _Story:
 
 
 @st.composite
-def facts_of(
-    draw: DrawFn, habit: Habit, days: int, zones: SearchStrategy[str], plans: Plans
-) -> tuple[Fact, ...]:
+def facts_of(draw: DrawFn, habit: Habit, days: int, choices: Choices) -> tuple[Fact, ...]:
     """Return facts about a habit, in no order."""
-    story = _Story(draw, habit, days, zones, plans, salt=draw(st.integers(1, 2**32)))
+    story = _Story(draw, habit, days, choices, salt=draw(st.integers(1, 2**32)))
     kinds = draw(st.lists(st.sampled_from(_ODD_KINDS), max_size=10))
     for kind in kinds:
-        if kind in {"zone", "flight"}:
+        if kind in _BEFORE_OTHERS:
             story.add_move(kind)
+    story.follow_moves()
     story.add_regular_check_ins()
     for kind in kinds:
-        if kind not in {"zone", "flight"}:
+        if kind not in _BEFORE_OTHERS:
             story.add_one_of(kind)
     story.add_voids()
     facts = [evolve(fact, seq=n) for n, fact in enumerate(story.facts)]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit
 from habitkit.habits.domain.schedules import Per, Schedule, Unit
-from habitkit.testing._fact_strategies import facts_of, weighed
+from habitkit.testing._fact_strategies import Choices, facts_of, weighed
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -179,7 +179,10 @@ def _schedules(draw: DrawFn, anchor: date | None) -> Schedule:
         per, days = draw(st.sampled_from(_MOST_DAYS))
         n = draw(st.integers(1, days) | st.integers(1, 3))
         start = draw(st.none() | st.sampled_from(_WEEKDAYS))
-        return Schedule.quota(n, per, week_start=start, window=window, season=season)
+        reduced = draw(st.sampled_from((False, False, True)))
+        return Schedule.quota(
+            n, per, week_start=start, window=window, season=season, reduced_by_skips=reduced
+        )
     if kind == "rolling":
         span = draw(st.integers(1, 14) | st.sampled_from((7, 30, 31)))
         n = draw(st.integers(1, min(span, 7)))
@@ -287,4 +290,4 @@ def facts(habit: Habit, *, days: int = 60) -> SearchStrategy[tuple[Fact, ...]]:
         days: Over how many days.
     """
     changed = plans(anchor=habit.created_at.date())
-    return facts_of(habit, days, zones(), changed)
+    return facts_of(habit, days, Choices(zones(), changed, clocks(), _freeze_rules()))

@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[Schedule, Goal, float]] = {
     "every 3": (Schedule.every(3), Goal.done(), 1),
     "every, last done": (Schedule.every(2, anchor="last_done"), Goal.done(), 1),
     "quota": (Schedule.quota(3), Goal.done(), 1),
+    "quota less skips": (Schedule.quota(3, reduced_by_skips=True), Goal.done(), 1),
     "rolling(3, 7)": (Schedule.rolling(3, 7), Goal.done(), 1),
     "rolling(1, 7)": (Schedule.rolling(1, 7), Goal.done(), 1),
     "at least": (DAILY, Goal.at_least(2), 2),
@@ -79,11 +80,12 @@ class History(NamedTuple):
 ODD_KINDS = (
     *("check_in", "check_in", "early", "undo", "undo", "edit", "backfill", "skip", "unskip"),
     *("pause", "pause_on", "pause_all", "resume", "resume_all", "freeze", "expiring", "repair"),
-    *("change", "archive", "restore", "travel", "travelled"),
+    *("change", "clock", "freeze rule", "move", "archive", "restore", "travel", "travelled"),
 )
 LATE_KINDS = (
     *("check_in", "undo", "undo", "undo", "edit", "backfill", "skip", "unskip", "pause"),
-    *("pause_all", "resume", "resume_all", "expired", "change", "travelled"),
+    *("pause_all", "resume", "resume_all", "expired", "change", "clock", "freeze rule"),
+    *("move", "travelled"),
 )
 
 

@@ -37,11 +37,23 @@ PLANS: tuple[tuple[Schedule, Goal], ...] = (
     (Schedule.weekdays("mon", "thu", "fri", "sat"), Goal.done()),
     (Schedule.quota(3), Goal.done()),
     (Schedule.quota(1), Goal.at_most(4)),
+    (Schedule.quota(3, reduced_by_skips=True), Goal.done()),
     (Schedule.every(2, anchor="last_done"), Goal.done()),
     (Schedule.rolling(2, 4), Goal.done()),
     (Schedule.daily(window=(time(6), time(20))), Goal.done()),
 )
 CLOCKS = (DayClock(), DayClock("Europe/Vienna", time(3)), DayClock(min_day=days(1)))
+CLOCK_CHANGES: tuple[dict[str, Any], ...] = (
+    {"day_start": time(3)},
+    {"day_start": time(12)},
+    {"day_start": time(0)},
+    {"tz": "Asia/Tokyo"},
+    {"tz": "Pacific/Honolulu"},
+    {"tz": None},
+    {"tz": "Pacific/Kiritimati", "day_start": time(23)},
+    {"week_start": "sun"},
+    {"min_day": days(1)},
+)
 ZONES = ("Asia/Tokyo", "Pacific/Honolulu", "Pacific/Kiritimati", "Europe/Vienna", "UTC")
 
 
@@ -98,6 +110,22 @@ class Scenario:
         habit = self.habit.id
         return self.kit.habits.change_schedule(habit, schedule, goal, effective_day=day)
 
+    def change_clock(self, n: int) -> object:
+        """Change the clock, from today on or from a later day."""
+        ahead, number = divmod(n, len(CLOCK_CHANGES))
+        habit, day = self.habit.id, self.day(-ahead)
+        return self.kit.habits.change_clock(habit, **CLOCK_CHANGES[number], effective_day=day)
+
+    def change_freezes(self, n: int) -> object:
+        """Change the freeze rule, from today on or from a later day."""
+        rule = FreezeRule(n % 4, 1 + n % 2) if n % 4 else None
+        return self.kit.habits.change_freezes(self.habit.id, rule, effective_day=self.day(-n // 4))
+
+    def move(self, day: date, n: int) -> object:
+        """Correct the day of a check-in."""
+        live = read(self.store, lambda stores: stores.port(HABITS).live(self.habit.id))
+        return self.kit.habits.edit(live[n % len(live)].id, day=day) if live else None
+
     def edit(self, n: int) -> object:
         """Correct a check-in."""
         live = read(self.store, lambda stores: stores.port(HABITS).live(self.habit.id))
@@ -135,6 +163,9 @@ STEPS: dict[str, Callable[[Scenario, date, int], Any]] = {
     ),
     "repair": lambda it, day, _: it.kit.habits.repair(it.habit.id, day),
     "change": lambda it, day, n: it.change(day, n),
+    "clock": lambda it, _, n: it.change_clock(n),
+    "freeze rule": lambda it, _, n: it.change_freezes(n),
+    "move": lambda it, day, n: it.move(day, n),
     "archive": lambda it, _, __: it.kit.habits.archive(it.habit.id),
     "restore": lambda it, _, __: it.kit.habits.restore(it.habit.id),
     "travel": lambda it, _, n: it.kit.habits.travel(it.habit.owner, ZONES[n % len(ZONES)]),

@@ -196,6 +196,8 @@ class TestOwnership:
                 "grant_freeze": lambda: ada.habits.grant_freeze(others_habit.id),
                 "repair": lambda: ada.habits.repair(others_habit.id, day),
                 "change_schedule": lambda: ada.habits.change_schedule(others_habit.id, DAILY),
+                "change_clock": lambda: ada.habits.change_clock(others_habit.id, tz=None),
+                "change_freezes": lambda: ada.habits.change_freezes(others_habit.id, None),
                 "archive": lambda: ada.habits.archive(others_habit.id),
                 "restore": lambda: ada.habits.restore(others_habit.id),
                 "travel": lambda: ada.habits.travel("bob", "Asia/Tokyo"),

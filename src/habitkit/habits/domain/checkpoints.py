@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
+    ClockChanged,
     FreezeGranted,
+    FreezeRuleChanged,
     Pause,
     Restored,
     ScheduleChanged,
@@ -44,6 +46,7 @@ __all__ = ["at_days", "boundaries", "first_day_of", "thinned", "until"]
 
 _DAY = timedelta(days=1)
 _A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and a bit
+_A_CLOCK = timedelta(days=3)  # a day of another zone that begins up to a day later
 _NEAR = 8
 
 
@@ -66,8 +69,10 @@ def _first_day(habit: Habit, fact: Fact, by_id: Mapping[UUID, Fact]) -> date:
             day = fact.day
         case Pause():
             day = fact.start
-        case FreezeGranted() | ScheduleChanged():
+        case FreezeGranted() | FreezeRuleChanged() | ScheduleChanged():
             day = fact.effective_day
+        case ClockChanged():  # instants of its day may become part of days before it
+            day = fact.effective_day - min(_A_CLOCK, fact.effective_day - date.min)
         case Archived() | Restored():
             archived_days = [other.day for other in by_id.values() if isinstance(other, Archived)]
             day = min([fact.day, *archived_days])

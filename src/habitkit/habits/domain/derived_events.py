@@ -178,7 +178,11 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
         if turns or recorded_later:
             instants.append(slot.deadline)
         recorded_later = recorded_later or slot.completions > 0
-    if ahead is not None and not ahead.asks and history.habit.freezes is not None:
+    if (
+        ahead is not None
+        and not ahead.asks
+        and history.freeze_rule_on(ahead.slot.first) is not None
+    ):
         instants.append(ahead.slot.deadline)  # time alone may earn a freeze
     if ahead is not None and ahead.asks and folded.streak.slots:
         instants.append(sealed_at(ahead.slot) + timedelta.resolution)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from attrs import frozen
 
 from habitkit.errors import InvalidInstant
+from habitkit.habits.domain.changes import Change, ClockChanged
 from habitkit.habits.domain.credited import credited
 from habitkit.habits.domain.days import LATE_WINDOW
-from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored, ScheduleChanged
+from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restored
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
 from habitkit.habits.domain.runs import Folded, fold_slots
@@ -28,7 +29,9 @@ from habitkit.habits.domain.strength import Strength, smoothed, strength_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from habitkit.habits.domain.day_clock import DayClock
     from habitkit.habits.domain.facts import Fact
+    from habitkit.habits.domain.freeze_rule import FreezeRule
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.history import Version
     from habitkit.habits.domain.model import Habit
@@ -97,6 +100,8 @@ class Explanation:
         slot: The slot, or None.
         schedule: The schedule by which it is evaluated.
         goal: The goal by which it is evaluated.
+        clock: The clock in force on the day.
+        freezes: The freeze rule in force on the day, or None.
         facts: The facts dated in the slot, and those of the owner and the habit that reach into it.
     """
 
@@ -106,6 +111,8 @@ class Explanation:
     slot: Slot | None
     schedule: Schedule
     goal: Goal
+    clock: DayClock
+    freezes: FreezeRule | None
     facts: tuple[Fact, ...]
 
 
@@ -120,12 +127,9 @@ def explanation(history: History, day: date) -> Explanation:
     slot = holding[0] if holding else None
     version = history.version_on(slot.first if slot else day)
     first, last = (slot.first, slot.last) if slot else (day, day)
+    days = history.days_recorded(first, last)
     seen = [
-        *(
-            record
-            for at in history.days_recorded(first, last)
-            for record in history.records(at, None)
-        ),
+        *(record for at in days for record in history.records(at, None)),
         *(fact for fact in history.others if _reaches(fact, first, last)),
     ]
     why = slot.why if slot else history.exempt_reason(day, version.schedule) or "not due"
@@ -137,6 +141,8 @@ def explanation(history: History, day: date) -> Explanation:
         slot=slot,
         schedule=version.schedule,
         goal=version.goal,
+        clock=history.clock_on(day),
+        freezes=history.freeze_rule_on(day),
         facts=tuple(seen),
     )
 
@@ -147,8 +153,8 @@ def _reaches(fact: Fact, first: date, last: date) -> bool:
         return fact.start <= last and first <= (fact.end or date.max)
     if isinstance(fact, FreezeGranted):
         return fact.effective_day <= last <= (fact.expires_day or date.max)
-    if isinstance(fact, ScheduleChanged):
-        return fact.effective_day <= first
+    if isinstance(fact, Change):
+        return fact.effective_day <= (last if isinstance(fact, ClockChanged) else first)
     day = getattr(fact, "day", None)
     if isinstance(fact, Archived | Restored):
         return day is not None and day <= last
@@ -277,7 +283,7 @@ def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
     """Measure how much slack a slot leaves."""
     goal, schedule = version.goal, version.schedule
     done = days_met(history, version, slot.first, slot.last)
-    wanting = max(0, slot.needed - len(done)) if slot.needed > 1 else int(not is_met(goal, slot))
+    wanting = max(0, slot.needed - len(done)) if schedule.by_days else int(not is_met(goal, slot))
     asks = goal.kind not in {"avoid", "at_most"} or (
         not slot.completions and goal.unrecorded == "missed"
     )

@@ -11,17 +11,18 @@ from attrs import field, frozen
 
 from habitkit.habits.domain.amounts import ONE
 from habitkit.habits.domain.amounts import amount as exact
-from habitkit.habits.domain.goals import Goal
-from habitkit.habits.domain.schedules import Schedule
+from habitkit.habits.domain.changes import ClockChanged, FreezeRuleChanged, ScheduleChanged
 from habitkit.habits.errors import InvalidHabit
 
 __all__ = [
     "Archived",
     "CheckIn",
     "CheckInVoid",
+    "ClockChanged",
     "Credit",
     "Fact",
     "FreezeGranted",
+    "FreezeRuleChanged",
     "OtherFact",
     "Pause",
     "Restored",
@@ -214,35 +215,6 @@ class StreakRepaired(_OfADay):
     __slots__ = ()
 
 
-@frozen
-class ScheduleChanged:
-    """The fact that from a day on another schedule and goal are in force.
-
-    Attributes:
-        id: Its identity.
-        habit_id: The habit.
-        owner: Whose habit.
-        at: When it was recorded, in UTC.
-        effective_day: The day from which slots that begin are evaluated by them.
-        schedule: The schedule.
-        goal: The goal.
-        seq: The place in the order in which the owner's facts and habits were recorded.
-    """
-
-    id: UUID
-    habit_id: UUID
-    owner: str
-    at: datetime
-    effective_day: date
-    schedule: Schedule
-    goal: Goal
-    seq: int = 0
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse a schedule and a goal that do not go together."""
-        self.goal.fit(self.schedule)
-
-
 class Archived(_OfADay):
     """The fact that a habit was archived: from its day on nothing is due.
 
@@ -301,6 +273,8 @@ OtherFact = (
     | FreezeGranted
     | StreakRepaired
     | ScheduleChanged
+    | ClockChanged
+    | FreezeRuleChanged
     | Archived
     | Restored
     | ZoneChanged

@@ -11,7 +11,9 @@ from habitkit.habits.domain.days import habit_day, zone
 from habitkit.habits.domain.facts import (
     Archived,
     CheckIn,
+    ClockChanged,
     FreezeGranted,
+    FreezeRuleChanged,
     Pause,
     Restored,
     ScheduleChanged,
@@ -20,6 +22,7 @@ from habitkit.habits.domain.facts import (
     Void,
     ZoneChanged,
 )
+from habitkit.habits.domain.in_force import InForce
 from habitkit.habits.domain.occurrences import in_season
 from habitkit.habits.domain.schedules import weekday
 from habitkit.habits.domain.timeline import Timeline
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
     from datetime import datetime, time
     from typing import Any
 
+    from habitkit.habits.domain.day_clock import DayClock
     from habitkit.habits.domain.facts import Fact, OtherFact
+    from habitkit.habits.domain.freeze_rule import FreezeRule
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.schedules import Schedule
@@ -40,7 +45,7 @@ __all__ = ["ExemptReason", "History", "Version"]
 ExemptReason = Literal["skipped", "paused", "archived", "short day", "out of season"]
 
 _DAY = timedelta(days=1)
-_A_JOURNEY = timedelta(days=2)  # no two zones are farther apart than a day and a bit
+_FARTHEST = timedelta(days=3)  # between two days of one instant, in any zones, begun at any time
 
 
 class Version(NamedTuple):
@@ -84,8 +89,7 @@ class History:
         others = (fact for kind in _OTHERS for fact in kinds[kind])
         self.others = sorted(others, key=_recorded)
         self.now = now
-        self.timeline = Timeline(habit.clock, kinds[ZoneChanged])
-        self.week_start = weekday("week_start", habit.clock.week_start)
+        self.timeline = Timeline(habit.clock, kinds[ZoneChanged], kinds[ClockChanged])
         self.today = self.timeline.label(now)
         self.done: dict[Version, list[date]] = {}
         self.automatic: dict[Version, set[date]] = {}
@@ -97,11 +101,13 @@ class History:
         self._repairs = sorted(repair.day for repair in kinds[StreakRepaired])
         self._archived_spans = _archived_spans([*kinds[Archived], *kinds[Restored]])
         self.archived = bool(self._archived_spans) and self._archived_spans[-1][1] == date.max
-        self.created = self.timeline.label(habit.created_at)
+        self.created = self._day_of_creation(kinds[ZoneChanged])
         self.start = min([self.created, *self._days[:1]]) if since is None else since.day
         self.reach = max([self.timeline.latest_label(now), *self._days[-1:]])
         self.horizon = min(self.reach, self._archived_spans[-1][0]) if self.archived else self.reach
         self._versions = _versions(habit, self.created, kinds[ScheduleChanged])
+        rules = ((change, change.freezes) for change in kinds[FreezeRuleChanged])
+        self._freeze_rules: InForce[FreezeRule | None] = InForce(habit.freezes, rules)
 
     @property
     def ends_when_done(self) -> bool:
@@ -130,6 +136,22 @@ class History:
             if begins <= day:
                 return version
         return self._versions[0][1]
+
+    def clock_on(self, day: date) -> DayClock:
+        """Return the clock in force on a day."""
+        return self.timeline.clocks.on(day)
+
+    def week_start_on(self, day: date) -> int:
+        """Return the weekday on which the week of a slot begins that begins on a day."""
+        return weekday("week_start", self.clock_on(day).week_start)
+
+    def freeze_rule_on(self, day: date) -> FreezeRule | None:
+        """Return the rule by which a slot that begins on a day earns freezes."""
+        return self._freeze_rules.on(day)
+
+    def skipped(self, first: date, last: date) -> set[date]:
+        """Return which days from one to another were skipped."""
+        return {day for day in self._skips if first <= day <= last}
 
     def days_recorded(self, first: date, last: date) -> Sequence[date]:
         """Return the days with check-ins from one day to another, in order."""
@@ -177,13 +199,20 @@ class History:
 
         Only a window can have closed before; earlier slots are there for what was done elsewhere.
         """
-        if schedule.window is None or not self.created <= last <= self.created + _A_JOURNEY:
+        if schedule.window is None or not self.created <= last <= self.created + _FARTHEST:
             return False
         return self.deadline(schedule, last) <= self.habit.created_at
 
+    def _day_of_creation(self, changes: Iterable[ZoneChanged]) -> date:
+        """Return the day of creation, by the clock of that time: no other clock moves it."""
+        timeline = self.timeline
+        if timeline.clocks.changes:
+            timeline = Timeline(self.habit.clock, changes)
+        return timeline.label(self.habit.created_at)
+
     def _is_in(self, record: CheckIn, window: tuple[time, time]) -> bool:
         tz = zone(record.tz)
-        if habit_day(record.at, tz, self.habit.clock.day_start) != record.day:
+        if habit_day(record.at, tz, self.timeline.day_start_at(record.at)) != record.day:
             return True  # it was recorded for that day by name
         opens, closes = window
         wall = record.at.astimezone(tz).time()
@@ -204,7 +233,7 @@ def _by_kind(habit: Habit, facts: Iterable[Fact]) -> dict[type, list[Any]]:
 
 _OTHERS = (
     *(Skip, Pause, FreezeGranted, StreakRepaired),
-    *(ScheduleChanged, Archived, Restored, ZoneChanged),
+    *(ScheduleChanged, ClockChanged, FreezeRuleChanged, Archived, Restored, ZoneChanged),
 )
 _KINDS = (CheckIn, Void, *_OTHERS)
 

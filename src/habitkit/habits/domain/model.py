@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from habitkit.events import Event
+from habitkit.habits.domain.day_clock import DayClock
 from habitkit.habits.domain.facts import CheckIn, Credit, Void
+from habitkit.habits.domain.freeze_rule import FreezeRule
 from habitkit.habits.domain.goals import Goal
-from habitkit.habits.domain.schedules import Schedule, weekday
+from habitkit.habits.domain.schedules import Schedule
 from habitkit.habits.domain.streaks import Status, Streak
-from habitkit.habits.errors import InvalidHabit
 
 __all__ = [
     "Changed",
@@ -33,62 +34,6 @@ __all__ = [
     "Void",
 ]
 
-_MOST_FREEZES = 1000
-
-
-def _naive_time(_: object, __: object, value: object) -> None:
-    if not isinstance(value, time) or value.tzinfo is not None:
-        raise InvalidHabit("day_start", given=value, expected="a time without a time zone")
-
-
-def _a_weekday(_: object, __: object, value: object) -> None:
-    weekday("week_start", value)
-
-
-def _part_of_a_day(_: object, __: object, value: object) -> None:
-    if not isinstance(value, timedelta) or not timedelta(0) <= value <= timedelta(days=1):
-        raise InvalidHabit("min_day", given=value, expected="a timedelta of at most a day")
-    if value.microseconds:
-        raise InvalidHabit("min_day", given=value, expected="whole seconds")
-
-
-def _small_number(_: object, attribute: Attribute[int], value: object) -> None:
-    if type(value) is not int or not 1 <= value <= _MOST_FREEZES:
-        expected = f"an int from 1 to {_MOST_FREEZES}"
-        raise InvalidHabit(attribute.name, given=value, expected=expected)
-
-
-@frozen
-class DayClock:
-    """When a habit's day begins, and in which time zone.
-
-    Attributes:
-        tz: The IANA name of the zone, for example ``"Europe/Vienna"``; None means where the owner
-            is, UTC until that is known.
-        day_start: The wall time at which the day begins: with 03:00, one in the morning still
-            belongs to the day before.
-        week_start: The weekday on which a week begins, as ``"mon"``.
-        min_day: A day of which travel leaves less than this is not due.
-    """
-
-    tz: str | None = None
-    day_start: time = field(default=time(0), validator=_naive_time)
-    week_start: str = field(default="mon", validator=_a_weekday)
-    min_day: timedelta = field(default=timedelta(hours=6), validator=_part_of_a_day)
-
-
-@frozen
-class FreezeRule:
-    """Freezes that a streak earns: each saves it from one missed slot.
-
-    Attributes:
-        per_slots: At each multiple of so many done slots a streak earns one.
-        most_held: No more are earned while so many earned ones are unused.
-    """
-
-    per_slots: int = field(validator=_small_number)
-    most_held: int = field(validator=_small_number)
-
 
 @frozen
 class Habit:
@@ -99,11 +44,11 @@ class Habit:
         owner: Whose habit it is; never changes.
         title: What it is called, 1 to 200 characters.
         schedule: When it is due, until it changes.
-        clock: When its day begins.
+        clock: When its day begins, until it changes.
         created_at: When it was created, in UTC.
         goal: What it takes to have done it.
         tags: Words by which it can be found.
-        freezes: By which rule its streak earns freezes, or None.
+        freezes: By which rule its streak earns freezes, until it changes, or None.
         position: Where it is in the owner's list, from 0; those without one come after the others.
         seq: The place in the order in which the owner's facts and habits were recorded.
         metadata: The host's own values, JSON values by name, or None.

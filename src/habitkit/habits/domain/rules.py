@@ -9,7 +9,7 @@ from habitkit._text import storable
 from habitkit.errors import InvalidInstant
 from habitkit.habits.domain.amounts import amount as exact
 from habitkit.habits.domain.days import LATE_WINDOW, day_boundary, is_sealed
-from habitkit.habits.domain.facts import Void, ZoneChanged
+from habitkit.habits.domain.facts import ClockChanged, Void, ZoneChanged
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.rrule import next_day
 from habitkit.habits.domain.schedules import Schedule
@@ -246,7 +246,9 @@ def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     """Return the days of a habit's owner."""
     all_facts = list(facts)
     voided = {fact.fact_id for fact in all_facts if isinstance(fact, Void)}
-    changes = [
-        fact for fact in all_facts if isinstance(fact, ZoneChanged) and fact.id not in voided
-    ]
-    return Timeline(habit.clock, changes)
+    counting = [fact for fact in all_facts if fact.id not in voided]
+    return Timeline(
+        habit.clock,
+        [fact for fact in counting if isinstance(fact, ZoneChanged)],
+        [fact for fact in counting if isinstance(fact, ClockChanged) and fact.habit_id == habit.id],
+    )

@@ -10,13 +10,13 @@ from attrs import define
 from habitkit.habits.domain.streaks import Streak, Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from habitkit.habits.domain.facts import FreezeGranted
+    from habitkit.habits.domain.freeze_rule import FreezeRule
     from habitkit.habits.domain.history import History
-    from habitkit.habits.domain.model import FreezeRule
     from habitkit.habits.domain.streaks import Slot
 
 __all__ = ["Folded", "Freezes", "fold", "fold_slots"]
@@ -30,17 +30,24 @@ class Freezes:
     def __init__(
         self,
         grants: Iterable[FreezeGranted],
-        rule: FreezeRule | None,
+        rule_on: Callable[[date], FreezeRule | None],
         earned: int = 0,
         used: Iterable[tuple[UUID, int]] = (),
     ) -> None:
-        """Begin with what was granted and earned, less what is used."""
+        """Begin with what was granted and earned, less what is used.
+
+        Args:
+            grants: What was granted.
+            rule_on: Returns the rule by which a slot earns that begins on a day.
+            earned: How many are earned and unused.
+            used: How many of which grant are used.
+        """
         used_of = dict(used)
         self._granted = [
             _Grant(grant.count - used_of.get(grant.id, 0), grant)
             for grant in sorted(grants, key=_in_turn)
         ]
-        self._rule = rule
+        self._rule_on = rule_on
         self.earned = earned
 
     @property
@@ -49,9 +56,13 @@ class Freezes:
         counts = [(grant.fact.id, grant.fact.count - grant.left) for grant in self._granted]
         return tuple(sorted((grant_id, used) for grant_id, used in counts if used))
 
-    def earn(self, slots: int) -> bool:
-        """Add what a streak of so many slots has earned with its last one; False if nothing."""
-        rule = self._rule
+    def earn(self, slots: int, day: date) -> bool:
+        """Add what a streak of so many slots has earned with its last one, begun on a day.
+
+        Returns:
+            False if that is nothing.
+        """
+        rule = self._rule_on(day)
         if rule is None or slots % rule.per_slots or self.earned >= rule.most_held:
             return False
         self.earned += 1
@@ -135,7 +146,7 @@ def fold_slots(
         before: The totals of the slots before them.
         marked: The days whose totals before them are wanted.
     """
-    freezes = Freezes(history.grants, history.habit.freezes, before.earned, before.used)
+    freezes = Freezes(history.grants, history.freeze_rule_on, before.earned, before.used)
     return fold(slots, freezes, history.horizon, before, marked)
 
 
@@ -169,7 +180,7 @@ def fold(
                 min(slot.last, horizon),
                 run.completions + slot.completions,
             )
-            if freezes.earn(run.slots):
+            if freezes.earn(run.slots, slot.first):
                 earned.append((run, slot))
         elif slot.status == "MISSED" and run.slots:
             if freezes.use(slot.last):

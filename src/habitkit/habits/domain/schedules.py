@@ -54,6 +54,7 @@ class Schedule:
         rule: The rule of ``rrule``, as RFC 5545 writes it.
         window: Between which wall times a check-in counts, or None for the whole day.
         season: The days of the year on which it is due, or None for all.
+        reduced_by_skips: True if each skipped day of a period lowers the ``n`` of ``quota`` by one.
     """
 
     kind: Literal["daily", "weekdays", "every", "quota", "rolling", "rrule"] = "daily"
@@ -68,6 +69,7 @@ class Schedule:
     rule: str = ""
     window: tuple[time, time] | None = None
     season: tuple[tuple[int, int], tuple[int, int]] | None = None
+    reduced_by_skips: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Refuse values that no constructor makes."""
@@ -94,6 +96,15 @@ class Schedule:
             _rule(self.rule)
         _window(self.window)
         _season(self.season)
+        if type(self.reduced_by_skips) is not bool:
+            raise InvalidHabit(
+                "reduced_by_skips", given=self.reduced_by_skips, expected="True or False"
+            )
+
+    @property
+    def by_days(self) -> bool:
+        """True if several days of a slot are needed, each of which has to meet the goal."""
+        return self.kind == "quota" and self.n > 1
 
     @classmethod
     def daily(
@@ -166,18 +177,37 @@ class Schedule:
         week_start: str | None = None,
         window: Window | None = None,
         season: tuple[MonthDay, MonthDay] | None = None,
+        reduced_by_skips: bool = False,
     ) -> Schedule:
         """On any ``n`` days of a week, month or year of the calendar.
 
         With ``n`` of 1 a goal's amounts are taken over the whole period; with more, ``n`` days must
         each meet the goal.
 
+        Args:
+            n: On how many days, at most the days of the period.
+            per: The period: ``week``, ``month`` or ``year``.
+            week_start: The day on which a week begins; that of the habit's clock by default.
+            window: Between which wall times a check-in counts.
+            season: On which days of the year it is due.
+            reduced_by_skips: True if one day less is needed for each skipped day of a period on
+                which nothing was recorded; the period is exempt when none is left. By default all
+                ``n`` are needed as long as so many days are neither skipped nor paused.
+
         Raises:
             InvalidHabit: If ``n`` is not 1 to the days of the period, or another argument is not
                 one of these.
         """
         start = None if week_start is None else weekday("week_start", week_start)
-        return cls("quota", n, per, week_start=start, window=window, season=season)
+        return cls(
+            "quota",
+            n,
+            per,
+            week_start=start,
+            window=window,
+            season=season,
+            reduced_by_skips=reduced_by_skips,
+        )
 
     @classmethod
     def rolling(

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.facts import CheckIn
     from habitkit.habits.domain.goals import Goal
     from habitkit.habits.domain.history import History, Version
-    from habitkit.habits.domain.schedules import Schedule
     from habitkit.habits.domain.streaks import Status
 
 __all__ = ["days_met", "evaluate_slot", "excuse", "is_met", "met_by", "occurrences_of", "slots"]
@@ -44,7 +43,8 @@ def occurrences_of(
     day = first
     while True:
         version = history.version_on(day)
-        span = first_occurrence(version.schedule, version.origin, history.week_start, day)
+        week_start = history.week_start_on(day)
+        span = first_occurrence(version.schedule, version.origin, week_start, day)
         if version.until is not None and (span is None or span.first >= version.until):
             day = version.until
             if day > last:
@@ -72,7 +72,7 @@ def evaluate_slot(
         open_still: True to take its deadline as not having come.
     """
     schedule, goal = version.schedule, version.goal
-    needed = _needed(schedule)
+    needed = max(1, _asked(history, version, span))
     excused = excuse(history, version, span)
     tally = _tally(history, version, span, needed)
     deadline = history.deadline(schedule, span.last)
@@ -150,7 +150,7 @@ def _tally(history: History, version: Version, span: Occurrence, needed: int) ->
     if not days:
         return _Tally(0, None, met=False, over=False, progress=0.0)
     amount = _folded(goal, [record for records in days.values() for record in records])
-    if version.schedule.kind == "rolling" or needed == 1:
+    if not version.schedule.by_days:
         met, over = _meets(goal, amount), _is_over(goal, amount)
         return _Tally(len(days), amount, met, over, _progress(goal, amount))
     reached = sum(_meets(goal, _folded(goal, records)) for records in days.values())
@@ -182,7 +182,7 @@ def _by_records(goal: Goal, tally: _Tally, *, is_open: bool, limits: bool) -> tu
 
 
 def is_met(goal: Goal, slot: Slot) -> bool:
-    """Return whether what was recorded in a slot that needs one day meets the goal so far."""
+    """Return whether what was recorded in a slot meets the goal so far, all days together."""
     return slot.amount is not None and _meets(goal, slot.amount)
 
 
@@ -193,7 +193,7 @@ def met_by(version: Version, needed: int, records: Sequence[CheckIn]) -> bool:
     for record in records:
         if goal.kind != "done" or record.amount > 0:
             by_day.setdefault(record.day, []).append(record)
-    if version.schedule.kind == "rolling" or needed == 1:
+    if not version.schedule.by_days:
         counted = [record for of_day in by_day.values() for record in of_day]
         return bool(counted) and _meets(goal, _folded(goal, counted))
     return sum(_meets(goal, _folded(goal, of_day)) for of_day in by_day.values()) >= needed
@@ -214,7 +214,9 @@ def excuse(history: History, version: Version, span: Occurrence) -> str | None:
         return "archived"
     if history.is_over_at_birth(version.schedule, span.last):
         return "created too late"
-    left, why = _needed(version.schedule), None
+    left, why = _asked(history, version, span), None
+    if left < 1:
+        return "skipped"
     day = span.first
     while day <= span.last:
         free = history.exempt_reason(day, version.schedule)
@@ -228,9 +230,15 @@ def excuse(history: History, version: Version, span: Occurrence) -> str | None:
     return why or "too few days"
 
 
-def _needed(schedule: Schedule) -> int:
-    """Return on how many days of a slot it has to be done."""
-    return schedule.n if schedule.kind == "quota" else 1
+def _asked(history: History, version: Version, span: Occurrence) -> int:
+    """Return on how many days of a slot it has to be done; 0 or less if so many were skipped."""
+    schedule = version.schedule
+    if schedule.kind != "quota":
+        return 1
+    if not schedule.reduced_by_skips:
+        return schedule.n
+    recorded = _recorded(history, version, span.first, span.last)
+    return schedule.n - len(history.skipped(span.first, span.last) - recorded.keys())
 
 
 def _recorded(

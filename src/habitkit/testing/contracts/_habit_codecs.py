@@ -12,7 +12,9 @@ from attrs import evolve
 
 from habitkit.habits.domain.facts import (
     Archived,
+    ClockChanged,
     FreezeGranted,
+    FreezeRuleChanged,
     Pause,
     Restored,
     ScheduleChanged,
@@ -69,7 +71,7 @@ SCHEDULES = (
     Schedule.every(2, "month", month_end="skip"),
     Schedule.every(10, "year", anchor="last_done"),
     Schedule.quota(3, "week", week_start="sun"),
-    Schedule.quota(366, "year"),
+    Schedule.quota(366, "year", reduced_by_skips=True),
     Schedule.rolling(3, 3650),
     Schedule.rrule("FREQ=MONTHLY;BYDAY=1MO", anchor=date(2024, 2, 29)),
 )
@@ -82,6 +84,10 @@ GOALS = (
     Goal.between(0.1, 0.30000000000000004),
     Goal.between(Decimal("1E-324"), Decimal("9.99999999999999999999999999999E+308")),
     Goal.avoid(),
+)
+CLOCKS = (
+    DayClock(None, time(3, 0, 0, 7), "sun", timedelta(hours=23, seconds=59)),
+    DayClock("Pacific/Apia", min_day=timedelta(0)),
 )
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
 BEST = Totals(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
@@ -179,10 +185,8 @@ def _habits() -> list[Habit]:
         evolve(RUN, id=UUID(int=n + 1), schedule=schedule, goal=goal, created_at=ODD)
         for n, (schedule, goal) in enumerate(plans)
     ]
-    clock = DayClock(None, time(3, 0, 0, 7), "sun", timedelta(hours=23, seconds=59))
     made += [
-        evolve(RUN, id=UUID(int=900), clock=clock),
-        evolve(RUN, id=UUID(int=901), clock=DayClock("Pacific/Apia", min_day=timedelta(0))),
+        *(evolve(RUN, id=UUID(int=900 + n), clock=clock) for n, clock in enumerate(CLOCKS)),
         evolve(RUN, id=UUID(int=902), freezes=FreezeRule(7, 1000)),
         evolve(RUN, id=UUID(int=903), tags=tuple(f"t{n}" for n in range(50)), position=7),
         evolve(RUN, id=UUID(int=904), metadata={"n": [2**63 - 1, 0.1, {}, *STRANGE_TEXTS]}),
@@ -209,6 +213,9 @@ def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
         Restored(*about(), NOW, TODAY + days(1)),
         *(ScheduleChanged(*about(), NOW, TODAY, it, Goal.done()) for it in SCHEDULES),
         *(ScheduleChanged(*about(), ODD, TODAY, Schedule.daily(), it) for it in GOALS),
+        *(ClockChanged(*about(), ODD, TODAY, it, 2**63 - 1) for it in CLOCKS),
+        FreezeRuleChanged(*about(), ODD, TODAY, FreezeRule(7, 1000)),
+        FreezeRuleChanged(*about(), NOW, date.max, None),
         Void(*about(), UUID(int=start), ODD),
         Void(*about(), UUID(int=start + 80_000), NOW),  # of a fact that does not exist
     )
