@@ -26,6 +26,7 @@ _MOST_DAYS: Final = 100_000
 _FIRST_TICK: Final = "days before the first tick"
 _SKIPS: Final = "skipped days"
 _ARCHIVED: Final = "archived"
+_TODAY: Final = "today"
 _CALENDAR: Final = "calendar"
 _ZERO: Final = "target of 0"
 
@@ -95,8 +96,11 @@ def compare_streaks(
         runs = loop.streaks(marks, frequency=frequency, end=state.today, target=target)
     except InvalidHabit:  # days, amounts or frequencies that the rules of Loop do not cover
         return None
+    # A day that is over a maximum has broken the streak before it ends.
+    over = bool(habit.at_most) and state.today in marks
+    reaches = state.today if over else state.today - _DAY
     theirs = (
-        max((run.days for run in runs if run.last >= state.today - _DAY), default=0),
+        max((run.days for run in runs if run.last >= reaches), default=0),
         max((run.days for run in runs), default=0),
     )
     ours = (state.streak.days, state.best.days)
@@ -116,7 +120,7 @@ def compare_streaks(
 
 def _rule_sets() -> Iterator[tuple[str, ...]]:
     """Yield the sets of rules, the fewest first."""
-    names = (_FIRST_TICK, _SKIPS, _ARCHIVED)
+    names = (_FIRST_TICK, _SKIPS, _ARCHIVED, _TODAY)
     for size in range(1, len(names) + 1):
         yield from combinations(names, size)
 
@@ -143,8 +147,8 @@ class _Counted:
         self._skipped = {
             entry.day for entry in habit.entries if entry.value.name == loop.Mark.SKIP.name
         }
-        # What is over a maximum is missed before the day has ended.
-        self._decided = set(loop_marks(habit)) if habit.at_most else set()
+        self._is_ceiling = bool(habit.at_most)
+        self._marked = set(loop_marks(habit))
 
     def concerns(self, rule: str) -> bool:
         """Return whether a rule of ours changes anything."""
@@ -152,6 +156,8 @@ class _Counted:
             return bool(self._skipped)
         if rule == _ARCHIVED:
             return self._archived is not None
+        if rule == _TODAY:
+            return self._is_ceiling
         return any(day < self._first for day in self._counting)
 
     def under(self, rules: Sequence[str], today: date) -> tuple[int, int]:
@@ -165,7 +171,9 @@ class _Counted:
             counts: bool | None = day in self._counting
             if _SKIPS in rules and day in self._skipped:
                 counts = True if day in self._automatic else None
-            if day == last and counts is False and day not in self._decided:
+            # What is over a maximum is missed before its day ends, and nothing else.
+            over = self._is_ceiling and day in self._marked
+            if day == last and (over and _TODAY in rules if counts else not over):
                 counts = None
             days.append((day, counts))
         return _longest(days)

@@ -6,9 +6,10 @@ is found must give the scores of the file again, to their last digit.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import islice
 from typing import Final, Literal
 
 from attrs import evolve
@@ -22,7 +23,8 @@ __all__ = ["loop_marks", "read_scores", "with_target"]
 
 _ROUNDING: Final = 0.5e-4 + 1e-7
 _MOST_DAYS: Final = 40_000
-_MOST_DIGITS: Final = 6
+_MOST_DIGITS: Final = 3
+_MOST_TRIES: Final = 20
 _LARGEST: Final = 1e12
 _DAY: Final = timedelta(days=1)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -92,17 +94,16 @@ def _target(habit: LoopHabit, scores: Mapping[date, float]) -> loop.Target | Non
     first, last = min(marks), max(scores)
     if not 0 <= (last - first).days < _MOST_DAYS:
         return None
-    fitting = []
+    fitting: list[loop.Target] = []
     try:
         frequency = loop.Frequency(habit.numerator, habit.denominator)
         for kind in _KINDS:
-            amount = habit.target
-            if amount is None:
-                amount = _simplest(kind, *_bounds(marks, frequency, scores, kind, last))
-            if amount is not None and _fits(
-                marks, frequency, scores, target := loop.Target(amount, kind), last
-            ):
-                fitting.append(target)
+            amounts: Iterable[Decimal] = [] if habit.target is None else [habit.target]
+            if habit.target is None:
+                amounts = _between(kind, *_bounds(marks, frequency, scores, kind, last))
+            targets = (loop.Target(amount, kind) for amount in amounts)
+            fits = (it for it in targets if _fits(marks, frequency, scores, it, last))
+            fitting += islice(fits, 1)
     except InvalidHabit:  # days or frequencies that the rules of Loop do not cover
         return None
     return fitting[0] if len(fitting) == 1 else None
@@ -166,19 +167,23 @@ def _parts(
         yield total / 1000, (part - error) / (1 - kept), (part + error) / (1 - kept)
 
 
-def _simplest(kind: str, low: float, high: float) -> Decimal | None:
-    """Return the amount with the fewest digits between two others, or None.
+def _between(kind: str, low: float, high: float) -> Iterator[Decimal]:
+    """Yield some amounts between two others, those with the fewest digits first.
 
-    Of a range it is the end at which the known days are decided as in Loop: the largest for a
-    minimum, the smallest for a ceiling.
+    They begin at the end at which the known days are decided as in Loop, wherever the target lies:
+    with the largest for a minimum, with the smallest for a ceiling.
     """
-    if not low <= high or (high >= _LARGEST and not low):
-        return None
-    end, rounding = (low, ROUND_CEILING) if kind == "at_most" else (high, ROUND_FLOOR)
-    if end >= _LARGEST:
-        return None
+    end, rounding, step = low, ROUND_CEILING, 1
+    if kind == "at_least":
+        end, rounding, step = high, ROUND_FLOOR, -1
+    if end >= _LARGEST or not low <= high:
+        return
     for digits in range(_MOST_DIGITS + 1):
-        amount = Decimal(end).quantize(Decimal(1).scaleb(-digits), rounding=rounding)
-        if low <= amount <= high and amount:
-            return amount
-    return None
+        unit = Decimal(1).scaleb(-digits)
+        first = Decimal(end).quantize(unit, rounding=rounding)
+        for at in range(_MOST_TRIES):
+            amount = first + step * at * unit
+            if not low <= amount <= high:
+                break
+            if amount:
+                yield amount
