@@ -18,7 +18,7 @@ from habitkit.habits.domain.model import DayClock
 from habitkit.habits.domain.past_days import PastDay
 from habitkit.habits.errors import DayOutOfRange
 from habitkit.habits.store import HABITS
-from habitkit.importers._loop_plans import last_day, plan_of
+from habitkit.importers._loop_plans import ZEROS_LEFT_OUT, last_day, plan_of
 from habitkit.importers._loop_streaks import LoopStreaks, compare_streaks
 from habitkit.importers._loop_text import refuse
 
@@ -198,10 +198,7 @@ def _recordable(tx: Transaction, habit: Habit, plan: Plan) -> list[PastDay]:
         day for day in every if day.amount or history.version_on(day.day).goal.kind != "done"
     ]
     if len(fitting) < len(every):
-        plan.remarks.append(
-            f"days with an amount of 0 not imported, as the goal here counts no amounts: "
-            f"{len(every) - len(fitting)}"
-        )
+        plan.remarks.append(f"{ZEROS_LEFT_OUT}: {len(every) - len(fitting)}")
     return fitting
 
 

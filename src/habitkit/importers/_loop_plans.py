@@ -17,7 +17,9 @@ from habitkit.importers._loop_values import LoopValue
 if TYPE_CHECKING:
     from habitkit.importers._loop_values import LoopEntry, LoopHabit
 
-__all__ = ["Plan", "last_day", "plan_of"]
+__all__ = ["ZEROS_LEFT_OUT", "Plan", "last_day", "plan_of"]
+
+ZEROS_LEFT_OUT: Final = "days with an amount of 0, not imported as the goal counts no amounts"
 
 _DAY: Final = timedelta(days=1)
 _LONGEST_TITLE: Final = 200
@@ -119,21 +121,25 @@ def _goal(habit: LoopHabit, remarks: list[str]) -> Goal:
 
 
 def _add_days(plan: Plan, habit: LoopHabit) -> None:
-    """Add the past days, and count the notes that have no place."""
-    truncated = lost = 0
+    """Add the past days, and count what has no place."""
+    truncated = lost = zeros = 0
     for entry in habit.entries:
         note = None if entry.notes is None else _cut(entry.notes, _LONGEST_NOTE)
         day = _past_day(entry, note, plan.goal)
         if day is not None:
             plan.days.append((entry, day))
+        elif entry.amount is not None:
+            zeros += 1
         if day is not None and day.note is not None:
             truncated += note != entry.notes
         else:
             lost += entry.notes is not None
-    if truncated:
-        plan.remarks.append(f"notes truncated to {_LONGEST_NOTE} characters: {truncated}")
-    if lost:
-        plan.remarks.append(f"notes of days that were not done, not imported: {lost}")
+    counts = {
+        f"notes truncated to {_LONGEST_NOTE} characters": truncated,
+        "notes of days that were not done, not imported": lost,
+        ZEROS_LEFT_OUT: zeros,
+    }
+    plan.remarks += [f"{remark}: {count}" for remark, count in counts.items() if count]
 
 
 def _past_day(entry: LoopEntry, note: str | None, goal: Goal) -> PastDay | None:
