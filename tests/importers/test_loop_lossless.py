@@ -192,15 +192,26 @@ def test_what_an_earlier_import_made_daily_is_reported_and_made_anew_from_anothe
 
     known = take(kit, habit)
     assert (known.id, known.outdated, known.days_new) == (old.id, True, 0)
-    assert known.streaks == LoopStreaks(10, 10, 1, 1, ("schedule of an earlier import",))
+    assert known.streaks == LoopStreaks(12, 12, 1, 1, ("schedule of an earlier import",))
     assert known.remarks == (
         "an earlier import made this habit with another schedule or goal, which it keeps; import "
         "with another source to make it anew",
     )
     anew = take(kit, habit, source="loop-csv-2")
     assert (anew.created, anew.outdated, anew.days_new) == (True, False, 5)
-    assert anew.streaks == LoopStreaks(10, 10, 10, 10)
+    assert anew.streaks == LoopStreaks(12, 12, 10, 10, ("days before the first tick",))
     assert take(kit, habit, source="loop-csv-2").id == anew.id
+
+
+def test_a_habit_that_was_deleted_here_does_not_come_back(kit: TestKit) -> None:
+    imported = take(kit, habit_of(*ticks(1)))
+    kit.habits.delete(imported.id)
+    again = take(kit, habit_of(*ticks(1, 2)))
+    assert (again.id, again.created, again.days_new) == (imported.id, False, 0)
+    assert again.remarks == (
+        "deleted here since an earlier import; import with another source to make it anew",
+    )
+    assert kit.habits.list("ada") == []
 
 
 # --- Loop's own streaks ----------------------------------------------------------------------
@@ -209,11 +220,11 @@ def test_what_an_earlier_import_made_daily_is_reported_and_made_anew_from_anothe
 @pytest.mark.parametrize(
     ("habit", "rules"),
     [
-        (habit_of(*ticks(2, 4, 5), n=3, days=7), ("days before the first tick",)),
-        (habit_of(LoopEntry(january(1), SKIP), *ticks(2)), ("skipped days",)),
+        (habit_of(*ticks(1, 3, 5, 8, 10), n=3, days=7), ("days before the first tick",)),
+        (habit_of(*ticks(2), LoopEntry(january(3), SKIP)), ("skipped days",)),
         (habit_of(*ticks(7, 8), archived=True), ("archived",)),
         (habit_of(*amounts(12, 9), days=7, numerical=True, target=Decimal(20)), ("calendar",)),
-        (habit_of(*amounts(0, 2), numerical=True, target=Decimal(0)), ("target of 0",)),
+        (habit_of(*amounts(1, 0, 2), numerical=True, target=Decimal(0)), ("target of 0",)),
         (
             habit_of(
                 LoopEntry(TODAY, AMOUNT, None, Decimal(1)),
@@ -267,7 +278,7 @@ def histories(draw: st.DrawFn) -> LoopHabit:
     return habit_of(*entries, days=draw(st.sampled_from([1, 3, 7, 30])), **changes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(histories())
 def test_our_streaks_are_loops_or_differ_by_a_named_rule(habit: LoopHabit) -> None:
     kit = habitkit.testing.kit(NOW)

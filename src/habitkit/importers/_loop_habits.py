@@ -56,8 +56,8 @@ class ImportedHabit:
     id: UUID
     title: str
     created: bool
-    days_new: int
-    days_known: int
+    days_new: int = 0
+    days_known: int = 0
     remarks: tuple[str, ...] = ()
     streaks: LoopStreaks | None = None
     outdated: bool = False
@@ -89,6 +89,9 @@ def import_habit(
     tx.lock(owner)
     stored = tx.port(HABITS).get(_habit_id(owner, habit, source))
     plan = plan_of(habit)
+    if stored is not None and stored.deleted_at is not None:
+        remark = "deleted here since an earlier import; import with another source to make it anew"
+        return ImportedHabit(stored.id, plan.title, created=False, remarks=(remark,))
     there = stored or service.create(
         tx,
         owner,

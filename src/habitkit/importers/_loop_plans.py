@@ -165,7 +165,9 @@ def _cut(text: str, most: int) -> str:
 
 def _within(text: str, most_bytes: int) -> str:
     """Return as much of a text as fits into so many bytes of JSON."""
-    kept = text[:most_bytes]
-    while len(json.dumps(kept, ensure_ascii=False).encode()) > most_bytes:
-        kept = kept[: -max(1, len(kept) // 20)]
-    return kept
+    left = most_bytes - len('""')
+    for at, letter in enumerate(text):
+        left -= len(json.dumps(letter, ensure_ascii=False).encode()) - len('""')
+        if left < 0:
+            return text[:at]
+    return text
