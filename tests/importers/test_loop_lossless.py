@@ -173,7 +173,7 @@ def test_a_skip_that_was_undone_here_does_not_come_back(kit: TestKit) -> None:
 
 
 def test_what_changed_in_loop_since_an_import_is_counted(kit: TestKit) -> None:
-    goal = {"numerical": True, "target": Decimal(1)}
+    goal: dict[str, Any] = {"numerical": True, "target": Decimal(1)}
     take(kit, habit_of(*amounts(1, 2, 3), **goal))
     again = take(kit, habit_of(*amounts(1, 5), **goal))
     assert again.remarks == (
@@ -274,7 +274,11 @@ def histories(draw: st.DrawFn) -> LoopHabit:
     if not numerical:
         return habit_of(*entries, n=n, days=days, archived=archived)
     target, at_most = draw(st.sampled_from(["0", "2", "2.5"])), draw(st.booleans())
-    changes = {"numerical": True, "target": Decimal(target), "at_most": at_most}
+    changes: dict[str, Any] = {
+        "numerical": True,
+        "target": Decimal(target),
+        "at_most": at_most,
+    }
     return habit_of(*entries, days=draw(st.sampled_from([1, 3, 7, 30])), **changes)
 
 
