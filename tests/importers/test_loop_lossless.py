@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import habitkit.testing
-from habitkit import Goal, Schedule
+from habitkit import Goal, Schedule, ids
 from habitkit.habits.domain import loop
 from habitkit.habits.store import HABITS
 from habitkit.importers import loop_csv
@@ -186,7 +186,7 @@ def test_what_an_earlier_import_made_daily_is_reported_and_made_anew_from_anothe
     kit: TestKit,
 ) -> None:
     habit = habit_of(*ticks(1, 3, 5, 8, 10), n=3, days=7)
-    key = f"loop-csv:{habitkit.ids.derived_id('loop-csv', 'Run')}"
+    key = f"loop-csv:{ids.derived_id('loop-csv', 'Run')}"
     old = kit.habits.create("ada", "Run", Schedule.daily(), idempotency_key=key)
     kit.habits.backfill(old.id, list(habit.done_days), source=loop_csv.SOURCE)
 
