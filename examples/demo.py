@@ -31,7 +31,7 @@ from habitkit.backends.memory import MemoryLimits
 from habitkit.coins import InsufficientFunds
 from habitkit.importers import loop_csv
 from habitkit.importers.errors import ImportRefused
-from habitkit.importers.loop_csv import LoopExport
+from habitkit.importers.loop_csv import ImportReport, LoopExport
 from habitkit.limits import Limiter
 from habitkit.testing import FakeClock
 
@@ -94,7 +94,9 @@ def _url(file: Path) -> str:
 def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: str) -> list[Habit]:
     """Show everything that the export leads to; return its habits."""
     _title("1. Take over a history")
-    habits = take_over(kit, export, options.export.resolve().name, options.tz)
+    report = take_over(kit, export, options.export.resolve().name, options.tz)
+    habits = [kit.habits.get(habit.id) for habit in report.habits]
+    habits = [evolve(habit, title=_printable(habit.title)) for habit in habits]
     if not habits:
         out.print("The export holds no habits, so there is nothing more to see.")
         return habits
@@ -102,7 +104,7 @@ def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: st
     out.print(f"Today is {today:%A}, {today.day} {today:%B %Y}{why}.")
 
     _title("2. The state of the habits")
-    show_streaks(kit, habits)
+    show_streaks(kit, habits, report)
 
     _title("3. The year")
     show_year(kit, habits, today)
@@ -115,7 +117,7 @@ def tour(kit: HabitKit, export: LoopExport, options: argparse.Namespace, why: st
     return habits
 
 
-def take_over(kit: HabitKit, export: LoopExport, name: str, tz: str | None) -> list[Habit]:
+def take_over(kit: HabitKit, export: LoopExport, name: str, tz: str | None) -> ImportReport:
     words = "Import", BarColumn(), MofNCompleteColumn(), "days"
     with Progress(*words, console=out) as bar:
         task = bar.add_task("Import", total=None)
@@ -134,25 +136,30 @@ def take_over(kit: HabitKit, export: LoopExport, name: str, tz: str | None) -> l
         if habit.remarks:
             remarks = f"{_printable(habit.title)}: {'; '.join(habit.remarks)}"
             out.print(_indented(remarks), style="dim")
-    habits = [kit.habits.get(habit.id) for habit in report.habits]
-    return [evolve(habit, title=_printable(habit.title)) for habit in habits]
+    return report
 
 
-def show_streaks(kit: HabitKit, habits: Sequence[Habit]) -> None:
+def show_streaks(kit: HabitKit, habits: Sequence[Habit], report: ImportReport) -> None:
+    """Show the streaks, and in the last column those that Loop shows."""
     table = _table("Habit")
-    for heading in ("Current streak", "Best streak", "from", "to"):
+    for heading in ("Current", "Best", "from", "to", "In Loop"):
         table.add_column(heading, justify="right")
-    for habit in habits:
-        state = kit.streaks.state(habit.id)
+    for habit, imported in zip(habits, report.habits, strict=True):
+        state, theirs = kit.streaks.state(habit.id), imported.streaks
         best = state.best
         table.add_row(
             habit.title,
-            _days(state.streak.slots),
-            _days(best.slots),
+            _days(state.streak.days),
+            _days(best.days),
             str(best.first or ""),
             str(best.last or ""),
+            f"{theirs.loop_current}, {theirs.loop_best}" if theirs else "",
         )
     out.print(table)
+    for habit in habits:
+        if habit.schedule.kind == "rolling":
+            due = f"{habit.title}: due on {habit.schedule.n} of {habit.schedule.span} days"
+            out.print(_indented(f"{due}, in Loop and here"), style="dim")
 
 
 def show_year(kit: HabitKit, habits: Sequence[Habit], today: date) -> None:

@@ -61,10 +61,12 @@ def write_export(place: Path, name: str = "Run", *days: str) -> Path:
 def test_the_demo_imports_the_sample_and_prints_where_everything_is(tmp_path):
     said = demo(tmp_path).stdout
 
-    assert "1675/1675 days" in said
-    assert "loop-export: 5 habits, 5 of them new; 1,675 new days, 0 known." in said
+    assert "1720/1720 days" in said
+    assert "loop-export: 5 habits, 5 of them new; 1,720 new days, 0 known." in said
     assert "Today is Sunday, 1 November 2026" in said
     assert re.search(r"Meditate +0 days +28 days +2025-11-01 +2025-11-28", said)
+    assert re.search(r"Go for a run +47 days +121 days +\S+ +\S+ +47, 121\n", said)
+    assert "Go for a run: due on 3 of 7 days, in Loop and here" in said
     assert re.search(r"Read before bed +1 day +14 days +2026-06-23 +2026-07-06", said)
     maps = re.findall(r"(?:^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [■·]{53}\n){7}", said, re.MULTILINE)
     counts = re.findall(r"■ done   · not done   (\d+) of 371 days", said)
@@ -85,7 +87,7 @@ def test_the_demo_a_second_time_doubles_nothing_and_says_so(tmp_path):
     first = demo(tmp_path).stdout
     second = demo(tmp_path).stdout
 
-    assert "5 habits, 0 of them new; 0 new days, 1,675 known." in second
+    assert "5 habits, 0 of them new; 0 new days, 1,720 known." in second
     assert "nothing happened twice" in second
     assert "nothing happened twice" not in first
     assert ledger(second) == ledger(first)
@@ -178,8 +180,8 @@ def test_a_zip_and_a_file_of_choice(tmp_path):
             archive.write(file, file.relative_to(SAMPLE))
     arguments = [path.name, "--db", "mine.db", "--today", "2026-11-01"]
 
-    assert "5 of them new; 1,675 new days, 0 known." in demo(tmp_path, *arguments).stdout
-    assert "0 of them new; 0 new days, 1,675 known." in demo(tmp_path, *arguments).stdout
+    assert "5 of them new; 1,720 new days, 0 known." in demo(tmp_path, *arguments).stdout
+    assert "0 of them new; 0 new days, 1,720 known." in demo(tmp_path, *arguments).stdout
     assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, "mine.db"]
 
 
@@ -241,7 +243,7 @@ def test_a_refusal_leaves_a_database_that_was_there_alone(tmp_path):
     write_export(tmp_path / "mine", "Run", "2026-01-03")
     demo(tmp_path, "mine", "--today", "2026-01-02", status=2)
     demo(tmp_path, "nowhere", status=2)
-    assert "0 new days, 1,675 known." in demo(tmp_path).stdout
+    assert "0 new days, 1,720 known." in demo(tmp_path).stdout
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ imported."""
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_each_habit_gets_its_done_days_and_nothing_is_earned(kit):
 
 
 def test_what_was_not_done_by_hand_is_not_imported(kit):
-    others = [value for value in LoopValue if value not in {LoopValue.YES_MANUAL, LoopValue.AMOUNT}]
+    others = (LoopValue.UNKNOWN, LoopValue.NO, LoopValue.YES_AUTO)
     entries = tuple(
         LoopEntry(date(2026, 1, number), value) for number, value in enumerate(others, 1)
     )
@@ -112,7 +113,7 @@ def test_the_sample_is_imported_whole():
 
     report = loop_csv.import_export(kit, "ada", export)
 
-    assert (report.created, report.days_new) == (5, 1675)
+    assert (report.created, report.days_new) == (5, 1720)
     for imported, habit in zip(report.habits, export.habits, strict=True):
         assert done_days(kit, imported.id) == list(habit.done_days)
         assert kit.streaks.rebuild(imported.id).repaired == ()
@@ -424,30 +425,56 @@ DAY = date(2026, 1, 1)
     [
         (run_with(), ()),
         (run_with(numerator=7, denominator=7), ()),
+        (run_with(numerator=3, denominator=7), ()),
         (
-            run_with(numerator=3, denominator=7),
-            ("due on 3 of 7 days in Loop; imported as due every day",),
+            run_with(numerator=5, denominator=3),
+            ("due 5 times in 3 days in Loop; imported as due every day",),
         ),
-        (run_with(archived=True), ("archived in Loop; imported as active",)),
+        (run_with(archived=True), ()),
+        (run_with(entries=(LoopEntry(DAY, LoopValue.SKIP),)), ()),
+        (run_with(entries=(LoopEntry(DAY, LoopValue.YES_MANUAL, "New year"),)), ()),
         (
             run_with(numerical=True, unit="litres"),
-            ("measured in Loop; imported as done or not done, without amounts",),
+            ("no target is known; a day counts as done if its amount is above 0",),
         ),
         (
-            run_with(entries=(LoopEntry(DAY, LoopValue.SKIP),)),
-            ("skipped days imported as not done: 1",),
+            run_with(
+                numerical=True,
+                target=Decimal(0),
+                entries=(LoopEntry(DAY, LoopValue.AMOUNT, "none", Decimal(0)),),
+            ),
+            (
+                "the target is 0; a day counts as done if its amount is above 0",
+                "notes of days that were not done, not imported: 1",
+                "days with an amount of 0, not imported as the goal counts no amounts: 1",
+            ),
         ),
         (
-            run_with(entries=(LoopEntry(DAY, LoopValue.YES_MANUAL, "New year"),)),
-            ("notes not imported: 1",),
+            run_with(numerical=True, target=Decimal(20), denominator=7),
+            ("the target is one of any 7 days in Loop; imported as one of each calendar week",),
+        ),
+        (
+            run_with(numerical=True, target=Decimal(20), denominator=3),
+            ("the target is one of any 3 days in Loop; imported as one a day",),
+        ),
+        (
+            run_with(
+                entries=(
+                    LoopEntry(DAY, LoopValue.YES_MANUAL, "n" * 2001),
+                    LoopEntry(DAY + timedelta(days=1), LoopValue.NO, "ill"),
+                    LoopEntry(DAY + timedelta(days=2), LoopValue.SKIP, "away"),
+                    LoopEntry(DAY + timedelta(days=3), LoopValue.UNKNOWN, "?"),
+                )
+            ),
+            (
+                "notes truncated to 2000 characters: 1",
+                "notes of days that were not done, not imported: 3",
+            ),
         ),
         (run_with(name="R" * 201), ("the name was truncated to 200 characters",)),
         (
-            run_with(numerator=1, denominator=2, archived=True),
-            (
-                "due on 1 of 2 days in Loop; imported as due every day",
-                "archived in Loop; imported as active",
-            ),
+            run_with(description="走" * 2000),
+            ("the description was truncated to 599 characters",),
         ),
     ],
 )

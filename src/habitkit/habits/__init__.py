@@ -11,6 +11,7 @@ from habitkit._lazy import lazy_names
 if TYPE_CHECKING:
     from habitkit.habits.domain.evaluation import Explanation, evaluate, slots
     from habitkit.habits.domain.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
+    from habitkit.habits.domain.past_days import PastDay
     from habitkit.habits.domain.streaks import AtRisk, HabitState, RebuildReport, Slot, Streak
     from habitkit.habits.domain.strength import Strength, smoothed
     from habitkit.habits.errors import DayOutOfRange, InvalidHabit, InvalidZone
@@ -82,6 +83,7 @@ __all__ = [
     "HabitStore",
     "InvalidHabit",
     "InvalidZone",
+    "PastDay",
     "RebuildReport",
     "Schedule",
     "Slot",
@@ -138,6 +140,7 @@ if not TYPE_CHECKING:
         __all__,
         [
             "domain.model",
+            "domain.past_days",
             "habit_days",
             "domain.streaks",
             "domain.strength",

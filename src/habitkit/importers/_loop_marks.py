@@ -1,7 +1,7 @@
 """Read Loop's Checkmarks.csv: a habit's own file, and the table of all habits."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -9,8 +9,10 @@ from typing import Final
 from attrs import evolve, frozen
 
 from habitkit.importers._loop_text import (
+    check_separator,
     check_width,
     header_columns,
+    plain,
     quote,
     refuse,
     rows,
@@ -59,6 +61,7 @@ def read_own_file(file: str, text: str) -> Iterator[Mark]:
     value_at, notes_at, width = 1, 2, 0
     for line, cells in rows(file, text):
         if not width:
+            check_separator(file, line, cells)
             if cells[0].strip().lower() == "date":
                 columns = header_columns(file, line, cells)
                 if "value" not in columns:
@@ -76,22 +79,22 @@ def read_own_file(file: str, text: str) -> Iterator[Mark]:
 def read_table(
     file: str,
     text: str,
-    names: Iterable[str],
-    wanted: frozenset[str],
+    names: Sequence[str],
+    wanted: Collection[int],
     *,
     limit: int,
-) -> dict[str, list[Mark]]:
+) -> dict[int, list[Mark]]:
     """Read the Checkmarks.csv of all habits.
 
     Args:
         file: Its name within the export.
         text: What it holds.
-        names: The names of all habits.
-        wanted: Those to read.
+        names: The names of all habits, in the order of the list.
+        wanted: The places in it of those to read.
         limit: How many days to read at most, over all habits.
 
     Returns:
-        The known days of each wanted habit that has a column.
+        The known days of each wanted habit that has a column, by its place in the list.
 
     Raises:
         ImportRefused: A column belongs to no habit or to the same one twice, a row
@@ -100,6 +103,7 @@ def read_table(
     # One released version printed its internal record into each cell.
     lines = rows(file, _DEBUG_CELL.sub(r"\1", text), quoted=False)
     line, header = next(lines, (1, [""]))
+    check_separator(file, line, header)
     if header[0].strip().lower() != "date":
         refuse(
             file,
@@ -107,39 +111,42 @@ def read_table(
             f"expected a header that begins with 'Date', got {quote(header[0])}",
         )
     order = _table_columns(file, line, header[1:], names)
-    columns = [(at, name) for at, name in enumerate(order, start=1) if name in wanted]
-    marks_by_name: dict[str, list[Mark]] = {name: [] for _, name in columns}
+    columns = [(at, place) for at, place in enumerate(order, start=1) if place in wanted]
+    marks: dict[int, list[Mark]] = {place: [] for _, place in columns}
     for line, cells in lines:
         check_width(file, line, cells, len(order) + 1)
         day = _day(file, line, cells[0])
-        for at, name in columns:
-            if _KNOWN.get(cells[at].strip()) is not LoopValue.UNKNOWN:
-                marks_by_name[name].append(Mark(file, line, day, cells[at]))
+        for at, place in columns:
+            if _KNOWN.get(plain(cells[at])) is not LoopValue.UNKNOWN:
+                marks[place].append(Mark(file, line, day, cells[at]))
                 limit -= 1
         if limit < 0:
             refuse(file, line, "the export holds too many days")
-    return marks_by_name
+    return marks
 
 
-def _table_columns(file: str, line: int, header: list[str], names: Iterable[str]) -> list[str]:
-    """Return the names in a header that does not quote them, so commas split them."""
-    spellings: dict[tuple[str, ...], str] = {}
-    for name in names:
+def _table_columns(file: str, line: int, header: list[str], names: Sequence[str]) -> list[int]:
+    """Return the places of the names in a header that does not quote them, so commas split them."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place, name in enumerate(names):
         escaped = name.replace('"', '""')
-        for spelling in (f'"{escaped}"', name):
-            spellings[tuple(part.strip() for part in spelling.split(","))] = name
-    widths = sorted({len(spelling) for spelling in spellings}, reverse=True)
+        for spelling in {f'"{escaped}"', name}:
+            cells = tuple(part.strip() for part in spelling.split(","))
+            places.setdefault(cells, []).append(place)
+    widths = sorted({len(spelling) for spelling in places}, reverse=True)
     header = [cell.strip() for cell in header]
-    order: list[str] = []
+    order: list[int] = []
     at = 0
     while any(header[at:]):
-        width = next((w for w in widths if tuple(header[at : at + w]) in spellings), None)
+        width = next((w for w in widths if tuple(header[at : at + w]) in places), None)
         if width is None:
             refuse(file, line, f"the column {quote(header[at])} is not a habit in Habits.csv")
-        name = spellings[tuple(header[at : at + width])]
-        if name in order:
+        # Habits of one name have their columns in the order of the list.
+        of_name = [it for it in places[tuple(header[at : at + width])] if it not in order]
+        if not of_name:
+            name = ",".join(header[at : at + width])
             refuse(file, line, f"the column {quote(name)} appears twice")
-        order.append(name)
+        order.append(of_name[0])
         at += width
     return order
 
@@ -166,16 +173,17 @@ def add_entries(habit: LoopHabit, marks: list[Mark], *, typed: bool) -> LoopHabi
         if entries.setdefault(mark.day, entry) != entry:
             refuse(mark.file, mark.line, f"{mark.day} appears twice with different values")
     ordered = tuple(entries[day] for day in sorted(entries))
-    return evolve(habit, numerical=numerical, entries=ordered)
+    at_most = None if numerical and not typed else habit.at_most
+    return evolve(habit, numerical=numerical, at_most=at_most, entries=ordered)
 
 
 def _is_only_amount(mark: Mark) -> bool:
-    value = mark.value.strip()
+    value = plain(mark.value)
     return value not in _KNOWN and _WHOLE.fullmatch(value) is not None
 
 
 def _entry(mark: Mark, *, numerical: bool) -> LoopEntry:
-    value = mark.value.strip()
+    value = plain(mark.value)
     word = _KNOWN.get(value)
     if numerical:
         # Loop names an amount like a tick where the number is the same: 2 thousandths
@@ -199,7 +207,7 @@ def _entry(mark: Mark, *, numerical: bool) -> LoopEntry:
 
 
 def _day(file: str, line: int, cell: str) -> date:
-    text = cell.strip()
+    text = plain(cell)
     try:
         # On its own, fromisoformat would take 20260131 and week dates as well.
         return date.fromisoformat(text if _DATE.fullmatch(text) else "")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
@@ -11,6 +12,8 @@ MAX_ROWS: Final = 40_000
 """Lines in one file; a century of days is 36,525."""
 
 _SHOWN_CHARACTERS: Final = 100
+_SIGNS: Final = {0x061C: None, 0x200E: None, 0x200F: None, 0x2212: "-", 0x066B: "."}
+"""Marks of the direction of writing, the minus sign, and the decimal sign of Arabic."""
 
 
 def refuse(file: str, line: int | None, reason: str) -> NoReturn:
@@ -33,6 +36,20 @@ def quote(text: str) -> str:
     if len(text) <= _SHOWN_CHARACTERS:
         return repr(text)
     return f"{text[:_SHOWN_CHARACTERS]!r}..."
+
+
+def plain(cell: str) -> str:
+    """Return the text of a number or a date in ASCII digits, without blanks around it.
+
+    Loop writes the digits of the phone's language in some columns.
+    """
+    text = cell.strip()
+    if text.isascii():
+        return text
+    text = text.translate(_SIGNS)
+    return "".join(
+        letter if letter.isascii() else str(unicodedata.decimal(letter, letter)) for letter in text
+    )
 
 
 def rows(file: str, text: str, *, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
@@ -87,6 +104,23 @@ def header_columns(file: str, line: int, header: list[str]) -> dict[str, int]:
         if name and columns.setdefault(name, index) != index:
             refuse(file, line, f"the column {quote(cell)} appears twice")
     return columns
+
+
+def check_separator(file: str, line: int, header: list[str]) -> None:
+    """Refuse a file whose columns are separated by something else than commas.
+
+    Args:
+        file: The file's name, for refusals.
+        line: The header's line.
+        header: Its cells.
+
+    Raises:
+        ImportRefused: The header is one cell with semicolons or tabs.
+    """
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            reason = f"expected columns separated by commas, got {name}; a spreadsheet may have "
+            refuse(file, line, reason + "changed the file, so export it from Loop again")
 
 
 def check_width(file: str, line: int, cells: list[str], width: int) -> None:

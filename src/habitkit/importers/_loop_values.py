@@ -52,7 +52,7 @@ class LoopHabit:
     """One habit of the export with everything that was noted for it.
 
     Attributes:
-        name: Its name, unique in the export.
+        name: Its name; `namesake` tells habits of one name apart.
         question: The question Loop asks each day; may be empty.
         description: Free text; may be empty.
         numerator: How many times it is due ...
@@ -64,8 +64,12 @@ class LoopHabit:
         position: Its place in Loop's list, from 1; also the number of its folder.
         numerical: Whether amounts are noted instead of ticks.
         unit: The unit of the amounts; empty for ticks.
-        at_most: Whether the target is a ceiling ("at most 2 coffees").
-        target: The target amount, where the export names one.
+        at_most: Whether the target is a ceiling ("at most 2 coffees"); None where the export
+            does not say, as versions 2.0 to 2.3.0 do not, and its scores do not show it.
+        target: The target amount, where the export names one or its scores show it.
+        color: Its colour as Loop writes it, for example `#00897B`; may be empty.
+        namesake: Its place among the habits of its name, from 1.
+        remarks: What the export does not say and how it was read instead, one sentence each.
     """
 
     name: str
@@ -78,8 +82,11 @@ class LoopHabit:
     position: int = 1
     numerical: bool = False
     unit: str = ""
-    at_most: bool = False
+    at_most: bool | None = False
     target: Decimal | None = None
+    color: str = ""
+    namesake: int = 1
+    remarks: tuple[str, ...] = ()
 
     @property
     def done_days(self) -> tuple[date, ...]:
@@ -111,6 +118,8 @@ class LoopExport:
 
     Attributes:
         habits: The habits in the order of Loop's own list.
+        remarks: What the export lists without its days or holds besides, one sentence each.
     """
 
     habits: tuple[LoopHabit, ...]
+    remarks: tuple[str, ...] = ()
