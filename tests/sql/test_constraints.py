@@ -196,17 +196,6 @@ def test_a_hold_is_ended_once(engine, store):
             store.run(lambda s, hold=again: s.port(HOLDS).end(hold), write=True, keyed=False)
 
 
-def test_a_transfer_is_reversed_once(engine, store):
-    def reverse(number: int) -> Any:
-        return lambda stores: stores.port(COINS).post(
-            (evolve(AWARD, id=an_id(number), kind="reversal", reverses=AWARD.id),), ()
-        )
-
-    store.run(reverse(7), write=True, keyed=False)
-    with nothing_written(engine), pytest.raises(Duplicate):
-        store.run(reverse(8), write=True, keyed=False)
-
-
 def test_a_block_leaves_the_wallet_in_the_queue_only_if_there_is_more(engine, store):
     with engine.connect() as connection:
         sealed = select(accounts.c.sealed).where(accounts.c.id == WALLET.id)

@@ -156,6 +156,7 @@ class Audit:
             amount=move.amount,
             balance=move.balance,
             at=move.at,
+            dated_at=move.dated_at,
             kind=None if transfer is None else transfer.kind,
             source=None if transfer is None else transfer.source,
             target=None if transfer is None else transfer.target,
