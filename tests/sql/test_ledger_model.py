@@ -126,9 +126,11 @@ class Ledgers(RuleBasedStateMachine):
     @rule(source=owners, receiver=owners, amount=amounts, seconds=st.integers(0, 9000))
     def transfer_earlier(self, source, receiver, amount, seconds):
         at = self.kits[0].clock.now() - timedelta(seconds=seconds)
-        options = {"idempotency_key": f"{source} {receiver} {amount} {at}", "at": at}
+        key = f"{source} {receiver} {amount} {at}"
         self.note(
-            self.everywhere(lambda kit: kit.coins.transfer(source, receiver, amount, **options))
+            self.everywhere(
+                lambda kit: kit.coins.transfer(source, receiver, amount, at=at, idempotency_key=key)
+            )
         )
 
     @rule(owner=owners, floor=st.integers(-50, 50))
@@ -252,7 +254,16 @@ def seen(kit: TestKit, owner: str, start: Any, now: Any) -> Any:
     coins = kit.coins
     statements = [
         [
-            (each.seq, each.kind, each.memo, each.amount, each.balance, each.at, each.metadata, each.recorded_at)
+            (
+                each.seq,
+                each.kind,
+                each.memo,
+                each.amount,
+                each.balance,
+                each.at,
+                each.metadata,
+                each.recorded_at,
+            )
             for each in coins.statement(owner, currency=currency, limit=1000)
         ]
         for currency in ("coin", "gem")

@@ -125,7 +125,7 @@ def request_of(order: Order) -> dict[str, object]:
         "metadata": _whether(order.metadata),
     }
     if order.at is not None:  # so that requests without it stay as they were kept
-        request["at"] = order.at
+        request["at"] = order.at.isoformat()
     return request
 
 

@@ -120,9 +120,7 @@ class _Draft:
         at = max(now, giver.at, taker.at)  # one instant for both sides
         dated_at = order.at if order.at is not None and order.at < at else None
         may_owe = order.may_owe
-        giver_move = rules.move(
-            giver, transfer_id, -amount, at, may_owe=may_owe, dated_at=dated_at
-        )
+        giver_move = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe, dated_at=dated_at)
         taker_move = rules.move(taker, transfer_id, amount, at, may_owe=may_owe, dated_at=dated_at)
         if self._many:
             accounts[giving_place] = rules.moved(giver, giver_move)

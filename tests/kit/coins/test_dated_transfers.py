@@ -9,8 +9,8 @@ import pytest
 from habitkit.coins import Balance, InsufficientFunds, Posting, UnknownCurrency
 from habitkit.errors import IdempotencyConflict, InvalidInput, InvalidInstant, InvalidOwner
 from habitkit.testing.contracts._sample_facts import NOW
-from tests.kit.coins.tampered_ledger import TamperedLedger
 from tests.kit.coins.support import traces_of
+from tests.kit.coins.tampered_ledger import TamperedLedger
 
 DAY = timedelta(days=1)
 

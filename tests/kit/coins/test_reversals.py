@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -96,7 +97,8 @@ class TestReversals:
             with pytest.raises(IdempotencyConflict) as conflict:
                 kit.coins.reverse(spend.id, amount, idempotency_key="r1")
             assert conflict.value.differing == ("amount",)
-        for amount in (31, 0, -1, True, 1.0):
+        unfit: list[Any] = [31, 0, -1, True, 1.0]
+        for amount in unfit:
             with pytest.raises(InvalidAmount):
                 kit.coins.reverse(spend.id, amount, idempotency_key="r3")
         assert traces_of(kit, store, "ada") == before

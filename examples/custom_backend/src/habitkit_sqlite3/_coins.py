@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import UUID
 
 from attrs import asdict
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from habitkit.coins.domain.model import Move
 

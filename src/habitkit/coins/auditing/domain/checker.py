@@ -125,27 +125,20 @@ class Checker:
             return f"the balance after it is {line.balance}, expected {self._balance}"
         if line.kind is None:
             return f"its transfer {line.transfer_id} is missing"
-        return self._check_transfer(line) or _words(line)
+        return (
+            _date(line) or self._check_transfer(line) or self._check_reversal(line) or _words(line)
+        )
 
     def _check_transfer(self, line: LedgerLine) -> str | None:
         """Compare an entry with its transfer."""
         if abs(line.amount) != line.total or line.currency != self.account.currency:
             return f"it does not match its transfer of {line.total} {line.currency}"
-        dated_at = line.dated_at or line.at
-        if line.made_at != dated_at:
-            return f"it is dated {dated_at}, its transfer is dated {line.made_at}"
-        if dated_at > line.at:
-            return f"it is dated {dated_at}, and was recorded before, at {line.at}"
         gives = line.amount < 0
         if self.account.owner != (line.source if gives else line.target):
             return f"its transfer is from {line.source!r} to {line.target!r}"
         if self.account.role not in rules.roles(line.kind, gives=gives):
             moved = "takes coins from" if gives else "gives coins to"
             return f"a transfer of kind {line.kind!r} never {moved} the {self.account.role} account"
-        if line.kind == "reversal" and self.account.role == "wallet":
-            wrong = self._check_reversal(line)
-            if wrong is not None:
-                return wrong
         if line.source == line.target:
             partners = rules.roles(line.kind, gives=not gives)
             if len(partners) == 1:  # a reversal's partner is ambiguous
@@ -157,6 +150,8 @@ class Checker:
 
         All reversals of a transfer have an entry in the same wallet.
         """
+        if line.kind != "reversal" or self.account.role != "wallet":
+            return None
         of = line.reverses
         if of is None:
             return "it is a reversal, and names no transfer"
@@ -226,6 +221,16 @@ class Checker:
 def _has_words(line: LedgerLine) -> bool:
     """Return whether there is a memo or metadata."""
     return (line.memo, line.metadata) != (None, None)
+
+
+def _date(line: LedgerLine) -> str | None:
+    """Compare an entry's date with its transfer's and with when it was recorded."""
+    dated_at = line.dated_at or line.at
+    if line.made_at != dated_at:
+        return f"it is dated {dated_at}, its transfer is dated {line.made_at}"
+    if dated_at > line.at:
+        return f"it is dated {dated_at}, later than it was recorded, {line.at}"
+    return None
 
 
 def _words(line: LedgerLine) -> str | None:
