@@ -9,6 +9,7 @@ from uuid import UUID
 from attrs import asdict
 
 from habitkit import ids
+from habitkit.clock import storable_instant
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Posting
 from habitkit.coins.errors import BatchRefused
@@ -27,6 +28,7 @@ from habitkit.errors import (
     HabitKitError,
     IdempotencyConflict,
     InvalidInput,
+    InvalidInstant,
     NotFound,
 )
 
@@ -282,9 +284,21 @@ def _checked(tx: Transaction, order: Order) -> Order:
     rules.memo(order.memo)
     if order.metadata is None and order.at is None:
         return order
-    return order._replace(
-        metadata=json_metadata(order.metadata), at=rules.happened(order.at, tx.now)
-    )
+    return order._replace(metadata=json_metadata(order.metadata), at=_happened(order.at, tx.now))
+
+
+def _happened(at: object, now: datetime) -> datetime | None:
+    """Return when something happened that is recorded now, in UTC, or None for now.
+
+    Raises:
+        InvalidInstant: If it is not an aware datetime, or later than now.
+    """
+    if at is None:
+        return None
+    past = storable_instant(at)
+    if past > now:
+        raise InvalidInstant("at", given=at, expected=f"an instant that is not after now, {now}")
+    return past
 
 
 def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:

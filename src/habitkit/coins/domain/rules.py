@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from habitkit._text import storable
-from habitkit.clock import storable_instant
 from habitkit.coins.domain.model import Account, Move
 from habitkit.coins.errors import (
     AlreadyReversed,
@@ -18,7 +17,7 @@ from habitkit.coins.errors import (
     TransferNotReversible,
     UnknownCurrency,
 )
-from habitkit.errors import InvalidInput, InvalidInstant
+from habitkit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +32,6 @@ __all__ = [
     "currency",
     "expiry",
     "floor",
-    "happened",
     "hold_to_end",
     "memo",
     "move",
@@ -217,20 +215,6 @@ def hold_to_end(hold: Hold, now: datetime) -> Hold:
     if state != "open":
         raise HoldEnded(hold_id=hold.id, state=state, settled=hold.settled)
     return hold
-
-
-def happened(at: object, now: datetime) -> datetime | None:
-    """Return when something happened that is recorded now, in UTC, or None for now.
-
-    Raises:
-        InvalidInstant: If it is not an aware datetime, or later than now.
-    """
-    if at is None:
-        return None
-    past = storable_instant(at)
-    if past > now:
-        raise InvalidInstant("at", given=at, expected=f"an instant that is not after now, {now}")
-    return past
 
 
 def to_reverse(transfer: Transfer, before: Reversed, wanted: int | None) -> int:
