@@ -157,7 +157,7 @@ class SmokeOfHabits:
         kit.clock.advance(days=50)
         kit.sweep()
         assert kit.streaks.today("ada") == []
-        assert kit.habits.search("ada", archived=True) == [run]
+        assert [it.id for it in kit.habits.search("ada", archived=True)] == [run.id]
 
         kit.habits.restore(run.id)
 

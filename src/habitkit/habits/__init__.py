@@ -11,19 +11,28 @@ from habitkit._lazy import lazy_names
 if TYPE_CHECKING:
     from habitkit.habits.domain.evaluation import Explanation, evaluate, slots
     from habitkit.habits.domain.model import CheckedIn, CheckIn, DayClock, Habit, Schedule, Undone
-    from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
+    from habitkit.habits.domain.streaks import AtRisk, HabitState, RebuildReport, Slot, Streak
     from habitkit.habits.domain.strength import Strength, smoothed
     from habitkit.habits.errors import DayOutOfRange, InvalidHabit, InvalidZone
-    from habitkit.habits.events import HabitCompleted, HabitCreated, StreakBroken, StreakReached
+    from habitkit.habits.events import (
+        FreezeEarned,
+        FreezeUsed,
+        HabitCompleted,
+        HabitCreated,
+        StreakBroken,
+        StreakReached,
+    )
     from habitkit.habits.habit_days import habit_day
     from habitkit.habits.service import (
         archive,
+        at_risk,
         backfill,
         change_schedule,
         check_in,
         check_in_many,
         create,
         dashboard,
+        delete,
         done_days,
         edit,
         explain,
@@ -55,11 +64,14 @@ if TYPE_CHECKING:
 __all__ = [
     "HABITS",
     "STREAKS",
+    "AtRisk",
     "CheckIn",
     "CheckedIn",
     "DayClock",
     "DayOutOfRange",
     "Explanation",
+    "FreezeEarned",
+    "FreezeUsed",
     "Habit",
     "HabitCompleted",
     "HabitCreated",
@@ -78,12 +90,14 @@ __all__ = [
     "Strength",
     "Undone",
     "archive",
+    "at_risk",
     "backfill",
     "change_schedule",
     "check_in",
     "check_in_many",
     "create",
     "dashboard",
+    "delete",
     "done_days",
     "edit",
     "evaluate",

@@ -25,7 +25,7 @@ def export(tx: Transaction, owner: str) -> dict[str, Any]:
     after: UUID | None = None
     store = tx.port(HABITS)
     while True:
-        page = store.page(after, _PAGE, owner=owner)
+        page = store.page(after, _PAGE, owner=owner, deleted=True)
         habits += page
         if len(page) < _PAGE:
             break

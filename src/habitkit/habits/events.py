@@ -9,6 +9,8 @@ from attrs import frozen
 from habitkit.events import Event
 
 __all__ = [
+    "FreezeEarned",
+    "FreezeUsed",
     "HabitCompleted",
     "HabitCreated",
     "StreakBroken",
@@ -114,3 +116,49 @@ class StreakBroken(Event):
     def key(self) -> str:
         """``broken:{habit}:{day}``."""
         return f"broken:{self.habit_id}:{self.day.isoformat()}"
+
+
+@frozen
+class FreezeEarned(Event):
+    """A streak has earned a freeze by the habit's ``FreezeRule``.
+
+    Attributes:
+        habit_id: The habit.
+        day: The first day of the slot with which it was earned.
+        slots: How many slots the streak had with it.
+        done_at: When that slot was done, in UTC, as in ``HabitCompleted``.
+    """
+
+    habit_id: UUID
+    day: date
+    slots: int
+    done_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """``freeze:{habit}:{day}``."""
+        return f"freeze:{self.habit_id}:{self.day.isoformat()}"
+
+
+@frozen
+class FreezeUsed(Event):
+    """A freeze has saved a streak from a missed slot.
+
+    A check-in that arrives later for that slot gives the freeze back, and the event is retracted.
+
+    Attributes:
+        habit_id: The habit.
+        day: The first day of the missed slot.
+        slots: How many slots the streak has that was saved.
+        done_at: The end of the missed slot, in UTC.
+    """
+
+    habit_id: UUID
+    day: date
+    slots: int
+    done_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """``frozen:{habit}:{day}``."""
+        return f"frozen:{self.habit_id}:{self.day.isoformat()}"

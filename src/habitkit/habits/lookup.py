@@ -14,6 +14,7 @@ from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
 from habitkit.habits.domain.steps import Start
 from habitkit.habits.domain.strength import name_of
+from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -52,10 +53,10 @@ def get(tx: Transaction, habit_id: UUID | str | None) -> Habit:
     """Return a habit.
 
     Raises:
-        NotFound: If there is no such habit in scope.
+        NotFound: If there is no such habit in scope, or it was deleted.
     """
     stored = tx.port(HABITS).get(ids.parse_id(habit_id, "habit_id"))
-    if stored is None:
+    if stored is None or stored.deleted_at is not None:
         raise NotFound("habit", habit_id)
     tx.own(stored.owner, "habit", habit_id)
     return stored
@@ -176,8 +177,8 @@ def _state(tx: Transaction, history: History, start: Start, facts: KnownFacts) -
 def lock_habit(tx: Transaction, habit_id: UUID | str) -> Habit:
     """Lock the owner of a habit and return the habit as it was before.
 
-    Whoever was first may have given it another title, other tags or another place; nothing else of
-    a habit ever changes.
+    Whoever was first may have given it another title, other tags or another place, or have archived
+    or deleted it; nothing else of a habit ever changes.
 
     Raises:
         NotFound: If there is no such habit in scope.
@@ -204,19 +205,25 @@ def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
     return found
 
 
-def habits_of(tx: Transaction, owner: str) -> list[Habit]:
+def habits_of(tx: Transaction, owner: str, *, deleted: bool = False) -> list[Habit]:
     """Return all habits of an owner, oldest first."""
-    return tx.port(HABITS).page(None, MOST_HABITS, owner=owner)
+    return tx.port(HABITS).page(None, MOST_HABITS, owner=owner, deleted=deleted)
 
 
 def of_owner(
-    tx: Transaction, owner: str, *, after: UUID | str | None = None, limit: int = 50
+    tx: Transaction,
+    owner: str,
+    *,
+    archived: bool | None = None,
+    after: UUID | str | None = None,
+    limit: int = 50,
 ) -> list[Habit]:
     """Return an owner's habits, oldest first.
 
     Args:
         tx: The transaction.
         owner: Whose habits.
+        archived: True for only those that are archived, False for only the others; all by default.
         after: The id of the last habit already seen; nothing comes after one that the owner does
             not have.
         limit: How many at most, 1 to 1000.
@@ -225,5 +232,7 @@ def of_owner(
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
+    if archived not in {None, True, False}:
+        raise InvalidHabit("archived", given=archived, expected="True, False or None")
     start = None if after is None else ids.parse_id(after, "after")
-    return tx.port(HABITS).page(start, ids.limit(limit), owner=owner)
+    return tx.port(HABITS).page(start, ids.limit(limit), owner=owner, archived=archived)

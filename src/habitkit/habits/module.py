@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from habitkit.habits.events import HabitCompleted, HabitCreated, StreakBroken, StreakReached
+from habitkit.habits.events import (
+    FreezeEarned,
+    FreezeUsed,
+    HabitCompleted,
+    HabitCreated,
+    StreakBroken,
+    StreakReached,
+)
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.module import Module
@@ -21,7 +28,14 @@ __all__ = ["MODULE"]
 class _Habits(Module):
     name = "habits"
     ports = (HABITS, STREAKS)
-    events = (HabitCreated, HabitCompleted, StreakReached, StreakBroken)
+    events = (
+        HabitCreated,
+        HabitCompleted,
+        StreakReached,
+        StreakBroken,
+        FreezeEarned,
+        FreezeUsed,
+    )
     settings = HabitSettings
 
     def sweepers(self) -> Mapping[str, Sweeper]:

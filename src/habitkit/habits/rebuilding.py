@@ -14,7 +14,13 @@ from habitkit.habits.domain.steps import EvaluationContext, Start, evaluate_fact
 from habitkit.habits.domain.streaks import RebuildReport
 from habitkit.habits.domain.strength import smoothed
 from habitkit.habits.errors import InvalidHabit
-from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
+from habitkit.habits.events import (
+    FreezeEarned,
+    FreezeUsed,
+    HabitCompleted,
+    StreakBroken,
+    StreakReached,
+)
 from habitkit.habits.settings import HabitSettings
 from habitkit.habits.store import HABITS, STREAKS
 from habitkit.workflow import Call
@@ -33,7 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["has_facts", "rebuild", "rebuild_all", "rebuilt"]
 
 _PAGE = 500
-_DERIVED = tuple(it.__name__ for it in (HabitCompleted, StreakReached, StreakBroken))
+_DERIVED = tuple(
+    it.__name__ for it in (HabitCompleted, StreakReached, StreakBroken, FreezeEarned, FreezeUsed)
+)
 
 
 def rebuild(
@@ -101,7 +109,7 @@ def rebuild_all(_: KitSettings) -> Steps[RebuildReport]:
 
 
 def _page(tx: Transaction, after: UUID | None) -> list[Habit]:
-    return tx.port(HABITS).page(after, _PAGE)
+    return tx.port(HABITS).page(after, _PAGE, deleted=True)
 
 
 def _owner(habit: Habit) -> str:

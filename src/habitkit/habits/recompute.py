@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from attrs import evolve
+
 from habitkit.coins.events import CoinsPosted
 from habitkit.habits import lookup
 from habitkit.habits.domain.checkpoints import first_day_of
@@ -82,14 +84,24 @@ def recompute(
         state = step.evaluation.state
     if snapshot is not None or has_facts(after, habit):
         tx.port(STREAKS).put(step.snapshot._replace(rev=tx.rev(habit.owner)))
+    _mark_archived(tx, habit, step.evaluation.history)
     return Outcome(step.evaluation, state, tx.emit(habit.owner, step.events))
+
+
+def _mark_archived(tx: Transaction, habit: Habit, history: History) -> None:
+    """Let the habit itself say since when it is archived, so that lists need no facts."""
+    archived_on = history.lasting_until if history.archived else None
+    if archived_on != habit.archived_on:
+        current = tx.port(HABITS).get(habit.id)  # another caller may have changed its title
+        if current is not None:
+            tx.port(HABITS).put(evolve(current, archived_on=archived_on))
 
 
 def recompute_owner(tx: Transaction, owner: str, added: Sequence[OtherFact]) -> list[Event]:
     """Recompute all habits of an owner, for facts of the owner that were added in this action."""
     facts = tx.port(HABITS).facts(owner)
     events: list[Event] = []
-    for habit in habits_of(tx, owner):
+    for habit in habits_of(tx, owner, deleted=True):
         others = [fact for fact in facts if getattr(fact, "habit_id", None) in {None, habit.id}]
         events += recompute(tx, habit, others, added).events
     return events

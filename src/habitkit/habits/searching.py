@@ -8,8 +8,6 @@ from unicodedata import normalize
 
 from habitkit import ids
 from habitkit.habits.domain import rules
-from habitkit.habits.domain.facts import Archived, Restored, Void
-from habitkit.habits.domain.history import History
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.store import HABITS
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from uuid import UUID
 
-    from habitkit.habits.domain.facts import OtherFact
     from habitkit.habits.domain.model import Habit
     from habitkit.transaction import Transaction
 
@@ -61,24 +58,12 @@ def search(
     written = None if text is None else _words(text)
     if written == []:
         return []
-    archive_facts = _archived_habits(tx.port(HABITS).facts(owner))
     habits = (
         habit
-        for habit in _written(tx, owner, written, start)
+        for habit in _written(tx, owner, written, start, archived=archived)
         if wanted <= {_plain(tag) for tag in habit.tags}
-        and (habit.id in archive_facts and History(habit, archive_facts[habit.id], tx.now).archived)
-        == archived
     )
     return list(islice(habits, most))
-
-
-def _archived_habits(facts: Iterable[OtherFact]) -> dict[UUID, list[OtherFact]]:
-    """Return the facts about archiving, by habit."""
-    by_habit: dict[UUID, list[OtherFact]] = {}
-    for fact in facts:
-        if isinstance(fact, Archived | Restored | Void) and fact.habit_id is not None:
-            by_habit.setdefault(fact.habit_id, []).append(fact)
-    return by_habit
 
 
 def _plain(tag: str) -> str:
@@ -95,10 +80,15 @@ def _words(text: object) -> list[str]:
 
 
 def _written(
-    tx: Transaction, owner: str, written: list[str] | None, after: UUID | None
+    tx: Transaction,
+    owner: str,
+    written: list[str] | None,
+    after: UUID | None,
+    *,
+    archived: bool,
 ) -> Iterable[Habit]:
     """Return an owner's habits after one; given words, only those that contain them."""
-    every = _every(tx, owner, after)
+    every = _every(tx, owner, after, archived=archived)
     if written is None:
         return every
     from habitkit.habits.domain.words import matching  # noqa: PLC0415 - it knows all alphabets
@@ -106,10 +96,10 @@ def _written(
     return matching(written, every, tx.port(HABITS).notes(owner))
 
 
-def _every(tx: Transaction, owner: str, after: UUID | None) -> Iterator[Habit]:
+def _every(tx: Transaction, owner: str, after: UUID | None, *, archived: bool) -> Iterator[Habit]:
     """Yield an owner's habits after one, read page by page."""
     while True:
-        page = tx.port(HABITS).page(after, _PAGE, owner=owner)
+        page = tx.port(HABITS).page(after, _PAGE, owner=owner, archived=archived)
         yield from page
         if len(page) < _PAGE:
             return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query
 from habitkit.habits.archiving import archive, restore
+from habitkit.habits.at_risk import at_risk
 from habitkit.habits.backfills import backfill
 from habitkit.habits.batch import check_in_many
 from habitkit.habits.check_ins import check_in
 from habitkit.habits.creation import create
+from habitkit.habits.deletion import delete
 from habitkit.habits.edits import edit, reorder, update
 from habitkit.habits.freezes import grant_freeze, repair
 from habitkit.habits.lookup import get, of_owner
@@ -23,12 +25,14 @@ __all__ = [
     "HabitService",
     "StreakService",
     "archive",
+    "at_risk",
     "backfill",
     "change_schedule",
     "check_in",
     "check_in_many",
     "create",
     "dashboard",
+    "delete",
     "done_days",
     "edit",
     "explain",
@@ -81,6 +85,7 @@ class HabitService(Service[M]):
     change_schedule = action(change_schedule)
     archive = action(archive)
     restore = action(restore)
+    delete = action(delete)
     travel = action(travel)
 
 
@@ -89,6 +94,7 @@ class StreakService(Service[M]):
 
     state = query(state)
     today = query(dashboard)
+    at_risk = query(at_risk)
     history = query(history)
     runs = query(runs)
     explain = query(explain)

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
     from habitkit.habits.domain.facts import CheckIn, CheckInVoid, Fact, OtherFact
     from habitkit.habits.domain.model import Habit
-    from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
+    from habitkit.habits.domain.stored import (
+        DueHabit,
+        ExpiringStreak,
+        Note,
+        StoredFact,
+        VoidedCheckIn,
+    )
     from habitkit.habits.domain.streaks import Snapshot
 
 __all__ = ["HABITS", "STREAKS", "HabitStore", "StreakStore"]
@@ -31,7 +37,11 @@ class HabitStore(Protocol):
         ...
 
     def put(self, habit: Habit) -> None:
-        """Write a habit over the one of its id: title, tags and place in the list may differ."""
+        """Write a habit over the one of its id.
+
+        Title, tags, metadata, place in the list, and since when it is archived or deleted may
+        differ.
+        """
         ...
 
     def get(self, habit_id: UUID) -> Habit | None:
@@ -41,7 +51,15 @@ class HabitStore(Protocol):
         """
         ...
 
-    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+    def page(
+        self,
+        after: UUID | None,
+        limit: int,
+        *,
+        owner: str | None = None,
+        archived: bool | None = None,
+        deleted: bool = False,
+    ) -> list[Habit]:
         """Return up to ``limit`` habits: those of an owner by ``seq``, those of all by id.
 
         The habits of an owner differ in ``seq``, so no page misses one that was added meanwhile.
@@ -51,6 +69,8 @@ class HabitStore(Protocol):
                 owner after a habit that is not theirs, or does not exist, is empty.
             limit: How many at most.
             owner: Of this owner alone; of all owners by default.
+            archived: Only those that are archived, or only those that are not; None for both.
+            deleted: True to include those that are deleted.
         """
         ...
 
@@ -119,6 +139,10 @@ class HabitStore(Protocol):
         """
         ...
 
+    def erase_notes(self, habit_id: UUID) -> int:
+        """Erase the notes of a habit's check-ins; return how many had one."""
+        ...
+
 
 class StreakStore(Protocol):
     """Snapshots of habits' histories; they can be rebuilt from the facts at any time."""
@@ -133,6 +157,18 @@ class StreakStore(Protocol):
 
     def to_sweep(self, now: datetime, limit: int) -> list[DueHabit]:
         """Return up to ``limit`` habits whose ``next_check_at`` has come, the earliest first."""
+        ...
+
+    def expiring(
+        self, before: datetime, after: ExpiringStreak | None, limit: int
+    ) -> list[ExpiringStreak]:
+        """Return streaks with an ``act_by`` before an instant, the earliest first.
+
+        Args:
+            before: The instant.
+            after: The last one already seen, as it was then.
+            limit: How many at most. Of equal instants the smaller id of a habit comes first.
+        """
         ...
 
     def put(self, snapshot: Snapshot) -> None:

@@ -86,13 +86,20 @@ class EventStore(Protocol):
         """
         ...
 
-    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+    def erase(
+        self,
+        owner: str,
+        words: Mapping[str, Collection[str]],
+        fields: Mapping[str, str] | None = None,
+    ) -> int:
         """Erase the words in an owner's events.
 
         Args:
             owner: Whose events.
             words: The fields that hold words, by type: they become empty texts. Of events of all
                 other types every field goes.
+            fields: Only in events of the types in ``words`` that have these texts in their fields;
+                None for all events.
 
         Returns:
             How many events were changed.

@@ -11,7 +11,7 @@ from attrs import evolve
 from habitkit.backends.memory._tables import Table
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain.facts import CheckIn, CheckInVoid
-from habitkit.habits.domain.stored import DueHabit, Note, StoredFact, VoidedCheckIn
+from habitkit.habits.domain.stored import DueHabit, ExpiringStreak, Note, StoredFact, VoidedCheckIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,18 +72,31 @@ class Habits:
         habit = self._habits.get(habit_id)
         return None if habit is None else _apart(habit)
 
-    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+    def page(
+        self,
+        after: UUID | None,
+        limit: int,
+        *,
+        owner: str | None = None,
+        archived: bool | None = None,
+        deleted: bool = False,
+    ) -> list[Habit]:
         """Return a page of an owner's habits, or of all."""
-        if owner is None:
-            every = [habit for habit in self._habits if after is None or habit.id > after]
-            return [_apart(habit) for habit in sorted(every, key=lambda habit: habit.id)[:limit]]
-        wanted = [habit for habit in self._habits if habit.owner == owner]
-        if after is not None:
-            seen = self._habits.get(after)
-            if seen is None or seen.owner != owner:
-                return []
-            wanted = [habit for habit in wanted if habit.seq > seen.seq]
-        return [_apart(habit) for habit in sorted(wanted, key=lambda habit: habit.seq)[:limit]]
+        wanted = [
+            habit
+            for habit in self._habits
+            if owner in {None, habit.owner}
+            and archived in {None, habit.archived}
+            and (deleted or habit.deleted_at is None)
+        ]
+        seen = None if after is None or owner is None else self._habits.get(after)
+        if after is not None and owner is None:
+            wanted = [habit for habit in wanted if habit.id > after]
+        elif after is not None:
+            known = seen is not None and seen.owner == owner
+            wanted = [habit for habit in wanted if known and seen and habit.seq > seen.seq]
+        wanted.sort(key=lambda habit: habit.id if owner is None else habit.seq)
+        return [_apart(habit) for habit in wanted[:limit]]
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds."""
@@ -172,13 +185,22 @@ class Habits:
         for habit in changed:
             self._habits.put(habit.id, evolve(habit, title=title, tags=(), metadata=None))
         noted = [fact for fact in self._facts if fact.owner == owner and fact.note is not None]
-        for fact in noted:
+        self._without_notes(noted)
+        return len(changed) + len(noted)
+
+    def erase_notes(self, habit_id: UUID) -> int:
+        """Erase the notes of a habit's check-ins."""
+        noted = [it for it in self._facts if it.habit_id == habit_id and it.note is not None]
+        self._without_notes(noted)
+        return len(noted)
+
+    def _without_notes(self, facts: Iterable[CheckIn]) -> None:
+        for fact in facts:
             erased = evolve(fact, note=None)
             self._facts.put(fact.id, erased)
             days = self._days[fact.habit_id]
             of_day = days.get(fact.day, ())
             days.put(fact.day, tuple(erased if it.id == fact.id else it for it in of_day))
-        return len(changed) + len(noted)
 
 
 class Streaks:
@@ -206,6 +228,19 @@ class Streaks:
         due.sort(key=lambda pair: (pair[0], pair[1].habit_id))
         return [DueHabit(row.owner, row.habit_id) for _, row in due[:limit]]
 
+    def expiring(
+        self, before: datetime, after: ExpiringStreak | None, limit: int
+    ) -> list[ExpiringStreak]:
+        """Return the streaks that expire before an instant, the earliest first."""
+        found = [
+            ExpiringStreak(row.owner, row.habit_id, row.act_by)
+            for row in self._rows
+            if row.act_by is not None and row.act_by < before
+        ]
+        if after is not None:
+            found = [it for it in found if _place(it) > _place(after)]
+        return sorted(found, key=_place)[:limit]
+
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
         habit = snapshot.habit_id
@@ -214,3 +249,7 @@ class Streaks:
             msg = f"the snapshot of {snapshot.habit_id} already has revision {stored.rev}"
             raise IntegrityError(msg)
         self._rows.put(habit, snapshot)
+
+
+def _place(streak: ExpiringStreak) -> tuple[datetime, UUID]:
+    return streak.act_by, streak.habit_id

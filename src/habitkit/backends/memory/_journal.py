@@ -11,7 +11,7 @@ from habitkit import _codec
 from habitkit.backends.memory._tables import Table
 from habitkit.events import Recorded, Retracted
 from habitkit.journal.domain.model import EventId, EventRow, Locked, StoredEvent
-from habitkit.journal.domain.rules import is_net
+from habitkit.journal.domain.rules import is_erased, is_net
 from habitkit.modules import own_events
 
 if TYPE_CHECKING:
@@ -106,16 +106,23 @@ class Events:
             and is_net(event := _stored(row), types)
         ]
 
-    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+    def erase(
+        self,
+        owner: str,
+        words: Mapping[str, Collection[str]],
+        fields: Mapping[str, str] | None = None,
+    ) -> int:
         """Erase the words in an owner's events."""
         table = self._logs.get(owner)
         erased = 0
         for place, row in list(table.rows.items()) if table is not None else ():
             event = _stored(row)
+            if table is None or not is_erased(event, words, fields):
+                continue
             names = words.get(event.type)
-            fields = {} if names is None else {**event.fields, **dict.fromkeys(names, "")}
-            if table is not None and fields != event.fields:
-                after = _Erased(owner, event.at, event.type, fields, event.key)
+            rest = {} if names is None else {**event.fields, **dict.fromkeys(names, "")}
+            if rest != event.fields:
+                after = _Erased(owner, event.at, event.type, rest, event.key)
                 table.put(place, row._replace(event=after))
                 erased += 1
         return erased

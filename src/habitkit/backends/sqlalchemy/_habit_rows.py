@@ -63,6 +63,8 @@ def habit_values(habit: Habit) -> dict[str, Any]:
         "position": habit.position,
         "seq": habit.seq,
         "metadata": None if habit.metadata is None else _codec.to_json(habit.metadata),
+        "archived_on": habit.archived_on,
+        "deleted_at": habit.deleted_at,
     }
 
 
@@ -82,6 +84,8 @@ def habit_of(row: Mapping[str, Any]) -> Habit:
         position=row["position"],
         seq=row["seq"],
         metadata=row["metadata"],
+        archived_on=row["archived_on"],
+        deleted_at=row["deleted_at"],
     )
 
 

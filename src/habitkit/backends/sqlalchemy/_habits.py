@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Habits"]
 
 _LARGEST_OR = 100
+_CHANGING = ("title", "tags", "position", "metadata", "archived_on", "deleted_at")
 _NOT_VOIDED = check_ins.outerjoin(voids, voids.c.fact_id == check_ins.c.id)
 
 
@@ -50,7 +51,7 @@ class Habits:
         lambda _: (
             update(habits)
             .where(habits.c.id == bindparam("id"))
-            .values({name: bindparam(name) for name in ("title", "tags", "position", "metadata")})
+            .values({name: bindparam(name) for name in _CHANGING})
         )
     )
     _GET = Prepared(lambda _: select(habits).where(habits.c.id == bindparam("id")))
@@ -117,6 +118,13 @@ class Habits:
             .values(note=null())
         )
     )
+    _ERASE_NOTES_OF = Prepared(
+        lambda _: (
+            update(check_ins)
+            .where(check_ins.c.habit_id == bindparam("of_habit"), check_ins.c.note.is_not(None))
+            .values(note=null())
+        )
+    )
     _VOIDED_SINCE = Prepared(lambda _: _voided().where(check_ins.c.day >= bindparam("since")))
 
     def __init__(self, link: Link) -> None:
@@ -136,18 +144,30 @@ class Habits:
         row = self._link.record(self._GET, {"id": habit_id})
         return None if row is None else habit_of(row)
 
-    def page(self, after: UUID | None, limit: int, *, owner: str | None = None) -> list[Habit]:
+    def page(
+        self,
+        after: UUID | None,
+        limit: int,
+        *,
+        owner: str | None = None,
+        archived: bool | None = None,
+        deleted: bool = False,
+    ) -> list[Habit]:
         """Return a page of an owner's habits, or of all."""
-        if owner is None:
-            statement = select(habits).order_by(habits.c.id)
-            if after is not None:
-                statement = statement.where(habits.c.id > after)
-        else:
-            statement = select(habits).where(habits.c.owner == owner).order_by(habits.c.seq)
-            if after is not None:
-                statement = statement.where(habits.c.seq > _seq_of(after, owner))
-        rows = self._link.select_records(statement.limit(limit))
-        return [habit_of(row) for row in rows]
+        order = habits.c.id if owner is None else habits.c.seq
+        statement = select(habits).order_by(order).limit(limit)
+        if owner is not None:
+            statement = statement.where(habits.c.owner == owner)
+        if after is not None:
+            statement = statement.where(order > (after if owner is None else _seq_of(after, owner)))
+        if archived is not None:
+            archived_on = habits.c.archived_on
+            statement = statement.where(
+                archived_on.is_not(None) if archived else archived_on.is_(None)
+            )
+        if not deleted:
+            statement = statement.where(habits.c.deleted_at.is_(None))
+        return [habit_of(row) for row in self._link.select_records(statement)]
 
     def add_facts(self, facts: Sequence[Fact | CheckInVoid]) -> None:
         """Add facts of any kinds, those of a table together."""
@@ -218,6 +238,10 @@ class Habits:
         """Erase the words of an owner's habits and check-ins."""
         habits_erased = self._link.run(self._ERASE_HABITS, {"of_owner": owner, "erased": title})
         return habits_erased + self._link.run(self._ERASE_NOTES, {"of_owner": owner})
+
+    def erase_notes(self, habit_id: UUID) -> int:
+        """Erase the notes of a habit's check-ins."""
+        return self._link.run(self._ERASE_NOTES_OF, {"of_habit": habit_id})
 
 
 def _seq_of(habit_id: UUID, owner: str) -> ScalarSelect[int]:

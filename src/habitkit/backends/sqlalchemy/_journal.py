@@ -25,7 +25,7 @@ from habitkit.backends.sqlalchemy._rowsets import (
 )
 from habitkit.backends.sqlalchemy.tables import events, outbox
 from habitkit.journal.domain.model import StoredEvent
-from habitkit.journal.domain.rules import is_net
+from habitkit.journal.domain.rules import is_erased, is_net
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -103,7 +103,12 @@ class Events:
         rows = self._link.select_records(select_last(owner, types, since))
         return [event for row in rows if is_net(event := StoredEvent(**row), types)]
 
-    def erase(self, owner: str, words: Mapping[str, Collection[str]]) -> int:
+    def erase(
+        self,
+        owner: str,
+        words: Mapping[str, Collection[str]],
+        fields: Mapping[str, str] | None = None,
+    ) -> int:
         """Erase the words in an owner's events."""
         erased = 0
         after: tuple[int, int] | None = None
@@ -116,7 +121,8 @@ class Events:
                     "rest": _codec.to_json(rest),
                 }
                 for event in page
-                if (rest := _without_words(event, words)) != event.fields
+                if is_erased(event, words, fields)
+                and (rest := _without_words(event, words)) != event.fields
             ]
             if rows:
                 self._link.run_many(self._ERASE, rows)

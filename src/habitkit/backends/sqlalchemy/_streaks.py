@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, tuple_
 
 from habitkit.backends.sqlalchemy._prepared import Prepared
+from habitkit.backends.sqlalchemy._types import Id, Instant
 from habitkit.backends.sqlalchemy.tables import snapshots
 from habitkit.errors import IntegrityError
 from habitkit.habits.domain.snapshot_text import (
@@ -17,7 +18,7 @@ from habitkit.habits.domain.snapshot_text import (
     emitted_from_text,
     emitted_to_text,
 )
-from habitkit.habits.domain.stored import DueHabit
+from habitkit.habits.domain.stored import DueHabit, ExpiringStreak
 from habitkit.habits.domain.streaks import Snapshot
 
 if TYPE_CHECKING:
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from sqlalchemy import Select
+
     from habitkit.backends.sqlalchemy._prepared import Link
 
 __all__ = ["Streaks"]
 
 
-_CHANGING = ("rev", "evaluated_at", "next_check_at", "checkpoints", "credited", "emitted")
+_CHANGING = ("rev", "evaluated_at", "next_check_at", "checkpoints", "credited", "emitted", "act_by")
 
 
 class Streaks:
@@ -57,6 +60,14 @@ class Streaks:
         )
     )
 
+    _EXPIRING = Prepared(lambda _: _expiring())
+    _EXPIRING_AFTER = Prepared(
+        lambda _: _expiring().where(
+            tuple_(snapshots.c.act_by, snapshots.c.habit_id)
+            > tuple_(bindparam("seen_at", type_=Instant), bindparam("seen_id", type_=Id))
+        )
+    )
+
     def __init__(self, link: Link) -> None:
         """Work on one transaction."""
         self._link = link
@@ -75,6 +86,18 @@ class Streaks:
         """Return what the sweep has to visit."""
         rows = self._link.rows(self._TO_SWEEP, {"now": now, "limit": limit})
         return [DueHabit(owner, habit_id) for owner, habit_id in rows]
+
+    def expiring(
+        self, before: datetime, after: ExpiringStreak | None, limit: int
+    ) -> list[ExpiringStreak]:
+        """Return the streaks that expire before an instant, the earliest first."""
+        values: dict[str, Any] = {"before": before, "limit": limit}
+        if after is None:
+            rows = self._link.rows(self._EXPIRING, values)
+        else:
+            values |= {"seen_at": after.act_by, "seen_id": after.habit_id}
+            rows = self._link.rows(self._EXPIRING_AFTER, values)
+        return [ExpiringStreak(*row) for row in rows]
 
     def put(self, snapshot: Snapshot) -> None:
         """Write a snapshot unless a later one is there."""
@@ -102,6 +125,16 @@ def _snapshot_of(row: Mapping[str, Any]) -> Snapshot:
             "credited": boundary_from_text(row["credited"]),
             "emitted": emitted_from_text(row["emitted"]),
         }
+    )
+
+
+def _expiring() -> Select[Any]:
+    """Return a query of the streaks that expire before an instant."""
+    return (
+        select(snapshots.c.owner, snapshots.c.habit_id, snapshots.c.act_by)
+        .where(snapshots.c.act_by.is_not(None), snapshots.c.act_by < bindparam("before"))
+        .order_by(snapshots.c.act_by, snapshots.c.habit_id)
+        .limit(bindparam("limit"))
     )
 
 

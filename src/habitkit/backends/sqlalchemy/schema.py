@@ -37,6 +37,14 @@ _TYPES = {
         "bytes": "BLOB",
         "decimal": "TEXT",
         "without_rowid": " WITHOUT ROWID",
+        "fact_day": "json_extract(fact.fields, '$.day')",
+        "fact_is_voided": "replace(json_extract(void.fields, '$.fact_id'), '-', '') = fact.id",
+        "restored_is_later": (
+            "json_extract(restored.fields, '$.seq') > json_extract(fact.fields, '$.seq')"
+        ),
+        "restored_is_voided": (
+            "replace(json_extract(void.fields, '$.fact_id'), '-', '') = restored.id"
+        ),
         **{f"integer_{name}": f" CHECK (typeof({name}) = 'integer')" for name in _INTEGERS},
     },
     "postgresql": {
@@ -46,6 +54,12 @@ _TYPES = {
         "bytes": "BYTEA",
         "decimal": "NUMERIC",
         "without_rowid": "",
+        "fact_day": "CAST(fact.fields ->> 'day' AS DATE)",
+        "fact_is_voided": "CAST(void.fields ->> 'fact_id' AS UUID) = fact.id",
+        "restored_is_later": (
+            "CAST(restored.fields ->> 'seq' AS BIGINT) > CAST(fact.fields ->> 'seq' AS BIGINT)"
+        ),
+        "restored_is_voided": "CAST(void.fields ->> 'fact_id' AS UUID) = restored.id",
         **{f"integer_{name}": "" for name in _INTEGERS},
     },
 }

@@ -159,6 +159,8 @@ habits = table(
     Column("position", Integer),
     Column("seq", BigInteger, nullable=False),
     Column("metadata", Json),
+    Column("archived_on", Date),
+    Column("deleted_at", Instant),
     Index("habitkit_habits_owner", "owner", "seq"),
 )
 
@@ -210,10 +212,12 @@ snapshots = table(
     Column("checkpoints", Text),
     Column("credited", Text),
     Column("emitted", Text),
+    Column("act_by", Instant),
     Index("habitkit_snapshots_owner", "owner"),
     index_where(
         "habitkit_snapshots_check", "next_check_at", "habit_id", where="next_check_at IS NOT NULL"
     ),
+    index_where("habitkit_snapshots_act_by", "act_by", "habit_id", where="act_by IS NOT NULL"),
 )
 
 # -- coins ---------------------------------------------------------------------------------------

@@ -10,7 +10,13 @@ from habitkit.habits.domain.completion import completed_at
 from habitkit.habits.domain.credited import is_by_record
 from habitkit.habits.domain.settling import sealed_at, settles_at
 from habitkit.habits.domain.streaks import Emitted
-from habitkit.habits.events import HabitCompleted, StreakBroken, StreakReached
+from habitkit.habits.events import (
+    FreezeEarned,
+    FreezeUsed,
+    HabitCompleted,
+    StreakBroken,
+    StreakReached,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +51,8 @@ _TYPES = {
     "done": HabitCompleted.__name__,
     "streak": StreakReached.__name__,
     "broken": StreakBroken.__name__,
+    "freeze": FreezeEarned.__name__,
+    "frozen": FreezeUsed.__name__,
 }
 
 
@@ -58,7 +66,7 @@ class Derived(NamedTuple):
         is_sealed: True if its place is sealed, so that only its presence counts.
     """
 
-    event: HabitCompleted | StreakReached | StreakBroken
+    event: HabitCompleted | StreakReached | StreakBroken | FreezeEarned | FreezeUsed
     content: tuple[str, ...]
     emitted: Emitted
     is_sealed: bool
@@ -76,6 +84,7 @@ def derived_events(history: History, folded: Folded, credit: Credited) -> dict[s
         *_completed(history, folded, credit),
         *_reached(credit, history.now),
         *_broken(history, folded),
+        *_freezes(history, folded),
     ]
     return {derived.emitted.key: derived for derived in found}
 
@@ -169,8 +178,12 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
         if turns or recorded_later:
             instants.append(slot.deadline)
         recorded_later = recorded_later or slot.completions > 0
+    if ahead is not None and not ahead.asks and history.habit.freezes is not None:
+        instants.append(ahead.slot.deadline)  # time alone may earn a freeze
     if ahead is not None and ahead.asks and folded.streak.slots:
         instants.append(sealed_at(ahead.slot) + timedelta.resolution)
+        if folded.freezes.left(ahead.slot.last):
+            instants.append(ahead.slot.deadline)
     return min(instants, default=None)
 
 
@@ -261,6 +274,25 @@ def _broken(history: History, folded: Folded) -> Iterator[Derived]:
             yield Derived(event, content, emitted, is_sealed=False)
 
 
+def _freezes(history: History, folded: Folded) -> Iterator[Derived]:
+    """Yield an event for each freeze that was earned, and for each that was used."""
+    habit, now = history.habit, history.now
+    for run, slot in folded.earned:
+        done_at = completed_at(history, slot)
+        yield _of_freeze(
+            FreezeEarned(habit.owner, now, habit.id, slot.first, run.slots, done_at=done_at)
+        )
+    for run, slot in folded.frozen:
+        yield _of_freeze(
+            FreezeUsed(habit.owner, now, habit.id, slot.first, run.slots, done_at=slot.deadline)
+        )
+
+
+def _of_freeze(event: FreezeEarned | FreezeUsed) -> Derived:
+    content = (str(event.slots), str(event.done_at))
+    return Derived(event, content, Emitted(event.key, event.day, content), is_sealed=False)
+
+
 def _received(slot: Slot, history: History) -> datetime | None:
     """Return when the first record of a slot was received."""
     window = history.version_on(slot.first).schedule.window
@@ -269,7 +301,7 @@ def _received(slot: Slot, history: History) -> datetime | None:
     return min(instants, default=None)
 
 
-def _without_credit(event: HabitCompleted | StreakReached | StreakBroken) -> Event:
+def _without_credit(event: Event) -> Event:
     """Return the event of a slot that became done when it was sealed."""
     if not isinstance(event, HabitCompleted):
         return event

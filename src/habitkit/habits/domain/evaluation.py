@@ -232,6 +232,7 @@ def state_before(
         strength=strength_of(folded.slots, strength, strength_before(history)),
         freezes=folded.freezes.left(history.today),
         credited=run,
+        act_by=ahead.act_by if ahead is not None and streak.slots else None,
     )
 
 
@@ -242,11 +243,13 @@ class Ahead(NamedTuple):
         slot: The slot.
         slack: How many of its days from today on may still pass undone.
         asks: True if something needs to be recorded in it.
+        act_by: Until when that has to be begun; None if nothing is asked or it is too late.
     """
 
     slot: Slot
     slack: int
     asks: bool
+    act_by: datetime | None
 
 
 def next_slot(history: History, slots: list[Slot]) -> Ahead | None:
@@ -281,13 +284,17 @@ def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
     if goal.turns and not wanting:
         asks = False
     if not asks:
-        return Ahead(slot, 0, asks)
+        return Ahead(slot, 0, asks, None)
     left = [
         day
         for day in _days(max(slot.first, history.today), slot.last)
         if day not in done and history.exempt_reason(day, schedule) is None
     ]
-    return Ahead(slot, max(0, len(left) - wanting), asks)
+    slack = len(left) - wanting
+    if slack < 0 or not wanting:
+        return Ahead(slot, max(0, slack), asks, None)
+    act_by = min(history.deadline(schedule, left[slack]), slot.deadline)
+    return Ahead(slot, slack, asks, act_by)
 
 
 def _in_utc(now: object) -> datetime:

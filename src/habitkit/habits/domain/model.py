@@ -107,6 +107,8 @@ class Habit:
         position: Where it is in the owner's list, from 0; those without one come after the others.
         seq: The place in the order in which the owner's facts and habits were recorded.
         metadata: The host's own values, JSON values by name, or None.
+        archived_on: The day from which on it is archived, or None.
+        deleted_at: When it was deleted, in UTC, or None; only exports contain deleted habits.
     """
 
     id: UUID
@@ -121,6 +123,13 @@ class Habit:
     position: int | None = None
     seq: int = 0
     metadata: Mapping[str, Any] | None = field(default=None, hash=False)
+    archived_on: date | None = None
+    deleted_at: datetime | None = None
+
+    @property
+    def archived(self) -> bool:
+        """True if it is archived."""
+        return self.archived_on is not None
 
 
 @frozen

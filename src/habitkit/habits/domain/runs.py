@@ -49,11 +49,13 @@ class Freezes:
         counts = [(grant.fact.id, grant.fact.count - grant.left) for grant in self._granted]
         return tuple(sorted((grant_id, used) for grant_id, used in counts if used))
 
-    def earn(self, slots: int) -> None:
-        """Add what a streak of so many slots has earned with its last one."""
+    def earn(self, slots: int) -> bool:
+        """Add what a streak of so many slots has earned with its last one; False if nothing."""
         rule = self._rule
-        if rule is not None and slots % rule.per_slots == 0 and self.earned < rule.most_held:
-            self.earned += 1
+        if rule is None or slots % rule.per_slots or self.earned >= rule.most_held:
+            return False
+        self.earned += 1
+        return True
 
     def use(self, day: date) -> bool:
         """Use one on a slot that ends on a day; False if there is none."""
@@ -98,6 +100,8 @@ class Folded(NamedTuple):
     Attributes:
         slots: The slots, those that a freeze saved as FROZEN.
         runs: The streaks that ended in them, in order, each with the slot that ended it.
+        earned: The slots with which a freeze was earned, each with the streak of then.
+        frozen: The slots that a freeze saved, each with the streak of then.
         streak: The current streak.
         freezes: What is unused.
         before: The totals of the slots before these.
@@ -106,6 +110,8 @@ class Folded(NamedTuple):
 
     slots: list[Slot]
     runs: list[tuple[Streak, Slot]]
+    earned: list[tuple[Streak, Slot]]
+    frozen: list[tuple[Streak, Slot]]
     streak: Streak
     freezes: Freezes
     before: Totals
@@ -151,6 +157,8 @@ def fold(
     """
     saved: list[Slot] = []
     runs: list[tuple[Streak, Slot]] = []
+    earned: list[tuple[Streak, Slot]] = []
+    frozen: list[tuple[Streak, Slot]] = []
     totals_before: dict[date, Totals] = {}
     run, best = before.run, before.best
     for slot in slots:
@@ -161,10 +169,12 @@ def fold(
                 min(slot.last, horizon),
                 run.completions + slot.completions,
             )
-            freezes.earn(run.slots)
+            if freezes.earn(run.slots):
+                earned.append((run, slot))
         elif slot.status == "MISSED" and run.slots:
             if freezes.use(slot.last):
                 slot = slot._replace(status="FROZEN", why="freeze")  # noqa: PLW2901
+                frozen.append((run, slot))
             else:
                 runs.append((run, slot))
                 best = max(run, best, key=_length)
@@ -172,7 +182,7 @@ def fold(
         saved.append(slot)
         if marked and slot.last + _DAY in marked:
             totals_before[slot.last + _DAY] = Totals(run, best, freezes.earned, freezes.used)
-    return Folded(saved, runs, run, freezes, before, totals_before)
+    return Folded(saved, runs, earned, frozen, run, freezes, before, totals_before)
 
 
 def _length(streak: Streak) -> int:

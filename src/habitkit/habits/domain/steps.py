@@ -248,6 +248,7 @@ def snapshot_of(context: EvaluationContext, evaluation: Evaluation) -> Snapshot:
         checkpoints=evaluation.checkpoints,
         credited=evaluation.credit.boundary,
         emitted=tuple(it.emitted for it in kept.values()),
+        act_by=evaluation.state.act_by,
     )
 
 

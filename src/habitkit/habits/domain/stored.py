@@ -7,7 +7,7 @@ from attrs import frozen
 
 from habitkit.habits.domain.facts import CheckIn, Fact
 
-__all__ = ["DueHabit", "Note", "StoredFact", "VoidedCheckIn"]
+__all__ = ["DueHabit", "ExpiringStreak", "Note", "StoredFact", "VoidedCheckIn"]
 
 
 @frozen
@@ -61,3 +61,18 @@ class DueHabit:
 
     owner: str
     habit_id: UUID
+
+
+@frozen
+class ExpiringStreak:
+    """A habit whose streak needs something to be recorded until an instant.
+
+    Attributes:
+        owner: Whose habit.
+        habit_id: The habit.
+        act_by: The instant, as of the last evaluation, in UTC.
+    """
+
+    owner: str
+    habit_id: UUID
+    act_by: datetime

@@ -8,6 +8,7 @@ from uuid import UUID
 from attrs import Factory, field, frozen
 
 __all__ = [
+    "AtRisk",
     "Checkpoint",
     "CreditBoundary",
     "Emitted",
@@ -98,6 +99,8 @@ class HabitState:
         freezes: How many freezes could be used on a slot that ends today.
         credited: How many slots the streak has that counts for milestones: those that were recorded
             in time, without a missed one between them.
+        act_by: Until when something has to be recorded, or the streak cannot go on but by a freeze,
+            in UTC; None if there is no streak, or nothing needs to be recorded, or it is too late.
     """
 
     habit_id: UUID
@@ -112,6 +115,7 @@ class HabitState:
     strength: float
     freezes: int
     credited: int = 0
+    act_by: datetime | None = None
 
     @property
     def done_today(self) -> bool:
@@ -202,6 +206,7 @@ class Snapshot(NamedTuple):
         credited: Up to where credit is settled; None while nothing is.
         emitted: The derived events on the day of the last checkpoint or later, and of streaks that
             were reached on or after the credit boundary.
+        act_by: As in ``HabitState``, as far as was known when the facts were evaluated.
     """
 
     habit_id: UUID
@@ -212,6 +217,26 @@ class Snapshot(NamedTuple):
     checkpoints: tuple[Checkpoint, ...] = ()
     credited: CreditBoundary | None = None
     emitted: tuple[Emitted, ...] = ()
+    act_by: datetime | None = None
+
+
+@frozen
+class AtRisk:
+    """A habit whose streak ends soon unless something is done.
+
+    Attributes:
+        owner: Whose habit.
+        habit_id: The habit.
+        title: What it is called.
+        state: Its current state, with ``act_by``, ``risk`` and ``streak``.
+        listed_at: Its place in the list: ``act_by`` when its facts were evaluated last.
+    """
+
+    owner: str
+    habit_id: UUID
+    title: str
+    state: HabitState
+    listed_at: datetime
 
 
 @frozen

@@ -22,6 +22,7 @@ __all__ = [
     "expired",
     "fingerprint",
     "happened",
+    "is_erased",
     "is_net",
     "reason",
     "retry_delay",
@@ -155,3 +156,14 @@ def seq(rev: int, recorded: int) -> int:
         )
         raise UsageError(msg)
     return rev * _MOST_RECORDED + recorded
+
+
+def is_erased(
+    event: StoredEvent,
+    words: Mapping[str, Collection[str]],
+    fields: Mapping[str, str] | None,
+) -> bool:
+    """Return whether an erasure concerns an event; the arguments are those of ``erase``."""
+    if fields is None:
+        return True
+    return event.type in words and all(event.fields.get(it) == fields[it] for it in fields)
