@@ -93,7 +93,7 @@ DUPLICATES = {
     "habit": lambda stores: stores.port(HABITS).add(HABIT),
     "check-in": lambda stores: stores.port(HABITS).add_facts([FACT]),
     "void": lambda stores: stores.port(HABITS).add_facts([evolve(VOID, id=an_id(99))]),
-    "account": lambda stores: stores.port(COINS).open((WALLET._replace(id=an_id(99)),)),
+    "account": lambda stores: stores.port(COINS).open((evolve(WALLET, id=an_id(99)),)),
     "transfer": lambda stores: stores.port(COINS).post((AWARD,), ()),
     "event": lambda stores: stores.events.append([NOTED]),
     "hold": lambda stores: stores.port(HOLDS).add(HOLD),

@@ -35,7 +35,7 @@ class Coins(Port):
 
     def open(self, accounts: Sequence[Account]) -> None:
         for account in accounts:
-            self.insert_once("account", "accounts", account._asdict())
+            self.insert_once("account", "accounts", asdict(account))
 
     def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
         self.run("UPDATE accounts SET floor = ?, debt = ? WHERE id = ?", floor, debt, account_id)
@@ -165,7 +165,7 @@ class Ledger(Port):
 
 
 def _accounts(rows: Iterable[sqlite3.Row]) -> list[Account]:
-    return [codec.structure(tuple(row), Account) for row in rows]
+    return [codec.structure(dict(row), Account) for row in rows]
 
 
 def _line(row: sqlite3.Row, kind: type[T]) -> T:

@@ -7,6 +7,8 @@ from heapq import nsmallest
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from habitkit.backends.memory._audit import Audit, apart
 from habitkit.backends.memory._holds import Holds
 from habitkit.backends.memory._tables import Table
@@ -63,7 +65,7 @@ class Coins:
         if debt < 0 or account.balance + debt < floor:
             msg = f"account {account_id} has a balance below the new floor"
             raise IntegrityError(msg)
-        self._accounts.put(account_id, account._replace(floor=floor, debt=debt))
+        self._accounts.put(account_id, evolve(account, floor=floor, debt=debt))
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries."""

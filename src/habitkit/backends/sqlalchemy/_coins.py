@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import asdict
 from sqlalchemy import bindparam, case, func, select, update
 
 from habitkit import _codec
@@ -165,7 +166,7 @@ class Coins:
 
     def open(self, accounts: Sequence[Account]) -> None:
         """Add accounts."""
-        self._link.run_many(self._OPEN, [account._asdict() for account in accounts])
+        self._link.run_many(self._OPEN, [asdict(account) for account in accounts])
 
     def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
         """Give a wallet another floor."""

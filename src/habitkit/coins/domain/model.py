@@ -45,7 +45,8 @@ HoldState = Literal["open", "settled", "released", "expired"]
 """The state of a hold."""
 
 
-class Account(NamedTuple):
+@frozen(order=True)
+class Account:
     """An account that holds coins of one currency.
 
     Attributes:

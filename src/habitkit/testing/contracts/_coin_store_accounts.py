@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
 from habitkit.coins.store import COINS
 from habitkit.errors import Duplicate, IntegrityError
@@ -143,7 +144,7 @@ class AccountCases(LedgerFixture):
         self, sample_ledger: SampleLedger
     ) -> None:
         write(sample_ledger.store, lambda stores: stores.port(COINS).set_floor(WALLET.id, -5, 0))
-        sample_ledger.state[WALLET.id] = WALLET._replace(floor=-5)
+        sample_ledger.state[WALLET.id] = evolve(WALLET, floor=-5)
 
         sample_ledger.move(20, WALLET, MINT, 5)
         below = [move._replace(debt=0) for move in sample_ledger.moves(21, (WALLET, -1), (MINT, 1))]
