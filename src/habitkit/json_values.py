@@ -74,7 +74,7 @@ def to_dict(value: object) -> dict[str, Any]:
 
 def _of_value(value: object) -> dict[str, Any]:
     """Return the attributes and the plain properties of a value by name."""
-    kind = type(value)
+    kind: Any = type(value)
     names, properties = _names(kind)
     found = {name: _of(getattr(value, name), kind, name) for name in names}
     for name in properties:
@@ -94,7 +94,7 @@ def _names(kind: type) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if has(kind):
         names = tuple(each.name for each in fields(kind) if each.repr)
     else:
-        hidden = getattr(kind, "_HIDDEN", ())
+        hidden: tuple[str, ...] = getattr(kind, "_left_out", tuple)()
         names = tuple(name for name in kind._fields if name not in hidden)  # type: ignore[attr-defined]
     if any(name.startswith("_") for name in names):
         raise InvalidInput("value", given=kind, expected=_EXPECTED)

@@ -69,15 +69,18 @@ class Decision(NamedTuple):
     cost: int = 0
     marks: list[int] | tuple[()] = ()
 
-    _HIDDEN = ("subject", "cost", "marks")  # the charge, which names the key
-
     def __bool__(self) -> bool:
         return self.allowed
 
     def __repr__(self) -> str:
         """Show all but the charge, which names the key."""
-        shown = zip(self._fields[: -len(self._HIDDEN)], self, strict=False)
+        shown = zip(self._fields[: -len(self._left_out())], self, strict=False)
         return f"Decision({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+    @staticmethod
+    def _left_out() -> tuple[str, ...]:
+        """Return the last fields, which ``repr`` and ``to_dict`` leave out: the charge."""
+        return ("subject", "cost", "marks")
 
     @property
     def charge(self) -> Charge | None:
