@@ -21,7 +21,7 @@ from habitkit.habits.domain.model import (
     Schedule,
     Undone,
 )
-from habitkit.habits.domain.streaks import HabitState, RebuildReport, Slot, Streak
+from habitkit.habits.domain.streaks import AtRisk, HabitState, RebuildReport, Slot, Streak
 from habitkit.journal.domain.model import DeadLetter, RelayReport, StoredEvent, SweepReport
 from habitkit.json_values import to_dict
 from habitkit.kit import AsyncHabitKit, HabitKit
@@ -33,6 +33,7 @@ __all__ = [
     "AsyncHabitKit",
     "AsyncHostKit",
     "AsyncOwnedKit",
+    "AtRisk",
     "AuditReport",
     "Balance",
     "Changed",

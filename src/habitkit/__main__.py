@@ -1,14 +1,14 @@
 """The command line.
 
-``python -m habitkit upgrade URL`` creates or upgrades the tables; ``python -m habitkit flags lint
-FILE...`` checks definitions of flags.
+``python -m habitkit --version`` shows the version; ``upgrade URL`` creates or upgrades the tables;
+``flags lint FILE...`` checks definitions of flags.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from habitkit.errors import HabitKitError
 from habitkit.plugins import naming_extras
@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m habitkit")
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(required=True)
     upgrade = commands.add_parser("upgrade", help="create or upgrade the tables of a database")
     upgrade.add_argument("url", metavar="URL", help="for example postgresql://user@host/database")
     upgrade.add_argument("--schema", help="the database schema to put the tables in")
+    upgrade.add_argument(
+        "--adopt",
+        action="store_true",
+        help="record the version of tables that metadata.create_all() has made",
+    )
     upgrade.set_defaults(run=_run_upgrade)
     of_flags = commands.add_parser("flags", help="check definitions of flags")
     lint = of_flags.add_subparsers(required=True).add_parser("lint", help="find faults and traps")
@@ -36,10 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Version(argparse.Action):
+    """Write the version of the package, which is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata  # noqa: PLC0415 - takes long to import
+
+        sys.stdout.write(f"habitkit {metadata.version('habitkit')}\n")
+        parser.exit()
+
+
 def _run_upgrade(options: argparse.Namespace) -> int:
     """Upgrade the database behind a URL, and say what was done."""
     try:
-        before, after = _upgrade(options.url, options.schema)
+        before, after = _upgrade(options.url, options.schema, adopt=options.adopt)
     except HabitKitError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -55,12 +74,12 @@ def _run_lint(options: argparse.Namespace) -> int:
     return lint_files(options.files, strict=options.strict, as_json=options.json)
 
 
-def _upgrade(url: str, schema: str | None) -> tuple[int, int]:
+def _upgrade(url: str, schema: str | None, *, adopt: bool) -> tuple[int, int]:
     """Upgrade the database behind a URL."""
-    from habitkit.backends.sqlalchemy import engines  # noqa: PLC0415 - loads SQLAlchemy
+    from habitkit.backends.sqlalchemy.upgrade_url import upgrade_url  # noqa: PLC0415 - SQLAlchemy
 
     with naming_extras():
-        return engines.upgrade_behind(url, schema)
+        return upgrade_url(url, schema, adopt=adopt)
 
 
 if __name__ == "__main__":

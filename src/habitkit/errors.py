@@ -24,7 +24,8 @@
     │   ├── UnknownScheme
     │   ├── MissingExtra
     │   ├── SchemaMissing
-    │   └── SchemaOutdated
+    │   ├── SchemaOutdated
+    │   └── SchemaUnversioned
     └── StoreError               the store could not do its work
         ├── StoreBusy
         ├── OutcomeUnknown
@@ -72,6 +73,7 @@ __all__ = [
     "Refused",
     "SchemaMissing",
     "SchemaOutdated",
+    "SchemaUnversioned",
     "StoreBusy",
     "StoreError",
     "TransactionEnded",
@@ -312,6 +314,8 @@ class UnknownScheme(ConfigurationError):
         self.scheme = scheme
         self.known = tuple(known)
         installed = f"no backend for {scheme!r}; installed: {', '.join(known) or 'none'}"
+        if scheme == "postgres" and not expected:  # what some hosting services give
+            expected = "write postgresql:// instead of postgres://"
         super().__init__(f"{installed}; {expected}" if expected else installed)
 
 
@@ -335,12 +339,16 @@ class SchemaMissing(ConfigurationError):
 
     Attributes:
         command: The command that creates them.
+        schema: The database schema they were expected in; None for the connection's own.
     """
 
-    def __init__(self, command: str) -> None:
-        """Name the command that creates them."""
+    def __init__(self, command: str, schema: str | None = None, *, first: str = "") -> None:
+        """Name the schema and the command, and what has to be done ``first``."""
         self.command = command
-        super().__init__(f"the database has no habitkit tables; create them with: {command}")
+        self.schema = schema
+        super().__init__(
+            f"the {_place(schema)} has no habitkit tables; {first}create them with: {command}"
+        )
 
 
 class SchemaOutdated(ConfigurationError):
@@ -351,22 +359,66 @@ class SchemaOutdated(ConfigurationError):
         needed: The version that the installed habitkit expects.
         command: The command that upgrades them; None if they were created by an unreleased
             version of habitkit and cannot be upgraded.
+        schema: The database schema they are in; None for the connection's own.
     """
 
-    def __init__(self, *, found: int, needed: int, command: str | None) -> None:
-        """Name both versions and the command or step that helps."""
+    def __init__(
+        self, *, found: int, needed: int, command: str | None, schema: str | None = None
+    ) -> None:
+        """Name both versions, the schema, and the command or step that helps."""
         self.found = found
         self.needed = needed
         self.command = command
+        self.schema = schema
         if command is None:
             msg = (
-                "these habitkit tables were created by an unreleased version of habitkit and "
-                "cannot be upgraded to the installed version; create a new database"
+                f"the habitkit tables in the {_place(schema)} were created by an unreleased "
+                "version of habitkit and cannot be upgraded to the installed version; create a "
+                "new database"
             )
         else:
             help_ = f"upgrade with: {command}" if found < needed else "install a newer habitkit"
-            msg = f"the habitkit tables have version {found}, expected {needed}; {help_}"
+            msg = (
+                f"the habitkit tables in the {_place(schema)} have version {found}, expected "
+                f"{needed}; {help_}"
+            )
         super().__init__(msg)
+
+
+class SchemaUnversioned(ConfigurationError):
+    """There are habitkit tables without a version, which only ``upgrade`` records.
+
+    Attributes:
+        schema: The database schema they are in; None for the connection's own.
+        differences: How they differ from the tables of the installed version, where they were
+            compared; the first is in the message.
+        command: The command that records the version of tables that do not differ; None if these
+            do.
+    """
+
+    def __init__(
+        self, *, schema: str | None, differences: Sequence[str], command: str | None
+    ) -> None:
+        """Say what is wrong with the tables, and the command or the steps that help."""
+        self.schema = schema
+        self.differences = tuple(differences)
+        self.command = command
+        found = f"the {_place(schema)} has habitkit tables without a version"
+        if command is not None:
+            in_ = "" if schema is None else f", schema={schema!r}"
+            help_ = (
+                f", as metadata.create_all() makes them; call upgrade(engine{in_}) instead of it, "
+                f"and record the version of these tables with upgrade(engine{in_}, adopt=True) or "
+                f"with: {command}"
+            )
+        else:
+            of = "" if schema is None else repr(schema)
+            help_ = (
+                f" that are not those of the installed habitkit: {self.differences[0]}; restore "
+                "them from a backup, or, if you need nothing in them, drop them with "
+                f"metadata_for({of}).drop_all(engine) and run upgrade again"
+            )
+        super().__init__(found + help_)
 
 
 # -- the store ---------------------------------------------------------------------------------
@@ -448,3 +500,8 @@ def _shown(value: object) -> str:
     except ValueError:  # an int of more digits than Python writes out
         text = f"a {type(value).__name__} too long to show"
     return text if len(text) <= 80 else f"{text[:76]}...{text[-1]}"  # noqa: PLR2004
+
+
+def _place(schema: str | None) -> str:
+    """Return where tables are expected, for a message."""
+    return "database" if schema is None else f"schema {schema!r}"

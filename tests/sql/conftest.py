@@ -13,7 +13,14 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 
 import habitkit.testing
-from habitkit.backends.sqlalchemy import LATEST, SqlStore, _version, schema, sqlite_engine
+from habitkit.backends.sqlalchemy import (
+    LATEST,
+    SqlStore,
+    _version,
+    schema,
+    sqlite_engine,
+    upgrading,
+)
 from tests.sql.limits_support import Wall
 from tests.sql.opened import ASYNC_POSTGRES, Opened
 from tests.sql.support import DRIVER_MODES, empty_host_tables, host_engine, make_host_tables
@@ -98,10 +105,11 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     copytree(str(schema._MIGRATIONS), folder)
     (folder / f"{number:04}.sql").write_text(NEXT_MIGRATION)
     monkeypatch.setattr(schema, "_MIGRATIONS", folder)
-    for module in (schema, _version):
+    for module in (schema, upgrading, _version):
         monkeypatch.setattr(module, "LATEST", number)
-    defaults: Any = schema.upgrade.__kwdefaults__
-    monkeypatch.setitem(defaults, "to", number)
+    for function in (upgrading.upgrade, upgrading.upgrade_async):
+        defaults: Any = function.__kwdefaults__
+        monkeypatch.setitem(defaults, "to", number)
     return number
 
 

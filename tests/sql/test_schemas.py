@@ -203,8 +203,11 @@ def test_the_command_puts_tables_into_a_schema(two_schemas, fresh_postgres_url, 
     [
         ("habits.db", "cannot parse the database URL"),
         ("mysql://host/database", "no backend for 'mysql'"),
-        ("postgresql+asyncpg://host/database", "expected the driver psycopg"),
-        ("sqlite+aiosqlite:///habits.db", "expected the driver pysqlite"),
+        ("postgres://host/database", "write postgresql:// instead of postgres://"),
+        ("postgresql+pg8000://host/database", "expected the driver psycopg or asyncpg"),
+        ("sqlite://", "a database in memory, which would end with this command"),
+        ("sqlite:///:memory:", "a database in memory, which would end with this command"),
+        ("sqlite:///file:x?mode=memory&uri=true", "a database in memory, which would end"),
         ("sqlite:////", "cannot open"),
     ],
 )
@@ -230,10 +233,11 @@ def _one_sentence_without_the_password(url, capsys):
     return captured.err
 
 
-def test_a_server_that_cannot_be_reached_is_an_exit_status_and_a_sentence(capsys):
+@pytest.mark.parametrize("driver", ["", "+asyncpg"])
+def test_a_server_that_cannot_be_reached_is_an_exit_status_and_a_sentence(capsys, driver):
     with socket.create_server(("127.0.0.1", 0)) as nobody_answers:
         port = nobody_answers.getsockname()[1]
-    url = f"postgresql://ada:s3cret@127.0.0.1:{port}/habits"
+    url = f"postgresql{driver}://ada:s3cret@127.0.0.1:{port}/habits"
 
     assert str(port) in _one_sentence_without_the_password(url, capsys)
 
@@ -270,7 +274,8 @@ def test_a_schema_that_does_not_exist_is_an_exit_status_and_a_sentence(fresh_pos
 def test_a_driver_that_is_missing_is_an_exit_status_and_the_command_that_brings_it(
     monkeypatch, capsys
 ):
-    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
+    for driver in ("psycopg", "asyncpg"):
+        monkeypatch.setitem(sys.modules, driver, None)  # as if it were not installed
 
     assert main(["upgrade", "postgresql://host/habits"]) == 1
 

@@ -88,6 +88,13 @@ def compares_ids_with_that_of_the_last_habit(_, stores):
     habits.page = behind
 
 
+@noticed_by("test_a_habit_that_is_added_between_two_pages_is_on_a_later_one")
+def begins_every_page_of_habits_anew(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+    habits.page = lambda after, limit, *, owner=None: page(None, limit, owner=owner)
+
+
 @noticed_by("test_no_page_of_an_owner_follows_a_habit_of_another_or_of_nobody")
 def begins_anew_after_an_unknown_habit(_, stores):
     habits = stores.port(HABITS)

@@ -189,6 +189,13 @@ def sorts_as_a_dictionary_does(_, stores):
     )[:limit]
 
 
+@noticed_by("test_entitlements_come_in_the_order_of_their_keys")
+def begins_every_page_of_entitlements_anew(_, stores):
+    ledger = stores.port(LEDGER)
+    page = ledger.entitlements
+    ledger.entitlements = lambda owner, after, limit: page(owner, None, limit)
+
+
 @noticed_by("test_forgetting_erases_memos_and_metadata_and_leaves_the_rest")
 def forgets_too_much(_, stores):
     ledger, transfers = stores.port(LEDGER), stores.port(COINS)._transfers

@@ -128,6 +128,12 @@ def forgets_which_of_two_hours(_, stores):
     )
 
 
+@noticed_by("test_one_key_used_by_many_threads_at_once_has_one_effect")
+def begins_every_page_of_events_anew(_, stores):
+    page = stores.events.page
+    stores.events.page = lambda owner, after, limit: page(owner, None, limit)
+
+
 def last_of(events, value=lambda event: (event.rev, event.position)):
     """Return the last event of each key, by some order, and those without one."""
     keyed = {e.key: e for e in sorted(events, key=value) if e.key is not None}

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from habitkit._lazy import lazy_names
+from habitkit.backends.sqlalchemy._version import LATEST
 from habitkit.backends.sqlalchemy.engines import open_url, sqlite_engine
-from habitkit.backends.sqlalchemy.schema import LATEST, upgrade
+from habitkit.backends.sqlalchemy.host_migrations import include_object, metadata_for
 from habitkit.backends.sqlalchemy.store import SqlStore
 from habitkit.backends.sqlalchemy.tables import metadata
+from habitkit.backends.sqlalchemy.upgrading import migrate, upgrade, upgrade_async
 
 if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore
@@ -24,11 +26,15 @@ __all__ = [
     "SqlCache",
     "SqlLimits",
     "SqlStore",
+    "include_object",
     "metadata",
+    "metadata_for",
+    "migrate",
     "open_url",
     "sqlite_engine",
     "threaded_sqlite",
     "upgrade",
+    "upgrade_async",
 ]
 
 _others = lazy_names(

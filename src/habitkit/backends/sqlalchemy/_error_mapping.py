@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exc
 
+from habitkit.backends.sqlalchemy._unversioned import upgrade_command
 from habitkit.errors import (
     ConfigurationError,
     Duplicate,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection
 
 __all__ = [
-    "UPGRADE_COMMAND",
+    "already_exists",
     "at_the_beginning",
     "give_up",
     "is_conflict",
@@ -45,12 +46,11 @@ __all__ = [
     "when_opening",
 ]
 
-UPGRADE_COMMAND = "python -m habitkit upgrade URL"
-
 _ABORTED = 3  # libpq's PQTRANS_INERROR
 _SERIALIZATION_OR_DEADLOCK = {"40001", "40P01"}
 _UNIQUE_VIOLATION = "23505"
 _UNDEFINED_TABLE = "42P01"
+_DUPLICATES = {"42P07", "42701", "42710"}
 _SQLITE_BUSY_OR_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _SQLITE_NO_DATABASE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB}
 
@@ -66,7 +66,7 @@ def meaning(error: exc.DBAPIError, kind: str) -> Exception:
             return Duplicate(kind)
         return IntegrityError(str(error.orig))
     if _sqlstate(error) == _UNDEFINED_TABLE or "no such table: " in str(error.orig):
-        return SchemaMissing(UPGRADE_COMMAND)
+        return SchemaMissing(upgrade_command("", None))
     return error
 
 
@@ -93,6 +93,13 @@ def is_conflict(error: exc.DBAPIError) -> bool:
     if code is not None:
         return code & 0xFF in _SQLITE_BUSY_OR_LOCKED
     return _sqlstate(error) in _SERIALIZATION_OR_DEADLOCK
+
+
+def already_exists(error: exc.DBAPIError) -> bool:
+    """Return whether a table, column or constraint could not be made because it exists."""
+    if _sqlite_code(error) is None:
+        return _sqlstate(error) in _DUPLICATES
+    return any(words in str(error.orig) for words in ("already exists", "duplicate column"))
 
 
 def lost_connection(error: exc.DBAPIError, connection: Connection) -> bool:

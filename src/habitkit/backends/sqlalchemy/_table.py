@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Index, MetaData, Table, text
+from sqlalchemy.sql.schema import RETAIN_SCHEMA
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import SchemaItem
 
-__all__ = ["index_where", "integer_on_sqlite", "metadata", "table"]
+__all__ = ["copied", "index_where", "integer_on_sqlite", "metadata", "table"]
 
 metadata = MetaData()
 
@@ -22,9 +23,20 @@ def table(name: str, *parts: SchemaItem) -> Table:
 def integer_on_sqlite(*columns: str) -> list[CheckConstraint]:
     """Refuse a REAL: SQLite silently converts an integer to one when it overflows."""
     return [
-        CheckConstraint(f"typeof({column}) = 'integer'").ddl_if(dialect="sqlite")
+        CheckConstraint(f"typeof({column}) = 'integer'", info={"dialect": "sqlite"}).ddl_if(
+            dialect="sqlite"
+        )
         for column in columns
     ]
+
+
+def copied(original: Table, into: MetaData, schema: str | None) -> Table:
+    """Copy a table into other metadata, in a schema if one is given."""
+    copy = original.to_metadata(into, schema=RETAIN_SCHEMA if schema is None else schema)
+    for constraint in copy.constraints:
+        if dialect := constraint.info.get("dialect"):
+            constraint.ddl_if(dialect=dialect)  # which SQLAlchemy does not copy
+    return copy
 
 
 def index_where(name: str, *columns: str, where: str, unique: bool = False) -> Index:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import literal_column, select
+from sqlalchemy import func, literal_column, select
 
-from habitkit.backends.sqlalchemy._error_mapping import UPGRADE_COMMAND
 from habitkit.backends.sqlalchemy._prepared import Link, Prepared
+from habitkit.backends.sqlalchemy._unversioned import quoted, unversioned, upgrade_command
 from habitkit.backends.sqlalchemy.tables import schema_version
 from habitkit.errors import SchemaMissing, SchemaOutdated
 
@@ -31,7 +31,7 @@ ROW: Select[Any] = select(literal_column("*")).select_from(schema_version)
 database raise an error, after which PostgreSQL refuses what else the transaction does."""
 
 
-def version_of(row: Sequence[Any] | None) -> int:
+def version_of(row: Sequence[Any] | None, schema: str | None) -> int:
     """Return the version in the row of the version table, 0 if there is none.
 
     Raises:
@@ -41,24 +41,32 @@ def version_of(row: Sequence[Any] | None) -> int:
         return 0
     version, *generation = row
     if generation != [GENERATION]:
-        raise SchemaOutdated(found=version, needed=LATEST, command=None)
+        raise SchemaOutdated(found=version, needed=LATEST, command=None, schema=schema)
     return int(version)
 
 
-def expect(version: int) -> None:
+def expect(connection: Connection, version: int, schema: str | None) -> None:
     """Refuse tables of another version than this habitkit works with.
 
     Args:
-        version: Their version, 0 if there are none.
+        connection: To see what there is instead of a version.
+        version: Their version, 0 if there is none.
+        schema: The schema they are in.
 
     Raises:
         SchemaMissing: If there are no tables.
+        SchemaUnversioned: If there are tables without a version.
         SchemaOutdated: If they have another version.
     """
     if version == 0:
-        raise SchemaMissing(UPGRADE_COMMAND)
+        raise unversioned(connection, schema)
     if version != LATEST:
-        raise SchemaOutdated(found=version, needed=LATEST, command=UPGRADE_COMMAND)
+        raise SchemaOutdated(
+            found=version,
+            needed=LATEST,
+            command=upgrade_command(connection.dialect.name, schema),
+            schema=schema,
+        )
 
 
 class Tables:
@@ -79,17 +87,29 @@ class Tables:
         self.checked = False
 
     def check(self, connection: Connection) -> None:
-        """Check their version, by one statement, in a transaction that has written nothing.
+        """Check their version, by a statement or two, in a transaction that has written nothing.
 
         On SQLite that has to have begun: one that began by this read could not always be upgraded
         to write.
 
         Raises:
             SchemaMissing: If there are no tables.
+            SchemaUnversioned: If there are tables without a version.
             SchemaOutdated: If they are older or newer than this habitkit, or of another generation.
         """
         link = Link(connection, self.schema)
-        row = link.row(self._VERSION, {})
+        try:
+            # On PostgreSQL a statement that fails would end the transaction.
+            there = connection.dialect.name == "sqlite" or _is_there(connection, self.schema)
+            row = link.row(self._VERSION, {}) if there else None
+        except SchemaMissing:
+            row = None
         link.close()
-        expect(version_of(row))
+        expect(connection, version_of(row, self.schema), self.schema)
         self.checked = True
+
+
+def _is_there(connection: Connection, schema: str | None) -> bool:
+    """Return whether PostgreSQL has the version table."""
+    name = schema_version.name if schema is None else f"{quoted(schema)}.{schema_version.name}"
+    return connection.scalar(select(func.to_regclass(name))) is not None

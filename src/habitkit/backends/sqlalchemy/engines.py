@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import StaticPool
 
-from habitkit.backends.sqlalchemy.schema import check, upgrade
+from habitkit.backends.sqlalchemy.schema import check
 from habitkit.backends.sqlalchemy.store import SqlStore
-from habitkit.errors import ConfigurationError, StoreError, UnknownScheme
+from habitkit.backends.sqlalchemy.upgrading import upgrade
+from habitkit.errors import ConfigurationError, UnknownScheme
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 
     from habitkit.store import AsyncStore, Store
 
-__all__ = ["engine_of", "open_url", "sqlite_engine", "upgrade_behind"]
+__all__ = [
+    "engine_of",
+    "expect_driver",
+    "open_url",
+    "parsed_url",
+    "sqlite_engine",
+    "with_driver",
+]
 
 _BUSY_TIMEOUT_SECONDS = 30
 _BACKENDS = ("postgresql", "sqlite")
@@ -87,7 +95,7 @@ def open_url(
         SchemaMissing: If a server's database has no habitkit tables.
         SchemaOutdated: If they have another version.
     """
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if schema is not None and parsed.get_backend_name() == "sqlite":
         msg = f"schema: expected None, since SQLite has no schemas, got {schema!r}"
         raise ConfigurationError(msg)
@@ -115,37 +123,12 @@ def engine_of(url: str) -> Engine:
         ConfigurationError: If the URL cannot be read or the driver is an async one.
         UnknownScheme: If it is of another database.
     """
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     if parsed.get_backend_name() == "sqlite":
-        _expect_driver(parsed, "pysqlite")
+        expect_driver(parsed, "pysqlite")
         return sqlite_engine(parsed)
-    _expect_driver(parsed, "psycopg")
-    return create_engine(_with_driver(parsed))
-
-
-def upgrade_behind(url: str, schema_name: str | None = None) -> tuple[int, int]:
-    """Create or upgrade the tables of the database behind a URL.
-
-    Args:
-        url: As for ``engine_of``.
-        schema_name: The schema to put them in; it must exist.
-
-    Returns:
-        The version found and the version left.
-
-    Raises:
-        StoreError: If the database cannot be reached or refuses; the message gives the reason in
-            one line and contains no password.
-    """
-    engine = engine_of(url)
-    try:
-        return upgrade(engine, schema=schema_name)
-    except (exc.DBAPIError, UnicodeError) as error:  # the latter for a host that cannot be one
-        reason = error.orig if isinstance(error, exc.DBAPIError) else error
-        msg = f"cannot upgrade the tables: {' '.join(str(reason).split())}"
-        raise StoreError(msg) from error
-    finally:
-        engine.dispose()
+    expect_driver(parsed, "psycopg")
+    return create_engine(with_driver(parsed))
 
 
 async def _open_async(url: URL, schema: str | None) -> AsyncStore:
@@ -153,15 +136,15 @@ async def _open_async(url: URL, schema: str | None) -> AsyncStore:
     if url.get_backend_name() == "sqlite":
         from habitkit.backends.sqlalchemy.threaded import open_threaded  # noqa: PLC0415
 
-        _expect_driver(url, "pysqlite", "aiosqlite")
+        expect_driver(url, "pysqlite", "aiosqlite")
         return await open_threaded(url.set(drivername="sqlite"))
     import_module("greenlet")  # where it is missing, SQLAlchemy's own error does not name it
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore  # noqa: PLC0415
 
-    _expect_driver(url, "psycopg", "asyncpg")
-    engine: AsyncEngine = create_async_engine(_with_driver(url))
+    expect_driver(url, "psycopg", "asyncpg")
+    engine: AsyncEngine = create_async_engine(with_driver(url))
     try:
         async with engine.connect() as connection:
             await connection.run_sync(check, schema)
@@ -173,8 +156,13 @@ async def _open_async(url: URL, schema: str | None) -> AsyncStore:
     return store
 
 
-def _parsed(url: str) -> URL:
-    """Read a URL of a database that has a backend here."""
+def parsed_url(url: str) -> URL:
+    """Read a URL of a database that has a backend here.
+
+    Raises:
+        ConfigurationError: If it cannot be read.
+        UnknownScheme: If it is of another database.
+    """
     parsed = None
     with suppress(exc.ArgumentError, ValueError):  # whose messages hold the password
         parsed = make_url(url)
@@ -204,13 +192,17 @@ def _expect_no_host(url: URL) -> None:
     raise ConfigurationError(msg)
 
 
-def _with_driver(url: URL) -> URL:
+def with_driver(url: URL) -> URL:
     """Name psycopg where a PostgreSQL URL names no driver."""
     return url.set(drivername="postgresql+psycopg") if "+" not in url.drivername else url
 
 
-def _expect_driver(url: URL, *drivers: str) -> None:
-    """Refuse a driver that this kind of kit cannot use."""
+def expect_driver(url: URL, *drivers: str) -> None:
+    """Refuse a driver that this kind of kit cannot use.
+
+    Raises:
+        ConfigurationError: If it is none of the drivers.
+    """
     _, _, driver = url.drivername.partition("+")
     if driver and driver not in drivers:
         msg = (

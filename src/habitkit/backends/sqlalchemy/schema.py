@@ -1,4 +1,4 @@
-"""Creating and upgrading the tables, migration by numbered migration.
+"""The numbered migrations that lead to the tables, and the version of tables that are there.
 
 Migrations are SQL files that are never changed once released; each database keeps the number of its
 last one, and the generation. Two programs that upgrade at once apply each migration once.
@@ -10,24 +10,27 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exc, inspect, text
+from sqlalchemy import Connection, inspect
 
-from habitkit.backends.sqlalchemy import _error_mapping
-from habitkit.backends.sqlalchemy._error_mapping import UPGRADE_COMMAND
-from habitkit.backends.sqlalchemy._stores import driver_of, expect_commits, set_isolation
+from habitkit.backends.sqlalchemy._unversioned import quoted
 from habitkit.backends.sqlalchemy._version import GENERATION, LATEST, ROW, expect, version_of
 from habitkit.backends.sqlalchemy.tables import schema_version
-from habitkit.errors import ConfigurationError, SchemaOutdated
+from habitkit.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-    from sqlalchemy import Connection, Engine
 
-__all__ = ["GENERATION", "LATEST", "check", "statements", "upgrade", "version"]
+__all__ = [
+    "GENERATION",
+    "LATEST",
+    "check",
+    "schema_of",
+    "statements",
+    "version",
+]
 
 _MIGRATIONS: Traversable = resources.files("habitkit.backends.sqlalchemy").joinpath("migrations")
-_ADVISORY_LOCK = 0x6861_6269_746B_6974
 _INTEGERS = ("amount", "balance", "debt", "first", "last", "sealed", "seq", "settled")
 _TYPES = {
     "sqlite": {
@@ -80,7 +83,7 @@ def statements(migration: int, dialect: str, schema: str | None = None) -> list[
         msg = f"expected SQLite or PostgreSQL, got the dialect {dialect!r}"
         raise ConfigurationError(msg)
     source = _MIGRATIONS.joinpath(f"{migration:04}.sql").read_text("utf-8")
-    prefix = "" if schema is None else '"{}".'.format(schema.replace('"', '""'))
+    prefix = "" if schema is None else f"{quoted(schema)}."
     # SQLite wants the schema before an index's own name and nowhere else in such a statement.
     sqlite = dialect == "sqlite"
     filled = Template(source).substitute(
@@ -94,14 +97,15 @@ def statements(migration: int, dialect: str, schema: str | None = None) -> list[
 
 
 def version(connection: Connection, schema: str | None = None) -> int:
-    """Return the version of the tables, 0 if there are none.
+    """Return the version of the tables, 0 if there is none.
 
     Raises:
         SchemaOutdated: If they are of another generation.
     """
+    schema = schema_of(connection, schema)
     if not inspect(connection).has_table(schema_version.name, schema=schema):
         return 0
-    return version_of(connection.execute(ROW, execution_options=_in_schema(schema)).first())
+    return version_of(connection.execute(ROW, execution_options=_in_schema(schema)).first(), schema)
 
 
 def check(connection: Connection, schema: str | None = None) -> None:
@@ -109,73 +113,21 @@ def check(connection: Connection, schema: str | None = None) -> None:
 
     Raises:
         SchemaMissing: If there are no tables.
+        SchemaUnversioned: If there are tables without a version.
         SchemaOutdated: If they are older or newer, or of another generation.
     """
-    expect(version(connection, schema))
+    schema = schema_of(connection, schema)
+    expect(connection, version(connection, schema), schema)
 
 
-def upgrade(engine: Engine, *, schema: str | None = None, to: int = LATEST) -> tuple[int, int]:
-    """Create the tables, or apply the migrations they still lack, in one transaction.
-
-    Args:
-        engine: For SQLite or PostgreSQL.
-        schema: The schema to put them in; it must exist.
-        to: The version to stop at; tables that are past it stay as they are.
-
-    Returns:
-        The version found and the version left.
-
-    Raises:
-        SchemaOutdated: If the tables are newer than this habitkit, or of another generation.
-        ConfigurationError: If a SQLite file cannot be opened.
-        StoreBusy: If a SQLite file stays locked.
-    """
-    try:
-        return _upgrade(engine, schema, to)
-    except exc.DBAPIError as error:
-        meant = _error_mapping.when_opening(error, engine.url)
-        if meant is error:
-            raise
-        raise meant from error
-
-
-def _upgrade(engine: Engine, schema: str | None, to: int) -> tuple[int, int]:
-    """Apply the migrations; errors of the database stay as they are."""
-    with engine.connect() as connection:
-        set_isolation(connection, write=True)
-        before = version(connection, schema)
-        if before < to:
-            connection.rollback()
-            _begin_alone(connection)
-            before = version(connection, schema)
-        if before > LATEST:
-            raise SchemaOutdated(found=before, needed=LATEST, command=UPGRADE_COMMAND)
-        if before >= to:
-            return before, before
-        options = _in_schema(schema)
-        if before == 0:
-            schema_version.create(connection.execution_options(**options))
-        for migration in range(before + 1, to + 1):
-            for statement in statements(migration, connection.dialect.name, schema):
-                connection.exec_driver_sql(statement)
-        connection.execute(schema_version.delete(), execution_options=options)
-        row = schema_version.insert().values(version=to, generation=GENERATION)
-        connection.execute(row, execution_options=options)
-        connection.commit()
-    return before, to
-
-
-def _begin_alone(connection: Connection) -> None:
-    """Begin a transaction that no other upgrade can overlap."""
-    if connection.dialect.name == "sqlite":
-        driver = driver_of(connection)
-        expect_commits(driver)
-        connection.begin()
-        if driver.in_transaction:  # the host's engine begins by itself, without the write lock
-            connection.exec_driver_sql("ROLLBACK")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+def schema_of(connection: Connection, schema: str | None) -> str | None:
+    """Return the schema to work in: what the host's engine makes of none, if none is given."""
+    if schema is not None:
+        return schema
+    translated: dict[str | None, str] = (
+        connection.get_execution_options().get("schema_translate_map") or {}
+    )
+    return translated.get(None)
 
 
 def _in_schema(schema: str | None) -> dict[str, object]:

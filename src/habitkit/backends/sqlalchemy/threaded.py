@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from habitkit.backends.sqlalchemy import schema
+from habitkit.backends.sqlalchemy import upgrading
 from habitkit.backends.sqlalchemy.engines import sqlite_engine
 from habitkit.backends.sqlalchemy.store import SqlStore
 from habitkit.backends.threaded import ThreadedStore
@@ -36,7 +36,7 @@ async def open_threaded(url: URL) -> ThreadedStore:
     """Open a SQLite file for an async host, creating or upgrading its tables."""
     engine = sqlite_engine(url)
     try:
-        await asyncio.to_thread(schema.upgrade, engine)
+        await asyncio.to_thread(upgrading.upgrade, engine)
     except BaseException:
         engine.dispose()
         raise

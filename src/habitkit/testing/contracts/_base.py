@@ -11,7 +11,7 @@ import habitkit.testing
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from habitkit.store import Store, Stores
     from habitkit.testing import TestKit
@@ -20,6 +20,7 @@ __all__ = [
     "LIMIT_SECONDS",
     "MOMENT_SECONDS",
     "Contract",
+    "all_pages",
     "missing",
     "read",
     "wait_inside",
@@ -33,6 +34,10 @@ LIMIT_SECONDS = 30.0
 
 MOMENT_SECONDS = 0.2
 """How long to wait for something that must not happen."""
+
+
+MOST_PAGES = 100
+"""More than any case has."""
 
 
 class Contract:
@@ -81,6 +86,28 @@ def write(store: Store, work: Callable[[Stores], R]) -> R:
 def read(store: Store, work: Callable[[Stores], R]) -> R:
     """Run work on the bare ports in a transaction that reads."""
     return store.run(work, write=False, keyed=False)
+
+
+def all_pages(page_after: Callable[[R | None], Sequence[R]]) -> list[R]:
+    """Return the rows of all pages, of which the last one is empty.
+
+    Args:
+        page_after: Returns the page after a row, or the first one.
+
+    Raises:
+        AssertionError: If the pages do not end.
+    """
+    rows: list[R] = []
+    for _ in range(MOST_PAGES):
+        page = page_after(rows[-1] if rows else None)
+        if not page:
+            return rows
+        rows += page
+    msg = (
+        f"expected pages that end with an empty one, got {MOST_PAGES} that do not, the last one "
+        f"after {rows[-1]!r}; a page has only rows after the one it is asked to begin after"
+    )
+    raise AssertionError(msg)
 
 
 def wait_inside(stores: Stores, event: threading.Event, seconds: float) -> bool:

@@ -29,6 +29,19 @@ __all__ = ["ErasureCases"]
 class ErasureCases(Contract):
     """Part of ``StoreContract``: what ``erase`` does to events, messages and keys."""
 
+    def test_only_events_with_the_fields_asked_for_lose_their_words(self, store: Store) -> None:
+        texts = [{"of": "run", "word": "hi"}, {"of": "walk", "word": "hi"}, {"word": "hi"}]
+        append(store, *(event_row("ada", n, **fields) for n, fields in enumerate(texts, start=1)))
+
+        def erase(stores: Stores) -> tuple[int, ...]:
+            stores.owners.lock(["ada"])
+            words = ({"noted": ["word"]}, {"seen": ["word"]})
+            return tuple(stores.events.erase("ada", it, {"of": "run"}) for it in words)
+
+        assert write(store, erase) == (1, 0)
+        events = read(store, lambda stores: stores.events.page("ada", None, 9))
+        assert [it.fields for it in events] == [{**texts[0], "word": ""}, *texts[1:]]
+
     def test_the_words_of_an_owner_are_erased_and_no_others(self, store: Store) -> None:
         append(store, *(event_row(it, 1, deliver=True, n=1, word="hi") for it in ("ada", "bob")))
         cheered = Cheered("ada", NOW, UUID(int=7), NOW.date(), NOW, "bob")

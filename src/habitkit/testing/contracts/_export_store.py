@@ -10,7 +10,7 @@ from attrs import evolve
 from habitkit.coins.auditing.domain.model import LedgerLine
 from habitkit.coins.domain.model import Settled
 from habitkit.coins.store import COINS, LEDGER
-from habitkit.testing.contracts._base import read, write
+from habitkit.testing.contracts._base import all_pages, read, write
 from habitkit.testing.contracts._sample_facts import STRANGE_TEXTS
 from habitkit.testing.contracts._sample_ledger import (
     BOBS,
@@ -91,10 +91,11 @@ class ExportCases(LedgerFixture):
         write(sample_ledger.store, lambda stores: stores.port(COINS).settle("ada", rows[::-1]))
 
         def paged(stores: Stores) -> list[Settled]:
-            paged = stores.port(LEDGER).entitlements("ada", None, 2)
-            while page := stores.port(LEDGER).entitlements("ada", paged[-1].key, 2):
-                paged += page
-            return paged
+            def after(last: Settled | None) -> list[Settled]:
+                key = None if last is None else last.key
+                return stores.port(LEDGER).entitlements("ada", key, 2)
+
+            return all_pages(after)
 
         assert read(sample_ledger.store, paged) == rows
 

@@ -13,7 +13,7 @@ from habitkit.errors import Duplicate
 from habitkit.habits.domain.facts import CheckInVoid, Skip
 from habitkit.habits.domain.stored import Note, StoredFact
 from habitkit.habits.store import HABITS, STREAKS
-from habitkit.testing.contracts._base import Contract, read, write
+from habitkit.testing.contracts._base import Contract, all_pages, read, write
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, days
 from habitkit.testing.contracts._sample_habits import (
     NO_ID,
@@ -91,14 +91,49 @@ class HabitStoreCases(Contract):
         assert _page(store, ordered[4].id, 9) == []
         assert read(store, lambda s: s.port(HABITS).page(None, 9, owner="nobody")) == []
 
+    def test_pages_leave_out_deleted_habits_and_may_be_of_archived_ones_alone(
+        self, store: Store
+    ) -> None:
+        kept = [
+            evolve(RUN, id=UUID(int=n), seq=n, archived_on=archived_on, deleted_at=deleted_at)
+            for n, (archived_on, deleted_at) in enumerate(
+                [(None, None), (TODAY, None), (TODAY, NOW), (None, None)], start=1
+            )
+        ]
+        add_habits(store, *kept[:3], evolve(kept[3], archived_on=TODAY, deleted_at=NOW))
+        write(store, lambda stores: locked(stores).port(HABITS).put(kept[3]))
+
+        for owner in ("ada", None):
+
+            def page(owner: str | None = owner, **which: Any) -> list[Habit]:
+                return read(store, lambda s: s.port(HABITS).page(None, 9, owner=owner, **which))
+
+            assert page() == [kept[0], kept[1], kept[3]]
+            assert page(deleted=True) == kept
+            assert page(archived=False) == [kept[0], kept[3]]
+            assert page(archived=True) == [kept[1]]
+            assert page(archived=True, deleted=True) == kept[1:3]
+
+    def test_the_notes_of_one_habit_are_erased(self, store: Store) -> None:
+        add_habits(store, RUN, WALK)
+        runs = a_check_in(1, note="hot")
+        walks = evolve(a_check_in(2, note="far"), habit_id=WALK.id)
+        write(store, lambda stores: locked(stores).port(HABITS).add_facts([runs, walks]))
+
+        def erase(stores: Stores) -> int:
+            return locked(stores).port(HABITS).erase_notes(RUN.id)
+
+        assert [write(store, erase) for _ in range(2)] == [1, 0]
+        assert read(store, lambda s: s.port(HABITS).live(RUN.id)) == [evolve(runs, note=None)]
+        assert read(store, lambda s: s.port(HABITS).live(WALK.id)) == [walks]
+
     def test_a_habit_that_is_added_between_two_pages_is_on_a_later_one(self, store: Store) -> None:
         made = [evolve(RUN, id=UUID(int=90 - n), seq=n) for n in range(1, 6)]
         add_habits(store, *made[:3])
         seen = _page(store, None, 2)
         add_habits(store, *made[3:])
 
-        while page := _page(store, seen[-1].id, 2):
-            seen += page
+        seen += all_pages(lambda last: _page(store, (last or seen[-1]).id, 2))
 
         assert seen == made
 

@@ -11,6 +11,7 @@ from attrs import frozen
 from habitkit import ids
 from habitkit.events import Event, Recorded, Retracted
 from habitkit.journal.domain.model import Delivery, EventRow, IdempotencyRecord, Message
+from habitkit.testing.contracts._base import all_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,13 +155,12 @@ def numbers(records: Iterable[StoredEvent | Delivery]) -> list[int]:
 
 def events_of(kit: Services[Sync], owner: str) -> list[StoredEvent]:
     """Return all events of an owner, page by page."""
-    log: list[StoredEvent] = []
-    while True:
-        after = (log[-1].rev, log[-1].position) if log else None
-        page = kit.events.page(owner, after=after, limit=1000)
-        if not page:
-            return log
-        log += page
+
+    def after(last: StoredEvent | None) -> list[StoredEvent]:
+        place = None if last is None else (last.rev, last.position)
+        return kit.events.page(owner, after=place, limit=1000)
+
+    return all_pages(after)
 
 
 def revisions(kit: Services[Sync], owner: str) -> list[int]:

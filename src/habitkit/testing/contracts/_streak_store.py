@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from habitkit.errors import IntegrityError
-from habitkit.habits.domain.stored import DueHabit
+from habitkit.habits.domain.stored import DueHabit, ExpiringStreak
 from habitkit.habits.store import STREAKS
 from habitkit.testing.contracts._base import Contract, read
 from habitkit.testing.contracts._sample_facts import NOW, days
@@ -67,6 +67,30 @@ class StreakStoreCases(Contract):
         assert sorted(snapshots, key=lambda it: it.habit_id) == kept
         assert read(store, lambda s: s.port(STREAKS).of_owner("nobody")) == []
         assert read(store, lambda s: s.port(STREAKS).get(RUN.id)) == kept[0]
+
+    def test_streaks_to_act_for_come_with_the_most_urgent_first_and_by_pages(
+        self, store: Store
+    ) -> None:
+        instants = [NOW + days(1), NOW, None, NOW, NOW - days(1), NOW + days(2)]
+        habits = [evolve(RUN, id=UUID(int=9 - n), owner=f"owner{n}") for n in range(len(instants))]
+        add_habits(store, *habits)
+        for habit, act_by in zip(habits, instants, strict=True):
+            put_snapshots(store, a_snapshot(habit)._replace(act_by=act_by))
+        found = [
+            ExpiringStreak(habits[n].owner, habits[n].id, act_by)
+            for n in (4, 3, 1, 0)
+            if (act_by := instants[n]) is not None
+        ]
+
+        def page(after: ExpiringStreak | None, limit: int) -> list[ExpiringStreak]:
+            before = NOW + days(2)
+            return read(store, lambda s: s.port(STREAKS).expiring(before, after, limit))
+
+        assert page(None, 9) == found
+        assert page(None, 2) == found[:2]
+        assert page(found[1], 9) == found[2:]
+        put_snapshots(store, a_snapshot(habits[3], rev=2))
+        assert page(found[1], 1) == found[2:3]
 
     def test_habits_to_sweep_come_with_the_earliest_first_up_to_a_limit(self, store: Store) -> None:
         moment = timedelta(microseconds=1)

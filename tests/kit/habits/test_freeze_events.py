@@ -1,0 +1,95 @@
+"""The events of freezes: earned, used, given back."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from habitkit import Goal, Schedule
+from habitkit.habits.domain.model import FreezeRule
+
+JANUARY = date(2026, 1, 1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def frozen(kit):
+    return kit.habits.create("ada", "Run", Schedule.daily(), freezes=FreezeRule(3, 2))
+
+
+def of_freezes(kit):
+    return [
+        (it.type, it.fields["day"], it.fields["slots"])
+        for it in kit.events.page("ada", limit=1000)
+        if it.type.startswith("Freeze")
+    ]
+
+
+def check_in(kit, habit, count):
+    for _ in range(count):
+        kit.habits.check_in(habit.id)
+        kit.clock.advance(days=1)
+
+
+class TestFreezes:
+    def test_a_freeze_is_earned_used_and_given_back_by_a_late_check_in(self, kit, frozen):
+        check_in(kit, frozen, 3)
+        earned = ("FreezeEarned", "2026-01-03", 3)
+        assert of_freezes(kit) == [earned]
+        kit.clock.advance(days=1)
+
+        kit.sweep()
+
+        used = ("FreezeUsed", "2026-01-04", 3)
+        assert of_freezes(kit) == [earned, used]
+
+        kit.habits.check_in(frozen.id, day=JANUARY + 3 * DAY)
+
+        net = [it.type for it in kit.events.page("ada") if it.type == "Retracted"]
+        assert (of_freezes(kit), net) == ([earned, used], ["Retracted"])
+        assert kit.streaks.state(frozen.id).freezes == 1
+
+    def test_undoing_what_has_earned_a_freeze_retracts_it(self, kit, frozen):
+        check_in(kit, frozen, 2)
+        last = kit.habits.check_in(frozen.id)
+
+        kit.habits.undo(last.id)
+
+        retracted = [it.fields["of"] for it in kit.events.page("ada") if it.type == "Retracted"]
+        assert "FreezeEarned" in retracted
+
+    @pytest.mark.parametrize("sweeps", [True, False])
+    @pytest.mark.parametrize("goal", [Goal.done(), Goal.avoid()])
+    def test_the_same_events_come_whether_or_not_anybody_sweeps(self, kit, sweeps, goal):
+        habit = kit.habits.create("ada", "Habit", Schedule.daily(), goal, freezes=FreezeRule(2, 1))
+        for day in range(12):
+            if day in {0, 1, 3, 4, 7, 8}:
+                kit.habits.check_in(habit.id)
+            kit.clock.advance(days=1)
+            if sweeps:
+                kit.sweep()
+        kit.sweep()
+
+        net = [
+            (it.type, it.fields["day"])
+            for it in kit.events.page("ada", limit=1000)
+            if it.type.startswith("Freeze")
+        ]
+        if goal == Goal.done():
+            assert net == [
+                ("FreezeEarned", "2026-01-02"),
+                ("FreezeUsed", "2026-01-03"),
+                ("FreezeEarned", "2026-01-05"),
+                ("FreezeUsed", "2026-01-06"),
+                ("FreezeEarned", "2026-01-09"),
+                ("FreezeUsed", "2026-01-10"),
+            ]
+        else:
+            assert net
+
+    def test_a_freeze_that_was_granted_is_used_as_well(self, kit, run):
+        kit.habits.grant_freeze(run.id)
+        check_in(kit, run, 1)
+        kit.clock.advance(days=1)
+        kit.sweep()
+
+        assert of_freezes(kit) == [("FreezeUsed", "2026-01-02", 1)]
