@@ -23,6 +23,7 @@ from habitkit.habits.domain.model import (
 )
 from habitkit.habits.domain.streaks import AtRisk, HabitState, RebuildReport, Slot, Streak
 from habitkit.journal.domain.model import DeadLetter, RelayReport, StoredEvent, SweepReport
+from habitkit.json_values import to_dict
 from habitkit.kit import AsyncHabitKit, HabitKit
 from habitkit.reactions import Reaction, Subscriber, on, subscribe
 from habitkit.services import AsyncHostKit, AsyncOwnedKit, HostKit, OwnedKit
@@ -74,4 +75,5 @@ __all__ = [
     "Undone",
     "on",
     "subscribe",
+    "to_dict",
 ]

@@ -140,6 +140,7 @@ def test_the_names_of_the_package_are_these():
         "Undone",
         "on",
         "subscribe",
+        "to_dict",
     ]
 
 

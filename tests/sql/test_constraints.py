@@ -93,7 +93,7 @@ DUPLICATES = {
     "habit": lambda stores: stores.port(HABITS).add(HABIT),
     "check-in": lambda stores: stores.port(HABITS).add_facts([FACT]),
     "void": lambda stores: stores.port(HABITS).add_facts([evolve(VOID, id=an_id(99))]),
-    "account": lambda stores: stores.port(COINS).open((WALLET._replace(id=an_id(99)),)),
+    "account": lambda stores: stores.port(COINS).open((evolve(WALLET, id=an_id(99)),)),
     "transfer": lambda stores: stores.port(COINS).post((AWARD,), ()),
     "event": lambda stores: stores.events.append([NOTED]),
     "hold": lambda stores: stores.port(HOLDS).add(HOLD),
@@ -194,17 +194,6 @@ def test_a_hold_is_ended_once(engine, store):
     for again in (ended, evolve(ended, state="released", settled=0), evolve(ended, id=an_id(99))):
         with nothing_written(engine), pytest.raises(IntegrityError, match="is not open"):
             store.run(lambda s, hold=again: s.port(HOLDS).end(hold), write=True, keyed=False)
-
-
-def test_a_transfer_is_reversed_once(engine, store):
-    def reverse(number: int) -> Any:
-        return lambda stores: stores.port(COINS).post(
-            (evolve(AWARD, id=an_id(number), kind="reversal", reverses=AWARD.id),), ()
-        )
-
-    store.run(reverse(7), write=True, keyed=False)
-    with nothing_written(engine), pytest.raises(Duplicate):
-        store.run(reverse(8), write=True, keyed=False)
 
 
 def test_a_block_leaves_the_wallet_in_the_queue_only_if_there_is_more(engine, store):

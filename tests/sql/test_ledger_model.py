@@ -115,11 +115,23 @@ class Ledgers(RuleBasedStateMachine):
         done = self.everywhere(lambda kit: kit.coins.post_many(batch, idempotency_key=key))
         self.transfers += done or []
 
-    @rule(choice=choices, key=keys)
-    def reverse(self, choice, key):
+    @rule(choice=choices, amount=st.one_of(st.none(), st.integers(1, 20)), key=keys)
+    def reverse(self, choice, amount, key):
         if self.transfers:
             id_ = self.transfers[choice % len(self.transfers)].id
-            self.note(self.everywhere(lambda kit: kit.coins.reverse(id_, idempotency_key=key)))
+            self.note(
+                self.everywhere(lambda kit: kit.coins.reverse(id_, amount, idempotency_key=key))
+            )
+
+    @rule(source=owners, receiver=owners, amount=amounts, seconds=st.integers(0, 9000))
+    def transfer_earlier(self, source, receiver, amount, seconds):
+        at = self.kits[0].clock.now() - timedelta(seconds=seconds)
+        key = f"{source} {receiver} {amount} {at}"
+        self.note(
+            self.everywhere(
+                lambda kit: kit.coins.transfer(source, receiver, amount, at=at, idempotency_key=key)
+            )
+        )
 
     @rule(owner=owners, floor=st.integers(-50, 50))
     def open(self, owner, floor):
@@ -242,7 +254,16 @@ def seen(kit: TestKit, owner: str, start: Any, now: Any) -> Any:
     coins = kit.coins
     statements = [
         [
-            (each.seq, each.kind, each.memo, each.amount, each.balance, each.at, each.metadata)
+            (
+                each.seq,
+                each.kind,
+                each.memo,
+                each.amount,
+                each.balance,
+                each.at,
+                each.metadata,
+                each.recorded_at,
+            )
             for each in coins.statement(owner, currency=currency, limit=1000)
         ]
         for currency in ("coin", "gem")

@@ -323,7 +323,7 @@ def unseals_what_moves(_, stores):
     def wrong(call, transfers, moves):
         call(transfers, moves)
         for move in moves:
-            accounts.put(move.account_id, accounts.rows[move.account_id]._replace(sealed=0))
+            accounts.put(move.account_id, evolve(accounts.rows[move.account_id], sealed=0))
 
 
 @noticed_by("test_the_sums_are_those_of_all_accounts_entries_and_transfers")

@@ -140,26 +140,20 @@ def posts_again(_, stores):
     coins._transfers.insert = coins._transfers.put
 
 
-@noticed_by("test_a_transfer_is_reversed_once")
-def takes_back_twice(_, stores):
-    coins = stores.port(COINS)
-    coins._reversals.insert = coins._reversals.put
-
-
-@noticed_by("test_one_batch_reverses_a_transfer_once")
-def checks_reversals_too_early(_, stores):
+@noticed_by("test_the_reversals_of_a_transfer_add_up")
+def counts_the_last_reversal_alone(_, stores):
     coins = stores.port(COINS)
 
-    @around(coins, "post")
-    def wrong(call, transfers, moves):
-        insert, coins._reversals.insert = coins._reversals.insert, coins._reversals.put
-        for transfer in transfers:
-            if transfer.reverses in coins._reversals:
-                raise coins._reversals.duplicate()
-        try:
-            call(transfers, moves)
-        finally:
-            coins._reversals.insert = insert
+    @around(coins, "reversed")
+    def wrong(call, transfer_id):
+        found = call(transfer_id)
+        last = None if found.last_id is None else coins.transfer(found.last_id)
+        return found if last is None else evolve(found, amount=last.amount)
+
+
+@noticed_by("test_an_entry_that_is_dated_earlier_counts_from_then")
+def counts_from_when_it_was_recorded(_, stores):
+    stores.port(COINS)._dated.get = lambda _, default: default
 
 
 @noticed_by("test_all_moves_together_sum_to_zero")

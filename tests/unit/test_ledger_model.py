@@ -7,7 +7,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import strategies as st
 
 import habitkit.testing
@@ -48,7 +48,8 @@ class Model:
     coins: dict[str, int] = field(factory=lambda: dict.fromkeys(OWNERS, 0))
     holds: list[Held] = field(factory=list)
     done: list[tuple[str, str, str, int]] = field(factory=list)
-    taken_back: set[int] = field(factory=set)
+    taken_back: dict[int, int] = field(factory=dict)
+    changes: list[tuple[datetime, str, int]] = field(factory=list)
 
     def lapse(self) -> None:
         for hold in self.holds:
@@ -64,17 +65,25 @@ class Model:
             )
         self.coins[owner] -= amount
 
-    def post(self, kind: str, source: str, target: str, amount: int) -> None:
+    def post(self, kind: str, source: str, target: str, amount: int, seconds: int = 0) -> None:
+        """Move coins, so many seconds ago."""
+        at = self.now - seconds * SECOND
         if kind != "award":
             self.take(source, amount)
+            self.changes.append((at, source, -amount))
         if kind != "spend":
             self.coins[target] += amount
+            self.changes.append((at, target, amount))
 
-    def reverse(self, number: int) -> None:
-        kind, source, target, amount = self.done[number]
-        if number in self.taken_back:
-            raise AlreadyReversed(transfer_id=NOBODY, reversal_id=NOBODY)
-        self.taken_back.add(number)
+    def reverse(self, number: int, wanted: int | None) -> None:
+        kind, source, target, whole = self.done[number]
+        if wanted is not None and wanted > whole:
+            raise InvalidAmount("amount", given=wanted, expected="less")
+        left = whole - self.taken_back.get(number, 0)
+        amount = left if wanted is None else wanted
+        if not 0 < amount <= left:
+            raise AlreadyReversed(transfer_id=NOBODY, reversal_id=NOBODY, left=left)
+        self.taken_back[number] = whole - left + amount
         if kind != "award":
             self.coins[source] += amount
         if kind != "spend":
@@ -100,7 +109,8 @@ steps = st.one_of(
     st.tuples(st.just("reserve"), st.tuples(owners, amounts, st.sampled_from([None, 1, 3, 10]))),
     st.tuples(st.just("settle"), st.tuples(which, st.none() | amounts)),
     st.tuples(st.just("release"), which),
-    st.tuples(st.just("reverse"), which),
+    st.tuples(st.just("reverse"), st.tuples(which, st.none() | amounts)),
+    st.tuples(st.just("earlier"), st.tuples(postings, st.integers(0, 30))),
     st.tuples(st.just("wait"), st.integers(1, 5)),
     st.tuples(st.just("sweep"), st.integers(1, 3)),
 )
@@ -157,6 +167,37 @@ class Both:
         if done:
             self.posted.append(done.id)
             self.model.done.append(_plain(posting))
+
+    def earlier(self, what: tuple[Posting, int]) -> None:
+        """Post what happened some seconds ago, and correct what was seen since then."""
+        posting, seconds = what
+        kind, source, target, amount = _plain(posting)
+        at = self.model.now - seconds * SECOND
+        begun = len(self.model.changes)
+        if source == target and kind == "transfer":
+            return
+        dated = evolve(posting, at=at)
+        done = self.same(
+            lambda: self._alone(dated),
+            lambda: self.model.post(kind, source, target, amount, seconds),
+        )
+        if not done:
+            return
+        assert done.at == at
+        self.posted.append(done.id)
+        self.model.done.append(_plain(posting))
+        for _, of, change in self.model.changes[begun:]:
+            self.seen = [
+                (when, owner, (posted + change, pending) if owner == of and when >= at else both)
+                for when, owner, both in self.seen
+                for posted, pending in [both]
+            ]
+
+    def _alone(self, posting: Posting) -> Any:
+        kind, source, target, amount = _plain(posting)
+        parties = (source, target) if kind == "transfer" else (source,)
+        call = getattr(self.kit.coins, kind)
+        return call(*parties, amount, at=posting.at, idempotency_key=self.key())
 
     def batch(self, batch: list[Posting]) -> None:
         def expected() -> None:
@@ -221,12 +262,15 @@ class Both:
             expected,
         )
 
-    def reverse(self, number: int) -> None:
+    def reverse(self, what: tuple[int, int | None]) -> None:
+        number, amount = what
         if self.posted:
             number %= len(self.posted)
             self.same(
-                lambda: self.kit.coins.reverse(self.posted[number], idempotency_key=self.key()),
-                lambda: self.model.reverse(number),
+                lambda: self.kit.coins.reverse(
+                    self.posted[number], amount, idempotency_key=self.key()
+                ),
+                lambda: self.model.reverse(number, amount),
             )
 
     def wait(self, seconds: int) -> None:

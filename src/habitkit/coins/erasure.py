@@ -45,7 +45,7 @@ def export_fields(tx: Transaction, owner: str) -> dict[str, Any]:
     """Return the same for ``kit.export``: values by name, those of an account by its id."""
     found = export(tx, owner)
     return {
-        "accounts": [account._asdict() for account in found.accounts],
+        "accounts": [asdict(account) for account in found.accounts],
         "lines": {str(id_): list(map(_fields, lines)) for id_, lines in found.lines.items()},
         "holds": found.holds,
         "entitlements": found.entitlements,

@@ -126,19 +126,25 @@ class TransferNotReversible(Refused):
 
 
 class AlreadyReversed(Refused):
-    """A transfer was already reversed.
+    """A transfer was already reversed, or too little of it is left.
 
     Attributes:
         transfer_id: The transfer.
-        reversal_id: The transfer that reversed it.
+        reversal_id: The transfer that reversed it, the last one if there are several.
+        left: How much of it can still be reversed, 0 if nothing.
     """
 
-    def __init__(self, *, transfer_id: UUID, reversal_id: UUID) -> None:
-        """Name the transfer and its reversal."""
+    def __init__(self, *, transfer_id: UUID, reversal_id: UUID, left: int = 0) -> None:
+        """Name the transfer, its last reversal and what is left."""
         self.transfer_id = transfer_id
         self.reversal_id = reversal_id
+        self.left = left
+        by = f"by the transfer {reversal_id}"
         super().__init__(
-            f"the transfer {transfer_id} was already reversed, by the transfer {reversal_id}"
+            f"the transfer {transfer_id} was already reversed in part, last {by}; at most "
+            f"{left} of it can still be reversed"
+            if left
+            else f"the transfer {transfer_id} was already reversed, {by}"
         )
 
 

@@ -117,13 +117,16 @@ def request_of(order: Order) -> dict[str, object]:
 
     Texts are kept in the transfer alone, where they can be erased; see ``other_words``.
     """
-    return {
+    request: dict[str, object] = {
         "target": order.target,
         "amount": order.amount,
         "currency": order.currency,
         "memo": _whether(order.memo),
         "metadata": _whether(order.metadata),
     }
+    if order.at is not None:  # so that requests without it stay as they were kept
+        request["at"] = order.at.isoformat()
+    return request
 
 
 def digest_of(orders: Sequence[Order]) -> str:

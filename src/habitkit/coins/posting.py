@@ -16,6 +16,7 @@ from habitkit.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from typing import Any
 
     from habitkit.coins.domain.model import HoldState, Kind, Role
@@ -50,6 +51,7 @@ class Order(NamedTuple):
         reverses: The transfer that it reverses.
         between: The accounts of source and target, where the kind does not say.
         may_owe: True if it may leave a debt below a floor.
+        at: When it happened, if that was before now.
     """
 
     kind: Kind
@@ -62,6 +64,7 @@ class Order(NamedTuple):
     reverses: UUID | None = None
     between: tuple[Role, Role] | None = None
     may_owe: bool = False
+    at: datetime | None = None
 
     @property
     def roles(self) -> tuple[Role, Role]:
@@ -115,8 +118,10 @@ class _Draft:
         giver = accounts.get(giving_place) or self._opened(giving_place)
         taker = accounts.get(taking_place) or self._opened(taking_place)
         at = max(now, giver.at, taker.at)  # one instant for both sides
-        giver_move = rules.move(giver, transfer_id, -amount, at, may_owe=order.may_owe)
-        taker_move = rules.move(taker, transfer_id, amount, at, may_owe=order.may_owe)
+        dated_at = order.at if order.at is not None and order.at < at else None
+        may_owe = order.may_owe
+        giver_move = rules.move(giver, transfer_id, -amount, at, may_owe=may_owe, dated_at=dated_at)
+        taker_move = rules.move(taker, transfer_id, amount, at, may_owe=may_owe, dated_at=dated_at)
         if self._many:
             accounts[giving_place] = rules.moved(giver, giver_move)
             accounts[taking_place] = rules.moved(taker, taker_move)
@@ -130,7 +135,7 @@ class _Draft:
                 currency=currency,
                 amount=amount,
                 memo=order.memo,
-                at=at,
+                at=dated_at or at,
                 metadata=order.metadata,
                 reverses=order.reverses,
             )

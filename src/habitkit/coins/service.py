@@ -6,7 +6,7 @@ from habitkit.binding import M, Service, action, query
 from habitkit.coins.auditing.audits import audit, head
 from habitkit.coins.erasure import export, forget
 from habitkit.coins.reservations import hold, holds, release, reserve, settle
-from habitkit.coins.statements import balance, set_floor, statement
+from habitkit.coins.statements import balance, owners, set_floor, statement
 from habitkit.coins.transfers import award, post_many, reverse, spend, transfer
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "head",
     "hold",
     "holds",
+    "owners",
     "post_many",
     "release",
     "reserve",
@@ -35,6 +36,7 @@ class CoinService(Service[M]):
     """The methods of ``kit.coins``."""
 
     balance = query(balance)
+    owners = query(owners)
     set_floor = action(set_floor)
     award = action(award)
     spend = action(spend)

@@ -12,6 +12,7 @@ from habitkit.coins.errors import InsufficientFunds
 from habitkit.coins.posting import free_lapsed
 from habitkit.coins.settings import CoinSettings
 from habitkit.coins.store import COINS, HOLDS
+from habitkit.errors import NotFound
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from habitkit.coins.domain.model import Entry
     from habitkit.transaction import Transaction
 
-__all__ = ["balance", "set_floor", "statement"]
+__all__ = ["balance", "owners", "set_floor", "statement"]
 
 _WALLET_FLOOR = 0
 
@@ -35,7 +36,8 @@ def balance(
         tx: The transaction.
         owner: Whose wallet.
         currency: In which currency.
-        as_of: The instant of the balance; now by default. The floor is always the current one.
+        as_of: The instant of the balance; now by default. Transfers count from their ``at``, also
+            those that were recorded later. The floor is always the current one.
 
     Raises:
         InvalidInstant: If ``as_of`` has no zone.
@@ -58,6 +60,45 @@ def balance(
         pending -= tx.port(HOLDS).lapsed(owner, currency, instant_of, still_open=at is None)
     floor = _WALLET_FLOOR if wallet is None else wallet.floor or 0
     return Balance(owner, currency, held_by(wallet) + posted_pending, floor, pending)
+
+
+def owners(
+    tx: Transaction, currency: str = "coin", *, after: str | None = None, limit: int = 50
+) -> list[Balance]:
+    """Return the balances of all owners who have a wallet, by pages: for a back office.
+
+    Args:
+        tx: The transaction.
+        currency: In which currency.
+        after: The last owner already seen.
+        limit: How many at most, 1 to 1000.
+
+    Returns:
+        Balances, sorted by owner, in the store's order of texts.
+
+    Raises:
+        NotFound: In a kit of one owner.
+        UnknownCurrency: If the economy does not declare the currency.
+        InvalidInput: If another argument is not acceptable; the message names it.
+    """
+    if tx.scope is not None:
+        raise NotFound("ledger", None)
+    rules.currency(currency, tx.settings(CoinSettings).economy)
+    start, count = None if after is None else ids.owner(after), ids.limit(limit)
+    wallets = tx.port(COINS).wallets(currency, start, count)
+    accounts = tx.port(COINS).accounts([wallet.owner for wallet in wallets], currency)
+    held = {account.owner: account.balance for account in accounts if account.role == "escrow"}
+    balances = []
+    for wallet in wallets:
+        pending = posted_pending = held.get(wallet.owner, 0)
+        if posted_pending:
+            pending -= tx.port(HOLDS).lapsed(wallet.owner, currency, tx.now, still_open=True)
+        balances.append(
+            Balance(
+                wallet.owner, currency, wallet.balance + posted_pending, wallet.floor or 0, pending
+            )
+        )
+    return balances
 
 
 def set_floor(tx: Transaction, owner: str, currency: str = "coin", floor: int = 0) -> Balance:
@@ -109,7 +150,7 @@ def statement(
     limit: int = 50,
     newest_first: bool = True,
 ) -> list[Entry]:
-    """Return a wallet's statement.
+    """Return a wallet's statement, in the order in which its entries were recorded.
 
     Args:
         tx: The transaction.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.coins.auditing.domain.model import Block, Digest, LedgerLine, Sum, UnsealedAccount
-    from habitkit.coins.domain.model import Account, Entry, Hold, Move, Settled, Transfer
+    from habitkit.coins.domain.model import Account, Entry, Hold, Move, Reversed, Settled, Transfer
 
 __all__ = [
     "AUDIT",
@@ -55,11 +55,10 @@ class CoinStore(Protocol):
         The moves of an account follow each other; the last one has the account's final state. The
         store itself holds these facts true, whatever the caller computed: entries of an account are
         numbered without gaps and an account moves on only from where it is, all moves together sum
-        to zero, a transfer is reversed once, and ``balance + debt >= floor`` for every account that
-        has a floor.
+        to zero, and ``balance + debt >= floor`` for every account that has a floor.
 
         Raises:
-            Duplicate: If there is a transfer of one of these ids, or one that reverses the same.
+            Duplicate: If there is a transfer of one of these ids.
             IntegrityError: If one of the facts above would be broken.
         """
         ...
@@ -68,8 +67,8 @@ class CoinStore(Protocol):
         """Return a transfer."""
         ...
 
-    def reversal_of(self, transfer_id: UUID) -> UUID | None:
-        """Return the id of the transfer that reverses another, or None."""
+    def reversed(self, transfer_id: UUID) -> Reversed:
+        """Return the sum of the transfers that reverse another, and the latest by ``(at, id)``."""
         ...
 
     def entries(
@@ -86,7 +85,20 @@ class CoinStore(Protocol):
         ...
 
     def balance_at(self, account_id: UUID, at: datetime) -> int:
-        """Return an account's balance after its last entry not later than an instant."""
+        """Return the sum of an account's entries that count from an instant or earlier.
+
+        An entry counts from its ``dated_at``, if it has one, and from its ``at`` otherwise.
+        """
+        ...
+
+    def wallets(self, currency: str, after: str | None, limit: int) -> list[Account]:
+        """Return up to ``limit`` wallets of a currency by their owner.
+
+        Args:
+            currency: The currency.
+            after: The owner of the last one already seen; None for the beginning.
+            limit: How many at most.
+        """
         ...
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:

@@ -9,9 +9,10 @@ from uuid import UUID
 from attrs import asdict
 
 from habitkit import ids
+from habitkit.clock import storable_instant
 from habitkit.coins.domain import rules
 from habitkit.coins.domain.model import Posting
-from habitkit.coins.errors import AlreadyReversed, BatchRefused
+from habitkit.coins.errors import BatchRefused
 from habitkit.coins.idempotent import (
     digest_of,
     json_metadata,
@@ -26,13 +27,14 @@ from habitkit.coins.store import COINS
 from habitkit.errors import (
     HabitKitError,
     IdempotencyConflict,
-    IdempotencyKeyExpired,
     InvalidInput,
+    InvalidInstant,
     NotFound,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from typing import Any
 
     from habitkit.coins.domain.model import Transfer
@@ -53,6 +55,7 @@ def award(
     memo: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
+    at: datetime | None = None,
 ) -> Transfer:
     """Give coins to an owner, out of the owner's mint.
 
@@ -64,13 +67,14 @@ def award(
         memo: What for, at most 500 characters.
         metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
+        at: When it happened, if that was earlier; see ``transfer``.
 
     Raises:
         InvalidInput: If an argument is not acceptable; the message names it.
         BalanceOverflow: If the wallet, or the owner's mint, would leave 64 bits.
         IdempotencyConflict: If the key was used with other arguments.
     """
-    order = Order("award", owner, owner, currency, amount, memo, metadata)
+    order = Order("award", owner, owner, currency, amount, memo, metadata, at=at)
     return _post_once(tx, order, idempotency_key)
 
 
@@ -83,6 +87,7 @@ def spend(
     memo: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
+    at: datetime | None = None,
 ) -> Transfer:
     """Take coins from an owner for good, into the owner's sink.
 
@@ -94,6 +99,7 @@ def spend(
         memo: What for, at most 500 characters.
         metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
+        at: When it happened, if that was earlier; see ``transfer``.
 
     Raises:
         InsufficientFunds: If the wallet would fall below its floor.
@@ -101,7 +107,7 @@ def spend(
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
-    order = Order("spend", owner, owner, currency, amount, memo, metadata)
+    order = Order("spend", owner, owner, currency, amount, memo, metadata, at=at)
     return _post_once(tx, order, idempotency_key)
 
 
@@ -115,6 +121,7 @@ def transfer(
     memo: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     currency: str = "coin",
+    at: datetime | None = None,
 ) -> Transfer:
     """Move coins from one owner's wallet to another's.
 
@@ -127,6 +134,9 @@ def transfer(
         memo: What for, at most 500 characters; the target can read it too.
         metadata: Values of your own beside it: JSON values by name, at most 4 KiB as text.
         currency: In which currency.
+        at: When it happened, an aware datetime that is not in the future; now by default.
+            ``balance(as_of=...)`` counts it from then on. It is recorded now, after the entries
+            that are there, and the floor is that of now.
 
     Raises:
         InsufficientFunds: If the source's wallet would fall below its floor.
@@ -134,7 +144,7 @@ def transfer(
         InvalidInput: If an argument is not acceptable; the message names it.
         IdempotencyConflict: If the key was used with other arguments.
     """
-    order = Order("transfer", source, target, currency, amount, memo, metadata)
+    order = Order("transfer", source, target, currency, amount, memo, metadata, at=at)
     return _post_once(tx, order, idempotency_key)
 
 
@@ -199,8 +209,12 @@ def post_many(
     return done
 
 
-def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -> Transfer:
-    """Reverse a transfer by a new one that refers to it; each can be reversed once.
+def reverse(
+    tx: Transaction, transfer_id: UUID | str, amount: int | None = None, *, idempotency_key: str
+) -> Transfer:
+    """Reverse a transfer, wholly or in part, by a new one that refers to it.
+
+    Several parts add up to at most the whole.
 
     What was spent comes back, what was given is taken away even if it has been spent by now: that
     may leave a debt, which blocks spending until it is earned back.
@@ -208,19 +222,23 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     Args:
         tx: The transaction.
         transfer_id: An award, a spend, a transfer, or what settled a hold.
-        idempotency_key: A key of the source's: the same key and transfer reverse once.
+        amount: How many of its coins, an int from 1; what is left of them by default.
+        idempotency_key: A key of the source's: the same key, transfer and amount reverse once.
 
     Raises:
         NotFound: If there is no such transfer; in a kit of one owner, also if somebody else is a
             party to it.
         TransferNotReversible: If reconciliation, a hold or a reversal has posted it.
-        AlreadyReversed: If it was reversed under another key.
+        AlreadyReversed: If nothing of it, or less than the amount, is left; it says how much.
+        InvalidAmount: If it is not an amount, or more than the transfer's.
         BalanceOverflow: If an account, or a wallet's debt, would leave 64 bits.
         IdempotencyKeyExpired: If it was reversed under this key more than 30 days ago.
-        IdempotencyConflict: If the key was used for another transfer.
+        IdempotencyConflict: If the key was used for another transfer or amount.
     """
     subject = ids.parse_id(transfer_id, "transfer_id")
     ids.key(idempotency_key)
+    if amount is not None:
+        rules.amount(amount)
     original = tx.port(COINS).transfer(subject)
     if original is None:
         raise NotFound("transfer", transfer_id)
@@ -230,18 +248,16 @@ def reverse(tx: Transaction, transfer_id: UUID | str, *, idempotency_key: str) -
     tx.lock(original.source, original.target)
 
     def work(new_id: UUID) -> Transfer:
-        before = tx.port(COINS).reversal_of(subject)
-        if before == new_id:
-            raise IdempotencyKeyExpired("coins.reverse", idempotency_key)
-        if before is not None:
-            raise AlreadyReversed(transfer_id=subject, reversal_id=before)
+        part = rules.to_reverse(original, tx.port(COINS).reversed(subject), amount)
         order = Order(
-            "reversal", original.target, original.source, original.currency, original.amount,
+            "reversal", original.target, original.source, original.currency, part,
             reverses=subject, between=between, may_owe=True,
         )  # fmt: skip
         return post(tx, new_id, order)
 
-    request = {"transfer_id": subject}
+    request: dict[str, object] = {"transfer_id": subject}
+    if amount is not None:  # so that requests without it stay as they were kept
+        request["amount"] = amount
     return transfer_once(tx, original.source, "coins.reverse", idempotency_key, request, work)
 
 
@@ -266,9 +282,23 @@ def _checked(tx: Transaction, order: Order) -> Order:
     rules.amount(order.amount)
     rules.currency(order.currency, tx.settings(CoinSettings).economy)
     rules.memo(order.memo)
-    if order.metadata is None:
+    if order.metadata is None and order.at is None:
         return order
-    return order._replace(metadata=json_metadata(order.metadata))
+    return order._replace(metadata=json_metadata(order.metadata), at=_happened(order.at, tx.now))
+
+
+def _happened(at: object, now: datetime) -> datetime | None:
+    """Return when something happened that is recorded now, in UTC, or None for now.
+
+    Raises:
+        InvalidInstant: If it is not an aware datetime, or later than now.
+    """
+    if at is None:
+        return None
+    past = storable_instant(at)
+    if past > now:
+        raise InvalidInstant("at", given=at, expected=f"an instant that is not after now, {now}")
+    return past
 
 
 def _post_once(tx: Transaction, order: Order, key: str) -> Transfer:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from habitkit.coins import AlreadyReversed, InsufficientFunds, TransferNotReversible
+from habitkit.coins import AlreadyReversed, InsufficientFunds, InvalidAmount, TransferNotReversible
 from habitkit.errors import (
     IdempotencyConflict,
     IdempotencyKeyExpired,
@@ -72,6 +73,79 @@ class TestReversals:
         assert conflict.value.differing == ("transfer_id",)
         assert traces_of(kit, store, "ada") == before
         assert kit.coins.reverse(other.id, idempotency_key="r2").amount == 7
+
+    def test_a_transfer_is_taken_back_in_parts_that_add_up_to_the_whole(self, kit, store):
+        kit.coins.award("ada", 100, idempotency_key="a")
+        spend = kit.coins.spend("ada", 30, idempotency_key="s")
+
+        parts = [
+            kit.coins.reverse(spend.id, 10, idempotency_key="r1"),
+            kit.coins.reverse(spend.id, amount=12, idempotency_key="r2"),
+        ]
+
+        assert [(part.kind, part.amount, part.reverses) for part in parts] == [
+            ("reversal", 10, spend.id),
+            ("reversal", 12, spend.id),
+        ]
+        assert kit.coins.reverse(spend.id, 10, idempotency_key="r1") == parts[0]
+        before = traces_of(kit, store, "ada")
+        with pytest.raises(AlreadyReversed, match="at most 8 of it") as refused:
+            kit.coins.reverse(spend.id, 9, idempotency_key="r3")
+        assert (refused.value.transfer_id, refused.value.left) == (spend.id, 8)
+        assert refused.value.reversal_id in {part.id for part in parts}
+        for amount in (None, 12):
+            with pytest.raises(IdempotencyConflict) as conflict:
+                kit.coins.reverse(spend.id, amount, idempotency_key="r1")
+            assert conflict.value.differing == ("amount",)
+        unfit: list[Any] = [31, 0, -1, True, 1.0]
+        for amount in unfit:
+            with pytest.raises(InvalidAmount):
+                kit.coins.reverse(spend.id, amount, idempotency_key="r3")
+        assert traces_of(kit, store, "ada") == before
+
+        rest = kit.coins.reverse(spend.id, idempotency_key="r3")
+
+        assert rest.amount == 8
+        assert kit.coins.reverse(spend.id, idempotency_key="r3") == rest
+        for amount in (None, 1):
+            with pytest.raises(AlreadyReversed) as refused:
+                kit.coins.reverse(spend.id, amount, idempotency_key="r4")
+            assert refused.value.left == 0
+        assert balances_of(store, "ada") == {"mint": -100, "wallet": 100, "sink": 0}
+        backs = [entry for entry in kit.coins.statement("ada") if entry.kind == "reversal"]
+        assert [(entry.amount, entry.reverses) for entry in backs] == [
+            (8, spend.id),
+            (12, spend.id),
+            (10, spend.id),
+        ]
+        kit.sweep()
+        assert kit.coins.audit().findings == ()
+
+    def test_parts_of_a_spent_gift_leave_a_debt_and_those_of_a_hold_come_back(self, kit, store):
+        kit.coins.award("ada", 30, idempotency_key="a")
+        gift = kit.coins.transfer("ada", "bob", 20, idempotency_key="t")
+        kit.coins.settle(kit.coins.reserve("bob", 20, idempotency_key="h").id, 15)
+        (settled,) = kit.coins.holds("bob", ended=True)
+
+        kit.coins.reverse(gift.id, 8, idempotency_key="r1")
+        assert kit.coins.balance("bob").posted == -3
+        kit.coins.reverse(settled.settlement_id, 10, idempotency_key="r2")
+        kit.coins.reverse(gift.id, idempotency_key="r3")
+
+        assert [kit.coins.balance(owner).posted for owner in ("ada", "bob")] == [30, -5]
+        assert balances_of(store, "bob")["sink"] == 5
+        with pytest.raises(TransferNotReversible):
+            kit.coins.reverse(settled.id, 1, idempotency_key="r4")
+        assert kit.coins.audit().ok
+
+    @pytest.mark.parametrize("amount", [None, 10], ids=["all", "a part"])
+    def test_a_part_repeated_after_its_key_expired_raises_key_expired(self, kit, amount):
+        award = kit.coins.award("ada", 30, idempotency_key="a")
+        kit.coins.reverse(award.id, amount, idempotency_key="r")
+        kit.clock.advance(days=IDEMPOTENCY_DAYS, seconds=1)
+
+        with pytest.raises(IdempotencyKeyExpired):
+            kit.coins.reverse(award.id, amount, idempotency_key="r")
 
     @pytest.mark.parametrize("swept", [True, False], ids=["swept", "unswept"])
     def test_a_reversal_repeated_after_its_key_expired_raises_key_expired(self, kit, *, swept):

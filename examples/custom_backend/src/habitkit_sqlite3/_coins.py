@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import UUID
 
 from attrs import asdict
 
 from habitkit.coins.auditing.domain.model import LedgerLine
-from habitkit.coins.domain.model import Account, Entry, Hold, Settled, Transfer
+from habitkit.coins.domain.model import Account, Entry, Hold, Reversed, Settled, Transfer
 from habitkit.errors import IntegrityError
 
 from ._rows import Port, codec
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from habitkit.coins.domain.model import Move
 
@@ -35,7 +35,7 @@ class Coins(Port):
 
     def open(self, accounts: Sequence[Account]) -> None:
         for account in accounts:
-            self.insert_once("account", "accounts", account._asdict())
+            self.insert_once("account", "accounts", asdict(account))
 
     def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
         self.run("UPDATE accounts SET floor = ?, debt = ? WHERE id = ?", floor, debt, account_id)
@@ -62,9 +62,12 @@ class Coins(Port):
     def transfer(self, transfer_id: UUID) -> Transfer | None:
         return self.value(Transfer, "SELECT value FROM transfers WHERE id = ?", transfer_id)
 
-    def reversal_of(self, transfer_id: UUID) -> UUID | None:
-        row = self.run("SELECT id FROM transfers WHERE reverses = ?", transfer_id).fetchone()
-        return UUID(row["id"]) if row else None
+    def reversed(self, transfer_id: UUID) -> Reversed:
+        query = "SELECT value FROM transfers WHERE reverses = ?"
+        rows = self.run(query, transfer_id)
+        parts = [codec.loads(row["value"], Transfer) for row in rows]
+        last = max(parts, key=lambda it: (it.at, it.id), default=None)
+        return Reversed(sum(it.amount for it in parts), last.id if last else None)
 
     def entries(
         self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
@@ -76,10 +79,14 @@ class Coins(Port):
         return [_line(row, Entry) for row in self.run(query, account_id, after, limit)]
 
     def balance_at(self, account_id: UUID, at: datetime) -> int:
-        query = """SELECT balance FROM entries WHERE account_id = ? AND at <= ?
-                   ORDER BY seq DESC LIMIT 1"""
-        row = self.run(query, account_id, at).fetchone()
-        return row["balance"] if row else 0
+        query = """SELECT amount FROM entries
+                   WHERE account_id = ? AND coalesce(dated_at, at) <= ?"""
+        return sum(row["amount"] for row in self.run(query, account_id, at))
+
+    def wallets(self, currency: str, after: str | None, limit: int) -> list[Account]:
+        query = """SELECT * FROM accounts WHERE role = 'wallet' AND currency = ? AND owner > ?
+                   ORDER BY owner LIMIT ?"""
+        return _accounts(self.run(query, currency, after or "", limit))
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         query = """SELECT key, currency, amount FROM settled
@@ -158,11 +165,14 @@ class Ledger(Port):
 
 
 def _accounts(rows: Iterable[sqlite3.Row]) -> list[Account]:
-    return [codec.structure(tuple(row), Account) for row in rows]
+    return [codec.structure(dict(row), Account) for row in rows]
 
 
 def _line(row: sqlite3.Row, kind: type[T]) -> T:
     """Return an entry with what is said of its transfer; a store without audit has no digests."""
     transfer = codec.loads(row["value"], dict)
     more = {"total": transfer["amount"], "made_at": transfer["at"], "salt": None, "digest": None}
-    return codec.structure({**transfer, **more, **row}, kind)
+    line = {**transfer, **more, **row}
+    if kind is Entry and line["dated_at"]:
+        line |= {"at": line["dated_at"], "recorded_at": line["at"]}
+    return codec.structure(line, kind)

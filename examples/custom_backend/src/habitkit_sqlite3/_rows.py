@@ -51,9 +51,10 @@ CREATE TABLE IF NOT EXISTS accounts (
     CHECK (floor IS NULL OR balance + debt >= floor),
     CHECK (debt >= 0 AND typeof(balance) = 'integer')
 );
-CREATE TABLE IF NOT EXISTS transfers (id PRIMARY KEY, reverses UNIQUE, value);
+CREATE TABLE IF NOT EXISTS transfers (id PRIMARY KEY, reverses, value);
+CREATE INDEX IF NOT EXISTS reversals ON transfers (reverses);
 CREATE TABLE IF NOT EXISTS entries
-    (account_id, seq, transfer_id, amount, balance, at, PRIMARY KEY (account_id, seq));
+    (account_id, seq, transfer_id, amount, balance, at, dated_at, PRIMARY KEY (account_id, seq));
 CREATE VIEW IF NOT EXISTS lines AS SELECT entries.*, value
     FROM entries LEFT JOIN transfers ON id = transfer_id;
 CREATE TABLE IF NOT EXISTS holds

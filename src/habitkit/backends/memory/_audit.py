@@ -106,7 +106,7 @@ class Audit:
         """Add a block."""
         account_id = block.account_id
         self._blocks.insert((account_id, block.last), block)
-        self._accounts.put(account_id, self._accounts.rows[account_id]._replace(sealed=block.last))
+        self._accounts.put(account_id, evolve(self._accounts.rows[account_id], sealed=block.last))
         if not more:
             self._unsealed.delete(account_id)
 
@@ -156,6 +156,7 @@ class Audit:
             amount=move.amount,
             balance=move.balance,
             at=move.at,
+            dated_at=move.dated_at,
             kind=None if transfer is None else transfer.kind,
             source=None if transfer is None else transfer.source,
             target=None if transfer is None else transfer.target,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from heapq import nsmallest
+from operator import attrgetter
 from typing import TYPE_CHECKING
+
+from attrs import evolve
 
 from habitkit.backends.memory._audit import Audit, apart
 from habitkit.backends.memory._holds import Holds
 from habitkit.backends.memory._tables import Table
-from habitkit.coins.domain.model import Entry
+from habitkit.coins.domain.model import Entry, Reversed
 from habitkit.coins.domain.rules import moved
 from habitkit.errors import IntegrityError
 
@@ -31,7 +35,8 @@ class Coins:
         self._accounts: Table[UUID, Account] = Table(log, "account")
         self._of_owner: Table[tuple[str, str], tuple[UUID, ...]] = Table(log, "account")
         self._transfers: Table[UUID, Transfer] = Table(log, "transfer")
-        self._reversals: Table[UUID, UUID] = Table(log, "reversal")
+        self._reversals: Table[UUID, tuple[UUID, ...]] = Table(log, "reversal")
+        self._dated: Table[UUID, tuple[int, ...]] = Table(log, "entry")
         self._entries: Table[tuple[UUID, int], Move] = Table(log, "entry")
         self._settled: Table[tuple[str, str], Settled] = Table(log, "entitlement")
         self.holds = Holds(log)
@@ -60,7 +65,7 @@ class Coins:
         if debt < 0 or account.balance + debt < floor:
             msg = f"account {account_id} has a balance below the new floor"
             raise IntegrityError(msg)
-        self._accounts.put(account_id, account._replace(floor=floor, debt=debt))
+        self._accounts.put(account_id, evolve(account, floor=floor, debt=debt))
 
     def post(self, transfers: Sequence[Transfer], moves: Sequence[Move]) -> None:
         """Add transfers and their entries."""
@@ -68,7 +73,8 @@ class Coins:
         for transfer in transfers:
             self._transfers.insert(transfer.id, apart(transfer))
             if transfer.reverses is not None:
-                self._reversals.insert(transfer.reverses, transfer.id)
+                before = self._reversals.get(transfer.reverses, ())
+                self._reversals.put(transfer.reverses, (*before, transfer.id))
         for move in moves:
             account = accounts.rows[move.account_id]
             if move.seq != account.seq + 1 or move.balance != account.balance + move.amount:
@@ -79,6 +85,8 @@ class Coins:
                 raise IntegrityError(msg)
             accounts.put(account.id, moved(account, move))
             entries.insert((account.id, move.seq), move)
+            if move.dated_at is not None:
+                self._dated.put(account.id, (*self._dated.get(account.id, ()), move.seq))
             total += move.amount
         if total:
             msg = f"the moves of transfer {transfers[0].id} do not sum to zero"
@@ -89,9 +97,13 @@ class Coins:
         stored = self._transfers.get(transfer_id)
         return None if stored is None else apart(stored)
 
-    def reversal_of(self, transfer_id: UUID) -> UUID | None:
-        """Return the id of the transfer that reverses another."""
-        return self._reversals.get(transfer_id)
+    def reversed(self, transfer_id: UUID) -> Reversed:
+        """Return how much of a transfer was reversed."""
+        parts = [self._transfers.rows[id_] for id_ in self._reversals.get(transfer_id, ())]
+        if not parts:
+            return Reversed()
+        last = max(parts, key=attrgetter("at", "id"))
+        return Reversed(sum(part.amount for part in parts), last.id)
 
     def entries(
         self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
@@ -110,7 +122,20 @@ class Coins:
         """Return an account's balance at an instant."""
         numbers = range(1, self._accounts.rows[account_id].seq + 1)
         past = bisect_right(numbers, at, key=lambda seq: self._entries.rows[account_id, seq].at)
-        return self._entries.rows[account_id, past].balance if past else 0
+        dated = [self._entries.rows[account_id, seq] for seq in self._dated.get(account_id, ())]
+        later = sum(m.amount for m in dated if m.dated_at and m.dated_at <= at < m.at)
+        return later + (self._entries.rows[account_id, past].balance if past else 0)
+
+    def wallets(self, currency: str, after: str | None, limit: int) -> list[Account]:
+        """Return a page of wallets."""
+        found = [
+            account
+            for account in self._accounts
+            if account.role == "wallet"
+            and account.currency == currency
+            and (after is None or account.owner > after)
+        ]
+        return nsmallest(limit, found, key=attrgetter("owner"))
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         """Return what was paid for entitlements."""
@@ -132,6 +157,8 @@ class Coins:
             memo=transfer.memo,
             amount=move.amount,
             balance=move.balance,
-            at=move.at,
+            at=move.dated_at or move.at,
             metadata=transfer.metadata,
+            reverses=transfer.reverses,
+            recorded_at=move.at if move.dated_at else None,
         )

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from habitkit.backends.sqlalchemy._prepared import Link
     from habitkit.coins.auditing.domain.model import Digest
 
-__all__ = ["Audit", "settled_of"]
+__all__ = ["Audit", "halves", "settled_of", "whole"]
 
 _LINE = (
     entries.c.seq,
@@ -45,6 +45,7 @@ _LINE = (
     entries.c.amount,
     entries.c.balance,
     entries.c.at,
+    entries.c.dated_at,
     transfers.c.kind,
     transfers.c.source,
     transfers.c.target,
@@ -137,18 +138,18 @@ class Audit:
 
     def sums(self) -> list[Sum]:
         """Return the sums of each currency."""
-        balances = select(accounts.c.currency, *_halves(accounts.c.balance)).group_by(
+        balances = select(accounts.c.currency, *halves(accounts.c.balance)).group_by(
             accounts.c.currency
         )
         counted = (
-            select(accounts.c.currency, *_halves(entries.c.amount), func.count())
+            select(accounts.c.currency, *halves(entries.c.amount), func.count())
             .join_from(entries, accounts, accounts.c.id == entries.c.account_id)
             .group_by(accounts.c.currency)
         )
         made = select(transfers.c.currency, func.count()).group_by(transfers.c.currency)
-        balance_of = {c: _whole(high, low) for c, high, low in self._link.select(balances)}
+        balance_of = {c: whole(high, low) for c, high, low in self._link.select(balances)}
         entries_of = {
-            currency: (_whole(high, low), count)
+            currency: (whole(high, low), count)
             for currency, high, low, count in self._link.select(counted)
         }
         made_of = {row[0]: row[1] for row in self._link.select(made)}
@@ -259,13 +260,13 @@ def settled_of(row: Mapping[str, Any]) -> Settled:
     return Settled(key=row["key"], currency=row["currency"], amount=row["settled"])
 
 
-def _halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+def halves(column: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
     """Return the sums of a column's upper and lower 32 bits: SQLite's own ends at 64."""
     upper = column.bitwise_rshift(literal_column("32"))
     lower = column.bitwise_and(literal_column("4294967295"))
     return func.sum(upper), func.sum(lower)
 
 
-def _whole(upper: int, lower: int) -> int:
+def whole(upper: int, lower: int) -> int:
     """Return the sum of which these are the halves."""
     return (int(upper) << 32) + int(lower)

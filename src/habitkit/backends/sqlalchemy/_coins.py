@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, select, update
+from attrs import asdict
+from sqlalchemy import bindparam, case, func, select, update
 
 from habitkit import _codec
 from habitkit.backends.sqlalchemy._account_moves import account_moves
-from habitkit.backends.sqlalchemy._audit import settled_of
+from habitkit.backends.sqlalchemy._audit import halves, settled_of, whole
 from habitkit.backends.sqlalchemy._prepared import Prepared
 from habitkit.backends.sqlalchemy._rowsets import among, texts_parameter
 from habitkit.backends.sqlalchemy.tables import accounts, entitlements, entries, transfers
-from habitkit.coins.domain.model import Account, Entry, Transfer
+from habitkit.coins.domain.model import Account, Entry, Reversed, Transfer
 from habitkit.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ _ENTRY = (
     transfers.c.memo,
     entries.c.amount,
     entries.c.balance,
-    entries.c.at,
+    func.coalesce(entries.c.dated_at, entries.c.at).label("at"),
     transfers.c.metadata,
+    transfers.c.reverses,
+    case((entries.c.dated_at.is_not(None), entries.c.at)).label("recorded_at"),
 )
 
 
@@ -102,8 +105,15 @@ class Coins:
         )
     )
     _GET = Prepared(lambda _: select(*FACTS).where(transfers.c.id == bindparam("id")))
-    _REVERSAL = Prepared(
-        lambda _: select(transfers.c.id).where(transfers.c.reverses == bindparam("reverses"))
+    _REVERSED = Prepared(
+        lambda _: (
+            select(
+                func.sum(transfers.c.amount).over().label("amount"), transfers.c.id.label("last_id")
+            )
+            .where(transfers.c.reverses == bindparam("reverses"))
+            .order_by(transfers.c.at.desc(), transfers.c.id.desc())
+            .limit(1)
+        )
     )
     _BALANCE_AT = Prepared(
         lambda _: (
@@ -111,6 +121,13 @@ class Coins:
             .where(entries.c.account_id == bindparam("account_id"), entries.c.at <= bindparam("at"))
             .order_by(entries.c.at.desc(), entries.c.seq.desc())
             .limit(1)
+        )
+    )
+    _DATED = Prepared(
+        lambda _: select(*halves(entries.c.amount)).where(
+            entries.c.account_id == bindparam("account_id"),
+            entries.c.dated_at <= bindparam("at"),
+            entries.c.at > bindparam("recorded_after"),
         )
     )
     _SETTLED = Prepared(
@@ -149,7 +166,7 @@ class Coins:
 
     def open(self, accounts: Sequence[Account]) -> None:
         """Add accounts."""
-        self._link.run_many(self._OPEN, [account._asdict() for account in accounts])
+        self._link.run_many(self._OPEN, [asdict(account) for account in accounts])
 
     def set_floor(self, account_id: UUID, floor: int, debt: int) -> None:
         """Give a wallet another floor."""
@@ -186,10 +203,10 @@ class Coins:
         row = self._link.record(self._GET, {"id": transfer_id})
         return None if row is None else Transfer(**row)
 
-    def reversal_of(self, transfer_id: UUID) -> UUID | None:
-        """Return the id of the transfer that reverses another."""
-        row = self._link.row(self._REVERSAL, {"reverses": transfer_id})
-        return None if row is None else row[0]
+    def reversed(self, transfer_id: UUID) -> Reversed:
+        """Return how much of a transfer was reversed."""
+        row = self._link.row(self._REVERSED, {"reverses": transfer_id})
+        return Reversed() if row is None else Reversed(int(row[0]), row[1])
 
     def entries(
         self, account_id: UUID, after: int | None, limit: int, *, newest_first: bool
@@ -208,9 +225,28 @@ class Coins:
         return [Entry(**row) for row in self._link.select_records(statement)]
 
     def balance_at(self, account_id: UUID, at: datetime) -> int:
-        """Return an account's balance at an instant."""
+        """Return an account's balance at an instant.
+
+        That is the balance after the last entry recorded until then, and the few entries recorded
+        later that count from then or earlier.
+        """
         row = self._link.row(self._BALANCE_AT, {"account_id": account_id, "at": at})
-        return 0 if row is None else row[0]
+        values = {"account_id": account_id, "at": at, "recorded_after": at}
+        dated = self._link.row(self._DATED, values)
+        balance: int = 0 if row is None else row[0]
+        return balance if dated is None or dated[0] is None else balance + whole(*dated)
+
+    def wallets(self, currency: str, after: str | None, limit: int) -> list[Account]:
+        """Return a page of wallets."""
+        statement = (
+            select(accounts)
+            .where(accounts.c.currency == currency, accounts.c.role == "wallet")
+            .order_by(accounts.c.owner)
+            .limit(limit)
+        )
+        if after is not None:
+            statement = statement.where(accounts.c.owner > after)
+        return [Account(**row) for row in self._link.select_records(statement)]
 
     def settled(self, owner: str, keys: Sequence[str]) -> dict[str, Settled]:
         """Return what was paid for entitlements."""

@@ -66,7 +66,10 @@ _AFTER = (
     accounts.c.at,
     accounts.c.debt,
 )
-_MOVE = (entries.c.account_id, *(entries.c[name] for name in ("seq", "amount", "balance", "at")))
+_MOVE = (
+    entries.c.account_id,
+    *(entries.c[name] for name in ("seq", "amount", "balance", "at", "dated_at")),
+)
 _ENTRY = (*_MOVE, entries.c.transfer_id)
 _ACCOUNT_MOVE = (
     *_AFTER,
@@ -193,6 +196,7 @@ def _side(name: str, move: Move) -> dict[str, Any]:
         f"{name}_balance": move.balance,
         f"{name}_at": move.at,
         f"{name}_debt": move.debt,
+        f"{name}_dated_at": move.dated_at,
     }
 
 
@@ -209,6 +213,7 @@ def _batch(
         "entered_amount": array_of([move.amount for move in moves]),
         "entered_balance": array_of([move.balance for move in moves]),
         **shared_by_all("entered_at", [move.at for move in moves], instant_array),
+        "entered_dated_at": instant_array([move.dated_at for move in moves]),
         "account_move_id": id_array([move.account_id for move in last]),
         "account_move_seq_before": array_of([each.seq_before for each in per_account]),
         "account_move_balance_before": array_of([each.balance_before for each in per_account]),

@@ -255,9 +255,7 @@ transfers = table(
     Column("salt", LargeBinary),
     Column("digest", LargeBinary),
     CheckConstraint("amount > 0"),
-    index_where(
-        "habitkit_transfers_reverses", "reverses", where="reverses IS NOT NULL", unique=True
-    ),
+    index_where("habitkit_transfers_reverses", "reverses", where="reverses IS NOT NULL"),
     *integer_on_sqlite("amount"),
 )
 
@@ -269,8 +267,12 @@ entries = table(
     Column("amount", BigInteger, nullable=False),
     Column("balance", BigInteger, nullable=False),
     Column("at", Instant, nullable=False),
+    Column("dated_at", Instant),
     PrimaryKeyConstraint("account_id", "seq"),
     Index("habitkit_entries_at", "account_id", "at", "seq"),
+    index_where(
+        "habitkit_entries_dated_at", "account_id", "dated_at", where="dated_at IS NOT NULL"
+    ),
     *integer_on_sqlite("amount", "balance"),
 )
 

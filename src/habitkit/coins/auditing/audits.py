@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit import ids
@@ -13,7 +14,7 @@ from habitkit.coins.auditing.domain.model import (
     Head,
 )
 from habitkit.coins.settings import CoinSettings
-from habitkit.coins.store import AUDIT, LEDGER
+from habitkit.coins.store import AUDIT, COINS, LEDGER
 from habitkit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     in ``kit.run`` and most hosts' own: there, use REPEATABLE READ or call it while nobody writes.
 
     For each account it checks that entries are numbered without gaps, each balance follows from the
-    one before, each entry matches its transfer, balance, date and debt of the account are those of
+    one before, each entry matches its transfer, the reversals of a transfer add up to at most its
+    amount, balance, date and debt of the account are those of
     its last entry, escrow equals the sum of open holds, the chain of block hashes is complete, and
     the accounts on the other side exist. For the whole ledger it also checks that each currency
     sums to zero, each transfer has two entries and unsealed entries are queued for sealing.
@@ -87,7 +89,10 @@ def audit(tx: Transaction, owner: str | None = None, *, heads: Sequence[Head] = 
     partners: dict[Place, None] = {}
     for account in accounts_of(tx, owner):
         checker = Checker(
-            account, expected.pop(account.id, ()), tx.settings(CoinSettings).audit_key
+            account,
+            expected.pop(account.id, ()),
+            tx.settings(CoinSettings).audit_key,
+            partial(_amount_of, tx),
         )
         problem = _check(tx, checker)
         if problem is None and account.role == "wallet" and noted is not None:
@@ -143,6 +148,12 @@ def _check(tx: Transaction, checker: Checker) -> Finding | None:
     except _UNREADABLE as error:
         return checker.unreadable(checker.entries, error)
     return problem
+
+
+def _amount_of(tx: Transaction, transfer_id: UUID) -> int | None:
+    """Return the amount of a transfer; None if there is no such transfer."""
+    transfer = tx.port(COINS).transfer(transfer_id)
+    return None if transfer is None else transfer.amount
 
 
 def _noted(tx: Transaction) -> set[UUID]:

@@ -16,6 +16,7 @@ __all__ = [
     "Kind",
     "Move",
     "Posting",
+    "Reversed",
     "Role",
     "Settled",
     "Transfer",
@@ -44,7 +45,8 @@ HoldState = Literal["open", "settled", "released", "expired"]
 """The state of a hold."""
 
 
-class Account(NamedTuple):
+@frozen(order=True)
+class Account:
     """An account that holds coins of one currency.
 
     Attributes:
@@ -81,8 +83,9 @@ class Move(NamedTuple):
         transfer_id: The transfer.
         amount: What the account gains, negative for what it gives.
         balance: What it holds afterwards.
-        at: Never earlier than the account's previous entry, in UTC.
+        at: When it is recorded: never earlier than the account's previous entry, in UTC.
         debt: By how much it is below its floor afterwards.
+        dated_at: The earlier instant from which it counts, in UTC; None if that is ``at``.
     """
 
     account_id: UUID
@@ -92,6 +95,7 @@ class Move(NamedTuple):
     balance: int
     at: datetime
     debt: int
+    dated_at: datetime | None = None
 
 
 @frozen
@@ -106,9 +110,9 @@ class Transfer:
         currency: The currency.
         amount: How many, 1 to 2**63-1.
         memo: What it was for, or None.
-        at: When, in UTC.
+        at: When it happened, in UTC.
         metadata: What the host wrote beside it, JSON values by name, or None.
-        reverses: The transfer that this one reverses, or None.
+        reverses: The transfer that this one reverses, wholly or in part, or None.
     """
 
     id: UUID
@@ -124,6 +128,19 @@ class Transfer:
 
 
 @frozen
+class Reversed:
+    """How much of a transfer was reversed.
+
+    Attributes:
+        amount: The sum of its reversals.
+        last_id: The latest of them, or None.
+    """
+
+    amount: int = 0
+    last_id: UUID | None = None
+
+
+@frozen
 class Posting:
     """One transfer of a batch, as ``kit.coins.post_many`` takes it; see its three makers.
 
@@ -135,6 +152,7 @@ class Posting:
         currency: In which currency.
         memo: What for, at most 500 characters.
         metadata: JSON values by name, at most 4 KiB as text.
+        at: When it happened, if that was earlier.
     """
 
     kind: Literal["award", "spend", "transfer"]
@@ -144,20 +162,21 @@ class Posting:
     currency: str = "coin"
     memo: str | None = None
     metadata: Mapping[str, Any] | None = field(default=None, hash=False)
+    at: datetime | None = None
 
     @classmethod
     def award(cls, owner: str, amount: int, **more: Any) -> "Posting":
-        """Coins given to an owner; ``more`` are currency, memo and metadata."""
+        """Coins given to an owner; ``more`` are currency, memo, metadata and at."""
         return cls("award", owner, owner, amount, **more)
 
     @classmethod
     def spend(cls, owner: str, amount: int, **more: Any) -> "Posting":
-        """Coins taken from an owner for good; ``more`` are currency, memo and metadata."""
+        """Coins taken from an owner for good; ``more`` are currency, memo, metadata and at."""
         return cls("spend", owner, owner, amount, **more)
 
     @classmethod
     def transfer(cls, source: str, target: str, amount: int, **more: Any) -> "Posting":
-        """Coins from one owner to another; ``more`` are currency, memo and metadata."""
+        """Coins from one owner to another; ``more`` are currency, memo, metadata and at."""
         return cls("transfer", source, target, amount, **more)
 
 
@@ -172,8 +191,11 @@ class Entry:
         memo: The transfer's memo.
         amount: What the wallet gained, negative for what it gave.
         balance: What it held afterwards.
-        at: When, in UTC; never earlier than the entry before.
+        at: When it happened, in UTC.
         metadata: The transfer's metadata.
+        reverses: The transfer that this one reverses, wholly or in part, or None.
+        recorded_at: When it was recorded, if it had happened earlier; None if ``at`` says it. The
+            entries of an account are in the order in which they were recorded.
     """
 
     seq: int
@@ -184,6 +206,8 @@ class Entry:
     balance: int
     at: datetime
     metadata: Mapping[str, Any] | None = None
+    reverses: UUID | None = None
+    recorded_at: datetime | None = None
 
 
 @frozen

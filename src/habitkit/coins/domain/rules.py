@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from habitkit._text import storable
 from habitkit.coins.domain.model import Account, Move
 from habitkit.coins.errors import (
+    AlreadyReversed,
     BalanceOverflow,
     HoldEnded,
     InsufficientFunds,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from habitkit.coins.domain.economy import Economy
-    from habitkit.coins.domain.model import Hold, Kind, Role, Transfer
+    from habitkit.coins.domain.model import Hold, Kind, Reversed, Role, Transfer
 
 __all__ = [
     "BETWEEN",
@@ -37,6 +38,7 @@ __all__ = [
     "moved",
     "reversal",
     "roles",
+    "to_reverse",
 ]
 
 _LARGEST = 2**63 - 1
@@ -138,7 +140,13 @@ def expiry(seconds: object, now: datetime) -> datetime | None:
 
 
 def move(
-    account: Account, transfer_id: UUID, change: int, now: datetime, *, may_owe: bool = False
+    account: Account,
+    transfer_id: UUID,
+    change: int,
+    now: datetime,
+    *,
+    may_owe: bool = False,
+    dated_at: datetime | None = None,
 ) -> Move:
     """Return an account's next entry.
 
@@ -148,6 +156,7 @@ def move(
         change: What it gains; negative for what it gives.
         now: The instant; the entry is never dated before the account's previous one.
         may_owe: True for a reconciliation or a reversal, which may leave a debt below the floor.
+        dated_at: The earlier instant from which it counts, or None.
 
     Raises:
         InsufficientFunds: If it would fall below its floor and may not.
@@ -170,7 +179,7 @@ def move(
         if debt > _LARGEST:
             raise BalanceOverflow(owner=account.owner, amount=change)
     at = max(account.at, now)
-    return Move(account.id, account.seq + 1, transfer_id, change, balance, at, debt)
+    return Move(account.id, account.seq + 1, transfer_id, change, balance, at, debt, dated_at)
 
 
 def moved(account: Account, move: Move) -> Account:
@@ -206,6 +215,31 @@ def hold_to_end(hold: Hold, now: datetime) -> Hold:
     if state != "open":
         raise HoldEnded(hold_id=hold.id, state=state, settled=hold.settled)
     return hold
+
+
+def to_reverse(transfer: Transfer, before: Reversed, wanted: int | None) -> int:
+    """Return how much of a transfer is to be reversed.
+
+    Args:
+        transfer: The transfer.
+        before: How much of it was reversed before.
+        wanted: How much was asked for; what is left by default.
+
+    Raises:
+        AlreadyReversed: If nothing, or less than was asked for, is left.
+        InvalidAmount: If more was asked for than the transfer has.
+    """
+    if wanted is not None and wanted > transfer.amount:
+        raise InvalidAmount(
+            "amount",
+            given=wanted,
+            expected=f"at most the amount of the transfer, {transfer.amount}",
+        )
+    left = transfer.amount - before.amount
+    part = left if wanted is None else wanted
+    if before.last_id is not None and not 0 < part <= left:
+        raise AlreadyReversed(transfer_id=transfer.id, reversal_id=before.last_id, left=left)
+    return part
 
 
 def reversal(transfer: Transfer) -> tuple[Role, Role]:

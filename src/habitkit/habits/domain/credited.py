@@ -23,6 +23,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from attrs import evolve
+
 from habitkit.habits.domain.days import LATE_WINDOW
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import known_before, received_at
@@ -137,7 +139,7 @@ def _settle(
 def _fold(history: History, slots: Sequence[Slot], totals: Totals) -> Folded:
     """Fold slots with those that are done, but not by record, passed over."""
     credited_slots = [
-        slot._replace(status="EXEMPT") if slot.status == "DONE" and slot.why != BY_RECORD else slot
+        evolve(slot, status="EXEMPT") if slot.status == "DONE" and slot.why != BY_RECORD else slot
         for slot in slots
     ]
     return fold_slots(history, credited_slots, totals)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import define
+from attrs import define, evolve
 
 from habitkit.habits.domain.streaks import Streak, Totals
 
@@ -184,7 +184,7 @@ def fold(
                 earned.append((run, slot))
         elif slot.status == "MISSED" and run.slots:
             if freezes.use(slot.last):
-                slot = slot._replace(status="FROZEN", why="freeze")  # noqa: PLW2901
+                slot = evolve(slot, status="FROZEN", why="freeze")  # noqa: PLW2901
                 frozen.append((run, slot))
             else:
                 runs.append((run, slot))

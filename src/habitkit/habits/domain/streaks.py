@@ -51,7 +51,8 @@ class Streak:
         return (self.last - self.first).days + 1
 
 
-class Slot(NamedTuple):
+@frozen
+class Slot:
     """One or several days in which a habit is due, and their status.
 
     Attributes:

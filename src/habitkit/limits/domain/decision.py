@@ -74,8 +74,13 @@ class Decision(NamedTuple):
 
     def __repr__(self) -> str:
         """Show all but the charge, which names the key."""
-        shown = zip(self._fields[:-3], self, strict=False)
+        shown = zip(self._fields[: -len(self._left_out())], self, strict=False)
         return f"Decision({', '.join(f'{name}={value!r}' for name, value in shown)})"
+
+    @staticmethod
+    def _left_out() -> tuple[str, ...]:
+        """Return the last fields, which ``repr`` and ``to_dict`` leave out: the charge."""
+        return ("subject", "cost", "marks")
 
     @property
     def charge(self) -> Charge | None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
 from habitkit.coins.store import COINS
 from habitkit.errors import Duplicate, IntegrityError
@@ -69,6 +70,21 @@ class AccountCases(LedgerFixture):
 
         assert sorted(stored) == accounts
 
+    def test_wallets_come_in_pages_by_their_owner(self, store: Store) -> None:
+        names = [f"owner{n:03}" for n in range(7)]
+        wallets = [an_account(100 - n, owner, floor=-n) for n, owner in enumerate(names)]
+        others = [an_account(200, names[0], "mint"), an_account(201, "ada", currency="gem")]
+        write(store, lambda stores: stores.port(COINS).open([*wallets[::-1], *others]))
+
+        def page(after: str | None, limit: int, currency: str = "coin") -> list[Account]:
+            return read(store, lambda stores: stores.port(COINS).wallets(currency, after, limit))
+
+        assert page(None, 3) == wallets[:3]
+        assert page("owner002", 9) == wallets[3:]
+        assert page("owner0025", 1) == [wallets[3]]
+        assert page("owner006", 9) == page(None, 9, "mana") == []
+        assert page(None, 9, "gem") == [others[1]]
+
     def test_opening_one_account_twice_among_others_opens_none(
         self, sample_ledger: SampleLedger
     ) -> None:
@@ -128,7 +144,7 @@ class AccountCases(LedgerFixture):
         self, sample_ledger: SampleLedger
     ) -> None:
         write(sample_ledger.store, lambda stores: stores.port(COINS).set_floor(WALLET.id, -5, 0))
-        sample_ledger.state[WALLET.id] = WALLET._replace(floor=-5)
+        sample_ledger.state[WALLET.id] = evolve(WALLET, floor=-5)
 
         sample_ledger.move(20, WALLET, MINT, 5)
         below = [move._replace(debt=0) for move in sample_ledger.moves(21, (WALLET, -1), (MINT, 1))]

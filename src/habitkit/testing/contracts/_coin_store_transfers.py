@@ -7,20 +7,20 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
+from habitkit.coins.domain.model import Reversed
 from habitkit.coins.store import COINS, LEDGER
-from habitkit.errors import Duplicate
 from habitkit.testing.contracts._base import read
 from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS
 from habitkit.testing.contracts._sample_ledger import (
     BOBS,
+    LARGEST,
     MINT,
     WALLET,
     LedgerFixture,
     SampleLedger,
     a_transfer,
     an_id,
+    lines_of,
 )
 
 if TYPE_CHECKING:
@@ -39,20 +39,25 @@ MANY = 1000
 class TransferCases(LedgerFixture):
     """Part of ``CoinsContract``: what ``CoinStore`` keeps of each transfer, and when."""
 
-    def test_a_transfer_is_reversed_once(self, sample_ledger: SampleLedger) -> None:
-        sample_ledger.move(20, MINT, WALLET, 3)
-        back = sample_ledger.move(21, WALLET, MINT, 3, kind="reversal", reverses=an_id(20))
+    def test_the_reversals_of_a_transfer_add_up(self, sample_ledger: SampleLedger) -> None:
+        sample_ledger.move(20, MINT, WALLET, LARGEST)
 
-        def reversal_of(number: int) -> object:
+        def reversed_of(number: int) -> Reversed:
             return read(
-                sample_ledger.store, lambda stores: stores.port(COINS).reversal_of(an_id(number))
+                sample_ledger.store, lambda stores: stores.port(COINS).reversed(an_id(number))
             )
 
-        assert reversal_of(20) == back.id
-        assert reversal_of(21) is reversal_of(99) is None
-        with pytest.raises(Duplicate):
-            sample_ledger.move(22, MINT, WALLET, 3, kind="reversal", reverses=an_id(20))
-        assert reversal_of(20) == back.id
+        assert reversed_of(20) == Reversed(0, None)
+        for number, amount, seconds in ((23, LARGEST - 7, 0), (21, 4, 1), (22, 2, 1)):
+            at = NOW + seconds * SECOND
+            sample_ledger.move(
+                number, WALLET, MINT, amount, at=at, kind="reversal", reverses=an_id(20)
+            )
+
+        assert reversed_of(20) == Reversed(LARGEST - 1, an_id(22))
+        assert reversed_of(21) == reversed_of(99) == Reversed(0, None)
+        entry = _entries(sample_ledger, WALLET)[-1]
+        assert (entry.amount, entry.reverses) == (-2, an_id(20))
 
     def test_a_transfer_comes_back_with_all_it_has(self, sample_ledger: SampleLedger) -> None:
         metadata = {"order": 5, "tags": list(STRANGE_TEXTS), "deep": {"é": None}, "x": [1.5, True]}
@@ -106,20 +111,6 @@ class TransferCases(LedgerFixture):
 
         assert read(sample_ledger.store, returned) == [{"from": ["bob"]}] * 3
 
-    def test_one_batch_reverses_a_transfer_once(self, sample_ledger: SampleLedger) -> None:
-        sample_ledger.move(20, MINT, WALLET, 3)
-        before = sample_ledger.stored()
-        twice = [a_transfer(n, 1, kind="reversal", reverses=an_id(20)) for n in (21, 22)]
-        moves = [
-            *sample_ledger.moves(21, (WALLET, -1), (MINT, 1)),
-            *sample_ledger.moves(22, (WALLET, -1), (MINT, 1)),
-        ]
-
-        with pytest.raises(Duplicate):
-            sample_ledger.post(twice, moves)
-
-        assert sample_ledger.stored() == before
-
     def test_a_thousand_transfers_are_posted_at_once(self, sample_ledger: SampleLedger) -> None:
         transfers = [a_transfer(20 + n, memo=f"m{n}") for n in range(MANY)]
         moves = [
@@ -159,6 +150,48 @@ class TransferCases(LedgerFixture):
             read(sample_ledger.store, lambda stores: stores.port(COINS).balance_at(BOBS.id, NOW))
             == 0
         )
+
+    def test_an_entry_that_is_dated_earlier_counts_from_then(
+        self, sample_ledger: SampleLedger
+    ) -> None:
+        def dated(number: int, *changes: tuple[Account, int], at: int, dated_at: int) -> None:
+            moment, earlier = NOW + at * SECOND, NOW + dated_at * SECOND
+            amount = max(amount for _, amount in changes)
+            moves = [
+                move._replace(dated_at=earlier)
+                for move in sample_ledger.moves(number, *changes, at=moment)
+            ]
+            sample_ledger.post([a_transfer(number, amount, at=earlier)], moves)
+
+        def at(instant: datetime, account: Account = WALLET) -> int:
+            return read(
+                sample_ledger.store,
+                lambda stores: stores.port(COINS).balance_at(account.id, instant),
+            )
+
+        sample_ledger.move(20, MINT, WALLET, 1, at=NOW + 2 * SECOND)
+        dated(21, (MINT, -LARGEST + 1), (WALLET, LARGEST - 1), at=4, dated_at=0)
+        sample_ledger.move(22, WALLET, MINT, LARGEST, at=NOW + 5 * SECOND)
+        dated(23, (MINT, -LARGEST), (WALLET, LARGEST), at=5, dated_at=3)
+        dated(24, (WALLET, -5), (MINT, 5), at=5, dated_at=4)
+
+        wanted = [0, LARGEST - 1, LARGEST - 1, LARGEST, 2 * LARGEST, 2 * LARGEST - 5, LARGEST - 5]
+        assert [at(NOW + n * SECOND) for n in range(-1, 6)] == wanted
+        assert [at(NOW + n * SECOND, MINT) for n in range(-1, 6)] == [-each for each in wanted]
+        assert at(NOW - SECOND / 1000) == 0
+        dates = [(e.seq, e.at, e.recorded_at) for e in _entries(sample_ledger, WALLET)]
+        assert dates == [
+            (1, NOW + 2 * SECOND, None),
+            (2, NOW, NOW + 4 * SECOND),
+            (3, NOW + 5 * SECOND, None),
+            (4, NOW + 3 * SECOND, NOW + 5 * SECOND),
+            (5, NOW + 4 * SECOND, NOW + 5 * SECOND),
+        ]
+        lines = lines_of(sample_ledger, WALLET)
+        assert [line.dated_at for line in lines] == [at if made else None for _, at, made in dates]
+        assert [line.at for line in lines] == [made or at for _, at, made in dates]
+        assert [line.made_at for line in lines] == [at for _, at, _ in dates]
+        assert sample_ledger.stored() == sample_ledger.state
 
     def test_a_balance_may_be_asked_for_at_any_instant(self, sample_ledger: SampleLedger) -> None:
         sample_ledger.move(20, MINT, WALLET, 5)

@@ -107,6 +107,22 @@ class HoldRaces(Contract):
         assert kit.coins.balance("ada").posted == 0
         assert sum_of_all(store, "ada") == 0
 
+    def test_parts_of_a_transfer_reversed_at_once_never_exceed_it(
+        self, kit: TestKit, store: Store
+    ) -> None:
+        kit.coins.award("ada", 10, idempotency_key="a")
+        gift = kit.coins.transfer("ada", "bob", 10, idempotency_key="t")
+
+        outcomes = race(
+            partial(kit.coins.reverse, gift.id, 4, idempotency_key=f"r{n}") for n in range(4)
+        )
+
+        refused = [each for each in outcomes if isinstance(each, AlreadyReversed)]
+        assert [each.left for each in refused] == [2, 2]
+        assert kit.coins.reverse(gift.id, idempotency_key="rest").amount == 2
+        assert [kit.coins.balance(owner).posted for owner in ("ada", "bob")] == [10, 0]
+        assert sum_of_all(store, "ada", "bob") == 0
+
     def test_two_sweeps_at_once_seal_every_entry_once(self, kit: TestKit, store: Store) -> None:
         self.skip_without(store, "coins.audit")
         for n in range(4):

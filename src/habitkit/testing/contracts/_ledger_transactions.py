@@ -215,7 +215,7 @@ def _ledger(stores: Stores) -> dict[str, Any]:
         "bobs": coins.accounts(("bob",), "coin"),
         "entries": coins.entries(WALLET.id, None, 99, newest_first=False),
         "transfer": coins.transfer(an_id(30)),
-        "reversal": coins.reversal_of(an_id(20)),
+        "reversed": coins.reversed(an_id(20)),
         "settled": coins.settled("ada", ["done:1", "new", "last"]),
         "holds": stores.port(HOLDS).page("ada", "coin", None, 99, open_at=None),
         "open": stores.port(HOLDS).page("ada", "coin", None, 99, open_at=NOW),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from attrs import evolve
 
 from habitkit.coins.domain.model import Account, Hold, Move, Transfer
 from habitkit.coins.store import COINS, LEDGER
@@ -109,8 +110,8 @@ class SampleLedger:
             balance = before.balance + amount
             debt = 0 if before.floor is None else max(before.floor - balance, 0)
             made.append(Move(account.id, before.seq + 1, an_id(number), amount, balance, at, debt))
-            self.state[account.id] = before._replace(
-                balance=balance, seq=before.seq + 1, at=at, debt=debt
+            self.state[account.id] = evolve(
+                before, balance=balance, seq=before.seq + 1, at=at, debt=debt
             )
         return made
 

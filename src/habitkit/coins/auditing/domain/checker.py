@@ -10,8 +10,9 @@ from habitkit.coins.auditing.domain.model import Finding
 from habitkit.coins.domain import rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
+    from uuid import UUID
 
     from habitkit.coins.auditing.domain.model import Block, Head, LedgerLine
     from habitkit.coins.domain.model import Account, Role
@@ -28,13 +29,20 @@ class Checker:
         partners: The other accounts of the same owner that its transfers have moved.
     """
 
-    def __init__(self, account: Account, heads: Iterable[Head], key: bytes | None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        heads: Iterable[Head],
+        key: bytes | None,
+        amount_of: Callable[[UUID], int | None],
+    ) -> None:
         """Begin before the first entry.
 
         Args:
             account: The account as it is now.
             heads: Where its chain ended at some times, as far as that was kept.
             key: The audit key.
+            amount_of: Returns the amount of a transfer; None if there is no such transfer.
         """
         self.account = account
         self.entries = 0
@@ -49,6 +57,8 @@ class Checker:
             elif head.seq:
                 self._heads.setdefault(head.seq, set()).add(head.hash)
         self._key = key
+        self._amount_of = amount_of
+        self._left: dict[UUID, int] = {}
         self._balance = 0
         self._block_hash = hash_chain.BEGINNING
 
@@ -115,14 +125,14 @@ class Checker:
             return f"the balance after it is {line.balance}, expected {self._balance}"
         if line.kind is None:
             return f"its transfer {line.transfer_id} is missing"
-        return self._check_transfer(line) or _words(line)
+        return (
+            _date(line) or self._check_transfer(line) or self._check_reversal(line) or _words(line)
+        )
 
     def _check_transfer(self, line: LedgerLine) -> str | None:
         """Compare an entry with its transfer."""
         if abs(line.amount) != line.total or line.currency != self.account.currency:
             return f"it does not match its transfer of {line.total} {line.currency}"
-        if line.made_at != line.at:
-            return f"it is dated {line.at}, its transfer is dated {line.made_at}"
         gives = line.amount < 0
         if self.account.owner != (line.source if gives else line.target):
             return f"its transfer is from {line.source!r} to {line.target!r}"
@@ -133,6 +143,24 @@ class Checker:
             partners = rules.roles(line.kind, gives=not gives)
             if len(partners) == 1:  # a reversal's partner is ambiguous
                 self.partners |= partners
+        return None
+
+    def _check_reversal(self, line: LedgerLine) -> str | None:
+        """Compare a reversal with what is left of the transfer that it reverses.
+
+        All reversals of a transfer have an entry in the same wallet.
+        """
+        if line.kind != "reversal" or self.account.role != "wallet":
+            return None
+        of = line.reverses
+        if of is None:
+            return "it is a reversal, and names no transfer"
+        left = self._left[of] if of in self._left else self._amount_of(of)
+        if left is None:
+            return f"the transfer that it reverses, {of}, is missing"
+        self._left[of] = left - abs(line.amount)
+        if self._left[of] < 0:
+            return f"{left} of the transfer {of} was left to reverse, it reverses {line.total}"
         return None
 
     def _check_block(self, block: Block, hashes: list[bytes]) -> Finding | None:
@@ -193,6 +221,16 @@ class Checker:
 def _has_words(line: LedgerLine) -> bool:
     """Return whether there is a memo or metadata."""
     return (line.memo, line.metadata) != (None, None)
+
+
+def _date(line: LedgerLine) -> str | None:
+    """Compare an entry's date with its transfer's and with when it was recorded."""
+    dated_at = line.dated_at or line.at
+    if line.made_at != dated_at:
+        return f"it is dated {dated_at}, its transfer is dated {line.made_at}"
+    if dated_at > line.at:
+        return f"it is dated {dated_at}, later than it was recorded, {line.at}"
+    return None
 
 
 def _words(line: LedgerLine) -> str | None:

@@ -49,6 +49,8 @@ def line_hash(line: LedgerLine) -> bytes:
         None if line.reverses is None else str(line.reverses),
         None if line.digest is None else line.digest.hex(),
     ]
+    if line.dated_at is not None:  # so that the hashes of others stay as they were
+        parts.append(line.dated_at.astimezone(UTC).isoformat())
     return sha256(json.dumps(parts).encode()).digest()
 
 

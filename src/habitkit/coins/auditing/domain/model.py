@@ -31,7 +31,7 @@ class LedgerLine:
         transfer_id: The transfer the entry names.
         amount: What the account gained.
         balance: What it held afterwards.
-        at: When, in UTC.
+        at: When it was recorded, in UTC.
         kind: The transfer's kind; None if there is no such transfer.
         source: Who gave.
         target: Who received.
@@ -42,7 +42,9 @@ class LedgerLine:
         reverses: The transfer that it reverses, or None.
         salt: The salt of its digest; None if it has none, or it was erased.
         digest: The digest of memo and metadata in block hashes; None if there was neither.
-        made_at: The transfer's instant, which is that of both its entries.
+        made_at: The transfer's instant: ``dated_at`` of both its entries, if they have one, and
+            otherwise ``at``.
+        dated_at: The earlier instant from which it counts, or None.
     """
 
     seq: int
@@ -61,6 +63,7 @@ class LedgerLine:
     salt: bytes | None
     digest: bytes | None
     made_at: datetime | None
+    dated_at: datetime | None = None
 
 
 @frozen
