@@ -10,6 +10,7 @@ import os
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
 
 from django.db import connections
 from sqlalchemy import URL, create_engine
@@ -34,6 +35,7 @@ __all__ = ["database_url", "migrate_tables", "on_django"]
 
 R = TypeVar("R")
 
+_URI = {"uri": "true"}  # Django opens every SQLite file so
 _IN_ERROR = 3  # libpq's PQTRANS_INERROR
 _NOT_LIBPQ = {
     *("assume_role", "context", "cursor_factory", "isolation_level", "pool"),
@@ -271,15 +273,16 @@ def _url(using: str) -> URL:
     django: Any = connections[using]
     given = django.settings_dict
     if django.vendor == "sqlite":
-        name = str(given["NAME"])
-        query = {"uri": "true"} if name.startswith("file:") else {}
-        return URL.create("sqlite", database=name, query=query)
-    driver = f"{django.vendor} with the driver {django.Database.__name__}"
-    if django.vendor != "postgresql" or django.Database.__name__ != "psycopg":
-        help_ = "; install psycopg[binary], which Django prefers" if "psycopg2" in driver else ""
+        name, _, query = str(given["NAME"]).partition("?")
+        if name.startswith("file:"):
+            return URL.create("sqlite", database=name, query={**dict(parse_qsl(query)), **_URI})
+        return URL.create("sqlite", database=str(given["NAME"]))
+    driver = getattr(getattr(django, "Database", None), "__name__", "none")
+    if (django.vendor, driver) != ("postgresql", "psycopg"):
+        help_ = "; install psycopg, which Django prefers to it" if driver == "psycopg2" else ""
         msg = (
             f"expected DATABASES[{using!r}] to be SQLite, or PostgreSQL with psycopg 3, got "
-            f"{driver}{help_}"
+            f"{given['ENGINE']} with the driver {driver}{help_}"
         )
         raise HostTransactionUnsupported(msg)
     options = {
