@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
@@ -231,6 +231,13 @@ def use_facts(kit: habitkit.testing.TestKit, habit_id: UUID) -> None:
     kit.habits.update(habit_id, title="Run far")
     skipped = kit.habits.skip(habit_id, date(2026, 3, 9))
     kit.habits.undo(skipped.id)
+    unwanted = kit.habits.create("ada", "Smoke", Schedule.daily())
+    kit.habits.check_in(unwanted.id, note="once more")
+    kit.clock.advance(days=1)
+    until = kit.clock.now() + timedelta(days=2)
+    at_risk = kit.streaks.at_risk(until, limit=1)
+    kit.streaks.at_risk(until, after=at_risk[0], limit=1)
+    kit.habits.delete(unwanted.id)
 
 
 def use_batches(kit: habitkit.testing.TestKit) -> None:
@@ -350,6 +357,9 @@ def use_everything(engine: Engine) -> None:
     use_flags(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))
+    with engine.connect() as connection:
+        kit.on(connection).events.record("ada", "noted", {"refuse": False})
+        connection.commit()
     kit.export("ada")
     kit.forget("ada")
 
