@@ -35,7 +35,7 @@ from habitkit.errors import (
 )
 from habitkit.testing.contracts._base import write
 from tests.contrib.django_project import Order, database, settings_of
-from tests.sql.extremes import read_ports, write_ports, written
+from tests.sql.extremes import read_ports, write_ports
 
 BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 POSTGRES = pytest.mark.parametrize(
@@ -347,8 +347,10 @@ def test_a_migration_of_django_makes_the_tables(empty_default):
 
     with empty_default.schema_editor(atomic=True) as editor:
         Migration("0001_habitkit", "shop").apply(ProjectState(), editor)
-    with pytest.raises(ConfigurationError, match="found version"), transaction.atomic():
-        migrate_tables(1, LATEST)(None, editor)
+    with transaction.atomic():
+        migrate_tables(1, LATEST)(None, editor)  # has nothing left to do
+        with pytest.raises(ConfigurationError, match="numbers of migrations"):
+            migrate_tables(LATEST + 1, LATEST + 1)(None, editor)
     with transaction.atomic():
         on_django(kit).coins.award("ada", 1, idempotency_key="a")
 
@@ -381,10 +383,7 @@ def test_values_of_every_type_are_read_as_they_were_written(store):
     inside = InAtomic(store, "default")
     write(inside, write_ports)
 
-    found = write(inside, read_ports)
-
-    for name, values in written().items():
-        assert found[name] == values, name
+    assert write(inside, read_ports) == write(store, read_ports)
 
 
 def test_habits_and_coins_work_inside_and_are_seen_outside(kit, orders):

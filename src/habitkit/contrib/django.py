@@ -19,10 +19,10 @@ from sqlalchemy.pool import NullPool
 
 from habitkit.backends.sqlalchemy import SqlStore, migrate
 from habitkit.backends.sqlalchemy._host_handles import same_database, shown
+from habitkit.backends.sqlalchemy.schema import version
 from habitkit.errors import HostTransactionLost, HostTransactionUnsupported
 from habitkit.kit import HabitKit
 from habitkit.services import HostKit
-from habitkit.store import HostTransactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,9 +68,9 @@ def on_django(kit: HabitKit, using: str = "default") -> HostKit:
         )
         raise HostTransactionUnsupported(msg)
     runner = kit._runner  # noqa: SLF001 - as HabitKit.on does
-    store: object = runner.store
+    store = runner.store
     if not isinstance(store, SqlStore):
-        raise HostTransactionUnsupported.by(runner.store.name)
+        raise HostTransactionUnsupported.by(store.name)
     return HostKit(runner.inside(_DjangoStore(store, using)))
 
 
@@ -93,15 +93,19 @@ def migrate_tables(
 ) -> Callable[[object, Any], None]:
     """Return what ``migrations.RunPython`` takes to run migrations of habitkit.
 
+    Those that the tables have already are left out, as ``HabitKit.open`` may have been earlier.
+
     Args:
-        first: The number of the first migration to run; the tables must have the version before it.
+        first: The number of the first migration; the tables must have the version before it.
         last: The number of the last one.
         schema: The schema the tables are in; it must exist.
     """
 
     def forwards(_apps: object, schema_editor: Any) -> None:
         with _borrowed(schema_editor.connection.alias) as connection:
-            migrate(connection, first, last, schema=schema)
+            next_ = max(first, version(connection, schema) + 1)
+            if next_ <= last:
+                migrate(connection, next_, last, schema=schema)
 
     return forwards
 
