@@ -26,7 +26,7 @@ def test_habits_that_were_archived_before_version_5_are_archived_after_it(empty_
     marks |= {"undone restore": "aru", "undone again": "arau"}
 
     def undo(habit_id: Any) -> None:
-        facts = kit.read(lambda tx: tx.port(HABITS).facts("ada"))
+        facts: list[Any] = kit.read(lambda tx: tx.port(HABITS).facts("ada"))
         last = max((it for it in facts if it.habit_id == habit_id), key=lambda it: it.seq)
         kit.habits.undo(last.id)
 
@@ -37,7 +37,10 @@ def test_habits_that_were_archived_before_version_5_are_archived_after_it(empty_
         for letter in letters:
             kit.clock.advance(hours=13)
             steps[letter](habit.id)
-    until = kit.clock.now() + timedelta(days=2)
+    for habit in kit.habits.list("ada", archived=False):
+        kit.habits.check_in(habit.id)
+    kit.clock.advance(days=1)
+    until = kit.clock.now() + timedelta(days=1)
     before = contents(empty_engine)["habitkit_habits"]
     archived = {habit.title for habit in kit.habits.list("ada", archived=True)}
     at_risk = [it.habit_id for it in kit.streaks.at_risk(until)]
