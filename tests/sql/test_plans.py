@@ -261,8 +261,8 @@ def use_reminders(kit: habitkit.testing.TestKit) -> None:
     kit.habits.check_in(habit.id, note="once more")
     kit.clock.advance(days=1)
     until = kit.clock.now() + timedelta(days=1)
-    first, *_ = kit.streaks.at_risk(until)
-    kit.streaks.at_risk(until, after=first)
+    (first,) = kit.streaks.at_risk(until, limit=1)
+    kit.streaks.at_risk(until, after=first, limit=1)
     kit.habits.delete(habit.id)
 
 
