@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -130,9 +131,12 @@ def test_what_a_query_of_the_hosts_writes_is_the_hosts_to_commit(sqlite: Engine)
     engine = create_engine(sqlite.url)
     kit = habitkit.testing.kit(store=SqlStore(engine))
 
+    def write(tx: Any) -> None:
+        write_note(tx.connection)
+
     for end in (Connection.rollback, Connection.commit):
         with engine.connect() as connection:
-            kit.on(connection).read(lambda tx: write_note(tx.connection))
+            kit.on(connection).read(write)
             end(connection)
 
     assert notes_in(sqlite) == ["mine"]

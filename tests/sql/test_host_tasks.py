@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -76,11 +77,13 @@ async def test_an_action_beside_other_use_of_its_session_is_right_or_refused(
             await session.invalidate()
 
     session = AsyncSession(engine)
-    _, done = await asyncio.gather(use(session), award(kit, session, 0), return_exceptions=True)
+    results: Sequence[Any] = await asyncio.gather(
+        use(session), award(kit, session, 0), return_exceptions=True
+    )
     await asyncio.gather(close(session), return_exceptions=True)
 
-    if isinstance(done, Exception):
-        assert isinstance(done, HostTransactionUnsupported)
+    if isinstance(results[1], Exception):
+        assert isinstance(results[1], HostTransactionUnsupported)
     await engine.dispose()
 
 

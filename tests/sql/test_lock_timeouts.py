@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import habitkit.testing
-from habitkit import AsyncHabitKit, Transaction
+from habitkit import AsyncHabitKit
 from habitkit.backends.sqlalchemy import AsyncSqlStore, SqlStore, sqlite_engine, upgrade
 from habitkit.errors import ConfigurationError, StoreBusy
 from tests.sql.opened import ASYNC_POSTGRES
@@ -39,9 +40,9 @@ def test_an_action_waits_for_a_lock_no_longer_than_the_store_says(postgres: Engi
     kit = habitkit.testing.kit(store=SqlStore(postgres, lock_timeout_seconds=SOON))
 
     with locked(postgres, "ada", "bob"):
-        for owners in (["ada"], ["aaron", "bob", "cyd"]):
+        for lock in (methodcaller("lock", "ada"), methodcaller("lock", "aaron", "bob", "cyd")):
             with pytest.raises(StoreBusy, match="1 attempt,") as caught:
-                kit.run(lambda tx, owners=owners: tx.lock(*owners))
+                kit.run(lock)
             assert caught.value.attempts == 1
         assert kit.coins.balance("ada").available == 0
 
@@ -68,7 +69,7 @@ def test_the_shorter_of_two_timeouts_holds_and_the_hosts_is_left_as_it_was(
     kit = habitkit.testing.kit(store=SqlStore(engine, lock_timeout_seconds=of_store))
     seen = []
 
-    def work(tx: Transaction) -> None:
+    def work(tx: Any) -> None:
         tx.lock("ada", "bob")
         seen.append(lock_timeout(tx.connection))
 
@@ -111,7 +112,7 @@ def test_a_statement_of_the_hosts_own_in_an_action_that_waits_in_vain_is_busy(
 ) -> None:
     kit = habitkit.testing.kit(store=SqlStore(postgres, lock_timeout_seconds=SOON))
 
-    def work(tx: Transaction) -> None:
+    def work(tx: Any) -> None:
         tx.lock("ada")
         tx.connection.execute(text("LOCK TABLE notes"))
 

@@ -346,8 +346,8 @@ def test_an_engine_whose_commits_do_nothing_is_refused(sqlite_url, sqlite):
 def test_a_fact_of_a_habit_that_does_not_exist_is_refused_by_the_file(sqlite):
     with sqlite.connect() as connection, pytest.raises(Exception, match="FOREIGN KEY"):
         connection.exec_driver_sql(
-            "INSERT INTO habitkit_snapshots VALUES ('nobody', 'ada', 1, '2026-01-01', "
-            "NULL, NULL, NULL, NULL)"
+            "INSERT INTO habitkit_snapshots (habit_id, owner, rev, evaluated_at) "
+            "VALUES ('nobody', 'ada', 1, '2026-01-01')"
         )
 
 

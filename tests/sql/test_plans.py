@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from importlib import import_module
 from pkgutil import iter_modules
@@ -255,6 +255,17 @@ def use_checkpoints(kit: habitkit.testing.TestKit, *habit_ids: UUID) -> None:
         kit.clock.advance(days=20)
 
 
+def use_reminders(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for reminders, and delete a habit."""
+    habit = kit.habits.create("ada", "Smoke", Schedule.daily())
+    kit.habits.check_in(habit.id, note="once more")
+    kit.clock.advance(days=1)
+    until = kit.clock.now() + timedelta(days=1)
+    first, *_ = kit.streaks.at_risk(until)
+    kit.streaks.at_risk(until, after=first)
+    kit.habits.delete(habit.id)
+
+
 def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
     """Let a kit run each of the statements for what was given up."""
     for attempt in range(1, MAX_DELIVERY_ATTEMPTS):
@@ -347,9 +358,13 @@ def use_everything(engine: Engine) -> None:
         kit.sweep()
     use_dead_letters(kit)
     use_checkpoints(kit, run.id, kit.habits.create("ada", "Swim", Schedule.rolling(1, 7)).id)
+    use_reminders(kit)
     use_flags(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))
+    with engine.connect() as connection:
+        kit.on(connection).events.record("ada", "noted", {"refuse": False})
+        connection.commit()
     kit.export("ada")
     kit.forget("ada")
 

@@ -5,6 +5,7 @@ pytest does not collect this file by itself; ``test_contracts.py`` runs it.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from attrs import evolve
@@ -137,6 +138,46 @@ def lists_habits_of_all_owners(_, stores):
     habits = stores.port(HABITS)
     page = habits.page
     habits.page = lambda after, limit, *, owner=None: page(after, limit, owner=None)
+
+
+@noticed_by("test_pages_leave_out_deleted_habits_and_may_be_of_archived_ones_alone")
+def lists_deleted_habits(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+    habits.page = lambda *args, **which: page(*args, **{**which, "deleted": True})
+
+
+@noticed_by("test_pages_leave_out_deleted_habits_and_may_be_of_archived_ones_alone")
+def lists_archived_habits_with_the_others(_, stores):
+    habits = stores.port(HABITS)
+    page = habits.page
+    habits.page = lambda *args, **which: page(*args, **{**which, "archived": None})
+
+
+@noticed_by("test_pages_leave_out_deleted_habits_and_may_be_of_archived_ones_alone")
+def never_restores_a_habit(_, stores):
+    habits = stores.port(HABITS)
+    put = habits.put
+
+    def keep(habit):
+        before = habits.get(habit.id)
+        put(evolve(habit, archived_on=before.archived_on, deleted_at=before.deleted_at))
+
+    habits.put = keep
+
+
+@noticed_by("test_the_notes_of_one_habit_are_erased")
+def erases_the_notes_of_all_habits(_, stores):
+    habits = stores.port(HABITS)
+    erase_notes = habits.erase_notes
+    habits.erase_notes = lambda _: sum(erase_notes(habit.id) for habit in habits._habits)
+
+
+@noticed_by("test_the_notes_of_one_habit_are_erased")
+def counts_check_ins_without_a_note(_, stores):
+    habits = stores.port(HABITS)
+    erase_notes = habits.erase_notes
+    habits.erase_notes = lambda habit_id: erase_notes(habit_id) or len(habits.live(habit_id))
 
 
 @noticed_by("test_putting_a_habit_changes_its_title_its_tags_and_its_place")
@@ -294,3 +335,35 @@ def sweeps_what_is_not_due(_, stores):
     streaks = stores.port(STREAKS)
     to_sweep = streaks.to_sweep
     streaks.to_sweep = lambda now, limit: to_sweep(now.replace(year=9999), limit)
+
+
+@noticed_by("test_streaks_to_act_for_come_with_the_most_urgent_first_and_by_pages")
+def includes_the_instant_before_which_streaks_expire(_, stores):
+    streaks = stores.port(STREAKS)
+    expiring = streaks.expiring
+    streaks.expiring = lambda before, *args: expiring(before + timedelta.resolution, *args)
+
+
+@noticed_by("test_streaks_to_act_for_come_with_the_most_urgent_first_and_by_pages")
+def skips_streaks_that_expire_at_the_instant_of_the_last_one(_, stores):
+    streaks = stores.port(STREAKS)
+    expiring = streaks.expiring
+
+    def skip(before, after, limit):
+        found = expiring(before, after, 10**6)
+        return [it for it in found if after is None or it.act_by > after.act_by][:limit]
+
+    streaks.expiring = skip
+
+
+@noticed_by("test_streaks_to_act_for_come_with_the_most_urgent_first_and_by_pages")
+def loses_its_place_when_the_last_streak_is_done(_, stores):
+    streaks = stores.port(STREAKS)
+    expiring = streaks.expiring
+
+    def after_a_row(before, after, limit):
+        seen = None if after is None else streaks.get(after.habit_id)
+        known = after is None or (seen is not None and seen.act_by is not None)
+        return expiring(before, after, limit) if known else []
+
+    streaks.expiring = after_a_row

@@ -403,15 +403,21 @@ def leaves_words_to_deliver(_, stores):
     before: dict[str, object] = {}
     erase = stores.events.erase
 
-    def remember(owner, words):
+    def remember(owner, words, fields=None):
         for event in stores.events.page(owner, None, 10**6):
             before.setdefault(event.id, event)
-        return erase(owner, words)
+        return erase(owner, words, fields)
 
     stores.events.erase = remember
     outbox.claim = lambda *args: [
         evolve(each, event=before.get(each.event.id, each.event)) for each in claim(*args)
     ]
+
+
+@noticed_by("test_only_events_with_the_fields_asked_for_lose_their_words")
+def erases_words_whatever_the_fields(_, stores):
+    erase = stores.events.erase
+    stores.events.erase = lambda owner, words, fields=None: erase(owner, words)
 
 
 @noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")

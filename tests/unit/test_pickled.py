@@ -40,10 +40,10 @@ def kinds() -> list[type]:
     return sorted(public, key=lambda kind: (kind.__module__, kind.__name__))
 
 
-def made(kind: type) -> Any:
+def made(kind: Any) -> Any:
     """Return an error or a value with something in each of its fields."""
     if issubclass(kind, HabitKitError):
-        error = kind.__new__(kind)
+        error: Any = kind.__new__(kind)
         error.args = ("the message",)
         error.__dict__.update(
             given={"a": [1]}, expected="more", operation="spend", chain=("a", "b")

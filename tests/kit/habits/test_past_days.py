@@ -26,7 +26,7 @@ def first(kit: TestKit) -> date:
 
 def test_amounts_notes_and_skips_are_added_in_bulk_and_once(kit: TestKit, first: date) -> None:
     habit = kit.habits.create("ada", "Coffee", Schedule.daily(), Goal.at_most(2))
-    days = [
+    days: list[date | PastDay] = [
         PastDay(first, amount=0, note="none at all"),
         PastDay(first + DAY, skipped=True),
         PastDay(first + 2 * DAY, amount=1.5),
@@ -57,7 +57,7 @@ def test_dates_and_past_days_without_more_make_the_same_facts(
 def test_a_backfilled_skip_that_was_undone_does_not_come_back(
     kit: TestKit, run: Habit, first: date
 ) -> None:
-    days = [first, PastDay(first + DAY, skipped=True), first + 2 * DAY]
+    days: list[date | PastDay] = [first, PastDay(first + DAY, skipped=True), first + 2 * DAY]
     kit.habits.backfill(run.id, days, source="paper")
     assert kit.streaks.state(run.id).best.slots == 2
     kit.habits.unskip(run.id, first + DAY)

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["Owners"]
 
 
-_LOCK_TIMEOUT = literal_column("'lock_timeout'")
-_SAVED = literal_column("'habitkit.lock_timeout'")
-_LOCAL = literal_column("true")
+_LOCK_TIMEOUT: ColumnElement[str] = literal_column("'lock_timeout'")
+_SAVED: ColumnElement[str] = literal_column("'habitkit.lock_timeout'")
+_LOCAL: ColumnElement[bool] = literal_column("true")
 
 
 class Owners:
@@ -50,10 +50,13 @@ class Owners:
     """
 
     _LOCK = Prepared(
-        lambda insert: _locking(insert(owners).values(owner=bindparam("owner"), rev=1), _RETURNED)
+        lambda insert: _locking(insert(owners).values(owner=bindparam("owner"), rev=1), _RETURNED),
+        only="sqlite",
     )
-    _BOUNDED = Prepared(lambda insert: _locking(_bounded(insert), _RETURNED))
-    _BOUNDED_INSIDE = Prepared(lambda insert: _locking(_bounded(insert), [*_RETURNED, _restored()]))
+    _BOUNDED = Prepared(lambda insert: _locking(_bounded(insert), _RETURNED), only="postgresql")
+    _BOUNDED_INSIDE = Prepared(
+        lambda insert: _locking(_bounded(insert), [*_RETURNED, _restored()]), only="postgresql"
+    )
 
     _REV = Prepared(lambda _: select(owners.c.rev).where(owners.c.owner == bindparam("owner")))
 
@@ -82,7 +85,7 @@ class Owners:
         return 0 if row is None else int(row[0])
 
 
-_RETURNED = (
+_RETURNED: tuple[ColumnElement[Any], ...] = (
     owners.c.owner,
     owners.c.rev,
     exists(

@@ -128,7 +128,7 @@ def _snapshot_of(row: Mapping[str, Any]) -> Snapshot:
     )
 
 
-def _expiring() -> Select[Any]:
+def _expiring() -> Select[Any, Any, Any]:
     """Return a query of the streaks that expire before an instant."""
     return (
         select(snapshots.c.owner, snapshots.c.habit_id, snapshots.c.act_by)

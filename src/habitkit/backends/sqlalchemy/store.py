@@ -42,7 +42,7 @@ __all__ = [
 R = TypeVar("R")
 
 LOCK_TIMEOUT_SECONDS = 30.0
-_LONGEST_LOCK_TIMEOUT_SECONDS = 86_400.0
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 86_400.0
 _OF_PARENTS: list[Pool] = []
 
 
@@ -167,13 +167,9 @@ def lock_timeout_of(seconds: float | None) -> str | None:
     """
     if seconds is None:
         return None
-    if (
-        isinstance(seconds, bool)
-        or not isinstance(seconds, int | float)
-        or not (
-            0.001 <= seconds <= _LONGEST_LOCK_TIMEOUT_SECONDS  # noqa: PLR2004 - a millisecond
-        )
-    ):
+    given: object = seconds
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not (is_number and _SHORTEST_SECONDS <= seconds <= _LONGEST_SECONDS):
         msg = f"lock_timeout_seconds: expected 0.001 to 86400 seconds or None, got {seconds!r}"
         raise ConfigurationError(msg)
     return f"{round(seconds * 1000)}ms"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,10 +67,10 @@ class Resolution:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to make it again; a view of a mapping cannot be pickled itself."""
-        fields = (self.value, self.variant, self.reason, self.error_code, self.error_message)
-        return _restored, (fields, dict(self.metadata))
+        fields = asdict(self, recurse=False)
+        return _restored, ({**fields, "metadata": dict(self.metadata)},)
 
 
-def _restored(fields: tuple[Any, ...], metadata: dict[str, Any]) -> Resolution:
+def _restored(fields: dict[str, Any]) -> Resolution:
     """Make a result whose metadata cannot be changed."""
-    return Resolution(*fields, metadata=MappingProxyType(metadata))
+    return Resolution(**{**fields, "metadata": MappingProxyType(fields["metadata"])})
