@@ -23,7 +23,7 @@ from habitkit.backends.memory import MemoryLimits
 from habitkit.coins import CoinSettings, RuleSet
 from habitkit.errors import InvalidInput
 from habitkit.events import Recorded
-from habitkit.flags import Fault, Flag, FlagsChange, FlagsEvent, StaleFlag, StaticSource
+from habitkit.flags import Fault, Flag, Flags, FlagsChange, FlagsEvent, StaleFlag, StaticSource
 from habitkit.habits import HabitCompleted, PastDay, RebuildReport
 from habitkit.journal.domain.model import EventId
 from habitkit.limits import DecisionMade, Limiter
@@ -91,7 +91,7 @@ def returned() -> Iterator[object]:
     yield from (block for blocks in exported.blocks.values() for block in blocks)
     decision = Limiter(MemoryLimits()).acquire("ada", "3/min")
     yield from (decision, decision.limit, DecisionMade("acquire", "ada", 1, decision))
-    with_flags = habitkit.flags.Flags(StaticSource(flags))
+    with_flags = Flags(StaticSource(flags))
     yield from (with_flags.details("on", 0), with_flags.details("off", 0), with_flags.status())
     yield from (Fault("$.flags", "what"), FlagsEvent(FlagsChange.CHANGED, ("on",)))
     yield StaleFlag("on", ("unused",), None, NOW)
