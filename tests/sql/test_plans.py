@@ -231,13 +231,6 @@ def use_facts(kit: habitkit.testing.TestKit, habit_id: UUID) -> None:
     kit.habits.update(habit_id, title="Run far")
     skipped = kit.habits.skip(habit_id, date(2026, 3, 9))
     kit.habits.undo(skipped.id)
-    unwanted = kit.habits.create("ada", "Smoke", Schedule.daily())
-    kit.habits.check_in(unwanted.id, note="once more")
-    kit.clock.advance(days=1)
-    until = kit.clock.now() + timedelta(days=2)
-    at_risk = kit.streaks.at_risk(until, limit=1)
-    kit.streaks.at_risk(until, after=at_risk[0], limit=1)
-    kit.habits.delete(unwanted.id)
 
 
 def use_batches(kit: habitkit.testing.TestKit) -> None:
@@ -260,6 +253,17 @@ def use_checkpoints(kit: habitkit.testing.TestKit, *habit_ids: UUID) -> None:
         for habit_id in habit_ids:
             kit.habits.check_in(habit_id)
         kit.clock.advance(days=20)
+
+
+def use_reminders(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for reminders, and delete a habit."""
+    habit = kit.habits.create("ada", "Smoke", Schedule.daily())
+    kit.habits.check_in(habit.id, note="once more")
+    kit.clock.advance(days=1)
+    until = kit.clock.now() + timedelta(days=1)
+    first, *_ = kit.streaks.at_risk(until)
+    kit.streaks.at_risk(until, after=first)
+    kit.habits.delete(habit.id)
 
 
 def use_dead_letters(kit: habitkit.testing.TestKit) -> None:
@@ -354,6 +358,7 @@ def use_everything(engine: Engine) -> None:
         kit.sweep()
     use_dead_letters(kit)
     use_checkpoints(kit, run.id, kit.habits.create("ada", "Swim", Schedule.rolling(1, 7)).id)
+    use_reminders(kit)
     use_flags(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))

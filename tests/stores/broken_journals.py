@@ -420,16 +420,6 @@ def erases_words_whatever_the_fields(_, stores):
     stores.events.erase = lambda owner, words, fields=None: erase(owner, words)
 
 
-@noticed_by("test_only_events_with_the_fields_asked_for_lose_their_words")
-def erases_words_of_all_types_with_the_fields(_, stores):
-    erase = stores.events.erase
-
-    def erase_all(owner, words, fields=None):
-        return erase(owner, {"noted": ["word"], **words} if fields else words, fields)
-
-    stores.events.erase = erase_all
-
-
 @noticed_by("test_the_words_of_an_owner_are_erased_and_no_others")
 def deletes_messages(_, stores):
     inbox = stores.inbox

@@ -126,6 +126,7 @@ def _begin_for_sqlalchemy(connection: Connection) -> None:
     Raises:
         HostTransactionUnsupported: If nothing that the host can roll back is begun by it.
     """
+    watch_savepoints(connection.engine)
     begun = None if connection.in_transaction() else connection.begin()
     if is_sqlite(connection):
         driver = driver_of(connection)
@@ -150,7 +151,6 @@ def _expect_begun_before_savepoint(connection: Connection) -> None:
     """
     begun = connection.info.get(_BEGUN)
     if begun is None:
-        watch_savepoints(connection.engine)
         driver: Any = driver_of(connection)
         begun = getattr(driver, "autocommit", None) is False or (
             driver.isolation_level is None and bool(connection.engine.dispatch.begin)
