@@ -17,7 +17,7 @@ if not settings.configured:
     django.setup()
 
 
-class Order(models.Model):
+class Order(models.Model):  # type: ignore[misc]  # Django has no types
     """What a shop sells for coins."""
 
     objects: models.Manager[Any]
@@ -25,6 +25,9 @@ class Order(models.Model):
 
     class Meta:
         app_label = "tests_of_django"
+
+    def __str__(self):
+        return self.item
 
 
 def settings_of(url: str, **options: Any) -> dict[str, Any]:

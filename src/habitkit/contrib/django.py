@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from habitkit.backends.sqlalchemy import SqlStore, migrate
 from habitkit.backends.sqlalchemy._host_handles import same_database, shown
+from habitkit.backends.sqlalchemy.engines import engine_of
 from habitkit.backends.sqlalchemy.schema import version
 from habitkit.errors import HostTransactionLost, HostTransactionUnsupported
 from habitkit.kit import HabitKit
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from habitkit.store import Stores
 
-__all__ = ["database_url", "migrate_tables", "on_django"]
+__all__ = ["database_url", "django_store", "migrate_tables", "on_django"]
 
 R = TypeVar("R")
 
@@ -61,12 +62,7 @@ def on_django(kit: HabitKit, using: str = "default") -> HostKit:
             running event loop, for another database than the kit's, and for a driver other than
             ``sqlite3`` and psycopg 3.
     """
-    if not isinstance(kit, HabitKit):
-        msg = (
-            f"expected a HabitKit, got {type(kit).__name__}; Django's transactions are synchronous,"
-            " so make a HabitKit for them"
-        )
-        raise HostTransactionUnsupported(msg)
+    _expect_sync_kit(kit)
     runner = kit._runner  # noqa: SLF001 - as HabitKit.on does
     store = runner.store
     if not isinstance(store, SqlStore):
@@ -74,8 +70,23 @@ def on_django(kit: HabitKit, using: str = "default") -> HostKit:
     return HostKit(runner.inside(_DjangoStore(store, using)))
 
 
+def django_store(using: str = "default") -> SqlStore:
+    """Return a store for one of Django's databases, for ``HabitKit(django_store())``.
+
+    It has an engine and connections of its own, and connects when the kit is first used outside of
+    Django's transactions.
+
+    Args:
+        using: The alias of the database in ``settings.DATABASES``.
+
+    Raises:
+        HostTransactionUnsupported: If it is neither SQLite nor PostgreSQL.
+    """
+    return SqlStore(engine_of(database_url(using)))
+
+
 def database_url(using: str = "default") -> str:
-    """Return the URL of one of Django's databases, for ``HabitKit.open``.
+    """Return the URL of one of Django's databases, for ``AsyncHabitKit.open``.
 
     It contains the password, if there is one.
 
@@ -140,7 +151,7 @@ class _DjangoStore:
             msg = (
                 f"expected the database of the kit, {shown(engine)}, got "
                 f"DATABASES[{self._using!r}], {shown(given)}; pass using= with the alias of the "
-                "kit's database, or open the kit with HabitKit.open(database_url(using))"
+                "kit's database, or make the kit with HabitKit(django_store(using))"
             )
             raise HostTransactionUnsupported(msg)
 
@@ -163,13 +174,13 @@ def _borrowed(using: str) -> Iterator[Connection]:
         with _engine(using, _url(using)).connect() as connection:
             yield connection
     except HostTransactionLost:
-        django.set_rollback(True)  # noqa: FBT003 - Django's signature
+        django.set_rollback(True)
         raise
     except DBAPIError as error:
         if not isinstance(error.orig, Exception):
             raise
         with django.wrap_database_errors:  # what code around atomic() expects
-            raise error.orig
+            raise error.orig from None
 
 
 @lru_cache(maxsize=64)
@@ -210,11 +221,25 @@ class _BorrowedPsycopg(_Borrowed):
         import psycopg  # noqa: PLC0415 - of an extra
 
         super().__init__(driver)
-        self._cursor = psycopg.Cursor
-        self.adapters = psycopg.adapt.AdaptersMap(psycopg.adapters)
+        self._cursor_class: Any = psycopg.Cursor  # which takes what acts like a connection
+        self.adapters = type(psycopg.adapters)(psycopg.adapters)
 
     def cursor(self) -> Any:
-        return self._cursor(self)  # type: ignore[arg-type]  # a connection but for its class
+        return self._cursor_class(self)
+
+
+def _expect_sync_kit(kit: object) -> None:
+    """Refuse what is no ``HabitKit``.
+
+    Raises:
+        HostTransactionUnsupported: If it is another kit, or none.
+    """
+    if not isinstance(kit, HabitKit):
+        msg = (
+            f"expected a HabitKit, got {type(kit).__name__}; Django's transactions are synchronous,"
+            " so make a HabitKit for them"
+        )
+        raise HostTransactionUnsupported(msg)
 
 
 def _expect_no_event_loop() -> None:
