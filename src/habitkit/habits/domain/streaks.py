@@ -230,7 +230,7 @@ class AtRisk:
         habit_id: The habit.
         title: What it is called.
         state: Its current state, with ``act_by``, ``risk`` and ``streak``.
-        listed_at: Its place in the list: ``act_by`` when its facts were evaluated last.
+        listed_at: Its place in the list: ``act_by``, or an earlier instant if it was stored before.
     """
 
     owner: str
