@@ -231,7 +231,7 @@ def written() -> dict[str, Any]:
         "live": [fact for fact in facts if fact not in voided],
         "since": [fact for fact in facts if fact not in voided and fact.day >= DAYS[1]],
         "voided": [VoidedCheckIn(*each) for each in zip(voided, INSTANTS, strict=False)],
-        "facts": other_facts(),
+        "facts": sorted(other_facts(), key=lambda fact: fact.id),
         "notes": sorted(f.note for f in facts if f.note is not None and f not in voided),
         "snapshots": snapshots(),
         "due": [DueHabit("ada", snapshots()[n].habit_id) for n in (1, 0)],
