@@ -51,8 +51,8 @@ STATES = {
         "SELECT owner, key, currency, settled FROM habitkit_entitlements ORDER BY owner, key"
     ),
     "snapshots": (
-        "SELECT habit_id, owner, rev, evaluated_at, next_check_at, checkpoints, credited, emitted "
-        "FROM habitkit_snapshots ORDER BY habit_id"
+        "SELECT habit_id, owner, rev, evaluated_at, next_check_at, checkpoints, credited, "
+        "emitted, act_by FROM habitkit_snapshots ORDER BY habit_id"
     ),
     "check-ins": (
         "SELECT habit_id, owner, day, tz, credit, source, count(*) FROM habitkit_check_ins "
@@ -115,6 +115,7 @@ def expected(kind: Kind) -> Expected:
     history = past(kind)
     assert snapshot is not None
     assert snapshot.next_check_at is not None
+    assert snapshot.act_by is not None
     return Expected(
         now=NOW,
         day=done.day,
@@ -127,6 +128,7 @@ def expected(kind: Kind) -> Expected:
         checkpoints=json.loads(checkpoints_to_text(snapshot.checkpoints) or "[]"),
         credited=json.loads(boundary_to_text(snapshot.credited) or "[]"),
         emitted=json.loads(emitted_to_text(snapshot.emitted) or "[]"),
+        act_by=snapshot.act_by,
     )
 
 

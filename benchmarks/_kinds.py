@@ -113,6 +113,7 @@ class Expected:
         checkpoints: The checkpoints, as JSON values.
         credited: The credit boundary, as JSON values.
         emitted: The emitted events, as JSON values; each key begins with its type and the habit.
+        act_by: Until when the streak can go on.
     """
 
     now: datetime
@@ -126,6 +127,7 @@ class Expected:
     checkpoints: list[Any]
     credited: list[Any]
     emitted: list[Any]
+    act_by: datetime
 
     def emitted_by(self, habit_id: UUID) -> list[Any]:
         """Return the emitted events of a habit."""

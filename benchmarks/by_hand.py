@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 
 LOCK = (
     "INSERT INTO habitkit_owners (owner, rev) VALUES (?, 1) ON CONFLICT (owner) DO UPDATE "
-    "SET rev = habitkit_owners.rev + 1 RETURNING rev, EXISTS (SELECT 1 FROM habitkit_inbox "
-    "WHERE owner = ? AND applied_at IS NULL AND dead_at IS NULL)"
+    "SET rev = habitkit_owners.rev + 1 RETURNING owner, rev, EXISTS (SELECT 1 FROM habitkit_inbox "
+    "WHERE habitkit_inbox.owner = habitkit_owners.owner AND applied_at IS NULL AND dead_at IS NULL)"
 )
 HABIT = (
     "SELECT id, owner, title, schedule, tz, day_start, created_at, goal, tags, freezes, "
-    "week_start, min_day_seconds, position, seq, metadata FROM habitkit_habits WHERE id = ?"
+    "week_start, min_day_seconds, position, seq, metadata, archived_on, deleted_at "
+    "FROM habitkit_habits WHERE id = ?"
 )
 FACTS = (
     "SELECT id, owner, habit_id, kind, fields FROM habitkit_facts "
@@ -51,8 +52,8 @@ ADD_FACT = (
     "received_at, amount, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 SNAPSHOT = (
-    "SELECT habit_id, owner, rev, evaluated_at, next_check_at, checkpoints, credited, emitted "
-    "FROM habitkit_snapshots WHERE habit_id = ?"
+    "SELECT habit_id, owner, rev, evaluated_at, next_check_at, checkpoints, credited, emitted, "
+    "act_by FROM habitkit_snapshots WHERE habit_id = ?"
 )
 LIVE = (
     "SELECT habitkit_check_ins.id, habitkit_check_ins.habit_id, habitkit_check_ins.owner, day, at, "
@@ -72,10 +73,11 @@ VOIDED = (
 )
 PUT_SNAPSHOT = (
     "INSERT INTO habitkit_snapshots (habit_id, owner, rev, evaluated_at, next_check_at, "
-    "checkpoints, credited, emitted) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (habit_id) "
+    "checkpoints, credited, emitted, act_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (habit_id) "
     "DO UPDATE SET rev = excluded.rev, evaluated_at = excluded.evaluated_at, "
     "next_check_at = excluded.next_check_at, checkpoints = excluded.checkpoints, "
-    "credited = excluded.credited, emitted = excluded.emitted "
+    "credited = excluded.credited, emitted = excluded.emitted, act_by = excluded.act_by "
     "WHERE habitkit_snapshots.rev <= excluded.rev RETURNING rev"
 )
 SETTLED = "SELECT key, currency, settled FROM habitkit_entitlements WHERE owner = ? AND key = ?"
@@ -97,8 +99,8 @@ MOVE = (
     "WHERE id = ? AND seq = ? AND balance = ?"
 )
 ENTRY = (
-    "INSERT INTO habitkit_entries (account_id, seq, transfer_id, amount, balance, at) "
-    "VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO habitkit_entries (account_id, seq, transfer_id, amount, balance, at, dated_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 EVENT = (
     "INSERT INTO habitkit_events (owner, rev, position, type, at, key, fields) "
@@ -139,12 +141,12 @@ def check_in(habit_id: uuid.UUID, expected: Expected, values: Values) -> Steps:
     """
     at, subject = values.of_instant(expected.now), values.of_id(habit_id)
     ((_, owner, *_),) = yield "rows", HABIT, (subject,)
-    ((rev, _),) = yield "rows", LOCK, (owner, owner)
+    ((_, rev, _),) = yield "rows", LOCK, (owner,)
     yield "rows", FACTS, (owner, subject)
     fact_id, day, tz = values.of_id(uuid.uuid4()), values.of_day(expected.day), expected.tz
     fact = (fact_id, subject, owner, day, at, tz, None, "full", "app", at, None, rev * 2**20)
     yield "run", ADD_FACT, fact
-    ((*_, checkpoints, credited, emitted),) = yield "rows", SNAPSHOT, (subject,)
+    ((*_, checkpoints, credited, emitted, _),) = yield "rows", SNAPSHOT, (subject,)
     for text in filter(None, (checkpoints, credited, emitted)):
         json.loads(text)
     since = values.of_day(expected.needs_from)
@@ -156,7 +158,8 @@ def check_in(habit_id: uuid.UUID, expected: Expected, values: Values) -> Steps:
         json.dumps(value, separators=(",", ":"))
         for value in (expected.checkpoints, expected.credited, expected.emitted_by(habit_id))
     ]
-    yield "rows", PUT_SNAPSHOT, (subject, owner, rev, at, next_check_at, *texts)
+    act_by = values.of_instant(expected.act_by)
+    yield "rows", PUT_SNAPSHOT, (subject, owner, rev, at, next_check_at, *texts, act_by)
 
     place = f"done:{habit_id}:{expected.slot}"
     key = f"{place}:completion"
@@ -175,8 +178,8 @@ def check_in(habit_id: uuid.UUID, expected: Expected, values: Values) -> Steps:
     moved = (wallet_balance + 10, wallet_seq + 1, at, 0, wallet, wallet_seq, wallet_balance)
     yield "run", MOVE, moved
     entries = [
-        (mint, mint_seq + 1, transfer, -10, mint_balance - 10, at),
-        (wallet, wallet_seq + 1, transfer, 10, wallet_balance + 10, at),
+        (mint, mint_seq + 1, transfer, -10, mint_balance - 10, at, None),
+        (wallet, wallet_seq + 1, transfer, 10, wallet_balance + 10, at, None),
     ]
     yield "many", ENTRY, entries
 

@@ -39,7 +39,7 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[Order], int]:
         owner, key, now = order.owner, order.key, datetime.now(UTC)
         at = SQLITE.of_instant(now)
         cursor.execute("BEGIN IMMEDIATE")
-        ((rev, _),) = cursor.execute(LOCK, (owner, owner)).fetchall()
+        ((_, rev, _),) = cursor.execute(LOCK, (owner,)).fetchall()
         if cursor.execute(RECORD, (owner, "coins.spend", key)).fetchall():
             cursor.execute("ROLLBACK")
             return 0
@@ -59,8 +59,8 @@ def on_sqlite(connection: sqlite3.Connection) -> Callable[[Order], int]:
         moved = (sink_balance + 1, sink_seq + 1, at, 0, sink, sink_seq, sink_balance)
         cursor.execute(MOVE, moved)
         entries = [
-            (wallet, wallet_seq + 1, transfer, -1, wallet_balance - 1, at),
-            (sink, sink_seq + 1, transfer, 1, sink_balance + 1, at),
+            (wallet, wallet_seq + 1, transfer, -1, wallet_balance - 1, at, None),
+            (sink, sink_seq + 1, transfer, 1, sink_balance + 1, at, None),
         ]
         cursor.executemany(ENTRY, entries)
         request = {

@@ -30,6 +30,7 @@ wall_ns = time.time_ns
 
 _FIRST = datetime(2, 1, 1, tzinfo=UTC)
 _AFTER_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+_STORABLE = "an instant in the years 2 to 9998"
 
 
 class Clock(Protocol):
@@ -56,13 +57,13 @@ def instant(value: object, what: str = "at") -> datetime:
         what: The argument's name, for the message.
 
     Raises:
-        InvalidInstant: If the value is not a datetime, or a naive one.
+        InvalidInstant: If the value is not a datetime, a naive one, or in UTC beyond the calendar.
     """
     if isinstance(value, datetime) and value.utcoffset() is not None:
         try:
             return value.astimezone(UTC)
         except OverflowError:
-            pass  # outside of the years 1 to 9999
+            raise InvalidInstant(what, given=value, expected=_STORABLE) from None
     raise InvalidInstant(what, given=value, expected="an aware datetime such as datetime.now(UTC)")
 
 
@@ -75,7 +76,7 @@ def storable_instant(value: object, what: str = "at") -> datetime:
     at = instant(value, what)
     if is_storable(at):
         return at
-    raise InvalidInstant(what, given=value, expected="an instant in the years 2 to 9998")
+    raise InvalidInstant(what, given=value, expected=_STORABLE)
 
 
 def is_storable(at: datetime) -> bool:

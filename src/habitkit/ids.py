@@ -84,7 +84,7 @@ def parse_id(value: object, what: str) -> UUID:
     raise InvalidId(what, given=value, expected="a UUID, or one as a string")
 
 
-def owner(value: object) -> str:
+def owner(value: object, what: str = "owner") -> str:
     """Return a valid owner: a non-empty string of at most 200 characters.
 
     Raises:
@@ -94,8 +94,8 @@ def owner(value: object) -> str:
         if not value.startswith(_OUR_OWN):
             return value
         expected = f"a string that does not start with the reserved {_OUR_OWN!r}"
-        raise InvalidOwner("owner", given=value, expected=expected)
-    raise InvalidOwner("owner", given=value, expected=_A_NAME)
+        raise InvalidOwner(what, given=value, expected=expected)
+    raise InvalidOwner(what, given=value, expected=_A_NAME)
 
 
 def system_owner(name: str) -> str:

@@ -8,6 +8,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from json import dumps
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -26,14 +27,15 @@ _UNKNOWN = object()
 _EXPECTED = (
     "a value that a kit returns, such as a Habit or a Balance; call it for each value of a list"
 )
+_NO_ERROR = "a value that a kit returns; map errors to responses in an error handler of your app"
 
 
 def to_dict(value: object) -> dict[str, Any]:
     """Return a value of habitkit as a dict that ``json.dumps`` takes.
 
     It has the value's attributes, and those of its properties that are no values themselves, such
-    as ``Balance.available``. An event has its ``type`` and ``key`` among them. What a value leaves
-    out of its ``repr`` is left out here too.
+    as ``Balance.available``. An event has its ``type`` and ``key`` among them, and a fact about a
+    habit its ``kind``. What a value leaves out of its ``repr`` is left out here too.
 
     ===================================  =====================================
     in the value                         in the dict
@@ -49,7 +51,7 @@ def to_dict(value: object) -> dict[str, Any]:
     exception                            the name of its class, and its message
     tuple, list                          a list
     set                                  a sorted list
-    mapping                              a dict, its keys as strings
+    mapping                              a dict; its keys must be strings in JSON
     another value of habitkit            a dict
     ===================================  =====================================
 
@@ -58,8 +60,9 @@ def to_dict(value: object) -> dict[str, Any]:
             that is made with attrs is taken too, such as an event.
 
     Raises:
-        InvalidInput: If it is another object, or has something inside that JSON cannot hold, such
-            as a function or a float that is not a finite number.
+        InvalidInput: If it is another object, such as an error, or has something inside that JSON
+            cannot hold, such as a function, a float that is not a finite number, a key of a
+            mapping that is no string in JSON, or too many levels.
 
     Example:
         >>> from habitkit import Balance, to_dict
@@ -67,9 +70,15 @@ def to_dict(value: object) -> dict[str, Any]:
         >>> balance["posted"], balance["available"]
         (12, 10)
     """
+    if isinstance(value, BaseException):
+        raise InvalidInput("value", given=value, expected=_NO_ERROR)
     if isinstance(value, type) or not (has(type(value)) or hasattr(value, "_asdict")):
         raise InvalidInput("value", given=value, expected=_EXPECTED)
-    return _of_value(value)
+    try:
+        return _of_value(value)
+    except RecursionError as error:
+        expected = "a value that is not nested too deeply for JSON, and not in itself"
+        raise InvalidInput("value", given=type(value), expected=expected) from error
 
 
 def _of_value(value: object) -> dict[str, Any]:
@@ -116,11 +125,19 @@ def _of(value: object, kind: type, name: str) -> Any:
     if isinstance(value, (list, tuple)):
         return [_of(each, kind, name) for each in value]
     if isinstance(value, AbstractSet):
-        return sorted(_of(each, kind, name) for each in value)
+        return _sorted([_of(each, kind, name) for each in value])
     if isinstance(value, Mapping):
         return {_key(key, kind, name): _of(each, kind, name) for key, each in value.items()}
     where = f"{kind.__name__}.{name}"
     raise InvalidInput(where, given=value, expected="what JSON can hold")
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    """Return values in their order, or in that of their JSON where they have none."""
+    try:
+        return sorted(values)
+    except TypeError:
+        return sorted(values, key=dumps)
 
 
 def _key(value: object, kind: type, name: str) -> str:

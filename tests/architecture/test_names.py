@@ -99,6 +99,7 @@ def test_the_names_of_the_package_are_these():
         "AsyncHabitKit",
         "AsyncHostKit",
         "AsyncOwnedKit",
+        "AtRisk",
         "AuditReport",
         "Balance",
         "Changed",

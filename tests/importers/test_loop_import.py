@@ -366,6 +366,25 @@ def test_the_days_of_a_known_habit_are_held_against_its_own_zone(kit):
     assert [habit.title for habit in kit.habits.list("ada")] == ["Run"]
 
 
+@pytest.mark.parametrize("by", ["a change of the clock", "travel"])
+def test_the_days_are_held_against_the_zone_in_force(kit, by):
+    report = loop_csv.import_export(kit, "ada", LoopExport((RUN,)))
+    kit.clock.set("2026-01-10T20:00Z")  # the 11th in Auckland
+    if by == "travel":
+        kit.habits.travel("ada", "Pacific/Auckland")
+    else:
+        kit.habits.change_clock(
+            report.habits[0].id, tz="Pacific/Auckland", effective_day=date(2026, 1, 10)
+        )
+
+    again = loop_csv.import_export(kit, "ada", LoopExport((habit_of("Run", january(11)),)))
+
+    assert again.habits[0].days_new == 1
+    if by == "travel":  # a new habit is where its owner is
+        new = loop_csv.import_export(kit, "ada", LoopExport((habit_of("Swim", january(11)),)))
+        assert new.habits[0].days_new == 1
+
+
 @pytest.mark.parametrize(
     ("owner", "tz", "error"),
     [("", None, InvalidOwner), ("ada", "Mars/Base", InvalidZone)],

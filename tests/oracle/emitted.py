@@ -62,6 +62,14 @@ def emitted(habit: Habit, facts: Iterable[Any], now: datetime) -> Emitted:
     for slot, run in reader.breaks:
         if settles_at(reader, slot) < now:
             events[f"broken:{habit.id}:{slot.first}"] = Derived(sealed=False, slots=run.slots)
+    for slot, run in reader.earned:
+        events[f"freeze:{habit.id}:{slot.first}"] = Derived(
+            sealed=False, done_at=done_at(reader, slot), slots=run.slots
+        )
+    for slot, run in reader.frozen:
+        events[f"frozen:{habit.id}:{slot.first}"] = Derived(
+            sealed=False, done_at=slot.deadline, slots=run.slots
+        )
     coins = COINS_OF_A_SLOT * sealed.paid
     coins += COINS_OF_A_MILESTONE * len(credited.milestones)
     return Emitted(events, coins, credited.run)

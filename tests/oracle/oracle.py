@@ -420,11 +420,16 @@ class Reader:
         """Freeze what is frozen; return the streak, the best one, and what ended the last one."""
         run, best, ended = Run(), Run(), None
         self.breaks: list[tuple[Slot, Run]] = []
+        self.earned: list[tuple[Slot, Run]] = []
+        self.frozen: list[tuple[Slot, Run]] = []
         purse = Purse(self.of(FreezeGranted))
         for slot in history:
             if slot.status == "MISSED":
-                if self.repaired & set(slot.days) or (run.slots and purse.use(slot.last)):
+                if self.repaired & set(slot.days):
                     slot.status = "FROZEN"
+                elif run.slots and purse.use(slot.last):
+                    slot.status = "FROZEN"
+                    self.frozen.append((slot, run))
                 else:
                     if run.slots:
                         ended = slot
@@ -442,6 +447,7 @@ class Reader:
                 rule = self.rule_on(slot.first)
                 if rule and run.slots % rule.per_slots == 0 and purse.earned < rule.most_held:
                     purse.earned += 1
+                    self.earned.append((slot, run))
         return run, best, ended, purse
 
     def next_slot(

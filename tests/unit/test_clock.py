@@ -51,7 +51,7 @@ def test_a_naive_datetime_or_a_value_of_another_type_is_refused(value):
     ],
 )
 def test_an_instant_outside_of_the_calendar_is_refused(value):
-    with pytest.raises(InvalidInstant):
+    with pytest.raises(InvalidInstant, match="years 2 to 9998"):
         instant(value)
 
 

@@ -23,8 +23,8 @@ from habitkit.backends.memory import MemoryLimits
 from habitkit.coins import CoinSettings, RuleSet
 from habitkit.errors import InvalidInput
 from habitkit.events import Recorded
-from habitkit.flags import Fault, Flag, FlagsChange, FlagsEvent, StaleFlag, StaticSource
-from habitkit.habits import HabitCompleted, RebuildReport
+from habitkit.flags import Fault, Flag, Flags, FlagsChange, FlagsEvent, StaleFlag, StaticSource
+from habitkit.habits import HabitCompleted, PastDay, RebuildReport
 from habitkit.journal.domain.model import EventId
 from habitkit.limits import DecisionMade, Limiter
 from tests.unit.test_codec import KINDS, VALUES, few, strategy
@@ -91,7 +91,7 @@ def returned() -> Iterator[object]:
     yield from (block for blocks in exported.blocks.values() for block in blocks)
     decision = Limiter(MemoryLimits()).acquire("ada", "3/min")
     yield from (decision, decision.limit, DecisionMade("acquire", "ada", 1, decision))
-    with_flags = habitkit.flags.Flags(StaticSource(flags))
+    with_flags = Flags(StaticSource(flags))
     yield from (with_flags.details("on", 0), with_flags.details("off", 0), with_flags.status())
     yield from (Fault("$.flags", "what"), FlagsEvent(FlagsChange.CHANGED, ("on",)))
     yield StaleFlag("on", ("unused",), None, NOW)
@@ -99,6 +99,7 @@ def returned() -> Iterator[object]:
     yield RuleSet(NOW, settings.economy.rules)
     yield OfflineCheckIn(run.id, day=date(2026, 3, 9), idempotency_key="k")
     yield RebuildReport(2, (ID,))
+    yield PastDay(date(2026, 3, 9), amount=2)
     yield Event("ada", NOW)
 
 
@@ -173,6 +174,9 @@ def test_the_attributes_and_plain_properties_of_a_value_are_there():
         (HabitCompleted, "HabitCompleted"),
         (ValueError("no"), "ValueError: no"),
         (frozenset({"b", "a"}), ["a", "b"]),
+        (frozenset({2, 10, 9}), [2, 9, 10]),
+        (frozenset({Odd(2), Odd(1)}), [{"it": 1}, {"it": 2}]),
+        (frozenset({1, "a", None}), ["a", 1, None]),
         (((1,), [True, None]), [[1], [True, None]]),
         (MappingProxyType({ID: (date(2026, 3, 10),)}), {str(ID): ["2026-03-10"]}),
         (EventId("ada", 1, 2), {"owner": "ada", "rev": 1, "position": 2, "text": "ada:1:2"}),
@@ -181,6 +185,18 @@ def test_the_attributes_and_plain_properties_of_a_value_are_there():
 )
 def test_what_a_value_holds_becomes_what_json_has(it, made):
     assert checked(Odd(it)) == {"it": made}
+
+
+def test_a_fact_has_its_kind():
+    kit = habitkit.testing.kit(NOW)
+    run = kit.habits.create("ada", "Run", Schedule.daily())
+    kit.habits.check_in(run.id)
+    kit.habits.skip(run.id, date(2026, 3, 10))
+    kit.habits.pause(run.id, date(2026, 3, 10), None)
+
+    explained = to_dict(kit.streaks.explain(run.id, date(2026, 3, 10)))
+
+    assert {fact["kind"] for fact in explained["facts"]} == {"CheckIn", "Skip", "Pause"}
 
 
 def test_secrets_and_charges_are_left_out():
@@ -215,3 +231,9 @@ def test_what_is_no_value_is_refused():
     for value in unfit:
         with pytest.raises(InvalidInput, match="a value that a kit returns"):
             to_dict(value)
+    with pytest.raises(InvalidInput, match="in an error handler of your app"):
+        to_dict(InvalidInput("day", given=1, expected="a date"))
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(InvalidInput, match="not nested too deeply"):
+        to_dict(Odd(endless))

@@ -84,7 +84,7 @@ def owners(
     if tx.scope is not None:
         raise NotFound("ledger", None)
     rules.currency(currency, tx.settings(CoinSettings).economy)
-    start, count = None if after is None else ids.owner(after), ids.limit(limit)
+    start, count = None if after is None else ids.owner(after, "after"), ids.limit(limit)
     wallets = tx.port(COINS).wallets(currency, start, count)
     accounts = tx.port(COINS).accounts([wallet.owner for wallet in wallets], currency)
     held = {account.owner: account.balance for account in accounts if account.role == "escrow"}

@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from habitkit import ids
+from habitkit.habits import lookup
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import zone as zone_of
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.model import DayClock, FreezeRule, Habit, Schedule
-from habitkit.habits.domain.steps import first_snapshot
+from habitkit.habits.domain.steps import Start, first_snapshot
 from habitkit.habits.errors import InvalidHabit
 from habitkit.habits.events import HabitCreated
 from habitkit.habits.metadata import json_metadata
+from habitkit.habits.rebuilding import rebuilt
 from habitkit.habits.store import HABITS, STREAKS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from uuid import UUID
 
+    from habitkit.habits.domain.streaks import Snapshot
     from habitkit.transaction import Transaction
 
 __all__ = ["create"]
@@ -88,7 +91,7 @@ def create(
             metadata=own_values,
         )
         tx.port(HABITS).add(habit)
-        tx.port(STREAKS).put(first_snapshot(habit, tx.rev(owner)))
+        tx.port(STREAKS).put(_snapshot(tx, habit))
         tx.emit(owner, [HabitCreated(owner, tx.now, habit_id, title)])
         return habit
 
@@ -97,3 +100,11 @@ def create(
     usual = {"goal": Goal.done(), "tags": None, "freezes": None, "metadata": None}
     request |= {name: value for name, value in more.items() if value != usual[name]}
     return tx.once(owner, "habits.create", idempotency_key, request, Habit, work)
+
+
+def _snapshot(tx: Transaction, habit: Habit) -> Snapshot:
+    """Return the snapshot of a new habit; time alone may be all that earns its freezes."""
+    if habit.freezes is None or habit.goal.kind not in {"avoid", "at_most"}:
+        return first_snapshot(habit, tx.rev(habit.owner))
+    others = tx.port(HABITS).facts(habit.owner, habit.id)
+    return rebuilt(tx, habit, lookup.known_facts(tx, habit, Start(), others))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from habitkit.binding import M, Service, action, query
 from habitkit.habits.archiving import archive, restore
-from habitkit.habits.at_risk import at_risk
 from habitkit.habits.backfills import backfill
 from habitkit.habits.batch import check_in_many
 from habitkit.habits.changes import change_clock, change_freezes, change_schedule
@@ -18,6 +17,7 @@ from habitkit.habits.pauses import pause, pause_all, resume, resume_all, skip, u
 from habitkit.habits.queries import dashboard, done_days, explain, history, runs, simulate, state
 from habitkit.habits.rebuilding import rebuild
 from habitkit.habits.searching import search
+from habitkit.habits.streaks_at_risk import at_risk
 from habitkit.habits.travels import travel
 from habitkit.habits.undoing import undo
 

@@ -162,14 +162,17 @@ def check_days(
     rules.source(source)
     for habit in export.habits:
         stored = tx.port(HABITS).get(_habit_id(owner, habit, source))
-        clock = DayClock(tz) if stored is None else stored.clock
-        name = clock.tz or "UTC"
-        today = habit_day(tx.now, zone(name), clock.day_start)
+        if stored is None:
+            days = rules.days_by(DayClock(tz), tx.port(HABITS).facts(owner))
+        else:
+            days = rules.timeline(stored, tx.port(HABITS).facts(owner, stored.id))
+        where, day_start = days.zone_at(tx.now), days.day_start_at(tx.now)
+        today = habit_day(tx.now, where, day_start)
         for entry, _ in plan_of(habit).days:
             try:
-                rules.credit(entry.day, today, tx.now, zone(name), clock.day_start)
+                rules.credit(entry.day, today, tx.now, where, day_start)
             except DayOutOfRange as error:
-                reason = f"{error}; today is {today} in {name}, check the owner's time zone"
+                reason = f"{error}; today is {today} in {where.key}, check the owner's time zone"
                 if entry.file is None:  # made by the host, so the habit's name identifies it
                     refuse(habit.name, None, reason)
                 refuse(entry.file, entry.line, reason)

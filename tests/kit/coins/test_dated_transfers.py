@@ -168,7 +168,7 @@ class TestOwners:
     def test_a_page_that_makes_no_sense_is_refused(self, kit):
         with pytest.raises(UnknownCurrency):
             kit.coins.owners("gem")
-        with pytest.raises(InvalidOwner):
+        with pytest.raises(InvalidOwner, match=r"^after: "):
             kit.coins.owners(after="")
         for limit in (0, 1001):
             with pytest.raises(InvalidInput):

@@ -269,8 +269,8 @@ def differences(kit: TestKit, store: Store, habit: Habit) -> dict[str, Any]:
             pairs.append((fields.get("credit", it.credit), it.credit))
             if it.credit != "history":
                 pairs.append((instant(fields["received_at"]), it.received_at))
-            if "done_at" in fields:
-                pairs.append((instant(fields["done_at"]), it.done_at))
+        if key.startswith(("done", "fr")) and "done_at" in fields and not it.sealed:
+            pairs.append((instant(fields["done_at"]), it.done_at))
         different = [pair for pair in pairs if pair[0] != pair[1]]
         if different:
             wrong[key] = different

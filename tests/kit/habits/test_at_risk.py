@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from habitkit import DayClock, Schedule
+from habitkit import DayClock, Goal, Schedule
 from habitkit.habits import InvalidHabit
 from habitkit.habits.domain.model import FreezeRule
 
@@ -90,6 +90,17 @@ class TestAtRisk:
         assert [(it.title, it.state.risk, it.state.freezes) for it in found] == [
             ("Run", "AT_RISK", 0)
         ]
+
+    @pytest.mark.parametrize("goal", [Goal.at_most(2), Goal.between(1, 3)])
+    def test_a_streak_that_only_the_end_of_a_day_has_made_is_listed_without_a_sweep(
+        self, kit, goal
+    ):
+        habit = kit.habits.create("ada", "Coffee", Schedule.daily(), goal)
+        kit.habits.check_in(habit.id)
+        assert kit.streaks.at_risk(TONIGHT + timedelta(days=9)) == []
+        kit.clock.advance(days=1)
+
+        assert titles(kit.streaks.at_risk(TONIGHT)) == ["Coffee"]
 
     def test_a_scope_has_only_the_habits_of_its_owner(self, kit, streaks):
         found = kit.owned_by("cleo").streaks.at_risk(TONIGHT + timedelta(days=9))

@@ -93,3 +93,32 @@ class TestFreezes:
         kit.sweep()
 
         assert of_freezes(kit) == [("FreezeUsed", "2026-01-02", 1)]
+
+    def test_a_new_habit_that_time_alone_keeps_earns_its_freezes_on_time(self, kit):
+        rule = FreezeRule(2, 1)
+        kit.habits.create("ada", "No sugar", Schedule.daily(), Goal.avoid(), freezes=rule)
+        for _ in range(3):
+            kit.clock.advance(days=1)
+            kit.sweep()
+
+        assert of_freezes(kit) == [("FreezeEarned", "2026-01-02", 2)]
+
+    def test_a_rule_of_later_days_is_followed_without_a_record(self, kit):
+        habit = kit.habits.create("ada", "No sugar", Schedule.daily(), Goal.avoid())
+        kit.habits.change_freezes(habit.id, FreezeRule(2, 1), effective_day=JANUARY + 4 * DAY)
+        for _ in range(8):
+            kit.clock.advance(days=1)
+            kit.sweep()
+
+        assert of_freezes(kit) == [("FreezeEarned", "2026-01-06", 6)]
+
+    def test_a_streak_ends_on_time_by_a_schedule_of_later_days(self, kit):
+        habit = kit.habits.create("ada", "No sugar", Schedule.daily(), Goal.avoid())
+        kit.habits.change_schedule(
+            habit.id, Schedule.daily(), Goal.done(), effective_day=JANUARY + 4 * DAY
+        )
+        for _ in range(10):
+            kit.clock.advance(days=1)
+            kit.sweep()
+
+        assert "StreakBroken" in [it.type for it in kit.events.page("ada")]

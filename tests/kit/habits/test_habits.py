@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import time, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from habitkit.testing.contracts._sample_facts import NOW, STRANGE_TEXTS, events_
 from tests.kit.support import assert_hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from habitkit.binding import Sync
     from habitkit.habits.domain.model import CheckedIn, Habit
@@ -161,6 +161,12 @@ def none_refused(results: list[CheckedIn | Refusal]) -> None:
             raise NotFound("habit", result.index)
 
 
+def some_listed(found: Sequence[object]) -> None:
+    """Raise that a list is empty, as it leaves out what belongs to another owner."""
+    if not found:
+        raise NotFound("habit", "none")
+
+
 class TestOwnership:
     """In a kit bound to an owner, others' habits do not exist."""
 
@@ -200,6 +206,7 @@ class TestOwnership:
                 "change_freezes": lambda: ada.habits.change_freezes(others_habit.id, None),
                 "archive": lambda: ada.habits.archive(others_habit.id),
                 "restore": lambda: ada.habits.restore(others_habit.id),
+                "delete": lambda: ada.habits.delete(others_habit.id),
                 "travel": lambda: ada.habits.travel("bob", "Asia/Tokyo"),
             },
         )
@@ -210,6 +217,7 @@ class TestOwnership:
                 "done_days": lambda: ada.streaks.done_days(others_habit.id, day, day),
                 "rebuild": lambda: ada.streaks.rebuild(others_habit.id),
                 "today": lambda: ada.streaks.today("bob"),
+                "at_risk": lambda: some_listed(ada.streaks.at_risk(NOW + timedelta(days=9))),
                 "history": lambda: ada.streaks.history(others_habit.id, day, day),
                 "runs": lambda: ada.streaks.runs(others_habit.id),
                 "explain": lambda: ada.streaks.explain(others_habit.id, day),

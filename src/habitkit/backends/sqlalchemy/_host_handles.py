@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from habitkit.backends.sqlalchemy._version import Tables
 
-__all__ = ["NOT_MINE", "connection_of", "is_in_memory", "tables_behind", "used_by_one"]
+__all__ = [
+    "NOT_MINE",
+    "connection_of",
+    "is_in_memory",
+    "same_database",
+    "shown",
+    "tables_behind",
+    "used_by_one",
+]
 
 _in_use: dict[int, object] = {}
 _LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
@@ -76,8 +84,8 @@ def connection_of(
         if write:
             session.flush()
         connection = _connection_of_session(session, engine)
-    if not _same_database(connection.engine, engine):
-        given, expected = _shown(connection.engine), _shown(engine)
+    if not same_database(connection.engine, engine):
+        given, expected = shown(connection.engine), shown(engine)
         msg = (
             f"expected a connection to the store's database, {expected}, got one to {given}; give "
             "the store the engine that your session uses, or pass "
@@ -109,26 +117,26 @@ def _connection_of_session(session: Session, engine: Engine) -> Connection:
         bind = session.get_bind(clause=owners)
     except exc.UnboundExecutionError:
         bind = None
-    if bind is not None and _same_database(bind.engine, engine):
+    if bind is not None and same_database(bind.engine, engine):
         return session.connection(bind_arguments={"bind": bind})
     # A session with binds of its classes alone gives none for tables that it does not know.
     known: Any = getattr(session, "binds", None)
     if known is None:  # before SQLAlchemy 2.1
         known = getattr(session, "_Session__binds", {})
     for other in known.values():
-        if _same_database(other.engine, engine):
+        if same_database(other.engine, engine):
             return session.connection(bind_arguments={"bind": other})
     if bind is not None:
         return session.connection(bind_arguments={"bind": bind})
     msg = (
-        f"expected a session with a bind for the store's database, {_shown(engine)}, got one "
+        f"expected a session with a bind for the store's database, {shown(engine)}, got one "
         "without; make it with Session(engine), or pass "
         "kit.on(session.connection(bind_arguments={'bind': engine})) with the store's engine"
     )
     raise HostTransactionUnsupported(msg)
 
 
-def _same_database(one: Engine, other: Engine) -> bool:
+def same_database(one: Engine, other: Engine) -> bool:
     """Return whether two engines lead to one database, as far as their URLs say."""
     if one.pool is other.pool:
         return True
@@ -161,5 +169,6 @@ def _place(url: URL) -> tuple[str, int, str] | None:
     return host, url.port or 5432, url.database
 
 
-def _shown(engine: Engine) -> str:
+def shown(engine: Engine) -> str:
+    """Return an engine's URL as messages may have it."""
     return engine.url.render_as_string(hide_password=True)

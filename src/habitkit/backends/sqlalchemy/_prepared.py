@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sqlalchemy import Date
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -20,7 +19,6 @@ from habitkit.errors import ConfigurationError, TransactionEnded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import date
 
     from sqlalchemy import Connection, CursorResult, Dialect
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -308,14 +306,8 @@ def _insert_of(dialect: Dialect) -> Callable[..., Any]:
 
 def _bind_processor(type_: Any, dialect: Dialect) -> Processor:
     """Return what turns a value into what the driver takes, or None."""
-    if isinstance(type_, Date) and dialect.name == "sqlite":
-        return _day_to_text  # SQLAlchemy's own fills in a template, which takes thrice as long
     processor: Processor = type_.dialect_impl(dialect).bind_processor(dialect)
     return processor
-
-
-def _day_to_text(value: date | None) -> str | None:
-    return None if value is None else value.isoformat()
 
 
 def _result_processor(type_: Any, dialect: Dialect) -> Processor:

@@ -210,6 +210,7 @@ def begin_sqlite(connection: Connection, schema: str | None, *, write: bool) -> 
 
 
 def is_sqlite(connection: Connection) -> bool:
+    """Return whether a connection is to SQLite."""
     return connection.dialect.name == "sqlite"
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Date,
     ForeignKey,
     Index,
     Integer,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    Time,
     UniqueConstraint,
     text,
 )
@@ -37,7 +35,7 @@ from habitkit.backends.sqlalchemy._table import (
     metadata,
     table,
 )
-from habitkit.backends.sqlalchemy._types import Amount, Id, Instant, Json
+from habitkit.backends.sqlalchemy._types import Amount, Day, Id, Instant, Json, TimeOfDay
 
 __all__ = [
     "accounts",
@@ -149,7 +147,7 @@ habits = table(
     Column("title", _NAME, nullable=False),
     Column("schedule", Json, nullable=False),
     Column("tz", String(100)),
-    Column("day_start", Time, nullable=False),
+    Column("day_start", TimeOfDay, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("goal", Json),
     Column("tags", Json),
@@ -159,7 +157,7 @@ habits = table(
     Column("position", Integer),
     Column("seq", BigInteger, nullable=False),
     Column("metadata", Json),
-    Column("archived_on", Date),
+    Column("archived_on", Day),
     Column("deleted_at", Instant),
     Index("habitkit_habits_owner", "owner", "seq"),
 )
@@ -169,7 +167,7 @@ check_ins = table(
     Column("id", Id, primary_key=True),
     Column("habit_id", Id, ForeignKey(habits.c.id), nullable=False),
     Column("owner", _NAME, nullable=False),
-    Column("day", Date, nullable=False),
+    Column("day", Day, nullable=False),
     Column("at", Instant, nullable=False),
     Column("tz", String(100), nullable=False),
     Column("note", Text),

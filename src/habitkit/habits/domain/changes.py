@@ -6,6 +6,7 @@ from uuid import UUID
 from attrs import frozen
 
 from habitkit.habits.domain.day_clock import DayClock
+from habitkit.habits.domain.fact_kinds import OfAKind
 from habitkit.habits.domain.freeze_rule import FreezeRule
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.schedules import Schedule
@@ -14,7 +15,7 @@ __all__ = ["Change", "ClockChanged", "FreezeRuleChanged", "ScheduleChanged"]
 
 
 @frozen
-class ScheduleChanged:
+class ScheduleChanged(OfAKind):
     """The fact that from a day on another schedule and goal are in force.
 
     Attributes:
@@ -43,7 +44,7 @@ class ScheduleChanged:
 
 
 @frozen
-class ClockChanged:
+class ClockChanged(OfAKind):
     """The fact that another clock is in force from the beginning of a day on.
 
     Attributes:
@@ -66,7 +67,7 @@ class ClockChanged:
 
 
 @frozen
-class FreezeRuleChanged:
+class FreezeRuleChanged(OfAKind):
     """The fact that from a day on a streak earns freezes by another rule.
 
     Attributes:

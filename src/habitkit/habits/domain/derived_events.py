@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from habitkit.events import Event
+    from habitkit.habits.domain.ahead import Ahead
     from habitkit.habits.domain.credited import Credited
-    from habitkit.habits.domain.evaluation import Ahead
     from habitkit.habits.domain.history import History
     from habitkit.habits.domain.runs import Folded
     from habitkit.habits.domain.streaks import CreditBoundary, Slot
@@ -178,12 +178,11 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
         if turns or recorded_later:
             instants.append(slot.deadline)
         recorded_later = recorded_later or slot.completions > 0
-    if (
-        ahead is not None
-        and not ahead.asks
-        and history.freeze_rule_on(ahead.slot.first) is not None
-    ):
-        instants.append(ahead.slot.deadline)  # time alone may earn a freeze
+    if ahead is not None:
+        slot = ahead.slot
+        earns = not ahead.asks and history.freeze_rule_on(slot.first) is not None
+        if earns or history.changes_after(slot.first):
+            instants.append(slot.deadline)  # time alone may earn a freeze, or go by other rules
     if ahead is not None and ahead.asks and folded.streak.slots:
         instants.append(sealed_at(ahead.slot) + timedelta.resolution)
         if folded.freezes.left(ahead.slot.last):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from habitkit.errors import InvalidInstant
+from habitkit.habits.domain.ahead import next_slot
 from habitkit.habits.domain.changes import Change, ClockChanged
 from habitkit.habits.domain.credited import credited
 from habitkit.habits.domain.days import LATE_WINDOW
@@ -15,45 +16,33 @@ from habitkit.habits.domain.facts import Archived, FreezeGranted, Pause, Restore
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.known_facts import KnownFacts
 from habitkit.habits.domain.runs import Folded, fold_slots
-from habitkit.habits.domain.slot_status import (
-    days_met,
-    evaluate_slot,
-    excuse,
-    is_met,
-    occurrences_of,
-)
 from habitkit.habits.domain.slot_status import slots as slots_of
 from habitkit.habits.domain.streaks import Checkpoint, HabitState, Slot, Totals
 from habitkit.habits.domain.strength import Strength, smoothed, strength_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
+    from habitkit.habits.domain.ahead import Ahead
     from habitkit.habits.domain.day_clock import DayClock
     from habitkit.habits.domain.facts import Fact
     from habitkit.habits.domain.freeze_rule import FreezeRule
     from habitkit.habits.domain.goals import Goal
-    from habitkit.habits.domain.history import Version
     from habitkit.habits.domain.model import Habit
     from habitkit.habits.domain.schedules import Schedule
     from habitkit.habits.domain.streaks import CreditBoundary, Risk, Status
 
 __all__ = [
-    "Ahead",
     "Explanation",
     "evaluate",
     "explanation",
     "fold_history",
     "habit_state",
-    "next_slot",
     "slots",
     "state_before",
     "strength_before",
     "totals_before",
 ]
-
-_DAY = timedelta(days=1)
-_TEN_YEARS = timedelta(days=3653)
 
 
 def evaluate(
@@ -242,79 +231,10 @@ def state_before(
     )
 
 
-class Ahead(NamedTuple):
-    """The slot that has to be done next.
-
-    Attributes:
-        slot: The slot.
-        slack: How many of its days from today on may still pass undone.
-        asks: True if something needs to be recorded in it.
-        act_by: Until when that has to be begun; None if nothing is asked or it is too late.
-    """
-
-    slot: Slot
-    slack: int
-    asks: bool
-    act_by: datetime | None
-
-
-def next_slot(history: History, slots: list[Slot]) -> Ahead | None:
-    """Return the first slot from today on that is still to be decided, within ten years."""
-    if history.archived:
-        return None
-    for slot in slots:
-        if slot.last >= history.today and slot.status == "OPEN":
-            return _ahead(history, history.version_on(slot.first), slot)
-    after = slots[-1].last + _DAY if slots else history.start
-    last = _ten_years_after(history.today)
-    paused = history.paused_until(last)
-    for version, span in occurrences_of(history, after, last):
-        if span.first >= paused:
-            return None
-        if span.last < history.today or excuse(history, version, span) is not None:
-            continue
-        slot = evaluate_slot(history, version, span, open_still=True)
-        if slot.status == "OPEN":
-            return _ahead(history, version, slot)
-    return None
-
-
-def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
-    """Measure how much slack a slot leaves."""
-    goal, schedule = version.goal, version.schedule
-    done = days_met(history, version, slot.first, slot.last)
-    wanting = max(0, slot.needed - len(done)) if schedule.by_days else int(not is_met(goal, slot))
-    asks = goal.kind not in {"avoid", "at_most"} or (
-        not slot.completions and goal.unrecorded == "missed"
-    )
-    if goal.turns and not wanting:
-        asks = False
-    if not asks:
-        return Ahead(slot, 0, asks, None)
-    left = [
-        day
-        for day in _days(max(slot.first, history.today), slot.last)
-        if day not in done and history.exempt_reason(day, schedule) is None
-    ]
-    slack = len(left) - wanting
-    if slack < 0 or not wanting:
-        return Ahead(slot, max(0, slack), asks, None)
-    act_by = min(history.deadline(schedule, left[slack]), slot.deadline)
-    return Ahead(slot, slack, asks, act_by)
-
-
 def _in_utc(now: object) -> datetime:
     if not isinstance(now, datetime) or now.tzinfo is None:
         raise InvalidInstant("now", given=now, expected="an aware datetime")
     return now.astimezone(UTC)
-
-
-def _days(first: date, last: date) -> Iterator[date]:
-    return (first + _DAY * at for at in range((last - first).days + 1))
-
-
-def _ten_years_after(day: date) -> date:
-    return day + min(_TEN_YEARS, date.max - day)
 
 
 def _risk(

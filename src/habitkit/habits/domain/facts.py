@@ -12,6 +12,7 @@ from attrs import field, frozen
 from habitkit.habits.domain.amounts import ONE
 from habitkit.habits.domain.amounts import amount as exact
 from habitkit.habits.domain.changes import ClockChanged, FreezeRuleChanged, ScheduleChanged
+from habitkit.habits.domain.fact_kinds import OfAKind
 from habitkit.habits.errors import InvalidHabit
 
 __all__ = [
@@ -41,7 +42,7 @@ def _amount(value: Decimal | float) -> Decimal:
 
 
 @frozen
-class CheckIn:
+class CheckIn(OfAKind):
     """The fact that a habit was done; all of it is fixed at capture and never recomputed.
 
     Attributes:
@@ -79,7 +80,7 @@ class CheckIn:
 
 
 @frozen
-class Void:
+class Void(OfAKind):
     """The fact that another fact is undone.
 
     Attributes:
@@ -115,7 +116,7 @@ class CheckInVoid(Void):
 
 
 @frozen
-class _OfADay:
+class _OfADay(OfAKind):
     """The fields that four kinds of facts about one day of a habit share."""
 
     id: UUID
@@ -142,7 +143,7 @@ class Skip(_OfADay):
 
 
 @frozen
-class Pause:
+class Pause(OfAKind):
     """The fact that a habit or an owner paused for some days: a vacation, an illness.
 
     Attributes:
@@ -171,7 +172,7 @@ class Pause:
 
 
 @frozen
-class FreezeGranted:
+class FreezeGranted(OfAKind):
     """The fact that freezes were bought or given: each saves the streak from one missed slot.
 
     Attributes:
@@ -246,7 +247,7 @@ class Restored(_OfADay):
 
 
 @frozen
-class ZoneChanged:
+class ZoneChanged(OfAKind):
     """The fact that the owner was in another zone from an instant on.
 
     Attributes:

@@ -137,6 +137,15 @@ class History:
                 return version
         return self._versions[0][1]
 
+    def versions_from(self, day: date) -> list[Version]:
+        """Return the version in force on a day, and those that follow it."""
+        return [self.version_on(day), *(it for begins, it in self._versions if begins > day)]
+
+    def changes_after(self, day: date) -> bool:
+        """Return whether another version or freeze rule begins after a day."""
+        begun = [*self._versions[-1:], *self._freeze_rules.changes[-1:]]
+        return any(begins > day for begins, _ in begun)
+
     def clock_on(self, day: date) -> DayClock:
         """Return the clock in force on a day."""
         return self.timeline.clocks.on(day)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import time
     from decimal import Decimal
+    from uuid import UUID
     from zoneinfo import ZoneInfo
 
+    from habitkit.habits.domain.day_clock import DayClock
     from habitkit.habits.domain.facts import Credit, Fact
     from habitkit.habits.domain.model import Habit
 
@@ -32,6 +34,7 @@ __all__ = [
     "credit",
     "credit_where",
     "day",
+    "days_by",
     "note",
     "possible",
     "source",
@@ -244,11 +247,22 @@ def when_done(at: datetime, now: datetime) -> datetime:
 
 def timeline(habit: Habit, facts: Iterable[Fact]) -> Timeline:
     """Return the days of a habit's owner."""
+    return days_by(habit.clock, facts, habit.id)
+
+
+def days_by(clock: DayClock, facts: Iterable[Fact], habit_id: UUID | None = None) -> Timeline:
+    """Return the days of an owner by a clock.
+
+    Args:
+        clock: The first clock.
+        facts: The facts of the owner, and of the habit.
+        habit_id: The habit whose changes of the clock count; None for one that has no facts.
+    """
     all_facts = list(facts)
     voided = {fact.fact_id for fact in all_facts if isinstance(fact, Void)}
     counting = [fact for fact in all_facts if fact.id not in voided]
     return Timeline(
-        habit.clock,
+        clock,
         [fact for fact in counting if isinstance(fact, ZoneChanged)],
-        [fact for fact in counting if isinstance(fact, ClockChanged) and fact.habit_id == habit.id],
+        [fact for fact in counting if isinstance(fact, ClockChanged) and fact.habit_id == habit_id],
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import frozen
 
+from habitkit.habits.domain.ahead import listed_by, next_slot
 from habitkit.habits.domain.checkpoints import at_days, boundaries, thinned
 from habitkit.habits.domain.credited import credited
 from habitkit.habits.domain.derived_events import (
@@ -18,7 +19,6 @@ from habitkit.habits.domain.derived_events import (
     received_before,
 )
 from habitkit.habits.domain.evaluation import (
-    next_slot,
     state_before,
     strength_before,
     totals_before,
@@ -113,6 +113,7 @@ class Evaluation(NamedTuple):
         checkpoints: From where the same facts, and later ones, may be evaluated.
         credit: The credited history.
         next_check_at: When time alone may next change which events are derived.
+        listed_by: The earliest ``act_by`` that the facts give, now or as time passes.
     """
 
     history: History
@@ -122,6 +123,7 @@ class Evaluation(NamedTuple):
     checkpoints: tuple[Checkpoint, ...]
     credit: Credited
     next_check_at: datetime | None
+    listed_by: datetime | None
 
 
 class Step(NamedTuple):
@@ -173,6 +175,7 @@ def evaluate_facts(
         checkpoints=(*usable, *added),
         credit=credit,
         next_check_at=next_check_at(history, folded, ahead),
+        listed_by=listed_by(history, folded, ahead),
     )
 
 
@@ -248,7 +251,7 @@ def snapshot_of(context: EvaluationContext, evaluation: Evaluation) -> Snapshot:
         checkpoints=evaluation.checkpoints,
         credited=evaluation.credit.boundary,
         emitted=tuple(it.emitted for it in kept.values()),
-        act_by=evaluation.state.act_by,
+        act_by=evaluation.listed_by,
     )
 
 

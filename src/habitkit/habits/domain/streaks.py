@@ -207,7 +207,7 @@ class Snapshot(NamedTuple):
         credited: Up to where credit is settled; None while nothing is.
         emitted: The derived events on the day of the last checkpoint or later, and of streaks that
             were reached on or after the credit boundary.
-        act_by: As in ``HabitState``, as far as was known when the facts were evaluated.
+        act_by: The earliest ``act_by`` of a ``HabitState`` that the facts give as time passes.
     """
 
     habit_id: UUID
