@@ -1,8 +1,8 @@
 """Engines that give every caller one connection, as those for SQLite in memory do.
 
-On it there is one transaction at a time. Calls of kits wait for each other. One of the host's cannot
-be waited for, as the caller itself may have begun it: to begin and commit would commit it, and to
-close would roll it back. So a call is refused before it takes the connection.
+On it there is one transaction at a time. Calls of kits wait for each other. One of the host's
+cannot be waited for, as the caller itself may have begun it: to begin and commit would commit it,
+and to close would roll it back. So a call is refused before it takes the connection.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["one_at_a_time", "one_at_a_time_async", "shares_connection"]
 
 _OPEN = (
-    "expected no open transaction on the connection that this engine gives to every caller, as for a "
-    "database in memory, got one that was begun outside the kit; call kit.on(session) inside it, "
+    "expected no open transaction on the connection that this engine gives to every caller, as for "
+    "a database in memory, got one that was begun outside the kit; call kit.on(session) inside it, "
     "end it first, or use a database file, where the kit has a connection of its own"
 )
 
