@@ -133,6 +133,7 @@ def future(habit: Habit, days: list[date], amount: object) -> list[CheckIn]:
 def saved(actor: Actor, facts: list[Any], done: list[date], state: HabitState) -> bool:
     """Return whether the streak goes on without a freeze if it is done on some days."""
     now = state.expires_at
+    assert now is not None
     known = [*facts, *future(actor.habit, done, actor.amount)]
     over = [it for it in slots(actor.habit, known, now=now) if it.deadline == now]
     return any(it.status == "DONE" for it in over)
@@ -145,11 +146,13 @@ def test_act_by_is_the_last_instant_at_which_the_streak_can_be_kept(kind: str) -
     def check(history: History, hours: int) -> None:
         store = MemoryStore()
         (actor,) = played(store, [history], set())
-        now = actor.kit.clock.advance(hours=hours) or actor.kit.clock.now()
+        actor.kit.clock.advance(hours=hours)
+        now = actor.kit.clock.now()
         facts = known_facts(store, actor.habit)
         state = evaluate(actor.habit, facts, now=now)
         if state.act_by is None:
             return
+        assert state.expires_at is not None
         assert now < state.act_by <= state.expires_at
         last = (state.act_by - MICROSECOND).date()
         days = [
