@@ -63,7 +63,9 @@ class _Schedule:
 class Background:
     """Refreshes a kit's residents in a thread, for as long as the ``with`` block lasts.
 
-    A forked process does not inherit the thread: there it is started again.
+    A forked process does not inherit the thread: there it is started again. Residents are made, and
+    with them modules imported, before the thread starts: an import that a fork interrupts in a
+    thread would block the same import in the child for ever.
     """
 
     def __init__(self, runner: SyncRunner) -> None:
@@ -108,12 +110,14 @@ class Background:
 
     def _start(self) -> None:
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="habitkit-background", daemon=True)
+        schedule = _Schedule(self._residents)
+        self._thread = threading.Thread(
+            target=self._run, args=(schedule,), name="habitkit-background", daemon=True
+        )
         self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, schedule: _Schedule) -> None:
         settings, stop = self._runner.settings, self._stop
-        schedule = _Schedule(self._residents)
         while not stop.wait(schedule.wait_seconds()):
             for name, resident in schedule.due():
                 try:
@@ -146,7 +150,8 @@ class AsyncBackground:
         if self._task is not None:
             msg = "this background runs already; ask for another one with kit.background()"
             raise UsageError(msg)
-        self._task = asyncio.create_task(self._run(), name="habitkit-background")
+        schedule = _Schedule(self._runner.settings.residents)
+        self._task = asyncio.create_task(self._run(schedule), name="habitkit-background")
         return self
 
     async def __aexit__(
@@ -164,11 +169,10 @@ class AsyncBackground:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _run(self) -> None:
+    async def _run(self, schedule: _Schedule) -> None:
         import asyncio  # noqa: PLC0415
 
         settings = self._runner.settings
-        schedule = _Schedule(settings.residents)
         while (seconds := schedule.wait_seconds()) is not None:
             await asyncio.sleep(seconds)
             for name, resident in schedule.due():

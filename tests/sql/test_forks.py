@@ -6,9 +6,12 @@ import asyncio
 import gc
 import multiprocessing
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +147,54 @@ def test_values_and_errors_come_back_from_a_pool_of_processes(engine: Engine, me
 
     assert transfer.amount == 4
     assert caught.value.balance == 6
+
+
+FORK_AT_ONCE = """
+import os, signal, sys, threading
+from habitkit import HabitKit
+from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
+from habitkit.flags import FlagSettings, StaticSource
+
+engine = sqlite_engine(sys.argv[1])
+upgrade(engine)
+rule = {"fractional": [["on", 50], ["off", 50]]}
+flag = {"state": "ENABLED", "variants": {"on": 1, "off": 0}, "targeting": rule}
+source = StaticSource({"flags": {"x": flag}}) if sys.argv[2] == "source" else None
+kit = HabitKit(SqlStore(engine), flags=FlagSettings(source=source))
+imported = []
+
+
+def note(event, args):
+    if event == "import" and threading.current_thread().name == "habitkit-background":
+        imported.append(args[0])
+
+
+sys.addaudithook(note)
+codes = []
+with kit.background():
+    for _ in range(3):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)  # ends a child that hangs
+            kit.flags.integer("x", 0, {"targetingKey": "ada"})
+            os._exit(0)
+        codes.append(os.waitpid(child, 0)[1])
+    while kit.flags.status().revision is None:
+        threading.Event().wait(0.01)
+print(codes, imported)
+"""
+
+
+@pytest.mark.parametrize("flags_from", ["store", "source"])
+def test_a_fork_at_once_in_the_background_does_not_hang_on_an_import(
+    tmp_path: Path, flags_from: str
+) -> None:
+    script = [sys.executable, "-W", "ignore", "-c", FORK_AT_ONCE]
+    ended = subprocess.run(
+        [*script, f"sqlite:///{tmp_path}/habits.db", flags_from],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("[0, 0, 0] []\n", "")

@@ -32,6 +32,8 @@ class _Flags(Module):
     def resident(self, settings: KitSettings) -> Resident | None:
         if settings.of(FlagSettings).source is None and FLAGS.name not in settings.supported:
             return None
+        import mmh3  # noqa: F401, PLC0415 - here, as the thread of a background must not import
+
         from habitkit.flags.kit_flags import KitFlags  # noqa: PLC0415 - only where it is used
 
         return KitFlags(settings)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import exc
@@ -18,6 +19,10 @@ from habitkit._fork import call_after_fork
 from habitkit.backends.sqlalchemy._host_handles import connection_of, tables_behind, used_by_one
 from habitkit.backends.sqlalchemy._host_transactions import run_inside, watch_savepoints
 from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
+from habitkit.backends.sqlalchemy._shared_connection import (
+    one_at_a_time_async,
+    shares_connection,
+)
 from habitkit.backends.sqlalchemy._stores import CAPABILITIES, MODULES, run_own
 from habitkit.backends.sqlalchemy._version import Tables
 from habitkit.backends.sqlalchemy.store import (
@@ -30,6 +35,7 @@ from habitkit.errors import HostTransactionUnsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import Session
@@ -73,6 +79,7 @@ class AsyncSqlStore:
         """
         self._engine = engine
         self.tables = Tables(schema, lock_timeout_of(lock_timeout_seconds))
+        self._one_at_a_time = _lock_of(engine.sync_engine, lock_timeout_seconds)
         self.name = engine.dialect.name
         self.capabilities = capabilities_of(engine.sync_engine)
         watch_savepoints(engine.sync_engine)
@@ -93,7 +100,7 @@ class AsyncSqlStore:
 
         while True:
             try:
-                async with self._engine.connect() as connection:
+                async with self._one_at_a_time(), self._engine.connect() as connection:
                     return await connection.run_sync(once)
             except (Conflict, exc.DBAPIError, OSError) as failure:  # asyncpg does not wrap OSError
                 pause_seconds = attempts.again(failure)
@@ -149,6 +156,15 @@ class AsyncHostSqlStore:
 
     async def close(self) -> None:
         """Do nothing: the host opened it."""
+
+
+def _lock_of(
+    engine: Engine, seconds: float | None
+) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Return what keeps those apart that share one connection."""
+    if shares_connection(engine):
+        return partial(one_at_a_time_async, engine, seconds)
+    return nullcontext
 
 
 def _discard(connection: Connection) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, exc
@@ -20,12 +20,13 @@ from habitkit.backends.sqlalchemy._host_handles import (
 )
 from habitkit.backends.sqlalchemy._host_transactions import run_inside, watch_savepoints
 from habitkit.backends.sqlalchemy._retry import Attempts, Conflict
+from habitkit.backends.sqlalchemy._shared_connection import one_at_a_time, shares_connection
 from habitkit.backends.sqlalchemy._stores import CAPABILITIES, MODULES, run_own
 from habitkit.backends.sqlalchemy._version import Tables
-from habitkit.errors import ConfigurationError, HostTransactionUnsupported, StoreBusy
+from habitkit.errors import ConfigurationError, HostTransactionUnsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from habitkit.store import Stores
@@ -80,7 +81,6 @@ class SqlStore:
         """
         self._engine = engine
         self.tables = Tables(schema, lock_timeout_of(lock_timeout_seconds))
-        self._lock_timeout_seconds = lock_timeout_seconds
         self._one_at_a_time = _lock_of(engine, lock_timeout_seconds)
         self.name = engine.dialect.name
         self.capabilities = capabilities_of(engine)
@@ -119,7 +119,6 @@ class SqlStore:
 
     def after_fork(self) -> None:
         """Leave, in the child of a fork, the parent's connections to the parent."""
-        self._one_at_a_time = _lock_of(self._engine, self._lock_timeout_seconds)
         leave_to_parent(self._engine)
 
 
@@ -176,21 +175,8 @@ def lock_timeout_of(seconds: float | None) -> str | None:
 
 
 def _lock_of(engine: Engine, seconds: float | None) -> Callable[[], AbstractContextManager[None]]:
-    """Return what keeps threads apart that share one connection."""
-    if not isinstance(engine.pool, StaticPool):
-        return nullcontext
-    lock, longest = threading.Lock(), -1 if seconds is None else seconds
-
-    @contextmanager
-    def one_at_a_time() -> Iterator[None]:
-        if not lock.acquire(timeout=longest):
-            raise StoreBusy(1)
-        try:
-            yield
-        finally:
-            lock.release()
-
-    return one_at_a_time
+    """Return what keeps those apart that share one connection."""
+    return partial(one_at_a_time, engine, seconds) if shares_connection(engine) else nullcontext
 
 
 def capabilities_of(engine: Engine) -> frozenset[str]:
