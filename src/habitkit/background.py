@@ -146,7 +146,7 @@ class AsyncBackground:
         import asyncio  # noqa: PLC0415 - the sync kit never loads it
 
         if self._runner.state.closed:
-            raise KitClosed
+            raise KitClosed(asynchronous=True)
         if self._task is not None:
             msg = "this background runs already; ask for another one with kit.background()"
             raise UsageError(msg)

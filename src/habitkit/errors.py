@@ -205,9 +205,10 @@ class UsageError(HabitKitError, RuntimeError):
 class KitClosed(UsageError):
     """The kit was closed before the call."""
 
-    def __init__(self) -> None:
-        """Make the error."""
-        super().__init__("this kit is closed; open a new one with HabitKit.open(url)")
+    def __init__(self, *, asynchronous: bool = False) -> None:
+        """Say how to open a new kit of the same kind."""
+        call = "await AsyncHabitKit.open(url)" if asynchronous else "HabitKit.open(url)"
+        super().__init__(f"this kit is closed; open a new one with {call}")
 
 
 class NestedTransaction(UsageError):
@@ -387,7 +388,13 @@ class SchemaOutdated(ConfigurationError):
                 "new database"
             )
         else:
-            help_ = f"upgrade with: {command}" if found < needed else "install a newer habitkit"
+            in_ = "" if schema is None else f", schema={schema!r}"
+            help_ = (
+                f"upgrade with: {command}, or, with Alembic, in a migration that calls "
+                f"migrate(connection, {found + 1}, {needed}{in_})"
+                if found < needed
+                else "install a newer habitkit"
+            )
             msg = (
                 f"the habitkit tables in the {_place(schema)} have version {found}, expected "
                 f"{needed}; {help_}"

@@ -103,7 +103,7 @@ def make_settings(
         ConfigurationError: If an option is not what is expected: the store a URL or one for a
             kit of the other mode, say.
     """
-    _expect_store(store)
+    _expect_store(store, asynchronous=asynchronous)
     _expect_mode(store, asynchronous=asynchronous)
     of_modules = _settings_of_modules(store, options)
     clock: object = options.get("clock")
@@ -159,10 +159,11 @@ def _settings_of_modules(store: Store | AsyncStore, options: KitOptions) -> dict
     return found
 
 
-def _expect_store(store: object) -> None:
+def _expect_store(store: object, *, asynchronous: bool) -> None:
     """Refuse an object that is not a store."""
     if isinstance(store, str):
-        msg = f"expected a store, got {store!r}; to open a URL, use HabitKit.open(url)"
+        call = "await AsyncHabitKit.open(url)" if asynchronous else "HabitKit.open(url)"
+        msg = f"expected a store, got {store!r}; to open a URL, use {call}"
         raise ConfigurationError(msg)
     parts = ("name", "modules", "run", "close")
     if isinstance(store, type) or not all(hasattr(store, part) for part in parts):

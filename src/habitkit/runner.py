@@ -43,6 +43,8 @@ class KitState:
 class _Runner:
     """The base of both runners: turns a function into work on open stores."""
 
+    asynchronous = False
+
     def __init__(self, settings: KitSettings, state: KitState, scope: str | None) -> None:
         self.settings = settings
         self.state = state
@@ -55,7 +57,7 @@ class _Runner:
             KitClosed: If it is closed.
         """
         if self.state.closed:
-            raise KitClosed
+            raise KitClosed(asynchronous=self.asynchronous)
 
     def work(
         self,
@@ -128,6 +130,8 @@ class SyncRunner(_Runner):
 
 class AsyncRunner(_Runner):
     """Runs functions of a transaction on an async store."""
+
+    asynchronous = True
 
     def __init__(
         self, store: AsyncStore, settings: KitSettings, state: KitState, scope: str | None = None

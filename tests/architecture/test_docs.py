@@ -6,12 +6,15 @@ A name counts as mentioned where a page of docs/ shows it as code. A failure lis
 from __future__ import annotations
 
 import inspect
+import operator
 import re
 
 import pytest
 from attrs import fields
 
+import habitkit.testing
 from habitkit import AsyncHabitKit, HabitKit, events, ports
+from habitkit.backends.sqlalchemy import LATEST
 from habitkit.modules import KitOptions, all_modules, vocabulary
 from tests.architecture.source import ROOT, modules
 from tests.architecture.test_docstrings import ERRORS
@@ -89,3 +92,53 @@ def test_what_the_architecture_page_points_at_is_there():
 
     assert rows
     assert not missing, f"the table names what does not exist: {', '.join(missing)}"
+
+
+def test_the_readme_and_the_index_list_every_guide():
+    guides = {path.stem for path in (ROOT / "docs" / "how-to").glob("*.md")}
+
+    for page in ("README.md", "docs/index.md"):
+        assert set(re.findall(r"how-to/([\w-]+)", (ROOT / page).read_text("utf-8"))) == guides
+
+
+@pytest.mark.parametrize("page", ["set-up-postgresql", "use-with-django"])
+def test_the_numbers_of_migrations_that_a_page_shows_are_those_of_today(page):
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text("utf-8")
+    shown = re.findall(r"migrate(?:_tables)?\((?:op\.get_bind\(\), )?(\d+), (\d+)\)", text)
+
+    following = LATEST + 1
+    assert shown == [("1", f"{LATEST}"), (f"{following}", f"{following}")]
+    assert page == "use-with-django" or f"needs version {following}," in text
+
+
+def test_the_table_of_actions_has_every_action_and_argument():
+    kit = habitkit.testing.kit()
+    pages = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
+    rows = pages.partition("## Arguments of actions")[2].partition("\n## ")[0].splitlines()
+    listed, wrong = set(), []
+    for row in (row for row in rows if row.startswith("| `kit.")):
+        calls, required, optional = (re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[1:4])
+        service = calls[0].rpartition(".")[0]
+        for call in (name if "." in name else f"{service}.{name}" for name in calls):
+            listed.add(call)
+            function = operator.attrgetter(call.removeprefix("kit."))(kit)
+            parameters = inspect.signature(function).parameters.values()
+            expected = [
+                [p.name for p in parameters if (p.default is p.empty) is without]
+                for without in (True, False)
+            ]
+            found = [
+                [name.lstrip("*") for name in required if name != "*"],
+                [name.partition("=")[0] for name in optional if re.match(r"\w+=", name)],
+            ]
+            if expected != [list(dict.fromkeys(names)) for names in found]:
+                wrong.append(f"{call}: {found}, expected {expected}")
+    actions = {
+        f"kit.{service}.{name}"
+        for service in ("habits", "streaks", "coins", "events", "flags", "relay")
+        for name in dir(getattr(kit, service))
+        if not name.startswith("_")
+    }
+
+    assert not wrong, "\n".join(wrong)
+    assert actions <= listed, f"these are missing: {sorted(actions - listed)}"

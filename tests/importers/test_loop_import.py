@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ from habitkit.backends.memory import MemoryStore
 from habitkit.backends.sqlalchemy import SqlStore, sqlite_engine, upgrade
 from habitkit.backends.threaded import ThreadedStore
 from habitkit.coins import transfers
-from habitkit.errors import InvalidOwner, NotFound
+from habitkit.errors import InvalidInput, InvalidOwner, NotFound
 from habitkit.habits import InvalidZone
 from habitkit.habits.store import HABITS
 from habitkit.importers import loop_csv
@@ -516,3 +517,15 @@ def test_long_names_are_cut_but_delivered_apart():
             kit, "ada", LoopExport(tuple(habit_of(n, []) for n in names))
         ).habits
     ]
+
+
+async def test_a_path_instead_of_an_export_is_refused_with_the_call_that_reads_it():
+    store = MemoryStore()
+    async_kit = AsyncHabitKit(ThreadedStore(store))
+    path: Any = "loop.zip"
+
+    message = r"export: expected what loop_csv.read\(path\) returns, got 'loop.zip'"
+    with pytest.raises(InvalidInput, match=message):
+        loop_csv.import_export(HabitKit(store), "ada", path)
+    with pytest.raises(InvalidInput, match=message):
+        await loop_csv.import_export_async(async_kit, "ada", path)

@@ -43,14 +43,20 @@ from tests.sql.test_partitions import blocks
 
 ENV = """
 from alembic import context
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine
+from sqlalchemy import Column, ForeignKey, Integer, MetaData, Table, create_engine
 
-from habitkit.backends.sqlalchemy import include_object
+from habitkit.backends.sqlalchemy import include_object, metadata_for
 
 target_metadata = MetaData()
 Table("orders", target_metadata, Column("id", Integer, primary_key=True))
 for name in context.config.attributes.get("more", ()):
     Table(name, target_metadata, Column("id", Integer, primary_key=True))
+if "keys" in context.config.attributes:
+    schema, keys = context.config.attributes["keys"]
+    metadata_for(schema, into=target_metadata)
+    for name, column in keys.items():
+        key = ForeignKey(f"{schema}.{column}" if schema else column)
+        Table(name, target_metadata, Column("key", key, primary_key=True))
 engine = create_engine(context.config.get_main_option("sqlalchemy.url"))
 with engine.connect() as connection:
     context.configure(
@@ -224,8 +230,22 @@ def test_the_commands_of_alembic_run_habitkits_migrations_and_propose_nothing(pl
     assert calls == ["op.create_table('invoices',", "op.drop_table('invoices')"]
     command.upgrade(config, "head")
     command.check(config)
+
+    keys = {"photos": "habitkit_habits.id", "accounts": "habitkit_owners.owner"}
+    config.attributes["keys"] = (schema, keys)
+    command.revision(config, "keys", autogenerate=True)
+    command.upgrade(config, "head")
+    command.check(config)
+    assert set(inspect(engine).get_table_names()) >= {"photos", "accounts"}
     assert kit.coins.balance("ada").posted == 10
     config.stdout.close()
+
+
+def test_what_a_host_may_refer_to_has_types_that_autogenerate_can_write():
+    for table in metadata_for().sorted_tables:
+        for column in table.columns:
+            if column.primary_key or column.unique:
+                assert type(column.type).__module__.startswith("sqlalchemy"), column
 
 
 def test_migrate_runs_the_migrations_that_it_is_given_and_commits_nothing(place):

@@ -110,13 +110,13 @@ def test_a_habit_or_check_in_that_does_not_exist_is_not_found(kit, refused, give
     ):
         error = refused(NotFound, call, "no such habit: ")
         assert (error.kind, error.given) == ("habit", given)
-    assert refused(NotFound, lambda: kit.habits.undo(given), "no such check-in: ").given == given
+    assert refused(NotFound, lambda: kit.habits.undo(given), "no such fact: ").given == given
 
 
 def test_a_habit_is_no_check_in_and_a_check_in_no_habit(kit, run, refused):
     done = kit.habits.check_in(run.id)
 
-    refused(NotFound, lambda: kit.habits.undo(run.id), "no such check-in")
+    refused(NotFound, lambda: kit.habits.undo(run.id), "no such fact")
     refused(NotFound, lambda: kit.habits.check_in(done.id), "no such habit")
 
 

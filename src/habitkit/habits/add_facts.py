@@ -28,19 +28,23 @@ def add_facts(
     idempotency_key: str | None,
     request: Mapping[str, object],
     facts: Callable[[History, UUID], Sequence[OtherFact]],
+    in_force: type[OtherFact] | None = None,
 ) -> Changed:
     """Add facts about a habit and emit what they changed.
 
-    ``facts`` is called with the habit's history, read without its check-ins.
+    ``facts`` is called with the habit's history, read without its check-ins. If it adds nothing,
+    the result names the last fact of the kind ``in_force``, so that a repeated call can be undone.
     """
     habit = lock_habit(tx, habit_id)
     owner, subject = habit.owner, habit.id
 
     def work(fact_id: UUID) -> Changed:
         facts_before = tx.port(HABITS).facts(owner, subject)
-        added = list(facts(History(habit, facts_before, tx.now), fact_id))
+        history = History(habit, facts_before, tx.now)
+        added = list(facts(history, fact_id))
         if not added:
-            return Changed(fact_id, subject, 0, ())
+            known = [it.id for it in history.others if in_force and isinstance(it, in_force)]
+            return Changed(known[-1] if known else fact_id, subject, 0, ())
         tx.port(HABITS).add_facts(added)
         tx.cause = added[0].id
         events = recompute(tx, habit, [*facts_before, *added], added).events

@@ -25,7 +25,7 @@ __all__ = ["archive", "restore"]
 def archive(tx: Transaction, habit_id: UUID | str, *, day: date | None = None) -> Changed:
     """Archive a habit: from a day on nothing is due, and its state stays as it is.
 
-    Archiving an archived habit again changes nothing.
+    Archiving an archived habit again changes nothing, and returns the id of the same fact.
 
     Args:
         tx: The transaction.
@@ -48,13 +48,13 @@ def archive(tx: Transaction, habit_id: UUID | str, *, day: date | None = None) -
         seq = tx.next_seq(habit.owner)
         return (Archived(fact_id, habit.id, habit.owner, tx.now, first, seq),)
 
-    return add_facts(tx, habit_id, "archive", None, {}, facts)
+    return add_facts(tx, habit_id, "archive", None, {}, facts, Archived)
 
 
 def restore(tx: Transaction, habit_id: UUID | str) -> Changed:
     """Restore an archived habit: it is due again from today on, and the days between do not count.
 
-    Restoring a habit that is not archived changes nothing.
+    Restoring a habit again changes nothing, and returns the id of the same fact.
 
     Args:
         tx: The transaction.
@@ -71,4 +71,4 @@ def restore(tx: Transaction, habit_id: UUID | str) -> Changed:
         seq = tx.next_seq(habit.owner)
         return (Restored(fact_id, habit.id, habit.owner, tx.now, history.today, seq),)
 
-    return add_facts(tx, habit_id, "restore", None, {}, facts)
+    return add_facts(tx, habit_id, "restore", None, {}, facts, Restored)

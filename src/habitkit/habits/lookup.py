@@ -197,8 +197,8 @@ def lock_fact(tx: Transaction, fact_id: UUID | str) -> StoredFact:
     subject = ids.parse_id(fact_id, "fact_id")
     found = tx.port(HABITS).fact(subject)
     if found is None:
-        raise NotFound("check-in", fact_id)
-    tx.own(found.fact.owner, "check-in", fact_id)
+        raise NotFound("fact", fact_id)
+    tx.own(found.fact.owner, "fact", fact_id)
     tx.lock(found.fact.owner)
     if isinstance(found.fact, CheckIn):  # it may have been voided before the lock was taken
         return tx.port(HABITS).fact(subject) or found

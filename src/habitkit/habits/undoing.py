@@ -64,7 +64,7 @@ def _undo_other(tx: Transaction, fact: OtherFact) -> Undone:
     """
     owner, fact_id = fact.owner, fact.id
     if isinstance(fact, Void):
-        raise NotFound("check-in", fact_id)
+        raise NotFound("fact", fact_id)
     tx.cause = tx.new_id()
     habit_id = None if isinstance(fact, ZoneChanged) else fact.habit_id
     void = Void(tx.cause, habit_id, owner, fact.id, tx.now, tx.next_seq(owner))

@@ -8,6 +8,7 @@ from uuid import UUID  # noqa: TC003 - for whoever reads the report's type hints
 from attrs import frozen
 
 from habitkit import ids
+from habitkit.errors import InvalidInput
 from habitkit.habits import service
 from habitkit.habits.backfills import past_day_id
 from habitkit.habits.domain import rules
@@ -21,6 +22,7 @@ from habitkit.habits.store import HABITS
 from habitkit.importers._loop_plans import ZEROS_LEFT_OUT, last_day, plan_of
 from habitkit.importers._loop_streaks import LoopStreaks, compare_streaks
 from habitkit.importers._loop_text import refuse
+from habitkit.importers._loop_values import LoopExport
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.facts import CheckIn, Fact
     from habitkit.habits.domain.model import Habit
     from habitkit.importers._loop_plans import Plan
-    from habitkit.importers._loop_values import LoopExport, LoopHabit
+    from habitkit.importers._loop_values import LoopHabit
     from habitkit.transaction import Transaction
 
 __all__ = ["SOURCE", "ImportedHabit", "check_days", "import_habit"]
@@ -155,8 +157,13 @@ def check_days(
     Raises:
         ImportRefused: If a day has not begun or lies more than a hundred years back; it names the
             file and the line that say so.
-        InvalidInput: If the owner, the zone or the source is not acceptable.
+        InvalidInput: If the export is not what ``read`` returns, or the owner, the zone or the
+            source is not acceptable.
     """
+    given: object = export
+    if not isinstance(given, LoopExport):
+        expected = "what loop_csv.read(path) returns"
+        raise InvalidInput("export", given=given, expected=expected)
     tx.own(ids.owner(owner))
     zone(tz or "UTC")
     rules.source(source)

@@ -106,7 +106,8 @@ def import_export(
     Raises:
         ImportRefused: If a day of the export has not begun or lies more than a hundred years
             back; it names the file and the line, and nothing was written.
-        InvalidInput: If the owner, the zone or the source is not acceptable; nothing was written.
+        InvalidInput: If the export is not what ``read`` returns, or the owner, the zone or the
+            source is not acceptable; nothing was written.
 
     Example:
         >>> from datetime import date

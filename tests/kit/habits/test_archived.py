@@ -49,6 +49,15 @@ class TestArchived:
 
         assert not kit.habits.get(run.id).archived
 
+    def test_a_second_call_returns_the_fact_of_the_first(self, kit, run):
+        archived = [kit.habits.archive(run.id).id for _ in range(2)]
+        restored = [kit.habits.restore(run.id).id for _ in range(2)]
+        assert (archived[0], restored[0]) == (archived[1], restored[1])
+
+        kit.habits.undo(restored[1])
+
+        assert kit.habits.get(run.id).archived
+
     def test_a_title_that_was_changed_meanwhile_is_kept(self, kit, run):
         kit.habits.update(run.id, title="Run far")
         kit.habits.archive(run.id)
@@ -88,7 +97,7 @@ class TestDeleted:
         kit.habits.delete(run.id)
 
         assert listed(kit) == ["Walk"]
-        assert [it.habit_id for it in kit.streaks.today("ada")] == [walk.id]
+        assert [(it.habit_id, it.title) for it in kit.streaks.today("ada")] == [(walk.id, "Walk")]
         assert kit.habits.search("ada", "hot") == kit.habits.search("ada", tags=["out"]) == []
         assert kit.coins.balance("ada").posted == coins
         whole = str(kit.export("ada"))

@@ -65,7 +65,11 @@ def used_by_one(handle: object) -> Iterator[None]:
 
 
 def connection_of(
-    handle: Connection | Session | scoped_session[Session], engine: Engine, *, write: bool
+    handle: Connection | Session | scoped_session[Session],
+    engine: Engine,
+    *,
+    write: bool,
+    asynchronous: bool = False,
 ) -> Connection:
     """Return the connection of a host's handle, with what a session still holds written out.
 
@@ -73,6 +77,7 @@ def connection_of(
         handle: What the host gave.
         engine: The store's engine.
         write: Whether pending changes of a session are to be flushed.
+        asynchronous: Whether the host gave an async handle, around this one.
 
     Raises:
         HostTransactionUnsupported: If it leads to another database than the store's.
@@ -83,13 +88,12 @@ def connection_of(
         session = handle() if isinstance(handle, scoped_session) else handle
         if write:
             session.flush()
-        connection = _connection_of_session(session, engine)
+        connection = _connection_of_session(session, engine, asynchronous=asynchronous)
     if not same_database(connection.engine, engine):
         given, expected = shown(connection.engine), shown(engine)
         msg = (
             f"expected a connection to the store's database, {expected}, got one to {given}; give "
-            "the store the engine that your session uses, or pass "
-            "kit.on(session.connection(bind_arguments={'bind': engine})) with the store's engine"
+            f"the store the engine that your session uses, or {_pass_connection(asynchronous)}"
         )
         raise HostTransactionUnsupported(msg)
     return connection
@@ -111,7 +115,19 @@ def is_in_memory(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite" and engine.url.database in {None, "", ":memory:"}
 
 
-def _connection_of_session(session: Session, engine: Engine) -> Connection:
+def _pass_connection(asynchronous: bool) -> str:  # noqa: FBT001 - of messages in this file
+    """Return how to use a session that itself leads elsewhere."""
+    if asynchronous:
+        return (
+            "pass kit.on(await session.connection(bind_arguments={'bind': engine.sync_engine})) "
+            "with an async engine for that database"
+        )
+    return (
+        "pass kit.on(session.connection(bind_arguments={'bind': engine})) with the store's engine"
+    )
+
+
+def _connection_of_session(session: Session, engine: Engine, *, asynchronous: bool) -> Connection:
     """Return a session's connection to the store's database, where it has several."""
     try:
         bind = session.get_bind(clause=owners)
@@ -130,8 +146,8 @@ def _connection_of_session(session: Session, engine: Engine) -> Connection:
         return session.connection(bind_arguments={"bind": bind})
     msg = (
         f"expected a session with a bind for the store's database, {shown(engine)}, got one "
-        "without; make it with Session(engine), or pass "
-        "kit.on(session.connection(bind_arguments={'bind': engine})) with the store's engine"
+        f"without; make it with {'Async' if asynchronous else ''}Session(engine), or "
+        f"{_pass_connection(asynchronous)}"
     )
     raise HostTransactionUnsupported(msg)
 

@@ -28,6 +28,7 @@ from habitkit.backends.sqlalchemy._version import Tables
 from habitkit.backends.sqlalchemy.store import (
     LOCK_TIMEOUT_SECONDS,
     capabilities_of,
+    expect_engine,
     leave_to_parent,
     lock_timeout_of,
 )
@@ -45,6 +46,11 @@ if TYPE_CHECKING:
 __all__ = ["AsyncHostSqlStore", "AsyncSqlStore", "inside"]
 
 R = TypeVar("R")
+
+_HELP = (
+    "for an Engine there is HabitKit(SqlStore(engine)), and AsyncHabitKit(threaded_sqlite(engine)) "
+    "on SQLite; for a URL await AsyncHabitKit.open(url)"
+)
 
 
 class AsyncSqlStore:
@@ -75,8 +81,9 @@ class AsyncSqlStore:
             lock_timeout_seconds: As for ``SqlStore``.
 
         Raises:
-            ConfigurationError: If the timeout is out of range.
+            ConfigurationError: If the engine is not an async one, or the timeout is out of range.
         """
+        expect_engine("AsyncSqlStore", engine, AsyncEngine, _HELP)
         self._engine = engine
         self.tables = Tables(schema, lock_timeout_of(lock_timeout_seconds))
         self._one_at_a_time = _lock_of(engine.sync_engine, lock_timeout_seconds)
@@ -146,7 +153,7 @@ class AsyncHostSqlStore:
         """Run ``work`` in a savepoint of the host's transaction."""
 
         def within(handle: Connection | Session) -> R:
-            connection = connection_of(handle, self._engine, write=write)
+            connection = connection_of(handle, self._engine, write=write, asynchronous=True)
             tables = tables_behind(handle, connection, self._tables)
             return run_inside(connection, tables, work, write=write)
 

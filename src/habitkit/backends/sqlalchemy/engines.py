@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _BUSY_TIMEOUT_SECONDS = 30
+_ASYNC_ALONE = ("postgresql+asyncpg", "sqlite+aiosqlite")
 _BACKENDS = ("postgresql", "sqlite")
 
 
@@ -147,7 +148,7 @@ async def _open_async(url: URL, schema: str | None) -> AsyncStore:
     from habitkit.backends.sqlalchemy.async_store import AsyncSqlStore  # noqa: PLC0415
 
     expect_driver(url, "psycopg", "asyncpg")
-    engine: AsyncEngine = create_async_engine(with_driver(url))
+    engine: AsyncEngine = create_async_engine(with_driver(url, or_asyncpg=True))
     try:
         async with engine.connect() as connection:
             await connection.run_sync(check, schema)
@@ -195,9 +196,25 @@ def _expect_no_host(url: URL) -> None:
     raise ConfigurationError(msg)
 
 
-def with_driver(url: URL) -> URL:
-    """Name psycopg where a PostgreSQL URL names no driver."""
-    return url.set(drivername="postgresql+psycopg") if "+" not in url.drivername else url
+def with_driver(url: URL, *, or_asyncpg: bool = False) -> URL:
+    """Name psycopg where a PostgreSQL URL names no driver.
+
+    Args:
+        url: The URL.
+        or_asyncpg: Whether to name asyncpg where only that is installed.
+    """
+    if "+" in url.drivername:
+        return url
+    asyncpg = or_asyncpg and not _can_import("psycopg") and _can_import("asyncpg")
+    return url.set(drivername=f"postgresql+{'asyncpg' if asyncpg else 'psycopg'}")
+
+
+def _can_import(module: str) -> bool:
+    try:
+        import_module(module)
+    except ImportError:
+        return False
+    return True
 
 
 def expect_driver(url: URL, *drivers: str) -> None:
@@ -208,8 +225,8 @@ def expect_driver(url: URL, *drivers: str) -> None:
     """
     _, _, driver = url.drivername.partition("+")
     if driver and driver not in drivers:
-        msg = (
-            f"expected the driver {' or '.join(drivers)} here, got {url.drivername!r}; "
-            "asyncpg and aiosqlite work with AsyncHabitKit only"
-        )
+        help_ = f"write {url.get_backend_name()}://"
+        if url.drivername in _ASYNC_ALONE:
+            help_ += f", or use AsyncHabitKit, which alone works with {driver}"
+        msg = f"expected the driver {' or '.join(drivers)} here, got {url.drivername!r}; {help_}"
         raise ConfigurationError(msg)

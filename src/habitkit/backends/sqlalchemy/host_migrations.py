@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Uuid
 
 from habitkit.backends.sqlalchemy._table import copied
+from habitkit.backends.sqlalchemy._types import Id
 from habitkit.backends.sqlalchemy.tables import metadata
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ _PREFIX = "habitkit_"
 def metadata_for(schema: str | None = None, *, into: MetaData | None = None) -> MetaData:
     """Return a new description of habitkit's tables in a schema, or add it to one of the host's.
 
+    Ids have SQLAlchemy's own type ``Uuid``. A foreign key without a type takes it over, and
+    autogenerate can write it into a migration.
+
     Args:
         schema: The schema the tables are in; None for the connection's own.
         into: What to add the tables to, so that the host's may have foreign keys to them.
     """
     described = MetaData() if into is None else into
     for table in metadata.sorted_tables:
-        copied(table, described, schema)
+        for column in copied(table, described, schema).columns:
+            if isinstance(column.type, Id):
+                column.type = Uuid()
     return described
 
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Engine, exc
+from sqlalchemy import URL, Connection, Engine, exc
 from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.pool import Pool, StaticPool
 
@@ -36,6 +36,7 @@ __all__ = [
     "HostSqlStore",
     "SqlStore",
     "capabilities_of",
+    "expect_engine",
     "leave_to_parent",
     "lock_timeout_of",
 ]
@@ -45,6 +46,9 @@ R = TypeVar("R")
 LOCK_TIMEOUT_SECONDS = 30.0
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.001, 86_400.0
 _OF_PARENTS: list[Pool] = []
+_HELP = (
+    "for an AsyncEngine there is AsyncHabitKit(AsyncSqlStore(engine)); for a URL HabitKit.open(url)"
+)
 
 
 class SqlStore:
@@ -77,8 +81,9 @@ class SqlStore:
                 says. On SQLite the engine's busy timeout bounds the wait.
 
         Raises:
-            ConfigurationError: If the timeout is out of range.
+            ConfigurationError: If the engine is not a sync one, or the timeout is out of range.
         """
+        expect_engine("SqlStore", engine, Engine, _HELP)
         self._engine = engine
         self.tables = Tables(schema, lock_timeout_of(lock_timeout_seconds))
         self._one_at_a_time = _lock_of(engine, lock_timeout_seconds)
@@ -146,6 +151,18 @@ class HostSqlStore:
 
     def close(self) -> None:
         """Do nothing: the host opened it."""
+
+
+def expect_engine(store: str, engine: object, kind: type, help_: str) -> None:
+    """Refuse what a store cannot work with; a URL is not shown, as it may hold a password.
+
+    Raises:
+        ConfigurationError: If it is not an engine of this kind.
+    """
+    if not isinstance(engine, kind):
+        given = "a URL" if isinstance(engine, str | URL) else repr(engine)
+        msg = f"{store}: expected an SQLAlchemy {kind.__name__}, got {given}; {help_}"
+        raise ConfigurationError(msg)
 
 
 def leave_to_parent(engine: Engine) -> None:

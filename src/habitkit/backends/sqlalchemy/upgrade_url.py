@@ -55,7 +55,7 @@ def upgrade_url(
             raise ConfigurationError(msg)
     else:
         expect_driver(parsed, "psycopg", "asyncpg")
-        parsed = _with_installed_driver(parsed)
+        parsed = with_driver(parsed, or_asyncpg=True)
     try:
         if parsed.drivername == "postgresql+asyncpg":
             return asyncio.run(_through_asyncpg(parsed, schema_name, adopt=adopt))
@@ -90,21 +90,6 @@ async def _through_asyncpg(url: URL, schema_name: str | None, *, adopt: bool) ->
         return await upgrade_async(engine, schema=schema_name, adopt=adopt)
     finally:
         await engine.dispose()
-
-
-def _with_installed_driver(url: URL) -> URL:
-    """Name asyncpg where a PostgreSQL URL names no driver and only that one is installed."""
-    if "+" not in url.drivername and not _can_import("psycopg") and _can_import("asyncpg"):
-        return url.set(drivername="postgresql+asyncpg")
-    return with_driver(url)
-
-
-def _can_import(module: str) -> bool:
-    try:
-        import_module(module)
-    except ImportError:
-        return False
-    return True
 
 
 def _expect_file(url: URL) -> None:

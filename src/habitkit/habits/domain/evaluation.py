@@ -216,6 +216,7 @@ def state_before(
     holding = [slot for slot in folded.slots if slot.first <= history.today <= slot.last]
     return HabitState(
         habit_id=history.habit.id,
+        title=history.habit.title,
         today=history.today,
         status=holding[0].status if holding else "EXEMPT",
         streak=streak,

@@ -102,6 +102,7 @@ class HabitState:
             in time, without a missed one between them.
         act_by: Until when something has to be recorded, or the streak cannot go on but by a freeze,
             in UTC; None if there is no streak, or nothing needs to be recorded, or it is too late.
+        title: What the habit is called.
     """
 
     habit_id: UUID
@@ -117,6 +118,7 @@ class HabitState:
     freezes: int
     credited: int = 0
     act_by: datetime | None = None
+    title: str = ""
 
     @property
     def done_today(self) -> bool:
