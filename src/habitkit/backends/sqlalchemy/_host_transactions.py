@@ -29,8 +29,8 @@ _OUTERMOST_SAVEPOINT = (
     "expected a transaction that was begun before its first savepoint, got a SQLite connection on "
     "which SAVEPOINT came first: releasing it commits, and a rollback undoes nothing; let "
     "SQLAlchemy send BEGIN by two listeners on your engine, such as the db.engine of "
-    "Flask-SQLAlchemy, as 'What SQLite needs' shows in the how-to guide 'Use your own transaction', or make "
-    "the engine with habitkit.backends.sqlalchemy.sqlite_engine"
+    "Flask-SQLAlchemy, as 'What SQLite needs' shows in the how-to guide 'Use your own "
+    "transaction', or make the engine with habitkit.backends.sqlalchemy.sqlite_engine"
 )
 
 
