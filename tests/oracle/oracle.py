@@ -129,7 +129,7 @@ class Reader:
         zones = [(EVER, "UTC"), *moves]
         named = [f.day for f in self.check_ins]
         earliest = min([habit.created_at.date(), now.date(), *named])
-        self.clocks = in_order((f.effective_day, f.clock) for f in self.of(ClockChanged))
+        self.clocks = clocks_of(habit.clock, self.of(ClockChanged))
         self.time = Timeline.changed(zones, habit.clock, self.clocks, earliest)
         self.rules = in_order((f.effective_day, f.freezes) for f in self.of(FreezeRuleChanged))
 
@@ -531,6 +531,21 @@ class Purse:
 def in_order(changes: Iterable[tuple[date, Any]]) -> list[tuple[date, Any]]:
     """Return what comes into force on which day: of each day the last of some changes."""
     return sorted(dict(changes).items(), key=lambda change: change[0])
+
+
+def clocks_of(clock: DayClock, changes: list[Any]) -> list[tuple[date, DayClock]]:
+    """Return which clock comes into force on which day: what no change names stays."""
+    clocks: dict[date, DayClock] = {}
+    for change in sorted(changes, key=lambda f: (f.effective_day, f.at, f.seq)):
+        tz = clock.tz if change.tz is None else change.tz
+        clock = DayClock(
+            None if tz == "owner" else tz,
+            clock.day_start if change.day_start is None else change.day_start,
+            change.week_start or clock.week_start,
+            clock.min_day if change.min_day is None else change.min_day,
+        )
+        clocks[change.effective_day] = clock
+    return list(clocks.items())
 
 
 def in_force(day: date, first: Any, changes: list[tuple[date, Any]]) -> Any:

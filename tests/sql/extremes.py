@@ -85,6 +85,12 @@ CLOCKS = (
     DayClock("Africa/Monrovia", time(0, 0, 0, 1), "sat", timedelta(days=1)),
 )
 
+CLOCK_CHANGES: tuple[dict[str, Any], ...] = (
+    {"tz": "owner", "min_day": timedelta(days=1)},
+    {"tz": "Asia/Tokyo", "day_start": time(23, 59, 59, 999_999), "min_day": timedelta(0)},
+    {"week_start": "sat"},
+)
+
 
 def habits() -> list[Habit]:
     """Return habits with the ends of what each of their columns takes."""
@@ -146,7 +152,10 @@ def other_facts() -> list[Any]:
         ScheduleChanged(
             UUID(int=205), *about, date.max, Schedule.quota(3), Goal.at_least(1e308, "'")
         ),
-        *(ClockChanged(UUID(int=208 + n), *about, date.max, it) for n, it in enumerate(CLOCKS)),
+        *(
+            ClockChanged(UUID(int=208 + n), *about, date.max, **it)
+            for n, it in enumerate(CLOCK_CHANGES)
+        ),
         FreezeRuleChanged(UUID(int=211), *about, date.min, None),
         FreezeRuleChanged(UUID(int=212), *about, date.max, FreezeRule(1000, 1000), 2**63 - 1),
         ZoneChanged(UUID(int=206), "ada", FIRST, "Pacific/Kiritimati", LAST, 2**63 - 1),

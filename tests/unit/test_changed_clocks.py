@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import hypothesis
+from attrs import asdict, evolve
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ class Case(NamedTuple):
     """A clock, what becomes of it, and where the owner goes."""
 
     clock: DayClock
-    clocks: tuple[tuple[date, DayClock], ...]
+    changes: tuple[tuple[date, dict[str, Any]], ...]
     zones: tuple[tuple[datetime, str], ...]
 
 
@@ -41,11 +42,18 @@ a_clock = st.builds(
     st.integers(0, 95).map(lambda n: time(n // 4, n % 4 * 15)),
     min_day=st.integers(0, 24).map(lambda n: timedelta(hours=n)),
 )
+a_change = st.tuples(a_clock, st.sampled_from(("tz", "day_start", "min_day", "all"))).map(
+    lambda drawn: {
+        name: "owner" if value is None else value
+        for name, value in asdict(drawn[0]).items()
+        if drawn[1] in {name, "all"}
+    }
+)
 a_day = st.integers(2, LENGTH - 2).map(lambda n: BEGIN.date() + n * DAY)
 cases = st.builds(
     Case,
     a_clock,
-    st.lists(st.tuples(a_day, a_clock), max_size=4).map(tuple),
+    st.lists(st.tuples(a_day, a_change), max_size=4).map(tuple),
     st.lists(st.tuples(quarters, st.sampled_from(ZONES)), max_size=4).map(tuple),
 )
 
@@ -55,7 +63,7 @@ def timeline_of(case: Case) -> Timeline:
     return Timeline(
         case.clock,
         [ZoneChanged(ids[0], "ada", at, tz, at, n) for n, (at, tz) in enumerate(case.zones)],
-        [ClockChanged(*ids, BEGIN, day, clock, n) for n, (day, clock) in enumerate(case.clocks)],
+        [ClockChanged(*ids, BEGIN, day, **it, seq=n) for n, (day, it) in enumerate(case.changes)],
     )
 
 
@@ -80,8 +88,13 @@ def walk(case: Case) -> list[tuple[datetime, date]]:
 
 
 def clocks_in_order(case: Case) -> list[tuple[date, DayClock]]:
-    """Return the days on which clocks come into force, the last one of each day alone."""
-    return sorted(dict(case.clocks).items(), key=lambda change: change[0])
+    """Return the days on which clocks come into force, each with all that is named until then."""
+    clock, clocks = case.clock, {}
+    for day, named in sorted(case.changes, key=lambda change: change[0]):
+        tz = named.get("tz", clock.tz)
+        clock = evolve(clock, **named | {"tz": None if tz == "owner" else tz})
+        clocks[day] = clock
+    return list(clocks.items())
 
 
 def day_of(at: datetime, clock: DayClock, zone: str) -> date:

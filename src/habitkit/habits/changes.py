@@ -9,6 +9,7 @@ from attrs import evolve
 
 from habitkit.habits.add_facts import add_facts
 from habitkit.habits.domain import rules
+from habitkit.habits.domain.changes import OWNERS_ZONE, Change
 from habitkit.habits.domain.days import zone
 from habitkit.habits.domain.facts import ClockChanged, FreezeRuleChanged, ScheduleChanged
 from habitkit.habits.domain.model import DayClock, FreezeRule
@@ -44,12 +45,16 @@ def change_schedule(
 ) -> Changed:
     """Change the schedule or goal; a slot that is running then keeps the old ones.
 
+    The change carries both from that day on: if only one is named, the other one of that day
+    stays with it, also if that is changed for an earlier day later on.
+
     Args:
         tx: The transaction.
         habit_id: The habit.
         schedule: The schedule; as before by default.
         goal: The goal; as before by default.
-        effective_day: From which day on, not before today; today by default.
+        effective_day: From which day on; by default from now on, which is today or, if a change in
+            force has put the date back, the day of that change. An earlier day is refused.
         idempotency_key: The same key with the same arguments changes it once.
 
     Returns:
@@ -93,7 +98,8 @@ def change_clock(
 ) -> Changed:
     """Change the clock of a habit from the beginning of a day on; check-ins keep their days.
 
-    The day begins by the clock before. Another ``week_start`` is first used by the first slot that
+    The day begins by the clock before. Only what is named is changed: changes of other settings,
+    for earlier or later days, hold beside it, and ``undo`` takes back just this one. Another ``week_start`` is first used by the first slot that
     begins on that day or later.
 
     Args:
@@ -103,8 +109,9 @@ def change_clock(
         day_start: The wall time at which the day begins; as before by default.
         week_start: The weekday on which a week begins, as ``"mon"``; as before by default.
         min_day: A day that is shorter is not due; as before by default.
-        effective_day: From which day on, not before today, and at most a hundred years ahead; today
-            by default.
+        effective_day: From which day on, at most a hundred years ahead; by default from now on,
+            which is today or, if a change in force has put the date back, the day of that change.
+            An earlier day is refused.
         idempotency_key: The same key with the same arguments changes it once.
 
     Returns:
@@ -127,9 +134,9 @@ def change_clock(
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit, first = history.habit, _first_day(history, start)
-        clock = evolve(history.clock_on(first), **given)
+        named = given | ({"tz": given["tz"] or OWNERS_ZONE} if "tz" in given else {})
         seq = tx.next_seq(habit.owner)
-        return (ClockChanged(fact_id, habit.id, habit.owner, tx.now, first, clock, seq),)
+        return (ClockChanged(fact_id, habit.id, habit.owner, tx.now, first, **named, seq=seq),)
 
     request = {**given, "effective_day": start}
     return add_facts(tx, habit_id, "change_clock", idempotency_key, request, facts)
@@ -149,8 +156,9 @@ def change_freezes(
         tx: The transaction.
         habit_id: The habit.
         rule: The rule by which slots earn that begin on that day or later; None for no freezes.
-        effective_day: From which day on, not before today, and at most a hundred years ahead; today
-            by default.
+        effective_day: From which day on, at most a hundred years ahead; by default from now on,
+            which is today or, if a change in force has put the date back, the day of that change.
+            An earlier day is refused.
         idempotency_key: The same key with the same arguments changes it once.
 
     Returns:
@@ -175,14 +183,23 @@ def change_freezes(
 
 
 def _first_day(history: History, day: date | None) -> date:
-    """Return the day from which on a change is effective: today by default.
+    """Return the day from which on a change is effective: by default from now on.
+
+    That is today; but a change that is already in force may have put the date back. The next one
+    is then effective from its day on, since it would be replaced on that day otherwise.
 
     Raises:
-        InvalidHabit: If it is before today, or more than a hundred years ahead.
+        InvalidHabit: If it is before that day, or more than a hundred years ahead.
     """
-    today = history.today
+    today, begun = history.today, history.timeline.latest_begun(history.now)
+    changed = [it.effective_day for it in history.others if isinstance(it, Change)]
+    first = max([today, *(it for it in changed if it <= begun)])
     last = min(today + min(timedelta(days=_MOST_DAYS_AHEAD), _LAST_DAY - today), _LAST_DAY)
-    if day is None or today <= day <= max(today, last):
-        return today if day is None else day
-    expected = f"today, {today}, or a later day, at most a hundred years ahead"
-    raise InvalidHabit("effective_day", given=day, expected=expected)
+    if day is None or first <= day <= max(first, last):
+        return first if day is None else day
+    since = f"today, {today}," if first == today else f"{first}, the day of the change in force,"
+    raise InvalidHabit(
+        "effective_day",
+        given=day,
+        expected=f"{since} or a later day, at most a hundred years ahead",
+    )

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from attrs import define, evolve, field
+from attrs import asdict, define, evolve, field
 from hypothesis import strategies as st
 
+from habitkit.habits.domain.changes import OWNERS_ZONE
 from habitkit.habits.domain.days import day_boundary, habit_day, zone
 from habitkit.habits.domain.facts import (
     Archived,
@@ -235,8 +236,8 @@ class _Story:
         """Add a change of zone; of a flight over the date line also where it began; or a clock."""
         at = self.an_instant() - self.draw(st.sampled_from((0, 0, 5))) * _DAY
         if kind == "clock":
-            clock = self.draw(self.choices.clocks)
-            self.facts.append(ClockChanged(*self.about, at, self.a_day(), clock))
+            settings = self._some_of(self.draw(self.choices.clocks))
+            self.facts.append(ClockChanged(*self.about, at, self.a_day(), **settings))
             return
         there = self.draw(self.choices.zones)
         if kind == "flight":
@@ -244,6 +245,12 @@ class _Story:
             before = at - self.draw(st.integers(0, 20)) * _DAY
             self.facts.append(ZoneChanged(self.new_id(), self.habit.owner, before, here, before))
         self.facts.append(ZoneChanged(self.new_id(), self.habit.owner, at, there, at))
+
+    def _some_of(self, clock: DayClock) -> dict[str, Any]:
+        """Draw which settings of a clock a change names."""
+        settings = asdict(clock) | {"tz": clock.tz or OWNERS_ZONE}
+        named = self.draw(st.sets(st.sampled_from(sorted(settings)), min_size=1))
+        return {name: settings[name] for name in settings if name in named}
 
     def add_voids(self) -> None:
         """Void some of the facts, some of them twice, and one that does not exist."""

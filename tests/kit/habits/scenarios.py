@@ -113,7 +113,7 @@ class Scenario:
     def change_clock(self, n: int) -> object:
         """Change the clock, from today on or from a later day."""
         ahead, number = divmod(n, len(CLOCK_CHANGES))
-        habit, day = self.habit.id, self.day(-ahead)
+        habit, day = self.habit.id, self.day(-ahead) if ahead else None
         return self.kit.habits.change_clock(habit, **CLOCK_CHANGES[number], effective_day=day)
 
     def change_freezes(self, n: int) -> object:

@@ -1,9 +1,10 @@
 """The facts that from a day on something else is in force: a schedule, a clock, a freeze rule."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from habitkit.habits.domain.day_clock import DayClock
 from habitkit.habits.domain.fact_kinds import OfAKind
@@ -11,12 +12,17 @@ from habitkit.habits.domain.freeze_rule import FreezeRule
 from habitkit.habits.domain.goals import Goal
 from habitkit.habits.domain.schedules import Schedule
 
-__all__ = ["Change", "ClockChanged", "FreezeRuleChanged", "ScheduleChanged"]
+__all__ = ["OWNERS_ZONE", "Change", "ClockChanged", "FreezeRuleChanged", "ScheduleChanged"]
+
+OWNERS_ZONE = "owner"
+"""In a ``ClockChanged``, the zone where the owner is; no IANA name."""
 
 
 @frozen
 class ScheduleChanged(OfAKind):
     """The fact that from a day on another schedule and goal are in force.
+
+    It holds both: a change of the schedule carries the goal of that day with it.
 
     Attributes:
         id: Its identity.
@@ -45,7 +51,9 @@ class ScheduleChanged(OfAKind):
 
 @frozen
 class ClockChanged(OfAKind):
-    """The fact that another clock is in force from the beginning of a day on.
+    """The fact that from the beginning of a day on some settings of the clock are others.
+
+    It changes only the settings that it names, so several changes add up.
 
     Attributes:
         id: Its identity.
@@ -53,7 +61,10 @@ class ClockChanged(OfAKind):
         owner: Whose habit.
         at: When it was recorded, in UTC.
         effective_day: The day; it begins by the clock that is in force before.
-        clock: The clock.
+        tz: The IANA name of the zone, ``"owner"`` for where the owner is; None for no change.
+        day_start: The wall time at which the day begins; None for no change.
+        week_start: The weekday on which a week begins; None for no change.
+        min_day: A day that is shorter is not due; None for no change.
         seq: The place in the order in which the owner's facts and habits were recorded.
     """
 
@@ -62,8 +73,28 @@ class ClockChanged(OfAKind):
     owner: str
     at: datetime
     effective_day: date
-    clock: DayClock
+    tz: str | None = None
+    day_start: time | None = None
+    week_start: str | None = None
+    min_day: timedelta | None = None
     seq: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse a setting that no clock has."""
+        self.applied_to(DayClock())
+
+    def applied_to(self, clock: DayClock) -> DayClock:
+        """Return a clock with the settings that the fact names."""
+        given: dict[str, Any] = {
+            "tz": self.tz,
+            "day_start": self.day_start,
+            "week_start": self.week_start,
+            "min_day": self.min_day,
+        }
+        named = {name: it for name, it in given.items() if it is not None}
+        if self.tz == OWNERS_ZONE:
+            named["tz"] = None
+        return evolve(clock, **named)
 
 
 @frozen

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import MINYEAR, UTC, date, datetime, time, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.habits.domain.days import day_boundary, habit_day, zone
@@ -57,18 +58,21 @@ class Timeline:
             clock: The habit's first clock; one with a zone is pinned to it.
             changes: When the owner changed zones; of several of one instant the last one
                 recorded counts.
-            clocks: The changes of the clock; of several of one day the last one recorded counts.
+            clocks: The changes of the clock. They add up in the order of their days, and those of
+                one day in the order in which they were recorded.
         """
         zones = {_ALWAYS: zone("UTC")}
         for change in sorted(changes, key=lambda change: (change.at, change.seq)):
             zones[change.at] = zone(change.tz)
-        self.clocks = InForce(clock, ((change, change.clock) for change in clocks))
+        self.clocks = _folded(clock, clocks)
         self._stretches = _stretches(clock, zones, _ALWAYS)
+        self._begun = [(_ALWAYS, date.min)]
         last = clock
         for day, new in self.clocks.changes:
             if (new.tz, new.day_start) == (last.tz, last.day_start):
                 continue
             last, since = new, self._comes(day)
+            self._begun.append((since, day))
             before = [it._replace(end=min(it.end, since)) for it in self._stretches]
             self._stretches = [it for it in before if it.start < it.end]
             self._stretches += _stretches(new, zones, since)
@@ -85,6 +89,13 @@ class Timeline:
             for it in self._stretches
             if it.start <= now
         )
+
+    def latest_begun(self, now: datetime) -> date:
+        """Return the latest day that has begun until now by the clock that was in force then.
+
+        It is later than the latest label after a change that has put the date back.
+        """
+        return max(self.latest_label(now), *(day for since, day in self._begun if since <= now))
 
     def begins(self, day: date) -> datetime:
         """Return the first instant whose habit day is this one or a later one."""
@@ -144,6 +155,14 @@ class Timeline:
             return self.begins(day)
         except OverflowError:
             return _ALWAYS if day.year == MINYEAR else _NEVER
+
+
+def _folded(clock: DayClock, changes: Iterable[ClockChanged]) -> InForce[DayClock]:
+    """Return what becomes of a clock by changes that each name some of its settings."""
+    ordered = sorted(changes, key=lambda change: (change.effective_day, change.at, change.seq))
+    clocks = accumulate(ordered, lambda before, change: change.applied_to(before), initial=clock)
+    _, *after = clocks
+    return InForce(clock, zip(ordered, after, strict=True))
 
 
 def _stretches(clock: DayClock, zones: dict[datetime, ZoneInfo], since: datetime) -> list[_Stretch]:

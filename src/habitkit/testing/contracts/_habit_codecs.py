@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import date, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from attrs import evolve
@@ -88,6 +88,10 @@ GOALS = (
 CLOCKS = (
     DayClock(None, time(3, 0, 0, 7), "sun", timedelta(hours=23, seconds=59)),
     DayClock("Pacific/Apia", min_day=timedelta(0)),
+)
+CLOCK_CHANGES: tuple[dict[str, Any], ...] = (
+    *({"tz": "owner"}, {"tz": "Pacific/Apia", "min_day": timedelta(0)}, {"week_start": "sun"}),
+    {"day_start": time(3, 0, 0, 7), "min_day": timedelta(hours=23, seconds=59)},
 )
 RUN_OF_9 = Streak(9, date(2019, 2, 28), date(2019, 3, 20), 20)
 BEST = Totals(RUN_OF_9, Streak(3650, date(2000, 1, 1), date(2009, 12, 28), 7), 2, ())
@@ -213,7 +217,7 @@ def _facts_of(habit: Habit, start: int) -> tuple[OtherFact, ...]:
         Restored(*about(), NOW, TODAY + days(1)),
         *(ScheduleChanged(*about(), NOW, TODAY, it, Goal.done()) for it in SCHEDULES),
         *(ScheduleChanged(*about(), ODD, TODAY, Schedule.daily(), it) for it in GOALS),
-        *(ClockChanged(*about(), ODD, TODAY, it, 2**63 - 1) for it in CLOCKS),
+        *(ClockChanged(*about(), ODD, TODAY, **it, seq=2**63 - 1) for it in CLOCK_CHANGES),
         FreezeRuleChanged(*about(), ODD, TODAY, FreezeRule(7, 1000)),
         FreezeRuleChanged(*about(), NOW, date.max, None),
         Void(*about(), UUID(int=start), ODD),
