@@ -99,8 +99,8 @@ def change_clock(
     """Change the clock of a habit from the beginning of a day on; check-ins keep their days.
 
     The day begins by the clock before. Only what is named is changed: changes of other settings,
-    for earlier or later days, hold beside it, and ``undo`` takes back just this one. Another ``week_start`` is first used by the first slot that
-    begins on that day or later.
+    for earlier or later days, hold beside it, and ``undo`` takes back just this one. Another
+    ``week_start`` is first used by the first slot that begins on that day or later.
 
     Args:
         tx: The transaction.
