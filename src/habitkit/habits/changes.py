@@ -134,7 +134,9 @@ def change_clock(
 
     def facts(history: History, fact_id: UUID) -> Sequence[OtherFact]:
         habit, first = history.habit, _first_day(history, start)
-        named = given | ({"tz": given["tz"] or OWNERS_ZONE} if "tz" in given else {})
+        named: dict[str, Any] = {
+            name: OWNERS_ZONE if it is None else it for name, it in given.items()
+        }
         seq = tx.next_seq(habit.owner)
         return (ClockChanged(fact_id, habit.id, habit.owner, tx.now, first, **named, seq=seq),)
 
