@@ -177,7 +177,7 @@ def test_what_changed_in_loop_since_an_import_is_counted(kit: TestKit) -> None:
     take(kit, habit_of(*amounts(1, 2, 3), **goal))
     again = take(kit, habit_of(*amounts(1, 5), **goal))
     assert again.remarks == (
-        "days that are not done in Loop by now and stay done: 1",
+        "days that are not done in Loop by now and stay done or skipped here: 1",
         "days that have another amount or note in Loop by now and stay as they are: 1",
     )
 

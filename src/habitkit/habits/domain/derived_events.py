@@ -165,6 +165,8 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
     """
     now = history.now
     instants = [] if history.archived else [now + A_QUARTER]
+    if history.archived and history.today < history.lasting_until:
+        instants.append(history.timeline.ends(history.today))  # it is due until then
     for _, slot in reversed(folded.runs):
         at = settles_at(history, slot)
         if at < now:
@@ -178,6 +180,10 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
         if turns or recorded_later:
             instants.append(slot.deadline)
         recorded_later = recorded_later or slot.completions > 0
+    automatic = {day for days in history.automatic.values() for day in days if day > history.today}
+    earning = [day for day in automatic if history.freeze_rule_on(day) is not None]
+    if earning:
+        instants.append(history.timeline.begins(min(earning)))  # it is done as it begins
     if ahead is not None:
         slot = ahead.slot
         earns = not ahead.asks and history.freeze_rule_on(slot.first) is not None
