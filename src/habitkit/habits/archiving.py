@@ -99,7 +99,8 @@ def _checked(tx: Transaction, habit: Habit, day: date, latest: date) -> date:
         raise InvalidHabit("day", given=day, expected=f"{latest} or an earlier day")
     first = first_archivable_day(tx, habit, day)
     if day < first:
-        expected = f"a day from {first} to {latest}, so that all days that were done still count"
+        days = f"{first}" if first == latest else f"a day from {first} to {latest}"
+        expected = f"{days}, so that all that was done until {first} still counts"
         raise InvalidHabit("day", given=day, expected=expected)
     return day
 

@@ -147,6 +147,8 @@ class TestDatedTransfers:
 class TestOwners:
     def test_owners_and_their_balances_come_in_pages(self, kit):
         assert kit.coins.owners() == []
+        with pytest.raises(NotFound, match="'eve'; this kit is of one owner, so call it on the kit"):
+            kit.owned_by("eve").coins.owners()
         for n, owner in enumerate(["cyd", "ada", "bob"]):
             kit.coins.award(owner, 10 + n, idempotency_key="a")
         kit.coins.set_floor("dan", floor=-5)
