@@ -100,7 +100,7 @@ def _checked(tx: Transaction, habit: Habit, day: date, latest: date) -> date:
     first = first_archivable_day(tx, habit, day)
     if day < first:
         days = f"{first}" if first == latest else f"a day from {first} to {latest}"
-        expected = f"{days}, so that all that was done until {first} still counts"
+        expected = f"{days}, so that all that was done still counts"
         raise InvalidHabit("day", given=day, expected=expected)
     return day
 

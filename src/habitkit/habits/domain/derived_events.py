@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.events import Retracted
+from habitkit.habits.domain.ahead import days_to_check
 from habitkit.habits.domain.completion import completed_at
 from habitkit.habits.domain.credited import is_by_record
 from habitkit.habits.domain.settling import sealed_at, settles_at
@@ -164,7 +165,7 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
     It is in a quarter of a year at the latest, so that evaluation never begins far back.
     """
     now = history.now
-    instants = list(_of_days(history))
+    instants = [*days_to_check(history), *([] if history.archived else [now + A_QUARTER])]
     for _, slot in reversed(folded.runs):
         at = settles_at(history, slot)
         if at < now:
@@ -192,18 +193,6 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
         if folded.freezes.left(ahead.slot.last):
             instants.append(ahead.slot.deadline)
     return min(instants, default=None)
-
-
-def _of_days(history: History) -> Iterator[datetime]:
-    """Yield the instants to check at that depend on days alone, not on the slots of today."""
-    if not history.archived:
-        yield history.now + A_QUARTER
-    elif history.today < history.lasting_until:  # it is due until then
-        yield history.timeline.ends(history.today)
-    automatic = {day for days in history.automatic.values() for day in days if day > history.today}
-    earning = [day for day in automatic if history.freeze_rule_on(day) is not None]
-    if earning:
-        yield history.timeline.begins(min(earning))  # a filled-in day is done as it begins
 
 
 def _completed(history: History, folded: Folded, credit: Credited) -> Iterator[Derived]:
