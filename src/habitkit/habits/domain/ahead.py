@@ -88,14 +88,17 @@ def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
     return Ahead(slot, slack, asks, act_by)
 
 
-def days_to_check(history: History) -> Iterator[datetime]:
+def days_to_check(history: History, latest: datetime) -> Iterator[datetime]:
     """Yield the instants at which a day begins or ends that changes something by itself.
 
     That is a day which a rolling schedule fills in, for it may earn a freeze as it begins, and
-    today if the habit is archived only from a later day on.
+    today if the habit is archived only from a later day on. Of one that is not archived, also an
+    instant at the latest.
     """
     today = history.today
-    if history.archived and today < history.lasting_until:
+    if not history.archived:
+        yield latest
+    elif today < history.lasting_until:
         yield history.timeline.ends(today)
     filled_in = {day for days in history.automatic.values() for day in days if day > today}
     earning = [day for day in filled_in if history.freeze_rule_on(day) is not None]

@@ -165,7 +165,7 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
     It is in a quarter of a year at the latest, so that evaluation never begins far back.
     """
     now = history.now
-    instants = [*days_to_check(history), *([] if history.archived else [now + A_QUARTER])]
+    instants = list(days_to_check(history, now + A_QUARTER))
     for _, slot in reversed(folded.runs):
         at = settles_at(history, slot)
         if at < now:
