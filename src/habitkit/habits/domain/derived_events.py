@@ -179,10 +179,6 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
         if turns or recorded_later:
             instants.append(slot.deadline)
         recorded_later = recorded_later or slot.completions > 0
-    automatic = {day for days in history.automatic.values() for day in days if day > history.today}
-    earning = [day for day in automatic if history.freeze_rule_on(day) is not None]
-    if earning:
-        instants.append(history.timeline.begins(min(earning)))  # it is done as it begins
     if ahead is not None:
         slot = ahead.slot
         earns = not ahead.asks and history.freeze_rule_on(slot.first) is not None
