@@ -142,11 +142,11 @@ class NotFound(HabitKitError, LookupError):
         given: The identifier that was given.
     """
 
-    def __init__(self, kind: str, given: object) -> None:
-        """Name the kind and the identifier."""
+    def __init__(self, kind: str, given: object, hint: str = "") -> None:
+        """Name the kind and the identifier, and where there is one what to do instead."""
         self.kind = kind
         self.given = given
-        super().__init__(f"no such {kind}: {_shown(given)}")
+        super().__init__(f"no such {kind}: {_shown(given)}{hint and f'; {hint}'}")
 
 
 # -- requests that a rule forbids --------------------------------------------------------------

@@ -138,6 +138,25 @@ def test_a_habit_archived_in_loop_since_the_last_import_is_archived_then(kit: Te
     assert kit.streaks.explain(imported.id, january(4)).why == "archived"
 
 
+def test_an_archiving_leaves_what_was_done_here_since_the_last_entry(kit: TestKit) -> None:
+    first = take(kit, habit_of(*ticks(2)))
+    kit.habits.check_in(first.id)
+    take(kit, habit_of(*ticks(2, 3), archived=True))
+    assert kit.habits.get(first.id).archived_on == TODAY
+    assert kit.streaks.explain(first.id, TODAY).status == "DONE"
+
+
+def test_what_is_no_longer_archived_or_skipped_in_loop_is_a_remark(kit: TestKit) -> None:
+    take(kit, habit_of(*ticks(2), LoopEntry(january(3), SKIP), archived=True))
+    again = take(kit, habit_of(*ticks(2), LoopEntry(january(3), NO)))
+    assert again.remarks == (
+        "no longer archived in Loop, and stays archived here: restore it with kit.habits.restore",
+        "days that are not done in Loop by now and stay done or skipped here: 1",
+    )
+    kit.habits.restore(again.id)
+    assert take(kit, habit_of(*ticks(2, 3))).remarks == ()
+
+
 def test_texts_and_the_color_are_kept_in_the_metadata(kit: TestKit) -> None:
     habit = habit_of(
         question="Did you run?",
@@ -177,7 +196,7 @@ def test_what_changed_in_loop_since_an_import_is_counted(kit: TestKit) -> None:
     take(kit, habit_of(*amounts(1, 2, 3), **goal))
     again = take(kit, habit_of(*amounts(1, 5), **goal))
     assert again.remarks == (
-        "days that are not done in Loop by now and stay done: 1",
+        "days that are not done in Loop by now and stay done or skipped here: 1",
         "days that have another amount or note in Loop by now and stay as they are: 1",
     )
 

@@ -82,7 +82,8 @@ def owners(
         InvalidInput: If another argument is not acceptable; the message names it.
     """
     if tx.scope is not None:
-        raise NotFound("ledger", None)
+        hint = "this kit is of one owner, so call it on the kit of all owners"
+        raise NotFound("ledger of all owners", tx.scope, hint)
     rules.currency(currency, tx.settings(CoinSettings).economy)
     start, count = None if after is None else ids.owner(after, "after"), ids.limit(limit)
     wallets = tx.port(COINS).wallets(currency, start, count)

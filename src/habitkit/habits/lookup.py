@@ -232,7 +232,8 @@ def of_owner(
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
-    if archived not in {None, True, False}:
+    given: object = archived
+    if given is not None and not isinstance(given, bool):
         raise InvalidHabit("archived", given=archived, expected="True, False or None")
     start = None if after is None else ids.parse_id(after, "after")
     return tx.port(HABITS).page(start, ids.limit(limit), owner=owner, archived=archived)

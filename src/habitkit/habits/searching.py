@@ -52,6 +52,9 @@ def search(
         InvalidInput: If an argument is not acceptable; the message names it.
     """
     tx.own(ids.owner(owner))
+    given: object = archived
+    if not isinstance(given, bool):
+        raise InvalidHabit("archived", given=given, expected="True or False")
     wanted = {_plain(tag) for tag in rules.tags(tags)}
     start = None if after is None else ids.parse_id(after, "after")
     most = ids.limit(limit)

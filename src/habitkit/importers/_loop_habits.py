@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Final
 from uuid import UUID  # noqa: TC003 - for whoever reads the report's type hints
 
@@ -10,10 +11,11 @@ from attrs import frozen
 from habitkit import ids
 from habitkit.errors import InvalidInput
 from habitkit.habits import service
+from habitkit.habits.archiving import first_archivable_day
 from habitkit.habits.backfills import past_day_id
 from habitkit.habits.domain import rules
 from habitkit.habits.domain.days import habit_day, zone
-from habitkit.habits.domain.facts import Archived
+from habitkit.habits.domain.facts import Archived, Skip
 from habitkit.habits.domain.history import History
 from habitkit.habits.domain.model import DayClock
 from habitkit.habits.domain.past_days import PastDay
@@ -108,8 +110,13 @@ def import_habit(
     for day in days:
         wanted[past_day_id(owner, source, there.id, day)] = day
     earlier = {} if stored is None else _imported(tx, there, source)
+    skipped_before = set[date]() if stored is None else _imported_skips(tx, there, source)
     new = service.backfill(tx, there.id, days, source=source)
-    _archive_once(tx, there, habit)
+    if _archive_once(tx, there, habit):
+        plan.remarks.append(
+            "no longer archived in Loop, and stays archived here: restore it with "
+            "kit.habits.restore"
+        )
     outdated = (there.schedule, there.goal) != (plan.schedule, plan.goal)
     if outdated:
         plan.remarks.append(
@@ -117,8 +124,11 @@ def import_habit(
             "import with another source to make it anew"
         )
     changed = [(fact, wanted.get(fact_id)) for fact_id, fact in earlier.items()]
-    if undone := sum(day is None for _, day in changed):
-        plan.remarks.append(f"days that are not done in Loop by now and stay done: {undone}")
+    undone = sum(day is None for _, day in changed)
+    undone += len(skipped_before.difference(day.day for day in days))
+    if undone:
+        remark = "days that are not done in Loop by now and stay done or skipped here"
+        plan.remarks.append(f"{remark}: {undone}")
     if differing := sum(
         day is not None and (day.amount, day.note) != (fact.amount, fact.note)
         for fact, day in changed
@@ -222,11 +232,30 @@ def _imported(tx: Transaction, habit: Habit, source: str) -> dict[UUID, CheckIn]
     return {fact.id: fact for fact in live if fact.id == past_day_id(*names, PastDay(fact.day))}
 
 
-def _archive_once(tx: Transaction, habit: Habit, loop_habit: LoopHabit) -> None:
-    """Archive what is archived in Loop, unless it was archived here before: it may be restored."""
+def _imported_skips(tx: Transaction, habit: Habit, source: str) -> set[date]:
+    """Return the days that earlier imports have skipped and that still are."""
+    skips = [fact for fact in _history(tx, habit).others if isinstance(fact, Skip)]
+    names = (habit.owner, source, habit.id)
+    return {
+        fact.day
+        for fact in skips
+        if fact.id == past_day_id(*names, PastDay(fact.day, skipped=True))
+    }
+
+
+def _archive_once(tx: Transaction, habit: Habit, loop_habit: LoopHabit) -> bool:
+    """Archive what is archived in Loop, unless it was archived here before: it may be restored.
+
+    Returns:
+        True if it is archived here although it is not in Loop.
+    """
     history = _history(tx, habit)
-    if loop_habit.archived and not any(isinstance(it, Archived) for it in history.facts):
-        service.archive(tx, habit.id, day=last_day(loop_habit, history.today))
+    if not loop_habit.archived:
+        return history.archived
+    if not any(isinstance(it, Archived) for it in history.facts):
+        day = first_archivable_day(tx, habit, last_day(loop_habit, history.today))
+        service.archive(tx, habit.id, day=None if day > history.today else day)
+    return False
 
 
 def _streaks(

@@ -7,7 +7,13 @@ from datetime import timedelta, timezone
 import pytest
 
 from habitkit.coins import Balance, InsufficientFunds, Posting, UnknownCurrency
-from habitkit.errors import IdempotencyConflict, InvalidInput, InvalidInstant, InvalidOwner
+from habitkit.errors import (
+    IdempotencyConflict,
+    InvalidInput,
+    InvalidInstant,
+    InvalidOwner,
+    NotFound,
+)
 from habitkit.testing.contracts._sample_facts import NOW
 from tests.kit.coins.support import traces_of
 from tests.kit.coins.tampered_ledger import TamperedLedger
@@ -147,6 +153,10 @@ class TestDatedTransfers:
 class TestOwners:
     def test_owners_and_their_balances_come_in_pages(self, kit):
         assert kit.coins.owners() == []
+        with pytest.raises(
+            NotFound, match="'eve'; this kit is of one owner, so call it on the kit"
+        ):
+            kit.owned_by("eve").coins.owners()
         for n, owner in enumerate(["cyd", "ada", "bob"]):
             kit.coins.award(owner, 10 + n, idempotency_key="a")
         kit.coins.set_floor("dan", floor=-5)

@@ -1,12 +1,13 @@
 """Which habits are archived or deleted, and what of them is left."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from habitkit import Schedule
+import habitkit.testing
+from habitkit import Goal, Schedule
 from habitkit.errors import NotFound
-from habitkit.habits import InvalidHabit
+from habitkit.habits import DayClock, InvalidHabit
 
 DAY = timedelta(days=1)
 TODAY = date(2026, 1, 1)
@@ -82,9 +83,96 @@ class TestArchived:
             kit.habits.archive(run.id, day=day)
         assert not kit.habits.get(run.id).archived
 
-    def test_a_list_of_something_else_is_refused(self, kit):
+    @pytest.mark.parametrize("archived", ["yes", [], 1])
+    def test_a_list_of_something_else_is_refused(self, kit, archived):
         with pytest.raises(InvalidHabit, match="archived: expected True, False or None"):
-            kit.habits.list("ada", archived="yes")
+            kit.habits.list("ada", archived=archived)
+        with pytest.raises(InvalidHabit, match="archived: expected True or False"):
+            kit.habits.search("ada", archived=archived or None)
+
+
+KINDS = [
+    (Schedule.daily(), Goal.done()),
+    (Schedule.daily(), Goal.at_most(3)),
+    (Schedule.daily(), Goal.avoid()),
+    (Schedule.quota(3), Goal.done()),
+    (Schedule.quota(1), Goal.at_most(3)),
+    (Schedule.every(1, "week"), Goal.at_most(30)),
+    (Schedule.every(3), Goal.at_least(1)),
+    (Schedule.every(2, anchor="last_done"), Goal.done()),
+    (Schedule.rolling(2, 4), Goal.done()),
+]
+
+
+class TestWhatWasDone:
+    @pytest.mark.parametrize("verb", ["archive", "delete"])
+    @pytest.mark.parametrize("ahead", ["by clock skew", "by another clock", "by travel"])
+    def test_a_done_day_that_is_later_than_today_keeps_its_coins(self, kit, verb, ahead):
+        pinned = DayClock("Pacific/Kiritimati") if ahead == "by another clock" else DayClock()
+        habit = kit.habits.create("ada", "Run", Schedule.daily(), clock=pinned)
+        kit.clock.set(datetime(2026, 1, 1, 23, 50, tzinfo=UTC))
+        if ahead == "by clock skew":
+            kit.habits.check_in(habit.id)
+            kit.habits.check_in(habit.id, at=kit.clock.now() + timedelta(minutes=12))
+        elif ahead == "by travel":
+            kit.habits.travel("ada", "Asia/Tokyo")
+            kit.habits.check_in(habit.id)
+            kit.habits.travel("ada", "Pacific/Honolulu")
+        else:
+            kit.habits.check_in(habit.id)
+            kit.habits.change_clock(habit.id, tz="Pacific/Pago_Pago", effective_day=TODAY + DAY)
+        kit.sweep()
+        coins = kit.coins.balance("ada").posted
+
+        changed = getattr(kit.habits, verb)(habit.id)
+
+        assert (changed.coins, kit.coins.balance("ada").posted) == (0, coins)
+        kit.clock.advance(days=9)
+        kit.sweep()
+        assert (kit.coins.balance("ada").posted, kit.rebuild().repaired) == (coins, ())
+        if verb == "archive":
+            assert kit.habits.get(habit.id).archived_on == TODAY + DAY
+            kit.habits.restore(habit.id)
+            assert kit.coins.balance("ada").posted == coins
+
+    @pytest.mark.parametrize(("schedule", "goal"), KINDS)
+    def test_no_day_of_archiving_takes_coins_back(self, schedule, goal):
+        for today in range(3, 12):
+            kit = habitkit.testing.kit("2026-01-01T12:00Z")
+            habit = kit.habits.create("ada", "Run", schedule, goal)
+            for day in range(1, 4):
+                kit.clock.set(f"2026-01-{day:02}T12:00Z")
+                kit.habits.check_in(habit.id, amount=0 if goal.kind == "avoid" else 1)
+            kit.clock.set(f"2026-01-{today:02}T12:00Z")
+            kit.sweep()
+            coins, accepted = kit.coins.balance("ada").posted, []
+
+            for day in range(1, today + 1):
+                try:
+                    archived = kit.habits.archive(habit.id, day=date(2026, 1, day))
+                except InvalidHabit:
+                    continue
+                accepted.append(day)
+                assert (archived.coins, kit.coins.balance("ada").posted) == (0, coins)
+                kit.habits.restore(habit.id)
+                assert kit.coins.balance("ada").posted == coins
+                kit.habits.undo(archived.id)
+
+            assert accepted == list(range(accepted[0], today + 1))
+            assert accepted[0] >= 3
+
+    def test_a_day_before_the_last_that_was_done_is_refused(self, kit, run):
+        for _ in range(3):
+            kit.habits.check_in(run.id)
+            kit.clock.advance(days=1)
+
+        with pytest.raises(InvalidHabit, match="day: expected a day from 2026-01-03 to 2026-01-04"):
+            kit.habits.archive(run.id, day=TODAY + DAY)
+        kit.habits.archive(run.id, day=TODAY + 2 * DAY)
+        with pytest.raises(InvalidHabit, match="restore it first"):
+            kit.habits.archive(run.id, day=TODAY + DAY)
+
+        assert kit.streaks.state(run.id).streak.slots == 3
 
 
 class TestDeleted:

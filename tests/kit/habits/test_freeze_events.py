@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+import habitkit.testing
 from habitkit import Goal, Schedule
 from habitkit.habits.domain.model import FreezeRule
 
@@ -122,3 +123,45 @@ class TestFreezes:
             kit.sweep()
 
         assert "StreakBroken" in [it.type for it in kit.events.page("ada")]
+
+    @pytest.mark.parametrize(
+        ("schedule", "goal"),
+        [
+            (Schedule.rolling(2, 4), Goal.done()),
+            (Schedule.rolling(1, 7), Goal.at_least(1)),
+            (Schedule.daily(), Goal.avoid()),
+            (Schedule.daily(), Goal.at_most(3)),
+            (Schedule.daily(), Goal.at_most(3, unrecorded="done")),
+            (Schedule.every(3), Goal.at_most(3, unrecorded="done")),
+        ],
+    )
+    @pytest.mark.parametrize("rule_since", [None, 7])
+    def test_what_is_undone_later_leaves_the_same_freezes_with_sweeps_or_without(
+        self, schedule, goal, rule_since
+    ):
+        rule, net = FreezeRule(2, 2), []
+        for sweeps in (True, False):
+            kit = habitkit.testing.kit("2026-01-01T00:00Z")
+            first = rule if rule_since is None else None
+            habit = kit.habits.create("ada", "Habit", schedule, goal, freezes=first)
+            if rule_since is not None:
+                later = JANUARY + rule_since * DAY
+                kit.habits.change_freezes(habit.id, rule, effective_day=later)
+            check_ins = []
+            for day in range(1, 11):
+                if sweeps:
+                    kit.clock.set(f"2026-01-{day:02}T00:01Z")
+                    kit.sweep()
+                kit.clock.set(f"2026-01-{day:02}T12:00Z")
+                if day in {1, 5, 6}:
+                    amount = 0 if goal.kind == "avoid" else 1
+                    check_ins.append(kit.habits.check_in(habit.id, amount=amount))
+                if day == 9:
+                    kit.habits.undo(check_ins[0].id)
+            kit.clock.advance(days=10)
+            kit.sweep()
+            types = ["FreezeEarned", "FreezeUsed", "StreakBroken"]
+            events = kit.events.net("ada", types=types)
+            net.append(sorted((it.type, it.fields["day"], it.fields["slots"]) for it in events))
+
+        assert net[0] == net[1] != []

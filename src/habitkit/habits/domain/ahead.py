@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from habitkit.habits.domain.runs import Folded
     from habitkit.habits.domain.streaks import Slot
 
-__all__ = ["Ahead", "listed_by", "next_slot"]
+__all__ = ["Ahead", "days_to_check", "listed_by", "next_slot"]
 
 _DAY = timedelta(days=1)
 _TEN_YEARS = timedelta(days=3653)
@@ -86,6 +86,24 @@ def _ahead(history: History, version: Version, slot: Slot) -> Ahead:
         return Ahead(slot, max(0, slack), asks, None)
     act_by = min(history.deadline(schedule, left[slack]), slot.deadline)
     return Ahead(slot, slack, asks, act_by)
+
+
+def days_to_check(history: History, latest: datetime) -> Iterator[datetime]:
+    """Yield the instants at which a day begins or ends that changes something by itself.
+
+    That is a day which a rolling schedule fills in, for it may earn a freeze as it begins, and
+    today if the habit is archived only from a later day on. Of one that is not archived, also an
+    instant at the latest.
+    """
+    today = history.today
+    if not history.archived:
+        yield latest
+    elif today < history.lasting_until:
+        yield history.timeline.ends(today)
+    filled_in = {day for days in history.automatic.values() for day in days if day > today}
+    earning = [day for day in filled_in if history.freeze_rule_on(day) is not None]
+    if earning:
+        yield history.timeline.begins(min(earning))
 
 
 def listed_by(history: History, folded: Folded, ahead: Ahead | None) -> datetime | None:

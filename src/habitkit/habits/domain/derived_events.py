@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from habitkit.events import Retracted
+from habitkit.habits.domain.ahead import days_to_check
 from habitkit.habits.domain.completion import completed_at
 from habitkit.habits.domain.credited import is_by_record
 from habitkit.habits.domain.settling import sealed_at, settles_at
@@ -164,7 +165,7 @@ def next_check_at(history: History, folded: Folded, ahead: Ahead | None) -> date
     It is in a quarter of a year at the latest, so that evaluation never begins far back.
     """
     now = history.now
-    instants = [] if history.archived else [now + A_QUARTER]
+    instants = list(days_to_check(history, now + A_QUARTER))
     for _, slot in reversed(folded.runs):
         at = settles_at(history, slot)
         if at < now:
