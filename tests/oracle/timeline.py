@@ -135,16 +135,7 @@ class Timeline:
             clocks: The days from which on there are others, in order.
             first: A day before which nothing is asked.
         """
-        moves = [Move(at, clock.tz or zone, clock.day_start) for at, zone in zones]
-        timeline = cls(moves, first)
-        for day, later in clocks:
-            begins = timeline.first_instant(day)
-            here = [zone for at, zone in zones if at <= begins][-1]
-            following = [(begins, here), *((at, zone) for at, zone in zones if at > begins)]
-            moves = [move for move in moves if move.at < begins]
-            moves += [Move(at, later.tz or zone, later.day_start) for at, zone in following]
-            timeline = cls(moves, first)
-        return timeline
+        return _changed(tuple(zones), clock, tuple(clocks), first)
 
     def boundary(self, day: date, part: Part) -> datetime:
         return instant_of(part.zone, datetime.combine(day, part.day_start))
@@ -209,3 +200,22 @@ class Timeline:
         """Return the last time that bears a label or an earlier one: it ends with the day."""
         self._reach(day)
         return self._last[bisect_right(self._labels, day) - 1]
+
+
+@lru_cache(maxsize=256)  # one history is evaluated as of many instants
+def _changed(
+    zones: tuple[tuple[datetime, str], ...],
+    clock: DayClock,
+    clocks: tuple[tuple[date, DayClock], ...],
+    first: date,
+) -> Timeline:
+    moves = [Move(at, clock.tz or zone, clock.day_start) for at, zone in zones]
+    timeline = Timeline(moves, first)
+    for day, later in clocks:
+        begins = timeline.first_instant(day)
+        here = [zone for at, zone in zones if at <= begins][-1]
+        following = [(begins, here), *((at, zone) for at, zone in zones if at > begins)]
+        moves = [move for move in moves if move.at < begins]
+        moves += [Move(at, later.tz or zone, later.day_start) for at, zone in following]
+        timeline = Timeline(moves, first)
+    return timeline
