@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from habitkit.backends.memory import MemoryStore
 from habitkit.binding import Action, Workflow
@@ -16,6 +16,7 @@ def examples(store, *, in_memory, in_sqlite):
     return settings(
         max_examples=in_memory if isinstance(store, MemoryStore) else in_sqlite,
         deadline=None,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 

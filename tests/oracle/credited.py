@@ -153,7 +153,8 @@ class CreditedHistory:
         """Return the facts that decide what is earned: no check-in that came too late.
 
         Under a rolling schedule a day is needed by others for longer than it is open: a check-in
-        that is taken back later than 48 hours after its day counts, and what replaces it does not.
+        that is taken back later than 48 hours after its day counts, and what replaces it on that
+        day does not.
         """
         reader = Reader(self.habit, known, now)
         left_out = set()
@@ -164,7 +165,10 @@ class CreditedHistory:
             if reader.in_force(check_in.day).schedule.kind != "rolling":
                 continue
             if void.received_at > reader.time.last_part(check_in.day).end + LATE_WINDOW:
-                left_out |= {void.id, check_in.successor}
+                left_out.add(void.id)
+                replacing = self.receipts.check_ins.get(check_in.successor, check_in)
+                if replacing.day == check_in.day:  # on another day it is a check-in of its own
+                    left_out.add(check_in.successor)
         return [fact for fact in without_history(known) if fact.id not in left_out]
 
     def from_cursor(self, reader: Reader) -> list[Slot]:
