@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 import habitkit.testing
 from habitkit import Event, Schedule, on
@@ -64,7 +64,7 @@ def test_an_export_contains_no_data_of_other_owners(kit, run):
 
 def test_forgetting_erases_the_words_and_leaves_the_sums(kit, run):
     kit.sweep()
-    before = kit.streaks.state(run.id), kit.coins.balance("ada")
+    before = evolve(kit.streaks.state(run.id), title="(erased)"), kit.coins.balance("ada")
     events = [(event.id, event.type, event.key) for event in kit.events.page("ada")]
 
     erased = kit.forget("ada")

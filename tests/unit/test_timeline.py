@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from habitkit import DayClock, Schedule
-from habitkit.habits.domain import evaluation, slot_status
+from habitkit.habits.domain import ahead, slot_status
 from habitkit.habits.domain.timeline import Timeline
 
 LEAPT = date(2011, 12, 30)  # Samoa left it out
@@ -41,7 +41,7 @@ def test_who_is_paused_for_long_waits_no_longer_for_a_result(kit, monkeypatch):
         evaluated.append(span)
         return evaluate_slot(history, version, span, **open_still)
 
-    monkeypatch.setattr(evaluation, "evaluate_slot", counting)
+    monkeypatch.setattr(ahead, "evaluate_slot", counting)
     read = kit.habits.create("ada", "Read", Schedule.daily(season=((6, 1), (8, 31))))
     kit.habits.check_in(read.id)
     assert kit.streaks.state(read.id).expires_at is not None
