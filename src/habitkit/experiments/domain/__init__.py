@@ -1,0 +1,1 @@
+"""The rules of experiments, pure: assignment, statistics, reports."""

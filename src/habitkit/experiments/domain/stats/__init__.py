@@ -1,0 +1,1 @@
+"""Inference for experiments: pure functions, of the standard library alone."""
