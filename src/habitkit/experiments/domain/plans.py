@@ -1,0 +1,168 @@
+"""How an experiment is analysed, decided and, if it is a bandit, reweighted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Allocation", "Analysis", "Rules"]
+
+
+@frozen
+class Analysis:
+    """How effects are judged.
+
+    Make one with ``Analysis.always_valid``, ``fixed``, ``group_sequential``, ``bayes`` or
+    ``e_process``.
+
+    Attributes:
+        method: Which of them it is.
+        alpha: The error level.
+        relative: Whether effects are reported as shares of the control's mean.
+        tuning_n: For ``always_valid``: at how many units the intervals are narrowest; fixed for the
+            whole run.
+        planned_n: For ``group_sequential``: the units of both arms at the last look.
+        looks: For ``group_sequential``: how many equally spaced looks there are.
+        spending: For ``group_sequential``: how the error is spent.
+        prior_mean: For ``bayes``: the mean of the normal prior of the effect.
+        prior_sd: For ``bayes``: its standard deviation; None for a flat prior.
+        adjust: How p-values of several metrics and variants are adjusted; None for not at all.
+    """
+
+    method: Literal["fixed", "always_valid", "group_sequential", "bayes", "e_process"]
+    alpha: float = 0.05
+    relative: bool = False
+    tuning_n: int = 5_000
+    planned_n: int | None = None
+    looks: int = 5
+    spending: Literal["obf", "pocock", "lan_demets_obf", "lan_demets_pocock"] = "lan_demets_obf"
+    prior_mean: float = 0.0
+    prior_sd: float | None = None
+    adjust: Literal["holm", "bh"] | None = None
+
+    @classmethod
+    def fixed(
+        cls,
+        alpha: float = 0.05,
+        *,
+        relative: bool = False,
+        adjust: Literal["holm", "bh"] | None = None,
+    ) -> Self:
+        """Judge once, at a number of units that was planned; looking earlier is not valid."""
+        return cls("fixed", alpha, relative, adjust=adjust)
+
+    @classmethod
+    def always_valid(
+        cls,
+        alpha: float = 0.05,
+        *,
+        tuning_n: int = 5_000,
+        relative: bool = False,
+        adjust: Literal["holm", "bh"] | None = None,
+    ) -> Self:
+        """Judge at any time: the intervals hold however often one looks."""
+        return cls("always_valid", alpha, relative, tuning_n, adjust=adjust)
+
+    @classmethod
+    def group_sequential(
+        cls,
+        planned_n: int,
+        looks: int = 5,
+        alpha: float = 0.05,
+        *,
+        spending: Literal[
+            "obf", "pocock", "lan_demets_obf", "lan_demets_pocock"
+        ] = "lan_demets_obf",
+        relative: bool = False,
+    ) -> Self:
+        """Judge at a few planned looks, equally spaced up to a planned number of units."""
+        return cls(
+            "group_sequential",
+            alpha,
+            relative,
+            planned_n=planned_n,
+            looks=looks,
+            spending=spending,
+        )
+
+    @classmethod
+    def bayes(
+        cls,
+        alpha: float = 0.05,
+        *,
+        prior_mean: float = 0.0,
+        prior_sd: float | None = None,
+        relative: bool = False,
+    ) -> Self:
+        """Judge by a posterior: chance to win, expected loss, credible interval."""
+        return cls("bayes", alpha, relative, prior_mean=prior_mean, prior_sd=prior_sd)
+
+    @classmethod
+    def e_process(cls, alpha: float = 0.05) -> Self:
+        """Judge conversions under weights that change, as a bandit's; valid at any time."""
+        return cls("e_process", alpha)
+
+
+@frozen
+class Allocation:
+    """How a bandit moves the weights of the variants; ``kit.experiments.reweight`` does it.
+
+    Make one with ``Allocation.thompson``, ``ucb1`` or ``epsilon_greedy``. The first metric of the
+    experiment counts: of conversions with a Beta posterior, of others with a normal one.
+
+    Attributes:
+        policy: Which of them it is.
+        floor: The least share of every variant.
+        burn_in: How many mature units each variant has before the weights move.
+        epsilon: For ``epsilon_greedy``: the share that is spread over all variants.
+    """
+
+    policy: Literal["thompson", "ucb1", "epsilon_greedy"]
+    floor: float = 0.05
+    burn_in: int = 100
+    epsilon: float = 0.1
+
+    @classmethod
+    def thompson(cls, *, floor: float = 0.05, burn_in: int = 100) -> Self:
+        """Weigh each variant by the probability that it is the best."""
+        return cls("thompson", floor, burn_in)
+
+    @classmethod
+    def ucb1(cls, *, floor: float = 0.05, burn_in: int = 100) -> Self:
+        """Prefer the variant with the highest upper confidence bound."""
+        return cls("ucb1", floor, burn_in)
+
+    @classmethod
+    def epsilon_greedy(
+        cls, epsilon: float = 0.1, *, floor: float = 0.05, burn_in: int = 100
+    ) -> Self:
+        """Prefer the best variant so far, and spread the share ``epsilon`` over all."""
+        return cls("epsilon_greedy", floor, burn_in, epsilon)
+
+
+@frozen
+class Rules:
+    """When a report may end in a decision.
+
+    Attributes:
+        min_units: The least number of units in each arm before anything is decided.
+        min_days: The least number of days since the start, so that whole weeks are seen.
+        max_days: After so many days without a significant effect the decision is to stop; None for
+            never.
+        srm_alpha: The sample ratio is mismatched if its p-value is below this.
+        max_several: The largest share of units that may have seen several variants.
+        max_loss: For ``bayes``: the largest expected loss with which a variant is shipped.
+        min_chance: For ``bayes``: the least chance to win with which a variant is shipped.
+    """
+
+    min_units: int = 100
+    min_days: float = 0.0
+    max_days: float | None = None
+    srm_alpha: float = 0.001
+    max_several: float = 0.01
+    max_loss: float | None = None
+    min_chance: float = 0.95
