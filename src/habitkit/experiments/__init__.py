@@ -1,0 +1,1 @@
+"""Experiments on feature flags: assign, expose, analyse, decide."""
