@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from habitkit.background import AsyncBackground, Background
     from habitkit.cache import AsyncCache, Cache
+    from habitkit.experiments.kit_service import KitExperimentService
     from habitkit.flags.kit_service import KitFlagService
     from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.journal.service import RelayService
@@ -63,6 +64,13 @@ class _Kit(EveryOwner[M]):
         from habitkit.flags.kit_service import KitFlagService  # noqa: PLC0415 - only where it is used
 
         return KitFlagService(self._runner)
+
+    @cached_property
+    def experiments(self) -> KitExperimentService[M]:
+        """Experiments on flags: ``kit.experiments.report("checkout")``."""
+        from habitkit.experiments.kit_service import KitExperimentService  # noqa: PLC0415
+
+        return KitExperimentService(self._supporting("experiments"))
 
     sweep = workflow(sweep)
     rebuild = workflow(_rebuild)
