@@ -10,6 +10,7 @@ Source: P. J. Davis and P. Rabinowitz (1984), "Methods of Numerical Integration"
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from math import cos, fsum, pi
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ def nodes_of(edges: Sequence[float]) -> tuple[list[float], list[float]]:
     base = rule()
     nodes: list[float] = []
     weights: list[float] = []
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         middle, half = (left + right) / 2, (right - left) / 2
         nodes += [middle + half * x for x in base.nodes]
         weights += [half * w for w in base.weights]
@@ -109,7 +110,7 @@ def cumulative(edges: Sequence[float], values: Sequence[float]) -> list[float]:
     base = rule()
     integrals: list[float] = []
     so_far = 0.0
-    for number, (left, right) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (left, right) in enumerate(pairwise(edges)):
         half = (right - left) / 2
         here = values[number * NODES : (number + 1) * NODES]
         if any(here):

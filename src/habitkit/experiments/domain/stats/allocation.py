@@ -179,7 +179,7 @@ def _floored(shares: Sequence[float], floor: float) -> list[float]:
 def _best_share(values: Sequence[float]) -> list[float]:
     """Return an equal share for each arm of the highest value, and 0 for the others."""
     best = max(values)
-    winners = values.count(best) if isinstance(values, list) else list(values).count(best)
+    winners = sum(value == best for value in values)
     return [1 / winners if value == best else 0.0 for value in values]
 
 

@@ -1,4 +1,4 @@
-"""Bayesian inference: a normal posterior of an effect, and which of several conversion rates is best.
+"""Bayesian inference: the posterior of an effect, and which of several conversion rates is best.
 
 Both depend on nothing but the data and the prior, so that they may be read at any time; neither
 bounds how often a null effect is called a win over many looks, as ``always_valid`` does.
@@ -56,7 +56,8 @@ class Posterior:
         mean: Its mean.
         sd: Its standard deviation.
         chance_to_win: The probability that the effect is above 0.
-        expected_loss: What shipping the treatment costs on average: the mean of ``max(-effect, 0)``.
+        expected_loss: What shipping the treatment costs on average: the mean of
+            ``max(-effect, 0)``.
         expected_loss_keeping: What keeping the control costs on average: the mean of
             ``max(effect, 0)``.
         low: The lower end of the central credible interval.

@@ -122,7 +122,8 @@ class Boundaries:
 
         def excess(log_alpha: float) -> float:
             """Decrease in alpha: how far its critical value is above z."""
-            return _boundaries(fractions, exp(log_alpha), self.spending, self.sides)[0][-1] - z
+            spent = _spent(fractions, exp(log_alpha), self.spending, self.sides)
+            return _spending_values(fractions, spent, self.sides)[-1] - z
 
         if excess(low) <= 0 or excess(high) > 0:
             return LEAST_ALPHA if excess(low) <= 0 else 1.0
@@ -207,10 +208,8 @@ def _boundaries(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the critical values and the cumulative alpha of each look."""
     if spending.startswith("lan_demets"):
-        spend = _spend_obf if spending == "lan_demets_obf" else _spend_pocock
-        spent = tuple(spend(alpha, t, sides) for t in fractions)
-        steps = [after - before for before, after in pairwise((0.0, *spent))]
-        return _spending(fractions, steps, sides), spent
+        spent = _spent(fractions, alpha, spending, sides)
+        return _spending_values(fractions, spent, sides), spent
     shape = _shape(fractions, spending)
 
     def excess(c: float) -> float:
@@ -232,14 +231,14 @@ def _shape(fractions: Sequence[float], spending: Spending) -> list[float]:
     return [1.0 if spending == "pocock" else sqrt(fractions[-1] / t) for t in fractions]
 
 
-def _spend_obf(alpha: float, t: float, sides: int) -> float:
-    if t == 1:
-        return alpha
-    return 2 * sides * normal_above(_normal_boundary(alpha / sides, 2) / sqrt(t))
-
-
-def _spend_pocock(alpha: float, t: float, _: int) -> float:
-    return alpha * log1p((e - 1) * t)
+def _spent(
+    fractions: Sequence[float], alpha: float, spending: Spending, sides: int
+) -> tuple[float, ...]:
+    """Return the alpha that a spending function has spent by each look."""
+    if spending == "lan_demets_pocock":
+        return tuple(alpha * log1p((e - 1) * t) for t in fractions)
+    z = _normal_boundary(alpha / sides, BOTH)
+    return tuple(2 * sides * normal_above(z / sqrt(t)) for t in fractions)
 
 
 def _normal_boundary(alpha: float, sides: int) -> float:
@@ -247,14 +246,15 @@ def _normal_boundary(alpha: float, sides: int) -> float:
     return -NormalDist().inv_cdf(alpha / sides)
 
 
-def _spending(fractions: Sequence[float], steps: Sequence[float], sides: int) -> tuple[float, ...]:
+def _spending_values(
+    fractions: Sequence[float], spent: Sequence[float], sides: int
+) -> tuple[float, ...]:
     """Return the critical values by which each look spends its step of alpha."""
     found: list[float] = []
     look = _Look.first(fractions[0], sides)
-    for number, step in enumerate(steps):
-        found.append(_critical(look, step))
-        if number + 1 < len(fractions):
-            look = look.next(found[-1], fractions[number + 1])
+    for t, (before, after) in zip(fractions, pairwise((0.0, *spent)), strict=True):
+        look = look.next(found[-1], t) if found else look
+        found.append(_critical(look, after - before))
     return tuple(found)
 
 
