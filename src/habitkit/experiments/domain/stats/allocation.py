@@ -8,18 +8,14 @@ that is logged stays above 0. Before each arm has some data, assign by equal wei
 from __future__ import annotations
 
 from itertools import pairwise
-from math import fsum, inf, isfinite, log, prod, sqrt
+from math import fsum, hypot, inf, isfinite, log, prod, sqrt
 from typing import TYPE_CHECKING
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.stats._numbers import (
-    moments_of,
-    normal_above,
-    normal_density,
-    number,
-)
+from habitkit.experiments.domain.stats._numbers import moments_of, number
 from habitkit.experiments.domain.stats._quadrature import nodes_of
 from habitkit.experiments.domain.stats.bayes import beta_best
+from habitkit.experiments.domain.stats.distributions import normal_pdf, normal_sf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +120,7 @@ def ucb1(arms: Sequence[Moments], floor: float = FLOOR, *, scale: float = 1.0) -
             0, or the floor is negative or more than an equal share.
     """
     _check_floor(floor, len(arms))
-    if not number("scale", scale, low=0, expected="a finite number above 0"):
+    if not number("scale", scale, low=0):
         raise InvalidInput("scale", given=scale, expected="a finite number above 0")
     total = sum(moments_of(f"arms[{i}]", arm, least=0).n for i, arm in enumerate(arms))
     bonus = [scale * sqrt(2 * log(total) / arm.n) if arm.n else inf for arm in arms]
@@ -185,6 +181,10 @@ def _best_share(values: Sequence[float]) -> list[float]:
 
 def _normal_best(posteriors: Sequence[tuple[float, float]]) -> list[float]:
     """Return the probability of each normal variable to be the largest."""
+    if len(posteriors) == 2:  # noqa: PLR2004 - the difference of two is normal
+        (a, sd_a), (b, sd_b) = posteriors
+        z = (b - a) / hypot(sd_a, sd_b)
+        return [normal_sf(z), normal_sf(-z)]
     shares = []
     for index, (mean, sd) in enumerate(posteriors):
         others = [*posteriors[:index], *posteriors[index + 1 :]]
@@ -192,8 +192,8 @@ def _normal_best(posteriors: Sequence[tuple[float, float]]) -> list[float]:
         shares.append(
             fsum(
                 weight
-                * normal_density(z)
-                * prod(normal_above((center - mean - sd * z) / spread) for center, spread in others)
+                * normal_pdf(z)
+                * prod(normal_sf((center - mean - sd * z) / spread) for center, spread in others)
                 for z, weight in zip(nodes, weights, strict=True)
             )
         )

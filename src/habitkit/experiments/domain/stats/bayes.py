@@ -7,22 +7,16 @@ bounds how often a null effect is called a win over many looks, as ``always_vali
 from __future__ import annotations
 
 from itertools import pairwise
-from math import exp, fsum, hypot, inf, isnan, log1p, prod, sqrt
-from statistics import NormalDist
+from math import copysign, exp, fsum, hypot, inf, isnan, log1p, prod, sqrt
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.stats._numbers import (
-    count,
-    effect_numbers,
-    fraction,
-    normal_above,
-    normal_density,
-    number,
-)
+from habitkit.experiments.domain.stats._numbers import count, number
 from habitkit.experiments.domain.stats._quadrature import cumulative, nodes_of
+from habitkit.experiments.domain.stats.distributions import normal_isf, normal_pdf, normal_sf
+from habitkit.experiments.domain.stats.fixed import check_alpha, check_effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +27,9 @@ __all__ = ["NormalPrior", "Posterior", "bayes", "beta_best", "beta_loss"]
 
 EDGES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0, 16.0, 22.0, 30.0, 40.0)
 """Where panels end, in standard deviations from a posterior's mean: so far as its tail is thick."""
+
+CERTAIN = 38.0
+"""A mean that is so many standard deviations from 0 has its sign for certain."""
 
 
 @frozen
@@ -81,7 +78,8 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
     With the precisions ``1/sd^2`` of the prior and ``1/se^2`` of the estimate, the posterior is
     normal; its precision is their sum and its mean is weighted by them. With mean m and standard
     deviation s of the posterior, keeping costs ``m Phi(m/s) + s phi(m/s)`` and shipping the same
-    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal.
+    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal. One with a standard
+    error of 0 is certain.
 
     Sources: A. Gelman et al. (2013), "Bayesian Data Analysis", section 2.5; for the expected loss
     C. Stucchio (2015), "Bayesian A/B Testing at VWO".
@@ -95,8 +93,8 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
         The posterior.
 
     Raises:
-        InvalidInput: The effect has no finite estimate or no finite standard error above 0, the
-            prior has no standard deviation above 0, or alpha is not between 0 and 1.
+        InvalidInput: The estimate or its standard error is not finite, the prior has no finite
+            mean or no standard deviation above 0, or alpha is not between 0 and 1.
 
     Example:
         >>> from habitkit.experiments.domain.stats.inference import Effect
@@ -104,19 +102,21 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
         >>> round(posterior.chance_to_win, 4), round(posterior.expected_loss, 6)
         (0.9772, 8.5e-05)
     """
-    estimate, se = effect_numbers(effect)
+    check_alpha(alpha)
+    check_effect(effect)
+    estimate, se = effect.estimate, effect.se
     prior = prior or NormalPrior()
     prior_mean = number("prior.mean", prior.mean)
     if isnan(prior.sd) or prior.sd <= 0:
         raise InvalidInput("prior.sd", given=prior.sd, expected="a number above 0, or infinity")
-    z = NormalDist().inv_cdf(1 - fraction("alpha", alpha) / 2)
+    z = normal_isf(alpha / 2)
     shrink = (se / hypot(se, prior.sd)) ** 2 if prior.sd < inf else 0.0
     mean = estimate + (prior_mean - estimate) * shrink
     sd = se * (prior.sd / hypot(se, prior.sd)) if prior.sd < inf else se
     return Posterior(
         mean=mean,
         sd=sd,
-        chance_to_win=normal_above(-mean / sd),
+        chance_to_win=normal_sf(-mean / sd) if sd else (1 + (mean > 0) - (mean < 0)) / 2,
         expected_loss=_mean_above_zero(-mean, sd),
         expected_loss_keeping=_mean_above_zero(mean, sd),
         low=mean - z * sd,
@@ -127,8 +127,10 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
 
 def _mean_above_zero(mean: float, sd: float) -> float:
     """Return the mean of ``max(x, 0)`` of a normal variable."""
-    z = mean / sd
-    return max(sd * (z * normal_above(-z) + normal_density(z)), 0.0)
+    z = mean / sd if sd else copysign(inf, mean)
+    if abs(z) > CERTAIN:
+        return max(mean, 0.0)
+    return max(sd * (z * normal_sf(-z) + normal_pdf(z)), 0.0)
 
 
 # -- which arm is best -------------------------------------------------------------------------
@@ -156,7 +158,7 @@ def beta_best(arms: Sequence[tuple[int, int]]) -> list[float]:
 
     Example:
         >>> [round(chance, 4) for chance in beta_best([(90, 910), (120, 880)])]
-        [0.0146, 0.9854]
+        [0.0144, 0.9856]
     """
     shares = _Posteriors.of(arms).best()
     total = fsum(shares)
