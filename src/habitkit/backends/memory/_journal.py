@@ -93,17 +93,21 @@ class Events:
 
     def net(self, owner: str, types: Collection[str], since: datetime | None) -> list[StoredEvent]:
         """Return an owner's net events of some types."""
+        return [
+            event
+            for event in self.last(owner, {*types, Retracted.__name__})
+            if (since is None or event.at >= since) and is_net(event, types)
+        ]
+
+    def last(self, owner: str, types: Collection[str]) -> list[StoredEvent]:
+        """Return an owner's events of some types that have no key, or are the last of theirs."""
         table = self._logs.get(owner)
         rows = [] if table is None else [row for _, row in sorted(table.rows.items())]
         last = {row.event.key: row for row in rows}
-        wanted = {*types, Retracted.__name__}
         return [
-            event
+            _stored(row)
             for row in rows
-            if row.event.type in wanted
-            and (row.event.key is None or row is last[row.event.key])
-            and (since is None or row.event.at >= since)
-            and is_net(event := _stored(row), types)
+            if row.event.type in types and (row.event.key is None or row is last[row.event.key])
         ]
 
     def erase(

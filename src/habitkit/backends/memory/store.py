@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from habitkit.backends.memory._coins import Coins
+from habitkit.backends.memory._experiments import Experiments
 from habitkit.backends.memory._flags import Flags
 from habitkit.backends.memory._habits import Habits, Streaks
 from habitkit.backends.memory._inbox import Inbox
@@ -15,6 +16,7 @@ from habitkit.backends.memory._outbox import Outbox
 from habitkit.backends.memory._tables import UndoLog
 from habitkit.coins.store import AUDIT, COINS, HOLDS, LEDGER
 from habitkit.errors import NotSupportedByStore, UnknownScheme
+from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags.store import FLAGS
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -36,7 +38,7 @@ class MemoryStore:
     """
 
     name = "memory"
-    modules = frozenset({"habits", "coins", "coins.audit", "flags"})
+    modules = frozenset({"habits", "coins", "coins.audit", "flags", "experiments"})
     capabilities: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
@@ -84,6 +86,7 @@ class _MemoryStores:
             LEDGER: coins.audit,
             AUDIT: coins.audit,
             FLAGS: Flags(self.log),
+            EXPERIMENTS: Experiments(self.log, self.events),
         }
 
     def port(self, port: Port[T]) -> T:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, false
 
 from habitkit.backends.sqlalchemy import _error_mapping
 from habitkit.backends.sqlalchemy._audit import Audit
+from habitkit.backends.sqlalchemy._experiments import Experiments
 from habitkit.backends.sqlalchemy._flags import Flags
 from habitkit.backends.sqlalchemy._habits import Habits
 from habitkit.backends.sqlalchemy._holds import Holds
@@ -27,6 +28,7 @@ from habitkit.errors import (
     NotSupportedByStore,
     StoreError,
 )
+from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags.store import FLAGS
 from habitkit.habits.store import HABITS, STREAKS
 
@@ -78,6 +80,7 @@ _PORTS: dict[Port[Any], Callable[[Link], object]] = {
     LEDGER: Audit,
     AUDIT: Audit,
     FLAGS: Flags,
+    EXPERIMENTS: Experiments,
 }
 MODULES = frozenset({port.module for port in _PORTS} | {AUDIT.name})
 

@@ -9,14 +9,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import Date, DateTime, Numeric, String, Text, Time, Uuid
+from sqlalchemy import Date, DateTime, Double, Numeric, String, Text, Time, Uuid
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["Amount", "Day", "Id", "Instant", "Json", "TimeOfDay"]
+__all__ = ["Amount", "Day", "Id", "Instant", "Json", "Real", "TimeOfDay"]
 
 
 class Instant(TypeDecorator[datetime]):
@@ -186,3 +186,16 @@ def _decimal_to_text(value: Decimal | None) -> str | None:
 
 def _text_to_decimal(value: str | None) -> Decimal | None:
     return None if value is None else Decimal(value)
+
+
+class Real(TypeDecorator[float]):
+    """A float of 64 bits, as the driver takes and gives it."""
+
+    impl = Double
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Write a float as it is."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> None:
+        """Read a float as it is; SQLAlchemy's own asks for the code of its type."""

@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 
+from habitkit.backends.sqlalchemy._experiment_tables import exposures
 from habitkit.backends.sqlalchemy._flag_tables import (
     flag_assignments,
     flag_changes,
@@ -45,6 +46,7 @@ __all__ = [
     "entitlements",
     "entries",
     "events",
+    "exposures",
     "facts",
     "flag_assignments",
     "flag_changes",

@@ -24,12 +24,14 @@ class Measure:
         event: The type of the events.
         kind: ``any`` is 1 if there is one and else 0, ``count`` is how many there are, ``sum`` is
             the sum of a field, 0 without events.
-        field: The field that is summed; values that are no JSON numbers are left out.
+        field: The field that is summed; values that are no JSON numbers, or are beyond 1e100, are
+            left out.
         start_seconds: Where the window begins, from the exposure; negative before it.
         end_seconds: Where it ends, from the exposure; None if it is open.
         cap: A larger number counts as this one; None for no limit.
         by_done_at: Whether the events say when they were done in the field ``done_at``; where it
-            is missing or null, and for all other events, their ``at`` counts.
+            has no instant, as ``isoformat`` writes it with an offset, and for all other events,
+            their ``at`` counts.
     """
 
     event: str
@@ -70,7 +72,8 @@ class GroupMoments:
         variant: The variant that they have seen.
         version: The version of the weights by which they were assigned.
         moments: The moments of the pairs of measures.
-        immature: How many units were left out, as their exposure was too recent.
+        immature: How many units were left out, as their exposure was too recent; if all were, the
+            moments are of none.
         not_numbers: How many events of the units that take part, and in a window, were left out, as
             a field that is summed is missing or holds no number.
     """

@@ -1,0 +1,203 @@
+"""The statements of experiments' statistics: one each, which returns no rows of units.
+
+Theory of operation. A first step, ``unit_values``, makes a row of each unit that has seen one
+variant alone: its group and its numbers x and y, NULL if its exposure is too recent. It goes
+through the primary keys of exposures and events, which both begin with the unit, side by side. A
+second step goes through the units twice: for the means of the groups, then for the squares of what
+the units differ from them. So the squares of large numbers cancel nowhere.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import (
+    Double,
+    Integer,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
+
+from habitkit.backends.sqlalchemy._measures import in_window, left_out, number_of_unit
+from habitkit.backends.sqlalchemy._types import Instant
+from habitkit.backends.sqlalchemy.tables import events, exposures
+from habitkit.experiments.domain.stats.moments import Bivariate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import CTE, ColumnElement, Select
+
+    from habitkit.experiments.domain.measures import MomentsQuery
+
+__all__ = ["Group", "group_of", "select_groups", "select_ranks"]
+
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+_of = exposures.alias("of")
+_also = exposures.alias("also")
+_second = exposures.alias("second")
+_same = events.alias("same")
+
+
+class Group(NamedTuple):
+    """The statistics of a group of units, as they were measured."""
+
+    variant: str
+    other: Any
+    moments: Bivariate
+    immature: int
+    not_numbers: int
+
+
+def select_groups(query: MomentsQuery, dialect: str, other: str | None = None) -> Select[Any]:
+    """Select sums of the units of each variant and version, or of the variants of two experiments.
+
+    Args:
+        query: Which units of an experiment are measured, and how.
+        dialect: ``sqlite`` or ``postgresql``.
+        other: Another experiment, whose variant takes the place of the version.
+
+    Returns:
+        The statement; ``group_of`` reads its rows.
+    """
+    values = _unit_values(query, dialect, other)
+    keys = (values.c.variant, values.c.other)
+    means = (
+        select(
+            *keys,
+            func.count(values.c.x).label("n"),
+            func.avg(values.c.x).label("x"),
+            func.avg(values.c.y).label("y"),
+            (func.count() - func.count(values.c.x)).label("immature"),
+            cast(func.sum(values.c.not_numbers), Integer()).label("not_numbers"),
+        )
+        .group_by(*keys)
+        .cte("means")
+    )
+    dx, dy = values.c.x - means.c.x, values.c.y - means.c.y
+    sums = (func.sum(each) for each in (dx, dy, dx * dx, dy * dy, dx * dy))
+    of_group = (means.c.n, means.c.x, means.c.y, means.c.immature, means.c.not_numbers)
+    same_group = and_(values.c.variant == means.c.variant, values.c.other == means.c.other)
+    return (
+        select(*keys, *(func.max(each) for each in of_group), *sums)
+        .select_from(values.join(means, same_group))
+        .group_by(*keys)
+    )
+
+
+def group_of(row: Sequence[Any]) -> Group:
+    """Return a group of a row of ``select_groups``."""
+    variant, other, n, x, y, immature, not_numbers, *sums = row
+    moments = Bivariate()
+    if n:  # the means were rounded: what the units differ from them has a small sum
+        dx, dy, dxx, dyy, dxy = sums
+        moments = Bivariate(
+            n=n,
+            mx=x + dx / n,
+            my=y + dy / n,
+            Mxx=max(dxx - dx * dx / n, 0.0),
+            Myy=max(dyy - dy * dy / n, 0.0),
+            Cxy=dxy - dx * dy / n,
+        )
+    return Group(variant, other, moments, immature, not_numbers)
+
+
+def select_ranks(
+    query: MomentsQuery, dialect: str, ranks: Mapping[str, Sequence[int]]
+) -> Select[Any]:
+    """Select the variant, the rank and the first number of the units at ranks."""
+    values = _unit_values(query, dialect, None)
+    rank = func.row_number().over(partition_by=values.c.variant, order_by=values.c.x)
+    ordered = (
+        select(values.c.variant, values.c.x, rank.label("rank"))
+        .where(values.c.x.is_not(None))
+        .subquery("ordered")
+    )
+    wanted = [
+        and_(ordered.c.variant == variant, ordered.c.rank.in_(sorted(set(of_variant))))
+        for variant, of_variant in ranks.items()
+    ]
+    return select(ordered.c.variant, ordered.c.rank, ordered.c.x).where(or_(*wanted))
+
+
+def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
+    """Return the group and the numbers of each unit that has seen one variant alone."""
+    as_of = literal(query.as_of, Instant())
+    mature = _of.c.at <= literal(_matured(query), Instant())
+    measures = [query.x] if query.y is None else [query.x, query.y]
+    inside = [in_window(measure, _of.c.at, query.as_of, dialect) for measure in measures]
+    taken = inside if query.y else [events.c.owner.is_not(None)]
+    numbers = [
+        case((mature, number_of_unit(measure, its_events, dialect)))
+        for measure, its_events in zip(measures, taken, strict=True)
+    ]
+    ill = or_(*[left_out(*it, dialect) for it in zip(measures, taken, strict=True)])
+    joined: Any = _of
+    keys = [_of.c.experiment, _of.c.unit, _of.c.variant]
+    conditions = [*_alone(_of, query.experiment, as_of)]
+    if other is not None:
+        joined = joined.join(_also, _also.c.unit == _of.c.unit)
+        keys += [_also.c.experiment, _also.c.unit, _also.c.variant]
+        conditions += _alone(_also, other, as_of)
+    wanted = and_(
+        events.c.owner == _of.c.unit,
+        mature,
+        events.c.type.in_({measure.event for measure in measures}),
+        or_(*inside),
+        _is_last(),
+    )
+    zero: ColumnElement[Any] = cast(literal_column("0.0"), Double())
+    return (
+        select(
+            _of.c.variant.label("variant"),
+            (_of.c.version if other is None else _also.c.variant).label("other"),
+            numbers[0].label("x"),
+            (numbers[1] if query.y else case((mature, zero))).label("y"),
+            func.count(case((ill, literal_column("1")))).label("not_numbers"),
+        )
+        .select_from(joined.outerjoin(events, wanted))
+        .where(*conditions)
+        .group_by(*keys)
+        .cte("unit_values")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _alone(of: Any, experiment: str, as_of: Any) -> list[ColumnElement[bool]]:
+    """Return the conditions of exposures to an experiment of units that saw one variant alone."""
+    second = _second.alias()
+    others = exists().where(
+        second.c.experiment == experiment,
+        second.c.unit == of.c.unit,
+        second.c.variant != of.c.variant,
+        second.c.at <= as_of,
+    )
+    return [of.c.experiment == experiment, of.c.at <= as_of, ~others]
+
+
+def _is_last() -> ColumnElement[bool]:
+    """Return whether an event has no key, which equals none, or is the last of its key."""
+    later = tuple_(_same.c.rev, _same.c.position) > tuple_(events.c.rev, events.c.position)
+    return ~exists().where(
+        _same.c.owner == events.c.owner,
+        _same.c.key == events.c.key,
+        _same.c.key.is_not(None),  # as the index says
+        later,
+    )
+
+
+def _matured(query: MomentsQuery) -> datetime:
+    """Return the instant until which exposures are old enough."""
+    try:
+        return min(query.as_of, query.as_of - timedelta(seconds=query.matures_seconds))
+    except OverflowError:
+        return _EARLIEST
