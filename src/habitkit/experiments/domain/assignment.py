@@ -9,9 +9,8 @@ Each unit has three numbers of 64 bits, the first half of murmur3 (x64, 128 bits
 | salt, ``"\0variant\0"``, unit | a fraction, in which each variant has a range |
 
 A segment is ``hash * 10_000 >> 64``. The range of a variant is ``[cumulative, cumulative + weight *
-coverage)``, where weights are shares of their total, and are added up in the order of the variants'
-names, as JSON objects have no order. Names have no NUL, so that different names give different
-texts.
+coverage)``, where weights are shares of their total, and are added up in the order in which the
+experiment defines its variants. Names have no NUL, so that different names give different texts.
 """
 
 from __future__ import annotations
@@ -110,7 +109,6 @@ class Holdouts:
         if not self._names:
             return None
         index = bisect_right(self._bounds, self._hash(unit) * SEGMENTS >> _BITS)
-        # A range that begins where another one ends has the same number twice: it counts two.
         return self._names[index >> 1] if index & 1 else None
 
 
@@ -118,7 +116,7 @@ class Assigner:
     """Assigns units to the variants of one experiment; all that does not depend on them is ready.
 
     Attributes:
-        variants: The variants in the order of their names.
+        variants: The variants in the order of their definition.
         versions: How many versions of the weights there are; the last one is the newest.
         propensities: The probabilities of the variants, by version from 1 on.
     """
@@ -133,7 +131,7 @@ class Assigner:
         experiment = stored.experiment
         self._stored = stored
         self._holdouts = holdouts
-        self.variants = tuple(sorted(experiment.variants))
+        self.variants = tuple(experiment.variants)
         weights = weights_of(stored)
         self.versions = len(weights)
         self.propensities = [

@@ -154,7 +154,8 @@ class _Compiler:
 
         Beside it the metadata of the results that an experiment or a holdout decides.
         """
-        metadata, decided = flag.metadata, dict[int, Mapping[str, Any]]()
+        metadata = flag.metadata
+        decided: dict[int, Mapping[str, Any]] = {}
         results = results_of(flag, metadata)
         rule = self._rule(flag)
         gates = [*self._segments(flag), *gates]

@@ -75,6 +75,9 @@ class Experiments:
     """The experiments and holdouts of a set of flags, compiled.
 
     Attributes:
+        sections: What the document says of them.
+        holdouts: The holdouts.
+        active: The experiments that run, or are shipped, by their keys.
         have_versions: Whether an experiment that runs has several versions of its weights.
     """
 
@@ -94,34 +97,34 @@ class Experiments:
             reuse: Those of an earlier set with the same shared rules: what is the same in both is
                 the same object.
         """
-        self._sections = sections
+        self.sections = sections
         self._faults = faults
-        same = reuse is not None and reuse._sections.holdouts == sections.holdouts  # noqa: SLF001
-        self._holdouts = reuse._holdouts if reuse and same else Holdouts(sections.holdouts)  # noqa: SLF001
-        before = reuse._active if reuse and same else {}  # noqa: SLF001
-        self._active: dict[str, _Active] = {}
+        self.holdouts, before = Holdouts(sections.holdouts), dict[str, _Active]()
+        if reuse is not None and reuse.sections.holdouts == sections.holdouts:
+            self.holdouts, before = reuse.holdouts, reuse.active
+        self.active: dict[str, _Active] = {}
         for key, stored in sections.experiments.items():
             known = before.get(key)
             if known is not None and known.stored is stored:
-                self._active[key] = known
+                self.active[key] = known
                 continue
             path = ("$experiments", key, "targeting")
             targeting, rule = stored.experiment.targeting, None
             if targeting:
                 rule = compile_rule(targeting, path, context(key), faults)
             if stored.state in _ACTIVE:
-                assigner = Assigner(stored, self._holdouts)
-                self._active[key] = _Active(stored, assigner, self._holdouts, rule)
+                assigner = Assigner(stored, self.holdouts)
+                self.active[key] = _Active(stored, assigner, self.holdouts, rule)
         self._expect_own_segments()
         self.have_versions = any(
             it.stored.state is State.RUNNING and it.assigner.versions > 1
-            for it in self._active.values()
+            for it in self.active.values()
         )
 
     def _expect_own_segments(self) -> None:
         """Refuse two experiments with segments of one layer in common, unless one has ended."""
         layers: dict[str, list[tuple[int, int, str]]] = {}
-        for key, stored in self._sections.experiments.items():
+        for key, stored in self.sections.experiments.items():
             layer = stored.experiment.layer
             if layer is not None and stored.state in _UNFINISHED:
                 taken = layers.setdefault(layer, [])
@@ -141,19 +144,19 @@ class Experiments:
 
     def decide(self, options: FlagOptions) -> bool:
         """Tell whether an experiment, or a holdout, decides about a flag with these settings."""
-        is_active = (options.experiment or "") in self._active
-        return is_active or options.holdout in self._sections.holdouts
+        is_active = (options.experiment or "") in self.active
+        return is_active or options.holdout in self.sections.holdouts
 
     def depends_on(self, options: FlagOptions) -> tuple[object, ...]:
         """Return the objects that a flag with these settings is compiled with."""
-        active = self._active.get(options.experiment or "")
-        stored = self._sections.experiments.get(options.experiment or "")
-        holdout = self._holdouts if options.holdout in self._sections.holdouts else None
+        active = self.active.get(options.experiment or "")
+        stored = self.sections.experiments.get(options.experiment or "")
+        holdout = self.holdouts if options.holdout in self.sections.holdouts else None
         return active, stored, holdout
 
     def expect_variants(self, flag: FlagDefinition) -> None:
         """Refuse a flag that lacks a variant that its experiment may serve."""
-        stored = self._sections.experiments.get(flag.options.experiment or "")
+        stored = self.sections.experiments.get(flag.options.experiment or "")
         if stored is None:
             return
         needed = set[str]()
@@ -176,12 +179,12 @@ class Experiments:
             otherwise: Evaluates it for those whom neither decides about.
             matches: What a rule serves, by variant.
         """
-        active = self._active.get(flag.options.experiment or "")
+        active = self.active.get(flag.options.experiment or "")
         if active is None:
             held_out = self._held_out(flag, {flag.options.holdout})
-            resolve = _unless_held_out(self._holdouts, held_out, otherwise)
+            resolve = _unless_held_out(self.holdouts, held_out, otherwise)
             return Part(resolve, False, tuple(it.metadata for it in held_out.values()))  # noqa: FBT003
-        held_out = self._held_out(flag, {*self._sections.holdouts})
+        held_out = self._held_out(flag, {*self.sections.holdouts})
         decided = [it.metadata for it in held_out.values()]
         if active.stored.state is State.SHIPPED:
             resolve = _shipped(matches.get(active.stored.shipped or ""), otherwise)
@@ -192,7 +195,7 @@ class Experiments:
             resolve = _admitted(active.rule, splits.resolver(otherwise), otherwise)
             resolve = _for_units(resolve, otherwise)
         if held_out:
-            resolve = _unless_held_out(self._holdouts, held_out, resolve)
+            resolve = _unless_held_out(self.holdouts, held_out, resolve)
         return Part(resolve, active.rule is not None and active.rule.timed, tuple(decided))
 
     @staticmethod

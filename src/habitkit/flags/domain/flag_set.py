@@ -224,6 +224,8 @@ class FlagSet:
             key: The flag.
             resolution: What ``details`` has returned.
         """
+        if resolution.error_code is not None:  # there may be no such flag
+            return False
         return id(resolution.metadata) in self._flags[key].compiled.decided
 
 
