@@ -5,12 +5,54 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from attrs import frozen
+from attrs import field as field_of
+from attrs import fields, frozen
+
+from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.checks import (
+    LONGEST_DAYS,
+    expect,
+    expect_flag,
+    expect_instance,
+    expect_int,
+    expect_key,
+    expect_number,
+    expect_one_of,
+    expect_period,
+    is_key,
+    or_none,
+)
 
 if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["Guardrail", "Metric"]
+
+_KINDS = ("conversion", "mean", "count", "ratio", "retention", "quantile")
+_ALWAYS = {"kind", "name", "lower_is_better"}
+_NEEDED = {
+    "conversion": {"event"},
+    "mean": {"event", "field"},
+    "count": {"event"},
+    "ratio": {"numerator", "denominator"},
+    "retention": {"event", "day"},
+    "quantile": {"event", "field", "q"},
+}
+_POSSIBLE = {
+    "conversion": {"within"},
+    "mean": {"within", "cap", "pre_period"},
+    "count": {"within", "cap", "pre_period"},
+    "ratio": set[str](),
+    "retention": set[str](),
+    "quantile": {"within", "cap"},
+}
+_PART = "a metric of the kind count or mean, without pre_period"
+
+
+def _is_part(value: object) -> bool:
+    """Return whether it is a metric that a ratio can have above or below."""
+    is_sum = isinstance(value, Metric) and value.kind in {"count", "mean"}
+    return is_sum and isinstance(value, Metric) and value.pre_period is None
 
 
 @frozen
@@ -35,20 +77,48 @@ class Metric:
         pre_period: For CUPED: the same number from so long before the exposure is a covariate that
             takes variance away. None for no covariate.
         lower_is_better: Whether a fall is what is wanted.
+
+    Raises:
+        InvalidInput: If a value is not what is expected, or its kind does not have it.
     """
 
-    kind: Literal["conversion", "mean", "count", "ratio", "retention", "quantile"]
-    name: str
-    event: str = ""
-    field: str | None = None
-    within: timedelta | None = None
-    day: int | None = None
-    q: float | None = None
-    numerator: Metric | None = None
-    denominator: Metric | None = None
-    cap: float | None = None
-    pre_period: timedelta | None = None
-    lower_is_better: bool = False
+    kind: Literal["conversion", "mean", "count", "ratio", "retention", "quantile"] = field_of(
+        validator=expect_one_of(*_KINDS)
+    )
+    name: str = field_of(validator=expect_key())
+    event: str = field_of(
+        default="",
+        validator=expect(
+            lambda value: value == "" or is_key(value), "the name of a type of events"
+        ),
+    )
+    field: str | None = field_of(default=None, validator=or_none(expect_key()))
+    within: timedelta | None = field_of(default=None, validator=or_none(expect_period()))
+    day: int | None = field_of(default=None, validator=or_none(expect_int(0, LONGEST_DAYS)))
+    q: float | None = field_of(
+        default=None,
+        validator=or_none(expect_number("a number between 0 and 1", lambda q: 0 < q < 1)),
+    )
+    numerator: Metric | None = field_of(default=None, validator=or_none(expect(_is_part, _PART)))
+    denominator: Metric | None = field_of(default=None, validator=or_none(expect(_is_part, _PART)))
+    cap: float | None = field_of(default=None, validator=or_none(expect_number("a finite number")))
+    pre_period: timedelta | None = field_of(default=None, validator=or_none(expect_period()))
+    lower_is_better: bool = field_of(default=False, validator=expect_flag())
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what the kind needs and lacks, and what it cannot have.
+
+        Raises:
+            InvalidInput: If something is missing, or there that the kind does not have.
+        """
+        needed, possible = _NEEDED[self.kind], _NEEDED[self.kind] | _POSSIBLE[self.kind]
+        for name in (each.name for each in fields(Metric) if each.name not in _ALWAYS):
+            value = getattr(self, name)
+            if name in needed and value in (None, ""):
+                raise InvalidInput(name, given=value, expected=f"one, as a {self.kind} needs it")
+            if name not in possible and value not in (None, ""):
+                expected = f"none, as a {self.kind} has no {name}"
+                raise InvalidInput(name, given=value, expected=expected)
 
     @classmethod
     def conversion(
@@ -182,7 +252,13 @@ class Guardrail:
     Attributes:
         metric: The metric.
         margin: How much worse it may become, as a share of the control's: 0.02 for 2 %.
+
+    Raises:
+        InvalidInput: If a value is not what is expected.
     """
 
-    metric: Metric
-    margin: float = 0.0
+    metric: Metric = field_of(validator=expect_instance(Metric, "a Metric"))
+    margin: float = field_of(
+        default=0.0,
+        validator=expect_number("a number from 0 to 1: 0.02 for 2 %", lambda it: 0 <= it <= 1),
+    )

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from attrs import frozen
+from attrs import field, frozen
+
+from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.checks import (
+    Validator,
+    expect_flag,
+    expect_int,
+    expect_number,
+    expect_one_of,
+    or_none,
+)
 
 if TYPE_CHECKING:
     from typing import Self
 
 __all__ = ["Allocation", "Analysis", "Rules"]
+
+_METHODS = ("fixed", "always_valid", "group_sequential", "bayes", "e_process")
+_SPENDING = ("obf", "pocock", "lan_demets_obf", "lan_demets_pocock")
+_ADJUSTED = {"fixed", "always_valid"}
+_MOST_UNITS = 10**12
+_MOST_LOOKS = 50
+
+
+def _between() -> Validator:
+    return expect_number("a number between 0 and 1", lambda it: 0 < it < 1)
+
+
+def _share() -> Validator:
+    return expect_number("a number from 0 to 1", lambda it: 0 <= it <= 1)
+
+
+def _from_0(unit: str) -> Validator:
+    return expect_number(f"a number of {unit} from 0", lambda it: it >= 0)
 
 
 @frozen
@@ -31,18 +59,46 @@ class Analysis:
         prior_mean: For ``bayes``: the mean of the normal prior of the effect.
         prior_sd: For ``bayes``: its standard deviation; None for a flat prior.
         adjust: How p-values of several metrics and variants are adjusted; None for not at all.
+
+    Raises:
+        InvalidInput: If a value is not what is expected.
     """
 
-    method: Literal["fixed", "always_valid", "group_sequential", "bayes", "e_process"]
-    alpha: float = 0.05
-    relative: bool = False
-    tuning_n: int = 5_000
-    planned_n: int | None = None
-    looks: int = 5
-    spending: Literal["obf", "pocock", "lan_demets_obf", "lan_demets_pocock"] = "lan_demets_obf"
-    prior_mean: float = 0.0
-    prior_sd: float | None = None
-    adjust: Literal["holm", "bh"] | None = None
+    method: Literal["fixed", "always_valid", "group_sequential", "bayes", "e_process"] = field(
+        validator=expect_one_of(*_METHODS)
+    )
+    alpha: float = field(default=0.05, validator=_between())
+    relative: bool = field(default=False, validator=expect_flag())
+    tuning_n: int = field(default=5_000, validator=expect_int(1, _MOST_UNITS))
+    planned_n: int | None = field(default=None, validator=or_none(expect_int(2, _MOST_UNITS)))
+    looks: int = field(default=5, validator=expect_int(1, _MOST_LOOKS))
+    spending: Literal["obf", "pocock", "lan_demets_obf", "lan_demets_pocock"] = field(
+        default="lan_demets_obf", validator=expect_one_of(*_SPENDING)
+    )
+    prior_mean: float = field(default=0.0, validator=expect_number("a finite number"))
+    prior_sd: float | None = field(
+        default=None,
+        validator=or_none(expect_number("a finite number above 0", lambda it: it > 0)),
+    )
+    adjust: Literal["holm", "bh"] | None = field(
+        default=None, validator=or_none(expect_one_of("holm", "bh"))
+    )
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what does not go with the method.
+
+        Raises:
+            InvalidInput: If something is missing, or there that the method does not have.
+        """
+        if (self.method == "group_sequential") is not (self.planned_n is not None):
+            expected = "an int for group_sequential, None for other methods"
+            raise InvalidInput("planned_n", given=self.planned_n, expected=expected)
+        if self.adjust and self.method not in _ADJUSTED:
+            expected = f"None for {self.method}; p-values of fixed and always_valid are adjusted"
+            raise InvalidInput("adjust", given=self.adjust, expected=expected)
+        if self.relative and self.method == "e_process":
+            expected = "False for e_process, whose effects are differences"
+            raise InvalidInput("relative", given=self.relative, expected=expected)
 
     @classmethod
     def fixed(
@@ -119,12 +175,17 @@ class Allocation:
         floor: The least share of every variant.
         burn_in: How many mature units each variant has before the weights move.
         epsilon: For ``epsilon_greedy``: the share that is spread over all variants.
+
+    Raises:
+        InvalidInput: If a value is not what is expected.
     """
 
-    policy: Literal["thompson", "ucb1", "epsilon_greedy"]
-    floor: float = 0.05
-    burn_in: int = 100
-    epsilon: float = 0.1
+    policy: Literal["thompson", "ucb1", "epsilon_greedy"] = field(
+        validator=expect_one_of("thompson", "ucb1", "epsilon_greedy")
+    )
+    floor: float = field(default=0.05, validator=_share())
+    burn_in: int = field(default=100, validator=expect_int(1, _MOST_UNITS))
+    epsilon: float = field(default=0.1, validator=_share())
 
     @classmethod
     def thompson(cls, *, floor: float = 0.05, burn_in: int = 100) -> Self:
@@ -157,12 +218,25 @@ class Rules:
         max_several: The largest share of units that may have seen several variants.
         max_loss: For ``bayes``: the largest expected loss with which a variant is shipped.
         min_chance: For ``bayes``: the least chance to win with which a variant is shipped.
+
+    Raises:
+        InvalidInput: If a value is not what is expected.
     """
 
-    min_units: int = 100
-    min_days: float = 0.0
-    max_days: float | None = None
-    srm_alpha: float = 0.001
-    max_several: float = 0.01
-    max_loss: float | None = None
-    min_chance: float = 0.95
+    min_units: int = field(default=100, validator=expect_int(0, _MOST_UNITS))
+    min_days: float = field(default=0.0, validator=_from_0("days"))
+    max_days: float | None = field(default=None, validator=or_none(_from_0("days")))
+    srm_alpha: float = field(default=0.001, validator=_share())
+    max_several: float = field(default=0.01, validator=_share())
+    max_loss: float | None = field(default=None, validator=or_none(_from_0("the metric's unit")))
+    min_chance: float = field(default=0.95, validator=_share())
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an end before the decision may begin.
+
+        Raises:
+            InvalidInput: If ``max_days`` is less than ``min_days``.
+        """
+        if self.max_days is not None and self.max_days < self.min_days:
+            expected = f"at least min_days, {self.min_days}, or None"
+            raise InvalidInput("max_days", given=self.max_days, expected=expected)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Evaluation
+    from habitkit.flags.domain.experiments import Experiments
     from habitkit.flags.domain.expressions import SharedRule
 
 __all__ = [
@@ -49,6 +50,7 @@ _CLASSES: dict[str, tuple[type, ...]] = {
     "object": (Mapping, list),
 }
 _EMPTY: dict[str, Any] = {}
+_NOTHING_DECIDED: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 
 
 def is_of_kind(value: Any, kind: str) -> bool:
@@ -66,11 +68,13 @@ class CompiledDefinition:
         resolve: Evaluates the flag; given an evaluation if it needs one.
         needs_evaluation: Whether it depends on the time or on assignments.
         depth: How many prerequisites follow each other.
+        decided: The metadata of results that an experiment or a holdout decides, by ``id``.
     """
 
     resolve: Resolver
     needs_evaluation: bool
     depth: int
+    decided: Mapping[int, Mapping[str, Any]] = _NOTHING_DECIDED
 
 
 @define(eq=False)
@@ -106,6 +110,8 @@ class FlagSet:
         evaluators: The shared rules by their names, as they stand in the document.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
         sticky_versions: The version of each flag that is sticky.
+        experiments: Its experiments and holdouts, compiled; None if the document has none.
+        exposes: Whether experiments or holdouts decide about some of its flags.
 
     Example:
         >>> from habitkit import flags
@@ -121,6 +127,7 @@ class FlagSet:
         flags: Mapping[str, CompiledFlag],
         definitions: Definitions,
         shared_rules: dict[tuple[str, bool, int], SharedRule],
+        experiments: Experiments | None = None,
     ) -> None:
         """Keep the compiled flags; ``compile`` calls this."""
         self._flags = {**flags}
@@ -135,6 +142,10 @@ class FlagSet:
             for key, flag in flags.items()
             if flag.definition.options.sticky is not None
         }
+        self.experiments = experiments
+        self.exposes = experiments is not None and any(
+            flag.compiled.decided for flag in flags.values()
+        )
 
     def __len__(self) -> int:
         """Return how many flags there are."""
@@ -205,6 +216,17 @@ class FlagSet:
                 flag.used = True
                 found[key] = _finish(flag, flag.resolve(context, evaluation), None)
         return found
+
+    def is_decided(self, key: str, resolution: Resolution) -> bool:
+        """Tell whether an experiment or a holdout decided a result of this set.
+
+        Args:
+            key: The flag.
+            resolution: What ``details`` has returned.
+        """
+        if resolution.error_code is not None:  # there may be no such flag
+            return False
+        return id(resolution.metadata) in self._flags[key].compiled.decided
 
 
 def is_mapping(value: object) -> bool:
