@@ -9,6 +9,7 @@ from habitkit.errors import InvalidInput, NotFound
 from habitkit.experiments.domain.exposures import Exposure
 from habitkit.experiments.lookup import experiment_key, flags_in_use
 from habitkit.experiments.store import EXPERIMENTS
+from habitkit.flags.domain.flag_set import is_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,14 +41,18 @@ def assign(
     """
     experiment_key(key)
     tx.own(ids.owner(unit, "unit"), "experiment", key)
-    flags = flags_in_use(tx)
-    assigner = None if flags is None else flags.experiments.get(key)
-    if assigner is None:
-        raise NotFound("experiment", key)
-    if context is not None and not hasattr(context, "keys"):
+    if context is not None and not is_mapping(context):
         raise InvalidInput("context", given=context, expected="a mapping, or None")
-    versions = cast("ExposureBuffer", tx.resident("experiments")).versions_of(tx, unit)
-    return assigner.assign({**(context or {}), "targetingKey": unit}, versions.get(key))
+    flags = flags_in_use(tx)
+    found = None
+    if flags is not None and flags.experiments is not None:
+        versions = cast("ExposureBuffer", tx.resident("experiments")).versions_of(tx, unit)
+        found = flags.experiments.assign(
+            key, unit, context or {}, versions.get(key), tx.now.timestamp()
+        )
+    if found is None:
+        raise NotFound("experiment", key)
+    return found
 
 
 def expose(
@@ -73,8 +78,9 @@ def expose(
         InvalidInput: If the unit is no acceptable owner, or the context no mapping.
     """
     found = assign(tx, key, unit, context)
-    if found.in_experiment and found.variant is not None:
-        exposure = Exposure(key, unit, found.variant, found.version, found.propensity, tx.now)
+    variant, version, propensity = found.variant, found.version, found.propensity
+    if variant is not None and version is not None and propensity is not None:
+        exposure = Exposure(key, unit, variant, version, propensity, tx.now)
         tx.lock(unit)
         tx.port(EXPERIMENTS).expose([exposure])
     return found

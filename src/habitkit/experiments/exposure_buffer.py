@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -22,8 +22,9 @@ from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from habitkit.flags.domain.resolution import Resolution
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
@@ -70,19 +71,21 @@ class ExposureBuffer:
         self._dropped = 0
         self._last_error: str | None = None
 
-    def record(self, unit: object, metadata: Mapping[str, Any], variant: str) -> None:
+    def record(self, flag_key: str, resolution: Resolution, unit: str) -> None:  # noqa: ARG002
         """Keep the exposure of an evaluation that an experiment has decided.
 
+        Who is held out is in no experiment, and is not kept.
+
         Args:
+            flag_key: The flag.
+            resolution: Its result.
             unit: The targeting key.
-            metadata: Of the result: ``experiment``, ``experimentVersion`` and ``propensity``.
-            variant: The variant that was served.
         """
-        experiment: str = metadata["experiment"]
-        key = (experiment, unit, variant)
-        if key in self._known:
+        metadata, variant = resolution.metadata, resolution.variant
+        experiment = metadata.get("experiment")
+        if experiment is None or variant is None or (experiment, unit, variant) in self._known:
             return
-        if not (isinstance(unit, str) and 0 < len(unit) <= _LONGEST_UNIT and storable(unit)):
+        if len(unit) > _LONGEST_UNIT or not storable(unit):
             self._dropped += 1
             return
         version, propensity = metadata["experimentVersion"], metadata["propensity"]

@@ -68,7 +68,8 @@ def experiments_of(tx: Transaction, key: str | None = None) -> dict[str, StoredE
     """
     if tx.settings(FlagSettings).source is not None:
         flags = flags_in_use(tx)
-        return {} if flags is None else {**flags.definitions.experiments}
+        sections = None if flags is None else flags.definitions.sections
+        return {} if sections is None else {**sections.experiments}
     section = stored_section(tx)
     keys = section.keys() if key is None else section.keys() & {key}
     read = {it: read_experiment(it, section[it], (SECTION, it), []) for it in sorted(keys)}

@@ -20,6 +20,7 @@ from attrs import frozen
 
 from habitkit.experiments.domain.assignment import Assigner, Holdouts, weights_of
 from habitkit.experiments.domain.definition import State
+from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.json_values import truthy
 from habitkit.flags.domain.resolution import Reason, Resolution
@@ -28,9 +29,9 @@ from habitkit.flags.domain.rules import compile_rule
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from habitkit.experiments.domain.assignment import Assignment
     from habitkit.experiments.domain.definition import StoredExperiment
     from habitkit.flags.domain.documents import FlagDefinition
-    from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.experiment_sections import Sections
     from habitkit.flags.domain.flag_set import Resolver
     from habitkit.flags.domain.options import FlagOptions
@@ -141,6 +142,29 @@ class Experiments:
                     path = json_path(("$experiments", key, "segments"))
                     self._faults.append(Fault(path, message))
                 taken += ((first, end, key) for first, end in stored.segments)
+
+    def assign(
+        self, key: str, unit: str, context: Mapping[str, Any], version: int | None, at: float
+    ) -> Assignment | None:
+        """Return what a unit has in an experiment; None if there is no such experiment.
+
+        Args:
+            key: The experiment.
+            unit: The unit.
+            context: What its targeting asks for.
+            version: The version of the weights that the unit was exposed under; None if it was not.
+            at: The time, in seconds since 1970.
+        """
+        stored = self.sections.experiments.get(key)
+        if stored is None:
+            return None
+        active = self.active.get(key)
+        if active is None:
+            return Assigner(stored, self.holdouts).assign(unit)
+        data = {**context, "targetingKey": unit}
+        rule = active.rule
+        admitted = rule is None or truthy(rule.run(data, Evaluation(at)))
+        return active.assigner.assign(unit, version, admitted=admitted)
 
     def decide(self, options: FlagOptions) -> bool:
         """Tell whether an experiment, or a holdout, decides about a flag with these settings."""
