@@ -50,7 +50,8 @@ class Analysis:
     Attributes:
         method: Which of them it is.
         alpha: The error level.
-        relative: Whether effects are reported as shares of the control's mean.
+        relative: Whether effects are reported as shares of the control's mean; those of
+            ``e_process`` are always.
         tuning_n: For ``always_valid``: at how many units the intervals are narrowest; fixed for the
             whole run.
         planned_n: For ``group_sequential``: the units of both arms at the last look.
@@ -96,9 +97,6 @@ class Analysis:
         if self.adjust and self.method not in _ADJUSTED:
             expected = f"None for {self.method}; p-values of fixed and always_valid are adjusted"
             raise InvalidInput("adjust", given=self.adjust, expected=expected)
-        if self.relative and self.method == "e_process":
-            expected = "False for e_process, whose effects are differences"
-            raise InvalidInput("relative", given=self.relative, expected=expected)
 
     @classmethod
     def fixed(
