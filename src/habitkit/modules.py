@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from habitkit.clock import Clock
     from habitkit.coins.settings import CoinSettings
     from habitkit.events import Event
+    from habitkit.experiments.settings import ExperimentSettings
     from habitkit.flags.settings import FlagSettings
     from habitkit.habits.settings import HabitSettings
     from habitkit.module import Module
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMES", "KitOptions", "all_modules", "own_events", "vocabulary"]
 
-NAMES = ("journal", "habits", "coins", "flags")
+NAMES = ("journal", "habits", "coins", "flags", "experiments")
 """The modules, in the order in which a sweep visits them."""
 
 
@@ -34,6 +35,7 @@ class KitOptions(TypedDict, total=False):
         habits: How habits are computed.
         coins: What facts entitle to, and the key of the audit.
         flags: Where flags come from, and how often they are refreshed.
+        experiments: How exposures are stored.
     """
 
     clock: Clock | None
@@ -42,6 +44,7 @@ class KitOptions(TypedDict, total=False):
     habits: HabitSettings | None
     coins: CoinSettings | None
     flags: FlagSettings | None
+    experiments: ExperimentSettings | None
 
 
 @cache

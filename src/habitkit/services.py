@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from habitkit.coins.service import CoinService
+    from habitkit.experiments.service import ExperimentService
     from habitkit.flags.service import FlagService
     from habitkit.habits.service import HabitService, StreakService
     from habitkit.journal.service import EventService
@@ -175,6 +176,13 @@ class _Host(EveryOwner[M]):
         from habitkit.flags.service import FlagService  # noqa: PLC0415 - only where it is used
 
         return FlagService(self._supporting("flags"))
+
+    @cached_property
+    def experiments(self) -> ExperimentService[M]:
+        """Experiments on flags; a change is seen once the host has committed."""
+        from habitkit.experiments.service import ExperimentService  # noqa: PLC0415
+
+        return ExperimentService(self._supporting("experiments"))
 
 
 class HostKit(_Host[Sync]):

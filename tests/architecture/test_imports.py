@@ -44,6 +44,7 @@ HELPERS = VALUES | {
     )
 }
 KITS = ("habitkit.kit", "habitkit.services")
+BUILT_ON = {"experiments": "flags"}  # a module that is a part of another one's definitions
 OUTER = ("testing", "importers", "contrib")
 VENDORS = ("contrib/", "testing/", "backends/sqlalchemy/", "backends/redis/", "backends/memcached/")
 
@@ -86,6 +87,11 @@ def is_lazy(found: Import) -> bool:
 
 def is_own(file: Module, target: str) -> bool:
     return target.startswith(f"habitkit.{file.package}.")
+
+
+def is_of_base(file: Module, target: str) -> bool:
+    base = BUILT_ON.get(file.package)
+    return base is not None and target.startswith(f"habitkit.{base}.")
 
 
 def is_behaviour(target: str) -> bool:
@@ -151,8 +157,10 @@ RULES = {
             or (is_own(file, i.target) and role_of(i.target) != "service")
             or role_of(i.target) == "domain"
             or i.target in HELPERS | RESIDENTS
+            or is_of_base(file, i.target)
         ),
         [
+            "flags/x.py: import habitkit.experiments.store",
             "coins/x.py: import habitkit.habits.lookup",
             "coins/auditing/x.py: import habitkit.habits.store",
             "coins/x.py: import habitkit.kit",
@@ -286,7 +294,11 @@ def test_modules_are_found():
 
 def modules_used(file: Module) -> set[str]:
     """Return the modules whose use cases or services a file imports."""
-    return {i.target.split(".")[1] for i in file.imports() if is_behaviour(i.target)}
+    return {
+        i.target.split(".")[1]
+        for i in file.imports()
+        if is_behaviour(i.target) and not is_of_base(file, i.target)
+    }
 
 
 def test_only_reactions_kits_and_outer_packages_use_several_modules():

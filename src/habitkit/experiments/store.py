@@ -47,8 +47,9 @@ class ExperimentStore(Protocol):
         ...
 
     def moments(self, query: MomentsQuery) -> list[GroupMoments]:
-        """Measure the exposed units, in the order of variant and version; a group without units is
-        missing.
+        """Measure the exposed units, in the order of variant and version.
+
+        A group without units is missing.
         """
         ...
 

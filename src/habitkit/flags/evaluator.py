@@ -7,6 +7,7 @@ it brings has faults, the old set stays in use and ``status()`` says why.
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.resolution import Resolution
-    from habitkit.flags.exposures import ExposureHook
+    from habitkit.flags.exposures import ExposureHook, ExposureSink
     from habitkit.flags.sources import Fetched
 
     Listener: TypeAlias = Callable[[FlagsEvent], object]
 
 __all__ = ["Evaluator"]
 
+_log = logging.getLogger("habitkit")
 _NS = 1_000_000_000
 
 
@@ -84,6 +86,8 @@ class Evaluator(Getters):
             "a hook for exposures"
         )
         self._exposed: frozenset[str] = frozenset()
+        self._sink: ExposureSink | None = None
+        self._plain: FlagSet | None = None  # the set in use, if no sink is told of its results
         self._usage = Usage()
 
     # -- evaluating ------------------------------------------------------------------------------
@@ -99,9 +103,9 @@ class Evaluator(Getters):
                 something went wrong. None takes values of every type.
             context: Who and what it is evaluated for: JSON, with ``targetingKey`` for percentages.
         """
-        flags = self._set
+        flags = self._plain
         if flags is None or overrides.in_use or self._hooks.functions:
-            return self.evaluate(flags, key, default, context, None)
+            return self.evaluate(self._set, key, default, context, None)
         resolution = flags.details(key, default, context)  # the same without what is rare
         if self._stale_at and self._ticks() > self._stale_at:
             return _stale(resolution)
@@ -142,6 +146,12 @@ class Evaluator(Getters):
             served = _stale(resolution)
         if self._hooks.functions and is_exposure(resolution) and key in self._exposed:
             self._hooks.call(key, served, {} if context is None else context)
+        sink = self._sink
+        if sink is not None and context is not None and flags.is_decided(key, resolution):
+            try:
+                sink.record(key, served, context["targetingKey"])
+            except Exception:  # noqa: BLE001 - a flag must not break its host
+                _log.warning("an exposure of flag %r cannot be kept", key, exc_info=True)
         return served
 
     def evaluate_all(
@@ -223,6 +233,7 @@ class Evaluator(Getters):
             FlagDefinitionError: If it has faults; what is in use stays in use.
         """
         flags = None if fetched is None else self._compile(fetched)
+        sink = self._find_sink() if flags is not None and flags.exposes else None
         with self._lock:
             if number < self._newest_used:
                 return
@@ -242,7 +253,10 @@ class Evaluator(Getters):
                 self._revision = fetched.revision
                 self._usage.collect(before)
                 self._exposed = exposed_flags(flags)
+                self._plain = None  # whoever evaluates in between looks for a sink
+                self._sink = sink
                 self._set = flags
+                self._plain = flags if sink is None else None
             is_well = self._last_error is None and not stale
         if before is not None and is_well and (failed_before or stale_before):
             self._listeners.call(FlagsEvent(FlagsChange.READY))
@@ -267,6 +281,10 @@ class Evaluator(Getters):
             self._listeners.call(FlagsEvent(FlagsChange.STALE, message=message))
         elif is_new and not stale:
             self._listeners.call(FlagsEvent(FlagsChange.ERROR, message=message))
+
+    def _find_sink(self) -> ExposureSink | None:
+        """Return what keeps the exposures to experiments; a set of flags without a kit has none."""
+        return None
 
     def _compile(self, fetched: Fetched) -> FlagSet:
         """Compile a document, unless it was refused before.

@@ -1,9 +1,13 @@
-"""Exposures: evaluations of flags that belong to an experiment or a holdout."""
+"""Exposures: evaluations of flags that belong to an experiment or a holdout.
+
+Hooks are told of the evaluations of all flags that name one. The sink is told of those alone about
+which an experiment, or a holdout, has decided.
+"""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import evolve
 
@@ -15,10 +19,33 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.resolution import Resolution
+    from habitkit.transaction import Transaction
 
     ExposureHook: TypeAlias = Callable[[str, Resolution, Mapping[str, Any]], object]
 
-__all__ = ["exposed_flags", "is_exposure", "with_copies"]
+__all__ = ["ExposureSink", "exposed_flags", "is_exposure", "with_copies"]
+
+
+class ExposureSink(Protocol):
+    """Keeps exposures, and knows under which versions of the weights units were exposed."""
+
+    def record(self, flag_key: str, resolution: Resolution, unit: str) -> None:
+        """Keep an exposure, without I/O and without waiting for any.
+
+        Args:
+            flag_key: The flag.
+            resolution: Its result. The metadata say who decided: ``experiment``, with
+                ``experimentVersion`` and ``propensity``, or ``holdout``, the name of one.
+            unit: The targeting key.
+        """
+        ...
+
+    def versions_of(self, tx: Transaction, unit: str) -> Mapping[str, int]:
+        """Return the version under which a unit was exposed, by experiment.
+
+        Exposures that wait to be stored count as well.
+        """
+        ...
 
 
 def exposed_flags(flags: FlagSet) -> frozenset[str]:

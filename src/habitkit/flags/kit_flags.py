@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from attrs import evolve
 
@@ -20,9 +20,10 @@ from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call, Outside
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from habitkit.flags.domain.model import Assignment
+    from habitkit.flags.exposures import ExposureSink
     from habitkit.flags.status import FlagStatus
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["KitFlags"]
 
 _log = logging.getLogger("habitkit")
+_EXPERIMENTS = "experiments"
 _NS = 1_000_000_000
 _NS_PER_HOUR = 3_600 * _NS
 _RETRY_NS = 2 * _NS
@@ -45,6 +47,7 @@ class KitFlags(Evaluator):
 
     def __init__(self, settings: KitSettings) -> None:
         """Begin without definitions."""
+        self._settings = settings
         own = settings.of(FlagSettings)
         name = "the kit's store" if own.source is None else own.source.name
         super().__init__(
@@ -108,6 +111,12 @@ class KitFlags(Evaluator):
         else:
             yield from refresh_from(self, lambda known: Outside(source.fetch, (known,)))
 
+    def _find_sink(self) -> ExposureSink | None:
+        """Return the kit's resident for exposures, if it has one."""
+        if not any(it.name == _EXPERIMENTS for it in self._settings.modules):
+            return None
+        return cast("ExposureSink | None", self._settings.residents.of(_EXPERIMENTS))
+
     def announce(self) -> Steps[None]:
         """Tell the other processes that flags have changed."""
         if self._wake_up is not None:
@@ -129,11 +138,17 @@ class KitFlags(Evaluator):
             InvalidInput: If the key is no string, or empty.
         """
         expect_targeting_key(targeting_key)
-        if not (self._stores_flags and is_storable(targeting_key)):
-            return Unit(self, targeting_key, None, self._new, settings.clock)
+        storable, flags = is_storable(targeting_key), self.current()
+        versions: Mapping[str, int] | None = None
+        sink = self._sink
+        experiments = None if flags is None else flags.experiments
+        if sink is not None and storable and experiments is not None and experiments.have_versions:
+            versions = yield Call(sink.versions_of, (targeting_key,), write=False)
+        if not (self._stores_flags and storable):
+            return Unit(self, targeting_key, None, self._new, settings.clock, versions)
         stored: Sequence[Assignment] = yield Call(_assignments, (targeting_key,), write=False)
         waiting = self._new.of(targeting_key)  # what is stored was first
-        return Unit(self, targeting_key, [*waiting, *stored], self._new, settings.clock)
+        return Unit(self, targeting_key, [*waiting, *stored], self._new, settings.clock, versions)
 
     def forget(self, targeting_key: str) -> None:
         """Drop what waits to be stored of a unit."""

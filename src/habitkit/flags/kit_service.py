@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from habitkit.binding import M, Service, workflow
-from habitkit.errors import NotSupportedByStore, UsageError
+from habitkit.errors import NotSupportedByStore
 from habitkit.flags.changes import delete, put, rollback, toggle
-from habitkit.flags.errors import FlagsReadOnly
 from habitkit.flags.getters import Getters
+from habitkit.flags.kit_workflows import changing, flags_of, reading
 from habitkit.flags.queries import diff, export, get, history, list_flags, revision
 from habitkit.flags.set_changes import put_document, rollback_document
-from habitkit.flags.settings import FlagSettings
 from habitkit.flags.staleness import stale
-from habitkit.workflow import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,73 +20,13 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.resolution import Resolution
     from habitkit.flags.evaluator import Listener
     from habitkit.flags.exposures import ExposureHook
-    from habitkit.flags.kit_flags import KitFlags
     from habitkit.flags.status import FlagStatus
     from habitkit.flags.units import Unit
     from habitkit.options import KitSettings
     from habitkit.runner import Runner
-    from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
 __all__ = ["KitFlagService"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_log = logging.getLogger("habitkit")
-
-
-def _changing(
-    function: Callable[Concatenate[Transaction, P], R],
-) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
-    """Return the workflow of an action that changes flags, for this and for other processes."""
-
-    @wraps(function)
-    def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
-        source = settings.of(FlagSettings).source
-        if source is not None:
-            raise FlagsReadOnly(source.name)
-        flags = _flags_of(settings)
-        result: R = yield Call(_call, (function, args, kwargs))
-        yield from flags.announce()
-        try:
-            yield from flags.refresh(settings)
-        except Exception:  # noqa: BLE001 - the change is committed; the next refresh sees it
-            _log.warning("flags were changed, but cannot be refreshed", exc_info=True)
-        return result
-
-    return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
-
-
-def _reading(
-    function: Callable[Concatenate[Transaction, P], R],
-) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
-    """Return the workflow of a query of the kit's store, if the flags are kept there."""
-
-    @wraps(function)
-    def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
-        source = settings.of(FlagSettings).source
-        if source is not None:
-            message = (
-                f"this query is for flags in the kit's store, but those of this kit come from "
-                f"{source.name}; kit.flags.current() has the set that was read from there"
-            )
-            raise UsageError(message)
-        result: R = yield Call(_call, (function, args, kwargs), write=False)
-        return result
-
-    return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
-
-
-def _call(
-    tx: Transaction, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> R:
-    return function(tx, *args, **kwargs)
-
-
-def _flags_of(settings: KitSettings) -> KitFlags:
-    """Return the resident object of a kit's flags."""
-    return cast("KitFlags", settings.residents.of("flags"))
 
 
 def _for_unit(settings: KitSettings, targeting_key: str) -> Steps[Unit]:
@@ -107,7 +43,7 @@ def _for_unit(settings: KitSettings, targeting_key: str) -> Steps[Unit]:
     Raises:
         InvalidInput: If it is no string, or empty.
     """
-    return _flags_of(settings).for_unit(settings, targeting_key)
+    return flags_of(settings).for_unit(settings, targeting_key)
 
 
 class KitFlagService(Service[M], Getters):
@@ -125,7 +61,7 @@ class KitFlagService(Service[M], Getters):
         super().__init__(runner)
         if runner.settings.residents.of("flags") is None:
             raise NotSupportedByStore("flags", runner.store.name)
-        self._flags = _flags_of(runner.settings)
+        self._flags = flags_of(runner.settings)
         self.details = self._flags.details  # type: ignore[method-assign]  # one call less each time
 
     def details(
@@ -184,16 +120,16 @@ class KitFlagService(Service[M], Getters):
         return self._flags.on_exposure(hook)
 
     for_unit = workflow(_for_unit)
-    put = workflow(_changing(put))
-    put_document = workflow(_changing(put_document))
-    delete = workflow(_changing(delete))
-    toggle = workflow(_changing(toggle))
-    rollback = workflow(_changing(rollback))
-    rollback_document = workflow(_changing(rollback_document))
-    get = workflow(_reading(get))
-    list = workflow(_reading(list_flags))
-    export = workflow(_reading(export))
-    history = workflow(_reading(history))
-    diff = workflow(_reading(diff))
-    revision = workflow(_reading(revision))
-    stale = workflow(_reading(stale))
+    put = workflow(changing(put))
+    put_document = workflow(changing(put_document))
+    delete = workflow(changing(delete))
+    toggle = workflow(changing(toggle))
+    rollback = workflow(changing(rollback))
+    rollback_document = workflow(changing(rollback_document))
+    get = workflow(reading(get))
+    list = workflow(reading(list_flags))
+    export = workflow(reading(export))
+    history = workflow(reading(history))
+    diff = workflow(reading(diff))
+    revision = workflow(reading(revision))
+    stale = workflow(reading(stale))

@@ -118,6 +118,7 @@ class Unit(Getters):
         stored: Iterable[Assignment] | None,
         new: NewAssignments,
         clock: Clock,
+        versions: Mapping[str, int] | None = None,
     ) -> None:
         """Keep what is stored of the unit; ``kit.flags.for_unit`` calls this.
 
@@ -127,11 +128,14 @@ class Unit(Getters):
             stored: Its assignments; None if none can be stored, so that all go by the hash.
             new: Is given the new ones.
             clock: Gives the time.
+            versions: The version of the weights under which the unit was exposed, by experiment;
+                None if that was not read, so that all go by the first one.
         """
         self.targeting_key = targeting_key
         self._evaluator = evaluator
         self._new = new
         self._clock = clock
+        self._versions = None if versions is None else {**versions}
         self._stored: dict[tuple[str, int], str] | None = None
         if stored is not None:
             self._stored = {(it.flag, it.version): it.variant for it in stored}
@@ -145,6 +149,10 @@ class Unit(Getters):
         whole = self._with_key(context)
         resolution = self._evaluator.evaluate(flags, key, default, whole, evaluation)
         self._keep(flags, evaluation, now)
+        if self._versions is not None and flags is not None and flags.is_decided(key, resolution):
+            version = resolution.metadata.get("experimentVersion")
+            if version is not None:  # it is exposed now, and keeps this version
+                self._versions.setdefault(resolution.metadata["experiment"], version)
         return resolution
 
     def all(self, context: Mapping[str, Any] | None = None) -> dict[str, Resolution]:
@@ -169,10 +177,10 @@ class Unit(Getters):
         """Return the time, and what the unit was assigned of the flags in use."""
         stored = self._stored
         if flags is None or stored is None:
-            return Evaluation(now.timestamp(), None)
+            return Evaluation(now.timestamp(), None, versions=self._versions)
         places = flags.sticky_versions.items()
         assigned = {place[0]: stored[place] for place in places if place in stored}
-        return Evaluation(now.timestamp(), assigned)
+        return Evaluation(now.timestamp(), assigned, versions=self._versions)
 
     def _keep(self, flags: FlagSet | None, evaluation: Evaluation, now: datetime) -> None:
         """Keep new assignments, for this unit and to be stored."""

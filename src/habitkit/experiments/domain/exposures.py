@@ -6,7 +6,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-__all__ = ["ArmCount", "ExposureCounts", "Exposure", "Overlap"]
+__all__ = ["ArmCount", "Exposure", "ExposureCounts", "Overlap"]
 
 
 @frozen

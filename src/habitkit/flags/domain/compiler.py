@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.flags.domain.documents import read_document
 from habitkit.flags.domain.faults import Fault, json_path
-from habitkit.flags.domain.flag_set import TYPES, CompiledDefinition, CompiledFlag, FlagSet
+from habitkit.flags.domain.flag_set import (
+    TYPES,
+    CompiledDefinition,
+    CompiledFlag,
+    FlagSet,
+    same_experiment,
+)
 from habitkit.flags.domain.resolution import Reason, Resolution
 from habitkit.flags.domain.resolvers import (
     always,
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Expression
+    from habitkit.flags.domain.experiments import Experiments
     from habitkit.flags.domain.expressions import SharedRule
     from habitkit.flags.domain.flag_set import Resolver
     from habitkit.flags.domain.rules import Rule
@@ -60,7 +67,7 @@ def compile_document(
     compiled = compiler.flags()
     if faults:
         raise FlagDefinitionError(faults)
-    return FlagSet(compiled, definitions, compiler.shared)
+    return FlagSet(compiled, definitions, compiler.shared, compiler.experiments)
 
 
 class _Compiler:
@@ -81,13 +88,25 @@ class _Compiler:
         self._with_evaluation: set[str] = set()
         self._reuse: Mapping[str, CompiledFlag] = {}
         self.shared: dict[tuple[str, bool, int], SharedRule] = {}
+        self._earlier: Experiments | None = None
         if reuse is not None and definitions.evaluators is reuse.definitions.evaluators:
             if definitions.metadata is reuse.definitions.metadata:
                 self._reuse, self.shared = reuse.flags, reuse.shared_rules
-            return
-        for name, rule in definitions.evaluators.items():
-            context = self._context("")
-            compile_rule(rule, ("$evaluators", name), context, faults)
+                self._earlier = reuse.experiments
+        else:
+            for name, rule in definitions.evaluators.items():
+                context = self._context("")
+                compile_rule(rule, ("$evaluators", name), context, faults)
+        self.experiments = self._experiments()
+
+    def _experiments(self) -> Experiments | None:
+        """Return the compiled experiments and holdouts; None if the document has none."""
+        sections = self._definitions.sections
+        if sections is None:
+            return None
+        from habitkit.flags.domain.experiments import Experiments  # noqa: PLC0415 - only then
+
+        return Experiments(sections, self._context, self._faults, self._earlier)
 
     def flags(self) -> dict[str, CompiledFlag]:
         """Return the compiled flags, in the order of the document."""
@@ -110,8 +129,9 @@ class _Compiler:
         compiled = self._reusable(flag)
         if compiled is None:
             gates, depth = self._prerequisites(flag)
-            resolve = self._resolver(flag, gates)
-            compiled = CompiledDefinition(resolve, flag.key in self._with_evaluation, depth)
+            resolve, decided = self._resolver(flag, gates)
+            timed = flag.key in self._with_evaluation
+            compiled = CompiledDefinition(resolve, timed, depth, decided)
         self._compiled[flag.key] = compiled
         resolve = compiled.resolve
         if compiled.needs_evaluation:
@@ -127,16 +147,26 @@ class _Compiler:
             return None
         if any(it.flag not in self._reused for it in flag.options.prerequisites):
             return None
+        if not same_experiment(flag.options, self.experiments, self._earlier):
+            return None
         self._reused.add(flag.key)
         return before.compiled
 
-    def _resolver(self, flag: FlagDefinition, gates: list[Callable[..., Any]]) -> Resolver:
-        """Return the function that evaluates a flag, in which every part may be missing."""
+    def _resolver(
+        self, flag: FlagDefinition, gates: list[Callable[..., Any]]
+    ) -> tuple[Resolver, dict[int, Mapping[str, Any]]]:
+        """Return the function that evaluates a flag, in which every part may be missing.
+
+        Beside it the metadata of the results that an experiment or a holdout decides.
+        """
         metadata = flag.metadata
+        decided: dict[int, Mapping[str, Any]] = {}
         results = results_of(flag, metadata)
         rule = self._rule(flag)
         gates = [*self._segments(flag), *gates]
-        base = always(results.default if rule or gates else results.static)
+        experiments = self.experiments
+        is_decided = experiments is not None and experiments.decide(flag.options)
+        base = always(results.default if rule or gates or is_decided else results.static)
         if flag.options.schedule is not None:
             self._with_evaluation.add(flag.key)
             bucketing = self._definitions.bucketing
@@ -146,13 +176,20 @@ class _Compiler:
             resolve = targeted(rule.run, results.matches, base, metadata)
         if flag.key in self._with_evaluation and flag.options.sticky is not None:
             resolve = kept(flag.key, resolve, lasting_results(flag, results.splits))
+        if experiments is not None:
+            experiments.expect_variants(flag)
+            if is_decided and flag.enabled:
+                part = experiments.part(flag, resolve, results.matches)
+                resolve, decided = part.resolve, {id(it): it for it in part.decided}
+                if part.timed:
+                    self._with_evaluation.add(flag.key)
         if gates:
             resolve = gated(gates, resolve, results.default)
-        if gates or flag.options.schedule is not None:
+        if gates or is_decided or flag.options.schedule is not None:
             resolve = guarded(resolve, metadata)
         if not flag.enabled:
             resolve = always(Resolution(None, None, Reason.DISABLED, metadata=metadata))
-        return resolve
+        return resolve, decided
 
     def _rule(self, flag: FlagDefinition) -> Rule | None:
         """Return the compiled targeting of a flag."""

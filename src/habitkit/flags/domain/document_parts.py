@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS", "Parts", "join", "split", "without_empty_settings"]
 
 SETTINGS = "$habitkit"
-_SHARED = ("$evaluators", "metadata")
+_SHARED = ("$evaluators", "metadata", "$experiments", "$holdouts")
 
 
 @frozen
@@ -26,7 +26,8 @@ class Parts:
 
     Attributes:
         definitions: The definition of each flag, with its settings in it.
-        shared: ``$evaluators`` and ``metadata``; an empty one is missing.
+        shared: ``$evaluators``, ``metadata``, ``$experiments`` and ``$holdouts``; an empty one is
+            missing.
     """
 
     definitions: Mapping[str, Mapping[str, Any]]

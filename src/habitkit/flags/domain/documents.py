@@ -30,11 +30,13 @@ from habitkit.flags.domain.options import FlagOptions, read_options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from habitkit.flags.domain.experiment_sections import Sections
     from habitkit.flags.domain.faults import Fault, Path
 
 __all__ = ["Definitions", "FlagDefinition", "read_document"]
 
-_MEMBERS = ("flags", "$evaluators", "metadata", "$habitkit", "$schema")
+_SECTIONS = ("$experiments", "$holdouts")
+_MEMBERS = ("flags", "$evaluators", "metadata", "$habitkit", *_SECTIONS, "$schema")
 _FLAG_MEMBERS = ("state", "variants", "defaultVariant", "targeting", "metadata")
 _IGNORED = ("key", "source", "selector")  # which flagd itself writes into flags
 _LARGEST_NUMBER = 2**53 - 1
@@ -76,6 +78,7 @@ class Definitions:
         metadata: The metadata of the set.
         bucketing: How percentages are bucketed.
         given: What the document says of each flag, before it is read: the flag and our settings.
+        sections: Its experiments and holdouts; None if it has no section for them.
     """
 
     flags: Mapping[str, FlagDefinition]
@@ -83,6 +86,7 @@ class Definitions:
     metadata: Mapping[str, Any]
     bucketing: str
     given: Mapping[str, tuple[object, object]] = field(eq=False, repr=False)
+    sections: Sections | None = None
 
 
 def read_document(
@@ -104,6 +108,7 @@ def read_document(
     evaluators = read_object(root.get("$evaluators", {}), ("$evaluators",), faults)
     for name in evaluators:
         expect_key(name, ("$evaluators", name), faults)
+    sections = _sections(root, faults, reuse)
     if reuse is not None:
         if same_json(evaluators, reuse.evaluators):
             evaluators = reuse.evaluators
@@ -128,7 +133,18 @@ def read_document(
             flags[key], given[key] = definition, here
     for key in settings.keys() - {key for key, _, _ in _flags(root.get("flags", {}), [])}:
         add_fault(faults, ("$habitkit", key), f"there is no flag {key!r}")
-    return Definitions(flags, evaluators, metadata, bucketing, given)
+    return Definitions(flags, evaluators, metadata, bucketing, given, sections)
+
+
+def _sections(
+    root: Mapping[str, Any], faults: list[Fault], reuse: Definitions | None
+) -> Sections | None:
+    """Return what the document says of experiments; what they need is loaded only here."""
+    if not any(name in root for name in _SECTIONS):
+        return None
+    from habitkit.flags.domain.experiment_sections import read_sections  # noqa: PLC0415
+
+    return read_sections(root, faults, None if reuse is None else reuse.sections)
 
 
 def _bucketing(metadata: Mapping[str, Any], faults: list[Fault]) -> str:

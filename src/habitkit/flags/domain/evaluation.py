@@ -28,8 +28,11 @@ class Evaluation:
         at: The time, in seconds since 1970.
         assignments: Stored variants by flag, for flags that are sticky; None without ``for_unit``.
         assigned: Variants that this evaluation has assigned, by flag, to be stored.
+        versions: The version of the weights under which the unit was exposed, by experiment; None
+            where nobody has read it, as without ``for_unit``.
     """
 
     at: float
     assignments: Mapping[str, str] | None = None
     assigned: dict[str, str] = field(factory=dict)
+    versions: Mapping[str, int] | None = None

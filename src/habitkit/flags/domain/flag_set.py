@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
     from habitkit.flags.domain.evaluation import Evaluation
+    from habitkit.flags.domain.experiments import Experiments
     from habitkit.flags.domain.expressions import SharedRule
+    from habitkit.flags.domain.options import FlagOptions
 
 __all__ = [
     "TYPES",
@@ -28,6 +30,7 @@ __all__ = [
     "failed",
     "is_mapping",
     "is_of_kind",
+    "same_experiment",
 ]
 
 Resolver: TypeAlias = "Callable[[Mapping[str, Any], Evaluation | None], Resolution]"
@@ -49,6 +52,7 @@ _CLASSES: dict[str, tuple[type, ...]] = {
     "object": (Mapping, list),
 }
 _EMPTY: dict[str, Any] = {}
+_NOTHING_DECIDED: Mapping[int, Mapping[str, Any]] = MappingProxyType({})
 
 
 def is_of_kind(value: Any, kind: str) -> bool:
@@ -66,11 +70,13 @@ class CompiledDefinition:
         resolve: Evaluates the flag; given an evaluation if it needs one.
         needs_evaluation: Whether it depends on the time or on assignments.
         depth: How many prerequisites follow each other.
+        decided: The metadata of results that an experiment or a holdout decides, by ``id``.
     """
 
     resolve: Resolver
     needs_evaluation: bool
     depth: int
+    decided: Mapping[int, Mapping[str, Any]] = _NOTHING_DECIDED
 
 
 @define(eq=False)
@@ -106,6 +112,8 @@ class FlagSet:
         evaluators: The shared rules by their names, as they stand in the document.
         bucketing: How percentages are bucketed: ``v1``, ``v2`` or ``v3``.
         sticky_versions: The version of each flag that is sticky.
+        experiments: Its experiments and holdouts, compiled; None if the document has none.
+        exposes: Whether experiments or holdouts decide about some of its flags.
 
     Example:
         >>> from habitkit import flags
@@ -121,6 +129,7 @@ class FlagSet:
         flags: Mapping[str, CompiledFlag],
         definitions: Definitions,
         shared_rules: dict[tuple[str, bool, int], SharedRule],
+        experiments: Experiments | None = None,
     ) -> None:
         """Keep the compiled flags; ``compile`` calls this."""
         self._flags = {**flags}
@@ -135,6 +144,10 @@ class FlagSet:
             for key, flag in flags.items()
             if flag.definition.options.sticky is not None
         }
+        self.experiments = experiments
+        self.exposes = experiments is not None and any(
+            flag.compiled.decided for flag in flags.values()
+        )
 
     def __len__(self) -> int:
         """Return how many flags there are."""
@@ -206,10 +219,40 @@ class FlagSet:
                 found[key] = _finish(flag, flag.resolve(context, evaluation), None)
         return found
 
+    def is_decided(self, key: str, resolution: Resolution) -> bool:
+        """Tell whether an experiment or a holdout decided a result of this set.
+
+        Args:
+            key: The flag.
+            resolution: The result, from this set or from elsewhere.
+        """
+        if resolution.error_code is not None:  # the key may be anything
+            return False
+        flag = self._flags.get(key)
+        return flag is not None and id(resolution.metadata) in flag.compiled.decided
+
 
 def is_mapping(value: object) -> bool:
     """Tell whether a value is a mapping, whatever its declared type."""
     return isinstance(value, Mapping)
+
+
+def same_experiment(
+    options: FlagOptions, one: Experiments | None, other: Experiments | None
+) -> bool:
+    """Tell whether experiments and holdouts have the same to do with a flag in two sets.
+
+    Args:
+        options: The settings of the flag, which are the same in both.
+        one: The experiments of one set.
+        other: Those of the other.
+    """
+    if options.experiment is None and options.holdout is None:
+        return True
+    mine, theirs = (
+        (None, None, None) if each is None else each.depends_on(options) for each in (one, other)
+    )
+    return all(a is b for a, b in zip(mine, theirs, strict=True))
 
 
 def failed(default: Any, code: ErrorCode, message: str, metadata: Mapping[str, Any]) -> Resolution:

@@ -33,7 +33,7 @@ class Moments:
 
     n: int = 0
     mean: float = 0.0
-    M2: float = 0.0  # noqa: N815 - as in the literature
+    M2: float = 0.0
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Self:
@@ -75,9 +75,9 @@ class Bivariate:
     n: int = 0
     mx: float = 0.0
     my: float = 0.0
-    Mxx: float = 0.0  # noqa: N815 - as in the literature
-    Myy: float = 0.0  # noqa: N815
-    Cxy: float = 0.0  # noqa: N815
+    Mxx: float = 0.0
+    Myy: float = 0.0
+    Cxy: float = 0.0
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[float, float]]) -> Self:

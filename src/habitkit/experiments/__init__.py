@@ -1,0 +1,53 @@
+"""Experiments on feature flags: assign, expose, analyse, decide.
+
+A flag names an experiment; evaluating it assigns its units and records their exposures.
+``kit.experiments.report(key)`` compares what they did then. The statistics are pure functions in
+``habitkit.experiments.stats``.
+
+The use cases are those of ``kit.experiments``, for ``kit.run`` and reactions:
+``experiments.expose(tx, ...)``.
+"""
+
+from typing import TYPE_CHECKING
+
+from habitkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from habitkit.experiments.domain.assignment import Assignment, AssignmentReason
+    from habitkit.experiments.domain.deciding import Decision, decide
+    from habitkit.experiments.domain.definition import (
+        Experiment,
+        Holdout,
+        State,
+        StoredExperiment,
+        WeightVersion,
+    )
+    from habitkit.experiments.domain.exposures import Exposure, ExposureCounts, Overlap
+    from habitkit.experiments.domain.metrics import Guardrail, Metric
+    from habitkit.experiments.domain.plans import Allocation, Analysis, Rules
+    from habitkit.experiments.domain.report import ExperimentReport
+    from habitkit.experiments.errors import ExperimentStateConflict
+    from habitkit.experiments.events import ExperimentChanged
+    from habitkit.experiments.exposure_buffer import ExposureStatus
+    from habitkit.experiments.service import (
+        assign,
+        change_weights,
+        define,
+        delete,
+        expose,
+        get,
+        hold_out,
+        interactions,
+        list_experiments,
+        over_time,
+        overlap,
+        pause,
+        ramp,
+        report,
+        reweight,
+        ship,
+        start,
+        stop,
+    )
+    from habitkit.experiments.settings import ExperimentSettings
+    from habitkit.experiments.store import EXPERIMENTS, ExperimentStore

@@ -1,0 +1,326 @@
+r"""Assignment: which variant of an experiment a unit gets; by hashes alone, without any I/O.
+
+Each unit has three numbers of 64 bits, the first half of murmur3 (x64, 128 bits, seed 0) of texts:
+
+| of | gives |
+|---|---|
+| ``"\0holdout\0" + unit`` | its segment of the top layer, in which holdouts are ranges |
+| layer, ``"\0segment\0"``, unit | its segment of a layer, of which experiments have ranges |
+| salt, ``"\0variant\0"``, unit | a fraction, in which each variant has a range |
+
+A segment is ``hash * 10_000 >> 64``. The range of a variant is ``[cumulative, cumulative + weight *
+coverage)``, where weights are shares of their total, and are added up in the order in which the
+experiment defines its variants. Names have no NUL, so that different names give different texts.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from enum import StrEnum
+from fractions import Fraction
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.definition import SEGMENTS, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from habitkit.experiments.domain.definition import StoredExperiment
+
+    Range: TypeAlias = tuple[int, int]
+
+__all__ = [
+    "NOT_COVERED",
+    "NOT_IN_LAYER",
+    "Assigner",
+    "Assignment",
+    "AssignmentReason",
+    "Holdouts",
+    "allocate",
+    "free_segments",
+    "weights_of",
+]
+
+NOT_IN_LAYER: Final = -1
+"""The position of a unit whose segment the experiment does not have."""
+
+NOT_COVERED: Final = -2
+"""The position of a unit that is in no variant's range."""
+
+_BITS: Final = 64
+_MASK: Final = 2**_BITS - 1
+
+
+class AssignmentReason(StrEnum):
+    """Why a unit is, or is not, in an experiment."""
+
+    ASSIGNED = "ASSIGNED"
+    SHIPPED = "SHIPPED"
+    NOT_RUNNING = "NOT_RUNNING"
+    NO_UNIT = "NO_UNIT"
+    HELD_OUT = "HELD_OUT"
+    NOT_TARGETED = "NOT_TARGETED"
+    NOT_IN_LAYER = "NOT_IN_LAYER"
+    NOT_COVERED = "NOT_COVERED"
+
+
+@frozen
+class Assignment:
+    """Whether a unit is in an experiment, and with which variant.
+
+    Attributes:
+        experiment: The experiment.
+        variant: The variant; None if it has none of the experiment.
+        in_experiment: Whether it takes part.
+        reason: Why.
+        propensity: The probability of the variant by the weights; None if it does not take part.
+        version: The version of these weights; None if it does not take part.
+    """
+
+    experiment: str
+    variant: str | None
+    in_experiment: bool
+    reason: AssignmentReason
+    propensity: float | None = None
+    version: int | None = None
+
+
+class Holdouts:
+    """Ranges of segments of the top layer; who is in one is out of every experiment."""
+
+    def __init__(self, ranges: Mapping[str, Range]) -> None:
+        """Sort the ranges, which do not overlap.
+
+        Args:
+            ranges: By the name of the holdout ``(first, end)`` of 10,000, with ``end`` excluded.
+        """
+        ordered = sorted((first, end, name) for name, (first, end) in ranges.items() if first < end)
+        self._bounds = [bound for first, end, _ in ordered for bound in (first, end)]
+        self._names = [name for _, _, name in ordered]
+        self._hash = _hash_of("", "holdout")
+
+    def of(self, unit: str) -> str | None:
+        """Return the name of the holdout that a unit is in; None if it is in none."""
+        if not self._names:
+            return None
+        index = bisect_right(self._bounds, self._hash(unit) * SEGMENTS >> _BITS)
+        return self._names[index >> 1] if index & 1 else None
+
+
+class Assigner:
+    """Assigns units to the variants of one experiment; all that does not depend on them is ready.
+
+    Attributes:
+        variants: The variants in the order of their definition.
+        versions: How many versions of the weights there are; the last one is the newest.
+        propensities: The probabilities of the variants, by version from 1 on.
+    """
+
+    def __init__(self, stored: StoredExperiment, holdouts: Holdouts) -> None:
+        """Compute the bounds of segments and variants.
+
+        Args:
+            stored: The experiment.
+            holdouts: Who is in none.
+        """
+        experiment = stored.experiment
+        self._stored = stored
+        self._holdouts = holdouts
+        self.variants = tuple(experiment.variants)
+        weights = weights_of(stored)
+        self.versions = len(weights)
+        self.propensities = [
+            [each.get(variant, 0.0) / sum(each.values()) for variant in self.variants]
+            for each in weights
+        ]
+        self._bounds = [_bounds(self.variants, each, experiment.coverage) for each in weights]
+        self._segments: list[int] | None = None
+        if experiment.layer is not None:
+            self._segments = [bound for each in _merged(stored.segments) for bound in each]
+            self._hash_segment = _hash_of(experiment.layer, "segment")
+        salt = experiment.key if experiment.salt is None else experiment.salt
+        self._hash_variant = _hash_of(salt, "variant")
+        assigned = AssignmentReason.ASSIGNED
+        self._assigned = [
+            [
+                Assignment(
+                    experiment.key,
+                    name,
+                    in_experiment=True,
+                    reason=assigned,
+                    propensity=chance,
+                    version=number,
+                )
+                for name, chance in zip(self.variants, chances, strict=True)
+            ]
+            for number, chances in enumerate(self.propensities, start=1)
+        ]
+        self._others = {
+            reason: Assignment(experiment.key, None, in_experiment=False, reason=reason)
+            for reason in AssignmentReason
+        }
+
+    def position(self, unit: str, version: int | None = 1) -> int:
+        """Return the position of a unit's variant in ``variants``, as if the experiment ran.
+
+        Args:
+            unit: The unit, no empty string.
+            version: The version of the weights that it was exposed under; None, or one that there
+                is not, for the newest.
+
+        Returns:
+            The position, or ``NOT_IN_LAYER`` or ``NOT_COVERED``, which are below 0.
+        """
+        if self._segments is not None:
+            segment = self._hash_segment(unit) * SEGMENTS >> _BITS
+            if not bisect_right(self._segments, segment) & 1:
+                return NOT_IN_LAYER
+        bounds = self._bounds[self.known(version) - 1]
+        index = bisect_right(bounds, self._hash_variant(unit))
+        return index >> 1 if index & 1 else NOT_COVERED
+
+    def known(self, version: int | None) -> int:
+        """Return a version if there is one of this number, or else the newest."""
+        return version if version is not None and 1 <= version <= self.versions else self.versions
+
+    def assign(
+        self, unit: str | None, version: int | None = 1, *, admitted: bool = True
+    ) -> Assignment:
+        """Assign a unit; the result depends on nothing but the arguments.
+
+        Args:
+            unit: The unit; None or empty if it is not known, which takes part in nothing.
+            version: As for ``position``.
+            admitted: Whether the experiment's targeting admits it.
+        """
+        reason = self._reason(unit, admitted=admitted)
+        if reason is AssignmentReason.SHIPPED:
+            key, shipped = self._stored.experiment.key, self._stored.shipped
+            return Assignment(key, shipped, in_experiment=False, reason=reason)
+        if reason is not None or not unit:
+            return self._others[reason or AssignmentReason.NO_UNIT]
+        position = self.position(unit, version)
+        if position >= 0:
+            return self._assigned[self.known(version) - 1][position]
+        is_outside = position == NOT_IN_LAYER
+        return self._others[
+            AssignmentReason.NOT_IN_LAYER if is_outside else AssignmentReason.NOT_COVERED
+        ]
+
+    def _reason(self, unit: str | None, *, admitted: bool) -> AssignmentReason | None:
+        """Return why a unit is not drawn; None if it is. Who is shipped a variant needs no unit."""
+        state = self._stored.state
+        if state not in {State.RUNNING, State.SHIPPED}:
+            return AssignmentReason.NOT_RUNNING
+        if not unit and state is State.RUNNING:
+            return AssignmentReason.NO_UNIT
+        if unit and self._holdouts.of(unit) is not None:
+            return AssignmentReason.HELD_OUT
+        if not admitted:
+            return AssignmentReason.NOT_TARGETED
+        return AssignmentReason.SHIPPED if state is State.SHIPPED else None
+
+
+def weights_of(stored: StoredExperiment) -> list[Mapping[str, float]]:
+    """Return the weights of all versions; before the first start those of the definition."""
+    return [each.weights for each in stored.versions] or [stored.experiment.variants]
+
+
+def free_segments(taken: Iterable[Range]) -> tuple[Range, ...]:
+    """Return the ranges of a layer's segments that are not taken.
+
+    Args:
+        taken: Ranges ``(first, end)`` of 10,000, with ``end`` excluded; in any order.
+    """
+    found, free_from = [], 0
+    for first, end in [*_merged(taken), (SEGMENTS, SEGMENTS)]:
+        if free_from < first:
+            found.append((free_from, first))
+        free_from = max(free_from, end)
+    return tuple(found)
+
+
+def allocate(layer: str, share: float, taken: Iterable[Range]) -> tuple[Range, ...]:
+    """Return segments for an experiment: the first free range that is large enough.
+
+    If there is none, the free ranges are used from the first one on.
+
+    Args:
+        layer: The name of the layer, for the message.
+        share: Its share of all segments, above 0 and up to 1.
+        taken: The ranges that the other experiments of the layer have.
+
+    Raises:
+        InvalidInput: If the layer has not so many free segments, or the share is less than one.
+    """
+    wanted = round(_exact(share) * SEGMENTS)
+    free = free_segments(taken)
+    left = sum(end - first for first, end in free)
+    if not 0 < wanted <= left:
+        expected = (
+            f"a share of layer {layer!r} from {1 / SEGMENTS} up to what is free there, "
+            f"{left / SEGMENTS:g} ({left} of {SEGMENTS} segments); stop another experiment of the "
+            "layer, or ask for less"
+        )
+        raise InvalidInput("share", given=share, expected=expected)
+    for first, end in free:
+        if end - first >= wanted:
+            return ((first, first + wanted),)
+    found: list[Range] = []
+    for first, end in free:
+        size = min(end - first, wanted)
+        wanted -= size
+        if size:
+            found.append((first, first + size))
+    return tuple(found)
+
+
+def _merged(ranges: Iterable[Range]) -> list[Range]:
+    """Return ranges in their order, those that touch or overlap as one, without empty ones."""
+    found: list[Range] = []
+    for first, end in sorted(ranges):
+        if first >= end:
+            continue
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((first, end))
+    return found
+
+
+def _bounds(variants: Sequence[str], weights: Mapping[str, float], coverage: float) -> list[int]:
+    """Return the bounds of the variants' ranges, two of each, as numbers of 64 bits."""
+    exact = [_exact(weights.get(variant, 0)) for variant in variants]
+    total, covered = sum(exact), _exact(coverage)
+    bounds: list[int] = []
+    cumulative = Fraction(0)
+    for weight in exact:
+        ends = cumulative, cumulative + weight * covered
+        bounds += (ceil(end / total * 2**_BITS) for end in ends)
+        cumulative += weight
+    return bounds
+
+
+def _exact(number: float) -> Fraction:
+    """Return a number as people type it: 0.1 is a tenth."""
+    return Fraction(str(number))
+
+
+def _hash_of(name: str, what: str) -> Callable[[str], int]:
+    """Return what hashes a unit with a name to 64 bits."""
+    from mmh3 import mmh3_x64_128_uintdigest as murmur3  # noqa: PLC0415 - plain flags need none
+
+    prefix = f"{name}\0{what}\0".encode("utf-8", "surrogatepass")
+
+    def hashed(unit: str) -> int:
+        try:
+            return murmur3(prefix + unit.encode()) & _MASK
+        except UnicodeEncodeError:  # half a surrogate pair
+            return murmur3(prefix + unit.encode("utf-8", "surrogatepass")) & _MASK
+
+    return hashed

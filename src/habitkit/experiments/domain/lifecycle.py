@@ -1,0 +1,126 @@
+"""The states of an experiment, and what may change in each.
+
+| from | by | to |
+|---|---|---|
+| nothing, draft | define | draft |
+| draft, paused | start | running |
+| running | pause | paused |
+| running, paused | ship | shipped |
+| any but stopped | stop | stopped |
+
+While it runs or is paused, nothing may change that would move a unit which is in: its layer, its
+share of it, its salt, its targeting and the names of its variants stay, and the coverage may only
+rise. Other weights make a new version, for units that were not exposed yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import evolve
+
+from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.definition import (
+    Experiment,
+    State,
+    StoredExperiment,
+    WeightVersion,
+)
+
+__all__ = ["NEXT", "defined", "moved", "reweighted"]
+
+NEXT: Mapping[str, tuple[frozenset[State], State]] = {
+    "start": (frozenset({State.DRAFT, State.PAUSED}), State.RUNNING),
+    "pause": (frozenset({State.RUNNING}), State.PAUSED),
+    "ship": (frozenset({State.RUNNING, State.PAUSED}), State.SHIPPED),
+    "stop": (frozenset(State) - {State.STOPPED}, State.STOPPED),
+}
+"""By the name of what is done: the states in which it may be done, and the state after it."""
+
+_FIXED = ("layer", "share", "salt", "control", "targeting")
+
+
+def defined(
+    before: StoredExperiment | None,
+    experiment: Experiment,
+    segments: tuple[tuple[int, int], ...],
+    now: datetime,
+) -> StoredExperiment:
+    """Return an experiment with a new definition.
+
+    Args:
+        before: As it is stored; None if it is new.
+        experiment: The new definition.
+        segments: The segments of its layer, for a draft.
+        now: The instant.
+
+    Raises:
+        InvalidInput: If it would move units of an experiment that was started.
+    """
+    if before is None or before.state is State.DRAFT:
+        first = WeightVersion(experiment.variants, now)
+        return StoredExperiment(experiment, segments=segments, versions=(first,))
+    old = before.experiment
+    for name in _FIXED:
+        if getattr(old, name) != getattr(experiment, name):
+            raise InvalidInput(name, given=getattr(experiment, name), expected=_kept(old, name))
+    if set(old.variants) != set(experiment.variants):
+        expected = f"the variants {sorted(old.variants)}, as the experiment was started with them"
+        raise InvalidInput("variants", given=sorted(experiment.variants), expected=expected)
+    if experiment.coverage < old.coverage:
+        expected = f"at least {old.coverage}, or units that are in would move; pause it instead"
+        raise InvalidInput("coverage", given=experiment.coverage, expected=expected)
+    changed = evolve(before, experiment=evolve(experiment, variants=old.variants))
+    return reweighted(changed, experiment.variants, now)
+
+
+def _kept(old: Experiment, name: str) -> str:
+    return (
+        f"{getattr(old, name)!r} as before: the experiment was started, and another one would move "
+        "units that are in; stop it and define one with another key"
+    )
+
+
+def reweighted(
+    before: StoredExperiment, weights: Mapping[str, float], now: datetime
+) -> StoredExperiment:
+    """Return an experiment with other weights for units that were not exposed yet.
+
+    Nothing changes if the last version has the same proportions.
+    """
+    last = before.versions[-1].weights
+    total, last_total = sum(weights.values()), sum(last.values())
+    if all(weights[name] * last_total == last[name] * total for name in last):
+        return before
+    return evolve(before, versions=(*before.versions, WeightVersion(dict(weights), now)))
+
+
+def moved(
+    before: StoredExperiment, action: str, now: datetime, variant: str | None = None
+) -> StoredExperiment:
+    """Return an experiment in its next state.
+
+    Args:
+        before: As it is stored, in a state in which this may be done.
+        action: ``start``, ``pause``, ``ship`` or ``stop``.
+        now: The instant.
+        variant: The variant that is shipped.
+
+    Raises:
+        InvalidInput: If a variant is to be shipped that it does not have.
+    """
+    state = NEXT[action][1]
+    if state is State.SHIPPED and variant not in before.experiment.variants:
+        expected = f"one of the variants {sorted(before.experiment.variants)}"
+        raise InvalidInput("variant", given=variant, expected=expected)
+    ends = state in {State.STOPPED, State.SHIPPED}
+    return evolve(
+        before,
+        state=state,
+        shipped=variant if state is State.SHIPPED else None,
+        started_at=now
+        if state is State.RUNNING and before.started_at is None
+        else before.started_at,
+        ended_at=(before.ended_at or now) if ends else None,
+    )

@@ -1,0 +1,70 @@
+"""Holdouts: shares of all units that are kept out of every experiment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.assignment import allocate
+from habitkit.experiments.domain.definition import Holdout, State
+from habitkit.experiments.errors import ExperimentStateConflict
+from habitkit.experiments.lookup import HOLDOUTS, experiment_key, experiments_of
+from habitkit.experiments.publishing import AUTHOR, author_of, begin, publish
+from habitkit.flags.store import FLAGS
+
+if TYPE_CHECKING:
+    from habitkit.transaction import Transaction
+
+__all__ = ["hold_out"]
+
+
+def hold_out(
+    tx: Transaction, key: str, share: float, *, by: str = AUTHOR, note: str = ""
+) -> Holdout:
+    """Keep a share of all units out of every experiment, from now on.
+
+    Args:
+        tx: The transaction.
+        key: The name of the holdout.
+        share: The share of all units; 0 ends the holdout.
+        by: Who asks for it.
+        note: Why.
+
+    Returns:
+        The holdout.
+
+    Raises:
+        InvalidInput: If the share is not from 0 to 1, or the other holdouts leave less.
+        ExperimentStateConflict: If an experiment runs or is paused, from which units would be taken
+            that are in.
+        FlagsReadOnly: If the flags do not come from the kit's store.
+    """
+    author = author_of(by, note)
+    experiment_key(key)
+    holdout = Holdout(key, share)
+    begin(tx)
+    if share:
+        _expect_none_started(tx)
+    shared = tx.port(FLAGS).shared().shared.get(HOLDOUTS, {})
+    others = [(it["first"], it["end"]) for name, it in shared.items() if name != key]
+    given = None
+    if holdout.share:
+        ((first, end), *more) = allocate("holdouts", holdout.share, others)
+        if more:
+            expected = "a share that fits between the other holdouts without a gap"
+            raise InvalidInput("share", given=share, expected=expected)
+        given = {"first": first, "end": end}
+    publish(tx, "hold out", author, HOLDOUTS, key, given)
+    return holdout
+
+
+def _expect_none_started(tx: Transaction) -> None:
+    """Refuse a holdout that would take units out of experiments."""
+    for key, it in experiments_of(tx).items():
+        if it.state in {State.RUNNING, State.PAUSED}:
+            raise ExperimentStateConflict(
+                experiment=key,
+                state=it.state,
+                action="hold units out of",
+                hint="define holdouts before experiments are started",
+            )

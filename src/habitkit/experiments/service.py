@@ -1,0 +1,63 @@
+"""The service ``kit.experiments``: a list of its use cases."""
+
+from __future__ import annotations
+
+from habitkit.binding import M, Service, action, query
+from habitkit.experiments.assigning import assign, expose
+from habitkit.experiments.definitions import (
+    change_weights,
+    define,
+    delete,
+    get,
+    list_experiments,
+    ramp,
+)
+from habitkit.experiments.holdouts import hold_out
+from habitkit.experiments.reports import interactions, over_time, overlap, report
+from habitkit.experiments.reweighting import reweight
+from habitkit.experiments.states import pause, ship, start, stop
+
+__all__ = [
+    "ExperimentService",
+    "assign",
+    "change_weights",
+    "define",
+    "delete",
+    "expose",
+    "get",
+    "hold_out",
+    "interactions",
+    "list_experiments",
+    "over_time",
+    "overlap",
+    "pause",
+    "ramp",
+    "report",
+    "reweight",
+    "ship",
+    "start",
+    "stop",
+]
+
+
+class ExperimentService(Service[M]):
+    """The methods of ``kit.experiments``."""
+
+    define = action(define)
+    start = action(start)
+    pause = action(pause)
+    stop = action(stop)
+    ship = action(ship)
+    ramp = action(ramp)
+    change_weights = action(change_weights)
+    reweight = action(reweight)
+    hold_out = action(hold_out)
+    delete = action(delete)
+    expose = action(expose)
+    assign = query(assign)
+    get = query(get)
+    list = query(list_experiments)
+    report = query(report)
+    over_time = query(over_time)
+    overlap = query(overlap)
+    interactions = query(interactions)

@@ -1,0 +1,80 @@
+"""Changes and queries of flags as workflows of a kit, which then uses what was changed."""
+
+from __future__ import annotations
+
+import logging
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from habitkit.errors import UsageError
+from habitkit.flags.errors import FlagsReadOnly
+from habitkit.flags.settings import FlagSettings
+from habitkit.workflow import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from habitkit.flags.kit_flags import KitFlags
+    from habitkit.options import KitSettings
+    from habitkit.transaction import Transaction
+    from habitkit.workflow import Steps
+
+__all__ = ["changing", "flags_of", "reading"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_log = logging.getLogger("habitkit")
+
+
+def changing(
+    function: Callable[Concatenate[Transaction, P], R],
+) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
+    """Return the workflow of an action that changes flags, for this and for other processes."""
+
+    @wraps(function)
+    def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
+        source = settings.of(FlagSettings).source
+        if source is not None:
+            raise FlagsReadOnly(source.name)
+        flags = flags_of(settings)
+        result: R = yield Call(_call, (function, args, kwargs))
+        yield from flags.announce()
+        try:
+            yield from flags.refresh(settings)
+        except Exception:  # noqa: BLE001 - the change is committed; the next refresh sees it
+            _log.warning("flags were changed, but cannot be refreshed", exc_info=True)
+        return result
+
+    return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
+
+
+def reading(
+    function: Callable[Concatenate[Transaction, P], R],
+) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
+    """Return the workflow of a query of the kit's store, if the flags are kept there."""
+
+    @wraps(function)
+    def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
+        source = settings.of(FlagSettings).source
+        if source is not None:
+            message = (
+                f"this query is for flags in the kit's store, but those of this kit come from "
+                f"{source.name}; kit.flags.current() has the set that was read from there"
+            )
+            raise UsageError(message)
+        result: R = yield Call(_call, (function, args, kwargs), write=False)
+        return result
+
+    return cast("Callable[Concatenate[KitSettings, P], Steps[R]]", steps)
+
+
+def _call(
+    tx: Transaction, function: Callable[..., R], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> R:
+    return function(tx, *args, **kwargs)
+
+
+def flags_of(settings: KitSettings) -> KitFlags:
+    """Return the resident object of a kit's flags."""
+    return cast("KitFlags", settings.residents.of("flags"))
