@@ -120,7 +120,7 @@ def test_an_interval_narrows_around_the_ratio_of_rates():
         Batch(1.0, 1, 1),
         Batch(nan, 1, 1),
         Batch(0.5, -1, 1),
-        Batch(0.5, 1, 0.5),
+        Batch(0.5, 1, 0.5),  # type: ignore[arg-type]
         Batch(0.5, 10**16, 1),
     ],
 )

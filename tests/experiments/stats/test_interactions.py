@@ -30,8 +30,9 @@ def test_two_variants_each_are_the_difference_of_differences():
 
     found = interaction(cells)
 
+    assert found.effect is not None
     assert (found.effect.estimate, found.effect.se) == pytest.approx((difference, se))
-    assert (found.statistic, found.df) == (pytest.approx((difference / se) ** 2), 1)
+    assert (found.statistic, found.df) == pytest.approx(((difference / se) ** 2, 1))
     assert found.p_value == pytest.approx(2 * norm.sf(abs(difference / se)))
 
 
@@ -79,8 +80,10 @@ def test_a_large_offset_does_not_cancel():
         for key, mean in zip(product("ab", "xy"), (0, 1, 2, 3.5), strict=True)
     }
 
-    assert interaction(cells).effect.estimate == 0.5
-    assert interaction(cells).p_value == 0
+    found = interaction(cells)
+
+    assert found.effect is not None
+    assert (found.effect.estimate, found.p_value) == (0.5, 0)
 
 
 CELL = Moments(9, 1.0, 2.0)

@@ -29,7 +29,7 @@ def test_ranks_are_the_tightest_that_keep_each_tail(n, q, alpha):
     except InvalidInput as error:
         assert min(binom.cdf(n - 1, n, q), binom.sf(0, n, q)) < 1 - tail * (1 - 1e-9)
         least = int(str(error).split("at least ")[1].split()[0])
-        assert quantile_ranks(least, q, alpha)
+        assert quantile_ranks(least, q, alpha).coverage >= 1 - alpha * (1 + 1e-9)
         assert least > n
         return
     low, high = found.low_rank, found.high_rank

@@ -18,6 +18,7 @@ from habitkit.experiments.domain.stats.always_valid import always_valid
 from habitkit.experiments.domain.stats.e_process import Batch, e_interval, e_process
 from habitkit.experiments.domain.stats.fixed import fixed
 from habitkit.experiments.domain.stats.group_sequential import group_sequential
+from habitkit.experiments.domain.stats.inference import Effect
 from habitkit.experiments.domain.stats.moments import Moments
 from habitkit.experiments.domain.stats.power import power
 from habitkit.experiments.domain.stats.validity import aa_check
@@ -140,7 +141,7 @@ def test_fixed_tests_of_split_samples_pass_the_check_and_too_small_errors_do_not
         parts = (shuffled[:200], shuffled[200:])
         found = effect.mean(*(Moments(200, p.mean(), ((p - p.mean()) ** 2).sum()) for p in parts))
         p_values.append(fixed(found).p_value)
-        wrong.append(fixed(effect.Effect(found.estimate, found.se * 0.8)).p_value)
+        wrong.append(fixed(Effect(found.estimate, found.se * 0.8)).p_value)
 
     assert aa_check(p_values).plausible
     assert aa_check(wrong).too_many
