@@ -154,6 +154,16 @@ def test_large_arms_agree_with_the_normal_approximation(n):
     assert losses[0] - losses[1] == pytest.approx(lift, rel=5 / n**0.5 + 1e-6)
 
 
+@pytest.mark.parametrize("n", [10**5, 10**12])
+def test_arms_of_rare_successes_or_rare_failures_are_as_precise(n):
+    # With few successes of many, n times the rate is nearly of the gamma distribution.
+    rarely = quad(lambda x: stats.gamma.pdf(x, 6) * stats.gamma.cdf(x, 4), 0, 60)[0]
+
+    assert beta_best([(3, n), (5, n)])[1] == pytest.approx(rarely, abs=1e-10 + 1 / n)
+    assert beta_best([(n, 3), (n, 5)])[0] == pytest.approx(rarely, abs=1e-10 + 1 / n)
+    assert beta_loss([(n, 3), (n, 5)]) == pytest.approx(beta_loss([(5, n), (3, n)]), rel=1e-9)
+
+
 def test_arms_that_are_alike_share_and_arms_without_data_have_the_uniform_prior():
     assert beta_best([(3, 9)] * 4) == pytest.approx([0.25] * 4, abs=1e-12)
     assert beta_best([(0, 0), (0, 0)]) == pytest.approx([0.5, 0.5])

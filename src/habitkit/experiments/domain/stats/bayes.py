@@ -202,14 +202,18 @@ class _Posteriors:
         for number_, (successes, failures) in enumerate(arms):
             count(f"arms[{number_}] successes", successes)
             count(f"arms[{number_}] failures", failures)
-        edges = _edges(arms)
+        # Floats are close together near 0, and not near 1: there nodes are rates of failures.
+        failing = sum(failures for _, failures in arms) < sum(successes for successes, _ in arms)
+        rates = [(failures, successes) for successes, failures in arms] if failing else arms
+        edges = _edges(rates)
         nodes, weights = nodes_of(edges)
         densities, below = [], []
-        for arm in arms:
+        for arm in rates:
             shape = _shape(arm, nodes)
             *integrals, total = cumulative(edges, shape)
             densities.append([value / total for value in shape])
-            below.append([min(value / total, 1.0) for value in integrals])
+            under = [min(value / total, 1.0) for value in integrals]
+            below.append([1 - value for value in under] if failing else under)
         return cls(weights, densities, below)
 
     def best(self) -> list[float]:
