@@ -29,8 +29,8 @@ JENNISON_TURNBULL = {
 }
 
 # Published to six decimals or more; one-sided at 0.025: rpact's unit tests of
-# getDesignInverseNormal() (O'Brien and Fleming, three looks); Kaifeng Lu's examples of lrsim_mams,
-# made with rpact, and gsDesign(test.type = 1, alpha = 0.025) for the spending functions.
+# getDesignInverseNormal() (O'Brien and Fleming, three looks); the example of lrsim_mams in lrstat,
+# and gsDesign(test.type = 1, alpha = 0.025), for the spending functions.
 SIX_DECIMALS = [
     (3, "obf", [3.4710914, 2.4544323, 2.0040356]),
     (3, "lan_demets_obf", [3.710303, 2.511427, 1.993047]),
