@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "adjusted", "compare"]
 
-FEWEST = 2
+_FEWEST = 2
 """A variance takes two units."""
 
 
@@ -128,7 +128,7 @@ def compare(
     if guardrail is not None:
         row = evolve(row, margin=guardrail.margin, guardrail="undecided")
     for variant, units in ((row.control, row.control_units), (row.variant, row.units)):
-        if units < FEWEST:
+        if units < _FEWEST:
             few = f"no units in {variant!r}" if not units else f"one unit alone in {variant!r}"
             return evolve(row, problem=few)
     try:
