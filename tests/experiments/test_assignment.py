@@ -52,7 +52,7 @@ def chi_square(pairs):
     """Return Pearson's statistic of the independence of two properties."""
     counts = Counter(pairs)
     total = sum(counts.values())
-    rows, columns = Counter(), Counter()
+    rows, columns = Counter[object](), Counter[object]()
     for (row, column), count in counts.items():
         rows[row] += count
         columns[column] += count
@@ -140,6 +140,7 @@ def test_assigning_is_what_the_specification_says(stored, holdouts, version, has
         assert (found.variant, found.propensity) == expected[:2]
         assert (found.reason, found.in_experiment) == ("ASSIGNED", True)
         weights = [each.weights for each in stored.versions] or [stored.experiment.variants]
+        assert found.version is not None
         assert weights[found.version - 1] == weights[expected[2] - 1]
 
 
