@@ -230,6 +230,33 @@ def test_several_versions_are_for_units_of_which_one_is_known():
         assert not idle.experiments.have_versions
 
 
+def test_an_assignment_is_what_a_flag_of_the_experiment_serves():
+    evaluation = flags.domain.evaluation.Evaluation
+    running = experiment(targeting=PRO, coverage=0.5, versions=versioned(HALF, MORE))
+    for state in ("draft", "running"):
+        compiled = flags.compile(document(holdouts=HELD, checkout={**running, "state": state}))
+        assert compiled.experiments is not None
+        assert compiled.experiments.assign("none", "ada", {}, evaluation(0.0)) is None
+        reasons = set()
+        for unit, known, plan in product(
+            [None, *UNITS[:40]], [None, {}, {"checkout": 1}], ["pro", "free"]
+        ):
+            evaluated = evaluation(0.0, versions=known)
+            context = {"targetingKey": unit, "plan": plan}
+            served = compiled.details("button", None, context, evaluated)
+            found = compiled.experiments.assign("checkout", unit, {"plan": plan}, evaluated)
+            assert found is not None
+            reasons.add(found.reason.value)
+            assert found.in_experiment is (served.reason is Reason.SPLIT)
+            assert (found.reason == "HELD_OUT") is ("holdout" in served.metadata)
+            if found.in_experiment:
+                metadata = served.metadata
+                shown = (metadata["experimentVersion"], metadata["propensity"])
+                assert (found.variant, found.version, found.propensity) == (served.variant, *shown)
+        all_reasons = {"ASSIGNED", "HELD_OUT", "NO_UNIT", "NOT_COVERED", "NOT_TARGETED"}
+        assert reasons == (all_reasons if state == "running" else {"NOT_RUNNING"})
+
+
 def test_what_an_experiment_serves_is_not_stored_as_sticky():
     split = {"fractional": [["old", 1], ["own", 1]]}
     half = experiment(coverage=0.5)
@@ -259,6 +286,7 @@ def test_faults_have_their_paths():
         "f": experiment(targeting={"iff": [True]}),
         "g": experiment("stopped", targeting={"var": {"$ref": "none"}}),
         "h": {"state": "running"},
+        "i": experiment("shipped", shipped=["new"]),
     }
     holdouts = {
         "one": {"first": 0, "end": 100},
@@ -279,6 +307,7 @@ def test_faults_have_their_paths():
             "$.$experiments.f.targeting",
             "$.$experiments.g.targeting.var.$ref",
             "$.$experiments.h",
+            "$.$experiments.i.shipped",
             "$.$holdouts.two",
             "$.$holdouts.none.end",
             "$.$holdouts.long.end",
