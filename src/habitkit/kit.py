@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from habitkit import plugins
 from habitkit.binding import Async, M, Sync, workflow
 from habitkit.errors import HostTransactionUnsupported
-from habitkit.maintenance import sweep
+from habitkit.maintenance import rebuild, sweep
 from habitkit.options import expect_resident, make_settings
 from habitkit.residents import finish, refresh
 from habitkit.runner import AsyncRunner, KitState, SyncRunner
@@ -24,28 +24,12 @@ if TYPE_CHECKING:
     from habitkit.cache import AsyncCache, Cache
     from habitkit.experiments.kit_service import KitExperimentService
     from habitkit.flags.kit_service import KitFlagService
-    from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.journal.service import RelayService
     from habitkit.limits import AsyncLimiter, Limiter
     from habitkit.modules import KitOptions
-    from habitkit.options import KitSettings
     from habitkit.store import AsyncStore, Store
-    from habitkit.workflow import Steps
 
 __all__ = ["AsyncHabitKit", "HabitKit"]
-
-
-def _rebuild(settings: KitSettings) -> Steps[RebuildReport]:
-    """Compute all snapshots of habits from the facts, and replace those stored ones that differ.
-
-    Each transaction is one owner's; others go on meanwhile.
-
-    Returns:
-        How many habits were rebuilt, and which were repaired.
-    """
-    from habitkit.habits.rebuilding import rebuild_all  # noqa: PLC0415 - only where it is used
-
-    return rebuild_all(settings)
 
 
 class _Kit(EveryOwner[M]):
@@ -73,7 +57,7 @@ class _Kit(EveryOwner[M]):
         return KitExperimentService(self._supporting("experiments"))
 
     sweep = workflow(sweep)
-    rebuild = workflow(_rebuild)
+    rebuild = workflow(rebuild)
     refresh = workflow(refresh)
     _finish = workflow(finish)
 

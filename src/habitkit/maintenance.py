@@ -1,4 +1,4 @@
-"""The sweep: the work that becomes due with time."""
+"""Maintenance: the sweep, which does the work that becomes due with time, and the rebuild."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from habitkit.workflow import Call
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from habitkit.habits.domain.streaks import RebuildReport
     from habitkit.options import KitSettings
     from habitkit.transaction import Transaction
     from habitkit.workflow import Steps
 
-__all__ = ["sweep", "sweep_items"]
+__all__ = ["rebuild", "sweep", "sweep_items"]
 
 T = TypeVar("T")
 
@@ -108,3 +109,19 @@ def sweep_items(
 
 
 _MOST_TRIED = 10_000
+
+
+def rebuild(settings: KitSettings) -> Steps[RebuildReport]:
+    """Compute all snapshots of habits from the facts, and replace those stored ones that differ.
+
+    Each transaction is one owner's; others go on meanwhile.
+
+    Args:
+        settings: The kit's settings.
+
+    Returns:
+        How many habits were rebuilt, and which were repaired.
+    """
+    from habitkit.habits.rebuilding import rebuild_all  # noqa: PLC0415 - only where it is used
+
+    return rebuild_all(settings)

@@ -279,7 +279,7 @@ REFUSED = {
     "margin": lambda: Guardrail(Metric.count("E"), -0.1),
     "looks": lambda: Analysis.group_sequential(100, 51),
     "planned_n": lambda: Analysis("group_sequential"),
-    "relative": lambda: Analysis("e_process", relative=True),
+    "relative": lambda: Analysis.fixed(relative=1),
     "prior_sd": lambda: Analysis.bayes(prior_sd=0),
     "tuning_n": lambda: Analysis.always_valid(tuning_n=True),
     "floor": lambda: Allocation.thompson(floor=1.1),

@@ -46,7 +46,7 @@ WAIT_SECONDS = 20.0
 
 class StoreWithoutFlags(MemoryStore):
     name = "small"
-    modules = MemoryStore.modules - {"flags"}
+    modules = MemoryStore.modules - {"flags", "experiments"}
 
 
 def wait_until(holds):

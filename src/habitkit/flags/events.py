@@ -12,7 +12,7 @@ class FlagChanged(Event):
     """A flag was added, changed, deleted or restored; its owner is the system owner of flags.
 
     Attributes:
-        flag: The flag's key; None if ``$evaluators`` or ``metadata`` of the set were changed.
+        flag: The flag's key; None if what all flags share was changed, such as ``$evaluators``.
         revision: The revision that did it.
         by: Who did it.
     """

@@ -21,7 +21,8 @@ def lint(document: Document, *, at: datetime | None = None) -> tuple[Fault, ...]
     """Return warnings about a document in flagd's format: what compiles, but may surprise.
 
     These are traps of JsonLogic in targeting and ``$evaluators``, results that are none of the
-    variants, variants that nothing serves, and flags that have expired. Faults are not among them:
+    variants, variants that nothing serves, experiments that are not defined, and flags that have
+    expired. Faults are not among them:
     they are what ``compile`` raises. What is at fault is left out here.
 
     Args:

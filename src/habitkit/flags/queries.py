@@ -88,7 +88,8 @@ def history(
 def diff(tx: Transaction, a: int, b: int) -> list[FlagDifference]:
     """Return which flags differ between two revisions, in the order of their keys.
 
-    If ``$evaluators`` or ``metadata`` differ, they come last, with the key None.
+    If what the flags share differs, such as ``$evaluators`` or ``$experiments``, it comes last,
+    with the key None.
 
     Args:
         tx: The transaction.

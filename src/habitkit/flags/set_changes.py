@@ -74,8 +74,8 @@ def rollback_document(
 ) -> Revision:
     """Make the whole set what it was at a revision, by one new revision.
 
-    Unlike ``rollback`` of a flag it also restores ``$evaluators`` and ``metadata``, and deletes
-    the flags that did not exist.
+    Unlike ``rollback`` of a flag it also restores ``$evaluators``, ``metadata``, ``$experiments``
+    and ``$holdouts``, and deletes the flags that did not exist.
 
     Args:
         tx: The transaction.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from habitkit.flags.domain.flag_set import same_experiment
+
 if TYPE_CHECKING:
     from habitkit.flags.domain.flag_set import FlagSet
 
@@ -90,5 +92,8 @@ def event_of_swap(before: FlagSet | None, flags: FlagSet) -> FlagsEvent:
         or key not in before
         or key not in flags
         or before.flags[key].definition != flags.flags[key].definition
+        or not same_experiment(
+            flags.flags[key].definition.options, before.experiments, flags.experiments
+        )
     }
     return FlagsEvent(FlagsChange.CHANGED, tuple(sorted(keys)))

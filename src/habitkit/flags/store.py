@@ -54,7 +54,7 @@ class FlagStore(Protocol):
         ...
 
     def shared(self, until: int | None = None) -> SharedVersion:
-        """Return the last ``$evaluators`` and ``metadata``, as if later revisions did not exist."""
+        """Return what the flags last shared, as if later revisions did not exist."""
         ...
 
     def assignments(self, targeting_key: str) -> list[Assignment]:

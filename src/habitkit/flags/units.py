@@ -149,9 +149,10 @@ class Unit(Getters):
         whole = self._with_key(context)
         resolution = self._evaluator.evaluate(flags, key, default, whole, evaluation)
         self._keep(flags, evaluation, now)
-        if self._versions is not None and "experimentVersion" in resolution.metadata:
-            metadata = resolution.metadata  # it is exposed now, and keeps this version
-            self._versions.setdefault(metadata["experiment"], metadata["experimentVersion"])
+        if self._versions is not None and flags is not None and flags.is_decided(key, resolution):
+            version = resolution.metadata.get("experimentVersion")
+            if version is not None:  # it is exposed now, and keeps this version
+                self._versions.setdefault(resolution.metadata["experiment"], version)
         return resolution
 
     def all(self, context: Mapping[str, Any] | None = None) -> dict[str, Resolution]:

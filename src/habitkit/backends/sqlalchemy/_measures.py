@@ -10,8 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Boolean,
     Double,
+    Numeric,
     Text,
     and_,
     case,
@@ -20,9 +20,9 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    null,
     or_,
     select,
+    true,
     type_coerce,
 )
 
@@ -39,39 +39,59 @@ if TYPE_CHECKING:
 
     Sql = ColumnElement[Any]
 
-__all__ = ["in_window", "left_out", "number_of_unit"]
+__all__ = ["in_window", "moved", "not_number", "number_of_unit"]
 
-_LONGEST_SECONDS = 320_000_000_000
-"""More than all the years of a calendar have, and less than what a database cannot add."""
+_LONGEST_SECONDS = 140_000_000_000
+"""4,436 years. A longer window is as long as this one: PostgreSQL's instants end in 4713 BC."""
 
+_ONE: Sql = literal_column("1")
+_ZERO: Sql = literal_column("0.0")
 _ONE_SECOND: Sql = literal_column("INTERVAL '1 second'")
+_INSTANT = "%Y-%m-%dT%H:%M:%S"
 _DIGITS = "[0-9][0-9]"
 _WHOLE = f"{_DIGITS}{_DIGITS}-{_DIGITS}-{_DIGITS}T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+_NUMBERS: dict[str, list[Sql]] = {
+    "sqlite": [literal_column("'integer'"), literal_column("'real'")],
+    "postgresql": [literal_column("'number'")],
+}
 _GLOBS = [f"{_WHOLE}{fraction}[-+][01][0-9]:[0-5][0-9]" for fraction in ("", f".{_DIGITS * 3}")]
 
 
-def in_window(measure: Measure, exposed_at: Sql, as_of: datetime, dialect: str) -> Sql:
-    """Return whether an event is of a measure's type, and in the window around an exposure."""
+def in_window(measure: Measure, start: Sql, end: Sql | None, as_of: datetime, dialect: str) -> Sql:
+    """Return whether an event, of whatever type, is in the window of a measure.
+
+    Args:
+        measure: The measure.
+        start: Where its window begins, by ``moved``.
+        end: Where it ends, None if it is open.
+        as_of: The instant of the analysis.
+        dialect: ``sqlite`` or ``postgresql``.
+    """
     done = _done(dialect) if measure.by_done_at else events.c.at
-    conditions = [
-        events.c.type == measure.event,
-        done < literal(as_of, Instant()),
-        _since(done, exposed_at, measure.start_seconds, dialect),
-    ]
-    if measure.end_seconds is not None:
-        conditions.append(~_since(done, exposed_at, measure.end_seconds, dialect))
-    return and_(*conditions)
+    conditions = [done < literal(as_of, Instant()), done >= start]
+    return and_(*conditions) if end is None else and_(*conditions, done < end)
+
+
+def moved(instant: Sql, seconds: int, dialect: str) -> Sql:
+    """Return an instant that is moved by whole seconds."""
+    seconds = max(-_LONGEST_SECONDS, min(seconds, _LONGEST_SECONDS))
+    if dialect == "postgresql":
+        return instant + cast(literal(seconds, Double()), Double()) * _ONE_SECOND
+    whole = func.strftime(_INSTANT, func.substr(instant, 1, 19), f"{seconds:+} seconds")
+    beyond = "" if seconds < 0 else "~"  # before and after all instants, in the order of texts
+    result = func.coalesce(whole.op("||")(func.substr(instant, 20)), beyond, type_=Text())
+    return type_coerce(result, Instant())
 
 
 def number_of_unit(measure: Measure, taken: Sql, dialect: str) -> Sql:
     """Return the number of a unit, of those of its events that are taken."""
+    count = func.count(case((taken, _ONE)))
     if measure.kind == "any":
-        number: Sql = func.max(case((taken, literal_column("1.0")), else_=literal_column("0.0")))
+        number: Sql = case((count > 0, literal_column("1.0")), else_=_ZERO)
     elif measure.kind == "count":
-        number = func.count(case((taken, literal_column("1"))))
+        number = count
     else:
-        value = case((and_(taken, _is_number(measure, dialect)), _number(measure, dialect)))
-        number = func.coalesce(func.sum(value), literal_column("0.0"))
+        number = _sum(measure, taken, dialect)
     number = cast(number, Double())
     if measure.cap is None:
         return number
@@ -79,12 +99,31 @@ def number_of_unit(measure: Measure, taken: Sql, dialect: str) -> Sql:
     return least(number, cast(literal(measure.cap, Double()), Double()))
 
 
-def left_out(measure: Measure, taken: Sql, dialect: str) -> Sql:
-    """Return whether an event is taken, but has no number to be summed."""
+def not_number(measure: Measure, dialect: str) -> Sql:
+    """Return whether an event has no number to be summed."""
     if measure.kind != "sum":
         return false()
-    is_number = func.coalesce(_is_number(measure, dialect), false(), type_=Boolean())
-    return and_(taken, ~is_number)
+    if measure.field is None:
+        return true()
+    kind, _ = _field(measure.field, dialect)
+    return func.coalesce(kind, "").not_in(_NUMBERS[dialect])
+
+
+def _sum(measure: Measure, taken: Sql, dialect: str) -> Sql:
+    """Return the sum of a field; numbers that are too large count as the largest one.
+
+    SQLite's own sum refuses large integers.
+    """
+    if measure.field is None:
+        return _ZERO
+    kind, value = _field(measure.field, dialect)
+    is_number = and_(taken, kind.in_(_NUMBERS[dialect]))
+    least: Sql = literal_column(f"{-LARGEST_NUMBER}")
+    largest: Sql = literal_column(f"{LARGEST_NUMBER}")
+    if dialect == "sqlite":
+        return func.total(case((is_number, func.max(least, func.min(largest, value)))))
+    number = func.greatest(least, func.least(largest, cast(value, Numeric())))
+    return func.coalesce(func.sum(case((is_number, cast(number, Double())))), _ZERO)
 
 
 def _field(name: str, dialect: str) -> tuple[Sql, Sql]:
@@ -103,28 +142,6 @@ def _field(name: str, dialect: str) -> tuple[Sql, Sql]:
     )
 
 
-def _is_number(measure: Measure, dialect: str) -> Sql:
-    """Return whether the field of a measure is a number that is summed, or NULL."""
-    if measure.field is None:
-        return false()
-    kind, value = _field(measure.field, dialect)
-    if dialect == "postgresql":
-        least: Sql = literal_column(f"'{-LARGEST_NUMBER}'::jsonb")
-        largest: Sql = literal_column(f"'{LARGEST_NUMBER}'::jsonb")
-        return and_(kind == literal_column("'number'"), value >= least, value <= largest)
-    return and_(
-        kind.in_([literal_column("'integer'"), literal_column("'real'")]),
-        value.between(literal_column(f"{-LARGEST_NUMBER}"), literal_column(f"{LARGEST_NUMBER}")),
-    )
-
-
-def _number(measure: Measure, dialect: str) -> Sql:
-    """Return the field of a measure, which is a number."""
-    if measure.field is None:
-        return cast(null(), Double())
-    return cast(_field(measure.field, dialect)[1], Double())
-
-
 def _done(dialect: str) -> Sql:
     """Return when an event was done: its field ``done_at``, or else its instant."""
     if dialect == "postgresql":
@@ -140,23 +157,7 @@ def _done(dialect: str) -> Sql:
         func.substr(text, 12, 2) < "24",
         func.date(day) == day,  # which makes the 2nd of March of the 30th of February
     )
-    seconds = func.strftime(
-        "%Y-%m-%dT%H:%M:%S", func.substr(text, 1, 19).op("||")(func.substr(text, -6))
-    )
+    seconds = func.strftime(_INSTANT, func.substr(text, 1, 19).op("||")(func.substr(text, -6)))
     fraction = case((func.length(text) == 32, func.substr(text, 20, 7)), else_=".000000")  # noqa: PLR2004 - digits, as text
     done = case((is_instant, seconds.op("||")(fraction).op("||")("+00:00")))
     return func.coalesce(done, events.c.at, type_=Instant())
-
-
-def _since(instant: Sql, start: Sql, seconds: int, dialect: str) -> Sql:
-    """Return whether an instant is at least some seconds after a start, or at most before it."""
-    if seconds == 0:
-        return instant >= start
-    seconds = max(-_LONGEST_SECONDS, min(seconds, _LONGEST_SECONDS))
-    if dialect == "postgresql":  # an interval of two instants has days of 24 hours, which compare
-        length: Sql = cast(literal(seconds, Double()), Double()) * _ONE_SECOND
-        return (instant - start).op(">=", is_comparison=True)(length)
-    moved = func.strftime("%Y-%m-%dT%H:%M:%S", func.substr(start, 1, 19), f"{seconds:+} seconds")
-    beyond = "" if seconds < 0 else "~"  # before and after all instants, in the order of texts
-    edge = func.coalesce(moved.op("||")(func.substr(start, 20)), beyond, type_=Text())
-    return type_coerce(instant, Text()) >= edge

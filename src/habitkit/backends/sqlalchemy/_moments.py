@@ -27,7 +27,12 @@ from sqlalchemy import (
     tuple_,
 )
 
-from habitkit.backends.sqlalchemy._measures import in_window, left_out, number_of_unit
+from habitkit.backends.sqlalchemy._measures import (
+    in_window,
+    moved,
+    not_number,
+    number_of_unit,
+)
 from habitkit.backends.sqlalchemy._types import Instant
 from habitkit.backends.sqlalchemy.tables import events, exposures
 from habitkit.experiments.domain.stats.moments import Bivariate
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import CTE, ColumnElement, Select
 
-    from habitkit.experiments.domain.measures import MomentsQuery
+    from habitkit.experiments.domain.measures import Measure, MomentsQuery
 
 __all__ = ["Group", "group_of", "select_groups", "select_ranks"]
 
@@ -134,14 +139,24 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
     as_of = literal(query.as_of, Instant())
     mature = _of.c.at <= literal(_matured(query), Instant())
     measures = [query.x] if query.y is None else [query.x, query.y]
-    inside = [in_window(measure, _of.c.at, query.as_of, dialect) for measure in measures]
+    joined, inside = _windows(query, measures, dialect)
+    one_type = len({measure.event for measure in measures}) == 1
+    if not one_type:
+        inside = [
+            and_(events.c.type == measure.event, window)
+            for measure, window in zip(measures, inside, strict=True)
+        ]
     taken = inside if query.y else [events.c.owner.is_not(None)]
     numbers = [
         case((mature, number_of_unit(measure, its_events, dialect)))
         for measure, its_events in zip(measures, taken, strict=True)
     ]
-    ill = or_(*[left_out(*it, dialect) for it in zip(measures, taken, strict=True)])
-    joined: Any = _of
+    ill = or_(
+        *[
+            and_(its_events, not_number(measure, dialect))
+            for measure, its_events in zip(measures, taken, strict=True)
+        ]
+    )
     keys = [_of.c.experiment, _of.c.unit, _of.c.variant]
     conditions = [*_alone(_of, query.experiment, as_of)]
     if other is not None:
@@ -151,9 +166,9 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
     wanted = and_(
         events.c.owner == _of.c.unit,
         mature,
-        events.c.type.in_({measure.event for measure in measures}),
+        events.c.type.in_(sorted({measure.event for measure in measures})),
         or_(*inside),
-        _is_last(),
+        _is_last(dialect),
     )
     zero: ColumnElement[Any] = cast(literal_column("0.0"), Double())
     return (
@@ -172,6 +187,40 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
     )
 
 
+def _windows(
+    query: MomentsQuery, measures: Sequence[Measure], dialect: str
+) -> tuple[Any, list[ColumnElement[bool]]]:
+    """Return what to read events for, and whether one is in the window of each measure.
+
+    SQLite moves an instant in as much time as it reads an event, so it does that once a unit.
+    """
+    seconds = {measure.start_seconds for measure in measures}
+    seconds |= {it.end_seconds for it in measures if it.end_seconds is not None}
+    edges: dict[int, Any] = {n: moved(_of.c.at, n, dialect) for n in sorted(seconds - {0})}
+    joined: Any = _of
+    if edges and dialect == "sqlite":
+        named = [edge.label(f"edge_{number}") for number, edge in enumerate(edges.values())]
+        cte = (
+            select(_of.c.unit, _of.c.variant, *named)
+            .where(_of.c.experiment == query.experiment)
+            .cte("edges")
+            .prefix_with("MATERIALIZED")
+        )
+        joined = _of.outerjoin(cte, and_(cte.c.unit == _of.c.unit, cte.c.variant == _of.c.variant))
+        edges = {n: cte.c[label.name] for n, label in zip(edges, named, strict=True)}
+    edges[0] = _of.c.at
+    return joined, [
+        in_window(
+            measure,
+            edges[measure.start_seconds],
+            None if measure.end_seconds is None else edges[measure.end_seconds],
+            query.as_of,
+            dialect,
+        )
+        for measure in measures
+    ]
+
+
 def _alone(of: Any, experiment: str, as_of: Any) -> list[ColumnElement[bool]]:
     """Return the conditions of exposures to an experiment of units that saw one variant alone."""
     second = _second.alias()
@@ -184,15 +233,23 @@ def _alone(of: Any, experiment: str, as_of: Any) -> list[ColumnElement[bool]]:
     return [of.c.experiment == experiment, of.c.at <= as_of, ~others]
 
 
-def _is_last() -> ColumnElement[bool]:
-    """Return whether an event has no key, which equals none, or is the last of its key."""
-    later = tuple_(_same.c.rev, _same.c.position) > tuple_(events.c.rev, events.c.position)
-    return ~exists().where(
-        _same.c.owner == events.c.owner,
-        _same.c.key == events.c.key,
-        _same.c.key.is_not(None),  # as the index says
-        later,
+def _is_last(dialect: str) -> ColumnElement[bool]:
+    """Return whether an event has no key, or is the last of its key.
+
+    PostgreSQL may join all events to themselves at once; SQLite asks the index of keys for each.
+    """
+    same_key = (_same.c.owner == events.c.owner, _same.c.key == events.c.key)
+    of_key = (*same_key, _same.c.key.is_not(None))  # as the index says
+    place, that = (tuple_(it.c.rev, it.c.position) for it in (events, _same))
+    if dialect == "postgresql":
+        return ~exists().where(*of_key, that > place)
+    last = (
+        select(_same.c.rev, _same.c.position)
+        .where(*of_key)
+        .order_by(_same.c.rev.desc(), _same.c.position.desc())
+        .limit(literal_column("1"))
     )
+    return or_(events.c.key.is_(None), place.in_(last))
 
 
 def _matured(query: MomentsQuery) -> datetime:

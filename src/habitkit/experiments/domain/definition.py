@@ -255,7 +255,7 @@ class StoredExperiment:
             "a tuple of WeightVersion",
         ),
     )
-    shipped: str | None = None
+    shipped: str | None = field(default=None, validator=or_none(expect_key()))
     started_at: datetime | None = field(default=None, validator=_INSTANT_OR_NONE)
     ended_at: datetime | None = field(default=None, validator=_INSTANT_OR_NONE)
 
@@ -277,6 +277,11 @@ class StoredExperiment:
             expected = f"one of the variants, {', '.join(variants)}"
             raise InvalidInput("shipped", given=self.shipped, expected=expected)
 
+    @property
+    def newest(self) -> int:
+        """The version by which units are assigned now."""
+        return max(1, len(self.versions))
+
     def weights(self, version: int) -> Mapping[str, float]:
         """Return the weights of a version, by variant; they need not have the sum 1.
 
@@ -287,5 +292,5 @@ class StoredExperiment:
             return self.versions[version - 1].weights
         if version == 1:
             return self.experiment.variants
-        expected = f"a version from 1 to {max(1, len(self.versions))}"
+        expected = f"a version from 1 to {self.newest}"
         raise InvalidInput("version", given=version, expected=expected)

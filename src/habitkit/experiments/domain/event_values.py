@@ -8,7 +8,7 @@ from datetime import datetime
 __all__ = ["INSTANT", "LARGEST_NUMBER", "instant_of", "number_of"]
 
 LARGEST_NUMBER = 1e100
-"""The largest number that is summed: the squares of many such ones are floats still."""
+"""What a larger number counts as: the squares of many such ones are floats still."""
 
 _DATE = (
     "(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -33,12 +33,12 @@ def number_of(value: object) -> float | None:
         value: A JSON value.
 
     Returns:
-        The number; None for other values, booleans too, and beyond ``LARGEST_NUMBER``.
+        The number, at most ``LARGEST_NUMBER`` from 0; None for other values, booleans too.
     """
     if type(value) not in {int, float}:
         return None
     number: int | float = value  # type: ignore[assignment]
-    return float(number) if -LARGEST_NUMBER <= number <= LARGEST_NUMBER else None
+    return float(max(-LARGEST_NUMBER, min(number, LARGEST_NUMBER)))
 
 
 def instant_of(value: object) -> datetime | None:

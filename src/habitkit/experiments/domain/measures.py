@@ -24,8 +24,8 @@ class Measure:
         event: The type of the events.
         kind: ``any`` is 1 if there is one and else 0, ``count`` is how many there are, ``sum`` is
             the sum of a field, 0 without events.
-        field: The field that is summed; values that are no JSON numbers, or are beyond 1e100, are
-            left out.
+        field: The field that is summed; values that are no JSON numbers are left out, and those
+            beyond 1e100 count as that.
         start_seconds: Where the window begins, from the exposure; negative before it.
         end_seconds: Where it ends, from the exposure; None if it is open.
         cap: A larger number counts as this one; None for no limit.

@@ -26,6 +26,7 @@ _SPENDING = ("obf", "pocock", "lan_demets_obf", "lan_demets_pocock")
 _ADJUSTED = {"fixed", "always_valid"}
 _MOST_UNITS = 10**12
 _MOST_LOOKS = 50
+_LEAST_ALPHA, _LARGEST_ALPHA = 1e-12, 0.5  # of boundaries
 
 
 def _between() -> Validator:
@@ -50,7 +51,8 @@ class Analysis:
     Attributes:
         method: Which of them it is.
         alpha: The error level.
-        relative: Whether effects are reported as shares of the control's mean.
+        relative: Whether effects are reported as shares of the control's mean; those of
+            ``e_process`` are always.
         tuning_n: For ``always_valid``: at how many units the intervals are narrowest; fixed for the
             whole run.
         planned_n: For ``group_sequential``: the units of both arms at the last look.
@@ -93,12 +95,12 @@ class Analysis:
         if (self.method == "group_sequential") is not (self.planned_n is not None):
             expected = "an int for group_sequential, None for other methods"
             raise InvalidInput("planned_n", given=self.planned_n, expected=expected)
+        if self.planned_n is not None and not _LEAST_ALPHA <= self.alpha <= _LARGEST_ALPHA:
+            expected = f"a number from {_LEAST_ALPHA} to {_LARGEST_ALPHA} for group_sequential"
+            raise InvalidInput("alpha", given=self.alpha, expected=expected)
         if self.adjust and self.method not in _ADJUSTED:
             expected = f"None for {self.method}; p-values of fixed and always_valid are adjusted"
             raise InvalidInput("adjust", given=self.adjust, expected=expected)
-        if self.relative and self.method == "e_process":
-            expected = "False for e_process, whose effects are differences"
-            raise InvalidInput("relative", given=self.relative, expected=expected)
 
     @classmethod
     def fixed(

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.flags.domain.documents import read_document
 from habitkit.flags.domain.faults import Fault, json_path
-from habitkit.flags.domain.flag_set import TYPES, CompiledDefinition, CompiledFlag, FlagSet
+from habitkit.flags.domain.flag_set import (
+    TYPES,
+    CompiledDefinition,
+    CompiledFlag,
+    FlagSet,
+    same_experiment,
+)
 from habitkit.flags.domain.resolution import Reason, Resolution
 from habitkit.flags.domain.resolvers import (
     always,
@@ -32,7 +38,6 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.experiments import Experiments
     from habitkit.flags.domain.expressions import SharedRule
     from habitkit.flags.domain.flag_set import Resolver
-    from habitkit.flags.domain.options import FlagOptions
     from habitkit.flags.domain.rules import Rule
 
 __all__ = ["compile_document"]
@@ -142,7 +147,7 @@ class _Compiler:
             return None
         if any(it.flag not in self._reused for it in flag.options.prerequisites):
             return None
-        if not _same_experiment(flag.options, self.experiments, self._earlier):
+        if not same_experiment(flag.options, self.experiments, self._earlier):
             return None
         self._reused.add(flag.key)
         return before.compiled
@@ -250,13 +255,3 @@ class _Compiler:
 
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(Fault(json_path(path), message))
-
-
-def _same_experiment(
-    options: FlagOptions, one: Experiments | None, other: Experiments | None
-) -> bool:
-    """Whether experiments and holdouts have the same to do with a flag in two sets."""
-    if one is None or other is None:
-        return one is other or (options.experiment is None and options.holdout is None)
-    pairs = zip(one.depends_on(options), other.depends_on(options), strict=True)
-    return all(mine is theirs for mine, theirs in pairs)

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.lint import lint_rule
-from habitkit.flags.domain.served import named_by_targeting, served_without_rule
+from habitkit.flags.domain.served import (
+    named_by_targeting,
+    served_by_experiment,
+    served_without_rule,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +32,11 @@ def lint_definitions(definitions: Definitions, at: datetime | None) -> Iterator[
     """
     for name, rule in definitions.evaluators.items():
         yield from lint_rule(rule, ("$evaluators", name))
+    sections = definitions.sections
+    for key, stored in () if sections is None else sections.experiments.items():
+        yield from lint_rule(stored.experiment.targeting, ("$experiments", key, "targeting"))
     for flag in definitions.flags.values():
+        yield from _names(flag, definitions)
         yield from lint_rule(flag.targeting, ("flags", flag.key, "targeting"))
         yield from _variants(flag, definitions)
         yield from _settings(flag, definitions)
@@ -36,6 +44,27 @@ def lint_definitions(definitions: Definitions, at: datetime | None) -> Iterator[
         if at is not None and expires is not None and expires <= at:
             path = json_path(("$habitkit", flag.key, "expires"))
             yield Fault(path, f"the flag expired at {expires.isoformat()}; remove it, or extend it")
+
+
+def _names(flag: FlagDefinition, definitions: Definitions) -> Iterator[Fault]:
+    """Warn of an experiment and a holdout that nothing defines; they may be defined later."""
+    sections, options = definitions.sections, flag.options
+    if options.experiment is not None and (
+        sections is None or options.experiment not in sections.experiments
+    ):
+        message = (
+            f"no experiment {options.experiment!r:.60} is defined in $experiments; until it is, it "
+            "assigns nobody"
+        )
+        yield Fault(json_path(("$habitkit", flag.key, "experiment")), message)
+    if options.holdout is not None and (
+        sections is None or options.holdout not in sections.holdouts
+    ):
+        message = (
+            f"no holdout {options.holdout!r:.60} is defined in $holdouts; until it is, it keeps "
+            "nobody out"
+        )
+        yield Fault(json_path(("$habitkit", flag.key, "holdout")), message)
 
 
 def _variants(flag: FlagDefinition, definitions: Definitions) -> Iterator[Fault]:
@@ -46,11 +75,15 @@ def _variants(flag: FlagDefinition, definitions: Definitions) -> Iterator[Fault]
     for name in sorted(named - flag.variants.keys()):
         message = f"it may give {name!r:.60}, which is none of the variants: an error then"
         yield Fault(json_path(("flags", flag.key, "targeting")), message)
-    if not named and flag.options.schedule is None:
+    by_experiment = served_by_experiment(flag, definitions)
+    if not named and not by_experiment and flag.options.schedule is None:
         return  # one variant for all, until somebody changes the default
-    served = named | served_without_rule(flag) | {flag.default_variant}
+    served = named | by_experiment | served_without_rule(flag) | {flag.default_variant}
     for name in sorted(flag.variants.keys() - served):
-        message = "neither the targeting nor the schedule nor the default ever serves this variant"
+        sources = "neither the targeting nor the schedule"
+        if by_experiment:
+            sources += " nor the experiment"
+        message = f"{sources} nor the default ever serves this variant"
         yield Fault(json_path(("flags", flag.key, "variants", name)), message)
 
 

@@ -13,7 +13,6 @@ evaluating only picks one. This is imported for documents that have experiments 
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
@@ -21,6 +20,14 @@ from attrs import frozen
 from habitkit.experiments.domain.assignment import Assigner, Holdouts, weights_of
 from habitkit.experiments.domain.definition import State
 from habitkit.flags.domain.evaluation import Evaluation
+from habitkit.flags.domain.experiment_resolvers import (
+    Splits,
+    admitted,
+    for_units,
+    metadata_of,
+    shipped,
+    unless_held_out,
+)
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.json_values import truthy
 from habitkit.flags.domain.resolution import Reason, Resolution
@@ -41,10 +48,6 @@ __all__ = ["Experiments", "Part"]
 
 _ACTIVE: Final = frozenset([State.RUNNING, State.SHIPPED])
 _UNFINISHED: Final = frozenset([State.DRAFT, State.RUNNING, State.PAUSED])
-_NAMES: Final = frozenset(
-    ["experiment", "experimentVersion", "experimentWeights", "propensity", "holdout"]
-)
-_BY_VERSION_1: Final = {"experimentWeights": "of version 1"}
 
 
 @frozen(eq=False)
@@ -163,8 +166,8 @@ class Experiments:
             return Assigner(stored, self.holdouts).assign(unit)
         data = {**context, "targetingKey": unit}
         rule = active.rule
-        admitted = rule is None or truthy(rule.run(data, Evaluation(at)))
-        return active.assigner.assign(unit, version, admitted=admitted)
+        is_admitted = rule is None or truthy(rule.run(data, Evaluation(at)))
+        return active.assigner.assign(unit, version, admitted=is_admitted)
 
     def decide(self, options: FlagOptions) -> bool:
         """Tell whether an experiment, or a holdout, decides about a flag with these settings."""
@@ -206,20 +209,20 @@ class Experiments:
         active = self.active.get(flag.options.experiment or "")
         if active is None:
             held_out = self._held_out(flag, {flag.options.holdout})
-            resolve = _unless_held_out(self.holdouts, held_out, otherwise)
+            resolve = unless_held_out(self.holdouts, held_out, otherwise)
             return Part(resolve, False, tuple(it.metadata for it in held_out.values()))  # noqa: FBT003
         held_out = self._held_out(flag, {*self.sections.holdouts})
         decided = [it.metadata for it in held_out.values()]
         if active.stored.state is State.SHIPPED:
-            resolve = _shipped(matches.get(active.stored.shipped or ""), otherwise)
-            resolve = _admitted(active.rule, resolve, otherwise)
+            resolve = shipped(matches.get(active.stored.shipped or ""), otherwise)
+            resolve = admitted(active.rule, resolve, otherwise)
         else:
-            splits = _Splits(flag, active)
+            splits = Splits(flag, active.stored.experiment.key, active.assigner)
             decided += (it.metadata for row in splits.rows for it in row)
-            resolve = _admitted(active.rule, splits.resolver(otherwise), otherwise)
-            resolve = _for_units(resolve, otherwise)
+            resolve = admitted(active.rule, splits.resolver(otherwise), otherwise)
+            resolve = for_units(resolve, otherwise)
         if held_out:
-            resolve = _unless_held_out(self.holdouts, held_out, resolve)
+            resolve = unless_held_out(self.holdouts, held_out, resolve)
         return Part(resolve, active.rule is not None and active.rule.timed, tuple(decided))
 
     @staticmethod
@@ -229,107 +232,8 @@ class Experiments:
         value = None if default is None else flag.variants[default]
         return {
             name: Resolution(
-                value, default, Reason.DEFAULT, metadata=_metadata(flag, {"holdout": name})
+                value, default, Reason.DEFAULT, metadata=metadata_of(flag, {"holdout": name})
             )
             for name in names
             if name is not None
         }
-
-
-def _metadata(flag: FlagDefinition, more: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the metadata of a flag, and what decided; its names mean nothing else there."""
-    own = {name: value for name, value in flag.metadata.items() if name not in _NAMES}
-    return MappingProxyType({**own, **more})
-
-
-class _Splits:
-    """The results of an experiment for one flag: by version, and by position of the variant.
-
-    Attributes:
-        rows: Those of each version from 1 on, and at last those of version 1 where nobody has read
-            which version is the unit's.
-    """
-
-    def __init__(self, flag: FlagDefinition, active: _Active) -> None:
-        """Make the results."""
-        self._key = active.stored.experiment.key
-        self._assigner = assigner = active.assigner
-        numbers = range(1, assigner.versions + 1)
-        more: Mapping[str, Any] = _BY_VERSION_1 if assigner.versions > 1 else {}
-        self.rows = [self._row(flag, number, {}) for number in numbers]
-        self.rows.append(self._row(flag, 1, more))
-
-    def _row(self, flag: FlagDefinition, number: int, more: Mapping[str, Any]) -> list[Resolution]:
-        chances = self._assigner.propensities[number - 1]
-        fields = {"experiment": self._key, "experimentVersion": number}
-        return [
-            Resolution(
-                flag.variants.get(name),
-                name,
-                Reason.SPLIT,
-                metadata=_metadata(flag, {**fields, "propensity": chance, **more}),
-            )
-            for name, chance in zip(self._assigner.variants, chances, strict=True)
-        ]
-
-    def resolver(self, otherwise: Resolver) -> Resolver:
-        """Return the function that serves those who are covered their variant."""
-        key, rows, by_hash = self._key, self.rows, self.rows[-1]
-        position, known = self._assigner.position, self._assigner.known
-
-        def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-            unit = context["targetingKey"]
-            if evaluation is None or evaluation.versions is None:
-                index = position(unit)
-                return by_hash[index] if index >= 0 else otherwise(context, evaluation)
-            version = known(evaluation.versions.get(key))
-            index = position(unit, version)
-            return rows[version - 1][index] if index >= 0 else otherwise(context, evaluation)
-
-        return resolve
-
-
-def _shipped(result: Resolution | None, otherwise: Resolver) -> Resolver:
-    """Return the function that serves everybody the variant that was shipped."""
-    return otherwise if result is None else lambda _, __: result
-
-
-def _for_units(resolve: Resolver, otherwise: Resolver) -> Resolver:
-    """Return a function that evaluates as an experiment does those who have a targeting key."""
-
-    def resolve_units(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        unit = context.get("targetingKey")
-        chosen = resolve if isinstance(unit, str) and unit else otherwise
-        return chosen(context, evaluation)
-
-    return resolve_units
-
-
-def _admitted(rule: Rule | None, resolve: Resolver, otherwise: Resolver) -> Resolver:
-    """Return a function that evaluates as an experiment does those whom its rule admits."""
-    if rule is None:
-        return resolve
-    run = rule.run
-
-    def resolve_admitted(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        chosen = resolve if truthy(run(context, evaluation)) else otherwise
-        return chosen(context, evaluation)
-
-    return resolve_admitted
-
-
-def _unless_held_out(
-    holdouts: Holdouts, results: Mapping[str, Resolution], resolve: Resolver
-) -> Resolver:
-    """Return a function that serves the default to those who are in some of the holdouts."""
-    find = holdouts.of
-
-    def resolve_others(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
-        unit = context.get("targetingKey")
-        if isinstance(unit, str) and unit:
-            name = find(unit)
-            if name is not None and name in results:
-                return results[name]
-        return resolve(context, evaluation)
-
-    return resolve_others

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.experiments import Experiments
     from habitkit.flags.domain.expressions import SharedRule
+    from habitkit.flags.domain.options import FlagOptions
 
 __all__ = [
     "TYPES",
@@ -29,6 +30,7 @@ __all__ = [
     "failed",
     "is_mapping",
     "is_of_kind",
+    "same_experiment",
 ]
 
 Resolver: TypeAlias = "Callable[[Mapping[str, Any], Evaluation | None], Resolution]"
@@ -222,16 +224,35 @@ class FlagSet:
 
         Args:
             key: The flag.
-            resolution: What ``details`` has returned.
+            resolution: The result, from this set or from elsewhere.
         """
-        if resolution.error_code is not None:  # there may be no such flag
+        if resolution.error_code is not None:  # the key may be anything
             return False
-        return id(resolution.metadata) in self._flags[key].compiled.decided
+        flag = self._flags.get(key)
+        return flag is not None and id(resolution.metadata) in flag.compiled.decided
 
 
 def is_mapping(value: object) -> bool:
     """Tell whether a value is a mapping, whatever its declared type."""
     return isinstance(value, Mapping)
+
+
+def same_experiment(
+    options: FlagOptions, one: Experiments | None, other: Experiments | None
+) -> bool:
+    """Tell whether experiments and holdouts have the same to do with a flag in two sets.
+
+    Args:
+        options: The settings of the flag, which are the same in both.
+        one: The experiments of one set.
+        other: Those of the other.
+    """
+    if options.experiment is None and options.holdout is None:
+        return True
+    mine, theirs = (
+        (None, None, None) if each is None else each.depends_on(options) for each in (one, other)
+    )
+    return all(a is b for a, b in zip(mine, theirs, strict=True))
 
 
 def failed(default: Any, code: ErrorCode, message: str, metadata: Mapping[str, Any]) -> Resolution:

@@ -23,7 +23,8 @@ class Revision:
         action: ``put``, ``put_document``, ``toggle``, ``delete``, ``rollback`` or
             ``rollback_document``.
         changes: The new definition of each flag it touched; None where the flag was deleted.
-        shared: The new ``$evaluators`` and ``metadata`` of the set; None if it kept them.
+        shared: What the flags of the set share now: ``$evaluators``, ``metadata``, ``$experiments``
+            and ``$holdouts``; None if it kept them.
     """
 
     number: int
@@ -55,7 +56,7 @@ class FlagDifference:
     """A flag, or what the flags share, that differs between two revisions.
 
     Attributes:
-        key: The flag; None for ``$evaluators`` and ``metadata`` of the set.
+        key: The flag; None for what the flags share, such as ``$evaluators`` and ``$experiments``.
         before: Its definition at the first one; None if it did not exist.
         after: Its definition at the second one; None if it did not exist.
     """
@@ -67,11 +68,11 @@ class FlagDifference:
 
 @frozen
 class SharedVersion:
-    """The last ``$evaluators`` and ``metadata`` of a set.
+    """What the flags of a set share, such as ``$evaluators``, as it was last written.
 
     Attributes:
         revision: The revision that wrote them; 0 if none has.
-        shared: The two by their names; a missing one is empty.
+        shared: The sections by their names; a missing one is empty.
     """
 
     revision: int

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
     from habitkit.flags.domain.documents import Definitions, FlagDefinition
 
-__all__ = ["named_by_targeting", "served_without_rule"]
+__all__ = [
+    "is_shipped_to_all",
+    "named_by_targeting",
+    "served_by_experiment",
+    "served_without_rule",
+]
 
 _ALL = 100.0
 _DEEPEST = 100
@@ -108,3 +113,26 @@ def served_without_rule(flag: FlagDefinition, since: float = -inf) -> frozenset[
         here = frozenset[str | None](names if step.serve is None else [step.serve])
         served = here if step.at <= since else served | here
     return served
+
+
+def served_by_experiment(flag: FlagDefinition, definitions: Definitions) -> frozenset[str | None]:
+    """Return the variants that a flag's experiment serves, or may serve once it is started.
+
+    Args:
+        flag: The flag.
+        definitions: The document it stands in.
+    """
+    sections = definitions.sections
+    stored = None if sections is None else sections.experiments.get(flag.options.experiment or "")
+    if stored is None or stored.state == "stopped":
+        return frozenset()
+    return frozenset(stored.experiment.variants if stored.shipped is None else [stored.shipped])
+
+
+def is_shipped_to_all(flag: FlagDefinition, definitions: Definitions) -> bool:
+    """Tell whether a flag's experiment serves everybody the variant that was shipped."""
+    sections = definitions.sections
+    if sections is None or sections.holdouts:
+        return False
+    stored = sections.experiments.get(flag.options.experiment or "")
+    return stored is not None and stored.shipped is not None and not stored.experiment.targeting

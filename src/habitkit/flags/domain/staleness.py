@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from habitkit.flags.domain.served import named_by_targeting, served_without_rule
+from habitkit.flags.domain.served import (
+    is_shipped_to_all,
+    named_by_targeting,
+    served_by_experiment,
+    served_without_rule,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,8 +90,14 @@ def _is_rolled_out(flag: FlagDefinition, definitions: Definitions, now: datetime
     """Whether everybody is served one variant from now on."""
     if not flag.enabled or flag.options.prerequisites or flag.options.segments:
         return False
+    if is_shipped_to_all(flag, definitions):
+        return True
     named = named_by_targeting(flag, definitions)
     if named is None:
         return False
     served = named | served_without_rule(flag, now.timestamp())
+    served |= served_by_experiment(flag, definitions)
+    sections = definitions.sections
+    if sections is not None and flag.options.holdout in sections.holdouts:
+        served |= {flag.default_variant}
     return len(served) == 1 and None not in served
