@@ -1,4 +1,4 @@
-"""How experiments and holdouts evaluate a flag: results that are made once, and picked by hashes."""
+"""How experiments and holdouts evaluate a flag: results made once, and picked by hashes."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
     With the precisions ``1/sd^2`` of the prior and ``1/se^2`` of the estimate, the posterior is
     normal; its precision is their sum and its mean is weighted by them. With mean m and standard
     deviation s of the posterior, keeping costs ``m Phi(m/s) + s phi(m/s)`` and shipping the same
-    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal. One with a standard
-    error of 0 is certain.
+    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal. One with a
+    standard error of 0 is certain.
 
     Sources: A. Gelman et al. (2013), "Bayesian Data Analysis", section 2.5; for the expected loss
     C. Stucchio (2015), "Bayesian A/B Testing at VWO".
