@@ -30,6 +30,9 @@ from habitkit.cache.port import CacheBackend, Item
 from habitkit.coins import Posting
 from habitkit.errors import NotFound
 from habitkit.events import Recorded
+from habitkit.experiments.domain.exposures import Exposure
+from habitkit.experiments.domain.measures import Measure, MomentsQuery
+from habitkit.experiments.store import EXPERIMENTS
 from habitkit.flags import FLAGS, Assignment
 from habitkit.journal.domain.rules import (
     MAX_DELIVERY_ATTEMPTS,
@@ -177,6 +180,8 @@ INSERT INTO habitkit_flag_changes
     FROM generate_series(1, 20000) n;
 INSERT INTO habitkit_flag_assignments
     SELECT 'owner' || n, 'flag' || mod(n, 1000), 1, 'on', now() FROM generate_series(1, 20000) n;
+INSERT INTO habitkit_exposures
+    SELECT 'experiment' || mod(n, 100), 'owner' || n / 20, 'a', 1, 0.5, now() FROM generate_series(1, 20000) n;
 INSERT INTO habitkit_flag_usage SELECT 'flag' || n, now() FROM generate_series(0, 999) n;
 ANALYZE;
 """
@@ -298,6 +303,23 @@ def use_flags(kit: habitkit.testing.TestKit) -> None:
     kit.read(lambda tx: tx.port(FLAGS).last_used())
 
 
+def use_experiments(kit: habitkit.testing.TestKit) -> None:
+    """Let a kit run each of the statements for exposures, and measure an experiment."""
+    at = kit.clock.now()
+    query = MomentsQuery("experiment1", at, Measure("noted", "count", None, 0, 60))
+
+    def use(tx: Transaction) -> None:
+        store = tx.port(EXPERIMENTS)
+        for units in (["ada"], ["ada", "bob", "cyd"]):
+            store.expose([Exposure("experiment1", unit, "a", 1, 0.5, at) for unit in units])
+        assert len(store.exposures("ada")) == 1
+        assert store.counts("experiment1", at).arms[0].units >= 3
+        assert store.moments(query)[0].moments.n >= 3
+        store.forget("ada")
+
+    kit.run(use)
+
+
 def use_limits(limiter: Limiter) -> None:
     """Let a limiter run each of its statements; the first call cleans."""
     for _ in range(2):
@@ -360,6 +382,7 @@ def use_everything(engine: Engine) -> None:
     use_checkpoints(kit, run.id, kit.habits.create("ada", "Swim", Schedule.rolling(1, 7)).id)
     use_reminders(kit)
     use_flags(kit)
+    use_experiments(kit)
     use_limits(Limiter(SqlLimits(SqlStore(engine)), cache_denials=False))
     use_cache(SqlCache(SqlStore(engine)))
     with engine.connect() as connection:
@@ -423,7 +446,7 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
         plan
         for sql, plan in plans.items()
         if "FROM habitkit_entries" in sql
-        or ("LIMIT" in sql and ("FROM habitkit_events" in sql or "FROM habitkit_habits" in sql))
+        or re.match(r"SELECT(?s:.)*FROM habitkit_(events|habits)(?s:.)* LIMIT", sql)
     ]
     assert len(pages) >= 5, "two kinds of a statement, events, two kinds of lists of habits"
     assert [plan for plan in pages if "TEMP B-TREE" in plan] == [], "in the order of an index"
@@ -431,8 +454,9 @@ def test_each_statement_finds_its_rows_by_an_index(explained):
 
 def test_the_last_event_of_a_key_is_found_by_an_index_of_keys(explained):
     _, plans = explained
-    ((_, plan),) = [(sql, plan) for sql, plan in plans.items() if "AS same" in sql]
-    assert re.search(r"(COVERING INDEX|Index Only Scan .*) habitkit_events_key", plan), plan
+    for alias in ("same", "again"):  # of one owner, and of all units of an experiment
+        ((_, plan),) = [(sql, plan) for sql, plan in plans.items() if f"AS {alias}" in sql]
+        assert re.search(r"(COVERING INDEX|Index Only Scan .*) habitkit_events_key", plan), plan
 
 
 @pytest.mark.parametrize("unlike", ["hashagg", "hashjoin", "material", "nestloop"])

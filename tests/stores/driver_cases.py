@@ -11,6 +11,7 @@ from habitkit.testing.contracts._async_cases import AsyncCases, CancellationCase
 from habitkit.testing.contracts._async_contracts import AsyncCoinCases, AsyncHabitCases
 from habitkit.testing.contracts._base import Contract, read, write
 from habitkit.testing.contracts._coin_races import CoinRaces
+from habitkit.testing.contracts._experiments_contract import ExperimentDriverCases
 from habitkit.testing.contracts._flags_contract import FlagDriverCases
 from habitkit.testing.contracts._habit_codecs import HabitCodecs
 from habitkit.testing.contracts._habit_races import HabitRaces
@@ -57,10 +58,10 @@ class Races(StoreRaces, HabitRaces, CoinRaces, HoldRaces):
     """Races of all modules."""
 
 
-class DriverCases(Transactions, Races, Codecs, FlagDriverCases, KitSmoke):
+class DriverCases(Transactions, Races, Codecs, FlagDriverCases, ExperimentDriverCases, KitSmoke):
     """The cases for a sync driver."""
 
-    proves = frozenset({"habits", "coins", "flags"})
+    proves = frozenset({"habits", "coins", "flags", "experiments"})
 
 
 class AsyncDriverCases(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.stores import (
+    broken_experiments,
     broken_facts,
     broken_flags,
     broken_habits,
@@ -30,6 +31,7 @@ BROKEN = (
     broken_ledgers,
     broken_holds,
     broken_flags,
+    broken_experiments,
 )
 EXPECTED = [test for file in BROKEN for test in file.EXPECTED]
 

@@ -68,7 +68,7 @@ def in_window(measure: Measure, start: Sql, end: Sql | None, as_of: datetime, di
         dialect: ``sqlite`` or ``postgresql``.
     """
     done = _done(dialect) if measure.by_done_at else events.c.at
-    conditions = [done < literal(as_of, Instant()), done >= start]
+    conditions = [done <= literal(as_of, Instant()), done >= start]
     return and_(*conditions) if end is None else and_(*conditions, done < end)
 
 
@@ -155,7 +155,7 @@ def _done(dialect: str) -> Sql:
         or_(*[text.op("GLOB")(pattern) for pattern in _GLOBS]),
         text.between("0002", "9999"),
         func.substr(text, 12, 2) < "24",
-        func.date(day) == day,  # which makes the 2nd of March of the 30th of February
+        func.date(day, "+0 days") == day,  # which makes the 2nd of March of the 30th of February
     )
     seconds = func.strftime(_INSTANT, func.substr(text, 1, 19).op("||")(func.substr(text, -6)))
     fraction = case((func.length(text) == 32, func.substr(text, 20, 7)), else_=".000000")  # noqa: PLR2004 - digits, as text

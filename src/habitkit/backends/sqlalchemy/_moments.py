@@ -50,7 +50,7 @@ _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 _of = exposures.alias("of")
 _also = exposures.alias("also")
 _second = exposures.alias("second")
-_same = events.alias("same")
+_again = events.alias("again")
 
 
 class Group(NamedTuple):
@@ -238,15 +238,15 @@ def _is_last(dialect: str) -> ColumnElement[bool]:
 
     PostgreSQL may join all events to themselves at once; SQLite asks the index of keys for each.
     """
-    same_key = (_same.c.owner == events.c.owner, _same.c.key == events.c.key)
-    of_key = (*same_key, _same.c.key.is_not(None))  # as the index says
-    place, that = (tuple_(it.c.rev, it.c.position) for it in (events, _same))
+    same_key = (_again.c.owner == events.c.owner, _again.c.key == events.c.key)
+    of_key = (*same_key, _again.c.key.is_not(None))  # as the index says
+    place, that = (tuple_(it.c.rev, it.c.position) for it in (events, _again))
     if dialect == "postgresql":
         return ~exists().where(*of_key, that > place)
     last = (
-        select(_same.c.rev, _same.c.position)
+        select(_again.c.rev, _again.c.position)
         .where(*of_key)
-        .order_by(_same.c.rev.desc(), _same.c.position.desc())
+        .order_by(_again.c.rev.desc(), _again.c.position.desc())
         .limit(literal_column("1"))
     )
     return or_(events.c.key.is_(None), place.in_(last))

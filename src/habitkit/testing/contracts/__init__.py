@@ -28,6 +28,7 @@ loop of the contract, and may be a coroutine function; the contract closes what 
 | ``HabitsContract`` | stores that keep ``habits`` | ``store`` |
 | ``CoinsContract`` | stores that keep ``coins`` | ``store`` |
 | ``FlagsContract`` | stores that keep ``flags`` | ``store`` |
+| ``ExperimentsContract`` | stores that keep ``experiments`` | ``store`` |
 | ``HostTransactionsContract`` | stores that work inside the host's transaction | also ``host`` |
 | ``AsyncStoreContract`` | every ``AsyncStore``, before the contracts of modules | ``open_store`` |
 | ``AsyncHostTransactionsContract`` | the same for an ``AsyncStore`` | also ``host`` |
@@ -61,6 +62,7 @@ from habitkit.testing.contracts._async_limiter import AsyncLimiterContract  # no
 from habitkit.testing.contracts._base import Contract  # noqa: E402
 from habitkit.testing.contracts._cache_contract import CacheContract  # noqa: E402
 from habitkit.testing.contracts._coins_contract import CoinsContract  # noqa: E402
+from habitkit.testing.contracts._experiments_contract import ExperimentsContract  # noqa: E402
 from habitkit.testing.contracts._flags_contract import FlagsContract  # noqa: E402
 from habitkit.testing.contracts._habits_contract import HabitsContract  # noqa: E402
 from habitkit.testing.contracts._host_transactions import Host, HostTransactionsContract  # noqa: E402
@@ -77,6 +79,7 @@ __all__ = [
     "CacheContract",
     "CoinsContract",
     "Contract",
+    "ExperimentsContract",
     "FlagsContract",
     "HabitsContract",
     "Host",
@@ -87,5 +90,7 @@ __all__ = [
 ]
 
 
-class AllContracts(StoreContract, HabitsContract, CoinsContract, FlagsContract):
+class AllContracts(
+    StoreContract, HabitsContract, CoinsContract, FlagsContract, ExperimentsContract
+):
     """The contracts of all modules, for a store that supports every one of them."""

@@ -10,6 +10,7 @@ for computing sample variances".
 from __future__ import annotations
 
 from math import fsum
+from operator import mul
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -41,8 +42,11 @@ class Moments:
         numbers = list(values)
         if not numbers:
             return cls()
-        mean = fsum(numbers) / len(numbers)
-        return cls(len(numbers), mean, fsum((value - mean) ** 2 for value in numbers))
+        n = len(numbers)
+        mean = fsum(numbers) / n
+        deviations = [value - mean for value in numbers]
+        rest = fsum(deviations)  # as the mean was rounded
+        return cls(n, mean, max(fsum(it * it for it in deviations) - rest * rest / n, 0.0))
 
     @property
     def variance(self) -> float:
@@ -86,15 +90,10 @@ class Bivariate:
         n = len(numbers)
         if not n:
             return cls()
-        mx, my = fsum(x for x, _ in numbers) / n, fsum(y for _, y in numbers) / n
-        return cls(
-            n,
-            mx,
-            my,
-            fsum((x - mx) ** 2 for x, _ in numbers),
-            fsum((y - my) ** 2 for _, y in numbers),
-            fsum((x - mx) * (y - my) for x, y in numbers),
-        )
+        x, y = Moments.of(x for x, _ in numbers), Moments.of(y for _, y in numbers)
+        dx, dy = [each - x.mean for each, _ in numbers], [each - y.mean for _, each in numbers]
+        products = fsum(map(mul, dx, dy)) - fsum(dx) * fsum(dy) / n
+        return cls(n, x.mean, y.mean, x.M2, y.M2, products)
 
     @property
     def x(self) -> Moments:
