@@ -101,7 +101,11 @@ def test_the_mixture_sprt_is_the_confidence_sequence_with_rho_as_tau():
 
 def test_a_p_value_does_not_underflow_and_a_certain_effect_is_certain():
     assert 1e-190 < always_valid(Effect(30.0, 1.0), 10**6, tuning_n=10**5).p_value < 1e-180
-    assert 1e-190 < always_valid(Effect(30.0, 1.0), 10**6, tuning_n=10**5, side="greater").p_value < 1e-180
+    assert (
+        1e-190
+        < always_valid(Effect(30.0, 1.0), 10**6, tuning_n=10**5, side="greater").p_value
+        < 1e-180
+    )
     for side, p_value in (("two", 0.0), ("greater", 1.0), ("less", 0.0)):
         found = always_valid(Effect(-2.0, 0.0), 9, tuning_n=9, side=side)
         assert (found.p_value, found.significant) == (p_value, p_value == 0)

@@ -30,7 +30,9 @@ def test_welchs_test_agrees_with_scipy(side):
     )  # fmt: skip
     for case in range(2_000):
         a, b = (
-            Moments(int(n[arm, case]), means[arm, case], deviations[arm, case] ** 2 * (n[arm, case] - 1))
+            Moments(
+                int(n[arm, case]), means[arm, case], deviations[arm, case] ** 2 * (n[arm, case] - 1)
+            )
             for arm in (0, 1)
         )
         found = fixed(effect.mean(a, b), 0.1, side=side)
@@ -66,7 +68,13 @@ def test_the_test_of_proportions_agrees_with_statsmodels():
         x_a, x_b = (min(max(round(random.gauss(n * p, n**0.5)), 1), n - 1) for n in (n_a, n_b))
         side = list(ALTERNATIVES)[case % 3]
         z, theirs = proportion.test_proportions_2indep(
-            x_b, n_b, x_a, n_a, method="wald", alternative=_of_statsmodels(side), return_results=False
+            x_b,
+            n_b,
+            x_a,
+            n_a,
+            method="wald",
+            alternative=_of_statsmodels(side),
+            return_results=False,
         )
         measured = effect.proportion(effect.successes(x_a, n_a), effect.successes(x_b, n_b))
         assert measured.estimate / measured.se == pytest.approx(z, rel=1e-9, abs=1e-9)

@@ -132,8 +132,10 @@ def test_conditional_power_is_on_average_the_power(side, drift):
     h, total = 0.01, 0.0
     for i in range(-900, 901):
         z = drift * math.sqrt(t) + i * h
-        total += normal_pdf(i * h) * h * conditional_power(
-            Effect(z * se, se), t, 0.05, drift * final, side=side
+        total += (
+            normal_pdf(i * h)
+            * h
+            * conditional_power(Effect(z * se, se), t, 0.05, drift * final, side=side)
         )
     planned = power(drift, 2, sd=1.0, side=side)  # its standard error is 1
     assert total == pytest.approx(planned, rel=1e-6)
@@ -146,7 +148,9 @@ def test_conditional_power_follows_the_estimate_without_another_trend():
     # Jennison and Turnbull: Phi((z sqrt t + theta (1 - t) - c) / sqrt(1 - t)), theta = z / sqrt t
     z, c = 2.0, normal_isf(0.025)
     upper = (z / math.sqrt(0.5) - c) / math.sqrt(0.5)
-    assert at_trend == pytest.approx(1 - fixed(Effect(upper, 1.0), side="greater").p_value, rel=1e-6)
+    assert at_trend == pytest.approx(
+        1 - fixed(Effect(upper, 1.0), side="greater").p_value, rel=1e-6
+    )
     assert conditional_power(measured, 0.5, trend=0.0) < at_trend
     assert conditional_power(measured, 0.5, side="less") < 1e-4
 
