@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import exp, expm1, log, log1p, sqrt
 
 from habitkit.errors import InvalidInput
@@ -97,6 +98,7 @@ def boundary(n: float, alpha: float = 0.05, *, tuning_n: float, side: Side = "tw
     return _critical(_information(n, alpha, tuning_n, side), alpha, side)
 
 
+@lru_cache(maxsize=64)
 def tuned(alpha: float, side: Side = "two") -> float:
     """Return ``rho**2 * tuning_n``: how ``always_valid`` is tuned, whatever the units.
 
