@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from habitkit.experiments.domain.stats.inference import Effect
 from habitkit.experiments.domain.stats.moments import Moments
 
 INF = math.inf
-ALTERNATIVES = {"two": "two-sided", "greater": "greater", "less": "less"}
+UNKNOWN: Any = "both"
+ALTERNATIVES: Any = {"two": "two-sided", "greater": "greater", "less": "less"}
 
 
 @pytest.mark.parametrize("side", ALTERNATIVES)
@@ -122,7 +124,10 @@ def test_a_p_value_does_not_underflow():
         (lambda: fixed(Effect(1.0, -1.0)), "se of at least 0"),
         (lambda: fixed(Effect(1.0, INF)), "effect"),
         (lambda: fixed(Effect(1.0, 1.0, 0.0)), "degrees of freedom: expected above 0"),
-        (lambda: fixed(Effect(1.0, 1.0), side="both"), "side: expected 'two', 'greater' or 'less'"),
+        (
+            lambda: fixed(Effect(1.0, 1.0), side=UNKNOWN),
+            "side: expected 'two', 'greater' or 'less'",
+        ),
     ],
 )
 def test_what_cannot_be_tested_is_refused(call, message):
