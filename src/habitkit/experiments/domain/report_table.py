@@ -25,6 +25,7 @@ _WIDE = "WF"
 _LONGEST_NUMBER = 9
 _LONGEST_END = 8
 _MOST_DIGITS = 4
+_LEAST_CHANCE = 0.0001
 
 
 def table(report: ExperimentReport) -> str:
@@ -80,9 +81,17 @@ def _cells(row: Comparison) -> tuple[str, ...]:
         return (row.variant, *values, "", "", "", "not judged")
     result = row.verdict if row.guardrail is None else row.guardrail.replace("_", "-")
     p_value = row.p_value if row.adjusted_p_value is None else row.adjusted_p_value
-    chance = f"{row.chance_to_win:.4f}" if row.chance_to_win is not None else ""
-    probability = chance if p_value is None else f"{p_value:.2g}"
+    probability = _chance(row.chance_to_win) if p_value is None else f"{p_value:.2g}"
     return (row.variant, *values, _effect(row), _interval(row), probability, result)
+
+
+def _chance(chance: float | None) -> str:
+    """Return a chance to win; one that is nearly certain is not rounded to certainty."""
+    if chance is None:
+        return ""
+    if _LEAST_CHANCE <= chance <= 1 - _LEAST_CHANCE:
+        return f"{chance:.4f}"
+    return f"<{_LEAST_CHANCE}" if chance < _LEAST_CHANCE else f">{1 - _LEAST_CHANCE}"
 
 
 def _effect(row: Comparison) -> str:
