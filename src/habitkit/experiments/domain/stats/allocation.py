@@ -8,18 +8,14 @@ that is logged stays above 0. Before each arm has some data, assign by equal wei
 from __future__ import annotations
 
 from itertools import pairwise
-from math import fsum, inf, isfinite, log, prod, sqrt
+from math import fsum, hypot, inf, isfinite, log, prod, sqrt
 from typing import TYPE_CHECKING
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.stats._numbers import (
-    moments_of,
-    normal_above,
-    normal_density,
-    number,
-)
+from habitkit.experiments.domain.stats._numbers import moments_of, number
 from habitkit.experiments.domain.stats._quadrature import nodes_of
 from habitkit.experiments.domain.stats.bayes import beta_best
+from habitkit.experiments.domain.stats.distributions import normal_pdf, normal_sf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,10 +27,10 @@ __all__ = ["FLOOR", "epsilon_greedy", "thompson_beta", "thompson_normal", "ucb1"
 FLOOR = 0.05
 """The least weight of an arm."""
 
-EDGES = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.5)
+_EDGES = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.5)
 """Where panels end, in standard deviations from a posterior's mean; beyond there is nothing."""
 
-LEAST_SPREAD = 1e-9
+_LEAST_SPREAD = 1e-9
 """An arm whose values are all the same gets this share of the largest standard deviation."""
 
 
@@ -98,7 +94,7 @@ def thompson_normal(arms: Sequence[Moments], floor: float = FLOOR) -> list[float
     if not widest:
         return _floored(_best_share([mean for mean, _ in posteriors]), floor)
     return _floored(
-        _normal_best([(mean, max(sd, widest * LEAST_SPREAD)) for mean, sd in posteriors]), floor
+        _normal_best([(mean, max(sd, widest * _LEAST_SPREAD)) for mean, sd in posteriors]), floor
     )
 
 
@@ -124,7 +120,7 @@ def ucb1(arms: Sequence[Moments], floor: float = FLOOR, *, scale: float = 1.0) -
             0, or the floor is negative or more than an equal share.
     """
     _check_floor(floor, len(arms))
-    if not number("scale", scale, low=0, expected="a finite number above 0"):
+    if not number("scale", scale, low=0):
         raise InvalidInput("scale", given=scale, expected="a finite number above 0")
     total = sum(moments_of(f"arms[{i}]", arm, least=0).n for i, arm in enumerate(arms))
     bonus = [scale * sqrt(2 * log(total) / arm.n) if arm.n else inf for arm in arms]
@@ -185,6 +181,10 @@ def _best_share(values: Sequence[float]) -> list[float]:
 
 def _normal_best(posteriors: Sequence[tuple[float, float]]) -> list[float]:
     """Return the probability of each normal variable to be the largest."""
+    if len(posteriors) == 2:  # noqa: PLR2004 - the difference of two is normal
+        (a, sd_a), (b, sd_b) = posteriors
+        z = (b - a) / hypot(sd_a, sd_b)
+        return [normal_sf(z), normal_sf(-z)]
     shares = []
     for index, (mean, sd) in enumerate(posteriors):
         others = [*posteriors[:index], *posteriors[index + 1 :]]
@@ -192,8 +192,8 @@ def _normal_best(posteriors: Sequence[tuple[float, float]]) -> list[float]:
         shares.append(
             fsum(
                 weight
-                * normal_density(z)
-                * prod(normal_above((center - mean - sd * z) / spread) for center, spread in others)
+                * normal_pdf(z)
+                * prod(normal_sf((center - mean - sd * z) / spread) for center, spread in others)
                 for z, weight in zip(nodes, weights, strict=True)
             )
         )
@@ -205,8 +205,8 @@ def _edges(mean: float, sd: float, others: Sequence[tuple[float, float]]) -> lis
 
     Where the distribution function of another one rises, panels are as narrow as it is.
     """
-    ends = {side * at for at in EDGES for side in (-1, 1)}
+    ends = {side * at for at in _EDGES for side in (-1, 1)}
     for center, spread in others:
-        ends |= {(center - mean + side * at * spread) / sd for at in EDGES for side in (-1, 1)}
-    inside = sorted(end for end in ends if abs(end) <= EDGES[-1])
+        ends |= {(center - mean + side * at * spread) / sd for at in _EDGES for side in (-1, 1)}
+    inside = sorted(end for end in ends if abs(end) <= _EDGES[-1])
     return [inside[0], *(right for left, right in pairwise(inside) if right > left)]

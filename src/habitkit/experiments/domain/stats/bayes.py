@@ -7,22 +7,16 @@ bounds how often a null effect is called a win over many looks, as ``always_vali
 from __future__ import annotations
 
 from itertools import pairwise
-from math import exp, fsum, hypot, inf, isnan, log1p, prod, sqrt
-from statistics import NormalDist
+from math import copysign, exp, fsum, hypot, inf, isnan, log1p, prod, sqrt
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.stats._numbers import (
-    count,
-    effect_numbers,
-    fraction,
-    normal_above,
-    normal_density,
-    number,
-)
+from habitkit.experiments.domain.stats._numbers import count, number
 from habitkit.experiments.domain.stats._quadrature import cumulative, nodes_of
+from habitkit.experiments.domain.stats.distributions import normal_isf, normal_pdf, normal_sf
+from habitkit.experiments.domain.stats.fixed import check_alpha, check_effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["NormalPrior", "Posterior", "bayes", "beta_best", "beta_loss"]
 
-EDGES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0, 16.0, 22.0, 30.0, 40.0)
-"""Where panels end, in standard deviations from a posterior's mean: so far as its tail is thick."""
+_EDGES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0, 16.0, 22.0, 30.0, 40.0)
+"""Where panels end, in standard deviations from a posterior's mean, to where tails are empty."""
+
+_LEAST_EXPONENT = -745.0
+"""``exp`` of less is 0."""
+
+_CERTAIN = 38.0
+"""A mean that is so many standard deviations from 0 has its sign for certain."""
 
 
 @frozen
@@ -81,7 +81,8 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
     With the precisions ``1/sd^2`` of the prior and ``1/se^2`` of the estimate, the posterior is
     normal; its precision is their sum and its mean is weighted by them. With mean m and standard
     deviation s of the posterior, keeping costs ``m Phi(m/s) + s phi(m/s)`` and shipping the same
-    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal.
+    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal, or as certain
+    if its standard error is 0.
 
     Sources: A. Gelman et al. (2013), "Bayesian Data Analysis", section 2.5; for the expected loss
     C. Stucchio (2015), "Bayesian A/B Testing at VWO".
@@ -95,8 +96,8 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
         The posterior.
 
     Raises:
-        InvalidInput: The effect has no finite estimate or no finite standard error above 0, the
-            prior has no standard deviation above 0, or alpha is not between 0 and 1.
+        InvalidInput: The estimate or its standard error is not finite, the prior has no finite
+            mean or no standard deviation above 0, or alpha is not between 0 and 1.
 
     Example:
         >>> from habitkit.experiments.domain.stats.inference import Effect
@@ -104,19 +105,21 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
         >>> round(posterior.chance_to_win, 4), round(posterior.expected_loss, 6)
         (0.9772, 8.5e-05)
     """
-    estimate, se = effect_numbers(effect)
+    check_alpha(alpha)
+    check_effect(effect)
+    estimate, se = effect.estimate, effect.se
     prior = prior or NormalPrior()
     prior_mean = number("prior.mean", prior.mean)
     if isnan(prior.sd) or prior.sd <= 0:
         raise InvalidInput("prior.sd", given=prior.sd, expected="a number above 0, or infinity")
-    z = NormalDist().inv_cdf(1 - fraction("alpha", alpha) / 2)
+    z = normal_isf(alpha / 2)
     shrink = (se / hypot(se, prior.sd)) ** 2 if prior.sd < inf else 0.0
     mean = estimate + (prior_mean - estimate) * shrink
     sd = se * (prior.sd / hypot(se, prior.sd)) if prior.sd < inf else se
     return Posterior(
         mean=mean,
         sd=sd,
-        chance_to_win=normal_above(-mean / sd),
+        chance_to_win=normal_sf(-mean / sd) if sd else (1 + (mean > 0) - (mean < 0)) / 2,
         expected_loss=_mean_above_zero(-mean, sd),
         expected_loss_keeping=_mean_above_zero(mean, sd),
         low=mean - z * sd,
@@ -127,8 +130,10 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
 
 def _mean_above_zero(mean: float, sd: float) -> float:
     """Return the mean of ``max(x, 0)`` of a normal variable."""
-    z = mean / sd
-    return max(sd * (z * normal_above(-z) + normal_density(z)), 0.0)
+    z = mean / sd if sd else copysign(inf, mean)
+    if abs(z) > _CERTAIN:
+        return max(mean, 0.0)
+    return max(sd * (z * normal_sf(-z) + normal_pdf(z)), 0.0)
 
 
 # -- which arm is best -------------------------------------------------------------------------
@@ -156,7 +161,7 @@ def beta_best(arms: Sequence[tuple[int, int]]) -> list[float]:
 
     Example:
         >>> [round(chance, 4) for chance in beta_best([(90, 910), (120, 880)])]
-        [0.0146, 0.9854]
+        [0.0144, 0.9856]
     """
     shares = _Posteriors.of(arms).best()
     total = fsum(shares)
@@ -197,14 +202,18 @@ class _Posteriors:
         for number_, (successes, failures) in enumerate(arms):
             count(f"arms[{number_}] successes", successes)
             count(f"arms[{number_}] failures", failures)
-        edges = _edges(arms)
+        # Floats are close together near 0, and not near 1: there nodes are rates of failures.
+        failing = sum(failures for _, failures in arms) < sum(successes for successes, _ in arms)
+        rates = [(failures, successes) for successes, failures in arms] if failing else arms
+        edges = _edges(rates)
         nodes, weights = nodes_of(edges)
         densities, below = [], []
-        for arm in arms:
+        for arm in rates:
             shape = _shape(arm, nodes)
             *integrals, total = cumulative(edges, shape)
             densities.append([value / total for value in shape])
-            below.append([min(value / total, 1.0) for value in integrals])
+            under = [min(value / total, 1.0) for value in integrals]
+            below.append([1 - value for value in under] if failing else under)
         return cls(weights, densities, below)
 
     def best(self) -> list[float]:
@@ -245,7 +254,7 @@ def _edges(arms: Sequence[tuple[int, int]]) -> list[float]:
         a, b = successes + 1, failures + 1
         mean = a / (a + b)
         sd = sqrt(mean * (b / (a + b)) / (a + b + 1))
-        edges |= {mean + side * at * sd for at in EDGES for side in (-1, 1)}
+        edges |= {mean + side * at * sd for at in _EDGES for side in (-1, 1)}
     inside = sorted(edge for edge in edges if 0 <= edge <= 1)
     return [0.0, *(right for left, right in pairwise(inside) if right > left)]
 
@@ -257,13 +266,16 @@ def _shape(arm: tuple[int, int], nodes: Sequence[float]) -> list[float]:
     """
     successes, failures = arm
     mode = successes / ((successes + failures) or 1)
+    rest = failures / ((successes + failures) or 1)
     values = []
     for x in nodes:
-        # log(x / mode) and log((1 - x) / (1 - mode)), precise near the mode
-        power = 0.0
-        if successes:
-            power += successes * log1p((x - mode) / mode)
-        if failures:
-            power += failures * log1p((mode - x) / (failures / (successes + failures)))
-        values.append(exp(power) if power > -745 else 0.0)  # noqa: PLR2004 - else it is 0
+        rise = successes * _log_ratio(mode, x - mode) if successes else 0.0
+        fall = failures * _log_ratio(rest, mode - x) if failures else 0.0
+        values.append(exp(rise + fall) if rise + fall > _LEAST_EXPONENT else 0.0)
     return values
+
+
+def _log_ratio(start: float, step: float) -> float:
+    """Return ``log((start + step) / start)``, precise for small steps."""
+    share = step / start
+    return log1p(share) if share > -1 else -inf

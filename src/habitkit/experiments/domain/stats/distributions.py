@@ -162,12 +162,9 @@ def student_t_sf(t: float, df: float) -> float:
         y = t * t / (df + t * t)
         return incomplete_beta(df / 2, 0.5, 1 - y, y) / 2
     x = exp(-log_power)
-    half = df / 2
-    log_fraction = -half * log_power
-    edge = sqrt(-expm1(-log_power))  # y**b
-    return (
-        gamma_ratio(half) / sqrt(pi) * edge * exp(log_fraction) * beta_fraction(half, 0.5, x) / df
-    )
+    y = -expm1(-log_power)
+    factor = gamma_ratio(df / 2) / sqrt(pi) * sqrt(y) * exp(-df / 2 * log_power)
+    return factor / beta_fraction(df / 2, 0.5, x, y) / 2
 
 
 def student_t_isf(q: float, df: float) -> float:

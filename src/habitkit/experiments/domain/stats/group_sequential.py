@@ -12,26 +12,22 @@ Applications to Clinical Trials", chapters 2, 7, 9 and 19; K. K. G. Lan and D. L
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from itertools import accumulate, pairwise
-from math import ceil, e, erfc, exp, inf, isfinite, log, log1p, pi, sqrt
-from statistics import NormalDist
+from math import e, exp, inf, isfinite, log, log1p, sqrt
 from typing import TYPE_CHECKING, Literal, get_args
 
 from attrs import frozen
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.stats._numbers import (
-    effect_numbers,
-    fraction,
-    normal_above,
-)
-from habitkit.experiments.domain.stats._quadrature import nodes_of
+from habitkit.experiments.domain.stats._brownian import BOTH, FAR, Look, exits, root
+from habitkit.experiments.domain.stats._numbers import fraction
+from habitkit.experiments.domain.stats.distributions import normal_isf, normal_sf
+from habitkit.experiments.domain.stats.fixed import check_effect
 from habitkit.experiments.domain.stats.inference import Inference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from habitkit.experiments.domain.stats.inference import Effect
 
@@ -43,25 +39,16 @@ Spending = Literal["obf", "pocock", "lan_demets_obf", "lan_demets_pocock"]
 MOST_LOOKS = 100
 """More looks are not planned; use a method that is valid at any time."""
 
-FAR = 8.5
-"""Scores beyond so many standard deviations have a probability below 1e-16."""
-
-PANEL = 4.0
-"""The width of a panel of 16 nodes, in standard deviations of the kernel; its error is < 1e-13."""
-
-FARTHEST = 37.0
+_FARTHEST = 37.0
 """The largest critical value: what lies beyond has a probability below 1e-299."""
 
-LEAST_STEP = 1e-3
+_LEAST_STEP = 1e-3
 """What each look adds at least, as a share of all the data at that look."""
 
-LEAST_STEP_OF_ALPHA = 1e-290
+_LEAST_STEP_OF_ALPHA = 1e-290
 """A look that spends less cannot reject."""
 
-LEAST_ALPHA, LARGEST_ALPHA = 1e-12, 0.5
-
-BOTH = 2
-"""The number of sides of a two-sided test."""
+_LEAST_ALPHA, _LARGEST_ALPHA = 1e-12, 0.5
 
 
 @frozen
@@ -90,7 +77,8 @@ class Boundaries:
         The interval is the estimate plus and minus the look's critical value times the standard
         error; those of all looks hold the true effect at once with 1 - alpha. The p-value is the
         least alpha at which boundaries of the same shape reject at this look (Jennison and
-        Turnbull, chapter 9); none is given below 1e-12. Degrees of freedom are not used.
+        Turnbull, chapter 9); none is given below 1e-12. Degrees of freedom are not used. An
+        effect with a standard error of 0 is certain: its p-value is 0, or 1 if it is no effect.
 
         Args:
             effect: The estimated effect, of the data up to this look.
@@ -100,25 +88,29 @@ class Boundaries:
             The interval and the p-value.
 
         Raises:
-            InvalidInput: There is no such look, or the effect has no finite estimate or no finite
-                standard error above 0.
+            InvalidInput: There is no such look, or the estimate or its standard error is not
+                finite.
         """
         if look not in range(1, len(self.z) + 1):
             raise InvalidInput("look", given=look, expected=f"a look from 1 to {len(self.z)}")
-        estimate, se = effect_numbers(effect)
-        half = self.z[look - 1] * se
+        check_effect(effect)
+        estimate, se = effect.estimate, effect.se
+        half = self.z[look - 1] * se if se else 0.0
         high = estimate + half if self.sides == BOTH else inf
-        p = self._p_value(estimate / se, look)
+        p = self._p_value(estimate / se, look) if se else self._p_if_certain(estimate)
         return Inference(estimate, estimate - half, high, p, self.alpha, "group_sequential")
+
+    def _p_if_certain(self, estimate: float) -> float:
+        return 0.0 if estimate > 0 or (estimate and self.sides == BOTH) else 1.0
 
     def _p_value(self, z: float, look: int) -> float:
         z = abs(z) if self.sides == BOTH else z
         if not self.spending.startswith("lan_demets"):
             shape = _shape(self.fractions, self.spending)
             c = z / shape[look - 1]
-            return _p(sum(_exits(self.fractions, [c * factor for factor in shape], self.sides)))
+            return _p(sum(exits(self.fractions, [c * factor for factor in shape], self.sides)))
         fractions = self.fractions[:look]
-        low, high = log(LEAST_ALPHA), log1p(-1e-9)
+        low, high = log(_LEAST_ALPHA), log1p(-1e-9)
 
         def excess(log_alpha: float) -> float:
             """Decrease in alpha: how far its critical value is above z."""
@@ -126,12 +118,12 @@ class Boundaries:
             return _spending_values(fractions, spent, self.sides)[-1] - z
 
         if excess(low) <= 0 or excess(high) > 0:
-            return LEAST_ALPHA if excess(low) <= 0 else 1.0
-        return _p(exp(_root(excess, low, high, 1e-10)))
+            return _LEAST_ALPHA if excess(low) <= 0 else 1.0
+        return _p(exp(root(excess, low, high, 1e-10)))
 
 
 def _p(probability: float) -> float:
-    return min(max(probability, LEAST_ALPHA), 1.0)
+    return min(max(probability, _LEAST_ALPHA), 1.0)
 
 
 def group_sequential(
@@ -174,7 +166,7 @@ def group_sequential(
         raise InvalidInput("spending", given=spending, expected=f"one of {expected}")
     if sides not in {1, 2}:
         raise InvalidInput("sides", given=sides, expected="1 or 2")
-    if not LEAST_ALPHA <= fraction("alpha", alpha) <= LARGEST_ALPHA:
+    if not _LEAST_ALPHA <= fraction("alpha", alpha) <= _LARGEST_ALPHA:
         raise InvalidInput("alpha", given=alpha, expected="a number from 1e-12 to 0.5")
     fractions = _fractions(looks)
     z, spent = _boundaries(fractions, float(alpha), spending, sides)
@@ -189,9 +181,9 @@ def _fractions(looks: int | Sequence[float]) -> tuple[float, ...]:
         return tuple(look / looks for look in range(1, looks + 1))
     if isinstance(looks, (bool, float, str)) or not 1 <= len(looks) <= MOST_LOOKS:
         raise InvalidInput("looks", given=looks, expected=f"1 to {MOST_LOOKS} shares of the data")
-    steps = pairwise((0.0, *looks))
     rising = all(
-        isfinite(now) and now <= 1 and now - before >= LEAST_STEP * now > 0 for before, now in steps
+        isfinite(now) and now <= 1 and now - before >= _LEAST_STEP * now > 0
+        for before, now in pairwise((0.0, *looks))
     )
     if not rising:
         expected = "rising shares of the data in (0, 1], each 0.1 % above the one before at least"
@@ -215,15 +207,15 @@ def _boundaries(
     def excess(c: float) -> float:
         """Decrease in C: how much more than alpha it spends, as a ratio's logarithm."""
         z = [c * factor for factor in shape]
-        return log(sum(_exits(fractions, z, sides))) - log(alpha)
+        return log(sum(exits(fractions, z, sides))) - log(alpha)
 
     if len(fractions) == 1:
         c = _normal_boundary(alpha, sides)
     else:  # between that of one look, and that of as many independent ones
         low = _normal_boundary(alpha, sides)
-        c = _root(excess, low, _normal_boundary(alpha / len(fractions), sides), 1e-11)
+        c = root(excess, low, _normal_boundary(alpha / len(fractions), sides), 1e-11)
     z = tuple(c * factor for factor in shape)
-    return z, tuple(accumulate(_exits(fractions, z, sides)))
+    return z, tuple(accumulate(exits(fractions, z, sides)))
 
 
 def _shape(fractions: Sequence[float], spending: Spending) -> list[float]:
@@ -238,12 +230,12 @@ def _spent(
     if spending == "lan_demets_pocock":
         return tuple(alpha * log1p((e - 1) * t) for t in fractions)
     z = _normal_boundary(alpha / sides, BOTH)
-    return tuple(2 * sides * normal_above(z / sqrt(t)) for t in fractions)
+    return tuple(2 * sides * normal_sf(z / sqrt(t)) for t in fractions)
 
 
 def _normal_boundary(alpha: float, sides: int) -> float:
     """Return the critical value of one look."""
-    return -NormalDist().inv_cdf(alpha / sides)
+    return normal_isf(alpha / sides)
 
 
 def _spending_values(
@@ -251,118 +243,20 @@ def _spending_values(
 ) -> tuple[float, ...]:
     """Return the critical values by which each look spends its step of alpha."""
     found: list[float] = []
-    look = _Look.first(fractions[0], sides)
+    look = Look.first(fractions[0], sides)
     for t, (before, after) in zip(fractions, pairwise((0.0, *spent)), strict=True):
         look = look.next(found[-1], t) if found else look
         found.append(_critical(look, after - before))
     return tuple(found)
 
 
-def _critical(look: _Look, step: float) -> float:
+def _critical(look: Look, step: float) -> float:
     """Return the critical value that is crossed at a look with the probability ``step``."""
 
     def excess(z: float) -> float:
         """Decrease in z: the ratio's logarithm, that of 1e-320 where nothing is left."""
         return log(max(look.exit(z), 1e-320)) - log(step)
 
-    if step < LEAST_STEP_OF_ALPHA:
+    if step < _LEAST_STEP_OF_ALPHA:
         return inf
-    return _root(excess, 0.0 if look.sides == BOTH else -FAR, FARTHEST, 1e-11)
-
-
-def _exits(fractions: Sequence[float], z: Sequence[float], sides: int) -> list[float]:
-    """Return the probability of crossing the boundary first at each look."""
-    look = _Look.first(fractions[0], sides)
-    exits = [look.exit(z[0])]
-    for critical, t in zip(z, fractions[1:], strict=False):
-        look = look.next(critical, t)
-        exits.append(look.exit(z[len(exits)]))
-    return exits
-
-
-@frozen
-class _Look:
-    """The runs that were not stopped before a look.
-
-    Attributes:
-        t: The share of the data at the look.
-        sd: The standard deviation of what the score gains since the look before.
-        scores: Scores at the look before, ascending; where both sides are tested, their sizes.
-        masses: How probable each is, times the weight of the quadrature.
-        sides: 2 or 1.
-    """
-
-    t: float
-    sd: float
-    scores: list[float]
-    masses: list[float]
-    sides: int
-
-    @classmethod
-    def first(cls, t: float, sides: int) -> _Look:
-        """Return the first look, before which the score is 0."""
-        return cls(t, sqrt(t), [0.0], [1.0], sides)
-
-    def exit(self, z: float) -> float:
-        """Return the probability to cross the critical value z at this look."""
-        bound, scale = z * sqrt(self.t), self.sd * sqrt(2)
-        pairs = zip(self.scores, self.masses, strict=True)
-        if self.sides == BOTH:
-            return 0.5 * sum(
-                mass * (erfc((bound - y) / scale) + erfc((bound + y) / scale)) for y, mass in pairs
-            )
-        return 0.5 * sum(mass * erfc((bound - y) / scale) for y, mass in pairs)
-
-    def next(self, z: float, t: float) -> _Look:
-        """Return the look at t, of the runs that do not cross z at this one."""
-        far = FAR * sqrt(self.t)
-        start = 0.0 if self.sides == BOTH else -far
-        bound = max(min(z * sqrt(self.t), far), start)
-        sd = sqrt(t - self.t)
-        panels = max(ceil((bound - start) / (PANEL * min(self.sd, sd))), 1)
-        width = (bound - start) / panels
-        scores, weights = nodes_of([start + width * panel for panel in range(panels + 1)])
-        masses = [w * self._density(x) for x, w in zip(scores, weights, strict=True)]
-        return _Look(t, sd, scores, masses, self.sides)
-
-    def _density(self, x: float) -> float:
-        """Return the density of the score at this look."""
-        scores, masses, scale = self.scores, self.masses, -0.5 / (self.sd * self.sd)
-        reach = FAR * self.sd
-        first, last = bisect_left(scores, x - reach), bisect_right(scores, x + reach)
-        near = zip(scores[first:last], masses[first:last], strict=True)
-        total = sum(mass * exp(scale * (x - y) ** 2) for y, mass in near)
-        if self.sides == BOTH and x < reach:
-            mirrored = zip(scores[: bisect_right(scores, reach - x)], masses, strict=False)
-            total += sum(mass * exp(scale * (x + y) ** 2) for y, mass in mirrored)
-        return total / (self.sd * sqrt(2 * pi))
-
-
-def _root(decreasing: Callable[[float], float], low: float, high: float, within: float) -> float:
-    """Return where a decreasing function crosses 0.
-
-    Source: T. R. Chandrupatla (1997), "A new hybrid quadratic/bisection algorithm for finding the
-    zero of a nonlinear function without using derivatives".
-    """
-    b, a = low, high
-    fb, fa = decreasing(b), decreasing(a)
-    share = 0.5
-    for _ in range(100):
-        x = a + share * (b - a)
-        fx = decreasing(x)
-        if (fx > 0) == (fa > 0):
-            c, fc = a, fa
-        else:
-            c, fc, b, fb = b, fb, a, fa
-        a, fa = x, fx
-        best, f_best = (a, fa) if abs(fa) < abs(fb) else (b, fb)
-        least = within / abs(b - a)
-        if least > 0.5 or not f_best:  # noqa: PLR2004
-            return best
-        xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
-        share = 0.5
-        if phi**2 < xi and (1 - phi) ** 2 < 1 - xi:
-            share = fa / (fb - fa) * fc / (fb - fc)
-            share += (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
-        share = min(max(share, least), 1 - least)
-    return a
+    return root(excess, 0.0 if look.sides == BOTH else -FAR, _FARTHEST, 1e-11)

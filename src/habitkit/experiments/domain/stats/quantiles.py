@@ -7,17 +7,17 @@ many values lie below the quantile. The values must be independent: one a unit.
 from __future__ import annotations
 
 from math import ceil, exp, floor, hypot, lgamma, log, log1p, sqrt
-from statistics import NormalDist
 
 from attrs import frozen
 
 from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.stats._numbers import count, fraction, number
+from habitkit.experiments.domain.stats.distributions import normal_isf
 from habitkit.experiments.domain.stats.inference import Effect
 
 __all__ = ["OrderStatistics", "QuantileRanks", "quantile_effect", "quantile_ranks"]
 
-EXACT_VARIANCE = 1e6
+_EXACT_VARIANCE = 1e6
 """Up to this variance of the count the binomial tails are summed."""
 
 
@@ -79,8 +79,9 @@ def quantile_ranks(n: int, q: float, alpha: float = 0.05) -> QuantileRanks:
             to bound this quantile.
 
     Example:
-        >>> quantile_ranks(100, 0.5)
-        QuantileRanks(rank=50, low_rank=40, high_rank=61, coverage=0.9647997997822944)
+        >>> ranks = quantile_ranks(100, 0.5)
+        >>> ranks.rank, ranks.low_rank, ranks.high_rank, round(ranks.coverage, 4)
+        (50, 40, 61, 0.9648)
     """
     count("n", n, low=1)
     fraction("q", q)
@@ -100,9 +101,9 @@ def quantile_ranks(n: int, q: float, alpha: float = 0.05) -> QuantileRanks:
 def _low_rank(n: int, q: float, tail: float) -> tuple[int, float]:
     """Return the largest rank l with P(B < l) <= tail, and that probability; 0 if there is none."""
     variance = n * q * (1 - q)
-    z = -NormalDist().inv_cdf(tail)
+    z = normal_isf(tail)
     guess = n * q - z * sqrt(variance) + (z * z - 1) * (1 - 2 * q) / 6
-    if variance > EXACT_VARIANCE:
+    if variance > _EXACT_VARIANCE:
         return floor(guess - 0.5), tail
     at = min(max(floor(guess), 0), n)  # P(B <= at) is brought to the tail
     log_mass = (
@@ -196,4 +197,4 @@ def _se(what: str, arm: OrderStatistics, q: float, alpha: float) -> float:
     )
     if not low <= value <= high:
         raise InvalidInput(what, given=arm, expected="low <= value <= high")
-    return (high - low) / (2 * NormalDist().inv_cdf((1 + ranks.coverage) / 2))
+    return (high - low) / (2 * normal_isf((1 - ranks.coverage) / 2))

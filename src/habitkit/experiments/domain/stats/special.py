@@ -115,23 +115,30 @@ def incomplete_beta(a: float, b: float, x: float, y: float | None = None) -> flo
     log_factor -= deviance(a, n * x) + deviance(b, n * y)
     factor = sqrt(a) * sqrt(b / n) * exp(log_factor) / _ROOT_TAU  # x**a y**b / B(a, b)
     if x * (n + 2) <= a + 1:
-        return factor * beta_fraction(a, b, x) / a
-    return 1 - factor * beta_fraction(b, a, y) / b
+        return factor / beta_fraction(a, b, x, y)
+    return 1 - factor / beta_fraction(b, a, y, x)
 
 
-def beta_fraction(a: float, b: float, x: float) -> float:
-    """Return the continued fraction of I_x(a, b), with Lentz's algorithm."""
-    c, d = 1.0, 1 / _not_0(1 - (a + b) * x / (a + 1))
-    total = d
+def beta_fraction(a: float, b: float, x: float, y: float) -> float:
+    """Return what ``x**a y**b / B(a, b)`` is divided by to get I_x(a, b), where y is ``1 - x``.
+
+    The even part of the continued fraction 26.5.8, of terms that do not cancel, with Lentz's
+    algorithm.
+
+    Source: A. R. DiDonato, A. H. Morris (1992), "Algorithm 708: significant digit computation of
+    the incomplete beta function ratios".
+    """
+    lead = a * y - b * x + 1
+    total = c = _not_0(a * lead / (a + 1))
+    d = 0.0
     for m in range(1, _steps(max(a, b))):
         k = a + 2 * m
-        for numerator in (
-            m * (b - m) * x / ((k - 1) * k),
-            -(a + m) * (a + b + m) * x / (k * (k + 1)),
-        ):
-            d = 1 / _not_0(1 + numerator * d)
-            c = _not_0(1 + numerator / c)
-            total *= c * d
+        step = m * (b - m) * x / (k - 1)
+        numerator = step * x * (a + m - 1) * (a + b + m - 1) / (k - 1)
+        denominator = m + step + (a + m) * (lead + m * (2 - x)) / (k + 1)
+        d = 1 / _not_0(denominator + numerator * d)
+        c = _not_0(denominator + numerator / c)
+        total *= c * d
         if abs(c * d - 1) <= _EPSILON * 2:
             break
     return total

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from math import exp, pi, sqrt
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.stats._numbers import fraction
+from habitkit.experiments.domain.stats._numbers import fraction, number
+from habitkit.experiments.domain.stats.distributions import normal_isf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["AaResult", "aa_check"]
 
-SERIES = 1.18
+_SERIES = 1.18
 """Above it the series of the upper tail of Kolmogorov's distribution is used, below the other."""
 
 
@@ -87,8 +87,8 @@ def aa_check(p_values: Iterable[float], alpha: float = 0.05, *, level: float = 0
     fraction("alpha", alpha)
     ordered = list(p_values)
     for index, p in enumerate(ordered):
-        if not (isinstance(p, (int, float)) and 0 <= p <= 1):
-            what = f"p_values[{index}]"
+        what = f"p_values[{index}]"
+        if not 0 <= number(what, p) <= 1:
             raise InvalidInput(what, given=p, expected="a number from 0 to 1")
     n = len(ordered)
     if not n:
@@ -98,7 +98,7 @@ def aa_check(p_values: Iterable[float], alpha: float = 0.05, *, level: float = 0
     root = sqrt(n)
     p_value = _kolmogorov_above((root + 0.12 + 0.11 / root) * distance)
     share = sum(p <= alpha for p in ordered) / n
-    z = NormalDist().inv_cdf(1 - fraction("level", level) / 2)
+    z = normal_isf(fraction("level", level) / 2)
     center = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / (1 + z * z / n)
     low = max(center - half, 0.0) if share else 0.0
@@ -113,7 +113,7 @@ def _kolmogorov_above(x: float) -> float:
     """
     if x <= 0:
         return 1.0
-    if x < SERIES:
+    if x < _SERIES:
         terms = (exp(-(((2 * k - 1) * pi / x) ** 2) / 8) for k in range(1, 8))
         return 1 - sqrt(2 * pi) / x * sum(terms)
-    return 2 * sum((-1) ** (k - 1) * exp(-2 * (k * x) ** 2) for k in range(1, 8))
+    return 2 * sum((1 if k % 2 else -1) * exp(-2 * (k * x) ** 2) for k in range(1, 8))
