@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -30,6 +31,14 @@ def matplotlib():
     return pytest.importorskip("matplotlib", reason="pip install 'habitkit[plot]'")
 
 
+def xs(line):
+    return list(line.get_xdata())
+
+
+def ys(line):
+    return list(line.get_ydata())
+
+
 def made(n=1000, days=14.0):
     return report(
         EXPERIMENT,
@@ -50,13 +59,13 @@ def test_a_report_is_drawn_with_an_interval_for_each_effect(tmp_path):
     paid, cents, crashes = figure.axes
     assert [it.get_title(loc="left") for it in figure.axes] == ["paid", "cents", r"crashes \$x_1\$"]
     new = one.results[0]
-    assert [*paid.lines[0].get_xdata()] == [new.low, new.high]
-    assert [*paid.lines[1].get_xdata()] == [new.effect]
+    assert xs(paid.lines[0]) == [new.low, new.high]
+    assert xs(paid.lines[1]) == [new.effect]
     assert [it.get_text() for it in paid.get_yticklabels()] == ["new", "_red"]
     assert [it.get_text() for it in cents.texts] == ["no units in '_red'"]
     guard = one.guardrails[0]  # in percent, as it is relative
-    assert [*crashes.lines[0].get_xdata()] == [100 * guard.low, 100 * guard.high]
-    assert [*crashes.lines[2].get_xdata()] == [2, 2]  # the margin, on the worse side
+    assert xs(crashes.lines[0]) == [100 * guard.low, 100 * guard.high]
+    assert xs(crashes.lines[2]) == [2, 2]  # the margin, on the worse side
     assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -67,12 +76,13 @@ def test_reports_are_drawn_over_time_in_their_order(tmp_path):
 
     (axes,) = figure.axes
     assert axes.get_title() == "checkout: paid"
-    assert [*axes.lines[0].get_xdata()] == [START + timedelta(days) for days in (1, 2, 3)]
-    assert [*axes.lines[0].get_ydata()] == [reports[n].results[0].effect for n in (1, 2, 0)]
-    band = axes.collections[0].get_paths()[0].vertices[:, 1]
-    assert band.min() == pytest.approx(reports[1].results[0].low)
-    assert band.max() == pytest.approx(reports[1].results[0].high)
-    assert [it.get_text().strip() for it in axes.get_legend().get_texts()] == ["new", "_red"]
+    assert xs(axes.lines[0]) == [START + timedelta(days) for days in (1, 2, 3)]
+    assert ys(axes.lines[0]) == [reports[n].results[0].effect for n in (1, 2, 0)]
+    band: Any = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(reports[1].results[0].low)
+    assert band[:, 1].max() == pytest.approx(reports[1].results[0].high)
+    legend: Any = axes.get_legend()
+    assert [it.get_text().strip() for it in legend.get_texts()] == ["new", "_red"]
     assert "<svg" in (tmp_path / "time.SVG").read_text()
     of_guardrail = plot_over_time(reports, CRASHES.name).axes[0]
     assert of_guardrail.get_ylabel() == "change in % of old"
@@ -85,7 +95,7 @@ def test_a_report_without_metrics_and_open_intervals_are_drawn(tmp_path):
     (axes,) = plot(open_ended).axes
 
     effect, high = open_ended.results[0].effect, open_ended.results[0].high
-    assert [*axes.lines[0].get_xdata()] == [effect, high]
+    assert xs(axes.lines[0]) == [effect, high]
 
 
 REFUSED = {

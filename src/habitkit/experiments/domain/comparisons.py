@@ -14,6 +14,7 @@ from habitkit.experiments.domain.judging import finite, judge, judge_conversions
 from habitkit.experiments.domain.measures import GroupMoments
 from habitkit.experiments.domain.metric_effects import (
     BINARY,
+    FEWEST,
     Estimate,
     batches_of,
     estimate,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.judging import Judged
 
 __all__ = ["Comparison", "adjusted", "compare"]
-
-FEWEST = 2
-"""A variance takes two units."""
 
 
 @frozen

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.definition import StoredExperiment
 from habitkit.experiments.domain.measures import GroupMoments
-from habitkit.experiments.domain.metric_effects import BINARY, merged
+from habitkit.experiments.domain.metric_effects import BINARY, FEWEST, merged
 from habitkit.experiments.domain.stats.allocation import (
     epsilon_greedy,
     thompson_beta,
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.plans import Allocation
 
 __all__ = ["new_weights"]
-
-FEWEST = 2
-"""A variance takes two units."""
 
 
 def new_weights(stored: StoredExperiment, groups: Sequence[GroupMoments]) -> dict[str, float]:
