@@ -124,7 +124,7 @@ def stored_experiments(draw):
 
 
 @given(stored_experiments())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_document_keeps_an_experiment_and_the_order_of_its_variants(stored):
     document = json.loads(json.dumps(experiment_to_json(stored), sort_keys=True))
     faults: list[Any] = []
@@ -246,7 +246,7 @@ def test_all_faults_are_named_at_once():
         ),
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_json_is_read_or_has_faults(document):
     faults: list[Any] = []
 

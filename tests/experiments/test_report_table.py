@@ -111,3 +111,16 @@ def test_wide_characters_take_two_columns():
 
     assert f"{'日本語' * 2}日~ " in "".join(lines)
     assert all(len(line) + sum(it in "日本語" for it in line) <= 100 for line in lines)
+
+
+def test_a_p_value_among_chances_is_marked():
+    made = stored(
+        PAID, weights=({"old": 1, "new": 1}, {"old": 1, "new": 2}), analysis=Analysis.bayes()
+    )
+    groups = [rate("old", 500, 50), rate("new", 500, 250, 1), rate("new", 9, 1, 2)]
+
+    (line,) = [line for line in str(report(made, groups)).split("\n") if line.startswith("paid  ")]
+
+    assert line.endswith("better")
+    assert line.split()[-3] == "p"
+    assert float(line.split()[-2]) < 1e-20

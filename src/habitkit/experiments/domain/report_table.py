@@ -70,18 +70,21 @@ def _comparisons(report: ExperimentReport) -> Iterator[str]:
         yield "-" * WIDTH
         before = ""
         for row in rows:
-            yield _row((row.metric if row.metric != before else "", *_cells(row)), _WIDTHS)
+            yield _row((row.metric if row.metric != before else "", *_cells(row, last)), _WIDTHS)
             before = row.metric
 
 
-def _cells(row: Comparison) -> tuple[str, ...]:
-    """Return the cells of a comparison after its metric."""
+def _cells(row: Comparison, last: str) -> tuple[str, ...]:
+    """Return the cells of a comparison after its metric; a p-value among chances is marked."""
     values = (_number(row.control_value), _number(row.value))
     if row.problem:
         return (row.variant, *values, "", "", "", "not judged")
     result = row.verdict if row.guardrail is None else row.guardrail.replace("_", "-")
     p_value = row.p_value if row.adjusted_p_value is None else row.adjusted_p_value
-    probability = _chance(row.chance_to_win) if p_value is None else f"{p_value:.2g}"
+    if p_value is None:
+        probability = _chance(row.chance_to_win)
+    else:
+        probability = f"{p_value:.2g}" if last == "p" else f"p {p_value:.1g}"
     return (row.variant, *values, _effect(row), _interval(row), probability, result)
 
 
