@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BINARY",
+    "FEWEST",
     "Estimate",
     "Pair",
     "batches_of",
