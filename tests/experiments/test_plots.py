@@ -13,7 +13,7 @@ from attrs import evolve
 from habitkit.errors import InvalidInput, MissingExtra
 from habitkit.experiments.domain.metrics import Guardrail, Metric
 from habitkit.experiments.domain.plans import Analysis
-from habitkit.experiments.plot import plot, plot_over_time
+from habitkit.experiments.plots import plot, plot_over_time
 from tests.experiments.reporting import CENTS, PAID, START, normal, rate, report, stored
 
 CRASHES = Metric.count("Crash", name="crashes $x_1$", lower_is_better=True)
@@ -113,7 +113,7 @@ def test_what_cannot_be_drawn_is_refused(message):
 
 
 def test_plots_use_no_global_state_and_name_the_extra_where_matplotlib_is_missing(monkeypatch):
-    code = "import sys, habitkit.experiments.plot; print('matplotlib' in sys.modules)"
+    code = "import sys, habitkit.experiments.plots; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
