@@ -29,7 +29,7 @@ MICROSECONDS = [-86_400_000_000, -60_000_000, -1, 0, 1, 59_999_999, 60_000_000, 
 AFTER = 86_400_000_000
 ZONE = timezone(timedelta(hours=-3, minutes=-30))
 UNITS = ["ada", "bob", "cyd", "dan", "eve"]
-EXAMPLES = 40
+EXAMPLES = 25
 
 
 class UndoneError(Exception):
