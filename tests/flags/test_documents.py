@@ -18,6 +18,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=15,
 )
+SECTIONS = ["flags", "metadata", "$evaluators", "$habitkit", "$experiments", "$holdouts"]
 
 
 def faults_of(document):
@@ -219,7 +220,7 @@ def test_prerequisites_in_a_circle_or_in_a_long_row_are_refused():
     assert "expected at most 16 flags in a row, got 17" in long["$.$habitkit.f17.prerequisites"]
 
 
-@given(document=JSON, key=st.sampled_from(["flags", "metadata", "$evaluators", "$habitkit"]))
+@given(document=JSON, key=st.sampled_from(SECTIONS))
 def test_any_json_is_compiled_or_refused(document, key):
     for given_document in (document, {key: document}, of(targeting=document)):
         try:

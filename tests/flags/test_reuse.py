@@ -48,7 +48,20 @@ settings = st.fixed_dictionaries(
         "sticky": st.booleans(),
         "segments": st.just(["shared"]),
         "schedule": st.just({"progressive": RISING}),
+        "experiment": st.just("x"),
+        "holdout": st.just("h"),
         "prerequisites": st.sampled_from(KEYS).map(lambda key: [{"flag": key, "variants": ["on"]}]),
+    },
+)
+experiments = st.fixed_dictionaries(
+    {
+        "variants": st.sampled_from([[["on", 1], ["off", 1]], [["on", 1], ["gone", 1]]]),
+        "state": st.sampled_from(["running", "running", "paused", "stopped"]),
+    },
+    optional={
+        "targeting": st.sampled_from([{"$ref": "shared"}, {"var": "plan"}]),
+        "coverage": st.sampled_from([0.5, 0.9]),
+        "layer": st.just("prices"),
     },
 )
 edits = st.lists(
@@ -59,6 +72,12 @@ edits = st.lists(
             st.just("$evaluators"),
             st.just("shared"),
             st.sampled_from([{"==": [{"var": "role"}, "staff"]}, SPLIT, {"var": "plan"}]),
+        ),
+        st.tuples(st.just("$experiments"), st.sampled_from("xy"), st.none() | experiments),
+        st.tuples(
+            st.just("$holdouts"),
+            st.sampled_from("hi"),
+            st.sampled_from([None, {"first": 0, "end": 4000}, {"first": 3000, "end": 9000}]),
         ),
         st.tuples(st.just("metadata"), st.just("bucketing"), st.sampled_from(["v1", "v2", "v3"])),
     ),
@@ -81,9 +100,10 @@ def test_a_set_compiled_from_an_earlier_one_is_the_set_compiled_alone(edits):
     reuse = None
     for section, name, value in edits:
         document = deepcopy(document)
-        document[section][name] = value
+        document.setdefault(section, {})[name] = value
         if value is None:
             del document[section][name]
+        document = {name: given for name, given in document.items() if given or name[0] != "$"}
         alone, again = compiled(document), compiled(json.dumps(document), reuse)
         if isinstance(again, Counter):
             assert again == alone

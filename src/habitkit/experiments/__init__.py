@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from habitkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from habitkit.experiments.domain.arms import Arm, SampleRatio
     from habitkit.experiments.domain.assignment import Assignment, AssignmentReason
+    from habitkit.experiments.domain.comparisons import Comparison
     from habitkit.experiments.domain.deciding import Decision, decide
     from habitkit.experiments.domain.definition import (
         Experiment,
@@ -22,18 +24,31 @@ if TYPE_CHECKING:
         StoredExperiment,
         WeightVersion,
     )
-    from habitkit.experiments.domain.exposures import Exposure, ExposureCounts, Overlap
+    from habitkit.experiments.domain.exposures import (
+        ArmCount,
+        Exposure,
+        ExposureCounts,
+        Overlap,
+    )
+    from habitkit.experiments.domain.measures import (
+        CellMoments,
+        GroupMoments,
+        Measure,
+        MomentsQuery,
+    )
     from habitkit.experiments.domain.metrics import Guardrail, Metric
     from habitkit.experiments.domain.plans import Allocation, Analysis, Rules
     from habitkit.experiments.domain.report import ExperimentReport
     from habitkit.experiments.errors import ExperimentStateConflict
     from habitkit.experiments.events import ExperimentChanged
     from habitkit.experiments.exposure_buffer import ExposureStatus
+    from habitkit.experiments.reports import InteractionReport
     from habitkit.experiments.service import (
         assign,
         change_weights,
         define,
         delete,
+        end_holdout,
         expose,
         get,
         hold_out,
@@ -51,3 +66,83 @@ if TYPE_CHECKING:
     )
     from habitkit.experiments.settings import ExperimentSettings
     from habitkit.experiments.store import EXPERIMENTS, ExperimentStore
+
+__all__ = [
+    "EXPERIMENTS",
+    "Allocation",
+    "Analysis",
+    "Arm",
+    "ArmCount",
+    "Assignment",
+    "AssignmentReason",
+    "CellMoments",
+    "Comparison",
+    "Decision",
+    "Experiment",
+    "ExperimentChanged",
+    "ExperimentReport",
+    "ExperimentSettings",
+    "ExperimentStateConflict",
+    "ExperimentStore",
+    "Exposure",
+    "ExposureCounts",
+    "ExposureStatus",
+    "GroupMoments",
+    "Guardrail",
+    "Holdout",
+    "InteractionReport",
+    "Measure",
+    "Metric",
+    "MomentsQuery",
+    "Overlap",
+    "Rules",
+    "SampleRatio",
+    "State",
+    "StoredExperiment",
+    "WeightVersion",
+    "assign",
+    "change_weights",
+    "decide",
+    "define",
+    "delete",
+    "end_holdout",
+    "expose",
+    "get",
+    "hold_out",
+    "interactions",
+    "list_experiments",
+    "over_time",
+    "overlap",
+    "pause",
+    "ramp",
+    "report",
+    "reweight",
+    "ship",
+    "start",
+    "stop",
+]
+
+if not TYPE_CHECKING:
+    __getattr__ = lazy_names(
+        __name__,
+        __all__,
+        [
+            "domain.arms",
+            "domain.assignment",
+            "domain.comparisons",
+            "domain.deciding",
+            "domain.definition",
+            "domain.exposures",
+            "domain.measures",
+            "domain.metrics",
+            "domain.plans",
+            "domain.report",
+            "errors",
+            "events",
+            "exposure_buffer",
+            "reports",
+            "service",
+            "settings",
+            "store",
+        ],
+    )

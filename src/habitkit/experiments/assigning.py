@@ -9,6 +9,7 @@ from habitkit.errors import InvalidInput, NotFound
 from habitkit.experiments.domain.exposures import Exposure
 from habitkit.experiments.lookup import experiment_key, flags_in_use
 from habitkit.experiments.store import EXPERIMENTS
+from habitkit.flags.domain.evaluation import Evaluation
 from habitkit.flags.domain.flag_set import is_mapping
 
 if TYPE_CHECKING:
@@ -47,9 +48,8 @@ def assign(
     found = None
     if flags is not None and flags.experiments is not None:
         versions = cast("ExposureBuffer", tx.resident("experiments")).versions_of(tx, unit)
-        found = flags.experiments.assign(
-            key, unit, context or {}, versions.get(key), tx.now.timestamp()
-        )
+        evaluation = Evaluation(tx.now.timestamp(), versions=versions)
+        found = flags.experiments.assign(key, unit, context or {}, evaluation)
     if found is None:
         raise NotFound("experiment", key)
     return found

@@ -52,7 +52,8 @@ def define(
         FlagDefinitionError: If a flag that names it lacks a variant.
         FlagsReadOnly: If the flags do not come from the kit's store.
     """
-    if not isinstance(experiment, Experiment):
+    given: object = experiment
+    if not isinstance(given, Experiment):
         expected = 'an Experiment, such as Experiment("checkout", ["old", "new"])'
         raise InvalidInput("experiment", given=experiment, expected=expected)
     author = author_of(by, note)
@@ -67,7 +68,7 @@ def define(
         raise ExperimentStateConflict(
             experiment=key, state=before.state, action="define", hint=hint
         )
-    segments = ((0, SEGMENTS),)
+    segments: tuple[tuple[int, int], ...] = ((0, SEGMENTS),)
     if experiment.layer is not None and (before is None or before.state is State.DRAFT):
         segments = allocate(experiment.layer, experiment.share, _taken(known, experiment))
     after = defined(before, experiment, segments, tx.now)

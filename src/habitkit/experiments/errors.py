@@ -1,7 +1,7 @@
 """The errors of experiments.
 
-Refused
-└── ExperimentStateConflict
+    Refused
+    └── ExperimentStateConflict
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from habitkit.flags.store import FLAGS
 if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
-__all__ = ["hold_out"]
+__all__ = ["end_holdout", "hold_out"]
 
 
 def hold_out(
@@ -23,10 +23,12 @@ def hold_out(
 ) -> Holdout:
     """Keep a share of all units out of every experiment, from now on.
 
+    They get the default of each flag that names an experiment, or the holdout.
+
     Args:
         tx: The transaction.
         key: The name of the holdout.
-        share: The share of all units; 0 ends the holdout.
+        share: The share of all units.
         by: Who asks for it.
         note: Why.
 
@@ -34,7 +36,7 @@ def hold_out(
         The holdout.
 
     Raises:
-        InvalidInput: If the share is not from 0 to 1, or the other holdouts leave less.
+        InvalidInput: If the share is not between 0 and 1, or the other holdouts leave less.
         ExperimentStateConflict: If an experiment runs or is paused, from which units would be taken
             that are in.
         FlagsReadOnly: If the flags do not come from the kit's store.
@@ -43,19 +45,34 @@ def hold_out(
     experiment_key(key)
     holdout = Holdout(key, share)
     begin(tx)
-    if share:
-        _expect_none_started(tx)
-    shared = tx.port(FLAGS).shared().shared.get(HOLDOUTS, {})
-    others = [(it["first"], it["end"]) for name, it in shared.items() if name != key]
-    given = None
-    if holdout.share:
-        ((first, end), *more) = allocate("holdouts", holdout.share, others)
-        if more:
-            expected = "a share that fits between the other holdouts without a gap"
-            raise InvalidInput("share", given=share, expected=expected)
-        given = {"first": first, "end": end}
-    publish(tx, "hold out", author, HOLDOUTS, key, given)
+    _expect_none_started(tx)
+    section = tx.port(FLAGS).shared().shared.get(HOLDOUTS, {})
+    others = [(it["first"], it["end"]) for name, it in section.items() if name != key]
+    ((first, end), *more) = allocate("holdouts", holdout.share, others)
+    if more:
+        expected = "a share that fits between the other holdouts; end one of them first"
+        raise InvalidInput("share", given=share, expected=expected)
+    publish(tx, "hold out", author, HOLDOUTS, key, {"first": first, "end": end})
     return holdout
+
+
+def end_holdout(tx: Transaction, key: str, *, by: str = AUTHOR, note: str = "") -> None:
+    """End a holdout: its units take part in experiments from now on.
+
+    Args:
+        tx: The transaction.
+        key: The name of the holdout.
+        by: Who ends it.
+        note: Why.
+
+    Raises:
+        NotFound: If there is no such holdout.
+        FlagsReadOnly: If the flags do not come from the kit's store.
+    """
+    author = author_of(by, note)
+    experiment_key(key)
+    begin(tx)
+    publish(tx, "end holdout", author, HOLDOUTS, key, None)
 
 
 def _expect_none_started(tx: Transaction) -> None:

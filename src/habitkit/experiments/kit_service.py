@@ -18,7 +18,7 @@ from habitkit.experiments.definitions import (
     list_experiments,
     ramp,
 )
-from habitkit.experiments.holdouts import hold_out
+from habitkit.experiments.holdouts import end_holdout, hold_out
 from habitkit.experiments.reports import interactions, over_time, overlap, report
 from habitkit.experiments.reweighting import reweight
 from habitkit.experiments.states import pause, ship, start, stop
@@ -91,6 +91,7 @@ class KitExperimentService(Service[M]):
     change_weights = workflow(_flushed_change(change_weights))
     reweight = workflow(_flushed_change(reweight))
     hold_out = workflow(changing(hold_out))
+    end_holdout = workflow(changing(end_holdout))
     delete = workflow(changing(delete))
     expose = action(expose)
     assign = query(assign)

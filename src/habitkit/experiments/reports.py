@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from attrs import fields
+from attrs import fields, frozen
 
 from habitkit.clock import storable_instant
 from habitkit.errors import InvalidInput, InvalidInstant, NotFound
 from habitkit.experiments.domain.measures import MomentsQuery
+from habitkit.experiments.domain.metric_effects import order_statistics, ranks_of
 from habitkit.experiments.domain.metric_measures import measures_of
 from habitkit.experiments.domain.report import make_report
 from habitkit.experiments.domain.stats.interactions import interaction
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.metrics import Metric
     from habitkit.experiments.domain.report import ExperimentReport
     from habitkit.experiments.domain.stats.interactions import Interaction
+    from habitkit.experiments.domain.stats.quantiles import OrderStatistics
     from habitkit.transaction import Transaction
 
 __all__ = ["InteractionReport", "interactions", "measure", "over_time", "overlap", "report"]
@@ -178,12 +179,14 @@ def _control_first(stored: StoredExperiment) -> list[str]:
 
 def _report(tx: Transaction, stored: StoredExperiment, as_of: datetime) -> ExperimentReport:
     """Read what a report needs, and make it."""
-    experiment = stored.experiment
-    store = tx.port(EXPERIMENTS)
-    counts = store.counts(experiment.key, as_of)
-    metrics = [*experiment.metrics, *(it.metric for it in experiment.guardrails)]
-    groups = {it.name: measure(tx, stored, it, as_of) for it in metrics}
-    return make_report(stored, as_of, counts, groups)
+    counts = tx.port(EXPERIMENTS).counts(stored.experiment.key, as_of)
+    groups = {it.name: measure(tx, stored, it, as_of) for it in stored.experiment.measured}
+    quantiles = {
+        it.name: _order_statistics(tx, stored, it, as_of, groups[it.name])
+        for it in stored.experiment.measured
+        if it.kind == "quantile"
+    }
+    return make_report(stored, as_of, counts, groups, quantiles)
 
 
 def measure(
@@ -193,11 +196,25 @@ def measure(
     return tx.port(EXPERIMENTS).moments(_query(tx, stored, metric, as_of))
 
 
+def _order_statistics(
+    tx: Transaction,
+    stored: StoredExperiment,
+    metric: Metric,
+    as_of: datetime,
+    groups: list[GroupMoments],
+) -> dict[str, OrderStatistics]:
+    """Return the order statistics of a quantile for each variant that has enough units."""
+    wanted = ranks_of(metric, groups, stored.experiment.analysis.alpha)
+    query = _query(tx, stored, metric, as_of)
+    values = tx.port(EXPERIMENTS).order_statistics(query, wanted)
+    return order_statistics(groups, values)
+
+
 def _query(
     tx: Transaction, stored: StoredExperiment, metric: Metric, as_of: datetime
 ) -> MomentsQuery:
-    x, y, matures_seconds = measures_of(metric, _done_at_types(tx))
-    return MomentsQuery(stored.experiment.key, as_of, x, y, matures_seconds)
+    found = measures_of(metric, _done_at_types(tx))
+    return MomentsQuery(stored.experiment.key, as_of, found.x, found.y, found.matures_seconds)
 
 
 def _done_at_types(tx: Transaction) -> frozenset[str]:

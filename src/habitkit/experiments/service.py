@@ -12,7 +12,7 @@ from habitkit.experiments.definitions import (
     list_experiments,
     ramp,
 )
-from habitkit.experiments.holdouts import hold_out
+from habitkit.experiments.holdouts import end_holdout, hold_out
 from habitkit.experiments.reports import interactions, over_time, overlap, report
 from habitkit.experiments.reweighting import reweight
 from habitkit.experiments.states import pause, ship, start, stop
@@ -23,6 +23,7 @@ __all__ = [
     "change_weights",
     "define",
     "delete",
+    "end_holdout",
     "expose",
     "get",
     "hold_out",
@@ -52,6 +53,7 @@ class ExperimentService(Service[M]):
     change_weights = action(change_weights)
     reweight = action(reweight)
     hold_out = action(hold_out)
+    end_holdout = action(end_holdout)
     delete = action(delete)
     expose = action(expose)
     assign = query(assign)

@@ -115,7 +115,11 @@ class KitFlags(Evaluator):
         """Return the kit's resident for exposures, if it has one."""
         if not any(it.name == _EXPERIMENTS for it in self._settings.modules):
             return None
-        return cast("ExposureSink | None", self._settings.residents.of(_EXPERIMENTS))
+        try:
+            return cast("ExposureSink | None", self._settings.residents.of(_EXPERIMENTS))
+        except Exception:  # noqa: BLE001 - it must keep nobody from new definitions
+            _log.warning("exposures to experiments cannot be kept", exc_info=True)
+            return None
 
     def announce(self) -> Steps[None]:
         """Tell the other processes that flags have changed."""

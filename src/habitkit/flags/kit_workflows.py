@@ -30,7 +30,14 @@ _log = logging.getLogger("habitkit")
 def changing(
     function: Callable[Concatenate[Transaction, P], R],
 ) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
-    """Return the workflow of an action that changes flags, for this and for other processes."""
+    """Return the workflow of an action that changes flags, for this and for other processes.
+
+    Args:
+        function: The action.
+
+    Raises:
+        FlagsReadOnly: By the workflow, if the flags do not come from the kit's store.
+    """
 
     @wraps(function)
     def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:
@@ -52,7 +59,14 @@ def changing(
 def reading(
     function: Callable[Concatenate[Transaction, P], R],
 ) -> Callable[Concatenate[KitSettings, P], Steps[R]]:
-    """Return the workflow of a query of the kit's store, if the flags are kept there."""
+    """Return the workflow of a query of the kit's store, if the flags are kept there.
+
+    Args:
+        function: The query.
+
+    Raises:
+        UsageError: By the workflow, if the flags do not come from the kit's store.
+    """
 
     @wraps(function)
     def steps(settings: KitSettings, *args: P.args, **kwargs: P.kwargs) -> Steps[R]:

@@ -80,6 +80,12 @@ def start(tx: Transaction, habit: Habit, snapshot: Snapshot | None, day: date = 
     """Return where evaluation begins if facts of a day, or later ones, change.
 
     What was final is not to a clock that was set back, so then it begins at the beginning.
+
+    Args:
+        tx: The transaction.
+        habit: The habit.
+        snapshot: What was computed before; None for nothing.
+        day: The first habit day whose facts change.
     """
     if snapshot is None or snapshot.evaluated_at > tx.now:
         return Start()

@@ -164,7 +164,7 @@ def _inside(event: StoredEvent, measure: Measure, exposure: Exposure, query: Mom
     since = _microseconds(at - exposure.at)
     end = measure.end_seconds
     return (
-        at < query.as_of
+        at <= query.as_of
         and since >= _scaled(measure.start_seconds)
         and (end is None or since < _scaled(end))
     )

@@ -68,7 +68,7 @@ def in_window(measure: Measure, start: Sql, end: Sql | None, as_of: datetime, di
         dialect: ``sqlite`` or ``postgresql``.
     """
     done = _done(dialect) if measure.by_done_at else events.c.at
-    conditions = [done < literal(as_of, Instant()), done >= start]
+    conditions = [done <= literal(as_of, Instant()), done >= start]
     return and_(*conditions) if end is None else and_(*conditions, done < end)
 
 

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.definition import StoredExperiment
-from habitkit.experiments.domain.judging import judge, judge_conversions
+from habitkit.experiments.domain.judging import finite, judge, judge_conversions
 from habitkit.experiments.domain.measures import GroupMoments
 from habitkit.experiments.domain.metric_effects import (
     BINARY,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "adjusted", "compare"]
 
-FEWEST = 2
+_FEWEST = 2
 """A variance takes two units."""
 
 
@@ -63,6 +63,7 @@ class Comparison:
         verdict: ``better`` or ``worse`` if there is a significant effect, by which direction is
             wanted; else ``undecided``.
         look: For ``group_sequential``: which look it is, 0 before the first.
+        lower_is_better: Whether a fall is what is wanted.
         margin: For a guardrail: how much worse it may become, as a share of the control's.
         guardrail: For a guardrail: ``inferior`` if the whole interval is worse than the margin,
             ``non_inferior`` if none of it is, else ``undecided``.
@@ -92,6 +93,7 @@ class Comparison:
     significant: bool = False
     verdict: Literal["better", "worse", "undecided"] = "undecided"
     look: int | None = None
+    lower_is_better: bool = False
     margin: float | None = None
     guardrail: Literal["non_inferior", "inferior", "undecided"] | None = None
     immature: int = 0
@@ -126,7 +128,7 @@ def compare(
     if guardrail is not None:
         row = evolve(row, margin=guardrail.margin, guardrail="undecided")
     for variant, units in ((row.control, row.control_units), (row.variant, row.units)):
-        if units < FEWEST:
+        if units < _FEWEST:
             few = f"no units in {variant!r}" if not units else f"one unit alone in {variant!r}"
             return evolve(row, problem=few)
     try:
@@ -174,7 +176,10 @@ def _measured(
     values = value_of(metric, control), value_of(metric, other)
     if metric.kind == "quantile":
         found = [quantiles.get(variant) for variant in (name, treatment)]
-        values = (found[0].value if found[0] else None, found[1].value if found[1] else None)
+        values = (
+            finite(found[0].value) if found[0] else None,
+            finite(found[1].value) if found[1] else None,
+        )
     both = [group for group in groups if group.variant in {name, treatment}]
     return Comparison(
         metric.name,
@@ -185,6 +190,7 @@ def _measured(
         other.n,
         *values,
         immature=sum(group.immature for group in both),
+        lower_is_better=metric.lower_is_better,
         not_numbers=sum(group.not_numbers for group in both),
     )
 
@@ -208,7 +214,7 @@ def _judged(
     if metric.kind in BINARY and (has_bandit or differ or analysis.method == "e_process"):
         judged = judge_conversions(batches_of(pairs), analysis.alpha)
         why = "" if analysis.method == "e_process" else "judged by an e-process, as weights changed"
-        return _with_effect(row, metric, judged, relative=True, warnings=[why] if why else [])
+        return _with_effect(row, judged, relative=True, warnings=[why] if why else [])
     relative = analysis.relative or guardrail is not None
     if guardrail is not None and analysis.method == "bayes":
         analysis = evolve(analysis, prior_mean=0.0, prior_sd=None)
@@ -223,7 +229,7 @@ def _judged(
     if judged.look == 0:
         first = -(-(analysis.planned_n or 0) // analysis.looks)
         warnings.append(f"before the first look, at {first} units of both variants")
-    return _with_effect(row, metric, judged, relative=relative, warnings=warnings)
+    return _with_effect(row, judged, relative=relative, warnings=warnings)
 
 
 def _quantile(
@@ -271,12 +277,12 @@ def _warnings(found: Estimate, row: Comparison, *, has_bandit: bool, differ: boo
 
 
 def _with_effect(
-    row: Comparison, metric: Metric, judged: Judged, *, relative: bool, warnings: list[str]
+    row: Comparison, judged: Judged, *, relative: bool, warnings: list[str]
 ) -> Comparison:
     """Return a comparison with what a method says."""
     verdict: Literal["better", "worse", "undecided"] = "undecided"
     if judged.significant:
-        verdict = "worse" if judged.rises is metric.lower_is_better else "better"
+        verdict = "worse" if judged.rises is row.lower_is_better else "better"
     found = evolve(
         row,
         effect=judged.estimate,
@@ -294,18 +300,16 @@ def _with_effect(
     )
     if row.margin is None or judged.look == 0:
         return found
-    return evolve(found, guardrail=_against_margin(found, row.margin, metric.lower_is_better))
+    return evolve(found, guardrail=_against_margin(found, row.margin))
 
 
 def _against_margin(
-    row: Comparison,
-    margin: float,
-    lower_is_better: bool,  # noqa: FBT001
+    row: Comparison, margin: float
 ) -> Literal["non_inferior", "inferior", "undecided"]:
     """Return where the interval of a relative effect is, seen from the margin."""
     low = -inf if row.low is None else row.low
     high = inf if row.high is None else row.high
-    if lower_is_better:
+    if row.lower_is_better:
         low, high = -high, -low
     if high < -margin:
         return "inferior"

@@ -110,7 +110,7 @@ def _by_effects(
     """Return the decision by the effects on the first metric."""
     better = [row for row in first if _is_better(row, rules) and row.variant not in harmed]
     if better:
-        best = max(better, key=lambda row: _distance(row, report))
+        best = max(better, key=_distance)
         return Decision("ship", best.variant, (f"{best.variant}: {_said(best)}", *harm))
     if harm:
         return Decision("stop", why=harm)
@@ -143,11 +143,11 @@ def _is_worse(row: Comparison, rules: Rules) -> bool:
     return row.chance_to_win <= 1 - rules.min_chance
 
 
-def _distance(row: Comparison, report: ExperimentReport) -> float:
+def _distance(row: Comparison) -> float:
     """Return how far a treatment is from the control in the direction that is wanted."""
     if row.effect is None:  # the control has no conversions at all
         return float("inf")
-    return -row.effect if report.falls(row.metric) else row.effect
+    return -row.effect if row.lower_is_better else row.effect
 
 
 def _said(row: Comparison) -> str:

@@ -273,7 +273,7 @@ class StoredExperiment:
         if (self.state is State.SHIPPED) is not (self.shipped is not None):
             expected = "a variant where the state is shipped, None in other states"
             raise InvalidInput("shipped", given=self.shipped, expected=expected)
-        if self.shipped is not None and self.shipped not in variants:
+        if self.shipped is not None and not (is_key(self.shipped) and self.shipped in variants):
             expected = f"one of the variants, {', '.join(variants)}"
             raise InvalidInput("shipped", given=self.shipped, expected=expected)
 

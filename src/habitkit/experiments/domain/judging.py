@@ -15,7 +15,7 @@ from habitkit.experiments.domain.stats.fixed import fixed
 from habitkit.experiments.domain.stats.group_sequential import group_sequential
 from habitkit.experiments.domain.stats.inference import Effect, Inference
 
-__all__ = ["Judged", "judge", "judge_conversions", "look_at"]
+__all__ = ["Judged", "finite", "judge", "judge_conversions", "look_at"]
 
 
 @frozen
@@ -89,9 +89,9 @@ def judge_conversions(batches: Iterable[Batch], alpha: float) -> Judged:
     p_value = e_process(batches).p_value
     return Judged(
         "e_process",
-        _finite(expm1(found.estimate)),
-        _finite(expm1(found.low)),
-        _finite(expm1(found.high)),
+        finite(expm1(found.estimate)),
+        finite(expm1(found.low)),
+        finite(expm1(found.high)),
         p_value,
         significant=p_value <= alpha,
         rises=found.estimate > 0,
@@ -108,8 +108,8 @@ def _of(found: Inference, look: int | None = None) -> Judged:
     return Judged(
         found.method,
         found.estimate,
-        _finite(found.low),
-        _finite(found.high),
+        finite(found.low),
+        finite(found.high),
         found.p_value,
         significant=found.significant,
         rises=found.estimate > 0,
@@ -146,5 +146,6 @@ def _bayes(effect: Effect, analysis: Analysis, *, lower_is_better: bool) -> Judg
     )
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number, or None if it is infinite or none."""
     return value if isfinite(value) else None

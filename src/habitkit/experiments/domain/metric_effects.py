@@ -44,7 +44,7 @@ __all__ = [
 BINARY = frozenset({"conversion", "retention"})
 """The kinds of metrics whose values are 0 and 1."""
 
-FEWEST = 2
+_FEWEST = 2
 """A variance takes two units."""
 
 
@@ -162,7 +162,7 @@ def estimate(metric: Metric, pairs: list[Pair], *, relative: bool, stratified: b
     used = [
         pair
         for pair in pairs
-        if not stratified or (pair.is_split and min(pair.control.n, pair.treatment.n) >= FEWEST)
+        if not stratified or (pair.is_split and min(pair.control.n, pair.treatment.n) >= _FEWEST)
     ]
     if not used:
         expected = "a version of the weights by which two units of both variants were assigned"

@@ -42,7 +42,6 @@ class ExperimentReport:
         sample_ratio: Whether the arms have as many units as their weights say.
         results: What each metric says of each treatment, in the order of metrics and variants.
         guardrails: The same for guardrails.
-        lower_is_better: The names of the metrics whose fall is wanted.
         rules: When to decide.
         warnings: What has to be known to read the report.
         decision: What is to be done.
@@ -63,14 +62,9 @@ class ExperimentReport:
     sample_ratio: SampleRatio
     results: tuple[Comparison, ...]
     guardrails: tuple[Comparison, ...]
-    lower_is_better: tuple[str, ...]
     rules: Rules
     warnings: tuple[str, ...]
     decision: Decision = _UNDECIDED
-
-    def falls(self, metric: str) -> bool:
-        """Return whether a fall of a metric is what is wanted."""
-        return metric in self.lower_is_better
 
     def __str__(self) -> str:
         from habitkit.experiments.domain.report_table import table  # noqa: PLC0415 - few print it
@@ -144,7 +138,6 @@ def make_report(
         sample_ratio(arms, experiment.rules.srm_alpha),
         tuple(adjusted(results, experiment.analysis)),
         tuple(row for guardrail in experiment.guardrails for row in rows(guardrail)),
-        tuple(metric.name for metric in experiment.measured if metric.lower_is_better),
         experiment.rules,
         _warnings(stored, arms, units),
     )

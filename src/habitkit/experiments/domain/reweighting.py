@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["new_weights"]
 
-FEWEST = 2
+_FEWEST = 2
 """A variance takes two units."""
 
 
@@ -53,8 +53,8 @@ def new_weights(stored: StoredExperiment, groups: Sequence[GroupMoments]) -> dic
         raise InvalidInput("experiment", given=experiment.key, expected=expected)
     names = [name for name, weight in current.items() if weight > 0]
     found = [merged(groups, name) for name in names]
-    least = max(allocation.burn_in, FEWEST)
-    if len(names) < FEWEST or any(arm.n < least for arm in found):
+    least = max(allocation.burn_in, _FEWEST)
+    if len(names) < _FEWEST or any(arm.n < least for arm in found):
         return current
     metric = experiment.metrics[0]
     if metric.kind in BINARY:

@@ -19,18 +19,16 @@ from attrs import frozen
 
 from habitkit.experiments.domain.assignment import Assigner, Holdouts, weights_of
 from habitkit.experiments.domain.definition import State
-from habitkit.flags.domain.evaluation import Evaluation
-from habitkit.flags.domain.experiment_resolvers import (
+from habitkit.flags.domain.experiment_results import (
     Splits,
     admitted,
     for_units,
-    metadata_of,
+    held_out_results,
     shipped,
     unless_held_out,
 )
 from habitkit.flags.domain.faults import Fault, json_path
 from habitkit.flags.domain.json_values import truthy
-from habitkit.flags.domain.resolution import Reason, Resolution
 from habitkit.flags.domain.rules import compile_rule
 
 if TYPE_CHECKING:
@@ -39,9 +37,11 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.assignment import Assignment
     from habitkit.experiments.domain.definition import StoredExperiment
     from habitkit.flags.domain.documents import FlagDefinition
+    from habitkit.flags.domain.evaluation import Evaluation
     from habitkit.flags.domain.experiment_sections import Sections
     from habitkit.flags.domain.flag_set import Resolver
     from habitkit.flags.domain.options import FlagOptions
+    from habitkit.flags.domain.resolution import Resolution
     from habitkit.flags.domain.rules import Rule, RuleContext
 
 __all__ = ["Experiments", "Part"]
@@ -56,7 +56,6 @@ class _Active:
 
     stored: StoredExperiment
     assigner: Assigner
-    holdouts: Holdouts
     rule: Rule | None
 
 
@@ -118,7 +117,7 @@ class Experiments:
                 rule = compile_rule(targeting, path, context(key), faults)
             if stored.state in _ACTIVE:
                 assigner = Assigner(stored, self.holdouts)
-                self.active[key] = _Active(stored, assigner, self.holdouts, rule)
+                self.active[key] = _Active(stored, assigner, rule)
         self._expect_own_segments()
         self.have_versions = any(
             it.stored.state is State.RUNNING and it.assigner.versions > 1
@@ -146,33 +145,38 @@ class Experiments:
                     self._faults.append(Fault(path, message))
                 taken += ((first, end, key) for first, end in stored.segments)
 
-    def assign(
-        self, key: str, unit: str, context: Mapping[str, Any], version: int | None, at: float
-    ) -> Assignment | None:
-        """Return what a unit has in an experiment; None if there is no such experiment.
-
-        Args:
-            key: The experiment.
-            unit: The unit.
-            context: What its targeting asks for.
-            version: The version of the weights that the unit was exposed under; None if it was not.
-            at: The time, in seconds since 1970.
-        """
-        stored = self.sections.experiments.get(key)
-        if stored is None:
-            return None
-        active = self.active.get(key)
-        if active is None:
-            return Assigner(stored, self.holdouts).assign(unit)
-        data = {**context, "targetingKey": unit}
-        rule = active.rule
-        is_admitted = rule is None or truthy(rule.run(data, Evaluation(at)))
-        return active.assigner.assign(unit, version, admitted=is_admitted)
-
     def decide(self, options: FlagOptions) -> bool:
         """Tell whether an experiment, or a holdout, decides about a flag with these settings."""
         is_active = (options.experiment or "") in self.active
         return is_active or options.holdout in self.sections.holdouts
+
+    def assign(
+        self, key: str, unit: str | None, context: Mapping[str, Any], evaluation: Evaluation
+    ) -> Assignment | None:
+        """Assign a unit to an experiment, as evaluating a flag of it would.
+
+        Args:
+            key: The experiment.
+            unit: The unit; None or empty if it is not known.
+            context: What the experiment's targeting reads.
+            evaluation: The time, and the versions under which the unit was exposed.
+
+        Returns:
+            The assignment; None if there is no such experiment.
+
+        Raises:
+            Exception: Any, if the targeting cannot be evaluated.
+        """
+        stored, active = self.sections.experiments.get(key), self.active.get(key)
+        if stored is None:
+            return None
+        if active is None:
+            return Assigner(stored, self.holdouts).assign(unit)
+        is_admitted = active.rule is None or truthy(
+            active.rule.run({**context, "targetingKey": unit or ""}, evaluation)
+        )
+        version = 1 if evaluation.versions is None else evaluation.versions.get(key)
+        return active.assigner.assign(unit, version, admitted=is_admitted)
 
     def depends_on(self, options: FlagOptions) -> tuple[object, ...]:
         """Return the objects that a flag with these settings is compiled with."""
@@ -208,10 +212,10 @@ class Experiments:
         """
         active = self.active.get(flag.options.experiment or "")
         if active is None:
-            held_out = self._held_out(flag, {flag.options.holdout})
+            held_out = held_out_results(flag, {flag.options.holdout})
             resolve = unless_held_out(self.holdouts, held_out, otherwise)
             return Part(resolve, False, tuple(it.metadata for it in held_out.values()))  # noqa: FBT003
-        held_out = self._held_out(flag, {*self.sections.holdouts})
+        held_out = held_out_results(flag, {*self.sections.holdouts})
         decided = [it.metadata for it in held_out.values()]
         if active.stored.state is State.SHIPPED:
             resolve = shipped(matches.get(active.stored.shipped or ""), otherwise)
@@ -224,16 +228,3 @@ class Experiments:
         if held_out:
             resolve = unless_held_out(self.holdouts, held_out, resolve)
         return Part(resolve, active.rule is not None and active.rule.timed, tuple(decided))
-
-    @staticmethod
-    def _held_out(flag: FlagDefinition, names: set[str | None]) -> dict[str, Resolution]:
-        """Return what a flag serves those who are in holdouts."""
-        default = flag.default_variant
-        value = None if default is None else flag.variants[default]
-        return {
-            name: Resolution(
-                value, default, Reason.DEFAULT, metadata=metadata_of(flag, {"holdout": name})
-            )
-            for name in names
-            if name is not None
-        }

@@ -29,8 +29,8 @@ BOTH = 2
 FAR = 8.5
 """Scores beyond so many standard deviations have a probability below 1e-16."""
 
-PANEL = 4.0
-"""The width of a panel of 16 nodes, in standard deviations of the kernel; its error is < 1e-13."""
+PANEL = 6.0
+"""The width of a panel of 16 nodes in standard deviations of the kernel; errors are near 1e-12."""
 
 
 @frozen

@@ -27,10 +27,10 @@ __all__ = ["FLOOR", "epsilon_greedy", "thompson_beta", "thompson_normal", "ucb1"
 FLOOR = 0.05
 """The least weight of an arm."""
 
-EDGES = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.5)
+_EDGES = (0.0, 1.0, 2.0, 3.0, 4.5, 6.0, 8.5)
 """Where panels end, in standard deviations from a posterior's mean; beyond there is nothing."""
 
-LEAST_SPREAD = 1e-9
+_LEAST_SPREAD = 1e-9
 """An arm whose values are all the same gets this share of the largest standard deviation."""
 
 
@@ -94,7 +94,7 @@ def thompson_normal(arms: Sequence[Moments], floor: float = FLOOR) -> list[float
     if not widest:
         return _floored(_best_share([mean for mean, _ in posteriors]), floor)
     return _floored(
-        _normal_best([(mean, max(sd, widest * LEAST_SPREAD)) for mean, sd in posteriors]), floor
+        _normal_best([(mean, max(sd, widest * _LEAST_SPREAD)) for mean, sd in posteriors]), floor
     )
 
 
@@ -205,8 +205,8 @@ def _edges(mean: float, sd: float, others: Sequence[tuple[float, float]]) -> lis
 
     Where the distribution function of another one rises, panels are as narrow as it is.
     """
-    ends = {side * at for at in EDGES for side in (-1, 1)}
+    ends = {side * at for at in _EDGES for side in (-1, 1)}
     for center, spread in others:
-        ends |= {(center - mean + side * at * spread) / sd for at in EDGES for side in (-1, 1)}
-    inside = sorted(end for end in ends if abs(end) <= EDGES[-1])
+        ends |= {(center - mean + side * at * spread) / sd for at in _EDGES for side in (-1, 1)}
+    inside = sorted(end for end in ends if abs(end) <= _EDGES[-1])
     return [inside[0], *(right for left, right in pairwise(inside) if right > left)]

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = ["NormalPrior", "Posterior", "bayes", "beta_best", "beta_loss"]
 
-EDGES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0, 16.0, 22.0, 30.0, 40.0)
-"""Where panels end, in standard deviations from a posterior's mean: so far as its tail is thick."""
+_EDGES = (0.0, 1.0, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0, 16.0, 22.0, 30.0, 40.0)
+"""Where panels end, in standard deviations from a posterior's mean, to where tails are empty."""
 
-CERTAIN = 38.0
+_LEAST_EXPONENT = -745.0
+"""``exp`` of less is 0."""
+
+_CERTAIN = 38.0
 """A mean that is so many standard deviations from 0 has its sign for certain."""
 
 
@@ -78,8 +81,8 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
     With the precisions ``1/sd^2`` of the prior and ``1/se^2`` of the estimate, the posterior is
     normal; its precision is their sum and its mean is weighted by them. With mean m and standard
     deviation s of the posterior, keeping costs ``m Phi(m/s) + s phi(m/s)`` and shipping the same
-    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal. One with a standard
-    error of 0 is certain.
+    with ``-m``. Degrees of freedom are not used: an estimate is taken as normal, or as certain
+    if its standard error is 0.
 
     Sources: A. Gelman et al. (2013), "Bayesian Data Analysis", section 2.5; for the expected loss
     C. Stucchio (2015), "Bayesian A/B Testing at VWO".
@@ -128,7 +131,7 @@ def bayes(effect: Effect, prior: NormalPrior | None = None, alpha: float = 0.05)
 def _mean_above_zero(mean: float, sd: float) -> float:
     """Return the mean of ``max(x, 0)`` of a normal variable."""
     z = mean / sd if sd else copysign(inf, mean)
-    if abs(z) > CERTAIN:
+    if abs(z) > _CERTAIN:
         return max(mean, 0.0)
     return max(sd * (z * normal_sf(-z) + normal_pdf(z)), 0.0)
 
@@ -199,14 +202,18 @@ class _Posteriors:
         for number_, (successes, failures) in enumerate(arms):
             count(f"arms[{number_}] successes", successes)
             count(f"arms[{number_}] failures", failures)
-        edges = _edges(arms)
+        # Floats are close together near 0, and not near 1: there nodes are rates of failures.
+        failing = sum(failures for _, failures in arms) < sum(successes for successes, _ in arms)
+        rates = [(failures, successes) for successes, failures in arms] if failing else arms
+        edges = _edges(rates)
         nodes, weights = nodes_of(edges)
         densities, below = [], []
-        for arm in arms:
+        for arm in rates:
             shape = _shape(arm, nodes)
             *integrals, total = cumulative(edges, shape)
             densities.append([value / total for value in shape])
-            below.append([min(value / total, 1.0) for value in integrals])
+            under = [min(value / total, 1.0) for value in integrals]
+            below.append([1 - value for value in under] if failing else under)
         return cls(weights, densities, below)
 
     def best(self) -> list[float]:
@@ -247,7 +254,7 @@ def _edges(arms: Sequence[tuple[int, int]]) -> list[float]:
         a, b = successes + 1, failures + 1
         mean = a / (a + b)
         sd = sqrt(mean * (b / (a + b)) / (a + b + 1))
-        edges |= {mean + side * at * sd for at in EDGES for side in (-1, 1)}
+        edges |= {mean + side * at * sd for at in _EDGES for side in (-1, 1)}
     inside = sorted(edge for edge in edges if 0 <= edge <= 1)
     return [0.0, *(right for left, right in pairwise(inside) if right > left)]
 
@@ -259,13 +266,16 @@ def _shape(arm: tuple[int, int], nodes: Sequence[float]) -> list[float]:
     """
     successes, failures = arm
     mode = successes / ((successes + failures) or 1)
+    rest = failures / ((successes + failures) or 1)
     values = []
     for x in nodes:
-        # log(x / mode) and log((1 - x) / (1 - mode)), precise near the mode
-        power = 0.0
-        if successes:
-            power += successes * log1p((x - mode) / mode)
-        if failures:
-            power += failures * log1p((mode - x) / (failures / (successes + failures)))
-        values.append(exp(power) if power > -745 else 0.0)  # noqa: PLR2004 - else it is 0
+        rise = successes * _log_ratio(mode, x - mode) if successes else 0.0
+        fall = failures * _log_ratio(rest, mode - x) if failures else 0.0
+        values.append(exp(rise + fall) if rise + fall > _LEAST_EXPONENT else 0.0)
     return values
+
+
+def _log_ratio(start: float, step: float) -> float:
+    """Return ``log((start + step) / start)``, precise for small steps."""
+    share = step / start
+    return log1p(share) if share > -1 else -inf

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.stats._brownian import root
 from habitkit.experiments.domain.stats._numbers import count, fraction
 from habitkit.experiments.domain.stats.inference import Inference
 
@@ -30,10 +31,13 @@ GRID = tuple(0.001 * 2 ** (step / 2) for step in range(25))
 All have the same weight, 1/50. The steps are of a factor of the square root of 2: whatever the
 effect in this range, one of them grows at 97 % of the best rate at least."""
 
-LARGEST = 50.0
+_RISES = tuple((d, expm1(d)) for d in GRID)
+_FALLS = tuple((-d, expm1(-d)) for d in GRID)
+
+_LARGEST = 50.0
 """Where the search for an end of an interval stops: a ratio of rates of 5e21."""
 
-EXPONENT = 709.0
+_EXPONENT = 709.0
 """``exp`` overflows above it."""
 
 
@@ -96,7 +100,7 @@ def e_process(batches: Iterable[Batch]) -> EValue:
     """
     counts = _counts(batches)
     log_e = _log_sum([*_logs(counts, 1, 0.0), *_logs(counts, -1, 0.0)]) - log(2 * len(GRID))
-    return EValue(exp(log_e) if log_e < EXPONENT else inf, log_e, min(1.0, exp(-max(log_e, 0.0))))
+    return EValue(exp(log_e) if log_e < _EXPONENT else inf, log_e, min(1.0, exp(-max(log_e, 0.0))))
 
 
 def e_interval(batches: Iterable[Batch], alpha: float = 0.05) -> Inference:
@@ -158,11 +162,13 @@ def _tilted(weight: float, theta: float) -> float:
 
 def _logs(counts: Mapping[float, tuple[int, int]], sign: int, theta: float) -> list[float]:
     """Return the logarithms of the likelihood ratios of d against theta, for d of one sign."""
-    tilted = [(_tilted(w, theta), *ys) for w, ys in counts.items()]
-    return [
-        fsum(sign * d * y1 - (y1 + y0) * log1p(w * expm1(sign * d)) for w, y1, y0 in tilted)
-        for d in GRID
-    ]
+    steps = _RISES if sign > 0 else _FALLS
+    logs = [0.0] * len(steps)
+    for weight, (y1, y0) in counts.items():
+        tilted = _tilted(weight, theta)
+        for index, (d, gain) in enumerate(steps):
+            logs[index] += d * y1 - (y1 + y0) * log1p(tilted * gain)
+    return logs
 
 
 def _half(counts: Mapping[float, tuple[int, int]], sign: int, theta: float) -> float:
@@ -178,12 +184,8 @@ def _log_sum(logs: Sequence[float]) -> float:
 
 def _crossing(decreasing: Callable[[float], float]) -> float:
     """Return where a decreasing function crosses 0; infinity where it does not."""
-    low, high = -LARGEST, LARGEST
-    if decreasing(low) <= 0:
+    if decreasing(-_LARGEST) <= 0:
         return -inf
-    if decreasing(high) > 0:
+    if decreasing(_LARGEST) > 0:
         return inf
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if decreasing(middle) > 0 else (low, middle)
-    return (low + high) / 2
+    return root(decreasing, -_LARGEST, _LARGEST, 1e-10)

@@ -39,16 +39,16 @@ Spending = Literal["obf", "pocock", "lan_demets_obf", "lan_demets_pocock"]
 MOST_LOOKS = 100
 """More looks are not planned; use a method that is valid at any time."""
 
-FARTHEST = 37.0
+_FARTHEST = 37.0
 """The largest critical value: what lies beyond has a probability below 1e-299."""
 
-LEAST_STEP = 1e-3
+_LEAST_STEP = 1e-3
 """What each look adds at least, as a share of all the data at that look."""
 
-LEAST_STEP_OF_ALPHA = 1e-290
+_LEAST_STEP_OF_ALPHA = 1e-290
 """A look that spends less cannot reject."""
 
-LEAST_ALPHA, LARGEST_ALPHA = 1e-12, 0.5
+_LEAST_ALPHA, _LARGEST_ALPHA = 1e-12, 0.5
 
 
 @frozen
@@ -110,7 +110,7 @@ class Boundaries:
             c = z / shape[look - 1]
             return _p(sum(exits(self.fractions, [c * factor for factor in shape], self.sides)))
         fractions = self.fractions[:look]
-        low, high = log(LEAST_ALPHA), log1p(-1e-9)
+        low, high = log(_LEAST_ALPHA), log1p(-1e-9)
 
         def excess(log_alpha: float) -> float:
             """Decrease in alpha: how far its critical value is above z."""
@@ -118,12 +118,12 @@ class Boundaries:
             return _spending_values(fractions, spent, self.sides)[-1] - z
 
         if excess(low) <= 0 or excess(high) > 0:
-            return LEAST_ALPHA if excess(low) <= 0 else 1.0
+            return _LEAST_ALPHA if excess(low) <= 0 else 1.0
         return _p(exp(root(excess, low, high, 1e-10)))
 
 
 def _p(probability: float) -> float:
-    return min(max(probability, LEAST_ALPHA), 1.0)
+    return min(max(probability, _LEAST_ALPHA), 1.0)
 
 
 def group_sequential(
@@ -166,7 +166,7 @@ def group_sequential(
         raise InvalidInput("spending", given=spending, expected=f"one of {expected}")
     if sides not in {1, 2}:
         raise InvalidInput("sides", given=sides, expected="1 or 2")
-    if not LEAST_ALPHA <= fraction("alpha", alpha) <= LARGEST_ALPHA:
+    if not _LEAST_ALPHA <= fraction("alpha", alpha) <= _LARGEST_ALPHA:
         raise InvalidInput("alpha", given=alpha, expected="a number from 1e-12 to 0.5")
     fractions = _fractions(looks)
     z, spent = _boundaries(fractions, float(alpha), spending, sides)
@@ -181,9 +181,9 @@ def _fractions(looks: int | Sequence[float]) -> tuple[float, ...]:
         return tuple(look / looks for look in range(1, looks + 1))
     if isinstance(looks, (bool, float, str)) or not 1 <= len(looks) <= MOST_LOOKS:
         raise InvalidInput("looks", given=looks, expected=f"1 to {MOST_LOOKS} shares of the data")
-    steps = pairwise((0.0, *looks))
     rising = all(
-        isfinite(now) and now <= 1 and now - before >= LEAST_STEP * now > 0 for before, now in steps
+        isfinite(now) and now <= 1 and now - before >= _LEAST_STEP * now > 0
+        for before, now in pairwise((0.0, *looks))
     )
     if not rising:
         expected = "rising shares of the data in (0, 1], each 0.1 % above the one before at least"
@@ -257,6 +257,6 @@ def _critical(look: Look, step: float) -> float:
         """Decrease in z: the ratio's logarithm, that of 1e-320 where nothing is left."""
         return log(max(look.exit(z), 1e-320)) - log(step)
 
-    if step < LEAST_STEP_OF_ALPHA:
+    if step < _LEAST_STEP_OF_ALPHA:
         return inf
-    return root(excess, 0.0 if look.sides == BOTH else -FAR, FARTHEST, 1e-11)
+    return root(excess, 0.0 if look.sides == BOTH else -FAR, _FARTHEST, 1e-11)

@@ -17,7 +17,7 @@ from habitkit.experiments.domain.stats.inference import Effect
 
 __all__ = ["OrderStatistics", "QuantileRanks", "quantile_effect", "quantile_ranks"]
 
-EXACT_VARIANCE = 1e6
+_EXACT_VARIANCE = 1e6
 """Up to this variance of the count the binomial tails are summed."""
 
 
@@ -103,7 +103,7 @@ def _low_rank(n: int, q: float, tail: float) -> tuple[int, float]:
     variance = n * q * (1 - q)
     z = normal_isf(tail)
     guess = n * q - z * sqrt(variance) + (z * z - 1) * (1 - 2 * q) / 6
-    if variance > EXACT_VARIANCE:
+    if variance > _EXACT_VARIANCE:
         return floor(guess - 0.5), tail
     at = min(max(floor(guess), 0), n)  # P(B <= at) is brought to the tail
     log_mass = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AaResult", "aa_check"]
 
-SERIES = 1.18
+_SERIES = 1.18
 """Above it the series of the upper tail of Kolmogorov's distribution is used, below the other."""
 
 
@@ -113,7 +113,7 @@ def _kolmogorov_above(x: float) -> float:
     """
     if x <= 0:
         return 1.0
-    if x < SERIES:
+    if x < _SERIES:
         terms = (exp(-(((2 * k - 1) * pi / x) ** 2) / 8) for k in range(1, 8))
         return 1 - sqrt(2 * pi) / x * sum(terms)
     return 2 * sum((1 if k % 2 else -1) * exp(-2 * (k * x) ** 2) for k in range(1, 8))

@@ -1,4 +1,4 @@
-"""How experiments and holdouts evaluate a flag: results that are made once, and picked by hashes."""
+"""The results that experiments and holdouts give a flag, and the functions that pick one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from habitkit.flags.domain.flag_set import Resolver
     from habitkit.flags.domain.rules import Rule
 
-__all__ = ["Splits", "admitted", "for_units", "metadata_of", "shipped", "unless_held_out"]
+__all__ = ["Splits", "admitted", "for_units", "held_out_results", "shipped", "unless_held_out"]
 
 _NAMES: Final = frozenset(
     ["experiment", "experimentVersion", "experimentWeights", "propensity", "holdout"]
@@ -25,7 +25,20 @@ _NAMES: Final = frozenset(
 _BY_VERSION_1: Final = {"experimentWeights": "of version 1"}
 
 
-def metadata_of(flag: FlagDefinition, more: Mapping[str, Any]) -> Mapping[str, Any]:
+def held_out_results(flag: FlagDefinition, names: set[str | None]) -> dict[str, Resolution]:
+    """Return what a flag serves those who are in holdouts."""
+    default = flag.default_variant
+    value = None if default is None else flag.variants[default]
+    return {
+        name: Resolution(
+            value, default, Reason.DEFAULT, metadata=_metadata(flag, {"holdout": name})
+        )
+        for name in names
+        if name is not None
+    }
+
+
+def _metadata(flag: FlagDefinition, more: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the metadata of a flag, and what decided; its names mean nothing else there."""
     own = {name: value for name, value in flag.metadata.items() if name not in _NAMES}
     return MappingProxyType({**own, **more})
@@ -40,13 +53,7 @@ class Splits:
     """
 
     def __init__(self, flag: FlagDefinition, key: str, assigner: Assigner) -> None:
-        """Make the results.
-
-        Args:
-            flag: The flag, which has the variants of the experiment.
-            key: The experiment.
-            assigner: Assigns its units.
-        """
+        """Make the results."""
         self._key = key
         self._assigner = assigner
         numbers = range(1, assigner.versions + 1)
@@ -62,7 +69,7 @@ class Splits:
                 flag.variants.get(name),
                 name,
                 Reason.SPLIT,
-                metadata=metadata_of(flag, {**fields, "propensity": chance, **more}),
+                metadata=_metadata(flag, {**fields, "propensity": chance, **more}),
             )
             for name, chance in zip(self._assigner.variants, chances, strict=True)
         ]
