@@ -40,7 +40,14 @@ from attrs import evolve
 
 from habitkit import HabitKit
 from habitkit.errors import MissingExtra
-from habitkit.experiments import Allocation, Analysis, Experiment, ExperimentReport
+from habitkit.experiments import (
+    Allocation,
+    Analysis,
+    Experiment,
+    ExperimentReport,
+    plot,
+    plot_over_time,
+)
 from habitkit.testing import FakeClock
 
 REWEIGHT_DAYS = 3
@@ -200,8 +207,6 @@ def show_bandit(equal: ExperimentReport, bandit: ExperimentReport, weights: list
 
 
 def draw(folder: Path, sequential: list[ExperimentReport], bandit: ExperimentReport) -> None:
-    from habitkit.experiments.plot import plot, plot_over_time  # noqa: PLC0415 - an extra
-
     folder.mkdir(parents=True, exist_ok=True)
     try:
         plot_over_time(sequential, "active", folder / "over-time.svg")
