@@ -224,9 +224,8 @@ def _judged(
         raise InvalidInput("values", given="equal ones alone", expected="values that differ")
     judged = judge(found.effect, found.units, analysis, lower_is_better=metric.lower_is_better)
     warnings = _warnings(found, row, has_bandit=has_bandit, differ=differ)
-    if judged.look == 0:
-        first = -(-(analysis.planned_n or 0) // analysis.looks)
-        warnings.append(f"before the first look, at {first} units of both variants")
+    if judged.look is not None:
+        warnings += _about_looks(judged.look, found.units, analysis)
     return _with_effect(row, judged, relative=relative, warnings=warnings)
 
 
@@ -272,6 +271,18 @@ def _warnings(found: Estimate, row: Comparison, *, has_bandit: bool, differ: boo
         done = f"reduced the variance by {share} %" if share >= 0 else "did not reduce the variance"
         warnings.append(f"CUPED {done}")
     return warnings
+
+
+def _about_looks(look: int, units: int, analysis: Analysis) -> list[str]:
+    """Return what has to be known of a report before the first look, or between two."""
+    planned = analysis.planned_n or 0
+    due, after = (-(-planned * number // analysis.looks) for number in (look, look + 1))
+    if not look:
+        return [f"before the first look, at {after} units of both variants"]
+    if look < analysis.looks and units > due:
+        said = f"look {look} was due at {due} units, the next is at {after}"
+        return [f"{said}: decide once a look, as further readings spend error that is not planned"]
+    return []
 
 
 def _with_effect(

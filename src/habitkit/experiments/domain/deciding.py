@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.comparisons import Comparison
     from habitkit.experiments.domain.report import ExperimentReport
 
-__all__ = ["Decision", "decide"]
+__all__ = ["ExperimentDecision", "decide"]
 
 
 @frozen
-class Decision:
+class ExperimentDecision:
     """What a report says is to be done.
 
     Attributes:
@@ -30,7 +30,7 @@ class Decision:
     why: tuple[str, ...] = ()
 
 
-def decide(report: ExperimentReport, rules: Rules | None = None) -> Decision:
+def decide(report: ExperimentReport, rules: Rules | None = None) -> ExperimentDecision:
     """Return what is to be done, by the first metric and the guardrails of a report.
 
     The first of these that holds decides:
@@ -54,7 +54,7 @@ def decide(report: ExperimentReport, rules: Rules | None = None) -> Decision:
     rules = rules or report.rules
     invalid = _invalid(report, rules)
     if invalid:
-        return Decision("stop", why=invalid)
+        return ExperimentDecision("stop", why=invalid)
     violated = [row for row in report.guardrails if row.guardrail == "inferior"]
     harmed = {row.variant for row in violated}
     harm = tuple(
@@ -64,10 +64,12 @@ def decide(report: ExperimentReport, rules: Rules | None = None) -> Decision:
     )
     treatments = [arm.variant for arm in report.arms if arm.variant != report.control]
     if harm and harmed.issuperset(treatments):
-        return Decision("stop", why=harm)
+        return ExperimentDecision("stop", why=harm)
     early = _early(report, rules)
     if early:
-        return Decision("stop", why=harm) if harm else Decision("keep", why=early)
+        return (
+            ExperimentDecision("stop", why=harm) if harm else ExperimentDecision("keep", why=early)
+        )
     first = [row for row in report.results if row.metric == report.results[0].metric]
     return _by_effects(report, rules, first, harmed, harm)
 
@@ -107,16 +109,18 @@ def _by_effects(
     first: list[Comparison],
     harmed: set[str],
     harm: tuple[str, ...],
-) -> Decision:
+) -> ExperimentDecision:
     """Return the decision by the effects on the first metric."""
     better = [row for row in first if _is_better(row, rules) and row.variant not in harmed]
     if better:
         best = max(better, key=_distance)
-        return Decision("ship", best.variant, (f"{best.variant}: {_said(best)}", *harm))
+        return ExperimentDecision("ship", best.variant, (f"{best.variant}: {_said(best)}", *harm))
     if harm:
-        return Decision("stop", why=harm)
+        return ExperimentDecision("stop", why=harm)
     if first and all(_is_worse(row, rules) for row in first):
-        return Decision("stop", why=tuple(f"{row.variant}: {_said(row)}" for row in first))
+        return ExperimentDecision(
+            "stop", why=tuple(f"{row.variant}: {_said(row)}" for row in first)
+        )
     why = tuple(
         f"{row.variant}: {row.problem or f'no significant effect on {row.metric}'}"
         for row in first
@@ -127,8 +131,8 @@ def _by_effects(
     )
     if rules.max_days is not None and report.days >= rules.max_days:
         ran = f"it has run for {report.days:.1f} days, of at most {rules.max_days:g}"
-        return Decision("stop", why=(ran, *why))
-    return Decision("keep", why=before or why)
+        return ExperimentDecision("stop", why=(ran, *why))
+    return ExperimentDecision("keep", why=before or why)
 
 
 def _is_better(row: Comparison, rules: Rules) -> bool:

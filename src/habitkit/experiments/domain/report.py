@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from habitkit.experiments.domain.arms import Arm, SampleRatio, arms_of, sample_ratio
 from habitkit.experiments.domain.comparisons import Comparison, adjusted, compare
-from habitkit.experiments.domain.deciding import Decision, decide
+from habitkit.experiments.domain.deciding import ExperimentDecision, decide
 from habitkit.experiments.domain.definition import State, StoredExperiment
 from habitkit.experiments.domain.exposures import ExposureCounts
 from habitkit.experiments.domain.measures import GroupMoments
@@ -19,7 +19,7 @@ from habitkit.experiments.domain.stats.quantiles import OrderStatistics
 
 __all__ = ["ExperimentReport", "make_report"]
 
-_UNDECIDED = Decision("keep")
+_UNDECIDED = ExperimentDecision("keep")
 
 
 @frozen
@@ -64,7 +64,7 @@ class ExperimentReport:
     guardrails: tuple[Comparison, ...]
     rules: Rules
     warnings: tuple[str, ...]
-    decision: Decision = _UNDECIDED
+    decision: ExperimentDecision = _UNDECIDED
 
     def __str__(self) -> str:
         from habitkit.experiments.domain.report_table import table  # noqa: PLC0415 - few print it
