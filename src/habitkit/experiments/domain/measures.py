@@ -17,8 +17,8 @@ class Measure:
     """A number of one unit, from its net events of one type in a window around its exposure.
 
     An event is in the window if it was done in ``[exposure + start, exposure + end)``, and at the
-    ``as_of`` of the query or before. An event with a key counts if it is the last of its key: those that
-    were retracted or replaced do not.
+    ``as_of`` of the query or before. An event with a key counts if it is the last of its key: those
+    that were retracted or replaced do not.
 
     Attributes:
         event: The type of the events.
