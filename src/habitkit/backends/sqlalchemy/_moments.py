@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Group", "group_of", "select_groups", "select_ranks"]
 
+_ZERO: ColumnElement[Any] = cast(literal_column("0.0"), Double())
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 _of = exposures.alias("of")
 _also = exposures.alias("also")
@@ -81,7 +82,7 @@ def select_groups(query: MomentsQuery, dialect: str, other: str | None = None) -
             *keys,
             func.count(values.c.x).label("n"),
             func.avg(values.c.x).label("x"),
-            func.avg(values.c.y).label("y"),
+            (func.avg(values.c.y) if query.y else _ZERO).label("y"),
             (func.count() - func.count(values.c.x)).label("immature"),
             cast(func.sum(values.c.not_numbers), Integer()).label("not_numbers"),
         )
@@ -89,7 +90,8 @@ def select_groups(query: MomentsQuery, dialect: str, other: str | None = None) -
         .cte("means")
     )
     dx, dy = values.c.x - means.c.x, values.c.y - means.c.y
-    sums = (func.sum(each) for each in (dx, dy, dx * dx, dy * dy, dx * dy))
+    sums: list[Any] = [func.sum(dx), func.sum(dx * dx)]
+    sums += [func.sum(it) for it in (dy, dy * dy, dx * dy)] if query.y else [_ZERO] * 3
     of_group = (means.c.n, means.c.x, means.c.y, means.c.immature, means.c.not_numbers)
     same_group = and_(values.c.variant == means.c.variant, values.c.other == means.c.other)
     return (
@@ -104,7 +106,7 @@ def group_of(row: Sequence[Any]) -> Group:
     variant, other, n, x, y, immature, not_numbers, *sums = row
     moments = Bivariate()
     if n:  # the means were rounded: what the units differ from them has a small sum
-        dx, dy, dxx, dyy, dxy = sums
+        dx, dxx, dy, dyy, dxy = sums
         moments = Bivariate(
             n=n,
             mx=x + dx / n,
@@ -170,13 +172,12 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
         or_(*inside),
         _is_last(dialect),
     )
-    zero: ColumnElement[Any] = cast(literal_column("0.0"), Double())
     return (
         select(
             _of.c.variant.label("variant"),
             (_of.c.version if other is None else _also.c.variant).label("other"),
             numbers[0].label("x"),
-            (numbers[1] if query.y else case((mature, zero))).label("y"),
+            (numbers[1] if query.y else _ZERO).label("y"),
             func.count(case((ill, literal_column("1")))).label("not_numbers"),
         )
         .select_from(joined.outerjoin(events, wanted))
