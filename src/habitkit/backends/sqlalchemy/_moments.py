@@ -139,7 +139,6 @@ def select_ranks(
 def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
     """Return the group and the numbers of each unit that has seen one variant alone."""
     as_of = literal(query.as_of, Instant())
-    mature = _of.c.at <= literal(_matured(query), Instant())
     measures = [query.x] if query.y is None else [query.x, query.y]
     joined, inside = _windows(query, measures, dialect)
     one_type = len({measure.event for measure in measures}) == 1
@@ -150,7 +149,7 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
         ]
     taken = inside if query.y else [events.c.owner.is_not(None)]
     numbers = [
-        case((mature, number_of_unit(measure, its_events, dialect)))
+        number_of_unit(measure, its_events, dialect)
         for measure, its_events in zip(measures, taken, strict=True)
     ]
     ill = or_(
@@ -167,11 +166,14 @@ def _unit_values(query: MomentsQuery, dialect: str, other: str | None) -> CTE:
         conditions += _alone(_also, other, as_of)
     wanted = and_(
         events.c.owner == _of.c.unit,
-        mature,
         events.c.type.in_(sorted({measure.event for measure in measures})),
         or_(*inside),
         _is_last(dialect),
     )
+    if query.matures_seconds > 0:
+        mature = _of.c.at <= literal(_matured(query), Instant())
+        wanted = and_(mature, wanted)
+        numbers = [case((mature, number)) for number in numbers]
     return (
         select(
             _of.c.variant.label("variant"),
@@ -256,6 +258,6 @@ def _is_last(dialect: str) -> ColumnElement[bool]:
 def _matured(query: MomentsQuery) -> datetime:
     """Return the instant until which exposures are old enough."""
     try:
-        return min(query.as_of, query.as_of - timedelta(seconds=query.matures_seconds))
+        return query.as_of - timedelta(seconds=query.matures_seconds)
     except OverflowError:
         return _EARLIEST
