@@ -1,4 +1,4 @@
-"""The last part of the demo: a report of the year, computed once and kept in a cache."""
+"""A part of the demo: a report of the year, computed once and kept in a cache."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

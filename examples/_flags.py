@@ -1,4 +1,4 @@
-"""The last part of the demo: a flag that one process changes and another one sees.
+"""A part of the demo: a flag that one process changes and another one sees.
 
 Started as a program it is the other process: python examples/_flags.py sqlite:///habits.db
 """

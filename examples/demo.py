@@ -1,4 +1,4 @@
-"""A tour of habitkit: a history, check-ins, coins, limits, a cache, flags in two processes.
+"""A tour of habitkit: a history, check-ins, coins, limits, a cache, flags, an experiment.
 
     python examples/demo.py                          the sample export, ./habitkit-demo.db
     python examples/demo.py export.zip --db me.db    your own export of Loop Habit Tracker
@@ -16,8 +16,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from _caching import show_cache
+from _experiments import show_experiment
 from _flags import show_flags
 from _heatmap import year_map
+from _limits import show_limits
 from attrs import evolve
 from rich import box
 from rich.console import Console
@@ -41,7 +43,6 @@ YEAR = timedelta(weeks=53)
 MAPS = 6
 LEDGER_LINES = 10
 BONUS_EVERY = 7  # so many slots in a row that were recorded in time earn a bonus
-ATTEMPTS = 8  # to check in, at once
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED = 130
@@ -63,13 +64,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with HabitKit.open(_url(options.db), clock=clock, limits=limits) as kit:
             habits = tour(kit, export, options, why)
             _title("6. Limit what a user may do")
-            show_limits(kit, stopped)
+            show_limits(kit, OWNER, stopped, out, _table("Attempt"))
             if habits:
                 _title("7. Cache what takes time")
                 today = kit.streaks.state(habits[0].id).today
                 show_cache(kit, habits, today, out, _table("Report of the year"))
             _title("8. Change a flag while another process runs")
             show_flags(kit, _url(options.db), out, _table("The flag"))
+        _title("9. Compare two variants")
+        show_experiment(out, _table("Metric"))
     except ImportRefused as refused:
         if is_new:
             options.db.unlink(missing_ok=True)
@@ -231,28 +234,6 @@ def show_ledger(kit: HabitKit) -> None:
         what = f"{entry.kind}: {entry.memo}" if entry.memo else entry.kind
         table.add_row(f"{entry.seq}", what, f"{entry.amount:+d}", f"{entry.balance}")
     out.print(table)
-
-
-def show_limits(kit: HabitKit, clock: FakeClock) -> None:
-    """Try more than a limit allows; then let time pass."""
-    key, limit = ("check-in", OWNER), "5/min"
-    out.print(f'{ATTEMPTS} attempts to check in at once, of which "{limit}" allows 5:\n')
-    table = _table("Attempt")
-    for heading in ("Allowed", "Remaining", "Try again after"):
-        table.add_column(heading, justify="right")
-    decision = kit.limits.peek(key, limit)
-    for attempt in range(1, ATTEMPTS + 1):
-        decision = kit.limits.acquire(key, limit)
-        after = "" if decision else f"{decision.retry_after_seconds:g} s"
-        allowed = "yes" if decision else "no"
-        table.add_row(f"{attempt}", allowed, f"{decision.remaining}", after)
-    out.print(table)
-    out.print("\nA web app would send the last one, beside the status 429:\n")
-    for name, value in decision.headers().items():
-        out.print(_indented(f"{name}: {value}"), style="dim")
-    clock.advance(seconds=decision.retry_after_seconds or 0)
-    again = "allowed" if kit.limits.acquire(key, limit) else "denied"
-    out.print(f"\n{decision.retry_after_seconds:g} seconds later the next one is {again}.")
 
 
 def _title(text: str) -> None:

@@ -63,12 +63,18 @@ def chi_square(pairs):
 
 # -- against an oracle -----------------------------------------------------------------------------
 
-NUMBERS = st.integers(0, ALL - 1) | st.builds(
-    lambda part, of, more: min(max(part * ALL // of + more, 0), ALL - 1),
-    st.integers(0, 10_000),
-    st.sampled_from([10, 20, 100, 10_000]),
-    st.integers(-1, 1),
-)
+
+def near(bounds):
+    """Return numbers, most of them beside bounds, which are fractions."""
+    beside = st.builds(
+        lambda bound, more: min(max(int(bound * ALL) + more, 0), ALL - 1),
+        bounds,
+        st.integers(-1, 1),
+    )
+    return beside | st.integers(0, ALL - 1)
+
+
+NUMBERS = near(st.integers(0, 10_000).map(lambda segment: Fraction(segment, 10_000)))
 WEIGHTS = st.sampled_from([1, 2, 3, 0.1, 0.2, 0.7, 1e-9, 0.333])
 SHARES = st.sampled_from([0, 0.1, 0.5, 0.8, 1, 1 / 3])
 
@@ -95,6 +101,21 @@ def experiments(draw):
     )
 
 
+def variant_bounds(stored, version):
+    """Return the variants with their weights and the bounds of their ranges, as fractions."""
+    weights = [each.weights for each in stored.versions] or [stored.experiment.variants]
+    chosen = weights[version - 1] if version and version <= len(weights) else weights[-1]
+    exact = {name: Fraction(str(chosen[name])) for name in stored.experiment.variants}
+    begin, found = Fraction(0), []
+    for name, weight in exact.items():
+        share = weight / sum(exact.values())
+        found.append(
+            (name, share, begin, begin + share * Fraction(str(stored.experiment.coverage)))
+        )
+        begin += share
+    return found, weights.index(chosen) + 1
+
+
 def naive(stored, holdouts, version, hashes):
     """Return the variant and its propensity as the specification says, by fractions alone."""
     segments = {name: int(Fraction(hashed, ALL) * 10_000) for name, hashed in hashes.items()}
@@ -105,28 +126,28 @@ def naive(stored, holdouts, version, hashes):
         first <= segments["segment"] < end for first, end in stored.segments
     ):
         return "NOT_IN_LAYER"
-    weights = [each.weights for each in stored.versions] or [experiment.variants]
-    chosen = weights[version - 1] if version and version <= len(weights) else weights[-1]
-    exact = {name: Fraction(str(chosen[name])) for name in experiment.variants}
-    begin, point = Fraction(0), Fraction(hashes["variant"], ALL)
-    for name, weight in exact.items():
-        share = weight / sum(exact.values())
-        if begin <= point < begin + share * Fraction(str(experiment.coverage)):
-            return name, pytest.approx(float(share)), 1 + weights.index(chosen)
-        begin += share
+    bounds, number = variant_bounds(stored, version)
+    for name, share, begin, end in bounds:
+        if begin <= Fraction(hashes["variant"], ALL) < end:
+            return name, pytest.approx(float(share)), number
     return "NOT_COVERED"
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(
     stored=experiments(),
     holdouts=ranges(),
     version=st.none() | st.integers(1, 5),
-    hashes=st.fixed_dictionaries(dict.fromkeys(["holdout", "segment", "variant"], NUMBERS)),
+    hashes=st.fixed_dictionaries({"holdout": NUMBERS, "segment": NUMBERS}),
+    data=st.data(),
 )
-def test_assigning_is_what_the_specification_says(stored, holdouts, version, hashes):
-    def hashed(data):
-        return hashes[data.split(b"\0")[1].decode()] | 7 * ALL  # the first half is the lower one
+def test_assigning_is_what_the_specification_says(stored, holdouts, version, hashes, data):
+    bounds, _ = variant_bounds(stored, version)
+    ends = st.sampled_from([end for *_, begin, end_ in bounds for end in (begin, end_)])
+    hashes = {**hashes, "variant": data.draw(near(ends))}
+
+    def hashed(text):
+        return hashes[text.split(b"\0")[1].decode()] | 7 * ALL  # the first half is the lower one
 
     with patch("mmh3.mmh3_x64_128_uintdigest", hashed):
         named = Holdouts({str(first): (first, end) for first, end in holdouts})

@@ -121,6 +121,7 @@ def test_what_comes_first_decides():
         given["flags"]["base"] = on | ({"defaultVariant": "off"} if steps[blocked] else {})
         given["$evaluators"] = {"staff": {"var": "staff"}}
         compiled = flags.compile(given)
+        assert compiled.exposes is not steps[disabled]
         unit, plan = (kept_out if steps[held] else free), ("pro" if steps[targeted] else "free")
         for own, staff in product([False, True], repeat=2):
             found = details(compiled, unit, plan=plan, own=own, staff=staff)
@@ -183,10 +184,13 @@ def test_a_flag_of_a_holdout_alone_serves_its_default_to_that_one():
         is_out = unit in IN_YEAR
         assert found.variant == ("old" if is_out else "own")
         assert found.metadata.get("holdout") == ("year" if is_out else None)
-    callers = flags.compile({**given, "flags": {"button": {**BUTTON, "defaultVariant": None}}})
+    own = {"team": "shop", "experiment": "mine", "propensity": 5}
+    button = {**BUTTON, "defaultVariant": None, "metadata": own}
+    callers = flags.compile({**given, "flags": {"button": button}})
+    assert dict(details(callers, FREE[0]).metadata) == own
     found = details(callers, IN_YEAR[0])
     assert (found.value, found.variant, found.reason) == ("default", None, Reason.DEFAULT)
-    assert found.metadata["holdout"] == "year"
+    assert dict(found.metadata) == {"team": "shop", "holdout": "year"}
 
 
 def test_a_targeting_that_fails_gives_the_default_and_says_so():
@@ -194,6 +198,15 @@ def test_a_targeting_that_fails_gives_the_default_and_says_so():
     found = details(compiled, "ada", many=NINE)
     assert (found.value, found.reason) == ("default", Reason.ERROR)
     assert "its evaluation failed" in found.error_message
+
+
+def test_the_targeting_of_an_experiment_may_read_the_time():
+    rule = {">": [{"var": "$flagd.timestamp"}, 5]}
+    given = document(checkout=experiment(targeting=rule))
+    assert details(flags.compile(given), "ada").reason is Reason.SPLIT
+    early = flags.domain.evaluation.Evaluation(4.0)
+    found = flags.compile(given).details("button", None, {"targetingKey": "ada"}, early)
+    assert found.reason is Reason.DEFAULT
 
 
 def test_several_versions_are_for_units_of_which_one_is_known():
@@ -416,8 +429,13 @@ def test_a_set_compiled_from_an_earlier_one_has_the_new_experiments():
         assert event.keys == (() if is_kept else ("button",))
     missing = deepcopy(first)
     missing["$experiments"]["checkout"]["variants"] = [*HALF, ["third", 1]]
-    with pytest.raises(FlagDefinitionError):
-        flags.compile(missing, reuse=before)
+    boolean = deepcopy(first)
+    boolean["$experiments"]["checkout"]["coverage"] = True
+    whole = deepcopy(first)
+    whole["$experiments"]["checkout"]["coverage"] = 1
+    for given, reuse in ((missing, before), (boolean, flags.compile(whole))):
+        with pytest.raises(FlagDefinitionError):
+            flags.compile(given, reuse=reuse)
 
 
 # -- in a kit --------------------------------------------------------------------------------------

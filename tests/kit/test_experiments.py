@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -143,13 +146,13 @@ def test_only_a_running_experiment_assigns_and_one_that_is_shipped_serves_its_wi
     ],
 )
 def test_what_a_state_does_not_allow_is_refused_by_its_name(kit, done, refused):
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "define": lambda: kit.experiments.define(button(coverage=0.5)),
         "ship": lambda: kit.experiments.ship("button", "new"),
         "ramp": lambda: kit.experiments.ramp("button", 1),
         "change_weights": lambda: kit.experiments.change_weights("button", {"old": 1, "new": 2}),
         **{
-            name: lambda name=name: getattr(kit.experiments, name)("button")
+            name: partial(getattr(kit.experiments, name), "button")
             for name in ("start", "pause", "stop", "delete")
         },
     }
@@ -170,7 +173,7 @@ def test_what_a_state_does_not_allow_is_refused_by_its_name(kit, done, refused):
 def test_nothing_may_change_that_would_move_units_which_are_in(started):
     kit = started
     kit.experiments.pause("button")
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "layer": {"layer": "checkout"},
         "share": {"share": 0.5},
         "salt": {"salt": "another"},

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from habitkit.experiments.errors import ExperimentStateConflict
     from habitkit.experiments.events import ExperimentChanged
     from habitkit.experiments.exposure_buffer import ExposureStatus
+    from habitkit.experiments.plots import plot, plot_over_time
     from habitkit.experiments.reports import InteractionReport
     from habitkit.experiments.service import (
         assign,
@@ -114,6 +115,8 @@ __all__ = [
     "over_time",
     "overlap",
     "pause",
+    "plot",
+    "plot_over_time",
     "ramp",
     "report",
     "reweight",
@@ -140,6 +143,7 @@ if not TYPE_CHECKING:
             "errors",
             "events",
             "exposure_buffer",
+            "plots",
             "reports",
             "service",
             "settings",

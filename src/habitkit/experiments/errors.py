@@ -2,6 +2,8 @@
 
     Refused
     └── ExperimentStateConflict
+
+Statistics that cannot be computed are no errors of a report: it names the problem.
 """
 
 from __future__ import annotations

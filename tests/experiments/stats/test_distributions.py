@@ -61,7 +61,7 @@ def test_a_tail_has_its_exact_value(function, arguments, exact):
 def test_students_t_agrees_with_scipy_from_the_body_to_the_tails():
     stats = pytest.importorskip("scipy.stats")
     random = Random(1)
-    cases = [(10 ** random.uniform(-4, 1.56), degrees(random)) for _ in range(2_000)]
+    cases = [(10 ** random.uniform(-4, 1.56), degrees(random)) for _ in range(1_200)]
     t, df = zip(*cases, strict=True)
     for (value, v), tail, lower, density in zip(
         cases, stats.t.sf(t, df), stats.t.sf([-x for x in t], df), stats.t.pdf(t, df), strict=True
@@ -96,7 +96,9 @@ def test_the_normal_distribution_agrees_with_scipy():
         assert normal_sf(z) == pytest.approx(upper, rel=5e-12, abs=0)
         assert normal_cdf(z) == pytest.approx(lower, rel=5e-12, abs=0)
         assert normal_log_sf(z) == pytest.approx(log_upper, rel=1e-12, abs=1e-300)
-    chances = [random.choice([random.random(), 10 ** random.uniform(-300, 0)]) for _ in range(1_000)]
+    chances = [
+        random.choice([random.random(), 10 ** random.uniform(-300, 0)]) for _ in range(1_000)
+    ]
     for p, quantile, upper_quantile in zip(
         chances, stats.norm.ppf(chances), stats.norm.isf(chances), strict=True
     ):
@@ -119,10 +121,10 @@ def test_incomplete_gamma_and_beta_functions_agree_with_scipy():
         x = mean + random.uniform(-3, 3) * math.sqrt(mean * (1 - mean) / (a + b + 1))
         x = x if 0 < x < 1 else random.random()
         assert incomplete_beta(a, b, x) == pytest.approx(
-            special.betainc(a, b, x), rel=1e-12, abs=0
+            special.betainc(a, b, x), rel=2e-12, abs=1e-300
         )
         assert incomplete_beta(b, a, 1 - x, x) == pytest.approx(
-            special.betaincc(a, b, x), rel=1e-12, abs=0
+            special.betaincc(a, b, x), rel=2e-12, abs=1e-300
         )
 
 

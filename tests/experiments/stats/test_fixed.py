@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,8 @@ from habitkit.experiments.domain.stats.inference import Effect
 from habitkit.experiments.domain.stats.moments import Moments
 
 INF = math.inf
-ALTERNATIVES = {"two": "two-sided", "greater": "greater", "less": "less"}
+UNKNOWN: Any = "both"
+ALTERNATIVES: Any = {"two": "two-sided", "greater": "greater", "less": "less"}
 
 
 @pytest.mark.parametrize("side", ALTERNATIVES)
@@ -30,7 +32,9 @@ def test_welchs_test_agrees_with_scipy(side):
     )  # fmt: skip
     for case in range(2_000):
         a, b = (
-            Moments(int(n[arm, case]), means[arm, case], deviations[arm, case] ** 2 * (n[arm, case] - 1))
+            Moments(
+                int(n[arm, case]), means[arm, case], deviations[arm, case] ** 2 * (n[arm, case] - 1)
+            )
             for arm in (0, 1)
         )
         found = fixed(effect.mean(a, b), 0.1, side=side)
@@ -66,7 +70,13 @@ def test_the_test_of_proportions_agrees_with_statsmodels():
         x_a, x_b = (min(max(round(random.gauss(n * p, n**0.5)), 1), n - 1) for n in (n_a, n_b))
         side = list(ALTERNATIVES)[case % 3]
         z, theirs = proportion.test_proportions_2indep(
-            x_b, n_b, x_a, n_a, method="wald", alternative=_of_statsmodels(side), return_results=False
+            x_b,
+            n_b,
+            x_a,
+            n_a,
+            method="wald",
+            alternative=_of_statsmodels(side),
+            return_results=False,
         )
         measured = effect.proportion(effect.successes(x_a, n_a), effect.successes(x_b, n_b))
         assert measured.estimate / measured.se == pytest.approx(z, rel=1e-9, abs=1e-9)
@@ -114,7 +124,10 @@ def test_a_p_value_does_not_underflow():
         (lambda: fixed(Effect(1.0, -1.0)), "se of at least 0"),
         (lambda: fixed(Effect(1.0, INF)), "effect"),
         (lambda: fixed(Effect(1.0, 1.0, 0.0)), "degrees of freedom: expected above 0"),
-        (lambda: fixed(Effect(1.0, 1.0), side="both"), "side: expected 'two', 'greater' or 'less'"),
+        (
+            lambda: fixed(Effect(1.0, 1.0), side=UNKNOWN),
+            "side: expected 'two', 'greater' or 'less'",
+        ),
     ],
 )
 def test_what_cannot_be_tested_is_refused(call, message):

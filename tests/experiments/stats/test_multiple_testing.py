@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from random import Random
+from typing import Any
 
 import pytest
 
 from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.stats.multiple_testing import adjust
 
-METHODS = {"holm": "holm", "bh": "fdr_bh"}
+UNKNOWN: Any = "bonferroni"
+METHODS: Any = {"holm": "holm", "bh": "fdr_bh"}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_adjusted_p_values_agree_with_statsmodels(method):
+def test_adjusted_p_values_agree_with_statsmodels(method, monkeypatch):
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # which its Holm calls each time
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     random = Random(method)
     for _ in range(2_000):
@@ -40,7 +44,7 @@ def test_the_published_example_has_the_published_rejections():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: adjust([0.5], "bonferroni"), "method of adjustment: expected 'holm' or 'bh'"),
+        (lambda: adjust([0.5], UNKNOWN), "method of adjustment: expected 'holm' or 'bh'"),
         (lambda: adjust([0.5, 1.5]), "p-value: expected a number from 0 to 1, got 1.5"),
         (lambda: adjust([math.nan], "bh"), "p-value"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ from habitkit.experiments.domain.stats.inference import Effect
 from habitkit.experiments.domain.stats.moments import Moments
 from habitkit.experiments.domain.stats.power import conditional_power, mde, power, sample_size
 
-SIDES = {"two": "two-sided", "greater": "larger", "less": "smaller"}
+UNKNOWN: Any = "up"
+SIDES: Any = {"two": "two-sided", "greater": "larger", "less": "smaller"}
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -30,9 +32,8 @@ def test_the_power_of_means_and_proportions_agrees_with_statsmodels(side):
     sd, rate = random.uniform(0.1, 9, cases), random.uniform(0.2, 0.6, cases)
     drift = random.normal(0, 3, cases)
     size = drift / numpy.sqrt(n) / numpy.sqrt(1 / (1 + 1 / ratio))  # of the effect, in sd
-    means = theirs.NormalIndPower().power(
-        size / numpy.sqrt(1 - rho**2), n, alpha, ratio=ratio, alternative=SIDES[side]
-    )
+    both = 1 / (1 / n + 1 / (n * ratio))
+    means = theirs.normal_power(size / numpy.sqrt(1 - rho**2), both, alpha, SIDES[side])
     change = numpy.clip(drift / numpy.sqrt(n) / 2, -0.15, 0.35)
     deviation = numpy.sqrt(
         (rate * (1 - rate) + (rate + change) * (1 - rate - change) / ratio) * (1 - rho**2)
@@ -55,11 +56,12 @@ def test_sample_size_and_detectable_effect_agree_with_statsmodels(side):
     theirs = pytest.importorskip("statsmodels.stats.power").NormalIndPower()
     random = Random(side)
     sign = -1 if side == "less" else 1
-    for _ in range(30):
-        plan = {"alpha": random.uniform(0.001, 0.2), "ratio": random.uniform(0.3, 3)}
-        size, target = random.uniform(0.01, 1), random.uniform(0.3, 0.99)
-        n = theirs.solve_power(sign * size, None, **plan, power=target, alternative=SIDES[side])
-        assert sample_size(sign * size * 5, power=target, sd=5.0, side=side, **plan) == math.ceil(n)
+    for _ in range(100):
+        plan: Any = {"alpha": random.uniform(0.001, 0.2), "ratio": random.uniform(0.3, 3)}
+        size, target = sign * random.uniform(0.01, 1), random.uniform(0.3, 0.99)
+        n = sample_size(size * 5, power=target, sd=5.0, side=side, **plan)
+        assert theirs.power(size, n, **plan, alternative=SIDES[side]) >= target
+        assert n == 1 or theirs.power(size, n - 1, **plan, alternative=SIDES[side]) < target
         least = mde(100, power=target, sd=5.0, side=side, **plan)
         solved = theirs.power(least / 5, 100, **plan, alternative=SIDES[side])
         assert solved == pytest.approx(target, rel=1e-9)
@@ -70,7 +72,7 @@ def test_each_solves_the_others():
     random = Random(2)
     for case in range(500):
         side = list(SIDES)[case % 3]
-        plan = {
+        plan: Any = {
             "alpha": random.uniform(0.001, 0.2),
             "side": side,
             "ratio": random.uniform(0.2, 5),
@@ -132,8 +134,10 @@ def test_conditional_power_is_on_average_the_power(side, drift):
     h, total = 0.01, 0.0
     for i in range(-900, 901):
         z = drift * math.sqrt(t) + i * h
-        total += normal_pdf(i * h) * h * conditional_power(
-            Effect(z * se, se), t, 0.05, drift * final, side=side
+        total += (
+            normal_pdf(i * h)
+            * h
+            * conditional_power(Effect(z * se, se), t, 0.05, drift * final, side=side)
         )
     planned = power(drift, 2, sd=1.0, side=side)  # its standard error is 1
     assert total == pytest.approx(planned, rel=1e-6)
@@ -146,12 +150,14 @@ def test_conditional_power_follows_the_estimate_without_another_trend():
     # Jennison and Turnbull: Phi((z sqrt t + theta (1 - t) - c) / sqrt(1 - t)), theta = z / sqrt t
     z, c = 2.0, normal_isf(0.025)
     upper = (z / math.sqrt(0.5) - c) / math.sqrt(0.5)
-    assert at_trend == pytest.approx(1 - fixed(Effect(upper, 1.0), side="greater").p_value, rel=1e-6)
+    assert at_trend == pytest.approx(
+        1 - fixed(Effect(upper, 1.0), side="greater").p_value, rel=1e-6
+    )
     assert conditional_power(measured, 0.5, trend=0.0) < at_trend
     assert conditional_power(measured, 0.5, side="less") < 1e-4
 
 
-KEYS = {"sd": 1.0}
+KEYS: Any = {"sd": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -166,10 +172,11 @@ KEYS = {"sd": 1.0}
         (lambda: power(math.nan, 9, **KEYS), "effect: expected a finite number, got nan"),
         (lambda: power(0.1, 0, **KEYS), "n: expected a finite number above 0"),
         (lambda: power(0.1, 9, alpha=1.0, **KEYS), "alpha"),
-        (lambda: power(0.1, 9, side="up", **KEYS), "side"),
+        (lambda: power(0.1, 9, side=UNKNOWN, **KEYS), "side"),
         (lambda: power(0.1, 9, ratio=0.0, **KEYS), "ratio: expected a finite number above 0"),
         (lambda: power(0.1, 9, correlation=1.0, **KEYS), "correlation: expected between -1 and 1"),
         (lambda: sample_size(0.0, **KEYS), "effect: expected one that is not 0"),
+        (lambda: sample_size(1e-200, **KEYS), "effect: expected one that 2.*63 units can detect"),
         (lambda: sample_size(0.1, side="less", **KEYS), "on the side that is tested"),
         (lambda: sample_size(0.1, power=1.0, **KEYS), "power: expected between alpha, 0.05, and 1"),
         (lambda: mde(9, power=0.05, **KEYS), "power"),

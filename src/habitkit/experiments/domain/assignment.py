@@ -130,7 +130,8 @@ class Assigner:
         """
         experiment = stored.experiment
         self._stored = stored
-        self._holdouts = holdouts
+        self._is_running = stored.state is State.RUNNING
+        self._held_out = holdouts.of
         self.variants = tuple(experiment.variants)
         weights = weights_of(stored)
         self.versions = len(weights)
@@ -180,7 +181,9 @@ class Assigner:
             segment = self._hash_segment(unit) * SEGMENTS >> _BITS
             if not bisect_right(self._segments, segment) & 1:
                 return NOT_IN_LAYER
-        bounds = self._bounds[self.known(version) - 1]
+        if version is None or not 1 <= version <= self.versions:
+            version = self.versions
+        bounds = self._bounds[version - 1]
         index = bisect_right(bounds, self._hash_variant(unit))
         return index >> 1 if index & 1 else NOT_COVERED
 
@@ -198,32 +201,32 @@ class Assigner:
             version: As for ``position``.
             admitted: Whether the experiment's targeting admits it.
         """
-        reason = self._reason(unit, admitted=admitted)
-        if reason is AssignmentReason.SHIPPED:
-            key, shipped = self._stored.experiment.key, self._stored.shipped
-            return Assignment(key, shipped, in_experiment=False, reason=reason)
-        if reason is not None or not unit:
-            return self._others[reason or AssignmentReason.NO_UNIT]
+        may_be_drawn = self._is_running and admitted
+        if not may_be_drawn or not unit or self._held_out(unit) is not None:
+            return self._undrawn(unit, admitted=admitted)
+        version = self.known(version)
         position = self.position(unit, version)
         if position >= 0:
-            return self._assigned[self.known(version) - 1][position]
+            return self._assigned[version - 1][position]
+        reasons = AssignmentReason
         is_outside = position == NOT_IN_LAYER
-        return self._others[
-            AssignmentReason.NOT_IN_LAYER if is_outside else AssignmentReason.NOT_COVERED
-        ]
+        return self._others[reasons.NOT_IN_LAYER if is_outside else reasons.NOT_COVERED]
 
-    def _reason(self, unit: str | None, *, admitted: bool) -> AssignmentReason | None:
-        """Return why a unit is not drawn; None if it is. Who is shipped a variant needs no unit."""
+    def _undrawn(self, unit: str | None, *, admitted: bool) -> Assignment:
+        """Return the assignment of a unit that is not drawn; what is shipped needs no unit."""
         state = self._stored.state
         if state not in {State.RUNNING, State.SHIPPED}:
-            return AssignmentReason.NOT_RUNNING
-        if not unit and state is State.RUNNING:
-            return AssignmentReason.NO_UNIT
-        if unit and self._holdouts.of(unit) is not None:
-            return AssignmentReason.HELD_OUT
-        if not admitted:
-            return AssignmentReason.NOT_TARGETED
-        return AssignmentReason.SHIPPED if state is State.SHIPPED else None
+            reason = AssignmentReason.NOT_RUNNING
+        elif not unit and state is State.RUNNING:
+            reason = AssignmentReason.NO_UNIT
+        elif unit and self._held_out(unit) is not None:
+            reason = AssignmentReason.HELD_OUT
+        elif not admitted:
+            reason = AssignmentReason.NOT_TARGETED
+        else:
+            key, reason = self._stored.experiment.key, AssignmentReason.SHIPPED
+            return Assignment(key, self._stored.shipped, in_experiment=False, reason=reason)
+        return self._others[reason]
 
 
 def weights_of(stored: StoredExperiment) -> list[Mapping[str, float]]:

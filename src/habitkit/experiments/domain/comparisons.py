@@ -14,6 +14,7 @@ from habitkit.experiments.domain.judging import finite, judge, judge_conversions
 from habitkit.experiments.domain.measures import GroupMoments
 from habitkit.experiments.domain.metric_effects import (
     BINARY,
+    FEWEST,
     Estimate,
     batches_of,
     estimate,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.judging import Judged
 
 __all__ = ["Comparison", "adjusted", "compare"]
-
-_FEWEST = 2
-"""A variance takes two units."""
 
 
 @frozen
@@ -128,7 +126,7 @@ def compare(
     if guardrail is not None:
         row = evolve(row, margin=guardrail.margin, guardrail="undecided")
     for variant, units in ((row.control, row.control_units), (row.variant, row.units)):
-        if units < _FEWEST:
+        if units < FEWEST:
             few = f"no units in {variant!r}" if not units else f"one unit alone in {variant!r}"
             return evolve(row, problem=few)
     try:

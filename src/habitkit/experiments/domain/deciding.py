@@ -58,7 +58,8 @@ def decide(report: ExperimentReport, rules: Rules | None = None) -> Decision:
     violated = [row for row in report.guardrails if row.guardrail == "inferior"]
     harmed = {row.variant for row in violated}
     harm = tuple(
-        f"{row.variant}: {row.metric} is worse by more than {row.margin or 0:.3g} of the control's"
+        f"{row.variant}: {row.metric} is worse by more than the margin of "
+        f"{100 * (row.margin or 0):.3g} %"
         for row in violated
     )
     treatments = [arm.variant for arm in report.arms if arm.variant != report.control]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BINARY",
+    "FEWEST",
     "Estimate",
     "Pair",
     "batches_of",
@@ -44,7 +45,7 @@ __all__ = [
 BINARY = frozenset({"conversion", "retention"})
 """The kinds of metrics whose values are 0 and 1."""
 
-_FEWEST = 2
+FEWEST = 2
 """A variance takes two units."""
 
 
@@ -162,7 +163,7 @@ def estimate(metric: Metric, pairs: list[Pair], *, relative: bool, stratified: b
     used = [
         pair
         for pair in pairs
-        if not stratified or (pair.is_split and min(pair.control.n, pair.treatment.n) >= _FEWEST)
+        if not stratified or (pair.is_split and min(pair.control.n, pair.treatment.n) >= FEWEST)
     ]
     if not used:
         expected = "a version of the weights by which two units of both variants were assigned"

@@ -25,6 +25,7 @@ _WIDE = "WF"
 _LONGEST_NUMBER = 9
 _LONGEST_END = 8
 _MOST_DIGITS = 4
+_LEAST_CHANCE = 0.0001
 
 
 def table(report: ExperimentReport) -> str:
@@ -69,20 +70,31 @@ def _comparisons(report: ExperimentReport) -> Iterator[str]:
         yield "-" * WIDTH
         before = ""
         for row in rows:
-            yield _row((row.metric if row.metric != before else "", *_cells(row)), _WIDTHS)
+            yield _row((row.metric if row.metric != before else "", *_cells(row, last)), _WIDTHS)
             before = row.metric
 
 
-def _cells(row: Comparison) -> tuple[str, ...]:
-    """Return the cells of a comparison after its metric."""
+def _cells(row: Comparison, last: str) -> tuple[str, ...]:
+    """Return the cells of a comparison after its metric; a p-value among chances is marked."""
     values = (_number(row.control_value), _number(row.value))
     if row.problem:
         return (row.variant, *values, "", "", "", "not judged")
     result = row.verdict if row.guardrail is None else row.guardrail.replace("_", "-")
     p_value = row.p_value if row.adjusted_p_value is None else row.adjusted_p_value
-    chance = f"{row.chance_to_win:.4f}" if row.chance_to_win is not None else ""
-    probability = chance if p_value is None else f"{p_value:.2g}"
+    if p_value is None:
+        probability = _chance(row.chance_to_win)
+    else:
+        probability = f"{p_value:.2g}" if last == "p" else f"p {p_value:.1g}"
     return (row.variant, *values, _effect(row), _interval(row), probability, result)
+
+
+def _chance(chance: float | None) -> str:
+    """Return a chance to win; one that is nearly certain is not rounded to certainty."""
+    if chance is None:
+        return ""
+    if _LEAST_CHANCE <= chance <= 1 - _LEAST_CHANCE:
+        return f"{chance:.4f}"
+    return f"<{_LEAST_CHANCE}" if chance < _LEAST_CHANCE else f">{1 - _LEAST_CHANCE}"
 
 
 def _effect(row: Comparison) -> str:

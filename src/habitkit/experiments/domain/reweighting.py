@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.definition import StoredExperiment
 from habitkit.experiments.domain.measures import GroupMoments
-from habitkit.experiments.domain.metric_effects import BINARY, merged
+from habitkit.experiments.domain.metric_effects import BINARY, FEWEST, merged
 from habitkit.experiments.domain.stats.allocation import (
     epsilon_greedy,
     thompson_beta,
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from habitkit.experiments.domain.plans import Allocation
 
 __all__ = ["new_weights"]
-
-_FEWEST = 2
-"""A variance takes two units."""
 
 
 def new_weights(stored: StoredExperiment, groups: Sequence[GroupMoments]) -> dict[str, float]:
@@ -53,8 +50,8 @@ def new_weights(stored: StoredExperiment, groups: Sequence[GroupMoments]) -> dic
         raise InvalidInput("experiment", given=experiment.key, expected=expected)
     names = [name for name, weight in current.items() if weight > 0]
     found = [merged(groups, name) for name in names]
-    least = max(allocation.burn_in, _FEWEST)
-    if len(names) < _FEWEST or any(arm.n < least for arm in found):
+    least = max(allocation.burn_in, FEWEST)
+    if len(names) < FEWEST or any(arm.n < least for arm in found):
         return current
     metric = experiment.metrics[0]
     if metric.kind in BINARY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import exp, expm1, log, log1p, sqrt
 
 from habitkit.errors import InvalidInput
@@ -23,10 +24,10 @@ def always_valid(
         se sqrt(2 (u + 1)/u ln(1 + sqrt(u + 1)/(2 alpha)))     on one side
 
     and ``rho**2 = (-2 ln alpha + ln(1 - 2 ln alpha)) / tuning_n`` (on one side with ``2 alpha`` in
-    place of alpha) makes it narrowest when n is ``tuning_n``. The p-value is the smallest alpha
-    whose interval excludes 0, with the rho of the given alpha throughout, so that it too is valid
-    at every look: with ``x = u/(u + 1) (estimate/se)**2 / 2`` it is ``sqrt(u + 1) e**-x``, and
-    ``sqrt(u + 1) / (2 (e**x - 1))`` on one side.
+    place of alpha) makes it about the narrowest when n is ``tuning_n``. The p-value is the smallest
+    alpha whose interval excludes 0, with the rho of the given alpha throughout, so that it too is
+    valid at every look: with ``x = u/(u + 1) (estimate/se)**2 / 2`` it is ``sqrt(u + 1) e**-x``,
+    and ``sqrt(u + 1) / (2 (e**x - 1))`` on one side.
 
     With a standard error of 0 the interval is the estimate itself, as for ``fixed``.
 
@@ -97,6 +98,7 @@ def boundary(n: float, alpha: float = 0.05, *, tuning_n: float, side: Side = "tw
     return _critical(_information(n, alpha, tuning_n, side), alpha, side)
 
 
+@lru_cache(maxsize=64)
 def tuned(alpha: float, side: Side = "two") -> float:
     """Return ``rho**2 * tuning_n``: how ``always_valid`` is tuned, whatever the units.
 

@@ -11,7 +11,7 @@ population variances are involved".
 
 from __future__ import annotations
 
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 
 from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.stats.inference import Effect
@@ -211,7 +211,7 @@ def _residual(arm: Bivariate, slope: float, name: str) -> float:
 
 def _check(moments: Moments, arm: str) -> None:
     """Refuse moments that no two values can have."""
-    if not moments.n >= 2:  # noqa: PLR2004
+    if not 2 <= moments.n < inf:  # noqa: PLR2004
         msg = f"units of the {arm}"
         raise InvalidInput(msg, given=moments.n, expected="at least 2")
     if not isfinite(moments.mean) or not isfinite(moments.M2) or moments.M2 < 0:

@@ -34,6 +34,7 @@ from habitkit.experiments.domain.stats.moments import Moments
 __all__ = ["conditional_power", "mde", "power", "sample_size"]
 
 _HALVINGS = 200
+_MOST_UNITS = 2**63
 
 
 def power(
@@ -112,7 +113,10 @@ def sample_size(
         raise InvalidInput(
             "effect", given=effect, expected="one that is not 0, on the side that is tested"
         )
-    start = plan.variance(effect) * ((plan.critical - normal_isf(power)) / effect) ** 2
+    distance = (plan.critical - normal_isf(power)) / effect
+    start = plan.variance(effect) * distance * distance
+    if not start < _MOST_UNITS:
+        raise InvalidInput("effect", given=effect, expected="one that 2**63 units can detect")
     high = max(1, ceil(start * (1 + 1e-12)))
     while plan.power(effect, high) < power:
         high *= 2

@@ -90,7 +90,7 @@ def srm_expected(counts: Mapping[str, float], expected: Mapping[str, float]) -> 
 
 
 def sequential_srm(
-    counts: Mapping[str, float], weights: Mapping[str, float], *, prior: float = 100.0
+    counts: Mapping[str, float], weights: Mapping[str, float], *, prior: float = 1000.0
 ) -> float:
     """Return a p-value of whether counts fit weights that is valid at every look.
 
@@ -105,7 +105,8 @@ def sequential_srm(
         counts: The units of each arm; an arm that is left out has none.
         weights: The weight of each arm, in any unit.
         prior: How many units the prior is worth: the larger, the smaller are the mismatches that it
-            looks for, and the later are large ones found. It must be the same at all looks.
+            finds early, and the later are large ones found (the authors' package has 10,000). It
+            must be the same at all looks.
 
     Raises:
         InvalidInput: As ``srm``, or if the prior is not above 0.

@@ -1,0 +1,56 @@
+"""How experiment.py prints: tables, by rich if it is installed, and what stands in their cells."""
+
+from collections.abc import Sequence
+
+from habitkit.experiments import ExperimentReport
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table."""
+    try:
+        from rich import box  # noqa: PLC0415 - the examples run without it
+        from rich.console import Console  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+    except ImportError:
+        widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+        for row in (headings, ["-" * width for width in widths], *rows):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            print("  ".join(cells).rstrip())
+        return
+    shown = Table(*headings, box=box.SIMPLE, show_edge=False, pad_edge=False)
+    for row in rows:
+        shown.add_row(*row)
+    Console(markup=False, emoji=False, highlight=False).print(shown)
+
+
+def title(text: str) -> None:
+    """Print a line that begins a part."""
+    print(f"\n{text}\n")
+
+
+def units_of(report: ExperimentReport) -> dict[str, int]:
+    """Return how many owners each variant has."""
+    return {arm.variant: arm.units for arm in report.arms}
+
+
+def owners(report: ExperimentReport) -> str:
+    """Write how many owners have seen the control, and how many the treatment."""
+    return " + ".join(f"{units:,}" for units in units_of(report).values())
+
+
+def lift(report: ExperimentReport) -> str:
+    """Write the effect on the first metric, as a share of the control's."""
+    effect = report.results[0].effect
+    return "-" if effect is None else f"{effect:+.1%}"
+
+
+def interval(report: ExperimentReport) -> str:
+    """Write the interval of that effect."""
+    row = report.results[0]
+    low = "-inf" if row.low is None else f"{row.low:+.0%}"
+    return f"{low} to {'inf' if row.high is None else f'{row.high:+.0%}'}"
+
+
+def decision(report: ExperimentReport) -> str:
+    """Write what the report says is to be done."""
+    return " ".join(filter(None, (report.decision.action, report.decision.variant)))
