@@ -166,7 +166,7 @@ class Oracle:
             if isinstance(written, str) and written != "soon":
                 at = datetime.fromisoformat(written)
             start = exposure.at + timedelta(seconds=measure.start_seconds)
-            if at < start or at >= as_of:
+            if at < start or at > as_of:
                 continue
             end = measure.end_seconds
             if end is not None and at >= exposure.at + timedelta(seconds=end):
