@@ -55,13 +55,8 @@ def values_of_experiments() -> Iterator[object]:
     yield from (Holdout("few", 0.1), ExperimentSettings())
     query = MomentsQuery("first", kit.clock.now(), Measure("Bought", "any"))
     yield from (query, query.x)
-    for values in kit.read(
-        lambda tx: [
-            tx.port(EXPERIMENTS).moments(query),
-            tx.port(EXPERIMENTS).cells(query, "second"),
-            tx.port(EXPERIMENTS).exposures("unit-1"),
-            [tx.port(EXPERIMENTS).counts("first", tx.now)],
-            tx.port(EXPERIMENTS).counts("first", tx.now).arms,
-        ]
-    ):
-        yield from values
+    yield from kit.read(lambda tx: tx.port(EXPERIMENTS).moments(query))
+    yield from kit.read(lambda tx: tx.port(EXPERIMENTS).cells(query, "second"))
+    yield from kit.read(lambda tx: tx.port(EXPERIMENTS).exposures("unit-1"))
+    counts = kit.read(lambda tx: tx.port(EXPERIMENTS).counts("first", tx.now))
+    yield from (counts, *counts.arms)
