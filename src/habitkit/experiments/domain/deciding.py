@@ -37,12 +37,15 @@ def decide(report: ExperimentReport, rules: Rules | None = None) -> ExperimentDe
 
     1. stop if the sample ratio is mismatched, or too many units have seen several variants;
     2. stop if a guardrail of every treatment is inferior;
-    3. before ``min_units`` and ``min_days``: stop if any guardrail is inferior, else keep;
-    4. ship the best of the treatments that are better and have no inferior guardrail;
+    3. before ``min_units``, ``min_days`` and the units that a fixed analysis has planned: stop if
+       any guardrail is inferior, else keep;
+    4. ship the best of the treatments that are better and whose guardrails are non-inferior;
     5. stop if a guardrail is inferior;
     6. stop if every treatment is worse;
     7. stop after ``max_days``;
     8. keep.
+
+    An effect whose method does not hold, as the data have moved the weights, decides nothing.
 
     Under ``bayes`` a treatment is better if its chance to win is at least ``min_chance`` and its
     expected loss at most ``max_loss``, and worse if its chance is at most ``1 - min_chance``.
@@ -70,8 +73,7 @@ def decide(report: ExperimentReport, rules: Rules | None = None) -> ExperimentDe
         return (
             ExperimentDecision("stop", why=harm) if harm else ExperimentDecision("keep", why=early)
         )
-    first = [row for row in report.results if row.metric == report.results[0].metric]
-    return _by_effects(report, rules, first, harmed, harm)
+    return _by_effects(report, rules, harmed, harm)
 
 
 def _invalid(report: ExperimentReport, rules: Rules) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ def _invalid(report: ExperimentReport, rules: Rules) -> tuple[str, ...]:
         why.append(
             f"sample ratio mismatch: p = {report.sample_ratio.p_value:.2g}, below {rules.srm_alpha}"
         )
-    if report.several_share > rules.max_several:
+    if report.several_share > rules.max_several and report.units >= rules.min_units:
         why.append(
             f"{report.several_share:.2%} of the units have seen several variants, more than "
             f"{rules.max_several:.2%}"
@@ -91,11 +93,19 @@ def _invalid(report: ExperimentReport, rules: Rules) -> tuple[str, ...]:
 
 def _early(report: ExperimentReport, rules: Rules) -> tuple[str, ...]:
     """Return why it is too early to decide."""
+    measured = {arm.variant: arm.units for arm in report.arms}
+    for row in _first(report):
+        measured |= {row.control: row.control_units, row.variant: row.units}
     why = [
-        f"{arm.variant} has {arm.units} units, fewer than {rules.min_units}"
+        f"{arm.variant} has {measured[arm.variant]} measured units, fewer than {rules.min_units}"
         for arm in report.arms
-        if arm.units < rules.min_units and arm.expected_share > 0
+        if measured[arm.variant] < rules.min_units and arm.expected_share > 0
     ]
+    planned = report.planned_n if report.method == "fixed" else None
+    for row in _first(report):
+        units = row.control_units + row.units
+        if planned is not None and units < planned:
+            why.append(f"{row.variant}: {units} of {planned} planned units were measured")
     if report.days < rules.min_days:
         why.append(f"it has run for {report.days:.1f} days, fewer than {rules.min_days:g}")
     if not report.results:
@@ -106,12 +116,15 @@ def _early(report: ExperimentReport, rules: Rules) -> tuple[str, ...]:
 def _by_effects(
     report: ExperimentReport,
     rules: Rules,
-    first: list[Comparison],
     harmed: set[str],
     harm: tuple[str, ...],
 ) -> ExperimentDecision:
     """Return the decision by the effects on the first metric."""
+    first = _first(report)
     better = [row for row in first if _is_better(row, rules) and row.variant not in harmed]
+    unproven = _unproven(report, rules)
+    held_back = tuple(it for row in better for it in unproven.get(row.variant, ()))
+    better = [row for row in better if row.variant not in unproven]
     if better:
         best = max(better, key=_distance)
         return ExperimentDecision("ship", best.variant, (f"{best.variant}: {_said(best)}", *harm))
@@ -126,6 +139,7 @@ def _by_effects(
         for row in first
         if not _is_worse(row, rules)
     )
+    why = held_back or why
     before = tuple(
         f"{row.variant}: {warning}" for row in first if row.look == 0 for warning in row.warnings
     )
@@ -135,7 +149,27 @@ def _by_effects(
     return ExperimentDecision("keep", why=before or why)
 
 
+def _first(report: ExperimentReport) -> list[Comparison]:
+    """Return what the first metric says of each treatment."""
+    return [row for row in report.results if row.metric == report.results[0].metric]
+
+
+def _unproven(report: ExperimentReport, rules: Rules) -> dict[str, tuple[str, ...]]:
+    """Return by variant its guardrails of which it is not shown that they did not become worse."""
+    found: dict[str, tuple[str, ...]] = {}
+    if rules.require_non_inferior:
+        for row in report.guardrails:
+            if row.guardrail == "undecided":
+                said = f"{row.variant}: the guardrail {row.metric} is undecided"
+                if row.problem:
+                    said += f": {row.problem}"
+                found[row.variant] = (*found.get(row.variant, ()), said)
+    return found
+
+
 def _is_better(row: Comparison, rules: Rules) -> bool:
+    if row.is_naive:
+        return False
     if row.chance_to_win is None:
         return row.verdict == "better"
     is_cheap = rules.max_loss is None or (row.expected_loss or 0.0) <= rules.max_loss
@@ -143,6 +177,8 @@ def _is_better(row: Comparison, rules: Rules) -> bool:
 
 
 def _is_worse(row: Comparison, rules: Rules) -> bool:
+    if row.is_naive:
+        return False
     if row.chance_to_win is None:
         return row.verdict == "worse"
     return row.chance_to_win <= 1 - rules.min_chance

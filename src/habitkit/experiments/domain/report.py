@@ -35,6 +35,7 @@ class ExperimentReport:
         control: The variant that the others are compared with.
         method: The method of the analysis.
         alpha: Its error level.
+        planned_n: At how many units of both variants it was planned to decide; None if at any.
         arms: The units of each variant.
         units: The units of all arms.
         several: How many units have seen several variants; they are left out of everything else.
@@ -55,6 +56,7 @@ class ExperimentReport:
     control: str
     method: str
     alpha: float
+    planned_n: int | None
     arms: tuple[Arm, ...]
     units: int
     several: int
@@ -131,6 +133,7 @@ def make_report(
         experiment.control,
         experiment.analysis.method,
         experiment.analysis.alpha,
+        experiment.analysis.planned_n,
         arms,
         units,
         counts.several,
@@ -139,7 +142,7 @@ def make_report(
         tuple(adjusted(results, experiment.analysis)),
         tuple(row for guardrail in experiment.guardrails for row in rows(guardrail)),
         experiment.rules,
-        _warnings(stored, arms, units),
+        _warnings(stored, arms, counts),
     )
     return evolve(report, decision=decide(report))
 
@@ -152,9 +155,17 @@ def _days(stored: StoredExperiment, as_of: datetime) -> float:
     return max((end - stored.started_at) / timedelta(days=1), 0.0)
 
 
-def _warnings(stored: StoredExperiment, arms: Sequence[Arm], units: int) -> tuple[str, ...]:
+def _warnings(
+    stored: StoredExperiment, arms: Sequence[Arm], counts: ExposureCounts
+) -> tuple[str, ...]:
     """Return what has to be known of the whole report."""
     warnings = []
+    units = sum(arm.units for arm in arms)
+    if units and all(arm.version < stored.newest for arm in counts.arms):
+        warnings.append(
+            f"no unit was exposed yet under version {stored.newest} of the weights, the newest; "
+            "kit.flags.for_unit and kit.experiments.assign serve by it, plain getters do not"
+        )
     if not units:
         warnings.append("no units were exposed")
     for arm in arms:
