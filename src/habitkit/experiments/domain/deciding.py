@@ -114,7 +114,13 @@ def _by_effects(
     better = [row for row in first if _is_better(row, rules) and row.variant not in harmed]
     if better:
         best = max(better, key=_distance)
-        return ExperimentDecision("ship", best.variant, (f"{best.variant}: {_said(best)}", *harm))
+        open_ = tuple(
+            f"{best.variant}: {row.metric} is not known to be within its margin"
+            for row in report.guardrails
+            if row.variant == best.variant and row.guardrail == "undecided"
+        )
+        why = (f"{best.variant}: {_said(best)}", *open_, *harm)
+        return ExperimentDecision("ship", best.variant, why)
     if harm:
         return ExperimentDecision("stop", why=harm)
     if first and all(_is_worse(row, rules) for row in first):

@@ -251,7 +251,8 @@ class Guardrail:
 
     Attributes:
         metric: The metric.
-        margin: How much worse it may become, as a share of the control's: 0.02 for 2 %.
+        margin: How much worse it may become, as a share of the control's: 0.02 for 2 %. Where the
+            control's is 0 or below, as a share of its size.
 
     Raises:
         InvalidInput: If a value is not what is expected.
