@@ -89,7 +89,10 @@ def test_an_experiment_has_run_until_the_report_or_its_end():
     ended = stored(ended_at=START + timedelta(days=3))
 
     assert report(stored(PAID), [], days=1.5).days == 1.5
-    assert make_report(ended, START + timedelta(9), ExposureCounts((), 0), {}).days == 3
+    late = make_report(ended, START + timedelta(9), ExposureCounts((), 0), {})
+    assert late.days == 3
+    assert late.warnings[1].startswith("it ended at 2027-01-07 09:00 UTC: what units did since")
+    assert len(make_report(ended, START + timedelta(3), ExposureCounts((), 0), {}).warnings) == 1
     assert make_report(evolve(ended, started_at=None), START, ExposureCounts((), 0), {}).days == 0
 
 
