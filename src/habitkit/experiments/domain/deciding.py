@@ -127,7 +127,13 @@ def _by_effects(
     better = [row for row in better if row.variant not in unproven]
     if better:
         best = max(better, key=_distance)
-        return ExperimentDecision("ship", best.variant, (f"{best.variant}: {_said(best)}", *harm))
+        open_ = tuple(
+            f"{best.variant}: {row.metric} is not known to be within its margin"
+            for row in report.guardrails
+            if row.variant == best.variant and row.guardrail == "undecided"
+        )
+        why = (f"{best.variant}: {_said(best)}", *open_, *harm)
+        return ExperimentDecision("ship", best.variant, why)
     if harm:
         return ExperimentDecision("stop", why=harm)
     if first and all(_is_worse(row, rules) for row in first):
@@ -135,7 +141,7 @@ def _by_effects(
             "stop", why=tuple(f"{row.variant}: {_said(row)}" for row in first)
         )
     why = tuple(
-        f"{row.variant}: {row.problem or f'no significant effect on {row.metric}'}"
+        f"{row.variant}: {row.problem or _undecided(row)}"
         for row in first
         if not _is_worse(row, rules)
     )
@@ -189,6 +195,16 @@ def _distance(row: Comparison) -> float:
     if row.effect is None:  # the control has no conversions at all
         return float("inf")
     return -row.effect if row.lower_is_better else row.effect
+
+
+def _undecided(row: Comparison) -> str:
+    """Return why an effect decides nothing."""
+    if row.is_naive:
+        return (
+            f"under a bandit the {row.method} analysis of {row.metric} does not hold; conversions "
+            "are judged by an e-process, for others keep the weights fixed"
+        )
+    return f"no significant effect on {row.metric}"
 
 
 def _said(row: Comparison) -> str:

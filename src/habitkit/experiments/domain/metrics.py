@@ -251,8 +251,9 @@ class Guardrail:
 
     Attributes:
         metric: The metric.
-        margin: How much worse it may become, as a share of the control's: 0.02 for 2 %. With 0 it
-            has to be shown that it did not become worse at all.
+        margin: How much worse it may become, as a share of the control's: 0.02 for 2 %. Where the
+            control's is 0 or below, as a share of its size. With 0 it has to be shown that it did
+            not become worse at all.
 
     Raises:
         InvalidInput: If a value is not what is expected.

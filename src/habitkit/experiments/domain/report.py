@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, frozen
 
@@ -142,7 +142,7 @@ def make_report(
         tuple(adjusted(results, experiment.analysis)),
         tuple(row for guardrail in experiment.guardrails for row in rows(guardrail)),
         experiment.rules,
-        _warnings(stored, arms, counts),
+        _warnings(stored, as_of, arms, counts),
     )
     return evolve(report, decision=decide(report))
 
@@ -156,7 +156,7 @@ def _days(stored: StoredExperiment, as_of: datetime) -> float:
 
 
 def _warnings(
-    stored: StoredExperiment, arms: Sequence[Arm], counts: ExposureCounts
+    stored: StoredExperiment, as_of: datetime, arms: Sequence[Arm], counts: ExposureCounts
 ) -> tuple[str, ...]:
     """Return what has to be known of the whole report."""
     warnings = []
@@ -168,6 +168,12 @@ def _warnings(
         )
     if not units:
         warnings.append("no units were exposed")
+    if stored.ended_at is not None and stored.ended_at < as_of:
+        ended = stored.ended_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        warnings.append(
+            f"it ended at {ended}: what units did since counts too, where a metric has no window "
+            "that is over; pass as_of to leave it out"
+        )
     for arm in arms:
         if arm.variant not in stored.experiment.variants:
             warnings.append(f"{arm.units} units have seen {arm.variant!r}, which is no variant")
