@@ -109,7 +109,9 @@ def variant_bounds(stored, version):
     begin, found = Fraction(0), []
     for name, weight in exact.items():
         share = weight / sum(exact.values())
-        found.append((name, share, begin, begin + share))
+        found.append(
+            (name, share, begin, begin + share * Fraction(str(stored.experiment.coverage)))
+        )
         begin += share
     return found, weights.index(chosen) + 1
 
@@ -124,15 +126,11 @@ def naive(stored, holdouts, version, hashes):
         first <= segments["segment"] < end for first, end in stored.segments
     ):
         return "NOT_IN_LAYER"
-    if Fraction(hashes["coverage"], ALL) >= Fraction(str(experiment.coverage)):
-        return "NOT_COVERED"
     bounds, number = variant_bounds(stored, version)
-    ((name, share),) = (
-        (name, share)
-        for name, share, begin, end in bounds
-        if begin <= Fraction(hashes["variant"], ALL) < end
-    )
-    return name, pytest.approx(float(share)), number
+    for name, share, begin, end in bounds:
+        if begin <= Fraction(hashes["variant"], ALL) < end:
+            return name, pytest.approx(float(share)), number
+    return "NOT_COVERED"
 
 
 @settings(max_examples=200)
@@ -146,8 +144,7 @@ def naive(stored, holdouts, version, hashes):
 def test_assigning_is_what_the_specification_says(stored, holdouts, version, hashes, data):
     bounds, _ = variant_bounds(stored, version)
     ends = st.sampled_from([end for *_, begin, end_ in bounds for end in (begin, end_)])
-    covered = st.just(Fraction(str(stored.experiment.coverage)))
-    hashes |= {"variant": data.draw(near(ends)), "coverage": data.draw(near(covered))}
+    hashes = {**hashes, "variant": data.draw(near(ends))}
 
     def hashed(text):
         return hashes[text.split(b"\0")[1].decode()] | 7 * ALL  # the first half is the lower one
@@ -170,15 +167,15 @@ def test_assigning_is_what_the_specification_says(stored, holdouts, version, has
 
 def test_the_hash_is_the_first_half_of_murmur3_of_the_name_and_the_unit():
     experiment = assigner(coverage=0.8)
-
-    def point(what, unit):
-        text = f"checkout\0{what}\0{unit}".encode("utf-8", "surrogatepass")
-        return Fraction(mmh3.hash64(text, signed=False)[0], ALL)
-
     for unit in ["ada", "Ä\0", "\ud800", *UNITS[:2000]]:
-        expected = "old" if point("variant", unit) < Fraction(1, 2) else "new"
-        is_covered = point("coverage", unit) < Fraction(8, 10)
-        assert experiment.assign(unit).variant == (expected if is_covered else None)
+        text = f"checkout\0variant\0{unit}".encode("utf-8", "surrogatepass")
+        point = Fraction(mmh3.hash64(text, signed=False)[0], ALL)
+        expected = None
+        if point < Fraction(4, 10):
+            expected = "old"
+        elif Fraction(5, 10) <= point < Fraction(9, 10):
+            expected = "new"
+        assert experiment.assign(unit).variant == expected
 
 
 def test_assignments_never_change():
@@ -205,18 +202,6 @@ def test_a_ramp_moves_nobody_who_is_in():
         before = now
     shares = Counter(before.values())
     assert [round(shares[name] / 20_000, 2) for name in "abc"] == [0.25, 0.5, 0.25]
-
-
-def test_who_was_not_covered_gets_the_variants_of_later_weights_by_their_propensities():
-    versions = [{"old": 1, "new": 1}, {"old": 1, "new": 3}]
-    first = assigner(coverage=0.3, versions=versions[:1])
-    left_out = [unit for unit, it in drawn(first, UNITS[:20_000]).items() if it is None]
-
-    again = assigner(coverage=0.3, versions=versions)
-    assert not any(drawn(again, left_out, None).values()), "other weights cover nobody else"
-    ramped = assigner(coverage=0.6, versions=versions)
-    counts = Counter(drawn(ramped, left_out, None).values())
-    assert counts["new"] / (counts["old"] + counts["new"]) == pytest.approx(0.75, abs=0.02)
 
 
 def test_no_unit_is_in_two_experiments_of_a_layer_and_layers_are_independent():

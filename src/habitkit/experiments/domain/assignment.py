@@ -1,20 +1,16 @@
 r"""Assignment: which variant of an experiment a unit gets; by hashes alone, without any I/O.
 
-Each unit has four numbers of 64 bits, the first half of murmur3 (x64, 128 bits, seed 0) of texts:
+Each unit has three numbers of 64 bits, the first half of murmur3 (x64, 128 bits, seed 0) of texts:
 
 | of | gives |
 |---|---|
 | ``"\0holdout\0" + unit`` | its segment of the top layer, in which holdouts are ranges |
 | layer, ``"\0segment\0"``, unit | its segment of a layer, of which experiments have ranges |
-| salt, ``"\0coverage\0"``, unit | a fraction; the unit is covered if it is below the coverage |
 | salt, ``"\0variant\0"``, unit | a fraction, in which each variant has a range |
 
-A segment is ``hash * 10_000 >> 64``. The range of a variant is ``[cumulative, cumulative +
-weight)``, where weights are shares of their total, and are added up in the order in which the
+A segment is ``hash * 10_000 >> 64``. The range of a variant is ``[cumulative, cumulative + weight *
+coverage)``, where weights are shares of their total, and are added up in the order in which the
 experiment defines its variants. Names have no NUL, so that different names give different texts.
-
-Whether a unit is covered says nothing of its variant. If one number were for both, those who were
-not covered at first would not get the variants of later weights with their propensities.
 """
 
 from __future__ import annotations
@@ -22,7 +18,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from enum import StrEnum
 from fractions import Fraction
-from itertools import accumulate
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
@@ -55,7 +50,7 @@ NOT_IN_LAYER: Final = -1
 """The position of a unit whose segment the experiment does not have."""
 
 NOT_COVERED: Final = -2
-"""The position of a unit that the coverage leaves out."""
+"""The position of a unit that is in no variant's range."""
 
 _BITS: Final = 64
 _MASK: Final = 2**_BITS - 1
@@ -144,15 +139,13 @@ class Assigner:
             [each.get(variant, 0.0) / sum(each.values()) for variant in self.variants]
             for each in weights
         ]
-        self._bounds = [_bounds(self.variants, each) for each in weights]
+        self._bounds = [_bounds(self.variants, each, experiment.coverage) for each in weights]
         self._segments: list[int] | None = None
         if experiment.layer is not None:
             self._segments = [bound for each in _merged(stored.segments) for bound in each]
             self._hash_segment = _hash_of(experiment.layer, "segment")
         salt = experiment.key if experiment.salt is None else experiment.salt
         self._hash_variant = _hash_of(salt, "variant")
-        self._covered = ceil(_exact(experiment.coverage) * 2**_BITS)
-        self._hash_coverage = _hash_of(salt, "coverage")
         assigned = AssignmentReason.ASSIGNED
         self._assigned = [
             [
@@ -190,9 +183,9 @@ class Assigner:
                 return NOT_IN_LAYER
         if version is None or not 1 <= version <= self.versions:
             version = self.versions
-        if self._covered <= _MASK and self._hash_coverage(unit) >= self._covered:
-            return NOT_COVERED
-        return bisect_right(self._bounds[version - 1], self._hash_variant(unit))
+        bounds = self._bounds[version - 1]
+        index = bisect_right(bounds, self._hash_variant(unit))
+        return index >> 1 if index & 1 else NOT_COVERED
 
     def known(self, version: int | None) -> int:
         """Return a version if there is one of this number, or else the newest."""
@@ -303,10 +296,17 @@ def _merged(ranges: Iterable[Range]) -> list[Range]:
     return found
 
 
-def _bounds(variants: Sequence[str], weights: Mapping[str, float]) -> list[int]:
-    """Return where the range of each variant ends, as numbers of 64 bits."""
-    ends = list(accumulate(_exact(weights.get(variant, 0)) for variant in variants))
-    return [ceil(end / ends[-1] * 2**_BITS) for end in ends]
+def _bounds(variants: Sequence[str], weights: Mapping[str, float], coverage: float) -> list[int]:
+    """Return the bounds of the variants' ranges, two of each, as numbers of 64 bits."""
+    exact = [_exact(weights.get(variant, 0)) for variant in variants]
+    total, covered = sum(exact), _exact(coverage)
+    bounds: list[int] = []
+    cumulative = Fraction(0)
+    for weight in exact:
+        ends = cumulative, cumulative + weight * covered
+        bounds += (ceil(end / total * 2**_BITS) for end in ends)
+        cumulative += weight
+    return bounds
 
 
 def _exact(number: float) -> Fraction:
