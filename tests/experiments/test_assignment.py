@@ -17,8 +17,6 @@ from habitkit.experiments.domain.assignment import (
     Assigner,
     AssignmentReason,
     Holdouts,
-    allocate,
-    free_segments,
 )
 from habitkit.experiments.domain.definition import (
     Experiment,
@@ -26,6 +24,7 @@ from habitkit.experiments.domain.definition import (
     StoredExperiment,
     WeightVersion,
 )
+from habitkit.experiments.domain.layers import allocate, free_segments
 
 AT = datetime(2027, 1, 31, 9, tzinfo=UTC)
 ALL = 2**64
@@ -101,19 +100,18 @@ def experiments(draw):
     )
 
 
-def variant_bounds(stored, version):
+def variant_bounds(stored, version, coverage):
     """Return the variants with their weights and the bounds of their ranges, as fractions."""
     weights = [each.weights for each in stored.versions] or [stored.experiment.variants]
-    chosen = weights[version - 1] if version and version <= len(weights) else weights[-1]
+    number = version if version and version <= len(weights) else len(weights)
+    chosen = weights[number - 1]
     exact = {name: Fraction(str(chosen[name])) for name in stored.experiment.variants}
     begin, found = Fraction(0), []
     for name, weight in exact.items():
         share = weight / sum(exact.values())
-        found.append(
-            (name, share, begin, begin + share * Fraction(str(stored.experiment.coverage)))
-        )
+        found.append((name, share, begin, begin + share * Fraction(str(coverage))))
         begin += share
-    return found, weights.index(chosen) + 1
+    return found, number
 
 
 def naive(stored, holdouts, version, hashes):
@@ -126,11 +124,22 @@ def naive(stored, holdouts, version, hashes):
         first <= segments["segment"] < end for first, end in stored.segments
     ):
         return "NOT_IN_LAYER"
-    bounds, number = variant_bounds(stored, version)
-    for name, share, begin, end in bounds:
-        if begin <= Fraction(hashes["variant"], ALL) < end:
-            return name, pytest.approx(float(share)), number
-    return "NOT_COVERED"
+    covered, _ = variant_bounds(stored, 1, experiment.coverage)
+    if not any(begin <= Fraction(hashes["variant"], ALL) < end for *_, begin, end in covered):
+        return "NOT_COVERED"
+    bounds, number = variant_bounds(stored, version, 1)
+    drawn_by = hashes["variant" if number == 1 else f"variant {number}"]
+    if number == 1:
+        bounds = [
+            (name, share, begin, end)
+            for (name, share, begin, _), (*_, end) in zip(bounds, covered, strict=True)
+        ]
+    ((name, share),) = (
+        (name, share)
+        for name, share, begin, end in bounds
+        if begin <= Fraction(drawn_by, ALL) < end
+    )
+    return name, pytest.approx(float(share)), number
 
 
 @settings(max_examples=200)
@@ -142,9 +151,10 @@ def naive(stored, holdouts, version, hashes):
     data=st.data(),
 )
 def test_assigning_is_what_the_specification_says(stored, holdouts, version, hashes, data):
-    bounds, _ = variant_bounds(stored, version)
-    ends = st.sampled_from([end for *_, begin, end_ in bounds for end in (begin, end_)])
-    hashes = {**hashes, "variant": data.draw(near(ends))}
+    for number in range(1, 5):
+        bounds, _ = variant_bounds(stored, number, stored.experiment.coverage if number == 1 else 1)
+        ends = st.sampled_from([end for *_, begin, end_ in bounds for end in (begin, end_)])
+        hashes["variant" if number == 1 else f"variant {number}"] = data.draw(near(ends))
 
     def hashed(text):
         return hashes[text.split(b"\0")[1].decode()] | 7 * ALL  # the first half is the lower one
@@ -202,6 +212,18 @@ def test_a_ramp_moves_nobody_who_is_in():
         before = now
     shares = Counter(before.values())
     assert [round(shares[name] / 20_000, 2) for name in "abc"] == [0.25, 0.5, 0.25]
+
+
+def test_who_was_not_covered_gets_the_variants_of_later_weights_by_their_propensities():
+    versions = [{"old": 1, "new": 1}, {"old": 1, "new": 3}]
+    first = assigner(coverage=0.3, versions=versions[:1])
+    left_out = [unit for unit, it in drawn(first, UNITS[:20_000]).items() if it is None]
+
+    again = assigner(coverage=0.3, versions=versions)
+    assert not any(drawn(again, left_out, None).values()), "other weights cover nobody else"
+    ramped = assigner(coverage=0.6, versions=versions)
+    counts = Counter(drawn(ramped, left_out, None).values())
+    assert counts["new"] / (counts["old"] + counts["new"]) == pytest.approx(0.75, abs=0.02)
 
 
 def test_no_unit_is_in_two_experiments_of_a_layer_and_layers_are_independent():

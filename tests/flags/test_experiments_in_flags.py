@@ -62,11 +62,11 @@ def details(compiled, unit=None, **context):
     return compiled.details("button", "default", key | context)
 
 
-def drawn(unit, **given):
+def drawn(unit, version=1, **given):
     """Return the variant that an experiment alone gives a unit."""
     stored = read_document(document(checkout=experiment(**given)), []).sections
     assert stored is not None
-    return Assigner(stored.experiments["checkout"], Holdouts({})).assign(unit).variant
+    return Assigner(stored.experiments["checkout"], Holdouts({})).assign(unit, version).variant
 
 
 def faults_of(given):
@@ -222,8 +222,7 @@ def test_several_versions_are_for_units_of_which_one_is_known():
         for unit in UNITS[:50]:
             context = {"targetingKey": unit}
             found = compiled.details("button", None, context, evaluation(0.0, versions=known))
-            weights = MORE if expected == 2 else HALF
-            assert found.variant == drawn(unit, variants=weights)
+            assert found.variant == drawn(unit, expected, versions=versioned(HALF, MORE))
             assert found.variant is not None
             metadata = {**found.metadata}
             assert metadata.pop("experimentWeights", None) == (
@@ -554,9 +553,9 @@ def test_for_unit_reads_the_version_under_which_a_unit_was_exposed(kit, sink):
     sink.versions = {unit: {"checkout": 1} for unit in UNITS[:20]}
     sink.seen.clear()
     for number, unit in enumerate(UNITS[:40]):
-        version, weights = (1, HALF) if number < 20 else (2, MORE)
+        version = 1 if number < 20 else 2
         assert kit.flags.for_unit(unit).details("button", "").variant == drawn(
-            unit, variants=weights
+            unit, version, versions=versioned(HALF, MORE)
         )
         assert sink.seen[-1][3]["experimentVersion"] == version
     assert sink.reads == len(sink.seen) == 40

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.assignment import allocate
 from habitkit.experiments.domain.definition import SEGMENTS, Experiment, State
+from habitkit.experiments.domain.layers import allocate
 from habitkit.experiments.domain.lifecycle import defined, reweighted
 from habitkit.experiments.errors import ExperimentStateConflict
 from habitkit.experiments.lookup import SECTION, experiments_of, find

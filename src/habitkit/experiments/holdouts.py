@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.assignment import allocate
 from habitkit.experiments.domain.definition import Holdout, State
+from habitkit.experiments.domain.layers import allocate
 from habitkit.experiments.errors import ExperimentStateConflict
 from habitkit.experiments.lookup import HOLDOUTS, experiment_key, experiments_of
 from habitkit.experiments.publishing import AUTHOR, author_of, begin, publish

@@ -1,16 +1,22 @@
 r"""Assignment: which variant of an experiment a unit gets; by hashes alone, without any I/O.
 
-Each unit has three numbers of 64 bits, the first half of murmur3 (x64, 128 bits, seed 0) of texts:
+Each unit has numbers of 64 bits, the first half of murmur3 (x64, 128 bits, seed 0) of texts:
 
 | of | gives |
 |---|---|
 | ``"\0holdout\0" + unit`` | its segment of the top layer, in which holdouts are ranges |
 | layer, ``"\0segment\0"``, unit | its segment of a layer, of which experiments have ranges |
-| salt, ``"\0variant\0"``, unit | a fraction, in which each variant has a range |
+| salt, ``"\0variant\0"``, unit | a fraction, in which each variant of version 1 has a range |
+| salt, ``"\0variant 2\0"``, unit | the same for version 2 of the weights, and so on |
 
 A segment is ``hash * 10_000 >> 64``. The range of a variant is ``[cumulative, cumulative + weight *
 coverage)``, where weights are shares of their total, and are added up in the order in which the
-experiment defines its variants. Names have no NUL, so that different names give different texts.
+experiment defines its variants; who is in none of them is not covered. Names have no NUL, so that
+different names give different texts.
+
+In later versions the same units are covered, and the ranges of the variants, by the other number,
+leave no gap. With the number of version 1 those who were not covered at first would not get the
+variants of later weights with their propensities.
 """
 
 from __future__ import annotations
@@ -23,11 +29,11 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from habitkit.errors import InvalidInput
 from habitkit.experiments.domain.definition import SEGMENTS, State
+from habitkit.experiments.domain.layers import exact, merged_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from habitkit.experiments.domain.definition import StoredExperiment
@@ -41,8 +47,6 @@ __all__ = [
     "Assignment",
     "AssignmentReason",
     "Holdouts",
-    "allocate",
-    "free_segments",
     "weights_of",
 ]
 
@@ -139,13 +143,15 @@ class Assigner:
             [each.get(variant, 0.0) / sum(each.values()) for variant in self.variants]
             for each in weights
         ]
-        self._bounds = [_bounds(self.variants, each, experiment.coverage) for each in weights]
+        self._covered = _bounds(self.variants, weights[0], experiment.coverage)
+        self._bounds = [_bounds(self.variants, each, 1) for each in weights]
         self._segments: list[int] | None = None
         if experiment.layer is not None:
-            self._segments = [bound for each in _merged(stored.segments) for bound in each]
+            self._segments = [bound for each in merged_ranges(stored.segments) for bound in each]
             self._hash_segment = _hash_of(experiment.layer, "segment")
         salt = experiment.key if experiment.salt is None else experiment.salt
-        self._hash_variant = _hash_of(salt, "variant")
+        numbers = range(2, self.versions + 1)
+        self._hash = [_hash_of(salt, it) for it in ("variant", *(f"variant {n}" for n in numbers))]
         assigned = AssignmentReason.ASSIGNED
         self._assigned = [
             [
@@ -183,9 +189,12 @@ class Assigner:
                 return NOT_IN_LAYER
         if version is None or not 1 <= version <= self.versions:
             version = self.versions
-        bounds = self._bounds[version - 1]
-        index = bisect_right(bounds, self._hash_variant(unit))
-        return index >> 1 if index & 1 else NOT_COVERED
+        index = bisect_right(self._covered, self._hash[0](unit))
+        if not index & 1:
+            return NOT_COVERED
+        if version > 1:
+            index = bisect_right(self._bounds[version - 1], self._hash[version - 1](unit))
+        return index >> 1
 
     def known(self, version: int | None) -> int:
         """Return a version if there is one of this number, or else the newest."""
@@ -234,84 +243,17 @@ def weights_of(stored: StoredExperiment) -> list[Mapping[str, float]]:
     return [each.weights for each in stored.versions] or [stored.experiment.variants]
 
 
-def free_segments(taken: Iterable[Range]) -> tuple[Range, ...]:
-    """Return the ranges of a layer's segments that are not taken.
-
-    Args:
-        taken: Ranges ``(first, end)`` of 10,000, with ``end`` excluded; in any order.
-    """
-    found, free_from = [], 0
-    for first, end in [*_merged(taken), (SEGMENTS, SEGMENTS)]:
-        if free_from < first:
-            found.append((free_from, first))
-        free_from = max(free_from, end)
-    return tuple(found)
-
-
-def allocate(layer: str, share: float, taken: Iterable[Range]) -> tuple[Range, ...]:
-    """Return segments for an experiment: the first free range that is large enough.
-
-    If there is none, the free ranges are used from the first one on.
-
-    Args:
-        layer: The name of the layer, for the message.
-        share: Its share of all segments, above 0 and up to 1.
-        taken: The ranges that the other experiments of the layer have.
-
-    Raises:
-        InvalidInput: If the layer has not so many free segments, or the share is less than one.
-    """
-    wanted = round(_exact(share) * SEGMENTS)
-    free = free_segments(taken)
-    left = sum(end - first for first, end in free)
-    if not 0 < wanted <= left:
-        expected = (
-            f"a share of layer {layer!r} from {1 / SEGMENTS} up to what is free there, "
-            f"{left / SEGMENTS:g} ({left} of {SEGMENTS} segments); stop another experiment of the "
-            "layer, or ask for less"
-        )
-        raise InvalidInput("share", given=share, expected=expected)
-    for first, end in free:
-        if end - first >= wanted:
-            return ((first, first + wanted),)
-    found: list[Range] = []
-    for first, end in free:
-        size = min(end - first, wanted)
-        wanted -= size
-        if size:
-            found.append((first, first + size))
-    return tuple(found)
-
-
-def _merged(ranges: Iterable[Range]) -> list[Range]:
-    """Return ranges in their order, those that touch or overlap as one, without empty ones."""
-    found: list[Range] = []
-    for first, end in sorted(ranges):
-        if first >= end:
-            continue
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((first, end))
-    return found
-
-
 def _bounds(variants: Sequence[str], weights: Mapping[str, float], coverage: float) -> list[int]:
     """Return the bounds of the variants' ranges, two of each, as numbers of 64 bits."""
-    exact = [_exact(weights.get(variant, 0)) for variant in variants]
-    total, covered = sum(exact), _exact(coverage)
+    shares = [exact(weights.get(variant, 0)) for variant in variants]
+    total, covered = sum(shares), exact(coverage)
     bounds: list[int] = []
     cumulative = Fraction(0)
-    for weight in exact:
+    for weight in shares:
         ends = cumulative, cumulative + weight * covered
         bounds += (ceil(end / total * 2**_BITS) for end in ends)
         cumulative += weight
     return bounds
-
-
-def _exact(number: float) -> Fraction:
-    """Return a number as people type it: 0.1 is a tenth."""
-    return Fraction(str(number))
 
 
 def _hash_of(name: str, what: str) -> Callable[[str], int]:

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from attrs import evolve, frozen
 
 from habitkit.errors import InvalidInput
+from habitkit.experiments.domain.comparison_notes import (
+    notes_on,
+    notes_on_looks,
+    without_variance,
+)
 from habitkit.experiments.domain.definition import StoredExperiment
 from habitkit.experiments.domain.judging import finite, judge, judge_conversions
 from habitkit.experiments.domain.measures import GroupMoments
@@ -227,23 +232,13 @@ def _judged(
     else:
         found = estimate(metric, pairs, relative=relative, stratified=differ)
     if not found.effect.se:
-        return evolve(row, problem=_without_variance(metric, row))
+        return evolve(row, problem=without_variance(metric, row))
     judged = judge(found.effect, found.units, analysis, lower_is_better=metric.lower_is_better)
-    warnings = _warnings(found, row, has_bandit=has_bandit, differ=differ)
+    warnings = notes_on(found, row, has_bandit=has_bandit, differ=differ)
     if judged.look is not None:
-        warnings += _about_looks(judged.look, found.units, analysis)
+        warnings += notes_on_looks(judged.look, found.units, analysis)
     row = evolve(row, is_naive=has_bandit)
     return _with_effect(row, judged, relative=relative, warnings=warnings)
-
-
-def _without_variance(metric: Metric, row: Comparison) -> str:
-    """Return why values that do not differ cannot be judged."""
-    if not row.value and not row.control_value and metric.event:
-        return (
-            f"every unit has the value 0: none has a counted event {metric.event!r} in its window; "
-            "check the name of the event and the field"
-        )
-    return "all units of each variant have the same value: a variance is needed"
 
 
 def _quantile(
@@ -266,40 +261,6 @@ def _quantile(
         raise InvalidInput("units", given=min(row.units, row.control_units), expected=expected)
     found = quantile_effect(control, treatment, metric.q, analysis.alpha, relative=relative)
     return Estimate(found, control.n + treatment.n)
-
-
-def _warnings(found: Estimate, row: Comparison, *, has_bandit: bool, differ: bool) -> list[str]:
-    """Return what has to be known to read an effect."""
-    warnings = []
-    if has_bandit:
-        warnings.append("analysis is naive under a bandit: it holds at fixed weights alone")
-    if found.is_stratified:
-        warnings.append(
-            "weights changed: each version was compared for itself, and the effects weighted by "
-            "units; this holds if the changes did not depend on the data"
-        )
-    elif differ:
-        warnings.append("weights changed: a trend in time may look like an effect")
-    if left_out := row.units + row.control_units - found.units:
-        warnings.append(f"{left_out} units were left out, of versions without both variants")
-    if found.reduction is not None:
-        share = round(found.reduction * 100)
-        done = f"reduced the variance by {share} %" if share >= 0 else "did not reduce the variance"
-        warnings.append(f"CUPED {done}")
-    return warnings
-
-
-def _about_looks(look: int, units: int, analysis: Analysis) -> list[str]:
-    """Return what has to be known of a report before the first look, or between two."""
-    planned = analysis.planned_n or 0
-    due, after = (-(-planned * number // analysis.looks) for number in (look, look + 1))
-    if not look:
-        return [f"before the first look, at {after} units of both variants"]
-    if units <= due:
-        return []
-    more = f"the next is at {after}" if look < analysis.looks else "the last one"
-    said = f"look {look} was due at {due} units, {more}"
-    return [f"{said}: decide once a look, as further readings spend error that is not planned"]
 
 
 def _with_effect(
