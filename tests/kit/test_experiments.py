@@ -21,6 +21,7 @@ from habitkit.experiments import (
     ExperimentChanged,
     ExperimentSettings,
     ExperimentStateConflict,
+    Holdout,
     Metric,
     exposure_buffer,
 )
@@ -255,7 +256,9 @@ def test_a_holdout_is_in_no_experiment_and_its_share_is_no_mismatch(kit):
     assert not report.sample_ratio.mismatch
     with pytest.raises(ExperimentStateConflict, match="before experiments are started"):
         kit.experiments.hold_out("late", 0.1)
+    assert kit.experiments.list_holdouts() == [Holdout("control-group", 0.3)]
     kit.experiments.end_holdout("control-group")
+    assert kit.experiments.list_holdouts() == []
     assert kit.experiments.assign("button", held_out.pop()).in_experiment
     with pytest.raises(NotFound):
         kit.experiments.end_holdout("control-group")
@@ -472,7 +475,9 @@ def test_experiments_overlap_and_their_effects_may_depend_on_each_other(kit):
     kit.experiments.define(Experiment("unused", ["old", "new"]))
     nothing = kit.experiments.interactions("first", "unused")
     assert (nothing.cells, nothing.result) == ((), None)
-    assert nothing.problem
+    assert nothing.problem == (
+        "no unit that was exposed to one variant of 'first' and of 'unused' was measured"
+    )
     with pytest.raises(NotFound, match="metric"):
         kit.experiments.interactions("first", "second", "speed")
 

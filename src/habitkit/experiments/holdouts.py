@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from habitkit.errors import InvalidInput
-from habitkit.experiments.domain.definition import Holdout, State
+from habitkit.experiments.domain.definition import SEGMENTS, Holdout, State
 from habitkit.experiments.domain.layers import allocate
 from habitkit.experiments.errors import ExperimentStateConflict
-from habitkit.experiments.lookup import HOLDOUTS, experiment_key, experiments_of
+from habitkit.experiments.lookup import (
+    HOLDOUTS,
+    experiment_key,
+    experiments_of,
+    flags_in_use,
+)
 from habitkit.experiments.publishing import AUTHOR, author_of, begin, publish
+from habitkit.flags.inputs import expect_no_scope
+from habitkit.flags.settings import FlagSettings
 from habitkit.flags.store import FLAGS
 
 if TYPE_CHECKING:
     from habitkit.transaction import Transaction
 
-__all__ = ["end_holdout", "hold_out"]
+__all__ = ["end_holdout", "hold_out", "list_holdouts"]
 
 
 def hold_out(
@@ -73,6 +80,19 @@ def end_holdout(tx: Transaction, key: str, *, by: str = AUTHOR, note: str = "") 
     experiment_key(key)
     begin(tx)
     publish(tx, "end holdout", author, HOLDOUTS, key, None)
+
+
+def list_holdouts(tx: Transaction) -> list[Holdout]:
+    """Return the holdouts, in the order of their names."""
+    expect_no_scope(tx)
+    flags = flags_in_use(tx)
+    if tx.settings(FlagSettings).source is not None:
+        sections = None if flags is None else flags.definitions.sections
+        ranges = {} if sections is None else {**sections.holdouts}
+    else:
+        section = tx.port(FLAGS).shared().shared.get(HOLDOUTS, {})
+        ranges = {key: (it["first"], it["end"]) for key, it in section.items()}
+    return [Holdout(key, (end - first) / SEGMENTS) for key, (first, end) in sorted(ranges.items())]
 
 
 def _expect_none_started(tx: Transaction) -> None:

@@ -18,7 +18,7 @@ from habitkit.experiments.definitions import (
     list_experiments,
     ramp,
 )
-from habitkit.experiments.holdouts import end_holdout, hold_out
+from habitkit.experiments.holdouts import end_holdout, hold_out, list_holdouts
 from habitkit.experiments.reports import interactions, over_time, overlap, report
 from habitkit.experiments.reweighting import reweight
 from habitkit.experiments.states import pause, ship, start, stop
@@ -97,6 +97,7 @@ class KitExperimentService(Service[M]):
     assign = query(assign)
     get = query(get)
     list = query(list_experiments)
+    list_holdouts = query(list_holdouts)
     report = workflow(_flushed(report))
     over_time = workflow(_flushed(over_time))
     overlap = workflow(_flushed(overlap))

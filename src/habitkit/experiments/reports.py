@@ -149,6 +149,9 @@ def interactions(
     orders = [_control_first(first), _control_first(second)]
     cells = [it for it in cells if it.variant in orders[0] and it.other in orders[1]]
     cells.sort(key=lambda it: (orders[0].index(it.variant), orders[1].index(it.other)))
+    if not cells:
+        problem = f"no unit that was exposed to one variant of {a!r} and of {b!r} was measured"
+        return InteractionReport(a, b, chosen.name, (), None, problem)
     try:
         result = interaction({(it.variant, it.other): it.moments.x for it in cells})
     except InvalidInput as error:

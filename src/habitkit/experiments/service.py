@@ -12,7 +12,7 @@ from habitkit.experiments.definitions import (
     list_experiments,
     ramp,
 )
-from habitkit.experiments.holdouts import end_holdout, hold_out
+from habitkit.experiments.holdouts import end_holdout, hold_out, list_holdouts
 from habitkit.experiments.reports import interactions, over_time, overlap, report
 from habitkit.experiments.reweighting import reweight
 from habitkit.experiments.states import pause, ship, start, stop
@@ -29,6 +29,7 @@ __all__ = [
     "hold_out",
     "interactions",
     "list_experiments",
+    "list_holdouts",
     "over_time",
     "overlap",
     "pause",
@@ -59,6 +60,7 @@ class ExperimentService(Service[M]):
     assign = query(assign)
     get = query(get)
     list = query(list_experiments)
+    list_holdouts = query(list_holdouts)
     report = query(report)
     over_time = query(over_time)
     overlap = query(overlap)
