@@ -539,6 +539,45 @@ def test_a_draft_that_a_rollback_made_of_an_experiment_with_exposures_stays_as_i
     assert kit.experiments.report("button").several == 0
 
 
+def test_a_rollback_gives_weights_back_as_one_more_version_and_flips_nobody(started):
+    kit = started
+    revision, document = kit.flags.revision(), kit.flags.export()
+    kit.experiments.change_weights("button", {"old": 1, "new": 9})
+
+    def served_by_unit(units):
+        return {unit: kit.flags.for_unit(unit).details("button", None).variant for unit in units}
+
+    before = served_by_unit(UNITS[:200])
+    kit.flags.rollback_document(revision, by="ada")
+    weights = [dict(it.weights) for it in kit.experiments.get("button").versions]
+    assert weights == [{"old": 1, "new": 1}, {"old": 1, "new": 9}, {"old": 1, "new": 1}]
+    kit.experiments.change_weights("button", {"old": 9, "new": 1})
+    assert served_by_unit(UNITS[:200]) == before
+    served_by_unit(UNITS[200:])
+
+    report = kit.experiments.report("button")
+    assert (report.several, report.sample_ratio.mismatch) == (0, False)
+    kit.flags.put_document(document, by="ada")
+    assert len(kit.experiments.get("button").versions) == 5
+    assert kit.flags.put_document(kit.flags.export(), by="ada").number == kit.flags.revision()
+    kit.flags.put_document({**document, "$experiments": {}}, by="ada")
+    assert kit.experiments.list() == []
+
+
+def test_an_experiment_of_a_document_without_versions_may_change(kit):
+    section = {"button": {"variants": [["old", 1], ["new", 1]], "state": "running"}}
+    kit.flags.put("button", BUTTON, by="ada")
+    kit.flags.put_document({**kit.flags.export(), "$experiments": section}, by="ada")
+
+    kit.experiments.ramp("button", 1)
+    changed = kit.experiments.change_weights("button", {"old": 0, "new": 1})
+
+    assert [dict(it.weights) for it in changed.versions] == [
+        {"old": 1, "new": 1},
+        {"old": 0, "new": 1},
+    ]
+
+
 def test_an_interaction_leaves_out_what_was_seen_and_is_no_variant(started):
     kit = started
     kit.experiments.define(Experiment("other", ["old", "new"]))

@@ -125,7 +125,8 @@ def ramp(
     begin(tx)
     before = find(tx, key)
     expect_open(before, "ramp")
-    experiment = evolve(before.experiment, coverage=coverage, variants=before.versions[-1].weights)
+    weights = before.weights(before.newest)
+    experiment = evolve(before.experiment, coverage=coverage, variants=weights)
     after = defined(before, experiment, before.segments, tx.now)
     return write(tx, "ramp", author, before, after)
 

@@ -11,6 +11,7 @@ from habitkit.errors import NotFound
 from habitkit.flags.changes import add_revision, definitions_of, set_in_use
 from habitkit.flags.domain.compiler import compile_document
 from habitkit.flags.domain.document_parts import Parts, join, split
+from habitkit.flags.domain.weight_history import keep_weight_history
 from habitkit.flags.errors import RevisionConflict
 from habitkit.flags.inputs import (
     FLAGS_OWNER,
@@ -75,7 +76,8 @@ def rollback_document(
     """Make the whole set what it was at a revision, by one new revision.
 
     Unlike ``rollback`` of a flag it also restores ``$evaluators``, ``metadata``, ``$experiments``
-    and ``$holdouts``, and deletes the flags that did not exist.
+    and ``$holdouts``, and deletes the flags that did not exist. The weights of an experiment that
+    was started come back as one more version.
 
     Args:
         tx: The transaction.
@@ -133,6 +135,10 @@ class _SetChange:
     def write(self, tx: Transaction, parts: Parts) -> Revision:
         """Make the set what valid parts say."""
         store = tx.port(FLAGS)
+        at = tx.now.isoformat().replace("+00:00", "Z")
+        parts = Parts(
+            parts.definitions, keep_weight_history(store.shared().shared, parts.shared, at)
+        )
         before = definitions_of(store.versions())
         changes: dict[str, Mapping[str, Any] | None] = {
             key: definition

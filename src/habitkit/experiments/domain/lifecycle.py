@@ -100,11 +100,13 @@ def reweighted(
     """
     if before.state is State.DRAFT:
         return defined(before, evolve(before.experiment, variants=weights), before.segments, now)
-    last = before.versions[-1].weights
+    first = WeightVersion(before.experiment.variants, before.started_at or now)
+    versions = before.versions or (first,)  # a document may leave them out
+    last = versions[-1].weights
     total, last_total = sum(weights.values()), sum(last.values())
     if all(weights[name] * last_total == last[name] * total for name in last):
         return before
-    return evolve(before, versions=(*before.versions, WeightVersion(dict(weights), now)))
+    return evolve(before, versions=(*versions, WeightVersion(dict(weights), now)))
 
 
 def moved(
