@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import product
 from unittest.mock import patch
 
 import mmh3
@@ -25,6 +26,7 @@ from habitkit.experiments.domain.definition import (
     WeightVersion,
 )
 from habitkit.experiments.domain.layers import allocate, free_segments
+from habitkit.flags.domain.evaluation import Exposed
 
 AT = datetime(2027, 1, 31, 9, tzinfo=UTC)
 ALL = 2**64
@@ -273,7 +275,7 @@ def test_who_is_held_out_is_out_of_every_experiment_and_is_a_random_share():
         assert chi_square((names[unit] is None, it) for unit, it in variants.items()) < UNLIKELY
 
 
-def test_a_unit_keeps_its_version_and_a_new_one_gets_the_newest():
+def test_a_unit_is_drawn_by_a_version_or_keeps_what_it_was_exposed_to():
     versions = [{"old": 1, "new": 1}, {"old": 1, "new": 9}]
     experiment = assigner(variants=versions[0], versions=versions)
     assert experiment.versions == 2
@@ -291,6 +293,13 @@ def test_a_unit_keeps_its_version_and_a_new_one_gets_the_newest():
     }
     assert first == [assigner().assign(unit) for unit in UNITS[:2000]]
     assert experiment.assign("ada") is experiment.assign("ada", 1)
+
+    nobody = assigner(variants=versions[0], versions=versions, coverage=0, layer="a", salt="b")
+    for name, (version, known) in product(("old", "new"), [(1, 1), (2, 2), (3, 2)]):
+        found = {nobody.assign(unit, None, Exposed(version, name)) for unit in UNITS[:20]}
+        chance = {1: 0.5, 2: {"old": 0.1, "new": 0.9}[name]}[known]
+        assert [(it.variant, it.version, it.propensity) for it in found] == [(name, known, chance)]
+    assert nobody.assign("ada", None, Exposed(1, "red")).reason == "NOT_COVERED"
 
 
 def of_state(state, shipped=None):
@@ -314,7 +323,7 @@ def of_state(state, shipped=None):
 )
 def test_an_assignment_says_why_nobody_was_drawn(state, unit, admitted, reason):
     found = of_state(State(state), "b" if state == "shipped" else None).assign(
-        unit, admitted=admitted
+        unit, None, Exposed(1, "a"), admitted=admitted
     )
     assert (found.reason, found.in_experiment) == (reason, False)
     assert found.variant == ("b" if reason == "SHIPPED" else None)

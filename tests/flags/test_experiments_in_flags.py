@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from copy import deepcopy
 from itertools import product
+from typing import Any
 
 import pytest
 from openfeature.contrib.tools.flagd.core import FlagdCore
@@ -18,6 +19,7 @@ from habitkit import flags
 from habitkit.experiments.domain.assignment import Assigner, Holdouts
 from habitkit.flags import FlagDefinitionError, Reason
 from habitkit.flags.domain.documents import read_document
+from habitkit.flags.domain.evaluation import Exposed
 from habitkit.module import Module
 from habitkit.modules import all_modules
 
@@ -209,24 +211,33 @@ def test_the_targeting_of_an_experiment_may_read_the_time():
     assert found.reason is Reason.DEFAULT
 
 
-def test_several_versions_are_for_units_of_which_one_is_known():
+def test_several_versions_are_for_units_of_which_the_exposures_are_known():
     running = experiment(versions=versioned(HALF, MORE))
     given = document(checkout=running)
     compiled = flags.compile(given)
     assert compiled.experiments is not None
     assert compiled.experiments.have_versions
     evaluation = flags.domain.evaluation.Evaluation
-    versions = {None: 1, 1: 1, 2: 2, 9: 2}
-    for version, expected in versions.items():
-        known = None if version is None else {"checkout": version}
+    cases = [
+        (None, None, 1),
+        ({}, None, 2),
+        ({"other": Exposed(1, "old")}, None, 2),
+        ({"checkout": Exposed(1, "red")}, None, 2),  # which is no variant any more
+        *(
+            ({"checkout": Exposed(version, variant)}, variant, expected)
+            for version, expected in {1: 1, 2: 2, 9: 2}.items()
+            for variant in ("old", "new")
+        ),
+    ]
+    for known, kept, expected in cases:
         for unit in UNITS[:50]:
             context = {"targetingKey": unit}
-            found = compiled.details("button", None, context, evaluation(0.0, versions=known))
-            assert found.variant == drawn(unit, expected, versions=versioned(HALF, MORE))
+            found = compiled.details("button", None, context, evaluation(0.0, exposed=known))
+            assert found.variant == (kept or drawn(unit, expected, versions=versioned(HALF, MORE)))
             assert found.variant is not None
             metadata = {**found.metadata}
             assert metadata.pop("experimentWeights", None) == (
-                "of version 1" if version is None else None
+                "of version 1" if known is None else None
             )
             assert metadata == {
                 "team": "shop",
@@ -234,8 +245,16 @@ def test_several_versions_are_for_units_of_which_one_is_known():
                 "experimentVersion": expected,
                 "propensity": {1: 0.5, 2: {"old": 0.1, "new": 0.9}[found.variant]}[expected],
             }
-    new = compiled.details("button", None, {"targetingKey": "zoe"}, evaluation(0.0, versions={}))
-    assert new.metadata["experimentVersion"] == 2
+    elsewhere = {"salt": "again", "layer": "prices", "segments": [[0, 1]], "coverage": 0.0}
+    for changes in ({}, elsewhere, {"targeting": PRO}, {"state": "paused"}):
+        given = document({"holdout": "year"}, HELD, checkout={**running, **changes})
+        changed = flags.compile(given)
+        for unit, variant in product([IN_YEAR[0], *FREE[:9]], ["old", "new"]):
+            evaluated = evaluation(0.0, exposed={"checkout": Exposed(1, variant)})
+            found = changed.details("button", None, {"targetingKey": unit}, evaluated)
+            keeps = unit in FREE and changes in ({}, elsewhere)
+            assert found.variant == (variant if keeps else "old")
+            assert (found.reason is Reason.SPLIT) is keeps
     for state in ("paused", "draft"):
         idle = flags.compile(document(checkout={**running, "state": state}))
         assert idle.experiments is not None
@@ -251,9 +270,11 @@ def test_an_assignment_is_what_a_flag_of_the_experiment_serves():
         assert compiled.experiments.assign("none", "ada", {}, evaluation(0.0)) is None
         reasons = set()
         for unit, known, plan in product(
-            [None, *UNITS[:40]], [None, {}, {"checkout": 1}], ["pro", "free"]
+            [None, *UNITS[:40]],
+            [None, {}, *({"checkout": Exposed(1, it)} for it in ("old", "new", "red"))],
+            ["pro", "free"],
         ):
-            evaluated = evaluation(0.0, versions=known)
+            evaluated = evaluation(0.0, exposed=known)
             context = {"targetingKey": unit, "plan": plan}
             served = compiled.details("button", None, context, evaluated)
             found = compiled.experiments.assign("checkout", unit, {"plan": plan}, evaluated)
@@ -445,7 +466,7 @@ class Sink:
 
     def __init__(self):
         self.seen = []
-        self.versions = {}
+        self.units = {}
         self.reads = 0
 
     def record(self, flag_key, resolution, unit):
@@ -453,10 +474,10 @@ class Sink:
         if resolution.reason is Reason.ERROR or unit == "broken":
             raise RuntimeError("broken")
 
-    def versions_of(self, tx, unit):
+    def exposed(self, tx, unit):
         assert tx.now
         self.reads += 1
-        return self.versions.get(unit, {})
+        return self.units.get(unit, {})
 
     def close(self):
         pass
@@ -544,33 +565,35 @@ def test_a_kit_without_the_module_evaluates_experiments_too(monkeypatch):
         assert found.metadata["experimentWeights"] == "of version 1"
 
 
-def test_for_unit_reads_the_version_under_which_a_unit_was_exposed(kit, sink):
+def test_for_unit_reads_what_a_unit_was_exposed_to(kit, sink):
     kit.flags.put_document(document(checkout=experiment(versions=versioned(HALF))), by="ada")
     kit.flags.for_unit("ada").string("button", "")
     assert sink.reads == 0
     moved = document(checkout=experiment(versions=versioned(HALF, MORE)))
     kit.flags.put_document(moved, by="ada")
-    sink.versions = {unit: {"checkout": 1} for unit in UNITS[:20]}
+    variants = [("old", "new")[number % 2] for number in range(20)]
+    exposures = [Exposed(1, variant) for variant in variants]
+    sink.units = {unit: {"checkout": it} for unit, it in zip(UNITS[:20], exposures, strict=True)}
     sink.seen.clear()
     for number, unit in enumerate(UNITS[:40]):
-        version = 1 if number < 20 else 2
-        assert kit.flags.for_unit(unit).details("button", "").variant == drawn(
-            unit, version, versions=versioned(HALF, MORE)
-        )
+        variant = drawn(unit, 2, versions=versioned(HALF, MORE))
+        version, expected = (1, variants[number]) if number < 20 else (2, variant)
+        assert kit.flags.for_unit(unit).details("button", "").variant == expected
         assert sink.seen[-1][3]["experimentVersion"] == version
     assert sink.reads == len(sink.seen) == 40
 
     unit = kit.flags.for_unit("zoe")
     first = unit.details("button", "")
-    moved["$experiments"]["checkout"]["versions"] += versioned(HALF)
+    none = [[name, float(name != first.variant)] for name in ("old", "new")]
+    moved["$experiments"]["checkout"]["versions"] += versioned(none)
     kit.flags.put_document(moved, by="ada")
     assert unit.details("button", "") == first  # whose exposure may not be stored yet
-    assert kit.flags.for_unit("zoe").details("button", "").metadata["experimentVersion"] == 3
+    assert kit.flags.for_unit("zoe").details("button", "").variant != first.variant
 
 
 def test_the_sections_are_revisions_like_all_that_flags_share(kit):
     first, second = document(holdouts=HELD, checkout=experiment()), document(checkout=experiment())
-    second["$experiments"]["checkout"]["coverage"] = 0.1
+    second["$experiments"]["checkout"]["description"] = "about the button"
     kit.flags.put_document(first, by="ada")
     assert kit.flags.export() == first
     kit.flags.put("other", BUTTON, by="ada")
@@ -592,6 +615,62 @@ def test_the_sections_are_revisions_like_all_that_flags_share(kit):
         )
     kit.flags.rollback_document(1, by="ada")
     assert kit.flags.export() == first
+
+
+def test_a_document_must_not_move_units_of_an_experiment_that_goes_on(kit):
+    stored = {"layer": "prices", "segments": [[0, 5000]], "coverage": 0.5, "targeting": PRO}
+    running = experiment(**stored)
+    three, turned = [*HALF, ["own", 1]], HALF[::-1]
+    cases: dict[str, tuple[dict[str, Any], str]] = {
+        "salt": ({"salt": "again"}, "None as before"),
+        "layer": ({"layer": "pages"}, "'prices' as before"),
+        "segments": ({"segments": [[0, 4999]]}, "[[0, 5000]] as before"),
+        "share": ({"share": 0.5}, "1.0 as before"),
+        "targeting": ({"targeting": {}}, f"{PRO} as before"),
+        "control": ({"control": "new"}, "'old' as before"),
+        "variants": ({"variants": three}, "the variants ['new', 'old']"),
+        "coverage": ({"coverage": 0.4}, "at least 0.5"),
+    }
+    turned_with = {"variants": turned, "control": "old"}
+    changes = [*((*it, name) for name, it in cases.items()), (turned_with, "the", "variants")]
+    for before, after in product(["running", "paused"], repeat=2):
+        kit.flags.put_document(document(checkout=running | {"state": before}), by="ada")
+        revision = kit.flags.revision()
+        for change, message, name in changes:
+            given = document(checkout=running | change | {"state": after})
+            with pytest.raises(FlagDefinitionError) as refused:
+                kit.flags.put_document(given, by="ada")
+            (fault,) = refused.value.faults
+            assert fault.path == f"$.$experiments.checkout.{name}"
+            assert fault.message.startswith(f"expected {message}")
+        assert kit.flags.revision() == revision
+
+    everything = {name: value for change, _ in cases.values() for name, value in change.items()}
+    with pytest.raises(FlagDefinitionError) as refused:
+        kit.flags.put_document(document(checkout=running | everything), by="ada")
+    paths = [fault.path for fault in refused.value.faults]
+    assert paths == [f"$.$experiments.checkout.{name}" for name in sorted(cases)]
+    running["coverage"] = 0.9
+    ramped = kit.flags.put_document(document(checkout=running), by="ada")
+    with pytest.raises(FlagDefinitionError, match=r"checkout\.coverage: expected at least 0\.9"):
+        kit.flags.rollback_document(ramped.number - 1, by="ada")
+    idle = [{"checkout": running | everything | {"state": it}} for it in ("draft", "stopped")]
+    for experiments in (*idle, {}):
+        kit.flags.put_document(document(checkout=running), by="ada")
+        made = kit.flags.put_document(document(**experiments), by="ada")
+        kit.flags.put_document(document(checkout=running), by="ada")
+        kit.flags.rollback_document(made.number, by="ada")
+        assert kit.flags.export().get("$experiments", {}).keys() == experiments.keys()
+
+
+def test_weights_of_a_running_document_without_a_start_become_one_more_version(kit):
+    kit.flags.put_document(document(checkout=experiment()), by="ada")
+    before = {unit: kit.flags.string("button", "", {"targetingKey": unit}) for unit in UNITS}
+    kit.flags.put_document(document(checkout=experiment(variants=MORE)), by="ada")
+    stored = kit.flags.export()["$experiments"]["checkout"]["versions"]
+    assert [it["weights"] for it in stored] == [HALF, MORE]
+    after = {unit: kit.flags.string("button", "", {"targetingKey": unit}) for unit in UNITS}
+    assert after == before
 
 
 @pytest.mark.parametrize(

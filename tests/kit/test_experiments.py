@@ -291,6 +291,55 @@ def test_other_weights_are_for_units_that_were_not_exposed_yet(started):
     assert not report.sample_ratio.mismatch
 
 
+def test_a_process_with_old_definitions_flips_no_unit_that_was_exposed(store):
+    kit, behind = habitkit.testing.kit(store=store), habitkit.testing.kit(store=store)
+    kit.flags.put("button", BUTTON, by="ada")
+    kit.experiments.define(button(coverage=0.1))
+    kit.experiments.start("button")
+    kit.experiments.change_weights("button", {"old": 0, "new": 1})
+    behind.refresh()
+    kit.experiments.ramp("button", 1)
+    kit.experiments.change_weights("button", {"old": 1, "new": 0})
+
+    def served_by_unit(kit):
+        return {kit.flags.for_unit(unit).details("button", None).variant for unit in UNITS[:50]}
+
+    assert served_by_unit(kit) == {"old"}
+    kit.refresh()
+
+    assert served_by_unit(behind) == {"old"}
+    assigned = [behind.experiments.assign("button", unit) for unit in UNITS[:50]]
+    assert {(it.variant, it.version, it.propensity) for it in assigned} == {("old", 2, 0)}
+    fresh = [behind.experiments.assign("button", unit) for unit in UNITS[50:]]
+    assert {(it.variant, it.version) for it in fresh} == {("new", 2), (None, None)}
+    behind.refresh()
+    assert served_by_unit(behind) == {"old"}
+    assert {it.version for unit in UNITS[:50] for it in stored(kit, unit)} == {3}
+    assert kit.experiments.report("button").several == 0
+
+
+def test_of_several_exposures_of_a_unit_the_earliest_counts(started):
+    kit, buffer = started, started.read(lambda tx: tx.resident("experiments"))
+    now, hour = kit.clock.now(), timedelta(hours=1)
+    for unit, (old, new), kept in [
+        ("ada", (now, now + hour), "old"),
+        ("bob", (now + hour, now), "new"),
+        ("zoe", (now, now), "new"),  # the first by name
+    ]:
+        seen = [
+            Exposure("button", unit, variant, 1, 0.5, at)
+            for variant, at in (("old", old), ("new", new))
+        ]
+        for waiting in seen:
+            buffer.add(waiting)
+        assert kit.experiments.assign("button", unit).variant == kept
+        kit.refresh()
+        assert kit.experiments.assign("button", unit).variant == kept
+        buffer.forget(unit)
+        buffer.add(evolve(seen[kept == "old"], at=now - hour))
+        assert kit.experiments.assign("button", unit).variant != kept, "waiting and stored"
+
+
 def test_exposures_are_stored_once_by_a_refresh_by_a_report_and_at_the_end(store):
     kit = habitkit.testing.kit(store=store, experiments=ExperimentSettings(most_waiting=3))
     kit.flags.put("button", BUTTON, by="ada")

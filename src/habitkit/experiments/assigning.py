@@ -27,8 +27,9 @@ def assign(
 ) -> Assignment:
     """Return which variant of an experiment a unit has; this is no exposure.
 
-    A unit that was exposed keeps the version of the weights that it was exposed under; another one
-    gets the newest.
+    A unit that was exposed keeps its variant, whatever has become of the weights, the coverage or
+    the layer, as long as the experiment runs, targets it and has this variant, and it is not held
+    out. Another one is drawn by the newest weights.
 
     Args:
         tx: The transaction.
@@ -47,8 +48,8 @@ def assign(
     flags = flags_in_use(tx)
     found = None
     if flags is not None and flags.experiments is not None:
-        versions = cast("ExposureBuffer", tx.resident("experiments")).versions_of(tx, unit)
-        evaluation = Evaluation(tx.now.timestamp(), versions=versions)
+        exposed = cast("ExposureBuffer", tx.resident("experiments")).exposed(tx, unit)
+        evaluation = Evaluation(tx.now.timestamp(), exposed=exposed)
         found = flags.experiments.assign(key, unit, context or {}, evaluation)
     if found is None:
         raise NotFound("experiment", key)

@@ -142,7 +142,7 @@ def change_weights(
     """Give an experiment other weights, as a new version for units that were not exposed yet.
 
     Units see the new version by ``kit.flags.for_unit`` or ``kit.experiments.assign``, which read
-    under which version they were exposed. The plain getters of flags go on with version 1. The
+    what they were exposed to, and keep that. The plain getters of flags go on with version 1. The
     weights of a draft are replaced for all.
 
     Args:

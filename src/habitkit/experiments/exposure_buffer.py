@@ -18,6 +18,7 @@ from habitkit._text import storable
 from habitkit.experiments.domain.exposures import Exposure
 from habitkit.experiments.settings import ExperimentSettings
 from habitkit.experiments.store import EXPERIMENTS
+from habitkit.flags.domain.evaluation import Exposed
 from habitkit.journal.domain.rules import reason
 from habitkit.workflow import Call
 
@@ -112,13 +113,16 @@ class ExposureBuffer:
     def _knows(self, key: tuple[str, str, str]) -> bool:
         return key in self._known or key in self._known_longer
 
-    def versions_of(self, tx: Transaction, unit: str) -> dict[str, int]:
-        """Return the version under which a unit was exposed to each experiment, stored or not."""
+    def exposed(self, tx: Transaction, unit: str) -> dict[str, Exposed]:
+        """Return what a unit was exposed to first, by experiment, stored or not.
+
+        Of several variants at one instant it is the first by name, whether they are stored or not.
+        """
         with self._lock:
             waiting = list(self._waiting.get(unit, ()))
         found = [*tx.port(EXPERIMENTS).exposures(unit), *waiting]
-        found.sort(key=lambda it: it.at, reverse=True)
-        return {it.experiment: it.version for it in found}
+        found.sort(key=lambda it: (it.at, it.variant))
+        return {it.experiment: Exposed(it.version, it.variant) for it in reversed(found)}
 
     def forget(self, unit: str) -> None:
         """Let go of the exposures of one unit."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
+    from habitkit.flags.domain.evaluation import Exposed
     from habitkit.flags.domain.flag_set import FlagSet
     from habitkit.flags.domain.resolution import Resolution
     from habitkit.transaction import Transaction
@@ -27,7 +28,7 @@ __all__ = ["ExposureSink", "exposed_flags", "is_exposure", "with_copies"]
 
 
 class ExposureSink(Protocol):
-    """Keeps exposures, and knows under which versions of the weights units were exposed."""
+    """Keeps exposures, and knows what units were exposed to."""
 
     def record(self, flag_key: str, resolution: Resolution, unit: str) -> None:
         """Keep an exposure, without I/O and without waiting for any.
@@ -40,8 +41,8 @@ class ExposureSink(Protocol):
         """
         ...
 
-    def versions_of(self, tx: Transaction, unit: str) -> Mapping[str, int]:
-        """Return the version under which a unit was exposed, by experiment.
+    def exposed(self, tx: Transaction, unit: str) -> Mapping[str, Exposed]:
+        """Return what a unit was exposed to first, by experiment.
 
         Exposures that wait to be stored count as well.
         """

@@ -22,6 +22,7 @@ from habitkit.workflow import Call, Outside
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from habitkit.flags.domain.evaluation import Exposed
     from habitkit.flags.domain.model import StickyAssignment
     from habitkit.flags.exposures import ExposureSink
     from habitkit.flags.status import FlagStatus
@@ -134,7 +135,7 @@ class KitFlags(Evaluator):
             self._wake_up.after_fork()
 
     def for_unit(self, settings: KitSettings, targeting_key: str) -> Steps[Unit]:
-        """Read what a unit was assigned; return its flags.
+        """Read what a unit was assigned and exposed to; return its flags.
 
         A key that no store can keep, such as a very long one, is not sticky: it goes by the hash.
 
@@ -143,16 +144,16 @@ class KitFlags(Evaluator):
         """
         expect_targeting_key(targeting_key)
         storable, flags = is_storable(targeting_key), self.current()
-        versions: Mapping[str, int] | None = None
+        exposed: Mapping[str, Exposed] | None = None
         sink = self._sink
         experiments = None if flags is None else flags.experiments
         if sink is not None and storable and experiments is not None and experiments.have_versions:
-            versions = yield Call(sink.versions_of, (targeting_key,), write=False)
+            exposed = yield Call(sink.exposed, (targeting_key,), write=False)
         if not (self._stores_flags and storable):
-            return Unit(self, targeting_key, None, self._new, settings.clock, versions)
+            return Unit(self, targeting_key, None, self._new, settings.clock, exposed)
         stored: Sequence[StickyAssignment] = yield Call(_assignments, (targeting_key,), write=False)
         waiting = self._new.of(targeting_key)  # what is stored was first
-        return Unit(self, targeting_key, [*waiting, *stored], self._new, settings.clock, versions)
+        return Unit(self, targeting_key, [*waiting, *stored], self._new, settings.clock, exposed)
 
     def forget(self, targeting_key: str) -> None:
         """Drop what waits to be stored of a unit."""

@@ -10,9 +10,9 @@ from habitkit._codec import digest
 from habitkit.errors import NotFound
 from habitkit.flags.changes import add_revision, definitions_of, set_in_use
 from habitkit.flags.domain.compiler import compile_document
-from habitkit.flags.domain.document_parts import Parts, join, split
+from habitkit.flags.domain.document_parts import EXPERIMENTS, Parts, join, split
 from habitkit.flags.domain.weight_history import keep_weight_history
-from habitkit.flags.errors import RevisionConflict
+from habitkit.flags.errors import FlagDefinitionError, RevisionConflict
 from habitkit.flags.inputs import (
     FLAGS_OWNER,
     changed_by,
@@ -42,6 +42,9 @@ def put_document(
 ) -> Revision:
     """Make the set of flags what a document says, by one revision.
 
+    Of an experiment that runs or is paused, before and after, nothing may change that would move
+    units which are in, as in ``kit.experiments.define``.
+
     Args:
         tx: The transaction.
         document: The whole set in flagd's format, up to 20 MB of JSON; our own settings are its
@@ -56,7 +59,7 @@ def put_document(
 
     Raises:
         RevisionConflict: If the last revision of the set is another one.
-        FlagDefinitionError: If the document has faults.
+        FlagDefinitionError: If the document has faults, or would move units of an experiment.
     """
     made = _SetChange.of("put_document", by, note, expected_revision)
     checked = flag_document(document)
@@ -77,7 +80,8 @@ def rollback_document(
 
     Unlike ``rollback`` of a flag it also restores ``$evaluators``, ``metadata``, ``$experiments``
     and ``$holdouts``, and deletes the flags that did not exist. The weights of an experiment that
-    was started come back as one more version.
+    was started come back as one more version; what would move units of an experiment that runs or
+    is paused, before and after, is refused as by ``put_document``.
 
     Args:
         tx: The transaction.
@@ -92,7 +96,8 @@ def rollback_document(
     Raises:
         NotFound: If there is no such revision.
         RevisionConflict: If the last revision of the set is another one.
-        FlagDefinitionError: If the set has faults, by the rules of this version of habitkit.
+        FlagDefinitionError: If the set has faults, by the rules of this version of habitkit, or
+            would move units of an experiment.
     """
     made = _SetChange.of("rollback_document", by, note, expected_revision)
     number = revision_number("revision", revision, least=1)
@@ -133,12 +138,16 @@ class _SetChange:
             raise RevisionConflict(key=None, expected=self.expected or 0, found=newest)
 
     def write(self, tx: Transaction, parts: Parts) -> Revision:
-        """Make the set what valid parts say."""
+        """Make the set what valid parts say.
+
+        Raises:
+            FlagDefinitionError: If that would move units of an experiment.
+        """
         store = tx.port(FLAGS)
+        shared = store.shared().shared
+        _expect_no_moves(shared, parts.shared)
         at = tx.now.isoformat().replace("+00:00", "Z")
-        parts = Parts(
-            parts.definitions, keep_weight_history(store.shared().shared, parts.shared, at)
-        )
+        parts = Parts(parts.definitions, keep_weight_history(shared, parts.shared, at))
         before = definitions_of(store.versions())
         changes: dict[str, Mapping[str, Any] | None] = {
             key: definition
@@ -146,9 +155,23 @@ class _SetChange:
             if key not in before or digest(before[key]) != digest(definition)
         }
         changes.update({key: None for key in before if key not in parts.definitions})
-        kept = digest(store.shared().shared) == digest(parts.shared)
+        kept = digest(shared) == digest(parts.shared)
         if kept and not changes:
             last = store.revisions(None, None, 1)
             if last:
                 return last[0]
         return add_revision(tx, self.action, self.author, changes, None if kept else parts.shared)
+
+
+def _expect_no_moves(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Refuse a set that would move units of an experiment; what that needs is loaded only here.
+
+    Raises:
+        FlagDefinitionError: With a fault for each change that would.
+    """
+    if EXPERIMENTS in before and EXPERIMENTS in after:
+        from habitkit.flags.domain.experiment_changes import moves  # noqa: PLC0415
+
+        faults = moves(before[EXPERIMENTS], after[EXPERIMENTS])
+        if faults:
+            raise FlagDefinitionError(faults)

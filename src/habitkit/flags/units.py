@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from habitkit._text import storable
 from habitkit.errors import InvalidInput
-from habitkit.flags.domain.evaluation import Evaluation
+from habitkit.flags.domain.evaluation import Evaluation, Exposed
 from habitkit.flags.domain.flag_set import is_mapping
 from habitkit.flags.domain.model import StickyAssignment
 from habitkit.flags.getters import Getters
@@ -104,7 +104,8 @@ class NewAssignments:
 class Unit(Getters):
     """Flags for one unit, such as a user: the getters of ``kit.flags``.
 
-    Flags that are sticky give it the variant that it was given first. Read once; for one request or
+    Flags that are sticky give it the variant that it was given first, and experiments with several
+    versions of their weights the one that it was exposed to first. Read once; for one request or
     one task.
 
     Attributes:
@@ -118,7 +119,7 @@ class Unit(Getters):
         stored: Iterable[StickyAssignment] | None,
         new: NewAssignments,
         clock: Clock,
-        versions: Mapping[str, int] | None = None,
+        exposed: Mapping[str, Exposed] | None = None,
     ) -> None:
         """Keep what is stored of the unit; ``kit.flags.for_unit`` calls this.
 
@@ -128,14 +129,14 @@ class Unit(Getters):
             stored: Its assignments; None if none can be stored, so that all go by the hash.
             new: Is given the new ones.
             clock: Gives the time.
-            versions: The version of the weights under which the unit was exposed, by experiment;
-                None if that was not read, so that all go by the first one.
+            exposed: What the unit was exposed to, by experiment; None if that was not read, so that
+                all go by the first version of the weights.
         """
         self.targeting_key = targeting_key
         self._evaluator = evaluator
         self._new = new
         self._clock = clock
-        self._versions = None if versions is None else {**versions}
+        self._exposed = None if exposed is None else {**exposed}
         self._stored: dict[tuple[str, int], str] | None = None
         if stored is not None:
             self._stored = {(it.flag, it.version): it.variant for it in stored}
@@ -149,10 +150,11 @@ class Unit(Getters):
         whole = self._with_key(context)
         resolution = self._evaluator.evaluate(flags, key, default, whole, evaluation)
         self._keep(flags, evaluation, now)
-        if self._versions is not None and flags is not None and flags.is_decided(key, resolution):
-            version = resolution.metadata.get("experimentVersion")
-            if version is not None:  # it is exposed now, and keeps this version
-                self._versions.setdefault(resolution.metadata["experiment"], version)
+        if self._exposed is not None and flags is not None and flags.is_decided(key, resolution):
+            variant, version = resolution.variant, resolution.metadata.get("experimentVersion")
+            if variant is not None and version is not None:  # it keeps what it is exposed to now
+                exposed = Exposed(version, variant)
+                self._exposed.setdefault(resolution.metadata["experiment"], exposed)
         return resolution
 
     def all(self, context: Mapping[str, Any] | None = None) -> dict[str, Resolution]:
@@ -177,10 +179,10 @@ class Unit(Getters):
         """Return the time, and what the unit was assigned of the flags in use."""
         stored = self._stored
         if flags is None or stored is None:
-            return Evaluation(now.timestamp(), None, versions=self._versions)
+            return Evaluation(now.timestamp(), None, exposed=self._exposed)
         places = flags.sticky_versions.items()
         assigned = {place[0]: stored[place] for place in places if place in stored}
-        return Evaluation(now.timestamp(), assigned, versions=self._versions)
+        return Evaluation(now.timestamp(), assigned, exposed=self._exposed)
 
     def _keep(self, flags: FlagSet | None, evaluation: Evaluation, now: datetime) -> None:
         """Keep new assignments, for this unit and to be stored."""

@@ -17,6 +17,8 @@ different names give different texts.
 In later versions the same units are covered, and the ranges of the variants, by the other number,
 leave no gap. With the number of version 1 those who were not covered at first would not get the
 variants of later weights with their propensities.
+
+A unit that was exposed is not drawn again: it keeps its variant.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from habitkit.experiments.domain.definition import StoredExperiment
+    from habitkit.flags.domain.evaluation import Exposed
 
     Range: TypeAlias = tuple[int, int]
 
@@ -121,6 +124,7 @@ class Assigner:
 
     Attributes:
         variants: The variants in the order of their definition.
+        positions: Their positions in it.
         versions: How many versions of the weights there are; the last one is the newest.
         propensities: The probabilities of the variants, by version from 1 on.
     """
@@ -137,6 +141,7 @@ class Assigner:
         self._is_running = stored.state is State.RUNNING
         self._held_out = holdouts.of
         self.variants = tuple(experiment.variants)
+        self.positions = {variant: index for index, variant in enumerate(self.variants)}
         weights = weights_of(stored)
         self.versions = len(weights)
         self.propensities = [
@@ -177,8 +182,7 @@ class Assigner:
 
         Args:
             unit: The unit, no empty string.
-            version: The version of the weights that it was exposed under; None, or one that there
-                is not, for the newest.
+            version: The version of the weights; None, or one that there is not, for the newest.
 
         Returns:
             The position, or ``NOT_IN_LAYER`` or ``NOT_COVERED``, which are below 0.
@@ -201,18 +205,27 @@ class Assigner:
         return version if version is not None and 1 <= version <= self.versions else self.versions
 
     def assign(
-        self, unit: str | None, version: int | None = 1, *, admitted: bool = True
+        self,
+        unit: str | None,
+        version: int | None = 1,
+        exposed: Exposed | None = None,
+        *,
+        admitted: bool = True,
     ) -> Assignment:
         """Assign a unit; the result depends on nothing but the arguments.
 
         Args:
             unit: The unit; None or empty if it is not known, which takes part in nothing.
-            version: As for ``position``.
+            version: As for ``position``, for a unit that was not exposed.
+            exposed: What it was exposed to, which it keeps; None for nothing.
             admitted: Whether the experiment's targeting admits it.
         """
         may_be_drawn = self._is_running and admitted
         if not may_be_drawn or not unit or self._held_out(unit) is not None:
             return self._undrawn(unit, admitted=admitted)
+        if exposed is not None and exposed.variant in self.positions:
+            kept = self._assigned[self.known(exposed.version) - 1]
+            return kept[self.positions[exposed.variant]]
         version = self.known(version)
         position = self.position(unit, version)
         if position >= 0:

@@ -29,7 +29,7 @@ from habitkit.experiments.domain.definition import (
     WeightVersion,
 )
 
-__all__ = ["NEXT", "defined", "moved", "reweighted"]
+__all__ = ["NEXT", "defined", "moved", "moves_of", "reweighted"]
 
 NEXT: Mapping[str, tuple[frozenset[State], State]] = {
     "start": (frozenset({State.DRAFT, State.PAUSED}), State.RUNNING),
@@ -69,26 +69,37 @@ def defined(
             first = before.versions[0]
         return StoredExperiment(experiment, segments=segments, versions=(first,))
     old = before.experiment
-    for name in _FIXED:
-        if getattr(old, name) != getattr(experiment, name):
-            raise InvalidInput(name, given=getattr(experiment, name), expected=_kept(old, name))
-    if set(old.variants) != set(experiment.variants):
-        expected = f"the variants {sorted(old.variants)}, as the experiment was started with them"
-        raise InvalidInput("variants", given=sorted(experiment.variants), expected=expected)
-    if experiment.coverage < old.coverage:
-        expected = f"at least {old.coverage}, or units that are in would move; pause it instead"
-        raise InvalidInput("coverage", given=experiment.coverage, expected=expected)
+    for name, expected in moves_of(old, experiment).items():
+        raise InvalidInput(name, given=getattr(experiment, name), expected=expected)
     changed = evolve(before, experiment=evolve(experiment, variants=old.variants))
     if experiment.allocation is not None and experiment.variants == old.variants:
         return changed  # the weights are where the allocation has moved them
     return reweighted(changed, experiment.variants, now)
 
 
-def _kept(old: Experiment, name: str) -> str:
-    return (
-        f"{getattr(old, name)!r} as before: the experiment was started, and another one would move "
-        "units that are in; stop it and define one with another key"
-    )
+def moves_of(before: Experiment, after: Experiment) -> dict[str, str]:
+    """Return what would move units which are in, if an experiment that was started changed.
+
+    Args:
+        before: Its definition.
+        after: Another one.
+
+    Returns:
+        By the name of each attribute that may not change like this, what it is expected to be.
+    """
+    found = {
+        name: f"{getattr(before, name)!r} as before: the experiment was started, and another one "
+        "would move units that are in; stop it and define one with another key"
+        for name in _FIXED
+        if getattr(before, name) != getattr(after, name)
+    }
+    if before.variants.keys() != after.variants.keys():
+        names = sorted(before.variants)
+        found["variants"] = f"the variants {names}, as the experiment was started with them"
+    if after.coverage < before.coverage:
+        least = f"at least {before.coverage}"
+        found["coverage"] = f"{least}, or units that are in would move; pause it instead"
+    return found
 
 
 def reweighted(

@@ -14,10 +14,11 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SETTINGS", "Parts", "join", "split", "without_empty_settings"]
+__all__ = ["EXPERIMENTS", "SETTINGS", "Parts", "join", "split", "without_empty_settings"]
 
+EXPERIMENTS = "$experiments"
 SETTINGS = "$habitkit"
-_SHARED = ("$evaluators", "metadata", "$experiments", "$holdouts")
+_SHARED = ("$evaluators", "metadata", EXPERIMENTS, "$holdouts")
 
 
 @frozen

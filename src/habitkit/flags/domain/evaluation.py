@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Evaluation", "Expression"]
+__all__ = ["Evaluation", "Exposed", "Expression"]
 
 Expression: TypeAlias = "Callable[[Any, Evaluation | None], Any]"
 """A compiled rule: ``(data, evaluation) -> JSON value``. It may raise; the flag catches that.
@@ -18,6 +18,19 @@ Expression: TypeAlias = "Callable[[Any, Evaluation | None], Any]"
 ``data`` is what ``var`` reads: the context, or an element inside ``map``, ``filter`` and the like.
 The evaluation is None in flags that ask for none of it.
 """
+
+
+@frozen
+class Exposed:
+    """What a unit has seen first of an experiment.
+
+    Attributes:
+        version: The version of the weights by which it was assigned.
+        variant: The variant, which it keeps while the experiment runs.
+    """
+
+    version: int
+    variant: str
 
 
 @define
@@ -28,11 +41,11 @@ class Evaluation:
         at: The time, in seconds since 1970.
         assignments: Stored variants by flag, for flags that are sticky; None without ``for_unit``.
         assigned: Variants that this evaluation has assigned, by flag, to be stored.
-        versions: The version of the weights under which the unit was exposed, by experiment; None
-            where nobody has read it, as without ``for_unit``.
+        exposed: What the unit was exposed to, by experiment; None where nobody has read it, as
+            without ``for_unit``.
     """
 
     at: float
     assignments: Mapping[str, str] | None = None
     assigned: dict[str, str] = field(factory=dict)
-    versions: Mapping[str, int] | None = None
+    exposed: Mapping[str, Exposed] | None = None

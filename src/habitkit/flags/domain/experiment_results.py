@@ -49,7 +49,7 @@ class Splits:
 
     Attributes:
         rows: Those of each version from 1 on, and at last those of version 1 where nobody has read
-            which version is the unit's.
+            what the unit was exposed to.
     """
 
     def __init__(self, flag: FlagDefinition, key: str, assigner: Assigner) -> None:
@@ -75,18 +75,21 @@ class Splits:
         ]
 
     def resolver(self, otherwise: Resolver) -> Resolver:
-        """Return the function that serves those who are covered their variant."""
-        key, rows, by_hash = self._key, self.rows, self.rows[-1]
-        position, known = self._assigner.position, self._assigner.known
+        """Return the function that serves a unit its variant: that of its exposure, or drawn."""
+        key, rows, assigner = self._key, self.rows, self._assigner
+        newest, by_hash = rows[assigner.versions - 1], rows[-1]
+        position, positions, known = assigner.position, assigner.positions, assigner.known
 
         def resolve(context: Mapping[str, Any], evaluation: Evaluation | None) -> Resolution:
             unit = context["targetingKey"]
-            if evaluation is None or evaluation.versions is None:
+            if evaluation is None or evaluation.exposed is None:
                 index = position(unit)
                 return by_hash[index] if index >= 0 else otherwise(context, evaluation)
-            version = known(evaluation.versions.get(key))
-            index = position(unit, version)
-            return rows[version - 1][index] if index >= 0 else otherwise(context, evaluation)
+            exposed = evaluation.exposed.get(key)
+            if exposed is not None and exposed.variant in positions:
+                return rows[known(exposed.version) - 1][positions[exposed.variant]]
+            index = position(unit, None)
+            return newest[index] if index >= 0 else otherwise(context, evaluation)
 
         return resolve
 

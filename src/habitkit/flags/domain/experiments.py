@@ -159,7 +159,7 @@ class Experiments:
             key: The experiment.
             unit: The unit; None or empty if it is not known.
             context: What the experiment's targeting reads.
-            evaluation: The time, and the versions under which the unit was exposed.
+            evaluation: The time, and what the unit was exposed to.
 
         Returns:
             The assignment; None if there is no such experiment.
@@ -175,8 +175,10 @@ class Experiments:
         is_admitted = active.rule is None or truthy(
             active.rule.run({**context, "targetingKey": unit or ""}, evaluation)
         )
-        version = 1 if evaluation.versions is None else evaluation.versions.get(key)
-        return active.assigner.assign(unit, version, admitted=is_admitted)
+        if evaluation.exposed is None:
+            return active.assigner.assign(unit, admitted=is_admitted)
+        exposed = evaluation.exposed.get(key)
+        return active.assigner.assign(unit, None, exposed, admitted=is_admitted)
 
     def depends_on(self, options: FlagOptions) -> tuple[object, ...]:
         """Return the objects that a flag with these settings is compiled with."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from habitkit.flags.domain.document_parts import EXPERIMENTS
+
 __all__ = ["keep_weight_history"]
 
-_EXPERIMENTS: Final = "$experiments"
+_STARTED: Final = frozenset(["running", "paused"])
 
 
 def keep_weight_history(
@@ -27,14 +29,14 @@ def keep_weight_history(
         after: What those of the new one share, without faults.
         at: The instant of the change, as JSON.
     """
-    experiments = after.get(_EXPERIMENTS, {})
+    experiments = after.get(EXPERIMENTS, {})
     changed = {
         key: {**experiments[key], "versions": versions}
-        for key, old in before.get(_EXPERIMENTS, {}).items()
-        if key in experiments and old.get("startedAt") is not None
+        for key, old in before.get(EXPERIMENTS, {}).items()
+        if key in experiments and (old.get("startedAt") or old.get("state") in _STARTED)
         if (versions := _versions(old, experiments[key], at)) is not None
     }
-    return {**after, _EXPERIMENTS: {**experiments, **changed}} if changed else after
+    return {**after, EXPERIMENTS: {**experiments, **changed}} if changed else after
 
 
 def _versions(old: Mapping[str, Any], new: Mapping[str, Any], at: str) -> list[Any] | None:
@@ -43,7 +45,7 @@ def _versions(old: Mapping[str, Any], new: Mapping[str, Any], at: str) -> list[A
     names = [{name for name, _ in weights} for weights in (had[0], has[0])]
     if has[: len(had)] == had or names[0] != names[1]:
         return None
-    found = list(old.get("versions") or [{"weights": had[0], "at": old["startedAt"]}])
+    found = list(old.get("versions") or [{"weights": had[0], "at": old.get("startedAt", at)}])
     return found if has[-1] == had[-1] else [*found, {"weights": has[-1], "at": at}]
 
 
